@@ -1,0 +1,5 @@
+//! Packets: bytes to values and back. No socket, no clock; `server` moves the bytes.
+
+pub mod dhcp;
+pub mod router_advertisement;
+pub mod tftp;
