@@ -7,8 +7,6 @@ use crate::boot::NetworkBootProgram;
 
 #[derive(Embed)]
 #[folder = "firmware/"]
-#[include = "*.kpxe"]
-#[include = "*.efi"]
 struct Files;
 
 /// Returns a network boot program by its published name; any other name has nothing behind it.

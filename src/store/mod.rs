@@ -68,10 +68,15 @@ impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let (connection, records) = open::open(directory).await?;
+        let open::Opened { connection, records, lock } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(records));
         let (commands, queue) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(writer::run(connection, queue, view.clone()));
+        let writer = writer::run(connection, queue, view.clone());
+        let task = tokio::spawn(async move {
+            let outcome = writer.await;
+            drop(lock); // only now may another daemon open this store
+            outcome
+        });
         Ok((Self { commands, view }, task))
     }
 

@@ -53,9 +53,16 @@ pub enum OpenError {
     Foreign(PathBuf),
 }
 
+/// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
+pub(super) struct Opened {
+    pub connection: SqliteConnection,
+    pub records: HashMap<Mac, Record>,
+    pub lock: fs::File,
+}
+
 /// Opens and checks the store, and reads every record.
-pub(super) async fn open(directory: &Path) -> Result<(SqliteConnection, HashMap<Mac, Record>), OpenError> {
-    prepare(directory)?;
+pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
+    let lock = prepare(directory)?;
     let path = directory.join("rackstart.sqlite");
     let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.clone(), why: error.to_string() };
     let options = SqliteConnectOptions::new()
@@ -79,10 +86,10 @@ pub(super) async fn open(directory: &Path) -> Result<(SqliteConnection, HashMap<
     let synced = fs::File::open(directory).and_then(|folder| folder.sync_all());
     synced.map_err(|source| OpenError::Directory { path: directory.into(), source })?;
     let records = read(&mut connection, &path).await?;
-    Ok((connection, records))
+    Ok(Opened { connection, records, lock })
 }
 
-fn prepare(directory: &Path) -> Result<(), OpenError> {
+fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     let fail = |source| OpenError::Directory { path: directory.into(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
     let mode = fs::metadata(directory).map_err(fail)?.mode() & 0o777;
@@ -93,11 +100,7 @@ fn prepare(directory: &Path) -> Result<(), OpenError> {
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock).map_err(fail)?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(fail)?;
     match file.try_lock() {
-        Ok(()) => {
-            // Held until the process ends: one daemon per store.
-            std::mem::forget(file);
-            Ok(())
-        }
+        Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(directory.into())),
         Err(fs::TryLockError::Error(error)) => Err(fail(error)),
     }

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{header, StatusCode};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::{Appliance, HttpError};
-use crate::boot::{decide, Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
 use crate::lifecycle::{Event, State};
 use crate::server::random;
 use crate::site::{Firmware, Mac, Node, Site};

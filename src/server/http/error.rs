@@ -1,6 +1,6 @@
 //! What a node is told when it cannot have what it asks for. 404: no such thing. 500: we broke. Always with a reason.
 
-use axum::http::{header, StatusCode};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::lifecycle::Refused;

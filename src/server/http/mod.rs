@@ -12,9 +12,9 @@ mod report;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use axum::Router;
 use tokio::sync::watch;
 
 pub use error::HttpError;
@@ -61,3 +61,6 @@ pub fn app(appliance: Appliance) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(appliance)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{header, StatusCode};
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::form::NodeForm;
-use super::peer::{identify, Caller};
+use super::peer::{Caller, identify};
 use super::{Appliance, HttpError};
 use crate::lifecycle::{Event, WipeScope};
 use crate::plan;

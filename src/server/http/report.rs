@@ -6,7 +6,7 @@ use axum::extract::{ConnectInfo, Path, State as Shared};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::form::{tame, NodeForm};
+use super::form::{NodeForm, tame};
 use super::peer::identify;
 use super::{Appliance, HttpError};
 use crate::lifecycle::{Report, ReportEvent};
