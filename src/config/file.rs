@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::node::NodeKeys;
+use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
 use crate::site::{Release, Security};
@@ -67,8 +68,9 @@ const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.
 /// Opens `[name]`; reports it when it is missing although it must be there.
 fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> Option<Section<'a>> {
     if required && !top.has(name) {
-        let help = "`rackstart init --output -` shows a complete file";
-        top.found.add(super::Problem { at: None, ..super::Problem::new(0..0, format!("there is no section `[{name}]`"), help) });
+        let message = format!("there is no section `[{name}]`");
+        let help = "`rackstart init --output -` shows a complete file".into();
+        top.found.add(Problem { message, at: None, also: None, help });
     }
     let (at, table) = top.table(name, &format!("`[{name}]` on a line of its own"))?;
     Some(Section::open(format!("`[{name}]`"), at, table, keys, top.found))
@@ -91,11 +93,12 @@ impl<'a> File<'a> {
 
 impl<'a> SiteKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys =
-            ["name", "blueprint", "security", "layout", "release", "install_tree", "timezone", "kernel_args"];
+        let keys = ["name", "blueprint", "security", "layout", "release", "install_tree", "timezone", "kernel_args"];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
         section.need("blueprint", "blueprint = \"essex\"");
+        section.need("release", "release = \"6.10\"");
+        section.need("install_tree", "install_tree = \"centos6\"");
         Some(Self {
             name: section.text("name"),
             blueprint: section.text("blueprint"),

@@ -37,9 +37,8 @@ pub(super) struct NicKeys<'a> {
     pub network: Option<Spanned<NicNetwork>>,
 }
 
-const KEYS: [&str; 10] = [
-    "name", "role", "address", "firmware", "disk", "nics", "layout", "release", "install_tree", "kernel_args",
-];
+const KEYS: [&str; 10] =
+    ["name", "role", "address", "firmware", "disk", "nics", "layout", "release", "install_tree", "kernel_args"];
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, not only digits";
 const MAC_HELP: &str = "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"";
 const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";

@@ -75,9 +75,8 @@ impl Problems {
         let Some(at) = &problem.at else {
             return title.element(Origin::path(&self.file_name));
         };
-        let mut snippet = Snippet::source(&self.text)
-            .path(&self.file_name)
-            .annotation(AnnotationKind::Primary.span(self.clamp(at)));
+        let mut snippet =
+            Snippet::source(&self.text).path(&self.file_name).annotation(AnnotationKind::Primary.span(self.clamp(at)));
         if let Some((at, label)) = &problem.also {
             snippet = snippet.annotation(AnnotationKind::Context.span(self.clamp(at)).label(label));
         }

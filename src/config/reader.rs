@@ -34,6 +34,11 @@ impl Found {
         self.secrets.borrow_mut().push(at);
     }
 
+    /// Whether nothing was reported yet.
+    pub fn is_empty(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
     /// All mistakes and all secret places.
     pub fn into_parts(self) -> (Vec<Problem>, Vec<Range<usize>>) {
         (self.problems.into_inner(), self.secrets.into_inner())
@@ -67,11 +72,6 @@ impl<'a> Section<'a> {
     /// Whether the key is there, whatever its value.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
-    }
-
-    /// All keys, for tables whose keys are names.
-    pub fn keys(&self) -> impl Iterator<Item = &'a Spanned<std::borrow::Cow<'a, str>>> {
-        self.table.keys()
     }
 
     /// Reports a key that must be there and is not; `example` is a line to copy.

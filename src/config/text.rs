@@ -59,7 +59,11 @@ pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
 
 /// The release number of an install tree.
 pub(super) fn release(section: &Section<'_>) -> Option<Spanned<Release>> {
-    section.parse("release", "a supported release", "write for example \"6.3\", \"6.10\", \"7\", \"8\", \"9\" or \"10\"")
+    section.parse(
+        "release",
+        "a supported release",
+        "write for example \"6.3\", \"6.10\", \"7\", \"8\", \"9\" or \"10\"",
+    )
 }
 
 /// A name below /usr/share/zoneinfo.
@@ -145,7 +149,8 @@ pub(super) fn password_hash<'a>(section: &Section<'a>) -> Option<&'a str> {
     if is_crypt_hash(text.get_ref()) {
         return Some(text.into_inner());
     }
-    let message = format!("{}: `root_password_hash` is not a crypt(3) hash of SHA-256 ($5$) or SHA-512 ($6$)", section.place);
+    let message =
+        format!("{}: `root_password_hash` is not a crypt(3) hash of SHA-256 ($5$) or SHA-512 ($6$)", section.place);
     section.found.report(text.span(), message, "make one with `openssl passwd -6`");
     None
 }

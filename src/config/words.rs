@@ -43,7 +43,10 @@ mod tests {
         for (typed, meant) in [("comptue", Some("compute")), ("Gateway", Some("gateway")), ("storage", None)] {
             assert_eq!(nearest(typed, roles), meant, "{typed}");
         }
-        assert_eq!(suggest("contoller", "roles", roles), "did you mean `controller`? roles: compute, controller, gateway");
+        assert_eq!(
+            suggest("contoller", "roles", roles),
+            "did you mean `controller`? roles: compute, controller, gateway"
+        );
     }
 
     #[test]
