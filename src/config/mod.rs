@@ -87,5 +87,17 @@ fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
             found.report(at, message, "write `key = value`, texts in double quotes; see https://toml.io");
         }
     }
-    errors.is_empty().then_some(document)
+    if errors.is_empty() {
+        return Some(document);
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        // Nothing was read, so a password can only be told by the word on its line.
+        if line.contains("password") {
+            let value = line.find('=').map_or(start, |equals| start + equals + 1);
+            found.secret(value..start + line.len());
+        }
+        start += line.len();
+    }
+    None
 }

@@ -59,8 +59,12 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// Opens a table and reports every key that is not in `keys`.
     pub fn open(place: String, at: Range<usize>, table: &'a DeTable<'a>, keys: &[&str], found: &'a Found) -> Self {
-        for key in table.keys() {
+        for (key, value) in table.iter() {
             let name: &str = key.get_ref();
+            // Also when the key is misspelt or in the wrong table: its line may be shown.
+            if name.contains("password") {
+                found.secret(value.span());
+            }
             if !keys.contains(&name) {
                 let help = suggest(name, "known keys", keys.iter().copied());
                 found.report(key.span(), format!("{place} has unknown key {}", quote(name)), help);
@@ -123,7 +127,7 @@ impl<'a> Section<'a> {
     pub fn number(&self, key: &str, limits: RangeInclusive<u64>) -> Option<Spanned<u64>> {
         let value = self.table.get(key)?;
         let DeValue::Integer(number) = value.get_ref() else {
-            self.mistyped(key, value, "a whole number without quotes");
+            self.mistyped(key, value, "a whole number", "write it in digits, without quotes");
             return None;
         };
         match u64::from_str_radix(number.as_str(), number.radix()) {
@@ -141,14 +145,14 @@ impl<'a> Section<'a> {
     pub fn flag(&self, key: &str) -> Option<bool> {
         let value = self.table.get(key)?;
         if value.get_ref().as_bool().is_none() {
-            self.mistyped(key, value, "`true` or `false` without quotes");
+            self.mistyped(key, value, "true or false", "write `true` or `false` without quotes");
         }
         value.get_ref().as_bool()
     }
 
     /// A list of texts; empty when the key is missing.
     pub fn texts(&self, key: &str) -> Vec<Spanned<&'a str>> {
-        let Some(array) = self.array(key, "a list of texts, such as [\"a\", \"b\"]") else { return Vec::new() };
+        let Some(array) = self.array(key, "a list of texts", "write it as [\"a\", \"b\"]") else { return Vec::new() };
         array.iter().filter_map(|value| self.as_text(key, value)).collect()
     }
 
@@ -158,7 +162,7 @@ impl<'a> Section<'a> {
         match value.get_ref() {
             DeValue::Table(table) => Some((value.span(), table)),
             _ => {
-                self.mistyped(key, value, &format!("a table: {example}"));
+                self.mistyped(key, value, "a table", &format!("write {example}"));
                 None
             }
         }
@@ -166,29 +170,29 @@ impl<'a> Section<'a> {
 
     /// A list of tables; empty when the key is missing.
     pub fn tables(&self, key: &str, example: &str) -> Vec<(Range<usize>, &'a DeTable<'a>)> {
-        let shape = format!("a list of tables: {example}");
-        let Some(array) = self.array(key, &shape) else { return Vec::new() };
+        let help = format!("write {example}");
+        let Some(array) = self.array(key, "a list of tables", &help) else { return Vec::new() };
         let mut tables = Vec::new();
         for value in array.iter() {
             match value.get_ref() {
                 DeValue::Table(table) => tables.push((value.span(), table)),
-                _ => self.mistyped(key, value, &shape),
+                _ => self.mistyped(key, value, "a list of tables", &help),
             }
         }
         tables
     }
 
-    fn array(&self, key: &str, shape: &str) -> Option<&'a DeArray<'a>> {
+    fn array(&self, key: &str, wanted: &str, help: &str) -> Option<&'a DeArray<'a>> {
         let value = self.table.get(key)?;
         if value.get_ref().as_array().is_none() {
-            self.mistyped(key, value, shape);
+            self.mistyped(key, value, wanted, help);
         }
         value.get_ref().as_array()
     }
 
     fn as_text(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Spanned<&'a str>> {
         let Some(text) = value.get_ref().as_str() else {
-            self.mistyped(key, value, "a text in quotes");
+            self.mistyped(key, value, "a text", "write it in double quotes");
             return None;
         };
         // Every text may end up in a kickstart line, a shell script or a log: none may bring its own line break.
@@ -200,7 +204,7 @@ impl<'a> Section<'a> {
         Some(Spanned::new(value.span(), text))
     }
 
-    fn mistyped(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    fn mistyped(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, help: &str) {
         let got = match value.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a number",
@@ -210,7 +214,6 @@ impl<'a> Section<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let message = format!("{}: `{key}` is {got}, which does not fit here", self.place);
-        self.found.report(value.span(), message, format!("write {wanted}"));
+        self.found.report(value.span(), format!("{}: `{key}` must be {wanted}, not {got}", self.place), help);
     }
 }
