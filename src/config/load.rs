@@ -2,11 +2,11 @@
 //!
 //! The only file of this folder that does I/O.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
+use super::trees::TreeUse;
 use crate::cli::Failure;
 use crate::site::Site;
 
@@ -88,9 +88,7 @@ pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
 pub fn read(path: &Path) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let mut examined = super::examine(&text);
-    for (tree, at) in &examined.trees {
-        examined.problems.extend(check_tree(tree, at));
-    }
+    examined.problems.extend(examined.trees.iter().filter_map(check_tree));
     match examined.site {
         Some(site) if examined.problems.is_empty() => Ok(Loaded { site, path: path.into() }),
         _ => {
@@ -125,10 +123,10 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// What is missing in an install tree. A tree that is not there at all is one mistake, not four.
-fn check_tree(tree: &Path, at: &Range<usize>) -> Option<Problem> {
-    let name = tree.display();
-    let problem = |message: String, help: &str| Some(Problem::new(at.clone(), message, help));
-    match fs::metadata(tree) {
+fn check_tree(tree: &TreeUse) -> Option<Problem> {
+    let name = tree.path.display();
+    let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));
+    match fs::metadata(&tree.path) {
         Err(error) => {
             let message = format!("the install tree {name} cannot be used: {}", reason(&error));
             return problem(message, "copy a CentOS DVD there, or correct the path");
@@ -139,14 +137,18 @@ fn check_tree(tree: &Path, at: &Range<usize>) -> Option<Problem> {
         }
         Ok(_) => {}
     }
-    let lacks =
-        |file: &&str| fs::File::open(tree.join(file)).and_then(|file| file.metadata()).is_ok_and(|m| m.is_file());
-    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !lacks(file)).collect();
-    if missing.is_empty() {
-        return None;
+    let is_file =
+        |file: &str| fs::File::open(tree.path.join(file)).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file());
+    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !is_file(file)).collect();
+    if !missing.is_empty() {
+        let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
+        return problem(message, "copy the whole tree, including names that begin with a dot");
     }
-    let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
-    problem(message, "copy the whole tree, including names that begin with a dot")
+    let treeinfo = fs::read_to_string(tree.path.join(TREE_FILES[0])).ok()?;
+    let version = super::trees::version(&treeinfo)?;
+    let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
+    let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
+    problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
 }
 
 fn reason(error: &io::Error) -> String {

@@ -18,10 +18,10 @@ mod roles;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trees;
 mod words;
 
 use std::ops::Range;
-use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::DeTable;
@@ -34,6 +34,7 @@ pub use problem::{Problem, Problems};
 use crate::site::Site;
 use file::File;
 use reader::Found;
+use trees::TreeUse;
 
 /// The commented site file that `rackstart init` writes: the testbed of the paper.
 pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
@@ -55,8 +56,8 @@ struct Examined {
     site: Option<Site>,
     problems: Vec<Problem>,
     secrets: Vec<Range<usize>>,
-    /// Path of each install tree and its place, as far as they could be read.
-    trees: Vec<(PathBuf, Range<usize>)>,
+    /// The install trees to look at, as far as they could be read.
+    trees: Vec<TreeUse>,
 }
 
 fn examine(text: &str) -> Examined {
@@ -65,7 +66,7 @@ fn examine(text: &str) -> Examined {
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
-        trees.extend(file.trees.iter().filter_map(|tree| tree.path.as_ref()).map(|p| (p.get_ref().into(), p.span())));
+        trees = trees::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
         resolve::resolve(&file, &found)

@@ -4,15 +4,18 @@ use crate::site::{Node, Site};
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
-    /// What is wrong, beginning with the node's name.
+    /// What is wrong with which node.
     pub message: String,
     /// One thing to do.
     pub help: String,
 }
 
 /// Proves that the layout of a node fits its disk.
-pub(super) fn fits(_node: &Node) -> Result<(), Fault> {
-    Ok(())
+pub(super) fn fits(node: &Node) -> Result<(), Fault> {
+    match crate::plan::plan(node) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault { message: error.to_string(), help: error.help() }),
+    }
 }
 
 /// Renders everything that could be served, for every node; returns the index of the node with each fault.

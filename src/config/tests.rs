@@ -68,3 +68,28 @@ fn two_mistakes_in_different_nodes_are_both_reported() {
     );
     assert!(problems.to_string().ends_with("2 problems in f; nothing is served until they are fixed\n"));
 }
+
+#[test]
+fn the_growing_layouts_fit_any_disk_of_60_gb_with_either_firmware_and_every_release() {
+    let grow = EXAMPLE.replace("layout = \"paper\"", "layout = \"grow\"");
+    for firmware in ["bios", "uefi"] {
+        for release in ["6.3", "6.10", "7", "8", "9", "10"] {
+            for sectors in ["117210240", "1953525168"] {
+                let text = grow
+                    .replace("role = ", &format!("firmware = \"{firmware}\"\nrole = "))
+                    .replace("firmware = \"bios\"\n\n", "\n")
+                    .replace("release = \"6.10\"", &format!("release = \"{release}\""))
+                    .replace("488397168", sectors)
+                    .replace("156301488", sectors);
+                parse(&text, "f").unwrap_or_else(|problems| panic!("{firmware} {release} {sectors}\n{problems}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_a_problem_of_its_node() {
+    let problems = parse(&EXAMPLE.replace("156301488", "150000000"), "f").unwrap_err().to_string();
+    assert!(problems.starts_with("error: layout `paper` does not fit on controller: "), "{problems}");
+    assert!(problems.contains("sectors = 150000000 }\n"), "{problems}");
+}
