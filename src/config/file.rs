@@ -20,6 +20,8 @@ pub(super) struct File<'a> {
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub trees: Vec<TreeKeys<'a>>,
+    /// Whether `install_tree` is there at all, in whatever shape.
+    pub has_trees: bool,
     pub nodes: Vec<NodeKeys<'a>>,
 }
 
@@ -86,6 +88,7 @@ impl<'a> File<'a> {
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
             trees: read_trees(&top),
+            has_trees: top.has("install_tree"),
             nodes: NodeKeys::read_all(&top),
         }
     }

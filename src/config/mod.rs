@@ -85,7 +85,11 @@ fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
         let line = text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();
         if last_line.replace(line) != Some(line) {
             let message = format!("this is not TOML: {}", error.message().lines().next().unwrap_or("unreadable"));
-            found.report(at, message, "write `key = value`, texts in double quotes; see https://toml.io");
+            let help = match error.message().contains("duplicate") {
+                true => "keep one of the two",
+                false => "write `key = value`, texts in double quotes; see https://toml.io",
+            };
+            found.report(at, message, help);
         }
     }
     if errors.is_empty() {

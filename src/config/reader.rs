@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::problem::Problem;
-use super::words::{quote, suggest};
+use super::words::{nearest, quote, suggest};
 
 /// Where mistakes and secrets are collected while a file is read.
 #[derive(Default)]
@@ -34,6 +34,11 @@ impl Found {
         self.secrets.borrow_mut().push(at);
     }
 
+    /// Whether something was reported at exactly this place.
+    pub fn has_at(&self, at: &Range<usize>) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.at.as_ref() == Some(at))
+    }
+
     /// Whether nothing was reported yet.
     pub fn is_empty(&self) -> bool {
         self.problems.borrow().is_empty()
@@ -54,11 +59,14 @@ pub(super) struct Section<'a> {
     /// Collects mistakes.
     pub found: &'a Found,
     table: &'a DeTable<'a>,
+    /// Known keys that an unknown one probably meant.
+    misspelt: Vec<String>,
 }
 
 impl<'a> Section<'a> {
     /// Opens a table and reports every key that is not in `keys`.
     pub fn open(place: String, at: Range<usize>, table: &'a DeTable<'a>, keys: &[&str], found: &'a Found) -> Self {
+        let mut misspelt = Vec::new();
         for (key, value) in table.iter() {
             let name: &str = key.get_ref();
             // Also when the key is misspelt or in the wrong table: its line may be shown.
@@ -67,10 +75,11 @@ impl<'a> Section<'a> {
             }
             if !keys.contains(&name) {
                 let help = suggest(name, "known keys", keys.iter().copied());
+                misspelt.extend(nearest(name, keys.iter().copied()).map(str::to_string));
                 found.report(key.span(), format!("{place} has unknown key {}", quote(name)), help);
             }
         }
-        Self { place, at, found, table }
+        Self { place, at, found, table, misspelt }
     }
 
     /// Whether the key is there, whatever its value.
@@ -78,9 +87,9 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
-    /// Reports a key that must be there and is not; `example` is a line to copy.
+    /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.
     pub fn need(&self, key: &str, example: &str) {
-        if !self.has(key) {
+        if !self.has(key) && !self.misspelt.iter().any(|meant| meant == key) {
             self.found.report(self.at.clone(), format!("{} has no `{key}`", self.place), format!("add `{example}`"));
         }
     }

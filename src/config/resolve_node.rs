@@ -98,9 +98,12 @@ fn resolve_layout(
     let written = node.layout.as_ref().or(site.layout.as_ref());
     let name = written.map_or(DEFAULT_LAYOUT, |text| text.get_ref());
     let Some(layout) = role.layouts.get(name) else {
-        let message = format!("role `{}` has no layout {}", role.name, quote(name));
         let at = written.map_or(node.at.clone(), Spanned::span);
-        found.report(at, message, suggest(name, "its layouts", role.layouts.keys().map(String::as_str)));
+        // A layout of `[site]` is wrong once, not once for every node.
+        if !found.has_at(&at) {
+            let message = format!("role `{}` has no layout {}", role.name, quote(name));
+            found.report(at, message, suggest(name, "its layouts", role.layouts.keys().map(String::as_str)));
+        }
         return None;
     };
     let mut layout = layout.clone();
@@ -114,7 +117,7 @@ fn resolve_layout(
 pub(super) fn check_tree_name(file: &File<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Found) {
     let Some(name) = name else { return };
     // A tree whose own name could not be read may be the one that is meant.
-    let all_read = file.trees.iter().all(|tree| tree.name.is_some());
+    let all_read = file.trees.iter().all(|tree| tree.name.is_some()) && file.has_trees != file.trees.is_empty();
     let mut known = file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
     if all_read && !known.any(|known| known == *name.get_ref()) {
         let known = file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
