@@ -6,10 +6,11 @@
 # The temporary name is fixed: what a crash leaves behind is overwritten and
 # renamed away by the next try, so nothing piles up beside the file.
 write_file() {
-  local file new
-  file=$(readlink -f "$1" 2>/dev/null || printf '%s' "$1")
+  local file=$1 new
+  # What a link points to, or the link would be replaced by the file.
+  [ ! -L "$file" ] || file=$(readlink -f "$file")
   new=$file.rackstart-new
-  mkdir -p "${file%/*}"
+  [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
   # dd is the only tool of EL6 that syncs one file.
   if ! dd of="$new" conv=fsync 2>/dev/null; then
     echo "cannot write $new" >&2

@@ -28,13 +28,19 @@ list_steps() {
   done
 }
 
-# step_hash STEP: prints a hash of everything the step's outcome depends on.
-# SERVER and TOKEN are left out: a new attempt does not change what is right.
-step_hash() {
-  {
+HASH=
+HASH_STEP=
+
+# hash_step STEP: sets HASH to a hash of everything the step's outcome depends
+# on. SERVER and TOKEN are left out: a new attempt does not change what is right.
+hash_step() {
+  [ "$HASH_STEP" != "$1" ] || return 0
+  HASH=$({
     cat "$PAYLOAD/steps/$1.sh" "$PAYLOAD/hosts" "$PAYLOAD/lib.sh" "$PAYLOAD"/lib/*.sh
     grep -vE '^(SERVER|TOKEN)=' "$PAYLOAD/env"
-  } | sha256sum | cut -c1-16
+  } | sha256sum)
+  HASH=${HASH:0:16}
+  HASH_STEP=$1
 }
 
 entry_file() {
@@ -43,13 +49,17 @@ entry_file() {
 
 # entry STEP KEY: prints a value of the step's entry, or nothing.
 entry() {
-  local file
+  local file key value
   file=$(entry_file "$1")
-  [ ! -f "$file" ] || sed -n "s/^$2=//p" "$file"
+  [ -f "$file" ] || return 0
+  while IFS='=' read -r key value; do
+    [ "$key" != "$2" ] || printf '%s\n' "$value"
+  done <"$file"
 }
 
-# record STEP STATE RESULT: writes the step's entry. `sync` makes sure that
-# what an entry claims is on the disk too: power may fail on the next line.
+# record STEP STATE RESULT: writes the step's entry, after a `sync`: what the
+# entry claims must be on the disk before the entry is. An entry that is lost
+# costs one look at a step that is done.
 record() {
   local started finished=
   started=$(entry "$1" started)
@@ -57,10 +67,10 @@ record() {
     started) started=$(now) ;;
     *) finished=$(now) ;;
   esac
+  hash_step "$1"
   sync
   printf 'state=%s\nhash=%s\nstarted=%s\nfinished=%s\nresult=%s\n' \
-    "$2" "$(step_hash "$1")" "$started" "$finished" "$3" | write_file "$(entry_file "$1")" 0600
-  sync
+    "$2" "$HASH" "$started" "$finished" "$3" | write_file "$(entry_file "$1")" 0600
 }
 
 # is_skipped STEP: a person said so, perhaps while the runner waited in it.
@@ -70,7 +80,8 @@ is_skipped() {
 
 # is_finished STEP: done with the inputs of today.
 is_finished() {
-  [ "$(entry "$1" state)" = done ] && [ "$(entry "$1" hash)" = "$(step_hash "$1")" ]
+  hash_step "$1"
+  [ "$(entry "$1" state)" = "done" ] && [ "$(entry "$1" hash)" = "$HASH" ]
 }
 
 # doing STATE [DETAIL]: what `status` shows. STEP, NUMBER and TOTAL belong to

@@ -44,7 +44,13 @@ urlencoded() {
 # report EVENT [DETAIL]: queues one report and sees that it gets sent.
 report() {
   local event=$1 detail
-  detail=$(printf '%s' "${2:-}" | plain | urlencoded)
+  detail=${2:-}
+  if [ -n "$detail" ]; then
+    detail=$(printf '%s' "$detail" | plain)
+    detail=$(printf '%s' "$detail" | urlencoded)
+  fi
+  # The only byte of a step's name that needs encoding is its `/`.
+  local step=${STEP//\//%2F}
   # `skip` may report while the runner does: one at a time takes a number.
   (
     flock 7
@@ -56,7 +62,7 @@ report() {
     {
       printf 'event=%s&seq=%s' "$event" "$sequence"
       case $event in
-        step-* | waiting) printf '&step=%s&number=%s&total=%s' "$(printf '%s' "$STEP" | urlencoded)" "$NUMBER" "$TOTAL" ;;
+        step-* | waiting) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
       esac
       printf '&detail=%s' "$detail"
     } | write_file "$QUEUE/$(printf '%010d' "$sequence").$event" 0600

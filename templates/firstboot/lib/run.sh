@@ -87,6 +87,7 @@ wait_for_needs() {
 # step that needs more of them than 30 says so in a line verify_seconds=N.
 prove() {
   local seconds until
+  # The step is only read here; it is run in a process of its own.
   seconds=$(sed -n 's/^verify_seconds=//p' "$PAYLOAD/steps/$STEP.sh")
   until=$((SECONDS + ${RACKSTART_VERIFY_SECONDS:-${seconds:-30}}))
   until attempt verify; do

@@ -4,7 +4,7 @@
 verify_seconds=60
 
 config=$ROOT/etc/glusterfs/glusterd.vol
-brick=$BRICK_MOUNT/brick
+brick=$ROOT$BRICK_MOUNT/brick
 
 needs() {
   need_names
