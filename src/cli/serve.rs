@@ -26,8 +26,9 @@ pub struct Args {
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let site = crate::config::load(config)?;
     let renderer = Renderer::new().map_err(Failure::bug)?;
-    if let Some((node, what, error)) = prove(&renderer, &site).into_iter().next() {
-        return Err(Failure::fixable(format!("{what} of {node} cannot be rendered: {error}")));
+    if let Some(fault) = prove(&renderer, &site).into_iter().next() {
+        let error = format!("the {} of {} cannot be rendered: {}", fault.what, fault.node, fault.error);
+        return Err(Failure::fixable(error).hint("`rackstart check` shows all problems"));
     }
     let missing = firmware::missing();
     if !missing.is_empty() {

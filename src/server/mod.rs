@@ -119,7 +119,7 @@ impl Bound {
         let receiver = site.subscribe();
         let mut tasks = JoinSet::new();
         tasks.spawn(dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
-        tasks.spawn(tftp.run(wires::tftp_content(), shutdown.clone(), wires::tftp_observer(&appliance)));
+        tasks.spawn(tftp.run(wires::tftp_content(&appliance), shutdown.clone(), wires::tftp_observer(&appliance)));
         if receiver.borrow().network.router_advertisement {
             let interface = receiver.borrow().server.interface.clone();
             tasks.spawn(router_advertisement::run(interface, shutdown.clone()));

@@ -45,7 +45,7 @@ async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<Strin
         BootDecision::Install => installer(appliance, site, node).await,
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
-            local_disk(appliance, site, node, &reason)
+            local_disk(appliance, node, &reason)
         }
         other => Err(HttpError::not_found(format!("no boot script: {other:?}"))),
     }
@@ -62,7 +62,7 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
         appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {})", attempt.boots));
         return Ok(text);
     }
-    local_disk(appliance, site, node, &LocalDiskReason::TooManyBoots)
+    local_disk(appliance, node, &LocalDiskReason::TooManyBoots)
 }
 
 /// A node that comes back although its installer never finished, or too often, has failed; people should see it now.
@@ -77,8 +77,8 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     Ok(())
 }
 
-fn local_disk(appliance: &Appliance, site: &Site, node: &Node, reason: &LocalDiskReason) -> Result<String, HttpError> {
+fn local_disk(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<String, HttpError> {
     tracing::info!(node = %node.name, mac = %node.mac, %reason, "boots its local disk");
     appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
-    Ok(appliance.renderer.boot_script_local_disk(site, node, reason)?)
+    Ok(appliance.renderer.boot_script_local_disk(node, &reason.to_string())?)
 }
