@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::client::Client;
-use super::{print, table, Failure};
+use super::{Failure, print, table};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use super::client::Client;
-use super::{print, Failure};
+use super::{Failure, print};
 use crate::server::admin::NodeStatus;
 
 /// Arm a node again: its next network boot WIPES its disk and installs it anew.

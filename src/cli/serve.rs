@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{signal, SignalKind};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use crate::render::{prove, Renderer};
-use crate::server::{self, firmware, ServerError};
+use crate::render::{Renderer, prove};
+use crate::server::{self, ServerError, firmware};
 use crate::site::Site;
 
 /// Answer DHCP, TFTP and HTTP on the provisioning interface until SIGTERM or SIGINT.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::client::Client;
-use super::{print, table, Failure};
+use super::{Failure, print, table};
 use crate::server::admin::StatusReport;
 
 /// Show every node: its state, since when, its step, and what it waits for or why it failed.

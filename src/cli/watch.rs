@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use super::{print, table, Failure, Kind};
+use super::{Failure, Kind, print, table};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// Follow every node until you interrupt it, or until all are ready.
@@ -41,7 +41,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
             Err(failure) => return Err(failure),
         }
         if args.timeout.is_some_and(|limit| started.elapsed() > Duration::from_secs(limit)) {
-            return Err(Failure::fixable("not every node is ready yet").hint("`rackstart status` shows what each waits for"));
+            return Err(
+                Failure::fixable("not every node is ready yet").hint("`rackstart status` shows what each waits for")
+            );
         }
         std::thread::sleep(Duration::from_secs(1));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{Appliance, HttpError};
 use super::random;
 use super::recent::Moment;
-use crate::boot::{decide, Asking, BootDecision, BootRequest, ClientArch};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
 use crate::site::{Firmware, Mac, Node};
 use crate::store::{Change, Record, StoredEvent};
@@ -81,7 +81,9 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/explain/{mac}", get(explain))
         .route("/v1/reimage/{node}", post(reimage))
-        .fallback(|| async { HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?") })
+        .fallback(|| async {
+            HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
+        })
         .with_state(appliance)
 }
 
@@ -117,7 +119,10 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
     }
 }
 
-async fn explain(Shared(appliance): Shared<Appliance>, Path(mac): Path<String>) -> Result<Json<Explanation>, HttpError> {
+async fn explain(
+    Shared(appliance): Shared<Appliance>,
+    Path(mac): Path<String>,
+) -> Result<Json<Explanation>, HttpError> {
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let site = appliance.site();
     let node = site.node_by_mac(mac);
@@ -151,7 +156,10 @@ fn in_words(decision: &BootDecision) -> String {
 }
 
 /// Arms a node again. The CLI has asked for the node's name already.
-async fn reimage(Shared(appliance): Shared<Appliance>, Path(name): Path<String>) -> Result<Json<NodeStatus>, HttpError> {
+async fn reimage(
+    Shared(appliance): Shared<Appliance>,
+    Path(name): Path<String>,
+) -> Result<Json<NodeStatus>, HttpError> {
     let site: Arc<_> = appliance.site();
     let Some(node) = site.node_by_name(&name) else {
         return Err(HttpError::not_found(format!("no node is called `{name}`")));

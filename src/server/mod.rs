@@ -78,7 +78,7 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
-    let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?;
+    let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
     let appliance =
@@ -121,8 +121,9 @@ impl Bound {
         tasks.spawn(dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
         tasks.spawn(tftp.run(wires::tftp_content(&appliance), shutdown.clone(), wires::tftp_observer(&appliance)));
         if receiver.borrow().network.router_advertisement {
-            let interface = receiver.borrow().server.interface.clone();
-            tasks.spawn(router_advertisement::run(interface, shutdown.clone()));
+            let (interface, site) = (receiver.borrow().server.interface.clone(), receiver.clone());
+            let order = shutdown.clone();
+            tasks.spawn(async move { router_advertisement::run(&interface, site, order).await });
         }
         tasks.spawn(watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
         tasks.spawn(serve_http(http, appliance.clone(), shutdown.clone()));

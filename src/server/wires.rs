@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use axum::body::Bytes;
+
+use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
 use super::tftp::{self, NotServed, TftpContent};
@@ -16,7 +19,7 @@ struct Programs {
 }
 
 impl TftpContent for Programs {
-    fn open(&self, client: Ipv4Addr, name: &str) -> Result<tftp::Bytes, NotServed> {
+    fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
         if !self.knows(client) {
             return Err(NotServed { text: format!("{client} is reserved for no node") });
         }
@@ -39,7 +42,13 @@ pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     let (site, recent) = (appliance.site.clone(), appliance.recent.clone());
     Arc::new(move |seen| {
-        let text = format!("read of `{}`: {} ({} bytes, {} ms)", seen.name, seen.outcome, seen.bytes, seen.elapsed.as_millis());
+        let text = format!(
+            "read of `{}`: {} ({} bytes, {} ms)",
+            seen.name,
+            seen.outcome,
+            seen.bytes,
+            seen.elapsed.as_millis()
+        );
         let site = site.borrow();
         match site.nodes.iter().find(|node| node.address == seen.client) {
             Some(node) => {
@@ -48,5 +57,22 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             }
             None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
         }
+    })
+}
+
+/// Remembers each DHCP request for `explain`; the engine has logged it already.
+pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
+    let recent = appliance.recent.clone();
+    Arc::new(move |seen| {
+        let said = match &seen.outcome {
+            dhcp::Outcome::Answered { kind, address, boot_file, refusal, .. } => {
+                let file = boot_file.as_deref().map(|file| format!(", boot file {file}")).unwrap_or_default();
+                let refusal = refusal.as_ref().map(|reason| format!(", because {reason}")).unwrap_or_default();
+                format!("{kind} {address}{file}{refusal}")
+            }
+            dhcp::Outcome::Silent(reason) => format!("no answer: {reason}"),
+            dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
+        };
+        recent.note(seen.mac, "dhcp", format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch));
     })
 }

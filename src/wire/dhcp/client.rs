@@ -10,15 +10,14 @@ const IPXE_NAMES: [&[u8]; 2] = [b"iPXE", b"gPXE"];
 /// Tells who asks. iPXE comes first: it also claims to be a PXEClient, and must never get the network boot program
 /// again. An installed system may send a vendor class of its own, and is then no firmware whatever else it sends.
 pub fn who_asks(options: &RawOptions) -> Asking {
-    let vendor_class = options.get(code::VENDOR_CLASS);
-    if is_ipxe(options) {
-        Asking::Ipxe
-    } else if vendor_class.is_some_and(|class| is_pxe(class) || is_http(class)) {
-        Asking::Firmware
-    } else if vendor_class.is_none() && options.get(code::CLIENT_ARCH).is_some() {
-        Asking::Firmware
-    } else {
-        Asking::System
+    let is_firmware = match options.get(code::VENDOR_CLASS) {
+        Some(class) => is_pxe(class) || is_http(class),
+        None => options.get(code::CLIENT_ARCH).is_some(),
+    };
+    match (is_ipxe(options), is_firmware) {
+        (true, _) => Asking::Ipxe,
+        (false, true) => Asking::Firmware,
+        (false, false) => Asking::System,
     }
 }
 
