@@ -40,6 +40,8 @@ struct PayloadValues<'a> {
     replica: usize,
     security: Security,
     lan_cidr: String,
+    /// Where ssh is answered from in hardened mode: the provisioning network alone.
+    ssh_from: String,
     lan_nic: &'a str,
     public_nic: &'a str,
     hosts: Vec<HostValues>,
@@ -146,6 +148,7 @@ impl<'a> PayloadValues<'a> {
             gateway: first("gateway"),
             security: site.security,
             lan_cidr: site.network.subnet.to_string(),
+            ssh_from: site.network.subnet.to_string(),
             lan_nic: node.lan_nic().map_or("", |nic| nic.name.as_str()),
             public_nic: public.map_or("", |nic| nic.name.as_str()),
             hosts: hosts(site),
