@@ -15,6 +15,8 @@ pub struct Role {
     pub includes: Vec<String>,
     /// Extra host names that point at the node of this role, for example `gateway`.
     pub aliases: Vec<String>,
+    /// Fewest nodes that must have the role for the cloud to work.
+    pub at_least: usize,
     /// Most nodes that may have the role; none means any number.
     pub at_most: Option<usize>,
     /// Layouts by name (`paper`, `grow`).

