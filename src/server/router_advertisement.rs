@@ -27,11 +27,21 @@ pub async fn run(interface: &str, site: watch::Receiver<Arc<Site>>, shutdown: Ca
     match Responder::bind(interface) {
         Ok(responder) => responder.run(site, shutdown).await,
         Err(error) => {
-            let effect = "iPXE waits 13 s longer at each boot";
-            tracing::warn!(interface, "cannot answer router solicitations, so {effect}: no IPv6 on it? ({error})");
+            warn_that_boots_are_slow(interface, &error.to_string());
             shutdown.cancelled().await;
         }
     }
+}
+
+fn warn_that_boots_are_slow(interface: &str, why: &str) {
+    let effect = "iPXE waits 13 s longer at each boot";
+    tracing::warn!(interface, "cannot answer router solicitations ({why}), so {effect}: enable IPv6 on `{interface}`");
+}
+
+/// Whether the interface has IPv6 switched off; the sockets bind all the same and only sending would fail.
+fn ipv6_is_off(interface: &str) -> bool {
+    let setting = std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"));
+    setting.is_ok_and(|text| text.trim() == "1")
 }
 
 struct Responder {
@@ -54,7 +64,11 @@ impl Responder {
         let to = SocketAddrV6::new(ALL_NODES, 0, 0, index);
         // Not UDP, but the same system calls: tokio has no type of its own for raw sockets.
         let socket = UdpSocket::from_std(socket.into())?;
-        Ok(Self { interface: interface.into(), socket, to, complained: false })
+        let complained = ipv6_is_off(interface);
+        if complained {
+            warn_that_boots_are_slow(interface, "IPv6 is switched off");
+        }
+        Ok(Self { interface: interface.into(), socket, to, complained })
     }
 
     async fn run(mut self, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken) {

@@ -95,6 +95,11 @@ impl Machine {
         let machine = Self(child);
         run(&format!("ip link set {CARD} netns {}", machine.0.id()));
         machine.run(&format!("ip link set {CARD} up"));
+        // The kernel tells a bridge of a new carrier up to a second later.
+        wait_until("the cable carries", || {
+            let port = run("ip -details link show port0");
+            port.contains("LOWER_UP") && port.contains("state forwarding")
+        });
         machine
     }
 
