@@ -23,7 +23,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
-    "yum service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
+    "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
