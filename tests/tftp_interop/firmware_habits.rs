@@ -43,6 +43,21 @@ async fn pxelinux_makes_all_its_requests_from_one_port() {
 }
 
 #[tokio::test]
+async fn request_right_after_an_abort_is_no_repetition_even_when_the_server_is_busy() {
+    let server = TestServer::with(content(5000)).await;
+    let mut client = Client::new(server.address).await;
+    let mut noise = Client::new(server.address).await;
+    client.ask("nbp", "tsize 0").await;
+    assert!(matches!(client.receive().await, Answer::Oack(_)));
+    // With packets waiting at the listening port, the server would read the new request before the abort.
+    for _ in 0..20 {
+        noise.ask_raw(b"\0\x04\0\0").await;
+    }
+    client.abort(0, "No error, file close").await;
+    assert!(client.fetch("nbp", "tsize 0").await.unwrap() == content(5000));
+}
+
+#[tokio::test]
 async fn new_request_from_the_same_port_replaces_the_transfer_there() {
     let files = ["a", "b"].map(|name| (name.to_string(), content(5000).into()));
     let mut server = TestServer::serving(HashMap::from(files)).await;
