@@ -14,7 +14,7 @@ import sys
 from pykickstart.version import makeVersion
 for major in (6, 7, 8, 9, 10):
     makeVersion(f"RHEL{major}")
-import encodings.ascii, encodings.latin_1, encodings.idna, encodings.utf_8
+import runpy, encodings.ascii, encodings.latin_1, encodings.idna, encodings.utf_8
 import standin.main, standin.inspect
 for module in list(sys.modules.values()):
     name = getattr(module, "__file__", None)
@@ -59,6 +59,13 @@ def main():
                     "--invalidation-mode", "unchecked-hash", "/tmp/library"], check=True)
     shutil.rmtree(to)
     shutil.copytree(library, to, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    # pykickstart finds its releases by listing *.py here, so these keep their source files.
+    handlers = to + "/pykickstart/handlers"
+    os.makedirs(handlers + "/__pycache__")
+    for name in os.listdir(library + "/pykickstart/handlers"):
+        if name.startswith("rhel") and name.endswith(".py"):
+            shutil.copyfile(f"{library}/pykickstart/handlers/{name}", f"{handlers}/{name}")
+            os.rename(f"{handlers}/{name}c", f"{handlers}/__pycache__/{name[:-3]}.cpython-311.pyc")
     shutil.rmtree(library)
     shutil.rmtree(stage)
 

@@ -3,7 +3,7 @@
 import os
 import time
 
-from pykickstart.parser import KickstartParser
+from pykickstart.parser import KickstartParser, Script
 from pykickstart.sections import NullSection, PreScriptSection
 from pykickstart.version import makeVersion
 
@@ -63,7 +63,7 @@ class PreParser(KickstartParser):
 
     def setupSections(self):
         self._sections = {}
-        self.registerSection(PreScriptSection(self.handler, dataObj=self.Script))
+        self.registerSection(PreScriptSection(self.handler, dataObj=Script))
         for name in ("%pre-install", "%post", "%onerror", "%traceback", "%packages", "%addon", "%certificate"):
             self.registerSection(NullSection(self.handler, sectionOpen=name))
 

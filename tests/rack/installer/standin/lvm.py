@@ -53,12 +53,13 @@ def _new_group(name, group, physical):
 
 def _volume(group, volume, siblings, release):
     name = safe_name(volume.name, release)
+    label = getattr(volume, "label", "")  # EL6 has no such option
     node = mapper_node(group, name)
     fstype = "swap" if volume.mountpoint == "swap" else (volume.fstype or "ext4")
     options = volume.fsopts or "defaults"
     if volume.preexist or not volume.format:
         run("lvchange", "-q", "-ay", f"{group}/{name}")
-        return volume.mountpoint, node, fstype, options if volume.format else "keep", volume.label
+        return volume.mountpoint, node, fstype, options if volume.format else "keep", label
     report = run("vgs", "--noheadings", "--units", "m", "--nosuffix", "-o", "vg_free,vg_extent_size", group)
     free, extent = (float(word) for word in report.split())
     size = int(volume.size or 0)
@@ -74,4 +75,4 @@ def _volume(group, volume, siblings, release):
         raise Stop(f"{volume.mountpoint}: new lv is too large to fit in free space ({size} of {free:.0f} MiB)")
     run("lvcreate", "-q", "-y", "-Wy", "-L", f"{size}m", "-n", name, group)
     say(f"{group}/{name}: {size} MiB for {volume.mountpoint}")
-    return volume.mountpoint, node, fstype, options, volume.label
+    return volume.mountpoint, node, fstype, options, label

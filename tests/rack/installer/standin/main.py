@@ -63,7 +63,9 @@ def install():
     target.bind_kernel_mounts()
     target.accounts(handler)
     target.settings(handler, release)
-    boot_disk = (handler.bootloader.driveorder or [handler.bootloader.bootDrive or sorted(storage.disks)[0]])[0]
+    # --driveorder on EL6, --boot-drive later, else the first disk.
+    order = handler.bootloader.driveorder or [getattr(handler.bootloader, "bootDrive", "")]
+    boot_disk = order[0] or sorted(storage.disks)[0]
     bootloader.install(handler, storage.filesystems, boot_disk, storage.efi)
 
     say("stage post")
