@@ -30,6 +30,7 @@ class Node:
     firmware: str = "bios"
     memory: int = 768  # MiB
     serial: str = ""
+    layout: str = ""  # empty: the layout of the whole site
     disks: list = field(default_factory=list)  # sectors of further disks: sdb, sdc
 
     def __post_init__(self):
