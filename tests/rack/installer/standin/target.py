@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 from standin.console import Stop, run, say
 from standin.scripts import SYSROOT
@@ -22,12 +23,20 @@ def mount_all(filesystems):
 
 
 def unpack(tree):
-    """Download and unpack the root archive in one go; it never lies in memory as a whole."""
+    """Download and unpack the root archive in one go; it never lies in memory as a whole.
+
+    yum in Anaconda asks again when a download breaks off. So does this, from the start: files that are
+    there already are simply written again.
+    """
     url = f"{tree.rstrip('/')}/{ARCHIVE}"
     pipe = f"set -o pipefail; curl -sSf {url} | zstd -dcq | tar -x -p --numeric-owner -C {SYSROOT}"
-    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Stop(f"unpacking {url}: {done.stderr.strip()}")
+    for attempt in range(1, 11):
+        done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        say(f"root archive, try {attempt} of 10: {' '.join(done.stderr.split())}")
+        time.sleep(2)
+    raise Stop(f"unpacking {url}: {done.stderr.strip()}")
 
 
 def bind_kernel_mounts():
