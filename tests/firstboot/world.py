@@ -134,7 +134,12 @@ class World:
         self.server.away()
         for listener in self.listening.values():
             listener.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        # A sender that just woke up may still write into its log.
+        for _ in range(20):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            if not self.dir.exists():
+                break
+            time.sleep(0.1)
 
 
 class Node:
