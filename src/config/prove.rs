@@ -1,7 +1,8 @@
 //! The last proofs before a site is accepted: every disk can be divided as asked, every template renders.
 
 use crate::plan::{PlanError, plan};
-use crate::site::{Node, Site};
+use crate::render::{self, RenderError, Renderer};
+use crate::site::{Node, NodeName, Site};
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
@@ -25,6 +26,16 @@ pub(super) fn fits(node: &Node) -> Result<(), Fault> {
 }
 
 /// Renders everything that could be served, for every node; returns the index of the node with each fault.
-pub(super) fn prove_templates(_site: &Site) -> Vec<(usize, Fault)> {
-    Vec::new()
+pub(super) fn prove_templates(site: &Site) -> Vec<(usize, Fault)> {
+    let fault = |error: &RenderError, what: &str| Fault {
+        message: format!("{what} cannot be rendered: {error}"),
+        help: error.help().unwrap_or_else(|| "correct the value that the template is given".into()),
+    };
+    let renderer = match Renderer::new() {
+        Ok(renderer) => renderer,
+        Err(error) => return vec![(0, fault(&error, "the templates"))],
+    };
+    let index = |name: &NodeName| site.nodes.iter().position(|node| node.name == *name).unwrap_or(0);
+    let faults = render::prove(&renderer, site).into_iter();
+    faults.map(|(node, what, error)| (index(&node), fault(&error, &format!("the {what} of node `{node}`")))).collect()
 }

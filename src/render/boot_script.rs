@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use crate::boot::LocalDiskReason;
 use crate::lifecycle::BootToken;
 use crate::site::{Node, Site};
 
+use super::escape::ipxe_message;
 use super::kickstart::tree_url;
 
 /// The kernel of EL6 keeps 2048 bytes of its command line; iPXE and the loader add a few of their own.
@@ -46,6 +48,7 @@ impl<'a> InstallValues<'a> {
 /// Values of `templates/ipxe/local-disk.ipxe.j2`.
 #[derive(Debug, Serialize)]
 pub struct LocalDiskValues<'a> {
+    site: String,
     node: &'a str,
     reason: String,
     esp_label: &'static str,
@@ -54,10 +57,11 @@ pub struct LocalDiskValues<'a> {
 
 impl<'a> LocalDiskValues<'a> {
     /// Collects them. The reason may hold a machine's own words, so it is made harmless first.
-    pub fn new(node: &'a Node, reason: &str) -> Self {
+    pub fn new(site: &Site, node: &'a Node, reason: &LocalDiskReason) -> Self {
         Self {
+            site: ipxe_message(&site.name),
             node: node.name.as_str(),
-            reason: super::escape::ipxe_message(reason),
+            reason: ipxe_message(&reason.to_string()),
             esp_label: super::ESP_LABEL,
             efi_loaders: &EFI_LOADERS,
         }

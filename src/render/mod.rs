@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::boot::LocalDiskReason;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::site::{Mac, Node, Site};
@@ -26,7 +27,7 @@ use kickstart::{KickstartValues, StorageValues};
 pub use error::{RenderError, RenderProblem};
 pub use firstboot::PayloadFile;
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
-pub use prove::{Fault, prove};
+pub use prove::prove;
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
@@ -61,9 +62,14 @@ impl Renderer {
         self.engine.render(INSTALL, &values)
     }
 
-    /// The boot script that starts what is on the disk. The reason may hold any text.
-    pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
-        self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
+    /// The boot script that starts what is on the disk, and shows why. The reason may hold a machine's own words.
+    pub fn boot_script_local_disk(
+        &self,
+        site: &Site,
+        node: &Node,
+        reason: &LocalDiskReason,
+    ) -> Result<String, RenderError> {
+        self.engine.render(LOCAL_DISK, &LocalDiskValues::new(site, node, reason))
     }
 
     /// The screen of a machine that is not in the site file.
