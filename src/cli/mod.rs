@@ -1,6 +1,7 @@
 //! The command line: one file per verb, each with an `Args` whose doc comment is its help.
 
 mod check;
+mod client;
 mod explain;
 mod failure;
 mod init;
@@ -9,6 +10,7 @@ mod reimage;
 mod render;
 mod serve;
 mod status;
+mod table;
 mod watch;
 
 use std::path::PathBuf;
@@ -60,5 +62,16 @@ impl Cli {
             Verb::Explain(args) => explain::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
         }
+    }
+}
+
+/// Prints data to stdout. A reader that hung up (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::fixable(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -69,7 +69,7 @@ fn show(site: &Site, args: &Args) -> Result<String, Failure> {
             renderer.storage_section(node, &plan, disk, scope)
         }
         What::BootScript => renderer.boot_script_install(site, node, &token),
-        What::LocalDisk => renderer.boot_script_local_disk(site, node, &LocalDiskReason::Ready),
+        What::LocalDisk => renderer.boot_script_local_disk(node, &LocalDiskReason::Ready.to_string()),
         What::FirstbootList => {
             let files = renderer.firstboot_files(site, node, &token).map_err(explain)?;
             return Ok(files

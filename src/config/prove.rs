@@ -36,6 +36,7 @@ pub(super) fn prove_templates(site: &Site) -> Vec<(usize, Fault)> {
         Err(error) => return vec![(0, fault(&error, "the templates"))],
     };
     let index = |name: &NodeName| site.nodes.iter().position(|node| node.name == *name).unwrap_or(0);
+    let what = |found: &render::Fault| format!("the {} of node `{}`", found.what, found.node);
     let faults = render::prove(&renderer, site).into_iter();
-    faults.map(|(node, what, error)| (index(&node), fault(&error, &format!("the {what} of node `{node}`")))).collect()
+    faults.map(|found| (index(&found.node), fault(&found.error, &what(&found)))).collect()
 }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::boot::LocalDiskReason;
 use crate::lifecycle::BootToken;
 use crate::site::{Node, Site};
 
@@ -48,7 +47,6 @@ impl<'a> InstallValues<'a> {
 /// Values of `templates/ipxe/local-disk.ipxe.j2`.
 #[derive(Debug, Serialize)]
 pub struct LocalDiskValues<'a> {
-    site: String,
     node: &'a str,
     reason: String,
     esp_label: &'static str,
@@ -57,11 +55,10 @@ pub struct LocalDiskValues<'a> {
 
 impl<'a> LocalDiskValues<'a> {
     /// Collects them. The reason may hold a machine's own words, so it is made harmless first.
-    pub fn new(site: &Site, node: &'a Node, reason: &LocalDiskReason) -> Self {
+    pub fn new(node: &'a Node, reason: &str) -> Self {
         Self {
-            site: ipxe_message(&site.name),
             node: node.name.as_str(),
-            reason: ipxe_message(&reason.to_string()),
+            reason: ipxe_message(reason),
             esp_label: super::ESP_LABEL,
             efi_loaders: &EFI_LOADERS,
         }

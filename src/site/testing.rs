@@ -119,10 +119,11 @@ pub fn paper_site() -> Site {
             ]),
             variables: BTreeMap::from([
                 ("volume".to_string(), "vm-instances".to_string()),
-                ("brick".to_string(), "/export/gluster/brick".to_string()),
+                ("brick_mount".to_string(), "/export/gluster".to_string()),
                 ("instances".to_string(), "/var/lib/nova/instances".to_string()),
                 ("vm_network".to_string(), "10.0.0.0/24".to_string()),
                 ("vm_bridge".to_string(), "br100".to_string()),
+                ("nova_uid".to_string(), "162".to_string()),
             ]),
         },
         security: Security::Hardened,
