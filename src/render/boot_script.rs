@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::lifecycle::BootToken;
 use crate::site::{Node, Site};
 
+use super::escape::ipxe_message;
 use super::kickstart::tree_url;
 
 /// The kernel of EL6 keeps 2048 bytes of its command line; iPXE and the loader add a few of their own.
@@ -57,7 +58,7 @@ impl<'a> LocalDiskValues<'a> {
     pub fn new(node: &'a Node, reason: &str) -> Self {
         Self {
             node: node.name.as_str(),
-            reason: super::escape::ipxe_message(reason),
+            reason: ipxe_message(reason),
             esp_label: super::ESP_LABEL,
             efi_loaders: &EFI_LOADERS,
         }

@@ -61,7 +61,7 @@ impl Renderer {
         self.engine.render(INSTALL, &values)
     }
 
-    /// The boot script that starts what is on the disk. The reason may hold any text.
+    /// The boot script that starts what is on the disk, and shows why. The reason may hold a machine's own words.
     pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
         self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
     }

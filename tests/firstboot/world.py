@@ -195,7 +195,7 @@ class Node:
             "security": world.security,
             "lan_cidr": f"{world.prefix}.0/24",
             "public_nic": "eth0" if self.name == "compute1" else "",
-            "vm_cidr": "10.0.0.0/24",
+            "vm_network": "10.0.0.0/24",
             "vm_bridge": "br100",
             "ssh_from": f"{world.prefix}.0/24",
             "volume": "vm-instances",
