@@ -46,7 +46,7 @@ class Guest:
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-name", node.name,
             # Never by the presence of /dev/kvm: it may open and still not run a guest.
-            "-accel", "tcg,thread=multi", "-cpu", os.environ.get("RACK_CPU", "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"),
+            "-accel", "tcg,thread=multi,tb-size=256", "-cpu", os.environ.get("RACK_CPU", "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"),
             "-machine", ("q35" if uefi else "pc") + ",graphics=off,usb=off,vmport=off",
             "-smp", "1", "-m", str(node.memory), "-display", "none", "-vga", "none",
             "-uuid", node.uuid, "-smbios", f"type=1,manufacturer=rackstart,product=virtual rack,serial={node.serial},uuid={node.uuid}",

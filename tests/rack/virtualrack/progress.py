@@ -35,11 +35,11 @@ class Progress:
         self.drawn = False
 
 
-def describe(status):
-    """One node's status in a few words."""
+def describe(status, console=""):
+    """One node's status in a few words; `console` is the stage seen on its serial line."""
     words = [status["state"]]
-    if status["state"] in ("armed", "installing") and status.get("stage"):
-        words.append(status["stage"])
+    if status["state"] in ("armed", "installing") and (console or status.get("stage")):
+        words.append(console or status["stage"])
     if step := status.get("step"):
         words.append(f"step {step['number']} of {step['total']}: {step['name']}")
     if status.get("waiting"):

@@ -42,6 +42,11 @@ class Stopwatch:
         """Add a stage that is not seen on the serial console."""
         self.began[name].setdefault(stage, seconds)
 
+    def latest(self, name):
+        """The stage that began last."""
+        began = self.began[name]
+        return max(began, key=began.get) if began else ""
+
     def stop(self):
         """End watching."""
         self._stop.set()
