@@ -20,7 +20,7 @@ release: firmware ## Build the optimised binary, target/release/rackstart
 	$(CARGO) build --locked --release
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
-	tests/rack/setup
+	tests/setup
 
 firmware: ## Collect the network boot programs from the distribution's iPXE package
 	@firmware/collect
@@ -28,10 +28,10 @@ firmware: ## Collect the network boot programs from the distribution's iPXE pack
 lint: firmware ## Format check, clippy with warnings as errors, shellcheck
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	tests/shell/lint
+	tests/lint
 
 bench: release ## Measure against peers, in the same run
-	tests/bench/run
+	$(CARGO) bench --locked
 
 fmt: ## Format the Rust sources
 	$(CARGO) fmt
