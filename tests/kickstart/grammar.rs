@@ -14,7 +14,7 @@ use crate::variants::{all, body, site, whole};
 fn pykickstart() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/pykickstart");
     let program = folder.join("bin/ksvalidator");
-    assert!(program.exists(), "{} is missing: `make setup` installs it", program.display());
+    assert!(program.exists(), "{} is missing: `make setup` (or tests/kickstart/setup) installs it", program.display());
     folder
 }
 
