@@ -1,4 +1,5 @@
-//! Packet in, packet out: the whole answer to each kind of client, from recorded shapes of real ones.
+//! Packet in, packet out: the whole answer to each kind of client, from packets that real ones sent
+//! (`captured` in the first line of the fixture) or that were built after what they send.
 
 mod dhcp_packets;
 
@@ -37,7 +38,7 @@ fn reply(name: &str) -> (Request, Reply, Parts) {
 /// What every DHCPOFFER and DHCPACK to compute2 must hold, whoever asks.
 fn grants_its_reservation(name: &str, kind: u8) -> Parts {
     let (request, reply, parts) = reply(name);
-    assert_eq!((parts.op, parts.xid), (2, 0x52a8_0201), "{name}");
+    assert_eq!((parts.op, &parts.xid.to_be_bytes()[..]), (2, &packet(name)[4..8]), "{name}");
     assert_eq!(parts.chaddr[..6], COMPUTE2.0, "{name}");
     assert_eq!((parts.yiaddr, parts.siaddr), (ITS_ADDRESS, OURS), "{name}");
     assert_eq!(parts.sname, [0; 64], "{name}: no sname");

@@ -75,11 +75,14 @@ fn examine(text: &str) -> Examined {
     Examined { site, problems, secrets, trees }
 }
 
+/// A text with more is not a site file with slips but something else.
+const MOST_SYNTAX_ERRORS: usize = 20;
+
 /// Reads TOML. A text that is no TOML reports its syntax errors and nothing else: what follows from them is noise.
 fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
-    for error in &errors {
+    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let at = error.span().unwrap_or(text.len()..text.len());
         // One slip often upsets the parser several times on its line.
         let line = text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();

@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+/// More than a person mends in one go; drawing thousands of source lines would also take minutes.
+const MOST_SHOWN: usize = 100;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -58,12 +61,13 @@ impl Problems {
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
-        for problem in &self.list {
+        for problem in self.list.iter().take(MOST_SHOWN) {
             out.push_str(&renderer.render(&[self.group(problem), help(problem)]));
             out.push_str("\n\n");
         }
         let (count, them) = match self.list.len() {
             1 => ("1 problem".to_string(), "it is"),
+            many if many > MOST_SHOWN => (format!("first {MOST_SHOWN} of {many} problems"), "all are"),
             many => (format!("{many} problems"), "they are"),
         };
         out.push_str(&format!("{count} in {}; nothing is served until {them} fixed\n", self.file_name));
@@ -107,9 +111,14 @@ fn help(problem: &Problem) -> Group<'_> {
 
 /// Replaces secret bytes by stars, keeping every offset and line.
 fn mask(text: &str, secrets: &[Range<usize>]) -> String {
+    let mut hidden = vec![false; text.len()];
+    for range in secrets {
+        let end = range.end.min(text.len());
+        hidden[range.start.min(end)..end].fill(true);
+    }
     let mut masked = String::with_capacity(text.len());
     for (offset, letter) in text.char_indices() {
-        if letter != '\n' && secrets.iter().any(|range| range.contains(&offset)) {
+        if letter != '\n' && hidden[offset] {
             masked.extend(std::iter::repeat_n('*', letter.len_utf8()));
         } else {
             masked.push(letter);
@@ -128,6 +137,17 @@ mod tests {
         let masked = mask(text, std::slice::from_ref(&(4..10)));
         assert_eq!(masked, "a = ***\n**\nb = 1");
         assert_eq!(masked.len(), text.len());
+    }
+
+    #[test]
+    fn of_very_many_problems_the_first_are_shown_and_all_are_counted() {
+        let list = (0..150).map(|at| Problem::new(at..at + 1, format!("wrong {at}"), "mend it")).collect();
+        let shown = Problems::new("f", &"x".repeat(150), list, &[]).to_string();
+        assert!(shown.contains("wrong 99\n") && !shown.contains("wrong 100\n"), "{shown}");
+        assert!(
+            shown.ends_with("\nfirst 100 of 150 problems in f; nothing is served until all are fixed\n"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The last proofs before a site is accepted: every disk can be divided as asked, every template renders.
 
 use crate::plan::{PlanError, plan};
-use crate::render::{self, RenderError, Renderer};
-use crate::site::{Node, NodeName, Site};
+use crate::render::{self, RenderError, RenderProblem, Renderer};
+use crate::site::{Node, Site};
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
@@ -27,16 +27,28 @@ pub(super) fn fits(node: &Node) -> Result<(), Fault> {
 
 /// Renders everything that could be served, for every node; returns the index of the node with each fault.
 pub(super) fn prove_templates(site: &Site) -> Vec<(usize, Fault)> {
-    let fault = |error: &RenderError, what: &str| Fault {
-        message: format!("{what} cannot be rendered: {error}"),
-        help: error.help().unwrap_or_else(|| "correct the value that the template is given".into()),
-    };
     let renderer = match Renderer::new() {
         Ok(renderer) => renderer,
-        Err(error) => return vec![(0, fault(&error, "the templates"))],
+        Err(error) => return vec![(0, Fault { message: error.to_string(), help: help(&error) })],
     };
-    let index = |name: &NodeName| site.nodes.iter().position(|node| node.name == *name).unwrap_or(0);
-    let what = |found: &render::Fault| format!("the {} of node `{}`", found.what, found.node);
-    let faults = render::prove(&renderer, site).into_iter();
-    faults.map(|found| (index(&found.node), fault(&found.error, &what(&found)))).collect()
+    let faults = render::prove(&renderer, site).into_iter().map(|fault| {
+        let index = site.nodes.iter().position(|node| node.name == fault.node).unwrap_or(0);
+        let message = format!("the {} of node `{}` cannot be rendered: {}", fault.what, fault.node, fault.error);
+        (index, Fault { message, help: help(&fault.error) })
+    });
+    faults.collect()
+}
+
+fn help(error: &RenderError) -> String {
+    match (&error.problem, error.help()) {
+        (_, Some(help)) => help,
+        (RenderProblem::TooLong { what: "kernel command line", .. }, None) => "shorten its `kernel_args`".into(),
+        (RenderProblem::TooLong { .. } | RenderProblem::Value { .. }, None) => {
+            "change the value in the site file".into()
+        }
+        (RenderProblem::Template(_) | RenderProblem::Missing, None) => {
+            format!("correct {}; a template of rackstart itself is a defect to report", error.template)
+        }
+        (RenderProblem::Undefined { .. } | RenderProblem::Plan(_), None) => "correct the template".into(),
+    }
 }

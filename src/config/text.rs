@@ -142,7 +142,7 @@ pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<
     }
 }
 
-/// A crypt(3) hash that CentOS 6 understands. The reader masks it, even when it is wrong: it may be a password in the clear.
+/// A crypt(3) hash that CentOS 6 understands. The reader masks it even when it is wrong: it may be a bare password.
 pub(super) fn password_hash<'a>(section: &Section<'a>) -> Option<&'a str> {
     let text = section.text("root_password_hash")?;
     if is_crypt_hash(text.get_ref()) {
@@ -200,7 +200,7 @@ fn is_key_line(line: &str) -> bool {
     ];
     let mut words = line.split(' ');
     let (kind, body) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    // The body begins with the length of the type's name, hence always with three zero bits groups: `AAAA`.
+    // The body begins with the length of the type's name, whose upper bytes are zero: `AAAA`.
     TYPES.contains(&kind) && body.len() >= 64 && body.starts_with("AAAA") && only(body.trim_end_matches('='), "+/")
 }
 

@@ -19,6 +19,9 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 /// One advertisement answers everybody who asked before it, so a hall of machines costs twenty a second.
 const BETWEEN: Duration = Duration::from_millis(50);
+/// How soon, and how often, an advertisement that could not be sent is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+const TRIES: u32 = 20;
 /// Packets read in one go, so that a flood cannot keep us from ever answering.
 const AT_ONCE: usize = 256;
 
@@ -27,11 +30,21 @@ pub async fn run(interface: &str, site: watch::Receiver<Arc<Site>>, shutdown: Ca
     match Responder::bind(interface) {
         Ok(responder) => responder.run(site, shutdown).await,
         Err(error) => {
-            let effect = "iPXE waits 13 s longer at each boot";
-            tracing::warn!(interface, "cannot answer router solicitations, so {effect}: no IPv6 on it? ({error})");
+            warn_that_boots_are_slow(interface, &error.to_string());
             shutdown.cancelled().await;
         }
     }
+}
+
+fn warn_that_boots_are_slow(interface: &str, why: &str) {
+    let effect = "iPXE waits 13 s longer at each boot";
+    tracing::warn!(interface, "cannot answer router solicitations ({why}), so {effect}: enable IPv6 on `{interface}`");
+}
+
+/// Whether the interface has IPv6 switched off; the sockets bind all the same and only sending would fail.
+fn ipv6_is_off(interface: &str) -> bool {
+    let setting = std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"));
+    setting.is_ok_and(|text| text.trim() == "1")
 }
 
 struct Responder {
@@ -54,20 +67,27 @@ impl Responder {
         let to = SocketAddrV6::new(ALL_NODES, 0, 0, index);
         // Not UDP, but the same system calls: tokio has no type of its own for raw sockets.
         let socket = UdpSocket::from_std(socket.into())?;
-        Ok(Self { interface: interface.into(), socket, to, complained: false })
+        let complained = ipv6_is_off(interface);
+        if complained {
+            warn_that_boots_are_slow(interface, "IPv6 is switched off");
+        }
+        Ok(Self { interface: interface.into(), socket, to, complained })
     }
 
     async fn run(mut self, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken) {
+        let mut tries_left = 0;
         loop {
-            let asked = tokio::select! {
+            tokio::select! {
                 () = shutdown.cancelled() => return,
-                asked = self.hears_a_solicitation() => asked,
-            };
-            match asked {
-                Ok(false) => continue,
-                Ok(true) if site.borrow().network.router_advertisement => self.advertise(),
-                Ok(true) => {}
-                Err(error) => self.complain("receive router solicitations", &error),
+                asked = self.hears_a_solicitation() => match asked {
+                    Ok(true) => tries_left = TRIES,
+                    Ok(false) => continue,
+                    Err(error) => self.complain("receive router solicitations", &error),
+                },
+                () = tokio::time::sleep(AGAIN), if tries_left > 0 => {}
+            }
+            if tries_left > 0 && site.borrow().network.router_advertisement {
+                tries_left = if self.advertise(tries_left == 1) { 0 } else { tries_left - 1 };
             }
             // Also the pause after an error, so that it is no busy loop.
             tokio::select! {
@@ -91,11 +111,16 @@ impl Responder {
         Ok(heard)
     }
 
-    fn advertise(&mut self) {
-        match self.socket.try_send_to(&advertisement(), self.to.into()) {
+    /// Tells whether it was sent. Only the last try complains: an interface that just came up has no usable address
+    /// for a second or two.
+    fn advertise(&mut self, last_try: bool) -> bool {
+        let sent = self.socket.try_send_to(&advertisement(), self.to.into());
+        match &sent {
             Ok(_) => tracing::debug!(interface = self.interface, "router advertisement: no router here"),
-            Err(error) => self.complain("send a router advertisement", &error),
+            Err(error) if last_try => self.complain("send a router advertisement", error),
+            Err(_) => {}
         }
+        sent.is_ok()
     }
 
     fn complain(&mut self, what: &str, error: &io::Error) {

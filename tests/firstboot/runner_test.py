@@ -1,5 +1,7 @@
 """One node alone: what the runner does with a step, and what a person sees."""
 
+import shlex
+import subprocess
 import time
 
 from harness import equal, holds, test
@@ -180,6 +182,30 @@ def changed_inputs_are_looked_at_again():
         node.forget_changes()
         equal(node.run("start").returncode, 0)
         equal(node.changes(), [])
+
+
+@test
+def changed_inputs_that_change_nothing_are_proved_and_apply_nothing():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        equal(node.run("start").returncode, 0)
+        with open(node.root / "usr/lib/rackstart/lib/files.sh", "a") as library:
+            library.write("# a later release\n")
+        node.forget_changes()
+        equal(node.run("start").returncode, 0)
+        equal((node.changes(), node.entry(START, "result")), ([], "already true"))
+        equal(world.events("compute2")[-1]["detail"], "5 steps verified")
+
+
+@test
+def a_reader_that_goes_away_does_not_end_the_runner():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        words = " ".join(map(shlex.quote, node.command("resume")))
+        subprocess.run(["bash", "-c", f"{words} | true"], env=node.env(), timeout=60, check=True)
+        world.wait(node.ready, 30, "ready")
 
 
 @test

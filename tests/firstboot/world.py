@@ -23,7 +23,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
-    "yum service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
+    "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
@@ -134,7 +134,12 @@ class World:
         self.server.away()
         for listener in self.listening.values():
             listener.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        # A sender that just woke up may still write into its log.
+        for _ in range(20):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            if not self.dir.exists():
+                break
+            time.sleep(0.1)
 
 
 class Node:
@@ -190,7 +195,7 @@ class Node:
             "security": world.security,
             "lan_cidr": f"{world.prefix}.0/24",
             "public_nic": "eth0" if self.name == "compute1" else "",
-            "vm_cidr": "10.0.0.0/24",
+            "vm_network": "10.0.0.0/24",
             "vm_bridge": "br100",
             "ssh_from": f"{world.prefix}.0/24",
             "volume": "vm-instances",

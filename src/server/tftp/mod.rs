@@ -21,7 +21,7 @@ use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-pub use content::{NotServed, TftpContent};
+pub use content::{Bytes, NotServed, TftpContent};
 pub use seen::{Observer, Outcome, Seen, Stop};
 
 use crate::wire::tftp::Request;

@@ -6,7 +6,6 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::content::TftpContent;
+use super::content::{Bytes, TftpContent};
 use super::endpoint::Endpoint;
 use super::error_limit::ErrorLimit;
 use super::seen::{Observer, Outcome, Seen, Stop};

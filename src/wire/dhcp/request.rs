@@ -49,10 +49,14 @@ pub enum Malformed {
 pub struct MachineUuid(pub [u8; 16]);
 
 impl MachineUuid {
-    /// Reads option 97: a zero byte, then SMBIOS bytes, whose first three groups are little-endian.
+    /// Reads option 97: a zero byte, then SMBIOS bytes, whose first three groups are little-endian. Boards without
+    /// a UUID send all zeroes or all ones, which would be the same machine everywhere.
     fn from_option(data: [u8; 17]) -> Option<Self> {
         let [0, uuid @ ..] = data else { return None };
         let mut uuid: [u8; 16] = uuid;
+        if uuid == [0; 16] || uuid == [0xff; 16] {
+            return None;
+        }
         uuid[0..4].reverse();
         uuid[4..6].reverse();
         uuid[6..8].reverse();
@@ -196,7 +200,7 @@ fn unreadable(options: &RawOptions) -> Vec<u8> {
     if !arch_is_readable(options) {
         odd.push(code::CLIENT_ARCH);
     }
-    if sent(code::MACHINE_UUID) && options.fixed(code::MACHINE_UUID).and_then(MachineUuid::from_option).is_none() {
+    if sent(code::MACHINE_UUID) && options.fixed::<17>(code::MACHINE_UUID).is_none() {
         odd.push(code::MACHINE_UUID);
     }
     odd
@@ -214,6 +218,7 @@ mod tests {
         assert_eq!(uuid.to_string(), "11223344-5566-7788-0102-030405060708");
         data[0] = 1;
         assert_eq!(MachineUuid::from_option(data), None);
+        assert_eq!(MachineUuid::from_option([0; 17]), None, "a board without one");
     }
 
     #[test]

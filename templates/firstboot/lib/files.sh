@@ -24,9 +24,9 @@ write_file() {
   fi
 }
 
-# file_is FILE: true when FILE holds exactly standard input.
+# file_is FILE: true when FILE holds the lines of standard input.
 file_is() {
-  [ -f "$1" ] && cmp -s - "$1"
+  [ -f "$1" ] && [ "$(cat)" = "$(cat "$1")" ]
 }
 
 # set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line

@@ -57,7 +57,7 @@ $(tail -c "+$((size + 1))" "$log" | tail -n 30)"
 # wait_for_needs: returns once the needs of STEP are met or a person skipped
 # it. There is no deadline: a node that waits says for what and since when.
 wait_for_needs() {
-  local rc text='' since=$SECONDS at='' reported=0 pause=$PAUSE_MIN unmet
+  local rc text='' since='' at='' reported=0 pause=$PAUSE_MIN unmet
   while :; do
     is_skipped "$STEP" && return 0
     rc=0
@@ -68,15 +68,16 @@ wait_for_needs() {
       return 1
     fi
     unmet=$(cat "$STATE/unmet")
+    clock
     if [ "$unmet" != "$text" ]; then
-      [ -n "$text" ] || { since=$SECONDS && at=$(now); }
-      text=$unmet pause=$PAUSE_MIN reported=$((SECONDS - WAIT_REPORT))
+      [ -n "$text" ] || { since=$CLOCK && at=$(now); }
+      text=$unmet pause=$PAUSE_MIN reported=$((CLOCK - WAIT_REPORT))
       say "step $NUMBER of $TOTAL, $STEP, waits for $text"
     fi
-    if [ $((SECONDS - reported)) -ge "$WAIT_REPORT" ]; then
-      reported=$SECONDS
+    if [ $((CLOCK - reported)) -ge "$WAIT_REPORT" ]; then
+      reported=$CLOCK
       doing waiting "$text (since $at)"
-      report waiting "$text (since $at, $((SECONDS - since)) s)"
+      report waiting "$text (since $at, $((CLOCK - since)) s)"
     fi
     nap "$pause"
     pause=$(longer "$pause")
@@ -89,9 +90,11 @@ prove() {
   local seconds until
   # The step is only read here; it is run in a process of its own.
   seconds=$(sed -n 's/^verify_seconds=//p' "$PAYLOAD/steps/$STEP.sh")
-  until=$((SECONDS + ${RACKSTART_VERIFY_SECONDS:-${seconds:-30}}))
+  clock
+  until=$((CLOCK + ${RACKSTART_VERIFY_SECONDS:-${seconds:-30}}))
   until attempt verify; do
-    [ "$SECONDS" -lt "$until" ] || return 1
+    clock
+    [ "$CLOCK" -lt "$until" ] || return 1
     nap 1000
   done
 }
@@ -111,14 +114,17 @@ make_true() {
 
 # run_step HOW: STEP from start to end, in the journal and in reports.
 run_step() {
-  local began=$SECONDS
+  local began
+  clock
+  began=$CLOCK
   record "$STEP" started ''
   doing running
   report step-started
   say "step $NUMBER of $TOTAL, $STEP"
   if make_true "$1"; then
     is_skipped "$STEP" && return 0
-    RESULT="$RESULT, $((SECONDS - began)) s"
+    clock
+    RESULT="$RESULT, $((CLOCK - began)) s"
     # Reported before it is recorded: a crash between the two says it twice,
     # the other order might never say it.
     report step-done "$RESULT"
@@ -139,10 +145,13 @@ fail() {
   return 1
 }
 
-# still_true: a finished step whose check holds needs nothing.
+# still_true: a finished step whose check holds needs nothing. When its inputs
+# have changed since, it is proved once more.
 still_true() {
   if is_skipped "$STEP"; then return 0; fi
-  is_finished "$STEP" && phase check
+  [ "$(entry "$STEP" state)" = "done" ] && phase check || return 1
+  is_finished "$STEP" && return 0
+  attempt verify && record "$STEP" "done" "already true"
 }
 
 # run_all: the whole list. Returns 1 at the first step that fails.
@@ -197,7 +206,9 @@ keep_ready() {
 
 # repair: makes STEP true again, however long it takes.
 repair() {
-  local began=$SECONDS told='' pause=$PAUSE_MIN rc
+  local began told='' pause=$PAUSE_MIN rc
+  clock
+  began=$CLOCK
   say "step $NUMBER of $TOTAL, $STEP, no longer holds: repairing"
   doing repairing
   while ! is_skipped "$STEP"; do
@@ -206,11 +217,13 @@ repair() {
     if [ "$rc" -eq "$NOT_YET" ]; then
       REASON="repair of $STEP waits for $(cat "$STATE/unmet")"
     elif { phase check && attempt verify; } || { attempt apply && prove; }; then
-      record "$STEP" "done" "repaired, $((SECONDS - began)) s"
+      clock
+      record "$STEP" "done" "repaired, $((CLOCK - began)) s"
       say "step $NUMBER of $TOTAL, $STEP, repaired"
       return 0
     fi
-    if [ -z "$told" ] && [ $((SECONDS - began)) -ge "$REPAIR_GRACE" ]; then
+    clock
+    if [ -z "$told" ] && [ $((CLOCK - began)) -ge "$REPAIR_GRACE" ]; then
       told=yes
       REASON=$(printf '%s' "$REASON" | redacted)
       printf '%s\n' "$REASON" | plain >"$STATE/failure"

@@ -18,16 +18,26 @@ have() {
   done
 }
 
+# clock: sets CLOCK to the seconds since boot. $SECONDS follows the wall clock,
+# which a step of this very list may set by hours.
+clock() {
+  read -r CLOCK _ </proc/uptime
+  CLOCK=${CLOCK%%.*}
+}
+
 # retry SECONDS COMMAND...: tries once a second until COMMAND succeeds; fails
 # like COMMAND once SECONDS are over.
 retry() {
-  local until=$((SECONDS + $1)) rc
+  local until rc
+  clock
+  until=$((CLOCK + $1))
   shift
   while :; do
     rc=0
     "$@" || rc=$?
     [ "$rc" -ne 0 ] || return 0
-    [ "$SECONDS" -lt "$until" ] || return "$rc"
+    clock
+    [ "$CLOCK" -lt "$until" ] || return "$rc"
     sleep 1
   done
 }

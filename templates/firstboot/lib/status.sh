@@ -15,6 +15,7 @@ runs() {
 headline() {
   local at
   at="step $(doing_now number) of $(doing_now total), $(doing_now step)"
+  [ -n "$(doing_now step)" ] || at="the start"
   printf '%s (%s): ' "$NODE" "$ROLE"
   case $1 in
     ready) printf 'ready since %s\n' "$(cat "$STATE/ready")" ;;

@@ -82,6 +82,17 @@ fn missing_last_ack_is_not_a_vanished_client() {
 }
 
 #[test]
+fn answer_to_a_packet_sent_twice_measures_nothing() {
+    let mut transfer = running("blksize 1468", 50_000);
+    assert_eq!(transfer.deadline(), 51 * MS);
+    assert_eq!(transfer.on_timeout(51 * MS), Action::SendBlocks(1..=1));
+    assert_eq!(transfer.on_packet(&ack(1), 52 * MS), Action::SendBlocks(2..=2));
+    assert_eq!(transfer.deadline(), 252 * MS, "the longer wait stays until a round trip is measured");
+    assert_eq!(transfer.on_packet(&ack(2), 53 * MS), Action::SendBlocks(3..=3));
+    assert_eq!(transfer.deadline(), 103 * MS);
+}
+
+#[test]
 fn timeout_of_the_client_is_honoured() {
     let mut transfer = running("timeout 2", 5000);
     assert_eq!(transfer.deadline(), 2001 * MS);

@@ -6,23 +6,26 @@ needs() {
   need_names
 }
 
-# What the packages bring, because yum returns 0 when one of several names is
-# unknown to it.
+packages="glusterfs glusterfs-fuse glusterfs-server fuse fuse-libs"
+
+# shellcheck disable=SC2086 # a list
 check() {
+  rpm -q $packages
   have glusterd gluster mount.glusterfs
 }
 
+# shellcheck disable=SC2086 # a list
 apply() {
-  yum -y install glusterfs glusterfs-fuse glusterfs-server fuse fuse-libs
+  yum -y install $packages
 }
 
+# Asked again, because yum returns 0 when it knows only some of several names.
+# shellcheck disable=SC2086 # a list
 verify() {
-  local command
-  for command in glusterd gluster mount.glusterfs; do
-    if ! have "$command"; then
-      echo "$command is missing after the installation: do the repositories of this node hold GlusterFS?"
-      return 1
-    fi
-  done
+  if ! rpm -q $packages; then
+    echo "yum did not install all of these: do the repositories of this node hold GlusterFS?"
+    return 1
+  fi
+  have glusterd gluster mount.glusterfs
   gluster --version
 }

@@ -1,0 +1,1 @@
+"""The rack's stand-in installer: does with a kickstart what Anaconda does, on small Debian tools."""

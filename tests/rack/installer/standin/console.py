@@ -1,0 +1,34 @@
+"""Progress lines on the serial line, and running programs so that a failure says why."""
+
+import subprocess
+import sys
+import time
+
+
+class Stop(Exception):
+    """The installation cannot go on. EL6 in cmdline mode would wait for ever here; so do we."""
+
+
+def say(text):
+    """One line with the seconds since the kernel started, where the rack can read it."""
+    with open("/proc/uptime") as uptime:
+        up = float(uptime.read().split()[0])
+    with open("/dev/ttyS0", "w", errors="replace") as serial:
+        for line in str(text).splitlines() or [""]:
+            serial.write(f"[{up:.2f}] stand-in installer: {line}\r\n")
+
+
+def run(*args, **options):
+    """Run a program, return its standard output; a failure stops the installation with its words."""
+    done = subprocess.run(args, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    if done.returncode != 0:
+        raise Stop(f"{' '.join(args)}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def stop_for_ever(error):
+    """Print what EL6 would ask on its screen, then wait: nobody is there to answer."""
+    say(f"FAILED: {error}")
+    sys.stdout.flush()
+    while True:
+        time.sleep(3600)

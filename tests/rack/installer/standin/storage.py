@@ -1,0 +1,187 @@
+"""Executing the storage commands of a kickstart with parted, LVM and mkfs."""
+
+import os
+import re
+import time
+
+from pykickstart.constants import CLEARPART_TYPE_ALL, CLEARPART_TYPE_LINUX
+
+from standin import lvm
+from standin.console import Stop, run, say
+from standin.placement import MIB, Request, TooSmall, place
+
+
+def disks():
+    """Whole disks that Anaconda would offer, with their size in sectors."""
+    found = {}
+    for name in sorted(os.listdir("/sys/block")):
+        if re.match(r"(sd[a-z]+|vd[a-z]+|nvme\d+n\d+)$", name):
+            with open(f"/sys/block/{name}/size") as size:
+                found[name] = int(size.read())
+    return found
+
+
+def partition_node(disk, number):
+    """sda + 1 is sda1, nvme0n1 + 1 is nvme0n1p1."""
+    return f"/dev/{disk}{'p' if disk[-1].isdigit() else ''}{number}"
+
+
+def device_name(text):
+    """The kernel's name for what a kickstart calls a disk: sda, /dev/sda or a link below /dev/disk."""
+    return os.path.basename(os.path.realpath("/dev/" + text.removeprefix("/dev/")))
+
+
+class Storage:
+    """The devices of one installation, and what is mounted where."""
+
+    def __init__(self, handler, release):
+        self.handler, self.release = handler, release
+        self.filesystems = []  # (mount point, device, type, options, label); swap has the mount point "swap"
+        self.efi = os.path.isdir("/sys/firmware/efi")
+        only = handler.ignoredisk.onlyuse
+        self.disks = {n: s for n, s in disks().items() if not only or n in map(device_name, only)}
+        missing = [name for name in only if device_name(name) not in self.disks]
+        if missing:
+            raise Stop(f"ignoredisk --only-use names disks that are not here: {' '.join(missing)}")
+
+    def label(self):
+        """The partition table a fresh disk gets."""
+        wanted = getattr(self.handler.clearpart, "disklabel", "") or ""
+        if wanted:
+            return {"mbr": "msdos"}.get(wanted, wanted)
+        return "gpt" if self.efi or self.release[0] >= 10 else "msdos"
+
+    def execute(self):
+        """Everything from clearpart to the last file system."""
+        cleared = self._clear()
+        requests, physical = [], {}
+        for part in self.handler.partition.partitions:
+            if part.onPart:
+                self._reuse(part, physical)
+                continue
+            requests.append(self._request(part))
+        for disk in cleared or sorted({r.disk for r in requests if r.disk}):
+            self._partition(disk, [r for r in requests if (r.disk or cleared[0]) == disk], physical)
+        self.filesystems += lvm.build(self.handler, physical, self.release)
+        for mountpoint, device, fstype, _, label in self._formats:
+            make_filesystem(device, fstype, label, mountpoint)
+
+    @property
+    def _formats(self):
+        return [f for f in self.filesystems if f[3] != "keep"]
+
+    def _clear(self):
+        """Apply clearpart; returns the disks that are empty now."""
+        clear = self.handler.clearpart
+        if clear.type not in (CLEARPART_TYPE_ALL, CLEARPART_TYPE_LINUX):
+            return []
+        names = [device_name(n) for n in clear.drives] or list(self.disks)
+        for name in names:
+            if name not in self.disks:
+                raise Stop(f"clearpart --drives names {name}, which is not here or is ignored")
+            self._wipe(name)
+        return names
+
+    def _wipe(self, disk):
+        lvm.deactivate()
+        nodes = [e for e in os.listdir(f"/sys/block/{disk}") if e.startswith(disk)]
+        if nodes:
+            say(f"clearing {disk}: {' '.join(sorted(nodes))} go")
+            for node in sorted(nodes, reverse=True):
+                # The extended partition itself has no room for a signature; that is no error.
+                with open(f"/sys/block/{disk}/{node}/size") as size:
+                    if int(size.read()) > 2:
+                        run("wipefs", "-a", "-f", f"/dev/{node}")
+        run("wipefs", "-a", "-f", f"/dev/{disk}")
+
+    def _request(self, part):
+        name, fstype = part.mountpoint, part.fstype or "ext4"
+        if name.startswith("pv."):
+            fstype = "lvmpv"
+        elif name == "swap":
+            fstype = "swap"
+        request = Request(
+            name,
+            int(part.size or 1),
+            fstype,
+            device_name(part.disk) if part.disk else "",
+            bool(part.primOnly),
+            bool(part.grow),
+            int(part.maxSizeMB or 0),
+        )
+        request.label, request.options = part.label, part.fsopts
+        return request
+
+    def _partition(self, disk, requests, physical):
+        if any(entry.startswith(disk) for entry in os.listdir(f"/sys/block/{disk}")):
+            raise Stop(f"{disk} was not cleared; the stand-in makes partitions only on a cleared disk")
+        label = self.label()
+        try:
+            layout = place(requests, self.disks[disk], label)
+        except TooSmall as error:
+            raise Stop(str(error)) from error
+        command = ["parted", "-s", "-a", "none", f"/dev/{disk}", "unit", "s", "mklabel", label]
+        parts = [(p.number, p.kind, p.start, p.sectors, p) for p in layout.partitions]
+        if layout.extended:
+            number, start, sectors = layout.extended
+            parts.append((number, "extended", start, sectors, None))
+        for number, kind, start, sectors, part in sorted(parts, key=lambda p: p[0]):
+            name = kind if label == "msdos" else "p"
+            command += ["mkpart", name, f"{start}s", f"{start + sectors - 1}s"]
+            if part is None:
+                continue
+            if part.fstype == "lvmpv":
+                command += ["set", str(number), "lvm", "on"]
+            elif part.fstype == "efi":
+                command += ["set", str(number), "boot", "on"]
+            elif part.fstype == "biosboot":
+                command += ["set", str(number), "bios_grub", "on"]
+            elif part.name == "/boot" and label == "msdos":
+                command += ["set", str(number), "boot", "on"]
+        run(*command)
+        for number, _, start, sectors, part in sorted(parts, key=lambda p: p[0]):
+            what = part.name if part else "extended"
+            say(f"{disk}{number}: {sectors // MIB} MiB for {what}")
+            if part is None:
+                continue
+            node = partition_node(disk, number)
+            wait_for(node)
+            if part.fstype == "lvmpv":
+                physical[part.name] = (node, True)
+            elif part.fstype != "biosboot":
+                self.filesystems.append((part.name, node, part.fstype, part.options or "defaults", part.label))
+
+    def _reuse(self, part, physical):
+        node = "/dev/" + part.onPart.removeprefix("/dev/")
+        if not os.path.exists(node):
+            raise Stop(f"part --onpart={part.onPart}: there is no such partition")
+        if part.mountpoint.startswith("pv."):
+            physical[part.mountpoint] = (node, bool(part.format))
+        else:
+            options = (part.fsopts or "defaults") if part.format else "keep"
+            self.filesystems.append((part.mountpoint, node, part.fstype or "ext4", options, part.label))
+
+
+def wait_for(node, seconds=10):
+    """The kernel makes the node a moment after the table is written."""
+    for _ in range(seconds * 20):
+        if os.path.exists(node):
+            return
+        time.sleep(0.05)
+    raise Stop(f"{node} did not appear")
+
+
+def make_filesystem(device, fstype, label, mountpoint):
+    """mkfs without discards: the disks are new, and a discard of 200 GB is slow under emulation."""
+    if fstype in ("ext2", "ext3", "ext4"):
+        extra = ["-L", label] if label else []
+        lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard" if fstype != "ext2" else "nodiscard"
+        run(f"mkfs.{fstype}", "-q", "-F", "-E", lazy, *extra, device)
+    elif fstype == "xfs":
+        run("mkfs.xfs", "-q", "-f", "-K", *(["-L", label] if label else []), device)
+    elif fstype == "swap":
+        run("mkswap", *(["-L", label] if label else []), device)
+    elif fstype in ("efi", "vfat"):
+        run("mkfs.fat", *(["-n", label] if label else []), device)
+    else:
+        raise Stop(f"{mountpoint}: file system {fstype} is not known to the stand-in installer")

@@ -1,0 +1,53 @@
+"""The site file for the servers of the rack, made from the one that `rackstart init` writes."""
+
+import re
+
+
+def sections(text):
+    """Split a site file into its parts: everything before the first node, then one text per node."""
+    parts = re.split(r"(?m)^(?=\[\[node\]\])", text)
+    # Comment lines just before a [[node]] belong to it; they do not matter here.
+    return parts[0], parts[1:]
+
+
+def set_key(text, section, key, value):
+    """Give one key of one [section] a value, commented out or not."""
+    pattern = rf"(?ms)(^\[{section}\]$.*?)^#? ?{key} = [^\n]*$"
+    changed, count = re.subn(pattern, lambda m: f"{m.group(1)}{key} = {value}", text, count=1)
+    if not count:
+        changed = text.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n", 1)
+    return changed
+
+
+def node_block(node):
+    """One server. The card that the firmware boots from is the LAN card."""
+    cards = []
+    for nic in node.nics:
+        network = {"prov": "lan", "public": "public"}.get(nic.network, "none")
+        cards.append(f'  {{ name = "{nic.name}", mac = "{nic.mac}", network = "{network}" }},')
+    return "\n".join([
+        "[[node]]",
+        f'name = "{node.name}"',
+        f'role = "{node.role}"',
+        f'address = "{node.address}"',
+        f'firmware = "{node.firmware}"',
+        f'disk = {{ name = "sda", sectors = {node.sectors} }}',
+        "nics = [", *cards, "]",
+        *([f'layout = "{node.layout}"'] if node.layout else []),
+        "",
+    ])
+
+
+def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_args="console=ttyS0 quiet mitigations=off nokaslr"):
+    """The text of a site file with exactly these nodes."""
+    head, _ = sections(example)
+    for section, key, value in (
+        ("site", "kernel_args", f'"{kernel_args}"'),
+        ("server", "interface", f'"{interface}"'),
+        ("server", "address", '"192.168.0.254"'),
+        ("server", "state", f'"{state}"'),
+        ("server", "socket", f'"{socket}"'),
+    ):
+        head = set_key(head, section, key, value)
+    head = re.sub(r'(?m)^path = "[^"]*"$', f'path = "{tree}"', head, count=1)
+    return head + "\n".join(node_block(node) for node in nodes)
