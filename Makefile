@@ -21,6 +21,7 @@ release: firmware ## Build the optimised binary, target/release/rackstart
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
 	tests/rack/setup
+	tests/kickstart/setup
 
 firmware: ## Collect the network boot programs from the distribution's iPXE package
 	@firmware/collect
