@@ -1,0 +1,100 @@
+//! The one decision: what to answer a machine that asks how to boot. DHCP, TFTP, HTTP and `explain` all ask here.
+
+mod reason;
+mod request;
+
+pub use reason::{IgnoreReason, LocalDiskReason};
+pub use request::{Asking, BootRequest, ClientArch};
+
+use crate::lifecycle::{MAX_BOOTS, State};
+use crate::site::{Node, Site};
+
+/// The network boot programs that rackstart serves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkBootProgram {
+    /// `undionly.kpxe`: iPXE over the BIOS card's own driver.
+    UndionlyKpxe,
+    /// `snponly.efi`: iPXE over the UEFI firmware's own driver.
+    SnponlyEfi,
+    /// `ipxe.efi`: iPXE with its own drivers, for UEFI HTTP boot.
+    IpxeEfi,
+}
+
+impl NetworkBootProgram {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::UndionlyKpxe, Self::SnponlyEfi, Self::IpxeEfi];
+
+    /// The published file name, the same in TFTP, under `/firmware/` and in the firmware folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::UndionlyKpxe => "undionly.kpxe",
+            Self::SnponlyEfi => "snponly.efi",
+            Self::IpxeEfi => "ipxe.efi",
+        }
+    }
+}
+
+/// What to answer, and why. Every variant has its reason, so nobody has to guess.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BootDecision {
+    /// No answer at all.
+    Ignore(IgnoreReason),
+    /// An address and nothing to boot: an installer or an installed system asks.
+    AddressOnly,
+    /// Firmware asks: load this program by TFTP.
+    ChainloadTftp(NetworkBootProgram),
+    /// UEFI HTTP boot asks: load this program from this URL.
+    ChainloadHttp(NetworkBootProgram, String),
+    /// iPXE asks by DHCP: fetch the boot script from this URL.
+    Script(String),
+    /// iPXE asks for its script: start the installer.
+    Install,
+    /// iPXE asks for its script: start what is on the disk.
+    LocalDisk(LocalDiskReason),
+}
+
+/// Decides what to answer. Never fails, never waits, never remembers: the same question has the same answer.
+/// `state` is only needed (and only read) when iPXE asks for its script.
+pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> BootDecision {
+    let Some(node) = site.node_by_mac(request.mac) else {
+        return BootDecision::Ignore(IgnoreReason::UnknownMac(request.mac));
+    };
+    match request.asking {
+        Asking::System => BootDecision::AddressOnly,
+        Asking::Firmware => network_boot_program(site, request),
+        Asking::Ipxe => BootDecision::Script(script_url(site, node)),
+        Asking::Script => script(state),
+    }
+}
+
+fn network_boot_program(site: &Site, request: &BootRequest) -> BootDecision {
+    match request.arch {
+        ClientArch::Bios => BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe),
+        ClientArch::EfiX64 => BootDecision::ChainloadTftp(NetworkBootProgram::SnponlyEfi),
+        ClientArch::EfiX64Http => {
+            let program = NetworkBootProgram::IpxeEfi;
+            BootDecision::ChainloadHttp(program, format!("{}/firmware/{}", site.server.url(), program.file_name()))
+        }
+        ClientArch::Other(arch) => BootDecision::Ignore(IgnoreReason::UnsupportedArch(arch)),
+    }
+}
+
+fn script_url(site: &Site, node: &Node) -> String {
+    format!("{}/boot/{}", site.server.url(), node.mac.hyphenated())
+}
+
+fn script(state: Option<&State>) -> BootDecision {
+    use LocalDiskReason as Why;
+    match state {
+        None | Some(State::New) => BootDecision::LocalDisk(Why::NeverArmed),
+        Some(State::Armed { attempt }) if attempt.boots >= MAX_BOOTS => BootDecision::LocalDisk(Why::TooManyBoots),
+        Some(State::Armed { .. }) => BootDecision::Install,
+        Some(State::Installing { .. }) => BootDecision::LocalDisk(Why::PermitSpent),
+        Some(State::Firstboot { .. }) => BootDecision::LocalDisk(Why::Installed),
+        Some(State::Ready { .. }) => BootDecision::LocalDisk(Why::Ready),
+        Some(State::Failed { reason, .. }) => BootDecision::LocalDisk(Why::Failed(reason.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

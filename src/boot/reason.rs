@@ -1,0 +1,37 @@
+//! The only wording of why a machine gets no answer, or its own disk.
+
+use crate::site::Mac;
+
+/// Why a machine gets no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IgnoreReason {
+    /// Not in the site file.
+    #[error("no node has the MAC {0}: add it to the site file to answer it")]
+    UnknownMac(Mac),
+    /// No network boot program for this architecture.
+    #[error("client architecture {0} is not supported: only BIOS (0), UEFI x64 (7, 9) and UEFI x64 HTTP boot (16) are")]
+    UnsupportedArch(u16),
+}
+
+/// Why a machine is told to boot its own disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocalDiskReason {
+    /// Nothing armed it.
+    #[error("it was never armed")]
+    NeverArmed,
+    /// Booted the installer too often without redemption.
+    #[error("it booted the installer three times and never asked for its wipe permit")]
+    TooManyBoots,
+    /// The permit of the attempt is spent; nothing retries by itself.
+    #[error("its wipe permit is spent: the installer had its one chance")]
+    PermitSpent,
+    /// Installed, firstboot at work.
+    #[error("it is installed and runs firstboot")]
+    Installed,
+    /// Ready.
+    #[error("it is ready")]
+    Ready,
+    /// Failed; only an operator arms it again.
+    #[error("it failed: {0}")]
+    Failed(String),
+}

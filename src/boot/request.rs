@@ -1,0 +1,75 @@
+//! The question, in our own nouns: no packet type crosses into the decision.
+
+use std::fmt;
+
+use crate::site::Mac;
+
+/// DHCP option 93 (RFC 4578 section 2.1), as far as it changes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientArch {
+    /// 0: PC BIOS. Also assumed when the option is missing, as old BIOS ROMs do not send it.
+    Bios,
+    /// 7 (and 9, which some x86-64 firmware sends): UEFI x86-64.
+    EfiX64,
+    /// 16: UEFI x86-64 HTTP boot.
+    EfiX64Http,
+    /// Anything else.
+    Other(u16),
+}
+
+impl From<u16> for ClientArch {
+    fn from(number: u16) -> Self {
+        match number {
+            0 => Self::Bios,
+            7 | 9 => Self::EfiX64,
+            16 => Self::EfiX64Http,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for ClientArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bios => f.write_str("bios"),
+            Self::EfiX64 => f.write_str("efi-x64"),
+            Self::EfiX64Http => f.write_str("efi-x64-http"),
+            Self::Other(number) => write!(f, "arch-{number}"),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// PXE or UEFI HTTP boot firmware, by DHCP.
+    Firmware,
+    /// iPXE, by DHCP.
+    Ipxe,
+    /// iPXE, by HTTP, for its boot script.
+    Script,
+    /// An installer or an installed system that only wants an address.
+    System,
+}
+
+impl fmt::Display for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Firmware => "firmware",
+            Self::Ipxe => "ipxe",
+            Self::Script => "script",
+            Self::System => "system",
+        })
+    }
+}
+
+/// One question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootRequest {
+    /// Who.
+    pub mac: Mac,
+    /// On what machine.
+    pub arch: ClientArch,
+    /// At which point of its boot.
+    pub asking: Asking,
+}

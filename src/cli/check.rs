@@ -1,0 +1,101 @@
+//! `rackstart check`: every mistake of the site file on stderr, or a table of what it describes on stdout.
+
+use std::path::Path;
+
+use super::Failure;
+use crate::config;
+use crate::site::{DiskRule, Site};
+
+/// Read the site file and report everything that is wrong with it.
+///
+/// Checks names, addresses, MACs, roles, install trees, whether each layout fits its disk, and renders everything that
+/// could be served for every node. All mistakes are reported at once, each with its line and one thing to do. `serve`
+/// does the same before it listens, so a site that does not pass here is never served.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print nothing when all is well.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let path = config::find(config)?;
+    let loaded = config::read(&path).map_err(config::print)?;
+    if !args.quiet {
+        print!("{}", report(&loaded.site, &path));
+    }
+    Ok(())
+}
+
+fn report(site: &Site, path: &Path) -> String {
+    let heading = ["NODE", "ROLE", "ADDRESS", "BOOT MAC", "FIRMWARE", "RELEASE", "LAYOUT", "DISK"].map(String::from);
+    let mut rows = vec![heading];
+    rows.extend(site.nodes.iter().map(|node| {
+        [
+            node.name.to_string(),
+            node.role.clone(),
+            node.address.to_string(),
+            node.mac.to_string(),
+            node.firmware.to_string(),
+            node.release.to_string(),
+            node.layout.name.clone(),
+            disk(&node.disk),
+        ]
+    }));
+    let mut out = table(&rows);
+    out.push_str(&format!(
+        "\nok: {}, {} in {}; blueprint {}, {} mode\n",
+        count(site.nodes.len(), "node"),
+        count(site.install_trees.len(), "install tree"),
+        path.display(),
+        site.blueprint.name,
+        site.security,
+    ));
+    if site.access.ssh_keys.is_empty() && site.access.root_password_hash.is_none() {
+        out.push_str("note: nobody can log in to the nodes; `[access]` takes keys and a password hash\n");
+    }
+    out
+}
+
+/// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).
+fn disk(rule: &DiskRule) -> String {
+    let by = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word}{value}"));
+    let words = [by("", &rule.name), by("serial ", &rule.serial), by("wwn ", &rule.wwn)];
+    let mut words: Vec<String> = words.into_iter().flatten().collect();
+    words.push(format!("{:.1} GB", rule.bytes() as f64 / 1e9));
+    words.join(", ")
+}
+
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Columns padded to their widest cell, without blanks at the end of a line.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing;
+
+    #[test]
+    fn the_report_is_one_line_per_node_and_a_summary() {
+        let report = report(&testing::paper_site(), Path::new("rackstart.toml"));
+        let lines: Vec<&str> = report.lines().collect();
+        assert_eq!(
+            lines[1],
+            "controller  controller  192.168.0.5  52:54:00:a8:05:00  bios      6.10     paper   sda, 80.0 GB"
+        );
+        assert_eq!(lines[7], "ok: 5 nodes, 1 install tree in rackstart.toml; blueprint essex, hardened mode");
+    }
+}

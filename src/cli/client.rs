@@ -1,0 +1,70 @@
+//! Talks to the daemon over its Unix socket.
+
+use std::path::{Path, PathBuf};
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::Failure;
+
+/// A connection to come: one request at a time.
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Uses `--socket`, or else the socket that the site file names.
+    pub fn new(config: Option<&Path>, socket: Option<PathBuf>) -> Result<Self, Failure> {
+        let socket = match socket {
+            Some(socket) => socket,
+            None => crate::config::load(config)?.server.socket,
+        };
+        Ok(Self { socket })
+    }
+
+    /// Asks, and reads the JSON of the answer.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, path)
+    }
+
+    /// Orders, and reads the JSON of the answer.
+    pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(Method::POST, path)
+    }
+
+    fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
+        let (status, body) = runtime.block_on(self.exchange(method, path))?;
+        let text = String::from_utf8_lossy(&body);
+        if !status.is_success() {
+            return Err(Failure::fixable(text.trim_end()));
+        }
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::bug(format!("cannot read the daemon's answer: {error}"))
+                .hint("are the daemon and this command of the same version?")
+        })
+    }
+
+    async fn exchange(&self, method: Method, path: &str) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
+        let away = |error: &dyn std::fmt::Display| {
+            Failure::unreachable(format!("the daemon does not answer on {}: {error}", self.socket.display()))
+                .hint("start it with `rackstart serve`, or name its socket with --socket")
+        };
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| away(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
+        let driver = tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(path).header("host", "rackstart").body(Body::empty());
+        let request = request.map_err(|error| Failure::bug(format!("cannot ask `{path}`: {error}")))?;
+        let response = sender.send_request(request).await.map_err(|error| away(&error))?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(|error| away(&error))?.to_bytes().to_vec();
+        driver.abort();
+        Ok((status, body))
+    }
+}

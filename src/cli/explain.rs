@@ -1,0 +1,80 @@
+//! `rackstart explain`.
+
+use std::path::{Path, PathBuf};
+
+use super::client::Client;
+use super::{Failure, print, table};
+use crate::server::admin::Explanation;
+use crate::site::Mac;
+
+/// Say what a machine would be answered now, and why; and what it did lately.
+///
+/// Answers the question of everybody in front of a server that does not boot. MACs that are in no site file can be asked too.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The MAC of the machine's boot NIC, or the name of a node.
+    #[arg(value_name = "MAC|NODE")]
+    machine: String,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+    /// The daemon's socket [default: `server.socket` of the site file].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let client = Client::new(config, args.socket)?;
+    let mac = mac(&client, &args.machine)?;
+    let explanation: Explanation = client.get(&format!("/v1/explain/{}", mac.hyphenated()))?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&explanation).map_err(Failure::bug)?;
+        return print(&format!("{text}\n"));
+    }
+    print(&text(&explanation))
+}
+
+fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
+    if let Ok(mac) = machine.parse() {
+        return Ok(mac);
+    }
+    let report: crate::server::admin::StatusReport = client.get("/v1/status")?;
+    let node = report.nodes.iter().find(|node| node.name == machine);
+    node.map(|node| node.mac).ok_or_else(|| {
+        let names: Vec<_> = report.nodes.iter().map(|node| node.name.as_str()).collect();
+        Failure::usage(format!("`{machine}` is neither a MAC nor a node")).hint(format!("nodes: {}", names.join(", ")))
+    })
+}
+
+fn text(explanation: &Explanation) -> String {
+    let Explanation { mac, node, state, answers, events, moments } = explanation;
+    let mut text = match (node, state) {
+        (Some(node), Some(state)) => format!("{mac} is {node}, state {state}\n"),
+        (Some(node), None) => format!("{mac} is {node}\n"),
+        _ => format!("{mac} is in no site file\n"),
+    };
+    text.push_str("\nif it asks now:\n");
+    for (who, answer) in answers {
+        let who = match who.as_str() {
+            "firmware" => "its firmware, by DHCP",
+            "ipxe" => "iPXE, by DHCP",
+            "script" => "iPXE, for its boot script",
+            _ => "an installer or installed system",
+        };
+        text.push_str(&format!("  {who:<34}{answer}\n"));
+    }
+    let now = crate::server::unix_now();
+    let ago = |at: u64| format!("{:>8} ago", table::duration(now.saturating_sub(at)));
+    text.push_str("\nwhat happened (stored):\n");
+    for event in events {
+        text.push_str(&format!("  {}  {:<16}{}\n", ago(event.at), event.kind, event.detail.replace('\n', " | ")));
+    }
+    text.push_str("\nwhat was seen lately (in memory since the daemon started):\n");
+    for moment in moments {
+        text.push_str(&format!("  {}  {:<5}{}\n", ago(moment.at), moment.wire, moment.text));
+    }
+    if moments.is_empty() {
+        text.push_str("  nothing: is it cabled to the provisioning network, and network boot first in its firmware?\n");
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! What a verb says when it cannot do its work, and the exit code that goes with it.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Who has to act; the kind alone picks the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The reader can fix it: exit code 1.
+    Fixable,
+    /// The command line is wrong: exit code 2.
+    Usage,
+    /// The daemon is not reachable: exit code 3.
+    Unreachable,
+    /// A defect of rackstart: exit code 70.
+    Bug,
+}
+
+/// One failure, ready to print: what is wrong, and things to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Who has to act.
+    pub kind: Kind,
+    /// What is wrong with which thing, without the word `error`. Empty when the text was already printed.
+    pub error: String,
+    /// One line each: something to do.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// Something the reader can fix.
+    pub fn fixable(error: impl fmt::Display) -> Self {
+        Self { kind: Kind::Fixable, error: error.to_string(), hints: Vec::new() }
+    }
+
+    /// A wrong command line.
+    pub fn usage(error: impl fmt::Display) -> Self {
+        Self { kind: Kind::Usage, ..Self::fixable(error) }
+    }
+
+    /// The daemon does not answer.
+    pub fn unreachable(error: impl fmt::Display) -> Self {
+        Self { kind: Kind::Unreachable, ..Self::fixable(error) }
+    }
+
+    /// Our own defect.
+    pub fn bug(error: impl fmt::Display) -> Self {
+        Self { kind: Kind::Bug, ..Self::fixable(error) }
+    }
+
+    /// Adds something to do.
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hints.push(hint.to_string());
+        self
+    }
+
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self.kind {
+            Kind::Fixable => 1,
+            Kind::Usage => 2,
+            Kind::Unreachable => 3,
+            Kind::Bug => 70,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.error.is_empty() {
+            write!(f, "error: {}", self.error)?;
+        }
+        for hint in &self.hints {
+            write!(f, "\nhelp: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}

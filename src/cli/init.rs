@@ -1,0 +1,65 @@
+//! `rackstart init`: writes the commented site file that every new site begins with.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::config::EXAMPLE;
+
+/// Write a commented site file that describes the paper's testbed.
+///
+/// The file is the manual: every key stands in it with its meaning, unit and default. Replace the MACs, the disks and
+/// `[server]` by yours, then run `rackstart check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to write it; `-` prints it.
+    #[arg(short, long, value_name = "FILE", default_value = "rackstart.toml")]
+    output: PathBuf,
+    /// Overwrite a file that is already there.
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(args: Args) -> Result<(), Failure> {
+    if args.output == Path::new("-") {
+        return print(EXAMPLE);
+    }
+    write(&args.output, args.force)?;
+    let name = args.output.display();
+    let config = if args.output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
+    print(&format!(
+        "wrote {name}: the paper's testbed, a controller and four compute nodes\n\
+         next: replace the MACs, the disks and [server] by yours, then run `rackstart{config} check`\n"
+    ))
+}
+
+fn write(path: &Path, force: bool) -> Result<(), Failure> {
+    let name = path.display();
+    let mut options = OpenOptions::new();
+    options.write(true);
+    // `create_new` leaves no moment in which a file that just appeared could be lost.
+    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    let written =
+        options.open(path).and_then(|mut file| file.write_all(EXAMPLE.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::fixable(format!("{name} is already there and was left as it is"))
+            .hint("`--output FILE` writes elsewhere, `--force` overwrites it"),
+        ErrorKind::NotFound => Failure::fixable(format!("cannot write {name}: its directory does not exist"))
+            .hint("make the directory first, or name another place with `--output FILE`"),
+        ErrorKind::PermissionDenied => Failure::fixable(format!("cannot write {name}: permission denied"))
+            .hint("name a place of your own with `--output FILE`"),
+        _ => Failure::fixable(format!("cannot write {name}: {error}")).hint("name another place with `--output FILE`"),
+    })
+}
+
+/// Prints to stdout; a reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::fixable(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: one file per verb, each with an `Args` whose doc comment is its help.
+
+mod check;
+mod client;
+mod explain;
+mod failure;
+mod init;
+mod plan;
+mod reimage;
+mod render;
+mod serve;
+mod status;
+mod table;
+mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Failure, Kind};
+
+/// From a file of MACs and roles to a working OpenStack cloud, unattended.
+///
+/// Start with `rackstart init`, edit the file it writes, `rackstart check` it, look at the disks with
+/// `rackstart plan --all`, then `rackstart serve` and power the servers on.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 you can fix it, 2 wrong command line, 3 daemon not reachable, 70 our bug.")]
+pub struct Cli {
+    /// The site file [default: ./rackstart.toml, then /etc/rackstart/rackstart.toml].
+    #[arg(short, long, global = true, value_name = "FILE", env = "RACKSTART_CONFIG")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Args),
+    Check(check::Args),
+    Plan(plan::Args),
+    Render(render::Args),
+    Serve(serve::Args),
+    Status(status::Args),
+    Watch(watch::Args),
+    Explain(explain::Args),
+    Reimage(reimage::Args),
+}
+
+impl Cli {
+    /// Runs the verb.
+    pub fn run(self) -> Result<(), Failure> {
+        let config = self.config.as_deref();
+        match self.verb {
+            Verb::Init(args) => init::run(args),
+            Verb::Check(args) => check::run(config, args),
+            Verb::Plan(args) => plan::run(config, args),
+            Verb::Render(args) => render::run(config, args),
+            Verb::Serve(args) => serve::run(config, args),
+            Verb::Status(args) => status::run(config, args),
+            Verb::Watch(args) => watch::run(config, args),
+            Verb::Explain(args) => explain::run(config, args),
+            Verb::Reimage(args) => reimage::run(config, args),
+        }
+    }
+}
+
+/// Prints data to stdout. A reader that hung up (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::fixable(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! `rackstart plan`: what the disks will look like, before anything touches them.
+
+mod draw;
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::Failure;
+use crate::plan::{NodePlan, PlanError, plan};
+use crate::site::{Node, Site};
+
+/// Show what the disk of a node will look like after the installation: every partition, group and volume in MiB.
+///
+/// The numbers are those that the installer of the node's release will make; nothing is rounded, and a layout that
+/// cannot be had exactly is refused with what is missing. Nothing is read from or written to any disk.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The node; may be left out with --all.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    node: Option<String>,
+    /// One line for every node.
+    #[arg(long)]
+    all: bool,
+    /// JSON, for comparing with what parted and LVM show: an object, or with --all an array.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let site = crate::config::load(config)?;
+    let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    print!("{}", show(&site, &args, pretty)?);
+    Ok(())
+}
+
+fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
+    let json = |value: serde_json::Result<String>| value.map(|text| text + "\n").map_err(Failure::bug);
+    let Some(name) = &args.node else {
+        let plans = site.nodes.iter().map(planned).collect::<Result<Vec<_>, _>>()?;
+        if args.json {
+            return json(serde_json::to_string_pretty(&plans));
+        }
+        return Ok(draw::list(&site.nodes, &plans));
+    };
+    let node = find(site, name)?;
+    let plan = planned(node)?;
+    if args.json { json(serde_json::to_string_pretty(&plan)) } else { Ok(draw::disk(node, &plan, pretty)) }
+}
+
+fn planned(node: &Node) -> Result<NodePlan, Failure> {
+    plan(node).map_err(|error: PlanError| Failure::fixable(&error).hint(error.help()))
+}
+
+/// Finds a node by its name, or says which names there are.
+pub(super) fn find<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
+    site.node_by_name(name).ok_or_else(|| {
+        let names: Vec<&str> = site.nodes.iter().map(|node| node.name.as_str()).collect();
+        let nearest = names.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+        let failure = Failure::fixable(format!("no node is called `{name}`"));
+        match nearest {
+            Some(nearest) if strsim::jaro(nearest, name) > 0.7 => failure.hint(format!("did you mean `{nearest}`?")),
+            _ => failure.hint(format!("the nodes are {}", names.join(", "))),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    fn args(node: Option<&str>, json: bool) -> Args {
+        Args { node: node.map(Into::into), all: node.is_none(), json }
+    }
+
+    #[test]
+    fn the_drawing_of_table_3_names_every_partition_and_volume() {
+        let text = show(&paper_site(), &args(Some("controller"), false), false).unwrap();
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_list_has_one_line_for_every_node() {
+        let text = show(&paper_site(), &args(None, false), false).unwrap();
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_json_has_the_numbers_that_parted_and_lvm_show() {
+        let text = show(&paper_site(), &args(Some("compute2"), true), false).unwrap();
+        let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(plan["disk"]["label"], "msdos");
+        assert_eq!(plan["disk"]["partitions"][2]["size"], 216_974);
+        assert_eq!(plan["disk"]["partitions"][1]["volume_group"], "vg_base");
+        assert_eq!(plan["volume_groups"][0]["extents"], 5249);
+        assert_eq!(plan["volume_groups"][1]["logical_volumes"][0]["mount"], "/export/gluster");
+    }
+
+    #[test]
+    fn an_unknown_node_is_named_with_its_nearest_neighbour() {
+        let failure = show(&paper_site(), &args(Some("compute22"), false), false).unwrap_err();
+        assert_eq!(failure.to_string(), "error: no node is called `compute22`\nhelp: did you mean `compute2`?");
+        let failure = show(&paper_site(), &args(Some("x"), false), false).unwrap_err();
+        assert!(failure.to_string().ends_with("the nodes are controller, compute1, compute2, compute3, compute4"));
+    }
+}

@@ -1,0 +1,123 @@
+//! `rackstart render`: any text that a node can be served, with its token blanked out.
+
+use std::path::Path;
+
+use super::Failure;
+use crate::boot::LocalDiskReason;
+use crate::lifecycle::{BootToken, WipeScope};
+use crate::plan;
+use crate::render::{RenderError, Renderer};
+use crate::site::Site;
+
+/// Print a text as a node would get it. Nothing is served, nothing is armed.
+///
+/// The secret of the boot is shown as 32 zeros. A kickstart travels without its storage commands: %pre asks for them
+/// when it has found the disk. Here they stand in their place, unless you ask for the kickstart as it is served.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The node.
+    node: String,
+    /// Which text.
+    what: What,
+    /// Path of the file, for `firstboot-file`.
+    #[arg(required_if_eq("what", "firstboot-file"))]
+    path: Option<String>,
+    /// The kickstart as it travels, with an %include where the storage commands will be.
+    #[arg(long)]
+    as_served: bool,
+    /// The disk that %pre would find [default: the name in the disk rule, else sda].
+    #[arg(long, value_name = "NAME")]
+    disk: Option<String>,
+    /// The storage commands of a reimage, which may erase data.
+    #[arg(long)]
+    destroy_data: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The kickstart.
+    Kickstart,
+    /// The storage commands, the answer to a redeemed wipe permit.
+    Storage,
+    /// The iPXE script that starts the installer.
+    BootScript,
+    /// The iPXE script that starts the node's own disk.
+    LocalDisk,
+    /// The files of the firstboot payload.
+    FirstbootList,
+    /// One file of the firstboot payload.
+    FirstbootFile,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let site = crate::config::load(config)?;
+    print!("{}", show(&site, &args)?);
+    Ok(())
+}
+
+fn show(site: &Site, args: &Args) -> Result<String, Failure> {
+    let node = super::plan::find(site, &args.node)?;
+    let renderer = Renderer::new().map_err(explain)?;
+    let token = BootToken::from_random([0; 16]);
+    let disk = args.disk.as_deref().or(node.disk.name.as_deref()).unwrap_or("sda");
+    let scope = if args.destroy_data { WipeScope::DestroyData } else { WipeScope::BlankDiskOnly };
+    let text = match args.what {
+        What::Kickstart if args.as_served => renderer.kickstart(site, node, &token),
+        What::Kickstart => renderer.kickstart_whole(site, node, &token, disk, scope),
+        What::Storage => {
+            let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
+            renderer.storage_section(node, &plan, disk, scope)
+        }
+        What::BootScript => renderer.boot_script_install(site, node, &token),
+        What::LocalDisk => renderer.boot_script_local_disk(node, &LocalDiskReason::Ready.to_string()),
+        What::FirstbootList => {
+            let files = renderer.firstboot_files(site, node, &token).map_err(explain)?;
+            return Ok(files
+                .iter()
+                .map(|file| format!("{:04o} {:>7} {}\n", file.mode, file.data.len(), file.path))
+                .collect());
+        }
+        What::FirstbootFile => {
+            let wanted = args.path.as_deref().unwrap_or_default();
+            let files = renderer.firstboot_files(site, node, &token).map_err(explain)?;
+            let file = files.into_iter().find(|file| file.path == wanted).ok_or_else(|| {
+                Failure::fixable(format!("the firstboot payload of {} has no file `{wanted}`", node.name))
+                    .hint(format!("`rackstart render {} firstboot-list` shows them", node.name))
+            })?;
+            return Ok(String::from_utf8_lossy(&file.data).into_owned());
+        }
+    };
+    text.map_err(explain)
+}
+
+fn explain(error: RenderError) -> Failure {
+    let failure = Failure::fixable(&error);
+    match error.help() {
+        Some(help) => failure.hint(help),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    fn text(what: What, as_served: bool) -> String {
+        let args = Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false };
+        show(&paper_site(), &args).unwrap()
+    }
+
+    #[test]
+    fn the_storage_commands_stand_in_the_kickstart_for_people_only() {
+        let whole = text(What::Kickstart, false);
+        assert!(whole.contains(&text(What::Storage, false)) && !whole.contains("%include"));
+        let served = text(What::Kickstart, true);
+        assert!(served.contains("%include /tmp/rackstart-storage.ks\n") && !served.contains("clearpart --all"));
+    }
+
+    #[test]
+    fn the_token_is_32_zeros() {
+        assert!(text(What::BootScript, false).contains(&format!("/kickstart/{} ", "0".repeat(32))));
+    }
+}

@@ -1,0 +1,80 @@
+//! `rackstart serve`.
+
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::Failure;
+use crate::render::{Renderer, prove};
+use crate::server::{self, ServerError, firmware};
+use crate::site::Site;
+
+/// Answer DHCP, TFTP and HTTP on the provisioning interface until SIGTERM or SIGINT.
+///
+/// Checks the site file and renders everything for every node first; nothing listens on a site that does not pass.
+/// Needs the ports 67, 69 and `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and
+/// CAP_NET_RAW. Set RUST_LOG=rackstart=debug to see every packet.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Log one JSON object per line instead of text.
+    #[arg(long)]
+    json_log: bool,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let site = crate::config::load(config)?;
+    let renderer = Renderer::new().map_err(Failure::bug)?;
+    if let Some(fault) = prove(&renderer, &site).into_iter().next() {
+        let error = format!("the {} of {} cannot be rendered: {}", fault.what, fault.node, fault.error);
+        return Err(Failure::fixable(error).hint("`rackstart check` shows all problems"));
+    }
+    let missing = firmware::missing();
+    if !missing.is_empty() {
+        return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))
+            .hint("run `make firmware`, then build again"));
+    }
+    start_logging(args.json_log);
+    // One thread moves packets faster than two that wake each other up; SQLite has its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(serve(site, renderer))
+}
+
+fn start_logging(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if json { logs.json().init() } else { logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }
+}
+
+async fn serve(site: Site, renderer: Renderer) -> Result<(), Failure> {
+    let shutdown = CancellationToken::new();
+    let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
+    let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
+    let bound = server::bind(site, renderer).await.map_err(explain)?;
+    let order = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        order.cancel();
+    });
+    bound.run(shutdown).await.map_err(explain)
+}
+
+fn explain(error: ServerError) -> Failure {
+    let failure = Failure::fixable(&error);
+    let ServerError::Bind { source, .. } = error else { return failure };
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => failure.hint("another daemon has this port; `ss -lunpt` shows which"),
+        std::io::ErrorKind::AddrNotAvailable => {
+            failure.hint("`server.address` is not an address of this machine; `ip address` shows what it has")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            failure.hint("run it as root, or with CAP_NET_BIND_SERVICE and CAP_NET_RAW")
+        }
+        _ => failure.hint("is `server.interface` right and up? `ip link` shows"),
+    }
+}

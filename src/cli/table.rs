@@ -1,0 +1,78 @@
+//! Plain columns for the terminal: readable without colour, stable for scripts that must not parse JSON.
+
+use crate::server::admin::{NodeStatus, StatusReport};
+
+/// Draws the nodes of a status report as lines of text.
+pub fn nodes(report: &StatusReport) -> String {
+    let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
+    rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
+    columns(&rows)
+}
+
+fn row(node: &NodeStatus, now: u64) -> [String; 7] {
+    let step = match (&node.step, node.state.as_str()) {
+        (Some(step), "firstboot" | "failed") => format!("{}/{} {}", step.number, step.total, step.name),
+        (Some(step), "ready") => format!("{}/{}", step.total, step.total),
+        (None, "armed" | "installing") => node.stage.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    [
+        node.name.clone(),
+        node.role.clone(),
+        node.address.clone(),
+        node.state.clone(),
+        duration(now.saturating_sub(node.since)),
+        step,
+        remark(node),
+    ]
+}
+
+/// The one thing a person wants to know besides the state.
+pub fn remark(node: &NodeStatus) -> String {
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().chars().take(100).collect::<String>();
+    match (&node.waiting, &node.detail, node.state.as_str()) {
+        (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
+        (None, Some(detail), "failed") => first_line(detail),
+        (None, None, "armed") if node.stage.as_deref() == Some("armed") => "power it on".into(),
+        _ => String::new(),
+    }
+}
+
+/// Seconds as people say them: `42 s`, `3 min`, `5 h`, `2 d`.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_lines_have_no_trailing_blanks() {
+        let rows = [["A".to_string(), "B".into()], ["long".into(), String::new()]];
+        assert_eq!(columns(&rows), "A     B\nlong\n");
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said: Vec<_> = [0, 119, 120, 7199, 7200, 172_800].map(duration).into();
+        assert_eq!(said, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 d"]);
+    }
+}

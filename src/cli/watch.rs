@@ -1,0 +1,74 @@
+//! `rackstart watch`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::{Failure, Kind, print, table};
+use crate::server::admin::{NodeStatus, StatusReport};
+
+/// Follow every node until you interrupt it, or until all are ready.
+///
+/// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// End with exit code 0 as soon as every node is ready.
+    #[arg(long)]
+    until_ready: bool,
+    /// End with exit code 1 after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// The daemon's socket [default: `server.socket` of the site file].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let client = Client::new(config, args.socket)?;
+    let started = Instant::now();
+    let mut shown: Vec<String> = Vec::new();
+    loop {
+        match client.get::<StatusReport>("/v1/status") {
+            Ok(report) => {
+                show(&report, &mut shown)?;
+                if args.until_ready && report.nodes.iter().all(|node| node.state == "ready") {
+                    return Ok(());
+                }
+            }
+            // A daemon that restarts is waited for; one that was never there is an error.
+            Err(failure) if failure.kind == Kind::Unreachable && !shown.is_empty() => {}
+            Err(failure) => return Err(failure),
+        }
+        if args.timeout.is_some_and(|limit| started.elapsed() > Duration::from_secs(limit)) {
+            return Err(
+                Failure::fixable("not every node is ready yet").hint("`rackstart status` shows what each waits for")
+            );
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn show(report: &StatusReport, shown: &mut Vec<String>) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        shown.resize(1, String::new());
+        // Home, the table with every line cleared to its end, then clear what is left below.
+        let lines: String = table::nodes(report).lines().map(|line| format!("{line}\x1b[K\n")).collect();
+        return print(&format!("\x1b[H{lines}\x1b[J"));
+    }
+    shown.resize(report.nodes.len(), String::new());
+    for (node, last) in report.nodes.iter().zip(shown.iter_mut()) {
+        let line = line(node);
+        if line != *last {
+            print(&format!("{line}\n"))?;
+            *last = line;
+        }
+    }
+    Ok(())
+}
+
+fn line(node: &NodeStatus) -> String {
+    let step = node.step.as_ref().filter(|_| node.state != "ready");
+    let step = step.map_or(node.stage.clone().unwrap_or_default(), |s| format!("{}/{} {}", s.number, s.total, s.name));
+    format!("{} {} {step} {}", node.name, node.state, table::remark(node)).trim_end().to_string()
+}

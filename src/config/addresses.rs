@@ -1,0 +1,95 @@
+//! Who may have which address: everything in the subnet, nothing twice over, the discovery range on its own.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+
+use super::file::{File, NetworkKeys};
+use super::node::NodeKeys;
+use super::reader::Found;
+use crate::site::NicNetwork;
+
+/// Reports every address that cannot work.
+pub(super) fn check(file: &File<'_>, found: &Found) {
+    let Some(network) = &file.network else { return };
+    let Some(subnet) = network.subnet.as_ref().map(|subnet| *subnet.get_ref()) else { return };
+    let server = file.server.as_ref().and_then(|server| server.address.as_ref());
+    let outside = |owner: &str, address: Ipv4Addr, at: Range<usize>| {
+        let Some(problem) = unusable(subnet, address) else { return false };
+        found.report(at, format!("the address {address} of {owner} {problem}"), usable_help(subnet));
+        true
+    };
+    if let Some(address) = server {
+        outside("rackstart itself", *address.get_ref(), address.span());
+    }
+    if let Some(address) = &network.router {
+        outside("the router", *address.get_ref(), address.span());
+    }
+    check_discovery(network, subnet, server.map(|address| *address.get_ref()), found);
+    for node in &file.nodes {
+        let Some(address) = &node.address else { continue };
+        if !outside(&node.place, *address.get_ref(), address.span()) {
+            check_node(node, *address.get_ref(), network, server.map(|address| *address.get_ref()), found);
+        }
+    }
+}
+
+fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, server: Option<Ipv4Addr>, found: &Found) {
+    let Some(at) = node.address.as_ref().map(toml::Spanned::span) else { return };
+    let faces_outside = node.nics.iter().any(|nic| nic.network.as_ref().is_some_and(is_public));
+    if server == Some(address) {
+        let message = format!("{} has the address {address} of rackstart itself", node.place);
+        found.report(at, message, "give the node another address, or change `address` in `[server]`");
+    } else if network.router.as_ref().is_some_and(|router| *router.get_ref() == address) && !faces_outside {
+        let message = format!("{} has the router's address {address} but no card to the outside", node.place);
+        found.report(at, message, "set `network = \"public\"` on its outer card, or give the node another address");
+    } else if let Some(range) = &network.discovery
+        && (range.get_ref().0..=range.get_ref().1).contains(&address)
+    {
+        let message = format!("{} has the address {address}, which the discovery range lends to others", node.place);
+        found.add(super::Problem::new(at, message, "move the node or the range").also(range.span(), "the range"));
+    }
+}
+
+fn is_public(network: &toml::Spanned<NicNetwork>) -> bool {
+    *network.get_ref() == NicNetwork::Public
+}
+
+fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Addr>, found: &Found) {
+    let Some(range) = &network.discovery else { return };
+    let (first, last) = *range.get_ref();
+    if let Some((end, problem)) = [first, last].iter().find_map(|end| Some((end, unusable(subnet, *end)?))) {
+        let message = format!("the discovery range is not usable: {end} {problem}");
+        found.report(range.span(), message, usable_help(subnet));
+        return;
+    }
+    let router = network.router.as_ref().map(|router| *router.get_ref());
+    for (owner, address) in [("rackstart itself", server), ("the router", router)] {
+        if address.is_some_and(|address| (first..=last).contains(&address)) {
+            let message = format!("the discovery range holds the address of {owner}");
+            found.report(range.span(), message, "choose a range that holds no address of this file");
+        }
+    }
+}
+
+/// Why a host of the subnet cannot have the address; none when it can.
+fn unusable(subnet: Ipv4Net, address: Ipv4Addr) -> Option<String> {
+    if !subnet.contains(&address) {
+        Some(format!("is outside the subnet {subnet}"))
+    } else if address == subnet.network() {
+        Some(format!("is the network address of {subnet}"))
+    } else if address == subnet.broadcast() {
+        Some(format!("is the broadcast address of {subnet}"))
+    } else {
+        None
+    }
+}
+
+fn usable_help(subnet: Ipv4Net) -> String {
+    let mut hosts = subnet.hosts();
+    match (hosts.next(), hosts.next_back()) {
+        (Some(first), Some(last)) => format!("hosts of {subnet} are {first} to {last}"),
+        _ => "choose an address of the subnet".into(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The site file as written: every section with its keys, each value with its place. Nothing is compared here yet.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::node::NodeKeys;
+use super::problem::Problem;
+use super::reader::{Found, Section};
+use super::text;
+use crate::site::{Release, Security};
+
+/// What a whole site file may hold.
+pub(super) struct File<'a> {
+    pub site: Option<SiteKeys<'a>>,
+    pub server: Option<ServerKeys<'a>>,
+    pub network: Option<NetworkKeys>,
+    pub access: AccessKeys<'a>,
+    pub trees: Vec<TreeKeys<'a>>,
+    /// Whether `install_tree` is there at all, in whatever shape.
+    pub has_trees: bool,
+    pub nodes: Vec<NodeKeys<'a>>,
+}
+
+pub(super) struct SiteKeys<'a> {
+    pub name: Option<Spanned<&'a str>>,
+    pub blueprint: Option<Spanned<&'a str>>,
+    pub security: Option<Spanned<Security>>,
+    pub layout: Option<Spanned<&'a str>>,
+    pub release: Option<Spanned<Release>>,
+    pub install_tree: Option<Spanned<&'a str>>,
+    pub timezone: Option<Spanned<&'a str>>,
+    pub kernel_args: Option<Spanned<&'a str>>,
+}
+
+pub(super) struct ServerKeys<'a> {
+    pub interface: Option<Spanned<&'a str>>,
+    pub address: Option<Spanned<Ipv4Addr>>,
+    pub http_port: Option<Spanned<u64>>,
+    pub state: Option<Spanned<&'a str>>,
+    pub socket: Option<Spanned<&'a str>>,
+}
+
+pub(super) struct NetworkKeys {
+    pub subnet: Option<Spanned<Ipv4Net>>,
+    pub router: Option<Spanned<Ipv4Addr>>,
+    pub dns: Vec<Ipv4Addr>,
+    pub lease_seconds: Option<Spanned<u64>>,
+    pub router_advertisement: Option<bool>,
+    pub discovery: Option<Spanned<(Ipv4Addr, Ipv4Addr)>>,
+}
+
+#[derive(Default)]
+pub(super) struct AccessKeys<'a> {
+    pub root_password_hash: Option<&'a str>,
+    pub ssh_keys: Vec<&'a str>,
+}
+
+pub(super) struct TreeKeys<'a> {
+    pub name: Option<Spanned<&'a str>>,
+    pub path: Option<Spanned<&'a str>>,
+}
+
+const SECTIONS: [&str; 6] = ["site", "server", "network", "access", "install_tree", "node"];
+const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
+
+/// Opens `[name]`; reports it when it is missing although it must be there.
+fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> Option<Section<'a>> {
+    if required && !top.has(name) {
+        let message = format!("there is no section `[{name}]`");
+        let help = "`rackstart init --output -` shows a complete file".into();
+        top.found.add(Problem { message, at: None, also: None, help });
+    }
+    let (at, table) = top.table(name, &format!("`[{name}]` on a line of its own"))?;
+    Some(Section::open(format!("`[{name}]`"), at, table, keys, top.found))
+}
+
+impl<'a> File<'a> {
+    /// Reads all sections.
+    pub fn read(document: &'a DeTable<'a>, found: &'a Found) -> Self {
+        let top = Section::open("the site file".into(), 0..0, document, &SECTIONS, found);
+        Self {
+            site: SiteKeys::read(&top),
+            server: ServerKeys::read(&top),
+            network: NetworkKeys::read(&top),
+            access: AccessKeys::read(&top),
+            trees: read_trees(&top),
+            has_trees: top.has("install_tree"),
+            nodes: NodeKeys::read_all(&top),
+        }
+    }
+}
+
+impl<'a> SiteKeys<'a> {
+    fn read(top: &Section<'a>) -> Option<Self> {
+        let keys = ["name", "blueprint", "security", "layout", "release", "install_tree", "timezone", "kernel_args"];
+        let section = section(top, "site", true, &keys)?;
+        section.need("name", "name = \"testbed\"");
+        section.need("blueprint", "blueprint = \"essex\"");
+        section.need("release", "release = \"6.10\"");
+        section.need("install_tree", "install_tree = \"centos6\"");
+        Some(Self {
+            name: section.text("name"),
+            blueprint: section.text("blueprint"),
+            security: section.word("security", &[("hardened", Security::Hardened), ("paper", Security::Paper)]),
+            layout: section.text("layout"),
+            release: text::release(&section),
+            install_tree: section.text("install_tree"),
+            timezone: text::timezone(&section),
+            kernel_args: text::kernel_args(&section),
+        })
+    }
+}
+
+impl<'a> ServerKeys<'a> {
+    fn read(top: &Section<'a>) -> Option<Self> {
+        let section = section(top, "server", true, &["interface", "address", "http_port", "state", "socket"])?;
+        section.need("interface", "interface = \"eth0\"");
+        section.need("address", "address = \"192.168.0.254\"");
+        Some(Self {
+            interface: text::interface(&section, "interface"),
+            address: section.parse("address", "an IPv4 address", ADDRESS_HELP),
+            http_port: section.number("http_port", 1..=65535),
+            state: text::absolute_path(&section, "state"),
+            socket: text::absolute_path(&section, "socket"),
+        })
+    }
+}
+
+impl NetworkKeys {
+    fn read(top: &Section<'_>) -> Option<Self> {
+        let keys = ["subnet", "router", "dns", "lease_seconds", "router_advertisement", "discovery"];
+        let section = section(top, "network", true, &keys)?;
+        section.need("subnet", "subnet = \"192.168.0.0/24\"");
+        section.need("router", "router = \"192.168.0.1\"");
+        let dns = section.texts("dns");
+        if dns.len() > 3 {
+            let message = format!("`[network]` names {} DNS resolvers, but a node can use 3", dns.len());
+            section.found.report(dns[3].span(), message, "keep the three nearest ones");
+        }
+        Some(Self {
+            subnet: text::subnet(&section),
+            router: section.parse("router", "an IPv4 address", ADDRESS_HELP),
+            dns: dns
+                .into_iter()
+                .filter_map(|text| section.parse_text(text, "an IPv4 address", ADDRESS_HELP))
+                .map(Spanned::into_inner)
+                .collect(),
+            lease_seconds: section.number("lease_seconds", 120..=31_536_000),
+            router_advertisement: section.flag("router_advertisement"),
+            discovery: text::address_range(&section, "discovery"),
+        })
+    }
+}
+
+impl<'a> AccessKeys<'a> {
+    fn read(top: &Section<'a>) -> Self {
+        let Some(section) = section(top, "access", false, &["ssh_keys", "root_password_hash"]) else {
+            return Self::default();
+        };
+        Self { root_password_hash: text::password_hash(&section), ssh_keys: text::ssh_keys(&section) }
+    }
+}
+
+fn read_trees<'a>(top: &Section<'a>) -> Vec<TreeKeys<'a>> {
+    let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
+        let section = Section::open("`[[install_tree]]`".into(), at, table, &["name", "path"], top.found);
+        section.need("name", "name = \"centos6\"");
+        section.need("path", "path = \"/srv/rackstart/centos6\"");
+        TreeKeys { name: text::tree_name(&section), path: text::absolute_path(&section, "path") }
+    };
+    top.tables("install_tree", "`[[install_tree]]` with two brackets").into_iter().map(read).collect()
+}

@@ -1,0 +1,113 @@
+//! Reads one layout of a blueprint: partitions, volume groups, logical volumes. Does no arithmetic; `plan` does.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::reader::{Found, Section};
+use super::words::{quote, suggest};
+use crate::site::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
+
+/// 1 EiB in MiB: more is a slip of the keyboard, and sums of it still fit a u64.
+const MOST: u64 = 1 << 40;
+const FILE_SYSTEMS: [(&str, FileSystem); 3] =
+    [("ext4", FileSystem::Ext4), ("xfs", FileSystem::Xfs), ("swap", FileSystem::Swap)];
+
+/// Reads `[role.ROLE.layout.NAME]`.
+pub(super) fn read_layout(
+    name: &str,
+    place: String,
+    at: Range<usize>,
+    table: &DeTable<'_>,
+    found: &Found,
+) -> Option<Layout> {
+    let section = Section::open(place, at, table, &["partitions", "volume_group"], found);
+    section.need("partitions", "partitions = [{ mount = \"/boot\", file_system = \"ext4\", size = 500 }]");
+    let partitions = section.tables("partitions", "`partitions = [{ mount = \"/boot\", ... }]`");
+    let partitions = partitions.into_iter().filter_map(|(at, table)| read_partition(&section, at, table)).collect();
+    let groups = section.tables("volume_group", "`[[role.NAME.layout.NAME.volume_group]]` with two brackets");
+    let groups = groups.into_iter().filter_map(|(at, table)| read_group(&section, at, table)).collect();
+    let layout = Layout { name: name.into(), partitions, volume_groups: groups };
+    check(&section, &layout);
+    Some(layout)
+}
+
+fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<PartitionSpec> {
+    let keys = ["mount", "file_system", "volume_group", "efi_system", "size", "at_least"];
+    let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
+    let size = read_size(&section);
+    let purpose = match (section.has("mount"), section.has("volume_group"), section.has("efi_system")) {
+        (true, false, false) => {
+            section.need("file_system", "file_system = \"ext4\"");
+            let path = section.text("mount");
+            let file_system = section.word("file_system", &FILE_SYSTEMS);
+            PartitionUse::Mount { path: path?.into_inner().into(), file_system: file_system?.into_inner() }
+        }
+        (false, true, false) => {
+            PartitionUse::PhysicalVolume { volume_group: section.text("volume_group")?.into_inner().into() }
+        }
+        (false, false, true) if section.flag("efi_system")? => PartitionUse::EfiSystem,
+        _ => {
+            let message = format!("{} has not exactly one use", section.place);
+            section.found.report(section.at, message, "give it `mount`, `volume_group` or `efi_system = true`");
+            return None;
+        }
+    };
+    Some(PartitionSpec { size: size?, purpose })
+}
+
+fn read_group(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<VolumeGroupSpec> {
+    let place = format!("a volume group of {}", layout.place);
+    let section = Section::open(place, at, table, &["name", "logical_volumes"], layout.found);
+    section.need("name", "name = \"vg_base\"");
+    let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
+    let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table)).collect();
+    Some(VolumeGroupSpec { name: section.text("name")?.into_inner().into(), logical_volumes: volumes })
+}
+
+fn read_volume(group: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<LogicalVolumeSpec> {
+    let keys = ["name", "file_system", "mount", "size", "at_least"];
+    let section = Section::open(format!("a logical volume of {}", group.place), at, table, &keys, group.found);
+    section.need("name", "name = \"lv_root\"");
+    section.need("file_system", "file_system = \"ext4\"");
+    let (name, size) = (section.text("name"), read_size(&section));
+    let file_system = section.word("file_system", &FILE_SYSTEMS)?.into_inner();
+    if section.has("mount") == (file_system == FileSystem::Swap) {
+        let message = format!("{}: only swap has no `mount`", section.place);
+        section.found.report(section.at.clone(), message, "give each file system a `mount`, and swap none");
+    }
+    let mount = section.text("mount").map(|path| path.into_inner().to_string());
+    Some(LogicalVolumeSpec { name: name?.into_inner().into(), size: size?, file_system, mount })
+}
+
+fn read_size(section: &Section<'_>) -> Option<SizeSpec> {
+    if section.has("size") == section.has("at_least") {
+        let message = format!("{} needs either `size` or `at_least`", section.place);
+        section.found.report(section.at.clone(), message, "write `size = 500` (MiB), or `at_least = 500` to grow");
+        return None;
+    }
+    match section.number("size", 1..=MOST) {
+        Some(size) => Some(SizeSpec::Exact(Mib(*size.get_ref()))),
+        None => section.number("at_least", 1..=MOST).map(|size| SizeSpec::Grow(Mib(*size.get_ref()))),
+    }
+}
+
+/// Each group is the use of exactly one partition, and the other way round.
+fn check(section: &Section<'_>, layout: &Layout) {
+    let groups: Vec<&str> = layout.volume_groups.iter().map(|group| group.name.as_str()).collect();
+    let mut used = Vec::new();
+    for partition in &layout.partitions {
+        let PartitionUse::PhysicalVolume { volume_group } = &partition.purpose else { continue };
+        if !groups.contains(&volume_group.as_str()) {
+            let message = format!("{} has a partition for unknown volume group {}", section.place, quote(volume_group));
+            section.found.report(section.at.clone(), message, suggest(volume_group, "volume groups", groups.clone()));
+        }
+        used.push(volume_group.as_str());
+    }
+    for group in groups {
+        if used.iter().filter(|name| **name == group).count() != 1 {
+            let message = format!("{}: volume group {} has not exactly one partition", section.place, quote(group));
+            section.found.report(section.at.clone(), message, format!("write one with `volume_group = \"{group}\"`"));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The site file on the disk: finds it, reads it, and looks at the install trees that it names.
+//!
+//! The only file of this folder that does I/O.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use super::problem::{Problem, Problems};
+use super::trees::TreeUse;
+use crate::cli::Failure;
+use crate::site::Site;
+
+/// Where a site file is looked for when none is named, in this order.
+const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
+/// No site file is larger; 4 MiB describe some ten thousand nodes.
+const MOST_BYTES: u64 = 4 << 20;
+/// What the boot script and the installer fetch from every install tree.
+const TREE_FILES: [&str; 3] = [".treeinfo", "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
+
+/// A site, and the file it came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The validated site.
+    pub site: Site,
+    /// The file it was read from.
+    pub path: PathBuf,
+}
+
+/// Why there is no site.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file cannot be found or read.
+    Unreadable(Failure),
+    /// The file was read and has mistakes.
+    Problems(Problems),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(failure) => failure.fmt(f),
+            Self::Problems(problems) => problems.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Loads the site for a verb: mistakes are printed to stderr, and the failure that is returned has nothing to add.
+pub fn load(path: Option<&Path>) -> Result<Site, Failure> {
+    match read(&find(path)?) {
+        Ok(loaded) => Ok(loaded.site),
+        Err(error) => Err(print(error)),
+    }
+}
+
+/// Prints the mistakes of a site file to stderr, coloured on a terminal.
+pub(crate) fn print(error: LoadError) -> Failure {
+    match error {
+        LoadError::Unreadable(failure) => failure,
+        LoadError::Problems(problems) => {
+            eprint!("{}", problems.render(wants_colour()));
+            Failure::fixable("")
+        }
+    }
+}
+
+/// Colour is for terminals, unless the user says no (https://no-color.org).
+fn wants_colour() -> bool {
+    use io::IsTerminal;
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !refused
+}
+
+/// Returns the site file to use: the named one, or the first of the usual places that exists.
+pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = path {
+        return Ok(path.into());
+    }
+    let found = PLACES.iter().map(Path::new).find(|place| place.exists());
+    found.map(Path::to_path_buf).ok_or_else(|| {
+        Failure::fixable(format!("there is no site file: neither ./{} nor {}", PLACES[0], PLACES[1]))
+            .hint("`rackstart init` writes one to begin with; `-c FILE` names another place")
+    })
+}
+
+/// Reads and proves a site file, including the install trees that it names. Prints nothing.
+pub fn read(path: &Path) -> Result<Loaded, LoadError> {
+    let text = read_text(path).map_err(LoadError::Unreadable)?;
+    let mut examined = super::examine(&text);
+    examined.problems.extend(examined.trees.iter().filter_map(check_tree));
+    match examined.site {
+        Some(site) if examined.problems.is_empty() => Ok(Loaded { site, path: path.into() }),
+        _ => {
+            let name = path.display().to_string();
+            Err(LoadError::Problems(Problems::new(&name, &text, examined.problems, &examined.secrets)))
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let name = path.display();
+    let failed = |error: io::Error| {
+        let failure = Failure::fixable(format!("cannot read the site file {name}: {}", reason(&error)));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.hint("`rackstart init` writes one to begin with"),
+            io::ErrorKind::PermissionDenied => failure.hint("run as the user who owns it, or change its permissions"),
+            _ => failure.hint("name a readable file with `-c FILE`"),
+        }
+    };
+    let meta = fs::metadata(path).map_err(failed)?;
+    if meta.is_file() && meta.len() > MOST_BYTES {
+        return Err(Failure::fixable(format!("{name} has {} bytes, more than any site file", meta.len()))
+            .hint("name the site file with `-c FILE`"));
+    }
+    let bytes = fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::fixable(format!("{name}:{line}: the site file is not UTF-8 text"))
+            .hint("save it as UTF-8; `iconv -f latin1 -t utf8` converts")
+    })
+}
+
+/// What is missing in an install tree. A tree that is not there at all is one mistake, not four.
+fn check_tree(tree: &TreeUse) -> Option<Problem> {
+    let name = tree.path.display();
+    let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));
+    match fs::metadata(&tree.path) {
+        Err(error) => {
+            let message = format!("the install tree {name} cannot be used: {}", reason(&error));
+            return problem(message, "copy a CentOS DVD there, or correct the path");
+        }
+        Ok(meta) if !meta.is_dir() => {
+            let message = format!("the install tree {name} is not a directory");
+            return problem(message, "unpack the image into a directory and name that");
+        }
+        Ok(_) => {}
+    }
+    let is_file =
+        |file: &str| fs::File::open(tree.path.join(file)).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file());
+    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !is_file(file)).collect();
+    if !missing.is_empty() {
+        let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
+        return problem(message, "copy the whole tree, including names that begin with a dot");
+    }
+    let treeinfo = fs::read_to_string(tree.path.join(TREE_FILES[0])).ok()?;
+    let version = super::trees::version(&treeinfo)?;
+    let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
+    let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
+    problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::IsADirectory => "it is a directory".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,111 @@
+//! The site file: text in, a validated [`Site`] or every mistake out.
+//!
+//! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
+
+mod addresses;
+mod blueprint;
+mod duplicates;
+mod file;
+mod layout;
+mod load;
+mod node;
+mod problem;
+mod prove;
+mod reader;
+mod resolve;
+mod resolve_node;
+mod roles;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trees;
+mod words;
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
+pub(crate) use load::print;
+pub use load::{LoadError, Loaded, find, load, read};
+pub use problem::{Problem, Problems};
+
+use crate::site::Site;
+use file::File;
+use reader::Found;
+use trees::TreeUse;
+
+/// The commented site file that `rackstart init` writes: the testbed of the paper.
+pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
+
+/// Reads a site file and proves it: names, addresses, roles, disks, templates. `file_name` is for messages only.
+///
+/// Looks at nothing outside the text: whether the install trees exist is checked by [`load`].
+pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
+    let parsed = examine(text);
+    match parsed.site {
+        Some(site) if parsed.problems.is_empty() => Ok(site),
+        _ => Err(Problems::new(file_name, text, parsed.problems, &parsed.secrets)),
+    }
+}
+
+/// What one look at a text gave.
+struct Examined {
+    /// There when the text has no problem.
+    site: Option<Site>,
+    problems: Vec<Problem>,
+    secrets: Vec<Range<usize>>,
+    /// The install trees to look at, as far as they could be read.
+    trees: Vec<TreeUse>,
+}
+
+fn examine(text: &str) -> Examined {
+    let found = Found::default();
+    let mut trees = Vec::new();
+    let document = document(text, &found);
+    let site = document.as_ref().and_then(|document| {
+        let file = File::read(document.get_ref(), &found);
+        trees = trees::uses(&file);
+        addresses::check(&file, &found);
+        duplicates::check(&file, &found);
+        resolve::resolve(&file, &found)
+    });
+    let (problems, secrets) = found.into_parts();
+    Examined { site, problems, secrets, trees }
+}
+
+/// A text with more is not a site file with slips but something else.
+const MOST_SYNTAX_ERRORS: usize = 20;
+
+/// Reads TOML. A text that is no TOML reports its syntax errors and nothing else: what follows from them is noise.
+fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut last_line = None;
+    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
+        let at = error.span().unwrap_or(text.len()..text.len());
+        // One slip often upsets the parser several times on its line.
+        let line = text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();
+        if last_line.replace(line) != Some(line) {
+            let message = format!("this is not TOML: {}", error.message().lines().next().unwrap_or("unreadable"));
+            let help = match error.message().contains("duplicate") {
+                true => "keep one of the two",
+                false => "write `key = value`, texts in double quotes; see https://toml.io",
+            };
+            found.report(at, message, help);
+        }
+    }
+    if errors.is_empty() {
+        return Some(document);
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        // Nothing was read, so a password can only be told by the word on its line.
+        if line.contains("password") {
+            let value = line.find('=').map_or(start, |equals| start + equals + 1);
+            found.secret(value..start + line.len());
+        }
+        start += line.len();
+    }
+    None
+}

@@ -1,0 +1,134 @@
+//! One `[[node]]` of the site file as written, with the place of each value.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::reader::Section;
+use super::text;
+use super::words::quote;
+use crate::site::{DiskRule, Firmware, Mac, NicNetwork, NodeName, Release};
+
+pub(super) struct NodeKeys<'a> {
+    /// For messages: "node `compute1`", or its number when it has no name.
+    pub place: String,
+    /// The place of the name, or else of the whole table.
+    pub at: Range<usize>,
+    pub name: Option<Spanned<NodeName>>,
+    pub role: Option<Spanned<&'a str>>,
+    pub address: Option<Spanned<Ipv4Addr>>,
+    pub firmware: Option<Spanned<Firmware>>,
+    pub disk: Option<Spanned<DiskRule>>,
+    pub nics: Vec<NicKeys<'a>>,
+    pub layout: Option<Spanned<&'a str>>,
+    pub release: Option<Spanned<Release>>,
+    pub install_tree: Option<Spanned<&'a str>>,
+    pub kernel_args: Option<Spanned<&'a str>>,
+    /// Whether `nics` is there at all.
+    pub has_nics: bool,
+}
+
+pub(super) struct NicKeys<'a> {
+    pub at: Range<usize>,
+    pub name: Option<Spanned<&'a str>>,
+    pub mac: Option<Spanned<Mac>>,
+    pub network: Option<Spanned<NicNetwork>>,
+}
+
+const KEYS: [&str; 10] =
+    ["name", "role", "address", "firmware", "disk", "nics", "layout", "release", "install_tree", "kernel_args"];
+const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, not only digits";
+const MAC_HELP: &str = "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"";
+const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";
+const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
+
+impl<'a> NodeKeys<'a> {
+    /// Reads every `[[node]]`.
+    pub fn read_all(top: &Section<'a>) -> Vec<Self> {
+        let tables = top.tables("node", "`[[node]]` with two brackets");
+        tables.into_iter().enumerate().map(|(index, (at, table))| Self::read(top, index, at, table)).collect()
+    }
+
+    fn read(top: &Section<'a>, index: usize, at: Range<usize>, table: &'a DeTable<'a>) -> Self {
+        let written = table.get("name");
+        let place = match written.and_then(|name| name.get_ref().as_str()) {
+            Some(name) => format!("node {}", quote(name)),
+            None => format!("node number {}", index + 1),
+        };
+        let section = Section::open(place, at, table, &KEYS, top.found);
+        section.need("name", "name = \"compute1\"");
+        section.need("role", "role = \"compute\"");
+        section.need("address", "address = \"192.168.0.1\"");
+        section.need("disk", DISK);
+        section.need("nics", NICS);
+        Self {
+            at: written.map_or(section.at.clone(), Spanned::span),
+            name: section.parse("name", "a host name", NAME_HELP),
+            role: section.text("role"),
+            address: section.parse("address", "an IPv4 address", "write four numbers from 0 to 255"),
+            firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
+            disk: read_disk(&section),
+            nics: read_nics(&section),
+            layout: section.text("layout"),
+            release: text::release(&section),
+            install_tree: section.text("install_tree"),
+            kernel_args: text::kernel_args(&section),
+            has_nics: section.has("nics"),
+            place: section.place,
+        }
+    }
+}
+
+fn read_disk(node: &Section<'_>) -> Option<Spanned<DiskRule>> {
+    let (at, table) = node.table("disk", &format!("`{DISK}`"))?;
+    let place = format!("`disk` of {}", node.place);
+    let disk = Section::open(place, at, table, &["sectors", "sector_size", "name", "serial", "wwn"], node.found);
+    disk.need("sectors", "sectors = 488397168");
+    let sector_size = disk.number("sector_size", 512..=4096);
+    if let Some(size) = &sector_size
+        && !matches!(size.get_ref(), 512 | 4096)
+    {
+        let message = format!("{}: `sector_size` cannot be {}", disk.place, size.get_ref());
+        disk.found.report(size.span(), message, "write 512 or 4096");
+    }
+    let own = |text: Option<Spanned<&str>>| text.map(|text| text.into_inner().to_string());
+    let (name, serial, wwn) =
+        (text::disk_word(&disk, "name"), text::disk_word(&disk, "serial"), text::disk_word(&disk, "wwn"));
+    // 2^40 sectors of 4096 bytes are 4 EiB; more is a slip of the keyboard.
+    let sectors = disk.number("sectors", 1..=1 << 40)?;
+    let rule = DiskRule {
+        sectors: *sectors.get_ref(),
+        sector_size: sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 }),
+        name: own(name),
+        serial: own(serial),
+        wwn: own(wwn),
+    };
+    Some(Spanned::new(disk.at, rule))
+}
+
+fn read_nics<'a>(node: &Section<'a>) -> Vec<NicKeys<'a>> {
+    let tables = node.tables("nics", &format!("`{NICS}`"));
+    tables.into_iter().map(|(at, table)| read_nic(node, at, table)).collect()
+}
+
+fn read_nic<'a>(node: &Section<'a>, at: Range<usize>, table: &'a DeTable<'a>) -> NicKeys<'a> {
+    let place = match table.get("name").and_then(|name| name.get_ref().as_str()) {
+        Some(name) => format!("card {} of {}", quote(name), node.place),
+        None => format!("a card of {}", node.place),
+    };
+    let nic = Section::open(place, at, table, &["name", "mac", "network"], node.found);
+    nic.need("name", "name = \"eth0\"");
+    nic.need("mac", "mac = \"52:54:00:a8:01:01\"");
+    nic.need("network", "network = \"lan\"");
+    let mac: Option<Spanned<Mac>> = nic.parse("mac", "a MAC address", MAC_HELP);
+    if let Some(mac) = &mac
+        && (mac.get_ref().is_multicast() || mac.get_ref().is_zero())
+    {
+        let message = format!("{}: no card can own the MAC `{}`", nic.place, mac.get_ref());
+        nic.found.report(mac.span(), message, "copy the MAC from the card's label or from the firmware's screen");
+    }
+    let networks = [("lan", NicNetwork::Lan), ("public", NicNetwork::Public), ("none", NicNetwork::None)];
+    NicKeys { name: text::interface(&nic, "name"), mac, network: nic.word("network", &networks), at: nic.at }
+}

@@ -1,0 +1,158 @@
+//! One mistake in a site file, and how all of them are shown: source line, caret, one thing to do.
+//!
+//! Knows nothing about what the keys mean. Secrets are masked here, so no caller can print one by accident.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// More than a person mends in one go; drawing thousands of source lines would also take minutes.
+const MOST_SHOWN: usize = 100;
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong with which thing: lower case, no full stop, without the word `error`.
+    pub message: String,
+    /// Where, in bytes of the text; none when no line is to blame.
+    pub at: Option<Range<usize>>,
+    /// A second place that belongs to it, and what is there: the first of two equal MACs.
+    pub also: Option<(Range<usize>, String)>,
+    /// One thing to do.
+    pub help: String,
+}
+
+impl Problem {
+    /// A mistake at a place of the text.
+    pub fn new(at: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), at: Some(at), also: None, help: help.into() }
+    }
+
+    /// Adds a second place.
+    pub fn also(mut self, at: Range<usize>, label: impl Into<String>) -> Self {
+        self.also = Some((at, label.into()));
+        self
+    }
+}
+
+/// Everything that is wrong with one file, in the order of its lines. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    file_name: String,
+    text: String,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Collects the mistakes of one text; `secrets` are byte ranges that are never shown.
+    pub(super) fn new(file_name: &str, text: &str, mut list: Vec<Problem>, secrets: &[Range<usize>]) -> Self {
+        list.sort_by_key(|problem| problem.at.as_ref().map_or(usize::MAX, |at| at.start));
+        list.dedup();
+        Self { file_name: file_name.into(), text: mask(text, secrets), list }
+    }
+
+    /// The mistakes, in the order of the lines.
+    pub fn list(&self) -> &[Problem] {
+        &self.list
+    }
+
+    /// The text for people: each mistake, then one line that counts them.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for problem in self.list.iter().take(MOST_SHOWN) {
+            out.push_str(&renderer.render(&[self.group(problem), help(problem)]));
+            out.push_str("\n\n");
+        }
+        let (count, them) = match self.list.len() {
+            1 => ("1 problem".to_string(), "it is"),
+            many if many > MOST_SHOWN => (format!("first {MOST_SHOWN} of {many} problems"), "all are"),
+            many => (format!("{many} problems"), "they are"),
+        };
+        out.push_str(&format!("{count} in {}; nothing is served until {them} fixed\n", self.file_name));
+        out
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let title = Level::ERROR.primary_title(&problem.message);
+        let Some(at) = &problem.at else {
+            return title.element(Origin::path(&self.file_name));
+        };
+        let mut snippet =
+            Snippet::source(&self.text).path(&self.file_name).annotation(AnnotationKind::Primary.span(self.clamp(at)));
+        if let Some((at, label)) = &problem.also {
+            snippet = snippet.annotation(AnnotationKind::Context.span(self.clamp(at)).label(label));
+        }
+        title.element(snippet)
+    }
+
+    /// Spans come from the parser, but an error at the end of the text may point behind it.
+    fn clamp(&self, at: &Range<usize>) -> Range<usize> {
+        let start = self.text.floor_char_boundary(at.start.min(self.text.len()));
+        let end = self.text.ceil_char_boundary(at.end.min(self.text.len()));
+        // A value over several lines (a whole array or table) is shown by its first line.
+        let line_end = self.text[start..end].find('\n').map_or(end, |offset| start + offset);
+        start..line_end
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+fn help(problem: &Problem) -> Group<'_> {
+    Group::with_title(Level::HELP.secondary_title(&problem.help))
+}
+
+/// Replaces secret bytes by stars, keeping every offset and line.
+fn mask(text: &str, secrets: &[Range<usize>]) -> String {
+    let mut hidden = vec![false; text.len()];
+    for range in secrets {
+        let end = range.end.min(text.len());
+        hidden[range.start.min(end)..end].fill(true);
+    }
+    let mut masked = String::with_capacity(text.len());
+    for (offset, letter) in text.char_indices() {
+        if letter != '\n' && hidden[offset] {
+            masked.extend(std::iter::repeat_n('*', letter.len_utf8()));
+        } else {
+            masked.push(letter);
+        }
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_secret_keeps_every_offset() {
+        let text = "a = 'é\nx'\nb = 1";
+        let masked = mask(text, std::slice::from_ref(&(4..10)));
+        assert_eq!(masked, "a = ***\n**\nb = 1");
+        assert_eq!(masked.len(), text.len());
+    }
+
+    #[test]
+    fn of_very_many_problems_the_first_are_shown_and_all_are_counted() {
+        let list = (0..150).map(|at| Problem::new(at..at + 1, format!("wrong {at}"), "mend it")).collect();
+        let shown = Problems::new("f", &"x".repeat(150), list, &[]).to_string();
+        assert!(shown.contains("wrong 99\n") && !shown.contains("wrong 100\n"), "{shown}");
+        assert!(
+            shown.ends_with("\nfirst 100 of 150 problems in f; nothing is served until all are fixed\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_span_behind_the_end_is_shown_at_the_end() {
+        let problems = Problems::new("f", "a = ", vec![Problem::new(9..12, "no value", "write one")], &[]);
+        assert!(problems.to_string().starts_with("error: no value\n --> f:1:5"), "{problems}");
+    }
+}

@@ -1,0 +1,84 @@
+//! From what is written to what is meant: defaults filled in, names looked up, each node proved on its own.
+
+use super::blueprint::{blueprint_names, shipped_blueprint};
+use super::file::{File, NetworkKeys, ServerKeys, SiteKeys};
+use super::prove;
+use super::reader::Found;
+use super::resolve_node::{check_tree_name, resolve_node};
+use super::words::{quote, suggest};
+use crate::site::{Access, Blueprint, InstallTree, Network, Node, Server, Site};
+
+/// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
+pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
+    let site = file.site.as_ref()?;
+    check_tree_name(file, "`[site]`", site.install_tree.as_ref(), found);
+    let blueprint = resolve_blueprint(site, found)?;
+    super::roles::check(file, &blueprint, found);
+    let nodes: Vec<Option<Node>> =
+        file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
+    let tree = |tree: &super::file::TreeKeys<'_>| {
+        let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
+        Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into() })
+    };
+    let site = Site {
+        name: site.name.as_ref()?.get_ref().to_string(),
+        blueprint,
+        security: site.security.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
+        timezone: site.timezone.as_ref().map_or("UTC", |text| text.get_ref()).to_string(),
+        server: resolve_server(file.server.as_ref()?)?,
+        network: resolve_network(file.network.as_ref()?)?,
+        access: Access {
+            root_password_hash: file.access.root_password_hash.map(str::to_string),
+            ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
+        },
+        install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
+        nodes: nodes.into_iter().collect::<Option<_>>()?,
+    };
+    if found.is_empty() {
+        for (index, fault) in prove::prove_templates(&site) {
+            let at = file.nodes.get(index).map_or(0..0, |node| node.at.clone());
+            found.report(at, fault.message, fault.help);
+        }
+    }
+    Some(site)
+}
+
+fn resolve_blueprint(site: &SiteKeys<'_>, found: &Found) -> Option<Blueprint> {
+    let name = site.blueprint.as_ref()?;
+    match shipped_blueprint(name.get_ref()) {
+        Some(Ok(blueprint)) => Some(blueprint),
+        Some(Err(problems)) => {
+            let message = format!("the blueprint inside rackstart is broken: {}", problems.list()[0].message);
+            found.report(name.span(), message, "this is a defect of rackstart; please report it");
+            None
+        }
+        None => {
+            let message = format!("`[site]` has unknown blueprint {}", quote(name.get_ref()));
+            found.report(name.span(), message, suggest(name.get_ref(), "blueprints", blueprint_names()));
+            None
+        }
+    }
+}
+
+fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
+    let or = |text: &Option<toml::Spanned<&str>>, default: &str| text.as_ref().map_or(default, |t| t.get_ref()).into();
+    Some(Server {
+        interface: server.interface.as_ref()?.get_ref().to_string(),
+        address: *server.address.as_ref()?.get_ref(),
+        http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
+        state: or(&server.state, "/var/lib/rackstart"),
+        socket: or(&server.socket, "/run/rackstart/rackstart.sock"),
+    })
+}
+
+fn resolve_network(network: &NetworkKeys) -> Option<Network> {
+    let lease = network.lease_seconds.as_ref().map_or(7200, |seconds| *seconds.get_ref());
+    Some(Network {
+        subnet: *network.subnet.as_ref()?.get_ref(),
+        router: *network.router.as_ref()?.get_ref(),
+        dns: network.dns.clone(),
+        lease_seconds: u32::try_from(lease).ok()?,
+        router_advertisement: network.router_advertisement.unwrap_or(true),
+        discovery: network.discovery.as_ref().map(|range| *range.get_ref()),
+    })
+}

@@ -1,0 +1,131 @@
+//! One node from what is written to what is meant: cards counted, layout and install tree looked up, disk proved.
+
+use toml::Spanned;
+
+use super::file::{File, SiteKeys};
+use super::node::NodeKeys;
+use super::prove;
+use super::reader::Found;
+use super::words::{quote, suggest};
+use crate::site::{Blueprint, Firmware, Layout, Mac, Nic, NicNetwork, Node, PartitionUse};
+
+/// The layout of sites and nodes that name none.
+const DEFAULT_LAYOUT: &str = "grow";
+
+/// Makes the node, or reports why it cannot be made.
+pub(super) fn resolve_node(
+    file: &File<'_>,
+    site: &SiteKeys<'_>,
+    blueprint: &Blueprint,
+    node: &NodeKeys<'_>,
+    found: &Found,
+) -> Option<Node> {
+    check_cards(node, found);
+    check_tree_name(file, &node.place, node.install_tree.as_ref(), found);
+    let firmware = node.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
+    let layout = resolve_layout(site, blueprint, node, firmware, found);
+    let own_or_site = |own: &Option<Spanned<&str>>, common: &Option<Spanned<&str>>| {
+        own.as_ref().or(common.as_ref()).map(|text| text.get_ref().to_string())
+    };
+    let node_value = Node {
+        name: node.name.as_ref()?.get_ref().clone(),
+        role: node.role.as_ref()?.get_ref().to_string(),
+        mac: lan_mac(node)?,
+        address: *node.address.as_ref()?.get_ref(),
+        firmware,
+        disk: node.disk.as_ref()?.get_ref().clone(),
+        nics: resolve_nics(node)?,
+        layout: layout?,
+        install_tree: own_or_site(&node.install_tree, &site.install_tree)?,
+        release: *node.release.as_ref().or(site.release.as_ref())?.get_ref(),
+        kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
+    };
+    if let Err(fault) = prove::fits(&node_value) {
+        let at = node.disk.as_ref().map_or(node.at.clone(), Spanned::span);
+        found.report(at, fault.message, fault.help);
+    }
+    Some(node_value)
+}
+
+/// Reports a node whose cards cannot work together.
+fn check_cards(node: &NodeKeys<'_>, found: &Found) {
+    let on = |network: NicNetwork| {
+        let cards = node.nics.iter().filter_map(|nic| nic.network.as_ref());
+        cards.filter(move |word| *word.get_ref() == network).collect::<Vec<_>>()
+    };
+    let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
+    // A card whose word could not be read may be the missing one; then that is the mistake to mend.
+    let all_read = node.nics.iter().all(|nic| nic.network.is_some());
+    if lan.is_empty() && all_read && node.has_nics {
+        let message = format!("{} has no card on the provisioning network", node.place);
+        let at = node.nics.first().map_or(node.at.clone(), |nic| nic.at.clone());
+        found.report(at, message, "set `network = \"lan\"` on the card that the server boots from");
+    }
+    for (cards, word) in [(lan, "lan"), (public, "public")] {
+        if let [first, second, ..] = &cards[..] {
+            let message = format!("{} has {} cards with `network = \"{word}\"`", node.place, cards.len());
+            let help = "keep it on one card and set `network = \"none\"` on the others";
+            found.add(super::Problem::new(second.span(), message, help).also(first.span(), "the first one"));
+        }
+    }
+}
+
+fn lan_mac(node: &NodeKeys<'_>) -> Option<Mac> {
+    let is_lan = |word: &Spanned<NicNetwork>| *word.get_ref() == NicNetwork::Lan;
+    let lan = node.nics.iter().find(|nic| nic.network.as_ref().is_some_and(is_lan))?;
+    Some(*lan.mac.as_ref()?.get_ref())
+}
+
+fn resolve_nics(node: &NodeKeys<'_>) -> Option<Vec<Nic>> {
+    let read = |nic: &super::node::NicKeys<'_>| {
+        Some(Nic {
+            name: nic.name.as_ref()?.get_ref().to_string(),
+            mac: *nic.mac.as_ref()?.get_ref(),
+            network: *nic.network.as_ref()?.get_ref(),
+        })
+    };
+    node.nics.iter().map(read).collect()
+}
+
+fn resolve_layout(
+    site: &SiteKeys<'_>,
+    blueprint: &Blueprint,
+    node: &NodeKeys<'_>,
+    firmware: Firmware,
+    found: &Found,
+) -> Option<Layout> {
+    let role = blueprint.roles.get(*node.role.as_ref()?.get_ref())?;
+    let written = node.layout.as_ref().or(site.layout.as_ref());
+    let name = written.map_or(DEFAULT_LAYOUT, |text| text.get_ref());
+    let Some(layout) = role.layouts.get(name) else {
+        let at = written.map_or(node.at.clone(), Spanned::span);
+        // A layout of `[site]` is wrong once, not once for every node.
+        if !found.has_at(&at) {
+            let message = format!("role `{}` has no layout {}", role.name, quote(name));
+            found.report(at, message, suggest(name, "its layouts", role.layouts.keys().map(String::as_str)));
+        }
+        return None;
+    };
+    let mut layout = layout.clone();
+    if firmware == Firmware::Bios {
+        layout.partitions.retain(|partition| partition.purpose != PartitionUse::EfiSystem);
+    }
+    Some(layout)
+}
+
+/// Reports the name of an install tree that is not in the file.
+pub(super) fn check_tree_name(file: &File<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Found) {
+    let Some(name) = name else { return };
+    // A tree whose own name could not be read may be the one that is meant.
+    let all_read = file.trees.iter().all(|tree| tree.name.is_some()) && file.has_trees != file.trees.is_empty();
+    let mut known = file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
+    if all_read && !known.any(|known| known == *name.get_ref()) {
+        let known = file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
+        let message = format!("{place} names unknown install tree {}", quote(name.get_ref()));
+        let help = match file.trees.is_empty() {
+            true => "add an `[[install_tree]]` with its name and path".into(),
+            false => suggest(name.get_ref(), "install trees", known),
+        };
+        found.report(name.span(), message, help);
+    }
+}

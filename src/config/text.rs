@@ -1,0 +1,230 @@
+//! Checks of single values: what a host interface, a time zone, a key line or a hash may look like.
+//!
+//! Everything here ends up in a kickstart, a shell script, a boot script or a URL, so each value has a short list of
+//! letters that it may hold; quoting is the renderer's work and this is the second fence.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use toml::Spanned;
+
+use super::reader::Section;
+use super::words::quote;
+use crate::site::Release;
+
+/// A text that keeps a rule; `help` says the rule.
+fn ruled<'a>(
+    section: &Section<'a>,
+    key: &str,
+    what: &str,
+    help: &str,
+    rule: impl Fn(&str) -> bool,
+) -> Option<Spanned<&'a str>> {
+    let text = section.text(key)?;
+    if rule(text.get_ref()) {
+        return Some(text);
+    }
+    let message = format!("{}: {} is not {what}", section.place, quote(text.get_ref()));
+    section.found.report(text.span(), message, help);
+    None
+}
+
+fn only(text: &str, more: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
+}
+
+/// A kernel name of a network interface.
+pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let help = "write the kernel's name, such as `eth0`; `ip link` lists them";
+    let rule = |text: &str| (1..=15).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-']);
+    ruled(section, key, "an interface name", help, rule)
+}
+
+/// A path from the root of the file system.
+pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    ruled(section, key, "an absolute path", "write the whole path, beginning with `/`", |text| text.starts_with('/'))
+}
+
+/// The name of an install tree, which is a part of URLs.
+pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let help = "use lower-case letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
+    let rule = |text: &str| {
+        (1..=64).contains(&text.len())
+            && only(text, "._-")
+            && !text.starts_with(['.', '-', '_'])
+            && text.chars().all(|letter| !letter.is_ascii_uppercase())
+    };
+    ruled(section, "name", "a name for an install tree", help, rule)
+}
+
+/// The release number of an install tree.
+pub(super) fn release(section: &Section<'_>) -> Option<Spanned<Release>> {
+    section.parse(
+        "release",
+        "a supported release",
+        "write for example \"6.3\", \"6.10\", \"7\", \"8\", \"9\" or \"10\"",
+    )
+}
+
+/// A name below /usr/share/zoneinfo.
+pub(super) fn timezone<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let rule = |text: &str| {
+        (1..=64).contains(&text.len())
+            && only(text, "_+-/")
+            && text.split('/').all(|part| part.starts_with(|letter: char| letter.is_ascii_alphabetic()))
+    };
+    ruled(section, "timezone", "a time zone", "write for example \"UTC\" or \"Australia/Melbourne\"", rule)
+}
+
+/// Kernel arguments: they pass through an iPXE script, the kernel command line and a quoted kickstart option.
+pub(super) fn kernel_args<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let text = section.text("kernel_args")?;
+    let allowed = |letter: &char| letter.is_ascii_alphanumeric() || " =,.:/_-+@%".contains(*letter);
+    if let Some(letter) = text.get_ref().chars().find(|letter| !allowed(letter)) {
+        let message = format!("{}: `kernel_args` holds {}", section.place, quote(&letter.to_string()));
+        section.found.report(text.span(), message, "use letters, digits, blanks and any of = , . : / _ - + @ %");
+        return None;
+    }
+    Some(text)
+}
+
+/// The kernel name, serial number or world wide name of a disk.
+pub(super) fn disk_word<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let (what, help) = match key {
+        "name" => ("the kernel name of a disk", "write for example \"sda\" or \"nvme0n1\", without /dev/"),
+        "serial" => ("a serial number", "copy ID_SERIAL_SHORT from `udevadm info /dev/sda`"),
+        _ => ("a world wide name", "copy ID_WWN from `udevadm info /dev/sda`"),
+    };
+    ruled(section, key, what, help, |text| {
+        (1..=128).contains(&text.len())
+            && match key {
+                "name" => only(text, "!-") && text.starts_with(|letter: char| letter.is_ascii_lowercase()),
+                _ => only(text, "._-"),
+            }
+    })
+}
+
+/// An IPv4 network whose host bits are zero, with room for at least two hosts.
+pub(super) fn subnet(section: &Section<'_>) -> Option<Spanned<Ipv4Net>> {
+    let help = "write network and prefix length, such as \"192.168.0.0/24\"";
+    let subnet: Spanned<Ipv4Net> = section.parse("subnet", "an IPv4 network", help)?;
+    let net = *subnet.get_ref();
+    if net != net.trunc() {
+        let message = format!("{}: {} is a host, not a network", section.place, quote(&net.to_string()));
+        section.found.report(subnet.span(), message, format!("write \"{}\"", net.trunc()));
+        return None;
+    }
+    if !(8..=29).contains(&net.prefix_len()) {
+        let message = format!("{}: a /{} cannot be a provisioning network", section.place, net.prefix_len());
+        section.found.report(subnet.span(), message, "use a prefix length from 8 to 29");
+        return None;
+    }
+    Some(subnet)
+}
+
+/// Two addresses with a hyphen between them, the first not above the second.
+pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<(Ipv4Addr, Ipv4Addr)>> {
+    let text = section.text(key)?;
+    let ends = text.get_ref().split_once('-');
+    let ends = ends.and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    match ends {
+        None => {
+            let message = format!("{}: {} is not a range of addresses", section.place, quote(text.get_ref()));
+            section.found.report(text.span(), message, "write \"192.168.0.200-192.168.0.220\"");
+            None
+        }
+        Some((first, last)) if first > last => {
+            let message = format!("{}: the range of `{key}` ends before it begins", section.place);
+            section.found.report(text.span(), message, format!("write \"{last}-{first}\""));
+            None
+        }
+        Some(ends) => Some(Spanned::new(text.span(), ends)),
+    }
+}
+
+/// A crypt(3) hash that CentOS 6 understands. The reader masks it even when it is wrong: it may be a bare password.
+pub(super) fn password_hash<'a>(section: &Section<'a>) -> Option<&'a str> {
+    let text = section.text("root_password_hash")?;
+    if is_crypt_hash(text.get_ref()) {
+        return Some(text.into_inner());
+    }
+    let message =
+        format!("{}: `root_password_hash` is not a crypt(3) hash of SHA-256 ($5$) or SHA-512 ($6$)", section.place);
+    section.found.report(text.span(), message, "make one with `openssl passwd -6`");
+    None
+}
+
+fn is_crypt_hash(text: &str) -> bool {
+    let (rest, digest_length) = match (text.strip_prefix("$5$"), text.strip_prefix("$6$")) {
+        (Some(rest), _) => (rest, 43),
+        (_, Some(rest)) => (rest, 86),
+        _ => return false,
+    };
+    let rest = match rest.strip_prefix("rounds=").and_then(|rest| rest.split_once('$')) {
+        Some((rounds, rest)) if rounds.parse::<u32>().is_ok_and(|n| (1000..=999_999_999).contains(&n)) => rest,
+        Some(_) => return false,
+        None => rest,
+    };
+    // crypt(3) keeps 16 letters of salt; a longer one makes a hash that no login ever matches.
+    rest.split_once('$').is_some_and(|(salt, digest)| {
+        (1..=16).contains(&salt.len()) && only(salt, "./") && digest.len() == digest_length && only(digest, "./")
+    })
+}
+
+/// Lines of an `authorized_keys` file: type, base64, comment; no options in front.
+pub(super) fn ssh_keys<'a>(section: &Section<'a>) -> Vec<&'a str> {
+    let mut keys = Vec::new();
+    for text in section.texts("ssh_keys") {
+        if is_key_line(text.get_ref()) {
+            keys.push(text.into_inner());
+            continue;
+        }
+        if text.get_ref().contains("PRIVATE KEY") {
+            section.found.secret(text.span());
+        }
+        let message = format!("{}: an entry of `ssh_keys` is not a public key line", section.place);
+        section.found.report(text.span(), message, "copy the line of ~/.ssh/id_rsa.pub: `ssh-rsa AAAA... comment`");
+    }
+    keys
+}
+
+fn is_key_line(line: &str) -> bool {
+    const TYPES: [&str; 7] = [
+        "ssh-rsa",
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    ];
+    let mut words = line.split(' ');
+    let (kind, body) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    // The body begins with the length of the type's name, whose upper bytes are zero: `AAAA`.
+    TYPES.contains(&kind) && body.len() >= 64 && body.starts_with("AAAA") && only(body.trim_end_matches('='), "+/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_of_crypt_are_known_and_passwords_are_not() {
+        let digest = "x".repeat(86);
+        assert!(is_crypt_hash(&format!("$6$saltsalt${digest}")));
+        assert!(is_crypt_hash(&format!("$6$rounds=5000$saltsalt${digest}")));
+        assert!(is_crypt_hash(&format!("$5$s${}", "x".repeat(43))));
+        for bad in ["secret", "$1$salt$abc", "$6$salt$short", "$6$$", &format!("$6${}${digest}", "s".repeat(22))] {
+            assert!(!is_crypt_hash(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn key_lines_are_told_from_everything_else() {
+        let body = format!("AAAAB3NzaC1yc2E{}", "A".repeat(80));
+        assert!(is_key_line(&format!("ssh-rsa {body} me@home")));
+        for bad in ["", "ssh-rsa", "ssh-rsa AAAA", &format!("rsa {body}"), "-----BEGIN OPENSSH PRIVATE KEY-----"] {
+            assert!(!is_key_line(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which releases the nodes expect of each install tree, and which one a `.treeinfo` says is in it. Reads no file.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::file::File;
+use crate::site::Release;
+
+/// An install tree to look at.
+pub(super) struct TreeUse {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Where the path stands.
+    pub at: Range<usize>,
+    /// What its nodes want to install from it, each release once.
+    pub releases: Vec<Release>,
+}
+
+/// Returns every install tree whose path could be read.
+pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
+    let mut uses = Vec::new();
+    for tree in &file.trees {
+        let Some(path) = &tree.path else { continue };
+        let mut releases = Vec::new();
+        for node in &file.nodes {
+            let site = file.site.as_ref();
+            let name = node.install_tree.as_ref().or(site.and_then(|site| site.install_tree.as_ref()));
+            let release = node.release.as_ref().or(site.and_then(|site| site.release.as_ref()));
+            if let (Some(name), Some(own), Some(release)) = (name, &tree.name, release)
+                && name.get_ref() == own.get_ref()
+                && !releases.contains(release.get_ref())
+            {
+                releases.push(*release.get_ref());
+            }
+        }
+        uses.push(TreeUse { path: path.get_ref().into(), at: path.span(), releases });
+    }
+    uses
+}
+
+/// Returns the version of a `.treeinfo` as written; none when it says none.
+pub(super) fn version(treeinfo: &str) -> Option<&str> {
+    let mut in_general = false;
+    for line in treeinfo.lines().map(str::trim) {
+        if line.starts_with('[') {
+            in_general = line == "[general]";
+        } else if in_general
+            && let Some((key, value)) = line.split_once('=')
+            && key.trim() == "version"
+        {
+            return Some(value.trim()).filter(|value| !value.is_empty());
+        }
+    }
+    None
+}
+
+/// Whether a tree of that version can be what a node means by its release. An unreadable version may be anything.
+pub(super) fn agrees(version: &str, release: Release) -> bool {
+    let number = version.split('-').next().unwrap_or(version); // "9-stream"
+    let Ok(tree) = number.parse::<Release>() else { return true };
+    // Only within EL6 does the kickstart syntax differ by minor; later trees often name the major alone.
+    tree.major == release.major && (!release.is_el6() || !number.contains('.') || tree.minor == release.minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_general_section() {
+        let text = "[header]\nversion = 1.2\n[general]\nfamily = CentOS\nversion = 6.10\n";
+        assert_eq!(version(text), Some("6.10"));
+        assert_eq!(version("[general]\nfamily = CentOS\n"), None);
+    }
+
+    #[test]
+    fn minors_matter_on_el6_only() {
+        let release = |text: &str| text.parse::<Release>().unwrap();
+        assert!(!agrees("6.3", release("6.10")));
+        assert!(agrees("6.10", release("6.10")));
+        assert!(agrees("9-stream", release("9")));
+        assert!(agrees("7", release("7.4")));
+        assert!(!agrees("7", release("6.10")));
+        assert!(agrees("rawhide", release("10")));
+    }
+}

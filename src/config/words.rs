@@ -1,0 +1,57 @@
+//! Suggestions: the known word that the writer probably meant.
+
+/// Returns the known word nearest to `word`, if one is near enough to be meant.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    // A third of the letters may differ: enough for swapped, lost and doubled ones, too little for another word.
+    let most = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// The help line for an unknown word: a suggestion if there is one, then all that is known as `label`.
+pub(super) fn suggest<'a>(word: &str, label: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() {
+        return format!("{label}: none");
+    }
+    let all = format!("{label}: {}", known.join(", "));
+    match nearest(word, known) {
+        Some(candidate) => format!("did you mean `{candidate}`? {all}"),
+        None => all,
+    }
+}
+
+/// A text from the file as it may stand in a message: control characters escaped, cut at 60 letters.
+pub(super) fn quote(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    let dots = if short.len() < text.len() { "..." } else { "" };
+    format!("`{}{dots}`", short.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let roles = ["compute", "controller", "gateway"];
+        for (typed, meant) in [("comptue", Some("compute")), ("Gateway", Some("gateway")), ("storage", None)] {
+            assert_eq!(nearest(typed, roles), meant, "{typed}");
+        }
+        assert_eq!(
+            suggest("contoller", "roles", roles),
+            "did you mean `controller`? roles: compute, controller, gateway"
+        );
+    }
+
+    #[test]
+    fn a_quoted_text_cannot_break_the_line() {
+        assert_eq!(quote("a\nb"), "`a\\nb`");
+        assert_eq!(quote(&"x".repeat(99)), format!("`{}...`", "x".repeat(60)));
+    }
+}

@@ -1,0 +1,28 @@
+//! rackstart: from a file of MACs and roles to a working OpenStack cloud, unattended.
+//!
+//! The map. PURE modules hold every decision, all arithmetic and all rendering; they know no socket, clock or file
+//! (`tests/layering.rs` enforces it). The others do I/O and decide nothing.
+//!
+//! | module | kind | what it is for |
+//! |---|---|---|
+//! | [`site`] | pure | what exists: nodes, roles, layouts, networks |
+//! | [`plan`] | pure | what the disks will look like: Anaconda's own arithmetic |
+//! | [`lifecycle`] | pure | the life of a node: state x event |
+//! | [`boot`] | pure | what to answer a machine that asks how to boot |
+//! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
+//! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
+//! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
+//! | [`store`] | I/O | the only thing that remembers |
+//! | [`server`] | I/O | sockets, timers and tasks |
+//! | [`cli`] | I/O | one file per verb |
+
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod lifecycle;
+pub mod plan;
+pub mod render;
+pub mod server;
+pub mod site;
+pub mod store;
+pub mod wire;

@@ -1,0 +1,137 @@
+//! One try to install a node: its public id, its wipe permit, and the secret token of each of its boots.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Names an attempt in logs, `status` and the store. Not a secret: nothing is granted to who knows it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptId(String);
+
+impl AttemptId {
+    /// Makes an id from random bytes.
+    pub fn from_random(bytes: [u8; 4]) -> Self {
+        Self(hex(&bytes))
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The secret of one boot (128 bits): minted into its boot script, known to that boot alone, never stored.
+/// `Debug` shows only a prefix, so it cannot leak through a log line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BootToken(String);
+
+impl BootToken {
+    /// Makes a token from bytes of the operating system's random source.
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(hex(&bytes))
+    }
+
+    /// Reads a token from a URL: exactly 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        (text.len() == 32 && text.bytes().all(digit)).then(|| Self(text.into()))
+    }
+
+    /// The text that goes into URLs. Call it only to render what its own boot receives.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// The SHA-256 by which the token is stored and found.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(hex(&Sha256::digest(self.0.as_bytes())))
+    }
+}
+
+impl fmt::Debug for BootToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", &self.0[..6])
+    }
+}
+
+/// SHA-256 of a [`BootToken`], in hexadecimal.
+#[derive(Debug, Clone, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenHash(String);
+
+impl PartialEq for TokenHash {
+    /// Compares in constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+/// What the wipe permit of an attempt allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WipeScope {
+    /// Only a disk without any signature: every first install.
+    BlankDiskOnly,
+    /// A disk with data too: an operator asked for a reimage.
+    DestroyData,
+}
+
+/// One try to install a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Public name.
+    pub id: AttemptId,
+    /// What the permit allows.
+    pub scope: WipeScope,
+    /// How many installer boot scripts were served for it.
+    pub boots: u8,
+    /// The newest boot; only this one may redeem the permit.
+    pub newest_boot: Option<TokenHash>,
+    /// The boot that redeemed the permit; set at most once, never cleared.
+    pub redeemed_by: Option<TokenHash>,
+}
+
+impl Attempt {
+    /// A fresh attempt with an unspent permit.
+    pub fn new(id: AttemptId, scope: WipeScope) -> Self {
+        Self { id, scope, boots: 0, newest_boot: None, redeemed_by: None }
+    }
+
+    /// The boot that may speak for this attempt: the one that redeemed the permit, else the newest.
+    pub fn speaker(&self) -> Option<&TokenHash> {
+        self.redeemed_by.as_ref().or(self.newest_boot.as_ref())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_a_token_shows_only_a_prefix() {
+        let token = BootToken::from_random([0xab; 16]);
+        assert_eq!(format!("{token:?}"), "ababab…");
+        assert_eq!(BootToken::parse(token.reveal()).unwrap().hash(), token.hash());
+    }
+
+    #[test]
+    fn only_32_lower_case_hex_digits_are_a_token() {
+        for bad in ["", "ab", &"A".repeat(32), &"g".repeat(32), &"a".repeat(33), "../../../../../../../../etc/passw"] {
+            assert!(BootToken::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What can happen to a node, and why it may be refused.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AttemptId, TokenHash, WipeScope};
+
+/// Which part of the work a failure belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The installer: kickstart, `%pre`, partitioning, packages, `%post`.
+    Installer,
+    /// The payload that runs from the node's own disk.
+    Firstboot,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A new attempt: by itself for a new node, else by an operator.
+    Armed {
+        /// Its public name.
+        id: AttemptId,
+        /// What its permit allows.
+        scope: WipeScope,
+    },
+    /// A boot script with the installer is about to be served.
+    BootScriptServed {
+        /// The secret minted for this boot.
+        token: TokenHash,
+    },
+    /// The node asked for a boot script although it should be installing.
+    CameBackUnfinished,
+    /// `%pre` asked for the storage commands.
+    PermitRedeemed {
+        /// Who asks.
+        token: TokenHash,
+    },
+    /// `%pre` refused the disk, or a script of the installer failed.
+    InstallerStopped {
+        /// Who says so.
+        token: TokenHash,
+        /// In its words.
+        reason: String,
+    },
+    /// The end of `%post`.
+    Installed {
+        /// Who says so.
+        token: TokenHash,
+    },
+    /// Firstboot started, or started, finished or waits for a step.
+    Working {
+        /// Who says so.
+        token: TokenHash,
+    },
+    /// A firstboot step failed.
+    StepFailed {
+        /// Who says so.
+        token: TokenHash,
+        /// Step and last lines.
+        reason: String,
+    },
+    /// Every step is verified.
+    Ready {
+        /// Who says so.
+        token: TokenHash,
+    },
+    /// No report for too long.
+    Overdue {
+        /// Since when, in words.
+        reason: String,
+    },
+}
+
+/// Why an event changes nothing. The text is what the sender is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The token belongs to no current attempt.
+    #[error("this attempt is over: reboot the node to join the current one")]
+    OldAttempt,
+    /// An earlier boot of the current attempt.
+    #[error("a newer boot of this node took over this attempt: this boot may not touch the disk")]
+    OldBoot,
+    /// The permit was redeemed by another boot.
+    #[error("the wipe permit is spent: it is valid once, for one boot; arm the node again with `rackstart reimage`")]
+    PermitSpent,
+    /// Only an armed node gets the installer.
+    #[error("the node is {0}, not armed")]
+    NotArmed(&'static str),
+    /// Arming would pull the rug from under running work.
+    #[error("the node is {0}: wait until it is ready or failed")]
+    Busy(&'static str),
+    /// A blank-disk arm of a node that was installed before.
+    #[error("the node was installed before, its disk is not blank: use `rackstart reimage`")]
+    NeedsReimage,
+    /// The event says nothing new in this state.
+    #[error("nothing to do in this state")]
+    NothingToDo,
+}

@@ -1,0 +1,203 @@
+//! The life of a node as one pure table: state x event -> state, or a refusal. No clock, no store, no socket.
+//!
+//! The invariant everything rests on: an attempt's permit goes from unspent to spent once, for one boot, and only
+//! `Armed` is ever answered with an installer. So the instructions to wipe exist at most once per arming.
+
+mod attempt;
+mod event;
+mod progress;
+
+use serde::{Deserialize, Serialize};
+
+pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
+pub use event::{Event, Refused, Stage};
+pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+
+/// Installer boots of one attempt without redemption before it fails.
+pub const MAX_BOOTS: u8 = 3;
+
+/// Where a node is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum State {
+    /// In the site file, never armed.
+    New,
+    /// May be installed: the next network boot gets the installer.
+    Armed {
+        /// The attempt that was armed.
+        attempt: Attempt,
+    },
+    /// The wipe permit is spent; the installer is at work.
+    Installing {
+        /// The running attempt.
+        attempt: Attempt,
+    },
+    /// Installed; firstboot is at work or about to start.
+    Firstboot {
+        /// The running attempt.
+        attempt: Attempt,
+    },
+    /// Firstboot verified everything.
+    Ready {
+        /// The attempt that made it.
+        attempt: Attempt,
+    },
+    /// Stopped; an operator (or a report of the same attempt that proves otherwise) moves it on.
+    Failed {
+        /// The attempt that failed.
+        attempt: Attempt,
+        /// Where it failed.
+        during: Stage,
+        /// Why, in one sentence.
+        reason: String,
+    },
+}
+
+impl State {
+    /// The word for people: `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Armed { .. } => "armed",
+            Self::Installing { .. } => "installing",
+            Self::Firstboot { .. } => "firstboot",
+            Self::Ready { .. } => "ready",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// The current or last attempt.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::New => None,
+            Self::Armed { attempt }
+            | Self::Installing { attempt }
+            | Self::Firstboot { attempt }
+            | Self::Ready { attempt }
+            | Self::Failed { attempt, .. } => Some(attempt),
+        }
+    }
+
+    /// Applies an event, or says why it is refused; a refused event changes nothing.
+    pub fn apply(&self, event: &Event) -> Result<Self, Refused> {
+        match event {
+            Event::Armed { id, scope } => self.arm(id, *scope),
+            Event::BootScriptServed { token } => self.serve_installer(token),
+            Event::CameBackUnfinished => self.come_back(),
+            Event::PermitRedeemed { token } => self.redeem(token),
+            Event::InstallerStopped { token, reason } => self.stop_installer(token, reason),
+            Event::Installed { token } => self.installed(token),
+            Event::Working { token } => self.firstboot_at_work(token),
+            Event::StepFailed { token, reason } => self.step_failed(token, reason),
+            Event::Ready { token } => self.ready(token),
+            Event::Overdue { reason } => self.overdue(reason),
+        }
+    }
+
+    fn arm(&self, id: &AttemptId, scope: WipeScope) -> Result<Self, Refused> {
+        match self {
+            Self::Installing { .. } | Self::Firstboot { .. } => Err(Refused::Busy(self.word())),
+            Self::Ready { .. } | Self::Failed { .. } if scope == WipeScope::BlankDiskOnly && self.was_redeemed() => {
+                Err(Refused::NeedsReimage)
+            }
+            _ => Ok(Self::Armed { attempt: Attempt::new(id.clone(), scope) }),
+        }
+    }
+
+    fn was_redeemed(&self) -> bool {
+        self.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
+    }
+
+    fn serve_installer(&self, token: &TokenHash) -> Result<Self, Refused> {
+        let Self::Armed { attempt } = self else { return Err(Refused::NotArmed(self.word())) };
+        let mut attempt = attempt.clone();
+        if attempt.boots >= MAX_BOOTS {
+            let reason = format!("booted the installer {MAX_BOOTS} times and never asked for its wipe permit");
+            return Ok(Self::Failed { attempt, during: Stage::Installer, reason });
+        }
+        attempt.boots += 1;
+        attempt.newest_boot = Some(token.clone());
+        Ok(Self::Armed { attempt })
+    }
+
+    /// A network boot although the installer never reported its end. The disk may be half written, so the answer
+    /// is the local disk, and people are told at once; a later report of this attempt heals it.
+    fn come_back(&self) -> Result<Self, Refused> {
+        let Self::Installing { attempt } = self else { return Err(Refused::NothingToDo) };
+        let reason = "restarted after its wipe permit was spent and before it reported `installed`".to_string();
+        Ok(Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason })
+    }
+
+    fn redeem(&self, token: &TokenHash) -> Result<Self, Refused> {
+        match self {
+            Self::Armed { attempt } if attempt.newest_boot.as_ref() == Some(token) => {
+                let redeemed_by = Some(token.clone());
+                Ok(Self::Installing { attempt: Attempt { redeemed_by, ..attempt.clone() } })
+            }
+            // The answer was lost on the wire: the same boot may have it again.
+            Self::Installing { attempt } if attempt.redeemed_by.as_ref() == Some(token) => Ok(self.clone()),
+            Self::Armed { .. } => Err(Refused::OldBoot),
+            _ => Err(Refused::PermitSpent),
+        }
+    }
+
+    fn stop_installer(&self, token: &TokenHash, reason: &str) -> Result<Self, Refused> {
+        let attempt = self.spoken_for_by(token)?;
+        match self {
+            Self::Armed { .. } | Self::Installing { .. } => {
+                Ok(Self::Failed { attempt, during: Stage::Installer, reason: reason.into() })
+            }
+            _ => Err(Refused::NothingToDo),
+        }
+    }
+
+    fn installed(&self, token: &TokenHash) -> Result<Self, Refused> {
+        let attempt = self.redeemer(token)?;
+        match self {
+            Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } => Ok(Self::Firstboot { attempt }),
+            _ => Ok(self.clone()),
+        }
+    }
+
+    fn firstboot_at_work(&self, token: &TokenHash) -> Result<Self, Refused> {
+        let attempt = self.redeemer(token)?;
+        match self {
+            // A ready node that verifies itself after a reboot stays ready.
+            Self::Ready { .. } => Ok(self.clone()),
+            _ => Ok(Self::Firstboot { attempt }),
+        }
+    }
+
+    fn step_failed(&self, token: &TokenHash, reason: &str) -> Result<Self, Refused> {
+        let attempt = self.redeemer(token)?;
+        Ok(Self::Failed { attempt, during: Stage::Firstboot, reason: reason.into() })
+    }
+
+    fn ready(&self, token: &TokenHash) -> Result<Self, Refused> {
+        Ok(Self::Ready { attempt: self.redeemer(token)? })
+    }
+
+    fn overdue(&self, reason: &str) -> Result<Self, Refused> {
+        let Self::Installing { attempt } = self else { return Err(Refused::NothingToDo) };
+        Ok(Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason: reason.into() })
+    }
+
+    /// The attempt, if `token` is its newest boot or the boot that redeemed it.
+    fn spoken_for_by(&self, token: &TokenHash) -> Result<Attempt, Refused> {
+        match self.attempt() {
+            Some(attempt) if attempt.speaker() == Some(token) => Ok(attempt.clone()),
+            _ => Err(Refused::OldAttempt),
+        }
+    }
+
+    /// The attempt, if `token` is the boot that redeemed its permit.
+    fn redeemer(&self, token: &TokenHash) -> Result<Attempt, Refused> {
+        match self.attempt() {
+            Some(attempt) if attempt.redeemed_by.as_ref() == Some(token) => Ok(attempt.clone()),
+            _ => Err(Refused::OldAttempt),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What a node last said about itself: marks that change no decision, only what people see.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of report, as they travel in the form field `event`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum ReportEvent {
+    PreStarted,
+    Refused,
+    PostStarted,
+    Installed,
+    InstallFailed,
+    FirstbootStarted,
+    StepStarted,
+    Waiting,
+    StepDone,
+    StepFailed,
+    Ready,
+}
+
+impl ReportEvent {
+    const ALL: [(&'static str, Self); 11] = [
+        ("pre-started", Self::PreStarted),
+        ("refused", Self::Refused),
+        ("post-started", Self::PostStarted),
+        ("installed", Self::Installed),
+        ("install-failed", Self::InstallFailed),
+        ("firstboot-started", Self::FirstbootStarted),
+        ("step-started", Self::StepStarted),
+        ("waiting", Self::Waiting),
+        ("step-done", Self::StepDone),
+        ("step-failed", Self::StepFailed),
+        ("ready", Self::Ready),
+    ];
+
+    /// The word on the wire and in the event log.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, event)| *event == self).map_or("", |(word, _)| word)
+    }
+
+    /// Whether the installer sends it; the installer and firstboot count their reports separately.
+    pub fn from_installer(self) -> bool {
+        use ReportEvent::*;
+        matches!(self, PreStarted | Refused | PostStarted | Installed | InstallFailed)
+    }
+}
+
+impl FromStr for ReportEvent {
+    type Err = ReportError;
+    fn from_str(text: &str) -> Result<Self, ReportError> {
+        let known = Self::ALL.iter().find(|(word, _)| *word == text);
+        known.map(|(_, event)| *event).ok_or_else(|| ReportError::UnknownEvent(text.chars().take(40).collect()))
+    }
+}
+
+/// Why a report is refused as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// The field `event` is none of the known words.
+    #[error("`{0}` is not a report event")]
+    UnknownEvent(String),
+}
+
+/// One report of a node, as received. Text fields are the machine's own words: never trusted, always capped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What happened.
+    pub event: ReportEvent,
+    /// Increasing per boot and sender, so that a repeated report is recognised.
+    pub seq: u64,
+    /// Step name such as `02-glusterfs-all/04-glusterfs-start`.
+    pub step: String,
+    /// Number of the step, from 1.
+    pub number: u32,
+    /// How many steps this node has.
+    pub total: u32,
+    /// Reason, condition or last lines.
+    pub detail: String,
+}
+
+/// Which step a node is at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepProgress {
+    /// Number of the step, from 1.
+    pub number: u32,
+    /// How many steps this node has.
+    pub total: u32,
+    /// Step name.
+    pub name: String,
+}
+
+/// The latest marks of a node. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// The step it is at.
+    pub step: Option<StepProgress>,
+    /// The condition it waits for.
+    pub waiting: Option<String>,
+    /// Its last words.
+    pub detail: Option<String>,
+    /// Highest sequence number from the installer in this boot.
+    pub installer_seq: u64,
+    /// Highest sequence number from firstboot.
+    pub firstboot_seq: u64,
+    /// When each moment of the current attempt was first seen (`armed`, `script`, `kickstart`, `permit`, `installed`,
+    /// `firstboot`, `ready`).
+    pub marks: std::collections::BTreeMap<String, u64>,
+}
+
+impl Progress {
+    /// Notes a moment once; later ones of the same name keep the first time.
+    pub fn mark(&mut self, moment: &str, now: u64) {
+        self.marks.entry(moment.into()).or_insert(now);
+    }
+
+    /// Takes over what a report says. Returns false for a report that was seen before.
+    pub fn note(&mut self, report: &Report, now: u64) -> bool {
+        let seq = if report.event.from_installer() { &mut self.installer_seq } else { &mut self.firstboot_seq };
+        if report.seq <= *seq {
+            return false;
+        }
+        *seq = report.seq;
+        let said = (!report.detail.is_empty()).then(|| report.detail.clone());
+        self.waiting = if report.event == ReportEvent::Waiting { said.clone() } else { None };
+        self.detail = said;
+        if !report.step.is_empty() {
+            self.step = Some(StepProgress { number: report.number, total: report.total, name: report.step.clone() });
+        }
+        match report.event {
+            ReportEvent::PreStarted
+            | ReportEvent::PostStarted
+            | ReportEvent::Installed
+            | ReportEvent::FirstbootStarted => self.mark(report.event.word(), now),
+            ReportEvent::Ready => {
+                self.mark("ready", now);
+                (self.waiting, self.detail) = (None, None);
+            }
+            _ => {}
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(event: ReportEvent, seq: u64, detail: &str) -> Report {
+        Report { event, seq, step: "02-a/01-b".into(), number: 2, total: 7, detail: detail.into() }
+    }
+
+    #[test]
+    fn a_repeated_report_changes_nothing() {
+        let mut progress = Progress::default();
+        assert!(progress.note(&report(ReportEvent::Waiting, 5, "gluster.up@compute3"), 100));
+        let before = progress.clone();
+        assert!(!progress.note(&report(ReportEvent::StepDone, 5, ""), 101));
+        assert_eq!(progress, before);
+        assert_eq!(progress.waiting.as_deref(), Some("gluster.up@compute3"));
+    }
+
+    #[test]
+    fn installer_and_firstboot_count_separately() {
+        let mut progress = Progress::default();
+        assert!(progress.note(&report(ReportEvent::Installed, 9, ""), 100));
+        assert!(progress.note(&report(ReportEvent::FirstbootStarted, 1, ""), 101));
+    }
+
+    #[test]
+    fn every_event_word_reads_back() {
+        for (word, event) in ReportEvent::ALL {
+            assert_eq!(word.parse(), Ok(event));
+            assert_eq!(event.word(), word);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The whole table, cell by cell, and the invariant over random walks.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn token(n: u8) -> TokenHash {
+    BootToken::from_random([n; 16]).hash()
+}
+
+fn id(n: u8) -> AttemptId {
+    AttemptId::from_random([n; 4])
+}
+
+fn fresh() -> Attempt {
+    Attempt::new(id(1), WipeScope::BlankDiskOnly)
+}
+
+fn booted() -> Attempt {
+    Attempt { boots: 1, newest_boot: Some(token(1)), ..fresh() }
+}
+
+fn redeemed() -> Attempt {
+    Attempt { redeemed_by: Some(token(1)), ..booted() }
+}
+
+fn failed(during: Stage) -> State {
+    State::Failed { attempt: redeemed(), during, reason: "x".into() }
+}
+
+fn states() -> Vec<State> {
+    vec![
+        State::New,
+        State::Armed { attempt: booted() },
+        State::Installing { attempt: redeemed() },
+        State::Firstboot { attempt: redeemed() },
+        State::Ready { attempt: redeemed() },
+        failed(Stage::Installer),
+        failed(Stage::Firstboot),
+    ]
+}
+
+fn events() -> Vec<Event> {
+    let token = token(1);
+    vec![
+        Event::Armed { id: id(2), scope: WipeScope::BlankDiskOnly },
+        Event::Armed { id: id(2), scope: WipeScope::DestroyData },
+        Event::BootScriptServed { token: token.clone() },
+        Event::CameBackUnfinished,
+        Event::PermitRedeemed { token: token.clone() },
+        Event::InstallerStopped { token: token.clone(), reason: "r".into() },
+        Event::Installed { token: token.clone() },
+        Event::Working { token: token.clone() },
+        Event::StepFailed { token: token.clone(), reason: "r".into() },
+        Event::Ready { token },
+        Event::Overdue { reason: "r".into() },
+    ]
+}
+
+/// One row per state, one column per event of `events()`; `-` is a refusal.
+const TABLE: [(&str, [&str; 11]); 7] = [
+    ("new", ["armed", "armed", "-", "-", "-", "-", "-", "-", "-", "-", "-"]),
+    ("armed", ["armed", "armed", "armed", "-", "installing", "failed", "-", "-", "-", "-", "-"]),
+    (
+        "installing",
+        ["-", "-", "-", "failed", "installing", "failed", "firstboot", "firstboot", "failed", "ready", "failed"],
+    ),
+    ("firstboot", ["-", "-", "-", "-", "-", "-", "firstboot", "firstboot", "failed", "ready", "-"]),
+    ("ready", ["-", "armed", "-", "-", "-", "-", "ready", "ready", "failed", "ready", "-"]),
+    ("failed", ["-", "armed", "-", "-", "-", "-", "firstboot", "firstboot", "failed", "ready", "-"]),
+    ("failed", ["-", "armed", "-", "-", "-", "-", "failed", "firstboot", "failed", "ready", "-"]),
+];
+
+#[test]
+fn every_cell_of_the_table_is_as_decided() {
+    for (state, (word, row)) in states().iter().zip(TABLE) {
+        assert_eq!(state.word(), word);
+        for (event, expected) in events().iter().zip(row) {
+            let got = state.apply(event).map_or("-", |next| next.word());
+            assert_eq!(got, expected, "{state:?} x {event:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_boot_moves_nothing() {
+    for state in states() {
+        for event in [
+            Event::PermitRedeemed { token: token(9) },
+            Event::InstallerStopped { token: token(9), reason: "r".into() },
+            Event::Installed { token: token(9) },
+            Event::Working { token: token(9) },
+            Event::StepFailed { token: token(9), reason: "r".into() },
+            Event::Ready { token: token(9) },
+        ] {
+            assert!(state.apply(&event).is_err(), "{state:?} x {event:?}");
+        }
+    }
+}
+
+#[test]
+fn a_second_boot_takes_the_permit_from_the_first() {
+    let armed = State::Armed { attempt: booted() };
+    let armed = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
+    assert_eq!(armed.apply(&Event::PermitRedeemed { token: token(1) }), Err(Refused::OldBoot));
+    assert_eq!(armed.apply(&Event::PermitRedeemed { token: token(2) }).unwrap().word(), "installing");
+}
+
+#[test]
+fn a_permit_redeemed_twice_is_answered_to_the_same_boot_only() {
+    let installing = State::Armed { attempt: booted() }.apply(&Event::PermitRedeemed { token: token(1) }).unwrap();
+    assert_eq!(installing.apply(&Event::PermitRedeemed { token: token(1) }), Ok(installing.clone()));
+    assert_eq!(installing.apply(&Event::PermitRedeemed { token: token(2) }), Err(Refused::PermitSpent));
+}
+
+#[test]
+fn a_fourth_boot_without_redemption_ends_in_failed() {
+    let mut state = State::Armed { attempt: fresh() };
+    for boot in 1..=MAX_BOOTS {
+        state = state.apply(&Event::BootScriptServed { token: token(boot) }).unwrap();
+        assert_eq!(state.word(), "armed");
+    }
+    assert_eq!(state.apply(&Event::BootScriptServed { token: token(9) }).unwrap().word(), "failed");
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let reason = "r".to_string();
+    (0..9u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
+        let token = token(n);
+        let reason = reason.clone();
+        match kind {
+            0 if destroy => Event::Armed { id: id(n), scope: WipeScope::DestroyData },
+            0 => Event::Armed { id: id(n), scope: WipeScope::BlankDiskOnly },
+            1 => Event::BootScriptServed { token },
+            2 => Event::CameBackUnfinished,
+            3 => Event::PermitRedeemed { token },
+            4 => Event::InstallerStopped { token, reason },
+            5 => Event::Installed { token },
+            6 => Event::Working { token },
+            7 => Event::StepFailed { token, reason },
+            _ => Event::Ready { token },
+        }
+    })
+}
+
+proptest! {
+    /// Whatever arrives in whatever order: between two armings at most one boot gets the storage commands.
+    #[test]
+    fn at_most_one_boot_redeems_per_arming(events in proptest::collection::vec(any_event(), 1..120)) {
+        let mut state = State::New;
+        let mut redeemers: Vec<TokenHash> = Vec::new();
+        for event in events {
+            let Ok(next) = state.apply(&event) else { continue };
+            match &event {
+                Event::Armed { .. } => redeemers.clear(),
+                Event::PermitRedeemed { token } if !redeemers.contains(token) => redeemers.push(token.clone()),
+                _ => {}
+            }
+            prop_assert!(redeemers.len() <= 1);
+            state = next;
+        }
+    }
+}

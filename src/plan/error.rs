@@ -1,0 +1,105 @@
+//! Why a layout cannot be had exactly, by how many MiB, and one thing to change.
+
+use crate::site::{Mib, NodeName, Release};
+
+/// A refusal. `Display` is the error line; [`PlanError::help`] is the one thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum PlanError {
+    #[error(
+        "layout `{layout}` does not fit on {node}: it needs {needed}, the disk gives {usable}, {shortfall} are missing"
+    )]
+    DiskTooSmall {
+        node: NodeName,
+        layout: String,
+        needed: Mib,
+        usable: Mib,
+        shortfall: Mib,
+        /// The partition to shrink, and to what; none when even an empty one would not do.
+        shrink: Option<(String, Mib)>,
+    },
+    #[error(
+        "volume group `{group}` on {node} is too small: a partition of {partition} gives {size}, \
+         its volumes need {needed}, {shortfall} are missing"
+    )]
+    GroupTooSmall { node: NodeName, group: String, partition: Mib, size: Mib, needed: Mib, shortfall: Mib, least: Mib },
+    #[error("logical volume `{volume}` on {node} cannot be {size}: sizes are multiples of 4 MiB")]
+    NotWholeExtents { node: NodeName, volume: String, size: Mib },
+    #[error("both {first} and {second} on {node} take what remains")]
+    TwoGrow { node: NodeName, first: String, second: String },
+    #[error("{what} on {node} is 0 MiB")]
+    Empty { node: NodeName, what: String },
+    #[error("{what} cannot stand before {before} on {node}: the installer always places it behind")]
+    Weight { node: NodeName, what: String, before: String },
+    #[error(
+        "the installer cannot be made to keep the order of the partitions on {node}: sizes rise too often at {what}"
+    )]
+    Rises { node: NodeName, what: String },
+    #[error("{node} would get {count} partitions; no more than 15 have device names everywhere")]
+    TooManyPartitions { node: NodeName, count: usize },
+    #[error("volume group `{group}` on {node} is the use of {count} partitions, not of exactly one")]
+    PhysicalVolumes { node: NodeName, group: String, count: usize },
+    #[error("a partition on {node} belongs to the volume group `{group}`, which the layout does not describe")]
+    UnknownGroup { node: NodeName, group: String },
+    #[error("{what} `{name}` is used twice on {node}")]
+    Duplicate { node: NodeName, what: &'static str, name: String },
+    #[error("{what} `{name}` on {node} is not a name that LVM, the installer and a shell all keep as it is")]
+    Name { node: NodeName, what: &'static str, name: String },
+    #[error("`{path}` on {node} is not a mount point")]
+    MountPoint { node: NodeName, path: String },
+    #[error("volume `{volume}` on {node} has {problem}")]
+    Swap { node: NodeName, volume: String, problem: &'static str },
+    #[error("layout `{layout}` of {node} has no `{path}`")]
+    Missing { node: NodeName, layout: String, path: &'static str },
+    #[error("`{path}` on {node} is xfs, which the installer of release {release} refuses")]
+    Xfs { node: NodeName, path: String, release: Release },
+    #[error("the volume group `{group}` on {node} has a dash and logical volumes: release {release} drops the dash")]
+    Dash { node: NodeName, group: String, release: Release },
+    #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
+    TooLargeForBios { node: NodeName, release: Release },
+    #[error("the disk of {node} has sectors of {sector_size} bytes, which {problem}")]
+    SectorSize { node: NodeName, sector_size: u32, problem: &'static str },
+}
+
+impl PlanError {
+    /// One thing to change, as a sentence without a full stop.
+    pub fn help(&self) -> String {
+        match self {
+            Self::DiskTooSmall { shrink: Some((what, size)), .. } => {
+                format!("shrink {what} to {size} or less, or use a layout that grows")
+            }
+            Self::DiskTooSmall { shortfall, .. } => {
+                format!("give the node a disk that is {shortfall} larger, or a smaller layout")
+            }
+            Self::GroupTooSmall { group, least, .. } => {
+                format!(
+                    "make the partition of `{group}` {least}: its volumes in extents of 4 MiB, and 1 MiB for metadata"
+                )
+            }
+            Self::NotWholeExtents { size, .. } => {
+                format!("write {} or {}", size.0 / 4 * 4, size.0.div_ceil(4) * 4)
+            }
+            Self::TwoGrow { second, .. } => format!("give {second} an exact size"),
+            Self::Empty { what, .. } => format!("give {what} a size"),
+            Self::Weight { what, before, .. } => format!("list {before} before {what}"),
+            Self::Rises { what, .. } => format!("list {what} before the smaller ones, largest first"),
+            Self::TooManyPartitions { .. } => "put several logical volumes into one volume group".into(),
+            Self::PhysicalVolumes { group, .. } => format!("give `{group}` exactly one partition"),
+            Self::UnknownGroup { group, .. } => format!("describe `{group}` among the volume groups of the layout"),
+            Self::Duplicate { what, .. } => format!("give each {what} its own name"),
+            Self::Name { .. } => "use letters, digits, `_`, `.` and inner `-`, at most 50 of them".into(),
+            Self::MountPoint { .. } => {
+                "write an absolute path of letters, digits, `_`, `.` and `-`, without `/` at its end".into()
+            }
+            Self::Swap { .. } => "give swap no mount point and everything else one".into(),
+            Self::Missing { path: "/boot", .. } => "add a partition for `/boot`: no boot loader of these releases \
+                                                    starts from a logical volume"
+                .into(),
+            Self::Missing { path, .. } => format!("add a volume or a partition with the mount point `{path}`"),
+            Self::Xfs { .. } => "use ext4 there".into(),
+            Self::Dash { group, .. } => format!("call it `{}`", group.replace('-', "_")),
+            Self::TooLargeForBios { .. } => "set `firmware = \"uefi\"` or use a smaller disk".into(),
+            Self::SectorSize { .. } => "set `sector_size` to 512, or `firmware = \"uefi\"` for a 4096 byte disk".into(),
+        }
+    }
+}

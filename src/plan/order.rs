@@ -1,0 +1,122 @@
+//! Anaconda does not place partitions in the order of the lines: it sorts them. This file chooses the flags that make
+//! its sort give the wanted order, or says that no flags can.
+//!
+//! The sort (EL6 `partitionCompare` and blivet `partition_compare`, which agree) compares, most significant first:
+//! weight (EFI and biosboot 5000, `/boot` 2000), `--asprimary`, fixed before `--grow`, larger first, larger
+//! `--maxsize` first, mount point. Equal requests keep no promised order, so two neighbours are never left equal.
+
+use crate::site::Mib;
+
+use super::Placement;
+
+/// One `part` command, as far as the sort looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Weight of what it holds.
+    pub weight: u32,
+    /// Its size.
+    pub size: Mib,
+}
+
+/// Weight of an EFI system partition, and of biosboot.
+pub const FIRMWARE_WEIGHT: u32 = 5000;
+/// Weight of `/boot`.
+pub const BOOT_WEIGHT: u32 = 2000;
+
+/// How many `--asprimary` requests an MBR with logical partitions has room for.
+const MBR_PRIMARIES: usize = 3;
+
+/// Why no flags give the wanted order; the index is that of the request that would come too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disorder {
+    /// It is placed before every request of less weight, whatever the flags.
+    Weight(usize),
+    /// The sizes rise more often than there are flags for it.
+    Rises(usize),
+}
+
+const FIXED: Placement = Placement { as_primary: false, grow_to_own_size: false };
+const GROW: Placement = Placement { as_primary: false, grow_to_own_size: true };
+const PRIMARY: Placement = Placement { as_primary: true, grow_to_own_size: false };
+const PRIMARY_GROW: Placement = Placement { as_primary: true, grow_to_own_size: true };
+
+/// The ways to flag so many runs of falling sizes, the plainest first.
+const WAYS: [&[&[Placement]]; 5] = [
+    &[&[]],
+    &[&[FIXED]],
+    &[&[PRIMARY, FIXED], &[FIXED, GROW]],
+    &[&[PRIMARY, FIXED, GROW], &[PRIMARY, PRIMARY_GROW, FIXED]],
+    &[&[PRIMARY, PRIMARY_GROW, FIXED, GROW]],
+];
+
+/// Chooses the flags for requests that are given in the wanted order. With `mbr`, at most the first three may be
+/// forced to be primary, because the fourth slot is the extended partition.
+pub fn place(requests: &[Request], mbr: bool) -> Result<Vec<Placement>, Disorder> {
+    if let Some(late) = requests.windows(2).position(|pair| pair[0].weight < pair[1].weight) {
+        return Err(Disorder::Weight(late + 1));
+    }
+    let mut placements = Vec::with_capacity(requests.len());
+    for class in requests.chunk_by(|a, b| a.weight == b.weight) {
+        let first = placements.len();
+        if class[0].weight == BOOT_WEIGHT && class.len() == 1 {
+            // Its weight alone puts it first; the flag keeps it out of the logical partitions, for GRUB legacy.
+            placements.push(PRIMARY);
+            continue;
+        }
+        let runs: Vec<usize> = class.chunk_by(|a, b| a.size > b.size).map(<[Request]>::len).collect();
+        let rise = || Disorder::Rises(first + class.len() - 1);
+        let ways = WAYS.get(runs.len()).ok_or_else(rise)?;
+        let spread = |way: &[Placement]| -> Vec<Placement> {
+            runs.iter().zip(way).flat_map(|(&length, &flags)| std::iter::repeat_n(flags, length)).collect()
+        };
+        let fits = |flags: &Vec<Placement>| {
+            let last = flags.iter().rposition(|flags| flags.as_primary);
+            !mbr || last.is_none_or(|last| first + last < MBR_PRIMARIES)
+        };
+        placements.extend(ways.iter().map(|way| spread(way)).find(fits).ok_or_else(rise)?);
+    }
+    Ok(placements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(weight: u32, size: u64) -> Request {
+        Request { weight, size: Mib(size) }
+    }
+
+    #[test]
+    fn the_papers_tables_need_only_asprimary() {
+        let compute = [request(BOOT_WEIGHT, 500), request(0, 21000), request(0, 216_974)];
+        assert_eq!(place(&compute, true), Ok(vec![PRIMARY, PRIMARY, FIXED]));
+        let controller = [request(BOOT_WEIGHT, 500), request(0, 17000), request(0, 30000), request(0, 28791)];
+        assert_eq!(place(&controller, true), Ok(vec![PRIMARY, PRIMARY, FIXED, FIXED]));
+    }
+
+    #[test]
+    fn a_third_rise_uses_grow_and_a_fifth_is_refused() {
+        let rising = |count: u64| (1..=count).map(|n| request(0, n * 100)).collect::<Vec<_>>();
+        assert_eq!(place(&rising(3), true), Ok(vec![PRIMARY, FIXED, GROW]));
+        assert_eq!(place(&rising(4), true), Ok(vec![PRIMARY, PRIMARY_GROW, FIXED, GROW]));
+        assert_eq!(place(&rising(5), false), Err(Disorder::Rises(4)));
+    }
+
+    #[test]
+    fn equal_sizes_are_told_apart_by_a_flag() {
+        assert_eq!(place(&[request(0, 100), request(0, 100)], false), Ok(vec![PRIMARY, FIXED]));
+    }
+
+    #[test]
+    fn the_fourth_request_on_an_mbr_is_never_forced_to_be_primary() {
+        let sizes = [400, 300, 200, 100, 500];
+        let requests: Vec<_> = sizes.map(|size| request(0, size)).into();
+        assert_eq!(place(&requests, true).unwrap()[3..], [FIXED, GROW]);
+        assert_eq!(place(&requests, false).unwrap()[3..], [PRIMARY, FIXED]);
+    }
+
+    #[test]
+    fn boot_behind_a_physical_volume_cannot_be_had() {
+        assert_eq!(place(&[request(0, 100), request(BOOT_WEIGHT, 500)], true), Err(Disorder::Weight(1)));
+    }
+}

@@ -1,0 +1,97 @@
+//! Alignment and rounding live here and nowhere else: what a disk label leaves usable, what a physical volume yields.
+
+use crate::site::Mib;
+
+/// Anaconda sets every partition on multiples of 1 MiB, and the first one behind the first MiB.
+pub const GRAIN: Mib = Mib(1);
+
+/// The extent size of every volume group. EL6 would take 32 MiB unless told, so it is always told.
+pub const EXTENT: Mib = Mib(4);
+
+/// LVM keeps its metadata in the first MiB of a physical volume; the extents begin behind it.
+const PV_DATA_START: Mib = Mib(1);
+
+/// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes.
+pub const MBR_SECTORS: u64 = 1 << 32;
+
+const MIB: u64 = 1 << 20;
+
+/// Size of the volume group that a physical volume of `partition` MiB yields, a multiple of the extent size.
+pub fn volume_group_size(partition: Mib) -> Mib {
+    Mib(partition.0.saturating_sub(PV_DATA_START.0) / EXTENT.0 * EXTENT.0)
+}
+
+/// The smallest partition whose physical volume yields `group` MiB.
+pub fn partition_for(group: Mib) -> Mib {
+    Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START
+}
+
+/// Number of extents in `size`, which is a multiple of the extent size.
+pub fn extents(size: Mib) -> u64 {
+    size.0 / EXTENT.0
+}
+
+/// Whether a logical volume of this size is exact; Anaconda rounds any other up to the next extent.
+pub fn is_whole_extents(size: Mib) -> bool {
+    size.0.is_multiple_of(EXTENT.0)
+}
+
+/// Where partitions must end on an MBR disk: the last whole MiB.
+pub fn mbr_end(sectors: u64, sector_size: u32) -> Mib {
+    Mib(sectors.min(MBR_SECTORS).saturating_mul(u64::from(sector_size)) / MIB)
+}
+
+/// Where partitions must end on a GPT disk: the backup table takes one sector and 16 KiB of entries at the end.
+pub fn gpt_end(sectors: u64, sector_size: u32) -> Mib {
+    let backup = 1 + 16384_u64.div_ceil(u64::from(sector_size.max(512)));
+    Mib(sectors.saturating_sub(backup).saturating_mul(u64::from(sector_size)) / MIB)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volume_groups_are_as_real_lvm_made_them() {
+        let measured = [
+            (20996, 20992),
+            (20997, 20996),
+            (21000, 20996),
+            (21001, 21000),
+            (216_972, 216_968),
+            (216_973, 216_972),
+            (216_976, 216_972),
+            (16997, 16996),
+            (17000, 16996),
+            (29997, 29996),
+            (30000, 29996),
+            (28788, 28784),
+            (28789, 28788),
+            (28792, 28788),
+            (28793, 28792),
+        ];
+        for (partition, group) in measured {
+            assert_eq!(volume_group_size(Mib(partition)), Mib(group), "{partition}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_partition_for_a_group_yields_it_and_one_less_does_not() {
+        for group in (4..4000).step_by(4).map(Mib) {
+            let partition = partition_for(group);
+            assert_eq!(volume_group_size(partition), group);
+            assert!(volume_group_size(partition - Mib(1)) < group);
+        }
+    }
+
+    #[test]
+    fn both_labels_leave_the_same_whole_mib_on_the_papers_disks() {
+        for (sectors, end) in [(488_397_168, 238_475), (156_301_488, 76_319)] {
+            assert_eq!(mbr_end(sectors, 512), Mib(end));
+            assert_eq!(gpt_end(sectors, 512), Mib(end));
+        }
+        assert_eq!(gpt_end(2048 * 10, 512), Mib(9), "a disk of whole MiB loses its last one to the backup table");
+        assert_eq!(mbr_end(2048 * 10, 512), Mib(10));
+        assert_eq!(gpt_end(256 * 10, 4096), Mib(9));
+    }
+}

@@ -1,0 +1,87 @@
+//! What the boot script templates are given.
+
+use serde::Serialize;
+
+use crate::lifecycle::BootToken;
+use crate::site::{Node, Site};
+
+use super::escape::ipxe_message;
+use super::kickstart::tree_url;
+
+/// The kernel of EL6 keeps 2048 bytes of its command line; iPXE and the loader add a few of their own.
+pub const LONGEST_ARGUMENTS: usize = 1800;
+
+/// Boot loaders that the installed releases put on an EFI system partition, the distribution's own before the fallback:
+/// the fallback may rewrite the firmware's boot order.
+const EFI_LOADERS: [&str; 6] = [
+    "/EFI/redhat/grub.efi",
+    "/EFI/centos/shimx64.efi",
+    "/EFI/redhat/shimx64.efi",
+    "/EFI/rocky/shimx64.efi",
+    "/EFI/almalinux/shimx64.efi",
+    "/EFI/BOOT/BOOTX64.EFI",
+];
+
+/// Values of `templates/ipxe/install.ipxe.j2`.
+#[derive(Debug, Serialize)]
+pub struct InstallValues<'a> {
+    node: &'a str,
+    release: String,
+    tree_url: String,
+    /// The kernel command line.
+    pub arguments: String,
+}
+
+impl<'a> InstallValues<'a> {
+    /// Collects them for one boot.
+    pub fn new(site: &Site, node: &'a Node, token: &BootToken) -> Self {
+        Self {
+            node: node.name.as_str(),
+            release: node.release.to_string(),
+            tree_url: tree_url(site, node),
+            arguments: arguments(site, node, token),
+        }
+    }
+}
+
+/// Values of `templates/ipxe/local-disk.ipxe.j2`.
+#[derive(Debug, Serialize)]
+pub struct LocalDiskValues<'a> {
+    node: &'a str,
+    reason: String,
+    esp_label: &'static str,
+    efi_loaders: &'static [&'static str],
+}
+
+impl<'a> LocalDiskValues<'a> {
+    /// Collects them. The reason may hold a machine's own words, so it is made harmless first.
+    pub fn new(node: &'a Node, reason: &str) -> Self {
+        Self {
+            node: node.name.as_str(),
+            reason: ipxe_message(reason),
+            esp_label: super::ESP_LABEL,
+            efi_loaders: &EFI_LOADERS,
+        }
+    }
+}
+
+/// What the installer's kernel is told. `BOOTIF` comes from the site, not from iPXE: the card is known to us.
+fn arguments(site: &Site, node: &Node, token: &BootToken) -> String {
+    let kickstart = format!("{}/kickstart/{}", site.server.url(), token.reveal());
+    let tree = tree_url(site, node);
+    let card = node.mac.hyphenated();
+    let arguments = if node.release.is_el6() {
+        format!(
+            "initrd=initrd.img ks={kickstart} ksdevice=bootif BOOTIF=01-{card} kssendmac kssendsn method={tree} \
+             ip=dhcp noipv6 cmdline {}",
+            node.kernel_args
+        )
+    } else {
+        format!(
+            "initrd=initrd.img inst.ks={kickstart} BOOTIF=01-{card} inst.ks.sendmac inst.ks.sendsn inst.repo={tree} \
+             ip=dhcp inst.cmdline {}",
+            node.kernel_args
+        )
+    };
+    arguments.trim_end().to_string()
+}

@@ -1,0 +1,173 @@
+//! The template engine with its safety catches on: strict names, encoders by context, a budget, no I/O.
+
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+use super::escape::{self, Context};
+use super::{RenderError, RenderProblem};
+
+/// Instructions that one rendering may take; the largest real one takes about 3,000.
+const FUEL: u64 = 200_000;
+
+#[derive(RustEmbed)]
+#[folder = "kickstart/"]
+#[prefix = "kickstart/"]
+struct KickstartFiles;
+
+/// Everything below `templates/`. Only names that end in `.j2` are templates; others travel as they are.
+#[derive(RustEmbed)]
+#[folder = "templates/"]
+#[prefix = "templates/"]
+pub(super) struct TemplateFiles;
+
+/// Turns template names and values into text.
+pub(super) struct Engine {
+    environment: Environment<'static>,
+}
+
+impl Engine {
+    /// Reads every template. `overrides` replaces embedded ones by name, or adds new ones.
+    pub fn new(overrides: BTreeMap<String, String>) -> Result<Self, RenderError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
+        environment.set_debug(true);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+        environment
+            .set_syntax(syntax.map_err(|error| explain(&error, "the template syntax", &serde_json::Value::Null))?);
+        environment.set_auto_escape_callback(|name| AutoEscape::Custom(Context::of_template(name).name().into()));
+        environment.set_formatter(write_value);
+        environment.add_filter("sh", |value: &Value| encode(Context::Shell, value));
+        environment.add_filter("ks", |value: &Value| encode(Context::Kickstart, value));
+        environment.add_filter("ini", |value: &Value| encode(Context::Ini, value));
+        let mut texts = BTreeMap::new();
+        let files = KickstartFiles::iter().map(|name| (KickstartFiles::get(&name), name));
+        let files = files.chain(TemplateFiles::iter().map(|name| (TemplateFiles::get(&name), name)));
+        for (file, name) in files.filter(|(_, name)| name.ends_with(".j2")) {
+            let Some(file) = file else { continue };
+            let text = String::from_utf8(file.data.into_owned())
+                .map_err(|_| RenderError::new(&name, RenderProblem::Template("it is not UTF-8 text".into())))?;
+            texts.insert(name.into_owned(), text);
+        }
+        texts.extend(overrides);
+        for (name, text) in texts {
+            environment
+                .add_template_owned(name.clone(), text)
+                .map_err(|error| explain(&error, &name, &serde_json::Value::Null))?;
+        }
+        Ok(Self { environment })
+    }
+
+    /// Renders one template. Values are checked before any of them is written.
+    pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
+        let template = self.environment.get_template(name);
+        let template = template.map_err(|_| RenderError::new(name, RenderProblem::Missing))?;
+        let problem = |problem| RenderError::new(name, problem);
+        let values =
+            serde_json::to_value(values).map_err(|error| problem(RenderProblem::Template(error.to_string())))?;
+        check_values(&values, Context::of_template(name), "").map_err(problem)?;
+        template.render(Value::from(Serde(&values))).map_err(|error| explain(&error, name, &values))
+    }
+}
+
+/// Refuses values that no text of this kind can carry, by the name of the variable.
+fn check_values(value: &serde_json::Value, context: Context, path: &str) -> Result<(), RenderProblem> {
+    match value {
+        serde_json::Value::String(text) => {
+            let refusal = |why: &str| RenderProblem::Value { variable: path.into(), why: why.into() };
+            escape::refuse_control(text).map_err(refusal)?;
+            if context == Context::Kickstart {
+                escape::refuse_section_word(text).map_err(refusal)?;
+            }
+            Ok(())
+        }
+        serde_json::Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| check_values(item, context, &format!("{path}[{index}]"))),
+        serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            check_values(field, context, &path)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The end of every `{{ … }}`: only safe text, encoded text and numbers get out.
+fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if value.is_safe() {
+        return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
+    }
+    let context = match state.auto_escape() {
+        AutoEscape::Custom(name) => Context::from_name(name),
+        _ => None,
+    };
+    let encoded = encode(context.unwrap_or(Context::Plain), value)?;
+    out.write_str(encoded.as_str().unwrap_or_default()).map_err(Error::from)
+}
+
+fn encode(context: Context, value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Number => Ok(Value::from_safe_string(value.to_string())),
+        ValueKind::String => {
+            let text = context.encode(value.as_str().unwrap_or_default());
+            text.map(Value::from_safe_string).map_err(|why| Error::new(ErrorKind::BadEscape, why))
+        }
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        other => Err(Error::new(ErrorKind::BadEscape, format!("is of kind {other}, which cannot be written"))),
+    }
+}
+
+/// Turns the engine's error into ours: the innermost template and line, and what the expression there was.
+fn explain(error: &Error, name: &str, values: &serde_json::Value) -> RenderError {
+    let mut inner = error;
+    while let Some(source) = std::error::Error::source(inner).and_then(|source| source.downcast_ref::<Error>()) {
+        inner = source;
+    }
+    let expression = inner.range().and_then(|range| inner.template_source()?.get(range)).unwrap_or_default();
+    let expression: String = expression.lines().next().unwrap_or_default().chars().take(80).collect();
+    let problem = match (inner.kind(), inner.detail()) {
+        (ErrorKind::UndefinedError, _) => {
+            let path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+            let start = expression.find(|c: char| c.is_ascii_alphabetic() || c == '_').unwrap_or(0);
+            let name: String = expression[start..].chars().take_while(|c| path(*c)).collect();
+            let suggestion = nearest(&name, values);
+            RenderProblem::Undefined { name, suggestion }
+        }
+        (ErrorKind::BadEscape, Some(why)) => RenderProblem::Value { variable: expression, why: why.into() },
+        (ErrorKind::OutOfFuel, _) => RenderProblem::Template("it takes too many steps; a loop that never ends?".into()),
+        (kind, detail) => RenderProblem::Template(detail.map_or_else(|| kind.to_string(), str::to_string)),
+    };
+    RenderError { template: inner.name().unwrap_or(name).into(), line: inner.line(), problem }
+}
+
+fn nearest(name: &str, values: &serde_json::Value) -> Option<String> {
+    let mut known = Vec::new();
+    collect_names(values, "", &mut known);
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
+    let score = |known: &String| {
+        let whole = strsim::jaro_winkler(known, name);
+        whole.max(strsim::jaro_winkler(&last(known), &last(name)) - 0.01)
+    };
+    let best = known.into_iter().map(|known| (score(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.82).then_some(best.1)
+}
+
+fn collect_names(values: &serde_json::Value, prefix: &str, names: &mut Vec<String>) {
+    match values {
+        serde_json::Value::Object(fields) => {
+            for (name, field) in fields {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect_names(field, &path, names);
+                names.push(path);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().take(1).for_each(|item| collect_names(item, prefix, names)),
+        _ => {}
+    }
+}

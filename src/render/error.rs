@@ -1,0 +1,84 @@
+//! What is wrong with a template or with a value in it, and where.
+
+use std::fmt;
+
+use crate::plan::PlanError;
+
+/// One failure to render.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderError {
+    /// The template, by its path below the project or the operator's template folder.
+    pub template: String,
+    /// The line in it, when known.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub problem: RenderProblem,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderProblem {
+    /// A template names something that does not exist.
+    #[error("`{name}` is not defined")]
+    Undefined {
+        /// As written in the template.
+        name: String,
+        /// The nearest name that exists.
+        suggestion: Option<String>,
+    },
+    /// A value cannot be written into this kind of text without changing its meaning.
+    #[error("the value of `{variable}` {why}")]
+    Value {
+        /// The variable, or its expression in the template.
+        variable: String,
+        /// Why not.
+        why: String,
+    },
+    /// The template engine refuses the template.
+    #[error("{0}")]
+    Template(String),
+    /// No such template.
+    #[error("there is no such template")]
+    Missing,
+    /// The text is longer than its reader takes.
+    #[error("the {what} is {length} bytes long, at most {most} fit")]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+        /// How long it is.
+        length: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// The storage of the node cannot be planned.
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+}
+
+impl RenderError {
+    /// An error of a whole template.
+    pub fn new(template: &str, problem: RenderProblem) -> Self {
+        Self { template: template.into(), line: None, problem }
+    }
+
+    /// One thing to do about it.
+    pub fn help(&self) -> Option<String> {
+        match &self.problem {
+            RenderProblem::Undefined { suggestion: Some(name), .. } => Some(format!("did you mean `{name}`?")),
+            RenderProblem::Undefined { .. } => Some("kickstart/README.md lists every variable".into()),
+            RenderProblem::Plan(error) => Some(error.help()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.template, self.problem),
+            None => write!(f, "{}: {}", self.template, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {}

@@ -1,0 +1,200 @@
+//! The firstboot payload: a tar file with the steps of this node's role and its own values.
+
+use serde::Serialize;
+use tar::{Builder, EntryType, Header};
+
+use crate::lifecycle::BootToken;
+use crate::site::{NicNetwork, Node, Security, Site};
+
+use super::engine::{Engine, TemplateFiles};
+use super::{RenderError, RenderProblem};
+
+const FOLDER: &str = "templates/firstboot/";
+
+/// One file of the payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadFile {
+    /// Path below `/usr/lib/rackstart`.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Content.
+    pub data: Vec<u8>,
+}
+
+/// Values of `templates/firstboot/*.j2`: the facts of this node, and every variable of the blueprint by its own name.
+#[derive(Debug, Serialize)]
+struct PayloadValues<'a> {
+    #[serde(flatten)]
+    variables: serde_json::Map<String, serde_json::Value>,
+    server: String,
+    token: &'a str,
+    node: &'a str,
+    role: &'a str,
+    address: String,
+    targets: String,
+    nodes: String,
+    computes: String,
+    controller: &'a str,
+    gateway: &'a str,
+    replica: usize,
+    security: Security,
+    lan_cidr: String,
+    /// Where ssh is answered from in hardened mode: the provisioning network alone.
+    ssh_from: String,
+    lan_nic: &'a str,
+    public_nic: &'a str,
+    hosts: Vec<HostValues>,
+}
+
+#[derive(Debug, Serialize)]
+struct HostValues {
+    address: String,
+    names: String,
+}
+
+/// Returns every file of the payload, in a fixed order.
+pub(super) fn files(
+    engine: &Engine,
+    site: &Site,
+    node: &Node,
+    token: &BootToken,
+) -> Result<Vec<PayloadFile>, RenderError> {
+    let targets = site.blueprint.targets(&node.role);
+    let values = PayloadValues::new(site, node, token, &targets);
+    let mut files = Vec::new();
+    let mut names: Vec<_> = TemplateFiles::iter().filter(|name| name.starts_with(FOLDER)).collect();
+    names.sort();
+    for name in names {
+        let path = &name[FOLDER.len()..];
+        if !belongs(path, &targets) {
+            continue;
+        }
+        let file = match path.strip_suffix(".j2") {
+            Some(path) => {
+                let text = engine.render(&name, &values)?;
+                PayloadFile { path: path.into(), mode: 0o600, data: text.into_bytes() }
+            }
+            None => {
+                let missing = || RenderError::new(&name, RenderProblem::Missing);
+                let data = TemplateFiles::get(&name).ok_or_else(missing)?.data.into_owned();
+                let mode = if data.starts_with(b"#!") { 0o755 } else { 0o644 };
+                PayloadFile { path: path.into(), mode, data }
+            }
+        };
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// Whether a node with these targets gets the file: all but notes and the step folders of other roles.
+fn belongs(path: &str, targets: &[String]) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    if file.starts_with('.') || file.ends_with(".md") {
+        return false;
+    }
+    let Some(step) = path.strip_prefix("steps/").and_then(|rest| rest.split_once('/')) else { return true };
+    let target = step.0.rsplit('-').next().unwrap_or_default();
+    targets.iter().any(|known| known == target)
+}
+
+/// Packs the files. The same files give the same bytes: no clock, no owner, no order of a file system in them.
+pub(super) fn pack(files: &[PayloadFile]) -> std::io::Result<Vec<u8>> {
+    let mut builder = Builder::new(Vec::new());
+    let mut folders = std::collections::BTreeSet::new();
+    for file in files {
+        for (index, _) in file.path.match_indices('/') {
+            if folders.insert(&file.path[..index]) {
+                let mut header = header(EntryType::Directory, 0o755, 0);
+                builder.append_data(&mut header, format!("{}/", &file.path[..index]), std::io::empty())?;
+            }
+        }
+        let mut header = header(EntryType::Regular, file.mode, file.data.len() as u64);
+        builder.append_data(&mut header, &file.path, file.data.as_slice())?;
+    }
+    builder.into_inner()
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+impl<'a> PayloadValues<'a> {
+    fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String]) -> Self {
+        let names = |nodes: Vec<&'a Node>| nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ");
+        let computes: Vec<_> = site.nodes_with_target("compute").collect();
+        let first = |target: &'a str| site.nodes_with_target(target).next().map_or("", |node| node.name.as_str());
+        let public = node.nics.iter().find(|nic| nic.network == NicNetwork::Public);
+        let variables = site.blueprint.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        Self {
+            variables: variables.collect(),
+            server: site.server.url(),
+            token: token.reveal(),
+            node: node.name.as_str(),
+            role: &node.role,
+            address: node.address.to_string(),
+            targets: targets.join(" "),
+            nodes: names(site.nodes.iter().collect()),
+            replica: computes.len(),
+            computes: names(computes),
+            controller: first("controller"),
+            gateway: first("gateway"),
+            security: site.security,
+            lan_cidr: site.network.subnet.to_string(),
+            ssh_from: site.network.subnet.to_string(),
+            lan_nic: node.lan_nic().map_or("", |nic| nic.name.as_str()),
+            public_nic: public.map_or("", |nic| nic.name.as_str()),
+            hosts: hosts(site),
+        }
+    }
+}
+
+/// Every node with its names: its own, and the aliases of its role.
+fn hosts(site: &Site) -> Vec<HostValues> {
+    let names = |node: &Node| {
+        let role = site.blueprint.roles.get(&node.role);
+        let aliases = role.map(|role| role.aliases.as_slice()).unwrap_or_default();
+        std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    };
+    let host = |node: &Node| HostValues { address: node.address.to_string(), names: names(node) };
+    site.nodes.iter().map(host).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_gets_the_steps_of_its_targets_only() {
+        let targets = ["all", "gateway", "compute"].map(String::from);
+        for (path, expected) in [
+            ("install", true),
+            ("lib/report.sh", true),
+            ("steps/01-network-gateway/01-iptables-nat.sh", true),
+            ("steps/02-glusterfs-all/01-x.sh", true),
+            ("steps/03-glusterfs-controller/01-x.sh", false),
+            ("README.md", false),
+            ("steps/02-glusterfs-all/.keep", false),
+        ] {
+            assert_eq!(belongs(path, &targets), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn packing_twice_gives_the_same_bytes() {
+        let files = [PayloadFile { path: "steps/01-a-all/01-b.sh".into(), mode: 0o755, data: b"#!/bin/sh\n".into() }];
+        let bytes = pack(&files).unwrap();
+        assert_eq!(bytes, pack(&files).unwrap());
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let paths: Vec<_> = archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().into_owned()).collect();
+        assert_eq!(paths.len(), 3);
+        assert_eq!(paths[2].to_str(), Some("steps/01-a-all/01-b.sh"));
+    }
+}

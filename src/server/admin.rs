@@ -1,0 +1,171 @@
+//! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+use super::http::{Appliance, HttpError};
+use super::random;
+use super::recent::Moment;
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
+use crate::lifecycle::{Event, State, StepProgress, WipeScope};
+use crate::site::{Firmware, Mac, Node};
+use crate::store::{Change, Record, StoredEvent};
+
+/// All nodes as `status` and `watch` show them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Name of the site.
+    pub site: String,
+    /// Unix seconds of the answer.
+    pub now: u64,
+    /// In the order of the site file.
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// One node as people see it. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Host name.
+    pub name: String,
+    /// Role.
+    pub role: String,
+    /// MAC of the boot NIC.
+    pub mac: Mac,
+    /// Reserved address.
+    pub address: String,
+    /// `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
+    pub state: String,
+    /// Public id of the attempt.
+    pub attempt: Option<String>,
+    /// Latest moment of the current attempt, for example `kickstart`.
+    pub stage: Option<String>,
+    /// The step it is at.
+    pub step: Option<StepProgress>,
+    /// The condition it waits for.
+    pub waiting: Option<String>,
+    /// Why it failed, or its last words.
+    pub detail: Option<String>,
+    /// Since when it is in this state.
+    pub since: u64,
+    /// When it was last heard of.
+    pub updated: u64,
+    /// First time of each moment of the attempt.
+    pub timings: std::collections::BTreeMap<String, u64>,
+}
+
+/// What would be answered now, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The MAC that was asked about.
+    pub mac: Mac,
+    /// Name of its node, if it has one.
+    pub node: Option<String>,
+    /// Its state.
+    pub state: Option<String>,
+    /// Who would ask, and what the answer would be.
+    pub answers: Vec<(String, String)>,
+    /// Stored events, oldest first.
+    pub events: Vec<StoredEvent>,
+    /// Packets seen lately, oldest first.
+    pub moments: Vec<Moment>,
+}
+
+/// The routes of the admin API.
+pub fn app(appliance: Appliance) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/explain/{mac}", get(explain))
+        .route("/v1/reimage/{node}", post(reimage))
+        .fallback(|| async {
+            HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
+        })
+        .with_state(appliance)
+}
+
+async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
+    let site = appliance.site();
+    let nodes = site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
+    Json(StatusReport { site: site.name.clone(), now: super::unix_now(), nodes })
+}
+
+fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
+    let record = record.unwrap_or_else(|| Record::new(0));
+    let progress = record.progress;
+    let stage = progress.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.clone());
+    let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
+    let detail = match &record.state {
+        State::Failed { reason, .. } => Some(reason.clone()),
+        _ => progress.detail,
+    };
+    NodeStatus {
+        name: node.name.to_string(),
+        role: node.role.clone(),
+        mac: node.mac,
+        address: node.address.to_string(),
+        state: record.state.word().into(),
+        attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
+        stage,
+        step: progress.step.filter(|_| in_firstboot),
+        waiting: progress.waiting,
+        detail,
+        since: record.since,
+        updated: record.updated,
+        timings: progress.marks,
+    }
+}
+
+async fn explain(
+    Shared(appliance): Shared<Appliance>,
+    Path(mac): Path<String>,
+) -> Result<Json<Explanation>, HttpError> {
+    let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
+    let site = appliance.site();
+    let node = site.node_by_mac(mac);
+    let state = appliance.store.record(mac).map(|record| record.state);
+    let firmware = match node.map(|node| node.firmware) {
+        Some(Firmware::Uefi) => ClientArch::EfiX64,
+        _ => ClientArch::Bios,
+    };
+    let ask = |asking| decide(&site, state.as_ref(), &BootRequest { mac, arch: firmware, asking });
+    let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
+    Ok(Json(Explanation {
+        mac,
+        node: node.map(|node| node.name.to_string()),
+        state: node.and(state.as_ref()).map(|state| state.word().to_string()),
+        answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking)))).to_vec(),
+        events: appliance.store.events(Some(mac), 50).await,
+        moments: appliance.recent.of(mac),
+    }))
+}
+
+fn in_words(decision: &BootDecision) -> String {
+    match decision {
+        BootDecision::Ignore(reason) => format!("no answer: {reason}"),
+        BootDecision::AddressOnly => "its address, nothing to boot".into(),
+        BootDecision::ChainloadTftp(program) => format!("its address and `{}` by TFTP", program.file_name()),
+        BootDecision::ChainloadHttp(_, url) => format!("its address and {url}"),
+        BootDecision::Script(url) => format!("its address and the boot script {url}"),
+        BootDecision::Install => "the installer".into(),
+        BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
+    }
+}
+
+/// Arms a node again. The CLI has asked for the node's name already.
+async fn reimage(
+    Shared(appliance): Shared<Appliance>,
+    Path(name): Path<String>,
+) -> Result<Json<NodeStatus>, HttpError> {
+    let site: Arc<_> = appliance.site();
+    let Some(node) = site.node_by_name(&name) else {
+        return Err(HttpError::not_found(format!("no node is called `{name}`")));
+    };
+    let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::DestroyData };
+    let record = appliance.store.change(node.mac, Change::Event { event, mark: None }).await?;
+    tracing::warn!(node = %node.name, mac = %node.mac, "armed for a reimage: the next network boot wipes its disk");
+    Ok(Json(node_status(node, Some(record))))
+}

@@ -1,0 +1,110 @@
+//! Keeps a storm out of the log: so many lines for one MAC, so many for all, and a count of what was held back.
+//! Bounded memory, whatever is sent.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::site::Mac;
+
+const REMEMBERED: usize = 1024;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A limit on lines, per MAC and in total.
+#[derive(Debug)]
+pub struct LogLimit {
+    lines_each: u32,
+    window: Duration,
+    lines_per_second: u32,
+    heard: HashMap<Mac, Count>,
+    all: Option<Count>,
+    held_back: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    since: Instant,
+    lines: u32,
+}
+
+impl LogLimit {
+    /// Allows `lines_each` lines for one MAC in every `window`, and `lines_per_second` for all together.
+    pub fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
+        Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None, held_back: 0 }
+    }
+
+    /// Asks for a line about `mac`. When it may be written, returns how many were held back since the last one.
+    pub fn ask(&mut self, mac: Mac, now: Instant) -> Option<u64> {
+        let allowed = self.allows_in_total(now) && self.allows_mac(mac, now);
+        if !allowed {
+            self.held_back += 1;
+            return None;
+        }
+        if let Some(all) = &mut self.all {
+            all.lines += 1;
+        }
+        Some(std::mem::take(&mut self.held_back))
+    }
+
+    fn allows_in_total(&mut self, now: Instant) -> bool {
+        let all = self.all.get_or_insert(Count { since: now, lines: 0 });
+        if now.duration_since(all.since) >= SECOND {
+            *all = Count { since: now, lines: 0 };
+        }
+        all.lines < self.lines_per_second
+    }
+
+    fn allows_mac(&mut self, mac: Mac, now: Instant) -> bool {
+        let window = self.window;
+        if self.heard.len() >= REMEMBERED && !self.heard.contains_key(&mac) {
+            self.heard.retain(|_, count| now.duration_since(count.since) < window);
+            if self.heard.len() >= REMEMBERED {
+                return false;
+            }
+        }
+        let count = self.heard.entry(mac).or_insert(Count { since: now, lines: 0 });
+        if now.duration_since(count.since) >= window {
+            *count = Count { since: now, lines: 0 };
+        }
+        count.lines += 1;
+        count.lines <= self.lines_each
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mac(number: u32) -> Mac {
+        let [a, b, c, d] = number.to_be_bytes();
+        Mac([2, 0, a, b, c, d])
+    }
+
+    #[test]
+    fn machine_that_asks_all_the_time_gets_one_line_a_minute_with_the_count_of_the_rest() {
+        let mut limit = LogLimit::new(1, Duration::from_secs(60), 10);
+        let start = Instant::now();
+        assert_eq!(limit.ask(mac(1), start), Some(0));
+        for second in 1..60 {
+            assert_eq!(limit.ask(mac(1), start + Duration::from_secs(second)), None);
+        }
+        assert_eq!(limit.ask(mac(2), start + Duration::from_secs(59)), Some(59), "another machine is heard");
+        assert_eq!(limit.ask(mac(1), start + Duration::from_secs(60)), Some(0));
+    }
+
+    #[test]
+    fn storm_of_ever_new_machines_gets_ten_lines_a_second_and_bounded_memory() {
+        let mut limit = LogLimit::new(1, Duration::from_secs(60), 10);
+        let start = Instant::now();
+        let lines = |limit: &mut LogLimit, from: u32, at: u64| {
+            let now = start + Duration::from_secs(at);
+            (from..from + 5000).filter(|&number| limit.ask(mac(number), now).is_some()).count()
+        };
+        assert_eq!(lines(&mut limit, 0, 0), 10);
+        assert_eq!(lines(&mut limit, 5000, 1), 10);
+        for round in 0..300 {
+            lines(&mut limit, 10_000 + round * 5000, 2 + u64::from(round) / 10);
+        }
+        assert!(limit.heard.len() <= REMEMBERED);
+        assert_eq!(lines(&mut limit, 5_000_000, 500), 10, "it goes on afterwards");
+    }
+}

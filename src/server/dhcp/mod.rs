@@ -1,0 +1,122 @@
+//! Moves DHCP packets: receive, ask `wire::dhcp::answer`, send, tell. Decides nothing, remembers nothing but counts,
+//! and touches no store, so that a thousand machines that power on at once cost no disk write.
+
+mod counters;
+mod log_limit;
+mod seen;
+mod sockets;
+mod story;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use counters::DhcpCounters;
+pub use seen::{Observer, Outcome, Seen};
+
+use crate::site::Site;
+use crate::wire::dhcp::{Answer, answer};
+use counters::add;
+use sockets::Sockets;
+use story::Story;
+
+/// Longer packets are no DHCP: they arrive cut and are judged so.
+const LONGEST_PACKET: usize = 4096;
+/// Pause after a failed receive, for example while the interface is down, so that it is no busy loop.
+const AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// A DHCP server on one interface.
+pub struct DhcpServer {
+    sockets: Sockets,
+    counters: Arc<DhcpCounters>,
+}
+
+impl DhcpServer {
+    /// Binds to `interface`, on which `address` must be configured. On port 67 replies go to the ports of the RFC
+    /// (68, relay agents 67); on any other port to the port that asked, so that a test needs no privilege; port 0
+    /// picks a free one.
+    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default() })
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.sockets.port()
+    }
+
+    /// What it did so far; stays valid after `run`.
+    pub fn counters(&self) -> Arc<DhcpCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Serves until `shutdown`. Every packet is answered from the newest `site`. `observer` hears what was asked and
+    /// what was done, after it was sent; it must return at once.
+    pub async fn run(self, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken, observer: Observer) {
+        let Self { sockets, counters } = self;
+        let interface = sockets.interface().to_string();
+        let mut worker = match sockets.into_async() {
+            Ok(sockets) => Worker { sockets, counters, story: Story::new(interface), observer },
+            Err(error) => return tracing::error!(%interface, "DHCP stopped: cannot use its sockets: {error}"),
+        };
+        let (mut to_all, mut to_us) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+        loop {
+            let received = tokio::select! {
+                () = shutdown.cancelled() => return,
+                packet = worker.sockets.receive_to_all(&mut to_all) => packet,
+                packet = worker.sockets.receive_to_us(&mut to_us) => packet,
+            };
+            match received {
+                Ok((packet, from)) => {
+                    let site = Arc::clone(&site.borrow());
+                    worker.handle(&site, packet, from);
+                }
+                Err(error) => {
+                    worker.story.cannot_receive(&error);
+                    tokio::time::sleep(AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+}
+
+struct Worker {
+    sockets: sockets::AsyncSockets,
+    counters: Arc<DhcpCounters>,
+    story: Story,
+    observer: Observer,
+}
+
+impl Worker {
+    /// Handles one packet. A panic, which would be our bug, costs this packet and nothing else.
+    fn handle(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
+        add(&self.counters.received);
+        let handled = catch_unwind(AssertUnwindSafe(|| self.answer(site, packet, from)));
+        if handled.is_err() {
+            add(&self.counters.panics);
+            tracing::error!(peer = %from, bytes = packet.len(), "a bug: a DHCP packet made us panic; it was dropped");
+        }
+    }
+
+    fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
+        let answer = answer(site, packet);
+        self.counters.count(&answer);
+        let sent = match &answer {
+            Answer::Reply(_, reply) => self.sockets.send(reply, from),
+            Answer::Silence(..) | Answer::Malformed(_) => Ok(sockets::Way::AsMeant),
+        };
+        match &sent {
+            Ok(sockets::Way::AsMeant) => {}
+            Ok(sockets::Way::BroadcastInstead) => add(&self.counters.broadcast_instead),
+            Err(_) => add(&self.counters.not_sent),
+        }
+        self.story.tell(&answer, &sent, from);
+        if let Some(seen) = Seen::of(answer, sent) {
+            (self.observer)(seen);
+        }
+    }
+}

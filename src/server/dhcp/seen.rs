@@ -1,0 +1,80 @@
+//! What others may know of a request: the timeline of a MAC is made of these.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::sockets::Way;
+use crate::boot::{Asking, ClientArch};
+use crate::site::{Mac, NodeName};
+use crate::wire::dhcp::{Answer, MachineUuid, MessageKind, NakReason, SilenceReason};
+
+/// Hears of every request. Called on the packet path, so it must return at once and never block.
+pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
+
+/// One request and what was done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who asked.
+    pub mac: Mac,
+    /// What was asked.
+    pub asked: MessageKind,
+    /// Firmware, iPXE or a system.
+    pub asking: Asking,
+    /// On what machine.
+    pub arch: ClientArch,
+    /// Its SMBIOS UUID, when it told.
+    pub machine_uuid: Option<MachineUuid>,
+    /// The relay agent in between.
+    pub relay: Option<Ipv4Addr>,
+    /// What was done.
+    pub outcome: Outcome,
+}
+
+/// What was done about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A reply was sent.
+    Answered {
+        /// To this node.
+        node: NodeName,
+        /// DHCPOFFER, DHCPACK or DHCPNAK.
+        kind: MessageKind,
+        /// The address reserved for it.
+        address: Ipv4Addr,
+        /// What it was told to load: a TFTP name or a URL.
+        boot_file: Option<String>,
+        /// Why a DHCPNAK refuses.
+        refusal: Option<NakReason>,
+    },
+    /// Nothing was sent, on purpose.
+    Silent(SilenceReason),
+    /// A reply was due and could not be sent.
+    NotSent {
+        /// To this node.
+        node: NodeName,
+        /// What the system said.
+        error: String,
+    },
+}
+
+impl Seen {
+    /// Packets that are no DHCP request come from nobody; they are only counted and logged.
+    pub(super) fn of(answer: Answer, sent: io::Result<Way>) -> Option<Self> {
+        let (request, outcome) = match (answer, sent) {
+            (Answer::Reply(request, reply), Ok(_)) => {
+                let boot_file = reply.boot_file().map(Into::into);
+                let (node, kind, address, refusal) = (reply.node, reply.kind, reply.address, reply.refusal);
+                (request, Outcome::Answered { node, kind, address, boot_file, refusal })
+            }
+            (Answer::Reply(request, reply), Err(error)) => {
+                (request, Outcome::NotSent { node: reply.node, error: error.to_string() })
+            }
+            (Answer::Silence(request, reason), _) => (request, Outcome::Silent(reason)),
+            (Answer::Malformed(_), _) => return None,
+        };
+        let crate::boot::BootRequest { mac, arch, asking } = request.boot;
+        let (asked, machine_uuid, relay) = (request.kind, request.machine_uuid, request.relay);
+        Some(Self { mac, asked, asking, arch, machine_uuid, relay, outcome })
+    }
+}

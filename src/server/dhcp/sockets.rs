@@ -1,0 +1,147 @@
+//! The sockets of the DHCP server, all pinned to one interface. Two receive: one for broadcasts, one for what is sent
+//! to our address; the second also makes sure that every routed reply leaves from that address.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+use crate::server::packet::{EVERYBODY, LinkSocket};
+use crate::site::Mac;
+use crate::wire::datagram::udp_in_ipv4;
+use crate::wire::dhcp::{Reply, ReplyTo};
+
+const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
+/// Room for some 3000 waiting requests: every machine of a hall powering on at once.
+const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
+
+/// How a reply left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Where it had to go.
+    AsMeant,
+    /// To everybody, because the direct way failed; most clients take it all the same.
+    BroadcastInstead,
+}
+
+/// Bound, not yet part of a runtime.
+pub struct Sockets {
+    interface: String,
+    ours: SocketAddrV4,
+    to_all: std::net::UdpSocket,
+    to_us: std::net::UdpSocket,
+    link: Option<LinkSocket>,
+}
+
+impl Sockets {
+    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let to_all = udp(interface, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+        let port = to_all.local_addr()?.port();
+        let ours = SocketAddrV4::new(address, port);
+        let to_us = udp(interface, ours)?;
+        let link = LinkSocket::open(interface).inspect_err(|error| {
+            tracing::warn!(
+                interface,
+                "cannot send straight to a card ({error}): replies are broadcast; CAP_NET_RAW would help"
+            );
+        });
+        Ok(Self { interface: interface.into(), ours, to_all, to_us, link: link.ok() })
+    }
+
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    pub fn port(&self) -> u16 {
+        self.ours.port()
+    }
+
+    /// Hands the sockets to the runtime that it is called in.
+    pub fn into_async(self) -> io::Result<AsyncSockets> {
+        let (to_all, to_us) = (UdpSocket::from_std(self.to_all)?, UdpSocket::from_std(self.to_us)?);
+        Ok(AsyncSockets { ours: self.ours, to_all, to_us, link: self.link })
+    }
+}
+
+fn udp(interface: &str, address: SocketAddrV4) -> io::Result<std::net::UdpSocket> {
+    let fail = |error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address} (DHCP) of interface `{interface}`: {error}"))
+    };
+    let open = || -> io::Result<Socket> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_reuse_address(true)?;
+        socket.set_broadcast(true)?;
+        socket.bind_device(Some(interface.as_bytes()))?;
+        // The system may grant less; that only costs packets in a storm, and clients ask again.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        socket.bind(&SocketAddr::V4(address).into())?;
+        Ok(socket)
+    };
+    open().map(Into::into).map_err(fail)
+}
+
+/// At work.
+pub struct AsyncSockets {
+    ours: SocketAddrV4,
+    to_all: UdpSocket,
+    to_us: UdpSocket,
+    link: Option<LinkSocket>,
+}
+
+impl AsyncSockets {
+    /// Waits for a packet that was broadcast.
+    pub async fn receive_to_all<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
+        receive(&self.to_all, buffer).await
+    }
+
+    /// Waits for a packet that was sent to our address.
+    pub async fn receive_to_us<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
+        receive(&self.to_us, buffer).await
+    }
+
+    /// Sends a reply to a packet that came `from` there. Never waits.
+    pub fn send(&self, reply: &Reply, from: SocketAddrV4) -> io::Result<Way> {
+        let standard = self.ours.port() == SERVER_PORT;
+        let client_port = if standard { CLIENT_PORT } else { from.port() };
+        let relay_port = if standard { SERVER_PORT } else { from.port() };
+        match reply.to {
+            ReplyTo::Relay(relay) => self.send_routed(SocketAddrV4::new(relay, relay_port), &reply.bytes),
+            ReplyTo::Address(address) => self.send_routed(SocketAddrV4::new(address, client_port), &reply.bytes),
+            ReplyTo::Link { mac, address } => {
+                self.send_link(mac, SocketAddrV4::new(address, client_port), &reply.bytes)
+            }
+            ReplyTo::Broadcast => {
+                self.send_link(EVERYBODY, SocketAddrV4::new(Ipv4Addr::BROADCAST, client_port), &reply.bytes)
+            }
+        }
+    }
+
+    fn send_routed(&self, to: SocketAddrV4, bytes: &[u8]) -> io::Result<Way> {
+        self.to_us.try_send_to(bytes, to.into())?;
+        Ok(Way::AsMeant)
+    }
+
+    fn send_link(&self, mac: Mac, to: SocketAddrV4, bytes: &[u8]) -> io::Result<Way> {
+        let direct = match (&self.link, udp_in_ipv4(self.ours, to, bytes)) {
+            (Some(link), Some(packet)) => link.send(mac, &packet),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        };
+        if direct.is_ok() {
+            return Ok(Way::AsMeant);
+        }
+        self.to_us.try_send_to(bytes, SocketAddrV4::new(Ipv4Addr::BROADCAST, to.port()).into())?;
+        Ok(if mac == EVERYBODY { Way::AsMeant } else { Way::BroadcastInstead })
+    }
+}
+
+async fn receive<'a>(socket: &UdpSocket, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
+    loop {
+        // An IPv4 socket has IPv4 peers only.
+        if let (length, SocketAddr::V4(from)) = socket.recv_from(buffer).await? {
+            return Ok((&buffer[..length], from));
+        }
+    }
+}

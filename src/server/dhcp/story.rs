@@ -1,0 +1,87 @@
+//! The log lines of DHCP. INFO reads as the story of a node; WARN wants a person; the rest is for debugging. Every
+//! line passes a limit, because anybody on the wire can cause one.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::time::{Duration, Instant};
+
+use super::log_limit::LogLimit;
+use super::sockets::Way;
+use crate::site::Mac;
+use crate::wire::dhcp::{Answer, Malformed, MessageKind, Reply, Request, SilenceReason};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NOBODY: Mac = Mac([0; 6]);
+
+/// Writes the log lines of one interface.
+pub struct Story {
+    interface: String,
+    nodes: LogLimit,
+    strangers: LogLimit,
+}
+
+impl Story {
+    pub fn new(interface: String) -> Self {
+        // A boot has two DHCPACKs; twelve a minute is a node in trouble. A stranger is worth one line a minute.
+        Self { interface, nodes: LogLimit::new(12, MINUTE, 200), strangers: LogLimit::new(1, MINUTE, 10) }
+    }
+
+    /// Tells what was done about a packet that came `from` there.
+    pub fn tell(&mut self, answer: &Answer, sent: &io::Result<Way>, from: SocketAddrV4) {
+        match answer {
+            Answer::Reply(request, reply) => self.replied(request, reply, sent),
+            Answer::Silence(request, reason) => self.silent(request, reason),
+            Answer::Malformed(malformed) => self.malformed(malformed, from),
+        }
+    }
+
+    /// Tells that the sockets cannot receive.
+    pub fn cannot_receive(&mut self, error: &io::Error) {
+        if let Some(held_back) = self.strangers.ask(NOBODY, Instant::now()) {
+            tracing::error!(interface = self.interface, held_back, "cannot receive DHCP packets: {error}");
+        }
+    }
+
+    fn replied(&mut self, request: &Request, reply: &Reply, sent: &io::Result<Way>) {
+        let (mac, node, boot_file) = (request.boot.mac, reply.node.as_str(), reply.boot_file().unwrap_or("-"));
+        let (arch, stage, kind, to) = (request.boot.arch, request.boot.asking, reply.kind, reply.to);
+        if kind == MessageKind::Offer && matches!(sent, Ok(Way::AsMeant)) {
+            return tracing::debug!(%mac, node, %arch, %stage, boot_file, %to, "{kind} of {}", reply.address);
+        }
+        let Some(held_back) = self.nodes.ask(mac, Instant::now()) else { return };
+        let interface = self.interface.as_str();
+        match (sent, &reply.refusal) {
+            (Err(error), _) => {
+                tracing::error!(%mac, node, interface, held_back, "cannot send a {kind} to {to}: {error}");
+            }
+            (Ok(_), Some(refusal)) => tracing::warn!(%mac, node, interface, held_back, "{kind}: {refusal}"),
+            (Ok(Way::BroadcastInstead), None) => {
+                tracing::warn!(%mac, node, interface, held_back, "{kind} was broadcast: the way to {to} failed");
+            }
+            (Ok(Way::AsMeant), None) => {
+                tracing::info!(%mac, node, %arch, %stage, boot_file, held_back, "{kind} of {}", reply.address);
+            }
+        }
+        if !request.unreadable.is_empty() || request.truncated {
+            tracing::debug!(%mac, options = ?request.unreadable, truncated = request.truncated, "options passed over");
+        }
+    }
+
+    fn silent(&mut self, request: &Request, reason: &SilenceReason) {
+        let (mac, arch, stage, kind) = (request.boot.mac, request.boot.arch, request.boot.asking, request.kind);
+        let interface = self.interface.as_str();
+        if !reason.wants_a_person() {
+            return tracing::debug!(%mac, %arch, %stage, interface, "no answer to {kind}: {reason}");
+        }
+        if let Some(held_back) = self.strangers.ask(mac, Instant::now()) {
+            tracing::warn!(%mac, %arch, %stage, interface, held_back, "no answer to {kind}: {reason}");
+        }
+    }
+
+    fn malformed(&mut self, malformed: &Malformed, from: SocketAddrV4) {
+        if let Some(held_back) = self.strangers.ask(NOBODY, Instant::now()) {
+            let interface = self.interface.as_str();
+            tracing::warn!(peer = %from, interface, held_back, "a packet is no DHCP request: {malformed}");
+        }
+    }
+}

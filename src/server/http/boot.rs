@@ -1,0 +1,84 @@
+//! `GET /boot/{mac}`: iPXE asks for its boot script.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::{Appliance, HttpError};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
+use crate::lifecycle::{Event, State};
+use crate::server::random;
+use crate::site::{Firmware, Mac, Node, Site};
+use crate::store::Change;
+
+/// Serves the installer to an armed node and the local disk to every other one.
+pub(super) async fn script(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(mac): Path<String>,
+) -> Result<impl IntoResponse, HttpError> {
+    let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
+    let site = appliance.site();
+    let Some(node) = site.node_by_mac(mac) else {
+        tracing::warn!(%mac, peer = %peer.ip(), "a boot script was asked for a MAC that no node has");
+        return Err(HttpError::not_found(appliance.renderer.boot_script_unknown(mac)?));
+    };
+    if peer.ip() != IpAddr::V4(node.address) {
+        tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), "a boot script was asked from a foreign address");
+        let reason = format!("the boot script of {} is only served to {}", node.name, node.address);
+        return Err(HttpError::new(StatusCode::FORBIDDEN, reason));
+    }
+    let text = answer(&appliance, &site, node).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
+}
+
+async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
+    let arch = match node.firmware {
+        Firmware::Bios => ClientArch::Bios,
+        Firmware::Uefi => ClientArch::EfiX64,
+    };
+    let request = BootRequest { mac: node.mac, arch, asking: Asking::Script };
+    let state = appliance.store.record(node.mac).map(|record| record.state);
+    match decide(site, state.as_ref(), &request) {
+        BootDecision::Install => installer(appliance, site, node).await,
+        BootDecision::LocalDisk(reason) => {
+            note_unfinished(appliance, node, &reason).await?;
+            local_disk(appliance, node, &reason)
+        }
+        other => Err(HttpError::not_found(format!("no boot script: {other:?}"))),
+    }
+}
+
+async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
+    let token = random::boot_token();
+    // Rendered first: a template that fails must not use up one of the boots.
+    let text = appliance.renderer.boot_script_install(site, node, &token)?;
+    let event = Event::BootScriptServed { token: token.hash() };
+    let record = appliance.store.change(node.mac, Change::Event { event, mark: Some("script") }).await?;
+    if let State::Armed { attempt } = &record.state {
+        tracing::info!(node = %node.name, mac = %node.mac, attempt = %attempt.id, boot = attempt.boots, "boots the installer");
+        appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {})", attempt.boots));
+        return Ok(text);
+    }
+    local_disk(appliance, node, &LocalDiskReason::TooManyBoots)
+}
+
+/// A node that comes back although its installer never finished, or too often, has failed; people should see it now.
+async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<(), HttpError> {
+    let event = match reason {
+        LocalDiskReason::PermitSpent => Event::CameBackUnfinished,
+        LocalDiskReason::TooManyBoots => Event::BootScriptServed { token: random::boot_token().hash() },
+        _ => return Ok(()),
+    };
+    appliance.store.change(node.mac, Change::Event { event, mark: None }).await?;
+    tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed");
+    Ok(())
+}
+
+fn local_disk(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<String, HttpError> {
+    tracing::info!(node = %node.name, mac = %node.mac, %reason, "boots its local disk");
+    appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
+    Ok(appliance.renderer.boot_script_local_disk(node, &reason.to_string())?)
+}

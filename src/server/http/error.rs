@@ -1,0 +1,54 @@
+//! What a node is told when it cannot have what it asks for. 404: no such thing. 500: we broke. Always with a reason.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::lifecycle::Refused;
+use crate::render::RenderError;
+use crate::store::ChangeError;
+
+/// One refusal.
+#[derive(Debug)]
+pub struct HttpError {
+    /// Status code.
+    pub status: StatusCode,
+    /// One sentence for the node's own screen and our log.
+    pub reason: String,
+}
+
+impl HttpError {
+    /// Makes a refusal.
+    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into() }
+    }
+
+    /// No such thing.
+    pub fn not_found(reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, reason)
+    }
+}
+
+impl From<RenderError> for HttpError {
+    fn from(error: RenderError) -> Self {
+        tracing::error!(%error, "a template failed although `check` passed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("rackstart could not render this: {error}"))
+    }
+}
+
+impl From<ChangeError> for HttpError {
+    fn from(error: ChangeError) -> Self {
+        let status = match &error {
+            ChangeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            ChangeError::Refused(Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent) => StatusCode::GONE,
+            ChangeError::Refused(_) => StatusCode::CONFLICT,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+        (self.status, headers, self.reason + "\n").into_response()
+    }
+}

@@ -1,0 +1,63 @@
+//! Public files: network boot programs from memory, install trees from their directories with range requests.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Request, State as Shared};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+use super::{Appliance, HttpError};
+use crate::server::firmware;
+
+/// Bytes per read of a tree file: larger chunks cost less per gigabyte, and this much memory per running download.
+const CHUNK: usize = 256 * 1024;
+
+/// Serves a network boot program to UEFI HTTP boot.
+pub(super) async fn firmware(Path(file): Path<String>) -> Result<impl IntoResponse, HttpError> {
+    let bytes = firmware::by_name(&file).ok_or_else(|| HttpError::not_found("no such network boot program"))?;
+    // UEFI HTTP boot looks at the media type before it looks at the content.
+    Ok(([(header::CONTENT_TYPE, "application/efi")], bytes))
+}
+
+/// Serves a file of an install tree.
+pub(super) async fn tree(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((name, path)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    let site = appliance.site();
+    let tree = site.install_tree(&name).ok_or_else(|| HttpError::not_found("no install tree has this name"))?;
+    if path.split(['/', '\\']).any(|part| part == "..") {
+        tracing::warn!(peer = %peer.ip(), path, "a path with `..` was refused");
+        return Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree has no `..`"));
+    }
+    if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip())
+        && path.starts_with("images/")
+    {
+        tracing::info!(node = %node.name, mac = %node.mac, path, "fetches");
+        appliance.recent.note(node.mac, "http", format!("GET {path}"));
+    }
+    let prefix = format!("/tree/{name}");
+    let rest = request.uri().path().strip_prefix(&prefix).unwrap_or("/").to_string();
+    let uri = Uri::try_from(rest).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let (mut parts, body) = request.into_parts();
+    parts.uri = uri;
+    let files = ServeDir::new(&tree.path).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
+    let response = files.oneshot(Request::from_parts(parts, body)).await.expect("ServeDir never fails");
+    if response.status() == StatusCode::NOT_FOUND {
+        return Err(HttpError::not_found(format!("the install tree `{name}` has no `{path}`")));
+    }
+    Ok(response.map(Body::new))
+}
+
+/// Everything else.
+pub(super) async fn nothing_here(ConnectInfo(peer): ConnectInfo<SocketAddr>, uri: Uri) -> HttpError {
+    // The path may hold a token, so only its first part is logged.
+    let first = uri.path().split('/').nth(1).unwrap_or_default().chars().take(40).collect::<String>();
+    tracing::warn!(peer = %peer.ip(), path = %format!("/{first}/…"), "nothing is served there");
+    HttpError::not_found("nothing here")
+}

@@ -1,0 +1,49 @@
+//! Form bodies from nodes: shell scripts send them with `curl --data-urlencode`, so a broken one gets a sentence back.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::HttpError;
+
+/// A form, or a 4xx with its reason.
+pub(super) struct NodeForm<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let read = Form::<T>::from_request(request, state).await;
+        read.map(|Form(form)| Self(form)).map_err(|rejection: FormRejection| {
+            let status = match rejection.status() {
+                status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) => status,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            HttpError::new(status, rejection.body_text())
+        })
+    }
+}
+
+/// Keeps the machine's own words harmless: control characters other than line ends vanish, length is capped in bytes.
+pub(super) fn tame(text: &str, limit: usize) -> String {
+    let mut tame = String::with_capacity(text.len().min(limit));
+    for c in text.chars().filter(|c| *c == '\n' || !c.is_control()) {
+        if tame.len() + c.len_utf8() > limit {
+            break;
+        }
+        tame.push(c);
+    }
+    tame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tame;
+
+    #[test]
+    fn machine_words_lose_control_characters_and_their_excess() {
+        assert_eq!(tame("a\u{1b}[31mred\r\nb\0", 100), "a[31mred\nb");
+        assert_eq!(tame("ééé", 5), "éé");
+    }
+}

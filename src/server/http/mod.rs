@@ -1,0 +1,66 @@
+//! HTTP on the provisioning address: the whole route table on one screen.
+
+mod boot;
+mod error;
+mod files;
+mod firstboot;
+mod form;
+mod kickstart;
+mod peer;
+mod permit;
+mod report;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tokio::sync::watch;
+
+pub use error::HttpError;
+
+use super::recent::Recent;
+use crate::render::Renderer;
+use crate::site::Site;
+use crate::store::Store;
+
+/// Largest body a node may send, in bytes: a report with its 4000 bytes of detail, percent-encoded.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Appliance {
+    /// The site as it is now; a reload swaps it.
+    pub site: watch::Receiver<Arc<Site>>,
+    /// What is remembered.
+    pub store: Store,
+    /// Turns plans into text.
+    pub renderer: Arc<Renderer>,
+    /// What was seen lately.
+    pub recent: Arc<Recent>,
+}
+
+impl Appliance {
+    /// The site as it is now.
+    pub fn site(&self) -> Arc<Site> {
+        self.site.borrow().clone()
+    }
+}
+
+/// Everything that a node may ask over HTTP.
+pub fn app(appliance: Appliance) -> Router {
+    Router::new()
+        .route("/boot/{mac}", get(boot::script))
+        .route("/kickstart/{token}", get(kickstart::kickstart))
+        .route("/permit/{token}", post(permit::redeem))
+        .route("/report/{token}", post(report::report))
+        .route("/firstboot/{token}", get(firstboot::payload))
+        .route("/firmware/{file}", get(files::firmware))
+        .route("/tree/{name}/{*path}", get(files::tree))
+        .fallback(files::nothing_here)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(appliance)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! `POST /report/{token}`: a node says how far it is.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::form::{NodeForm, tame};
+use super::peer::identify;
+use super::{Appliance, HttpError};
+use crate::lifecycle::{Report, ReportEvent};
+use crate::store::Change;
+
+/// Largest detail kept, in bytes.
+const DETAIL_LIMIT: usize = 4000;
+
+/// The form as it travels.
+#[derive(Debug, Deserialize)]
+pub(super) struct Form {
+    event: String,
+    seq: u64,
+    #[serde(default)]
+    step: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    total: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Form {
+    fn report(&self) -> Result<Report, HttpError> {
+        let bad = |error: String| HttpError::new(StatusCode::BAD_REQUEST, error);
+        let event: ReportEvent = self.event.parse().map_err(|error| bad(format!("{error}")))?;
+        Ok(Report {
+            event,
+            seq: self.seq,
+            step: tame(&self.step, 120).replace('\n', " "),
+            number: self.number.parse().unwrap_or(0),
+            total: self.total.parse().unwrap_or(0),
+            detail: tame(&self.detail, DETAIL_LIMIT),
+        })
+    }
+}
+
+/// Takes a report. 204: stored (or seen before). 410: of an old attempt, and nothing changed.
+pub(super) async fn report(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(token): Path<String>,
+    NodeForm(form): NodeForm<Form>,
+) -> Result<StatusCode, HttpError> {
+    let caller = identify(&appliance, peer, &token)?;
+    let report = form.report()?;
+    let before = caller.record.state.word();
+    let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
+    let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
+    let state = record.state.word();
+    let node = caller.node();
+    match state {
+        "failed" => tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
+        _ => tracing::info!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
+    }
+    if state != before {
+        appliance.recent.note(caller.mac, "http", format!("report {event}: now {state}"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

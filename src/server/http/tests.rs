@@ -1,0 +1,290 @@
+//! The main job over HTTP, in process: from the first boot script to ready, and every way to ask wrongly.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use super::*;
+use crate::lifecycle::{AttemptId, Event, WipeScope};
+use crate::site::Mac;
+use crate::site::testing::paper_site;
+use crate::store::Change;
+
+const SECTORS: u64 = 488_397_168;
+
+/// A compute node that speaks HTTP the way iPXE, Anaconda and firstboot do.
+struct FakeNode {
+    appliance: Appliance,
+    address: &'static str,
+    mac: Mac,
+    _site: watch::Sender<Arc<Site>>,
+}
+
+struct Answer {
+    status: StatusCode,
+    text: String,
+}
+
+impl FakeNode {
+    async fn racked(state: &Path) -> Self {
+        let node = Self::known(state).await;
+        let event = Event::Armed { id: AttemptId::from_random([1; 4]), scope: WipeScope::BlankDiskOnly };
+        node.appliance.store.change(node.mac, Change::Event { event, mark: None }).await.unwrap();
+        node
+    }
+
+    /// The same node before a daemon that was started (again) on `state`.
+    async fn known(state: &Path) -> Self {
+        let mut site = paper_site();
+        site.install_trees[0].path = state.join("tree");
+        let (sender, receiver) = watch::channel(Arc::new(site));
+        let (store, _task) = Store::open(&state.join("store")).await.unwrap();
+        let appliance =
+            Appliance { site: receiver, store, renderer: Arc::new(Renderer::new().unwrap()), recent: Arc::default() };
+        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), _site: sender }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let mut request = request;
+        let peer: SocketAddr = format!("{}:40000", self.address).parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = app(self.appliance.clone()).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Answer { status, text: String::from_utf8_lossy(&body).into_owned() }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, form: &str) -> Answer {
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        self.ask(request.body(Body::from(form.to_string())).unwrap()).await
+    }
+
+    /// Boots iPXE; returns the token if it was given the installer.
+    async fn boots(&self) -> Option<String> {
+        let script = self.get(&format!("/boot/{}", self.mac.hyphenated())).await;
+        assert_eq!(script.status, StatusCode::OK, "{}", script.text);
+        assert!(script.text.starts_with("#!ipxe"), "{}", script.text);
+        let after = script.text.split("/kickstart/").nth(1)?;
+        Some(after[..32].to_string())
+    }
+
+    async fn redeems(&self, token: &str) -> Answer {
+        self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
+    }
+
+    async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
+        let form = format!("event={event}&seq={seq}&step=02-glusterfs-all%2F03-x&number=5&total=7&detail=because");
+        self.post(&format!("/report/{token}"), &form).await.status
+    }
+
+    fn state(&self) -> &'static str {
+        self.appliance.store.record(self.mac).unwrap().state.word()
+    }
+}
+
+#[tokio::test]
+async fn a_blank_server_becomes_a_ready_node_and_never_installs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.expect("an armed node gets the installer");
+    let kickstart = node.get(&format!("/kickstart/{token}")).await;
+    assert_eq!(kickstart.status, StatusCode::OK, "{}", kickstart.text);
+    assert!(kickstart.text.contains("%include /tmp/rackstart-storage.ks"));
+    assert!(!kickstart.text.contains("\nclearpart"), "storage commands leave only with the permit");
+    let storage = node.redeems(&token).await;
+    assert_eq!(storage.status, StatusCode::OK, "{}", storage.text);
+    assert!(storage.text.contains("clearpart --all --initlabel --drives=sda"), "{}", storage.text);
+    assert_eq!(node.state(), "installing");
+    assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, StatusCode::OK);
+    assert_eq!(node.reports(&token, "installed", 3).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.state(), "firstboot");
+    assert_eq!(node.reports(&token, "step-started", 1).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.reports(&token, "ready", 2).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.state(), "ready");
+    for _ in 0..10 {
+        assert_eq!(node.boots().await, None, "the network is first in its boot order, and it boots its disk");
+    }
+    assert_eq!(node.redeems(&token).await.status, StatusCode::GONE);
+    assert_eq!(node.state(), "ready");
+}
+
+#[tokio::test]
+async fn a_permit_is_redeemed_by_one_boot_only_even_across_a_restart_of_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let first = node.boots().await.unwrap();
+    let second = node.boots().await.unwrap();
+    assert_eq!(node.redeems(&first).await.status, StatusCode::GONE, "an older boot may not touch the disk");
+    let answer = node.redeems(&second).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    drop(node);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await; // the writer closes its file
+    let node = FakeNode::known(folder.path()).await;
+    let again = node.redeems(&second).await;
+    assert_eq!((again.status, again.text), (StatusCode::OK, answer.text), "a lost answer may be asked again");
+    assert_eq!(node.boots().await, None, "nothing retries by itself");
+    assert_eq!(node.state(), "failed");
+    assert_eq!(node.reports(&second, "installed", 9).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.state(), "firstboot", "it was only the report that came late");
+}
+
+#[tokio::test]
+async fn a_disk_that_is_not_the_planned_one_or_not_blank_spends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let path = format!("/permit/{token}");
+    for (form, word) in [
+        ("disk=sda&sectors=156301488&sector_size=512&blank=yes", "156301488 sectors"),
+        ("disk=sda&sectors=488397168&sector_size=4096&blank=yes", "4096 bytes"),
+        ("disk=sda&sectors=488397168&sector_size=512&blank=no&found=LVM2_member", "not blank (LVM2_member)"),
+        ("disk=sda&sectors=488397168&sector_size=512", "not blank"),
+    ] {
+        let answer = node.post(&path, form).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert!(answer.text.contains(word), "{}", answer.text);
+    }
+    for form in ["", "disk=sda", "disk=sda&sectors=x&sector_size=512&blank=yes"] {
+        let status = node.post(&path, form).await.status;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{form}");
+    }
+    let hostile = node.post(&path, "disk=sda%0Aclearpart&sectors=488397168&sector_size=512&blank=yes").await;
+    assert!(!hostile.status.is_success());
+    assert_eq!(node.state(), "armed");
+    assert_eq!(node.redeems(&token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refusal_of_pre_ends_in_failed_with_its_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    assert_eq!(node.reports(&token, "refused", 2).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.state(), "failed");
+    assert_eq!(node.boots().await, None);
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn three_boots_without_redemption_end_in_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    for _ in 0..3 {
+        assert!(node.boots().await.is_some());
+    }
+    assert_eq!(node.boots().await, None);
+    assert_eq!(node.state(), "failed");
+}
+
+#[tokio::test]
+async fn a_token_is_worthless_from_another_address_and_unknown_tokens_say_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    for (address, expected) in [("192.168.0.3", StatusCode::NOT_FOUND), ("192.168.0.77", StatusCode::NOT_FOUND)] {
+        node.address = address;
+        for path in ["kickstart", "firstboot"] {
+            assert_eq!(node.get(&format!("/{path}/{token}")).await.status, expected);
+        }
+        assert_eq!(node.redeems(&token).await.status, expected);
+        assert_eq!(node.reports(&token, "installed", 1).await, expected);
+        let script = node.get(&format!("/boot/{}", node.mac.hyphenated())).await;
+        assert_eq!(script.status, StatusCode::FORBIDDEN);
+    }
+    node.address = "192.168.0.2";
+    let other = "0".repeat(32);
+    assert_eq!(node.get(&format!("/kickstart/{other}")).await.status, StatusCode::GONE);
+    assert_eq!(node.reports("short", "installed", 1).await, StatusCode::GONE);
+    assert_eq!(node.state(), "armed");
+}
+
+#[tokio::test]
+async fn provisioning_headers_must_agree_when_present() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let with = |headers: &[(&str, &str)]| {
+        let mut request = Request::get(format!("/kickstart/{token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).unwrap()
+    };
+    let wrong = with(&[("X-RHN-Provisioning-MAC-0", "eth0 52:54:00:00:00:99")]);
+    assert_eq!(node.ask(wrong).await.status, StatusCode::FORBIDDEN);
+    let right = with(&[
+        ("X-RHN-Provisioning-MAC-0", "eth0 52:54:00:A8:02:00"),
+        ("X-RHN-Provisioning-MAC-3", "eth1 52:54:00:A8:02:01"),
+    ]);
+    assert_eq!(node.ask(right).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn reports_of_an_old_attempt_are_gone_and_broken_ones_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let old = node.boots().await.unwrap();
+    node.redeems(&old).await;
+    node.reports(&old, "install-failed", 1).await;
+    let event = Event::Armed { id: AttemptId::from_random([2; 4]), scope: WipeScope::DestroyData };
+    node.appliance.store.change(node.mac, Change::Event { event, mark: None }).await.unwrap();
+    assert_eq!(node.reports(&old, "installed", 2).await, StatusCode::GONE);
+    assert_eq!(node.state(), "armed");
+    let token = node.boots().await.unwrap();
+    for form in ["event=installed", "event=dancing&seq=1", "seq=1", "event=installed&seq=-1"] {
+        let answer = node.post(&format!("/report/{token}"), form).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{form}: {}", answer.text);
+        assert!(answer.text.len() > 10, "a reason is given");
+    }
+    let huge = format!("event=refused&seq=1&detail={}", "x".repeat(20_000));
+    assert_eq!(node.post(&format!("/report/{token}"), &huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(node.state(), "armed");
+}
+
+#[tokio::test]
+async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let images = folder.path().join("tree/images/pxeboot");
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::write(images.join("vmlinuz"), b"0123456789").unwrap();
+    std::fs::write(folder.path().join("secret"), b"secret").unwrap();
+    let kernel = "/tree/centos6/images/pxeboot/vmlinuz";
+    assert_eq!(node.get(kernel).await.text, "0123456789");
+    let range = node.ask(Request::get(kernel).header("range", "bytes=2-4").body(Body::empty()).unwrap()).await;
+    assert_eq!((range.status, range.text.as_str()), (StatusCode::PARTIAL_CONTENT, "234"));
+    for path in [
+        "/tree/centos6/../secret",
+        "/tree/centos6/%2e%2e/secret",
+        "/tree/centos6/..%2fsecret",
+        "/tree/centos6/images/..%5c..%5csecret",
+        "/tree/centos6//../secret",
+        "/tree/centos6/%00",
+        "/tree/centos6/images/pxeboot/missing",
+        "/tree/other/images/pxeboot/vmlinuz",
+        "/etc/passwd",
+        "/firmware/../Cargo.toml",
+        "/firmware/README.md",
+    ] {
+        let answer = node.get(path).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        assert!(!answer.text.contains("secret\n") && answer.text != "secret", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_mac_gets_a_reason_and_no_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.get("/boot/nonsense").await.status, StatusCode::BAD_REQUEST);
+}

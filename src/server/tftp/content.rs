@@ -1,0 +1,22 @@
+//! Where content comes from: a trait, so that no path on the wire can ever name a file on the disk.
+
+use std::net::Ipv4Addr;
+
+pub use axum::body::Bytes;
+
+/// What the server has to read. Called from the task of the transfer; must not wait.
+pub trait TftpContent: Send + Sync {
+    /// Finds what is published under exactly this name for this client. The name is as the client sent it: look it up,
+    /// never open it.
+    fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed>;
+
+    /// Whether this is the address of a known machine. An unknown one gets at most one error per second.
+    fn knows(&self, client: Ipv4Addr) -> bool;
+}
+
+/// Why a name is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotServed {
+    /// The reason as the person in front of the machine reads it; no paths and no secrets.
+    pub text: String,
+}

@@ -1,0 +1,153 @@
+//! The TFTP server: one listening socket, one task per transfer with its own socket. Decides nothing: what there is to
+//! read comes from [`TftpContent`], how a transfer goes from `wire::tftp`. Never touches the store.
+//!
+//! Every answer leaves from the address that was asked: the server binds to one address, never to all, so it also
+//! never answers a broadcast.
+
+mod content;
+mod endpoint;
+mod error_limit;
+mod seen;
+mod serve;
+mod transfers;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+pub use content::{Bytes, NotServed, TftpContent};
+pub use seen::{Observer, Outcome, Seen, Stop};
+
+use crate::wire::tftp::Request;
+use endpoint::Endpoint;
+use error_limit::ErrorLimit;
+use serve::Desk;
+use transfers::Transfers;
+
+/// How long running transfers may go on after the order to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the farewell to the rest may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The pause after the listening socket failed, so that a network that is down does not cost a core.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// A bound TFTP server that does not answer yet.
+#[derive(Debug)]
+pub struct TftpServer {
+    socket: UdpSocket,
+    endpoint: Endpoint,
+    local: SocketAddrV4,
+    subnet: Option<Ipv4Net>,
+}
+
+impl TftpServer {
+    /// Binds to one address, and to one interface if it is named. Port 0 lets the system choose. Must be called within
+    /// a tokio runtime.
+    pub fn bind(interface: Option<&str>, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let endpoint = Endpoint::new(interface, address);
+        let (socket, local) = endpoint.listen(port).map_err(|error| {
+            let place = interface.map(|name| format!(" on `{name}`")).unwrap_or_default();
+            io::Error::new(error.kind(), format!("cannot listen on {address}:{port}{place} (TFTP): {error}"))
+        })?;
+        Ok(Self { socket, endpoint, local, subnet: None })
+    }
+
+    /// Answers only machines of this subnet. A forged request then reaches no victim beyond the link.
+    pub fn answer_only(self, subnet: Ipv4Net) -> Self {
+        Self { subnet: Some(subnet), ..self }
+    }
+
+    /// The address and port that are listened on.
+    pub fn local_addr(&self) -> SocketAddrV4 {
+        self.local
+    }
+
+    /// Serves until `shutdown`; then running transfers have five seconds to finish, and the rest is told to stop.
+    pub async fn run(self, content: Arc<dyn TftpContent>, shutdown: CancellationToken, observer: Observer) {
+        let Self { socket, endpoint, local, subnet } = self;
+        let desk = Arc::new(Desk { endpoint, content, observer, errors: ErrorLimit::default() });
+        let mut transfers = Transfers::new(desk);
+        info!(address = %local, "tftp listens");
+        // One byte more than a request may have, so that a longer one is seen to be longer.
+        let mut packet = [0; 513];
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(()) = transfers.next_end() => {}
+                received = socket.recv_from(&mut packet) => match received {
+                    Ok((len, SocketAddr::V4(client))) if may_answer(client, subnet) => {
+                        take(&mut transfers, client, &packet[..len]).await;
+                    }
+                    Ok((_, client)) => debug!(peer = %client, "tftp request from outside the subnet: no answer"),
+                    Err(error) => {
+                        warn!(address = %local, %error, "tftp cannot receive");
+                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                    }
+                },
+            }
+        }
+        drop(socket);
+        drain(transfers).await;
+        info!(address = %local, "tftp stopped");
+    }
+}
+
+/// Whether a packet can come from a machine that boots here.
+fn may_answer(client: SocketAddrV4, subnet: Option<Ipv4Net>) -> bool {
+    let ip = client.ip();
+    let is_one_machine = !ip.is_unspecified() && !ip.is_broadcast() && !ip.is_multicast() && client.port() != 0;
+    let is_on_link = subnet.is_none_or(|net| net.contains(ip) && (net.prefix_len() >= 31 || *ip != net.broadcast()));
+    is_one_machine && is_on_link
+}
+
+async fn take(transfers: &mut Transfers, client: SocketAddrV4, packet: &[u8]) {
+    match Request::parse(packet) {
+        Ok(request) => {
+            if transfers.is_repeat(client, &request) {
+                // pxelinux ends a transfer with an ERROR and asks again from the same port at once. Both packets wait
+                // at different sockets: let the old transfer read its end before the request is called a repetition.
+                tokio::task::yield_now().await;
+                transfers.note_ended();
+            }
+            transfers.start(client, request);
+        }
+        Err(error) => match error.code() {
+            Some(code) => transfers.refuse(client, code, error.to_string()),
+            None => debug!(peer = %client, %error, "tftp packet without a transfer: no answer"),
+        },
+    }
+}
+
+async fn drain(mut transfers: Transfers) {
+    let finish = async |transfers: &mut Transfers| while transfers.next_end().await.is_some() {};
+    if tokio::time::timeout(DRAIN, finish(&mut transfers)).await.is_err() {
+        transfers.stop_all();
+        let _ = tokio::time::timeout(FAREWELL, finish(&mut transfers)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_single_machines_of_the_subnet_are_answered() {
+        let subnet = Some("192.168.0.0/24".parse().unwrap());
+        let answered = |client: &str, subnet| may_answer(client.parse().unwrap(), subnet);
+        assert!(answered("192.168.0.7:2070", subnet));
+        assert!(answered("10.0.0.7:2070", None));
+        for client in ["10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.7:0"] {
+            assert!(!answered(client, subnet), "{client}");
+        }
+        for client in ["255.255.255.255:2070", "0.0.0.0:2070", "224.0.0.1:2070"] {
+            assert!(!answered(client, None), "{client}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The running transfers: who may start one, who gives way, and which request is a repetition.
+
+use std::collections::HashMap;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+use tracing::error;
+
+use super::seen::Stop;
+use super::serve::{self, Desk};
+use crate::wire::tftp::{ErrorCode, Request};
+
+/// The most transfers at once.
+const MAX_TRANSFERS: usize = 256;
+/// The most transfers of one client at once. Firmware has one, GRUB a few.
+const MAX_PER_CLIENT: usize = 4;
+/// A transfer silent for this long gives way when all places are taken.
+const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);
+/// The same request from the same port within this time is a repetition even of a transfer that is under way: no
+/// machine reboots faster.
+const REPEATS_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the server tells a running transfer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// Go on.
+    Serve,
+    /// The client sent its request again.
+    Repeat,
+    /// End now.
+    Stop(Stop),
+}
+
+/// When the client of a transfer was last heard.
+#[derive(Debug)]
+pub(super) struct LastHeard {
+    started: Instant,
+    /// Milliseconds from the start, plus one; 0 is never.
+    after: AtomicU64,
+}
+
+impl LastHeard {
+    fn new() -> Self {
+        Self { started: Instant::now(), after: AtomicU64::new(0) }
+    }
+
+    pub(super) fn note(&self) {
+        let after = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.after.store(after + 1, Ordering::Relaxed);
+    }
+
+    fn is_never(&self) -> bool {
+        self.after.load(Ordering::Relaxed) == 0
+    }
+
+    /// How long the client has been silent; from the start, if it was never heard.
+    fn silence(&self) -> Duration {
+        let heard = Duration::from_millis(self.after.load(Ordering::Relaxed).saturating_sub(1));
+        self.started.elapsed().saturating_sub(heard)
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    task: Id,
+    request: Request,
+    heard: Arc<LastHeard>,
+    orders: watch::Sender<Order>,
+}
+
+/// All transfers, keyed by the client's address and port: its transfer identifier (RFC 1350 section 4).
+pub(super) struct Transfers {
+    desk: Arc<Desk>,
+    running: HashMap<SocketAddrV4, Running>,
+    tasks: JoinSet<()>,
+}
+
+impl Transfers {
+    pub(super) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk, running: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Whether a running transfer already answers this very request.
+    pub(super) fn is_repeat(&self, client: SocketAddrV4, request: &Request) -> bool {
+        self.running.get(&client).is_some_and(|earlier| {
+            let is_young = earlier.heard.started.elapsed() < REPEATS_WITHIN;
+            earlier.request == *request && (is_young || earlier.heard.is_never())
+        })
+    }
+
+    /// Starts a transfer, if there is a place for it. A repeated request goes to the transfer that has it already; any
+    /// other one from the same port ends the earlier transfer there.
+    pub(super) fn start(&mut self, client: SocketAddrV4, request: Request) {
+        if self.is_repeat(client, &request) {
+            if let Some(earlier) = self.running.get(&client) {
+                earlier.orders.send_replace(Order::Repeat);
+            }
+            return;
+        }
+        self.stop(client, Stop::Replaced);
+        if !self.make_room(client) {
+            let text = format!("server is busy with {MAX_TRANSFERS} transfers, try again");
+            return self.refuse(client, ErrorCode::NotDefined, text);
+        }
+        let (orders, receiver) = watch::channel(Order::Serve);
+        let heard = Arc::new(LastHeard::new());
+        let serve = serve::serve(self.desk.clone(), client, request.clone(), heard.clone(), receiver);
+        let task = self.tasks.spawn(serve).id();
+        self.running.insert(client, Running { task, request, heard, orders });
+    }
+
+    /// Tells a client why its request is not served, unless it was told something within the last second.
+    pub(super) fn refuse(&mut self, client: SocketAddrV4, code: ErrorCode, text: String) {
+        if self.desk.may_answer_with_error(client) {
+            self.tasks.spawn(serve::refuse(self.desk.clone(), client, code, text));
+        }
+    }
+
+    /// Waits for the end of a transfer; none if nothing runs.
+    pub(super) async fn next_end(&mut self) -> Option<()> {
+        let ended = self.tasks.join_next_with_id().await?;
+        self.forget(ended);
+        Some(())
+    }
+
+    /// Forgets the transfers that have ended meanwhile.
+    pub(super) fn note_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.forget(ended);
+        }
+    }
+
+    /// Tells every transfer that the server stops.
+    pub(super) fn stop_all(&mut self) {
+        for running in self.running.values() {
+            running.orders.send_replace(Order::Stop(Stop::ServerStops));
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(failure) => {
+                error!(%failure, "a tftp transfer failed inside rackstart; the others go on");
+                failure.id()
+            }
+        };
+        self.running.retain(|_, running| running.task != task);
+    }
+
+    fn stop(&mut self, client: SocketAddrV4, why: Stop) {
+        if let Some(running) = self.running.remove(&client) {
+            running.orders.send_replace(Order::Stop(why));
+        }
+    }
+
+    /// Makes room for one more transfer of this client: its own most silent one goes first; with all places taken,
+    /// the most silent of all, if it is silent enough to be dead.
+    fn make_room(&mut self, client: SocketAddrV4) -> bool {
+        let most_silent = |running: &HashMap<SocketAddrV4, Running>, of_client: bool| {
+            let candidates = running.iter().filter(|(other, _)| !of_client || other.ip() == client.ip());
+            candidates.max_by_key(|(_, running)| running.heard.silence()).map(|(other, _)| *other)
+        };
+        let own = self.running.keys().filter(|other| other.ip() == client.ip()).count();
+        if own >= MAX_PER_CLIENT
+            && let Some(other) = most_silent(&self.running, true)
+        {
+            self.stop(other, Stop::Crowded);
+        }
+        if self.running.len() < MAX_TRANSFERS {
+            return true;
+        }
+        let Some(other) = most_silent(&self.running, false) else { return false };
+        let is_dead = self.running[&other].heard.silence() >= GIVES_WAY_AFTER;
+        if is_dead {
+            self.stop(other, Stop::Crowded);
+        }
+        is_dead
+    }
+}

@@ -1,0 +1,78 @@
+//! Joins the engines to the appliance: what TFTP may read, and how packets reach `explain`.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use axum::body::Bytes;
+
+use super::dhcp;
+use super::firmware;
+use super::http::Appliance;
+use super::tftp::{self, NotServed, TftpContent};
+use crate::site::Site;
+
+/// TFTP reads the network boot programs and nothing else.
+struct Programs {
+    site: watch::Receiver<Arc<Site>>,
+}
+
+impl TftpContent for Programs {
+    fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
+        if !self.knows(client) {
+            return Err(NotServed { text: format!("{client} is reserved for no node") });
+        }
+        // Some firmware puts a slash in front of the boot file that DHCP named.
+        let program = firmware::by_name(name.trim_start_matches('/'));
+        program.ok_or_else(|| NotServed { text: "no such network boot program; DHCP names the right one".into() })
+    }
+
+    fn knows(&self, client: Ipv4Addr) -> bool {
+        self.site.borrow().nodes.iter().any(|node| node.address == client)
+    }
+}
+
+/// What TFTP may read.
+pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
+    Arc::new(Programs { site: appliance.site.clone() })
+}
+
+/// Logs the end of each TFTP request and remembers it for `explain`.
+pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
+    let (site, recent) = (appliance.site.clone(), appliance.recent.clone());
+    Arc::new(move |seen| {
+        let text = format!(
+            "read of `{}`: {} ({} bytes, {} ms)",
+            seen.name,
+            seen.outcome,
+            seen.bytes,
+            seen.elapsed.as_millis()
+        );
+        let site = site.borrow();
+        match site.nodes.iter().find(|node| node.address == seen.client) {
+            Some(node) => {
+                tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");
+                recent.note(node.mac, "tftp", text);
+            }
+            None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
+        }
+    })
+}
+
+/// Remembers each DHCP request for `explain`; the engine has logged it already.
+pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
+    let recent = appliance.recent.clone();
+    Arc::new(move |seen| {
+        let said = match &seen.outcome {
+            dhcp::Outcome::Answered { kind, address, boot_file, refusal, .. } => {
+                let file = boot_file.as_deref().map(|file| format!(", boot file {file}")).unwrap_or_default();
+                let refusal = refusal.as_ref().map(|reason| format!(", because {reason}")).unwrap_or_default();
+                format!("{kind} {address}{file}{refusal}")
+            }
+            dhcp::Outcome::Silent(reason) => format!("no answer: {reason}"),
+            dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
+        };
+        recent.note(seen.mac, "dhcp", format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch));
+    })
+}

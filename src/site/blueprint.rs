@@ -1,0 +1,48 @@
+//! A cloud design as data: its roles, the layouts each role offers, and the values its steps use.
+
+use std::collections::BTreeMap;
+
+use super::Layout;
+
+/// What a node becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Name, for example `compute`.
+    pub name: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// Roles whose steps this role also runs: `gateway` includes `compute` in the paper.
+    pub includes: Vec<String>,
+    /// Extra host names that point at the node of this role, for example `gateway`.
+    pub aliases: Vec<String>,
+    /// Fewest nodes that must have the role for the cloud to work.
+    pub at_least: usize,
+    /// Most nodes that may have the role; none means any number.
+    pub at_most: Option<usize>,
+    /// Layouts by name (`paper`, `grow`).
+    pub layouts: BTreeMap<String, Layout>,
+}
+
+/// A cloud design. Read from a data file that ships in the binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blueprint {
+    /// Name, for example `essex`.
+    pub name: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// Roles by name.
+    pub roles: BTreeMap<String, Role>,
+    /// Values for the steps, for example `volume = "vm-instances"`.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Blueprint {
+    /// Returns every step target of a role: `all`, itself and what it includes.
+    pub fn targets(&self, role: &str) -> Vec<String> {
+        let mut targets = vec!["all".to_string(), role.to_string()];
+        if let Some(role) = self.roles.get(role) {
+            targets.extend(role.includes.iter().cloned());
+        }
+        targets
+    }
+}

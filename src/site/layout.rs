@@ -1,0 +1,136 @@
+//! What an operator wants on a disk: partitions, volume groups and logical volumes, before any arithmetic.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A size in mebibytes (1,048,576 bytes), the unit of Anaconda and of the paper's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mib(pub u64);
+
+impl fmt::Display for Mib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} MiB", self.0)
+    }
+}
+
+impl Add for Mib {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl Sub for Mib {
+    type Output = Self;
+    /// Panics on underflow in debug builds; callers compare first.
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+/// A wanted size: exactly so many MiB, or whatever is left but never below a minimum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeSpec {
+    /// Exactly this size.
+    Exact(Mib),
+    /// All that remains; at least this much.
+    Grow(Mib),
+}
+
+impl SizeSpec {
+    /// The exact size, or the minimum of a growing one.
+    pub fn minimum(self) -> Mib {
+        match self {
+            Self::Exact(size) | Self::Grow(size) => size,
+        }
+    }
+
+    /// Whether the size takes what remains.
+    pub fn grows(self) -> bool {
+        matches!(self, Self::Grow(_))
+    }
+}
+
+/// A file system that a layout may ask for, by its kickstart `--fstype` name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum FileSystem {
+    Ext4,
+    Xfs,
+    Swap,
+}
+
+impl fmt::Display for FileSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Swap => "swap",
+        })
+    }
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartitionUse {
+    /// A file system mounted directly, such as `/boot`.
+    Mount {
+        /// Absolute mount point.
+        path: String,
+        /// File system.
+        file_system: FileSystem,
+    },
+    /// The EFI system partition, mounted at `/boot/efi`. Only present when the node's firmware is UEFI.
+    EfiSystem,
+    /// The physical volume of the named volume group.
+    PhysicalVolume {
+        /// Name of the volume group.
+        volume_group: String,
+    },
+}
+
+/// One wanted partition. The order in `Layout::partitions` is the order wanted on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionSpec {
+    /// Size of the partition.
+    pub size: SizeSpec,
+    /// What it is for.
+    pub purpose: PartitionUse,
+}
+
+/// One wanted logical volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogicalVolumeSpec {
+    /// Name, for example `lv_root`.
+    pub name: String,
+    /// Size; at most one volume of a group may grow.
+    pub size: SizeSpec,
+    /// File system (or swap).
+    pub file_system: FileSystem,
+    /// Absolute mount point; none for swap.
+    pub mount: Option<String>,
+}
+
+/// One wanted volume group, on exactly one physical volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeGroupSpec {
+    /// Name, for example `vg_base` or `nova-volumes`.
+    pub name: String,
+    /// Its logical volumes, in order; may be empty (Nova manages `nova-volumes` itself).
+    pub logical_volumes: Vec<LogicalVolumeSpec>,
+}
+
+/// A whole disk as wanted. Named by the blueprint, for example `paper` or `grow`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The name in the blueprint.
+    pub name: String,
+    /// Partitions in the order wanted on the disk.
+    pub partitions: Vec<PartitionSpec>,
+    /// Volume groups; each is the use of exactly one partition.
+    pub volume_groups: Vec<VolumeGroupSpec>,
+}

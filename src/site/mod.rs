@@ -1,0 +1,148 @@
+//! What exists: the validated site description. Pure values; `config` makes them, everything else reads them.
+
+mod blueprint;
+mod layout;
+mod mac;
+mod name;
+mod node;
+mod release;
+#[cfg(test)]
+pub mod testing;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+pub use blueprint::{Blueprint, Role};
+pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
+pub use mac::{Mac, MacError};
+pub use name::{NameError, NodeName};
+pub use node::{DiskRule, Firmware, Nic, NicNetwork, Node};
+pub use release::{Release, ReleaseError};
+
+/// How open the finished cloud is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Security {
+    /// Explicit firewall per role, generated secrets.
+    #[default]
+    Hardened,
+    /// The paper's exact settings: every port open.
+    Paper,
+}
+
+impl std::fmt::Display for Security {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Hardened => "hardened",
+            Self::Paper => "paper",
+        })
+    }
+}
+
+/// Where rackstart itself listens and keeps its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The provisioning interface; nothing is answered elsewhere.
+    pub interface: String,
+    /// Our address on it: server identifier, next-server and HTTP host.
+    pub address: Ipv4Addr,
+    /// TCP port of the provisioning HTTP listener.
+    pub http_port: u16,
+    /// Directory of the state store.
+    pub state: PathBuf,
+    /// Unix socket of the admin API.
+    pub socket: PathBuf,
+}
+
+impl Server {
+    /// The base URL that nodes use, without a trailing slash.
+    pub fn url(&self) -> String {
+        match self.http_port {
+            80 => format!("http://{}", self.address),
+            port => format!("http://{}:{port}", self.address),
+        }
+    }
+}
+
+/// The provisioning network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The subnet of all reservations.
+    pub subnet: Ipv4Net,
+    /// Default route of the nodes: in the paper, the gateway node.
+    pub router: Ipv4Addr,
+    /// DNS resolvers handed to nodes.
+    pub dns: Vec<Ipv4Addr>,
+    /// DHCP lease time in seconds.
+    pub lease_seconds: u32,
+    /// Answer router solicitations with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
+    pub router_advertisement: bool,
+    /// First and last address of the optional discovery range for unknown machines.
+    pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
+}
+
+/// Who may log in to the installed nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// crypt(3) hash of root's password; root is locked when none is given.
+    pub root_password_hash: Option<String>,
+    /// Public keys for root's `authorized_keys`.
+    pub ssh_keys: Vec<String>,
+}
+
+/// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallTree {
+    /// Name in URLs and in the site file.
+    pub name: String,
+    /// The directory that is served.
+    pub path: PathBuf,
+}
+
+/// Everything that the site file and its blueprint describe, validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Name of the site, for people.
+    pub name: String,
+    /// The cloud design.
+    pub blueprint: Blueprint,
+    /// Hardened or the paper's settings.
+    pub security: Security,
+    /// Time zone of the nodes, for example `UTC`.
+    pub timezone: String,
+    /// Where rackstart listens.
+    pub server: Server,
+    /// The provisioning network.
+    pub network: Network,
+    /// Who may log in.
+    pub access: Access,
+    /// Install trees by name.
+    pub install_trees: Vec<InstallTree>,
+    /// All nodes, in the order of the site file.
+    pub nodes: Vec<Node>,
+}
+
+impl Site {
+    /// Finds a node by the MAC of its boot NIC.
+    pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.mac == mac)
+    }
+
+    /// Finds a node by its name.
+    pub fn node_by_name(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name.as_str() == name)
+    }
+
+    /// Finds an install tree by its name.
+    pub fn install_tree(&self, name: &str) -> Option<&InstallTree> {
+        self.install_trees.iter().find(|tree| tree.name == name)
+    }
+
+    /// Returns the nodes that run the steps of `target` (a role name or `all`), in the order of the site file.
+    pub fn nodes_with_target<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a Node> {
+        self.nodes.iter().filter(move |node| self.blueprint.targets(&node.role).iter().any(|t| t == target))
+    }
+}

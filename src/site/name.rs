@@ -1,0 +1,77 @@
+//! Names that end up in host names, file names and shell words, so they are checked once, here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A node's name: one RFC 1123 host label in lower case, at most 63 bytes. Short, never fully qualified:
+/// Nova keys its service rows by the bare host name.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeName(String);
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a host name: use 1 to 63 lower-case letters, digits and inner hyphens")]
+pub struct NameError(pub String);
+
+impl NodeName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for NodeName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=63).contains(&text.len())
+            && text.bytes().all(allowed)
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && !text.bytes().all(|b| b.is_ascii_digit());
+        if good { Ok(Self(text.into())) } else { Err(NameError(text.chars().take(80).collect())) }
+    }
+}
+
+impl TryFrom<String> for NodeName {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<NodeName> for String {
+    fn from(name: NodeName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_labels_are_names_and_everything_else_is_refused() {
+        for good in ["compute1", "c", "rack-7-node-12"] {
+            assert_eq!(good.parse::<NodeName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "Compute1", "-a", "a-", "a.b", "a b", "a'b", "123", "é", &"a".repeat(64)] {
+            assert!(bad.parse::<NodeName>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The paper's testbed as a value, for unit tests of the pure folders.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn exact(size: u64, purpose: PartitionUse) -> PartitionSpec {
+    PartitionSpec { size: SizeSpec::Exact(Mib(size)), purpose }
+}
+
+fn pv(name: &str) -> PartitionUse {
+    PartitionUse::PhysicalVolume { volume_group: name.into() }
+}
+
+fn lv(name: &str, size: u64, file_system: FileSystem, mount: Option<&str>) -> LogicalVolumeSpec {
+    LogicalVolumeSpec { name: name.into(), size: SizeSpec::Exact(Mib(size)), file_system, mount: mount.map(Into::into) }
+}
+
+fn base(swap: u64) -> VolumeGroupSpec {
+    VolumeGroupSpec {
+        name: "vg_base".into(),
+        logical_volumes: vec![
+            lv("lv_root", 10000, FileSystem::Ext4, Some("/")),
+            lv("lv_swap", swap, FileSystem::Swap, None),
+            lv("lv_home", 4996, FileSystem::Ext4, Some("/home")),
+        ],
+    }
+}
+
+/// Table 2 of the paper.
+pub fn compute_layout() -> Layout {
+    let boot = PartitionUse::Mount { path: "/boot".into(), file_system: FileSystem::Ext4 };
+    let gluster = lv("lv_gluster", 216_972, FileSystem::Xfs, Some("/export/gluster"));
+    Layout {
+        name: "paper".into(),
+        partitions: vec![exact(500, boot), exact(21000, pv("vg_base")), exact(216_974, pv("vg_gluster"))],
+        volume_groups: vec![base(6000), VolumeGroupSpec { name: "vg_gluster".into(), logical_volumes: vec![gluster] }],
+    }
+}
+
+/// Table 3 of the paper, with the sda5 row corrected to a size that can hold 28788 MiB of extents.
+pub fn controller_layout() -> Layout {
+    let boot = PartitionUse::Mount { path: "/boot".into(), file_system: FileSystem::Ext4 };
+    let images = lv("lv_images", 28788, FileSystem::Ext4, Some("/var/lib/glance/images"));
+    Layout {
+        name: "paper".into(),
+        partitions: vec![
+            exact(500, boot),
+            exact(17000, pv("vg_base")),
+            exact(30000, pv("nova-volumes")),
+            exact(28791, pv("vg_images")),
+        ],
+        volume_groups: vec![
+            base(2000),
+            VolumeGroupSpec { name: "nova-volumes".into(), logical_volumes: vec![] },
+            VolumeGroupSpec { name: "vg_images".into(), logical_volumes: vec![images] },
+        ],
+    }
+}
+
+fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (String, Role) {
+    let strings = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
+    let role = Role {
+        name: name.into(),
+        summary: format!("a {name} node"),
+        includes: strings(includes),
+        aliases: strings(aliases),
+        at_least: 0,
+        at_most: None,
+        layouts: BTreeMap::from([("paper".to_string(), layout)]),
+    };
+    (name.into(), role)
+}
+
+fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Vec<Nic>) -> Node {
+    Node {
+        name: name.parse().expect("a test name"),
+        role: role.into(),
+        mac: nics.iter().find(|nic| nic.network == NicNetwork::Lan).expect("a LAN card").mac,
+        address: Ipv4Addr::new(192, 168, 0, last),
+        firmware: Firmware::Bios,
+        disk: DiskRule { sectors, sector_size: 512, name: Some("sda".into()), serial: None, wwn: None },
+        nics,
+        layout,
+        install_tree: "centos6".into(),
+        release: "6.10".parse().expect("a release"),
+        kernel_args: String::new(),
+    }
+}
+
+fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
+    Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network }
+}
+
+/// Five nodes of the paper: controller, compute1 (gateway), compute2 to compute4.
+pub fn paper_site() -> Site {
+    let mut nodes = vec![node(
+        "controller",
+        "controller",
+        5,
+        156_301_488,
+        controller_layout(),
+        vec![nic("eth0", 5, 0, NicNetwork::Lan)],
+    )];
+    for number in 1..=4u8 {
+        let (role, outside) = if number == 1 { ("gateway", NicNetwork::Public) } else { ("compute", NicNetwork::None) };
+        let nics = vec![nic("eth0", number, 0, outside), nic("eth1", number, 1, NicNetwork::Lan)];
+        nodes.push(node(&format!("compute{number}"), role, number, 488_397_168, compute_layout(), nics));
+    }
+    Site {
+        name: "testbed".into(),
+        blueprint: Blueprint {
+            name: "essex".into(),
+            summary: "the paper's cloud".into(),
+            roles: BTreeMap::from([
+                role("controller", &[], &[], controller_layout()),
+                role("compute", &[], &[], compute_layout()),
+                role("gateway", &["compute"], &["gateway"], compute_layout()),
+            ]),
+            variables: BTreeMap::from([
+                ("volume".to_string(), "vm-instances".to_string()),
+                ("brick_mount".to_string(), "/export/gluster".to_string()),
+                ("instances".to_string(), "/var/lib/nova/instances".to_string()),
+                ("vm_network".to_string(), "10.0.0.0/24".to_string()),
+                ("vm_bridge".to_string(), "br100".to_string()),
+                ("nova_uid".to_string(), "162".to_string()),
+            ]),
+        },
+        security: Security::Hardened,
+        timezone: "UTC".into(),
+        server: Server {
+            interface: "lo".into(),
+            address: Ipv4Addr::new(192, 168, 0, 254),
+            http_port: 80,
+            state: "/var/lib/rackstart".into(),
+            socket: "/run/rackstart/rackstart.sock".into(),
+        },
+        network: Network {
+            subnet: "192.168.0.0/24".parse().expect("a subnet"),
+            router: Ipv4Addr::new(192, 168, 0, 1),
+            dns: vec![Ipv4Addr::new(192, 168, 0, 254)],
+            lease_seconds: 7200,
+            router_advertisement: true,
+            discovery: None,
+        },
+        access: Access::default(),
+        install_trees: vec![InstallTree { name: "centos6".into(), path: "/srv/rackstart/centos6".into() }],
+        nodes,
+    }
+}

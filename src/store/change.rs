@@ -1,0 +1,147 @@
+//! What can be asked of the store, and how a change works on one record. Pure: `writer` makes it durable.
+
+use crate::lifecycle::{BootToken, Event, Refused, Report, ReportEvent, State};
+use crate::site::Mac;
+
+use super::Record;
+
+/// One wanted change of one node.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A lifecycle event, with the name of the moment it marks.
+    Event {
+        /// The event.
+        event: Event,
+        /// Moment for the stage timings, for example `kickstart`.
+        mark: Option<&'static str>,
+    },
+    /// A report of the node.
+    Report {
+        /// What it said.
+        report: Report,
+        /// The token it said it with.
+        token: BootToken,
+    },
+    /// Something worth remembering that changes no state: a kickstart was fetched, say.
+    Mark {
+        /// Moment for the stage timings.
+        mark: &'static str,
+        /// Words for the event log.
+        detail: String,
+    },
+}
+
+/// One line of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// What happened, one word.
+    pub kind: &'static str,
+    /// In words.
+    pub detail: String,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The record afterwards.
+    pub record: Record,
+    /// What to write to the log; none for a repeated report.
+    pub log: Option<LogLine>,
+}
+
+impl Change {
+    /// Works out the record after this change, or why it is refused.
+    pub fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
+        let mut record = record.clone();
+        let log = match self {
+            Self::Event { event, mark } => {
+                let next = record.state.apply(event)?;
+                let (kind, detail) = describe(event, &next);
+                if matches!(event, Event::Armed { .. }) {
+                    record.progress = Default::default();
+                    record.progress.mark("armed", now);
+                }
+                if matches!(event, Event::BootScriptServed { .. }) {
+                    record.progress.installer_seq = 0; // each boot counts its reports anew
+                }
+                if let Some(mark) = mark {
+                    record.progress.mark(mark, now);
+                }
+                enter(&mut record, next, now);
+                Some(LogLine { kind, detail })
+            }
+            Self::Report { report, token } => {
+                let next = apply_report(&record.state, report, token)?;
+                let new = record.progress.note(report, now);
+                if new {
+                    enter(&mut record, next, now);
+                }
+                new.then(|| LogLine { kind: report.event.word(), detail: words(report) })
+            }
+            Self::Mark { mark, detail } => {
+                record.progress.mark(mark, now);
+                Some(LogLine { kind: mark, detail: detail.clone() })
+            }
+        };
+        record.updated = now;
+        tracing::debug!(%mac, state = record.state.word(), ?log, "store");
+        Ok(Changed { record, log })
+    }
+}
+
+fn enter(record: &mut Record, next: State, now: u64) {
+    if record.state.word() != next.word() {
+        record.since = now;
+    }
+    record.state = next;
+}
+
+/// The state after a report. Reports that only mark progress are taken from the current boot alone.
+fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<State, Refused> {
+    let token = token.hash();
+    let reason = || words(report);
+    match report.event {
+        ReportEvent::PreStarted | ReportEvent::PostStarted => match state.attempt() {
+            Some(attempt) if attempt.speaker() == Some(&token) => Ok(state.clone()),
+            _ => Err(Refused::OldAttempt),
+        },
+        ReportEvent::Refused | ReportEvent::InstallFailed => {
+            match state.apply(&Event::InstallerStopped { token, reason: reason() }) {
+                Err(Refused::NothingToDo) => Ok(state.clone()),
+                other => other,
+            }
+        }
+        ReportEvent::Installed => state.apply(&Event::Installed { token }),
+        ReportEvent::FirstbootStarted | ReportEvent::StepStarted | ReportEvent::Waiting | ReportEvent::StepDone => {
+            state.apply(&Event::Working { token })
+        }
+        ReportEvent::StepFailed => state.apply(&Event::StepFailed { token, reason: reason() }),
+        ReportEvent::Ready => state.apply(&Event::Ready { token }),
+    }
+}
+
+fn words(report: &Report) -> String {
+    match (report.step.is_empty(), report.detail.is_empty()) {
+        (true, _) => report.detail.clone(),
+        (false, true) => report.step.clone(),
+        (false, false) => format!("{}: {}", report.step, report.detail),
+    }
+}
+
+fn describe(event: &Event, next: &State) -> (&'static str, String) {
+    match event {
+        Event::Armed { id, scope } => ("armed", format!("attempt {id}, {scope:?}")),
+        Event::BootScriptServed { .. } => match next {
+            State::Failed { reason, .. } => ("failed", reason.clone()),
+            _ => ("boot-script", format!("boot {} of the installer", next.attempt().map_or(0, |a| a.boots))),
+        },
+        Event::CameBackUnfinished => ("failed", "restarted before it reported `installed`".into()),
+        Event::PermitRedeemed { .. } => ("permit-redeemed", "the storage commands left, once".into()),
+        Event::InstallerStopped { reason, .. } => ("failed", reason.clone()),
+        Event::Installed { .. } => ("installed", String::new()),
+        Event::Working { .. } => ("firstboot", String::new()),
+        Event::StepFailed { reason, .. } => ("step-failed", reason.clone()),
+        Event::Ready { .. } => ("ready", String::new()),
+        Event::Overdue { reason } => ("failed", reason.clone()),
+    }
+}

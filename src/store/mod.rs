@@ -1,0 +1,118 @@
+//! The only thing that remembers. SQLite in WAL mode with `synchronous = FULL`: an answer that leaves rackstart was on
+//! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
+
+mod change;
+mod open;
+mod record;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use change::{Change, LogLine};
+pub use open::OpenError;
+pub use record::Record;
+
+use crate::lifecycle::{BootToken, Refused};
+use crate::site::Mac;
+
+/// How many changes may wait for the writer before callers wait too.
+const QUEUE: usize = 256;
+
+/// A handle; clones share the store.
+#[derive(Clone)]
+pub struct Store {
+    commands: mpsc::Sender<Command>,
+    view: View,
+}
+
+type View = Arc<RwLock<HashMap<Mac, Record>>>;
+
+enum Command {
+    Change { mac: Mac, change: Change, reply: oneshot::Sender<Result<Record, Refused>> },
+    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+}
+
+/// One line of the event log as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct StoredEvent {
+    /// Unix seconds.
+    pub at: u64,
+    /// Which node.
+    pub mac: Mac,
+    /// What happened, one word.
+    pub kind: String,
+    /// The state after it.
+    pub state: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// Why a change did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The lifecycle refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store stopped, so nothing may be acknowledged any more.
+    #[error("the store has stopped: the daemon is going down")]
+    Stopped,
+}
+
+impl Store {
+    /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
+    /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
+    pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
+        let open::Opened { connection, records, lock } = open::open(directory).await?;
+        let view: View = Arc::new(RwLock::new(records));
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let writer = writer::run(connection, queue, view.clone());
+        let task = tokio::spawn(async move {
+            let outcome = writer.await;
+            drop(lock); // only now may another daemon open this store
+            outcome
+        });
+        Ok((Self { commands, view }, task))
+    }
+
+    /// Makes a change durable, then returns the record after it.
+    pub async fn change(&self, mac: Mac, change: Change) -> Result<Record, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Change { mac, change, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;
+        Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
+    }
+
+    /// Returns the newest `limit` events, oldest first.
+    pub async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<StoredEvent> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Events { mac, limit, reply }).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// Returns what is known of a node.
+    pub fn record(&self, mac: Mac) -> Option<Record> {
+        self.view.read().expect("no holder of this lock panics").get(&mac).cloned()
+    }
+
+    /// Finds the node whose current boot owns a token.
+    pub fn owner(&self, token: &BootToken) -> Option<Mac> {
+        let hash = token.hash();
+        let view = self.view.read().expect("no holder of this lock panics");
+        let owns = |record: &Record| {
+            let attempt = record.state.attempt();
+            attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
+        };
+        view.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+    }
+}
+
+#[cfg(test)]
+mod tests;

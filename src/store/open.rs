@@ -1,0 +1,137 @@
+//! Opens the database file, or says in one sentence why not and what to do. Never starts empty over a damaged store.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row};
+
+use super::Record;
+use crate::site::Mac;
+
+/// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
+const APPLICATION_ID: i64 = 0x7261_636b;
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory cannot be made or read.
+    #[error("cannot use the state directory {path}: {source}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others may read or write it.
+    #[error("the state directory {path} is open to other users (mode {mode:o}); run `chmod 700 {path}`")]
+    Mode {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another daemon uses it.
+    #[error("the state directory {0} is in use by another rackstart; stop that one first")]
+    InUse(PathBuf),
+    /// SQLite cannot read it.
+    #[error(
+        "the store {path} is damaged: {why}; restore a copy, or move it away: every node is then treated as never \
+             installed, and only blank disks are installed"
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// SQLite's words.
+        why: String,
+    },
+    /// A database of something else.
+    #[error("{0} is not a rackstart store; name another directory in `server.state`")]
+    Foreign(PathBuf),
+}
+
+/// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
+pub(super) struct Opened {
+    pub connection: SqliteConnection,
+    pub records: HashMap<Mac, Record>,
+    pub lock: fs::File,
+}
+
+/// Opens and checks the store, and reads every record.
+pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
+    let lock = prepare(directory)?;
+    let path = directory.join("rackstart.sqlite");
+    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.clone(), why: error.to_string() };
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging();
+    let mut connection = options.connect().await.map_err(damaged)?;
+    check_owner(&mut connection, &path).await?;
+    let verdict: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(damaged)?;
+    if verdict != "ok" {
+        return Err(OpenError::Damaged { path, why: verdict });
+    }
+    let migrated = sqlx::migrate!("src/store/migrations").run(&mut connection).await;
+    migrated.map_err(|error| OpenError::Damaged { path: path.clone(), why: error.to_string() })?;
+    // The file's name must survive a power cut as well as its content.
+    let synced = fs::File::open(directory).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| OpenError::Directory { path: directory.into(), source })?;
+    let records = read(&mut connection, &path).await?;
+    Ok(Opened { connection, records, lock })
+}
+
+fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
+    let fail = |source| OpenError::Directory { path: directory.into(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+    let mode = fs::metadata(directory).map_err(fail)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(OpenError::Mode { path: directory.into(), mode });
+    }
+    let lock = directory.join("lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock).map_err(fail)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(directory.into())),
+        Err(fs::TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
+async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(damaged)?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    let count = "SELECT count(*) FROM sqlite_master";
+    let tables: i64 = sqlx::query_scalar(count).fetch_one(&mut *connection).await.map_err(damaged)?;
+    if id != 0 || tables > 0 {
+        return Err(OpenError::Foreign(path.into()));
+    }
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
+    sqlx::query(sqlx::AssertSqlSafe(mark)).execute(connection).await.map_err(damaged)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|source| OpenError::Directory { path: path.into(), source })
+}
+
+async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<Mac, Record>, OpenError> {
+    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
+    let rows = sqlx::query("SELECT mac, record FROM node").fetch_all(connection).await;
+    let mut records = HashMap::new();
+    for row in rows.map_err(|error| damaged(error.to_string()))? {
+        let (mac, text): (String, String) = (row.get(0), row.get(1));
+        let key = mac.parse::<Mac>().map_err(|error| damaged(error.to_string()))?;
+        let record = Record::from_text(&text).map_err(|why| damaged(format!("the record of {mac}: {why}")))?;
+        records.insert(key, record);
+    }
+    Ok(records)
+}

@@ -1,0 +1,116 @@
+use super::*;
+use crate::lifecycle::{AttemptId, Event, Report, ReportEvent, WipeScope};
+
+fn mac() -> Mac {
+    "52:54:00:a8:02:01".parse().unwrap()
+}
+
+fn token(n: u8) -> BootToken {
+    BootToken::from_random([n; 16])
+}
+
+fn event(event: Event) -> Change {
+    Change::Event { event, mark: None }
+}
+
+fn arm(n: u8) -> Change {
+    event(Event::Armed { id: AttemptId::from_random([n; 4]), scope: WipeScope::BlankDiskOnly })
+}
+
+fn report(event: ReportEvent, seq: u64) -> Change {
+    let report = Report { event, seq, step: String::new(), number: 0, total: 0, detail: "words".into() };
+    Change::Report { report, token: token(1) }
+}
+
+async fn installing(store: &Store) {
+    store.change(mac(), arm(1)).await.unwrap();
+    store.change(mac(), event(Event::BootScriptServed { token: token(1).hash() })).await.unwrap();
+    store.change(mac(), event(Event::PermitRedeemed { token: token(1).hash() })).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (store, task) = Store::open(&path).await.unwrap();
+    installing(&store).await;
+    let before = store.record(mac()).unwrap();
+    drop(store);
+    task.await.unwrap().unwrap();
+    let (store, _task) = Store::open(&path).await.unwrap();
+    assert_eq!(store.record(mac()), Some(before));
+    assert_eq!(store.owner(&token(1)), Some(mac()));
+    let kinds: Vec<_> = store.events(Some(mac()), 10).await.into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["armed", "boot-script", "permit-redeemed"]);
+}
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let _first = Store::open(&path).await.unwrap();
+    assert!(matches!(Store::open(&path).await, Err(OpenError::InUse(_))));
+}
+
+#[tokio::test]
+async fn a_store_that_is_open_to_others_damaged_or_foreign_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, mode, content: Option<&[u8]>| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        if let Some(content) = content {
+            std::fs::write(path.join("rackstart.sqlite"), content).unwrap();
+        }
+        path
+    };
+    let open = make("open", 0o755, None);
+    assert!(matches!(Store::open(&open).await, Err(OpenError::Mode { .. })));
+    let damaged = make("damaged", 0o700, Some(&[7; 8192]));
+    assert!(matches!(Store::open(&damaged).await, Err(OpenError::Damaged { .. })));
+    let foreign = make("foreign", 0o700, None);
+    let mut options = sqlx::sqlite::SqliteConnectOptions::new();
+    options = options.filename(foreign.join("rackstart.sqlite")).create_if_missing(true);
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("CREATE TABLE theirs (x)").execute(&mut connection).await.unwrap();
+    assert!(matches!(Store::open(&foreign).await, Err(OpenError::Foreign(_))));
+}
+
+#[tokio::test]
+async fn a_refused_change_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
+    store.change(mac(), arm(1)).await.unwrap();
+    let refused = store.change(mac(), event(Event::PermitRedeemed { token: token(9).hash() })).await;
+    assert_eq!(refused, Err(ChangeError::Refused(Refused::OldBoot)));
+    assert_eq!(store.events(None, 10).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_report_sent_twice_counts_once_and_one_of_an_old_attempt_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
+    installing(&store).await;
+    store.change(mac(), report(ReportEvent::Installed, 3)).await.unwrap();
+    store.change(mac(), report(ReportEvent::StepFailed, 1)).await.unwrap();
+    let record = store.change(mac(), report(ReportEvent::StepFailed, 1)).await.unwrap();
+    assert_eq!(record.state.word(), "failed");
+    assert_eq!(store.events(None, 99).await.iter().filter(|e| e.kind == "step-failed").count(), 1);
+    let reimage = Event::Armed { id: AttemptId::from_random([2; 4]), scope: WipeScope::DestroyData };
+    store.change(mac(), event(reimage)).await.unwrap();
+    let late = store.change(mac(), report(ReportEvent::Ready, 2)).await;
+    assert_eq!(late, Err(ChangeError::Refused(Refused::OldAttempt)));
+}
+
+#[tokio::test]
+async fn the_event_log_cannot_be_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (store, _task) = Store::open(&path).await.unwrap();
+    store.change(mac(), arm(1)).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path.join("rackstart.sqlite"));
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    for sql in ["UPDATE event SET detail = ''", "DELETE FROM event"] {
+        assert!(sqlx::query(sql).execute(&mut connection).await.is_err(), "{sql}");
+    }
+}

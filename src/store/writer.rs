@@ -1,0 +1,114 @@
+//! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Row};
+use tokio::sync::{mpsc, oneshot};
+
+use super::change::Changed;
+use super::{Command, LogLine, Record, StoredEvent, View};
+use crate::lifecycle::Refused;
+use crate::site::Mac;
+
+/// Most changes in one transaction.
+const BATCH: usize = 64;
+
+type Answer = (oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>);
+
+/// Serves commands until every handle is gone, or a write fails.
+pub(super) async fn run(
+    mut connection: SqliteConnection,
+    mut queue: mpsc::Receiver<Command>,
+    view: View,
+) -> Result<(), sqlx::Error> {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut waiting, BATCH).await > 0 {
+        let outcome = commit(&mut connection, &view, std::mem::take(&mut waiting)).await;
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
+            return Err(error);
+        }
+    }
+    connection.close().await
+}
+
+async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Command>) -> Result<(), sqlx::Error> {
+    let now = unix_now();
+    let mut fresh: HashMap<Mac, Record> = HashMap::new();
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut lookups = Vec::new();
+    let mut transaction = connection.begin().await?;
+    for command in commands {
+        match command {
+            Command::Change { mac, change, reply } => {
+                let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
+                let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
+                match change.work_on(mac, &before, now) {
+                    Ok(Changed { record, log }) => {
+                        write(&mut transaction, mac, &record, log, now).await?;
+                        fresh.insert(mac, record.clone());
+                        answers.push((reply, Ok(record)));
+                    }
+                    Err(refused) => answers.push((reply, Err(refused))),
+                }
+            }
+            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
+        }
+    }
+    transaction.commit().await?;
+    view.write().expect("no holder of this lock panics").extend(fresh);
+    for (reply, answer) in answers {
+        let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
+    }
+    for (mac, limit, reply) in lookups {
+        let _ = reply.send(events(connection, mac, limit).await?);
+    }
+    Ok(())
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    mac: Mac,
+    record: &Record,
+    log: Option<LogLine>,
+    now: u64,
+) -> Result<(), sqlx::Error> {
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let upsert = "INSERT INTO node (mac, record, updated) VALUES (?, ?, ?) \
+                  ON CONFLICT (mac) DO UPDATE SET record = excluded.record, updated = excluded.updated";
+    sqlx::query(upsert).bind(mac.to_string()).bind(record.to_text()).bind(now).execute(&mut *connection).await?;
+    if let Some(LogLine { kind, detail }) = log {
+        let insert = "INSERT INTO event (at, mac, kind, state, attempt, detail) VALUES (?, ?, ?, ?, ?, ?)";
+        let attempt = record.state.attempt().map(|attempt| attempt.id.to_string());
+        let query = sqlx::query(insert).bind(now).bind(mac.to_string()).bind(kind).bind(record.state.word());
+        query.bind(attempt).bind(detail).execute(connection).await?;
+    }
+    Ok(())
+}
+
+async fn events(
+    connection: &mut SqliteConnection,
+    mac: Option<Mac>,
+    limit: u32,
+) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    let select =
+        "SELECT at, mac, kind, state, detail FROM event WHERE ?1 IS NULL OR mac = ?1 ORDER BY id DESC LIMIT ?2";
+    let rows = sqlx::query(select).bind(mac.map(|mac| mac.to_string())).bind(limit).fetch_all(connection).await?;
+    let event = |row: &sqlx::sqlite::SqliteRow| {
+        let mac: String = row.get(1);
+        Some(StoredEvent {
+            at: u64::try_from(row.get::<i64, _>(0)).ok()?,
+            mac: mac.parse().ok()?,
+            kind: row.get(2),
+            state: row.get(3),
+            detail: row.get(4),
+        })
+    };
+    Ok(rows.iter().rev().filter_map(event).collect())
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,80 @@
+//! The only wording of why a DHCP request gets no answer, or a DHCPNAK.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::kind::MessageKind;
+use crate::boot::IgnoreReason;
+use crate::site::{Mac, NodeName};
+
+/// Why a request gets no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SilenceReason {
+    /// The boot decision says so.
+    #[error(transparent)]
+    Boot(#[from] IgnoreReason),
+    /// A card of a node, but not the one it boots from: a wrong cable or a wrong boot order.
+    #[error("{mac} is `{nic}` of {node}, which boots from {boot_mac}: check its cables and boot order")]
+    NotTheBootNic {
+        /// The MAC that asks.
+        mac: Mac,
+        /// The node that has it.
+        node: NodeName,
+        /// The name of the card.
+        nic: String,
+        /// The MAC of the card it boots from.
+        boot_mac: Mac,
+    },
+    /// The client took the offer of another server.
+    #[error("it chose the DHCP server {0}: two servers answer on this network")]
+    ChoseAnotherServer(Ipv4Addr),
+    /// A DHCPREQUEST with no address in any of its three places.
+    #[error("it names no address")]
+    NamesNoAddress,
+    /// The client found its address in use.
+    #[error("it found {0} in use by another machine: find the one that answers ARP for it")]
+    Declined(Ipv4Addr),
+    /// The client gives its address back; a reservation stays.
+    #[error("it released {0}, which stays reserved for it")]
+    Released(Ipv4Addr),
+    /// A DHCPINFORM from an address that is not ours to serve.
+    #[error("it asks from {address}, which is not on {subnet}")]
+    AddressOffSubnet {
+        /// The client's address.
+        address: Ipv4Addr,
+        /// The provisioning subnet.
+        subnet: Ipv4Net,
+    },
+    /// The relay agent stands on a network that the reservation would not work on.
+    #[error("its relay agent {relay} is not on {subnet}: a reservation would not work there")]
+    RelayOffSubnet {
+        /// The relay agent, or the link it names in option 82.
+        relay: Ipv4Addr,
+        /// The provisioning subnet.
+        subnet: Ipv4Net,
+    },
+    /// No machine can have this relay agent's address.
+    #[error("its relay agent claims the address {0}, which no machine can have")]
+    ImpossibleRelay(Ipv4Addr),
+    /// A message that only servers send, or that needs a lease store.
+    #[error("a {0} is not for us to answer")]
+    NotForUs(MessageKind),
+}
+
+impl SilenceReason {
+    /// Whether a person should look at it, rather than only a debugger.
+    pub fn wants_a_person(&self) -> bool {
+        !matches!(self, Self::Released(_) | Self::NotForUs(_))
+    }
+}
+
+/// Why a DHCPREQUEST is refused. Travels in option 56, so short and ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{asked} is not reserved for this machine: {reserved} is")]
+pub struct NakReason {
+    /// The address the client wants.
+    pub asked: Ipv4Addr,
+    /// The address it may have.
+    pub reserved: Ipv4Addr,
+}

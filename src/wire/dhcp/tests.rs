@@ -1,0 +1,230 @@
+//! The rules of RFC 2131, one packet each. Whole answers to real clients: `tests/dhcp_replies.rs`.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::boot::IgnoreReason;
+use crate::site::Mac;
+use crate::site::testing::paper_site;
+
+const COMPUTE2: [u8; 6] = [0x52, 0x54, 0, 0xa8, 2, 1];
+const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
+const OURS: [u8; 4] = [192, 168, 0, 254];
+
+/// A packet under construction.
+struct Packet(Vec<u8>);
+
+impl Packet {
+    fn new(kind: u8) -> Self {
+        let mut bytes = vec![0; 240];
+        bytes[..3].copy_from_slice(&[1, 1, 6]);
+        bytes[4..8].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+        bytes[28..34].copy_from_slice(&COMPUTE2);
+        bytes[236..240].copy_from_slice(&[99, 130, 83, 99]);
+        Self(bytes).option(53, &[kind])
+    }
+
+    fn at(mut self, offset: usize, bytes: &[u8]) -> Self {
+        self.0[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self
+    }
+
+    fn ciaddr(self, address: [u8; 4]) -> Self {
+        self.at(12, &address)
+    }
+
+    fn giaddr(self, address: [u8; 4]) -> Self {
+        self.at(24, &address)
+    }
+
+    fn broadcast(self) -> Self {
+        self.at(10, &[0x80, 0])
+    }
+
+    fn option(mut self, number: u8, data: &[u8]) -> Self {
+        self.0.extend([number, data.len() as u8]);
+        self.0.extend_from_slice(data);
+        self
+    }
+
+    fn reply(&self) -> Reply {
+        match answer(&paper_site(), &self.0) {
+            Answer::Reply(_, reply) => reply,
+            other => panic!("wanted a reply, got {other:?}"),
+        }
+    }
+
+    fn silence(&self) -> SilenceReason {
+        match answer(&paper_site(), &self.0) {
+            Answer::Silence(_, reason) => reason,
+            other => panic!("wanted silence, got {other:?}"),
+        }
+    }
+}
+
+const DISCOVER: u8 = 1;
+const REQUEST: u8 = 3;
+const INFORM: u8 = 8;
+
+#[test]
+fn request_that_selects_our_offer_is_confirmed() {
+    let reply = Packet::new(REQUEST).option(54, &OURS).option(50, &ITS_ADDRESS.octets()).reply();
+    assert_eq!((reply.kind, reply.address), (MessageKind::Ack, ITS_ADDRESS));
+    assert_eq!(reply.to, ReplyTo::Link { mac: Mac(COMPUTE2), address: ITS_ADDRESS });
+}
+
+#[test]
+fn request_that_selects_another_server_gets_silence() {
+    let packet = Packet::new(REQUEST).option(54, &[192, 168, 0, 9]).option(50, &[192, 168, 0, 77]);
+    assert_eq!(packet.silence(), SilenceReason::ChoseAnotherServer(Ipv4Addr::new(192, 168, 0, 9)));
+}
+
+#[test]
+fn wrong_address_is_refused_to_everybody_on_the_wire_in_every_client_state() {
+    let wrong = [10, 1, 2, 3];
+    let states = [
+        ("selecting", Packet::new(REQUEST).option(54, &OURS).option(50, &wrong)),
+        ("after a reboot", Packet::new(REQUEST).option(50, &wrong)),
+        ("renewing", Packet::new(REQUEST).ciaddr(wrong)),
+    ];
+    for (state, packet) in states {
+        let reply = packet.reply();
+        assert_eq!((reply.kind, reply.to), (MessageKind::Nak, ReplyTo::Broadcast), "{state}");
+        assert_eq!(reply.refusal.as_ref().unwrap().asked, Ipv4Addr::from(wrong));
+        assert_eq!(reply.boot_file(), None);
+        assert_eq!(reply.bytes[16..24], [0; 8], "neither yiaddr nor siaddr");
+    }
+}
+
+#[test]
+fn request_after_a_reboot_is_confirmed_without_a_server_identifier() {
+    assert_eq!(Packet::new(REQUEST).option(50, &ITS_ADDRESS.octets()).reply().kind, MessageKind::Ack);
+}
+
+#[test]
+fn renewal_is_confirmed_to_the_address_in_use() {
+    let reply = Packet::new(REQUEST).ciaddr(ITS_ADDRESS.octets()).broadcast().reply();
+    assert_eq!((reply.kind, reply.to), (MessageKind::Ack, ReplyTo::Address(ITS_ADDRESS)));
+    assert_eq!(reply.bytes[12..16], ITS_ADDRESS.octets(), "ciaddr comes back");
+}
+
+#[test]
+fn request_that_names_no_address_gets_silence() {
+    assert_eq!(Packet::new(REQUEST).silence(), SilenceReason::NamesNoAddress);
+    assert_eq!(Packet::new(REQUEST).option(50, &[1, 2]).silence(), SilenceReason::NamesNoAddress);
+}
+
+#[test]
+fn unreadable_address_of_a_client_that_selected_us_can_only_mean_our_offer() {
+    assert_eq!(Packet::new(REQUEST).option(54, &OURS).option(50, &[1, 2]).reply().kind, MessageKind::Ack);
+}
+
+#[test]
+fn broadcast_flag_decides_where_an_offer_goes() {
+    assert_eq!(Packet::new(DISCOVER).broadcast().reply().to, ReplyTo::Broadcast);
+    let link = ReplyTo::Link { mac: Mac(COMPUTE2), address: ITS_ADDRESS };
+    assert_eq!(Packet::new(DISCOVER).reply().to, link);
+    assert_eq!(Packet::new(DISCOVER).ciaddr([10, 0, 0, 1]).reply().to, link, "a DISCOVER has no ciaddr to go to");
+}
+
+#[test]
+fn relayed_request_is_answered_to_the_relay_whatever_its_flag() {
+    let relay = Ipv4Addr::new(192, 168, 0, 250);
+    let reply = Packet::new(DISCOVER).giaddr(relay.octets()).broadcast().reply();
+    assert_eq!(reply.to, ReplyTo::Relay(relay));
+    assert_eq!(reply.bytes[24..28], relay.octets());
+    let refused = Packet::new(REQUEST).giaddr(relay.octets()).option(50, &[10, 0, 0, 1]).reply();
+    assert_eq!((refused.kind, refused.to), (MessageKind::Nak, ReplyTo::Relay(relay)));
+    assert_eq!(refused.bytes[10] & 0x80, 0x80, "the relay agent must broadcast a DHCPNAK");
+}
+
+#[test]
+fn relay_agent_on_another_network_gets_silence_unless_it_names_our_link() {
+    let relay = Ipv4Addr::new(10, 0, 0, 1);
+    let packet = Packet::new(DISCOVER).giaddr(relay.octets());
+    assert!(matches!(packet.silence(), SilenceReason::RelayOffSubnet { relay: found, .. } if found == relay));
+    let packet = packet.option(82, &[1, 1, 7, 5, 4, 192, 168, 0, 0]);
+    assert_eq!(packet.reply().to, ReplyTo::Relay(relay));
+}
+
+#[test]
+fn relay_agent_that_no_machine_can_be_is_never_sent_to() {
+    for address in [[255, 255, 255, 255], [224, 0, 0, 1], [192, 168, 0, 255]] {
+        let packet = Packet::new(DISCOVER).giaddr(address).option(82, &[5, 4, 192, 168, 0, 0]);
+        assert_eq!(packet.silence(), SilenceReason::ImpossibleRelay(address.into()));
+    }
+}
+
+#[test]
+fn inform_gets_settings_but_neither_address_nor_lease() {
+    let reply = Packet::new(INFORM).ciaddr([192, 168, 0, 77]).reply();
+    assert_eq!((reply.kind, reply.to), (MessageKind::Ack, ReplyTo::Address(Ipv4Addr::new(192, 168, 0, 77))));
+    assert_eq!(reply.bytes[16..20], [0; 4], "yiaddr");
+    let options = options::RawOptions::read(&reply.bytes);
+    assert_eq!(options.get(51), None);
+    assert_eq!(options.address(3), Some(Ipv4Addr::new(192, 168, 0, 1)));
+    let outside = Packet::new(INFORM).ciaddr([8, 8, 8, 8]).silence();
+    assert!(matches!(outside, SilenceReason::AddressOffSubnet { .. }));
+}
+
+#[test]
+fn release_decline_and_server_messages_get_silence_with_their_reason() {
+    assert_eq!(Packet::new(7).silence(), SilenceReason::Released(ITS_ADDRESS));
+    assert_eq!(Packet::new(4).silence(), SilenceReason::Declined(ITS_ADDRESS));
+    assert_eq!(Packet::new(2).silence(), SilenceReason::NotForUs(MessageKind::Offer));
+    assert_eq!(Packet::new(10).silence().to_string(), "a DHCP message type 10 is not for us to answer");
+}
+
+#[test]
+fn unknown_mac_gets_silence_whatever_it_sends() {
+    let mac = Mac([2, 0, 0, 0, 0, 1]);
+    for kind in 0..=20 {
+        let packet = Packet::new(kind).at(28, &mac.0);
+        assert_eq!(packet.silence(), SilenceReason::Boot(IgnoreReason::UnknownMac(mac)));
+    }
+}
+
+#[test]
+fn another_card_of_a_node_is_named() {
+    let reason = Packet::new(DISCOVER).at(28, &[0x52, 0x54, 0, 0xa8, 2, 0]).silence();
+    let text = "52:54:00:a8:02:00 is `eth0` of compute2, which boots from 52:54:00:a8:02:01: \
+                check its cables and boot order";
+    assert_eq!(reason.to_string(), text);
+}
+
+#[test]
+fn node_that_is_the_router_gets_no_route_through_itself() {
+    let reply = Packet::new(DISCOVER).at(28, &[0x52, 0x54, 0, 0xa8, 1, 1]).reply();
+    assert_eq!(options::RawOptions::read(&reply.bytes).get(3), None);
+}
+
+#[test]
+fn relay_information_comes_back_unchanged_and_last() {
+    let information = [[1, 3, 9, 9, 9].as_slice(), &[200, 0, 2, 255], &[0, 1]].concat();
+    let reply = Packet::new(DISCOVER).option(82, &information).option(61, &[1; 7]).reply();
+    let expected = [&[82, information.len() as u8][..], &information, &[255]].concat();
+    let end = reply.bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    assert_eq!(reply.bytes[end + 1 - expected.len()..=end], expected);
+}
+
+#[test]
+fn size_of_a_reply_follows_option_57_within_576_and_1500() {
+    let sizes = [(None, 548), (Some(0u16), 548), (Some(576), 548), (Some(1200), 1172), (Some(65280), 1472)];
+    for (asked, most) in sizes {
+        let mut packet = Packet::new(DISCOVER).option(61, &[1; 255]).option(82, &[5; 255]).option(82, &[6; 255]);
+        packet = packet.option(82, &[7; 255]).option(82, &[8; 20]);
+        if let Some(asked) = asked {
+            packet = packet.option(57, &asked.to_be_bytes());
+        }
+        let length = packet.reply().bytes.len();
+        assert!((300..=most).contains(&length), "asked {asked:?}: {length} bytes");
+    }
+}
+
+#[test]
+fn relay_information_goes_before_names_when_room_is_short() {
+    let reply = Packet::new(DISCOVER).option(82, &[5; 200]).option(61, &[1; 255]).reply();
+    let options = options::RawOptions::read(&reply.bytes);
+    assert_eq!(options.get(82), Some(&[5; 200][..]));
+    assert_eq!(options.get(61), None);
+}

@@ -1,0 +1,6 @@
+//! Packets: bytes to values and back. No socket, no clock; `server` moves the bytes.
+
+pub mod datagram;
+pub mod dhcp;
+pub mod router_advertisement;
+pub mod tftp;

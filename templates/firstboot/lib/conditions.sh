@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# The conditions that a step waits for, each probed on the real thing. A probe
+# only looks: it changes nothing, says nothing and ends within a few seconds.
+
+UNMET=
+
+# need TEXT COMMAND...: notes TEXT as what the node waits for unless COMMAND
+# succeeds. Returns COMMAND's verdict, so that `need ... || return 0` leaves
+# the rest unasked where it would make no sense.
+need() {
+  local text=$1
+  shift
+  if "$@" >/dev/null 2>&1; then
+    return 0
+  fi
+  UNMET=${UNMET:+$UNMET, }$text
+  return 1
+}
+
+# need_each TEXT COMMAND WORD...: needs COMMAND WORD for every WORD; `%` in
+# TEXT stands for the word.
+need_each() {
+  local text=$1 command=$2 word
+  shift 2
+  for word; do
+    need "${text//%/$word}" "$command" "$word" || :
+  done
+}
+
+# is_target NAME: true when steps for NAME run on this node.
+is_target() {
+  case " $TARGETS " in *" $1 "*) return 0 ;; esac
+  return 1
+}
+
+# address_of NAME: prints the address that the site file gives NAME.
+address_of() {
+  awk -v name="$1" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) { print $1; exit } }' "$PAYLOAD/hosts"
+}
+
+# resolves NAME: true when this node finds NAME where the site file puts it.
+# A node whose own name means 127.0.0.1 cannot join a trusted pool.
+resolves() {
+  local found
+  found=$(getent hosts "$1" | awk '{ print $1; exit }')
+  [ -n "$found" ] && [ "$found" = "$(address_of "$1")" ]
+}
+
+# port_open HOST PORT: true when HOST accepts a TCP connection within 3 s.
+# shellcheck disable=SC2016 # expanded by the inner bash
+port_open() {
+  local address
+  address=$(address_of "$1")
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${address:-$1}" "$2" 2>/dev/null
+}
+
+# mounted PATH [TYPE]: true when PATH is a mount point (of that type).
+mounted() {
+  awk -v at="$1" -v type="${2:-}" '
+    $2 == at && (type == "" || $3 == type) { found = 1 }
+    END { exit !found }
+  ' "$ROOT/proc/mounts"
+}
+
+# shellcheck disable=SC2086 # NODES is a list
+need_names() {
+  need_each "the name % to resolve (/etc/hosts)" resolves $NODES
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Changes files so that a crash leaves the old one or the new one, never half
+# of either, and so that doing it twice changes nothing.
+
+# write_file FILE MODE: replaces FILE with standard input.
+# The temporary name is fixed: what a crash leaves behind is overwritten and
+# renamed away by the next try, so nothing piles up beside the file.
+write_file() {
+  local file=$1 new
+  # What a link points to, or the link would be replaced by the file.
+  [ ! -L "$file" ] || file=$(readlink -f "$file")
+  new=$file.rackstart-new
+  [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
+  # dd is the only tool of EL6 that syncs one file.
+  if ! dd of="$new" conv=fsync 2>/dev/null; then
+    echo "cannot write $new" >&2
+    return 1
+  fi
+  chmod "$2" "$new"
+  mv -f "$new" "$file"
+  # A file that was renamed into place carries the SELinux type of its birth.
+  if [ -z "$ROOT" ] && command -v restorecon >/dev/null 2>&1; then
+    restorecon "$file" 2>/dev/null || :
+  fi
+}
+
+# file_is FILE: true when FILE holds the lines of standard input.
+file_is() {
+  [ -f "$1" ] && [ "$(cat)" = "$(cat "$1")" ]
+}
+
+# set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line
+# of that key was, else at the end. Comments stay.
+set_key() {
+  local text
+  [ -e "$1" ] || : >"$1"
+  # Whole before it is written: a pipe would also write half of it.
+  text=$(awk -v key="$2" -v value="$3" '
+    { name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name) }
+    name == key { if (!done) print key " = " value; done = 1; next }
+    { print }
+    END { if (!done) print key " = " value }
+  ' "$1") || return 1
+  printf '%s\n' "$text" | write_file "$1" 0644
+}
+
+# key_of FILE KEY: prints the value that counts, the last one in the file.
+key_of() {
+  [ -e "$1" ] || return 0
+  awk -v key="$2" '
+    /^[ \t]*[#;]/ { next }
+    { name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name) }
+    name == key { value = $0; sub(/^[^=]*=[ \t]*/, "", value); sub(/[ \t]+$/, "", value) }
+    END { print value }
+  ' "$1"
+}
+
+# fstab_lines MOUNTPOINT: prints the fstab lines that mount something there.
+fstab_lines() {
+  [ -e "$ROOT/etc/fstab" ] || return 0
+  awk -v at="$1" '!/^[ \t]*#/ && $2 == at' "$ROOT/etc/fstab"
+}
+
+# set_fstab MOUNTPOINT LINE: leaves LINE as the only one for MOUNTPOINT.
+set_fstab() {
+  local text
+  [ -e "$ROOT/etc/fstab" ] || : >"$ROOT/etc/fstab"
+  text=$(awk -v at="$1" -v line="$2" '
+    !/^[ \t]*#/ && $2 == at { if (!done) print line; done = 1; next }
+    { print }
+    END { if (!done) print line }
+  ' "$ROOT/etc/fstab") || return 1
+  printf '%s\n' "$text" | write_file "$ROOT/etc/fstab" 0644
+}

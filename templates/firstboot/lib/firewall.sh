@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# The packet filter of a node, as one rule file. It is computed whole from the
+# node's roles and written whole, so that no step can wipe what another one
+# opened (the paper's step 4 flushed away the gateway's forwarding of step 1).
+#
+# hardened: whatever is not named below is dropped on INPUT and FORWARD.
+# paper:    everything is open, as in the paper; the gateway translates only
+#           the addresses of the LAN and of the virtual machines.
+#
+# Each rule carries a comment `rackstart-...`: that is how a live rule is
+# recognised whatever form iptables-save prints it in, and beside rules that
+# nova-network adds. The first comment holds a hash of the whole file.
+
+FIREWALL_FILE=$ROOT/etc/sysconfig/iptables
+FIREWALL6_FILE=$ROOT/etc/sysconfig/ip6tables
+
+# rule COMMENT WORD...: prints one rule.
+rule() {
+  local comment=rackstart-$1
+  shift
+  printf '%s -m comment --comment %s\n' "$*" "$comment"
+}
+
+# open_tcp COMMENT SOURCE PORTS: at most 15 ports (a range counts as two).
+open_tcp() {
+  rule "$1" -A INPUT -s "$2" -p tcp -m multiport --dports "$3" -j ACCEPT
+}
+
+input_of_every_node() {
+  local source
+  # A packet from outside that claims to come from the LAN is forged.
+  [ -z "$PUBLIC_NIC" ] || rule forged -A INPUT -i "$PUBLIC_NIC" -s "$LAN_CIDR" -j DROP
+  rule loopback -A INPUT -i lo -j ACCEPT
+  rule established -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
+  rule ping -A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT
+  rule dhcp -A INPUT -p udp -m udp --sport 67 --dport 68 -j ACCEPT
+  for source in $SSH_FROM; do
+    rule ssh -A INPUT -s "$source" -p tcp -m tcp --dport 22 -j ACCEPT
+  done
+  # Management; bricks of GlusterFS 3.3; bricks of 3.4 and later.
+  open_tcp gluster "$LAN_CIDR" "24007:24008,24009:24047,$BRICK_PORT_MIN:$BRICK_PORT_MAX"
+}
+
+input_of_controller() {
+  open_tcp database "$LAN_CIDR" 3306
+  open_tcp messages "$LAN_CIDR" 5672
+  open_tcp identity "$LAN_CIDR" 5000,35357
+  open_tcp images "$LAN_CIDR" 9292
+  open_tcp compute-api "$LAN_CIDR" 8773,8774,8775,8776
+  open_tcp volumes "$LAN_CIDR" 3260
+}
+
+input_of_compute() {
+  local peer
+  for peer in $COMPUTES; do
+    open_tcp "migration-$peer" "$(address_of "$peer")" 16509,49152:49216
+  done
+  [ -z "$GATEWAY" ] || open_tcp consoles "$(address_of "$GATEWAY")" 5900:6400
+}
+
+input_of_gateway() {
+  rule public -A INPUT -p tcp -m multiport --dports 80,443,6080,6081 -j ACCEPT
+  # Virtual machines ask the gateway for their address and for names.
+  rule vm-dhcp -A INPUT -i "$VM_BRIDGE" -p udp -m multiport --dports 53,67 -j ACCEPT
+  rule vm-dns -A INPUT -i "$VM_BRIDGE" -p tcp -m tcp --dport 53 -j ACCEPT
+}
+
+# The LAN is named by its addresses, not by its NIC: nova-network moves the
+# NIC into the bridge and rules that name the NIC stop matching.
+forward_of_gateway() {
+  rule forward-lan -A FORWARD -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j ACCEPT
+  rule forward-vm -A FORWARD -s "$VM_CIDR" -o "$PUBLIC_NIC" -j ACCEPT
+  rule forward-back -A FORWARD -m state --state ESTABLISHED,RELATED -j ACCEPT
+}
+
+filter_rules() {
+  if [ "$SECURITY" = paper ]; then
+    ! is_target gateway || forward_of_gateway
+    return 0
+  fi
+  input_of_every_node
+  ! is_target controller || input_of_controller
+  ! is_target compute || input_of_compute
+  ! is_target gateway || { input_of_gateway && forward_of_gateway; }
+}
+
+nat_rules() {
+  rule masquerade-lan -A POSTROUTING -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
+  rule masquerade-vm -A POSTROUTING -s "$VM_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
+}
+
+# firewall_rules: prints the rule file in the format of iptables-restore.
+firewall_rules() {
+  local policy=DROP rules
+  [ "$SECURITY" != paper ] || policy=ACCEPT
+  rules=$(
+    printf '*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n' "$policy" "$policy"
+    filter_rules
+    printf 'COMMIT\n'
+    if is_target gateway; then
+      printf '*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n'
+      nat_rules
+      printf 'COMMIT\n'
+    fi
+  )
+  marked_with_hash "$rules"
+}
+
+firewall6_rules() {
+  marked_with_hash "*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+$(rule loopback -A INPUT -i lo -j ACCEPT)
+$(rule established -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT)
+$(rule icmp -A INPUT -p ipv6-icmp -j ACCEPT)
+COMMIT"
+}
+
+# marked_with_hash TEXT: prints TEXT, its first rule renamed after its hash.
+marked_with_hash() {
+  local hash
+  hash=$(printf '%s' "$1" | sha256sum)
+  printf '# Written by rackstart-firstboot; a change made here does not last.\n'
+  printf '%s\n' "$1" | awk -v mark="rackstart-rules-${hash:0:12}" '
+    !done && /^-A / { sub(/rackstart-[a-z0-9-]*$/, mark); done = 1 }
+    { print }'
+}
+
+# marks: prints the sorted comments of the rules on standard input.
+marks() {
+  grep '^-A ' | grep -o 'rackstart-[A-Za-z0-9-]*' | sort || :
+}
+
+# firewall_is_live: true when the file is right and the kernel has its rules.
+firewall_is_live() {
+  firewall_rules | file_is "$FIREWALL_FILE" || return 1
+  service_enabled iptables || return 1
+  [ "$(marks <"$FIREWALL_FILE")" = "$(iptables-save | marks)" ] || return 1
+  if [ "$SECURITY" = paper ]; then
+    # What the installer's own rules would still refuse.
+    ! iptables -S INPUT | grep -qE -- '-j (DROP|REJECT)|^-P INPUT DROP' || return 1
+    return 0
+  fi
+  iptables -S INPUT | grep -qx -- '-P INPUT DROP' || return 1
+  if has_ip6tables; then
+    firewall6_rules | file_is "$FIREWALL6_FILE" || return 1
+    [ "$(marks <"$FIREWALL6_FILE")" = "$(ip6tables-save | marks)" ] || return 1
+  fi
+}
+
+has_ip6tables() {
+  [ -e "$ROOT/etc/init.d/ip6tables" ] || [ -e "$ROOT/usr/lib/systemd/system/ip6tables.service" ]
+}
+
+# firewall_apply: writes the file and loads it. Connections that exist go on.
+firewall_apply() {
+  local rules
+  if [ -e "$ROOT/usr/lib/systemd/system/firewalld.service" ]; then
+    # From EL7 on a second owner of the rules would undo them.
+    service firewalld stop
+    chkconfig firewalld off
+    yum -y install iptables-services
+  fi
+  rules=$(firewall_rules)
+  printf '%s\n' "$rules" | write_file "$FIREWALL_FILE" 0600
+  chkconfig iptables on
+  service iptables restart
+  if [ "$SECURITY" != paper ] && has_ip6tables; then
+    rules=$(firewall6_rules)
+    printf '%s\n' "$rules" | write_file "$FIREWALL6_FILE" 0600
+    chkconfig ip6tables on
+    service ip6tables restart
+  fi
+}

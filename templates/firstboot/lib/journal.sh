@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# What the runner remembers: one small file per step with `key=value` lines
+# (state, hash, started, finished, result), and one file that says what it is
+# doing now. An entry is only a hint where to begin: what a step has done is
+# judged by its own `check`, never by its entry.
+
+now() {
+  date -u +%Y-%m-%dT%H:%M:%SZ
+}
+
+say() {
+  local line
+  line="$(now) $*"
+  printf '%s\n' "$line" >>"$LOGS/runner.log"
+  # In a process of its own: `resume | head` must not end the runner.
+  (printf 'rackstart: %s\n' "$*") 2>/dev/null || :
+}
+
+# list_steps: prints the steps of this node in order, as NN-purpose-target/NN-name.
+list_steps() {
+  local script step target
+  for script in "$PAYLOAD"/steps/[0-9][0-9]-*/[0-9][0-9]-*.sh; do
+    [ -e "$script" ] || continue
+    step=${script#"$PAYLOAD/steps/"}
+    target=${step%%/*}
+    target=${target#*-}
+    target=${target#*-}
+    ! is_target "$target" || printf '%s\n' "${step%.sh}"
+  done
+}
+
+HASH=
+HASH_STEP=
+
+# hash_step STEP: sets HASH to a hash of everything the step's outcome depends
+# on. SERVER and TOKEN are left out: a new attempt does not change what is right.
+hash_step() {
+  [ "$HASH_STEP" != "$1" ] || return 0
+  HASH=$({
+    cat "$PAYLOAD/steps/$1.sh" "$PAYLOAD/hosts" "$PAYLOAD/lib.sh" "$PAYLOAD"/lib/*.sh
+    grep -vE '^(SERVER|TOKEN)=' "$PAYLOAD/env"
+  } | sha256sum)
+  HASH=${HASH:0:16}
+  HASH_STEP=$1
+}
+
+entry_file() {
+  printf '%s/%s' "$JOURNAL" "${1//\//.}"
+}
+
+# entry STEP KEY: prints a value of the step's entry, or nothing.
+entry() {
+  local file key value
+  file=$(entry_file "$1")
+  [ -f "$file" ] || return 0
+  while IFS='=' read -r key value; do
+    [ "$key" != "$2" ] || printf '%s\n' "$value"
+  done <"$file"
+}
+
+# record STEP STATE RESULT: writes the step's entry, after a `sync`: what the
+# entry claims must be on the disk before the entry is. An entry that is lost
+# costs one look at a step that is done.
+record() {
+  local started finished=
+  started=$(entry "$1" started)
+  case $2 in
+    started) started=$(now) ;;
+    *) finished=$(now) ;;
+  esac
+  hash_step "$1"
+  sync
+  printf 'state=%s\nhash=%s\nstarted=%s\nfinished=%s\nresult=%s\n' \
+    "$2" "$HASH" "$started" "$finished" "$3" | write_file "$(entry_file "$1")" 0600
+}
+
+# is_skipped STEP: a person said so, perhaps while the runner waited in it.
+is_skipped() {
+  [ "$(entry "$1" state)" = skipped ]
+}
+
+# is_finished STEP: done with the inputs of today.
+is_finished() {
+  hash_step "$1"
+  [ "$(entry "$1" state)" = "done" ] && [ "$(entry "$1" hash)" = "$HASH" ]
+}
+
+# doing STATE [DETAIL]: what `status` shows. STEP, NUMBER and TOTAL belong to
+# the runner. Not synced: it is worth nothing after a reboot.
+doing() {
+  local file=$STATE/doing
+  printf 'state=%s\nstep=%s\nnumber=%s\ntotal=%s\nsince=%s\ndetail=%s\n' \
+    "$1" "$STEP" "$NUMBER" "$TOTAL" "$(now)" "${2:-}" >"$file.new"
+  mv -f "$file.new" "$file"
+}
+
+log_of() {
+  printf '%s/%s.log' "$LOGS" "${1//\//.}"
+}

@@ -1,0 +1,146 @@
+# shellcheck shell=bash
+# Reports to the server. A report is first a file in the queue, then sent in
+# order by a process of its own, so that no step ever waits for the server.
+
+# More than this means that something goes in circles.
+QUEUE_LIMIT=500
+# The server takes 4000 bytes of detail.
+DETAIL_LIMIT=3900
+
+# redacted: copies standard input without the node's secrets.
+redacted() {
+  local text name value
+  text=$(cat)
+  while IFS='=' read -r name value; do
+    case $name in
+      *TOKEN* | *PASSWORD* | *SECRET* | *_KEY)
+        # Not the text of the line, which is quoted.
+        value=${!name:-}
+        [ -z "$value" ] || text=${text//"$value"/[redacted]}
+        ;;
+    esac
+  done <"$PAYLOAD/env"
+  printf '%s\n' "$text"
+}
+
+# plain: the end of standard input, redacted, ASCII, short enough to send.
+plain() {
+  redacted | tr -c '\11\12\40-\176' '?' | tail -c "$DETAIL_LIMIT"
+}
+
+# urlencoded: works on bytes, so that no character of any log can break it.
+urlencoded() {
+  od -An -v -tx1 | tr -s ' ' '\n' | awk '
+    BEGIN {
+      for (i = 48; i < 123; i++) {
+        c = sprintf("%c", i)
+        if (c ~ /[A-Za-z0-9]/) safe[sprintf("%02x", i)] = c
+      }
+      safe["2d"] = "-"; safe["2e"] = "."; safe["5f"] = "_"; safe["7e"] = "~"
+    }
+    $1 != "" { printf "%s", ($1 in safe) ? safe[$1] : "%" toupper($1) }'
+}
+
+# report EVENT [DETAIL]: queues one report and sees that it gets sent.
+report() {
+  local event=$1 detail
+  detail=${2:-}
+  if [ -n "$detail" ]; then
+    detail=$(printf '%s' "$detail" | plain)
+    detail=$(printf '%s' "$detail" | urlencoded)
+  fi
+  # The only byte of a step's name that needs encoding is its `/`.
+  local step=${STEP//\//%2F}
+  # `skip` may report while the runner does: one at a time takes a number.
+  (
+    flock 7
+    sequence=$(cat "$QUEUE/.sequence" 2>/dev/null || :)
+    sequence=$((${sequence:-0} + 1))
+    printf '%s\n' "$sequence" | write_file "$QUEUE/.sequence" 0600
+    rm -f "$QUEUE"/[0-9]*.rackstart-new
+    make_room "$event"
+    {
+      printf 'event=%s&seq=%s' "$event" "$sequence"
+      case $event in
+        step-* | waiting) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
+      esac
+      printf '&detail=%s' "$detail"
+    } | write_file "$QUEUE/$(printf '%010d' "$sequence").$event" 0600
+  ) 7>"$QUEUE/.lock"
+  start_sender
+}
+
+# queued: prints the names of the queued reports, oldest first.
+queued() {
+  local file
+  for file in "$QUEUE"/[0-9]*; do
+    case $file in
+      *.rackstart-new | *'*') ;;
+      *) printf '%s\n' "${file##*/}" ;;
+    esac
+  done
+}
+
+# make_room EVENT: a newer `waiting` replaces an unsent one; a queue that is
+# full loses its oldest report and says so.
+make_room() {
+  local last oldest
+  last=$(queued | tail -n 1)
+  case $1/$last in
+    waiting/*.waiting) rm -f "$QUEUE/$last" ;;
+  esac
+  while [ "$(queued | wc -l)" -ge "$QUEUE_LIMIT" ]; do
+    oldest=$(queued | head -n 1)
+    say "dropped report ${oldest%%.*}: more than $QUEUE_LIMIT wait for the server"
+    rm -f "$QUEUE/$oldest"
+  done
+}
+
+# start_sender: a process of its own session, so that it outlives the person
+# who typed `resume` and the runner that has nothing left to do.
+start_sender() {
+  setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 9>&- &
+}
+
+# send_queue: sends until the queue is empty. The queue is looked at again
+# after the lock is given up: a report that came in between found the lock
+# taken and its own sender gone.
+send_queue() {
+  while [ -n "$(queued)" ]; do
+    exec 6>"$QUEUE/.sender"
+    flock -n 6 || return 0
+    send_in_order
+    exec 6>&-
+  done
+}
+
+send_in_order() {
+  local pause=1 name answer
+  while :; do
+    name=$(queued | head -n 1)
+    [ -n "$name" ] || return 0
+    answer=$(post "$QUEUE/$name")
+    case $answer in
+      2??) pause=1 ;;
+      400 | 410 | 413 | 422)
+        pause=1
+        say "dropped report ${name%%.*} (${name#*.}): the server answered $answer" >/dev/null
+        ;;
+      *)
+        sleep "$pause" 6>&-
+        [ "$pause" -ge "${RACKSTART_SEND_PAUSE:-15}" ] || pause=$((pause * 2))
+        continue
+        ;;
+    esac
+    rm -f "$QUEUE/$name"
+  done
+}
+
+# post FILE: prints the status of the answer, 000 when there was none. The
+# address goes in by standard input: it holds the token, and a command line
+# can be read by everybody on the node.
+post() {
+  printf 'url = "%s/report/%s"\n' "$SERVER" "$TOKEN" |
+    curl --config - --silent --output /dev/null --write-out '%{http_code}' \
+      --noproxy '*' --connect-timeout 5 --max-time 20 --data-binary "@$1" 2>/dev/null 6>&- || :
+}

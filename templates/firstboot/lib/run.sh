@@ -1,0 +1,237 @@
+# shellcheck shell=bash
+# Runs steps: waits for what a step needs, looks whether it is already true,
+# makes it true, proves it. Stops at the first step that fails and begins
+# there again; never begins from the front.
+
+STEP=
+NUMBER=0
+TOTAL=0
+# What a failed phase said.
+REASON=
+# Seconds between two reports of the same wait.
+WAIT_REPORT=${RACKSTART_WAIT_REPORT:-60}
+# A node that was ready before gets this long to heal before it is called failed.
+REPAIR_GRACE=${RACKSTART_REPAIR_GRACE:-180}
+# First and longest pause between two looks at a condition, in ms.
+PAUSE_MIN=${RACKSTART_PAUSE_MIN:-2000}
+PAUSE_MAX=${RACKSTART_PAUSE_MAX:-15000}
+# `phase` returns this when a step's needs are not met (EX_TEMPFAIL).
+NOT_YET=75
+
+# nap MS: the lock must not live on in a `sleep` whose runner was killed.
+# Waited for in the background, because bash answers a signal only then.
+nap() {
+  sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 9>&- &
+  wait "$!"
+}
+
+longer() {
+  local ms=$(($1 * 3 / 2))
+  [ "$ms" -le "$PAUSE_MAX" ] || ms=$PAUSE_MAX
+  printf '%s' "$ms"
+}
+
+# phase FUNCTION: runs one function of STEP as a process group of its own, its
+# output in the step's log. Its exit status is the verdict.
+phase() {
+  setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 9>&- &
+  CHILD=$!
+  local rc=0
+  wait "$CHILD" || rc=$?
+  CHILD=
+  return "$rc"
+}
+
+# attempt FUNCTION: like phase; on failure REASON holds its last lines.
+attempt() {
+  local log size=0 rc=0
+  log=$(log_of "$STEP")
+  [ ! -f "$log" ] || size=$(stat -c %s "$log")
+  phase "$1" || rc=$?
+  [ "$rc" -ne 0 ] || return 0
+  REASON="\`$1\` of $STEP ended with status $rc
+$(tail -c "+$((size + 1))" "$log" | tail -n 30)"
+  return 1
+}
+
+# wait_for_needs: returns once the needs of STEP are met or a person skipped
+# it. There is no deadline: a node that waits says for what and since when.
+wait_for_needs() {
+  local rc text='' since='' at='' reported=0 pause=$PAUSE_MIN unmet
+  while :; do
+    is_skipped "$STEP" && return 0
+    rc=0
+    phase needs || rc=$?
+    if [ "$rc" -ne "$NOT_YET" ]; then
+      [ "$rc" -eq 0 ] && return 0
+      REASON="\`needs\` of $STEP ended with status $rc"
+      return 1
+    fi
+    unmet=$(cat "$STATE/unmet")
+    clock
+    if [ "$unmet" != "$text" ]; then
+      [ -n "$text" ] || { since=$CLOCK && at=$(now); }
+      text=$unmet pause=$PAUSE_MIN reported=$((CLOCK - WAIT_REPORT))
+      say "step $NUMBER of $TOTAL, $STEP, waits for $text"
+    fi
+    if [ $((CLOCK - reported)) -ge "$WAIT_REPORT" ]; then
+      reported=$CLOCK
+      doing waiting "$text (since $at)"
+      report waiting "$text (since $at, $((CLOCK - since)) s)"
+    fi
+    nap "$pause"
+    pause=$(longer "$pause")
+  done
+}
+
+# prove: runs `verify` until it holds. A service needs seconds to come up; a
+# step that needs more of them than 30 says so in a line verify_seconds=N.
+prove() {
+  local seconds until
+  # The step is only read here; it is run in a process of its own.
+  seconds=$(sed -n 's/^verify_seconds=//p' "$PAYLOAD/steps/$STEP.sh")
+  clock
+  until=$((CLOCK + ${RACKSTART_VERIFY_SECONDS:-${seconds:-30}}))
+  until attempt verify; do
+    clock
+    [ "$CLOCK" -lt "$until" ] || return 1
+    nap 1000
+  done
+}
+
+# make_true HOW: needs, check, apply, verify; HOW `force` applies in any case. RESULT says what it took.
+make_true() {
+  wait_for_needs || return 1
+  ! is_skipped "$STEP" || return 0
+  if [ "$1" != force ] && phase check; then
+    RESULT="already true"
+  else
+    attempt apply || return 1
+    RESULT=applied
+  fi
+  prove
+}
+
+# run_step HOW: STEP from start to end, in the journal and in reports.
+run_step() {
+  local began
+  clock
+  began=$CLOCK
+  record "$STEP" started ''
+  doing running
+  report step-started
+  say "step $NUMBER of $TOTAL, $STEP"
+  if make_true "$1"; then
+    is_skipped "$STEP" && return 0
+    clock
+    RESULT="$RESULT, $((CLOCK - began)) s"
+    # Reported before it is recorded: a crash between the two says it twice,
+    # the other order might never say it.
+    report step-done "$RESULT"
+    record "$STEP" "done" "$RESULT"
+    return 0
+  fi
+  fail
+}
+
+fail() {
+  REASON=$(printf '%s' "$REASON" | redacted)
+  report step-failed "$REASON"
+  printf '%s\n' "$REASON" | plain >"$STATE/failure"
+  doing failed
+  record "$STEP" failed "$(printf '%s' "$REASON" | head -n 1)"
+  say "step $NUMBER of $TOTAL, $STEP, failed: $(printf '%s\n' "$REASON" | tail -n 1)"
+  say "log: $(log_of "$STEP"); after the cause is mended: rackstart-firstboot resume"
+  return 1
+}
+
+# still_true: a finished step whose check holds needs nothing. When its inputs
+# have changed since, it is proved once more.
+still_true() {
+  if is_skipped "$STEP"; then return 0; fi
+  [ "$(entry "$STEP" state)" = "done" ] && phase check || return 1
+  is_finished "$STEP" && return 0
+  attempt verify && record "$STEP" "done" "already true"
+}
+
+# run_all: the whole list. Returns 1 at the first step that fails.
+run_all() {
+  local steps
+  steps=$(list_steps)
+  TOTAL=$(printf '%s' "$steps" | grep -c . || :)
+  NUMBER=0
+  if was_ready "$steps"; then
+    keep_ready "$steps"
+    return 0
+  fi
+  doing running
+  report firstboot-started
+  for STEP in $steps; do
+    NUMBER=$((NUMBER + 1))
+    still_true || run_step "" || return 1
+  done
+  now | write_file "$STATE/ready" 0600
+  sync
+  doing ready
+  report ready "$TOTAL steps verified"
+  say "ready: $TOTAL steps verified"
+}
+
+# was_ready STEPS: this node has been ready with these very steps.
+was_ready() {
+  [ -e "$STATE/ready" ] || return 1
+  local step
+  for step in $1; do
+    case $(entry "$step" state) in
+      done | skipped) ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+# keep_ready STEPS: a later boot. Steps that still hold cost one check each;
+# the others are repaired in silence, because a reboot must not take the node
+# out of ready: only a repair that takes too long is reported.
+keep_ready() {
+  local repaired=''
+  doing verifying
+  for STEP in $1; do
+    NUMBER=$((NUMBER + 1))
+    still_true || { repair && repaired="$repaired $STEP"; }
+  done
+  doing ready
+  report ready "$TOTAL steps verified${repaired:+; repaired:$repaired}"
+  say "ready: $TOTAL steps verified${repaired:+; repaired:$repaired}"
+}
+
+# repair: makes STEP true again, however long it takes.
+repair() {
+  local began told='' pause=$PAUSE_MIN rc
+  clock
+  began=$CLOCK
+  say "step $NUMBER of $TOTAL, $STEP, no longer holds: repairing"
+  doing repairing
+  while ! is_skipped "$STEP"; do
+    rc=0
+    phase needs || rc=$?
+    if [ "$rc" -eq "$NOT_YET" ]; then
+      REASON="repair of $STEP waits for $(cat "$STATE/unmet")"
+    elif { phase check && attempt verify; } || { attempt apply && prove; }; then
+      clock
+      record "$STEP" "done" "repaired, $((CLOCK - began)) s"
+      say "step $NUMBER of $TOTAL, $STEP, repaired"
+      return 0
+    fi
+    clock
+    if [ -z "$told" ] && [ $((CLOCK - began)) -ge "$REPAIR_GRACE" ]; then
+      told=yes
+      REASON=$(printf '%s' "$REASON" | redacted)
+      printf '%s\n' "$REASON" | plain >"$STATE/failure"
+      doing failed
+      report step-failed "$REASON"
+      say "step $NUMBER of $TOTAL, $STEP, cannot be repaired yet; trying on: $(printf '%s\n' "$REASON" | tail -n 1)"
+    fi
+    nap "$pause"
+    pause=$(longer "$pause")
+  done
+}

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# Installs GlusterFS from the node's yum repositories. The paper names three
+# files of a directory called LATEST, which has moved on since.
+
+needs() {
+  need_names
+}
+
+packages="glusterfs glusterfs-fuse glusterfs-server fuse fuse-libs"
+
+# shellcheck disable=SC2086 # a list
+check() {
+  rpm -q $packages
+  have glusterd gluster mount.glusterfs
+}
+
+# shellcheck disable=SC2086 # a list
+apply() {
+  yum -y install $packages
+}
+
+# Asked again, because yum returns 0 when it knows only some of several names.
+# shellcheck disable=SC2086 # a list
+verify() {
+  if ! rpm -q $packages; then
+    echo "yum did not install all of these: do the repositories of this node hold GlusterFS?"
+    return 1
+  fi
+  have glusterd gluster mount.glusterfs
+  gluster --version
+}

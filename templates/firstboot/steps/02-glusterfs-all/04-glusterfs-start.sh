@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Starts glusterd, on a compute node only over the mounted brick file system:
+# so an open port 24007 tells the controller that the brick is there too.
+verify_seconds=60
+
+config=$ROOT/etc/glusterfs/glusterd.vol
+brick=$ROOT$BRICK_MOUNT/brick
+
+needs() {
+  need_names
+  ! is_target compute || need "$BRICK_MOUNT to be mounted" brick_mounted
+}
+
+# Boot may have passed over it; the line in fstab is from the installation.
+brick_mounted() {
+  mounted "$BRICK_MOUNT" || mount "$BRICK_MOUNT" || :
+  mounted "$BRICK_MOUNT"
+}
+
+# The file of 3.4 and later knows the port range, if only in a comment.
+ports_known() {
+  grep -qE 'option (base|max)-port' "$config" 2>/dev/null
+}
+
+ports_set() {
+  ! ports_known || {
+    grep -qE "^ *option base-port +$BRICK_PORT_MIN\$" "$config" &&
+      grep -qE "^ *option max-port +$BRICK_PORT_MAX\$" "$config"
+  }
+}
+
+# The brick is a directory on the file system, not its root: when the file
+# system is missing the brick stays down instead of filling the root disk.
+brick_exists() {
+  ! is_target compute || { mounted "$BRICK_MOUNT" && [ -d "$brick" ]; }
+}
+
+check() {
+  ports_set
+  brick_exists
+  service_enabled glusterd
+  service_running glusterd
+  port_open "$NODE" 24007
+}
+
+apply() {
+  ! is_target compute || mkdir -p "$brick"
+  if ! ports_set; then
+    awk -v min="$BRICK_PORT_MIN" -v max="$BRICK_PORT_MAX" '
+      /option (base|max)-port/ { next }
+      /^end-volume/ { print "    option base-port " min; print "    option max-port " max }
+      { print }
+    ' "$config" | write_file "$config" 0644
+  fi
+  chkconfig glusterd on
+  service glusterd restart
+}
+
+verify() {
+  check
+  gluster_do peer status
+}

@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# Brings every compute node into the trusted pool. What counts is the state
+# that the pool shows: a probe returns 0 for a peer that was rejected, too.
+verify_seconds=120
+
+# shellcheck disable=SC2086 # COMPUTES is a list
+needs() {
+  need_names
+  need_each "glusterd on % (tcp 24007)" glusterd_open $COMPUTES
+}
+
+glusterd_open() {
+  port_open "$1" 24007
+}
+
+check() {
+  local peer
+  for peer in $COMPUTES; do
+    in_pool "$peer"
+  done
+}
+
+apply() {
+  local peer
+  for peer in $COMPUTES; do
+    in_pool "$peer" || retry 30 gluster_do peer probe "$peer"
+  done
+}
+
+verify() {
+  local peer
+  for peer in $COMPUTES; do
+    if ! peer_connected "$peer"; then
+      echo "peer $peer: $(peer_state "$peer"), expected Peer in Cluster (Connected)"
+      gluster_do peer status
+      return 1
+    fi
+  done
+}

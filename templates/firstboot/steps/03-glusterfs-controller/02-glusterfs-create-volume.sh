@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# Creates and starts the volume that holds the virtual machines. Never with
+# `force` on create: what that would override is a brick on the root disk or
+# one that belongs to another volume.
+verify_seconds=120
+
+# shellcheck disable=SC2086 # COMPUTES is a list
+needs() {
+  need_names
+  need_each "peer % to be connected" peer_connected $COMPUTES
+}
+
+# Addresses, because 3.3 knows neither networks nor names here.
+allowed() {
+  local name list=127.0.0.1
+  for name in $NODES; do
+    list=$list,$(address_of "$name")
+  done
+  printf '%s' "$list"
+}
+
+bricks() {
+  local peer
+  for peer in $COMPUTES; do
+    printf '%s:%s/brick\n' "$peer" "$BRICK_MOUNT"
+  done
+}
+
+# option NAME VALUE: sets it unless it is so already.
+option() {
+  [ "$(volume_field "$VOLUME" "$1")" = "$2" ] || gluster_do volume set "$VOLUME" "$1" "$2"
+}
+
+# auth.allow is set last: where it is right all the others were tried.
+options_set() {
+  [ "$(volume_field "$VOLUME" storage.owner-uid)" = "$NOVA_UID" ] &&
+    [ "$(volume_field "$VOLUME" auth.allow)" = "$(allowed)" ]
+}
+
+set_options() {
+  if [ "$SECURITY" != paper ] && [ -e "$ROOT/var/lib/glusterd/groups/virt" ]; then
+    gluster_do volume set "$VOLUME" group virt
+    # The group sends every read over the network; the paper's reason for a
+    # replica on each node is that reads stay local.
+    option cluster.choose-local on
+  fi
+  option nfs.disable on || echo "nfs.disable is not known to this GlusterFS; there is nothing to switch off"
+  option storage.owner-uid "$NOVA_UID"
+  option storage.owner-gid "$NOVA_UID"
+  option auth.allow "$(allowed)"
+}
+
+check() {
+  volume_started "$VOLUME"
+  options_set
+}
+
+# shellcheck disable=SC2046,SC2086 # words and lists
+apply() {
+  local copies=
+  if ! volume_exists "$VOLUME"; then
+    # With one brick there is nothing to replicate, and 1 is refused.
+    [ "$REPLICA" -lt 2 ] || copies="replica $REPLICA"
+    gluster_do volume create "$VOLUME" $copies $(bricks)
+  fi
+  options_set || set_options
+  # `force` on start is harmless: it revives bricks of a volume that runs.
+  gluster_do volume start "$VOLUME" force
+}
+
+verify() {
+  volume_started "$VOLUME"
+  local online expected
+  expected=$(bricks | wc -l)
+  online=$(bricks_online "$VOLUME")
+  if [ "$online" -ne "$expected" ]; then
+    echo "$online of $expected bricks of $VOLUME are online"
+    gluster_do volume status "$VOLUME"
+    return 1
+  fi
+}

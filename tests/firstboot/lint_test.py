@@ -1,0 +1,101 @@
+"""The scripts as text: they must run on the bash 4.1 and the tools of EL6."""
+
+import re
+import shutil
+import subprocess
+
+from harness import Skipped, equal, test
+from world import TEMPLATES
+
+SCRIPTS = sorted(
+    [TEMPLATES / n for n in ("install", "rackstart-firstboot", "rackstart-firstboot.init")]
+    + list(TEMPLATES.rglob("*.sh"))
+)
+
+# What bash 4.1, coreutils 8.4, util-linux 2.17 and curl 7.19 do not know.
+TOO_NEW = {
+    r"\b(declare|local|typeset) -[a-zA-Z]*n\b": "name references (4.3)",
+    r"\b(declare|typeset) -[a-zA-Z]*g\b": "declare -g (4.2)",
+    r"\$\{[^}]*@[QEPAaKUuLk]\}": "parameter transformation (4.4)",
+    r"printf [^|;]*%\([^)]*\)T": "printf %()T (4.2)",
+    r"\bwait -n\b": "wait -n (4.3)",
+    r"\$\{\w+\[-\d+\]\}": "negative index (4.3)",
+    r"\$\{\w+:[^}:$-]*:\s*-\d": "negative length (4.2)",
+    r"\[\[? -v ": "test -v (4.2)",
+    r"\b(mapfile|readarray) -d\b": "mapfile -d (4.4)",
+    r"\bEPOCH(SECONDS|REALTIME)\b|\bSRANDOM\b|\bBASH_ARGV0\b": "variables of bash 5",
+    r"shopt -s (lastpipe|inherit_errexit|globasciiranges)": "options after 4.1",
+    r"\btimeout (-k|--kill-after|--foreground|-s \w+ -k)": "timeout -k (coreutils 8.5)",
+    r"\brealpath\b": "realpath (coreutils 8.15)",
+    r"\bsync -[fd]\b|\bsync \"?[$/]": "sync FILE (coreutils 8.24)",
+    r"\bdd\b.*status=": "dd status= (coreutils 8.20/8.24)",
+    r"\bflock\b.*(-E|--timeout|-w)\b": "flock -E (2.22), and -w is not used",
+    r"\bsed\b.* -z\b": "sed -z (4.2.2)",
+    r"\b(jq|python3?|perl|lsblk|findmnt|mountpoint|systemctl|ss|gensub|strftime)\b(?! (enable|would))": "not in EL6 @core, or not in every awk",
+    r"curl.*(--fail-with-body|--retry-connrefused|--json)": "curl after 7.19",
+}
+
+
+def code_lines():
+    for script in SCRIPTS:
+        for number, line in enumerate(script.read_text().splitlines(), 1):
+            if not line.lstrip().startswith("#"):
+                yield script.relative_to(TEMPLATES), number, line
+
+
+@test
+def every_script_parses():
+    for script in SCRIPTS:
+        done = subprocess.run(["bash", "-n", script], capture_output=True, text=True)
+        equal((script.name, done.returncode, done.stderr), (script.name, 0, ""))
+
+
+@test
+def shellcheck_finds_nothing():
+    if not shutil.which("shellcheck"):
+        raise Skipped("shellcheck is not installed: apt-get install shellcheck")
+    # The values of `env` and the libraries come from files named at run time
+    # (1090, 1091, 2154); libraries set what others read (2034); STEP and step
+    # are different things (2153).
+    done = subprocess.run(
+        ["shellcheck", "-s", "bash", "-e", "SC1090,SC1091,SC2154,SC2034,SC2153", *SCRIPTS],
+        capture_output=True, text=True,
+    )
+    equal(done.stdout, "")
+
+
+@test
+def nothing_newer_than_el6_is_used():
+    found = [
+        f"{script}:{number}: {why}: {line.strip()}"
+        for script, number, line in code_lines()
+        for pattern, why in TOO_NEW.items()
+        if re.search(pattern, line)
+    ]
+    equal(found, [])
+
+
+@test
+def every_variable_of_the_environment_is_in_the_readme_and_used():
+    names = re.findall(r"^([A-Z_]+)=", (TEMPLATES / "env.j2").read_text(), flags=re.M)
+    readme = (TEMPLATES / "README.md").read_text()
+    code = "\n".join(line for _, _, line in code_lines())
+    equal([n for n in names if f"`{n.lower()}`" not in readme], [])
+    # ADDRESS is for people and for the steps of later groups.
+    equal([n for n in names if not re.search(rf"\$\{{?{n}\b", code) and n != "ADDRESS"], [])
+
+
+@test
+def every_step_defines_what_the_runner_calls():
+    steps = sorted((TEMPLATES / "steps").rglob("*.sh"))
+    equal(len(steps), 10)
+    for step in steps:
+        text = step.read_text()
+        for function in ("check", "apply", "verify"):
+            equal((step.name, f"\n{function}() {{" in text), (step.name, True))
+        equal(bool(re.match(r"\d\d-[a-z0-9]+-[a-z0-9-]+/\d\d-[a-z0-9-]+\.sh$", str(step.relative_to(TEMPLATES / "steps")))), True)
+
+
+@test
+def a_volume_is_never_created_by_force():
+    equal([line for _, _, line in code_lines() if "volume create" in line and "force" in line], [])

@@ -1,0 +1,172 @@
+"""What single steps leave behind: the packet filter per role and mode, files
+that were edited by hand before, and the installation of the runner."""
+
+import subprocess
+
+from harness import equal, holds, test
+from runner_test import volume_is_there
+from site_test import site
+from world import World
+
+PORTS = {
+    "ssh": "--dport 22 ",
+    "gluster": "24007:24008,24009:24047,49252:49351",
+    "database": "3306",
+    "dashboard": "80,443,6080,6081",
+    "libvirt": "16509,49152:49216",
+    "consoles": "5900:6400",
+}
+
+
+def rules_of(name, security):
+    with site(nodes=[name], security=security) as world:
+        node = world.nodes[name]
+        equal(node.run("run", "iptables-flush").returncode, 0)
+        return (node.fake / "live").read_text().replace(world.prefix + ".", "LAN.")
+
+
+@test
+def in_hardened_mode_a_node_opens_the_ports_of_its_roles_and_no_others():
+    expected = {
+        "compute1": {"ssh", "gluster", "libvirt", "consoles", "dashboard"},
+        "compute2": {"ssh", "gluster", "libvirt", "consoles"},
+        "controller": {"ssh", "gluster", "database"},
+    }
+    for name, opened in expected.items():
+        rules = rules_of(name, "hardened")
+        holds(":INPUT DROP" in rules and ":FORWARD DROP" in rules, rules)
+        equal((name, {what for what, port in PORTS.items() if port in rules}), (name, opened))
+        holds("--state ESTABLISHED,RELATED -j ACCEPT" in rules and "--sport 67 --dport 68 -j ACCEPT" in rules, rules)
+        # Nothing but the dashboard and answers is open to everybody.
+        for line in rules.splitlines():
+            if line.startswith("-A INPUT") and "-j ACCEPT" in line and "-s " not in line:
+                holds(any(w in line for w in ("-i lo", "ESTABLISHED", "icmp", "--sport 67", "-i br100", "80,443")), line)
+
+
+@test
+def in_paper_mode_every_port_is_open_and_only_the_gateway_translates():
+    for name in ("compute2", "controller"):
+        rules = rules_of(name, "paper")
+        holds(":INPUT ACCEPT" in rules and "-A " not in rules, rules)
+    rules = rules_of("compute1", "paper")
+    holds(":INPUT ACCEPT" in rules and "-A INPUT" not in rules, rules)
+    equal(
+        [line.split(" -m comment")[0] for line in rules.splitlines() if "MASQUERADE" in line],
+        [f"-A POSTROUTING -s {net} -o eth0 -j MASQUERADE" for net in ("LAN.0/24", "10.0.0.0/24")],
+    )
+
+
+@test
+def the_flush_of_all_nodes_leaves_the_translation_of_the_gateway_alone():
+    with site(nodes=["compute1"]) as world:
+        node = world.nodes["compute1"]
+        equal(node.run("run", "iptables-nat").returncode, 0)
+        before = (node.fake / "live").read_text()
+        equal(node.run("run", "iptables-flush").returncode, 0)
+        equal((node.fake / "live").read_text(), before)
+
+
+@test
+def a_rule_that_somebody_deleted_comes_back():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        equal(node.run("start").returncode, 0)
+        live = (node.fake / "live").read_text()
+        (node.fake / "live").write_text("".join(l for l in live.splitlines(True) if "gluster" not in l))
+        equal(node.run("start").returncode, 0)
+        equal((node.fake / "live").read_text(), live)
+
+
+@test
+def rules_that_others_add_are_no_reason_to_load_ours_again():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        equal(node.run("start").returncode, 0)
+        live = (node.fake / "live").read_text()
+        (node.fake / "live").write_text(live.replace("COMMIT", "-A FORWARD -j nova-filter-top\nCOMMIT", 1))
+        node.forget_changes()
+        equal(node.run("start").returncode, 0)
+        equal(node.changes(), [])
+
+
+@test
+def ip_forwarding_is_set_whatever_the_file_held():
+    for before in ("", "net.ipv4.ip_forward = 0\n", "net.ipv4.ip_forward=0\nnet.ipv4.ip_forward=0", "# net.ipv4.ip_forward = 1\n"):
+        with site(nodes=["compute1"]) as world:
+            node = world.nodes["compute1"]
+            (node.root / "etc/sysctl.conf").write_text("a.b = 1\n" + before)
+            equal(node.run("run", "ip-forward").returncode, 0)
+            lines = (node.root / "etc/sysctl.conf").read_text().splitlines()
+            equal([l for l in lines if not l.startswith("#")], ["a.b = 1", "net.ipv4.ip_forward = 1"])
+            equal((node.fake / "sysctl").read_text(), "1\n")
+
+
+@test
+def lines_that_the_paper_appended_to_fstab_become_one():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        fstab = node.root / "etc/fstab"
+        line = "localhost:/vm-instances /var/lib/nova/instances glusterfs defaults 0 0\n"
+        fstab.write_text(fstab.read_text() + line + line + "# the end\n")
+        equal(node.run("start").returncode, 0)
+        equal([l.split()[3] for l in fstab.read_text().splitlines() if "instances" in l], ["defaults,_netdev"])
+        holds(fstab.read_text().endswith("# the end\n"), "the rest of the file changed")
+
+
+@test
+def a_systemd_node_mounts_after_glusterd_and_never_holds_up_its_boot():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        (node.root / "run/systemd/system").mkdir(parents=True)
+        volume_is_there(world)
+        equal(node.run("start").returncode, 0)
+        holds("_netdev,nofail,x-systemd.after=glusterd.service 0 0" in (node.root / "etc/fstab").read_text(), "options")
+
+
+@test
+def install_makes_boot_start_the_runner_on_el6_and_on_systemd():
+    world = World(nodes=["compute2"])
+    try:
+        node = world.nodes["compute2"]
+        script = node.root / "etc/rc.d/init.d/rackstart-firstboot"
+        equal(oct(script.stat().st_mode & 0o777), "0o755")
+        holds("# chkconfig: 2345 99 01" in script.read_text() and "### BEGIN INIT INFO" in script.read_text(), "headers")
+        equal((node.fake / "enabled.rackstart-firstboot").exists(), True)
+        equal(str((node.root / "usr/sbin/rackstart-firstboot").readlink()), "/usr/lib/rackstart/rackstart-firstboot")
+
+        (node.root / "lib/systemd").mkdir(parents=True)
+        (node.root / "lib/systemd/systemd").touch()
+        (node.root / "sbin").mkdir()
+        (node.root / "sbin/init").symlink_to("../lib/systemd/systemd")
+        for _ in range(2):
+            subprocess.run([node.root / "usr/lib/rackstart/install"], env=node.env(), check=True)
+        link = node.root / "etc/systemd/system/multi-user.target.wants/rackstart-firstboot.service"
+        holds("ExecStart=/usr/lib/rackstart/rackstart-firstboot start" in link.read_text(), "the unit")
+    finally:
+        world.close()
+
+
+@test
+def the_init_script_starts_stops_and_shows_the_runner():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        (node.root / "var/lock/subsys").mkdir(parents=True)
+        text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
+        for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
+            text = text.replace(path, f"{node.root}{path}")
+        script = world.dir / "init"
+        script.write_text(text.replace("/dev/console", "/dev/null"))
+
+        def init(verb):
+            return subprocess.run(["bash", script, verb], env=node.env(), capture_output=True, text=True, timeout=20)
+
+        equal(init("start").returncode, 0)
+        world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
+        holds("runs already" in init("start").stdout, "a second start")
+        status = init("status")
+        holds(status.returncode == 0 and "waits in step 5 of 5" in status.stdout, status.stdout)
+        equal(init("stop").returncode, 0)
+        world.wait(lambda: init("status").returncode == 3, 10, "the stop")

@@ -1,0 +1,297 @@
+"""A site on one machine: a directory per node, one shared GlusterFS state, a
+server that takes reports, and listeners that appear when a glusterd starts.
+
+The scripts under test are the real ones; only the commands of the node are
+played (`stand-in`). Ports are probed over real TCP on loopback addresses.
+"""
+
+import http.server
+import itertools
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
+PLAYED = (
+    "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
+).split()
+COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
+NODES = COMPUTES + ["controller"]
+TARGETS = {"compute1": "all gateway compute", "controller": "all controller"}
+SECRET = "s3cr3t-of-the-mirror"
+DEFAULT_RULES = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-host-prohibited
+COMMIT
+"""
+# The runner syncs what it writes, which takes long on a disk that others use.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+# Every world gets a network of its own inside 127/8, so that tests which run
+# at once never meet on a port.
+_networks = itertools.count(os.getpid() % 200 * 250)
+
+
+def render(text, values):
+    """Renders the two templates: `{{ name | sh }}`, and one loop over hosts."""
+
+    def loop(match):
+        body = match.group(1)
+        return "".join(
+            re.sub(r"\{\{ host\.(\w+) \}\}", lambda m: host[m.group(1)], body) for host in values["hosts"]
+        )
+
+    text = re.sub(r"\{% for host in hosts -%\}\n(.*?)\{% endfor %\}\n?", loop, text, flags=re.S)
+    return re.sub(r"\{\{ (\w+) \| sh \}\}", lambda m: shlex.quote(values[m.group(1)]), text)
+
+
+class Server:
+    """Takes reports on 127.0.0.1; can be away, or answer what it is told to."""
+
+    def __init__(self):
+        self.reports, self.answer, self.http = [], 204, None
+        self.port = 0
+        self.back()
+
+    def back(self):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"])).decode("ascii")
+                form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True))
+                if outer.answer == 204:
+                    outer.reports.append((self.path.removeprefix("/report/"), form, time.monotonic()))
+                self.send_response(outer.answer)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        http.server.ThreadingHTTPServer.allow_reuse_address = True
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def away(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+class World:
+    def __init__(self, security="hardened", nodes=NODES, values=None):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
+        for name in ("gluster", "listen", "nodes"):
+            (self.dir / name).mkdir()
+        shutil.copy(HERE / "stand-in", self.dir / "stand-in")
+        network = next(_networks) % 50000
+        self.prefix = f"127.{network // 250 + 1}.{network % 250 + 1}"
+        self.server, self.security, self.values = Server(), security, values or {}
+        self.listening, self.open = {}, True
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.nodes = {name: Node(self, name) for name in nodes}
+
+    def address(self, name):
+        return f"{self.prefix}.{NODES.index(name) + 1}"
+
+    def _listen(self):
+        while self.open:
+            wanted = set(os.listdir(self.dir / "listen"))
+            for place in wanted - self.listening.keys():
+                address, port = place.rsplit(":", 1)
+                self.listening[place] = socket.create_server((address, int(port)))
+            for place in self.listening.keys() - wanted:
+                self.listening.pop(place).close()
+            time.sleep(0.05)
+
+    def events(self, name, *only):
+        token = self.nodes[name].token
+        return [r for t, r, _ in list(self.server.reports) if t == token and (not only or r["event"] in only)]
+
+    def wait(self, condition, seconds=30, what="condition"):
+        until = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > until:
+                raise AssertionError(f"{what} did not come true within {seconds} s")
+            time.sleep(0.02)
+
+    def close(self):
+        for node in self.nodes.values():
+            node.kill()
+        self.open = False
+        self.server.away()
+        for listener in self.listening.values():
+            listener.close()
+        # A sender that just woke up may still write into its log.
+        for _ in range(20):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            if not self.dir.exists():
+                break
+            time.sleep(0.1)
+
+
+class Node:
+    def __init__(self, world, name):
+        self.world, self.name, self.process = world, name, None
+        self.token = f"{NODES.index(name) + 1:032x}"
+        self.root = world.dir / "nodes" / name / "root"
+        self.fake = world.dir / "nodes" / name / "fake"
+        self.state = self.root / "var/lib/rackstart"
+        (self.fake / "bin").mkdir(parents=True)
+        (self.fake / "installed").mkdir()
+        for command in PLAYED:
+            (self.fake / "bin" / command).symlink_to(world.dir / "stand-in")
+        for place in ("etc/selinux", "etc/sysconfig", "proc", "usr/lib"):
+            (self.root / place).mkdir(parents=True)
+        (self.root / "etc/fstab").write_text(
+            "# made by the installer\n/dev/vg_base/lv_root / ext4 defaults 1 1\n/dev/vg_gluster/lv_gluster /export/gluster xfs defaults 1 2\n"
+            if name != "controller"
+            else "/dev/vg_base/lv_root / ext4 defaults 1 1\n"
+        )
+        self.fresh_boot(brick=name != "controller")
+        (self.root / "etc/sysctl.conf").write_text("# kernel\nnet.ipv4.ip_forward=0\nkernel.sysrq = 0\n")
+        (self.root / "etc/selinux/config").write_text("SELINUX=enforcing\nSELINUXTYPE=targeted\n")
+        (self.fake / "sysctl").write_text("0\n")
+        (self.fake / "selinux").write_text("Enforcing\n")
+        self.unpack()
+
+    def fresh_boot(self, brick=True):
+        """What a boot leaves of the state of kernel and services."""
+        for running in self.fake.glob("running.*"):
+            running.unlink()
+        (self.world.dir / "listen" / f"{self.world.address(self.name)}:24007").unlink(missing_ok=True)
+        (self.fake / "live").write_text(DEFAULT_RULES)
+        mounts = "/dev/vg_gluster/lv_gluster /export/gluster xfs rw 0 0\n" if brick else ""
+        (self.root / "proc/mounts").write_text("/dev/vg_base/lv_root / ext4 rw 0 0\n" + mounts)
+
+    def unpack(self):
+        """What %post does: extract the payload and run `install`."""
+        payload = self.root / "usr/lib/rackstart"
+        shutil.copytree(TEMPLATES, payload, ignore=shutil.ignore_patterns("*.j2"))
+        world = self.world
+        values = {
+            "server": f"http://127.0.0.1:{world.server.port}",
+            "token": self.token,
+            "node": self.name,
+            "role": {"compute1": "gateway"}.get(self.name, self.name.rstrip("1234")),
+            "targets": TARGETS.get(self.name, "all compute"),
+            "address": world.address(self.name),
+            "nodes": " ".join(NODES),
+            "computes": " ".join(COMPUTES),
+            "controller": "controller",
+            "gateway": "compute1",
+            "security": world.security,
+            "lan_cidr": f"{world.prefix}.0/24",
+            "public_nic": "eth0" if self.name == "compute1" else "",
+            "vm_network": "10.0.0.0/24",
+            "vm_bridge": "br100",
+            "ssh_from": f"{world.prefix}.0/24",
+            "volume": "vm-instances",
+            "replica": "4",
+            "brick_mount": "/export/gluster",
+            "instances": "/var/lib/nova/instances",
+            "nova_uid": "162",
+            "hosts": [
+                {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in NODES
+            ],
+        }
+        values.update(world.values)
+        for name in ("env", "hosts"):
+            (payload / name).write_text(render((TEMPLATES / f"{name}.j2").read_text(), values))
+        # A secret such as later steps get; no step may ever show it.
+        with open(payload / "env", "a") as env:
+            env.write(f"MIRROR_PASSWORD={SECRET}\n")
+        # The brick of a compute node is a real directory here, below the root.
+        (self.root / "export/gluster").mkdir(parents=True, exist_ok=True)
+        # There is a systemd on the machine of the tests, not on this node.
+        subprocess.run([payload / "install"], env=self.env(), check=True, stdout=subprocess.DEVNULL)
+
+    def env(self, **more):
+        return {
+            **os.environ,
+            "PATH": f"{self.fake}/bin:{self.fake}/installed:{os.environ['PATH']}",
+            "RACKSTART_ROOT": str(self.root),
+            "RACKSTART_PAUSE_MIN": "60",
+            "RACKSTART_PAUSE_MAX": "200",
+            "RACKSTART_VERIFY_SECONDS": "3",
+            "RACKSTART_SEND_PAUSE": "1",
+            "FAKE": str(self.fake),
+            "FAKE_WORLD": str(self.world.dir),
+            "FAKE_NODE": self.name,
+            "FAKE_ADDRESS": self.world.address(self.name),
+            **more,
+        }
+
+    def command(self, *words):
+        return [str(self.root / "usr/lib/rackstart/rackstart-firstboot"), *words]
+
+    def run(self, *words, timeout=60, **env):
+        """Runs the runner to its end."""
+        return subprocess.run(
+            self.command(*words), env=self.env(**env), text=True, capture_output=True, timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def start(self, *words, **env):
+        """Starts the runner in the background, as boot does."""
+        self.process = subprocess.Popen(
+            self.command(*(words or ("start",))), env=self.env(**env), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )
+        return self.process
+
+    def kill(self):
+        """kill -9 of the runner alone: what it had started lives on."""
+        if self.process:
+            try:
+                self.process.send_signal(signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+
+    def power_cut(self):
+        """Everything of the runner dies at once, and the node boots again."""
+        self.kill()
+        phase = self.state / "phase"
+        if phase.exists():
+            try:
+                os.killpg(int(phase.read_text().split()[0]), signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        self.fresh_boot(brick=self.name != "controller")
+
+    def ready(self):
+        return (self.state / "ready").exists()
+
+    def changes(self):
+        path = self.fake / "changes"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def forget_changes(self):
+        (self.fake / "changes").unlink(missing_ok=True)
+
+    def entry(self, step, key="state"):
+        path = self.state / "journal" / step.replace("/", ".")
+        return dict(l.split("=", 1) for l in path.read_text().splitlines())[key] if path.exists() else None
+
+    def files(self):
+        """Every file that the steps own, with what it holds."""
+        names = ["etc/hosts", "etc/fstab", "etc/sysctl.conf", "etc/selinux/config", "etc/sysconfig/iptables",
+                 "etc/glusterfs/glusterd.vol", "proc/mounts"]
+        found = {n: (self.root / n).read_text() for n in names if (self.root / n).exists()}
+        found["live"] = (self.fake / "live").read_text()
+        extra = [str(p.relative_to(self.root)) for p in (self.root / "etc").rglob("*") if "new" in p.name]
+        return {**found, "leftovers": extra}

@@ -1,0 +1,121 @@
+//! The last part of the kickstart, run on a fake machine.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rackstart::render::Renderer;
+use rackstart::site::Site;
+
+use crate::machine::Machine;
+use crate::variants::{body, node, site, token};
+
+fn script(site: &Site, name: &str) -> String {
+    let served = Renderer::new().unwrap().kickstart(site, node(site, name), &token()).unwrap();
+    body(&served, "%post --interpreter")
+}
+
+/// A payload whose only file is `install`.
+fn payload(machine: &Machine, install: &str) {
+    machine.write("payload/install", format!("#!/bin/bash\necho \"install\" >>\"$MACHINE/calls\"\n{install}\n"));
+    std::fs::set_permissions(machine.path("payload/install"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let status = std::process::Command::new("tar")
+        .args([
+            "-C",
+            machine.path("payload").to_str().unwrap(),
+            "-cf",
+            machine.path("tar").to_str().unwrap(),
+            "install",
+        ])
+        .status();
+    assert!(status.unwrap().success());
+    let tar = std::fs::read(machine.path("tar")).unwrap();
+    machine.write("answer.firstboot", [b"200\n", tar.as_slice()].concat());
+}
+
+#[test]
+fn the_payload_is_unpacked_and_installed_and_the_end_is_told() {
+    let site = site("6.10", "bios");
+    let machine = Machine::new();
+    payload(&machine, "");
+    machine.answers_once("firstboot", "000", "");
+    machine.answers_once("report", "000", "");
+    let copy = format!("# {}\n", token().reveal());
+    machine.write("root/root/anaconda-ks.cfg", &copy);
+    machine.write("root/var/log/anaconda.log", &copy);
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    let reports: Vec<&str> = run.calls.lines().filter(|line| line.starts_with("curl report")).collect();
+    assert!(reports[0].starts_with("curl report event=post-started seq=101 "), "{reports:?}");
+    assert!(reports.last().unwrap().starts_with("curl report event=installed seq=102 "), "{reports:?}");
+    assert!(run.calls.contains("\ninstall\n"), "{}", run.calls);
+    assert!(!machine.path("root/root/anaconda-ks.cfg").exists());
+    assert_eq!(std::fs::read_to_string(machine.path("root/var/log/anaconda.log")).unwrap(), "# TOKEN\n");
+    let mode = std::fs::metadata(machine.path("root/usr/lib/rackstart")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[test]
+fn a_payload_that_fails_to_install_is_reported_with_the_last_lines_of_the_log() {
+    let site = site("6.10", "bios");
+    let machine = Machine::new();
+    payload(&machine, "exit 3");
+    machine.write("root/var/log/rackstart/post.log", "chkconfig: no such service\n");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(!run.ok, "{}", run.console);
+    let expected =
+        "event=install-failed seq=102 detail=the firstboot payload cannot be installed chkconfig: no such service";
+    assert!(run.calls.contains(expected), "{}", run.calls);
+    assert!(!run.calls.contains("event=installed"), "{}", run.calls);
+}
+
+#[test]
+fn a_payload_that_is_refused_is_reported_at_once() {
+    let site = site("6.10", "bios");
+    let machine = Machine::new();
+    machine.answers("firstboot", "410", "this attempt is over");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(!run.ok);
+    assert!(run.calls.contains("event=install-failed") && run.calls.contains("this attempt is over"), "{}", run.calls);
+}
+
+#[test]
+fn the_lost_dash_of_nova_volumes_is_put_back_on_late_el6() {
+    let machine = Machine::new();
+    payload(&machine, "");
+    let run = machine.run(&script(&site("6.10", "bios"), "controller"));
+    assert!(run.ok, "{}", run.console);
+    assert!(run.calls.contains("lvm vgs novavolumes\nlvm vgrename novavolumes nova-volumes\nlvm vgs nova-volumes\n"));
+    assert!(!script(&site("6.3", "bios"), "controller").contains("vgrename"));
+    machine
+        .program("lvm", "[ \"$1 $2\" != 'vgs novavolumes' ] || exit 5; [ \"$1 $2\" != 'vgs nova-volumes' ] || exit 5");
+    let run = machine.run(&script(&site("6.10", "bios"), "controller"));
+    assert!(!run.ok && run.calls.contains("the volume group nova-volumes is missing"), "{}", run.calls);
+}
+
+#[test]
+fn keys_reach_the_installed_system_byte_for_byte() {
+    let mut site = site("6.10", "bios");
+    let keys = ["ssh-ed25519 AAAAC3 it's #1 $(reboot) `id` \"x\" \\n", "ssh-rsa AAAAB3 %end"];
+    site.access.ssh_keys = keys.map(String::from).to_vec();
+    let machine = Machine::new();
+    payload(&machine, "");
+    // A key that begins with a per cent sign is refused; one that only holds it is not.
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    let file = machine.path("root/root/.ssh/authorized_keys");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), keys.map(|key| format!("{key}\n")).concat());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(run.calls.contains("restorecon -R"), "{}", run.calls);
+}
+
+#[test]
+fn the_efi_system_partition_gets_the_label_that_the_local_boot_looks_for() {
+    let site = site("9", "uefi");
+    let machine = Machine::new();
+    payload(&machine, "");
+    machine.write("root/proc/mounts", "/dev/sda3 / ext4 rw 0 0\n/dev/sda1 /boot/efi vfat rw 0 0\n");
+    machine.program("blkid", "echo OLD");
+    machine.program("fatlabel", "");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    assert!(run.calls.contains("fatlabel /dev/sda1 RACKSTART\n"), "{}", run.calls);
+}

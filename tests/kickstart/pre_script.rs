@@ -1,0 +1,239 @@
+//! The disk guard, run on a fake machine: it must find the right disk, and without a permit nothing may be touched.
+
+use crate::machine::{Machine, Run};
+use crate::variants::{body, node, site, token};
+use rackstart::lifecycle::WipeScope;
+use rackstart::plan::plan;
+use rackstart::render::Renderer;
+use rackstart::site::Site;
+
+/// Small disks keep the test quick: 64 MiB.
+const BLOCKS: u64 = 131_072;
+
+/// The testbed with the size of compute2's disk changed in the rule only; the plan stays that of the paper.
+fn testbed() -> Site {
+    let mut site = site("6.10", "bios");
+    site.nodes.retain(|node| node.name.as_str() == "compute2");
+    site
+}
+
+fn script(site: &Site) -> String {
+    let served = Renderer::new().unwrap().kickstart(site, node(site, "compute2"), &token()).unwrap();
+    let sectors = node(site, "compute2").disk.sectors;
+    body(&served, "%pre").replace(&sectors.to_string(), &BLOCKS.to_string())
+}
+
+fn commands(site: &Site, disk: &str, scope: WipeScope) -> String {
+    let node = node(site, "compute2");
+    Renderer::new().unwrap().storage_section(node, &plan(node).unwrap(), disk, scope).unwrap()
+}
+
+fn machine_with_sda(site: &Site) -> Machine {
+    let machine = Machine::new();
+    machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "WD-1")]);
+    machine.answers("permit", "200", &commands(site, "sda", WipeScope::BlankDiskOnly));
+    machine
+}
+
+fn assert_refused(machine: &Machine, run: &Run, reason: &str) {
+    assert!(!run.ok && machine.storage().is_none(), "{}", run.console);
+    assert!(run.console.contains("NOTHING ON ANY DISK WAS CHANGED"), "{}", run.console);
+    assert!(run.console.contains(reason), "{}", run.console);
+    assert!(run.calls.contains("curl report event=refused"), "{}", run.calls);
+    assert!(run.calls.contains("sleep 60\nreboot -f\n"), "{}", run.calls);
+    assert!(!run.calls.contains("wipefs -a") && !run.calls.contains("vgchange"), "{}", run.calls);
+    assert_eq!(run.said, "");
+}
+
+#[test]
+fn a_blank_disk_that_matches_gets_the_storage_commands() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    let run = machine.run(&script(&site));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    assert_eq!(machine.storage().unwrap(), commands(&site, "sda", WipeScope::BlankDiskOnly));
+    let permit = format!("curl permit disk=sda sectors={BLOCKS} sector_size=512 serial=WD-1 wwn= blank=yes found=");
+    assert!(run.calls.contains(&permit), "{}", run.calls);
+    assert!(run.calls.starts_with("curl report event=pre-started seq=1 detail="), "{}", run.calls);
+    assert!(!run.calls.contains("reboot") && !run.calls.contains("wipefs -a"), "{}", run.calls);
+}
+
+#[test]
+fn two_disks_that_match_are_refused_with_both_named() {
+    let mut site = testbed();
+    site.nodes[0].disk.name = None;
+    let machine = machine_with_sda(&site);
+    machine.disk("sdb", BLOCKS, "pci0/ata2", &[]);
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "2 disks match");
+    assert!(
+        run.console.contains("sda (size 131072, serial=WD-1): matches; sdb (size 131072, no serial number): matches")
+    );
+    assert!(!run.calls.contains("curl permit"), "{}", run.calls);
+}
+
+#[test]
+fn a_serial_number_or_a_world_wide_name_tells_equal_disks_apart() {
+    for (serial, wwn) in [(Some("B"), None), (None, Some("0x5000C500A1B2C3D4"))] {
+        let mut site = testbed();
+        let rule = &mut site.nodes[0].disk;
+        (rule.name, rule.serial, rule.wwn) = (None, serial.map(Into::into), wwn.map(Into::into));
+        let machine = Machine::new();
+        machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "A"), ("wwid", "naa.5000c500a1b2c3d5")]);
+        machine.disk("sdb", BLOCKS, "pci0/ata2", &[("device/serial", " B "), ("wwid", "naa.5000c500a1b2c3d4")]);
+        machine.answers("permit", "200", &commands(&site, "sdb", WipeScope::BlankDiskOnly));
+        let run = machine.run(&script(&site));
+        assert!(run.ok, "{}\n{}", run.console, run.said);
+        assert!(run.calls.contains("disk=sdb"), "{}", run.calls);
+    }
+}
+
+#[test]
+fn no_disk_that_matches_is_refused_with_the_reason_for_each() {
+    let site = testbed();
+    let machine = Machine::new();
+    machine.disk("sda", BLOCKS - 1, "pci0/ata1", &[]);
+    machine.disk("sdb", BLOCKS, "pci0/usb1/1-1", &[("removable", "1")]);
+    machine.disk("sr0", BLOCKS, "pci0/ata2", &[]);
+    machine.disk("dm-0", BLOCKS, "virtual", &[]);
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "0 disks match");
+    assert!(run.console.contains("sda (size 131071, no serial number): not this one: size 131071;"), "{}", run.console);
+    assert!(run.console.contains("not this one: removable on USB name sdb"), "{}", run.console);
+    assert!(!run.console.contains("sr0") && !run.console.contains("dm-0"), "{}", run.console);
+}
+
+#[test]
+fn a_machine_without_any_disk_is_refused() {
+    let site = testbed();
+    let machine = Machine::new();
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "there is no disk");
+}
+
+#[test]
+fn every_kind_of_signature_is_found_and_told_to_the_server() {
+    let site = testbed();
+    let md_090 = ((BLOCKS & !127) - 128) * 512;
+    for (offset, bytes, found) in [
+        (510, &b"\x55\xaa"[..], "a boot record"),
+        (512, b"EFI PART", "a GPT"),
+        (4096, b"EFI PART", "a GPT"),
+        (512, b"LABELONE", "an LVM physical volume"),
+        (4096, b"\xfc\x4e\x2b\xa9", "an md member"),
+        (md_090, b"\xfc\x4e\x2b\xa9", "an md member"),
+    ] {
+        let machine = machine_with_sda(&site);
+        machine.put("sda", offset, bytes);
+        machine.answers("permit", "409", "compute2 was never installed and its disk is not blank");
+        let run = machine.run(&script(&site));
+        assert_refused(&machine, &run, "its disk is not blank");
+        assert!(run.calls.contains(&format!("blank=no found={found}")), "{found}: {}", run.calls);
+        assert_eq!(machine.get("sda", offset, bytes.len()), bytes);
+    }
+    let machine = machine_with_sda(&site);
+    machine.write("root/dev/sda.wipefs", "# offset,uuid,label,type\n0x438,1-2,my,label,ext4\n");
+    machine.write("root/sys/block/sda/sda1/partition", "1\n");
+    let run = machine.run(&script(&site));
+    assert!(run.calls.contains("blank=no found=partition 1, ext4"), "{}", run.calls);
+    assert_refused(&machine, &run, "the storage commands are for a blank disk, and sda holds partition 1, ext4");
+}
+
+#[test]
+fn a_refusal_by_the_server_is_shown_and_nothing_is_touched() {
+    let site = testbed();
+    for (status, body) in [("409", "the node is ready, not armed"), ("410", "the wipe permit is spent")] {
+        let machine = machine_with_sda(&site);
+        machine.answers("permit", status, body);
+        let run = machine.run(&script(&site));
+        assert_refused(&machine, &run, body);
+        assert_eq!(run.calls.matches("curl permit").count(), 1, "{}", run.calls);
+    }
+}
+
+#[test]
+fn a_server_that_is_away_for_a_moment_costs_nothing() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    machine.answers_once("permit", "000", "");
+    machine.answers_once("report", "000", "");
+    let run = machine.run(&script(&site));
+    assert!(run.ok && machine.storage().is_some(), "{}\n{}", run.console, run.said);
+    assert_eq!(run.calls.matches("curl permit").count(), 2, "{}", run.calls);
+    assert_eq!(run.calls.matches("event=pre-started seq=1 ").count(), 2, "the same report twice, with one number");
+}
+
+#[test]
+fn a_server_that_stays_away_ends_in_a_refusal() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    machine.answers("permit", "000", "");
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "the server did not answer for 900 seconds");
+    assert_eq!(run.calls.matches("curl permit").count(), 181, "{}", run.calls);
+}
+
+#[test]
+fn an_answer_that_is_cut_or_for_another_disk_is_never_used() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    let whole = commands(&site, "sda", WipeScope::BlankDiskOnly);
+    machine.answers_once("permit", "200", &whole[..whole.len() - 40]);
+    let run = machine.run(&script(&site));
+    assert!(run.ok && machine.storage().as_deref() == Some(&whole), "{}", run.console);
+    machine.answers("permit", "200", &commands(&site, "sdb", WipeScope::DestroyData));
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "the storage commands are not for the disk sda");
+}
+
+#[test]
+fn a_reimage_erases_the_old_signatures_of_the_chosen_disk_only() {
+    let mut site = testbed();
+    site.nodes[0].disk.name = Some("nvme0n1".into());
+    let machine = Machine::new();
+    machine.disk("nvme0n1", BLOCKS, "pci0/nvme0", &[]);
+    machine.disk("nvme0n10", BLOCKS - 8, "pci0/nvme1", &[]);
+    for part in ["nvme0n1p1", "nvme0n1p2"] {
+        machine.write(&format!("root/sys/block/nvme0n1/{part}/partition"), "1\n");
+    }
+    machine.put("nvme0n1", 510, b"\x55\xaa");
+    machine.put("nvme0n1", BLOCKS * 512 - 8, b"EFI PART");
+    machine.put("nvme0n1", 8 << 20, b"old data");
+    machine.put("nvme0n10", 510, b"\x55\xaa");
+    machine.write("pvs", "  /dev/nvme0n1p2|vg_base\n  /dev/nvme0n10p1|vg_other\n");
+    machine.answers("permit", "200", &commands(&site, "nvme0n1", WipeScope::DestroyData));
+    let run = machine.run(&script(&site));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    assert!(run.calls.contains("lvm vgchange -an vg_base\n") && !run.calls.contains("vg_other"), "{}", run.calls);
+    let device = machine.path("root/dev").display().to_string();
+    let wiped: Vec<&str> = run.calls.lines().filter_map(|line| line.strip_prefix("wipefs -a ")).collect();
+    let expected = ["nvme0n1p1", "nvme0n1p2", "nvme0n1"].map(|name| format!("{device}/{name}"));
+    assert_eq!(wiped, expected);
+    let permit = run.calls.find("curl permit").unwrap();
+    assert!(run.calls.find("wipefs -a").unwrap() > permit, "{}", run.calls);
+    assert_eq!(machine.get("nvme0n1", 510, 2), [0, 0]);
+    assert_eq!(machine.get("nvme0n1", BLOCKS * 512 - 8, 8), [0; 8]);
+    assert_eq!(machine.get("nvme0n10", 510, 2), b"\x55\xaa");
+}
+
+#[test]
+fn a_wanted_volume_group_on_another_disk_is_refused() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    machine.write("pvs", "  /dev/sdaa1|vg_base\n");
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "/dev/sdaa1 already holds a volume group named vg_base");
+    assert!(!run.calls.contains("curl permit"), "{}", run.calls);
+    machine.write("pvs", "  /dev/sdb1|vg_mine\n  /dev/sdb2|\n");
+    assert!(machine.run(&script(&site)).ok);
+}
+
+#[test]
+fn a_script_that_dies_refuses_on_its_way_out() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    let broken = script(&site).replace("find_signatures\nfind_foreign_groups\n", "unset serial\nfind_signatures\n");
+    let run = machine.run(&broken);
+    assert!(!run.ok && machine.storage().is_none(), "{}", run.console);
+    assert!(run.console.contains("the disk check itself ended early"), "{}", run.console);
+}
