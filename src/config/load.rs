@@ -90,7 +90,12 @@ pub fn read(path: &Path) -> Result<Loaded, LoadError> {
     let mut examined = super::examine(&text);
     examined.problems.extend(examined.trees.iter().filter_map(check_tree));
     match examined.site {
-        Some(site) if examined.problems.is_empty() => Ok(Loaded { site, path: path.into() }),
+        Some(mut site) if examined.problems.is_empty() => {
+            for tree in &mut site.install_trees {
+                tree.repositories = repositories(&tree.path);
+            }
+            Ok(Loaded { site, path: path.into() })
+        }
         _ => {
             let name = path.display().to_string();
             Err(LoadError::Problems(Problems::new(&name, &text, examined.problems, &examined.secrets)))
@@ -149,6 +154,12 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
+}
+
+/// Which of the usual repositories of EL8 and later have a folder of their own in the tree.
+fn repositories(tree: &Path) -> Vec<String> {
+    let names = ["BaseOS", "AppStream"].into_iter();
+    names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
 fn reason(error: &io::Error) -> String {

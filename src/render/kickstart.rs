@@ -27,16 +27,21 @@ pub struct KickstartValues<'a> {
     node: &'a str,
     role: &'a str,
     release: String,
+    major: u8,
     el6: bool,
     has_unsupported_hardware: bool,
     uefi: bool,
     server: String,
     token: &'a str,
     tree_url: String,
+    tree_repositories: Vec<&'a str>,
     timezone: &'a str,
+    ntp_servers: &'a [String],
     root_password_hash: Option<&'a str>,
-    ssh_keys: &'a [String],
+    ssh_key_commands: Vec<&'a str>,
+    ssh_keys: Vec<&'a str>,
     hardened: bool,
+    has_bindto: bool,
     nics: Vec<NicValues>,
     dns: String,
     storage_file: &'static str,
@@ -53,6 +58,7 @@ pub struct KickstartValues<'a> {
 #[derive(Debug, Serialize)]
 struct NicValues {
     name: String,
+    own_name: bool,
     mac: String,
     network: NicNetwork,
     address: String,
@@ -84,10 +90,15 @@ impl<'a> KickstartValues<'a> {
             .volume_groups
             .iter()
             .filter_map(|group| group.installer_name.clone().map(|from| Rename { from, to: group.name.clone() }));
+        // EL8 was the first to read `sshkey`; what its reader could misread is written by %post, as on EL6 and EL7.
+        let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
+        let keys = site.access.ssh_keys.iter().map(String::as_str);
+        let (ssh_key_commands, ssh_keys) = keys.partition(|key| node.release.major >= 8 && plain(key));
         Self {
             node: node.name.as_str(),
             role: &node.role,
             release: node.release.to_string(),
+            major: node.release.major,
             el6: node.release.is_el6(),
             // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.
             has_unsupported_hardware: node.release.is_el6() && node.release.minor >= 4,
@@ -95,10 +106,15 @@ impl<'a> KickstartValues<'a> {
             server: site.server.url(),
             token: token.reveal(),
             tree_url: tree_url(site, node),
+            tree_repositories: tree_repositories(site, node),
             timezone: &site.timezone,
+            ntp_servers: &site.network.ntp,
             root_password_hash: site.access.root_password_hash.as_deref(),
-            ssh_keys: &site.access.ssh_keys,
+            ssh_key_commands,
+            ssh_keys,
             hardened: site.security == Security::Hardened,
+            // The option came within the life of EL7; a release that lacks it stops at it.
+            has_bindto: (node.release.major, node.release.minor) >= (7, 4),
             nics: nics(site, node),
             dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
@@ -119,12 +135,28 @@ pub fn tree_url(site: &Site, node: &Node) -> String {
     format!("{}/tree/{}", site.server.url(), node.install_tree)
 }
 
+/// What the tree holds beside its BaseOS, if it is divided as the images of EL8 and later are.
+fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
+    let tree = site.install_tree(&node.install_tree).filter(|_| node.release.major >= 8);
+    let names = tree.map_or(&[][..], |tree| &tree.repositories).iter().map(String::as_str);
+    match names.clone().any(|name| name == "BaseOS") {
+        true => names.filter(|name| *name != "BaseOS").collect(),
+        false => Vec::new(),
+    }
+}
+
+/// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.
+fn is_own_name(name: &str) -> bool {
+    name.strip_prefix("eth").is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The LAN card first: Anaconda brings the first one up.
 fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     // The paper's gateway has its default route outside; a LAN router would fight with it.
     let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
     let values = |nic: &Nic| NicValues {
         name: nic.name.clone(),
+        own_name: is_own_name(&nic.name),
         mac: nic.mac.to_string(),
         network: nic.network,
         address: node.address.to_string(),

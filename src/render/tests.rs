@@ -70,7 +70,7 @@ fn the_installer_is_started_with_the_arguments_of_its_release() {
     let script = renderer.boot_script_install(&site, &node, &token()).unwrap();
     let kernel = "initrd=initrd.img inst.ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 \
                   BOOTIF=01-52-54-00-a8-02-01 inst.ks.sendmac inst.ks.sendsn \
-                  inst.repo=http://192.168.0.254/tree/centos6 ip=dhcp inst.cmdline console=ttyS0 || goto away\n";
+                  inst.repo=http://192.168.0.254/tree/centos6 inst.nosave=all_ks ip=dhcp inst.cmdline console=ttyS0 || goto away\n";
     assert!(script.contains(kernel), "{script}");
 }
 

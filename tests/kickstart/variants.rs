@@ -22,7 +22,12 @@ pub fn site(release: &str, firmware: &str) -> Site {
         text.push_str(&line);
         text.push('\n');
     }
-    config::parse(&text, "rackstart.toml").unwrap_or_else(|problems| panic!("{release} {firmware}: {problems}"))
+    let parsed = config::parse(&text, "rackstart.toml");
+    let mut site = parsed.unwrap_or_else(|problems| panic!("{release} {firmware}: {problems}"));
+    // Reading the file from the disk finds these in a tree of EL8 and later.
+    site.install_trees[0].repositories = ["BaseOS", "AppStream"].map(String::from).into();
+    site.network.ntp = ["192.168.0.254", "ntp.example.org"].map(String::from).into();
+    site
 }
 
 /// Every node of every variant: release, firmware, site and the node's name.
