@@ -27,7 +27,7 @@ pub(super) fn read_layout(
     let partitions = partitions.into_iter().filter_map(|(at, table)| read_partition(&section, at, table)).collect();
     let groups = section.tables("volume_group", "`[[role.NAME.layout.NAME.volume_group]]` with two brackets");
     let groups = groups.into_iter().filter_map(|(at, table)| read_group(&section, at, table)).collect();
-    let layout = Layout { name: name.into(), partitions, volume_groups: groups };
+    let layout = Layout { name: name.into(), partitions, volume_groups: groups, ..Layout::default() };
     check(&section, &layout);
     Some(layout)
 }
@@ -53,7 +53,7 @@ fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -
             return None;
         }
     };
-    Some(PartitionSpec { size: size?, purpose })
+    Some(PartitionSpec { size: size?, purpose, disk: None })
 }
 
 fn read_group(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<VolumeGroupSpec> {
@@ -62,7 +62,7 @@ fn read_group(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Op
     section.need("name", "name = \"vg_base\"");
     let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
     let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table)).collect();
-    Some(VolumeGroupSpec { name: section.text("name")?.into_inner().into(), logical_volumes: volumes })
+    Some(VolumeGroupSpec { name: section.text("name")?.into_inner().into(), logical_volumes: volumes, spans: false })
 }
 
 fn read_volume(group: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<LogicalVolumeSpec> {

@@ -98,12 +98,12 @@ fn read_disk(node: &Section<'_>) -> Option<Spanned<DiskRule>> {
         (text::disk_word(&disk, "name"), text::disk_word(&disk, "serial"), text::disk_word(&disk, "wwn"));
     // 2^40 sectors of 4096 bytes are 4 EiB; more is a slip of the keyboard.
     let sectors = disk.number("sectors", 1..=1 << 40)?;
+    let sector_size = sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 });
     let rule = DiskRule {
-        sectors: *sectors.get_ref(),
-        sector_size: sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 }),
         name: own(name),
         serial: own(serial),
         wwn: own(wwn),
+        ..DiskRule::of(*sectors.get_ref(), sector_size)
     };
     Some(Spanned::new(disk.at, rule))
 }

@@ -7,7 +7,7 @@ use super::node::NodeKeys;
 use super::prove;
 use super::reader::Found;
 use super::words::{quote, suggest};
-use crate::site::{Blueprint, Firmware, Layout, Mac, Nic, NicNetwork, Node, PartitionUse};
+use crate::site::{Blueprint, DiskSlot, Firmware, Layout, Mac, Nic, NicNetwork, Node, PartitionUse};
 
 /// The layout of sites and nodes that name none.
 const DEFAULT_LAYOUT: &str = "grow";
@@ -33,9 +33,10 @@ pub(super) fn resolve_node(
         mac: lan_mac(node)?,
         address: *node.address.as_ref()?.get_ref(),
         firmware,
-        disk: node.disk.as_ref()?.get_ref().clone(),
+        disks: vec![DiskSlot::os(node.disk.as_ref()?.get_ref().clone())],
         nics: resolve_nics(node)?,
         layout: layout?,
+        keep: Vec::new(),
         install_tree: own_or_site(&node.install_tree, &site.install_tree)?,
         release: *node.release.as_ref().or(site.release.as_ref())?.get_ref(),
         kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
