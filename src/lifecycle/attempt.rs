@@ -84,6 +84,8 @@ pub enum WipeScope {
     BlankDiskOnly,
     /// A disk with data too: an operator asked for a reimage.
     DestroyData,
+    /// A disk with data, of which only the volume groups that the site file keeps stay; the rest is made anew in place.
+    KeepVolumeGroups,
 }
 
 /// One try to install a node.

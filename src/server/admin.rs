@@ -13,7 +13,7 @@ use super::random;
 use super::recent::Moment;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
-use crate::site::{DiskRule, Firmware, Mac, Node};
+use crate::site::{Firmware, Mac, Node};
 use crate::store::{Change, Record, StoredEvent};
 
 /// All nodes as `status` and `watch` show them.
@@ -110,7 +110,7 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         role: node.role.clone(),
         mac: node.mac,
         address: node.address.to_string(),
-        disk: disk_in_words(node.os_disk()),
+        disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
         state: record.state.word().into(),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         stage,
@@ -121,12 +121,6 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         updated: record.updated,
         timings: progress.marks,
     }
-}
-
-fn disk_in_words(disk: &DiskRule) -> String {
-    let parts = [("name", &disk.name), ("serial number", &disk.serial), ("world wide name", &disk.wwn)];
-    let given = parts.into_iter().filter_map(|(what, value)| Some(format!("{what} {}, ", value.as_ref()?)));
-    format!("{}{} sectors of {} bytes", given.collect::<String>(), disk.sectors, disk.sector_size)
 }
 
 async fn explain(
