@@ -71,6 +71,7 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         at_least: 0,
         at_most: None,
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
+        default_layout: None,
     };
     (name.into(), role)
 }
