@@ -204,8 +204,9 @@ fn layout(groups: &[(u64, Vec<u64>, bool)], boot: u64, grows: bool) -> Layout {
 }
 
 fn check_plan(node: &Node, plan: &NodePlan) -> Result<(), TestCaseError> {
-    let commands =
-        renderer().storage_section(node, plan, "sda", WipeScope::DestroyData).expect("the commands of a plan");
+    let commands = renderer()
+        .storage_section(node, plan, &rackstart::render::example_disks(node, plan), WipeScope::DestroyData)
+        .expect("the commands of a plan");
     let msdos = plan.os_disk().label == rackstart::plan::DiskLabel::Msdos;
     let end = plan.os_disk().usable_end.0;
     for scramble in [false, true] {

@@ -112,7 +112,8 @@ mod tests {
     use crate::site::testing::paper_site;
 
     fn text(what: What, as_served: bool) -> String {
-        let args = Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false, keep: false };
+        let args =
+            Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false, keep: false };
         show(&paper_site(), &args).unwrap()
     }
 

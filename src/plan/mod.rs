@@ -3,7 +3,9 @@
 //! The planner predicts every partition, volume group and logical volume in numbers, picks the flags that make the
 //! installer agree, and refuses what cannot be had exactly. It never rounds in silence.
 
+mod attest;
 mod error;
+mod facts;
 mod lvm;
 mod names;
 mod order;
@@ -16,7 +18,9 @@ mod tests;
 use crate::site::Node;
 
 pub use crate::site::DiskLabel;
+pub use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
+pub use facts::{Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
     Placement, Slot, VolumeGroupPlan,

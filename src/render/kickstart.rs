@@ -147,8 +147,11 @@ fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
 
 fn kept_groups(node: &Node) -> Vec<KeptGroup<'_>> {
     let groups = node.layout.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
-    let names = |group: &'_ crate::site::VolumeGroupSpec| group.logical_volumes.iter().map(|v| v.name.as_str()).collect();
-    groups.map(|group| KeptGroup { name: &group.name, volumes: names(group) }).collect()
+    let kept = groups.map(|group| KeptGroup {
+        name: &group.name,
+        volumes: group.logical_volumes.iter().map(|volume| volume.name.as_str()).collect(),
+    });
+    kept.collect()
 }
 
 /// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.

@@ -30,7 +30,6 @@ pub use error::{RenderError, RenderProblem};
 pub use firstboot::PayloadFile;
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub use prove::{Fault, prove};
-pub use storage::partition_name;
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
@@ -178,9 +177,7 @@ pub fn example_disks(node: &Node, plan: &NodePlan) -> BTreeMap<String, String> {
 
 /// Every slot of the plan has a disk, no two the same one, and each by a name that is one.
 fn check_disks(plan: &NodePlan, disks: &BTreeMap<String, String>) -> Result<(), RenderError> {
-    let refuse = |why: String| {
-        Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "disks".into(), why }))
-    };
+    let refuse = |why: String| Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "disks".into(), why }));
     for (index, disk) in plan.disks.iter().enumerate() {
         let Some(name) = disks.get(&disk.slot) else { return refuse(format!("names no disk for `{}`", disk.slot)) };
         check_disk_name(name)?;

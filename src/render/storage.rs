@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::lifecycle::WipeScope;
-use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot};
+use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
 use crate::site::Node;
 
 use super::kickstart::ESP_LABEL;
@@ -144,15 +144,19 @@ impl<'a> StorageValues<'a> {
                 partitions.extend(part(disk, kernel_name(disk), partition, keeps, &mut names));
             }
         }
-        let arrays: Vec<ArrayValues> = plan.arrays.iter().map(|array| {
-            let (name, file_system) = match &array.content {
-                Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string())),
-                Content::PhysicalVolume { volume_group } => (names.physical_volume(volume_group), None),
-                _ => (array.device.clone(), None), // the planner mirrors nothing else
-            };
-            let members = names.members.get(&array.device).cloned().unwrap_or_default();
-            ArrayValues { name, device: array.device.clone(), file_system, members }
-        }).collect();
+        let arrays: Vec<ArrayValues> = plan
+            .arrays
+            .iter()
+            .map(|array| {
+                let (name, file_system) = match &array.content {
+                    Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string())),
+                    Content::PhysicalVolume { volume_group } => (names.physical_volume(volume_group), None),
+                    _ => (array.device.clone(), None), // the planner mirrors nothing else
+                };
+                let members = names.members.get(&array.device).cloned().unwrap_or_default();
+                ArrayValues { name, device: array.device.clone(), file_system, members }
+            })
+            .collect();
         // EL6.3 wants the members of a group that it finds; later readers stop at them.
         let lists_members = !keeps || (node.release.is_el6() && node.release.minor < 4);
         // A kept group without volumes of ours is not mentioned at all: nobody can then touch it.
@@ -177,7 +181,8 @@ impl<'a> StorageValues<'a> {
         let by_flags = plan.disks.iter().filter(|disk| !disk.is_prepared());
         let labelled = plan.disks.iter().find(|disk| !disk.is_prepared());
         // From EL8 on the label is always written; before, only where the installer would choose another.
-        let writes_label = node.release.major >= 8 || (node.release.major == 7 && plan.disks.iter().any(|d| !d.label_is_default));
+        let writes_label =
+            node.release.major >= 8 || (node.release.major == 7 && plan.disks.iter().any(|d| !d.label_is_default));
         let mirrored: Vec<&str> = plan.disks.iter().filter(|disk| holds_a_mirror(disk)).map(kernel_name).collect();
         let boot_disk = kernel_name(plan.os_disk());
         Self {
@@ -193,7 +198,12 @@ impl<'a> StorageValues<'a> {
             disklabel: labelled.filter(|_| writes_label).map(|disk| disk.label.to_string()),
             kernel_args: &node.kernel_args,
             extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
-            prepared: plan.disks.iter().filter(|disk| !keeps && disk.is_prepared()).map(|disk| prepare(disk, kernel_name(disk))).collect(),
+            prepared: plan
+                .disks
+                .iter()
+                .filter(|disk| !keeps && disk.is_prepared())
+                .map(|disk| prepare(disk, kernel_name(disk)))
+                .collect(),
             identities,
             arrays,
             volume_groups: groups.collect(),
@@ -239,12 +249,6 @@ fn part(
         as_primary: partition.placement.as_primary(),
         grow_to_own_size: partition.placement.grow_to_own_size(),
     })
-}
-
-/// The kernel's name of a partition: `sda2`, `nvme0n1p2`.
-pub fn partition_name(disk: &str, number: u32) -> String {
-    let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
-    format!("{disk}{separator}{number}")
 }
 
 fn prepare<'a>(disk: &DiskPlan, kernel_name: &'a str) -> PreparedDisk<'a> {

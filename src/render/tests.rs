@@ -155,7 +155,8 @@ fn the_readme_lists_every_variable_of_the_kickstart_templates() {
     let node = site.node_by_name("controller").unwrap();
     let (plan, token) = (plan::plan(node).unwrap(), token());
     let kickstart = serde_json::to_value(KickstartValues::new(&site, node, &plan, &token)).unwrap();
-    let storage = serde_json::to_value(StorageValues::new(node, &plan, &on("sda"), WipeScope::DestroyData, &[])).unwrap();
+    let storage =
+        serde_json::to_value(StorageValues::new(node, &plan, &on("sda"), WipeScope::DestroyData, &[])).unwrap();
     let readme = include_str!("../../kickstart/README.md");
     fn check(value: &serde_json::Value, readme: &str) {
         match value {

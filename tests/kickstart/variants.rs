@@ -49,6 +49,11 @@ pub fn token() -> BootToken {
     BootToken::from_random([0; 16])
 }
 
+/// The disk of the operating system by its kernel name.
+pub fn on(disk: &str) -> std::collections::BTreeMap<String, String> {
+    [("os".to_string(), disk.to_string())].into()
+}
+
 /// The node of this name.
 pub fn node<'a>(site: &'a Site, name: &str) -> &'a Node {
     site.node_by_name(name).unwrap_or_else(|| panic!("no node {name}"))
@@ -59,7 +64,7 @@ pub fn whole(site: &Site, name: &str) -> String {
     let renderer = Renderer::new().expect("the embedded templates");
     let node = node(site, name);
     renderer
-        .kickstart_whole(site, node, &token(), "sda", WipeScope::BlankDiskOnly)
+        .kickstart_whole(site, node, &token(), &on("sda"), WipeScope::BlankDiskOnly)
         .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
