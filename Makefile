@@ -32,6 +32,7 @@ lint: firmware ## Format check, clippy with warnings as errors, shellcheck
 
 bench: release ## Measure against peers, in the same run
 	$(CARGO) bench --locked
+	tests/bench/boot
 
 fmt: ## Format the Rust sources
 	$(CARGO) fmt

@@ -35,15 +35,10 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 }
 
 fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
-    if let Ok(mac) = machine.parse() {
-        return Ok(mac);
+    match machine.parse() {
+        Ok(mac) => Ok(mac),
+        Err(_) => Ok(client.node(machine)?.mac),
     }
-    let report: crate::server::admin::StatusReport = client.get("/v1/status")?;
-    let node = report.nodes.iter().find(|node| node.name == machine);
-    node.map(|node| node.mac).ok_or_else(|| {
-        let names: Vec<_> = report.nodes.iter().map(|node| node.name.as_str()).collect();
-        Failure::usage(format!("`{machine}` is neither a MAC nor a node")).hint(format!("nodes: {}", names.join(", ")))
-    })
 }
 
 fn text(explanation: &Explanation) -> String {

@@ -2,9 +2,11 @@
 
 mod check;
 mod client;
+mod disarm;
 mod explain;
 mod failure;
 mod init;
+mod install;
 mod plan;
 mod reimage;
 mod render;
@@ -44,7 +46,9 @@ enum Verb {
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
+    Install(install::Args),
     Reimage(reimage::Args),
+    Disarm(disarm::Args),
 }
 
 impl Cli {
@@ -60,7 +64,9 @@ impl Cli {
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
+            Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
+            Verb::Disarm(args) => disarm::run(config, args),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::escape::{self, Context};
 use super::{RenderError, RenderProblem};
 
-/// Instructions that one rendering may take; the largest real one takes about 3,000.
+/// Instructions that one rendering may take; the largest real one takes less than 1,000.
 const FUEL: u64 = 200_000;
 
 #[derive(RustEmbed)]

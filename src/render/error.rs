@@ -52,7 +52,13 @@ pub enum RenderProblem {
     },
     /// The storage of the node cannot be planned.
     #[error("{0}")]
-    Plan(#[from] PlanError),
+    Plan(Box<PlanError>),
+}
+
+impl From<PlanError> for RenderProblem {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
 }
 
 impl RenderError {

@@ -143,3 +143,25 @@ fn a_disk_name_from_the_wire_is_checked() {
         assert!(section(hostile).is_err(), "{hostile:?}");
     }
 }
+
+#[test]
+fn the_readme_lists_every_variable_of_the_kickstart_templates() {
+    let site = paper_site();
+    let node = site.node_by_name("controller").unwrap();
+    let (plan, token) = (plan::plan(node).unwrap(), token());
+    let kickstart = serde_json::to_value(KickstartValues::new(&site, node, &plan, &token)).unwrap();
+    let storage = serde_json::to_value(StorageValues::new(node, &plan, "sda", WipeScope::DestroyData)).unwrap();
+    let readme = include_str!("../../kickstart/README.md");
+    fn check(value: &serde_json::Value, readme: &str) {
+        match value {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+                assert!(readme.contains(&format!("`{name}`")), "`{name}` is not listed");
+                check(field, readme);
+            }),
+            serde_json::Value::Array(items) => items.iter().for_each(|item| check(item, readme)),
+            _ => {}
+        }
+    }
+    check(&kickstart, readme);
+    check(&storage, readme);
+}

@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 
 use rackstart::site::Release;
 
-use crate::variants::{all, body, whole};
+use crate::variants::{all, body, site, whole};
 
 /// Where `make setup` puts pykickstart.
 fn pykickstart() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/pykickstart");
     let program = folder.join("bin/ksvalidator");
-    assert!(program.exists(), "{} is missing: `make setup` installs it", program.display());
+    assert!(program.exists(), "{} is missing: `make setup` (or tests/kickstart/setup) installs it", program.display());
     folder
 }
 
@@ -128,6 +128,22 @@ fn every_wipe_names_its_disk() {
         assert!(matches!(at("clearpart ")[..], [line] if line.contains(" --drives=sda")));
         assert!(at("part ").iter().all(|line| line.contains(" --ondisk=sda")));
         assert!(at("volgroup ").iter().all(|line| line.contains(" --pesize=4096 ")));
+    }
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say_about_the_scripts() {
+    for (release, firmware, node) in [("6.10", "bios", "controller"), ("9", "uefi", "compute2")] {
+        let kickstart = whole(&site(release, firmware), node);
+        for opening in ["%pre", "%post --nochroot", "%post --interpreter"] {
+            let mut program = Command::new("shellcheck");
+            program.args(["-s", "bash", "-f", "gcc", "-"]).stdin(Stdio::piped());
+            let started = program.stdout(Stdio::piped()).spawn();
+            let mut shellcheck = started.expect("shellcheck is missing: `make setup` installs it");
+            shellcheck.stdin.take().unwrap().write_all(body(&kickstart, opening).as_bytes()).unwrap();
+            let output = shellcheck.wait_with_output().unwrap();
+            assert!(output.status.success(), "{node} {opening}: {}", String::from_utf8_lossy(&output.stdout));
+        }
     }
 }
 

@@ -113,8 +113,11 @@ impl Conversation {
         let mut packet = [0; 600];
         let mut action = self.transfer.start(Duration::ZERO);
         loop {
-            if let Err(outcome) = self.perform(action).await {
-                return outcome;
+            if action != Action::Wait {
+                if let Err(outcome) = self.perform(action).await {
+                    return outcome;
+                }
+                self.transfer.on_sent(self.now());
             }
             let deadline = self.started + self.transfer.deadline();
             action = tokio::select! {

@@ -11,8 +11,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// Each silence multiplies the wait by this: five retransmissions span 20 s, longer than a firmware's longest pause,
 /// and still the first comes after 50 ms.
 const BACKOFF: u32 = 4;
-/// Added to the round trip before an ACK for an old block counts as a loss and not as a duplicate.
-const JITTER: Duration = Duration::from_millis(1);
+/// Added to the round trip before a repeated ACK counts as a loss and not as a duplicate. Less would believe every
+/// echo of a window that was sent twice to a busy machine, and send the next one twice as well.
+const JITTER: Duration = Duration::from_millis(5);
 
 /// The clock work of one transfer. Holds no clock.
 #[derive(Debug, Clone)]

@@ -100,6 +100,12 @@ impl Transfer {
         if self.awaits_oack_ack { self.send_in_flight(now) } else { self.send_next_window(now) }
     }
 
+    /// Notes that the packets of the last action have left: the client's time to answer begins only now. A server that
+    /// was slow itself must not take that for a loss.
+    pub fn on_sent(&mut self, now: Duration) {
+        self.deadline = self.deadline.max(now + self.time.wait());
+    }
+
     /// Takes a packet of the client; one that is neither an ACK nor an ERROR changes nothing.
     pub fn on_packet(&mut self, packet: &[u8], now: Duration) -> Action {
         match ClientPacket::parse(packet) {

@@ -16,8 +16,8 @@ pub struct Terms {
 const SILENCE: Duration = Duration::from_secs(1);
 const MAX_SILENCES: u32 = 20;
 
-/// Downloads a file and says how long it took.
-pub fn fetch(from: Ipv4Addr, server: SocketAddrV4, name: &str, terms: &Terms) -> io::Result<Duration> {
+/// Downloads a file and says how long it took. `turn` counts the DATA packets over all downloads of a client.
+pub fn fetch(from: Ipv4Addr, server: SocketAddrV4, name: &str, terms: &Terms, turn: &mut u32) -> io::Result<Duration> {
     let started = Instant::now();
     let socket = UdpSocket::bind((from, 0))?;
     socket.set_read_timeout(Some(SILENCE))?;
@@ -25,7 +25,7 @@ pub fn fetch(from: Ipv4Addr, server: SocketAddrV4, name: &str, terms: &Terms) ->
     let request = format!("\0\x01{name}\0octet\0blksize\0{}\0{window}", terms.blksize);
     socket.send_to(request.as_bytes(), server)?;
 
-    let (mut peer, mut last, mut since_ack, mut silences, mut turn) = (None, 0u16, 0, 0, 0);
+    let (mut peer, mut last, mut since_ack, mut silences) = (None, 0u16, 0, 0);
     let mut windowsize = 1;
     let mut packet = [0; 2048];
     loop {
@@ -51,8 +51,8 @@ pub fn fetch(from: Ipv4Addr, server: SocketAddrV4, name: &str, terms: &Terms) ->
                 acknowledge(&socket, from, 0)?;
             }
             3 => {
-                turn += 1;
-                if terms.loses_every.is_some_and(|every| turn % every == 0) {
+                *turn += 1;
+                if terms.loses_every.is_some_and(|every| turn.is_multiple_of(every)) {
                     continue;
                 }
                 let is_next = u16::from_be_bytes([packet[2], packet[3]]) == last.wrapping_add(1);

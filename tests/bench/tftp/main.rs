@@ -30,13 +30,14 @@ const fn terms(windowsize: u16, loses_every: Option<u32>) -> Terms {
     Terms { blksize: 1468, windowsize, loses_every }
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     case("40 MB, lock-step", "initrd", terms(1, None), 1, 1),
     case("40 MB, window 16", "initrd", terms(16, None), 1, 1),
     case("40 MB, window 64", "initrd", terms(64, None), 1, 1),
     case("74 kB, lock-step, 100 clients x 10", "nbp", terms(1, None), 100, 10),
     case("74 kB, window 4, 100 clients x 10", "nbp", terms(4, None), 100, 10),
-    case("74 kB, window 16, 1 % lost, 20 clients x 5", "nbp", terms(16, Some(100)), 20, 5),
+    case("74 kB, lock-step, 1 % lost, 20 clients x 10", "nbp", terms(1, Some(100)), 20, 10),
+    case("74 kB, window 16, 1 % lost, 20 clients x 10", "nbp", terms(16, Some(100)), 20, 10),
 ];
 
 fn main() {
@@ -67,7 +68,10 @@ fn measure(case: &Case, server: &Server) {
     let started = Instant::now();
     let mut times = run_clients(case, server.address);
     let elapsed = started.elapsed().as_secs_f64();
-    let cpu = server.cpu_seconds() - cpu_before;
+    let cpu = match (cpu_before, server.cpu_seconds()) {
+        (Some(before), Some(after)) => format!("{:.2}", after - before),
+        _ => "-".into(),
+    };
     let wanted = case.clients * case.rounds;
     let failed = wanted - times.len();
     times.sort();
@@ -75,7 +79,7 @@ fn measure(case: &Case, server: &Server) {
     let bytes = FILES.iter().find(|(name, _)| *name == case.file).map_or(0, |(_, len)| *len) * times.len();
     let failed = if failed == 0 { String::new() } else { format!("  {failed} of {wanted} failed") };
     println!(
-        "{:<44} {:<12} {:>8.1} {:>11.0} {:>9.1} {:>9.2}{failed}",
+        "{:<44} {:<12} {:>8.1} {:>11.0} {:>9.1} {:>9}{failed}",
         case.title,
         server.name,
         bytes as f64 / 1e6 / elapsed,
@@ -90,7 +94,9 @@ fn run_clients(case: &Case, server: SocketAddrV4) -> Vec<Duration> {
     let client = |n: usize| {
         // Machines differ by address, so each gets one: servers limit what one machine may take.
         let address = std::net::Ipv4Addr::new(127, 2, (n / 250) as u8, (n % 250 + 1) as u8);
-        (0..case.rounds).filter_map(|_| fetch(address, server, case.file, &case.terms).ok()).collect::<Vec<_>>()
+        let mut turn = n as u32;
+        let fetch = |_| fetch(address, server, case.file, &case.terms, &mut turn).ok();
+        (0..case.rounds).filter_map(fetch).collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..case.clients).map(|n| scope.spawn(move || client(n))).collect();

@@ -24,6 +24,8 @@ pub struct Server {
     pub name: &'static str,
     pub address: SocketAddrV4,
     process: Child,
+    /// A server that starts a process per transfer and lets the system collect them: their time is nowhere to be read.
+    forks: bool,
 }
 
 impl Drop for Server {
@@ -34,12 +36,12 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Processor time of the process and of its finished children, seconds (fields 14 to 17 of `/proc/PID/stat`).
-    pub fn cpu_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
-        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let ticks: u64 = after_name.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum();
-        ticks as f64 / USER_HZ
+    /// Processor time of the process, seconds (fields 14 and 15 of `/proc/PID/stat`).
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
+        let (_, after_name) = stat.rsplit_once(") ")?;
+        let ticks: u64 = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        (!self.forks).then_some(ticks as f64 / USER_HZ)
     }
 }
 
@@ -74,9 +76,9 @@ fn start(name: &'static str, program: &str, arguments: &[&str], address: SocketA
         println!("{name}: not installed, left out");
         return None;
     };
-    let server = Server { name, address, process };
+    let server = Server { name, address, process, forks: name == "tftpd-hpa" };
     let terms = Terms { blksize: 1468, windowsize: 1, loses_every: None };
-    let answers = fetch(Ipv4Addr::LOCALHOST, address, "nbp", &terms).is_ok();
+    let answers = fetch(Ipv4Addr::LOCALHOST, address, "nbp", &terms, &mut 0).is_ok();
     if !answers {
         println!("{name}: does not answer on {address}, left out (it may need root)");
     }
@@ -88,7 +90,7 @@ fn start_ours(root: &str) -> Server {
     let mut process = Command::new(program).args([SERVE, root]).stdout(Stdio::piped()).spawn().expect("this program");
     let mut line = String::new();
     BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("its address");
-    Server { name: "rackstart", address: line.trim().parse().expect("its address"), process }
+    Server { name: "rackstart", address: line.trim().parse().expect("its address"), process, forks: false }
 }
 
 struct Files(HashMap<String, Bytes>);

@@ -1,0 +1,236 @@
+//! The real program as an operator meets it: started on a network of the test's own, asked by its own command line,
+//! killed, restarted, stopped. A machine with compute2's MAC and address plays iPXE and the installer with curl.
+
+mod network_lab;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rackstart");
+const BOOT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
+
+/// A site in a temporary folder, its daemon, and compute2.
+struct Rack {
+    folder: tempfile::TempDir,
+    daemon: Child,
+    machine: Machine,
+}
+
+impl Rack {
+    fn powered() -> Self {
+        lay_cable();
+        let folder = tempfile::tempdir().unwrap();
+        write_site(folder.path());
+        let machine = Machine::plugged_in();
+        machine.run(&format!("ip address add 192.168.0.2/24 dev {CARD}"));
+        let daemon = serve(folder.path());
+        Self { folder, daemon, machine }
+    }
+
+    fn cli(&self, words: &[&str]) -> Output {
+        cli(self.folder.path(), words)
+    }
+
+    fn says(&self, words: &[&str]) -> String {
+        let output = self.cli(words);
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn state(&self) -> String {
+        let report: serde_json::Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
+        let node = report["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "compute2").unwrap();
+        node["state"].as_str().unwrap().to_string()
+    }
+
+    /// Boots iPXE; returns the token if the installer is started.
+    fn boots(&self) -> Option<String> {
+        let script = self.machine.run(&format!("curl -sSf -m 5 {BOOT}"));
+        Some(script.split("/kickstart/").nth(1)?[..32].to_string())
+    }
+
+    fn posts(&self, path: &str, form: &str) -> String {
+        let url = format!("http://192.168.0.254/{path}");
+        self.machine.run(&format!("curl -sS -m 5 -o /dev/null -w %{{http_code}} -d {form} {url}"))
+    }
+
+    fn redeems(&self, token: &str) -> String {
+        self.posts(&format!("permit/{token}"), "disk=sda&sectors=488397168&sector_size=512&blank=yes")
+    }
+
+    fn kill_and_restart(&mut self) {
+        self.daemon.kill().unwrap();
+        self.daemon.wait().unwrap();
+        self.daemon = serve(self.folder.path());
+    }
+}
+
+impl Drop for Rack {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+fn write_site(folder: &Path) {
+    let images = folder.join("tree/images/pxeboot");
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::write(images.join("vmlinuz"), vec![7; 300_000]).unwrap();
+    std::fs::write(images.join("initrd.img"), vec![8; 20_000_000]).unwrap();
+    std::fs::write(folder.join("tree/.treeinfo"), "[general]\nversion = 6.10\nfamily = CentOS\narch = x86_64\n")
+        .unwrap();
+    let example = String::from_utf8(cli(folder, &["init", "--output", "-"]).stdout).unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let text = example
+        .replace("interface = \"eth0\"", &format!("interface = \"{BRIDGE}\""))
+        .replace("\"/var/lib/rackstart\"", &format!("\"{}\"", at("state")))
+        .replace("\"/run/rackstart/rackstart.sock\"", &format!("\"{}\"", at("sock")))
+        .replace("\"/srv/rackstart/centos6\"", &format!("\"{}\"", at("tree")));
+    std::fs::write(folder.join("rackstart.toml"), text).unwrap();
+}
+
+fn cli(folder: &Path, words: &[&str]) -> Output {
+    Command::new(PROGRAM).current_dir(folder).args(words).env("NO_COLOR", "1").output().unwrap()
+}
+
+fn serve(folder: &Path) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new(PROGRAM);
+    let mut daemon = command.current_dir(folder).arg("serve").stderr(log).stdin(Stdio::null()).spawn().unwrap();
+    wait_until("the daemon answers", || {
+        assert!(daemon.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(folder.join("log")).unwrap());
+        cli(folder, &["status"]).status.success()
+    });
+    daemon
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn an_operator_can_follow_explain_and_reimage() {
+    inside("an_operator_can_follow_explain_and_reimage", || {
+        let rack = Rack::powered();
+        let status = rack.says(&["status"]);
+        assert_eq!(status.lines().count(), 6, "{status}");
+        assert!(status.contains("power it on"), "{status}");
+
+        let stranger = rack.says(&["explain", "52:54:00:99:99:99"]);
+        assert!(
+            stranger.contains("is in no site file") && stranger.contains("no answer: no node has the MAC"),
+            "{stranger}"
+        );
+        let unknown = rack.cli(&["explain", "compute9"]);
+        assert_eq!(unknown.status.code(), Some(2));
+        assert!(text(&unknown.stderr).contains("nodes: compute1"), "{}", text(&unknown.stderr));
+
+        let token = rack.boots().expect("armed");
+        assert_eq!(rack.redeems(&token), "200");
+        assert_eq!(rack.state(), "installing");
+        let busy = rack.cli(&["reimage", "compute2", "--yes"]);
+        assert_eq!(busy.status.code(), Some(1));
+        assert!(text(&busy.stderr).contains("power-cycle it"), "{}", text(&busy.stderr));
+        let waits = "event=waiting&seq=1&step=02-glusterfs-all/04-start&number=4&total=8&detail=tcp+24007+on+compute3";
+        assert_eq!(rack.posts(&format!("report/{token}"), waits), "204");
+        let status = rack.says(&["status"]);
+        assert!(status.contains("4/8 02-glusterfs-all/04-start") && status.contains("waits for tcp 24007"), "{status}");
+        let why = rack.says(&["explain", "compute2"]);
+        assert!(why.contains("state firstboot") && why.contains("permit-redeemed"), "{why}");
+        assert!(why.contains("the local disk, because it is installed"), "{why}");
+        assert!(!why.contains(&token) && !status.contains(&token), "a token is shown to nobody");
+
+        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=2"), "204");
+        let unasked = rack.cli(&["reimage", "compute2"]);
+        assert_eq!(unasked.status.code(), Some(2), "nobody is there to ask");
+        assert_eq!(rack.state(), "ready");
+        let safe = rack.cli(&["install", "compute2"]);
+        assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));
+        let armed = rack.says(&["reimage", "compute2", "--yes"]);
+        assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
+        assert!(armed.contains("reboot it now"), "{armed}");
+        assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is ready again"));
+        assert_eq!(rack.boots(), None, "disarmed in time");
+        rack.says(&["reimage", "compute2", "--yes"]);
+        assert!(rack.boots().is_some(), "armed again");
+        let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
+        assert_eq!(late.status.code(), Some(1));
+        assert!(text(&late.stdout).contains("compute2 armed"), "{}", text(&late.stdout));
+    });
+}
+
+#[test]
+fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {
+    inside("a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets", || {
+        let mut rack = Rack::powered();
+        rack.kill_and_restart();
+        let first = rack.boots().expect("armed");
+        rack.kill_and_restart();
+        let second = rack.boots().expect("nothing was touched, so it may try again");
+        assert_eq!(rack.redeems(&first), "410");
+        assert_eq!(rack.redeems(&second), "200");
+        rack.kill_and_restart();
+        assert_eq!(rack.state(), "installing");
+        assert_eq!(rack.redeems(&second), "200", "the answer was lost, the same boot asks again");
+        assert_eq!(rack.posts(&format!("report/{second}"), "event=installed&seq=3"), "204");
+        rack.kill_and_restart();
+        assert_eq!(rack.state(), "firstboot");
+        assert_eq!(rack.boots(), None);
+        assert_eq!(rack.redeems(&second), "410");
+        assert_eq!(rack.posts(&format!("report/{second}"), "event=ready&seq=1"), "204");
+        for _ in 0..3 {
+            rack.kill_and_restart();
+            assert_eq!(rack.boots(), None);
+        }
+        assert_eq!(rack.state(), "ready");
+    });
+}
+
+#[test]
+fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
+    inside("sigterm_lets_a_transfer_finish_and_ends_with_0", || {
+        let mut rack = Rack::powered();
+        let file = rack.folder.path().join("fetched");
+        let url = "http://192.168.0.254/tree/centos6/images/pxeboot/initrd.img";
+        let fetch = format!("curl -sSf -m 20 --limit-rate 10M -o {} {url}", file.display());
+        let machine = &rack.machine;
+        let (ended, took) = std::thread::scope(|scope| {
+            let transfer = scope.spawn(|| machine.run(&fetch));
+            wait_until("the transfer runs", || std::fs::metadata(&file).is_ok_and(|data| data.len() > 100_000));
+            let began = Instant::now();
+            run(&format!("kill -TERM {}", rack.daemon.id()));
+            let ended = rack.daemon.wait().unwrap();
+            transfer.join().unwrap();
+            (ended, began.elapsed())
+        });
+        assert_eq!(ended.code(), Some(0));
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), 20_000_000);
+        assert!(took < Duration::from_secs(12), "bounded: {took:?}");
+    });
+}
+
+#[test]
+fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
+    inside("what_keeps_the_daemon_from_starting_is_said_with_exit_code_1", || {
+        let rack = Rack::powered();
+        let second = rack.cli(&["serve"]);
+        assert_eq!(second.status.code(), Some(1));
+        assert!(text(&second.stderr).contains("in use by another rackstart"), "{}", text(&second.stderr));
+        assert_eq!(rack.state(), "armed", "the first one goes on");
+
+        let site = rack.folder.path().join("rackstart.toml");
+        let good = std::fs::read_to_string(&site).unwrap();
+        std::fs::write(&site, good.replace("role = \"compute\"", "role = \"comptue\"")).unwrap();
+        let bad = rack.cli(&["serve"]);
+        assert_eq!(bad.status.code(), Some(1));
+        assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
+
+        let lonely: PathBuf = rack.folder.path().join("nobody");
+        let away = rack.cli(&["status", "--socket", lonely.to_str().unwrap()]);
+        assert_eq!(away.status.code(), Some(3));
+        assert!(text(&away.stderr).contains("help: start it with `rackstart serve`"), "{}", text(&away.stderr));
+    });
+}
