@@ -3,13 +3,16 @@
 
 mod network_lab;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
+use socket2::{Domain, Socket, Type};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rackstart");
+const SERVER: &str = "192.168.0.254:80";
 const BOOT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
 
 /// A site in a temporary folder, its daemon, and compute2.
@@ -207,9 +210,61 @@ fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
             (ended, began.elapsed())
         });
         assert_eq!(ended.code(), Some(0));
+        let state = rack.folder.path().join("state");
+        assert!(state.join("rackstart.sqlite").exists() && !state.join("rackstart.sqlite-wal").exists(), "not closed");
         assert_eq!(std::fs::metadata(&file).unwrap().len(), 20_000_000);
         assert!(took < Duration::from_secs(12), "bounded: {took:?}");
     });
+}
+
+#[test]
+fn sighup_is_answered_in_the_log_and_the_daemon_goes_on() {
+    inside("sighup_is_answered_in_the_log_and_the_daemon_goes_on", || {
+        let rack = Rack::powered();
+        for _ in 0..2 {
+            run(&format!("kill -HUP {}", rack.daemon.id()));
+        }
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("reload is not supported yet, restart the daemon"));
+        assert!(rack.boots().is_some(), "it still serves");
+    });
+}
+
+#[test]
+fn only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody() {
+    inside("only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody", || {
+        let rack = Rack::powered();
+        let machine = &rack.machine;
+        machine.other_cable();
+        machine.run("ip route add 192.168.0.254/32 via 10.9.9.1 dev node1");
+        let through_other_card = machine.socket(|| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let refused = connect(&socket).unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+            socket
+        });
+        drop(through_other_card);
+        machine.run("ip route delete 192.168.0.254/32 via 10.9.9.1 dev node1");
+
+        machine.run(&format!("ip address add 192.168.0.66/24 dev {CARD}"));
+        let hoard: Vec<Socket> = (0..20).map(|_| machine.socket(|| connected("192.168.0.66:0"))).collect();
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("this peer has 16 connections already"));
+        assert_eq!(log().matches("connections already").count(), 1, "one line a minute");
+        assert!(rack.boots().is_some(), "a node is served meanwhile");
+        drop(hoard);
+    });
+}
+
+fn connected(from: &str) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&from.parse::<SocketAddr>().unwrap().into()).unwrap();
+    connect(&socket).unwrap();
+    socket
+}
+
+fn connect(socket: &Socket) -> std::io::Result<()> {
+    socket.connect_timeout(&SERVER.parse::<SocketAddr>().unwrap().into(), Duration::from_secs(5))
 }
 
 #[test]
@@ -227,6 +282,12 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let bad = rack.cli(&["serve"]);
         assert_eq!(bad.status.code(), Some(1));
         assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
+
+        std::fs::write(&site, good.replace("/sock\"", "/tree/.treeinfo\"").replace("/state\"", "/state2\"")).unwrap();
+        let elsewhere = rack.cli(&["serve"]);
+        assert_eq!(elsewhere.status.code(), Some(1));
+        assert!(text(&elsewhere.stderr).contains("HTTP 192.168.0.254:80 of br0"), "{}", text(&elsewhere.stderr));
+        assert!(text(&elsewhere.stderr).contains("another daemon has this port"), "{}", text(&elsewhere.stderr));
 
         let lonely: PathBuf = rack.folder.path().join("nobody");
         let away = rack.cli(&["status", "--socket", lonely.to_str().unwrap()]);

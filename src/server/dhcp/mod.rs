@@ -2,7 +2,6 @@
 //! and touches no store, so that a thousand machines that power on at once cost no disk write.
 
 mod counters;
-mod log_limit;
 mod seen;
 mod sockets;
 mod story;

@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
-use super::log_limit::LogLimit;
 use super::sockets::Way;
+use crate::server::log_limit::LogLimit;
 use crate::site::Mac;
 use crate::wire::dhcp::{Answer, Malformed, MessageKind, Reply, Request, SilenceReason};
 
@@ -16,8 +16,8 @@ const NOBODY: Mac = Mac([0; 6]);
 /// Writes the log lines of one interface.
 pub struct Story {
     interface: String,
-    nodes: LogLimit,
-    strangers: LogLimit,
+    nodes: LogLimit<Mac>,
+    strangers: LogLimit<Mac>,
 }
 
 impl Story {
