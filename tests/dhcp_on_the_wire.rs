@@ -42,11 +42,11 @@ impl Running {
         Self::start_with(testing::paper_site())
     }
 
-    /// Lends the addresses .200 to .204 to strangers.
+    /// Lends five addresses to strangers.
     fn start_lending() -> Self {
-        let mut site = testing::paper_site();
-        site.network.discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 204)));
-        Self::start_with(site)
+        let discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 204)));
+        let network = Network { discovery, ..testing::paper_site().network };
+        Self::start_with(Site { network, ..testing::paper_site() })
     }
 
     fn start_with(site: Site) -> Self {
@@ -236,16 +236,14 @@ fn stranger_gets_a_lease_of_the_range_and_keeps_it_and_a_node_keeps_its_own() {
 fn three_thousand_strangers_get_five_addresses_and_the_known_node_its_own() {
     inside("three_thousand_strangers_get_five_addresses_and_the_known_node_its_own", || {
         lay_cable();
-        let machine = Machine::plugged_in();
-        let server = Running::start_lending();
-        let card = card(&machine);
+        let (machine, server) = (Machine::plugged_in(), Running::start_lending());
+        let (card, mut lent) = (card(&machine), vec![]);
         let mut stranger = packet("unknown-mac-discover");
         for number in 0..3000u16 {
             stranger[32..34].copy_from_slice(&number.to_be_bytes());
             ask(&card, &stranger);
         }
         ask(&card, &packet("truncated-options"));
-        let mut lent = vec![];
         let seen = loop {
             match server.next() {
                 Seen { outcome: Outcome::Answered { node: None, address, .. }, .. } => lent.push(address),
@@ -253,8 +251,8 @@ fn three_thousand_strangers_get_five_addresses_and_the_known_node_its_own() {
                 other => break other,
             }
         };
-        assert_eq!(seen.mac, Mac(COMPUTE2));
-        assert!(matches!(seen.outcome, Outcome::Answered { node: Some(_), .. }), "{seen:?}");
+        let answered = matches!(seen.outcome, Outcome::Answered { node: Some(_), .. });
+        assert!(answered && seen.mac == Mac(COMPUTE2), "{seen:?}");
         assert_eq!(lent, (200..=204).map(|last| Ipv4Addr::new(192, 168, 0, last)).collect::<Vec<_>>());
         assert!(server.counters.silent.load(Ordering::Relaxed) >= 2000, "strangers were heard");
         assert_eq!(server.counters.panics.load(Ordering::Relaxed), 0);
