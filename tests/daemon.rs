@@ -166,6 +166,40 @@ fn an_operator_can_follow_explain_and_reimage() {
 }
 
 #[test]
+fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen() {
+    inside("a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen", || {
+        lay_cable();
+        let folder = tempfile::tempdir().unwrap();
+        write_site(folder.path());
+        let file = folder.path().join("rackstart.toml");
+        let site = std::fs::read_to_string(&file).unwrap().replace("# discovery =", "discovery =");
+        std::fs::write(&file, site).unwrap();
+        let machine = Machine::plugged_in();
+        machine.run(&format!("ip link set {CARD} address 52:54:00:99:99:99"));
+        let rack = Rack { daemon: serve(folder.path()), folder, machine };
+        let script = rack.folder.path().join("script");
+        let configures = format!("#!/bin/sh\n[ $1 = bound ] && ip address add $ip/24 dev {CARD}\nexit 0\n");
+        std::fs::write(&script, configures).unwrap();
+        run(&format!("chmod 755 {}", script.display()));
+        rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
+        let addresses = rack.machine.run(&format!("ip -4 address show {CARD}"));
+        assert!(addresses.contains("192.168.0.200/24"), "{addresses}");
+
+        let program = rack.folder.path().join("program");
+        let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
+        get("tftp://192.168.0.254/undionly.kpxe");
+        assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
+        let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
+        assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
+        assert_eq!(rack.redeems("00112233445566778899aabbccddeeff"), "404", "no permit for a stranger");
+
+        let why = rack.says(&["explain", "52:54:00:99:99:99"]);
+        assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
+        assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
+    });
+}
+
+#[test]
 fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {
     inside("a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets", || {
         let mut rack = Rack::powered();
