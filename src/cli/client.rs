@@ -19,11 +19,7 @@ pub struct Client {
 impl Client {
     /// Uses `--socket`, or else the socket that the site file names.
     pub fn new(config: Option<&Path>, socket: Option<PathBuf>) -> Result<Self, Failure> {
-        let socket = match socket {
-            Some(socket) => socket,
-            None => crate::config::load(config)?.server.socket,
-        };
-        Ok(Self { socket })
+        Ok(Self { socket: socket.unwrap_or_else(|| crate::config::socket(config)) })
     }
 
     /// Asks, and reads the JSON of the answer.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::client::Client;
 use super::{Failure, print, table};
+use crate::config::{quote, suggest};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
 
@@ -41,8 +42,8 @@ fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
     let report: crate::server::admin::StatusReport = client.get("/v1/status")?;
     let node = report.nodes.iter().find(|node| node.name == machine);
     node.map(|node| node.mac).ok_or_else(|| {
-        let names: Vec<_> = report.nodes.iter().map(|node| node.name.as_str()).collect();
-        Failure::usage(format!("`{machine}` is neither a MAC nor a node")).hint(format!("nodes: {}", names.join(", ")))
+        let names = report.nodes.iter().map(|node| node.name.as_str());
+        Failure::usage(format!("{} is neither a MAC nor a node", quote(machine))).hint(suggest(machine, "nodes", names))
     })
 }
 
@@ -63,7 +64,7 @@ fn text(explanation: &Explanation) -> String {
         };
         text.push_str(&format!("  {who:<34}{answer}\n"));
     }
-    let now = crate::server::unix_now();
+    let now = crate::clock::unix_now();
     let ago = |at: u64| format!("{:>8} ago", table::duration(now.saturating_sub(at)));
     text.push_str("\nwhat happened (stored):\n");
     for event in events {

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, UnixListener};
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
@@ -166,8 +167,4 @@ async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: Can
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");
     }
-}
-
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,11 +1,12 @@
 //! The one timer: an installer that falls silent ends in `failed`, so that nobody waits for it for ever.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, State};
 use crate::site::Site;
 use crate::store::{Change, Record, Store};
@@ -22,7 +23,7 @@ pub async fn run(site: watch::Receiver<Arc<Site>>, store: Store, shutdown: Cance
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = unix_now();
         let nodes: Vec<_> = site.borrow().nodes.iter().map(|node| (node.mac, node.name.clone())).collect();
         for (mac, node) in nodes {
             let Some(reason) = store.record(mac).and_then(|record| overdue(&record, now)) else { continue };
