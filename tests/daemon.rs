@@ -129,7 +129,8 @@ fn an_operator_can_follow_explain_and_reimage() {
         );
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
-        assert!(text(&unknown.stderr).contains("nodes: compute1"), "{}", text(&unknown.stderr));
+        let unknown = text(&unknown.stderr);
+        assert!(unknown.contains("did you mean `compute1`? nodes: compute1"), "{unknown}");
 
         let token = rack.boots().expect("armed");
         assert_eq!(rack.redeems(&token), "200");
@@ -252,6 +253,24 @@ fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
+    inside("a_log_that_nobody_reads_any_more_does_not_stop_the_daemon", || {
+        let mut rack = Rack::powered();
+        rack.daemon.kill().unwrap();
+        rack.daemon.wait().unwrap();
+        let (unread, log) = std::io::pipe().unwrap();
+        drop(unread);
+        let mut command = Command::new(PROGRAM);
+        rack.daemon = command.current_dir(rack.folder.path()).arg("serve").stderr(log).spawn().unwrap();
+        wait_until("the daemon answers", || rack.cli(&["status"]).status.success());
+        let token = rack.boots().expect("armed");
+        assert_eq!(rack.redeems(&token), "200");
+        assert_eq!(rack.state(), "installing");
+        assert!(rack.daemon.try_wait().unwrap().is_none());
+    });
+}
+
+#[test]
 fn sighup_is_answered_in_the_log_and_the_daemon_goes_on() {
     inside("sighup_is_answered_in_the_log_and_the_daemon_goes_on", || {
         let rack = Rack::powered();
@@ -316,6 +335,8 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let bad = rack.cli(&["serve"]);
         assert_eq!(bad.status.code(), Some(1));
         assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
+        assert_eq!(rack.state(), "armed", "a slip made in the file since then hides nothing");
+        assert!(rack.says(&["explain", "compute2"]).contains("state armed"));
 
         std::fs::write(&site, good.replace("/sock\"", "/tree/.treeinfo\"").replace("/state\"", "/state2\"")).unwrap();
         let elsewhere = rack.cli(&["serve"]);

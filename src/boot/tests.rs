@@ -24,7 +24,7 @@ fn with_a_discovery_range_an_unknown_mac_gets_as_far_as_its_own_screen() {
     let mut site = paper_site();
     site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
     let mac = "52:54:00:99:99:99".parse().unwrap();
-    let armed = State::Armed { attempt: attempt() };
+    let armed = State::Armed { attempt: attempt(), previous: None };
     let url = "http://192.168.0.254/boot/52-54-00-99-99-99".to_string();
     let expected = [
         (Asking::Firmware, 0, BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe)),
