@@ -8,9 +8,11 @@ mod firstboot;
 mod form;
 mod found;
 mod kickstart;
+pub mod listen;
 mod peer;
 pub(super) mod permit;
 mod report;
+mod strangers;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 pub use error::HttpError;
+pub use strangers::Strangers;
 
 use super::recent::Recent;
 use crate::render::Renderer;
@@ -43,6 +46,8 @@ pub struct Appliance {
     pub renderer: Arc<Renderer>,
     /// What was seen lately.
     pub recent: Arc<Recent>,
+    /// Keeps warnings about strangers to a few lines.
+    pub strangers: Arc<Strangers>,
 }
 
 impl Appliance {
