@@ -95,7 +95,7 @@ fn compare_group(
             continue;
         };
         let sectors = volume.extents * group.extent_size.0 * MIB;
-        if if volume.grows { fact.sectors < sectors } else { fact.sectors != sectors } {
+        if fact.sectors != sectors {
             lines.push(format!(
                 "logical volume {name}/{} has {} sectors; planned: {sectors}",
                 volume.name, fact.sectors

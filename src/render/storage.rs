@@ -90,7 +90,6 @@ struct VolumeValues {
     group: String,
     name: String,
     size: u64,
-    grows: bool,
     exists: bool,
     kept: bool,
     file_system: String,
@@ -172,17 +171,21 @@ impl<'a> StorageValues<'a> {
                 group: group.name.clone(),
                 name: volume.name.clone(),
                 size: volume.size.0,
-                grows: volume.grows,
                 exists: keeps,
                 kept: keeps && node.keep.contains(&group.name),
                 file_system: volume.file_system.to_string(),
             })
         });
         let by_flags = plan.disks.iter().filter(|disk| !disk.is_prepared());
-        let labelled = plan.disks.iter().find(|disk| !disk.is_prepared());
-        // From EL8 on the label is always written; before, only where the installer would choose another.
-        let writes_label =
-            node.release.major >= 8 || (node.release.major == 7 && plan.disks.iter().any(|d| !d.label_is_default));
+        let labels: Vec<_> = plan.disks.iter().filter(|disk| !disk.is_prepared()).map(|disk| disk.label).collect();
+        // One word for all disks, so it is written only where it is right for all. EL6 does not know it; from EL8 on it
+        // is always known, and EL7 is told where it would choose another.
+        let known = match node.release.major {
+            6 => false,
+            7 => plan.disks.iter().any(|disk| !disk.label_is_default),
+            _ => true,
+        };
+        let label = labels.first().filter(|first| known && labels.iter().all(|label| label == *first));
         let mirrored: Vec<&str> = plan.disks.iter().filter(|disk| holds_a_mirror(disk)).map(kernel_name).collect();
         let boot_disk = kernel_name(plan.os_disk());
         Self {
@@ -195,7 +198,7 @@ impl<'a> StorageValues<'a> {
             boot_disk,
             drive_order: if mirrored.is_empty() { boot_disk.into() } else { joined(mirrored) },
             cleared: if keeps { String::new() } else { joined(by_flags.map(kernel_name).collect()) },
-            disklabel: labelled.filter(|_| writes_label).map(|disk| disk.label.to_string()),
+            disklabel: label.map(ToString::to_string),
             kernel_args: &node.kernel_args,
             extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
             prepared: plan
