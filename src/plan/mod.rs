@@ -5,6 +5,7 @@
 
 mod boot;
 mod error;
+mod keep;
 mod label;
 mod lvm;
 mod mirror;
@@ -24,6 +25,7 @@ use partition::Disk;
 
 pub use crate::site::DiskLabel;
 pub use error::PlanError;
+pub use keep::{Fate, KeepPlan, keep};
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
     Placement, Slot, VolumeGroupPlan,
