@@ -86,7 +86,14 @@ pub enum PlanError {
 impl PlanError {
     /// Whether the layout cannot be had on any disk.
     pub fn blames_layout(&self) -> bool {
-        !matches!(self, Self::DiskTooSmall { .. } | Self::TooLargeForBios { .. } | Self::SectorSize { .. })
+        !matches!(
+            self,
+            Self::DiskTooSmall { .. }
+                | Self::TooLargeForBios { .. }
+                | Self::SectorSize { .. }
+                | Self::NoSlot { .. }
+                | Self::Label { .. }
+        )
     }
 
     /// One thing to change, as a sentence without a full stop.
