@@ -13,7 +13,7 @@ pub enum PlanError {
     DiskTooSmall {
         node: NodeName,
         /// The slot of the disk; none when the node has only one.
-        disk: Option<String>,
+        disk: Option<Box<str>>,
         layout: String,
         needed: Mib,
         usable: Mib,
