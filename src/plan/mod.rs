@@ -3,8 +3,10 @@
 //! The planner predicts every partition, volume group and logical volume in numbers, picks the flags that make the
 //! installer agree, and refuses what cannot be had exactly. It never rounds in silence.
 
+mod attest;
 mod boot;
 mod error;
+mod facts;
 mod keep;
 mod label;
 mod lvm;
@@ -24,7 +26,9 @@ use crate::site::{Node, SizeSpec};
 use partition::Disk;
 
 pub use crate::site::DiskLabel;
+pub use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
+pub use facts::{Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
 pub use keep::{Fate, KeepPlan, keep};
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,

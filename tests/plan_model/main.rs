@@ -24,7 +24,8 @@ fn renderer() -> &'static Renderer {
 
 /// The storage commands of a node with one disk, which is called `os` here.
 fn rendered(node: &Node, plan: &NodePlan) -> String {
-    renderer().storage_section(node, plan, "os", WipeScope::DestroyData).expect("the commands of a plan")
+    let disks = plan.disks.iter().map(|disk| (disk.slot.clone(), disk.slot.clone())).collect();
+    renderer().storage_section(node, plan, &disks, WipeScope::DestroyData).expect("the commands of a plan")
 }
 
 /// All but the names, which differ between the commands and the model.
@@ -37,9 +38,7 @@ fn check_plan(node: &Node, plan: &NodePlan) -> Result<(), TestCaseError> {
         let made = execute(parts_of(plan), &empty_disks(plan), scramble);
         prop_assert_eq!(&made, &predicted(plan));
     }
-    if let ([disk], [_]) = (&plan.disks[..], &node.disks[..])
-        && !disk.is_prepared()
-    {
+    if plan.disks.iter().all(|disk| !disk.is_prepared()) {
         prop_assert_eq!(shape(&parts(&rendered(node, plan))), shape(&parts_of(plan)));
     }
     for disk in &plan.disks {
