@@ -79,6 +79,22 @@ fn a_data_disk_with_4096_byte_sectors_is_aligned_and_counted_in_its_own_sectors(
 }
 
 #[test]
+fn a_size_range_must_not_leave_the_label_open() {
+    let ranged = |max: Option<u64>, release: &str| {
+        let mut node = growing(node("compute2"));
+        node.release = release.parse().unwrap();
+        let rule = node.os_disk_mut();
+        (rule.min_bytes, rule.max_bytes) = (Some(rule.bytes()), max);
+        plan(&node)
+    };
+    let error = ranged(None, "6.10").unwrap_err();
+    assert!(matches!(error, PlanError::RangeOfLabels { .. }), "{error}");
+    let exact = plan(&growing(node("compute2"))).unwrap();
+    assert_eq!(ranged(Some(2047 << 30), "6.10").unwrap().disks, exact.disks);
+    assert_eq!(ranged(None, "10").unwrap().os_disk().label, DiskLabel::Gpt);
+}
+
+#[test]
 fn a_label_can_be_chosen_where_the_release_can_be_told() {
     let labelled = |label, release: &str, firmware| {
         let mut node = with_brick(488_397_168, 512, release, firmware);
