@@ -64,8 +64,7 @@ fn a_failure_keeps_its_exit_code_when_nobody_reads_the_reason() {
 #[test]
 fn an_unknown_node_exits_2_and_names_the_one_that_was_meant() {
     let desk = desk_with_a_site();
-    for args in [&["plan", "compute22"][..], &["render", "compute22", "kickstart"], &["reimage", "compute22", "--yes"]]
-    {
+    for args in [&["plan", "compute22"][..], &["render", "compute22", "kickstart"]] {
         let run = desk.run(args);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{args:?}");
         assert!(run.stderr.starts_with("error: no node is called `compute22`\nhelp: "), "{}", run.stderr);
@@ -82,7 +81,15 @@ fn who_asks_the_daemon_learns_its_socket_from_a_file_with_any_mistake_and_from_n
         desk.site(&desk.path("no-tree"), "role = \"compute\"", slip);
         let site = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
         std::fs::write(desk.path("rackstart.toml"), site.replace("/run/rackstart/rackstart.sock", &mine)).unwrap();
-        for args in [&["status"][..], &["watch"], &["explain", "52:54:00:a8:02:01"], &["explain", "compute2"]] {
+        for args in [
+            &["status"][..],
+            &["watch"],
+            &["explain", "52:54:00:a8:02:01"],
+            &["explain", "compute2"],
+            &["install", "compute2"],
+            &["disarm", "compute2"],
+            &["reimage", "compute2", "--yes"],
+        ] {
             let run = desk.run(args);
             assert_eq!(run.code, 3, "{args:?}: {}", run.stderr);
             assert!(

@@ -124,6 +124,9 @@ fn an_operator_can_follow_explain_and_reimage() {
             stranger.contains("is in no site file") && stranger.contains("no answer: no node has the MAC"),
             "{stranger}"
         );
+        for words in [&["install", "compute9"][..], &["disarm", "compute9"], &["reimage", "compute9", "--yes"]] {
+            assert_eq!(rack.cli(words).status.code(), Some(2), "{words:?}");
+        }
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
         assert!(
@@ -135,6 +138,9 @@ fn an_operator_can_follow_explain_and_reimage() {
         let token = rack.boots().expect("armed");
         assert_eq!(rack.redeems(&token), "200");
         assert_eq!(rack.state(), "installing");
+        let busy = rack.cli(&["reimage", "compute2", "--yes"]);
+        assert_eq!(busy.status.code(), Some(1));
+        assert!(text(&busy.stderr).contains("power-cycle it"), "{}", text(&busy.stderr));
         let waits = "event=waiting&seq=1&step=02-glusterfs-all/04-start&number=4&total=8&detail=tcp+24007+on+compute3";
         assert_eq!(rack.posts(&format!("report/{token}"), waits), "204");
         let status = rack.says(&["status"]);
@@ -144,15 +150,18 @@ fn an_operator_can_follow_explain_and_reimage() {
         assert!(why.contains("the local disk, because it is installed"), "{why}");
         assert!(!why.contains(&token) && !status.contains(&token), "a token is shown to nobody");
 
-        let busy = rack.cli(&["reimage", "compute2", "--yes"]);
-        assert_eq!(busy.status.code(), Some(1));
-        assert!(text(&busy.stderr).contains("wait until it is ready or failed"), "{}", text(&busy.stderr));
         assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=2"), "204");
         let unasked = rack.cli(&["reimage", "compute2"]);
         assert_eq!(unasked.status.code(), Some(2), "nobody is there to ask");
         assert_eq!(rack.state(), "ready");
+        let safe = rack.cli(&["install", "compute2"]);
+        assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));
         let armed = rack.says(&["reimage", "compute2", "--yes"]);
-        assert!(armed.contains("WIPES disk sda") && armed.contains("reboot it now"), "{armed}");
+        assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
+        assert!(armed.contains("reboot it now"), "{armed}");
+        assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is ready again"));
+        assert_eq!(rack.boots(), None, "disarmed in time");
+        rack.says(&["reimage", "compute2", "--yes"]);
         assert!(rack.boots().is_some(), "armed again");
         let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
         assert_eq!(late.status.code(), Some(1));

@@ -87,7 +87,7 @@ fn script(state: Option<&State>) -> BootDecision {
     use LocalDiskReason as Why;
     match state {
         None | Some(State::New) => BootDecision::LocalDisk(Why::NeverArmed),
-        Some(State::Armed { attempt }) if attempt.boots >= MAX_BOOTS => BootDecision::LocalDisk(Why::TooManyBoots),
+        Some(State::Armed { attempt, .. }) if attempt.boots >= MAX_BOOTS => BootDecision::LocalDisk(Why::TooManyBoots),
         Some(State::Armed { .. }) => BootDecision::Install,
         Some(State::Installing { .. }) => BootDecision::LocalDisk(Why::PermitSpent),
         Some(State::Firstboot { .. }) => BootDecision::LocalDisk(Why::Installed),

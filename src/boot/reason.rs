@@ -20,7 +20,7 @@ pub enum LocalDiskReason {
     #[error("it was never armed")]
     NeverArmed,
     /// Booted the installer too often without redemption.
-    #[error("it booted the installer three times and never asked for its wipe permit")]
+    #[error("it booted the installer {} times and never asked for its wipe permit", crate::lifecycle::MAX_BOOTS)]
     TooManyBoots,
     /// The permit of the attempt is spent; nothing retries by itself.
     #[error("its wipe permit is spent: the installer had its one chance")]

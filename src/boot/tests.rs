@@ -46,8 +46,8 @@ fn only_an_armed_node_gets_the_installer() {
     let states = [
         (None, false),
         (Some(State::New), false),
-        (Some(State::Armed { attempt: attempt() }), true),
-        (Some(State::Armed { attempt: spent }), false),
+        (Some(State::Armed { attempt: attempt(), previous: None }), true),
+        (Some(State::Armed { attempt: spent, previous: None }), false),
         (Some(State::Installing { attempt: redeemed.clone() }), false),
         (Some(State::Firstboot { attempt: redeemed.clone() }), false),
         (Some(State::Ready { attempt: redeemed }), false),

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::Failure;
+use crate::server::admin::{NodeStatus, StatusReport};
 
 /// A connection to come: one request at a time.
 pub struct Client {
@@ -30,6 +31,13 @@ impl Client {
     /// Orders, and reads the JSON of the answer.
     pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.ask(Method::POST, path)
+    }
+
+    /// Finds a node of the running daemon by its name.
+    pub fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
+        let report: StatusReport = self.get("/v1/status")?;
+        let unknown = super::unknown_node(name, report.nodes.iter().map(|node| node.name.as_str()));
+        report.nodes.into_iter().find(|node| node.name == name).ok_or(unknown)
     }
 
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::client::Client;
 use super::{Failure, print, table};
-use crate::config::{quote, suggest};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
 
@@ -36,15 +35,10 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 }
 
 fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
-    if let Ok(mac) = machine.parse() {
-        return Ok(mac);
+    match machine.parse() {
+        Ok(mac) => Ok(mac),
+        Err(_) => Ok(client.node(machine)?.mac),
     }
-    let report: crate::server::admin::StatusReport = client.get("/v1/status")?;
-    let node = report.nodes.iter().find(|node| node.name == machine);
-    node.map(|node| node.mac).ok_or_else(|| {
-        let names = report.nodes.iter().map(|node| node.name.as_str());
-        Failure::usage(format!("{} is neither a MAC nor a node", quote(machine))).hint(suggest(machine, "nodes", names))
-    })
 }
 
 fn text(explanation: &Explanation) -> String {

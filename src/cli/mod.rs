@@ -2,8 +2,10 @@
 
 mod check;
 mod client;
+mod disarm;
 mod explain;
 mod init;
+mod install;
 mod plan;
 mod reimage;
 mod render;
@@ -46,7 +48,9 @@ enum Verb {
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
+    Install(install::Args),
     Reimage(reimage::Args),
+    Disarm(disarm::Args),
 }
 
 impl Cli {
@@ -62,7 +66,9 @@ impl Cli {
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
+            Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
+            Verb::Disarm(args) => disarm::run(config, args),
         }
     }
 }
@@ -78,12 +84,14 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Finds the node that the command line names.
+/// Finds the node that the command line names. Who asks the daemon uses `Client::node`.
 fn find_node<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
-    site.node_by_name(name).ok_or_else(|| {
-        let names = site.nodes.iter().map(|node| node.name.as_str());
-        Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", names))
-    })
+    site.node_by_name(name).ok_or_else(|| unknown_node(name, site.nodes.iter().map(|node| node.name.as_str())))
+}
+
+/// The command line names a node that is not among `nodes`.
+fn unknown_node<'a>(name: &str, nodes: impl Iterator<Item = &'a str>) -> Failure {
+    Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", nodes))
 }
 
 #[cfg(test)]

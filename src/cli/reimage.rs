@@ -10,6 +10,7 @@ use crate::server::admin::NodeStatus;
 /// Arm a node again: its next network boot WIPES its disk and installs it anew.
 ///
 /// Shows what will be lost and asks for the node's name. Reboot the node afterwards; rackstart never does that by itself.
+/// `rackstart disarm` takes it back as long as the node has not booted into it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.
@@ -23,21 +24,17 @@ pub struct Args {
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(config)?;
-    let names = || site.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
-    let Some(node) = site.node_by_name(&args.node) else {
-        return Err(Failure::usage(format!("no node is called `{}`", args.node)).hint(format!("nodes: {}", names())));
-    };
-    let disk = node.disk.name.as_deref().or(node.disk.serial.as_deref()).unwrap_or("the one of its size");
+    let client = Client::new(config, args.socket)?;
+    // What the running daemon goes by, not what the file says by now.
+    let node = client.node(&args.node)?;
     print(&format!(
-        "{} ({}, MAC {}, {})\n  the next network boot WIPES disk {disk} ({} sectors of {} bytes)\n",
-        node.name, node.role, node.mac, node.address, node.disk.sectors, node.disk.sector_size
+        "{} ({}, MAC {}, {}), now {}\n  the next network boot WIPES the disk with {}\n",
+        node.name, node.role, node.mac, node.address, node.state, node.disk
     ))?;
     if !args.yes {
         confirm(&args.node)?;
     }
-    let client = Client::new(config, args.socket)?;
-    let status: NodeStatus = client.post(&format!("/v1/reimage/{}", args.node))?;
+    let status: NodeStatus = client.post(&format!("/v1/arm/{}/destroy-data", node.name))?;
     print(&format!("{} is {}; reboot it now\n", status.name, status.state))
 }
 

@@ -24,6 +24,8 @@ pub enum Event {
         /// What its permit allows.
         scope: WipeScope,
     },
+    /// An operator takes an unspent permit back.
+    Disarmed,
     /// A boot script with the installer is about to be served.
     BootScriptServed {
         /// The secret minted for this boot.
@@ -35,6 +37,8 @@ pub enum Event {
     PermitRedeemed {
         /// Who asks.
         token: TokenHash,
+        /// The disk that will be written, in words.
+        disk: String,
     },
     /// `%pre` refused the disk, or a script of the installer failed.
     InstallerStopped {
@@ -87,11 +91,11 @@ pub enum Refused {
     /// Only an armed node gets the installer.
     #[error("the node is {0}, not armed")]
     NotArmed(&'static str),
-    /// Arming would pull the rug from under running work.
-    #[error("the node is {0}: wait until it is ready or failed")]
-    Busy(&'static str),
-    /// A blank-disk arm of a node that was installed before.
-    #[error("the node was installed before, its disk is not blank: use `rackstart reimage`")]
+    /// Arming would pull the rug from under a running installer.
+    #[error("the node is installing: wait, or power-cycle it; it is then failed and can be armed again")]
+    Busy,
+    /// A blank-disk arm of a ready node.
+    #[error("the node is ready, so its disk is not blank: use `rackstart reimage` to wipe it")]
     NeedsReimage,
     /// The event says nothing new in this state.
     #[error("nothing to do in this state")]

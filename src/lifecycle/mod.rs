@@ -26,6 +26,8 @@ pub enum State {
     Armed {
         /// The attempt that was armed.
         attempt: Attempt,
+        /// Where the node goes back to when it is disarmed; none when it was never anything else.
+        previous: Option<Box<State>>,
     },
     /// The wipe permit is spent; the installer is at work.
     Installing {
@@ -70,7 +72,7 @@ impl State {
     pub fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::New => None,
-            Self::Armed { attempt }
+            Self::Armed { attempt, .. }
             | Self::Installing { attempt }
             | Self::Firstboot { attempt }
             | Self::Ready { attempt }
@@ -82,9 +84,10 @@ impl State {
     pub fn apply(&self, event: &Event) -> Result<Self, Refused> {
         match event {
             Event::Armed { id, scope } => self.arm(id, *scope),
+            Event::Disarmed => self.disarm(),
             Event::BootScriptServed { token } => self.serve_installer(token),
             Event::CameBackUnfinished => self.come_back(),
-            Event::PermitRedeemed { token } => self.redeem(token),
+            Event::PermitRedeemed { token, .. } => self.redeem(token),
             Event::InstallerStopped { token, reason } => self.stop_installer(token, reason),
             Event::Installed { token } => self.installed(token),
             Event::Working { token } => self.firstboot_at_work(token),
@@ -94,22 +97,34 @@ impl State {
         }
     }
 
+    /// Arms from every state in which no installer is at work. Without leave to destroy data a ready node is refused:
+    /// its installer would only find data and leave a healthy node `failed`.
     fn arm(&self, id: &AttemptId, scope: WipeScope) -> Result<Self, Refused> {
-        match self {
-            Self::Installing { .. } | Self::Firstboot { .. } => Err(Refused::Busy(self.word())),
-            Self::Ready { .. } | Self::Failed { .. } if scope == WipeScope::BlankDiskOnly && self.was_redeemed() => {
-                Err(Refused::NeedsReimage)
-            }
-            _ => Ok(Self::Armed { attempt: Attempt::new(id.clone(), scope) }),
-        }
+        let previous = match self {
+            Self::Installing { .. } => return Err(Refused::Busy),
+            Self::Ready { .. } if scope == WipeScope::BlankDiskOnly => return Err(Refused::NeedsReimage),
+            Self::New => None,
+            Self::Armed { previous, .. } => previous.clone(),
+            other => Some(Box::new(other.clone())),
+        };
+        Ok(Self::Armed { attempt: Attempt::new(id.clone(), scope), previous })
     }
 
-    fn was_redeemed(&self) -> bool {
-        self.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
+    /// Takes an unspent permit back. A node without an earlier state ends in `failed`, because `new` would arm itself.
+    fn disarm(&self) -> Result<Self, Refused> {
+        let Self::Armed { attempt, previous } = self else { return Err(Refused::NotArmed(self.word())) };
+        Ok(match previous {
+            Some(previous) => (**previous).clone(),
+            None => Self::Failed {
+                attempt: attempt.clone(),
+                during: Stage::Installer,
+                reason: "disarmed before it was ever installed".into(),
+            },
+        })
     }
 
     fn serve_installer(&self, token: &TokenHash) -> Result<Self, Refused> {
-        let Self::Armed { attempt } = self else { return Err(Refused::NotArmed(self.word())) };
+        let Self::Armed { attempt, previous } = self else { return Err(Refused::NotArmed(self.word())) };
         let mut attempt = attempt.clone();
         if attempt.boots >= MAX_BOOTS {
             let reason = format!("booted the installer {MAX_BOOTS} times and never asked for its wipe permit");
@@ -117,7 +132,7 @@ impl State {
         }
         attempt.boots += 1;
         attempt.newest_boot = Some(token.clone());
-        Ok(Self::Armed { attempt })
+        Ok(Self::Armed { attempt, previous: previous.clone() })
     }
 
     /// A network boot although the installer never reported its end. The disk may be half written, so the answer
@@ -130,7 +145,7 @@ impl State {
 
     fn redeem(&self, token: &TokenHash) -> Result<Self, Refused> {
         match self {
-            Self::Armed { attempt } if attempt.newest_boot.as_ref() == Some(token) => {
+            Self::Armed { attempt, .. } if attempt.newest_boot.as_ref() == Some(token) => {
                 let redeemed_by = Some(token.clone());
                 Ok(Self::Installing { attempt: Attempt { redeemed_by, ..attempt.clone() } })
             }
@@ -177,9 +192,14 @@ impl State {
         Ok(Self::Ready { attempt: self.redeemer(token)? })
     }
 
+    /// Silence ends in `failed`; a later report of the attempt heals it.
     fn overdue(&self, reason: &str) -> Result<Self, Refused> {
-        let Self::Installing { attempt } = self else { return Err(Refused::NothingToDo) };
-        Ok(Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason: reason.into() })
+        let (attempt, during) = match self {
+            Self::Installing { attempt } => (attempt, Stage::Installer),
+            Self::Firstboot { attempt } => (attempt, Stage::Firstboot),
+            _ => return Err(Refused::NothingToDo),
+        };
+        Ok(Self::Failed { attempt: attempt.clone(), during, reason: reason.into() })
     }
 
     /// The attempt, if `token` is its newest boot or the boot that redeemed it.

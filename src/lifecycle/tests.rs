@@ -31,7 +31,7 @@ fn failed(during: Stage) -> State {
 fn states() -> Vec<State> {
     vec![
         State::New,
-        State::Armed { attempt: booted() },
+        State::Armed { attempt: booted(), previous: None },
         State::Installing { attempt: redeemed() },
         State::Firstboot { attempt: redeemed() },
         State::Ready { attempt: redeemed() },
@@ -45,9 +45,10 @@ fn events() -> Vec<Event> {
     vec![
         Event::Armed { id: id(2), scope: WipeScope::BlankDiskOnly },
         Event::Armed { id: id(2), scope: WipeScope::DestroyData },
+        Event::Disarmed,
         Event::BootScriptServed { token: token.clone() },
         Event::CameBackUnfinished,
-        Event::PermitRedeemed { token: token.clone() },
+        Event::PermitRedeemed { token: token.clone(), disk: "sda".into() },
         Event::InstallerStopped { token: token.clone(), reason: "r".into() },
         Event::Installed { token: token.clone() },
         Event::Working { token: token.clone() },
@@ -58,17 +59,16 @@ fn events() -> Vec<Event> {
 }
 
 /// One row per state, one column per event of `events()`; `-` is a refusal.
-const TABLE: [(&str, [&str; 11]); 7] = [
-    ("new", ["armed", "armed", "-", "-", "-", "-", "-", "-", "-", "-", "-"]),
-    ("armed", ["armed", "armed", "armed", "-", "installing", "failed", "-", "-", "-", "-", "-"]),
-    (
-        "installing",
-        ["-", "-", "-", "failed", "installing", "failed", "firstboot", "firstboot", "failed", "ready", "failed"],
-    ),
-    ("firstboot", ["-", "-", "-", "-", "-", "-", "firstboot", "firstboot", "failed", "ready", "-"]),
-    ("ready", ["-", "armed", "-", "-", "-", "-", "ready", "ready", "failed", "ready", "-"]),
-    ("failed", ["-", "armed", "-", "-", "-", "-", "firstboot", "firstboot", "failed", "ready", "-"]),
-    ("failed", ["-", "armed", "-", "-", "-", "-", "failed", "firstboot", "failed", "ready", "-"]),
+#[rustfmt::skip]
+const TABLE: [(&str, [&str; 12]); 7] = [
+    //             arm, blank  arm, destroy  disarm    script   back      redeem        stopped   installed    working      step failed ready    overdue
+    ("new",        ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
+    ("armed",      ["armed",   "armed",      "failed", "armed", "-",      "installing", "failed", "-",         "-",         "-",        "-",     "-"]),
+    ("installing", ["-",       "-",          "-",      "-",     "failed", "installing", "failed", "firstboot", "firstboot", "failed",   "ready", "failed"]),
+    ("firstboot",  ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "failed"]),
+    ("ready",      ["-",       "armed",      "-",      "-",     "-",      "-",          "-",      "ready",     "ready",     "failed",   "ready", "-"]),
+    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "-"]),
+    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "failed",    "firstboot", "failed",   "ready", "-"]),
 ];
 
 #[test]
@@ -86,7 +86,7 @@ fn every_cell_of_the_table_is_as_decided() {
 fn a_token_of_another_boot_moves_nothing() {
     for state in states() {
         for event in [
-            Event::PermitRedeemed { token: token(9) },
+            Event::PermitRedeemed { token: token(9), disk: "sda".into() },
             Event::InstallerStopped { token: token(9), reason: "r".into() },
             Event::Installed { token: token(9) },
             Event::Working { token: token(9) },
@@ -100,22 +100,45 @@ fn a_token_of_another_boot_moves_nothing() {
 
 #[test]
 fn a_second_boot_takes_the_permit_from_the_first() {
-    let armed = State::Armed { attempt: booted() };
+    let armed = State::Armed { attempt: booted(), previous: None };
     let armed = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
-    assert_eq!(armed.apply(&Event::PermitRedeemed { token: token(1) }), Err(Refused::OldBoot));
-    assert_eq!(armed.apply(&Event::PermitRedeemed { token: token(2) }).unwrap().word(), "installing");
+    assert_eq!(armed.apply(&Event::PermitRedeemed { token: token(1), disk: "sda".into() }), Err(Refused::OldBoot));
+    assert_eq!(
+        armed.apply(&Event::PermitRedeemed { token: token(2), disk: "sda".into() }).unwrap().word(),
+        "installing"
+    );
 }
 
 #[test]
 fn a_permit_redeemed_twice_is_answered_to_the_same_boot_only() {
-    let installing = State::Armed { attempt: booted() }.apply(&Event::PermitRedeemed { token: token(1) }).unwrap();
-    assert_eq!(installing.apply(&Event::PermitRedeemed { token: token(1) }), Ok(installing.clone()));
-    assert_eq!(installing.apply(&Event::PermitRedeemed { token: token(2) }), Err(Refused::PermitSpent));
+    let installing = State::Armed { attempt: booted(), previous: None }
+        .apply(&Event::PermitRedeemed { token: token(1), disk: "sda".into() })
+        .unwrap();
+    assert_eq!(
+        installing.apply(&Event::PermitRedeemed { token: token(1), disk: "sda".into() }),
+        Ok(installing.clone())
+    );
+    assert_eq!(
+        installing.apply(&Event::PermitRedeemed { token: token(2), disk: "sda".into() }),
+        Err(Refused::PermitSpent)
+    );
+}
+
+#[test]
+fn disarming_gives_back_what_the_node_was_and_its_reports_count_again() {
+    let ready = State::Ready { attempt: redeemed() };
+    let arm = |n| Event::Armed { id: id(n), scope: WipeScope::DestroyData };
+    let armed = ready.apply(&arm(2)).unwrap().apply(&arm(3)).unwrap();
+    let booted = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
+    let disarmed = booted.apply(&Event::Disarmed).unwrap();
+    assert_eq!(disarmed, ready);
+    assert!(disarmed.apply(&Event::PermitRedeemed { token: token(2), disk: "sda".into() }).is_err());
+    assert_eq!(disarmed.apply(&Event::Ready { token: token(1) }), Ok(ready));
 }
 
 #[test]
 fn a_fourth_boot_without_redemption_ends_in_failed() {
-    let mut state = State::Armed { attempt: fresh() };
+    let mut state = State::Armed { attempt: fresh(), previous: None };
     for boot in 1..=MAX_BOOTS {
         state = state.apply(&Event::BootScriptServed { token: token(boot) }).unwrap();
         assert_eq!(state.word(), "armed");
@@ -125,7 +148,7 @@ fn a_fourth_boot_without_redemption_ends_in_failed() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let reason = "r".to_string();
-    (0..9u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
+    (0..10u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
         let token = token(n);
         let reason = reason.clone();
         match kind {
@@ -133,11 +156,12 @@ fn any_event() -> impl Strategy<Value = Event> {
             0 => Event::Armed { id: id(n), scope: WipeScope::BlankDiskOnly },
             1 => Event::BootScriptServed { token },
             2 => Event::CameBackUnfinished,
-            3 => Event::PermitRedeemed { token },
+            3 => Event::PermitRedeemed { token, disk: "sda".into() },
             4 => Event::InstallerStopped { token, reason },
             5 => Event::Installed { token },
             6 => Event::Working { token },
             7 => Event::StepFailed { token, reason },
+            8 => Event::Disarmed,
             _ => Event::Ready { token },
         }
     })
@@ -153,7 +177,7 @@ proptest! {
             let Ok(next) = state.apply(&event) else { continue };
             match &event {
                 Event::Armed { .. } => redeemers.clear(),
-                Event::PermitRedeemed { token } if !redeemers.contains(token) => redeemers.push(token.clone()),
+                Event::PermitRedeemed { token, .. } if !redeemers.contains(token) => redeemers.push(token.clone()),
                 _ => {}
             }
             prop_assert!(redeemers.len() <= 1);

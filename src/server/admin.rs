@@ -13,7 +13,7 @@ use super::random;
 use super::recent::Moment;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
-use crate::site::{Firmware, Mac, Node};
+use crate::site::{DiskRule, Firmware, Mac, Node};
 use crate::store::{Change, Record, StoredEvent};
 
 /// All nodes as `status` and `watch` show them.
@@ -38,6 +38,8 @@ pub struct NodeStatus {
     pub mac: Mac,
     /// Reserved address.
     pub address: String,
+    /// The disk rule that the running daemon goes by, in words.
+    pub disk: String,
     /// `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
     pub state: String,
     /// Public id of the attempt.
@@ -80,7 +82,8 @@ pub fn app(appliance: Appliance) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain/{mac}", get(explain))
-        .route("/v1/reimage/{node}", post(reimage))
+        .route("/v1/arm/{node}/{scope}", post(arm))
+        .route("/v1/disarm/{node}", post(disarm))
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })
@@ -107,6 +110,7 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         role: node.role.clone(),
         mac: node.mac,
         address: node.address.to_string(),
+        disk: disk_in_words(&node.disk),
         state: record.state.word().into(),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         stage,
@@ -117,6 +121,12 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         updated: record.updated,
         timings: progress.marks,
     }
+}
+
+fn disk_in_words(disk: &DiskRule) -> String {
+    let parts = [("name", &disk.name), ("serial number", &disk.serial), ("world wide name", &disk.wwn)];
+    let given = parts.into_iter().filter_map(|(what, value)| Some(format!("{what} {}, ", value.as_ref()?)));
+    format!("{}{} sectors of {} bytes", given.collect::<String>(), disk.sectors, disk.sector_size)
 }
 
 async fn explain(
@@ -155,17 +165,33 @@ fn in_words(decision: &BootDecision) -> String {
     }
 }
 
-/// Arms a node again. The CLI has asked for the node's name already.
-async fn reimage(
+/// Arms a node. For `destroy-data` the CLI has asked for the node's name already.
+async fn arm(
     Shared(appliance): Shared<Appliance>,
-    Path(name): Path<String>,
+    Path((name, scope)): Path<(String, String)>,
 ) -> Result<Json<NodeStatus>, HttpError> {
-    let site: Arc<_> = appliance.site();
-    let Some(node) = site.node_by_name(&name) else {
-        return Err(HttpError::not_found(format!("no node is called `{name}`")));
+    let scope = match scope.as_str() {
+        "blank-disk-only" => WipeScope::BlankDiskOnly,
+        "destroy-data" => WipeScope::DestroyData,
+        _ => return Err(HttpError::new(StatusCode::BAD_REQUEST, "arm for `blank-disk-only` or for `destroy-data`")),
     };
-    let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::DestroyData };
+    let status = order(&appliance, &name, Event::Armed { id: random::attempt_id(), scope }).await?;
+    tracing::warn!(node = name, ?scope, "armed by an operator: its next network boot installs it");
+    Ok(Json(status))
+}
+
+/// Takes an unspent wipe permit back.
+async fn disarm(Shared(appliance): Shared<Appliance>, Path(name): Path<String>) -> Result<Json<NodeStatus>, HttpError> {
+    let status = order(&appliance, &name, Event::Disarmed).await?;
+    tracing::warn!(node = name, state = status.state, "disarmed by an operator");
+    Ok(Json(status))
+}
+
+async fn order(appliance: &Appliance, name: &str, event: Event) -> Result<NodeStatus, HttpError> {
+    let site: Arc<_> = appliance.site();
+    let Some(node) = site.node_by_name(name) else {
+        return Err(HttpError::not_found(format!("the running daemon knows no node called `{name}`")));
+    };
     let record = appliance.store.change(node.mac, Change::Event { event, mark: None }).await?;
-    tracing::warn!(node = %node.name, mac = %node.mac, "armed for a reimage: the next network boot wipes its disk");
-    Ok(Json(node_status(node, Some(record))))
+    Ok(node_status(node, Some(record)))
 }

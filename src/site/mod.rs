@@ -26,7 +26,7 @@ pub use release::{Release, ReleaseError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
-    /// Explicit firewall per role, generated secrets.
+    /// Explicit firewall per role.
     #[default]
     Hardened,
     /// The paper's exact settings: every port open.

@@ -56,7 +56,7 @@ impl Change {
         let log = match self {
             Self::Event { event, mark } => {
                 let next = record.state.apply(event)?;
-                let (kind, detail) = describe(event, &next);
+                let (kind, detail) = describe(event, &record.state, &next);
                 if matches!(event, Event::Armed { .. }) {
                     record.progress = Default::default();
                     record.progress.mark("armed", now);
@@ -72,11 +72,15 @@ impl Change {
             }
             Self::Report { report, token } => {
                 let next = apply_report(&record.state, report, token)?;
+                let waited_for = record.progress.waiting.as_deref().map(condition).map(String::from);
                 let new = record.progress.note(report, now);
                 if new {
                     enter(&mut record, next, now);
                 }
-                new.then(|| LogLine { kind: report.event.word(), detail: words(report) })
+                // A node at a gate says so every minute; the log keeps the first time.
+                let again =
+                    report.event == ReportEvent::Waiting && waited_for.as_deref() == Some(condition(&report.detail));
+                (new && !again).then(|| LogLine { kind: report.event.word(), detail: words(report) })
             }
             Self::Mark { mark, detail } => {
                 record.progress.mark(mark, now);
@@ -128,7 +132,12 @@ fn words(report: &Report) -> String {
     }
 }
 
-fn describe(event: &Event, next: &State) -> (&'static str, String) {
+/// The condition in a `waiting` report, without since when.
+fn condition(detail: &str) -> &str {
+    detail.split(" (since").next().unwrap_or(detail)
+}
+
+fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
     match event {
         Event::Armed { id, scope } => ("armed", format!("attempt {id}, {scope:?}")),
         Event::BootScriptServed { .. } => match next {
@@ -136,7 +145,11 @@ fn describe(event: &Event, next: &State) -> (&'static str, String) {
             _ => ("boot-script", format!("boot {} of the installer", next.attempt().map_or(0, |a| a.boots))),
         },
         Event::CameBackUnfinished => ("failed", "restarted before it reported `installed`".into()),
-        Event::PermitRedeemed { .. } => ("permit-redeemed", "the storage commands left, once".into()),
+        Event::Disarmed => ("disarmed", format!("it is {} again", next.word())),
+        Event::PermitRedeemed { disk, .. } if before == next => {
+            ("permit-answered-again", format!("same boot, disk {disk}"))
+        }
+        Event::PermitRedeemed { disk, .. } => ("permit-redeemed", format!("the storage commands left for disk {disk}")),
         Event::InstallerStopped { reason, .. } => ("failed", reason.clone()),
         Event::Installed { .. } => ("installed", String::new()),
         Event::Working { .. } => ("firstboot", String::new()),

@@ -25,7 +25,7 @@ fn report(event: ReportEvent, seq: u64) -> Change {
 async fn installing(store: &Store) {
     store.change(mac(), arm(1)).await.unwrap();
     store.change(mac(), event(Event::BootScriptServed { token: token(1).hash() })).await.unwrap();
-    store.change(mac(), event(Event::PermitRedeemed { token: token(1).hash() })).await.unwrap();
+    store.change(mac(), event(Event::PermitRedeemed { token: token(1).hash(), disk: "sda".into() })).await.unwrap();
 }
 
 #[tokio::test]
@@ -81,7 +81,8 @@ async fn a_refused_change_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
     store.change(mac(), arm(1)).await.unwrap();
-    let refused = store.change(mac(), event(Event::PermitRedeemed { token: token(9).hash() })).await;
+    let refused =
+        store.change(mac(), event(Event::PermitRedeemed { token: token(9).hash(), disk: "sda".into() })).await;
     assert_eq!(refused, Err(ChangeError::Refused(Refused::OldBoot)));
     assert_eq!(store.events(None, 10).await.len(), 1);
 }

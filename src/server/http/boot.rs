@@ -11,7 +11,7 @@ use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason
 use crate::lifecycle::{Event, State};
 use crate::server::random;
 use crate::site::{Firmware, Mac, Node, Site};
-use crate::store::Change;
+use crate::store::{Change, ChangeError, Record};
 
 /// Serves the installer to an armed node and the local disk to every other one.
 pub(super) async fn script(
@@ -35,13 +35,7 @@ pub(super) async fn script(
 }
 
 async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
-    let arch = match node.firmware {
-        Firmware::Bios => ClientArch::Bios,
-        Firmware::Uefi => ClientArch::EfiX64,
-    };
-    let request = BootRequest { mac: node.mac, arch, asking: Asking::Script };
-    let state = appliance.store.record(node.mac).map(|record| record.state);
-    match decide(site, state.as_ref(), &request) {
+    match decision(appliance, site, node) {
         BootDecision::Install => installer(appliance, site, node).await,
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
@@ -51,18 +45,36 @@ async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<Strin
     }
 }
 
+fn decision(appliance: &Appliance, site: &Site, node: &Node) -> BootDecision {
+    let arch = match node.firmware {
+        Firmware::Bios => ClientArch::Bios,
+        Firmware::Uefi => ClientArch::EfiX64,
+    };
+    let request = BootRequest { mac: node.mac, arch, asking: Asking::Script };
+    let state = appliance.store.record(node.mac).map(|record| record.state);
+    decide(site, state.as_ref(), &request)
+}
+
 async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
     let text = appliance.renderer.boot_script_install(site, node, &token)?;
     let event = Event::BootScriptServed { token: token.hash() };
-    let record = appliance.store.change(node.mac, Change::Event { event, mark: Some("script") }).await?;
-    if let State::Armed { attempt } = &record.state {
-        tracing::info!(node = %node.name, mac = %node.mac, attempt = %attempt.id, boot = attempt.boots, "boots the installer");
-        appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {})", attempt.boots));
-        return Ok(text);
+    match appliance.store.change(node.mac, Change::Event { event, mark: Some("script") }).await {
+        Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
+            let (attempt, boot) = (&attempt.id, attempt.boots);
+            tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");
+            appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {boot})"));
+            Ok(text)
+        }
+        // Another request changed the state between question and answer. An HTTP error would cost UEFI firmware
+        // minutes of other attempts; the local disk is right for whatever it is now.
+        Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node) {
+            BootDecision::LocalDisk(reason) => local_disk(appliance, node, &reason),
+            _ => local_disk(appliance, node, &LocalDiskReason::PermitSpent),
+        },
+        Err(stopped) => Err(stopped.into()),
     }
-    local_disk(appliance, node, &LocalDiskReason::TooManyBoots)
 }
 
 /// A node that comes back although its installer never finished, or too often, has failed; people should see it now.
@@ -72,8 +84,12 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
         LocalDiskReason::TooManyBoots => Event::BootScriptServed { token: random::boot_token().hash() },
         _ => return Ok(()),
     };
-    appliance.store.change(node.mac, Change::Event { event, mark: None }).await?;
-    tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed");
+    match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
+        Ok(_) => tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed"),
+        // A second request at the same moment was first.
+        Err(ChangeError::Refused(_)) => {}
+        Err(stopped) => return Err(stopped.into()),
+    }
     Ok(())
 }
 

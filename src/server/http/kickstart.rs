@@ -21,7 +21,7 @@ pub(super) async fn kickstart(
     let caller = identify(&appliance, peer, &token)?;
     headers_agree(&headers, caller.node())?;
     match &caller.record.state {
-        State::Armed { attempt } if attempt.newest_boot.as_ref() == Some(&caller.token.hash()) => {}
+        State::Armed { attempt, .. } if attempt.newest_boot.as_ref() == Some(&caller.token.hash()) => {}
         State::Armed { .. } => return Err(ChangeError::Refused(Refused::OldBoot).into()),
         other => return Err(ChangeError::Refused(Refused::NotArmed(other.word())).into()),
     }

@@ -153,6 +153,9 @@ async fn a_disk_that_is_not_the_planned_one_or_not_blank_spends_nothing() {
         assert_eq!(answer.status, StatusCode::CONFLICT);
         assert!(answer.text.contains(word), "{}", answer.text);
     }
+    for (form, word) in [("disk=sdb&sectors=488397168&sector_size=512&blank=yes", "wants `sda`")] {
+        assert!(node.post(&path, form).await.text.contains(word));
+    }
     for form in ["", "disk=sda", "disk=sda&sectors=x&sector_size=512&blank=yes"] {
         let status = node.post(&path, form).await.status;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{form}");

@@ -32,6 +32,22 @@ def compare(plan, disk):
     return [(name, want.get(name), have.get(name)) for name in names]
 
 
+def check_mounts(plan, guest):
+    """What of the plan is not mounted where it belongs in the running system; swap must be on."""
+    wanted = [(f"/dev/sda{p['number']}", p["mount"]) for p in plan["disk"]["partitions"] if p.get("use") == "mount"]
+    for group in plan["volume_groups"]:
+        for volume in group["logical_volumes"]:
+            node = "/dev/mapper/" + "-".join(name.replace("-", "--") for name in (group["name"], volume["name"]))
+            wanted.append((node, volume.get("mount")))
+    text = guest.run("cat /proc/mounts; for d in $(awk 'NR > 1 { print $1 }' /proc/swaps); do echo $(readlink -f $d) swap; done; "
+                     "for d in /dev/mapper/*; do echo $(readlink -f $d) is $d; done")[1]
+    lines = [line.split() for line in text.splitlines()]
+    names = {words[0]: words[2] for words in lines if len(words) == 3 and words[1] == "is"}
+    there = {(names.get(words[0], words[0]), words[1]) for words in lines if len(words) >= 2}
+    return [f"{node} is not mounted on {mount}" if mount else f"{node} is not used as swap"
+            for node, mount in wanted if (node, mount or "swap") not in there]
+
+
 # What the paper prints, for the nodes whose layout is the paper's (MiB; facts behind sda5: docs on layouts).
 PAPER = {
     "compute": {"sda1": 500, "sda2": 21000, "sda3": 216974, "vg_base": 20996, "vg_base/lv_root ext4": 10000,

@@ -1,5 +1,6 @@
 """What the demo shows while it runs: a block that is redrawn on a terminal, lines when it is not one."""
 
+import re
 import sys
 import time
 
@@ -43,10 +44,15 @@ def describe(status, console=""):
     if step := status.get("step"):
         words.append(f"step {step['number']} of {step['total']}: {step['name']}")
     if status.get("waiting"):
-        words.append(f"waits for {status['waiting']}")
+        words.append(f"waits for {gate(status)}")
     if status["state"] == "failed" and status.get("detail"):
         words.append(status["detail"].splitlines()[0])
     return ", ".join(words)
+
+
+def gate(status):
+    """What a node waits for, without the running seconds."""
+    return re.sub(r" \(since [^)]*\)", "", status["waiting"])
 
 
 def table(heads, rows):

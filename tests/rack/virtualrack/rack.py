@@ -8,6 +8,7 @@ import subprocess
 
 from virtualrack import namespace
 from virtualrack.guest import Guest, tap_name
+from virtualrack.site import KERNEL_ARGS
 from virtualrack.waiting import Stalled, wait_until
 
 SERVER_ADDRESS = "192.168.0.254"
@@ -91,7 +92,7 @@ class Rack:
             "-m", "768", "-display", "none", "-vga", "none", "-chardev", f"file,id=serial,path={log}",
             "-serial", "chardev:serial", "-kernel", f"{self.tree}/images/pxeboot/vmlinuz",
             "-initrd", f"{self.tree}/images/pxeboot/initrd.img", "-append",
-            "inspect console=ttyS0 quiet mitigations=off", "-no-reboot", "-device", "virtio-scsi-pci,id=scsi0",
+            f"inspect {KERNEL_ARGS}", "-no-reboot", "-device", "virtio-scsi-pci,id=scsi0",
         ]
         for number, name in enumerate(names):
             disk = self.guests[name].disks[0]

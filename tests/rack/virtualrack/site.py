@@ -2,6 +2,9 @@
 
 import re
 
+# The console that the rack reads, and what costs time under emulation without helping a test.
+KERNEL_ARGS = "console=ttyS0 quiet mitigations=off nokaslr init_on_alloc=0 randomize_kstack_offset=off"
+
 
 def sections(text):
     """Split a site file into its parts: everything before the first node, then one text per node."""
@@ -38,7 +41,7 @@ def node_block(node):
     ])
 
 
-def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_args="console=ttyS0 quiet mitigations=off nokaslr"):
+def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_args=KERNEL_ARGS):
     """The text of a site file with exactly these nodes."""
     head, _ = sections(example)
     for section, key, value in (

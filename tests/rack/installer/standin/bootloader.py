@@ -14,7 +14,7 @@ from standin.target import write
 
 IMAGES = SYSROOT + "/usr/share/stand-in/grub"
 # Cheap under emulation, and this kernel is not EL6's anyway.
-QUICK = "quiet mitigations=off nokaslr random.trust_cpu=on"
+QUICK = "quiet mitigations=off nokaslr random.trust_cpu=on init_on_alloc=0 randomize_kstack_offset=off"
 
 
 def install(handler, filesystems, disk, efi):
