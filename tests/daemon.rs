@@ -3,13 +3,16 @@
 
 mod network_lab;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
+use socket2::{Domain, Socket, Type};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rackstart");
+const SERVER: &str = "192.168.0.254:80";
 const BOOT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
 
 /// A site in a temporary folder, its daemon, and compute2.
@@ -129,11 +132,8 @@ fn an_operator_can_follow_explain_and_reimage() {
         }
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
-        assert!(
-            text(&unknown.stderr).contains("did you mean `compute1`? nodes: compute1"),
-            "{}",
-            text(&unknown.stderr)
-        );
+        let unknown = text(&unknown.stderr);
+        assert!(unknown.contains("did you mean `compute1`? nodes: compute1"), "{unknown}");
 
         let token = rack.boots().expect("armed");
         assert_eq!(rack.redeems(&token), "200");
@@ -166,6 +166,40 @@ fn an_operator_can_follow_explain_and_reimage() {
         let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
         assert_eq!(late.status.code(), Some(1));
         assert!(text(&late.stdout).contains("compute2 armed"), "{}", text(&late.stdout));
+    });
+}
+
+#[test]
+fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen() {
+    inside("a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen", || {
+        lay_cable();
+        let folder = tempfile::tempdir().unwrap();
+        write_site(folder.path());
+        let file = folder.path().join("rackstart.toml");
+        let site = std::fs::read_to_string(&file).unwrap().replace("# discovery =", "discovery =");
+        std::fs::write(&file, site).unwrap();
+        let machine = Machine::plugged_in();
+        machine.run(&format!("ip link set {CARD} address 52:54:00:99:99:99"));
+        let rack = Rack { daemon: serve(folder.path()), folder, machine };
+        let script = rack.folder.path().join("script");
+        let configures = format!("#!/bin/sh\n[ $1 = bound ] && ip address add $ip/24 dev {CARD}\nexit 0\n");
+        std::fs::write(&script, configures).unwrap();
+        run(&format!("chmod 755 {}", script.display()));
+        rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
+        let addresses = rack.machine.run(&format!("ip -4 address show {CARD}"));
+        assert!(addresses.contains("192.168.0.200/24"), "{addresses}");
+
+        let program = rack.folder.path().join("program");
+        let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
+        get("tftp://192.168.0.254/undionly.kpxe");
+        assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
+        let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
+        assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
+        assert_eq!(rack.redeems("00112233445566778899aabbccddeeff"), "404", "no permit for a stranger");
+
+        let why = rack.says(&["explain", "52:54:00:99:99:99"]);
+        assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
+        assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
     });
 }
 
@@ -214,6 +248,8 @@ fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
             (ended, began.elapsed())
         });
         assert_eq!(ended.code(), Some(0));
+        let state = rack.folder.path().join("state");
+        assert!(state.join("rackstart.sqlite").exists() && !state.join("rackstart.sqlite-wal").exists(), "not closed");
         assert_eq!(std::fs::metadata(&file).unwrap().len(), 20_000_000);
         assert!(took < Duration::from_secs(12), "bounded: {took:?}");
     });
@@ -238,6 +274,56 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
 }
 
 #[test]
+fn sighup_is_answered_in_the_log_and_the_daemon_goes_on() {
+    inside("sighup_is_answered_in_the_log_and_the_daemon_goes_on", || {
+        let rack = Rack::powered();
+        for _ in 0..2 {
+            run(&format!("kill -HUP {}", rack.daemon.id()));
+        }
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("reload is not supported yet, restart the daemon"));
+        assert!(rack.boots().is_some(), "it still serves");
+    });
+}
+
+#[test]
+fn only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody() {
+    inside("only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody", || {
+        let rack = Rack::powered();
+        let machine = &rack.machine;
+        machine.other_cable();
+        machine.run("ip route add 192.168.0.254/32 via 10.9.9.1 dev node1");
+        let through_other_card = machine.socket(|| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let refused = connect(&socket).unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+            socket
+        });
+        drop(through_other_card);
+        machine.run("ip route delete 192.168.0.254/32 via 10.9.9.1 dev node1");
+
+        machine.run(&format!("ip address add 192.168.0.66/24 dev {CARD}"));
+        let hoard: Vec<Socket> = (0..20).map(|_| machine.socket(|| connected("192.168.0.66:0"))).collect();
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("this peer has 16 connections already"));
+        assert_eq!(log().matches("connections already").count(), 1, "one line a minute");
+        assert!(rack.boots().is_some(), "a node is served meanwhile");
+        drop(hoard);
+    });
+}
+
+fn connected(from: &str) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&from.parse::<SocketAddr>().unwrap().into()).unwrap();
+    connect(&socket).unwrap();
+    socket
+}
+
+fn connect(socket: &Socket) -> std::io::Result<()> {
+    socket.connect_timeout(&SERVER.parse::<SocketAddr>().unwrap().into(), Duration::from_secs(5))
+}
+
+#[test]
 fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
     inside("what_keeps_the_daemon_from_starting_is_said_with_exit_code_1", || {
         let rack = Rack::powered();
@@ -254,6 +340,12 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
         assert_eq!(rack.state(), "armed", "a slip made in the file since then hides nothing");
         assert!(rack.says(&["explain", "compute2"]).contains("state armed"));
+
+        std::fs::write(&site, good.replace("/sock\"", "/tree/.treeinfo\"").replace("/state\"", "/state2\"")).unwrap();
+        let elsewhere = rack.cli(&["serve"]);
+        assert_eq!(elsewhere.status.code(), Some(1));
+        assert!(text(&elsewhere.stderr).contains("HTTP 192.168.0.254:80 of br0"), "{}", text(&elsewhere.stderr));
+        assert!(text(&elsewhere.stderr).contains("another daemon has this port"), "{}", text(&elsewhere.stderr));
 
         let lonely: PathBuf = rack.folder.path().join("nobody");
         let away = rack.cli(&["status", "--socket", lonely.to_str().unwrap()]);

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::Failure;
+use super::{Failure, no_such_node};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// A connection to come: one request at a time.
@@ -36,8 +36,8 @@ impl Client {
     /// Finds a node of the running daemon by its name.
     pub fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
         let report: StatusReport = self.get("/v1/status")?;
-        let unknown = super::unknown_node(name, report.nodes.iter().map(|node| node.name.as_str()));
-        report.nodes.into_iter().find(|node| node.name == name).ok_or(unknown)
+        let missing = no_such_node(name, report.nodes.iter().map(|node| node.name.as_str()));
+        report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {

@@ -84,14 +84,14 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Finds the node that the command line names. Who asks the daemon uses `Client::node`.
+/// Finds the node that the command line names.
 fn find_node<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
-    site.node_by_name(name).ok_or_else(|| unknown_node(name, site.nodes.iter().map(|node| node.name.as_str())))
+    let names = || site.nodes.iter().map(|node| node.name.as_str());
+    site.node_by_name(name).ok_or_else(|| no_such_node(name, names()))
 }
 
-/// The command line names a node that is not among `nodes`.
-fn unknown_node<'a>(name: &str, nodes: impl Iterator<Item = &'a str>) -> Failure {
-    Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", nodes))
+fn no_such_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", known))
 }
 
 #[cfg(test)]

@@ -54,12 +54,16 @@ async fn serve(site: Site, renderer: Renderer) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
+    let mut hang_up = stop(SignalKind::hangup())?;
     let bound = server::bind(site, renderer).await.map_err(explain)?;
     let order = shutdown.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => tracing::warn!("reload is not supported yet, restart the daemon"),
+            }
         }
         order.cancel();
     });

@@ -6,9 +6,11 @@ mod files;
 mod firstboot;
 mod form;
 mod kickstart;
+pub mod listen;
 mod peer;
 mod permit;
 mod report;
+mod strangers;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 pub use error::HttpError;
+pub use strangers::Strangers;
 
 use super::recent::Recent;
 use crate::render::Renderer;
@@ -38,6 +41,8 @@ pub struct Appliance {
     pub renderer: Arc<Renderer>,
     /// What was seen lately.
     pub recent: Arc<Recent>,
+    /// Keeps warnings about strangers to a few lines.
+    pub strangers: Arc<Strangers>,
 }
 
 impl Appliance {

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use tower::ServiceExt;
 
 use super::*;
@@ -44,8 +47,9 @@ impl FakeNode {
         site.install_trees[0].path = state.join("tree");
         let (sender, receiver) = watch::channel(Arc::new(site));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
-        let appliance =
-            Appliance { site: receiver, store, renderer: Arc::new(Renderer::new().unwrap()), recent: Arc::default() };
+        let renderer = Arc::new(Renderer::new().unwrap());
+        let (recent, strangers) = (Arc::default(), Arc::default());
+        let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
         Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), _site: sender }
     }
 
@@ -285,9 +289,54 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 }
 
 #[tokio::test]
+async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    let mut site = paper_site();
+    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
+    node._site.send(Arc::new(site)).unwrap();
+    node.address = "192.168.0.220";
+    let screen = node.get("/boot/52-54-00-99-99-99").await;
+    assert_eq!(screen.status, StatusCode::OK);
+    assert!(screen.text.starts_with("#!ipxe") && screen.text.contains("52:54:00:99:99:99"), "{}", screen.text);
+    for word in ["sanboot", "kernel", "initrd", "chain", "kickstart"] {
+        assert!(!screen.text.contains(word), "{word} in {}", screen.text);
+    }
+    // Another card of a node, and a node's script from a stranger's address.
+    assert_eq!(node.get("/boot/52-54-00-a8-02-00").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.get("/boot/52-54-00-a8-02-01").await.status, StatusCode::FORBIDDEN);
+    node.address = "192.168.0.221";
+    assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_a_reason_and_no_script() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
     assert_eq!(node.get("/boot/nonsense").await.status, StatusCode::BAD_REQUEST);
+}
+
+struct NeverComes;
+
+impl HttpBody for NeverComes {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_arrive_is_asked_for_again_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let request = Request::post(format!("/permit/{token}")).header("content-type", "application/x-www-form-urlencoded");
+    tokio::time::pause();
+    let answer = node.ask(request.body(Body::new(NeverComes)).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+    assert!(answer.text.contains("within 30 s"), "{}", answer.text);
+    assert_eq!(node.state(), "armed");
 }
