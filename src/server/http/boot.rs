@@ -34,11 +34,15 @@ pub(super) async fn script(
                 text,
             ));
         }
-        tracing::warn!(%mac, peer = %peer.ip(), "a boot script was asked for a MAC that no node has");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(%mac, peer = %peer.ip(), held_back, "a boot script was asked for a MAC that no node has");
+        }
         return Err(HttpError::not_found(text));
     };
     if peer.ip() != IpAddr::V4(node.address) {
-        tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), "a boot script was asked from a foreign address");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), held_back, "a boot script was asked from elsewhere");
+        }
         let reason = format!("the boot script of {} is only served to {}", node.name, node.address);
         return Err(HttpError::new(StatusCode::FORBIDDEN, reason));
     }
