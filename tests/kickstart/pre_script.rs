@@ -319,7 +319,7 @@ fn model_bus_id_and_size_range_choose_among_disks() {
         |rule| rule.model = Some("FAST DISK".into()),
         |rule| rule.bus = Some(DiskBus::Sas),
         |rule| rule.by_id = Some("scsi-35000".into()),
-        |rule| (rule.min_bytes, rule.max_bytes) = (Some(0), Some(u64::MAX)),
+        |rule| (rule.min_bytes, rule.max_bytes) = (Some(0), Some(1 << 40)),
     ];
     for change in changes {
         let mut site = testbed();
