@@ -150,7 +150,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         let rack = Rack::powered();
         let status = rack.says(&["status"]);
         assert_eq!(status.lines().count(), 6, "{status}");
-        assert!(status.contains("power it on"), "{status}");
+        assert!(status.contains("its next network boot installs if the disk is blank"), "{status}");
 
         let stranger = rack.says(&["explain", "52:54:00:99:99:99"]);
         assert!(
@@ -190,7 +190,11 @@ fn an_operator_can_follow_explain_and_reimage() {
         let armed = rack.says(&["reimage", "compute2", "--yes"]);
         assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
         assert!(armed.contains("reboot it now"), "{armed}");
-        assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is ready again"));
+        assert!(rack.says(&["status"]).contains("its next network boot WIPES the disk"));
+        assert!(rack.says(&["explain", "compute2"]).contains("the installer, which WIPES the disk"));
+        let as_uefi = rack.machine.run(&format!("curl -sSf -m 5 {BOOT}?arch=efi-x64"));
+        assert!(as_uefi.contains("it started as efi-x64") && !as_uefi.contains("/kickstart/"), "{as_uefi}");
+        assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is disarmed: it is ready"));
         assert_eq!(rack.boots(), None, "disarmed in time");
         rack.says(&["reimage", "compute2", "--yes"]);
         assert!(rack.boots().is_some(), "armed again");

@@ -65,8 +65,15 @@ pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> Boot
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
         Asking::Firmware => network_boot_program(site, request),
-        Asking::Ipxe => BootDecision::Script(script_url(site, node.mac)),
-        Asking::Script => script(state),
+        // iPXE says what firmware it runs on in its DHCP request only, so the URL carries it on when it is not as planned.
+        Asking::Ipxe if request.arch.runs_on(node.firmware) => BootDecision::Script(script_url(site, node.mac)),
+        Asking::Ipxe => BootDecision::Script(format!("{}?arch={}", script_url(site, node.mac), request.arch)),
+        Asking::Script => match script(state) {
+            BootDecision::Install if !request.arch.runs_on(node.firmware) => {
+                BootDecision::LocalDisk(LocalDiskReason::WrongFirmware(request.arch, node.firmware))
+            }
+            decision => decision,
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only wording of why a machine gets no answer, or its own disk.
 
-use crate::site::{Mac, NodeName};
+use super::ClientArch;
+use crate::site::{Firmware, Mac, NodeName};
 
 /// Why a machine gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum IgnoreReason {
 /// Why a machine is told to boot its own disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocalDiskReason {
+    /// The disk would get the label and the boot loader of the other firmware.
+    #[error("it started as {0}, and its `firmware` in the site file is {1}: correct the file or the server's setup")]
+    WrongFirmware(ClientArch, Firmware),
     /// Nothing armed it.
     #[error("it was never armed")]
     NeverArmed,

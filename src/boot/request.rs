@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::site::Mac;
+use crate::site::{Firmware, Mac};
 
 /// DHCP option 93 (RFC 4578 section 2.1), as far as it changes an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,21 @@ pub enum ClientArch {
     EfiX64Http,
     /// Anything else.
     Other(u16),
+}
+
+impl ClientArch {
+    /// Whether this is how a machine with that firmware asks.
+    pub fn runs_on(self, firmware: Firmware) -> bool {
+        (self == Self::Bios) == (firmware == Firmware::Bios)
+    }
+
+    /// How a machine with that firmware asks when nothing else is known.
+    pub fn of(firmware: Firmware) -> Self {
+        match firmware {
+            Firmware::Bios => Self::Bios,
+            Firmware::Uefi => Self::EfiX64,
+        }
+    }
 }
 
 impl From<u16> for ClientArch {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, Stage, WipeScope};
+use crate::site::Firmware;
 use crate::site::testing::paper_site;
 
 fn ask(asking: Asking, arch: u16) -> BootRequest {
@@ -69,6 +70,17 @@ fn firmware_gets_the_program_of_its_architecture() {
 fn ipxe_never_gets_a_network_boot_program_again() {
     let url = "http://192.168.0.254/boot/52-54-00-a8-02-01".to_string();
     assert_eq!(decide(&paper_site(), None, &ask(Asking::Ipxe, 0)), BootDecision::Script(url));
+}
+
+#[test]
+fn a_machine_that_starts_with_the_other_firmware_is_not_installed() {
+    let site = paper_site();
+    let armed = State::Armed { attempt: attempt(), previous: None };
+    let url = "http://192.168.0.254/boot/52-54-00-a8-02-01?arch=efi-x64".to_string();
+    assert_eq!(decide(&site, Some(&armed), &ask(Asking::Ipxe, 7)), BootDecision::Script(url));
+    let why = LocalDiskReason::WrongFirmware(ClientArch::EfiX64, Firmware::Bios);
+    assert_eq!(decide(&site, Some(&armed), &ask(Asking::Script, 7)), BootDecision::LocalDisk(why));
+    assert_eq!(decide(&site, Some(&armed), &ask(Asking::Script, 0)), BootDecision::Install);
 }
 
 #[test]

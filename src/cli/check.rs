@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Failure, print, table};
 use crate::config;
-use crate::site::{DiskRule, Site};
+use crate::site::{DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
@@ -48,10 +48,32 @@ fn report(site: &Site, path: &Path) -> String {
         site.blueprint.name,
         site.security,
     ));
-    if site.access.ssh_keys.is_empty() && site.access.root_password_hash.is_none() {
-        out.push_str("note: nobody can log in to the nodes; `[access]` takes keys and a password hash\n");
+    for note in notes(site) {
+        out.push_str(&format!("note: {note}\n"));
     }
     out
+}
+
+/// What is allowed and still worth a second look.
+fn notes(site: &Site) -> Vec<String> {
+    let mut notes = Vec::new();
+    let keys = &site.access.ssh_keys;
+    if site.access.root_password_hash.is_none() && keys.is_empty() {
+        notes.push("nobody can log in to the nodes; `[access]` takes keys and a password hash".into());
+    }
+    let el6: Vec<&Node> = site.nodes.iter().filter(|node| node.release.is_el6()).collect();
+    let modern = |key: &String| key.starts_with("ssh-ed25519") || key.starts_with("sk-");
+    if !el6.is_empty() && site.access.root_password_hash.is_none() && !keys.is_empty() && keys.iter().all(modern) {
+        notes.push("OpenSSH 5.3 of CentOS 6 knows none of the keys in `[access]`: add an ssh-rsa key".into());
+    }
+    for node in el6.iter().filter(|node| node.firmware == Firmware::Uefi) {
+        notes.push(format!(
+            "{}: the kernel of CentOS 6 may lack the EFI stub that iPXE needs on UEFI; set the server to legacy BIOS if you can",
+            node.name
+        ));
+    }
+    notes.push("a running `rackstart serve` goes by the file it was started with: restart it after a change".into());
+    notes
 }
 
 /// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).
@@ -81,5 +103,16 @@ mod tests {
             "controller  controller  192.168.0.5  52:54:00:a8:05:00  bios      6.10     paper   sda, 80.0 GB"
         );
         assert_eq!(lines[7], "ok: 5 nodes, 1 install tree in rackstart.toml; blueprint essex, hardened mode");
+    }
+
+    #[test]
+    fn what_is_allowed_and_still_worth_a_second_look_is_noted() {
+        let mut site = testing::paper_site();
+        site.access.ssh_keys = vec!["ssh-ed25519 AAAA someone".into()];
+        site.nodes[1].firmware = Firmware::Uefi;
+        let notes = notes(&site).join("\n");
+        assert!(notes.contains("add an ssh-rsa key") && notes.contains("compute1: the kernel of CentOS 6"), "{notes}");
+        site.access.ssh_keys.push("ssh-rsa AAAA someone".into());
+        assert!(!super::notes(&site).join("\n").contains("OpenSSH"));
     }
 }

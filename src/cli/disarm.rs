@@ -22,5 +22,6 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let client = Client::new(config, args.socket)?;
     let node = client.node(&args.node)?;
     let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
-    print(&format!("{} is {} again; nothing was wiped\n", status.name, status.state))
+    let again = if status.state == "failed" { "; `rackstart install` arms it again" } else { "" };
+    print(&format!("{} is disarmed: it is {}, nothing was wiped{again}\n", status.name, status.state))
 }

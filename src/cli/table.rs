@@ -29,11 +29,11 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
 
 /// The one thing a person wants to know besides the state.
 pub fn remark(node: &NodeStatus) -> String {
-    let first_line = |text: &str| text.lines().next().unwrap_or_default().chars().take(100).collect::<String>();
-    match (&node.waiting, &node.detail, node.state.as_str()) {
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_string();
+    match (&node.waiting, &node.detail, &node.permit) {
         (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
-        (None, Some(detail), "failed") => first_line(detail),
-        (None, None, "armed") if node.stage.as_deref() == Some("armed") => "power it on".into(),
+        (None, Some(detail), _) if node.state == "failed" => first_line(detail),
+        (None, _, Some(permit)) => format!("its next network boot {permit}"),
         _ => String::new(),
     }
 }

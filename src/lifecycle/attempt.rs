@@ -88,6 +88,17 @@ pub enum WipeScope {
     KeepVolumeGroups,
 }
 
+impl fmt::Display for WipeScope {
+    /// Completes the sentence "the installer …".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BlankDiskOnly => "installs if the disk is blank",
+            Self::DestroyData => "WIPES the disk",
+            Self::KeepVolumeGroups => "WIPES the disk but for the volume groups to keep",
+        })
+    }
+}
+
 /// One try to install a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {

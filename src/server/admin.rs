@@ -15,7 +15,7 @@ use super::recent::Moment;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
 use crate::plan;
-use crate::site::{Firmware, Mac, Node};
+use crate::site::{Mac, Node};
 use crate::store::{Change, Record, StoredEvent};
 
 /// All nodes as `status` and `watch` show them.
@@ -49,6 +49,9 @@ pub struct NodeStatus {
     pub state: String,
     /// Public id of the attempt.
     pub attempt: Option<String>,
+    /// What an unspent wipe permit allows, in words; none when there is no such permit.
+    #[serde(default)]
+    pub permit: Option<String>,
     /// Latest moment of the current attempt, for example `kickstart`.
     pub stage: Option<String>,
     /// The step it is at.
@@ -119,6 +122,10 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         keep: node.keep.clone(),
         state: record.state.word().into(),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
+        permit: match &record.state {
+            State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
+            _ => None,
+        },
         stage,
         step: progress.step.filter(|_| in_firstboot),
         waiting: progress.waiting,
@@ -137,9 +144,10 @@ async fn explain(
     let site = appliance.site();
     let node = site.node_by_mac(mac);
     let state = appliance.store.record(mac).map(|record| record.state);
-    let firmware = match node.map(|node| node.firmware) {
-        Some(Firmware::Uefi) => ClientArch::EfiX64,
-        _ => ClientArch::Bios,
+    let firmware = node.map_or(ClientArch::Bios, |node| ClientArch::of(node.firmware));
+    let installs = match &state {
+        Some(State::Armed { attempt, .. }) => format!("the installer, which {}", attempt.scope),
+        _ => String::new(),
     };
     let ask = |asking| decide(&site, state.as_ref(), &BootRequest { mac, arch: firmware, asking });
     let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
@@ -147,20 +155,20 @@ async fn explain(
         mac,
         node: node.map(|node| node.name.to_string()),
         state: node.and(state.as_ref()).map(|state| state.word().to_string()),
-        answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking)))).to_vec(),
+        answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
         events: appliance.store.events(Some(mac), 50).await,
         moments: appliance.recent.of(mac),
     }))
 }
 
-fn in_words(decision: &BootDecision) -> String {
+fn in_words(decision: &BootDecision, installs: &str) -> String {
     match decision {
         BootDecision::Ignore(reason) => format!("no answer: {reason}"),
         BootDecision::AddressOnly => "its address, nothing to boot".into(),
         BootDecision::ChainloadTftp(program) => format!("its address and `{}` by TFTP", program.file_name()),
         BootDecision::ChainloadHttp(_, url) => format!("its address and {url}"),
         BootDecision::Script(url) => format!("its address and the boot script {url}"),
-        BootDecision::Install => "the installer".into(),
+        BootDecision::Install => installs.into(),
         BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
         BootDecision::Unknown => "a screen with its MAC and what to do, then its next boot device".into(),
     }

@@ -133,6 +133,7 @@ impl Bound {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;
         let receiver = site.subscribe();
+        let (server, nodes) = (receiver.borrow().server.clone(), receiver.borrow().nodes.len());
         let mut engines = Engines::new(shutdown.clone());
         engines.start("DHCP", dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
         let tftp_observer = wires::tftp_observer(&appliance);
@@ -148,7 +149,10 @@ impl Bound {
         let app = http::app(appliance.clone());
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
         engines.start("the admin API", serve_admin(admin, appliance, shutdown));
-        tracing::info!("serving");
+        tracing::info!(
+            interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
+            "serving DHCP, TFTP and HTTP"
+        );
         engines.run(store_task).await
     }
 }

@@ -204,7 +204,7 @@ fn condition(detail: &str) -> &str {
 
 fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
     match event {
-        Event::Armed { id, scope } => ("armed", format!("attempt {id}, {scope:?}")),
+        Event::Armed { id, scope } => ("armed", format!("attempt {id}: its installer {scope}")),
         Event::BootScriptServed { .. } => match next {
             State::Failed { reason, .. } => ("failed", reason.clone()),
             _ => ("boot-script", format!("boot {} of the installer", next.attempt().map_or(0, |a| a.boots))),

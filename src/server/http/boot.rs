@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 
 use super::{Appliance, HttpError};
@@ -11,7 +11,7 @@ use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
-use crate::site::{Firmware, Mac, Node, Site};
+use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 
 /// Serves the installer to an armed node and the local disk to every other one.
@@ -19,6 +19,7 @@ pub(super) async fn script(
     Shared(appliance): Shared<Appliance>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(mac): Path<String>,
+    uri: Uri,
 ) -> Result<impl IntoResponse, HttpError> {
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let site = appliance.site();
@@ -46,12 +47,17 @@ pub(super) async fn script(
         let reason = format!("the boot script of {} is only served to {}", node.name, node.address);
         return Err(HttpError::new(StatusCode::FORBIDDEN, reason));
     }
-    let text = answer(&appliance, &site, node).await?;
+    let arch = match uri.query() {
+        Some("arch=efi-x64") => ClientArch::EfiX64,
+        Some("arch=bios") => ClientArch::Bios,
+        _ => ClientArch::of(node.firmware),
+    };
+    let text = answer(&appliance, &site, node, arch).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
 }
 
-async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
-    match decision(appliance, site, node) {
+async fn answer(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> Result<String, HttpError> {
+    match decision(appliance, site, node, arch) {
         BootDecision::Install => installer(appliance, site, node).await,
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
@@ -61,11 +67,7 @@ async fn answer(appliance: &Appliance, site: &Site, node: &Node) -> Result<Strin
     }
 }
 
-fn decision(appliance: &Appliance, site: &Site, node: &Node) -> BootDecision {
-    let arch = match node.firmware {
-        Firmware::Bios => ClientArch::Bios,
-        Firmware::Uefi => ClientArch::EfiX64,
-    };
+fn decision(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> BootDecision {
     let request = BootRequest { mac: node.mac, arch, asking: Asking::Script };
     let state = appliance.store.record(node.mac).map(|record| record.state);
     decide(site, state.as_ref(), &request)
@@ -86,7 +88,7 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
         }
         // Another request changed the state between question and answer. An HTTP error would cost UEFI firmware
         // minutes of other attempts; the local disk is right for whatever it is now.
-        Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node) {
+        Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node, ClientArch::of(node.firmware)) {
             BootDecision::LocalDisk(reason) => local_disk(appliance, node, &reason),
             _ => local_disk(appliance, node, &LocalDiskReason::PermitSpent),
         },
@@ -109,6 +111,11 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     let event = match reason {
         LocalDiskReason::PermitSpent => Event::CameBackUnfinished,
         LocalDiskReason::TooManyBoots => Event::BootScriptServed { token: random::boot_token().hash() },
+        LocalDiskReason::WrongFirmware(..) => {
+            let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
+            tracing::warn!(node = %node.name, mac = %node.mac, %reason, "not installed");
+            return Ok(appliance.store.change(node.mac, note).await.map(drop)?);
+        }
         _ => return Ok(()),
     };
     match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
