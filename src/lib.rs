@@ -10,6 +10,7 @@
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
+//! | [`grammar`] | pure | what the installer of each release accepts |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`store`] | I/O | the only thing that remembers |
@@ -19,6 +20,7 @@
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod grammar;
 pub mod lifecycle;
 pub mod plan;
 pub mod render;
