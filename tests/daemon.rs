@@ -129,7 +129,8 @@ fn an_operator_can_follow_explain_and_reimage() {
         );
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
-        assert!(text(&unknown.stderr).contains("nodes: compute1"), "{}", text(&unknown.stderr));
+        let unknown = text(&unknown.stderr);
+        assert!(unknown.contains("did you mean `compute1`? nodes: compute1"), "{unknown}");
 
         let token = rack.boots().expect("armed");
         assert_eq!(rack.redeems(&token), "200");
@@ -162,6 +163,40 @@ fn an_operator_can_follow_explain_and_reimage() {
         let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
         assert_eq!(late.status.code(), Some(1));
         assert!(text(&late.stdout).contains("compute2 armed"), "{}", text(&late.stdout));
+    });
+}
+
+#[test]
+fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen() {
+    inside("a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen", || {
+        lay_cable();
+        let folder = tempfile::tempdir().unwrap();
+        write_site(folder.path());
+        let file = folder.path().join("rackstart.toml");
+        let site = std::fs::read_to_string(&file).unwrap().replace("# discovery =", "discovery =");
+        std::fs::write(&file, site).unwrap();
+        let machine = Machine::plugged_in();
+        machine.run(&format!("ip link set {CARD} address 52:54:00:99:99:99"));
+        let rack = Rack { daemon: serve(folder.path()), folder, machine };
+        let script = rack.folder.path().join("script");
+        let configures = format!("#!/bin/sh\n[ $1 = bound ] && ip address add $ip/24 dev {CARD}\nexit 0\n");
+        std::fs::write(&script, configures).unwrap();
+        run(&format!("chmod 755 {}", script.display()));
+        rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
+        let addresses = rack.machine.run(&format!("ip -4 address show {CARD}"));
+        assert!(addresses.contains("192.168.0.200/24"), "{addresses}");
+
+        let program = rack.folder.path().join("program");
+        let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
+        get("tftp://192.168.0.254/undionly.kpxe");
+        assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
+        let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
+        assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
+        assert_eq!(rack.redeems("00112233445566778899aabbccddeeff"), "404", "no permit for a stranger");
+
+        let why = rack.says(&["explain", "52:54:00:99:99:99"]);
+        assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
+        assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
     });
 }
 
@@ -214,6 +249,24 @@ fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
         assert!(state.join("rackstart.sqlite").exists() && !state.join("rackstart.sqlite-wal").exists(), "not closed");
         assert_eq!(std::fs::metadata(&file).unwrap().len(), 20_000_000);
         assert!(took < Duration::from_secs(12), "bounded: {took:?}");
+    });
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
+    inside("a_log_that_nobody_reads_any_more_does_not_stop_the_daemon", || {
+        let mut rack = Rack::powered();
+        rack.daemon.kill().unwrap();
+        rack.daemon.wait().unwrap();
+        let (unread, log) = std::io::pipe().unwrap();
+        drop(unread);
+        let mut command = Command::new(PROGRAM);
+        rack.daemon = command.current_dir(rack.folder.path()).arg("serve").stderr(log).spawn().unwrap();
+        wait_until("the daemon answers", || rack.cli(&["status"]).status.success());
+        let token = rack.boots().expect("armed");
+        assert_eq!(rack.redeems(&token), "200");
+        assert_eq!(rack.state(), "installing");
+        assert!(rack.daemon.try_wait().unwrap().is_none());
     });
 }
 
@@ -282,6 +335,8 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let bad = rack.cli(&["serve"]);
         assert_eq!(bad.status.code(), Some(1));
         assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
+        assert_eq!(rack.state(), "armed", "a slip made in the file since then hides nothing");
+        assert!(rack.says(&["explain", "compute2"]).contains("state armed"));
 
         std::fs::write(&site, good.replace("/sock\"", "/tree/.treeinfo\"").replace("/state\"", "/state2\"")).unwrap();
         let elsewhere = rack.cli(&["serve"]);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan;
@@ -51,12 +51,11 @@ enum What {
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let site = crate::config::load(config)?;
-    print!("{}", show(&site, &args)?);
-    Ok(())
+    print(&show(&site, &args)?)
 }
 
 fn show(site: &Site, args: &Args) -> Result<String, Failure> {
-    let node = super::plan::find(site, &args.node)?;
+    let node = find_node(site, &args.node)?;
     let renderer = Renderer::new().map_err(explain)?;
     let token = BootToken::from_random([0; 16]);
     let disk = args.disk.as_deref().or(node.disk.name.as_deref()).unwrap_or("sda");

@@ -44,7 +44,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 
 fn start_logging(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A log that nobody reads any more (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
+    let logs = tracing_subscriber::fmt().log_internal_errors(false);
+    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if json { logs.json().init() } else { logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }
 }
 

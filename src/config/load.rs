@@ -2,12 +2,13 @@
 //!
 //! The only file of this folder that does I/O.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
-use crate::cli::Failure;
+use crate::failure::Failure;
 use crate::site::Site;
 
 /// Where a site file is looked for when none is named, in this order.
@@ -59,7 +60,8 @@ pub(crate) fn print(error: LoadError) -> Failure {
     match error {
         LoadError::Unreadable(failure) => failure,
         LoadError::Problems(problems) => {
-            eprint!("{}", problems.render(wants_colour()));
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = io::stderr().write_all(problems.render(wants_colour()).as_bytes());
             Failure::fixable("")
         }
     }
@@ -82,6 +84,13 @@ pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
         Failure::fixable(format!("there is no site file: neither ./{} nor {}", PLACES[0], PLACES[1]))
             .hint("`rackstart init` writes one to begin with; `-c FILE` names another place")
     })
+}
+
+/// Where the daemon of a site file listens for commands. Reads that key alone and never fails: a running daemon can be
+/// asked whatever else the file has become since it was started.
+pub fn socket(path: Option<&Path>) -> PathBuf {
+    let text = find(path).ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+    super::socket::path(&String::from_utf8_lossy(&text))
 }
 
 /// Reads and proves a site file, including the install trees that it names. Prints nothing.

@@ -67,7 +67,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         address: *server.address.as_ref()?.get_ref(),
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
-        socket: or(&server.socket, "/run/rackstart/rackstart.sock"),
+        socket: or(&server.socket, super::socket::DEFAULT),
     })
 }
 

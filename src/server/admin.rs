@@ -162,6 +162,7 @@ fn in_words(decision: &BootDecision) -> String {
         BootDecision::Script(url) => format!("its address and the boot script {url}"),
         BootDecision::Install => "the installer".into(),
         BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
+        BootDecision::Unknown => "a screen with its MAC and what to do, then its next boot device".into(),
     }
 }
 

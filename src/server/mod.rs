@@ -19,12 +19,12 @@ use std::net::SocketAddrV4;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
@@ -159,10 +159,6 @@ async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: Can
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");
     }
-}
-
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -131,6 +131,14 @@ impl Site {
         self.nodes.iter().find(|node| node.mac == mac)
     }
 
+    /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
+    pub fn lends(&self, address: Ipv4Addr) -> bool {
+        let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
+        let network = &self.network;
+        let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
+        in_range && !taken && self.nodes.iter().all(|node| node.address != address)
+    }
+
     /// Finds a node by its name.
     pub fn node_by_name(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name.as_str() == name)

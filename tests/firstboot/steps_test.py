@@ -1,11 +1,12 @@
 """What single steps leave behind: the packet filter per role and mode, files
 that were edited by hand before, and the installation of the runner."""
 
+import configparser
 import subprocess
 
 from harness import equal, holds, test
 from runner_test import volume_is_there
-from site_test import site
+from site_test import site, times
 from world import World
 
 PORTS = {
@@ -64,6 +65,75 @@ def the_flush_of_all_nodes_leaves_the_translation_of_the_gateway_alone():
         before = (node.fake / "live").read_text()
         equal(node.run("run", "iptables-flush").returncode, 0)
         equal((node.fake / "live").read_text(), before)
+
+
+def masquerades(node):
+    return [l.split(" -o ")[1].split()[0] for l in (node.fake / "live").read_text().splitlines() if "MASQUERADE" in l]
+
+
+@test
+def rules_follow_the_mac_of_a_card_whatever_its_name():
+    for security in ("hardened", "paper"):
+        with site(nodes=["compute1"], security=security) as world:
+            node = world.nodes["compute1"]
+            node.cards(eth0="lan", eth1="public")
+            equal(node.run("run", "iptables-nat").returncode, 0)
+            equal(masquerades(node), ["eth1", "eth1"])
+            rules = (node.fake / "live").read_text()
+            equal("-A INPUT -i eth1 -s " in rules, security == "hardened")
+            holds(" -i eth0 " not in rules and " -o eth0 " not in rules, rules)
+
+
+@test
+def cards_that_change_places_at_a_boot_take_their_rules_along():
+    with site(nodes=["compute1"]) as world:
+        node = world.nodes["compute1"]
+        equal(node.run("skip", "glusterfs-mount").returncode, 0)
+        equal(node.run("start").returncode, 0)
+        equal(masquerades(node), ["eth0", "eth0"])
+        saved = (node.fake / "live").read_text()
+        node.power_cut()
+        (node.fake / "live").write_text(saved)
+        node.cards(eth0="lan", eth1="public")
+        equal(node.run("start").returncode, 0)
+        equal(masquerades(node), ["eth1", "eth1"])
+        # A bridge over the LAN card, as nova-network makes it, is no second card.
+        node.forget_changes()
+        node.cards(br100="lan", eth0="lan", eth1="public")
+        equal(node.run("start").returncode, 0)
+        equal((masquerades(node), node.changes()), (["eth1", "eth1"], []))
+
+
+@test
+def a_card_that_is_missing_or_there_twice_fails_by_its_mac():
+    cases = {
+        "no network card has the MAC 52:54:00:a8:01:00 of the public network": {"eth0": "lan"},
+        "more than one network card has the MAC 52:54:00:a8:01:00": {"eth0": "public", "eth1": "lan", "eth2": "public"},
+        "no network card has the MAC 52:54:00:a8:01:01 of the LAN network": {"eth0": "public"},
+    }
+    for reason, cards in cases.items():
+        with site(nodes=["compute1"]) as world:
+            node = world.nodes["compute1"]
+            node.cards(**cards)
+            equal(node.run("resume").returncode, 1)
+            detail = world.events("compute1", "step-failed")[0]["detail"]
+            holds(reason in detail, detail)
+
+
+@test
+def verify_sees_a_translation_on_the_card_of_the_lan():
+    with site(nodes=["compute1"]) as world:
+        node = world.nodes["compute1"]
+        equal(node.run("run", "iptables-nat").returncode, 0)
+        live = node.fake / "live"
+        wrong = "-A POSTROUTING -o eth1 -m comment --comment by-hand -j MASQUERADE\nCOMMIT\n"
+        live.write_text(live.read_text().removesuffix("COMMIT\n") + wrong)
+        step = node.root / "usr/lib/rackstart/steps/01-network-gateway/01-iptables-nat.sh"
+        step.write_text(step.read_text() + "check() { false; }\napply() { :; }\n")
+        done = node.run("run", "iptables-nat")
+        equal(done.returncode, 1)
+        detail = world.events("compute1", "step-failed")[0]["detail"]
+        holds("eth1 has the MAC 52:54:00:a8:01:01 of the LAN, and addresses are translated there" in detail, detail)
 
 
 @test
@@ -145,6 +215,48 @@ def install_makes_boot_start_the_runner_on_el6_and_on_systemd():
             subprocess.run([node.root / "usr/lib/rackstart/install"], env=node.env(), check=True)
         link = node.root / "etc/systemd/system/multi-user.target.wants/rackstart-firstboot.service"
         holds("ExecStart=/usr/lib/rackstart/rackstart-firstboot start" in link.read_text(), "the unit")
+    finally:
+        world.close()
+
+
+def enabled(folder):
+    found = {}
+    for file in sorted(folder.glob("*.repo")):
+        repository = configparser.RawConfigParser(strict=True)
+        repository.read(file)
+        found.update({name: repository[name].get("enabled", "1") for name in repository.sections()})
+    return found
+
+
+@test
+def an_el6_node_gets_its_packages_from_the_install_tree():
+    world = World(nodes=["compute2"])
+    try:
+        node = world.nodes["compute2"]
+        folder = node.root / "etc/yum.repos.d"
+        off = dict.fromkeys(["base", "updates", "centosplus", "c6-media", "old"], "0")
+        equal(enabled(folder), {**off, "mine": "1", "rackstart-base": "1", "rackstart-extra": "1"})
+        text = (folder / "rackstart.repo").read_text()
+        holds(f"baseurl=http://127.0.0.1:{world.server.port}/tree/centos6\ngpgcheck=1\n" in text, text)
+        text = (folder / "CentOS-Base.repo").read_text()
+        holds("#released updates\n" in text and "#baseurl=http://mirror.centos.org/\n" in text, text)
+        # Again nothing changes, and what was there before can be had back.
+        before = times(node)
+        subprocess.run([node.root / "usr/lib/rackstart/install"], env=node.env(), check=True, stdout=subprocess.DEVNULL)
+        equal([p.name for p in folder.iterdir() if times(node)[p] != before[p]], ["rackstart.repo"])
+        for file in folder.glob("*.before-rackstart"):
+            file.rename(file.with_suffix(""))
+        equal({n: v for n, v in enabled(folder).items() if v == "0"}, {"centosplus": "0", "c6-media": "0"})
+    finally:
+        world.close()
+
+
+@test
+def a_later_release_keeps_its_repositories():
+    world = World(nodes=["compute2"], values={"release": "9"})
+    try:
+        folder = world.nodes["compute2"].root / "etc/yum.repos.d"
+        equal(sorted(p.name for p in folder.iterdir()), ["CentOS-Base.repo", "CentOS-Media.repo", "mine.repo"])
     finally:
         world.close()
 

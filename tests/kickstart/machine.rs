@@ -27,7 +27,7 @@ pub struct Run {
 
 /// Answers requests from the files `answer.<path>` (status on the first line, then the body), and writes down the form.
 /// A status of 000 is a server that is away; `answer.<path>.1` is used once, before the others.
-const CURL: &str = r##"
+pub const CURL: &str = r##"
 out=/dev/null; form=; url=
 while [ $# -gt 0 ]; do
   case $1 in

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use rackstart::render::Renderer;
 use rackstart::site::Site;
 
-use crate::machine::Machine;
+use crate::machine::{CURL, Machine};
 use crate::variants::{body, node, site, token};
 
 fn script(site: &Site, name: &str) -> String {
@@ -75,6 +75,22 @@ fn a_payload_that_is_refused_is_reported_at_once() {
     let run = machine.run(&script(&site, "compute2"));
     assert!(!run.ok);
     assert!(run.calls.contains("event=install-failed") && run.calls.contains("this attempt is over"), "{}", run.calls);
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_by_the_clock() {
+    let site = site("6.10", "bios");
+    let machine = Machine::new();
+    machine.write("root/proc/uptime", "100.00 90.00\n");
+    let slow = "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+                echo \"$((${now%%.*} + 30)).25 90.00\" >\"$MACHINE/root/proc/uptime\"\n";
+    machine.program("curl", &format!("{slow}{CURL}"));
+    machine.answers("firstboot", "000", "");
+    machine.answers("report", "000", "");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(!run.ok && run.console.contains("the server did not send the firstboot payload"), "{}", run.console);
+    let asked = |what: &str| run.calls.lines().filter(|line| line.starts_with(what)).count();
+    assert_eq!((asked("curl firstboot"), asked("curl report event=install-failed")), (30, 30), "{}", run.calls);
 }
 
 #[test]

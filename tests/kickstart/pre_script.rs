@@ -1,6 +1,6 @@
 //! The disk guard, run on a fake machine: it must find the right disk, and without a permit nothing may be touched.
 
-use crate::machine::{Machine, Run};
+use crate::machine::{CURL, Machine, Run};
 use crate::variants::{body, node, site, token};
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::plan;
@@ -40,8 +40,10 @@ fn assert_refused(machine: &Machine, run: &Run, reason: &str) {
     assert!(run.console.contains("NOTHING ON ANY DISK WAS CHANGED"), "{}", run.console);
     assert!(run.console.contains(reason), "{}", run.console);
     assert!(run.calls.contains("curl report event=refused"), "{}", run.calls);
-    assert!(run.calls.contains("sleep 60\nreboot -f\n"), "{}", run.calls);
+    assert!(run.calls.contains("sleep 60\nreboot -f\nsleep 10\nsleep 30\n"), "{}", run.calls);
     assert!(!run.calls.contains("wipefs -a") && !run.calls.contains("vgchange"), "{}", run.calls);
+    // Whatever reboot said of itself.
+    assert_eq!(std::fs::read_to_string(machine.path("root/proc/sysrq-trigger")).unwrap(), "b\n");
     assert_eq!(run.said, "");
 }
 
@@ -171,6 +173,39 @@ fn a_server_that_stays_away_ends_in_a_refusal() {
     let run = machine.run(&script(&site));
     assert_refused(&machine, &run, "the server did not answer for 900 seconds");
     assert_eq!(run.calls.matches("curl permit").count(), 181, "{}", run.calls);
+}
+
+/// The clock of the machine goes on by so many seconds with every request.
+fn slow_server(machine: &Machine, seconds: u32) {
+    machine.write("root/proc/uptime", "100.00 90.00\n");
+    let slow = format!(
+        "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+         echo \"$((${{now%%.*}} + {seconds})).25 90.00\" >\"$MACHINE/root/proc/uptime\"\n{CURL}"
+    );
+    machine.program("curl", &slow);
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_by_the_clock() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    slow_server(&machine, 30);
+    machine.answers("permit", "000", "");
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "the server did not answer for 900 seconds");
+    assert_eq!(run.calls.matches("curl permit").count(), 30, "{}", run.calls);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_never_called_blank() {
+    let site = testbed();
+    for tool in ["wipefs", "dd"] {
+        let machine = machine_with_sda(&site);
+        machine.program("timeout", &format!("shift; [ \"$1\" != {tool} ] || exit 124; exec \"$@\""));
+        let run = machine.run(&script(&site));
+        assert_refused(&machine, &run, &format!("a disk does not answer: {tool} took longer than 120 seconds"));
+        assert!(!run.calls.contains("curl permit"), "{}", run.calls);
+    }
 }
 
 #[test]

@@ -22,8 +22,19 @@ pub(super) async fn script(
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let site = appliance.site();
     let Some(node) = site.node_by_mac(mac) else {
+        let text = appliance.renderer.boot_script_unknown(mac)?;
+        let lent = matches!(peer.ip(), IpAddr::V4(address) if site.lends(address));
+        let request = BootRequest { mac, arch: ClientArch::Bios, asking: Asking::Script };
+        if lent && decide(&site, None, &request) == BootDecision::Unknown {
+            tracing::info!(%mac, peer = %peer.ip(), "a stranger is shown its MAC and what to do");
+            appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
+            return Ok((
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+                text,
+            ));
+        }
         tracing::warn!(%mac, peer = %peer.ip(), "a boot script was asked for a MAC that no node has");
-        return Err(HttpError::not_found(appliance.renderer.boot_script_unknown(mac)?));
+        return Err(HttpError::not_found(text));
     };
     if peer.ip() != IpAddr::V4(node.address) {
         tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), "a boot script was asked from a foreign address");

@@ -289,6 +289,27 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 }
 
 #[tokio::test]
+async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    let mut site = paper_site();
+    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
+    node._site.send(Arc::new(site)).unwrap();
+    node.address = "192.168.0.220";
+    let screen = node.get("/boot/52-54-00-99-99-99").await;
+    assert_eq!(screen.status, StatusCode::OK);
+    assert!(screen.text.starts_with("#!ipxe") && screen.text.contains("52:54:00:99:99:99"), "{}", screen.text);
+    for word in ["sanboot", "kernel", "initrd", "chain", "kickstart"] {
+        assert!(!screen.text.contains(word), "{word} in {}", screen.text);
+    }
+    // Another card of a node, and a node's script from a stranger's address.
+    assert_eq!(node.get("/boot/52-54-00-a8-02-00").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.get("/boot/52-54-00-a8-02-01").await.status, StatusCode::FORBIDDEN);
+    node.address = "192.168.0.221";
+    assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_a_reason_and_no_script() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
