@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use section::check;
+pub use section::{check, storage_commands};
 pub use table::{CommandFacts, OptionFacts, Takes, facts_of};
 
 /// One thing in a kickstart that its installer would stumble over.

@@ -3,9 +3,9 @@
 mod draw;
 
 use std::io::IsTerminal;
-use std::path::Path;
 
 use super::{Failure, find_node, print};
+use crate::config::Place;
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
@@ -26,8 +26,8 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(config)?;
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let site = crate::config::load(place)?.site;
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&show(&site, &args, pretty)?)
 }
