@@ -22,6 +22,27 @@ struct Rack {
     machine: Machine,
 }
 
+/// Table 2 as the installer finds it.
+const FACTS: &str = "\
+label sda msdos
+partition sda 1 2048 1024000
+partition sda 2 1026048 43008000
+partition sda 3 44034048 444362752
+pv /dev/sda2 vg_base P-base
+pv /dev/sda3 vg_gluster P-gluster
+vg vg_base V-base 8192 5249 0
+vg vg_gluster V-gluster 8192 54243 0
+lv vg_base lv_root L-root 20480000
+lv vg_base lv_swap L-swap 12288000
+lv vg_base lv_home L-home 10231808
+lv vg_gluster lv_gluster L-gluster 444358656
+mount /dev/mapper/vg_base-lv_root / ext4
+mount /dev/sda1 /boot ext4
+mount /dev/mapper/vg_base-lv_home /home ext4
+mount /dev/mapper/vg_gluster-lv_gluster /export/gluster xfs
+end
+";
+
 impl Rack {
     fn powered() -> Self {
         lay_cable();
@@ -62,6 +83,15 @@ impl Rack {
 
     fn redeems(&self, token: &str) -> String {
         self.posts(&format!("permit/{token}"), "disk=sda&sectors=488397168&sector_size=512&blank=yes")
+    }
+
+    /// Tells that the disk is as Table 2 wants it.
+    fn attests(&self, token: &str) -> String {
+        let file = self.folder.path().join("facts");
+        std::fs::write(&file, FACTS).unwrap();
+        let url = format!("http://192.168.0.254/facts/{token}");
+        let form = format!("-H content-type:text/plain --data-binary @{}", file.display());
+        self.machine.run(&format!("curl -sS -m 5 -o /dev/null -w %{{http_code}} {form} {url}"))
     }
 
     fn kill_and_restart(&mut self) {
@@ -138,6 +168,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         let busy = rack.cli(&["reimage", "compute2", "--yes"]);
         assert_eq!(busy.status.code(), Some(1));
         assert!(text(&busy.stderr).contains("power-cycle it"), "{}", text(&busy.stderr));
+        assert_eq!(rack.attests(&token), "204");
         let waits = "event=waiting&seq=1&step=02-glusterfs-all/04-start&number=4&total=8&detail=tcp+24007+on+compute3";
         assert_eq!(rack.posts(&format!("report/{token}"), waits), "204");
         let status = rack.says(&["status"]);
@@ -213,7 +244,14 @@ fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {
         rack.kill_and_restart();
         assert_eq!(rack.state(), "installing");
         assert_eq!(rack.redeems(&second), "200", "the answer was lost, the same boot asks again");
-        assert_eq!(rack.posts(&format!("report/{second}"), "event=installed&seq=3"), "204");
+        assert_eq!(
+            rack.posts(&format!("report/{second}"), "event=installed&seq=3"),
+            "409",
+            "nobody looked at its disk"
+        );
+        assert_eq!(rack.attests(&second), "204");
+        rack.kill_and_restart();
+        assert_eq!(rack.posts(&format!("report/{second}"), "event=installed&seq=4"), "204");
         rack.kill_and_restart();
         assert_eq!(rack.state(), "firstboot");
         assert_eq!(rack.boots(), None);

@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod diff;
 mod disarm;
 mod explain;
 mod init;
@@ -12,6 +13,7 @@ mod render;
 mod serve;
 mod status;
 mod table;
+mod unified;
 mod watch;
 
 use std::io::Write;
@@ -46,6 +48,7 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Diff(diff::Args),
     Render(render::Args),
     Serve(serve::Args),
     Status(status::Args),
@@ -65,6 +68,7 @@ impl Cli {
             Verb::Init(args) => init::run(args),
             Verb::Check(args) => check::run(place, args),
             Verb::Plan(args) => plan::run(place, args),
+            Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Status(args) => status::run(config, args),

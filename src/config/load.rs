@@ -108,7 +108,12 @@ pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> 
         Some(folder) => super::templates::read(folder),
         None => Ok(Templates::default()),
     };
-    let mut examined = super::examine(&text, &fetch);
+    let complete = |site: &mut Site| {
+        for tree in &mut site.install_trees {
+            tree.repositories = repositories(&tree.path);
+        }
+    };
+    let mut examined = super::examine(&text, &fetch, &complete);
     examined.problems.extend(examined.trees.iter().filter_map(check_tree));
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
@@ -172,6 +177,12 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
+}
+
+/// Which of the usual repositories of EL8 and later have a folder of their own in the tree.
+fn repositories(tree: &Path) -> Vec<String> {
+    let names = ["BaseOS", "AppStream"].into_iter();
+    names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

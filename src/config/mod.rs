@@ -50,7 +50,7 @@ pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
 ///
 /// Looks at nothing outside the text: whether the install trees exist is checked by [`load`].
 pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
-    let parsed = examine(text, &|_| Ok(Templates::default()));
+    let parsed = examine(text, &|_| Ok(Templates::default()), &|_| ());
     match parsed.site {
         Some(site) if parsed.problems.is_empty() => Ok(site),
         _ => Err(Problems::new(file_name, text, parsed.problems, &parsed.secrets)),
@@ -72,7 +72,8 @@ struct Examined {
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
 type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String, String)>;
 
-fn examine(text: &str, fetch: FetchTemplates<'_>) -> Examined {
+/// `complete` adds what only the outside knows, before anything is proved.
+fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) -> Examined {
     let mut renderer = None;
     let found = Found::default();
     let mut trees = Vec::new();
@@ -82,7 +83,8 @@ fn examine(text: &str, fetch: FetchTemplates<'_>) -> Examined {
         trees = trees::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
-        let site = resolve::resolve(&file, &found)?;
+        let mut site = resolve::resolve(&file, &found)?;
+        complete(&mut site);
         if found.count() == 0 {
             renderer = prove_texts(&file, &site, fetch, &found);
         }

@@ -99,20 +99,22 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// Renders what differs from node to node, and throws it away.
-pub(super) fn prove(
+/// Renders what differs from node to node: name and text of each `*.j2`.
+pub(super) fn rendered(
     engine: &Engine,
     site: &Site,
     node: &Node,
     token: &BootToken,
     cluster: &Cluster<'_>,
-) -> Result<(), RenderError> {
+) -> Result<Vec<(String, String)>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
     let values = PayloadValues::new(site, node, token, &targets, cluster);
-    let names = engine.names(FOLDER).into_iter().filter(|name| name.ends_with(".j2"));
-    names
-        .filter(|name| belongs(&name[FOLDER.len()..], &targets))
-        .try_for_each(|name| engine.render(&name, &values).map(drop))
+    let names = engine.names(FOLDER);
+    let templates = names.iter().filter_map(|name| Some((name, name[FOLDER.len()..].strip_suffix(".j2")?)));
+    templates
+        .filter(|(_, path)| belongs(path, &targets))
+        .map(|(name, path)| Ok((path.to_string(), engine.render(name, &values)?)))
+        .collect()
 }
 
 /// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
@@ -192,6 +194,11 @@ impl<'a> Cluster<'a> {
     /// The same values of a few nodes: enough to prove what a template does with one node's own values.
     pub fn sample(site: &'a Site) -> Self {
         Self::of(site, &site.nodes[..site.nodes.len().min(3)])
+    }
+
+    /// Nobody at all, for texts that shall not change when other nodes do.
+    pub fn nobody(site: &'a Site) -> Self {
+        Self::of(site, &[])
     }
 
     fn of(site: &'a Site, nodes: &'a [Node]) -> Self {

@@ -56,7 +56,7 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
         // one payload of each kind is made whole, the others with short lists.
         let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
             true => renderer.payload(site, node, &token, &cluster).err(),
-            false => firstboot::prove(&renderer.engine, site, node, &token, &sample).err(),
+            false => firstboot::rendered(&renderer.engine, site, node, &token, &sample).err(),
         };
         errors.push(("firstboot payload", payload));
         let mut of_node: Vec<Fault> = Vec::new();
@@ -79,25 +79,27 @@ fn kickstart(
     plan: &NodePlan,
     token: &BootToken,
 ) -> Vec<(&'static str, RenderError)> {
-    let disk = node.os_disk().name.as_deref().unwrap_or("sda");
+    let disks = super::example_disks(node, plan);
+    let storage = |scope| renderer.storage_section(node, plan, &disks, scope);
     let served = renderer.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token));
-    let blank = renderer.storage_section(node, plan, disk, WipeScope::BlankDiskOnly);
-    let destroy = renderer.storage_section(node, plan, disk, WipeScope::DestroyData);
+    let blank = storage(WipeScope::BlankDiskOnly);
+    let keep = (!node.keep.is_empty()).then(|| storage(WipeScope::KeepVolumeGroups));
     let mut errors = Vec::new();
     if let Ok(served) = &served {
         let early = grammar::storage_commands(served).into_iter();
         errors.extend(early.map(|complaint| ("kickstart", of_installer(renderer, served, complaint))));
     }
-    match (&served, &blank) {
-        (Ok(served), Ok(storage)) => {
-            let whole = super::whole(served, storage);
-            for complaint in grammar::check(node.release, &whole) {
-                errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
-            }
+    // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
+    for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {
+        let (Ok(served), Ok(storage)) = (&served, storage) else { continue };
+        let whole = super::whole(served, &super::storage_commands(storage));
+        for complaint in grammar::check(node.release, &whole) {
+            errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
         }
-        _ => errors.extend(served.err().map(|error| ("kickstart", error))),
     }
-    errors.extend([blank, destroy].into_iter().filter_map(|storage| Some(("storage section", storage.err()?))));
+    errors.extend(served.err().map(|error| ("kickstart", error)));
+    let sections = [Some(blank), Some(storage(WipeScope::DestroyData)), keep].into_iter().flatten();
+    errors.extend(sections.filter_map(|storage| Some(("storage section", storage.err()?))));
     errors
 }
 

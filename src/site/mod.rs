@@ -78,6 +78,8 @@ pub struct Network {
     pub router: Ipv4Addr,
     /// DNS resolvers handed to nodes.
     pub dns: Vec<Ipv4Addr>,
+    /// Time servers of the nodes, by name or address; the distribution's own when there are none.
+    pub ntp: Vec<String>,
     /// DHCP lease time in seconds.
     pub lease_seconds: u32,
     /// Answer router solicitations with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
@@ -102,6 +104,8 @@ pub struct InstallTree {
     pub name: String,
     /// The directory that is served.
     pub path: PathBuf,
+    /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
+    pub repositories: Vec<String>,
 }
 
 /// Everything that the site file and its blueprint describe, validated.

@@ -261,24 +261,64 @@ def a_later_release_keeps_its_repositories():
         world.close()
 
 
+def init_script(world, node):
+    (node.root / "var/lock/subsys").mkdir(parents=True)
+    text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
+    for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
+        text = text.replace(path, f"{node.root}{path}")
+    script = world.dir / "init"
+    script.write_text(text.replace("/dev/console", "/dev/null"))
+    script.chmod(0o755)
+
+    def init(verb):
+        return subprocess.run([script, verb], env=node.env(), capture_output=True, text=True, timeout=30)
+
+    return init
+
+
 @test
 def the_init_script_starts_stops_and_shows_the_runner():
     with site(nodes=["compute2"]) as world:
         node = world.nodes["compute2"]
-        (node.root / "var/lock/subsys").mkdir(parents=True)
-        text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
-        for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
-            text = text.replace(path, f"{node.root}{path}")
-        script = world.dir / "init"
-        script.write_text(text.replace("/dev/console", "/dev/null"))
-
-        def init(verb):
-            return subprocess.run(["bash", script, verb], env=node.env(), capture_output=True, text=True, timeout=20)
-
+        init = init_script(world, node)
         equal(init("start").returncode, 0)
         world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
         holds("runs already" in init("start").stdout, "a second start")
         status = init("status")
         holds(status.returncode == 0 and "waits in step 5 of 5" in status.stdout, status.stdout)
+        # A restart is one runner that ends and then one that begins.
+        before = (node.state / "runner.pid").read_text()
+        equal(init("restart").returncode, 0)
+        world.wait(lambda: (node.state / "runner.pid").read_text() != before and init("status").returncode == 0, 10, "the restart")
+        equal(init("condrestart").returncode, 0)
+        world.wait(lambda: init("status").returncode == 0, 10, "another one")
         equal(init("stop").returncode, 0)
-        world.wait(lambda: init("status").returncode == 3, 10, "the stop")
+        equal(init("status").returncode, 3)
+        equal((init("stop").returncode, init("condrestart").returncode, init("status").returncode), (0, 0, 3))
+
+
+@test
+def a_pid_file_that_outlived_its_boot_neither_stops_a_start_nor_ends_a_stranger():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        init = init_script(world, node)
+        # As after a power cut: a process of that number which even has our name in its command line.
+        stranger = subprocess.Popen(["bash", "-c", "sleep 60; : rackstart-firstboot"], env=node.env())
+        try:
+            (node.state / "runner.pid").write_text(f"{stranger.pid}\n")
+            (node.state / "lock").touch()
+            equal((init("status").returncode, init("stop").returncode, stranger.poll()), (3, 0, None))
+            started = init("start")
+            holds("in the background" in started.stdout, started.stdout)
+            world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
+            # Somebody else's number in the file of a runner that runs: no signal at all.
+            right = (node.state / "runner.pid").read_text()
+            (node.state / "runner.pid").write_text(f"{stranger.pid}\n")
+            stopped = init("stop")
+            equal((stopped.returncode, stranger.poll()), (1, None))
+            holds("it still runs" in stopped.stdout, stopped.stdout)
+            (node.state / "runner.pid").write_text(right)
+            equal((init("stop").returncode, init("status").returncode), (0, 3))
+        finally:
+            stranger.kill()
+            stranger.wait()

@@ -62,6 +62,12 @@ fn ksvalidator_sees_a_fault_when_there_is_one() {
     assert!(ksvalidator("RHEL6", &[file]).contains("clearprt"));
 }
 
+/// How the scripts of a release begin.
+fn scripts(release: &str) -> [&'static str; 4] {
+    let failed = if ["8", "9", "10"].contains(&release) { "%onerror" } else { "%traceback" };
+    ["%pre", failed, "%post --nochroot", "%post --interpreter"]
+}
+
 #[test]
 fn our_own_stricter_table_has_nothing_to_say_about_any_kickstart() {
     for (release, firmware, site, node) in all() {
@@ -87,7 +93,7 @@ fn every_wipe_names_its_disk() {
 fn shellcheck_has_nothing_to_say_about_the_scripts() {
     for (release, firmware, node) in [("6.10", "bios", "controller"), ("9", "uefi", "compute2")] {
         let kickstart = whole(&site(release, firmware), node);
-        for opening in ["%pre", "%post --nochroot", "%post --interpreter"] {
+        for opening in scripts(release) {
             let mut program = Command::new("shellcheck");
             program.args(["-s", "bash", "-f", "gcc", "-"]).stdin(Stdio::piped());
             let started = program.stdout(Stdio::piped()).spawn();
@@ -103,7 +109,7 @@ fn shellcheck_has_nothing_to_say_about_the_scripts() {
 fn bash_reads_every_script() {
     for (release, firmware, site, node) in all() {
         let kickstart = whole(&site, &node);
-        for opening in ["%pre", "%post --nochroot", "%post --interpreter"] {
+        for opening in scripts(release) {
             let mut bash =
                 Command::new("bash").args(["-n", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             bash.stdin.take().unwrap().write_all(body(&kickstart, opening).as_bytes()).unwrap();

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use super::{Appliance, HttpError};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
 use crate::lifecycle::{Event, State};
+use crate::plan;
 use crate::server::random;
 use crate::site::{Firmware, Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
@@ -70,8 +71,9 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
     let text = appliance.renderer.boot_script_install(site, node, &token)?;
-    let event = Event::BootScriptServed { token: token.hash() };
-    match appliance.store.change(node.mac, Change::Event { event, mark: Some("script") }).await {
+    let plan = plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
+    let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
+    match appliance.store.change(node.mac, change).await {
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
             let (attempt, boot) = (&attempt.id, attempt.boots);
             tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");

@@ -85,6 +85,15 @@ impl FakeNode {
         self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
     }
 
+    /// Tells that the disks are as the plan of compute2 wants them.
+    async fn attests(&self, token: &str) -> Answer {
+        self.sends_facts(token, &facts_as_planned()).await
+    }
+
+    async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
+        self.ask(Request::post(format!("/facts/{token}")).body(Body::from(facts.to_string())).unwrap()).await
+    }
+
     async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
         let form = format!("event={event}&seq={seq}&step=02-glusterfs-all%2F03-x&number=5&total=7&detail=because");
         self.post(&format!("/report/{token}"), &form).await.status
@@ -93,6 +102,29 @@ impl FakeNode {
     fn state(&self) -> &'static str {
         self.appliance.store.record(self.mac).unwrap().state.word()
     }
+}
+
+/// Table 2 as an installer finds it on sda.
+fn facts_as_planned() -> String {
+    "label sda msdos\n\
+     partition sda 1 2048 1024000\n\
+     partition sda 2 1026048 43008000\n\
+     partition sda 3 44034048 444362752\n\
+     pv /dev/sda2 vg_base P-base\n\
+     pv /dev/sda3 vg_gluster P-gluster\n\
+     vg vg_base V-base 8192 5249 0\n\
+     vg vg_gluster V-gluster 8192 54243 0\n\
+     lv vg_base lv_root L-root 20480000\n\
+     lv vg_base lv_swap L-swap 12288000\n\
+     lv vg_base lv_home L-home 10231808\n\
+     lv vg_gluster lv_gluster L-gluster 444358656\n\
+     mount rootfs / rootfs\n\
+     mount /dev/mapper/vg_base-lv_root / ext4\n\
+     mount /dev/sda1 /boot ext4\n\
+     mount /dev/mapper/vg_base-lv_home /home ext4\n\
+     mount /dev/mapper/vg_gluster-lv_gluster /export/gluster xfs\n\
+     end\n"
+        .to_string()
 }
 
 #[tokio::test]
@@ -109,7 +141,12 @@ async fn a_blank_server_becomes_a_ready_node_and_never_installs_again() {
     assert!(storage.text.contains("clearpart --all --initlabel --drives=sda"), "{}", storage.text);
     assert_eq!(node.state(), "installing");
     assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, StatusCode::OK);
+    assert_eq!(node.reports(&token, "installed", 2).await, StatusCode::CONFLICT, "nobody looked at its disks yet");
+    let attested = node.attests(&token).await;
+    assert_eq!(attested.status, StatusCode::NO_CONTENT, "{}", attested.text);
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT, "the answer may have been lost");
     assert_eq!(node.reports(&token, "installed", 3).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
     assert_eq!(node.state(), "firstboot");
     assert_eq!(node.reports(&token, "step-started", 1).await, StatusCode::NO_CONTENT);
     assert_eq!(node.reports(&token, "ready", 2).await, StatusCode::NO_CONTENT);
@@ -137,6 +174,7 @@ async fn a_permit_is_redeemed_by_one_boot_only_even_across_a_restart_of_the_daem
     assert_eq!((again.status, again.text), (StatusCode::OK, answer.text), "a lost answer may be asked again");
     assert_eq!(node.boots().await, None, "nothing retries by itself");
     assert_eq!(node.state(), "failed");
+    assert_eq!(node.attests(&second).await.status, StatusCode::NO_CONTENT);
     assert_eq!(node.reports(&second, "installed", 9).await, StatusCode::NO_CONTENT);
     assert_eq!(node.state(), "firstboot", "it was only the report that came late");
 }
@@ -148,8 +186,8 @@ async fn a_disk_that_is_not_the_planned_one_or_not_blank_spends_nothing() {
     let token = node.boots().await.unwrap();
     let path = format!("/permit/{token}");
     for (form, word) in [
-        ("disk=sda&sectors=156301488&sector_size=512&blank=yes", "156301488 sectors"),
-        ("disk=sda&sectors=488397168&sector_size=4096&blank=yes", "4096 bytes"),
+        ("disk=sda&sectors=156301488&sector_size=512&blank=yes", "156301488 sectors of 512 bytes"),
+        ("disk=sda&sectors=488397168&sector_size=4096&blank=yes", "sectors of 4096 bytes"),
         ("disk=sda&sectors=488397168&sector_size=512&blank=no&found=LVM2_member", "not blank (LVM2_member)"),
         ("disk=sda&sectors=488397168&sector_size=512", "not blank"),
     ] {
