@@ -90,7 +90,8 @@ impl Engine {
         for (name, template) in self.environment.templates() {
             for (index, text) in template.source().lines().enumerate() {
                 let text = text.trim();
-                let fixed = text.find("{{").or_else(|| text.find("{%")).map_or(text, |end| &text[..end]);
+                let end = ["{{", "{%", "{#"].iter().filter_map(|mark| text.find(mark)).min();
+                let fixed = &text[..end.unwrap_or(text.len())];
                 let fits =
                     !fixed.is_empty() && if fixed.len() == text.len() { line == text } else { line.starts_with(fixed) };
                 let rank = (self.own.files.contains_key(name), fixed.len());

@@ -30,6 +30,9 @@ for major in range(6, 11):
 /// Commands that pykickstart reads and we refuse: they ask somebody, or its own parser forgets them at once.
 const REFUSED: [&str; 5] = ["deviceprobe", "interactive", "method", "monitor", "upgrade"];
 
+/// Commands whose options pykickstart hands to a program of that name unread.
+const UNREAD: [&str; 3] = ["auth", "authconfig", "authselect"];
+
 struct Theirs {
     commands: BTreeSet<(u8, String)>,
     old_commands: BTreeSet<(u8, String)>,
@@ -72,6 +75,9 @@ fn whatever_our_table_accepts_pykickstart_accepts() {
         for command in grammar::facts_of(release) {
             let key = (release.major, command.name.to_string());
             assert!(theirs.commands.contains(&key), "{release}: {}", command.name);
+            if UNREAD.contains(&command.name) {
+                continue;
+            }
             for option in command.options.into_iter().flatten() {
                 let key = (release.major, command.name.to_string(), option.name.to_string());
                 let name = format!("{release}: {} {}", command.name, option.name);
