@@ -10,7 +10,7 @@ const MARGIN: f64 = 24.0;
 const ROW: f64 = 20.0;
 const BAR: f64 = 44.0;
 /// Colours that differ also for eyes that tell red and green badly.
-const COLOURS: [&str; 7] = ["#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#999933"];
+const COLOURS: [&str; 7] = ["#4477aa", "#11748a", "#228833", "#8f7400", "#c04050", "#882266", "#666633"];
 /// A partition of one MiB on a large disk still has a stroke of its own.
 const LEAST: f64 = 3.0;
 
