@@ -261,10 +261,9 @@ impl Reader<'_> {
                 return 2;
             }
             b'"' => self.open.push((Open::Double, index)),
-            b' ' | b'\t' => {
-                if std::mem::take(&mut self.assigning) {
-                    self.command = true;
-                }
+            b' ' | b'\t' if self.assigning => {
+                self.assigning = false;
+                self.command = true;
             }
             b';' | b'|' | b'&' | b'\n' => self.command = true,
             b'(' if next == b'(' && self.command => {

@@ -75,3 +75,43 @@ async fn off_the_road<T: Send + 'static>(
         Err(error) => Err(HttpError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use tokio::sync::watch;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::site::testing::paper_site;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn the_daemon_tells_what_it_serves_and_a_change_of_one_node_changes_its_digest_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _task) = Store::open(folder.path()).await.unwrap();
+        let (_sender, site) = watch::channel(Arc::new(paper_site()));
+        let renderer = Arc::new(Renderer::new().unwrap());
+        let (recent, strangers) = (Arc::default(), Arc::default());
+        let appliance = Appliance { site, store, renderer: renderer.clone(), recent, strangers };
+        let get = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = super::super::admin::app(appliance.clone()).oneshot(request).await.unwrap();
+            assert!(response.status().is_success(), "{path}: {}", response.status());
+            response.into_body().collect().await.unwrap().to_bytes()
+        };
+        let served: SiteDigest = serde_json::from_slice(&get("/v1/site").await).unwrap();
+        let mut edited = paper_site();
+        edited.nodes[2].kernel_args = "quiet".into();
+        let after = SiteDigest::new(&renderer, &edited).unwrap();
+        let changed: Vec<&String> =
+            served.nodes.keys().filter(|name| served.nodes[*name] != after.nodes[*name]).collect();
+        assert_eq!((changed, served.shared == after.shared), (vec![&edited.nodes[2].name.to_string()], true));
+        let texts: Texts = serde_json::from_slice(&get("/v1/site/node/compute2").await).unwrap();
+        assert!(texts["kickstart"].contains("\nzerombr\n") && texts["boot-script"].contains(&"0".repeat(32)));
+        let shared: Texts = serde_json::from_slice(&get("/v1/site/shared").await).unwrap();
+        assert!(shared["firstboot/hosts"].contains("192.168.0.5 controller"));
+    }
+}
