@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn the_daemon_tells_what_it_serves_and_a_change_of_one_node_changes_its_digest_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _task) = Store::open(folder.path()).await.unwrap();
+        let (store, _task) = Store::open(&folder.path().join("store")).await.unwrap();
         let (_sender, site) = watch::channel(Arc::new(paper_site()));
         let renderer = Arc::new(Renderer::new().unwrap());
         let (recent, strangers) = (Arc::default(), Arc::default());
