@@ -249,8 +249,8 @@ fn part(
         on_part: in_place.then(|| partition_name(kernel_name, partition.number)),
         no_format,
         label,
-        as_primary: partition.placement.as_primary(),
-        grow_to_own_size: partition.placement.grow_to_own_size(),
+        as_primary: !in_place && partition.placement.as_primary(),
+        grow_to_own_size: !in_place && partition.placement.grow_to_own_size(),
     })
 }
 

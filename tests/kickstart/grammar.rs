@@ -71,6 +71,7 @@ fn unusual(release: &str, firmware: &str, kind: &str) -> Option<(Site, Node)> {
         "mirror" => {
             node.disks.push(DiskSlot { slot: "os2".into(), rule: DiskRule::of(size, 512) });
             node.layout.mirror = Some(("os".into(), "os2".into()));
+            node.layout.partitions[1].size = SizeSpec::Exact(Mib(21200)); // md keeps some of it
             node.layout.partitions.last_mut().unwrap().size = SizeSpec::Grow(Mib(1000));
             let last = node.layout.volume_groups.last_mut().unwrap();
             last.logical_volumes[0].size = SizeSpec::Grow(Mib(400));

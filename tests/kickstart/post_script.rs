@@ -189,3 +189,45 @@ fn a_name_of_the_operators_own_is_bound_to_its_card_from_el7_on_and_ethx_is_left
     assert_eq!(text, format!("[Match]\nMACAddress={}\n\n[Link]\nName=lan0\n", site.nodes[index].nics[1].mac));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
 }
+
+#[test]
+fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firstboot() {
+    let site = site("6.10", "bios");
+    let lvm = "case $* in\npvs*) echo '  /dev/sda2 vg_base P-1 '; echo '  /dev/sda9 P-2' ;;\n\
+               vgs*--units*) echo '  vg_base V-1 8192 5249 0' ;;\nlvs*) echo '  vg_base lv_root L-1 20480000' ;;\nesac";
+    for refused in [false, true] {
+        let machine = Machine::new();
+        payload(&machine, "");
+        machine.disk("sda", 131_072, "pci0/ata1", &[]);
+        machine.disk("sr0", 131_072, "pci0/ata1", &[]);
+        machine.put("sda", 510, b"\x55\xaa");
+        for (file, text) in [("partition", "2\n"), ("start", "2048\n"), ("size", "4096\n")] {
+            machine.write(&format!("root/sys/block/sda/sda2/{file}"), text);
+        }
+        machine.write("root/sys/block/dm-0/dm/name", "vg_base-lv_root\n");
+        machine.write("root/proc/mounts", "rootfs / rootfs rw 0 0\n/dev/dm-0 / ext4 rw 0 0\nproc /proc proc rw 0 0\n");
+        machine.program("lvm", lvm);
+        if refused {
+            machine.answers("facts", "409", "the disks are not as planned:\nvolume group vg_gluster is missing");
+        }
+        let run = machine.run(&script(&site, "compute2"));
+        let facts = std::fs::read_to_string(machine.path("facts")).unwrap();
+        let words: Vec<String> =
+            facts.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let expected = [
+            "label sda msdos",
+            "partition sda 2 2048 4096",
+            "pv /dev/sda2 vg_base P-1",
+            "vg vg_base V-1 8192 5249 0",
+            "lv vg_base lv_root L-1 20480000",
+            "mount /dev/mapper/vg_base-lv_root / ext4",
+            "end",
+        ];
+        assert_eq!(words, expected);
+        rackstart::plan::Facts::parse(&facts).unwrap();
+        assert_eq!(run.ok, !refused, "{}\n{}", run.console, run.said);
+        assert_eq!(run.calls.contains("\ninstall\n"), !refused, "{}", run.calls);
+        let failed = "event=install-failed seq=102 detail=the disks are not as planned: volume group vg_gluster";
+        assert_eq!(run.calls.contains(failed), refused, "{}", run.calls);
+    }
+}

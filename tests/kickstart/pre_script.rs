@@ -319,7 +319,7 @@ fn model_bus_id_and_size_range_choose_among_disks() {
         |rule| rule.model = Some("FAST DISK".into()),
         |rule| rule.bus = Some(DiskBus::Sas),
         |rule| rule.by_id = Some("scsi-35000".into()),
-        |rule| (rule.min_bytes, rule.max_bytes) = (Some(0), Some(u64::MAX)),
+        |rule| (rule.min_bytes, rule.max_bytes) = (Some(0), Some(1 << 40)),
     ];
     for change in changes {
         let mut site = testbed();
@@ -399,5 +399,57 @@ fn a_reimage_that_keeps_the_brick_erases_nothing_and_refuses_any_other_brick() {
         }
         assert!(!run.calls.contains("wipefs -a"), "{}", run.calls);
         assert_eq!(machine.get("sda", 510, 2), b"\x55\xaa");
+    }
+}
+
+/// Stands for parted: the kernel sees each partition at once, except that the last one is wrong when $SHORT is asked for.
+const PARTED: &str = r##"
+case $* in *" mkpart "*) ;; *) exit 0 ;; esac
+entry=$MACHINE/root/sys/block/${2##*/}
+number=$(($(ls -d "$entry"/sda[0-9]* 2>/dev/null | wc -l) + 1))
+mkdir -p "$entry/sda$number"
+echo "$number" >"$entry/sda$number/partition"
+echo "$7" >"$entry/sda$number/start"
+size=$(($8 - $7 + 1))
+[ ! -e "$MACHINE/short" ] || size=$((size - 1))
+echo "$size" >"$entry/sda$number/size"
+"##;
+
+#[test]
+fn a_table_that_no_flags_lead_to_is_made_after_the_permit_and_looked_at() {
+    let mut site = site("6.10", "bios");
+    site.nodes.retain(|node| node.name.as_str() == "controller");
+    site.nodes[0].layout.extended = Some(rackstart::site::Mib(28792));
+    let node = &site.nodes[0];
+    let renderer = Renderer::new().unwrap();
+    let answer = renderer.storage_section(node, &plan(node).unwrap(), &on("sda"), WipeScope::BlankDiskOnly).unwrap();
+    let served = renderer.kickstart(&site, node, &token()).unwrap();
+    let script = body(&served, "%pre");
+    for short in [false, true] {
+        let machine = Machine::new();
+        machine.disk("sda", node.os_disk().sectors, "pci0/ata1", &[]);
+        machine.program("parted", PARTED);
+        machine.answers("permit", "200", &answer);
+        machine.answers_once("permit", "200", &answer.replace("# rackstart: end of preparation\n", ""));
+        if short {
+            machine.write("short", "");
+        }
+        let run = machine.run(&script);
+        assert!(run.calls.find("curl permit").unwrap() < run.calls.find("parted").unwrap(), "{}", run.calls);
+        assert_eq!(run.calls.matches("curl permit").count(), 2, "half an answer is never run");
+        if short {
+            assert!(!run.ok && machine.storage().is_none(), "{}", run.console);
+            assert!(run.console.contains("THE CHOSEN DISKS MAY HAVE BEEN CHANGED"), "{}", run.console);
+            assert!(run.calls.contains("event=install-failed") && run.calls.contains("sda1 has"), "{}", run.calls);
+            continue;
+        }
+        assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+        assert!(run.calls.contains("mkpart extended 97282048 156248063\n"), "{}", run.calls);
+        let storage = machine.storage().unwrap();
+        assert!(
+            storage.contains("\nclearpart --none\n") && storage.contains("part pv.03 --onpart=sda5\n"),
+            "{storage}"
+        );
+        assert!(!storage.contains("make_partition") && !storage.contains("preparation"), "{storage}");
     }
 }
