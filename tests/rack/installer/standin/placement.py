@@ -65,17 +65,17 @@ class Layout:
     extended: tuple = ()  # (number, first sector, sectors) on msdos when one was needed
 
 
-def _usable_end(label, disk_sectors):
-    """First sector that may not be used, aligned down to 1 MiB for growing and extended partitions."""
-    return disk_sectors - 33 if label == "gpt" else disk_sectors
+def _usable_end(label, disk_sectors, sector_size):
+    """First sector that may not be used. The backup GPT is 16 KiB of entries and one sector of header."""
+    return disk_sectors - 32 - sector_size // 512 if label == "gpt" else disk_sectors
 
 
-def place(requests, disk_sectors, label):
-    """Place all requests of one disk; raises TooSmall with the shortfall."""
+def place(requests, disk_sectors, label, sector_size=512):
+    """Place all requests of one disk; raises TooSmall with the shortfall. All sectors here are 512 bytes."""
     ordered = sorted(requests, key=cmp_to_key(_compare))
     slots = 128 if label == "gpt" else 4
-    sizes = _grow(ordered, disk_sectors, label, slots)
-    end = _usable_end(label, disk_sectors)
+    end = _usable_end(label, disk_sectors, sector_size)
+    sizes = _grow(ordered, end, label, slots)
     cursor, number, extended = MIB, 0, ()
     for position, request in enumerate(ordered):
         number += 1
@@ -98,11 +98,11 @@ def place(requests, disk_sectors, label):
     return Layout(label, ordered, extended)
 
 
-def _grow(ordered, disk_sectors, label, slots):
+def _grow(ordered, end, label, slots):
     """Sizes in sectors after sharing the free rest among --grow requests, in proportion to their size."""
     sizes = [request.size * MIB for request in ordered]
     logical = max(0, len(ordered) - (slots - 1)) if label == "msdos" else 0
-    free = _usable_end(label, disk_sectors) // MIB * MIB - MIB * (1 + logical) - sum(sizes)
+    free = end // MIB * MIB - MIB * (1 + logical) - sum(sizes)
     growing = [i for i, request in enumerate(ordered) if request.grow]
     while free >= MIB and growing:
         base = sum(ordered[i].size for i in growing)

@@ -21,6 +21,12 @@ def disks():
     return found
 
 
+def sector_size(disk):
+    """Bytes of a logical sector."""
+    with open(f"/sys/block/{disk}/queue/logical_block_size") as size:
+        return int(size.read())
+
+
 def partition_node(disk, number):
     """sda + 1 is sda1, nvme0n1 + 1 is nvme0n1p1."""
     return f"/dev/{disk}{'p' if disk[-1].isdigit() else ''}{number}"
@@ -34,10 +40,10 @@ def device_name(text):
 class Storage:
     """The devices of one installation, and what is mounted where."""
 
-    def __init__(self, handler, release):
+    def __init__(self, handler, release, efi=None):
         self.handler, self.release = handler, release
         self.filesystems = []  # (mount point, device, type, options, label); swap has the mount point "swap"
-        self.efi = os.path.isdir("/sys/firmware/efi")
+        self.efi = os.path.isdir("/sys/firmware/efi") if efi is None else efi
         only = handler.ignoredisk.onlyuse
         self.disks = {n: s for n, s in disks().items() if not only or n in map(device_name, only)}
         missing = [name for name in only if device_name(name) not in self.disks]
@@ -117,7 +123,7 @@ class Storage:
             raise Stop(f"{disk} was not cleared; the stand-in makes partitions only on a cleared disk")
         label = self.label()
         try:
-            layout = place(requests, self.disks[disk], label)
+            layout = place(requests, self.disks[disk], label, sector_size(disk))
         except TooSmall as error:
             raise Stop(str(error)) from error
         command = ["parted", "-s", "-a", "none", f"/dev/{disk}", "unit", "s", "mklabel", label]
@@ -127,7 +133,9 @@ class Storage:
             parts.append((number, "extended", start, sectors, None))
         for number, kind, start, sectors, part in sorted(parts, key=lambda p: p[0]):
             name = kind if label == "msdos" else "p"
-            command += ["mkpart", name, f"{start}s", f"{start + sectors - 1}s"]
+            # parted counts in the disk's own sectors, the placement in 512 bytes.
+            unit = sector_size(disk) // 512
+            command += ["mkpart", name, f"{start // unit}s", f"{(start + sectors) // unit - 1}s"]
             if part is None:
                 continue
             if part.fstype == "lvmpv":
