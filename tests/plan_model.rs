@@ -129,7 +129,7 @@ fn predicted(plan: &NodePlan, commands: &str) -> Made {
     use rackstart::plan::Content;
     let names = parts(commands);
     let mut name = names.iter().map(|part| part.name.clone());
-    let partitions = plan.disk.partitions.iter().map(|partition| {
+    let partitions = plan.os_disk().partitions.iter().map(|partition| {
         let name = match partition.content {
             Content::Extended => "extended".into(),
             _ => name.next().expect("a line for each partition"),
@@ -166,22 +166,22 @@ fn a_node() -> impl Strategy<Value = Node> {
         node.layout = layout(&groups, boot, grows);
         let wanted: u64 = node.layout.partitions.iter().map(|spec| spec.size.minimum().0).sum();
         let mib = (wanted as i64 + groups.len() as i64 + slack).max(100) as u64;
-        node.disk.sector_size = odd.1;
-        node.disk.sectors = (mib * 2048 + odd.0) * 512 / u64::from(odd.1);
+        node.os_disk_mut().sector_size = odd.1;
+        node.os_disk_mut().sectors = (mib * 2048 + odd.0) * 512 / u64::from(odd.1);
         node
     })
 }
 
 fn layout(groups: &[(u64, Vec<u64>, bool)], boot: u64, grows: bool) -> Layout {
     let purpose = PartitionUse::Mount { path: "/boot".into(), file_system: FileSystem::Ext4 };
-    let mut partitions = vec![PartitionSpec { size: SizeSpec::Exact(Mib(boot)), purpose }];
+    let mut partitions = vec![PartitionSpec { size: SizeSpec::Exact(Mib(boot)), purpose, disk: None }];
     let mut volume_groups = Vec::new();
     for (index, (size, shares, has_rest)) in groups.iter().enumerate() {
         let name = format!("vg_{index}");
         let last = index + 1 == groups.len();
         let size = if grows && last { SizeSpec::Grow(Mib(*size)) } else { SizeSpec::Exact(Mib(*size)) };
         let purpose = PartitionUse::PhysicalVolume { volume_group: name.clone() };
-        partitions.push(PartitionSpec { size, purpose });
+        partitions.push(PartitionSpec { size, purpose, disk: None });
         let room = (size.minimum().0.max(1) - 1) / 4;
         let total: u64 = shares.iter().sum::<u64>().max(1);
         let mut logical_volumes: Vec<LogicalVolumeSpec> = Vec::new();
@@ -192,7 +192,7 @@ fn layout(groups: &[(u64, Vec<u64>, bool)], boot: u64, grows: bool) -> Layout {
             let name = format!("lv_{number}");
             logical_volumes.push(LogicalVolumeSpec { name, size, file_system: FileSystem::Ext4, mount: Some(mount) });
         }
-        volume_groups.push(VolumeGroupSpec { name, logical_volumes });
+        volume_groups.push(VolumeGroupSpec { name, logical_volumes, spans: false });
     }
     if groups[0].1.is_empty() {
         let size = SizeSpec::Grow(Mib(4));
@@ -200,25 +200,25 @@ fn layout(groups: &[(u64, Vec<u64>, bool)], boot: u64, grows: bool) -> Layout {
             LogicalVolumeSpec { name: "root".into(), size, file_system: FileSystem::Ext4, mount: Some("/".into()) };
         volume_groups[0].logical_volumes.push(root);
     }
-    Layout { name: "random".into(), partitions, volume_groups }
+    Layout { name: "random".into(), partitions, volume_groups, ..Layout::default() }
 }
 
 fn check_plan(node: &Node, plan: &NodePlan) -> Result<(), TestCaseError> {
     let commands =
         renderer().storage_section(node, plan, "sda", WipeScope::DestroyData).expect("the commands of a plan");
-    let msdos = plan.disk.label == rackstart::plan::DiskLabel::Msdos;
-    let end = plan.disk.usable_end.0;
+    let msdos = plan.os_disk().label == rackstart::plan::DiskLabel::Msdos;
+    let end = plan.os_disk().usable_end.0;
     for scramble in [false, true] {
         let made = execute(&commands, msdos, end, scramble);
         prop_assert_eq!(&made, &predicted(plan, &commands), "{}", commands);
     }
-    let real: Vec<_> = plan.disk.partitions.iter().filter(|p| p.slot != Slot::Extended).collect();
+    let real: Vec<_> = plan.os_disk().partitions.iter().filter(|p| p.slot != Slot::Extended).collect();
     for pair in real.windows(2) {
         prop_assert!(pair[0].end() <= pair[1].start, "two partitions overlap");
     }
     let last = real.last().expect("a partition").end();
-    prop_assert_eq!(last + plan.disk.free, plan.disk.usable_end);
-    prop_assert!(end * 2048 * 512 <= node.disk.bytes());
+    prop_assert_eq!(last + plan.os_disk().free, plan.os_disk().usable_end);
+    prop_assert!(end * 2048 * 512 <= node.os_disk().bytes());
     for group in &plan.volume_groups {
         let used: u64 = group.logical_volumes.iter().map(|volume| volume.extents).sum();
         prop_assert_eq!((used * 4 + group.free.0, group.extents * 4), (group.size.0, group.size.0));
@@ -238,7 +238,7 @@ fn check_refusal(node: &Node, error: &PlanError) -> Result<(), TestCaseError> {
     let PlanError::DiskTooSmall { needed, usable, shortfall, .. } = error else { return Ok(()) };
     prop_assert_eq!(*usable + *shortfall, *needed);
     let mut larger = node.clone();
-    larger.disk.sectors += shortfall.0 * (1 << 20) / u64::from(node.disk.sector_size);
+    larger.os_disk_mut().sectors += shortfall.0 * (1 << 20) / u64::from(node.os_disk().sector_size);
     let larger = plan(&larger);
     prop_assert!(!matches!(larger, Err(PlanError::DiskTooSmall { .. })), "not the true shortfall: {:?}", larger);
     Ok(())
@@ -263,7 +263,7 @@ fn the_random_nodes_are_not_all_refused() {
     for _ in 0..500 {
         let node = a_node().new_tree(&mut runner).expect("a node").current();
         let outcome = match plan(&node) {
-            Ok(plan) => format!("{}, {} partitions", plan.disk.label, plan.disk.partitions.len().min(5)),
+            Ok(plan) => format!("{}, {} partitions", plan.os_disk().label, plan.os_disk().partitions.len().min(5)),
             Err(error) => format!("{error:?}").split(' ').next().unwrap_or_default().into(),
         };
         *outcomes.entry(outcome).or_default() += 1;

@@ -39,7 +39,7 @@ fn report(site: &Site, path: &Path) -> String {
             node.firmware.to_string(),
             node.release.to_string(),
             node.layout.name.clone(),
-            disk(&node.disk),
+            disk(node.os_disk()),
         ]
     }));
     let mut out = table(&rows);

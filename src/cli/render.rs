@@ -59,7 +59,7 @@ fn show(site: &Site, args: &Args) -> Result<String, Failure> {
     let node = super::plan::find(site, &args.node)?;
     let renderer = Renderer::new().map_err(explain)?;
     let token = BootToken::from_random([0; 16]);
-    let disk = args.disk.as_deref().or(node.disk.name.as_deref()).unwrap_or("sda");
+    let disk = args.disk.as_deref().or(node.os_disk().name.as_deref()).unwrap_or("sda");
     let scope = if args.destroy_data { WipeScope::DestroyData } else { WipeScope::BlankDiskOnly };
     let text = match args.what {
         What::Kickstart if args.as_served => renderer.kickstart(site, node, &token),

@@ -1,15 +1,13 @@
 //! Reads a blueprint, a cloud design as data. The ones that ship are in `templates/blueprints/`, inside the binary.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::layout::read_layout;
 use super::problem::Problems;
 use super::reader::{Found, Section};
-use super::words::{quote, suggest};
-use crate::site::{Blueprint, Layout, Role};
+use super::role;
+use crate::site::{Blueprint, Role};
 
 /// The blueprints in the binary: name and text.
 const SHIPPED: [(&str, &str); 1] = [("essex", include_str!("../../templates/blueprints/essex.toml"))];
@@ -61,82 +59,16 @@ fn read_variables(top: &Section<'_>) -> BTreeMap<String, String> {
 }
 
 fn read_roles(top: &Section<'_>) -> Option<BTreeMap<String, Role>> {
-    let (_, table) = top.table("role", "`[role.NAME]`")?;
+    let written = role::tables(top);
     let mut roles = BTreeMap::new();
-    for (name, value) in table.iter() {
-        let place = format!("role {}", quote(name.get_ref()));
-        match value.get_ref().as_table() {
-            Some(role) => {
-                let role = read_role(name.get_ref(), place, value.span(), role, top.found);
-                roles.insert(name.get_ref().to_string(), role?);
-            }
-            None => top.found.report(value.span(), format!("{place} is not a table"), "write `[role.NAME]`"),
-        }
+    for (name, section) in &written {
+        section.need("summary", "summary = \"what it does, in one sentence\"");
+        roles.insert(name.get_ref().to_string(), role::read_role(name.get_ref(), section));
     }
-    for (name, value) in table.iter() {
-        inherit(name.get_ref(), value.span(), &mut roles, top.found);
+    for (name, section) in &written {
+        role::inherit(name.get_ref(), section.at.clone(), &mut roles, top.found);
     }
     Some(roles)
-}
-
-fn read_role(name: &str, place: String, at: Range<usize>, table: &DeTable<'_>, found: &Found) -> Option<Role> {
-    let keys = ["summary", "includes", "aliases", "at_least", "at_most", "layout"];
-    let section = Section::open(place, at, table, &keys, found);
-    section.need("summary", "summary = \"what it does, in one sentence\"");
-    let count = |key: &str| section.number(key, 0..=10_000).map(|number| *number.get_ref() as usize);
-    let texts = |key: &str| section.texts(key).iter().map(|text| text.get_ref().to_string()).collect();
-    Some(Role {
-        name: name.to_string(),
-        includes: texts("includes"),
-        aliases: texts("aliases"),
-        at_least: count("at_least").unwrap_or(0),
-        at_most: count("at_most"),
-        layouts: read_layouts(&section),
-        summary: section.text("summary")?.into_inner().into(),
-    })
-}
-
-fn read_layouts(role: &Section<'_>) -> BTreeMap<String, Layout> {
-    let Some((_, table)) = role.table("layout", "`[role.NAME.layout.NAME]`") else { return BTreeMap::new() };
-    let mut layouts = BTreeMap::new();
-    for (name, value) in table.iter() {
-        let place = format!("layout {} of {}", quote(name.get_ref()), role.place);
-        match value.get_ref().as_table() {
-            Some(layout) => {
-                let layout = read_layout(name.get_ref(), place, value.span(), layout, role.found);
-                layouts.extend(layout.map(|layout| (layout.name.clone(), layout)));
-            }
-            None => {
-                role.found.report(value.span(), format!("{place} is not a table"), "write `[role.NAME.layout.NAME]`")
-            }
-        }
-    }
-    layouts
-}
-
-/// A role without layouts of its own has those of the roles it includes.
-fn inherit(name: &str, at: Range<usize>, roles: &mut BTreeMap<String, Role>, found: &Found) {
-    let Some(role) = roles.get(name) else { return };
-    let mut inherited = BTreeMap::new();
-    for included in &role.includes {
-        match roles.get(included) {
-            Some(included) => inherited.extend(included.layouts.clone()),
-            None => {
-                let message = format!("role {} includes unknown role {}", quote(name), quote(included));
-                found.report(at.clone(), message, suggest(included, "roles", roles.keys().map(String::as_str)));
-            }
-        }
-    }
-    let has_own = !role.layouts.is_empty();
-    if !has_own && inherited.is_empty() {
-        let help = format!("add `[role.{name}.layout.grow]`, or include a role that has layouts");
-        found.report(at, format!("role {} has no layout", quote(name)), help);
-    }
-    if let Some(role) = roles.get_mut(name)
-        && !has_own
-    {
-        role.layouts = inherited;
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::node::NodeKeys;
+use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
@@ -22,6 +23,7 @@ pub(super) struct File<'a> {
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
+    pub own: OwnKeys<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
 }
 
@@ -64,7 +66,7 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 6] = ["site", "server", "network", "access", "install_tree", "node"];
+const SECTIONS: [&str; 8] = ["site", "server", "network", "access", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -89,6 +91,7 @@ impl<'a> File<'a> {
             access: AccessKeys::read(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
+            own: OwnKeys::read(&top),
             nodes: NodeKeys::read_all(&top),
         }
     }

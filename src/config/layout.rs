@@ -1,19 +1,24 @@
-//! Reads one layout of a blueprint: partitions, volume groups, logical volumes. Does no arithmetic; `plan` does.
+//! Reads one layout of a blueprint or of the site file: partitions, volume groups, logical volumes. Does no arithmetic; `plan` does.
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::reader::{Found, Section};
 use super::words::{quote, suggest};
-use crate::site::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
+use crate::site::{
+    DiskLabel, FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec,
+};
 
 /// 1 EiB in MiB: more is a slip of the keyboard, and sums of it still fit a u64.
 const MOST: u64 = 1 << 40;
+const KEYS: [&str; 5] = ["partitions", "volume_group", "mirror", "label", "extended"];
+const LABELS: [(&str, DiskLabel); 2] = [("msdos", DiskLabel::Msdos), ("gpt", DiskLabel::Gpt)];
 const FILE_SYSTEMS: [(&str, FileSystem); 3] =
     [("ext4", FileSystem::Ext4), ("xfs", FileSystem::Xfs), ("swap", FileSystem::Swap)];
 
-/// Reads `[role.ROLE.layout.NAME]`.
+/// Reads `[role.ROLE.layout.NAME]` or `[layout.NAME]`.
 pub(super) fn read_layout(
     name: &str,
     place: String,
@@ -21,19 +26,44 @@ pub(super) fn read_layout(
     table: &DeTable<'_>,
     found: &Found,
 ) -> Option<Layout> {
-    let section = Section::open(place, at, table, &["partitions", "volume_group"], found);
+    let section = Section::open(place, at, table, &KEYS, found);
     section.need("partitions", "partitions = [{ mount = \"/boot\", file_system = \"ext4\", size = 500 }]");
     let partitions = section.tables("partitions", "`partitions = [{ mount = \"/boot\", ... }]`");
     let partitions = partitions.into_iter().filter_map(|(at, table)| read_partition(&section, at, table)).collect();
     let groups = section.tables("volume_group", "`[[role.NAME.layout.NAME.volume_group]]` with two brackets");
     let groups = groups.into_iter().filter_map(|(at, table)| read_group(&section, at, table)).collect();
-    let layout = Layout { name: name.into(), partitions, volume_groups: groups };
+    let layout = Layout {
+        name: name.into(),
+        partitions,
+        volume_groups: groups,
+        mirror: read_mirror(&section),
+        label: section.word("label", &LABELS).map(Spanned::into_inner),
+        extended: section.number("extended", 1..=MOST).map(|size| Mib(size.into_inner())),
+    };
     check(&section, &layout);
     Some(layout)
 }
 
+/// The two slots of `mirror = ["os", "os2"]`.
+fn read_mirror(layout: &Section<'_>) -> Option<(String, String)> {
+    if !layout.has("mirror") {
+        return None;
+    }
+    match &layout.texts("mirror")[..] {
+        [first, second] if first.get_ref() != second.get_ref() => {
+            Some((first.get_ref().to_string(), second.get_ref().to_string()))
+        }
+        [] => None,
+        [first, ..] => {
+            let message = format!("{}: `mirror` does not name two disks", layout.place);
+            layout.found.report(first.span(), message, "write `mirror = [\"os\", \"os2\"]`, two names from `disks`");
+            None
+        }
+    }
+}
+
 fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<PartitionSpec> {
-    let keys = ["mount", "file_system", "volume_group", "efi_system", "size", "at_least"];
+    let keys = ["mount", "file_system", "volume_group", "efi_system", "size", "at_least", "disk"];
     let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
     let size = read_size(&section);
     let purpose = match (section.has("mount"), section.has("volume_group"), section.has("efi_system")) {
@@ -53,16 +83,20 @@ fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -
             return None;
         }
     };
-    Some(PartitionSpec { size: size?, purpose })
+    Some(PartitionSpec { size: size?, purpose, disk: section.text("disk").map(|slot| slot.into_inner().to_string()) })
 }
 
 fn read_group(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<VolumeGroupSpec> {
     let place = format!("a volume group of {}", layout.place);
-    let section = Section::open(place, at, table, &["name", "logical_volumes"], layout.found);
+    let section = Section::open(place, at, table, &["name", "logical_volumes", "spans"], layout.found);
     section.need("name", "name = \"vg_base\"");
     let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
     let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table)).collect();
-    Some(VolumeGroupSpec { name: section.text("name")?.into_inner().into(), logical_volumes: volumes })
+    Some(VolumeGroupSpec {
+        name: section.text("name")?.into_inner().into(),
+        logical_volumes: volumes,
+        spans: section.flag("spans").unwrap_or(false),
+    })
 }
 
 fn read_volume(group: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<LogicalVolumeSpec> {
@@ -92,7 +126,7 @@ fn read_size(section: &Section<'_>) -> Option<SizeSpec> {
     }
 }
 
-/// Each group is the use of exactly one partition, and the other way round.
+/// Each group is the use of exactly one partition, or of some if it spans them, and the other way round.
 fn check(section: &Section<'_>, layout: &Layout) {
     let groups: Vec<&str> = layout.volume_groups.iter().map(|group| group.name.as_str()).collect();
     let mut used = Vec::new();
@@ -104,10 +138,13 @@ fn check(section: &Section<'_>, layout: &Layout) {
         }
         used.push(volume_group.as_str());
     }
-    for group in groups {
-        if used.iter().filter(|name| **name == group).count() != 1 {
-            let message = format!("{}: volume group {} has not exactly one partition", section.place, quote(group));
-            section.found.report(section.at.clone(), message, format!("write one with `volume_group = \"{group}\"`"));
-        }
+    for VolumeGroupSpec { name, spans, .. } in &layout.volume_groups {
+        let (message, help) = match (used.iter().filter(|group| *group == name).count(), spans) {
+            (1, _) | (2.., true) => continue,
+            (0, _) => ("has no partition", format!("write one with `volume_group = \"{name}\"`")),
+            (_, false) => ("has several partitions", "keep one, or set `spans = true` on the group".into()),
+        };
+        let message = format!("{}: volume group {} {message}", section.place, quote(name));
+        section.found.report(section.at.clone(), message, help);
     }
 }

@@ -4,17 +4,21 @@
 
 mod addresses;
 mod blueprint;
+mod disk;
 mod duplicates;
 mod file;
 mod layout;
 mod load;
 mod node;
+mod own;
 mod problem;
 mod prove;
 mod reader;
 mod resolve;
 mod resolve_node;
+mod role;
 mod roles;
+mod size;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -6,10 +6,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::disk::{self, DiskKeys};
 use super::reader::Section;
 use super::text;
 use super::words::quote;
-use crate::site::{DiskRule, Firmware, Mac, NicNetwork, NodeName, Release};
+use crate::site::{Firmware, Mac, NicNetwork, NodeName, Release};
 
 pub(super) struct NodeKeys<'a> {
     /// For messages: "node `compute1`", or its number when it has no name.
@@ -20,9 +21,10 @@ pub(super) struct NodeKeys<'a> {
     pub role: Option<Spanned<&'a str>>,
     pub address: Option<Spanned<Ipv4Addr>>,
     pub firmware: Option<Spanned<Firmware>>,
-    pub disk: Option<Spanned<DiskRule>>,
+    pub disks: Option<DiskKeys>,
     pub nics: Vec<NicKeys<'a>>,
     pub layout: Option<Spanned<&'a str>>,
+    pub keep: Vec<Spanned<&'a str>>,
     pub release: Option<Spanned<Release>>,
     pub install_tree: Option<Spanned<&'a str>>,
     pub kernel_args: Option<Spanned<&'a str>>,
@@ -37,12 +39,23 @@ pub(super) struct NicKeys<'a> {
     pub network: Option<Spanned<NicNetwork>>,
 }
 
-const KEYS: [&str; 10] =
-    ["name", "role", "address", "firmware", "disk", "nics", "layout", "release", "install_tree", "kernel_args"];
+const KEYS: [&str; 12] = [
+    "name",
+    "role",
+    "address",
+    "firmware",
+    "disk",
+    "disks",
+    "nics",
+    "layout",
+    "keep",
+    "release",
+    "install_tree",
+    "kernel_args",
+];
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, not only digits";
 const MAC_HELP: &str = "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"";
 const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";
-const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
 
 impl<'a> NodeKeys<'a> {
     /// Reads every `[[node]]`.
@@ -61,7 +74,6 @@ impl<'a> NodeKeys<'a> {
         section.need("name", "name = \"compute1\"");
         section.need("role", "role = \"compute\"");
         section.need("address", "address = \"192.168.0.1\"");
-        section.need("disk", DISK);
         section.need("nics", NICS);
         Self {
             at: written.map_or(section.at.clone(), Spanned::span),
@@ -69,9 +81,10 @@ impl<'a> NodeKeys<'a> {
             role: section.text("role"),
             address: section.parse("address", "an IPv4 address", "write four numbers from 0 to 255"),
             firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
-            disk: read_disk(&section),
+            disks: disk::read_disks(&section),
             nics: read_nics(&section),
             layout: section.text("layout"),
+            keep: section.texts("keep"),
             release: text::release(&section),
             install_tree: section.text("install_tree"),
             kernel_args: text::kernel_args(&section),
@@ -79,33 +92,6 @@ impl<'a> NodeKeys<'a> {
             place: section.place,
         }
     }
-}
-
-fn read_disk(node: &Section<'_>) -> Option<Spanned<DiskRule>> {
-    let (at, table) = node.table("disk", &format!("`{DISK}`"))?;
-    let place = format!("`disk` of {}", node.place);
-    let disk = Section::open(place, at, table, &["sectors", "sector_size", "name", "serial", "wwn"], node.found);
-    disk.need("sectors", "sectors = 488397168");
-    let sector_size = disk.number("sector_size", 512..=4096);
-    if let Some(size) = &sector_size
-        && !matches!(size.get_ref(), 512 | 4096)
-    {
-        let message = format!("{}: `sector_size` cannot be {}", disk.place, size.get_ref());
-        disk.found.report(size.span(), message, "write 512 or 4096");
-    }
-    let own = |text: Option<Spanned<&str>>| text.map(|text| text.into_inner().to_string());
-    let (name, serial, wwn) =
-        (text::disk_word(&disk, "name"), text::disk_word(&disk, "serial"), text::disk_word(&disk, "wwn"));
-    // 2^40 sectors of 4096 bytes are 4 EiB; more is a slip of the keyboard.
-    let sectors = disk.number("sectors", 1..=1 << 40)?;
-    let rule = DiskRule {
-        sectors: *sectors.get_ref(),
-        sector_size: sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 }),
-        name: own(name),
-        serial: own(serial),
-        wwn: own(wwn),
-    };
-    Some(Spanned::new(disk.at, rule))
 }
 
 fn read_nics<'a>(node: &Section<'a>) -> Vec<NicKeys<'a>> {

@@ -39,9 +39,9 @@ impl Found {
         self.problems.borrow().iter().any(|problem| problem.at.as_ref() == Some(at))
     }
 
-    /// Whether nothing was reported yet.
-    pub fn is_empty(&self) -> bool {
-        self.problems.borrow().is_empty()
+    /// How many mistakes were reported so far.
+    pub fn count(&self) -> usize {
+        self.problems.borrow().len()
     }
 
     /// All mistakes and all secret places.
@@ -85,6 +85,11 @@ impl<'a> Section<'a> {
     /// Whether the key is there, whatever its value.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether the value of the key is a whole number.
+    pub fn is_number(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Integer(_)))
     }
 
     /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.

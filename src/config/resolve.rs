@@ -12,7 +12,8 @@ use crate::site::{Access, Blueprint, InstallTree, Network, Node, Server, Site};
 pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     let site = file.site.as_ref()?;
     check_tree_name(file, "`[site]`", site.install_tree.as_ref(), found);
-    let blueprint = resolve_blueprint(site, found)?;
+    let mut blueprint = resolve_blueprint(site, found)?;
+    file.own.add_to(&mut blueprint, found);
     super::roles::check(file, &blueprint, found);
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
@@ -34,7 +35,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
     };
-    if found.is_empty() {
+    if found.count() == 0 {
         for (index, fault) in prove::prove_templates(&site) {
             let at = file.nodes.get(index).map_or(0..0, |node| node.at.clone());
             found.report(at, fault.message, fault.help);

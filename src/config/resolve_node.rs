@@ -24,6 +24,9 @@ pub(super) fn resolve_node(
     check_tree_name(file, &node.place, node.install_tree.as_ref(), found);
     let firmware = node.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
     let layout = resolve_layout(site, blueprint, node, firmware, found);
+    if let Some(layout) = &layout {
+        check_keep(node, layout, found);
+    }
     let own_or_site = |own: &Option<Spanned<&str>>, common: &Option<Spanned<&str>>| {
         own.as_ref().or(common.as_ref()).map(|text| text.get_ref().to_string())
     };
@@ -33,16 +36,27 @@ pub(super) fn resolve_node(
         mac: lan_mac(node)?,
         address: *node.address.as_ref()?.get_ref(),
         firmware,
-        disk: node.disk.as_ref()?.get_ref().clone(),
+        disks: node.disks.as_ref()?.slots.clone(),
         nics: resolve_nics(node)?,
         layout: layout?,
+        keep: node.keep.iter().map(|group| group.get_ref().to_string()).collect(),
         install_tree: own_or_site(&node.install_tree, &site.install_tree)?,
         release: *node.release.as_ref().or(site.release.as_ref())?.get_ref(),
         kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
     };
-    if let Err(fault) = prove::fits(&node_value) {
-        let at = node.disk.as_ref().map_or(node.at.clone(), Spanned::span);
-        found.report(at, fault.message, fault.help);
+    let own = file.own.place(&node_value.role, &node_value.layout.name);
+    if own.is_some() && file.own.has_problems {
+        // What is left of a half-read layout says nothing about the disk.
+        return Some(node_value);
+    }
+    if let Err(fault) = prove::fits(&node_value, own.is_some()) {
+        let disk = node.disks.as_ref().map_or(node.at.clone(), |disks| disks.at.clone());
+        match own.filter(|_| fault.blames_layout) {
+            // A layout of the site file is wrong once, not once for every node that has it.
+            Some(at) if found.has_at(&at) => {}
+            Some(at) => found.add(super::Problem::new(at, fault.message, fault.help).also(disk, "for this disk")),
+            None => found.report(disk, fault.message, fault.help),
+        }
     }
     Some(node_value)
 }
@@ -95,9 +109,15 @@ fn resolve_layout(
     found: &Found,
 ) -> Option<Layout> {
     let role = blueprint.roles.get(*node.role.as_ref()?.get_ref())?;
-    let written = node.layout.as_ref().or(site.layout.as_ref());
-    let name = written.map_or(DEFAULT_LAYOUT, |text| text.get_ref());
+    let written = match role.default_layout {
+        Some(_) => node.layout.as_ref(),
+        None => node.layout.as_ref().or(site.layout.as_ref()),
+    };
+    let name = written.map(|text| *text.get_ref()).or(role.default_layout.as_deref()).unwrap_or(DEFAULT_LAYOUT);
     let Some(layout) = role.layouts.get(name) else {
+        if written.is_none() && role.default_layout.is_some() {
+            return None; // reported at the role
+        }
         let at = written.map_or(node.at.clone(), Spanned::span);
         // A layout of `[site]` is wrong once, not once for every node.
         if !found.has_at(&at) {
@@ -111,6 +131,22 @@ fn resolve_layout(
         layout.partitions.retain(|partition| partition.purpose != PartitionUse::EfiSystem);
     }
     Some(layout)
+}
+
+/// Reports what `keep` cannot mean.
+fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Found) {
+    for name in &node.keep {
+        let Some(group) = layout.volume_groups.iter().find(|group| group.name == *name.get_ref()) else {
+            let message = format!("{} keeps unknown volume group {}", node.place, quote(name.get_ref()));
+            let groups = layout.volume_groups.iter().map(|group| group.name.as_str());
+            found.report(name.span(), message, suggest(name.get_ref(), "volume groups of its layout", groups));
+            continue;
+        };
+        if group.logical_volumes.iter().any(|volume| volume.mount.as_deref() == Some("/")) {
+            let message = format!("{} keeps {}, which holds `/`", node.place, quote(name.get_ref()));
+            found.report(name.span(), message, "keep the groups that hold data only; `/` is always made anew");
+        }
+    }
 }
 
 /// Reports the name of an install tree that is not in the file.

@@ -88,22 +88,6 @@ pub(super) fn kernel_args<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>>
     Some(text)
 }
 
-/// The kernel name, serial number or world wide name of a disk.
-pub(super) fn disk_word<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
-    let (what, help) = match key {
-        "name" => ("the kernel name of a disk", "write for example \"sda\" or \"nvme0n1\", without /dev/"),
-        "serial" => ("a serial number", "copy ID_SERIAL_SHORT from `udevadm info /dev/sda`"),
-        _ => ("a world wide name", "copy ID_WWN from `udevadm info /dev/sda`"),
-    };
-    ruled(section, key, what, help, |text| {
-        (1..=128).contains(&text.len())
-            && match key {
-                "name" => only(text, "!-") && text.starts_with(|letter: char| letter.is_ascii_lowercase()),
-                _ => only(text, "._-"),
-            }
-    })
-}
-
 /// An IPv4 network whose host bits are zero, with room for at least two hosts.
 pub(super) fn subnet(section: &Section<'_>) -> Option<Spanned<Ipv4Net>> {
     let help = "write network and prefix length, such as \"192.168.0.0/24\"";

@@ -62,6 +62,11 @@ pub enum PlanError {
 }
 
 impl PlanError {
+    /// Whether the layout cannot be had on any disk.
+    pub fn blames_layout(&self) -> bool {
+        !matches!(self, Self::DiskTooSmall { .. } | Self::TooLargeForBios { .. } | Self::SectorSize { .. })
+    }
+
     /// One thing to change, as a sentence without a full stop.
     pub fn help(&self) -> String {
         match self {

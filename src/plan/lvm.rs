@@ -4,7 +4,7 @@ use crate::site::{Mib, Node, VolumeGroupSpec};
 
 use super::names;
 use super::size::{self, EXTENT};
-use super::{Content, DiskPlan, LogicalVolumePlan, PlanError, VolumeGroupPlan};
+use super::{Content, DiskPlan, LogicalVolumePlan, PartitionRef, PhysicalVolumePlan, PlanError, VolumeGroupPlan};
 
 /// Plans every volume group of the layout.
 pub fn plan_groups(node: &Node, disk: &DiskPlan) -> Result<Vec<VolumeGroupPlan>, PlanError> {
@@ -32,13 +32,19 @@ fn plan_group(node: &Node, disk: &DiskPlan, spec: &VolumeGroupSpec) -> Result<Vo
         name: volume.name.clone(),
         size,
         extents: size::extents(size),
+        grows: false,
         file_system: volume.file_system,
         mount: volume.mount.clone(),
     });
     Ok(VolumeGroupPlan {
         name: spec.name.clone(),
         installer_name: names::installer_name(node.release, &spec.name),
-        partition: partition.number,
+        physical_volumes: vec![PhysicalVolumePlan {
+            partition: PartitionRef { disk: disk.slot.clone(), partition: partition.number },
+            array: None,
+            size: partition.size,
+        }],
+        exact: true,
         extent_size: EXTENT,
         extents: size::extents(size),
         size,

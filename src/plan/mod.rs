@@ -15,9 +15,11 @@ mod tests;
 
 use crate::site::Node;
 
+pub use crate::site::DiskLabel;
 pub use error::PlanError;
 pub use outcome::{
-    Content, DiskLabel, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, Placement, Slot, VolumeGroupPlan,
+    ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
+    Placement, Slot, VolumeGroupPlan,
 };
 
 /// Predicts the storage of a node after the installer, or says why its layout cannot be had exactly.
@@ -40,7 +42,8 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
         layout: node.layout.name.clone(),
         release: node.release,
         firmware: node.firmware,
-        disk,
+        disks: vec![disk],
+        arrays: Vec::new(),
         volume_groups,
         notes,
     })

@@ -35,10 +35,10 @@ pub enum Disorder {
     Rises(usize),
 }
 
-const FIXED: Placement = Placement { as_primary: false, grow_to_own_size: false };
-const GROW: Placement = Placement { as_primary: false, grow_to_own_size: true };
-const PRIMARY: Placement = Placement { as_primary: true, grow_to_own_size: false };
-const PRIMARY_GROW: Placement = Placement { as_primary: true, grow_to_own_size: true };
+const FIXED: Placement = Placement::PLAIN;
+const GROW: Placement = Placement::Flags { as_primary: false, grow_to_own_size: true };
+const PRIMARY: Placement = Placement::Flags { as_primary: true, grow_to_own_size: false };
+const PRIMARY_GROW: Placement = Placement::Flags { as_primary: true, grow_to_own_size: true };
 
 /// The ways to flag so many runs of falling sizes, the plainest first.
 const WAYS: [&[&[Placement]]; 5] = [
@@ -70,7 +70,7 @@ pub fn place(requests: &[Request], mbr: bool) -> Result<Vec<Placement>, Disorder
             runs.iter().zip(way).flat_map(|(&length, &flags)| std::iter::repeat_n(flags, length)).collect()
         };
         let fits = |flags: &Vec<Placement>| {
-            let last = flags.iter().rposition(|flags| flags.as_primary);
+            let last = flags.iter().rposition(|flags| flags.as_primary());
             !mbr || last.is_none_or(|last| first + last < MBR_PRIMARIES)
         };
         placements.extend(ways.iter().map(|way| spread(way)).find(fits).ok_or_else(rise)?);

@@ -1,30 +1,11 @@
 //! What the planner predicts: every partition, volume group and logical volume, in numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::site::{FileSystem, Firmware, Mib, NodeName, Release};
-
-/// A disk label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DiskLabel {
-    /// The MBR, in parted's word.
-    Msdos,
-    /// The GUID partition table.
-    Gpt,
-}
-
-impl std::fmt::Display for DiskLabel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Msdos => "msdos",
-            Self::Gpt => "gpt",
-        })
-    }
-}
+use crate::site::{DiskLabel, FileSystem, Firmware, Mib, NodeName, Release};
 
 /// The slot that a partition takes in its table. GPT partitions are all primary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Slot {
@@ -34,7 +15,7 @@ pub enum Slot {
 }
 
 /// What a planned partition holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "use", rename_all = "kebab-case")]
 pub enum Content {
     /// A file system that is mounted directly.
@@ -53,21 +34,47 @@ pub enum Content {
         /// Its volume group.
         volume_group: String,
     },
+    /// One half of a mirror; what the mirror holds says [`ArrayPlan`].
+    RaidMember {
+        /// Device of the array, such as `md0`.
+        array: String,
+    },
     /// The shell around the logical partitions. Anaconda makes it by itself, over all that is left.
     Extended,
 }
 
-/// The flags of a `part` command that force its place in Anaconda's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Placement {
-    /// `--asprimary`.
-    pub as_primary: bool,
-    /// `--grow --maxsize=N` with N equal to the size: sorts later and grows by nothing.
-    pub grow_to_own_size: bool,
+/// How a partition gets its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// By flags of its `part` command that force its place in Anaconda's order.
+    Flags {
+        /// `--asprimary`.
+        as_primary: bool,
+        /// `--grow --maxsize=N` with N equal to the size: sorts later and grows by nothing.
+        grow_to_own_size: bool,
+    },
+    /// `%pre` makes the partition table as planned, and the `part` command says `--onpart`. All of a disk or none.
+    Prepared,
+}
+
+impl Placement {
+    /// No flags at all.
+    pub const PLAIN: Self = Self::Flags { as_primary: false, grow_to_own_size: false };
+
+    /// Whether it says `--asprimary`.
+    pub fn as_primary(self) -> bool {
+        matches!(self, Self::Flags { as_primary: true, .. })
+    }
+
+    /// Whether it says `--grow --maxsize` with its own size.
+    pub fn grow_to_own_size(self) -> bool {
+        matches!(self, Self::Flags { grow_to_own_size: true, .. })
+    }
 }
 
 /// One predicted partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionPlan {
     /// Number in the kernel's device name: 2 in `sda2`, 5 for the first logical one.
     pub number: u32,
@@ -91,11 +98,16 @@ impl PartitionPlan {
     }
 }
 
-/// The predicted disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One predicted disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskPlan {
+    /// The slot of the node that it is in: `os`, `brick`.
+    pub slot: String,
     /// Kind of partition table.
     pub label: DiskLabel,
+    /// Whether the installer of the release chooses this label by itself. If it is false for one disk of a plan, all
+    /// its disks have the same label, so one `clearpart --disklabel` is right for all.
+    pub label_is_default: bool,
     /// Size in sectors of `sector_size` bytes.
     pub sectors: u64,
     /// Logical sector size in bytes.
@@ -108,8 +120,55 @@ pub struct DiskPlan {
     pub partitions: Vec<PartitionPlan>,
 }
 
+impl DiskPlan {
+    /// Whether `%pre` has to make the partition table, because no flags lead to it.
+    pub fn is_prepared(&self) -> bool {
+        self.partitions.iter().any(|partition| partition.placement == Placement::Prepared)
+    }
+
+    /// The partition with this number.
+    pub fn partition(&self, number: u32) -> Option<&PartitionPlan> {
+        self.partitions.iter().find(|partition| partition.number == number)
+    }
+}
+
+/// A partition of a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionRef {
+    /// Slot of the disk.
+    pub disk: String,
+    /// Number of the partition.
+    pub partition: u32,
+}
+
+/// One predicted mirror (md RAID1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArrayPlan {
+    /// Device without `/dev/`, such as `md0`.
+    pub device: String,
+    /// Its two halves; that of the first disk of the mirror stands first.
+    pub members: Vec<PartitionRef>,
+    /// What it holds: a file system or a physical volume.
+    #[serde(flatten)]
+    pub content: Content,
+    /// Size that it has at least, in MiB. What md keeps for itself differs between releases, by up to 130 MiB.
+    pub at_least: Mib,
+}
+
+/// One physical volume of a volume group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhysicalVolumePlan {
+    /// Its partition; of a mirror, the first half.
+    #[serde(flatten)]
+    pub partition: PartitionRef,
+    /// The mirror that it is, if it is one.
+    pub array: Option<String>,
+    /// Size in MiB; of a mirror, the least.
+    pub size: Mib,
+}
+
 /// One predicted logical volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogicalVolumePlan {
     /// Name.
     pub name: String,
@@ -117,6 +176,9 @@ pub struct LogicalVolumePlan {
     pub size: Mib,
     /// The same in extents.
     pub extents: u64,
+    /// Whether the installer makes it larger by what its group has more than planned (`logvol --grow`). Only in
+    /// groups that are not exact.
+    pub grows: bool,
     /// File system.
     pub file_system: FileSystem,
     /// Absolute mount point; none for swap.
@@ -124,14 +186,16 @@ pub struct LogicalVolumePlan {
 }
 
 /// One predicted volume group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeGroupPlan {
     /// Name in the installed system.
     pub name: String,
     /// The name that the installer gives it when it cannot keep the real one; `%post` renames it.
     pub installer_name: Option<String>,
-    /// Number of the partition that is its only physical volume.
-    pub partition: u32,
+    /// Its physical volumes; one, unless the layout lets it span.
+    pub physical_volumes: Vec<PhysicalVolumePlan>,
+    /// Whether the sizes are exact. If not, `size`, `extents` and `free` are the least that it has.
+    pub exact: bool,
     /// Extent size in MiB.
     pub extent_size: Mib,
     /// Number of extents.
@@ -145,7 +209,7 @@ pub struct VolumeGroupPlan {
 }
 
 /// Everything about the storage of one node after the installer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePlan {
     /// The node.
     pub node: NodeName,
@@ -155,8 +219,10 @@ pub struct NodePlan {
     pub release: Release,
     /// BIOS or UEFI.
     pub firmware: Firmware,
-    /// The disk.
-    pub disk: DiskPlan,
+    /// The disks that the layout uses, the one of the operating system first.
+    pub disks: Vec<DiskPlan>,
+    /// The mirrors.
+    pub arrays: Vec<ArrayPlan>,
     /// The volume groups, in the order of the layout.
     pub volume_groups: Vec<VolumeGroupPlan>,
     /// What differs from the layout as written, and why; for people.
@@ -172,8 +238,26 @@ impl NodePlan {
             .collect()
     }
 
-    /// The partition with this number.
-    pub fn partition(&self, number: u32) -> Option<&PartitionPlan> {
-        self.disk.partitions.iter().find(|partition| partition.number == number)
+    /// The disk that the operating system is on.
+    pub fn os_disk(&self) -> &DiskPlan {
+        &self.disks[0]
+    }
+
+    /// The disk in a slot.
+    pub fn disk(&self, slot: &str) -> Option<&DiskPlan> {
+        self.disks.iter().find(|disk| disk.slot == slot)
+    }
+
+    /// The partition that a reference means.
+    pub fn partition(&self, which: &PartitionRef) -> Option<&PartitionPlan> {
+        self.disk(&which.disk)?.partition(which.partition)
+    }
+}
+
+impl VolumeGroupPlan {
+    /// Whether this partition is one of its physical volumes, or the first half of one.
+    pub fn is_on(&self, disk: &str, partition: u32) -> bool {
+        let on = |volume: &PhysicalVolumePlan| volume.partition.disk == disk && volume.partition.partition == partition;
+        self.physical_volumes.iter().any(on)
     }
 }

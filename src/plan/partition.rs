@@ -1,10 +1,10 @@
 //! From wanted partitions to numbered ones: the label, what the firmware needs, sizes, slots and starts.
 
-use crate::site::{FileSystem, Firmware, Mib, Node, PartitionSpec, PartitionUse, SizeSpec};
+use crate::site::{DiskLabel, FileSystem, Firmware, Mib, Node, PartitionSpec, PartitionUse, SizeSpec};
 
 use super::order::{self, Disorder, Request};
 use super::size::{self, GRAIN, MBR_SECTORS};
-use super::{Content, DiskLabel, DiskPlan, PartitionPlan, Placement, PlanError, Slot};
+use super::{Content, DiskPlan, PartitionPlan, Placement, PlanError, Slot};
 
 /// GRUB 2 needs no more on a GPT disk of a BIOS machine.
 const BIOS_BOOT: Mib = Mib(1);
@@ -22,8 +22,8 @@ pub fn plan_disk(node: &Node, notes: &mut Vec<String>) -> Result<DiskPlan, PlanE
     let label = label(node)?;
     let wanted = wanted(node, label);
     let usable_end = match label {
-        DiskLabel::Msdos => size::mbr_end(node.disk.sectors, node.disk.sector_size),
-        DiskLabel::Gpt => size::gpt_end(node.disk.sectors, node.disk.sector_size),
+        DiskLabel::Msdos => size::mbr_end(node.os_disk().sectors, node.os_disk().sector_size),
+        DiskLabel::Gpt => size::gpt_end(node.os_disk().sectors, node.os_disk().sector_size),
     };
     let mbr = label == DiskLabel::Msdos;
     let logical = if mbr && wanted.len() >= MBR_SLOTS { wanted.len() - (MBR_SLOTS - 1) } else { 0 };
@@ -39,9 +39,11 @@ pub fn plan_disk(node: &Node, notes: &mut Vec<String>) -> Result<DiskPlan, PlanE
     }
     let last = partitions.iter().filter(|p| p.slot != Slot::Extended).map(PartitionPlan::end).max().unwrap_or(GRAIN);
     Ok(DiskPlan {
+        slot: node.disks[0].slot.clone(),
         label,
-        sectors: node.disk.sectors,
-        sector_size: node.disk.sector_size,
+        label_is_default: true,
+        sectors: node.os_disk().sectors,
+        sector_size: node.os_disk().sector_size,
         usable_end,
         free: usable_end - last,
         partitions,
@@ -50,7 +52,7 @@ pub fn plan_disk(node: &Node, notes: &mut Vec<String>) -> Result<DiskPlan, PlanE
 
 fn label(node: &Node) -> Result<DiskLabel, PlanError> {
     let name = node.name.clone();
-    let sector_size = node.disk.sector_size;
+    let sector_size = node.os_disk().sector_size;
     if !matches!(sector_size, 512 | 4096) {
         return Err(PlanError::SectorSize { node: name, sector_size, problem: "is neither 512 nor 4096" });
     }
@@ -60,7 +62,7 @@ fn label(node: &Node) -> Result<DiskLabel, PlanError> {
     if sector_size != 512 {
         return Err(PlanError::SectorSize { node: name, sector_size, problem: "BIOS firmware cannot boot from" });
     }
-    match (node.disk.sectors < MBR_SECTORS, node.release.major) {
+    match (node.os_disk().sectors < MBR_SECTORS, node.release.major) {
         (true, ..10) => Ok(DiskLabel::Msdos),
         (false, 6) => Err(PlanError::TooLargeForBios { node: name, release: node.release }),
         _ => Ok(DiskLabel::Gpt),
@@ -180,7 +182,7 @@ fn lay_out(
                     size: usable_end - start,
                     slot: Slot::Extended,
                     content: Content::Extended,
-                    placement: Placement::default(),
+                    placement: Placement::PLAIN,
                 });
             }
             // Each logical partition has its own boot record in the MiB before it.
@@ -197,7 +199,7 @@ fn weight(content: &Content) -> u32 {
     match content {
         Content::EfiSystem | Content::BiosBoot => order::FIRMWARE_WEIGHT,
         Content::Mount { mount, .. } if mount == "/boot" => order::BOOT_WEIGHT,
-        Content::Mount { .. } | Content::PhysicalVolume { .. } | Content::Extended => 0,
+        Content::Mount { .. } | Content::PhysicalVolume { .. } | Content::RaidMember { .. } | Content::Extended => 0,
     }
 }
 
@@ -217,6 +219,7 @@ fn what(content: &Content) -> String {
         Content::EfiSystem => "the EFI system partition".into(),
         Content::BiosBoot => "the biosboot partition".into(),
         Content::PhysicalVolume { volume_group } => format!("the partition of `{volume_group}`"),
+        Content::RaidMember { array } => format!("the partition of the mirror `{array}`"),
         Content::Extended => "the extended partition".into(),
     }
 }

@@ -9,7 +9,7 @@ fn node(name: &str) -> Node {
 }
 
 fn partitions(plan: &NodePlan) -> Vec<(u32, u64, u64, Slot)> {
-    plan.disk.partitions.iter().map(|p| (p.number, p.start.0, p.size.0, p.slot)).collect()
+    plan.os_disk().partitions.iter().map(|p| (p.number, p.start.0, p.size.0, p.slot)).collect()
 }
 
 fn group(plan: &NodePlan, name: &str) -> (u64, u64, Vec<u64>) {
@@ -32,7 +32,7 @@ fn table_2_comes_out_exactly() {
     assert_eq!(partitions(&plan), expected);
     assert_eq!(group(&plan, "vg_base"), (20996, 0, vec![10000, 6000, 4996]));
     assert_eq!(group(&plan, "vg_gluster"), (216_972, 0, vec![216_972]));
-    assert_eq!((plan.disk.label, plan.disk.free, plan.notes.len()), (DiskLabel::Msdos, Mib(0), 0));
+    assert_eq!((plan.os_disk().label, plan.os_disk().free, plan.notes.len()), (DiskLabel::Msdos, Mib(0), 0));
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn a_grow_layout_is_the_table_on_the_papers_disk_and_fits_any_other() {
     assert_eq!(partitions(&plan(&growing(node("compute2"))).unwrap()), partitions(&plan(&node("compute2")).unwrap()));
     for sectors in [100_000_000, 488_397_167, 976_773_168, 4_294_967_295] {
         let mut node = growing(node("compute2"));
-        node.disk.sectors = sectors;
+        node.os_disk_mut().sectors = sectors;
         let plan = plan(&node).unwrap();
-        assert_eq!(plan.disk.free, Mib(0), "{sectors}");
+        assert_eq!(plan.os_disk().free, Mib(0), "{sectors}");
         assert_eq!(group(&plan, "vg_base"), (20996, 0, vec![10000, 6000, 4996]));
         let volume_group = &plan.volume_groups[1];
         assert_eq!((volume_group.free, volume_group.logical_volumes[0].size), (Mib(0), volume_group.size));
@@ -87,8 +87,8 @@ fn uefi_refuses_the_exact_table_by_the_size_of_the_efi_system_partition() {
     assert_eq!(shortfall, Mib(200));
     assert_eq!(shrink, Some(("the partition of `vg_gluster`".into(), Mib(216_774))));
     let plan = plan(&growing(node)).unwrap();
-    assert_eq!(plan.disk.label, DiskLabel::Gpt);
-    let sizes: Vec<_> = plan.disk.partitions.iter().map(|p| (p.number, p.size.0)).collect();
+    assert_eq!(plan.os_disk().label, DiskLabel::Gpt);
+    let sizes: Vec<_> = plan.os_disk().partitions.iter().map(|p| (p.number, p.size.0)).collect();
     assert_eq!(sizes, [(1, 200), (2, 500), (3, 21000), (4, 216_774)]);
     assert_eq!(group(&plan, "vg_gluster"), (216_772, 0, vec![216_772]));
 }
@@ -96,12 +96,13 @@ fn uefi_refuses_the_exact_table_by_the_size_of_the_efi_system_partition() {
 #[test]
 fn an_efi_system_partition_in_the_layout_is_left_out_on_bios() {
     let mut bios = growing(node("compute2"));
-    let efi = crate::site::PartitionSpec { size: SizeSpec::Exact(Mib(600)), purpose: PartitionUse::EfiSystem };
+    let efi =
+        crate::site::PartitionSpec { size: SizeSpec::Exact(Mib(600)), purpose: PartitionUse::EfiSystem, disk: None };
     bios.layout.partitions.insert(0, efi);
     let mut uefi = bios.clone();
     uefi.firmware = Firmware::Uefi;
     assert_eq!(partitions(&plan(&bios).unwrap()), partitions(&plan(&node("compute2")).unwrap()));
-    assert_eq!(plan(&uefi).unwrap().disk.partitions[0].size, Mib(600));
+    assert_eq!(plan(&uefi).unwrap().os_disk().partitions[0].size, Mib(600));
 }
 
 #[test]
@@ -109,8 +110,8 @@ fn gpt_on_bios_gets_biosboot_and_costs_no_logical_volume() {
     let mut node = node("compute2");
     node.release = "10".parse().unwrap();
     let plan = plan(&node).unwrap();
-    assert_eq!(plan.disk.label, DiskLabel::Gpt);
-    let sizes: Vec<_> = plan.disk.partitions.iter().map(|p| (p.number, p.size.0)).collect();
+    assert_eq!(plan.os_disk().label, DiskLabel::Gpt);
+    let sizes: Vec<_> = plan.os_disk().partitions.iter().map(|p| (p.number, p.size.0)).collect();
     assert_eq!(sizes, [(1, 1), (2, 500), (3, 21000), (4, 216_973)]);
     assert_eq!(group(&plan, "vg_gluster"), (216_972, 0, vec![216_972]));
     assert_eq!(plan.notes.len(), 1);
@@ -119,20 +120,20 @@ fn gpt_on_bios_gets_biosboot_and_costs_no_logical_volume() {
 #[test]
 fn el6_on_bios_refuses_a_disk_that_grub_legacy_cannot_boot_and_el7_takes_gpt() {
     let mut node = growing(node("compute2"));
-    node.disk.sectors = 7_814_037_168;
+    node.os_disk_mut().sectors = 7_814_037_168;
     assert!(matches!(plan(&node), Err(PlanError::TooLargeForBios { .. })));
     node.release = "7".parse().unwrap();
     let plan = plan(&node).unwrap();
-    assert_eq!((plan.disk.label, &plan.disk.partitions[0].content), (DiskLabel::Gpt, &Content::BiosBoot));
+    assert_eq!((plan.os_disk().label, &plan.os_disk().partitions[0].content), (DiskLabel::Gpt, &Content::BiosBoot));
 }
 
 #[test]
 fn a_disk_one_mib_too_small_is_squeezed_and_two_too_small_is_refused() {
     let mut node = node("compute2");
-    node.disk.sectors = 238_474 * 2048;
+    node.os_disk_mut().sectors = 238_474 * 2048;
     let squeezed = plan(&node).unwrap();
     assert_eq!(group(&squeezed, "vg_gluster").0, 216_972);
-    node.disk.sectors = 238_470 * 2048;
+    node.os_disk_mut().sectors = 238_470 * 2048;
     let PlanError::DiskTooSmall { shortfall, needed, usable, .. } = plan(&node).unwrap_err() else { panic!() };
     assert_eq!((shortfall, needed, usable), (Mib(5), Mib(238_475), Mib(238_470)));
 }
@@ -140,7 +141,7 @@ fn a_disk_one_mib_too_small_is_squeezed_and_two_too_small_is_refused() {
 #[test]
 fn only_the_flags_that_are_needed_are_set() {
     let flags = |name: &str| -> Vec<bool> {
-        plan(&node(name)).unwrap().disk.partitions.iter().map(|p| p.placement.as_primary).collect()
+        plan(&node(name)).unwrap().os_disk().partitions.iter().map(|p| p.placement.as_primary()).collect()
     };
     assert_eq!(flags("compute2"), [true, true, false]);
     assert_eq!(flags("controller"), [true, true, false, false, false]);
@@ -169,6 +170,6 @@ fn what_the_installer_would_round_or_refuse_is_refused_first() {
     assert!(text.contains("is not a mount point"), "{text}");
     let text = refusal(|node| drop(node.layout.volume_groups.pop()));
     assert!(text.contains("does not describe"), "{text}");
-    let text = refusal(|node| node.disk.sector_size = 4096);
+    let text = refusal(|node| node.os_disk_mut().sector_size = 4096);
     assert!(text.contains("BIOS firmware cannot boot from"), "{text}");
 }

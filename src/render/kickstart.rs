@@ -91,7 +91,7 @@ impl<'a> KickstartValues<'a> {
             el6: node.release.is_el6(),
             // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.
             has_unsupported_hardware: node.release.is_el6() && node.release.minor >= 4,
-            uefi: plan.disk.partitions.iter().any(|partition| partition.content == Content::EfiSystem),
+            uefi: plan.os_disk().partitions.iter().any(|partition| partition.content == Content::EfiSystem),
             server: site.server.url(),
             token: token.reveal(),
             tree_url: tree_url(site, node),
@@ -102,7 +102,7 @@ impl<'a> KickstartValues<'a> {
             nics: nics(site, node),
             dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
-            disk_rule: DiskRuleValues::new(&node.disk),
+            disk_rule: DiskRuleValues::new(node.os_disk()),
             volume_group_names: plan.volume_group_names().join(" "),
             renames: renames.collect(),
             esp_label: ESP_LABEL,
@@ -206,9 +206,9 @@ impl<'a> StorageValues<'a> {
     pub fn new(node: &'a Node, plan: &NodePlan, disk: &'a str, scope: WipeScope) -> Self {
         let mut physical_volumes: Vec<&str> = Vec::new();
         let mut partitions = Vec::new();
-        for partition in &plan.disk.partitions {
+        for partition in &plan.os_disk().partitions {
             let (name, file_system, label) = match &partition.content {
-                Content::Extended => continue,
+                Content::Extended | Content::RaidMember { .. } => continue,
                 Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
                 Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
                 Content::BiosBoot => ("biosboot".into(), Some("biosboot".into()), None),
@@ -222,8 +222,8 @@ impl<'a> StorageValues<'a> {
                 file_system,
                 size: partition.size.0,
                 label,
-                as_primary: partition.placement.as_primary,
-                grow_to_own_size: partition.placement.grow_to_own_size,
+                as_primary: partition.placement.as_primary(),
+                grow_to_own_size: partition.placement.grow_to_own_size(),
             });
         }
         let number = |group: &str| physical_volumes.iter().position(|name| *name == group).map_or(0, |index| index + 1);
@@ -246,7 +246,7 @@ impl<'a> StorageValues<'a> {
             scope,
             el6: node.release.is_el6(),
             has_disklabel: node.release.major >= 8,
-            label: plan.disk.label.to_string(),
+            label: plan.os_disk().label.to_string(),
             kernel_args: &node.kernel_args,
             extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
             logical_volumes: volumes.collect(),

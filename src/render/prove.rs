@@ -31,7 +31,7 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
                 continue;
             }
         };
-        let disk = node.disk.name.as_deref().unwrap_or("sda");
+        let disk = node.os_disk().name.as_deref().unwrap_or("sda");
         let storage = |scope| renderer.storage_section(node, &plan, disk, scope).err();
         let reason = LocalDiskReason::Failed("any reason".into()).to_string();
         let results = [

@@ -110,7 +110,7 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         role: node.role.clone(),
         mac: node.mac,
         address: node.address.to_string(),
-        disk: disk_in_words(&node.disk),
+        disk: disk_in_words(node.os_disk()),
         state: record.state.word().into(),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         stage,

@@ -21,6 +21,8 @@ pub struct Role {
     pub at_most: Option<usize>,
     /// Layouts by name (`paper`, `grow`).
     pub layouts: BTreeMap<String, Layout>,
+    /// The layout of its nodes that name none, before that of the site.
+    pub default_layout: Option<String>,
 }
 
 /// A cloud design. Read from a data file that ships in the binary.

@@ -1,9 +1,12 @@
 //! What an operator wants on a disk: partitions, volume groups and logical volumes, before any arithmetic.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
+
+use super::DiskLabel;
 
 /// A size in mebibytes (1,048,576 bytes), the unit of Anaconda and of the paper's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -100,6 +103,8 @@ pub struct PartitionSpec {
     pub size: SizeSpec,
     /// What it is for.
     pub purpose: PartitionUse,
+    /// The slot of the disk it is on; none means the disk of the operating system.
+    pub disk: Option<String>,
 }
 
 /// One wanted logical volume.
@@ -115,22 +120,39 @@ pub struct LogicalVolumeSpec {
     pub mount: Option<String>,
 }
 
-/// One wanted volume group, on exactly one physical volume.
+/// One wanted volume group, on exactly one physical volume unless it spans several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeGroupSpec {
     /// Name, for example `vg_base` or `nova-volumes`.
     pub name: String,
     /// Its logical volumes, in order; may be empty (Nova manages `nova-volumes` itself).
     pub logical_volumes: Vec<LogicalVolumeSpec>,
+    /// Whether it may lie on several physical volumes, one after the other. One lost disk then loses all of it.
+    pub spans: bool,
 }
 
-/// A whole disk as wanted. Named by the blueprint, for example `paper` or `grow`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All disks of a node as wanted. Named by the blueprint or by the site file, for example `paper` or `grow`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
-    /// The name in the blueprint.
+    /// The name in the blueprint or the site file.
     pub name: String,
     /// Partitions in the order wanted on the disk.
     pub partitions: Vec<PartitionSpec>,
-    /// Volume groups; each is the use of exactly one partition.
+    /// Volume groups; each is the use of exactly one partition, or of several if it spans them.
     pub volume_groups: Vec<VolumeGroupSpec>,
+    /// Two slots, the first of them that of the operating system, whose disks mirror each other (md RAID1).
+    pub mirror: Option<(String, String)>,
+    /// The disk label; none leaves the choice to the installer of the release.
+    pub label: Option<DiskLabel>,
+    /// The exact size of the extended partition of an MBR; none gives it all that is left, as the installer does.
+    pub extended: Option<Mib>,
+}
+
+impl Layout {
+    /// Every slot that the layout names, each once, in no promised order. Not that of the operating system by default.
+    pub fn slots(&self) -> BTreeSet<&str> {
+        let named = self.partitions.iter().filter_map(|partition| partition.disk.as_deref());
+        let mirrored = self.mirror.iter().flat_map(|(first, second)| [first.as_str(), second.as_str()]);
+        named.chain(mirrored).collect()
+    }
 }

@@ -1,6 +1,7 @@
 //! What exists: the validated site description. Pure values; `config` makes them, everything else reads them.
 
 mod blueprint;
+mod disk;
 mod layout;
 mod mac;
 mod name;
@@ -16,10 +17,11 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 pub use blueprint::{Blueprint, Role};
+pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT};
 pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
-pub use node::{DiskRule, Firmware, Nic, NicNetwork, Node};
+pub use node::{Firmware, Nic, NicNetwork, Node};
 pub use release::{Release, ReleaseError};
 
 /// How open the finished cloud is.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layout, Mac, NodeName, Release};
+use super::{DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
 
 /// How a node starts: which firmware, hence which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -50,28 +50,6 @@ pub struct Nic {
     pub network: NicNetwork,
 }
 
-/// Which disk of a node may be used: every given property must match, on exactly one disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskRule {
-    /// Exact size in sectors of `sector_size` bytes; the storage plan is computed from it.
-    pub sectors: u64,
-    /// Logical sector size in bytes: 512, or 4096 on 4Kn disks.
-    pub sector_size: u32,
-    /// Kernel name such as `sda`; unstable on machines with several controllers.
-    pub name: Option<String>,
-    /// Serial number.
-    pub serial: Option<String>,
-    /// World wide name, with or without its `0x`.
-    pub wwn: Option<String>,
-}
-
-impl DiskRule {
-    /// Size of the disk in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.sectors.saturating_mul(u64::from(self.sector_size))
-    }
-}
-
 /// One server, validated: its role exists, its address is in the subnet, its layout is resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -85,12 +63,14 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// BIOS or UEFI.
     pub firmware: Firmware,
-    /// The disk to install on.
-    pub disk: DiskRule,
+    /// The disks it may use, the first of them for the operating system. Never empty; each slot once.
+    pub disks: Vec<DiskSlot>,
     /// All its NICs, in the order of the site file; exactly one is on the LAN.
     pub nics: Vec<Nic>,
     /// The wanted disk layout.
     pub layout: Layout,
+    /// Volume groups that a keeping reimage leaves as they are.
+    pub keep: Vec<String>,
     /// Name of the install tree.
     pub install_tree: String,
     /// CentOS release in that tree.
@@ -100,6 +80,26 @@ pub struct Node {
 }
 
 impl Node {
+    /// The rule of the disk that the operating system is on.
+    pub fn os_disk(&self) -> &DiskRule {
+        &self.disks[0].rule
+    }
+
+    /// The same for changing it, as tests do.
+    pub fn os_disk_mut(&mut self) -> &mut DiskRule {
+        &mut self.disks[0].rule
+    }
+
+    /// The rule of a slot; none when the node has no such slot.
+    pub fn disk(&self, slot: &str) -> Option<&DiskRule> {
+        self.disks.iter().find(|disk| disk.slot == slot).map(|disk| &disk.rule)
+    }
+
+    /// The slot that a partition of the layout is on.
+    pub fn slot_of<'a>(&'a self, partition: &'a super::PartitionSpec) -> &'a str {
+        partition.disk.as_deref().unwrap_or(self.disks.first().map_or(OS_SLOT, |disk| disk.slot.as_str()))
+    }
+
     /// The NIC on the provisioning network.
     pub fn lan_nic(&self) -> Option<&Nic> {
         self.nics.iter().find(|nic| nic.network == NicNetwork::Lan)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn exact(size: u64, purpose: PartitionUse) -> PartitionSpec {
-    PartitionSpec { size: SizeSpec::Exact(Mib(size)), purpose }
+    PartitionSpec { size: SizeSpec::Exact(Mib(size)), purpose, disk: None }
 }
 
 fn pv(name: &str) -> PartitionUse {
@@ -16,6 +16,10 @@ fn lv(name: &str, size: u64, file_system: FileSystem, mount: Option<&str>) -> Lo
     LogicalVolumeSpec { name: name.into(), size: SizeSpec::Exact(Mib(size)), file_system, mount: mount.map(Into::into) }
 }
 
+fn group(name: &str, logical_volumes: Vec<LogicalVolumeSpec>) -> VolumeGroupSpec {
+    VolumeGroupSpec { name: name.into(), logical_volumes, spans: false }
+}
+
 fn base(swap: u64) -> VolumeGroupSpec {
     VolumeGroupSpec {
         name: "vg_base".into(),
@@ -24,6 +28,7 @@ fn base(swap: u64) -> VolumeGroupSpec {
             lv("lv_swap", swap, FileSystem::Swap, None),
             lv("lv_home", 4996, FileSystem::Ext4, Some("/home")),
         ],
+        spans: false,
     }
 }
 
@@ -34,7 +39,8 @@ pub fn compute_layout() -> Layout {
     Layout {
         name: "paper".into(),
         partitions: vec![exact(500, boot), exact(21000, pv("vg_base")), exact(216_974, pv("vg_gluster"))],
-        volume_groups: vec![base(6000), VolumeGroupSpec { name: "vg_gluster".into(), logical_volumes: vec![gluster] }],
+        volume_groups: vec![base(6000), group("vg_gluster", vec![gluster])],
+        ..Layout::default()
     }
 }
 
@@ -50,11 +56,8 @@ pub fn controller_layout() -> Layout {
             exact(30000, pv("nova-volumes")),
             exact(28791, pv("vg_images")),
         ],
-        volume_groups: vec![
-            base(2000),
-            VolumeGroupSpec { name: "nova-volumes".into(), logical_volumes: vec![] },
-            VolumeGroupSpec { name: "vg_images".into(), logical_volumes: vec![images] },
-        ],
+        volume_groups: vec![base(2000), group("nova-volumes", vec![]), group("vg_images", vec![images])],
+        ..Layout::default()
     }
 }
 
@@ -68,6 +71,7 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         at_least: 0,
         at_most: None,
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
+        default_layout: None,
     };
     (name.into(), role)
 }
@@ -79,9 +83,10 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         mac: nics.iter().find(|nic| nic.network == NicNetwork::Lan).expect("a LAN card").mac,
         address: Ipv4Addr::new(192, 168, 0, last),
         firmware: Firmware::Bios,
-        disk: DiskRule { sectors, sector_size: 512, name: Some("sda".into()), serial: None, wwn: None },
+        disks: vec![DiskSlot::os(DiskRule { name: Some("sda".into()), ..DiskRule::of(sectors, 512) })],
         nics,
         layout,
+        keep: Vec::new(),
         install_tree: "centos6".into(),
         release: "6.10".parse().expect("a release"),
         kernel_args: String::new(),

@@ -29,7 +29,7 @@ const HOSTILE: [&str; 16] = [
 /// Renders the disk rule's serial number into %pre and lets bash say what it got.
 fn through_a_script(value: &str) -> Result<String, RenderProblem> {
     let mut site = site("6.10", "bios");
-    site.nodes[0].disk.serial = Some(value.into());
+    site.nodes[0].os_disk_mut().serial = Some(value.into());
     let name = site.nodes[0].name.to_string();
     let served = Renderer::new().unwrap().kickstart(&site, node(&site, &name), &token());
     let script = body(&served.map_err(|error| error.problem)?, "%pre");

@@ -19,7 +19,7 @@ fn testbed() -> Site {
 
 fn script(site: &Site) -> String {
     let served = Renderer::new().unwrap().kickstart(site, node(site, "compute2"), &token()).unwrap();
-    let sectors = node(site, "compute2").disk.sectors;
+    let sectors = node(site, "compute2").os_disk().sectors;
     body(&served, "%pre").replace(&sectors.to_string(), &BLOCKS.to_string())
 }
 
@@ -61,7 +61,7 @@ fn a_blank_disk_that_matches_gets_the_storage_commands() {
 #[test]
 fn two_disks_that_match_are_refused_with_both_named() {
     let mut site = testbed();
-    site.nodes[0].disk.name = None;
+    site.nodes[0].os_disk_mut().name = None;
     let machine = machine_with_sda(&site);
     machine.disk("sdb", BLOCKS, "pci0/ata2", &[]);
     let run = machine.run(&script(&site));
@@ -76,7 +76,7 @@ fn two_disks_that_match_are_refused_with_both_named() {
 fn a_serial_number_or_a_world_wide_name_tells_equal_disks_apart() {
     for (serial, wwn) in [(Some("B"), None), (None, Some("0x5000C500A1B2C3D4"))] {
         let mut site = testbed();
-        let rule = &mut site.nodes[0].disk;
+        let rule = site.nodes[0].os_disk_mut();
         (rule.name, rule.serial, rule.wwn) = (None, serial.map(Into::into), wwn.map(Into::into));
         let machine = Machine::new();
         machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "A"), ("wwid", "naa.5000c500a1b2c3d5")]);
@@ -189,7 +189,7 @@ fn an_answer_that_is_cut_or_for_another_disk_is_never_used() {
 #[test]
 fn a_reimage_erases_the_old_signatures_of_the_chosen_disk_only() {
     let mut site = testbed();
-    site.nodes[0].disk.name = Some("nvme0n1".into());
+    site.nodes[0].os_disk_mut().name = Some("nvme0n1".into());
     let machine = Machine::new();
     machine.disk("nvme0n1", BLOCKS, "pci0/nvme0", &[]);
     machine.disk("nvme0n10", BLOCKS - 8, "pci0/nvme1", &[]);

@@ -25,17 +25,17 @@ pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
     let mut out = String::new();
     for (node, plan) in nodes.iter().zip(plans) {
         let parts: Vec<String> = plan
-            .disk
+            .os_disk()
             .partitions
             .iter()
             .filter(|partition| partition.slot != Slot::Extended)
             .map(|partition| format!("{}:{} {}", partition.number, name(partition), partition.size.0))
             .collect();
-        let free = plan.disk.free.0;
+        let free = plan.os_disk().free.0;
         out.push_str(&format!(
             "{:width$}  {}  {}, {free} free\n",
             node.name.as_str(),
-            plan.disk.label,
+            plan.os_disk().label,
             parts.join(", ")
         ));
     }
@@ -45,7 +45,7 @@ pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
 /// The drawing of one disk.
 pub fn disk(node: &Node, plan: &NodePlan, pretty: bool) -> String {
     let style = Style { pretty };
-    let disk = node.disk.name.as_deref().unwrap_or("disk");
+    let disk = node.os_disk().name.as_deref().unwrap_or("disk");
     let mut out = format!(
         "{}: role {}, layout {}, CentOS {}, {} firmware\n{disk}: {} sectors of {} bytes, label {}, {} usable\n\n",
         plan.node,
@@ -53,29 +53,30 @@ pub fn disk(node: &Node, plan: &NodePlan, pretty: bool) -> String {
         plan.layout,
         plan.release,
         plan.firmware,
-        plan.disk.sectors,
-        plan.disk.sector_size,
-        plan.disk.label,
-        plan.disk.usable_end,
+        plan.os_disk().sectors,
+        plan.os_disk().sector_size,
+        plan.os_disk().label,
+        plan.os_disk().usable_end,
     );
     out.push_str(&style.bar(&pieces(plan)));
     out.push_str("\n     start      size  MiB\n");
-    for (index, partition) in plan.disk.partitions.iter().enumerate() {
+    for (index, partition) in plan.os_disk().partitions.iter().enumerate() {
         let what = match &partition.content {
             Content::Mount { mount, file_system } => format!("{mount}  {file_system}"),
             Content::EfiSystem => "/boot/efi  EFI system partition".into(),
             Content::BiosBoot => "biosboot".into(),
+            Content::RaidMember { array } => format!("half of the mirror {array}"),
             Content::Extended => "extended, around the logical partitions".into(),
             Content::PhysicalVolume { volume_group } => format!("physical volume of {volume_group}"),
         };
         let number = style.paint(index, &format!("{:>3}", partition.number));
         out.push_str(&format!("{number} {:>6} {:>9}  {what}\n", partition.start.0, partition.size.0));
-        let of_partition = |group: &&VolumeGroupPlan| group.partition == partition.number;
+        let of_partition = |group: &&VolumeGroupPlan| group.is_on(&plan.os_disk().slot, partition.number);
         if let Some(group) = plan.volume_groups.iter().find(of_partition) {
             out.push_str(&volumes(group));
         }
     }
-    out.push_str(&format!("    unused {:>9}\n", plan.disk.free.0));
+    out.push_str(&format!("    unused {:>9}\n", plan.os_disk().free.0));
     for note in &plan.notes {
         out.push_str(&format!("\nnote: {note}\n"));
     }
@@ -101,13 +102,14 @@ fn name(partition: &PartitionPlan) -> String {
         Content::Mount { mount, .. } => mount.clone(),
         Content::EfiSystem => "/boot/efi".into(),
         Content::BiosBoot => "biosboot".into(),
+        Content::RaidMember { array } => array.clone(),
         Content::Extended => "extended".into(),
         Content::PhysicalVolume { volume_group } => volume_group.clone(),
     }
 }
 
 fn pieces(plan: &NodePlan) -> Vec<Piece> {
-    let real = plan.disk.partitions.iter().enumerate().filter(|(_, partition)| partition.slot != Slot::Extended);
+    let real = plan.os_disk().partitions.iter().enumerate().filter(|(_, partition)| partition.slot != Slot::Extended);
     let mut pieces: Vec<Piece> = real
         .map(|(colour, partition)| Piece {
             text: format!("{} {}", partition.number, name(partition)),
@@ -115,8 +117,8 @@ fn pieces(plan: &NodePlan) -> Vec<Piece> {
             colour,
         })
         .collect();
-    if plan.disk.free > Mib(0) {
-        pieces.push(Piece { text: "unused".into(), size: plan.disk.free, colour: usize::MAX });
+    if plan.os_disk().free > Mib(0) {
+        pieces.push(Piece { text: "unused".into(), size: plan.os_disk().free, colour: usize::MAX });
     }
     pieces
 }

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::Failure;
-use crate::plan::{NodePlan, PlanError, plan};
+use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
 /// Show what the disk of a node will look like after the installation: every partition, group and volume in MiB.
@@ -38,13 +38,27 @@ fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
     let Some(name) = &args.node else {
         let plans = site.nodes.iter().map(planned).collect::<Result<Vec<_>, _>>()?;
         if args.json {
-            return json(serde_json::to_string_pretty(&plans));
+            return json(serde_json::to_string_pretty(&plans.iter().map(Shown::new).collect::<Vec<_>>()));
         }
         return Ok(draw::list(&site.nodes, &plans));
     };
     let node = find(site, name)?;
     let plan = planned(node)?;
-    if args.json { json(serde_json::to_string_pretty(&plan)) } else { Ok(draw::disk(node, &plan, pretty)) }
+    if args.json { json(serde_json::to_string_pretty(&Shown::new(&plan))) } else { Ok(draw::disk(node, &plan, pretty)) }
+}
+
+/// A plan as JSON: with the first disk also on its own, for readers that know of one disk only.
+#[derive(serde::Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    plan: &'a NodePlan,
+    disk: &'a DiskPlan,
+}
+
+impl<'a> Shown<'a> {
+    fn new(plan: &'a NodePlan) -> Self {
+        Self { plan, disk: plan.os_disk() }
+    }
 }
 
 fn planned(node: &Node) -> Result<NodePlan, Failure> {

@@ -41,7 +41,7 @@ pub(super) async fn redeem(
     let caller = identify(&appliance, peer, &token)?;
     let node = caller.node();
     let scope = caller.record.state.attempt().map_or(WipeScope::BlankDiskOnly, |attempt| attempt.scope);
-    if let Err(reason) = disk_is_as_planned(&node.disk, &node.name, &found, scope) {
+    if let Err(reason) = disk_is_as_planned(node.os_disk(), &node.name, &found, scope) {
         tracing::warn!(node = %node.name, mac = %caller.mac, %reason, "the wipe permit was not redeemed");
         return Err(HttpError::new(StatusCode::CONFLICT, reason));
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn every_given_property_of_the_rule_is_compared_again() {
         let (name, serial, wwn) = (Some("sda".into()), Some("S1".into()), Some("0x5000C500A1".into()));
-        let rule = DiskRule { sectors: 1000, sector_size: 512, name, serial, wwn };
+        let rule = DiskRule { name, serial, wwn, ..DiskRule::of(1000, 512) };
         let node = "compute2".parse().unwrap();
         let judge = |found: Found| disk_is_as_planned(&rule, &node, &found, WipeScope::BlankDiskOnly);
         assert_eq!(judge(found("sda", "S1", "naa.5000c500a1")), Ok(()));

@@ -1,0 +1,222 @@
+//! `disk` and `disks` of a node: which disk each slot means, and how large the plan takes it to be.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::reader::Section;
+use super::size;
+use super::words::quote;
+use crate::site::{DiskBus, DiskRule, DiskSlot, OS_SLOT};
+
+const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
+const DISKS: &str =
+    "disks = { os = { name = \"sda\", size = \"250 GB\" }, brick = { name = \"sdb\", size = \"1 TB\" } }";
+const KEYS: [&str; 12] = [
+    "sectors",
+    "size",
+    "sector_size",
+    "name",
+    "serial",
+    "wwn",
+    "by_id",
+    "model",
+    "bus",
+    "only",
+    "min_size",
+    "max_size",
+];
+
+/// The disks of a node, the one of the operating system first.
+pub(super) struct DiskKeys {
+    /// Where they are written.
+    pub at: Range<usize>,
+    pub slots: Vec<DiskSlot>,
+}
+
+/// Reads `disk`, or `disks` with several slots; none after a mistake was reported.
+pub(super) fn read_disks(node: &Section<'_>) -> Option<DiskKeys> {
+    match (node.has("disk"), node.has("disks")) {
+        (true, true) => {
+            let message = format!("{} has both `disk` and `disks`", node.place);
+            node.found.report(node.at.clone(), message, "move the rule of `disk` to `os` in `disks`");
+            None
+        }
+        (_, true) => read_slots(node),
+        _ => {
+            node.need("disk", DISK);
+            let (at, table) = node.table("disk", &format!("`{DISK}`"))?;
+            let rule = read_rule(node, format!("`disk` of {}", node.place), at.clone(), table)?;
+            Some(DiskKeys { at, slots: vec![DiskSlot::os(rule)] })
+        }
+    }
+}
+
+fn read_slots(node: &Section<'_>) -> Option<DiskKeys> {
+    let (at, table) = node.table("disks", &format!("`{DISKS}`"))?;
+    let mut slots: Vec<(Option<DiskSlot>, Range<usize>)> = Vec::new();
+    for (key, value) in table.iter() {
+        let name: &str = key.get_ref();
+        let letters = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+        if !letters || name.len() > 16 || !name.starts_with(|letter: char| letter.is_ascii_lowercase()) {
+            let message = format!("`disks` of {}: {} is not a name for a disk", node.place, quote(name));
+            node.found.report(key.span(), message, "use up to 16 lower-case letters and digits, such as `brick`");
+            slots.push((None, key.span()));
+            continue;
+        }
+        let place = format!("disk `{name}` of {}", node.place);
+        let Some(rule) = value.get_ref().as_table() else {
+            let message = format!("{place} is not a table");
+            node.found.report(value.span(), message, format!("write `{DISKS}`"));
+            slots.push((None, key.span()));
+            continue;
+        };
+        let rule = read_rule(node, place, value.span(), rule);
+        slots.push((rule.map(|rule| DiskSlot { slot: name.into(), rule }), key.span()));
+    }
+    if !table.contains_key(OS_SLOT) {
+        let message = format!("`disks` of {} has no `{OS_SLOT}`", node.place);
+        node.found.report(at.clone(), message, "name the disk of the operating system `os`");
+        return None;
+    }
+    check_different(node, &slots);
+    let mut slots: Vec<DiskSlot> = slots.into_iter().map(|(slot, _)| slot).collect::<Option<_>>()?;
+    slots.sort_by_key(|slot| slot.slot != OS_SLOT);
+    Some(DiskKeys { at, slots })
+}
+
+/// Two slots must never be able to mean the same disk by what names it, nor by rules that say nothing else.
+fn check_different(node: &Section<'_>, slots: &[(Option<DiskSlot>, Range<usize>)]) {
+    for (index, (slot, at)) in slots.iter().enumerate() {
+        let Some(slot) = slot else { continue };
+        if slot.rule.only && slots.len() > 1 {
+            let message =
+                format!("disk `{}` of {} is the only disk, but there are {}", slot.slot, node.place, slots.len());
+            node.found.report(at.clone(), message, "leave out `only`, and name the disk by its serial number");
+        }
+        for (earlier, first_at) in slots[..index].iter().filter_map(|(slot, at)| Some((slot.as_ref()?, at))) {
+            if can_be_same(&earlier.rule, &slot.rule) {
+                let message =
+                    format!("disks `{}` and `{}` of {} can be the same disk", earlier.slot, slot.slot, node.place);
+                let help = "give each its own `serial`, `wwn`, `by_id` or `name`";
+                let problem = super::Problem::new(at.clone(), message, help).also(first_at.clone(), "the first one");
+                node.found.add(problem);
+            }
+        }
+    }
+}
+
+/// Whether nothing in two rules keeps one disk from matching both.
+fn can_be_same(a: &DiskRule, b: &DiskRule) -> bool {
+    let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
+    let sizes = (a.size_range(), b.size_range());
+    let apart = sizes.0.1 < sizes.1.0 || sizes.1.1 < sizes.0.0;
+    let identities = [(&a.name, &b.name), (&a.serial, &b.serial), (&a.wwn, &b.wwn), (&a.by_id, &b.by_id)];
+    let named_apart = identities.iter().any(|(a, b)| differ(a, b)) || differ(&a.model, &b.model);
+    let bus_apart = a.bus.is_some() && b.bus.is_some() && a.bus != b.bus;
+    !(apart || named_apart || bus_apart || a.sector_size != b.sector_size)
+}
+
+fn read_rule(node: &Section<'_>, place: String, at: Range<usize>, table: &DeTable<'_>) -> Option<DiskRule> {
+    let disk = Section::open(place, at, table, &KEYS, node.found);
+    let sector_size = disk.number("sector_size", 512..=4096);
+    if let Some(size) = &sector_size
+        && !matches!(size.get_ref(), 512 | 4096)
+    {
+        let message = format!("{}: `sector_size` cannot be {}", disk.place, size.get_ref());
+        disk.found.report(size.span(), message, "write 512 or 4096");
+    }
+    let sector_size = sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 });
+    let own = |key: &str| word(&disk, key).map(|text| text.into_inner().to_string());
+    let (min, max) = (size::read(&disk, "min_size"), size::read(&disk, "max_size"));
+    let rule = DiskRule {
+        name: own("name"),
+        serial: own("serial"),
+        wwn: own("wwn"),
+        by_id: own("by_id"),
+        model: own("model"),
+        bus: disk.word("bus", &DiskBus::WORDS).map(Spanned::into_inner),
+        only: disk.flag("only").unwrap_or(false),
+        min_bytes: min.as_ref().map(|size| size.bytes),
+        max_bytes: max.as_ref().map(|size| size.bytes),
+        ..DiskRule::of(0, sector_size)
+    };
+    let rule = DiskRule { sectors: sectors(&disk, sector_size, min.as_ref())?, ..rule };
+    let (smallest, largest) = rule.size_range();
+    if let Some(max) = max.filter(|_| smallest > largest) {
+        let message = format!("{}: `max_size` is less than the planned {} bytes", disk.place, smallest);
+        disk.found.report(max.at, message, "raise it, or leave it out");
+    }
+    Some(rule)
+}
+
+/// The planned size in sectors: as written, or the smallest of the range.
+fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Option<u64> {
+    let size = match (disk.has("sectors"), disk.has("size")) {
+        (true, true) => {
+            let message = format!("{} has both `sectors` and `size`", disk.place);
+            disk.found.report(disk.at.clone(), message, "keep one of them");
+            return None;
+        }
+        // 2^40 sectors of 4096 bytes are 4 EiB; more is a slip of the keyboard.
+        (true, false) => return disk.number("sectors", 1..=1 << 40).map(Spanned::into_inner),
+        (false, true) => size::read(disk, "size")?,
+        (false, false) if disk.has("min_size") => size::Size { bytes: min?.bytes, at: min?.at.clone() },
+        (false, false) => {
+            disk.need("sectors", "sectors = 488397168");
+            return None;
+        }
+    };
+    if !size.bytes.is_multiple_of(u64::from(sector_size)) && disk.has("size") {
+        let message = format!("{}: {} bytes are not whole sectors of {sector_size}", disk.place, size.bytes);
+        disk.found.report(size.at, message, "copy the number of bytes from `blockdev --getsize64 /dev/sda`");
+        return None;
+    }
+    Some(size.bytes.div_ceil(u64::from(sector_size)))
+}
+
+/// What a disk is called by the kernel, by its maker or by udev.
+fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let (what, more, help) = match key {
+        "name" => ("the kernel name of a disk", "!-", "write for example \"sda\" or \"nvme0n1\", without /dev/"),
+        "serial" => ("a serial number", "._-", "copy ID_SERIAL_SHORT from `udevadm info /dev/sda`"),
+        "wwn" => ("a world wide name", "._-", "copy ID_WWN from `udevadm info /dev/sda`"),
+        "by_id" => ("a name of /dev/disk/by-id", "._-+:=@", "copy it from `ls /dev/disk/by-id`, without the directory"),
+        _ => ("a model of disks", "._-+/ ", "copy it from /sys/block/sda/device/model"),
+    };
+    let text = disk.text(key)?;
+    let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter));
+    let value = *text.get_ref();
+    let good = (1..=128).contains(&value.len())
+        && letters(value)
+        && value.trim() == value
+        && (key != "name" || value.starts_with(|letter: char| letter.is_ascii_lowercase()));
+    if !good {
+        let message = format!("{}: {} is not {what}", disk.place, quote(value));
+        disk.found.report(text.span(), message, help);
+        return None;
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_rules_that_differ_in_one_thing_cannot_mean_one_disk() {
+        let rule = |change: fn(&mut DiskRule)| {
+            let mut rule = DiskRule::of(1000, 512);
+            change(&mut rule);
+            rule
+        };
+        let plain = rule(|_| {});
+        assert!(can_be_same(&plain, &plain));
+        assert!(can_be_same(&plain, &rule(|rule| rule.serial = Some("A".into()))));
+        assert!(!can_be_same(&plain, &rule(|rule| rule.sectors = 1001)));
+        assert!(can_be_same(&plain, &rule(|rule| (rule.sectors, rule.min_bytes) = (900, Some(1)))));
+        let (sata, nvme) = (rule(|rule| rule.bus = Some(DiskBus::Sata)), rule(|rule| rule.bus = Some(DiskBus::Nvme)));
+        assert!(!can_be_same(&sata, &nvme));
+    }
+}

@@ -1,0 +1,199 @@
+//! What the site file adds to its blueprint: layouts for every role, changed roles, and roles of the operator's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::reader::{Found, Section};
+use super::role::{read_layouts, read_role, tables};
+use super::words::{quote, suggest};
+use crate::site::{Blueprint, Layout, NodeName, Role};
+
+/// The `[layout.NAME]` and `[role.NAME]` of a site file, as written.
+pub(super) struct OwnKeys<'a> {
+    layouts: BTreeMap<String, Layout>,
+    roles: Vec<OwnRole<'a>>,
+    /// Whether a mistake was found in them.
+    pub has_problems: bool,
+    /// Where each layout stands, by role and name; the role is empty for those of every role.
+    places: BTreeMap<(String, String), Range<usize>>,
+}
+
+struct OwnRole<'a> {
+    name: Spanned<&'a str>,
+    section: Section<'a>,
+    role: Role,
+}
+
+/// What only a role of the operator's own may say; the blueprint says it for its roles.
+const OF_NEW_ROLES: [&str; 5] = ["summary", "includes", "aliases", "at_least", "at_most"];
+
+impl<'a> OwnKeys<'a> {
+    /// Reads both sections.
+    pub fn read(top: &Section<'a>) -> Self {
+        let before = top.found.count();
+        let mut places = BTreeMap::new();
+        let layouts = read_layouts(top, "`[layout.NAME]`");
+        note_places(&mut places, "", top, &layouts);
+        let mut roles = Vec::new();
+        for (name, section) in tables(top) {
+            let role = read_role(name.get_ref(), &section);
+            note_places(&mut places, name.get_ref(), &section, &role.layouts);
+            roles.push(OwnRole { name, section, role });
+        }
+        Self { layouts, roles, places, has_problems: top.found.count() != before }
+    }
+
+    /// Where the site file describes this layout of a role; none for one of the blueprint.
+    pub fn place(&self, role: &str, layout: &str) -> Option<Range<usize>> {
+        let of = |role: &str| self.places.get(&(role.to_string(), layout.to_string())).cloned();
+        of(role).or_else(|| of(""))
+    }
+
+    /// Adds everything to the blueprint, and reports what cannot be added.
+    pub fn add_to(&self, blueprint: &mut Blueprint, found: &Found) {
+        let shipped = blueprint.roles.clone();
+        for own in &self.roles {
+            own.check(shipped.contains_key(&own.role.name));
+            match blueprint.roles.get_mut(&own.role.name) {
+                Some(known) => {
+                    known.layouts.extend(own.role.layouts.clone());
+                    known.default_layout = own.role.default_layout.clone();
+                }
+                None => drop(blueprint.roles.insert(own.role.name.clone(), own.role.clone())),
+            }
+        }
+        self.pass_on(blueprint, &shipped);
+        for own in self.roles.iter().filter(|own| !shipped.contains_key(&own.role.name)) {
+            own.include(blueprint, found);
+        }
+        for (name, layout) in &self.layouts {
+            let taken = shipped.values().find(|role| role.layouts.contains_key(name));
+            if let (Some(role), Some(at)) = (taken, self.place("", name)) {
+                let message = format!("layout {} is already one of role `{}` of the blueprint", quote(name), role.name);
+                let help = format!("give it another name, or write `[role.{}.layout.{name}]` to replace it", role.name);
+                found.report(at, message, help);
+            }
+            for role in blueprint.roles.values_mut() {
+                role.layouts.entry(name.clone()).or_insert_with(|| layout.clone());
+            }
+        }
+        for own in &self.roles {
+            own.check_layouts(&blueprint.roles[&own.role.name]);
+        }
+    }
+
+    /// Roles of the blueprint that have the layouts of a changed role by including it have the changed ones.
+    fn pass_on(&self, blueprint: &mut Blueprint, shipped: &BTreeMap<String, Role>) {
+        for own in &self.roles {
+            let Some(before) = shipped.get(&own.role.name) else { continue };
+            for heir in shipped.values().filter(|heir| heir.includes.contains(&own.role.name)) {
+                let Some(role) = blueprint.roles.get_mut(&heir.name) else { continue };
+                for (name, layout) in &own.role.layouts {
+                    // Its own word, in the blueprint or in the site file, is nearer.
+                    if role.layouts.get(name) == before.layouts.get(name) {
+                        role.layouts.insert(name.clone(), layout.clone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl OwnRole<'_> {
+    fn check(&self, is_shipped: bool) {
+        let (section, found) = (&self.section, self.section.found);
+        for key in OF_NEW_ROLES.into_iter().filter(|key| is_shipped && section.has(key)) {
+            let message = format!("{} belongs to the blueprint, its `{key}` cannot be changed", section.place);
+            found.report(
+                section.at.clone(),
+                message,
+                "set `layout` or `default_layout`, or give the role another name",
+            );
+        }
+        let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        let name = &self.role.name;
+        let good = name.len() <= 32 && name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !good || name.ends_with('-') || name == "all" {
+            let message = format!("{} is not a name for a role", quote(name));
+            found.report(
+                self.name.span(),
+                message,
+                "use up to 32 lower-case letters, digits and inner hyphens, not `all`",
+            );
+        }
+        for alias in section.texts("aliases").into_iter().filter(|alias| alias.get_ref().parse::<NodeName>().is_err()) {
+            let message = format!("{}: {} is not a host name", section.place, quote(alias.get_ref()));
+            found.report(alias.span(), message, "use lower-case letters, digits and inner hyphens");
+        }
+    }
+
+    /// A new role runs the steps and has the layouts of all that it includes, also of what those include.
+    fn include(&self, blueprint: &mut Blueprint, found: &Found) {
+        let mut all: Vec<String> = Vec::new();
+        let mut open: Vec<(String, Range<usize>)> =
+            self.section.texts("includes").iter().map(|name| (name.get_ref().to_string(), name.span())).collect();
+        open.reverse();
+        let mut layouts = BTreeMap::new();
+        let mut seen = BTreeSet::from([self.role.name.clone()]);
+        while let Some((name, at)) = open.pop() {
+            if name == self.role.name {
+                let message = format!("{} includes itself", self.section.place);
+                found.report(at.clone(), message, "leave it out");
+            }
+            let Some(role) = blueprint.roles.get(&name) else {
+                let message = format!("{} includes unknown role {}", self.section.place, quote(&name));
+                found.report(at, message, suggest(&name, "roles", blueprint.roles.keys().map(String::as_str)));
+                continue;
+            };
+            if seen.insert(name.clone()) {
+                for (layout, value) in &role.layouts {
+                    layouts.entry(layout.clone()).or_insert_with(|| value.clone());
+                }
+                open.extend(role.includes.iter().map(|name| (name.clone(), at.clone())));
+                all.push(name);
+            }
+        }
+        if let Some(role) = blueprint.roles.get_mut(&self.role.name) {
+            role.includes = all;
+            if role.summary.is_empty() {
+                role.summary = "a role of this site".into();
+            }
+            layouts.extend(role.layouts.clone());
+            role.layouts = layouts;
+        }
+    }
+
+    fn check_layouts(&self, role: &Role) {
+        let (section, found) = (&self.section, self.section.found);
+        // A layout that could not be read was reported, and may be the one that is missing.
+        if role.layouts.is_empty() && !section.has("layout") {
+            let help = format!(
+                "add `[role.{}.layout.NAME]` or `[layout.NAME]`, or include a role that has layouts",
+                role.name
+            );
+            found.report(section.at.clone(), format!("{} has no layout", section.place), help);
+        } else if let Some(wanted) = section.text("default_layout")
+            && !role.layouts.contains_key(*wanted.get_ref())
+        {
+            let message = format!("{} has no layout {}", section.place, quote(wanted.get_ref()));
+            let help = suggest(wanted.get_ref(), "its layouts", role.layouts.keys().map(String::as_str));
+            found.report(wanted.span(), message, help);
+        }
+    }
+}
+
+fn note_places(
+    places: &mut BTreeMap<(String, String), Range<usize>>,
+    role: &str,
+    owner: &Section<'_>,
+    layouts: &BTreeMap<String, Layout>,
+) {
+    let Some((_, table)) = (!layouts.is_empty()).then(|| owner.table("layout", "")).flatten() else { return };
+    for name in layouts.keys() {
+        if let Some(value) = table.get(name.as_str()) {
+            places.insert((role.into(), name.clone()), value.span());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Which disks of a node may be used, and how large the plan takes them to be.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The slot of the disk that the operating system is on, unless the site file names its slots otherwise.
+pub const OS_SLOT: &str = "os";
+
+/// A disk label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskLabel {
+    /// The MBR, in parted's word.
+    Msdos,
+    /// The GUID partition table.
+    Gpt,
+}
+
+impl fmt::Display for DiskLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Msdos => "msdos",
+            Self::Gpt => "gpt",
+        })
+    }
+}
+
+/// How a disk is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum DiskBus {
+    Sata,
+    Sas,
+    Scsi,
+    Nvme,
+    Virtio,
+    Mmc,
+    Usb,
+    Fc,
+    Iscsi,
+}
+
+impl DiskBus {
+    /// Every bus by the word of the site file.
+    pub const WORDS: [(&'static str, Self); 9] = [
+        ("sata", Self::Sata),
+        ("sas", Self::Sas),
+        ("scsi", Self::Scsi),
+        ("nvme", Self::Nvme),
+        ("virtio", Self::Virtio),
+        ("mmc", Self::Mmc),
+        ("usb", Self::Usb),
+        ("fc", Self::Fc),
+        ("iscsi", Self::Iscsi),
+    ];
+}
+
+impl fmt::Display for DiskBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, bus)| bus == self).map_or("", |(word, _)| word);
+        f.write_str(word)
+    }
+}
+
+/// Which disk of a node may be used: every given property must match, on exactly one disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskRule {
+    /// Planned size in sectors of `sector_size` bytes. Without a range, the disk has exactly this size; with one, it
+    /// has at least this size, and what it has more stays unused.
+    pub sectors: u64,
+    /// Logical sector size in bytes: 512, or 4096 on 4Kn disks.
+    pub sector_size: u32,
+    /// Kernel name such as `sda`; unstable on machines with several controllers.
+    pub name: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// World wide name, with or without its `0x`.
+    pub wwn: Option<String>,
+    /// Name of a link in `/dev/disk/by-id`, without the directory.
+    pub by_id: Option<String>,
+    /// Model, as `/sys/block/sda/device/model` says it.
+    pub model: Option<String>,
+    /// How it is attached.
+    pub bus: Option<DiskBus>,
+    /// Whether it is the only suitable disk of the machine: a second one, whatever its size, is a refusal.
+    pub only: bool,
+    /// Smallest size in bytes that the disk may have.
+    pub min_bytes: Option<u64>,
+    /// Largest size in bytes that the disk may have.
+    pub max_bytes: Option<u64>,
+}
+
+impl DiskRule {
+    /// Any disk of exactly this size.
+    pub fn of(sectors: u64, sector_size: u32) -> Self {
+        Self {
+            sectors,
+            sector_size,
+            name: None,
+            serial: None,
+            wwn: None,
+            by_id: None,
+            model: None,
+            bus: None,
+            only: false,
+            min_bytes: None,
+            max_bytes: None,
+        }
+    }
+
+    /// Planned size of the disk in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.sectors.saturating_mul(u64::from(self.sector_size))
+    }
+
+    /// Whether the disk may have another size than the planned one.
+    pub fn has_range(&self) -> bool {
+        self.min_bytes.is_some() || self.max_bytes.is_some()
+    }
+
+    /// Smallest and largest size in bytes that the disk may have; equal when the rule names one size.
+    pub fn size_range(&self) -> (u64, u64) {
+        if !self.has_range() {
+            return (self.bytes(), self.bytes());
+        }
+        // The plan must fit, whatever the range allows.
+        (self.min_bytes.unwrap_or(0).max(self.bytes()), self.max_bytes.unwrap_or(u64::MAX))
+    }
+}
+
+/// A disk by what it is for: `os`, `brick`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSlot {
+    /// Name of the slot, as layouts use it.
+    pub slot: String,
+    /// Which disk it is.
+    pub rule: DiskRule,
+}
+
+impl DiskSlot {
+    /// The disk of the operating system.
+    pub fn os(rule: DiskRule) -> Self {
+        Self { slot: OS_SLOT.into(), rule }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_without_a_range_means_one_size_and_with_one_at_least_the_planned() {
+        let mut rule = DiskRule::of(1000, 512);
+        assert_eq!(rule.size_range(), (512_000, 512_000));
+        rule.min_bytes = Some(100);
+        assert_eq!(rule.size_range(), (512_000, u64::MAX));
+        rule.max_bytes = Some(600_000);
+        assert_eq!(rule.size_range(), (512_000, 600_000));
+    }
+
+    #[test]
+    fn every_bus_has_its_word() {
+        for (word, bus) in DiskBus::WORDS {
+            assert_eq!(bus.to_string(), word);
+        }
+    }
+}
