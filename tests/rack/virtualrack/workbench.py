@@ -1,6 +1,7 @@
 """One small guest with blank disks in which storage sections are executed, many per boot.
 
-It runs the stand-in installer's `execute` mode; tests/rack/installer/standin/execute.py lists the requests.
+It runs the stand-in installer's `execute` mode, or blivet (outside/guest.py), which understands the same requests;
+tests/rack/installer/standin/execute.py lists them.
 """
 
 import json
@@ -28,7 +29,8 @@ class BlankDisk:
 class Workbench:
     """A running guest. `names` maps the key of each disk to its kernel name."""
 
-    def __init__(self, directory, tree, disks, memory=640):
+    def __init__(self, directory, boot, disks, memory=640, root=None):
+        """`boot` is a directory with vmlinuz and initrd.img; `root` an image that the initramfs mounts from /dev/vda."""
         self.directory, self.disks = directory, disks
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -41,9 +43,11 @@ class Workbench:
             "-chardev", f"file,id=serial,path={self.serial_log}", "-serial", "chardev:serial",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=line,path={directory}/line,server=on,wait=off",
             "-device", "virtserialport,chardev=line,name=rack.execute", "-device", "virtio-scsi-pci,id=scsi0",
-            "-kernel", f"{tree}/images/pxeboot/vmlinuz", "-initrd", f"{tree}/images/pxeboot/initrd.img",
+            "-kernel", f"{boot}/vmlinuz", "-initrd", f"{boot}/initrd.img",
             "-append", f"execute {KERNEL_ARGS}",
         ]
+        if root:
+            command += ["-drive", f"if=none,id=root,file={root},format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=root"]
         for number, disk in enumerate(disks):
             with open(self.path(disk.key), "wb") as file:
                 file.truncate(disk.bytes)  # sparse: takes no space until written
