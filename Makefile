@@ -2,7 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+export CARGO
 export CARGO_TERM_COLOR ?= auto
+# The steps of a target build on each other; `make -j` must not mix them.
+.NOTPARALLEL:
 
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,10 +16,10 @@ demo: setup release ## Set up, then install the paper's five servers as virtual 
 test: setup ## Set up, then run every test, two whole life cycles on virtual machines among them
 	tests/run
 
-build: firmware ## Build for development
+build: compiler firmware ## Build for development
 	$(CARGO) build --locked
 
-release: firmware ## Build the optimised binary, target/release/rackstart
+release: compiler firmware ## Build the optimised binary, target/release/rackstart
 	$(CARGO) build --locked --release
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
@@ -25,9 +28,12 @@ setup: ## Install what the tests and the demo need (apt packages, as root) and b
 firmware: ## Collect the network boot programs from the distribution's iPXE package
 	@firmware/collect
 
-lint: firmware ## Format check, clippy with warnings as errors, shellcheck
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+# Not cargo's words for it: "linker `cc` not found" names no package.
+compiler:
+	@command -v $(firstword $(CARGO)) >/dev/null || { echo "make: cargo is missing; install Rust, for example from https://rustup.rs" >&2; exit 1; }
+	@echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 || { echo "make: a C compiler is missing; as root: apt-get install gcc libc6-dev" >&2; exit 1; }
+
+lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck
 	tests/lint
 
 bench: release ## Measure against peers, in the same run
@@ -41,4 +47,4 @@ clean: ## Remove what was built, the virtual rack's images included
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help demo test build release setup firmware lint bench fmt clean
+.PHONY: help demo test build release setup firmware compiler lint bench fmt clean

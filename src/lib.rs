@@ -12,13 +12,16 @@
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
+//! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
 //! | [`store`] | I/O | the only thing that remembers |
 //! | [`server`] | I/O | sockets, timers and tasks |
 //! | [`cli`] | I/O | one file per verb |
 
 pub mod boot;
 pub mod cli;
+mod clock;
 pub mod config;
+pub mod failure;
 pub mod lifecycle;
 pub mod plan;
 pub mod render;

@@ -1,56 +1,11 @@
 //! `rackstart init` and `rackstart check` as an operator runs them: the real binary, its output and exit codes.
 
+mod desk;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
-use tempfile::TempDir;
-
-/// An empty directory in which the binary runs.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, args: &[&str]) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rackstart"));
-        let Output { status, stdout, stderr } =
-            command.args(args).current_dir(self.0.path()).env_remove("RACKSTART_CONFIG").output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
-    }
-
-    /// Makes an install tree of the wanted version.
-    fn tree(&self, version: &str) -> PathBuf {
-        let tree = self.path("tree");
-        fs::create_dir_all(tree.join("images/pxeboot")).unwrap();
-        fs::write(tree.join(".treeinfo"), format!("[general]\nfamily = CentOS\nversion = {version}\n")).unwrap();
-        fs::write(tree.join("images/pxeboot/vmlinuz"), "kernel").unwrap();
-        fs::write(tree.join("images/pxeboot/initrd.img"), "initrd").unwrap();
-        tree
-    }
-
-    /// Writes the file of `init` with another install tree and one more change.
-    fn site(&self, tree: &Path, from: &str, to: &str) {
-        assert_eq!(self.run(&["init", "--force"]).code, 0);
-        let text = fs::read_to_string(self.path("rackstart.toml")).unwrap();
-        assert!(text.contains(from), "{from}");
-        let text = text.replace("/srv/rackstart/centos6", tree.to_str().unwrap()).replacen(from, to, 1);
-        fs::write(self.path("rackstart.toml"), text).unwrap();
-    }
-}
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use desk::Desk;
 
 #[test]
 fn the_file_that_init_writes_passes_check() {

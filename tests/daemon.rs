@@ -3,13 +3,16 @@
 
 mod network_lab;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
+use socket2::{Domain, Socket, Type};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rackstart");
+const SERVER: &str = "192.168.0.254:80";
 const BOOT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
 
 /// A site in a temporary folder, its daemon, and compute2.
@@ -18,6 +21,27 @@ struct Rack {
     daemon: Child,
     machine: Machine,
 }
+
+/// Table 2 as the installer finds it.
+const FACTS: &str = "\
+label sda msdos
+partition sda 1 2048 1024000
+partition sda 2 1026048 43008000
+partition sda 3 44034048 444362752
+pv /dev/sda2 vg_base P-base
+pv /dev/sda3 vg_gluster P-gluster
+vg vg_base V-base 8192 5249 0
+vg vg_gluster V-gluster 8192 54243 0
+lv vg_base lv_root L-root 20480000
+lv vg_base lv_swap L-swap 12288000
+lv vg_base lv_home L-home 10231808
+lv vg_gluster lv_gluster L-gluster 444358656
+mount /dev/mapper/vg_base-lv_root / ext4
+mount /dev/sda1 /boot ext4
+mount /dev/mapper/vg_base-lv_home /home ext4
+mount /dev/mapper/vg_gluster-lv_gluster /export/gluster xfs
+end
+";
 
 impl Rack {
     fn powered() -> Self {
@@ -59,6 +83,15 @@ impl Rack {
 
     fn redeems(&self, token: &str) -> String {
         self.posts(&format!("permit/{token}"), "disk=sda&sectors=488397168&sector_size=512&blank=yes")
+    }
+
+    /// Tells that the disk is as Table 2 wants it.
+    fn attests(&self, token: &str) -> String {
+        let file = self.folder.path().join("facts");
+        std::fs::write(&file, FACTS).unwrap();
+        let url = format!("http://192.168.0.254/facts/{token}");
+        let form = format!("-H content-type:text/plain --data-binary @{}", file.display());
+        self.machine.run(&format!("curl -sS -m 5 -o /dev/null -w %{{http_code}} {form} {url}"))
     }
 
     fn kill_and_restart(&mut self) {
@@ -126,7 +159,8 @@ fn an_operator_can_follow_explain_and_reimage() {
         );
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
-        assert!(text(&unknown.stderr).contains("nodes: compute1"), "{}", text(&unknown.stderr));
+        let unknown = text(&unknown.stderr);
+        assert!(unknown.contains("did you mean `compute1`? nodes: compute1"), "{unknown}");
 
         let token = rack.boots().expect("armed");
         assert_eq!(rack.redeems(&token), "200");
@@ -134,6 +168,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         let busy = rack.cli(&["reimage", "compute2", "--yes"]);
         assert_eq!(busy.status.code(), Some(1));
         assert!(text(&busy.stderr).contains("power-cycle it"), "{}", text(&busy.stderr));
+        assert_eq!(rack.attests(&token), "204");
         let waits = "event=waiting&seq=1&step=02-glusterfs-all/04-start&number=4&total=8&detail=tcp+24007+on+compute3";
         assert_eq!(rack.posts(&format!("report/{token}"), waits), "204");
         let status = rack.says(&["status"]);
@@ -163,6 +198,40 @@ fn an_operator_can_follow_explain_and_reimage() {
 }
 
 #[test]
+fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen() {
+    inside("a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_screen", || {
+        lay_cable();
+        let folder = tempfile::tempdir().unwrap();
+        write_site(folder.path());
+        let file = folder.path().join("rackstart.toml");
+        let site = std::fs::read_to_string(&file).unwrap().replace("# discovery =", "discovery =");
+        std::fs::write(&file, site).unwrap();
+        let machine = Machine::plugged_in();
+        machine.run(&format!("ip link set {CARD} address 52:54:00:99:99:99"));
+        let rack = Rack { daemon: serve(folder.path()), folder, machine };
+        let script = rack.folder.path().join("script");
+        let configures = format!("#!/bin/sh\n[ $1 = bound ] && ip address add $ip/24 dev {CARD}\nexit 0\n");
+        std::fs::write(&script, configures).unwrap();
+        run(&format!("chmod 755 {}", script.display()));
+        rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
+        let addresses = rack.machine.run(&format!("ip -4 address show {CARD}"));
+        assert!(addresses.contains("192.168.0.200/24"), "{addresses}");
+
+        let program = rack.folder.path().join("program");
+        let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
+        get("tftp://192.168.0.254/undionly.kpxe");
+        assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
+        let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
+        assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
+        assert_eq!(rack.redeems("00112233445566778899aabbccddeeff"), "404", "no permit for a stranger");
+
+        let why = rack.says(&["explain", "52:54:00:99:99:99"]);
+        assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
+        assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
+    });
+}
+
+#[test]
 fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {
     inside("a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets", || {
         let mut rack = Rack::powered();
@@ -175,7 +244,14 @@ fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {
         rack.kill_and_restart();
         assert_eq!(rack.state(), "installing");
         assert_eq!(rack.redeems(&second), "200", "the answer was lost, the same boot asks again");
-        assert_eq!(rack.posts(&format!("report/{second}"), "event=installed&seq=3"), "204");
+        assert_eq!(
+            rack.posts(&format!("report/{second}"), "event=installed&seq=3"),
+            "409",
+            "nobody looked at its disk"
+        );
+        assert_eq!(rack.attests(&second), "204");
+        rack.kill_and_restart();
+        assert_eq!(rack.posts(&format!("report/{second}"), "event=installed&seq=4"), "204");
         rack.kill_and_restart();
         assert_eq!(rack.state(), "firstboot");
         assert_eq!(rack.boots(), None);
@@ -207,9 +283,79 @@ fn sigterm_lets_a_transfer_finish_and_ends_with_0() {
             (ended, began.elapsed())
         });
         assert_eq!(ended.code(), Some(0));
+        let state = rack.folder.path().join("state");
+        assert!(state.join("rackstart.sqlite").exists() && !state.join("rackstart.sqlite-wal").exists(), "not closed");
         assert_eq!(std::fs::metadata(&file).unwrap().len(), 20_000_000);
         assert!(took < Duration::from_secs(12), "bounded: {took:?}");
     });
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
+    inside("a_log_that_nobody_reads_any_more_does_not_stop_the_daemon", || {
+        let mut rack = Rack::powered();
+        rack.daemon.kill().unwrap();
+        rack.daemon.wait().unwrap();
+        let (unread, log) = std::io::pipe().unwrap();
+        drop(unread);
+        let mut command = Command::new(PROGRAM);
+        rack.daemon = command.current_dir(rack.folder.path()).arg("serve").stderr(log).spawn().unwrap();
+        wait_until("the daemon answers", || rack.cli(&["status"]).status.success());
+        let token = rack.boots().expect("armed");
+        assert_eq!(rack.redeems(&token), "200");
+        assert_eq!(rack.state(), "installing");
+        assert!(rack.daemon.try_wait().unwrap().is_none());
+    });
+}
+
+#[test]
+fn sighup_is_answered_in_the_log_and_the_daemon_goes_on() {
+    inside("sighup_is_answered_in_the_log_and_the_daemon_goes_on", || {
+        let rack = Rack::powered();
+        for _ in 0..2 {
+            run(&format!("kill -HUP {}", rack.daemon.id()));
+        }
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("reload is not supported yet, restart the daemon"));
+        assert!(rack.boots().is_some(), "it still serves");
+    });
+}
+
+#[test]
+fn only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody() {
+    inside("only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody", || {
+        let rack = Rack::powered();
+        let machine = &rack.machine;
+        machine.other_cable();
+        machine.run("ip route add 192.168.0.254/32 via 10.9.9.1 dev node1");
+        let through_other_card = machine.socket(|| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let refused = connect(&socket).unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+            socket
+        });
+        drop(through_other_card);
+        machine.run("ip route delete 192.168.0.254/32 via 10.9.9.1 dev node1");
+
+        machine.run(&format!("ip address add 192.168.0.66/24 dev {CARD}"));
+        let hoard: Vec<Socket> = (0..20).map(|_| machine.socket(|| connected("192.168.0.66:0"))).collect();
+        let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
+        wait_until("the log says it", || log().contains("this peer has 16 connections already"));
+        assert_eq!(log().matches("connections already").count(), 1, "one line a minute");
+        assert!(rack.boots().is_some(), "a node is served meanwhile");
+        drop(hoard);
+    });
+}
+
+fn connected(from: &str) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&from.parse::<SocketAddr>().unwrap().into()).unwrap();
+    connect(&socket).unwrap();
+    socket
+}
+
+fn connect(socket: &Socket) -> std::io::Result<()> {
+    socket.connect_timeout(&SERVER.parse::<SocketAddr>().unwrap().into(), Duration::from_secs(5))
 }
 
 #[test]
@@ -227,6 +373,14 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let bad = rack.cli(&["serve"]);
         assert_eq!(bad.status.code(), Some(1));
         assert!(text(&bad.stderr).contains("did you mean `compute`?"), "{}", text(&bad.stderr));
+        assert_eq!(rack.state(), "armed", "a slip made in the file since then hides nothing");
+        assert!(rack.says(&["explain", "compute2"]).contains("state armed"));
+
+        std::fs::write(&site, good.replace("/sock\"", "/tree/.treeinfo\"").replace("/state\"", "/state2\"")).unwrap();
+        let elsewhere = rack.cli(&["serve"]);
+        assert_eq!(elsewhere.status.code(), Some(1));
+        assert!(text(&elsewhere.stderr).contains("HTTP 192.168.0.254:80 of br0"), "{}", text(&elsewhere.stderr));
+        assert!(text(&elsewhere.stderr).contains("another daemon has this port"), "{}", text(&elsewhere.stderr));
 
         let lonely: PathBuf = rack.folder.path().join("nobody");
         let away = rack.cli(&["status", "--socket", lonely.to_str().unwrap()]);

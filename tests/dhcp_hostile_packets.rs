@@ -10,14 +10,28 @@ use dhcp_packets::{Parts, all, packet};
 use proptest::prelude::*;
 #[allow(unused_imports)]
 use rackstart::site::*;
-use rackstart::wire::dhcp::{Answer, Request, answer};
+use rackstart::wire::dhcp::{Answer, Judgement, Request, judge};
 
 #[path = "../src/site/testing.rs"]
 #[allow(dead_code)]
 mod testing;
 
 fn answers_within_bounds(bytes: &[u8]) {
-    let answer = answer(&testing::paper_site(), bytes);
+    let lent = Ipv4Addr::new(192, 168, 0, 207);
+    let mut discovering = testing::paper_site();
+    discovering.network.discovery = Some((lent, lent));
+    for site in [testing::paper_site(), discovering] {
+        match judge(&site, bytes) {
+            Judgement::Final(answer) => is_within_bounds(answer),
+            Judgement::Stranger(stranger) => {
+                is_within_bounds(stranger.clone().refuse(&site, lent));
+                is_within_bounds(stranger.lend(&site, lent));
+            }
+        }
+    }
+}
+
+fn is_within_bounds(answer: Answer) {
     if let Answer::Reply(_, reply) = &answer {
         let parts = Parts::of(&reply.bytes);
         assert_eq!(parts.op, 2);

@@ -16,6 +16,7 @@ use network_lab::{BRIDGE, CARD, COMPUTE2, Frame, Machine, Sniffer, inside, insid
 use rackstart::server::dhcp::{DhcpCounters, DhcpServer, Outcome, Seen};
 #[allow(unused_imports)]
 use rackstart::site::*;
+use rackstart::wire::dhcp::SilenceReason;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,9 +39,20 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::start_with(testing::paper_site())
+    }
+
+    /// Lends five addresses to strangers.
+    fn start_lending() -> Self {
+        let discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 204)));
+        let network = Network { discovery, ..testing::paper_site().network };
+        Self::start_with(Site { network, ..testing::paper_site() })
+    }
+
+    fn start_with(site: Site) -> Self {
         let server = DhcpServer::bind(BRIDGE, Ipv4Addr::new(192, 168, 0, 254), 67).expect("bound");
         let counters = server.counters();
-        let (site, newest) = watch::channel(Arc::new(testing::paper_site()));
+        let (site, newest) = watch::channel(Arc::new(site));
         let (tell, seen) = mpsc::channel();
         let tell = std::sync::Mutex::new(tell);
         let observer = Arc::new(move |seen| drop(tell.lock().expect("not poisoned").send(seen)));
@@ -89,6 +101,17 @@ fn next_reply(sniffer: &Sniffer) -> Option<Frame> {
     sniffer.wait_for(PATIENCE, |bytes| Frame::of(bytes).filter(|frame| frame.ports == (67, 68)))
 }
 
+/// What udhcpc, started on the machine, is given: `key=value` lines.
+fn lease(machine: &Machine) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (script, lease) = (folder.path().join("script"), folder.path().join("lease"));
+    let text = format!("#!/bin/sh\n[ $1 = bound ] && env > {}\nexit 0\n", lease.display());
+    std::fs::write(&script, text).expect("the script");
+    run(&format!("chmod 755 {}", script.display()));
+    machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
+    std::fs::read_to_string(&lease).expect("udhcpc is bound")
+}
+
 fn neighbours() -> String {
     run("ip -4 neighbour show")
 }
@@ -100,15 +123,7 @@ fn udhcpc_gets_its_lease_by_unicast_and_the_arp_table_stays_empty() {
         let machine = Machine::plugged_in();
         let server = Running::start();
         let sniffer = Sniffer::new();
-        let folder = tempfile::tempdir().expect("a folder");
-        let script = folder.path().join("script");
-        let lease = folder.path().join("lease");
-        let text = format!("#!/bin/sh\n[ $1 = bound ] && env > {}\nexit 0\n", lease.display());
-        std::fs::write(&script, text).expect("the script");
-        run(&format!("chmod 755 {}", script.display()));
-        machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 -s {}", script.display()));
-
-        let lease = std::fs::read_to_string(&lease).expect("udhcpc is bound");
+        let lease = lease(&machine);
         let settings = [
             "ip=192.168.0.2",
             "subnet=255.255.255.0",
@@ -198,6 +213,53 @@ fn bad_packets_and_a_storm_of_strangers_cost_the_known_node_nothing() {
 }
 
 #[test]
+fn stranger_gets_a_lease_of_the_range_and_keeps_it_and_a_node_keeps_its_own() {
+    inside("stranger_gets_a_lease_of_the_range_and_keeps_it_and_a_node_keeps_its_own", || {
+        lay_cable();
+        let machine = Machine::plugged_in();
+        let _server = Running::start_lending();
+        let lease = |mac: &str| {
+            machine.run(&format!("ip link set {CARD} address {mac}"));
+            let text = lease(&machine);
+            let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(String::from);
+            (value("ip=").expect("an address"), value("lease=").expect("a time"), value("router="))
+        };
+        let first = lease("02:00:00:99:00:01");
+        assert_eq!(first, ("192.168.0.200".into(), "120".into(), None));
+        assert_eq!(lease("02:00:00:99:00:02").0, "192.168.0.201");
+        assert_eq!(lease("02:00:00:99:00:01"), first, "it keeps its address");
+        assert_eq!(lease("52:54:00:a8:02:01").0, "192.168.0.2", "a node has its own");
+    });
+}
+
+#[test]
+fn three_thousand_strangers_get_five_addresses_and_the_known_node_its_own() {
+    inside("three_thousand_strangers_get_five_addresses_and_the_known_node_its_own", || {
+        lay_cable();
+        let (machine, server) = (Machine::plugged_in(), Running::start_lending());
+        let (card, mut lent) = (card(&machine), vec![]);
+        let mut stranger = packet("unknown-mac-discover");
+        for number in 0..3000u16 {
+            stranger[32..34].copy_from_slice(&number.to_be_bytes());
+            ask(&card, &stranger);
+        }
+        ask(&card, &packet("truncated-options"));
+        let seen = loop {
+            match server.next() {
+                Seen { outcome: Outcome::Answered { node: None, address, .. }, .. } => lent.push(address),
+                Seen { outcome: Outcome::Silent(SilenceReason::AllLent(5)), .. } => {}
+                other => break other,
+            }
+        };
+        let answered = matches!(seen.outcome, Outcome::Answered { node: Some(_), .. });
+        assert!(answered && seen.mac == Mac(COMPUTE2), "{seen:?}");
+        assert_eq!(lent, (200..=204).map(|last| Ipv4Addr::new(192, 168, 0, last)).collect::<Vec<_>>());
+        assert!(server.counters.silent.load(Ordering::Relaxed) >= 2000, "strangers were heard");
+        assert_eq!(server.counters.panics.load(Ordering::Relaxed), 0);
+    });
+}
+
+#[test]
 fn reload_swaps_the_site_between_two_packets() {
     inside("reload_swaps_the_site_between_two_packets", || {
         lay_cable();
@@ -211,7 +273,10 @@ fn reload_swaps_the_site_between_two_packets() {
         server.site.send(Arc::new(site)).expect("the server listens");
         ask(&card, &packet("unknown-mac-discover"));
         let seen = server.next();
-        assert!(matches!(&seen.outcome, Outcome::Answered { node, .. } if node.as_str() == "compute1"), "{seen:?}");
+        assert!(
+            matches!(&seen.outcome, Outcome::Answered { node: Some(node), .. } if node.as_str() == "compute1"),
+            "{seen:?}"
+        );
     });
 }
 

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use dhcp_packets::{Parts, packet};
 #[allow(unused_imports)]
 use rackstart::site::*;
-use rackstart::wire::dhcp::{Answer, Malformed, MessageKind, Reply, ReplyTo, Request, answer};
+use rackstart::wire::dhcp::{Answer, Judgement, Malformed, MessageKind, Reply, ReplyTo, Request, Stranger, judge};
 
 #[path = "../src/site/testing.rs"]
 #[allow(dead_code)]
@@ -22,7 +22,14 @@ const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 254);
 const SCRIPT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
 
 fn ask(name: &str) -> Answer {
-    answer(&testing::paper_site(), &packet(name))
+    answer(&packet(name))
+}
+
+fn answer(bytes: &[u8]) -> Answer {
+    match judge(&testing::paper_site(), bytes) {
+        Judgement::Final(answer) => answer,
+        Judgement::Stranger(stranger) => panic!("there is no discovery range: {stranger:?}"),
+    }
 }
 
 fn reply(name: &str) -> (Request, Reply, Parts) {
@@ -204,7 +211,7 @@ fn what_is_no_dhcp_request_is_refused_by_name() {
     assert_eq!(hlen.to_string(), text);
     assert_eq!(ask("no-magic-cookie"), Answer::Malformed(Malformed::NoMagicCookie));
     let ours = reply("udhcpc-discover").1.bytes;
-    assert_eq!(answer(&testing::paper_site(), &ours), Answer::Malformed(Malformed::NotARequest(2)));
+    assert_eq!(answer(&ours), Answer::Malformed(Malformed::NotARequest(2)));
 }
 
 #[test]
@@ -223,10 +230,72 @@ fn wrong_address_is_refused_with_a_reason_on_the_wire() {
     let mut bytes = packet("dhclient-reboot-request");
     let at = bytes.windows(6).position(|window| window == [50, 4, 192, 168, 0, 2]).expect("option 50");
     bytes[at + 5] = 77;
-    let Answer::Reply(_, reply) = answer(&testing::paper_site(), &bytes) else { panic!("wanted a DHCPNAK") };
+    let Answer::Reply(_, reply) = answer(&bytes) else { panic!("wanted a DHCPNAK") };
     assert_eq!((reply.kind, reply.to), (MessageKind::Nak, ReplyTo::Broadcast));
     let parts = Parts::of(&reply.bytes);
     assert_eq!((parts.yiaddr, parts.siaddr), (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED));
     assert_eq!(parts.text(56), Some("192.168.0.77 is not reserved for this machine: 192.168.0.2 is"));
     assert_eq!(parts.order, [53, 54, 56, 61]);
+}
+
+/// The recorded packet `name` as a machine that is in no site file would send it, where a range is lent.
+fn stranger(name: &str) -> (Site, Stranger) {
+    let mut site = testing::paper_site();
+    site.network.discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 220)));
+    let mut bytes = packet(name);
+    bytes[28..34].copy_from_slice(&STRANGER.0);
+    match judge(&site, &bytes) {
+        Judgement::Stranger(stranger) => (site, stranger),
+        other => panic!("{name}: wanted a stranger, got {other:?}"),
+    }
+}
+
+const STRANGER: Mac = Mac([2, 0, 0, 0x99, 0, 1]);
+
+#[test]
+fn stranger_gets_the_lent_address_for_two_minutes_and_the_way_to_its_own_screen() {
+    let screen = "http://192.168.0.254/boot/02-00-00-99-00-01";
+    let http = "http://192.168.0.254/firmware/ipxe.efi";
+    let lent = Ipv4Addr::new(192, 168, 0, 207);
+    for (name, file, vendor_class) in [
+        ("unknown-mac-discover", None, None),
+        ("bios-rom-discover", Some("undionly.kpxe"), None),
+        ("ovmf-pxe-discover", Some("snponly.efi"), None),
+        ("ovmf-http-discover", Some(http), Some("HTTPClient")),
+        ("undionly-discover", Some(screen), None),
+        ("udhcpc-discover", Some(""), None),
+    ] {
+        let (site, stranger) = stranger(name);
+        let Answer::Reply(_, reply) = stranger.lend(&site, lent) else { panic!("{name}: wanted a reply") };
+        let parts = Parts::of(&reply.bytes);
+        assert_eq!((reply.kind, &reply.node, parts.yiaddr), (MessageKind::Offer, &None, lent), "{name}");
+        assert_eq!((parts.siaddr, parts.option(54)), (OURS, Some(&OURS.octets()[..])), "{name}");
+        let times = [(51, 120u32), (58, 60), (59, 105)];
+        for (number, seconds) in times {
+            assert_eq!(parts.option(number), Some(&seconds.to_be_bytes()[..]), "{name}: option {number}");
+        }
+        assert_eq!(parts.option(1), Some(&[255, 255, 255, 0][..]), "{name}");
+        for absent in [3, 6, 12] {
+            assert_eq!(parts.option(absent), None, "{name}: a guest keeps its own routes, resolvers and name");
+        }
+        assert_eq!(parts.file, file.unwrap_or(&parts.file), "{name}");
+        assert_eq!(parts.text(60), vendor_class, "{name}");
+        assert_eq!(parts.option(175).is_some(), file == Some(screen), "{name}");
+    }
+}
+
+#[test]
+fn stranger_is_refused_an_address_with_a_reason_on_the_wire() {
+    let lent = Ipv4Addr::new(192, 168, 0, 207);
+    let mut bytes = packet("dhclient-reboot-request");
+    bytes[28..34].copy_from_slice(&STRANGER.0);
+    let at = bytes.windows(6).position(|window| window == [50, 4, 192, 168, 0, 2]).expect("option 50");
+    bytes[at + 5] = 207;
+    let (site, _) = stranger("udhcpc-discover");
+    let Judgement::Stranger(stranger) = judge(&site, &bytes) else { panic!("wanted a stranger") };
+    let Answer::Reply(_, reply) = stranger.refuse(&site, lent) else { panic!("wanted a DHCPNAK") };
+    assert_eq!((reply.kind, reply.to, reply.boot_file()), (MessageKind::Nak, ReplyTo::Broadcast, None));
+    let parts = Parts::of(&reply.bytes);
+    assert_eq!(parts.text(56), Some("192.168.0.207 is not lent to this machine"));
+    assert_eq!((parts.yiaddr, parts.siaddr), (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED));
 }

@@ -7,7 +7,7 @@ pub use reason::{IgnoreReason, LocalDiskReason};
 pub use request::{Asking, BootRequest, ClientArch};
 
 use crate::lifecycle::{MAX_BOOTS, State};
-use crate::site::{Node, Site};
+use crate::site::{Mac, Site};
 
 /// The network boot programs that rackstart serves itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,19 +51,41 @@ pub enum BootDecision {
     Install,
     /// iPXE asks for its script: start what is on the disk.
     LocalDisk(LocalDiskReason),
+    /// The iPXE of a machine that is in no site file asks for its script: show its MAC and what to do, then let the
+    /// firmware go on with its next boot device.
+    Unknown,
 }
 
 /// Decides what to answer. Never fails, never waits, never remembers: the same question has the same answer.
 /// `state` is only needed (and only read) when iPXE asks for its script.
 pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> BootDecision {
     let Some(node) = site.node_by_mac(request.mac) else {
-        return BootDecision::Ignore(IgnoreReason::UnknownMac(request.mac));
+        return stranger(site, request);
     };
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
         Asking::Firmware => network_boot_program(site, request),
-        Asking::Ipxe => BootDecision::Script(script_url(site, node)),
+        Asking::Ipxe => BootDecision::Script(script_url(site, node.mac)),
         Asking::Script => script(state),
+    }
+}
+
+/// A MAC that no node boots from. With a discovery range it gets as far as its own screen; never an installer.
+fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
+    let mac = request.mac;
+    let owner = site.nodes.iter().find_map(|node| Some((node, node.nics.iter().find(|nic| nic.mac == mac)?)));
+    if let Some((node, nic)) = owner {
+        let (node, nic, boot_mac) = (node.name.clone(), nic.name.clone(), node.mac);
+        return BootDecision::Ignore(IgnoreReason::NotTheBootNic { mac, node, nic, boot_mac });
+    }
+    if site.network.discovery.is_none() {
+        return BootDecision::Ignore(IgnoreReason::UnknownMac(mac));
+    }
+    match request.asking {
+        Asking::System => BootDecision::AddressOnly,
+        Asking::Firmware => network_boot_program(site, request),
+        Asking::Ipxe => BootDecision::Script(script_url(site, mac)),
+        Asking::Script => BootDecision::Unknown,
     }
 }
 
@@ -79,8 +101,8 @@ fn network_boot_program(site: &Site, request: &BootRequest) -> BootDecision {
     }
 }
 
-fn script_url(site: &Site, node: &Node) -> String {
-    format!("{}/boot/{}", site.server.url(), node.mac.hyphenated())
+fn script_url(site: &Site, mac: Mac) -> String {
+    format!("{}/boot/{}", site.server.url(), mac.hyphenated())
 }
 
 fn script(state: Option<&State>) -> BootDecision {

@@ -1,6 +1,6 @@
 //! The only wording of why a machine gets no answer, or its own disk.
 
-use crate::site::Mac;
+use crate::site::{Mac, NodeName};
 
 /// Why a machine gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +8,18 @@ pub enum IgnoreReason {
     /// Not in the site file.
     #[error("no node has the MAC {0}: add it to the site file to answer it")]
     UnknownMac(Mac),
+    /// A card of a node, but not the one it boots from: a wrong cable or a wrong boot order.
+    #[error("{mac} is `{nic}` of {node}, which boots from {boot_mac}: check its cables and boot order")]
+    NotTheBootNic {
+        /// The MAC that asks.
+        mac: Mac,
+        /// The node that has it.
+        node: NodeName,
+        /// The name of the card.
+        nic: String,
+        /// The MAC of the card it boots from.
+        boot_mac: Mac,
+    },
     /// No network boot program for this architecture.
     #[error("client architecture {0} is not supported: only BIOS (0), UEFI x64 (7, 9) and UEFI x64 HTTP boot (16) are")]
     UnsupportedArch(u16),

@@ -20,6 +20,40 @@ fn unknown_mac_gets_no_answer_at_any_point() {
 }
 
 #[test]
+fn with_a_discovery_range_an_unknown_mac_gets_as_far_as_its_own_screen() {
+    let mut site = paper_site();
+    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
+    let mac = "52:54:00:99:99:99".parse().unwrap();
+    let armed = State::Armed { attempt: attempt(), previous: None };
+    let url = "http://192.168.0.254/boot/52-54-00-99-99-99".to_string();
+    let expected = [
+        (Asking::Firmware, 0, BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe)),
+        (Asking::Firmware, 7, BootDecision::ChainloadTftp(NetworkBootProgram::SnponlyEfi)),
+        (Asking::Firmware, 11, BootDecision::Ignore(IgnoreReason::UnsupportedArch(11))),
+        (Asking::Ipxe, 0, BootDecision::Script(url)),
+        (Asking::Script, 0, BootDecision::Unknown),
+        (Asking::System, 0, BootDecision::AddressOnly),
+    ];
+    for (asking, arch, decision) in expected {
+        let request = BootRequest { mac, arch: arch.into(), asking };
+        assert_eq!(decide(&site, None, &request), decision);
+        // Even if the store remembers it from a time when it was a node.
+        assert_eq!(decide(&site, Some(&armed), &request), decision);
+    }
+}
+
+#[test]
+fn another_card_of_a_node_is_no_stranger() {
+    let mut site = paper_site();
+    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
+    let mac = "52:54:00:a8:02:00".parse().unwrap();
+    for asking in [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System] {
+        let decision = decide(&site, None, &BootRequest { mac, arch: ClientArch::Bios, asking });
+        assert!(matches!(decision, BootDecision::Ignore(IgnoreReason::NotTheBootNic { .. })), "{decision:?}");
+    }
+}
+
+#[test]
 fn firmware_gets_the_program_of_its_architecture() {
     let site = paper_site();
     let program = |arch| decide(&site, None, &ask(Asking::Firmware, arch));

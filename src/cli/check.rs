@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, print, table};
 use crate::config;
 use crate::site::{DiskRule, Site};
 
@@ -21,10 +21,7 @@ pub struct Args {
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let path = config::find(config)?;
     let loaded = config::read(&path).map_err(config::print)?;
-    if !args.quiet {
-        print!("{}", report(&loaded.site, &path));
-    }
-    Ok(())
+    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &path)) }
 }
 
 fn report(site: &Site, path: &Path) -> String {
@@ -42,7 +39,7 @@ fn report(site: &Site, path: &Path) -> String {
             disk(node.os_disk()),
         ]
     }));
-    let mut out = table(&rows);
+    let mut out = table::columns(&rows);
     out.push_str(&format!(
         "\nok: {}, {} in {}; blueprint {}, {} mode\n",
         count(site.nodes.len(), "node"),
@@ -68,19 +65,6 @@ fn disk(rule: &DiskRule) -> String {
 
 fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Columns padded to their widest cell, without blanks at the end of a line.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        out.push('\n');
-    }
-    out
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::Failure;
+use super::{Failure, no_such_node};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// A connection to come: one request at a time.
@@ -20,11 +20,7 @@ pub struct Client {
 impl Client {
     /// Uses `--socket`, or else the socket that the site file names.
     pub fn new(config: Option<&Path>, socket: Option<PathBuf>) -> Result<Self, Failure> {
-        let socket = match socket {
-            Some(socket) => socket,
-            None => crate::config::load(config)?.server.socket,
-        };
-        Ok(Self { socket })
+        Ok(Self { socket: socket.unwrap_or_else(|| crate::config::socket(config)) })
     }
 
     /// Asks, and reads the JSON of the answer.
@@ -40,10 +36,8 @@ impl Client {
     /// Finds a node of the running daemon by its name.
     pub fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
         let report: StatusReport = self.get("/v1/status")?;
-        let names: Vec<_> = report.nodes.iter().map(|node| node.name.clone()).collect();
-        report.nodes.into_iter().find(|node| node.name == name).ok_or_else(|| {
-            Failure::usage(format!("no node is called `{name}`")).hint(format!("nodes: {}", names.join(", ")))
-        })
+        let missing = no_such_node(name, report.nodes.iter().map(|node| node.name.as_str()));
+        report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {

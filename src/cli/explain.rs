@@ -58,7 +58,7 @@ fn text(explanation: &Explanation) -> String {
         };
         text.push_str(&format!("  {who:<34}{answer}\n"));
     }
-    let now = crate::server::unix_now();
+    let now = crate::clock::unix_now();
     let ago = |at: u64| format!("{:>8} ago", table::duration(now.saturating_sub(at)));
     text.push_str("\nwhat happened (stored):\n");
     for event in events {

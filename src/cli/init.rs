@@ -1,10 +1,10 @@
 //! `rackstart init`: writes the commented site file that every new site begins with.
 
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{Failure, print};
 use crate::config::EXAMPLE;
 
 /// Write a commented site file that describes the paper's testbed.
@@ -51,15 +51,4 @@ fn write(path: &Path, force: bool) -> Result<(), Failure> {
             .hint("name a place of your own with `--output FILE`"),
         _ => Failure::fixable(format!("cannot write {name}: {error}")).hint("name another place with `--output FILE`"),
     })
-}
-
-/// Prints to stdout; a reader that has gone away (`| head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::fixable(format!("cannot write to stdout: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

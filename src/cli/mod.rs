@@ -4,7 +4,6 @@ mod check;
 mod client;
 mod disarm;
 mod explain;
-mod failure;
 mod init;
 mod install;
 mod plan;
@@ -15,11 +14,14 @@ mod status;
 mod table;
 mod watch;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub use failure::{Failure, Kind};
+use crate::config::{quote, suggest};
+use crate::failure::{Failure, Kind};
+use crate::site::{Node, Site};
 
 /// From a file of MACs and roles to a working OpenStack cloud, unattended.
 ///
@@ -73,11 +75,40 @@ impl Cli {
 
 /// Prints data to stdout. A reader that hung up (`| head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    match std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()) {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::fixable(format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Finds the node that the command line names.
+fn find_node<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
+    let names = || site.nodes.iter().map(|node| node.name.as_str());
+    site.node_by_name(name).ok_or_else(|| no_such_node(name, names()))
+}
+
+fn no_such_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn an_unknown_node_is_a_wrong_command_line_and_its_nearest_neighbour_is_named() {
+        let failure = find_node(&paper_site(), "compute22").unwrap_err();
+        assert_eq!(failure.kind, Kind::Usage);
+        assert_eq!(
+            failure.to_string(),
+            "error: no node is called `compute22`\n\
+             help: did you mean `compute2`? nodes: controller, compute1, compute2, compute3, compute4"
+        );
+        let failure = find_node(&paper_site(), "x").unwrap_err();
+        assert!(failure.to_string().ends_with("help: nodes: controller, compute1, compute2, compute3, compute4"));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan;
-use crate::render::{RenderError, Renderer};
+use crate::render::{self, RenderError, Renderer};
 use crate::site::Site;
 
 /// Print a text as a node would get it. Nothing is served, nothing is armed.
@@ -31,6 +31,9 @@ pub struct Args {
     /// The storage commands of a reimage, which may erase data.
     #[arg(long)]
     destroy_data: bool,
+    /// The storage commands of a reimage that keeps the node's `keep` volume groups.
+    #[arg(long, conflicts_with = "destroy_data")]
+    keep: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -51,23 +54,27 @@ enum What {
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let site = crate::config::load(config)?;
-    print!("{}", show(&site, &args)?);
-    Ok(())
+    print(&show(&site, &args)?)
 }
 
 fn show(site: &Site, args: &Args) -> Result<String, Failure> {
-    let node = super::plan::find(site, &args.node)?;
+    let node = find_node(site, &args.node)?;
     let renderer = Renderer::new().map_err(explain)?;
     let token = BootToken::from_random([0; 16]);
-    let disk = args.disk.as_deref().or(node.os_disk().name.as_deref()).unwrap_or("sda");
-    let scope = if args.destroy_data { WipeScope::DestroyData } else { WipeScope::BlankDiskOnly };
+    let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
+    let mut disks = render::example_disks(node, &plan);
+    if let (Some(name), Some(os)) = (&args.disk, plan.disks.first()) {
+        disks.insert(os.slot.clone(), name.clone());
+    }
+    let scope = match (args.keep, args.destroy_data) {
+        (true, _) => WipeScope::KeepVolumeGroups,
+        (false, true) => WipeScope::DestroyData,
+        (false, false) => WipeScope::BlankDiskOnly,
+    };
     let text = match args.what {
         What::Kickstart if args.as_served => renderer.kickstart(site, node, &token),
-        What::Kickstart => renderer.kickstart_whole(site, node, &token, disk, scope),
-        What::Storage => {
-            let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
-            renderer.storage_section(node, &plan, disk, scope)
-        }
+        What::Kickstart => renderer.kickstart_whole(site, node, &token, &disks, scope),
+        What::Storage => renderer.storage_section(node, &plan, &disks, scope),
         What::BootScript => renderer.boot_script_install(site, node, &token),
         What::LocalDisk => renderer.boot_script_local_disk(node, &LocalDiskReason::Ready.to_string()),
         What::FirstbootList => {
@@ -104,7 +111,8 @@ mod tests {
     use crate::site::testing::paper_site;
 
     fn text(what: What, as_served: bool) -> String {
-        let args = Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false };
+        let args =
+            Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false, keep: false };
         show(&paper_site(), &args).unwrap()
     }
 

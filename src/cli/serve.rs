@@ -44,7 +44,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 
 fn start_logging(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A log that nobody reads any more (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
+    let logs = tracing_subscriber::fmt().log_internal_errors(false);
+    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if json { logs.json().init() } else { logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }
 }
 
@@ -52,12 +54,16 @@ async fn serve(site: Site, renderer: Renderer) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
+    let mut hang_up = stop(SignalKind::hangup())?;
     let bound = server::bind(site, renderer).await.map_err(explain)?;
     let order = shutdown.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => tracing::warn!("reload is not supported yet, restart the daemon"),
+            }
         }
         order.cancel();
     });

@@ -48,7 +48,8 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+/// Columns padded to their widest cell, without blanks at the end of a line.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();

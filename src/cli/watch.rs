@@ -8,7 +8,7 @@ use super::client::Client;
 use super::{Failure, Kind, print, table};
 use crate::server::admin::{NodeStatus, StatusReport};
 
-/// Follow every node until you interrupt it, or until all are ready.
+/// Follow every node until you interrupt it, or with --until-ready until all are ready.
 ///
 /// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log.
 #[derive(Debug, clap::Args)]

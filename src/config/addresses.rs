@@ -65,7 +65,9 @@ fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Ad
         return;
     }
     let router = network.router.as_ref().map(|router| *router.get_ref());
-    for (owner, address) in [("rackstart itself", server), ("the router", router)] {
+    let others = network.dns.iter().copied().filter(|dns| ![server, router].contains(&Some(*dns)));
+    let owners = [("rackstart itself", server), ("the router", router)].into_iter();
+    for (owner, address) in owners.chain(others.map(|dns| ("a DNS resolver", Some(dns)))) {
         if address.is_some_and(|address| (first..=last).contains(&address)) {
             let message = format!("the discovery range holds the address of {owner}");
             found.report(range.span(), message, "choose a range that holds no address of this file");

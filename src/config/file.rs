@@ -50,6 +50,7 @@ pub(super) struct NetworkKeys {
     pub subnet: Option<Spanned<Ipv4Net>>,
     pub router: Option<Spanned<Ipv4Addr>>,
     pub dns: Vec<Ipv4Addr>,
+    pub ntp: Vec<String>,
     pub lease_seconds: Option<Spanned<u64>>,
     pub router_advertisement: Option<bool>,
     pub discovery: Option<Spanned<(Ipv4Addr, Ipv4Addr)>>,
@@ -135,7 +136,7 @@ impl<'a> ServerKeys<'a> {
 
 impl NetworkKeys {
     fn read(top: &Section<'_>) -> Option<Self> {
-        let keys = ["subnet", "router", "dns", "lease_seconds", "router_advertisement", "discovery"];
+        let keys = ["subnet", "router", "dns", "ntp", "lease_seconds", "router_advertisement", "discovery"];
         let section = section(top, "network", true, &keys)?;
         section.need("subnet", "subnet = \"192.168.0.0/24\"");
         section.need("router", "router = \"192.168.0.1\"");
@@ -152,6 +153,7 @@ impl NetworkKeys {
                 .filter_map(|text| section.parse_text(text, "an IPv4 address", ADDRESS_HELP))
                 .map(Spanned::into_inner)
                 .collect(),
+            ntp: text::host_names(&section, "ntp"),
             lease_seconds: section.number("lease_seconds", 120..=31_536_000),
             router_advertisement: section.flag("router_advertisement"),
             discovery: text::address_range(&section, "discovery"),

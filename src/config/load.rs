@@ -2,12 +2,13 @@
 //!
 //! The only file of this folder that does I/O.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
-use crate::cli::Failure;
+use crate::failure::Failure;
 use crate::site::Site;
 
 /// Where a site file is looked for when none is named, in this order.
@@ -59,7 +60,8 @@ pub(crate) fn print(error: LoadError) -> Failure {
     match error {
         LoadError::Unreadable(failure) => failure,
         LoadError::Problems(problems) => {
-            eprint!("{}", problems.render(wants_colour()));
+            // Nobody may be there to read it; the exit code says it too.
+            let _ = io::stderr().write_all(problems.render(wants_colour()).as_bytes());
             Failure::fixable("")
         }
     }
@@ -84,13 +86,25 @@ pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
+/// Where the daemon of a site file listens for commands. Reads that key alone and never fails: a running daemon can be
+/// asked whatever else the file has become since it was started.
+pub fn socket(path: Option<&Path>) -> PathBuf {
+    let text = find(path).ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+    super::socket::path(&String::from_utf8_lossy(&text))
+}
+
 /// Reads and proves a site file, including the install trees that it names. Prints nothing.
 pub fn read(path: &Path) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let mut examined = super::examine(&text);
     examined.problems.extend(examined.trees.iter().filter_map(check_tree));
     match examined.site {
-        Some(site) if examined.problems.is_empty() => Ok(Loaded { site, path: path.into() }),
+        Some(mut site) if examined.problems.is_empty() => {
+            for tree in &mut site.install_trees {
+                tree.repositories = repositories(&tree.path);
+            }
+            Ok(Loaded { site, path: path.into() })
+        }
         _ => {
             let name = path.display().to_string();
             Err(LoadError::Problems(Problems::new(&name, &text, examined.problems, &examined.secrets)))
@@ -149,6 +163,12 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
+}
+
+/// Which of the usual repositories of EL8 and later have a folder of their own in the tree.
+fn repositories(tree: &Path) -> Vec<String> {
+    let names = ["BaseOS", "AppStream"].into_iter();
+    names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
 fn reason(error: &io::Error) -> String {

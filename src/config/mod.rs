@@ -19,6 +19,7 @@ mod resolve_node;
 mod role;
 mod roles;
 mod size;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -32,8 +33,9 @@ use toml::de::DeTable;
 
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
 pub(crate) use load::print;
-pub use load::{LoadError, Loaded, find, load, read};
+pub use load::{LoadError, Loaded, find, load, read, socket};
 pub use problem::{Problem, Problems};
+pub(crate) use words::{quote, suggest};
 
 use crate::site::Site;
 use file::File;

@@ -19,7 +19,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
     let tree = |tree: &super::file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
-        Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into() })
+        Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into(), repositories: Vec::new() })
     };
     let site = Site {
         name: site.name.as_ref()?.get_ref().to_string(),
@@ -68,7 +68,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         address: *server.address.as_ref()?.get_ref(),
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
-        socket: or(&server.socket, "/run/rackstart/rackstart.sock"),
+        socket: or(&server.socket, super::socket::DEFAULT),
     })
 }
 
@@ -78,6 +78,7 @@ fn resolve_network(network: &NetworkKeys) -> Option<Network> {
         subnet: *network.subnet.as_ref()?.get_ref(),
         router: *network.router.as_ref()?.get_ref(),
         dns: network.dns.clone(),
+        ntp: network.ntp.clone(),
         lease_seconds: u32::try_from(lease).ok()?,
         router_advertisement: network.router_advertisement.unwrap_or(true),
         discovery: network.discovery.as_ref().map(|range| *range.get_ref()),

@@ -33,6 +33,26 @@ fn only(text: &str, more: &str) -> bool {
     text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
 }
 
+/// Reads a list of host names or addresses, such as time servers; every wrong one is reported.
+pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
+    let fits = |text: &str| {
+        let label = |label: &str| !label.is_empty() && !label.starts_with('-') && label.len() <= 63;
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':');
+        text.len() <= 253 && text.bytes().all(allowed) && text.split('.').all(label)
+    };
+    let mut names = Vec::new();
+    for text in section.texts(key) {
+        match fits(text.get_ref()) {
+            true => names.push(text.get_ref().to_string()),
+            false => {
+                let message = format!("`{key}` names {}, which is no host name", super::words::quote(text.get_ref()));
+                section.found.report(text.span(), message, "write a name such as \"ntp.example.org\", or an address");
+            }
+        }
+    }
+    names
+}
+
 /// A kernel name of a network interface.
 pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let help = "write the kernel's name, such as `eth0`; `ip link` lists them";

@@ -14,7 +14,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The help line for an unknown word: a suggestion if there is one, then all that is known as `label`.
-pub(super) fn suggest<'a>(word: &str, label: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn suggest<'a>(word: &str, label: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     if known.is_empty() {
         return format!("{label}: none");
@@ -27,7 +27,7 @@ pub(super) fn suggest<'a>(word: &str, label: &str, known: impl IntoIterator<Item
 }
 
 /// A text from the file as it may stand in a message: control characters escaped, cut at 60 letters.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let short: String = text.chars().take(60).collect();
     let dots = if short.len() < text.len() { "..." } else { "" };
     format!("`{}{dots}`", short.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))

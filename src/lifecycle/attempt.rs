@@ -84,6 +84,8 @@ pub enum WipeScope {
     BlankDiskOnly,
     /// A disk with data too: an operator asked for a reimage.
     DestroyData,
+    /// A disk with data, of which only the volume groups that the site file keeps stay; the rest is made anew in place.
+    KeepVolumeGroups,
 }
 
 /// One try to install a node.
@@ -99,12 +101,15 @@ pub struct Attempt {
     pub newest_boot: Option<TokenHash>,
     /// The boot that redeemed the permit; set at most once, never cleared.
     pub redeemed_by: Option<TokenHash>,
+    /// Whether the disks were found as planned. Nothing counts as installed before.
+    #[serde(default)]
+    pub attested: bool,
 }
 
 impl Attempt {
     /// A fresh attempt with an unspent permit.
     pub fn new(id: AttemptId, scope: WipeScope) -> Self {
-        Self { id, scope, boots: 0, newest_boot: None, redeemed_by: None }
+        Self { id, scope, boots: 0, newest_boot: None, redeemed_by: None, attested: false }
     }
 
     /// The boot that may speak for this attempt: the one that redeemed the permit, else the newest.

@@ -47,6 +47,13 @@ pub enum Event {
         /// In its words.
         reason: String,
     },
+    /// The installer told what is on the disks.
+    Attested {
+        /// Who says so.
+        token: TokenHash,
+        /// What is not as planned, line by line; empty when everything is.
+        differences: Vec<String>,
+    },
     /// The end of `%post`.
     Installed {
         /// Who says so.
@@ -88,6 +95,9 @@ pub enum Refused {
     /// The permit was redeemed by another boot.
     #[error("the wipe permit is spent: it is valid once, for one boot; arm the node again with `rackstart reimage`")]
     PermitSpent,
+    /// The end of an installation that was not compared with its plan, or is not like it.
+    #[error("the disks of this attempt are not known to be as planned: its installer must send them to /facts first")]
+    NotAttested,
     /// Only an armed node gets the installer.
     #[error("the node is {0}, not armed")]
     NotArmed(&'static str),

@@ -89,6 +89,7 @@ impl State {
             Event::CameBackUnfinished => self.come_back(),
             Event::PermitRedeemed { token, .. } => self.redeem(token),
             Event::InstallerStopped { token, reason } => self.stop_installer(token, reason),
+            Event::Attested { token, differences } => self.attest(token, differences),
             Event::Installed { token } => self.installed(token),
             Event::Working { token } => self.firstboot_at_work(token),
             Event::StepFailed { token, reason } => self.step_failed(token, reason),
@@ -166,8 +167,25 @@ impl State {
         }
     }
 
+    /// The disks against the plan. A difference ends the attempt; nothing that it says later heals it.
+    fn attest(&self, token: &TokenHash, differences: &[String]) -> Result<Self, Refused> {
+        let attempt = Attempt { attested: differences.is_empty(), ..self.redeemer(token)? };
+        match self {
+            Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } if !differences.is_empty() => {
+                let reason = format!("the disks are not as planned:\n{}", differences.join("\n"));
+                Ok(Self::Failed { attempt, during: Stage::Installer, reason })
+            }
+            Self::Installing { .. } => Ok(Self::Installing { attempt }),
+            Self::Failed { during: Stage::Installer, reason, .. } => {
+                Ok(Self::Failed { attempt, during: Stage::Installer, reason: reason.clone() })
+            }
+            // The same question again, after its answer was lost.
+            _ => Err(Refused::NothingToDo),
+        }
+    }
+
     fn installed(&self, token: &TokenHash) -> Result<Self, Refused> {
-        let attempt = self.redeemer(token)?;
+        let attempt = self.attested_redeemer(token)?;
         match self {
             Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } => Ok(Self::Firstboot { attempt }),
             _ => Ok(self.clone()),
@@ -175,7 +193,7 @@ impl State {
     }
 
     fn firstboot_at_work(&self, token: &TokenHash) -> Result<Self, Refused> {
-        let attempt = self.redeemer(token)?;
+        let attempt = self.attested_redeemer(token)?;
         match self {
             // A ready node that verifies itself after a reboot stays ready.
             Self::Ready { .. } => Ok(self.clone()),
@@ -184,12 +202,12 @@ impl State {
     }
 
     fn step_failed(&self, token: &TokenHash, reason: &str) -> Result<Self, Refused> {
-        let attempt = self.redeemer(token)?;
+        let attempt = self.attested_redeemer(token)?;
         Ok(Self::Failed { attempt, during: Stage::Firstboot, reason: reason.into() })
     }
 
     fn ready(&self, token: &TokenHash) -> Result<Self, Refused> {
-        Ok(Self::Ready { attempt: self.redeemer(token)? })
+        Ok(Self::Ready { attempt: self.attested_redeemer(token)? })
     }
 
     /// Silence ends in `failed`; a later report of the attempt heals it.
@@ -207,6 +225,18 @@ impl State {
         match self.attempt() {
             Some(attempt) if attempt.speaker() == Some(token) => Ok(attempt.clone()),
             _ => Err(Refused::OldAttempt),
+        }
+    }
+
+    /// The attempt, if `token` redeemed its permit and its disks were found as planned. What got past the installer
+    /// was compared then, or was installed before disks were compared at all.
+    fn attested_redeemer(&self, token: &TokenHash) -> Result<Attempt, Refused> {
+        let attempt = self.redeemer(token)?;
+        match self {
+            Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } if !attempt.attested => {
+                Err(Refused::NotAttested)
+            }
+            _ => Ok(attempt),
         }
     }
 

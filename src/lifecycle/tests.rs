@@ -21,7 +21,7 @@ fn booted() -> Attempt {
 }
 
 fn redeemed() -> Attempt {
-    Attempt { redeemed_by: Some(token(1)), ..booted() }
+    Attempt { redeemed_by: Some(token(1)), attested: true, ..booted() }
 }
 
 fn failed(during: Stage) -> State {
@@ -50,6 +50,8 @@ fn events() -> Vec<Event> {
         Event::CameBackUnfinished,
         Event::PermitRedeemed { token: token.clone(), disk: "sda".into() },
         Event::InstallerStopped { token: token.clone(), reason: "r".into() },
+        Event::Attested { token: token.clone(), differences: vec![] },
+        Event::Attested { token: token.clone(), differences: vec!["d".into()] },
         Event::Installed { token: token.clone() },
         Event::Working { token: token.clone() },
         Event::StepFailed { token: token.clone(), reason: "r".into() },
@@ -60,15 +62,15 @@ fn events() -> Vec<Event> {
 
 /// One row per state, one column per event of `events()`; `-` is a refusal.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 12]); 7] = [
-    //             arm, blank  arm, destroy  disarm    script   back      redeem        stopped   installed    working      step failed ready    overdue
-    ("new",        ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
-    ("armed",      ["armed",   "armed",      "failed", "armed", "-",      "installing", "failed", "-",         "-",         "-",        "-",     "-"]),
-    ("installing", ["-",       "-",          "-",      "-",     "failed", "installing", "failed", "firstboot", "firstboot", "failed",   "ready", "failed"]),
-    ("firstboot",  ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "failed"]),
-    ("ready",      ["-",       "armed",      "-",      "-",     "-",      "-",          "-",      "ready",     "ready",     "failed",   "ready", "-"]),
-    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "-"]),
-    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "failed",    "firstboot", "failed",   "ready", "-"]),
+const TABLE: [(&str, [&str; 14]); 7] = [
+    //             arm, blank  arm, destroy  disarm    script   back      redeem        stopped   as planned    differs   installed    working      step failed ready    overdue
+    ("new",        ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
+    ("armed",      ["armed",   "armed",      "failed", "armed", "-",      "installing", "failed", "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
+    ("installing", ["-",       "-",          "-",      "-",     "failed", "installing", "failed", "installing", "failed", "firstboot", "firstboot", "failed",   "ready", "failed"]),
+    ("firstboot",  ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "failed"]),
+    ("ready",      ["-",       "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "ready",     "ready",     "failed",   "ready", "-"]),
+    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "failed",     "failed", "firstboot", "firstboot", "failed",   "ready", "-"]),
+    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "failed",    "firstboot", "failed",   "ready", "-"]),
 ];
 
 #[test]
@@ -96,6 +98,28 @@ fn a_token_of_another_boot_moves_nothing() {
             assert!(state.apply(&event).is_err(), "{state:?} x {event:?}");
         }
     }
+}
+
+#[test]
+fn nothing_is_installed_before_its_disks_were_compared_and_a_difference_is_never_healed() {
+    let unknown = || Attempt { attested: false, ..redeemed() };
+    let token = || token(1);
+    let reports = [
+        Event::Installed { token: token() },
+        Event::Working { token: token() },
+        Event::StepFailed { token: token(), reason: "r".into() },
+        Event::Ready { token: token() },
+    ];
+    let installing = State::Installing { attempt: unknown() };
+    let differs = installing.apply(&Event::Attested { token: token(), differences: vec!["sda2".into()] }).unwrap();
+    assert!(matches!(&differs, State::Failed { reason, .. } if reason == "the disks are not as planned:\nsda2"));
+    for state in [&installing, &differs] {
+        for report in &reports {
+            assert_eq!(state.apply(report), Err(Refused::NotAttested));
+        }
+    }
+    let same = installing.apply(&Event::Attested { token: token(), differences: vec![] }).unwrap();
+    assert_eq!(same.apply(&reports[0]).unwrap().word(), "firstboot");
 }
 
 #[test]
@@ -148,7 +172,7 @@ fn a_fourth_boot_without_redemption_ends_in_failed() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let reason = "r".to_string();
-    (0..10u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
+    (0..11u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
         let token = token(n);
         let reason = reason.clone();
         match kind {
@@ -162,6 +186,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => Event::Working { token },
             7 => Event::StepFailed { token, reason },
             8 => Event::Disarmed,
+            9 => Event::Attested { token, differences: if destroy { vec![reason] } else { vec![] } },
             _ => Event::Ready { token },
         }
     })

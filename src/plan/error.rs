@@ -1,16 +1,19 @@
 //! Why a layout cannot be had exactly, by how many MiB, and one thing to change.
 
-use crate::site::{Mib, NodeName, Release};
+use crate::site::{DiskLabel, Mib, NodeName, Release};
 
 /// A refusal. `Display` is the error line; [`PlanError::help`] is the one thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum PlanError {
     #[error(
-        "layout `{layout}` does not fit on {node}: it needs {needed}, the disk gives {usable}, {shortfall} are missing"
+        "layout `{layout}` does not fit on {}{node}: it needs {needed}, the disk gives {usable}, {shortfall} are missing",
+        disk.as_ref().map(|disk| format!("disk `{disk}` of ")).unwrap_or_default()
     )]
     DiskTooSmall {
         node: NodeName,
+        /// The slot of the disk; none when the node has only one.
+        disk: Option<String>,
         layout: String,
         needed: Mib,
         usable: Mib,
@@ -22,22 +25,39 @@ pub enum PlanError {
         "volume group `{group}` on {node} is too small: a partition of {partition} gives {size}, \
          its volumes need {needed}, {shortfall} are missing"
     )]
-    GroupTooSmall { node: NodeName, group: String, partition: Mib, size: Mib, needed: Mib, shortfall: Mib, least: Mib },
+    GroupTooSmall {
+        node: NodeName,
+        group: String,
+        partition: Mib,
+        size: Mib,
+        needed: Mib,
+        shortfall: Mib,
+        least: Option<Mib>,
+    },
     #[error("logical volume `{volume}` on {node} cannot be {size}: sizes are multiples of 4 MiB")]
     NotWholeExtents { node: NodeName, volume: String, size: Mib },
-    #[error("both {first} and {second} on {node} take what remains")]
-    TwoGrow { node: NodeName, first: String, second: String },
     #[error("{what} on {node} is 0 MiB")]
     Empty { node: NodeName, what: String },
-    #[error("{what} cannot stand before {before} on {node}: the installer always places it behind")]
-    Weight { node: NodeName, what: String, before: String },
     #[error(
-        "the installer cannot be made to keep the order of the partitions on {node}: sizes rise too often at {what}"
+        "the extended partition of {node} is too small: {extended} where its logical partitions need {needed}, \
+         {shortfall} are missing"
     )]
-    Rises { node: NodeName, what: String },
+    ExtendedTooSmall { node: NodeName, needed: Mib, extended: Mib, shortfall: Mib },
+    #[error("the layout of {node} has both a mirror and an extended partition of a size of its own")]
+    ExtendedMirror { node: NodeName },
+    #[error("layout `{layout}` wants a disk `{disk}`, which {node} does not have")]
+    NoSlot { node: NodeName, layout: String, disk: String, slots: Vec<String> },
+    #[error("{what} of {node} is on disk `{disk}`, from which the machine does not start")]
+    BootElsewhere { node: NodeName, what: String, disk: String },
+    #[error("{what} of {node} is on disk `{disk}`, which only mirrors another one")]
+    OnMirror { node: NodeName, what: String, disk: String },
+    #[error("`/boot` of {node} would be a logical partition, from which not every boot loader starts")]
+    BootIsLogical { node: NodeName },
+    #[error("disk `{disk}` of {node} cannot have the label {label}: {problem}")]
+    Label { node: NodeName, disk: String, label: DiskLabel, problem: &'static str },
     #[error("{node} would get {count} partitions; no more than 15 have device names everywhere")]
     TooManyPartitions { node: NodeName, count: usize },
-    #[error("volume group `{group}` on {node} is the use of {count} partitions, not of exactly one")]
+    #[error("volume group `{group}` on {node} is the use of {count} partitions, but does not span them")]
     PhysicalVolumes { node: NodeName, group: String, count: usize },
     #[error("a partition on {node} belongs to the volume group `{group}`, which the layout does not describe")]
     UnknownGroup { node: NodeName, group: String },
@@ -76,20 +96,32 @@ impl PlanError {
             Self::DiskTooSmall { shortfall, .. } => {
                 format!("give the node a disk that is {shortfall} larger, or a smaller layout")
             }
-            Self::GroupTooSmall { group, least, .. } => {
+            Self::GroupTooSmall { group, least: Some(least), .. } => {
                 format!(
                     "make the partition of `{group}` {least}: its volumes in extents of 4 MiB, and 1 MiB for metadata"
                 )
             }
+            Self::GroupTooSmall { group, shortfall, .. } => {
+                format!("shrink a volume of `{group}` by {shortfall}, or make its partitions that much larger")
+            }
             Self::NotWholeExtents { size, .. } => {
                 format!("write {} or {}", size.0 / 4 * 4, size.0.div_ceil(4) * 4)
             }
-            Self::TwoGrow { second, .. } => format!("give {second} an exact size"),
             Self::Empty { what, .. } => format!("give {what} a size"),
-            Self::Weight { what, before, .. } => format!("list {before} before {what}"),
-            Self::Rises { what, .. } => format!("list {what} before the smaller ones, largest first"),
+            Self::ExtendedTooSmall { needed, .. } => format!("set `extended = {}`, or leave it out", needed.0),
+            Self::ExtendedMirror { .. } => "leave out `extended`: only the installer's own size can be mirrored".into(),
+            Self::NoSlot { disk, slots, .. } => {
+                let slots = slots.join("`, `");
+                format!("add `{disk}` to the `disks` of the node, or use one that it has: `{slots}`")
+            }
+            Self::BootElsewhere { .. } => "leave out its `disk`: it belongs on the first one".into(),
+            Self::OnMirror { .. } => "leave out its `disk`: what is on the first disk of a mirror is on both".into(),
+            Self::BootIsLogical { .. } => "list it among the first three partitions".into(),
+            Self::Label { .. } => "leave out `label`: the installer chooses one that works".into(),
             Self::TooManyPartitions { .. } => "put several logical volumes into one volume group".into(),
-            Self::PhysicalVolumes { group, .. } => format!("give `{group}` exactly one partition"),
+            Self::PhysicalVolumes { group, .. } => {
+                format!("give `{group}` exactly one partition, or set `spans = true` on it")
+            }
             Self::UnknownGroup { group, .. } => format!("describe `{group}` among the volume groups of the layout"),
             Self::Duplicate { what, .. } => format!("give each {what} its own name"),
             Self::Name { .. } => "use letters, digits, `_`, `.` and inner `-`, at most 50 of them".into(),

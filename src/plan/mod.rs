@@ -3,20 +3,31 @@
 //! The planner predicts every partition, volume group and logical volume in numbers, picks the flags that make the
 //! installer agree, and refuses what cannot be had exactly. It never rounds in silence.
 
+mod attest;
+mod boot;
 mod error;
+mod facts;
+mod label;
 mod lvm;
+mod mirror;
 mod names;
 mod order;
 mod outcome;
 mod partition;
+mod share;
 mod size;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
-use crate::site::Node;
+use crate::site::{Node, SizeSpec};
+
+use partition::Disk;
 
 pub use crate::site::DiskLabel;
+pub use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
+pub use facts::{Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
     Placement, Slot, VolumeGroupPlan,
@@ -25,10 +36,11 @@ pub use outcome::{
 /// Predicts the storage of a node after the installer, or says why its layout cannot be had exactly.
 pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
     names::check(node)?;
-    partition::check_boot(node)?;
+    boot::check(node)?;
     let mut notes = Vec::new();
-    let disk = partition::plan_disk(node, &mut notes)?;
-    let volume_groups = lvm::plan_groups(node, &disk)?;
+    let disks = plan_disks(node, &mut notes)?;
+    let arrays = mirror::plan_arrays(node, &disks, &mut notes);
+    let volume_groups = lvm::plan_groups(node, &disks, &arrays)?;
     for group in &volume_groups {
         if let Some(kept) = &group.installer_name {
             notes.push(format!(
@@ -37,14 +49,58 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
             ));
         }
     }
-    Ok(NodePlan {
+    let plan = NodePlan {
         node: node.name.clone(),
         layout: node.layout.name.clone(),
         release: node.release,
         firmware: node.firmware,
-        disks: vec![disk],
-        arrays: Vec::new(),
+        disks,
+        arrays,
         volume_groups,
         notes,
-    })
+    };
+    boot::check_place(node, &plan)?;
+    Ok(plan)
+}
+
+fn plan_disks(node: &Node, notes: &mut Vec<String>) -> Result<Vec<DiskPlan>, PlanError> {
+    let used = wanted::slots(node)?;
+    for disk in node.disks.iter().filter(|disk| !used.contains(&disk.slot.as_str())) {
+        notes.push(format!("the layout `{}` does not use disk `{}`", node.layout.name, disk.slot));
+    }
+    let mut disks = Vec::new();
+    for slot in used {
+        let Some(rule) = node.disk(slot) else { continue };
+        let (label, label_is_default) = label::of(node, slot, rule)?;
+        let wanted = wanted::partitions(node, slot, label);
+        notes.extend(wanted::cost(node, slot, &wanted));
+        let (sectors, sector_size) = (rule.sectors, rule.sector_size);
+        disks.push(Disk { node, slot, label, label_is_default, sectors, sector_size, limit: None, wanted });
+    }
+    divide(node, disks, notes)
+}
+
+/// Plans every disk; the second of a mirror gets the sizes of the first, which in turn keeps within the second.
+fn divide(node: &Node, mut disks: Vec<Disk<'_>>, notes: &mut Vec<String>) -> Result<Vec<DiskPlan>, PlanError> {
+    let Some((first, second)) = &node.layout.mirror else {
+        return disks.into_iter().map(|disk| disk.plan(notes)).collect();
+    };
+    let Some(mut twin) = disks.extract_if(.., |disk| disk.slot == second).next() else { return Ok(Vec::new()) };
+    let mut plans = Vec::new();
+    for mut disk in disks {
+        if disk.slot != first {
+            plans.push(disk.plan(notes)?);
+            continue;
+        }
+        disk.keep_within(&twin);
+        let plan = disk.plan(notes)?;
+        for wanted in &mut twin.wanted {
+            let half = plan.partitions.iter().find(|partition| partition.content == wanted.content);
+            wanted.size = half.map_or(wanted.size, |half| SizeSpec::Exact(half.size));
+        }
+        plans.push(plan);
+    }
+    plans.push(twin.plan(notes)?);
+    plans.sort_by_key(|plan| node.disks.iter().position(|disk| disk.slot == plan.slot));
+    Ok(plans)
 }

@@ -176,9 +176,6 @@ pub struct LogicalVolumePlan {
     pub size: Mib,
     /// The same in extents.
     pub extents: u64,
-    /// Whether the installer makes it larger by what its group has more than planned (`logvol --grow`). Only in
-    /// groups that are not exact.
-    pub grows: bool,
     /// File system.
     pub file_system: FileSystem,
     /// Absolute mount point; none for swap.

@@ -1,188 +1,223 @@
-//! From wanted partitions to numbered ones: the label, what the firmware needs, sizes, slots and starts.
+//! From wanted partitions to numbered ones on one disk: sizes, slots and starts.
 
-use crate::site::{DiskLabel, FileSystem, Firmware, Mib, Node, PartitionSpec, PartitionUse, SizeSpec};
+use crate::site::{DiskLabel, Mib, Node};
 
 use super::order::{self, Disorder, Request};
-use super::size::{self, GRAIN, MBR_SECTORS};
+use super::share::share;
+use super::size::{self, GRAIN};
+use super::wanted::{Wanted, in_words};
 use super::{Content, DiskPlan, PartitionPlan, Placement, PlanError, Slot};
 
-/// GRUB 2 needs no more on a GPT disk of a BIOS machine.
-const BIOS_BOOT: Mib = Mib(1);
-/// EFI system partition when the layout names none: Anaconda's own default from EL7 on.
-const EFI_SYSTEM: Mib = Mib(600);
-/// The same on EL6.
-const EFI_SYSTEM_EL6: Mib = Mib(200);
 /// The kernel gives `sda` sixteen minor numbers, the first for the disk itself.
 const MOST_PARTITIONS: usize = 15;
 /// Slots of an MBR; the last one becomes the extended partition when more are wanted.
 const MBR_SLOTS: usize = 4;
 
-/// Plans the disk. The notes say where it differs from the layout as written.
-pub fn plan_disk(node: &Node, notes: &mut Vec<String>) -> Result<DiskPlan, PlanError> {
-    let label = label(node)?;
-    let wanted = wanted(node, label);
-    let usable_end = match label {
-        DiskLabel::Msdos => size::mbr_end(node.os_disk().sectors, node.os_disk().sector_size),
-        DiskLabel::Gpt => size::gpt_end(node.os_disk().sectors, node.os_disk().sector_size),
-    };
-    let mbr = label == DiskLabel::Msdos;
-    let logical = if mbr && wanted.len() >= MBR_SLOTS { wanted.len() - (MBR_SLOTS - 1) } else { 0 };
-    let overhead = GRAIN + Mib(GRAIN.0 * logical as u64);
-    let sizes = resolve_sizes(node, &wanted, overhead, usable_end, notes)?;
-    let requests: Vec<Request> =
-        wanted.iter().zip(&sizes).map(|((_, content), &size)| Request { weight: weight(content), size }).collect();
-    let placements = order::place(&requests, mbr).map_err(|disorder| refuse(node, &wanted, disorder))?;
-    let contents = wanted.into_iter().map(|(_, content)| content);
-    let partitions = lay_out(contents.zip(sizes).zip(placements), logical > 0, usable_end);
-    if partitions.len() > MOST_PARTITIONS {
-        return Err(PlanError::TooManyPartitions { node: node.name.clone(), count: partitions.len() });
-    }
-    let last = partitions.iter().filter(|p| p.slot != Slot::Extended).map(PartitionPlan::end).max().unwrap_or(GRAIN);
-    Ok(DiskPlan {
-        slot: node.disks[0].slot.clone(),
-        label,
-        label_is_default: true,
-        sectors: node.os_disk().sectors,
-        sector_size: node.os_disk().sector_size,
-        usable_end,
-        free: usable_end - last,
-        partitions,
-    })
+/// A disk that is to be divided.
+pub struct Disk<'a> {
+    pub node: &'a Node,
+    pub slot: &'a str,
+    pub label: DiskLabel,
+    pub label_is_default: bool,
+    pub sectors: u64,
+    pub sector_size: u32,
+    /// Where the last partition may end, if the disk in this slot mirrors it and may be smaller.
+    pub limit: Option<(Mib, &'a str)>,
+    pub wanted: Vec<Wanted>,
 }
 
-fn label(node: &Node) -> Result<DiskLabel, PlanError> {
-    let name = node.name.clone();
-    let sector_size = node.os_disk().sector_size;
-    if !matches!(sector_size, 512 | 4096) {
-        return Err(PlanError::SectorSize { node: name, sector_size, problem: "is neither 512 nor 4096" });
-    }
-    if node.firmware == Firmware::Uefi {
-        return Ok(DiskLabel::Gpt);
-    }
-    if sector_size != 512 {
-        return Err(PlanError::SectorSize { node: name, sector_size, problem: "BIOS firmware cannot boot from" });
-    }
-    match (node.os_disk().sectors < MBR_SECTORS, node.release.major) {
-        (true, ..10) => Ok(DiskLabel::Msdos),
-        (false, 6) => Err(PlanError::TooLargeForBios { node: name, release: node.release }),
-        _ => Ok(DiskLabel::Gpt),
-    }
-}
-
-/// The partitions that will be asked for: what the layout says, and what this firmware needs.
-fn wanted(node: &Node, label: DiskLabel) -> Vec<(SizeSpec, Content)> {
-    let uefi = node.firmware == Firmware::Uefi;
-    let content = |spec: &PartitionSpec| match &spec.purpose {
-        PartitionUse::EfiSystem => uefi.then_some(Content::EfiSystem),
-        PartitionUse::Mount { path, file_system } => {
-            Some(Content::Mount { mount: path.clone(), file_system: *file_system })
-        }
-        PartitionUse::PhysicalVolume { volume_group } => {
-            Some(Content::PhysicalVolume { volume_group: volume_group.clone() })
-        }
-    };
-    let mut wanted: Vec<_> =
-        node.layout.partitions.iter().filter_map(|spec| content(spec).map(|content| (spec.size, content))).collect();
-    if uefi && !wanted.iter().any(|(_, content)| *content == Content::EfiSystem) {
-        let size = if node.release.is_el6() { EFI_SYSTEM_EL6 } else { EFI_SYSTEM };
-        wanted.insert(0, (SizeSpec::Exact(size), Content::EfiSystem));
-    }
-    if !uefi && label == DiskLabel::Gpt {
-        wanted.insert(0, (SizeSpec::Exact(BIOS_BOOT), Content::BiosBoot));
-    }
-    wanted
-}
-
-fn resolve_sizes(
-    node: &Node,
-    wanted: &[(SizeSpec, Content)],
-    overhead: Mib,
+/// Where things may lie on it.
+struct Room {
     usable_end: Mib,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Mib>, PlanError> {
-    let mut sizes: Vec<Mib> = wanted.iter().map(|(size, _)| size.minimum()).collect();
-    for ((size, content), _) in wanted.iter().zip(&sizes).filter(|((size, _), _)| size.minimum() == Mib(0)) {
-        if !size.grows() {
-            return Err(PlanError::Empty { node: node.name.clone(), what: what(content) });
+    /// Number of logical partitions.
+    logical: usize,
+    /// The exact size of the extended partition; none for all that is left.
+    extended: Option<Mib>,
+}
+
+impl<'a> Disk<'a> {
+    /// Where partitions must end on the whole disk.
+    pub fn end(&self) -> Mib {
+        match self.label {
+            DiskLabel::Msdos => size::mbr_end(self.sectors, self.sector_size),
+            DiskLabel::Gpt => size::gpt_end(self.sectors, self.sector_size),
         }
     }
-    let mut growing = wanted.iter().enumerate().filter(|(_, (size, _))| size.grows());
-    let grows = growing.next();
-    if let (Some((_, (_, first))), Some((_, (_, second)))) = (grows, growing.next()) {
-        return Err(PlanError::TwoGrow { node: node.name.clone(), first: what(first), second: what(second) });
+
+    /// Number of logical partitions.
+    fn logical(&self) -> usize {
+        let mbr = self.label == DiskLabel::Msdos && self.wanted.len() >= MBR_SLOTS;
+        if mbr { self.wanted.len() - (MBR_SLOTS - 1) } else { 0 }
     }
-    let needed = sizes.iter().fold(overhead, |sum, &size| Mib(sum.0.saturating_add(size.0)));
-    match (needed <= usable_end, grows) {
-        (true, Some((index, (_, content)))) => {
-            sizes[index] = sizes[index] + (usable_end - needed);
-            if sizes[index] == Mib(0) {
-                return Err(PlanError::Empty { node: node.name.clone(), what: what(content) });
+
+    /// Leaves only so much room as the disk has that mirrors this one. What is not mirrored costs this one only.
+    pub fn keep_within(&mut self, twin: &Disk<'a>) {
+        let overhead = |disk: &Disk<'_>| {
+            let own = disk.wanted.iter().filter(|wanted| !matches!(wanted.content, Content::RaidMember { .. }));
+            own.map(|wanted| wanted.size.minimum().0).sum::<u64>() + GRAIN.0 * (1 + disk.logical() as u64)
+        };
+        self.limit = Some((Mib((twin.end().0 + overhead(self)).saturating_sub(overhead(twin))), twin.slot));
+    }
+
+    /// Plans the disk. The notes say where it differs from the layout as written.
+    pub fn plan(self, notes: &mut Vec<String>) -> Result<DiskPlan, PlanError> {
+        let usable_end = self.limit.map_or(self.end(), |(limit, _)| limit.min(self.end()));
+        let logical = self.logical();
+        let is_os = self.slot == self.node.disks[0].slot;
+        let extended = self.node.layout.extended.filter(|_| is_os && logical > 0);
+        let room = Room { usable_end, logical, extended };
+        let sizes = self.sizes(&room, notes)?;
+        let placements = self.placements(&room, &sizes, notes)?;
+        let end = self.end();
+        let (label, label_is_default, sectors, sector_size) =
+            (self.label, self.label_is_default, self.sectors, self.sector_size);
+        let slot = self.slot.to_string();
+        let contents = self.wanted.into_iter().map(|wanted| wanted.content);
+        let partitions = lay_out(contents.zip(sizes).zip(placements), &room, end);
+        if partitions.len() > MOST_PARTITIONS {
+            return Err(PlanError::TooManyPartitions { node: self.node.name.clone(), count: partitions.len() });
+        }
+        let last = |partitions: &[PartitionPlan]| partitions.iter().map(PartitionPlan::end).max().unwrap_or(GRAIN);
+        // An extended partition of its own size takes its room whatever is in it; one over the rest takes none.
+        let counts = |partition: &&PartitionPlan| extended.is_some() || partition.slot != Slot::Extended;
+        let last = last(&partitions.iter().filter(counts).cloned().collect::<Vec<_>>());
+        Ok(DiskPlan {
+            slot,
+            label,
+            label_is_default,
+            sectors,
+            sector_size,
+            usable_end: end,
+            free: end - last,
+            partitions,
+        })
+    }
+
+    /// The flags for each partition, or `Prepared` for all when no flags lead there.
+    fn placements(&self, room: &Room, sizes: &[Mib], notes: &mut Vec<String>) -> Result<Vec<Placement>, PlanError> {
+        let prepared = vec![Placement::Prepared; sizes.len()];
+        if let Some(size) = room.extended {
+            notes.push(format!(
+                "%pre makes the partitions: the installer would give the extended one all that is left, not {size}"
+            ));
+            return Ok(prepared);
+        }
+        let request = |(wanted, &size): (&Wanted, &Mib)| Request { weight: weight(&wanted.content), size };
+        let requests: Vec<Request> = self.wanted.iter().zip(sizes).map(request).collect();
+        let disorder = match order::place(&requests, self.label == DiskLabel::Msdos) {
+            Ok(placements) => return Ok(placements),
+            Err(disorder) => disorder,
+        };
+        let late = |index: usize| in_words(&self.wanted[index].content);
+        let why = match disorder {
+            Disorder::Weight(index) => format!("the installer always places {} first", late(index)),
+            Disorder::Rises(index) => format!("no flags keep the order of the sizes at {}", late(index)),
+        };
+        notes.push(format!("%pre makes the partitions of disk `{}`: {why}", self.slot));
+        Ok(prepared)
+    }
+
+    fn sizes(&self, room: &Room, notes: &mut Vec<String>) -> Result<Vec<Mib>, PlanError> {
+        let empty = |wanted: &Wanted| wanted.size.minimum() == Mib(0) && !wanted.size.grows();
+        if let Some(wanted) = self.wanted.iter().find(|wanted| empty(wanted)) {
+            return Err(PlanError::Empty { node: self.node.name.clone(), what: in_words(&wanted.content) });
+        }
+        let mut sizes: Vec<Mib> = self.wanted.iter().map(|wanted| wanted.size.minimum().max(Mib(1))).collect();
+        let primaries = if room.logical > 0 { MBR_SLOTS - 1 } else { sizes.len() };
+        if let Some(extended) = room.extended {
+            let needed = total(&sizes[primaries..], Mib(GRAIN.0 * room.logical as u64));
+            if needed > extended {
+                let (node, shortfall) = (self.node.name.clone(), needed - extended);
+                return Err(PlanError::ExtendedTooSmall { node, needed, extended, shortfall });
             }
+            self.grow(&mut sizes, primaries.., extended - needed);
+            let needed = total(&sizes[..primaries], GRAIN + extended);
+            match needed <= room.usable_end {
+                true => self.grow(&mut sizes, 0..primaries, room.usable_end - needed),
+                false => return Err(self.too_small(&sizes, needed, room.usable_end)),
+            }
+            return Ok(sizes);
         }
-        (true, None) => {}
-        (false, _) => squeeze(node, wanted, &mut sizes, needed, usable_end, notes)?,
+        let needed = total(&sizes, GRAIN + Mib(GRAIN.0 * room.logical as u64));
+        match needed <= room.usable_end {
+            true => self.grow(&mut sizes, .., room.usable_end - needed),
+            false => self.squeeze(&mut sizes, needed, room.usable_end, notes)?,
+        }
+        Ok(sizes)
     }
-    Ok(sizes)
+
+    fn grow<R>(&self, sizes: &mut [Mib], range: R, rest: Mib)
+    where
+        R: std::slice::SliceIndex<[usize], Output = [usize]>,
+    {
+        let all: Vec<usize> = (0..sizes.len()).collect();
+        let growing: Vec<usize> = all[range].iter().copied().filter(|&index| self.wanted[index].size.grows()).collect();
+        let weights: Vec<u64> = growing.iter().map(|&index| sizes[index].0).collect();
+        for (index, part) in growing.into_iter().zip(share(rest.0, &weights, GRAIN.0)) {
+            sizes[index] = sizes[index] + Mib(part);
+        }
+    }
+
+    /// Takes back the MiB of physical volumes that hold no extent, so that a label's overhead costs no logical volume.
+    fn squeeze(&self, sizes: &mut [Mib], needed: Mib, usable: Mib, notes: &mut Vec<String>) -> Result<(), PlanError> {
+        let mut shortfall = needed - usable;
+        let asked = sizes.to_vec();
+        let mut squeezed = Vec::new();
+        for index in (0..sizes.len()).rev() {
+            let Content::PhysicalVolume { volume_group } = &self.wanted[index].content else { continue };
+            let group = size::volume_group_size(sizes[index]);
+            let spare = Mib(sizes[index].0.saturating_sub(size::partition_for(group).0)).min(shortfall);
+            if group == Mib(0) || spare == Mib(0) {
+                continue;
+            }
+            sizes[index] = sizes[index] - spare;
+            shortfall = shortfall - spare;
+            squeezed.push(format!(
+                "the partition of `{volume_group}` is {} instead of {}: the disk is that much too small, and the \
+                 volume group keeps its {group}",
+                sizes[index], asked[index]
+            ));
+        }
+        if shortfall == Mib(0) {
+            notes.extend(squeezed);
+            return Ok(());
+        }
+        // The shortfall to report is that of the layout as written.
+        Err(self.too_small(&asked, needed, usable))
+    }
+
+    fn too_small(&self, asked: &[Mib], needed: Mib, usable: Mib) -> PlanError {
+        let shortfall = needed - usable;
+        let largest = (0..asked.len()).max_by_key(|&index| asked[index]);
+        let shrink = largest
+            .filter(|&index| asked[index] > shortfall)
+            .map(|index| (in_words(&self.wanted[index].content), asked[index] - shortfall));
+        let (node, layout) = (self.node.name.clone(), self.node.layout.name.clone());
+        let smaller = self.limit.filter(|(limit, _)| *limit < self.end()).map_or(self.slot, |(_, twin)| twin);
+        let disk = (self.node.disks.len() > 1).then(|| smaller.to_string());
+        PlanError::DiskTooSmall { node, disk, layout, needed, usable, shortfall, shrink }
+    }
 }
 
-/// Takes back the MiB of physical volumes that hold no extent, so that a label's overhead costs no logical volume.
-fn squeeze(
-    node: &Node,
-    wanted: &[(SizeSpec, Content)],
-    sizes: &mut [Mib],
-    needed: Mib,
-    usable: Mib,
-    notes: &mut Vec<String>,
-) -> Result<(), PlanError> {
-    let mut shortfall = needed - usable;
-    let asked = sizes.to_vec();
-    for index in (0..sizes.len()).rev() {
-        let Content::PhysicalVolume { volume_group } = &wanted[index].1 else { continue };
-        let group = size::volume_group_size(sizes[index]);
-        let spare = Mib(sizes[index].0.saturating_sub(size::partition_for(group).0)).min(shortfall);
-        if group == Mib(0) || spare == Mib(0) {
-            continue;
-        }
-        sizes[index] = sizes[index] - spare;
-        shortfall = shortfall - spare;
-        notes.push(format!(
-            "the partition of `{volume_group}` is {} instead of {}: the disk is that much too small, and the volume \
-             group keeps its {group}",
-            sizes[index], asked[index]
-        ));
-    }
-    if shortfall == Mib(0) {
-        return Ok(());
-    }
-    // The shortfall to report is that of the layout as written.
-    let shortfall = needed - usable;
-    let largest = (0..sizes.len()).max_by_key(|&index| asked[index]);
-    let shrink = largest
-        .filter(|&index| asked[index] > shortfall)
-        .map(|index| (what(&wanted[index].1), asked[index] - shortfall));
-    let layout = node.layout.name.clone();
-    Err(PlanError::DiskTooSmall { node: node.name.clone(), layout, needed, usable, shortfall, shrink })
+fn total(sizes: &[Mib], overhead: Mib) -> Mib {
+    sizes.iter().fold(overhead, |sum, &size| Mib(sum.0.saturating_add(size.0)))
 }
 
-fn lay_out(
-    requests: impl Iterator<Item = ((Content, Mib), Placement)>,
-    extended: bool,
-    usable_end: Mib,
-) -> Vec<PartitionPlan> {
+fn lay_out(requests: impl Iterator<Item = ((Content, Mib), Placement)>, room: &Room, end: Mib) -> Vec<PartitionPlan> {
     let mut partitions = Vec::new();
     let mut start = GRAIN;
     for (index, ((content, size), placement)) in requests.enumerate() {
         let mut slot = Slot::Primary;
         let mut number = index as u32 + 1;
-        if extended && index + 1 >= MBR_SLOTS {
+        if room.logical > 0 && index + 1 >= MBR_SLOTS {
             if index + 1 == MBR_SLOTS {
                 partitions.push(PartitionPlan {
                     number,
                     start,
-                    size: usable_end - start,
+                    size: room.extended.unwrap_or(end - start),
                     slot: Slot::Extended,
                     content: Content::Extended,
-                    placement: Placement::PLAIN,
+                    placement: if placement == Placement::Prepared { placement } else { Placement::PLAIN },
                 });
             }
             // Each logical partition has its own boot record in the MiB before it.
@@ -195,55 +230,11 @@ fn lay_out(
     partitions
 }
 
+/// How much Anaconda prefers a partition. Half a mirror has no mount point, so it has no weight either.
 fn weight(content: &Content) -> u32 {
     match content {
         Content::EfiSystem | Content::BiosBoot => order::FIRMWARE_WEIGHT,
         Content::Mount { mount, .. } if mount == "/boot" => order::BOOT_WEIGHT,
-        Content::Mount { .. } | Content::PhysicalVolume { .. } | Content::RaidMember { .. } | Content::Extended => 0,
-    }
-}
-
-fn refuse(node: &Node, wanted: &[(SizeSpec, Content)], disorder: Disorder) -> PlanError {
-    let node = node.name.clone();
-    match disorder {
-        Disorder::Weight(late) => {
-            PlanError::Weight { node, what: what(&wanted[late - 1].1), before: what(&wanted[late].1) }
-        }
-        Disorder::Rises(index) => PlanError::Rises { node, what: what(&wanted[index].1) },
-    }
-}
-
-fn what(content: &Content) -> String {
-    match content {
-        Content::Mount { mount, .. } => format!("the partition of `{mount}`"),
-        Content::EfiSystem => "the EFI system partition".into(),
-        Content::BiosBoot => "the biosboot partition".into(),
-        Content::PhysicalVolume { volume_group } => format!("the partition of `{volume_group}`"),
-        Content::RaidMember { array } => format!("the partition of the mirror `{array}`"),
-        Content::Extended => "the extended partition".into(),
-    }
-}
-
-/// Checks what the boot loader and the installer of the release demand of `/` and `/boot`.
-pub fn check_boot(node: &Node) -> Result<(), PlanError> {
-    let plain = |wanted: &str| {
-        node.layout.partitions.iter().find_map(|spec| match &spec.purpose {
-            PartitionUse::Mount { path, file_system } if path == wanted => Some(*file_system),
-            _ => None,
-        })
-    };
-    let volumes = node.layout.volume_groups.iter().flat_map(|group| &group.logical_volumes);
-    let root = volumes.filter(|volume| volume.mount.as_deref() == Some("/")).map(|volume| volume.file_system).next();
-    let missing = |path| PlanError::Missing { node: node.name.clone(), layout: node.layout.name.clone(), path };
-    let root_file_system = plain("/").or(root).ok_or_else(|| missing("/"))?;
-    let boot = plain("/boot");
-    if root.is_some() && boot.is_none() {
-        return Err(missing("/boot"));
-    }
-    let refuse = |path: &str| PlanError::Xfs { node: node.name.clone(), path: path.into(), release: node.release };
-    match (root_file_system, boot) {
-        (FileSystem::Xfs, _) if node.release.is_el6() => Err(refuse("/")),
-        (_, Some(FileSystem::Xfs)) if node.release.is_el6() => Err(refuse("/boot")),
-        _ => Ok(()),
+        _ => 0,
     }
 }

@@ -26,6 +26,21 @@ pub fn partition_for(group: Mib) -> Mib {
     Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START
 }
 
+/// The least that a mirror of partitions of this size holds. mdadm keeps up to 0.1 % of a member for reshaping, at most
+/// 128 MiB, and its superblock and bitmap besides; how much of that exactly differs between its versions.
+pub fn array_least(partition: Mib) -> Mib {
+    let mut headroom = 128;
+    while headroom > 1 && headroom * 1024 > partition.0 {
+        headroom /= 2;
+    }
+    Mib(partition.0.saturating_sub(headroom + 2))
+}
+
+/// Size that the volume group on a mirror of `least` MiB has at least: blivet sets the first 2 MiB aside there.
+pub fn volume_group_on_array(least: Mib) -> Mib {
+    volume_group_size(Mib(least.0.saturating_sub(PV_DATA_START.0)))
+}
+
 /// Number of extents in `size`, which is a multiple of the extent size.
 pub fn extents(size: Mib) -> u64 {
     size.0 / EXTENT.0

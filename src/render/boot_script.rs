@@ -79,7 +79,7 @@ fn arguments(site: &Site, node: &Node, token: &BootToken) -> String {
     } else {
         format!(
             "initrd=initrd.img inst.ks={kickstart} BOOTIF=01-{card} inst.ks.sendmac inst.ks.sendsn inst.repo={tree} \
-             ip=dhcp inst.cmdline {}",
+             inst.nosave=all_ks ip=dhcp inst.cmdline {}",
             node.kernel_args
         )
     };

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
 use crate::lifecycle::BootToken;
-use crate::site::{NicNetwork, Node, Security, Site};
+use crate::site::{Nic, Node, Security, Site};
 
 use super::engine::{Engine, TemplateFiles};
 use super::{RenderError, RenderProblem};
@@ -42,8 +42,11 @@ struct PayloadValues<'a> {
     lan_cidr: String,
     /// Where ssh is answered from in hardened mode: the provisioning network alone.
     ssh_from: String,
-    lan_nic: &'a str,
-    public_nic: &'a str,
+    release: String,
+    install_tree: &'a str,
+    /// Cards are known by MAC: their names depend on the order of drivers.
+    lan_mac: String,
+    public_mac: String,
     hosts: Vec<HostValues>,
 }
 
@@ -87,10 +90,10 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// Whether a node with these targets gets the file: all but notes and the step folders of other roles.
+/// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
 fn belongs(path: &str, targets: &[String]) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
-    if file.starts_with('.') || file.ends_with(".md") {
+    if file.starts_with('.') {
         return false;
     }
     let Some(step) = path.strip_prefix("steps/").and_then(|rest| rest.split_once('/')) else { return true };
@@ -131,7 +134,7 @@ impl<'a> PayloadValues<'a> {
         let names = |nodes: Vec<&'a Node>| nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ");
         let computes: Vec<_> = site.nodes_with_target("compute").collect();
         let first = |target: &'a str| site.nodes_with_target(target).next().map_or("", |node| node.name.as_str());
-        let public = node.nics.iter().find(|nic| nic.network == NicNetwork::Public);
+        let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
         let variables = site.blueprint.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
         Self {
             variables: variables.collect(),
@@ -149,8 +152,10 @@ impl<'a> PayloadValues<'a> {
             security: site.security,
             lan_cidr: site.network.subnet.to_string(),
             ssh_from: site.network.subnet.to_string(),
-            lan_nic: node.lan_nic().map_or("", |nic| nic.name.as_str()),
-            public_nic: public.map_or("", |nic| nic.name.as_str()),
+            release: node.release.to_string(),
+            install_tree: &node.install_tree,
+            lan_mac: mac(node.lan_nic()),
+            public_mac: mac(node.public_nic()),
             hosts: hosts(site),
         }
     }
@@ -180,10 +185,34 @@ mod tests {
             ("steps/01-network-gateway/01-iptables-nat.sh", true),
             ("steps/02-glusterfs-all/01-x.sh", true),
             ("steps/03-glusterfs-controller/01-x.sh", false),
-            ("README.md", false),
+            ("README.md", true),
             ("steps/02-glusterfs-all/.keep", false),
         ] {
             assert_eq!(belongs(path, &targets), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_cards_of_a_node_are_told_by_mac_and_its_readme_is_there() {
+        let site = crate::site::testing::paper_site();
+        for (name, lan, public) in [
+            ("compute1", "52:54:00:a8:01:01", "52:54:00:a8:01:00"),
+            ("compute2", "52:54:00:a8:02:01", ""),
+            ("controller", "52:54:00:a8:05:00", ""),
+        ] {
+            let node = site.node_by_name(name).unwrap();
+            let token = BootToken::from_random([0; 16]);
+            let files = files(&Engine::new(Default::default()).unwrap(), &site, node, &token).unwrap();
+            let text = |path: &str| {
+                let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
+                String::from_utf8(file.data.clone()).unwrap()
+            };
+            let env = text("env");
+            for line in [format!("LAN_MAC='{lan}'"), format!("PUBLIC_MAC='{public}'"), "RELEASE='6.10'".into()] {
+                assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");
+            }
+            // The unit file and `--help` point at it.
+            assert!(text("README.md").starts_with("# Firstboot\n"));
         }
     }
 

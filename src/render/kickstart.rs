@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use crate::lifecycle::{BootToken, WipeScope};
+use crate::lifecycle::BootToken;
 use crate::plan::{Content, NodePlan};
-use crate::site::{DiskRule, Nic, NicNetwork, Node, Security, Site};
+use crate::site::{Nic, NicNetwork, Node, Security, Site};
+
+use super::disk_rule::{DiskRuleValues, disk_rules};
 
 /// Where `%pre` puts the storage commands, and where the kickstart includes them from.
 pub const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
@@ -27,20 +29,26 @@ pub struct KickstartValues<'a> {
     node: &'a str,
     role: &'a str,
     release: String,
+    major: u8,
     el6: bool,
     has_unsupported_hardware: bool,
     uefi: bool,
     server: String,
     token: &'a str,
     tree_url: String,
+    tree_repositories: Vec<&'a str>,
     timezone: &'a str,
+    ntp_servers: &'a [String],
     root_password_hash: Option<&'a str>,
-    ssh_keys: &'a [String],
+    ssh_key_commands: Vec<&'a str>,
+    ssh_keys: Vec<&'a str>,
     hardened: bool,
+    has_bindto: bool,
     nics: Vec<NicValues>,
     dns: String,
     storage_file: &'static str,
-    disk_rule: DiskRuleValues,
+    disk_rules: Vec<DiskRuleValues>,
+    kept_groups: Vec<KeptGroup<'a>>,
     volume_group_names: String,
     renames: Vec<Rename>,
     esp_label: &'static str,
@@ -53,6 +61,7 @@ pub struct KickstartValues<'a> {
 #[derive(Debug, Serialize)]
 struct NicValues {
     name: String,
+    own_name: bool,
     mac: String,
     network: NicNetwork,
     address: String,
@@ -60,15 +69,11 @@ struct NicValues {
     router: Option<String>,
 }
 
+/// A volume group that a keeping reimage looks for, with our logical volumes in it.
 #[derive(Debug, Serialize)]
-struct DiskRuleValues {
-    name: String,
-    serial: String,
-    wwn: String,
-    sectors: u64,
-    sector_size: u32,
-    blocks: u64,
-    words: String,
+struct KeptGroup<'a> {
+    name: &'a str,
+    volumes: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,10 +89,15 @@ impl<'a> KickstartValues<'a> {
             .volume_groups
             .iter()
             .filter_map(|group| group.installer_name.clone().map(|from| Rename { from, to: group.name.clone() }));
+        // EL8 was the first to read `sshkey`; what its reader could misread is written by %post, as on EL6 and EL7.
+        let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
+        let keys = site.access.ssh_keys.iter().map(String::as_str);
+        let (ssh_key_commands, ssh_keys) = keys.partition(|key| node.release.major >= 8 && plain(key));
         Self {
             node: node.name.as_str(),
             role: &node.role,
             release: node.release.to_string(),
+            major: node.release.major,
             el6: node.release.is_el6(),
             // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.
             has_unsupported_hardware: node.release.is_el6() && node.release.minor >= 4,
@@ -95,14 +105,20 @@ impl<'a> KickstartValues<'a> {
             server: site.server.url(),
             token: token.reveal(),
             tree_url: tree_url(site, node),
+            tree_repositories: tree_repositories(site, node),
             timezone: &site.timezone,
+            ntp_servers: &site.network.ntp,
             root_password_hash: site.access.root_password_hash.as_deref(),
-            ssh_keys: &site.access.ssh_keys,
+            ssh_key_commands,
+            ssh_keys,
             hardened: site.security == Security::Hardened,
+            // The option came within the life of EL7; a release that lacks it stops at it.
+            has_bindto: (node.release.major, node.release.minor) >= (7, 4),
             nics: nics(site, node),
             dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
-            disk_rule: DiskRuleValues::new(node.os_disk()),
+            disk_rules: disk_rules(node, plan),
+            kept_groups: kept_groups(node),
             volume_group_names: plan.volume_group_names().join(" "),
             renames: renames.collect(),
             esp_label: ESP_LABEL,
@@ -119,12 +135,37 @@ pub fn tree_url(site: &Site, node: &Node) -> String {
     format!("{}/tree/{}", site.server.url(), node.install_tree)
 }
 
+/// What the tree holds beside its BaseOS, if it is divided as the images of EL8 and later are.
+fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
+    let tree = site.install_tree(&node.install_tree).filter(|_| node.release.major >= 8);
+    let names = tree.map_or(&[][..], |tree| &tree.repositories).iter().map(String::as_str);
+    match names.clone().any(|name| name == "BaseOS") {
+        true => names.filter(|name| *name != "BaseOS").collect(),
+        false => Vec::new(),
+    }
+}
+
+fn kept_groups(node: &Node) -> Vec<KeptGroup<'_>> {
+    let groups = node.layout.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
+    let kept = groups.map(|group| KeptGroup {
+        name: &group.name,
+        volumes: group.logical_volumes.iter().map(|volume| volume.name.as_str()).collect(),
+    });
+    kept.collect()
+}
+
+/// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.
+fn is_own_name(name: &str) -> bool {
+    name.strip_prefix("eth").is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The LAN card first: Anaconda brings the first one up.
 fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     // The paper's gateway has its default route outside; a LAN router would fight with it.
     let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
     let values = |nic: &Nic| NicValues {
         name: nic.name.clone(),
+        own_name: is_own_name(&nic.name),
         mac: nic.mac.to_string(),
         network: nic.network,
         address: node.address.to_string(),
@@ -134,136 +175,4 @@ fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     let mut nics: Vec<&Nic> = node.nics.iter().collect();
     nics.sort_by_key(|nic| nic.network != NicNetwork::Lan);
     nics.into_iter().map(values).collect()
-}
-
-impl DiskRuleValues {
-    fn new(rule: &DiskRule) -> Self {
-        let mut words = vec![format!("{} sectors of {} bytes", rule.sectors, rule.sector_size)];
-        let given = [("name", &rule.name), ("serial number", &rule.serial), ("world wide name", &rule.wwn)];
-        words.extend(given.iter().filter_map(|(what, value)| value.as_ref().map(|value| format!("{what} {value}"))));
-        Self {
-            name: rule.name.clone().unwrap_or_default(),
-            serial: rule.serial.as_deref().unwrap_or_default().trim().into(),
-            wwn: rule.wwn.as_deref().map(plain_wwn).unwrap_or_default(),
-            sectors: rule.sectors,
-            sector_size: rule.sector_size,
-            blocks: rule.bytes() / 512,
-            words: words.join(", "),
-        }
-    }
-}
-
-/// The same spelling that `%pre` reduces a disk's own name to.
-fn plain_wwn(wwn: &str) -> String {
-    let lower = wwn.trim().to_ascii_lowercase();
-    let prefixes = ["0x", "naa.", "eui.", "uuid."];
-    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
-}
-
-/// Everything that `kickstart/storage.ks.j2` may name.
-#[derive(Debug, Serialize)]
-pub struct StorageValues<'a> {
-    node: &'a str,
-    disk: &'a str,
-    scope: WipeScope,
-    el6: bool,
-    has_disklabel: bool,
-    label: String,
-    kernel_args: &'a str,
-    extent_kib: u64,
-    partitions: Vec<PartValues>,
-    volume_groups: Vec<GroupValues>,
-    logical_volumes: Vec<VolumeValues>,
-}
-
-#[derive(Debug, Serialize)]
-struct PartValues {
-    name: String,
-    file_system: Option<String>,
-    size: u64,
-    label: Option<&'static str>,
-    as_primary: bool,
-    grow_to_own_size: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct GroupValues {
-    name: String,
-    physical_volume: String,
-}
-
-#[derive(Debug, Serialize)]
-struct VolumeValues {
-    target: String,
-    group: String,
-    name: String,
-    size: u64,
-    file_system: String,
-}
-
-impl<'a> StorageValues<'a> {
-    /// Collects the commands that make the plan come true on the disk that `%pre` found.
-    pub fn new(node: &'a Node, plan: &NodePlan, disk: &'a str, scope: WipeScope) -> Self {
-        let mut physical_volumes: Vec<&str> = Vec::new();
-        let mut partitions = Vec::new();
-        for partition in &plan.os_disk().partitions {
-            let (name, file_system, label) = match &partition.content {
-                Content::Extended | Content::RaidMember { .. } => continue,
-                Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
-                Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
-                Content::BiosBoot => ("biosboot".into(), Some("biosboot".into()), None),
-                Content::PhysicalVolume { volume_group } => {
-                    physical_volumes.push(volume_group);
-                    (format!("pv.{:02}", physical_volumes.len()), None, None)
-                }
-            };
-            partitions.push(PartValues {
-                name,
-                file_system,
-                size: partition.size.0,
-                label,
-                as_primary: partition.placement.as_primary(),
-                grow_to_own_size: partition.placement.grow_to_own_size(),
-            });
-        }
-        let number = |group: &str| physical_volumes.iter().position(|name| *name == group).map_or(0, |index| index + 1);
-        let groups = plan.volume_groups.iter().map(|group| GroupValues {
-            name: group.name.clone(),
-            physical_volume: format!("pv.{:02}", number(&group.name)),
-        });
-        let volumes = plan.volume_groups.iter().flat_map(|group| {
-            group.logical_volumes.iter().map(|volume| VolumeValues {
-                target: volume.mount.clone().unwrap_or_else(|| "swap".into()),
-                group: group.name.clone(),
-                name: volume.name.clone(),
-                size: volume.size.0,
-                file_system: volume.file_system.to_string(),
-            })
-        });
-        Self {
-            node: node.name.as_str(),
-            disk,
-            scope,
-            el6: node.release.is_el6(),
-            has_disklabel: node.release.major >= 8,
-            label: plan.os_disk().label.to_string(),
-            kernel_args: &node.kernel_args,
-            extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
-            logical_volumes: volumes.collect(),
-            volume_groups: groups.collect(),
-            partitions,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_spelling_of_a_world_wide_name_is_the_same() {
-        for spelling in ["0x5000C500A1B2C3D4", "naa.5000c500a1b2c3d4", " 5000c500a1b2c3d4 "] {
-            assert_eq!(plain_wwn(spelling), "5000c500a1b2c3d4");
-        }
-    }
 }

@@ -2,12 +2,14 @@
 //! they never compute; every value reaches them finished and leaves them encoded for the text it stands in.
 
 mod boot_script;
+mod disk_rule;
 mod engine;
 mod error;
 mod escape;
 mod firstboot;
 mod kickstart;
 mod prove;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +23,8 @@ use crate::site::{Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
-use kickstart::{KickstartValues, StorageValues};
+use kickstart::KickstartValues;
+use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
 pub use firstboot::PayloadFile;
@@ -81,16 +84,33 @@ impl Renderer {
         self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))
     }
 
-    /// The storage commands for the disk that `%pre` found: the answer to a redeemed permit, and nothing else's.
+    /// The answer to a redeemed permit, and nothing else's: the storage commands for the disks that `%pre` found, by
+    /// slot, and before them, where the plan needs it, the preparation that `%pre` runs.
     pub fn storage_section(
         &self,
         node: &Node,
         plan: &NodePlan,
-        disk: &str,
+        disks: &BTreeMap<String, String>,
         scope: WipeScope,
     ) -> Result<String, RenderError> {
-        check_disk_name(disk)?;
-        self.engine.render(STORAGE, &StorageValues::new(node, plan, disk, scope))
+        self.storage_section_keeping(node, plan, disks, scope, &[])
+    }
+
+    /// The same for a reimage that keeps volume groups, with the identities that `%pre` must find again.
+    pub fn storage_section_keeping(
+        &self,
+        node: &Node,
+        plan: &NodePlan,
+        disks: &BTreeMap<String, String>,
+        scope: WipeScope,
+        identities: &[String],
+    ) -> Result<String, RenderError> {
+        check_disks(plan, disks)?;
+        if scope == WipeScope::KeepVolumeGroups && !plan.arrays.is_empty() {
+            let why = "cannot be kept on mirrored disks: their devices have no names that last".into();
+            return Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "keep".into(), why }));
+        }
+        self.engine.render(STORAGE, &StorageValues::new(node, plan, disks, scope, identities))
     }
 
     /// The whole kickstart with the storage commands in their place, for people and for checks; never served.
@@ -99,11 +119,11 @@ impl Renderer {
         site: &Site,
         node: &Node,
         token: &BootToken,
-        disk: &str,
+        disks: &BTreeMap<String, String>,
         scope: WipeScope,
     ) -> Result<String, RenderError> {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
-        let storage = self.storage_section(node, &plan, disk, scope)?;
+        let storage = storage_commands(&self.storage_section(node, &plan, disks, scope)?);
         let served = self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))?;
         Ok(served.replace(&format!("%include {STORAGE_FILE}\n"), &storage))
     }
@@ -124,6 +144,48 @@ impl Renderer {
         firstboot::pack(&files)
             .map_err(|error| RenderError::new("templates/firstboot", RenderProblem::Template(error.to_string())))
     }
+}
+
+/// The storage section without the preparation: what the installer reads of it.
+pub fn storage_commands(section: &str) -> String {
+    let mut preparation = false;
+    let mut commands = String::with_capacity(section.len());
+    for line in section.split_inclusive('\n') {
+        preparation |= line == "# rackstart: preparation\n";
+        if !preparation {
+            commands.push_str(line);
+        }
+        preparation &= line != "# rackstart: end of preparation\n";
+    }
+    commands
+}
+
+/// Names for the disks of a plan when no machine was asked: that of the rule, else `sda`, `sdb`, …; for people and proofs.
+pub fn example_disks(node: &Node, plan: &NodePlan) -> BTreeMap<String, String> {
+    let mut disks = BTreeMap::new();
+    let named = |slot: &str| node.disk(slot).and_then(|rule| rule.name.clone());
+    for disk in &plan.disks {
+        let taken = |name: &String| {
+            disks.values().any(|other| other == name)
+                || plan.disks.iter().any(|other| other.slot != disk.slot && named(&other.slot).as_ref() == Some(name))
+        };
+        let free = ('a'..='z').map(|letter| format!("sd{letter}")).find(|name| !taken(name));
+        disks.insert(disk.slot.clone(), named(&disk.slot).or(free).unwrap_or_else(|| "sda".into()));
+    }
+    disks
+}
+
+/// Every slot of the plan has a disk, no two the same one, and each by a name that is one.
+fn check_disks(plan: &NodePlan, disks: &BTreeMap<String, String>) -> Result<(), RenderError> {
+    let refuse = |why: String| Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "disks".into(), why }));
+    for (index, disk) in plan.disks.iter().enumerate() {
+        let Some(name) = disks.get(&disk.slot) else { return refuse(format!("names no disk for `{}`", disk.slot)) };
+        check_disk_name(name)?;
+        if plan.disks[..index].iter().any(|other| disks.get(&other.slot) == Some(name)) {
+            return refuse(format!("names {name} twice"));
+        }
+    }
+    Ok(())
 }
 
 /// A kernel name such as `sda`, `nvme0n1` or `cciss/c0d0`. It comes from the wire, so it is checked like nothing else.

@@ -31,8 +31,9 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
                 continue;
             }
         };
-        let disk = node.os_disk().name.as_deref().unwrap_or("sda");
-        let storage = |scope| renderer.storage_section(node, &plan, disk, scope).err();
+        let disks = super::example_disks(node, &plan);
+        let storage = |scope| renderer.storage_section(node, &plan, &disks, scope).err();
+        let kept = (!node.keep.is_empty()).then(|| storage(WipeScope::KeepVolumeGroups)).flatten();
         let reason = LocalDiskReason::Failed("any reason".into()).to_string();
         let results = [
             ("boot script for the installer", renderer.boot_script_install(site, node, &token).err()),
@@ -40,6 +41,7 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
             ("kickstart", renderer.kickstart(site, node, &token).err()),
             ("storage section", storage(WipeScope::BlankDiskOnly)),
             ("storage section", storage(WipeScope::DestroyData)),
+            ("storage section", kept),
             ("firstboot payload", renderer.firstboot_payload(site, node, &token).err()),
         ];
         let mut of_node: Vec<Fault> = Vec::new();

@@ -3,6 +3,10 @@
 use super::*;
 use crate::site::testing::paper_site;
 
+fn on(disk: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("os".to_string(), disk.to_string())])
+}
+
 fn token() -> BootToken {
     BootToken::from_random([0; 16])
 }
@@ -13,10 +17,11 @@ fn the_storage_section_of_table_2_is_exactly_this() {
     let node = site.node_by_name("compute2").unwrap();
     let renderer = Renderer::new().unwrap();
     let plan = plan::plan(node).unwrap();
-    let text = renderer.storage_section(node, &plan, "sda", WipeScope::BlankDiskOnly).unwrap();
+    let text = renderer.storage_section(node, &plan, &on("sda"), WipeScope::BlankDiskOnly).unwrap();
     let expected = "\
 # rackstart: storage of compute2 on sda
 # scope: blank-disk-only
+# disk of os: sda
 zerombr
 ignoredisk --only-use=sda
 clearpart --all --initlabel --drives=sda
@@ -70,7 +75,7 @@ fn the_installer_is_started_with_the_arguments_of_its_release() {
     let script = renderer.boot_script_install(&site, &node, &token()).unwrap();
     let kernel = "initrd=initrd.img inst.ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 \
                   BOOTIF=01-52-54-00-a8-02-01 inst.ks.sendmac inst.ks.sendsn \
-                  inst.repo=http://192.168.0.254/tree/centos6 ip=dhcp inst.cmdline console=ttyS0 || goto away\n";
+                  inst.repo=http://192.168.0.254/tree/centos6 inst.nosave=all_ks ip=dhcp inst.cmdline console=ttyS0 || goto away\n";
     assert!(script.contains(kernel), "{script}");
 }
 
@@ -135,7 +140,7 @@ fn a_disk_name_from_the_wire_is_checked() {
     let site = paper_site();
     let node = site.node_by_name("compute2").unwrap();
     let (renderer, plan) = (Renderer::new().unwrap(), plan::plan(node).unwrap());
-    let section = |disk: &str| renderer.storage_section(node, &plan, disk, WipeScope::DestroyData);
+    let section = |disk: &str| renderer.storage_section(node, &plan, &on(disk), WipeScope::DestroyData);
     for disk in ["sda", "nvme0n1", "cciss/c0d0", "mapper/mpath-a"] {
         assert!(section(disk).unwrap().contains(&format!("clearpart --all --initlabel --drives={disk}\n")));
     }
@@ -150,7 +155,8 @@ fn the_readme_lists_every_variable_of_the_kickstart_templates() {
     let node = site.node_by_name("controller").unwrap();
     let (plan, token) = (plan::plan(node).unwrap(), token());
     let kickstart = serde_json::to_value(KickstartValues::new(&site, node, &plan, &token)).unwrap();
-    let storage = serde_json::to_value(StorageValues::new(node, &plan, "sda", WipeScope::DestroyData)).unwrap();
+    let storage =
+        serde_json::to_value(StorageValues::new(node, &plan, &on("sda"), WipeScope::DestroyData, &[])).unwrap();
     let readme = include_str!("../../kickstart/README.md");
     fn check(value: &serde_json::Value, readme: &str) {
         match value {

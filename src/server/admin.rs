@@ -8,12 +8,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::http::permit::keepable;
 use super::http::{Appliance, HttpError};
 use super::random;
 use super::recent::Moment;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
-use crate::site::{DiskRule, Firmware, Mac, Node};
+use crate::plan;
+use crate::site::{Firmware, Mac, Node};
 use crate::store::{Change, Record, StoredEvent};
 
 /// All nodes as `status` and `watch` show them.
@@ -40,6 +42,9 @@ pub struct NodeStatus {
     pub address: String,
     /// The disk rule that the running daemon goes by, in words.
     pub disk: String,
+    /// The volume groups that `reimage --keep` would keep.
+    #[serde(default)]
+    pub keep: Vec<String>,
     /// `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
     pub state: String,
     /// Public id of the attempt.
@@ -110,7 +115,8 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         role: node.role.clone(),
         mac: node.mac,
         address: node.address.to_string(),
-        disk: disk_in_words(node.os_disk()),
+        disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
+        keep: node.keep.clone(),
         state: record.state.word().into(),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         stage,
@@ -121,12 +127,6 @@ fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
         updated: record.updated,
         timings: progress.marks,
     }
-}
-
-fn disk_in_words(disk: &DiskRule) -> String {
-    let parts = [("name", &disk.name), ("serial number", &disk.serial), ("world wide name", &disk.wwn)];
-    let given = parts.into_iter().filter_map(|(what, value)| Some(format!("{what} {}, ", value.as_ref()?)));
-    format!("{}{} sectors of {} bytes", given.collect::<String>(), disk.sectors, disk.sector_size)
 }
 
 async fn explain(
@@ -162,6 +162,7 @@ fn in_words(decision: &BootDecision) -> String {
         BootDecision::Script(url) => format!("its address and the boot script {url}"),
         BootDecision::Install => "the installer".into(),
         BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
+        BootDecision::Unknown => "a screen with its MAC and what to do, then its next boot device".into(),
     }
 }
 
@@ -173,11 +174,32 @@ async fn arm(
     let scope = match scope.as_str() {
         "blank-disk-only" => WipeScope::BlankDiskOnly,
         "destroy-data" => WipeScope::DestroyData,
-        _ => return Err(HttpError::new(StatusCode::BAD_REQUEST, "arm for `blank-disk-only` or for `destroy-data`")),
+        "keep-volume-groups" => {
+            can_keep(&appliance, &name).map_err(|reason| HttpError::new(StatusCode::CONFLICT, reason))?;
+            WipeScope::KeepVolumeGroups
+        }
+        _ => {
+            let reason = "arm for `blank-disk-only`, `destroy-data` or `keep-volume-groups`";
+            return Err(HttpError::new(StatusCode::BAD_REQUEST, reason));
+        }
     };
     let status = order(&appliance, &name, Event::Armed { id: random::attempt_id(), scope }).await?;
     tracing::warn!(node = name, ?scope, "armed by an operator: its next network boot installs it");
     Ok(Json(status))
+}
+
+/// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
+fn can_keep(appliance: &Appliance, name: &str) -> Result<(), String> {
+    let site = appliance.site();
+    let node = site.node_by_name(name).ok_or_else(|| format!("the running daemon knows no node called `{name}`"))?;
+    let plan = plan::plan(node).map_err(|error| error.to_string())?;
+    if !plan.arrays.is_empty() {
+        return Err("on mirrored disks nothing can be kept: use `rackstart reimage` without --keep".into());
+    }
+    let record = appliance.store.record(node.mac);
+    let installed = record.and_then(|record| record.installed);
+    let installed = installed.ok_or_else(|| format!("it was never recorded what is on the disks of {name}"))?;
+    keepable(&installed, &plan, &node.keep).map(drop)
 }
 
 /// Takes an unspent wipe permit back.

@@ -2,9 +2,12 @@
 
 pub mod admin;
 pub mod dhcp;
+mod engines;
 pub mod firmware;
 pub mod http;
+mod log_limit;
 mod packet;
+mod pinned;
 mod random;
 pub mod recent;
 pub mod router_advertisement;
@@ -12,27 +15,22 @@ pub mod tftp;
 mod watchdog;
 mod wires;
 
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::net::SocketAddrV4;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, Store};
-use http::Appliance;
-use recent::Recent;
-
-/// How long running transfers may go on after the order to stop.
-const GRACE: Duration = Duration::from_secs(10);
+use engines::{Engines, StoreTask};
+use http::{Appliance, listen};
 
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +43,23 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// Something else lies where the admin socket belongs.
+    #[error("{0} is not a socket, so it was left alone; name another place in `server.socket`")]
+    NotASocket(PathBuf),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
     /// The store failed while running.
     #[error("the store could not be written: {0}; look at the disk below `server.state`, then start again")]
     Durability(sqlx::Error),
+    /// An engine ended before anybody told it to.
+    #[error("{engine} {how}, so the daemon stopped; start it again, the log says more")]
+    Engine {
+        /// Which.
+        engine: &'static str,
+        /// What became of it.
+        how: String,
+    },
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
@@ -59,7 +68,7 @@ pub enum ServerError {
 /// Every socket bound and the store open, nothing answered yet.
 pub struct Bound {
     appliance: Appliance,
-    store_task: tokio::task::JoinHandle<Result<(), sqlx::Error>>,
+    store_task: StoreTask,
     site: watch::Sender<Arc<Site>>,
     http: TcpListener,
     admin: UnixListener,
@@ -72,17 +81,18 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
-    let http_address = SocketAddr::from((server.address, server.http_port));
-    let http = TcpListener::bind(http_address).await.map_err(fail(format!("HTTP {http_address}")))?;
-    let admin = listen_admin(&server.socket).map_err(fail(format!("the socket {}", server.socket.display())))?;
+    let http_address = SocketAddrV4::new(server.address, server.http_port);
+    let http = listen::bind(&server.interface, http_address);
+    let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
+    let admin = listen_admin(&server.socket)?;
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
-    let appliance =
-        Appliance { site: receiver, store, renderer: Arc::new(renderer), recent: Arc::new(Recent::default()) };
+    let (recent, strangers) = (Arc::default(), Arc::default());
+    let appliance = Appliance { site: receiver, store, renderer: Arc::new(renderer), recent, strangers };
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
 }
 
@@ -98,65 +108,48 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     Ok(())
 }
 
-fn listen_admin(path: &Path) -> std::io::Result<UnixListener> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
+fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
     // The lock of the store is held, so a socket that is still there belongs to nobody.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let is_left_over = match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
+        found => found.is_ok(),
+    };
+    let listen = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if is_left_over {
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    listen().map_err(|source| ServerError::Bind { what: format!("the socket {}", path.display()), source })
 }
 
 impl Bound {
-    /// Answers until `shutdown`, then lets running transfers finish for a bounded time.
+    /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, mut store_task, site, http, admin, dhcp, tftp } = self;
+        let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;
         let receiver = site.subscribe();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
-        tasks.spawn(tftp.run(wires::tftp_content(&appliance), shutdown.clone(), wires::tftp_observer(&appliance)));
+        let mut engines = Engines::new(shutdown.clone());
+        engines.start("DHCP", dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
+        let tftp_observer = wires::tftp_observer(&appliance);
+        engines.start("TFTP", tftp.run(wires::tftp_content(&appliance), shutdown.clone(), tftp_observer));
         if receiver.borrow().network.router_advertisement {
             let (interface, site) = (receiver.borrow().server.interface.clone(), receiver.clone());
             let order = shutdown.clone();
-            tasks.spawn(async move { router_advertisement::run(&interface, site, order).await });
+            // It cannot work without IPv6; then it waits for the order to stop like the others.
+            let run = async move { router_advertisement::run(&interface, site, order).await };
+            engines.start("router advertisement", run);
         }
-        tasks.spawn(watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
-        tasks.spawn(serve_http(http, appliance.clone(), shutdown.clone()));
-        tasks.spawn(serve_admin(admin, appliance.clone(), shutdown.clone()));
-        drop(appliance);
+        engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
+        let app = http::app(appliance.clone());
+        engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
+        engines.start("the admin API", serve_admin(admin, appliance, shutdown));
         tracing::info!("serving");
-        let broken = tokio::select! {
-            () = shutdown.cancelled() => None,
-            ended = &mut store_task => Some(ended),
-        };
-        shutdown.cancel();
-        tracing::info!("stopping: running transfers may finish for {} s", GRACE.as_secs());
-        if tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!("transfers were still running and were ended");
-        }
-        drop(tasks);
-        match broken {
-            None => Ok(()),
-            Some(Ok(Err(error))) => Err(ServerError::Durability(error)),
-            Some(_) => Err(ServerError::Durability(sqlx::Error::WorkerCrashed)),
-        }
-    }
-}
-
-async fn serve_http(listener: TcpListener, appliance: Appliance, shutdown: CancellationToken) {
-    // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let service = http::app(appliance).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "HTTP stopped");
+        engines.run(store_task).await
     }
 }
 
@@ -168,6 +161,20 @@ async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: Can
     }
 }
 
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_old_admin_socket_is_replaced_and_anything_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/sock");
+        drop(listen_admin(&path).unwrap());
+        assert!(path.exists(), "a killed daemon leaves its socket");
+        listen_admin(&path).expect("it is replaced");
+        let notes = folder.path().join("notes");
+        std::fs::write(&notes, "dear").unwrap();
+        assert!(matches!(listen_admin(&notes), Err(ServerError::NotASocket(_))));
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear");
+    }
 }

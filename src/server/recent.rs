@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::unix_now;
 use crate::site::Mac;
 
 /// Moments kept per MAC.
@@ -39,8 +39,7 @@ struct Inner {
 impl Recent {
     /// Remembers a moment.
     pub fn note(&self, mac: Mac, wire: &str, text: impl Into<String>) {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let moment = Moment { at, wire: wire.into(), text: text.into() };
+        let moment = Moment { at: unix_now(), wire: wire.into(), text: text.into() };
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
         if !inner.moments.contains_key(&mac) {
             if inner.order.len() == MACS

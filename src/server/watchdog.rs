@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::unix_now;
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, State};
 use crate::site::Site;
 use crate::store::{Change, Record, Store};

@@ -21,7 +21,7 @@ struct Programs {
 impl TftpContent for Programs {
     fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
         if !self.knows(client) {
-            return Err(NotServed { text: format!("{client} is reserved for no node") });
+            return Err(NotServed { text: format!("{client} is reserved for no node and not in the discovery range") });
         }
         // Some firmware puts a slash in front of the boot file that DHCP named.
         let program = firmware::by_name(name.trim_start_matches('/'));
@@ -29,7 +29,8 @@ impl TftpContent for Programs {
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
-        self.site.borrow().nodes.iter().any(|node| node.address == client)
+        let site = self.site.borrow();
+        site.nodes.iter().any(|node| node.address == client) || site.lends(client)
     }
 }
 
@@ -54,6 +55,9 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             Some(node) => {
                 tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");
                 recent.note(node.mac, "tftp", text);
+            }
+            None if site.lends(seen.client) => {
+                tracing::info!(peer = %seen.client, boot_file = seen.name, outcome = %seen.outcome, "tftp of a stranger");
             }
             None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
         }

@@ -130,6 +130,35 @@ impl DiskRule {
     }
 }
 
+impl fmt::Display for DiskRule {
+    /// For people: `name sda, 488397168 sectors of 512 bytes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = [
+            ("name", &self.name),
+            ("serial number", &self.serial),
+            ("world wide name", &self.wwn),
+            ("id", &self.by_id),
+            ("model", &self.model),
+        ];
+        for (what, value) in given {
+            if let Some(value) = value {
+                write!(f, "{what} {value}, ")?;
+            }
+        }
+        if let Some(bus) = self.bus {
+            write!(f, "on {bus}, ")?;
+        }
+        if self.only {
+            f.write_str("the only disk, ")?;
+        }
+        match (self.has_range(), self.size_range()) {
+            (false, _) => write!(f, "{} sectors of {} bytes", self.sectors, self.sector_size),
+            (true, (least, u64::MAX)) => write!(f, "at least {} MiB", least.div_ceil(1 << 20)),
+            (true, (least, most)) => write!(f, "{} to {} MiB", least.div_ceil(1 << 20), most >> 20),
+        }
+    }
+}
+
 /// A disk by what it is for: `os`, `brick`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSlot {

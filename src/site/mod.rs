@@ -78,6 +78,8 @@ pub struct Network {
     pub router: Ipv4Addr,
     /// DNS resolvers handed to nodes.
     pub dns: Vec<Ipv4Addr>,
+    /// Time servers of the nodes, by name or address; the distribution's own when there are none.
+    pub ntp: Vec<String>,
     /// DHCP lease time in seconds.
     pub lease_seconds: u32,
     /// Answer router solicitations with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
@@ -102,6 +104,8 @@ pub struct InstallTree {
     pub name: String,
     /// The directory that is served.
     pub path: PathBuf,
+    /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
+    pub repositories: Vec<String>,
 }
 
 /// Everything that the site file and its blueprint describe, validated.
@@ -131,6 +135,14 @@ impl Site {
     /// Finds a node by the MAC of its boot NIC.
     pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
         self.nodes.iter().find(|node| node.mac == mac)
+    }
+
+    /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
+    pub fn lends(&self, address: Ipv4Addr) -> bool {
+        let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
+        let network = &self.network;
+        let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
+        in_range && !taken && self.nodes.iter().all(|node| node.address != address)
     }
 
     /// Finds a node by its name.

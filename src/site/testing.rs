@@ -144,12 +144,17 @@ pub fn paper_site() -> Site {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
             router: Ipv4Addr::new(192, 168, 0, 1),
             dns: vec![Ipv4Addr::new(192, 168, 0, 254)],
+            ntp: vec![],
             lease_seconds: 7200,
             router_advertisement: true,
             discovery: None,
         },
         access: Access::default(),
-        install_trees: vec![InstallTree { name: "centos6".into(), path: "/srv/rackstart/centos6".into() }],
+        install_trees: vec![InstallTree {
+            name: "centos6".into(),
+            path: "/srv/rackstart/centos6".into(),
+            repositories: vec![],
+        }],
         nodes,
     }
 }

@@ -1,9 +1,12 @@
 //! What can be asked of the store, and how a change works on one record. Pure: `writer` makes it durable.
 
-use crate::lifecycle::{BootToken, Event, Refused, Report, ReportEvent, State};
+use std::collections::BTreeMap;
+
+use crate::lifecycle::{BootToken, Event, Refused, Report, ReportEvent, State, TokenHash};
+use crate::plan::{self, Facts, NodePlan};
 use crate::site::Mac;
 
-use super::Record;
+use super::record::{Frozen, Installed, Record};
 
 /// One wanted change of one node.
 #[derive(Debug, Clone)]
@@ -14,6 +17,31 @@ pub enum Change {
         event: Event,
         /// Moment for the stage timings, for example `kickstart`.
         mark: Option<&'static str>,
+    },
+    /// A boot script with the installer is about to be served: the plan is fixed for this boot.
+    Boot {
+        /// The secret minted for this boot.
+        token: TokenHash,
+        /// What the disks will look like.
+        plan: Box<NodePlan>,
+    },
+    /// `%pre` asked for the storage commands.
+    Redeem {
+        /// Who asks.
+        token: TokenHash,
+        /// The disks that will be written, in words.
+        words: String,
+        /// Their kernel names by slot.
+        disks: BTreeMap<String, String>,
+        /// The volume groups that stay.
+        keep: Vec<String>,
+    },
+    /// The installer told what is on the disks.
+    Attest {
+        /// Who says so.
+        token: TokenHash,
+        /// What it found.
+        facts: Box<Facts>,
     },
     /// A report of the node.
     Report {
@@ -69,6 +97,43 @@ impl Change {
                 }
                 enter(&mut record, next, now);
                 Some(LogLine { kind, detail })
+            }
+            Self::Boot { token, plan } => {
+                let event = Event::BootScriptServed { token: token.clone() };
+                let changed = Self::Event { event, mark: Some("script") }.work_on(mac, &record, now)?;
+                record = changed.record;
+                let (plan, disks, keep) = ((**plan).clone(), BTreeMap::new(), Vec::new());
+                record.frozen = Some(Box::new(Frozen { plan, disks, keep }));
+                changed.log
+            }
+            Self::Redeem { token, words, disks, keep } => {
+                let event = Event::PermitRedeemed { token: token.clone(), disk: words.clone() };
+                let changed = Self::Event { event, mark: Some("permit") }.work_on(mac, &record, now)?;
+                record = changed.record;
+                if let Some(frozen) = &mut record.frozen {
+                    (frozen.disks, frozen.keep) = (disks.clone(), keep.clone());
+                }
+                if keep.is_empty() {
+                    // What was on the disks is gone from here on, whatever becomes of this installation.
+                    record.installed = None;
+                }
+                changed.log
+            }
+            Self::Attest { token, facts } => {
+                let differences = match &record.frozen {
+                    Some(frozen) => plan::differences(&frozen.plan, &frozen.disks, &frozen.keep, facts),
+                    None => vec!["no plan was stored for this boot".into()],
+                };
+                let event = Event::Attested { token: token.clone(), differences };
+                let changed = Self::Event { event, mark: Some("attested") }.work_on(mac, &record, now)?;
+                record = changed.record;
+                if record.state.attempt().is_some_and(|attempt| attempt.attested)
+                    && let Some(frozen) = &record.frozen
+                {
+                    let (promise, facts) = ((**frozen).clone(), (**facts).clone());
+                    record.installed = Some(Box::new(Installed { promise, facts }));
+                }
+                changed.log
             }
             Self::Report { report, token } => {
                 let next = apply_report(&record.state, report, token)?;
@@ -151,6 +216,10 @@ fn describe(event: &Event, before: &State, next: &State) -> (&'static str, Strin
         }
         Event::PermitRedeemed { disk, .. } => ("permit-redeemed", format!("the storage commands left for disk {disk}")),
         Event::InstallerStopped { reason, .. } => ("failed", reason.clone()),
+        Event::Attested { differences, .. } if differences.is_empty() => {
+            ("attested", "the disks are as planned".into())
+        }
+        Event::Attested { differences, .. } => ("failed", format!("not as planned: {}", differences.join("; "))),
         Event::Installed { .. } => ("installed", String::new()),
         Event::Working { .. } => ("firstboot", String::new()),
         Event::StepFailed { reason, .. } => ("step-failed", reason.clone()),

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 pub use change::{Change, LogLine};
 pub use open::OpenError;
-pub use record::Record;
+pub use record::{Frozen, Installed, Record};
 
 use crate::lifecycle::{BootToken, Refused};
 use crate::site::Mac;

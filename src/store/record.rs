@@ -1,11 +1,34 @@
 //! What is stored of a node: versioned, so that a newer rackstart can read an older store and never the reverse by accident.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::{Progress, State};
+use crate::plan::{Facts, NodePlan};
 
 /// The version of the shape below.
 const VERSION: u32 = 1;
+
+/// What the newest boot of an attempt was promised. An edited site file cannot change it under a running installer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The storage plan.
+    pub plan: NodePlan,
+    /// The kernel names of the disks by slot; empty until the permit is redeemed.
+    pub disks: BTreeMap<String, String>,
+    /// The volume groups that this attempt keeps.
+    pub keep: Vec<String>,
+}
+
+/// The storage that the last successful installation made: what a keeping reimage must find again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// What was promised.
+    pub promise: Frozen,
+    /// What was found, and compared with it.
+    pub facts: Facts,
+}
 
 /// One node as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +42,26 @@ pub struct Record {
     pub since: u64,
     /// Unix seconds of the last word from the node.
     pub updated: u64,
+    /// What the newest boot was promised; none before the first one.
+    #[serde(default)]
+    pub frozen: Option<Box<Frozen>>,
+    /// What is on its disks, as far as an installation of ours put it there; outlives the attempt.
+    #[serde(default)]
+    pub installed: Option<Box<Installed>>,
 }
 
 impl Record {
     /// A node that nothing has happened to.
     pub fn new(now: u64) -> Self {
-        Self { version: VERSION, state: State::New, progress: Progress::default(), since: now, updated: now }
+        Self {
+            version: VERSION,
+            state: State::New,
+            progress: Progress::default(),
+            since: now,
+            updated: now,
+            frozen: None,
+            installed: None,
+        }
     }
 
     /// Reads a stored text.

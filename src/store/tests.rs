@@ -92,6 +92,8 @@ async fn a_report_sent_twice_counts_once_and_one_of_an_old_attempt_is_refused() 
     let folder = tempfile::tempdir().unwrap();
     let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
     installing(&store).await;
+    let attested = Event::Attested { token: token(1).hash(), differences: vec![] };
+    store.change(mac(), event(attested)).await.unwrap();
     store.change(mac(), report(ReportEvent::Installed, 3)).await.unwrap();
     store.change(mac(), report(ReportEvent::StepFailed, 1)).await.unwrap();
     let record = store.change(mac(), report(ReportEvent::StepFailed, 1)).await.unwrap();

@@ -1,7 +1,6 @@
 //! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
@@ -9,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::change::Changed;
 use super::{Command, LogLine, Record, StoredEvent, View};
+use crate::clock::unix_now;
 use crate::lifecycle::Refused;
 use crate::site::Mac;
 
@@ -107,8 +107,4 @@ async fn events(
         })
     };
     Ok(rows.iter().rev().filter_map(event).collect())
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -21,5 +21,6 @@ umask 022
 . "$PAYLOAD/lib/files.sh"
 . "$PAYLOAD/lib/conditions.sh"
 . "$PAYLOAD/lib/services.sh"
+. "$PAYLOAD/lib/cards.sh"
 . "$PAYLOAD/lib/firewall.sh"
 . "$PAYLOAD/lib/gluster.sh"

@@ -1,11 +1,12 @@
 """What single steps leave behind: the packet filter per role and mode, files
 that were edited by hand before, and the installation of the runner."""
 
+import configparser
 import subprocess
 
 from harness import equal, holds, test
 from runner_test import volume_is_there
-from site_test import site
+from site_test import site, times
 from world import World
 
 PORTS = {
@@ -64,6 +65,75 @@ def the_flush_of_all_nodes_leaves_the_translation_of_the_gateway_alone():
         before = (node.fake / "live").read_text()
         equal(node.run("run", "iptables-flush").returncode, 0)
         equal((node.fake / "live").read_text(), before)
+
+
+def masquerades(node):
+    return [l.split(" -o ")[1].split()[0] for l in (node.fake / "live").read_text().splitlines() if "MASQUERADE" in l]
+
+
+@test
+def rules_follow_the_mac_of_a_card_whatever_its_name():
+    for security in ("hardened", "paper"):
+        with site(nodes=["compute1"], security=security) as world:
+            node = world.nodes["compute1"]
+            node.cards(eth0="lan", eth1="public")
+            equal(node.run("run", "iptables-nat").returncode, 0)
+            equal(masquerades(node), ["eth1", "eth1"])
+            rules = (node.fake / "live").read_text()
+            equal("-A INPUT -i eth1 -s " in rules, security == "hardened")
+            holds(" -i eth0 " not in rules and " -o eth0 " not in rules, rules)
+
+
+@test
+def cards_that_change_places_at_a_boot_take_their_rules_along():
+    with site(nodes=["compute1"]) as world:
+        node = world.nodes["compute1"]
+        equal(node.run("skip", "glusterfs-mount").returncode, 0)
+        equal(node.run("start").returncode, 0)
+        equal(masquerades(node), ["eth0", "eth0"])
+        saved = (node.fake / "live").read_text()
+        node.power_cut()
+        (node.fake / "live").write_text(saved)
+        node.cards(eth0="lan", eth1="public")
+        equal(node.run("start").returncode, 0)
+        equal(masquerades(node), ["eth1", "eth1"])
+        # A bridge over the LAN card, as nova-network makes it, is no second card.
+        node.forget_changes()
+        node.cards(br100="lan", eth0="lan", eth1="public")
+        equal(node.run("start").returncode, 0)
+        equal((masquerades(node), node.changes()), (["eth1", "eth1"], []))
+
+
+@test
+def a_card_that_is_missing_or_there_twice_fails_by_its_mac():
+    cases = {
+        "no network card has the MAC 52:54:00:a8:01:00 of the public network": {"eth0": "lan"},
+        "more than one network card has the MAC 52:54:00:a8:01:00": {"eth0": "public", "eth1": "lan", "eth2": "public"},
+        "no network card has the MAC 52:54:00:a8:01:01 of the LAN network": {"eth0": "public"},
+    }
+    for reason, cards in cases.items():
+        with site(nodes=["compute1"]) as world:
+            node = world.nodes["compute1"]
+            node.cards(**cards)
+            equal(node.run("resume").returncode, 1)
+            detail = world.events("compute1", "step-failed")[0]["detail"]
+            holds(reason in detail, detail)
+
+
+@test
+def verify_sees_a_translation_on_the_card_of_the_lan():
+    with site(nodes=["compute1"]) as world:
+        node = world.nodes["compute1"]
+        equal(node.run("run", "iptables-nat").returncode, 0)
+        live = node.fake / "live"
+        wrong = "-A POSTROUTING -o eth1 -m comment --comment by-hand -j MASQUERADE\nCOMMIT\n"
+        live.write_text(live.read_text().removesuffix("COMMIT\n") + wrong)
+        step = node.root / "usr/lib/rackstart/steps/01-network-gateway/01-iptables-nat.sh"
+        step.write_text(step.read_text() + "check() { false; }\napply() { :; }\n")
+        done = node.run("run", "iptables-nat")
+        equal(done.returncode, 1)
+        detail = world.events("compute1", "step-failed")[0]["detail"]
+        holds("eth1 has the MAC 52:54:00:a8:01:01 of the LAN, and addresses are translated there" in detail, detail)
 
 
 @test
@@ -149,24 +219,106 @@ def install_makes_boot_start_the_runner_on_el6_and_on_systemd():
         world.close()
 
 
+def enabled(folder):
+    found = {}
+    for file in sorted(folder.glob("*.repo")):
+        repository = configparser.RawConfigParser(strict=True)
+        repository.read(file)
+        found.update({name: repository[name].get("enabled", "1") for name in repository.sections()})
+    return found
+
+
+@test
+def an_el6_node_gets_its_packages_from_the_install_tree():
+    world = World(nodes=["compute2"])
+    try:
+        node = world.nodes["compute2"]
+        folder = node.root / "etc/yum.repos.d"
+        off = dict.fromkeys(["base", "updates", "centosplus", "c6-media", "old"], "0")
+        equal(enabled(folder), {**off, "mine": "1", "rackstart-base": "1", "rackstart-extra": "1"})
+        text = (folder / "rackstart.repo").read_text()
+        holds(f"baseurl=http://127.0.0.1:{world.server.port}/tree/centos6\ngpgcheck=1\n" in text, text)
+        text = (folder / "CentOS-Base.repo").read_text()
+        holds("#released updates\n" in text and "#baseurl=http://mirror.centos.org/\n" in text, text)
+        # Again nothing changes, and what was there before can be had back.
+        before = times(node)
+        subprocess.run([node.root / "usr/lib/rackstart/install"], env=node.env(), check=True, stdout=subprocess.DEVNULL)
+        equal([p.name for p in folder.iterdir() if times(node)[p] != before[p]], ["rackstart.repo"])
+        for file in folder.glob("*.before-rackstart"):
+            file.rename(file.with_suffix(""))
+        equal({n: v for n, v in enabled(folder).items() if v == "0"}, {"centosplus": "0", "c6-media": "0"})
+    finally:
+        world.close()
+
+
+@test
+def a_later_release_keeps_its_repositories():
+    world = World(nodes=["compute2"], values={"release": "9"})
+    try:
+        folder = world.nodes["compute2"].root / "etc/yum.repos.d"
+        equal(sorted(p.name for p in folder.iterdir()), ["CentOS-Base.repo", "CentOS-Media.repo", "mine.repo"])
+    finally:
+        world.close()
+
+
+def init_script(world, node):
+    (node.root / "var/lock/subsys").mkdir(parents=True)
+    text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
+    for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
+        text = text.replace(path, f"{node.root}{path}")
+    script = world.dir / "init"
+    script.write_text(text.replace("/dev/console", "/dev/null"))
+    script.chmod(0o755)
+
+    def init(verb):
+        return subprocess.run([script, verb], env=node.env(), capture_output=True, text=True, timeout=30)
+
+    return init
+
+
 @test
 def the_init_script_starts_stops_and_shows_the_runner():
     with site(nodes=["compute2"]) as world:
         node = world.nodes["compute2"]
-        (node.root / "var/lock/subsys").mkdir(parents=True)
-        text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
-        for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
-            text = text.replace(path, f"{node.root}{path}")
-        script = world.dir / "init"
-        script.write_text(text.replace("/dev/console", "/dev/null"))
-
-        def init(verb):
-            return subprocess.run(["bash", script, verb], env=node.env(), capture_output=True, text=True, timeout=20)
-
+        init = init_script(world, node)
         equal(init("start").returncode, 0)
         world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
         holds("runs already" in init("start").stdout, "a second start")
         status = init("status")
         holds(status.returncode == 0 and "waits in step 5 of 5" in status.stdout, status.stdout)
+        # A restart is one runner that ends and then one that begins.
+        before = (node.state / "runner.pid").read_text()
+        equal(init("restart").returncode, 0)
+        world.wait(lambda: (node.state / "runner.pid").read_text() != before and init("status").returncode == 0, 10, "the restart")
+        equal(init("condrestart").returncode, 0)
+        world.wait(lambda: init("status").returncode == 0, 10, "another one")
         equal(init("stop").returncode, 0)
-        world.wait(lambda: init("status").returncode == 3, 10, "the stop")
+        equal(init("status").returncode, 3)
+        equal((init("stop").returncode, init("condrestart").returncode, init("status").returncode), (0, 0, 3))
+
+
+@test
+def a_pid_file_that_outlived_its_boot_neither_stops_a_start_nor_ends_a_stranger():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        init = init_script(world, node)
+        # As after a power cut: a process of that number which even has our name in its command line.
+        stranger = subprocess.Popen(["bash", "-c", "sleep 60; : rackstart-firstboot"], env=node.env())
+        try:
+            (node.state / "runner.pid").write_text(f"{stranger.pid}\n")
+            (node.state / "lock").touch()
+            equal((init("status").returncode, init("stop").returncode, stranger.poll()), (3, 0, None))
+            started = init("start")
+            holds("in the background" in started.stdout, started.stdout)
+            world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
+            # Somebody else's number in the file of a runner that runs: no signal at all.
+            right = (node.state / "runner.pid").read_text()
+            (node.state / "runner.pid").write_text(f"{stranger.pid}\n")
+            stopped = init("stop")
+            equal((stopped.returncode, stranger.poll()), (1, None))
+            holds("it still runs" in stopped.stdout, stopped.stdout)
+            (node.state / "runner.pid").write_text(right)
+            equal((init("stop").returncode, init("status").returncode), (0, 3))
+        finally:
+            stranger.kill()
+            stranger.wait()

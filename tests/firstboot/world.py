@@ -28,6 +28,7 @@ PLAYED = (
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
 TARGETS = {"compute1": "all gateway compute", "controller": "all controller"}
+MACS = {"lan": "52:54:00:a8:01:01", "public": "52:54:00:a8:01:00"}
 SECRET = "s3cr3t-of-the-mirror"
 DEFAULT_RULES = """*filter
 :INPUT ACCEPT [0:0]
@@ -160,12 +161,25 @@ class Node:
             if name != "controller"
             else "/dev/vg_base/lv_root / ext4 defaults 1 1\n"
         )
+        self.cards(eth0="public", eth1="lan")
         self.fresh_boot(brick=name != "controller")
         (self.root / "etc/sysctl.conf").write_text("# kernel\nnet.ipv4.ip_forward=0\nkernel.sysrq = 0\n")
         (self.root / "etc/selinux/config").write_text("SELINUX=enforcing\nSELINUXTYPE=targeted\n")
         (self.fake / "sysctl").write_text("0\n")
         (self.fake / "selinux").write_text("Enforcing\n")
+        self.repositories()
         self.unpack()
+
+    def cards(self, **networks):
+        """Names the network cards, as drivers do at boot; `br100` becomes a bridge."""
+        shutil.rmtree(self.root / "sys/class/net", ignore_errors=True)
+        for name, network in networks.items():
+            link = self.root / "sys/class/net" / name
+            (link / ("bridge" if name == "br100" else "device")).mkdir(parents=True)
+            (link / "address").write_text(MACS[network] + "\n")
+        # What has no MAC, and what is no interface.
+        (self.root / "sys/class/net/lo").mkdir()
+        (self.root / "sys/class/net/bonding_masters").touch()
 
     def fresh_boot(self, brick=True):
         """What a boot leaves of the state of kernel and services."""
@@ -175,6 +189,20 @@ class Node:
         (self.fake / "live").write_text(DEFAULT_RULES)
         mounts = "/dev/vg_gluster/lv_gluster /export/gluster xfs rw 0 0\n" if brick else ""
         (self.root / "proc/mounts").write_text("/dev/vg_base/lv_root / ext4 rw 0 0\n" + mounts)
+
+    def repositories(self):
+        """What a fresh CentOS 6 has: some sections say `enabled`, most do not."""
+        folder = self.root / "etc/yum.repos.d"
+        folder.mkdir()
+        dead = "mirrorlist=http://mirrorlist.centos.org/?release=$releasever&arch=$basearch&repo="
+        (folder / "CentOS-Base.repo").write_text(
+            "# CentOS-Base.repo\n#\n\n"
+            f"[base]\nname=CentOS-$releasever - Base\n{dead}os\n#baseurl=http://mirror.centos.org/\ngpgcheck=1\n\n"
+            f"#released updates\n[updates]\nenabled = 1\nname=Updates\n{dead}updates\n\n"
+            f"[centosplus]\nname=Plus\n{dead}centosplus\nenabled=0\n"
+        )
+        (folder / "CentOS-Media.repo").write_text("[c6-media]\nbaseurl=file:///media/\nenabled=0\n")
+        (folder / "mine.repo").write_text(f"[mine]\nbaseurl=http://mine/\nenabled=1\n\n[old]\n{dead}x\n")
 
     def unpack(self):
         """What %post does: extract the payload and run `install`."""
@@ -194,7 +222,10 @@ class Node:
             "gateway": "compute1",
             "security": world.security,
             "lan_cidr": f"{world.prefix}.0/24",
-            "public_nic": "eth0" if self.name == "compute1" else "",
+            "lan_mac": MACS["lan"],
+            "public_mac": MACS["public"] if self.name == "compute1" else "",
+            "release": "6.10",
+            "install_tree": "centos6",
             "vm_network": "10.0.0.0/24",
             "vm_bridge": "br100",
             "ssh_from": f"{world.prefix}.0/24",

@@ -13,7 +13,7 @@ fn commands(kickstart: &str) -> String {
                 None
             }
             (Some(lines), _) => Some(lines + 1),
-            (None, line) if line.starts_with("%pre") || line.starts_with("%post") => {
+            (None, line) if ["%pre", "%post", "%onerror", "%traceback"].iter().any(|word| line.starts_with(word)) => {
                 out.push_str(&format!("{line}\n"));
                 Some(0)
             }

@@ -62,6 +62,12 @@ fn ksvalidator_sees_a_fault_when_there_is_one() {
     assert!(ksvalidator("RHEL6", &[file]).contains("clearprt"));
 }
 
+/// How the scripts of a release begin.
+fn scripts(release: &str) -> [&'static str; 4] {
+    let failed = if ["8", "9", "10"].contains(&release) { "%onerror" } else { "%traceback" };
+    ["%pre", failed, "%post --nochroot", "%post --interpreter"]
+}
+
 /// Commands of the EL6 installer, as its own parser knows them, that our kickstarts use.
 const EL6_COMMANDS: [&str; 22] = [
     "install",
@@ -105,7 +111,7 @@ fn el6_gets_only_commands_and_sections_that_its_own_parser_knows() {
                     "{release} {firmware} {node}: a script would end at {line}"
                 );
             } else if word.starts_with('%') {
-                assert!(["%pre", "%post", "%packages", "%include"].contains(&word), "{line}");
+                assert!(["%pre", "%post", "%packages", "%include", "%traceback"].contains(&word), "{line}");
                 section = word != "%include";
             } else if !word.is_empty() && !word.starts_with('#') {
                 let known = EL6_COMMANDS.contains(&word) || (word == "unsupported_hardware" && release != "6.3");
@@ -135,7 +141,7 @@ fn every_wipe_names_its_disk() {
 fn shellcheck_has_nothing_to_say_about_the_scripts() {
     for (release, firmware, node) in [("6.10", "bios", "controller"), ("9", "uefi", "compute2")] {
         let kickstart = whole(&site(release, firmware), node);
-        for opening in ["%pre", "%post --nochroot", "%post --interpreter"] {
+        for opening in scripts(release) {
             let mut program = Command::new("shellcheck");
             program.args(["-s", "bash", "-f", "gcc", "-"]).stdin(Stdio::piped());
             let started = program.stdout(Stdio::piped()).spawn();
@@ -151,7 +157,7 @@ fn shellcheck_has_nothing_to_say_about_the_scripts() {
 fn bash_reads_every_script() {
     for (release, firmware, site, node) in all() {
         let kickstart = whole(&site, &node);
-        for opening in ["%pre", "%post --nochroot", "%post --interpreter"] {
+        for opening in scripts(release) {
             let mut bash =
                 Command::new("bash").args(["-n", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             bash.stdin.take().unwrap().write_all(body(&kickstart, opening).as_bytes()).unwrap();

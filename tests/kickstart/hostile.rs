@@ -5,7 +5,7 @@ use std::process::Command;
 use proptest::prelude::*;
 use rackstart::render::{RenderProblem, Renderer};
 
-use crate::variants::{body, node, site, token};
+use crate::variants::{body, node, on, site, token};
 
 const HOSTILE: [&str; 16] = [
     "it's",
@@ -33,7 +33,8 @@ fn through_a_script(value: &str) -> Result<String, RenderProblem> {
     let name = site.nodes[0].name.to_string();
     let served = Renderer::new().unwrap().kickstart(&site, node(&site, &name), &token());
     let script = body(&served.map_err(|error| error.problem)?, "%pre");
-    let line = script.lines().find(|line| line.starts_with("want_serial=")).expect("the line with the value");
+    let line =
+        script.lines().find(|line| line.trim_start().starts_with("want_serial=")).expect("the line with the value");
     let output = Command::new("bash").arg("-c").arg(format!("{line}\nprintf %s \"$want_serial\"")).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{value:?}");
     Ok(String::from_utf8(output.stdout).unwrap())
@@ -45,7 +46,7 @@ fn hostile_values_arrive_unchanged_in_a_script_or_are_refused_by_name() {
         match through_a_script(value) {
             Ok(got) => assert_eq!(got, value.trim()),
             Err(RenderProblem::Value { variable, .. }) => {
-                assert!(variable.starts_with("disk_rule."), "{variable}");
+                assert!(variable.starts_with("disk_rules["), "{variable}");
                 assert!(value.contains(|c: char| c.is_control()) || value.trim().starts_with('%'), "{value:?}");
             }
             Err(other) => panic!("{value:?}: {other}"),
@@ -60,9 +61,9 @@ fn through_a_command(value: &str) -> Option<String> {
     let node = &site.nodes[0];
     let plan = rackstart::plan::plan(node).unwrap();
     let scope = rackstart::lifecycle::WipeScope::BlankDiskOnly;
-    let text = Renderer::new().unwrap().storage_section(node, &plan, "sda", scope).ok()?;
+    let text = Renderer::new().unwrap().storage_section(node, &plan, &on("sda"), scope).ok()?;
     let line = text.lines().find(|line| line.starts_with("bootloader ")).unwrap();
-    assert_eq!(text.lines().count(), 16, "a value made a line of its own: {text}");
+    assert_eq!(text.lines().count(), 17, "a value made a line of its own: {text}");
     let program = "import shlex, sys\nwords = shlex.split(sys.argv[1], comments=True)\n\
                    print([w[9:] for w in words if w.startswith('--append=')][0], len(words), end='')";
     let output = Command::new("python3").args(["-c", program, line]).env("PYTHONUTF8", "1").output().unwrap();

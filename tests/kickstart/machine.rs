@@ -27,12 +27,13 @@ pub struct Run {
 
 /// Answers requests from the files `answer.<path>` (status on the first line, then the body), and writes down the form.
 /// A status of 000 is a server that is away; `answer.<path>.1` is used once, before the others.
-const CURL: &str = r##"
+pub const CURL: &str = r##"
 out=/dev/null; form=; url=
 while [ $# -gt 0 ]; do
   case $1 in
     -o) out=$2; shift ;;
-    -m | -w) shift ;;
+    -m | -w | -H) shift ;;
+    --data-binary) cp "${2#@}" "$MACHINE/facts"; shift ;;
     --data-urlencode) form="$form $2"; shift ;;
     -*) ;;
     *) url=$1 ;;
@@ -58,6 +59,7 @@ impl Machine {
             fs::create_dir_all(machine.path(folder)).unwrap();
         }
         machine.write("root/dev/console", "");
+        machine.write("root/proc/mounts", "");
         machine.write("calls", "");
         machine.program("curl", CURL);
         machine.program("wipefs", "[ \"$1\" != -p ] || cat \"$2.wipefs\" 2>/dev/null || :");

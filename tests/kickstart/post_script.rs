@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use rackstart::render::Renderer;
 use rackstart::site::Site;
 
-use crate::machine::Machine;
+use crate::machine::{CURL, Machine};
 use crate::variants::{body, node, site, token};
 
 fn script(site: &Site, name: &str) -> String {
@@ -78,6 +78,22 @@ fn a_payload_that_is_refused_is_reported_at_once() {
 }
 
 #[test]
+fn a_server_that_hangs_is_given_up_by_the_clock() {
+    let site = site("6.10", "bios");
+    let machine = Machine::new();
+    machine.write("root/proc/uptime", "100.00 90.00\n");
+    let slow = "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+                echo \"$((${now%%.*} + 30)).25 90.00\" >\"$MACHINE/root/proc/uptime\"\n";
+    machine.program("curl", &format!("{slow}{CURL}"));
+    machine.answers("firstboot", "000", "");
+    machine.answers("report", "000", "");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(!run.ok && run.console.contains("the server did not send the firstboot payload"), "{}", run.console);
+    let asked = |what: &str| run.calls.lines().filter(|line| line.starts_with(what)).count();
+    assert_eq!((asked("curl firstboot"), asked("curl report event=install-failed")), (30, 30), "{}", run.calls);
+}
+
+#[test]
 fn the_lost_dash_of_nova_volumes_is_put_back_on_late_el6() {
     let machine = Machine::new();
     payload(&machine, "");
@@ -118,4 +134,58 @@ fn the_efi_system_partition_gets_the_label_that_the_local_boot_looks_for() {
     let run = machine.run(&script(&site, "compute2"));
     assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
     assert!(run.calls.contains("fatlabel /dev/sda1 RACKSTART\n"), "{}", run.calls);
+}
+
+#[test]
+fn an_installer_that_gives_up_tells_its_last_words_without_the_secret() {
+    for (release, opening) in [("6.10", "%traceback"), ("7", "%traceback"), ("9", "%onerror")] {
+        let site = site(release, "bios");
+        let served = Renderer::new().unwrap().kickstart(&site, node(&site, "compute2"), &token()).unwrap();
+        let machine = Machine::new();
+        machine.write("root/tmp/anaconda.log", format!("ks={}\nnew lv is too large\n", token().reveal()));
+        let run = machine.run(&body(&served, opening));
+        assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+        let expected = "event=install-failed seq=201 detail=the installer stopped: ks=TOKEN new lv is too large";
+        assert!(run.calls.contains(expected), "{}", run.calls);
+    }
+}
+
+#[test]
+fn cards_keep_the_names_of_the_site_file_on_el6_even_when_the_installer_swapped_them() {
+    let site = site("6.10", "bios");
+    let nics = &node(&site, "compute2").nics;
+    let machine = Machine::new();
+    payload(&machine, "");
+    let folder = "root/etc/sysconfig/network-scripts";
+    for (nic, wrong) in nics.iter().zip(["eth1", "eth0"]) {
+        let mac = nic.mac.to_string().to_uppercase();
+        machine.write(&format!("{folder}/ifcfg-{wrong}"), format!("DEVICE=\"{wrong}\"\nHWADDR={mac}\nONBOOT=yes\n"));
+    }
+    machine.write("root/etc/udev/rules.d/70-persistent-net.rules", "old\n");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    let read = |path: &str| std::fs::read_to_string(machine.path(path)).unwrap();
+    let rules = read("root/etc/udev/rules.d/70-persistent-net.rules");
+    for nic in nics {
+        let text = read(&format!("{folder}/ifcfg-{}", nic.name));
+        let mac = nic.mac.to_string();
+        assert_eq!(text, format!("DEVICE=\"{}\"\nHWADDR={}\nONBOOT=yes\n", nic.name, mac.to_uppercase()));
+        assert!(rules.contains(&format!("ATTR{{address}}==\"{mac}\", ATTR{{type}}==\"1\", NAME=\"{}\"", nic.name)));
+    }
+    assert_eq!(rules.lines().count(), nics.len());
+}
+
+#[test]
+fn a_name_of_the_operators_own_is_bound_to_its_card_from_el7_on_and_ethx_is_left_to_the_kernel() {
+    let mut site = site("9", "bios");
+    let index = site.nodes.iter().position(|node| node.name.as_str() == "compute2").unwrap();
+    site.nodes[index].nics[1].name = "lan0".into();
+    let machine = Machine::new();
+    payload(&machine, "");
+    let run = machine.run(&script(&site, "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    let folder = machine.path("root/etc/systemd/network");
+    let text = std::fs::read_to_string(folder.join("70-rackstart-lan0.link")).unwrap();
+    assert_eq!(text, format!("[Match]\nMACAddress={}\n\n[Link]\nName=lan0\n", site.nodes[index].nics[1].mac));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
 }

@@ -1,7 +1,7 @@
 //! The disk guard, run on a fake machine: it must find the right disk, and without a permit nothing may be touched.
 
-use crate::machine::{Machine, Run};
-use crate::variants::{body, node, site, token};
+use crate::machine::{CURL, Machine, Run};
+use crate::variants::{body, node, on, site, token};
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::plan;
 use rackstart::render::Renderer;
@@ -25,7 +25,7 @@ fn script(site: &Site) -> String {
 
 fn commands(site: &Site, disk: &str, scope: WipeScope) -> String {
     let node = node(site, "compute2");
-    Renderer::new().unwrap().storage_section(node, &plan(node).unwrap(), disk, scope).unwrap()
+    Renderer::new().unwrap().storage_section(node, &plan(node).unwrap(), &on(disk), scope).unwrap()
 }
 
 fn machine_with_sda(site: &Site) -> Machine {
@@ -40,8 +40,10 @@ fn assert_refused(machine: &Machine, run: &Run, reason: &str) {
     assert!(run.console.contains("NOTHING ON ANY DISK WAS CHANGED"), "{}", run.console);
     assert!(run.console.contains(reason), "{}", run.console);
     assert!(run.calls.contains("curl report event=refused"), "{}", run.calls);
-    assert!(run.calls.contains("sleep 60\nreboot -f\n"), "{}", run.calls);
+    assert!(run.calls.contains("sleep 60\nreboot -f\nsleep 10\nsleep 30\n"), "{}", run.calls);
     assert!(!run.calls.contains("wipefs -a") && !run.calls.contains("vgchange"), "{}", run.calls);
+    // Whatever reboot said of itself.
+    assert_eq!(std::fs::read_to_string(machine.path("root/proc/sysrq-trigger")).unwrap(), "b\n");
     assert_eq!(run.said, "");
 }
 
@@ -52,7 +54,10 @@ fn a_blank_disk_that_matches_gets_the_storage_commands() {
     let run = machine.run(&script(&site));
     assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
     assert_eq!(machine.storage().unwrap(), commands(&site, "sda", WipeScope::BlankDiskOnly));
-    let permit = format!("curl permit disk=sda sectors={BLOCKS} sector_size=512 serial=WD-1 wwn= blank=yes found=");
+    let permit = format!(
+        "curl permit disk.os=sda sectors.os={BLOCKS} sector_size.os=512 serial.os=WD-1 wwn.os= by_id.os= model.os= \
+         bus.os=sata paths.os=1 suitable.os=1 table.os= blank.os=yes found.os= identities="
+    );
     assert!(run.calls.contains(&permit), "{}", run.calls);
     assert!(run.calls.starts_with("curl report event=pre-started seq=1 detail="), "{}", run.calls);
     assert!(!run.calls.contains("reboot") && !run.calls.contains("wipefs -a"), "{}", run.calls);
@@ -84,7 +89,7 @@ fn a_serial_number_or_a_world_wide_name_tells_equal_disks_apart() {
         machine.answers("permit", "200", &commands(&site, "sdb", WipeScope::BlankDiskOnly));
         let run = machine.run(&script(&site));
         assert!(run.ok, "{}\n{}", run.console, run.said);
-        assert!(run.calls.contains("disk=sdb"), "{}", run.calls);
+        assert!(run.calls.contains("disk.os=sdb"), "{}", run.calls);
     }
 }
 
@@ -128,14 +133,14 @@ fn every_kind_of_signature_is_found_and_told_to_the_server() {
         machine.answers("permit", "409", "compute2 was never installed and its disk is not blank");
         let run = machine.run(&script(&site));
         assert_refused(&machine, &run, "its disk is not blank");
-        assert!(run.calls.contains(&format!("blank=no found={found}")), "{found}: {}", run.calls);
+        assert!(run.calls.contains(&format!("blank.os=no found.os={found}")), "{found}: {}", run.calls);
         assert_eq!(machine.get("sda", offset, bytes.len()), bytes);
     }
     let machine = machine_with_sda(&site);
     machine.write("root/dev/sda.wipefs", "# offset,uuid,label,type\n0x438,1-2,my,label,ext4\n");
     machine.write("root/sys/block/sda/sda1/partition", "1\n");
     let run = machine.run(&script(&site));
-    assert!(run.calls.contains("blank=no found=partition 1, ext4"), "{}", run.calls);
+    assert!(run.calls.contains("blank.os=no found.os=partition 1, ext4"), "{}", run.calls);
     assert_refused(&machine, &run, "the storage commands are for a blank disk, and sda holds partition 1, ext4");
 }
 
@@ -173,6 +178,39 @@ fn a_server_that_stays_away_ends_in_a_refusal() {
     assert_eq!(run.calls.matches("curl permit").count(), 181, "{}", run.calls);
 }
 
+/// The clock of the machine goes on by so many seconds with every request.
+fn slow_server(machine: &Machine, seconds: u32) {
+    machine.write("root/proc/uptime", "100.00 90.00\n");
+    let slow = format!(
+        "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+         echo \"$((${{now%%.*}} + {seconds})).25 90.00\" >\"$MACHINE/root/proc/uptime\"\n{CURL}"
+    );
+    machine.program("curl", &slow);
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_by_the_clock() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    slow_server(&machine, 30);
+    machine.answers("permit", "000", "");
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "the server did not answer for 900 seconds");
+    assert_eq!(run.calls.matches("curl permit").count(), 30, "{}", run.calls);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_never_called_blank() {
+    let site = testbed();
+    for tool in ["wipefs", "dd"] {
+        let machine = machine_with_sda(&site);
+        machine.program("timeout", &format!("shift; [ \"$1\" != {tool} ] || exit 124; exec \"$@\""));
+        let run = machine.run(&script(&site));
+        assert_refused(&machine, &run, &format!("a disk does not answer: {tool} took longer than 120 seconds"));
+        assert!(!run.calls.contains("curl permit"), "{}", run.calls);
+    }
+}
+
 #[test]
 fn an_answer_that_is_cut_or_for_another_disk_is_never_used() {
     let site = testbed();
@@ -204,7 +242,7 @@ fn a_reimage_erases_the_old_signatures_of_the_chosen_disk_only() {
     machine.answers("permit", "200", &commands(&site, "nvme0n1", WipeScope::DestroyData));
     let run = machine.run(&script(&site));
     assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
-    assert!(run.calls.contains("lvm vgchange -an vg_base\n") && !run.calls.contains("vg_other"), "{}", run.calls);
+    assert!(run.calls.contains("] } vg_base\n") && !run.calls.contains("vg_other"), "{}", run.calls);
     let device = machine.path("root/dev").display().to_string();
     let wiped: Vec<&str> = run.calls.lines().filter_map(|line| line.strip_prefix("wipefs -a ")).collect();
     let expected = ["nvme0n1p1", "nvme0n1p2", "nvme0n1"].map(|name| format!("{device}/{name}"));
@@ -232,7 +270,7 @@ fn a_wanted_volume_group_on_another_disk_is_refused() {
 fn a_script_that_dies_refuses_on_its_way_out() {
     let site = testbed();
     let machine = machine_with_sda(&site);
-    let broken = script(&site).replace("find_signatures\nfind_foreign_groups\n", "unset serial\nfind_signatures\n");
+    let broken = script(&site).replace("\nfind_foreign_groups\n", "\n: \"$no_such_name\"\nfind_foreign_groups\n");
     let run = machine.run(&broken);
     assert!(!run.ok && machine.storage().is_none(), "{}", run.console);
     assert!(run.console.contains("the disk check itself ended early"), "{}", run.console);

@@ -22,7 +22,12 @@ pub fn site(release: &str, firmware: &str) -> Site {
         text.push_str(&line);
         text.push('\n');
     }
-    config::parse(&text, "rackstart.toml").unwrap_or_else(|problems| panic!("{release} {firmware}: {problems}"))
+    let parsed = config::parse(&text, "rackstart.toml");
+    let mut site = parsed.unwrap_or_else(|problems| panic!("{release} {firmware}: {problems}"));
+    // Reading the file from the disk finds these in a tree of EL8 and later.
+    site.install_trees[0].repositories = ["BaseOS", "AppStream"].map(String::from).into();
+    site.network.ntp = ["192.168.0.254", "ntp.example.org"].map(String::from).into();
+    site
 }
 
 /// Every node of every variant: release, firmware, site and the node's name.
@@ -44,6 +49,11 @@ pub fn token() -> BootToken {
     BootToken::from_random([0; 16])
 }
 
+/// The disk of the operating system by its kernel name.
+pub fn on(disk: &str) -> std::collections::BTreeMap<String, String> {
+    [("os".to_string(), disk.to_string())].into()
+}
+
 /// The node of this name.
 pub fn node<'a>(site: &'a Site, name: &str) -> &'a Node {
     site.node_by_name(name).unwrap_or_else(|| panic!("no node {name}"))
@@ -54,7 +64,7 @@ pub fn whole(site: &Site, name: &str) -> String {
     let renderer = Renderer::new().expect("the embedded templates");
     let node = node(site, name);
     renderer
-        .kickstart_whole(site, node, &token(), "sda", WipeScope::BlankDiskOnly)
+        .kickstart_whole(site, node, &token(), &on("sda"), WipeScope::BlankDiskOnly)
         .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 

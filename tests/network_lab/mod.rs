@@ -103,6 +103,15 @@ impl Machine {
         machine
     }
 
+    /// Lays a cable to a second card of the machine, on a network of its own: 10.9.9.1 here, 10.9.9.2 there.
+    pub fn other_cable(&self) {
+        run(&format!("ip link add port1 type veth peer name node1 netns {}", self.0.id()));
+        run("ip address add 10.9.9.1/24 dev port1");
+        run("ip link set port1 up");
+        self.run("ip address add 10.9.9.2/24 dev node1");
+        self.run("ip link set node1 up");
+    }
+
     /// Runs a command on the machine.
     pub fn run(&self, line: &str) -> String {
         run(&format!("nsenter --target {} --net {line}", self.0.id()))

@@ -5,7 +5,7 @@ mod draw;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use super::Failure;
+use super::{Failure, find_node, print};
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
@@ -29,8 +29,7 @@ pub struct Args {
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let site = crate::config::load(config)?;
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print!("{}", show(&site, &args, pretty)?);
-    Ok(())
+    print(&show(&site, &args, pretty)?)
 }
 
 fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
@@ -42,7 +41,7 @@ fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
         }
         return Ok(draw::list(&site.nodes, &plans));
     };
-    let node = find(site, name)?;
+    let node = find_node(site, name)?;
     let plan = planned(node)?;
     if args.json { json(serde_json::to_string_pretty(&Shown::new(&plan))) } else { Ok(draw::disk(node, &plan, pretty)) }
 }
@@ -63,19 +62,6 @@ impl<'a> Shown<'a> {
 
 fn planned(node: &Node) -> Result<NodePlan, Failure> {
     plan(node).map_err(|error: PlanError| Failure::fixable(&error).hint(error.help()))
-}
-
-/// Finds a node by its name, or says which names there are.
-pub(super) fn find<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
-    site.node_by_name(name).ok_or_else(|| {
-        let names: Vec<&str> = site.nodes.iter().map(|node| node.name.as_str()).collect();
-        let nearest = names.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
-        let failure = Failure::fixable(format!("no node is called `{name}`"));
-        match nearest {
-            Some(nearest) if strsim::jaro(nearest, name) > 0.7 => failure.hint(format!("did you mean `{nearest}`?")),
-            _ => failure.hint(format!("the nodes are {}", names.join(", "))),
-        }
-    })
 }
 
 #[cfg(test)]
@@ -108,13 +94,5 @@ mod tests {
         assert_eq!(plan["disk"]["partitions"][1]["volume_group"], "vg_base");
         assert_eq!(plan["volume_groups"][0]["extents"], 5249);
         assert_eq!(plan["volume_groups"][1]["logical_volumes"][0]["mount"], "/export/gluster");
-    }
-
-    #[test]
-    fn an_unknown_node_is_named_with_its_nearest_neighbour() {
-        let failure = show(&paper_site(), &args(Some("compute22"), false), false).unwrap_err();
-        assert_eq!(failure.to_string(), "error: no node is called `compute22`\nhelp: did you mean `compute2`?");
-        let failure = show(&paper_site(), &args(Some("x"), false), false).unwrap_err();
-        assert!(failure.to_string().ends_with("the nodes are controller, compute1, compute2, compute3, compute4"));
     }
 }

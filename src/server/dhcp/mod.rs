@@ -1,8 +1,9 @@
-//! Moves DHCP packets: receive, ask `wire::dhcp::answer`, send, tell. Decides nothing, remembers nothing but counts,
-//! and touches no store, so that a thousand machines that power on at once cost no disk write.
+//! Moves DHCP packets: receive, ask `wire::dhcp::judge`, send, tell. Decides nothing, remembers nothing but counts and
+//! which addresses strangers hold, and touches no store, so that a thousand machines that power on at once cost no disk
+//! write.
 
 mod counters;
-mod log_limit;
+mod leases;
 mod seen;
 mod sockets;
 mod story;
@@ -11,7 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +21,9 @@ pub use counters::DhcpCounters;
 pub use seen::{Observer, Outcome, Seen};
 
 use crate::site::Site;
-use crate::wire::dhcp::{Answer, answer};
+use crate::wire::dhcp::{Answer, Judgement, judge};
 use counters::add;
+use leases::Leases;
 use sockets::Sockets;
 use story::Story;
 
@@ -60,7 +62,10 @@ impl DhcpServer {
         let Self { sockets, counters } = self;
         let interface = sockets.interface().to_string();
         let mut worker = match sockets.into_async() {
-            Ok(sockets) => Worker { sockets, counters, story: Story::new(interface), observer },
+            Ok(sockets) => {
+                let (leases, story) = (Leases::default(), Story::new(interface));
+                Worker { sockets, counters, leases, story, observer }
+            }
             Err(error) => return tracing::error!(%interface, "DHCP stopped: cannot use its sockets: {error}"),
         };
         let (mut to_all, mut to_us) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
@@ -87,6 +92,7 @@ impl DhcpServer {
 struct Worker {
     sockets: sockets::AsyncSockets,
     counters: Arc<DhcpCounters>,
+    leases: Leases,
     story: Story,
     observer: Observer,
 }
@@ -103,7 +109,10 @@ impl Worker {
     }
 
     fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
-        let answer = answer(site, packet);
+        let answer = match judge(site, packet) {
+            Judgement::Final(answer) => answer,
+            Judgement::Stranger(stranger) => self.leases.settle(site, stranger, Instant::now()),
+        };
         self.counters.count(&answer);
         let sent = match &answer {
             Answer::Reply(_, reply) => self.sockets.send(reply, from),

@@ -36,11 +36,11 @@ pub struct Seen {
 pub enum Outcome {
     /// A reply was sent.
     Answered {
-        /// To this node.
-        node: NodeName,
+        /// To this node; none: a machine that is in no site file.
+        node: Option<NodeName>,
         /// DHCPOFFER, DHCPACK or DHCPNAK.
         kind: MessageKind,
-        /// The address reserved for it.
+        /// The address reserved for it or lent to it.
         address: Ipv4Addr,
         /// What it was told to load: a TFTP name or a URL.
         boot_file: Option<String>,
@@ -51,8 +51,8 @@ pub enum Outcome {
     Silent(SilenceReason),
     /// A reply was due and could not be sent.
     NotSent {
-        /// To this node.
-        node: NodeName,
+        /// To this node; none: a machine that is in no site file.
+        node: Option<NodeName>,
         /// What the system said.
         error: String,
     },

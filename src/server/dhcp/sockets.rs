@@ -4,10 +4,11 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Type;
 use tokio::net::UdpSocket;
 
 use crate::server::packet::{EVERYBODY, LinkSocket};
+use crate::server::pinned;
 use crate::site::Mac;
 use crate::wire::datagram::udp_in_ipv4;
 use crate::wire::dhcp::{Reply, ReplyTo};
@@ -69,18 +70,14 @@ fn udp(interface: &str, address: SocketAddrV4) -> io::Result<std::net::UdpSocket
     let fail = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {address} (DHCP) of interface `{interface}`: {error}"))
     };
-    let open = || -> io::Result<Socket> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
+    let socket = pinned::bind(Type::DGRAM, Some(interface), address, |socket| {
         socket.set_reuse_address(true)?;
         socket.set_broadcast(true)?;
-        socket.bind_device(Some(interface.as_bytes()))?;
         // The system may grant less; that only costs packets in a storm, and clients ask again.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.bind(&SocketAddr::V4(address).into())?;
-        Ok(socket)
-    };
-    open().map(Into::into).map_err(fail)
+        Ok(())
+    });
+    socket.map(Into::into).map_err(fail)
 }
 
 /// At work.

@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
-use super::log_limit::LogLimit;
 use super::sockets::Way;
+use crate::server::log_limit::LogLimit;
 use crate::site::Mac;
 use crate::wire::dhcp::{Answer, Malformed, MessageKind, Reply, Request, SilenceReason};
 
@@ -16,8 +16,8 @@ const NOBODY: Mac = Mac([0; 6]);
 /// Writes the log lines of one interface.
 pub struct Story {
     interface: String,
-    nodes: LogLimit,
-    strangers: LogLimit,
+    nodes: LogLimit<Mac>,
+    strangers: LogLimit<Mac>,
 }
 
 impl Story {
@@ -43,12 +43,14 @@ impl Story {
     }
 
     fn replied(&mut self, request: &Request, reply: &Reply, sent: &io::Result<Way>) {
-        let (mac, node, boot_file) = (request.boot.mac, reply.node.as_str(), reply.boot_file().unwrap_or("-"));
+        let node = reply.node.as_ref().map_or("stranger", |node| node.as_str());
+        let (mac, boot_file) = (request.boot.mac, reply.boot_file().unwrap_or("-"));
         let (arch, stage, kind, to) = (request.boot.arch, request.boot.asking, reply.kind, reply.to);
         if kind == MessageKind::Offer && matches!(sent, Ok(Way::AsMeant)) {
             return tracing::debug!(%mac, node, %arch, %stage, boot_file, %to, "{kind} of {}", reply.address);
         }
-        let Some(held_back) = self.nodes.ask(mac, Instant::now()) else { return };
+        let limit = if reply.node.is_some() { &mut self.nodes } else { &mut self.strangers };
+        let Some(held_back) = limit.ask(mac, Instant::now()) else { return };
         let interface = self.interface.as_str();
         match (sent, &reply.refusal) {
             (Err(error), _) => {

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use super::{Appliance, HttpError};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
 use crate::lifecycle::{Event, State};
+use crate::plan;
 use crate::server::random;
 use crate::site::{Firmware, Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
@@ -22,8 +23,19 @@ pub(super) async fn script(
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let site = appliance.site();
     let Some(node) = site.node_by_mac(mac) else {
+        let text = appliance.renderer.boot_script_unknown(mac)?;
+        let lent = matches!(peer.ip(), IpAddr::V4(address) if site.lends(address));
+        let request = BootRequest { mac, arch: ClientArch::Bios, asking: Asking::Script };
+        if lent && decide(&site, None, &request) == BootDecision::Unknown {
+            tracing::info!(%mac, peer = %peer.ip(), "a stranger is shown its MAC and what to do");
+            appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
+            return Ok((
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
+                text,
+            ));
+        }
         tracing::warn!(%mac, peer = %peer.ip(), "a boot script was asked for a MAC that no node has");
-        return Err(HttpError::not_found(appliance.renderer.boot_script_unknown(mac)?));
+        return Err(HttpError::not_found(text));
     };
     if peer.ip() != IpAddr::V4(node.address) {
         tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), "a boot script was asked from a foreign address");
@@ -59,8 +71,9 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
     let text = appliance.renderer.boot_script_install(site, node, &token)?;
-    let event = Event::BootScriptServed { token: token.hash() };
-    match appliance.store.change(node.mac, Change::Event { event, mark: Some("script") }).await {
+    let plan = plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
+    let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
+    match appliance.store.change(node.mac, change).await {
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
             let (attempt, boot) = (&attempt.id, attempt.boots);
             tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");

@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
+use super::form::tame;
 use super::{Appliance, HttpError};
 use crate::server::firmware;
 
 /// Bytes per read of a tree file: larger chunks cost less per gigabyte, and this much memory per running download.
 const CHUNK: usize = 256 * 1024;
+/// Most bytes of a path that people are shown.
+const PATH_SHOWN: usize = 200;
 
 /// Serves a network boot program to UEFI HTTP boot.
 pub(super) async fn firmware(Path(file): Path<String>) -> Result<impl IntoResponse, HttpError> {
@@ -32,12 +35,15 @@ pub(super) async fn tree(
     let site = appliance.site();
     let tree = site.install_tree(&name).ok_or_else(|| HttpError::not_found("no install tree has this name"))?;
     if path.split(['/', '\\']).any(|part| part == "..") {
-        tracing::warn!(peer = %peer.ip(), path, "a path with `..` was refused");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(peer = %peer.ip(), path = tame(&path, PATH_SHOWN), held_back, "a path with `..` was refused");
+        }
         return Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree has no `..`"));
     }
     if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip())
         && path.starts_with("images/")
     {
+        let path = tame(&path, PATH_SHOWN);
         tracing::info!(node = %node.name, mac = %node.mac, path, "fetches");
         appliance.recent.note(node.mac, "http", format!("GET {path}"));
     }
@@ -55,9 +61,15 @@ pub(super) async fn tree(
 }
 
 /// Everything else.
-pub(super) async fn nothing_here(ConnectInfo(peer): ConnectInfo<SocketAddr>, uri: Uri) -> HttpError {
-    // The path may hold a token, so only its first part is logged.
-    let first = uri.path().split('/').nth(1).unwrap_or_default().chars().take(40).collect::<String>();
-    tracing::warn!(peer = %peer.ip(), path = %format!("/{first}/…"), "nothing is served there");
+pub(super) async fn nothing_here(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+) -> HttpError {
+    if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+        // The path may hold a token, so only its first part is logged.
+        let first = uri.path().split('/').nth(1).unwrap_or_default().chars().take(40).collect::<String>();
+        tracing::warn!(peer = %peer.ip(), path = %format!("/{first}/…"), held_back, "nothing is served there");
+    }
     HttpError::not_found("nothing here")
 }

@@ -1,4 +1,7 @@
-//! Form bodies from nodes: shell scripts send them with `curl --data-urlencode`, so a broken one gets a sentence back.
+//! Form bodies from nodes, the only bodies that are read here: shell scripts send them with `curl --data-urlencode`, so
+//! a broken one gets a sentence back.
+
+use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, Request};
@@ -7,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::HttpError;
 
+/// How long the whole body may take: it has a few kilobytes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A form, or a 4xx with its reason.
 pub(super) struct NodeForm<T>(pub T);
 
@@ -14,7 +20,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let read = Form::<T>::from_request(request, state).await;
+        let read = tokio::time::timeout(PATIENCE, Form::<T>::from_request(request, state)).await;
+        // 408, not 400: a node sends its report again.
+        let late = || format!("the form did not arrive within {} s; send it again", PATIENCE.as_secs());
+        let read = read.map_err(|_| HttpError::new(StatusCode::REQUEST_TIMEOUT, late()))?;
         read.map(|Form(form)| Self(form)).map_err(|rejection: FormRejection| {
             let status = match rejection.status() {
                 status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) => status,

@@ -2,13 +2,17 @@
 
 mod boot;
 mod error;
+mod facts;
 mod files;
 mod firstboot;
 mod form;
+mod found;
 mod kickstart;
+pub mod listen;
 mod peer;
-mod permit;
+pub(super) mod permit;
 mod report;
+mod strangers;
 
 use std::sync::Arc;
 
@@ -18,6 +22,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 pub use error::HttpError;
+pub use strangers::Strangers;
 
 use super::recent::Recent;
 use crate::render::Renderer;
@@ -26,6 +31,9 @@ use crate::store::Store;
 
 /// Largest body a node may send, in bytes: a report with its 4000 bytes of detail, percent-encoded.
 const BODY_LIMIT: usize = 16 * 1024;
+
+/// Largest body of facts, in bytes: some hundred lines.
+const FACTS_LIMIT: usize = 128 * 1024;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -38,6 +46,8 @@ pub struct Appliance {
     pub renderer: Arc<Renderer>,
     /// What was seen lately.
     pub recent: Arc<Recent>,
+    /// Keeps warnings about strangers to a few lines.
+    pub strangers: Arc<Strangers>,
 }
 
 impl Appliance {
@@ -53,6 +63,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/boot/{mac}", get(boot::script))
         .route("/kickstart/{token}", get(kickstart::kickstart))
         .route("/permit/{token}", post(permit::redeem))
+        .route("/facts/{token}", post(facts::facts).layer(DefaultBodyLimit::max(FACTS_LIMIT)))
         .route("/report/{token}", post(report::report))
         .route("/firstboot/{token}", get(firstboot::payload))
         .route("/firmware/{file}", get(files::firmware))

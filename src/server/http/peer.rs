@@ -31,7 +31,9 @@ pub(super) fn identify(appliance: &Appliance, peer: SocketAddr, token: &str) -> 
     let site = appliance.site();
     let sender = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip());
     let Some(node) = sender else {
-        tracing::warn!(peer = %peer.ip(), "a token was sent from an address that belongs to no node");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(peer = %peer.ip(), held_back, "a token was sent from an address that belongs to no node");
+        }
         return Err(HttpError::not_found("nothing here"));
     };
     let owner = BootToken::parse(token).and_then(|token| Some((appliance.store.owner(&token)?, token)));
@@ -43,11 +45,16 @@ pub(super) fn identify(appliance: &Appliance, peer: SocketAddr, token: &str) -> 
             Ok(Caller { site: site.clone(), mac, token, record })
         }
         Some((mac, token)) => {
-            tracing::warn!(peer = %peer.ip(), node = %node.name, owner = %mac, ?token, "a token of another node was used");
+            if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+                let node = &node.name;
+                tracing::warn!(peer = %peer.ip(), %node, owner = %mac, ?token, held_back, "a token of another node was used");
+            }
             Err(HttpError::not_found("nothing here"))
         }
         None => {
-            tracing::warn!(node = %node.name, "a token of an old attempt was used");
+            if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+                tracing::warn!(node = %node.name, held_back, "a token of an old attempt was used");
+            }
             let reason = format!("this attempt of {} is over: reboot the node to join the current one", node.name);
             Err(HttpError::new(StatusCode::GONE, reason))
         }

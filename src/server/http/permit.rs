@@ -1,131 +1,142 @@
-//! `POST /permit/{token}`: `%pre` found its disk and asks for the storage commands. They leave here once per arming.
+//! `POST /permit/{token}`: `%pre` found its disks and asks for the storage commands. They leave here once per arming.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use serde::Deserialize;
 
 use super::form::{NodeForm, tame};
-use super::peer::identify;
+use super::found::{FoundDisk, all_different};
+use super::peer::{Caller, identify};
 use super::{Appliance, HttpError};
-use crate::lifecycle::{Event, WipeScope};
-use crate::plan;
-use crate::site::{DiskRule, NodeName};
-use crate::store::Change;
+use crate::lifecycle::WipeScope;
+use crate::plan::{self, NodePlan};
+use crate::store::{Change, Installed};
 
-/// The disk that `%pre` chose, in its words.
-#[derive(Debug, Deserialize)]
-pub(super) struct Found {
-    disk: String,
-    sectors: u64,
-    sector_size: u32,
-    #[serde(default)]
-    serial: String,
-    #[serde(default)]
-    wwn: String,
-    #[serde(default)]
-    blank: String,
-    #[serde(default)]
-    found: String,
-}
-
-/// Redeems the wipe permit. 409: the disk is not the planned one, nothing is spent. 410: spent, or an old boot.
+/// Redeems the wipe permit. 409: a disk is not the planned one, nothing is spent. 410: spent, or an old boot.
 pub(super) async fn redeem(
     Shared(appliance): Shared<Appliance>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(token): Path<String>,
-    NodeForm(found): NodeForm<Found>,
+    NodeForm(form): NodeForm<HashMap<String, String>>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = identify(&appliance, peer, &token)?;
     let node = caller.node();
     let scope = caller.record.state.attempt().map_or(WipeScope::BlankDiskOnly, |attempt| attempt.scope);
-    if let Err(reason) = disk_is_as_planned(node.os_disk(), &node.name, &found, scope) {
+    // The plan that this boot was promised; the site file may have been edited since.
+    let plan = match &caller.record.frozen {
+        Some(frozen) => frozen.plan.clone(),
+        None => plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?,
+    };
+    let found = read(&plan, &form).map_err(|reason| HttpError::new(StatusCode::BAD_REQUEST, reason))?;
+    let refuse = |reason: String| {
         tracing::warn!(node = %node.name, mac = %caller.mac, %reason, "the wipe permit was not redeemed");
-        return Err(HttpError::new(StatusCode::CONFLICT, reason));
-    }
+        HttpError::new(StatusCode::CONFLICT, reason)
+    };
+    judge(&caller, &plan, &found, scope).map_err(refuse)?;
+    let identities = match scope {
+        WipeScope::KeepVolumeGroups => {
+            let given = form.get("identities").map(String::as_str).unwrap_or_default();
+            kept(&caller, &plan, &found, given).map_err(refuse)?
+        }
+        WipeScope::BlankDiskOnly | WipeScope::DestroyData => Vec::new(),
+    };
+    let disks: BTreeMap<String, String> =
+        found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect();
     // Everything that can fail happens before the permit is spent.
-    let plan = plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
-    let text = appliance.renderer.storage_section(node, &plan, &found.disk, scope)?;
-    let disk = format!("{} (serial {}, wwn {})", found.disk, said(&found.serial), said(&found.wwn));
-    let event = Event::PermitRedeemed { token: caller.token.hash(), disk };
-    appliance.store.change(caller.mac, Change::Event { event, mark: Some("permit") }).await?;
-    tracing::info!(node = %node.name, mac = %caller.mac, disk = found.disk, "redeemed its wipe permit");
+    let text = appliance.renderer.storage_section_keeping(node, &plan, &disks, scope, &identities)?;
+    let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
+    let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
+    tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");
+    let change = Change::Redeem { token: caller.token.hash(), words, disks, keep };
+    appliance.store.change(caller.mac, change).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
 }
 
-/// Compares the disk with the rule of the site file. `%pre` has done so already; this is the second line of defence, in
-/// a language with tests.
-fn disk_is_as_planned(wanted: &DiskRule, node: &NodeName, found: &Found, scope: WipeScope) -> Result<(), String> {
-    let disk = tame(&found.disk, 64);
-    if (found.sectors, found.sector_size) != (wanted.sectors, wanted.sector_size) {
-        return Err(format!(
-            "disk {disk} has {} sectors of {} bytes, the site file plans for {} of {}; correct `disk` of {node}",
-            found.sectors, found.sector_size, wanted.sectors, wanted.sector_size,
-        ));
-    }
-    let differs = [
-        ("name", wanted.name.as_deref(), found.disk.as_str()),
-        ("serial number", wanted.serial.as_deref(), found.serial.as_str()),
-    ];
-    for (what, wanted, found) in differs {
-        if wanted.is_some_and(|wanted| wanted != found) {
-            let wanted = wanted.unwrap_or_default();
+/// Reads the disk of each slot of the plan.
+fn read(plan: &NodePlan, form: &HashMap<String, String>) -> Result<BTreeMap<String, FoundDisk>, String> {
+    let slots = plan.disks.iter().enumerate();
+    slots.map(|(index, disk)| Ok((disk.slot.clone(), FoundDisk::read(form, &disk.slot, index == 0)?))).collect()
+}
+
+/// Compares every disk with the rule of its slot.
+fn judge(
+    caller: &Caller,
+    plan: &NodePlan,
+    found: &BTreeMap<String, FoundDisk>,
+    scope: WipeScope,
+) -> Result<(), String> {
+    let node = caller.node();
+    for disk in &plan.disks {
+        let rule =
+            node.disk(&disk.slot).ok_or_else(|| format!("the site file has no disk `{}` any more", disk.slot))?;
+        let found = &found[&disk.slot];
+        found.judge(rule, node.name.as_str(), scope)?;
+        let needed = disk.sectors.saturating_mul(u64::from(disk.sector_size));
+        if found.sectors.saturating_mul(u64::from(found.sector_size)) < needed {
             return Err(format!(
-                "the {what} of disk {disk} is `{}`, the site file wants `{wanted}` on {node}",
-                said(found)
+                "disk {} is smaller than the plan of this boot; reboot the node",
+                tame(&found.disk, 64)
             ));
         }
     }
-    if wanted.wwn.as_deref().is_some_and(|wanted| plain_wwn(wanted) != plain_wwn(&found.wwn)) {
-        return Err(format!(
-            "the world wide name of disk {disk} is `{}`, not that of the site file on {node}",
-            said(&found.wwn)
-        ));
-    }
-    if scope == WipeScope::BlankDiskOnly && found.blank != "yes" {
-        return Err(format!(
-            "disk {disk} is not blank ({}); a first install never wipes data: run `rackstart reimage {node}` if it may go",
-            tame(&found.found, 256).replace('\n', ", "),
-        ));
-    }
-    Ok(())
+    all_different(&found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect())
 }
 
-/// One spelling of a world wide name: `0x5000C500A1` and `naa.5000c500a1` are the same.
-fn plain_wwn(text: &str) -> String {
-    let lower = text.trim().to_lowercase();
-    let prefixes = ["0x", "naa.", "eui.", "uuid."];
-    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
+/// What a keeping reimage must find again, if the node has it: the UUIDs that were recorded when it was installed.
+fn kept(
+    caller: &Caller,
+    plan: &NodePlan,
+    found: &BTreeMap<String, FoundDisk>,
+    given: &str,
+) -> Result<Vec<String>, String> {
+    let node = caller.node();
+    let installed = caller.record.installed.as_ref();
+    let installed = installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;
+    let expected = keepable(installed, plan, &node.keep)?;
+    let given: Vec<&str> = given.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for line in &expected {
+        if !given.contains(&line.as_str()) {
+            let here = tame(&given.join(", "), 1000);
+            return Err(format!("what shall be kept is not on the disks of {}: {line}; found: {here}", node.name));
+        }
+    }
+    let strange = given.iter().find(|line| !line.starts_with("lv ") && !expected.iter().any(|known| known == *line));
+    if let Some(line) = strange {
+        return Err(format!("the disks of {} hold more than was recorded: {}", node.name, tame(line, 200)));
+    }
+    for disk in &plan.disks {
+        found[&disk.slot].judge_table(disk)?;
+    }
+    Ok(expected)
 }
 
-/// The machine's own words, short, on one line.
-fn said(text: &str) -> String {
-    match tame(text, 64).replace('\n', " ") {
-        empty if empty.is_empty() => "none".into(),
-        text => text,
+/// The identities of the groups to keep, or why they cannot be kept under this plan.
+pub(in crate::server) fn keepable(
+    installed: &Installed,
+    plan: &NodePlan,
+    keep: &[String],
+) -> Result<Vec<String>, String> {
+    if keep.is_empty() {
+        return Err("the site file names nothing to keep: give the node `keep = [\"vg_gluster\"]`".into());
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(disk: &str, serial: &str, wwn: &str) -> Found {
-        let (disk, serial, wwn) = (disk.into(), serial.into(), wwn.into());
-        Found { disk, sectors: 1000, sector_size: 512, serial, wwn, blank: "yes".into(), found: String::new() }
+    if installed.promise.plan.release.major > plan.release.major {
+        let (old, new) = (installed.promise.plan.release, plan.release);
+        return Err(format!("file systems made by release {old} cannot be read by release {new}"));
     }
-
-    #[test]
-    fn every_given_property_of_the_rule_is_compared_again() {
-        let (name, serial, wwn) = (Some("sda".into()), Some("S1".into()), Some("0x5000C500A1".into()));
-        let rule = DiskRule { name, serial, wwn, ..DiskRule::of(1000, 512) };
-        let node = "compute2".parse().unwrap();
-        let judge = |found: Found| disk_is_as_planned(&rule, &node, &found, WipeScope::BlankDiskOnly);
-        assert_eq!(judge(found("sda", "S1", "naa.5000c500a1")), Ok(()));
-        assert!(judge(found("sdb", "S1", "naa.5000c500a1")).unwrap_err().contains("the name of disk sdb"));
-        assert!(judge(found("sda", "", "naa.5000c500a1")).unwrap_err().contains("serial number of disk sda is `none`"));
-        assert!(judge(found("sda", "S1", "naa.5000c500a2")).unwrap_err().contains("world wide name"));
+    let differences = plan::differences(plan, &installed.promise.disks, keep, &installed.facts);
+    if !differences.is_empty() {
+        return Err(format!("what is installed is not what the site file plans now: {}", differences.join("; ")));
+    }
+    let ours = |group: &str, volume: &str| {
+        let groups = plan.volume_groups.iter().filter(|planned| planned.name == group);
+        groups.flat_map(|group| &group.logical_volumes).any(|planned| planned.name == volume)
+    };
+    let identities = installed.facts.identities(keep, ours);
+    match keep.iter().find(|group| !identities.iter().any(|line| line.starts_with(&format!("vg {group} ")))) {
+        Some(group) => Err(format!("the volume group {group} was never recorded")),
+        None => Ok(identities),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use tower::ServiceExt;
 
 use super::*;
@@ -44,8 +47,9 @@ impl FakeNode {
         site.install_trees[0].path = state.join("tree");
         let (sender, receiver) = watch::channel(Arc::new(site));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
-        let appliance =
-            Appliance { site: receiver, store, renderer: Arc::new(Renderer::new().unwrap()), recent: Arc::default() };
+        let renderer = Arc::new(Renderer::new().unwrap());
+        let (recent, strangers) = (Arc::default(), Arc::default());
+        let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
         Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), _site: sender }
     }
 
@@ -81,6 +85,15 @@ impl FakeNode {
         self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
     }
 
+    /// Tells that the disks are as the plan of compute2 wants them.
+    async fn attests(&self, token: &str) -> Answer {
+        self.sends_facts(token, &facts_as_planned()).await
+    }
+
+    async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
+        self.ask(Request::post(format!("/facts/{token}")).body(Body::from(facts.to_string())).unwrap()).await
+    }
+
     async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
         let form = format!("event={event}&seq={seq}&step=02-glusterfs-all%2F03-x&number=5&total=7&detail=because");
         self.post(&format!("/report/{token}"), &form).await.status
@@ -89,6 +102,29 @@ impl FakeNode {
     fn state(&self) -> &'static str {
         self.appliance.store.record(self.mac).unwrap().state.word()
     }
+}
+
+/// Table 2 as an installer finds it on sda.
+fn facts_as_planned() -> String {
+    "label sda msdos\n\
+     partition sda 1 2048 1024000\n\
+     partition sda 2 1026048 43008000\n\
+     partition sda 3 44034048 444362752\n\
+     pv /dev/sda2 vg_base P-base\n\
+     pv /dev/sda3 vg_gluster P-gluster\n\
+     vg vg_base V-base 8192 5249 0\n\
+     vg vg_gluster V-gluster 8192 54243 0\n\
+     lv vg_base lv_root L-root 20480000\n\
+     lv vg_base lv_swap L-swap 12288000\n\
+     lv vg_base lv_home L-home 10231808\n\
+     lv vg_gluster lv_gluster L-gluster 444358656\n\
+     mount rootfs / rootfs\n\
+     mount /dev/mapper/vg_base-lv_root / ext4\n\
+     mount /dev/sda1 /boot ext4\n\
+     mount /dev/mapper/vg_base-lv_home /home ext4\n\
+     mount /dev/mapper/vg_gluster-lv_gluster /export/gluster xfs\n\
+     end\n"
+        .to_string()
 }
 
 #[tokio::test]
@@ -105,7 +141,12 @@ async fn a_blank_server_becomes_a_ready_node_and_never_installs_again() {
     assert!(storage.text.contains("clearpart --all --initlabel --drives=sda"), "{}", storage.text);
     assert_eq!(node.state(), "installing");
     assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, StatusCode::OK);
+    assert_eq!(node.reports(&token, "installed", 2).await, StatusCode::CONFLICT, "nobody looked at its disks yet");
+    let attested = node.attests(&token).await;
+    assert_eq!(attested.status, StatusCode::NO_CONTENT, "{}", attested.text);
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT, "the answer may have been lost");
     assert_eq!(node.reports(&token, "installed", 3).await, StatusCode::NO_CONTENT);
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
     assert_eq!(node.state(), "firstboot");
     assert_eq!(node.reports(&token, "step-started", 1).await, StatusCode::NO_CONTENT);
     assert_eq!(node.reports(&token, "ready", 2).await, StatusCode::NO_CONTENT);
@@ -133,6 +174,7 @@ async fn a_permit_is_redeemed_by_one_boot_only_even_across_a_restart_of_the_daem
     assert_eq!((again.status, again.text), (StatusCode::OK, answer.text), "a lost answer may be asked again");
     assert_eq!(node.boots().await, None, "nothing retries by itself");
     assert_eq!(node.state(), "failed");
+    assert_eq!(node.attests(&second).await.status, StatusCode::NO_CONTENT);
     assert_eq!(node.reports(&second, "installed", 9).await, StatusCode::NO_CONTENT);
     assert_eq!(node.state(), "firstboot", "it was only the report that came late");
 }
@@ -144,8 +186,8 @@ async fn a_disk_that_is_not_the_planned_one_or_not_blank_spends_nothing() {
     let token = node.boots().await.unwrap();
     let path = format!("/permit/{token}");
     for (form, word) in [
-        ("disk=sda&sectors=156301488&sector_size=512&blank=yes", "156301488 sectors"),
-        ("disk=sda&sectors=488397168&sector_size=4096&blank=yes", "4096 bytes"),
+        ("disk=sda&sectors=156301488&sector_size=512&blank=yes", "156301488 sectors of 512 bytes"),
+        ("disk=sda&sectors=488397168&sector_size=4096&blank=yes", "sectors of 4096 bytes"),
         ("disk=sda&sectors=488397168&sector_size=512&blank=no&found=LVM2_member", "not blank (LVM2_member)"),
         ("disk=sda&sectors=488397168&sector_size=512", "not blank"),
     ] {
@@ -285,9 +327,54 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 }
 
 #[tokio::test]
+async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    let mut site = paper_site();
+    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
+    node._site.send(Arc::new(site)).unwrap();
+    node.address = "192.168.0.220";
+    let screen = node.get("/boot/52-54-00-99-99-99").await;
+    assert_eq!(screen.status, StatusCode::OK);
+    assert!(screen.text.starts_with("#!ipxe") && screen.text.contains("52:54:00:99:99:99"), "{}", screen.text);
+    for word in ["sanboot", "kernel", "initrd", "chain", "kickstart"] {
+        assert!(!screen.text.contains(word), "{word} in {}", screen.text);
+    }
+    // Another card of a node, and a node's script from a stranger's address.
+    assert_eq!(node.get("/boot/52-54-00-a8-02-00").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.get("/boot/52-54-00-a8-02-01").await.status, StatusCode::FORBIDDEN);
+    node.address = "192.168.0.221";
+    assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_a_reason_and_no_script() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     assert_eq!(node.get("/boot/52-54-00-99-99-99").await.status, StatusCode::NOT_FOUND);
     assert_eq!(node.get("/boot/nonsense").await.status, StatusCode::BAD_REQUEST);
+}
+
+struct NeverComes;
+
+impl HttpBody for NeverComes {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_arrive_is_asked_for_again_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let request = Request::post(format!("/permit/{token}")).header("content-type", "application/x-www-form-urlencoded");
+    tokio::time::pause();
+    let answer = node.ask(request.body(Body::new(NeverComes)).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+    assert!(answer.text.contains("within 30 s"), "{}", answer.text);
+    assert_eq!(node.state(), "armed");
 }

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, ip_mtu, set_ip_mtu_discover};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::server::pinned;
 use crate::wire::tftp::Limits;
 
 /// The interface and the address that every packet leaves from.
@@ -44,11 +45,7 @@ impl Endpoint {
     }
 
     fn bind(&self, port: u16) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
-        if let Some(interface) = &self.interface {
-            socket.bind_device(Some(interface.as_bytes()))?;
-        }
-        socket.bind(&SocketAddrV4::new(self.address, port).into())?;
-        Ok(socket)
+        let address = SocketAddrV4::new(self.address, port);
+        pinned::bind(Type::DGRAM, self.interface.as_deref(), address, |_| Ok(()))
     }
 }

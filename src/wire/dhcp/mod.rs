@@ -1,5 +1,6 @@
-//! DHCP (RFC 2131, 2132, PXE 2.1): packet in, answer out, in one pure call. Reservations only: nothing is remembered,
-//! so a storm of requests costs no store and the same packet always has the same answer.
+//! DHCP (RFC 2131, 2132, PXE 2.1): packet in, answer out, in one pure call. Nodes have reservations: nothing is
+//! remembered, so a storm of requests costs no store and the same packet always has the same answer. Only a stranger's
+//! answer needs an address that the caller lends it first.
 
 mod client;
 mod destination;
@@ -8,6 +9,7 @@ mod options;
 mod reason;
 mod reply;
 mod request;
+mod stranger;
 mod verdict;
 mod writer;
 
@@ -19,11 +21,21 @@ pub use destination::ReplyTo;
 pub use kind::MessageKind;
 pub use reason::{NakReason, SilenceReason};
 pub use request::{MachineUuid, Malformed, Request};
+pub use stranger::{LENT_SECONDS, Stranger, Wish};
 
 use crate::boot::{self, BootDecision};
 use crate::site::{Node, NodeName, Site};
 use reply::Grant;
 use verdict::Verdict;
+
+/// What a packet leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// This answer, whatever happened before.
+    Final(Answer),
+    /// A machine that is in no site file may be lent an address; its answer follows from that.
+    Stranger(Stranger),
+}
 
 /// What to do with a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +57,9 @@ pub struct Reply {
     pub bytes: Vec<u8>,
     /// Where it must go.
     pub to: ReplyTo,
-    /// The node that asked.
-    pub node: NodeName,
-    /// The address reserved for it.
+    /// The node that asked; none: a machine that is in no site file.
+    pub node: Option<NodeName>,
+    /// The address reserved for it or lent to it; in a DHCPNAK to a stranger, the one that it cannot have.
     pub address: Ipv4Addr,
     /// What it was told to boot.
     pub decision: BootDecision,
@@ -56,25 +68,42 @@ pub struct Reply {
 }
 
 impl Reply {
+    fn granting(grant: &Grant<'_>, kind: MessageKind) -> Self {
+        Self::of(grant, kind, grant.build(kind), None)
+    }
+
+    fn refusing(grant: &Grant<'_>, reason: NakReason) -> Self {
+        Self::of(grant, MessageKind::Nak, reply::nak(grant.site, grant.request, &reason), Some(reason))
+    }
+
+    fn of(grant: &Grant<'_>, kind: MessageKind, bytes: Vec<u8>, refusal: Option<NakReason>) -> Self {
+        let to = ReplyTo::of(grant.request, kind, grant.address);
+        let node = grant.node.map(|node| node.name.clone());
+        Self { kind, bytes, to, node, address: grant.address, decision: grant.decision.clone(), refusal }
+    }
+
     /// The boot file it names, if any: a TFTP name or a URL.
     pub fn boot_file(&self) -> Option<&str> {
         if self.refusal.is_some() { None } else { reply::boot_file(&self.decision) }
     }
 }
 
-/// Answers one packet (the UDP payload). Never fails, never waits, never remembers.
-pub fn answer(site: &Site, packet: &[u8]) -> Answer {
-    match Request::read(packet) {
-        Ok(request) => match respond(site, &request) {
-            Ok(reply) => Answer::Reply(Box::new(request), reply),
-            Err(reason) => Answer::Silence(Box::new(request), reason),
-        },
-        Err(malformed) => Answer::Malformed(malformed),
-    }
+/// Judges one packet (the UDP payload). Never fails, never waits, never remembers.
+pub fn judge(site: &Site, packet: &[u8]) -> Judgement {
+    let request = match Request::read(packet) {
+        Ok(request) => Box::new(request),
+        Err(malformed) => return Judgement::Final(Answer::Malformed(malformed)),
+    };
+    let Some(node) = site.node_by_mac(request.boot.mac) else {
+        return Stranger::judge(site, request);
+    };
+    Judgement::Final(match respond(site, node, &request) {
+        Ok(reply) => Answer::Reply(request, reply),
+        Err(reason) => Answer::Silence(request, reason),
+    })
 }
 
-fn respond(site: &Site, request: &Request) -> Result<Reply, SilenceReason> {
-    let Some(node) = site.node_by_mac(request.boot.mac) else { return Err(unknown(site, request)) };
+fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, SilenceReason> {
     match request.kind {
         MessageKind::Decline => return Err(SilenceReason::Declined(node.address)),
         MessageKind::Release => return Err(SilenceReason::Released(node.address)),
@@ -84,48 +113,23 @@ fn respond(site: &Site, request: &Request) -> Result<Reply, SilenceReason> {
     if let BootDecision::Ignore(reason) = decision {
         return Err(reason.into());
     }
-    let kind = match request.kind {
-        MessageKind::Discover => MessageKind::Offer,
-        MessageKind::Inform => MessageKind::Ack,
-        MessageKind::Request => match verdict::judge(site, node, request)? {
-            Verdict::Confirm => MessageKind::Ack,
-            Verdict::Refuse(reason) => return Ok(refuse(site, node, request, decision, reason)),
-        },
-        other => return Err(SilenceReason::NotForUs(other)),
+    let grant = Grant {
+        site,
+        node: Some(node),
+        address: node.address,
+        lease_seconds: site.network.lease_seconds,
+        request,
+        decision: &decision,
     };
-    Ok(Reply {
-        kind,
-        bytes: Grant { site, node, request, decision: &decision }.build(kind),
-        to: ReplyTo::of(request, kind, node.address),
-        node: node.name.clone(),
-        address: node.address,
-        decision,
-        refusal: None,
-    })
-}
-
-fn refuse(site: &Site, node: &Node, request: &Request, decision: BootDecision, reason: NakReason) -> Reply {
-    Reply {
-        kind: MessageKind::Nak,
-        bytes: reply::nak(site, request, &reason),
-        to: ReplyTo::of(request, MessageKind::Nak, node.address),
-        node: node.name.clone(),
-        address: node.address,
-        decision,
-        refusal: Some(reason),
+    match request.kind {
+        MessageKind::Discover => Ok(Reply::granting(&grant, MessageKind::Offer)),
+        MessageKind::Inform => Ok(Reply::granting(&grant, MessageKind::Ack)),
+        MessageKind::Request => Ok(match verdict::judge(site, node, request)? {
+            Verdict::Confirm => Reply::granting(&grant, MessageKind::Ack),
+            Verdict::Refuse(reason) => Reply::refusing(&grant, reason),
+        }),
+        other => Err(SilenceReason::NotForUs(other)),
     }
-}
-
-/// A MAC without a reservation: perhaps another card of a node, which is worth saying.
-fn unknown(site: &Site, request: &Request) -> SilenceReason {
-    let mac = request.boot.mac;
-    for node in &site.nodes {
-        if let Some(nic) = node.nics.iter().find(|nic| nic.mac == mac) {
-            let (node, nic, boot_mac) = (node.name.clone(), nic.name.clone(), node.mac);
-            return SilenceReason::NotTheBootNic { mac, node, nic, boot_mac };
-        }
-    }
-    boot::IgnoreReason::UnknownMac(mac).into()
 }
 
 /// An address only works on its own subnet, and a reply only goes where a machine can be.

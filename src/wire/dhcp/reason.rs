@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::kind::MessageKind;
 use crate::boot::IgnoreReason;
-use crate::site::{Mac, NodeName};
+use crate::site::Mac;
 
 /// Why a request gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,18 +14,6 @@ pub enum SilenceReason {
     /// The boot decision says so.
     #[error(transparent)]
     Boot(#[from] IgnoreReason),
-    /// A card of a node, but not the one it boots from: a wrong cable or a wrong boot order.
-    #[error("{mac} is `{nic}` of {node}, which boots from {boot_mac}: check its cables and boot order")]
-    NotTheBootNic {
-        /// The MAC that asks.
-        mac: Mac,
-        /// The node that has it.
-        node: NodeName,
-        /// The name of the card.
-        nic: String,
-        /// The MAC of the card it boots from.
-        boot_mac: Mac,
-    },
     /// The client took the offer of another server.
     #[error("it chose the DHCP server {0}: two servers answer on this network")]
     ChoseAnotherServer(Ipv4Addr),
@@ -38,6 +26,18 @@ pub enum SilenceReason {
     /// The client gives its address back; a reservation stays.
     #[error("it released {0}, which stays reserved for it")]
     Released(Ipv4Addr),
+    /// A stranger gives its lent address back.
+    #[error("it gave the lent address {0} back")]
+    GaveBack(Ipv4Addr),
+    /// A stranger asks for an address that is not ours to lend; perhaps another server's.
+    #[error("it asks for {0}, which is not in the discovery range")]
+    NotOursToLend(Ipv4Addr),
+    /// Every address of the discovery range is held by another machine.
+    #[error("all {0} addresses for unknown machines are held by others: wait two minutes or widen the discovery range")]
+    AllLent(usize),
+    /// Nobody can own this MAC, so a reply would not reach one machine.
+    #[error("no machine can have the MAC {0}")]
+    ImpossibleMac(Mac),
     /// A DHCPINFORM from an address that is not ours to serve.
     #[error("it asks from {address}, which is not on {subnet}")]
     AddressOffSubnet {
@@ -65,16 +65,22 @@ pub enum SilenceReason {
 impl SilenceReason {
     /// Whether a person should look at it, rather than only a debugger.
     pub fn wants_a_person(&self) -> bool {
-        !matches!(self, Self::Released(_) | Self::NotForUs(_))
+        !matches!(self, Self::Released(_) | Self::GaveBack(_) | Self::NotOursToLend(_) | Self::NotForUs(_))
     }
 }
 
 /// Why a DHCPREQUEST is refused. Travels in option 56, so short and ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{asked} is not reserved for this machine: {reserved} is")]
-pub struct NakReason {
-    /// The address the client wants.
-    pub asked: Ipv4Addr,
-    /// The address it may have.
-    pub reserved: Ipv4Addr,
+pub enum NakReason {
+    /// A node wants another address than its own.
+    #[error("{asked} is not reserved for this machine: {reserved} is")]
+    NotReserved {
+        /// The address the client wants.
+        asked: Ipv4Addr,
+        /// The address it may have.
+        reserved: Ipv4Addr,
+    },
+    /// A stranger wants an address of the discovery range that it cannot have, or no longer.
+    #[error("{0} is not lent to this machine")]
+    NotLent(Ipv4Addr),
 }

@@ -30,8 +30,12 @@ const HTTP_CLIENT: &[u8] = b"HTTPClient";
 pub struct Grant<'a> {
     /// Where everything is.
     pub site: &'a Site,
-    /// Who gets it.
-    pub node: &'a Node,
+    /// Who gets it; none: a machine that is in no site file.
+    pub node: Option<&'a Node>,
+    /// The address it gets.
+    pub address: Ipv4Addr,
+    /// For how many seconds.
+    pub lease_seconds: u32,
     /// What was asked.
     pub request: &'a Request,
     /// What to boot.
@@ -44,7 +48,7 @@ impl Grant<'_> {
         let request = self.request;
         let server = self.site.server.address;
         let gives_address = request.kind != MessageKind::Inform;
-        let yours = if gives_address { self.node.address } else { Ipv4Addr::UNSPECIFIED };
+        let yours = if gives_address { self.address } else { Ipv4Addr::UNSPECIFIED };
         let boot_file = boot_file(self.decision).unwrap_or_default();
         let mut header = header(request, yours, server);
         if kind == MessageKind::Ack {
@@ -67,7 +71,7 @@ impl Grant<'_> {
     }
 
     fn push_lease(&self, writer: &mut OptionWriter) {
-        let lease = self.site.network.lease_seconds;
+        let lease = self.lease_seconds;
         writer.push(&DhcpOption::AddressLeaseTime(lease));
         writer.push(&DhcpOption::Renewal(lease / 2));
         writer.push(&DhcpOption::Rebinding(lease - lease / 8));
@@ -76,8 +80,9 @@ impl Grant<'_> {
     fn push_network(&self, writer: &mut OptionWriter) {
         let network = &self.site.network;
         writer.push(&DhcpOption::SubnetMask(network.subnet.netmask()));
-        // The node that is the router would install a route through itself, which Linux refuses.
-        if network.router != self.node.address {
+        // The node that is the router would install a route through itself, which Linux refuses. A stranger needs only
+        // us: a laptop keeps the routes and resolvers that it has.
+        if self.node.is_some() && network.router != self.address {
             writer.push(&DhcpOption::Router(vec![network.router]));
         }
     }
@@ -104,10 +109,12 @@ impl Grant<'_> {
         if let Some(relay_information) = &self.request.echo.relay_information {
             writer.reserve_raw(code::RELAY_INFORMATION, relay_information);
         }
-        if !network.dns.is_empty() {
+        if self.node.is_some() && !network.dns.is_empty() {
             writer.push(&DhcpOption::DomainNameServer(network.dns.clone()));
         }
-        writer.push(&DhcpOption::Hostname(self.node.name.as_str().into()));
+        if let Some(node) = self.node {
+            writer.push(&DhcpOption::Hostname(node.name.as_str().into()));
+        }
         if self.request.wanted.is_some() && self.request.wants(code::BROADCAST_ADDRESS) {
             writer.push(&DhcpOption::BroadcastAddr(network.subnet.broadcast()));
         }
@@ -119,9 +126,11 @@ pub fn boot_file(decision: &BootDecision) -> Option<&str> {
     match decision {
         BootDecision::ChainloadTftp(program) => Some(program.file_name()),
         BootDecision::ChainloadHttp(_, url) | BootDecision::Script(url) => Some(url),
-        BootDecision::Ignore(_) | BootDecision::AddressOnly | BootDecision::Install | BootDecision::LocalDisk(_) => {
-            None
-        }
+        BootDecision::Ignore(_)
+        | BootDecision::AddressOnly
+        | BootDecision::Install
+        | BootDecision::LocalDisk(_)
+        | BootDecision::Unknown => None,
     }
 }
 

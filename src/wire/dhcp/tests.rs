@@ -48,15 +48,19 @@ impl Packet {
     }
 
     fn reply(&self) -> Reply {
-        match answer(&paper_site(), &self.0) {
-            Answer::Reply(_, reply) => reply,
+        match judge(&paper_site(), &self.0) {
+            Judgement::Final(Answer::Reply(_, reply)) => reply,
             other => panic!("wanted a reply, got {other:?}"),
         }
     }
 
     fn silence(&self) -> SilenceReason {
-        match answer(&paper_site(), &self.0) {
-            Answer::Silence(_, reason) => reason,
+        self.silence_of(&paper_site())
+    }
+
+    fn silence_of(&self, site: &Site) -> SilenceReason {
+        match judge(site, &self.0) {
+            Judgement::Final(Answer::Silence(_, reason)) => reason,
             other => panic!("wanted silence, got {other:?}"),
         }
     }
@@ -90,7 +94,8 @@ fn wrong_address_is_refused_to_everybody_on_the_wire_in_every_client_state() {
     for (state, packet) in states {
         let reply = packet.reply();
         assert_eq!((reply.kind, reply.to), (MessageKind::Nak, ReplyTo::Broadcast), "{state}");
-        assert_eq!(reply.refusal.as_ref().unwrap().asked, Ipv4Addr::from(wrong));
+        let refusal = NakReason::NotReserved { asked: wrong.into(), reserved: ITS_ADDRESS };
+        assert_eq!(reply.refusal, Some(refusal.clone()), "{state}");
         assert_eq!(reply.boot_file(), None);
         assert_eq!(reply.bytes[16..24], [0; 8], "neither yiaddr nor siaddr");
     }
@@ -185,11 +190,73 @@ fn unknown_mac_gets_silence_whatever_it_sends() {
 }
 
 #[test]
-fn another_card_of_a_node_is_named() {
-    let reason = Packet::new(DISCOVER).at(28, &[0x52, 0x54, 0, 0xa8, 2, 0]).silence();
+fn another_card_of_a_node_is_named_with_or_without_discovery() {
+    let packet = Packet::new(DISCOVER).at(28, &[0x52, 0x54, 0, 0xa8, 2, 0]);
     let text = "52:54:00:a8:02:00 is `eth0` of compute2, which boots from 52:54:00:a8:02:01: \
                 check its cables and boot order";
-    assert_eq!(reason.to_string(), text);
+    assert_eq!(packet.silence().to_string(), text);
+    assert_eq!(packet.silence_of(&discovering()).to_string(), text);
+}
+
+/// The paper's site, with a range for strangers.
+fn discovering() -> Site {
+    let mut site = paper_site();
+    site.network.discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 220)));
+    site
+}
+
+fn strange(kind: u8) -> Packet {
+    Packet::new(kind).at(28, &[2, 0, 0, 0, 0, 1])
+}
+
+#[test]
+fn wish_of_a_stranger_is_read_from_its_request() {
+    let lent = Ipv4Addr::new(192, 168, 0, 203);
+    let wishes = [
+        (strange(DISCOVER), Wish::Any),
+        (strange(REQUEST).option(54, &OURS).option(50, &lent.octets()), Wish::This(lent)),
+        (strange(REQUEST).option(50, &lent.octets()), Wish::This(lent)),
+        (strange(REQUEST).ciaddr(lent.octets()), Wish::This(lent)),
+        // The reply goes to the address in use, so that one is the wish.
+        (strange(REQUEST).ciaddr(lent.octets()).option(50, &[8, 8, 8, 8]), Wish::This(lent)),
+        (strange(REQUEST).option(54, &OURS).option(50, &[8, 8, 8, 8]), Wish::This(Ipv4Addr::new(8, 8, 8, 8))),
+        (strange(7).ciaddr(lent.octets()), Wish::GiveBack(lent)),
+        (strange(4).option(50, &lent.octets()), Wish::Decline(lent)),
+    ];
+    for (packet, wish) in wishes {
+        match judge(&discovering(), &packet.0) {
+            Judgement::Stranger(stranger) => assert_eq!(stranger.wish, wish),
+            other => panic!("wanted {wish:?}, got {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn stranger_that_may_belong_to_another_server_is_left_to_it() {
+    let silence = |packet: Packet| packet.silence_of(&discovering());
+    let (other, elsewhere) = (Ipv4Addr::new(192, 168, 0, 9), Ipv4Addr::new(192, 168, 0, 77));
+    let chosen = strange(REQUEST).option(54, &other.octets()).option(50, &elsewhere.octets());
+    assert_eq!(silence(chosen), SilenceReason::ChoseAnotherServer(other));
+    assert_eq!(silence(strange(REQUEST).ciaddr(elsewhere.octets())), SilenceReason::NotOursToLend(elsewhere));
+    // A node's own address is no stranger's, whatever it says.
+    let reserved = strange(REQUEST).option(50, &ITS_ADDRESS.octets());
+    assert_eq!(silence(reserved), SilenceReason::NotOursToLend(ITS_ADDRESS));
+    assert_eq!(silence(strange(INFORM).ciaddr([192, 168, 0, 77])), SilenceReason::NotForUs(MessageKind::Inform));
+    assert_eq!(silence(strange(REQUEST)), SilenceReason::NamesNoAddress);
+}
+
+#[test]
+fn mac_that_nobody_can_own_is_never_lent_an_address() {
+    for mac in [[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [0; 6]] {
+        let reason = Packet::new(DISCOVER).at(28, &mac).silence_of(&discovering());
+        assert_eq!(reason, SilenceReason::ImpossibleMac(Mac(mac)));
+    }
+}
+
+#[test]
+fn unsupported_architecture_stays_silent_with_a_discovery_range() {
+    let reason = strange(DISCOVER).option(60, b"PXEClient").option(93, &[0, 11]).silence_of(&discovering());
+    assert_eq!(reason, SilenceReason::Boot(IgnoreReason::UnsupportedArch(11)));
 }
 
 #[test]

@@ -26,6 +26,6 @@ pub fn judge(site: &Site, node: &Node, request: &Request) -> Result<Verdict, Sil
     if named == node.address {
         Ok(Verdict::Confirm)
     } else {
-        Ok(Verdict::Refuse(NakReason { asked: named, reserved: node.address }))
+        Ok(Verdict::Refuse(NakReason::NotReserved { asked: named, reserved: node.address }))
     }
 }

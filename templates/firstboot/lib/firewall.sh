@@ -89,9 +89,11 @@ nat_rules() {
   rule masquerade-vm -A POSTROUTING -s "$VM_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
 }
 
-# firewall_rules: prints the rule file in the format of iptables-restore.
+# firewall_rules: prints the rule file in the format of iptables-restore. None
+# at all when the card that rules must name is missing.
 firewall_rules() {
   local policy=DROP rules
+  [ -z "$PUBLIC_MAC" ] || card_is_there "$PUBLIC_MAC" public || return 1
   [ "$SECURITY" != paper ] || policy=ACCEPT
   rules=$(
     printf '*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n' "$policy" "$policy"
@@ -134,7 +136,9 @@ marks() {
 
 # firewall_is_live: true when the file is right and the kernel has its rules.
 firewall_is_live() {
-  firewall_rules | file_is "$FIREWALL_FILE" || return 1
+  local rules
+  rules=$(firewall_rules) || return 1
+  printf '%s\n' "$rules" | file_is "$FIREWALL_FILE" || return 1
   service_enabled iptables || return 1
   [ "$(marks <"$FIREWALL_FILE")" = "$(iptables-save | marks)" ] || return 1
   if [ "$SECURITY" = paper ]; then
@@ -156,13 +160,13 @@ has_ip6tables() {
 # firewall_apply: writes the file and loads it. Connections that exist go on.
 firewall_apply() {
   local rules
+  rules=$(firewall_rules) || return 1
   if [ -e "$ROOT/usr/lib/systemd/system/firewalld.service" ]; then
     # From EL7 on a second owner of the rules would undo them.
     service firewalld stop
     chkconfig firewalld off
     yum -y install iptables-services
   fi
-  rules=$(firewall_rules)
   printf '%s\n' "$rules" | write_file "$FIREWALL_FILE" 0600
   chkconfig iptables on
   service iptables restart

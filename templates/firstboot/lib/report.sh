@@ -6,6 +6,9 @@
 QUEUE_LIMIT=500
 # The server takes 4000 bytes of detail.
 DETAIL_LIMIT=3900
+# 404 says that this token is not for this address, which may be mended for a
+# while. With the pauses between them, so many answers take about two minutes.
+NOT_FOUND_LIMIT=${RACKSTART_NOT_FOUND_LIMIT:-12}
 
 # redacted: copies standard input without the node's secrets.
 redacted() {
@@ -41,6 +44,26 @@ urlencoded() {
     $1 != "" { printf "%s", ($1 in safe) ? safe[$1] : "%" toupper($1) }'
 }
 
+# next_sequence: prints a number above all that were used. The server passes over
+# a number that it has seen, so a lost file must not start them again: the clock
+# is far ahead of one report per millisecond. A clock that was set back loses
+# against the number that is kept, and against the queue.
+next_sequence() {
+  local next stored newest
+  next=$(($(date +%s) * 1000))
+  stored=$(cat "$QUEUE/.sequence" 2>/dev/null || :)
+  newest=$(queued | tail -n 1)
+  for stored in "$stored" "${newest%%.*}"; do
+    case $stored in
+      '' | *[!0-9]*) continue ;;
+    esac
+    # Nothing longer was ever written, and it would not fit.
+    [ "${#stored}" -le 16 ] || continue
+    [ "$((10#$stored))" -lt "$next" ] || next=$((10#$stored + 1))
+  done
+  printf '%s' "$next"
+}
+
 # report EVENT [DETAIL]: queues one report and sees that it gets sent.
 report() {
   local event=$1 detail
@@ -54,8 +77,7 @@ report() {
   # `skip` may report while the runner does: one at a time takes a number.
   (
     flock 7
-    sequence=$(cat "$QUEUE/.sequence" 2>/dev/null || :)
-    sequence=$((${sequence:-0} + 1))
+    sequence=$(next_sequence)
     printf '%s\n' "$sequence" | write_file "$QUEUE/.sequence" 0600
     rm -f "$QUEUE"/[0-9]*.rackstart-new
     make_room "$event"
@@ -65,7 +87,7 @@ report() {
         step-* | waiting) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
       esac
       printf '&detail=%s' "$detail"
-    } | write_file "$QUEUE/$(printf '%010d' "$sequence").$event" 0600
+    } | write_file "$QUEUE/$(printf '%016d' "$sequence").$event" 0600
   ) 7>"$QUEUE/.lock"
   start_sender
 }
@@ -115,14 +137,18 @@ send_queue() {
 }
 
 send_in_order() {
-  local pause=1 name answer
+  local pause=1 name answer unknown=0
   while :; do
     name=$(queued | head -n 1)
     [ -n "$name" ] || return 0
     answer=$(post "$QUEUE/$name")
     case $answer in
-      2??) pause=1 ;;
-      400 | 410 | 413 | 422)
+      2??) pause=1 unknown=0 ;;
+      404) unknown=$((unknown + 1)) ;;
+    esac
+    case $answer/$((unknown >= NOT_FOUND_LIMIT)) in
+      2??/?) ;;
+      400/? | 410/? | 413/? | 422/? | 404/1)
         pause=1
         say "dropped report ${name%%.*} (${name#*.}): the server answered $answer" >/dev/null
         ;;

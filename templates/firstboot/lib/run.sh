@@ -6,6 +6,7 @@
 STEP=
 NUMBER=0
 TOTAL=0
+OVERRAN=
 # What a failed phase said.
 REASON=
 # Seconds between two reports of the same wait.
@@ -32,14 +33,37 @@ longer() {
 }
 
 # phase FUNCTION: runs one function of STEP as a process group of its own, its
-# output in the step's log. Its exit status is the verdict.
+# output in the step's log. Its exit status is the verdict. OVERRAN holds the
+# seconds after which it was ended, if it was.
 phase() {
+  OVERRAN=
+  rm -f "$STATE/overran"
   setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 9>&- &
   CHILD=$!
   local rc=0
   wait "$CHILD" || rc=$?
+  if [ "$rc" -ne 0 ] && [ -e "$STATE/overran" ]; then
+    OVERRAN=$(cat "$STATE/overran")
+    end_group "$CHILD"
+    if [ "$1" = needs ]; then
+      # A probe that hangs is a condition that does not hold.
+      echo "its conditions to answer (they took longer than $OVERRAN s)" >"$STATE/unmet"
+      rc=$NOT_YET
+    fi
+  fi
   CHILD=
   return "$rc"
+}
+
+# end_group GROUP: sees a process group out that was told to end.
+end_group() {
+  local try
+  for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    kill -0 -- "-$1" 2>/dev/null || return 0
+    [ "$try" -ne 10 ] || kill -KILL -- "-$1" 2>/dev/null
+    nap 1000
+  done
+  say "process group $1 of step $STEP does not end"
 }
 
 # attempt FUNCTION: like phase; on failure REASON holds its last lines.
@@ -49,7 +73,9 @@ attempt() {
   [ ! -f "$log" ] || size=$(stat -c %s "$log")
   phase "$1" || rc=$?
   [ "$rc" -ne 0 ] || return 0
-  REASON="\`$1\` of $STEP ended with status $rc
+  local how="ended with status $rc"
+  [ -z "$OVERRAN" ] || how="took longer than $OVERRAN s and was ended"
+  REASON="\`$1\` of $STEP $how
 $(tail -c "+$((size + 1))" "$log" | tail -n 30)"
   return 1
 }
@@ -154,9 +180,25 @@ still_true() {
   attempt verify && record "$STEP" "done" "already true"
 }
 
+# forget_kickstarts: from EL7 on Anaconda writes copies of the kickstart after
+# its last script ran. They hold the token and root's hash. Once, and only those
+# of this installation.
+forget_kickstarts() {
+  local file
+  [ ! -e "$STATE/kickstarts-gone" ] || return 0
+  for file in "$ROOT/root/anaconda-ks.cfg" "$ROOT/root/original-ks.cfg"; do
+    [ -f "$file" ] || continue
+    if printf '%s\n' "$TOKEN" "$SERVER/" | grep -qF -f - "$file"; then
+      rm -f "$file" && say "removed $file: a copy of the kickstart"
+    fi
+  done
+  now | write_file "$STATE/kickstarts-gone" 0600
+}
+
 # run_all: the whole list. Returns 1 at the first step that fails.
 run_all() {
   local steps
+  forget_kickstarts
   steps=$(list_steps)
   TOTAL=$(printf '%s' "$steps" | grep -c . || :)
   NUMBER=0

@@ -8,15 +8,24 @@ check() {
 }
 
 apply() {
-  if [ -z "$PUBLIC_NIC" ]; then
+  if [ -z "$PUBLIC_MAC" ]; then
     echo "this gateway has no NIC on the public network: give it one in the site file"
     return 1
   fi
   firewall_apply
 }
 
+# By the cards as they are now, whatever the rules were made from.
 verify() {
+  local live
+  card_is_there "$PUBLIC_MAC" public
+  card_is_there "$LAN_MAC" LAN
   firewall_is_live
-  iptables -t nat -S POSTROUTING | grep -e "-s $LAN_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
-  iptables -t nat -S POSTROUTING | grep -e "-s $VM_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
+  live=$(iptables -t nat -S POSTROUTING)
+  printf '%s\n' "$live" | grep -e "-s $LAN_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
+  printf '%s\n' "$live" | grep -e "-s $VM_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
+  if printf '%s\n' "$live" | grep -e "-o $LAN_NIC .*-j MASQUERADE"; then
+    echo "$LAN_NIC has the MAC $LAN_MAC of the LAN, and addresses are translated there"
+    return 1
+  fi
 }

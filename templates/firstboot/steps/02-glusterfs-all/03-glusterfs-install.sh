@@ -24,6 +24,8 @@ apply() {
 verify() {
   if ! rpm -q $packages; then
     echo "yum did not install all of these: do the repositories of this node hold GlusterFS?"
+    [ ! -e "$ROOT/etc/yum.repos.d/rackstart.repo" ] ||
+      echo "they are $SERVER/tree/$INSTALL_TREE and, with what it lacks, its folder extra; README.md of firstboot says how"
     return 1
   fi
   have glusterd gluster mount.glusterfs

@@ -1,21 +1,20 @@
-//! Keeps a storm out of the log: so many lines for one MAC, so many for all, and a count of what was held back.
+//! Keeps a storm out of the log: so many lines for one sender, so many for all, and a count of what was held back.
 //! Bounded memory, whatever is sent.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
-
-use crate::site::Mac;
 
 const REMEMBERED: usize = 1024;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A limit on lines, per MAC and in total.
+/// A limit on lines, per sender and in total. A sender is known by what its wire knows it by: a MAC, or an address.
 #[derive(Debug)]
-pub struct LogLimit {
+pub struct LogLimit<Sender> {
     lines_each: u32,
     window: Duration,
     lines_per_second: u32,
-    heard: HashMap<Mac, Count>,
+    heard: HashMap<Sender, Count>,
     all: Option<Count>,
     held_back: u64,
 }
@@ -26,15 +25,15 @@ struct Count {
     lines: u32,
 }
 
-impl LogLimit {
-    /// Allows `lines_each` lines for one MAC in every `window`, and `lines_per_second` for all together.
+impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
+    /// Allows `lines_each` lines for one sender in every `window`, and `lines_per_second` for all together.
     pub fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
         Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None, held_back: 0 }
     }
 
-    /// Asks for a line about `mac`. When it may be written, returns how many were held back since the last one.
-    pub fn ask(&mut self, mac: Mac, now: Instant) -> Option<u64> {
-        let allowed = self.allows_in_total(now) && self.allows_mac(mac, now);
+    /// Asks for a line about `sender`. When it may be written, returns how many were held back since the last one.
+    pub fn ask(&mut self, sender: Sender, now: Instant) -> Option<u64> {
+        let allowed = self.allows_in_total(now) && self.allows_sender(sender, now);
         if !allowed {
             self.held_back += 1;
             return None;
@@ -53,15 +52,15 @@ impl LogLimit {
         all.lines < self.lines_per_second
     }
 
-    fn allows_mac(&mut self, mac: Mac, now: Instant) -> bool {
+    fn allows_sender(&mut self, sender: Sender, now: Instant) -> bool {
         let window = self.window;
-        if self.heard.len() >= REMEMBERED && !self.heard.contains_key(&mac) {
+        if self.heard.len() >= REMEMBERED && !self.heard.contains_key(&sender) {
             self.heard.retain(|_, count| now.duration_since(count.since) < window);
             if self.heard.len() >= REMEMBERED {
                 return false;
             }
         }
-        let count = self.heard.entry(mac).or_insert(Count { since: now, lines: 0 });
+        let count = self.heard.entry(sender).or_insert(Count { since: now, lines: 0 });
         if now.duration_since(count.since) >= window {
             *count = Count { since: now, lines: 0 };
         }
@@ -73,6 +72,7 @@ impl LogLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::Mac;
 
     fn mac(number: u32) -> Mac {
         let [a, b, c, d] = number.to_be_bytes();
@@ -95,7 +95,7 @@ mod tests {
     fn storm_of_ever_new_machines_gets_ten_lines_a_second_and_bounded_memory() {
         let mut limit = LogLimit::new(1, Duration::from_secs(60), 10);
         let start = Instant::now();
-        let lines = |limit: &mut LogLimit, from: u32, at: u64| {
+        let lines = |limit: &mut LogLimit<Mac>, from: u32, at: u64| {
             let now = start + Duration::from_secs(at);
             (from..from + 5000).filter(|&number| limit.ask(mac(number), now).is_some()).count()
         };

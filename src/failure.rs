@@ -1,6 +1,8 @@
 //! What a verb says when it cannot do its work, and the exit code that goes with it.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
+use std::panic::{PanicHookInfo, UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Who has to act; the kind alone picks the exit code.
@@ -48,6 +50,19 @@ impl Failure {
         Self { kind: Kind::Bug, ..Self::fixable(error) }
     }
 
+    /// A panic, in one line; with RUST_BACKTRACE=1 the way there follows.
+    pub fn panicked(panic: &PanicHookInfo<'_>) -> Self {
+        let what = panic.payload_as_str().unwrap_or("no message").replace('\n', " ");
+        let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+        let version = env!("CARGO_PKG_VERSION");
+        let mut error = format!("this is a bug of rackstart {version}, please report it: {what}{place}");
+        let way = Backtrace::capture();
+        if way.status() == BacktraceStatus::Captured {
+            error.push_str(&format!("\n{way}"));
+        }
+        Self::bug(error)
+    }
+
     /// Adds something to do.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hints.push(hint.to_string());
@@ -78,3 +93,8 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Runs a verb. A panic, which the panic hook has told, becomes a failure without further words.
+pub fn guard(verb: impl FnOnce() -> Result<(), Failure> + UnwindSafe) -> Result<(), Failure> {
+    catch_unwind(verb).unwrap_or_else(|_| Err(Failure::bug("")))
+}

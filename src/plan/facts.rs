@@ -1,0 +1,186 @@
+//! What the installer found on the disks when it was done: lines of words, read into values. Never trusted, always bounded.
+
+use serde::{Deserialize, Serialize};
+
+/// Most lines that are read; a node of many disks and volumes has some hundred.
+const MOST_LINES: usize = 2000;
+/// Longest word that is kept.
+const LONGEST_WORD: usize = 200;
+
+/// A partition as the kernel has it. Sectors have 512 bytes, whatever the disk's own are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PartitionFact {
+    pub disk: String,
+    pub number: u32,
+    pub start: u64,
+    /// Of an extended partition the kernel shows two sectors only.
+    pub sectors: u64,
+}
+
+/// A physical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PhysicalVolumeFact {
+    pub device: String,
+    pub group: String,
+    pub uuid: String,
+}
+
+/// A volume group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct GroupFact {
+    pub name: String,
+    pub uuid: String,
+    /// Size of an extent in sectors of 512 bytes.
+    pub extent_sectors: u64,
+    pub extents: u64,
+    pub free: u64,
+}
+
+/// A logical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct VolumeFact {
+    pub group: String,
+    pub name: String,
+    pub uuid: String,
+    /// Sectors of 512 bytes.
+    pub sectors: u64,
+}
+
+/// A mounted file system, as the installed system will see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct MountFact {
+    pub device: String,
+    pub target: String,
+    pub file_system: String,
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Facts {
+    /// Kernel name of a disk, and `msdos`, `gpt` or `none`.
+    pub labels: Vec<(String, String)>,
+    pub partitions: Vec<PartitionFact>,
+    pub physical_volumes: Vec<PhysicalVolumeFact>,
+    pub groups: Vec<GroupFact>,
+    pub volumes: Vec<VolumeFact>,
+    pub mounts: Vec<MountFact>,
+}
+
+/// Why facts are refused as they stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FactsError {
+    /// A line that is none of the known ones.
+    #[error("line {0} of the facts cannot be read")]
+    Line(usize),
+    /// More than any node has.
+    #[error("the facts have more than {MOST_LINES} lines")]
+    TooMany,
+    /// The last line must be `end`.
+    #[error("the facts did not arrive whole")]
+    Cut,
+}
+
+impl Facts {
+    /// Reads lines such as `partition sda 1 2048 1024000`; the last one is `end`.
+    pub fn parse(text: &str) -> Result<Self, FactsError> {
+        let mut facts = Self::default();
+        let mut ended = false;
+        for (index, line) in text.lines().enumerate() {
+            if index >= MOST_LINES {
+                return Err(FactsError::TooMany);
+            }
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let wrong = words.iter().any(|word| word.len() > LONGEST_WORD || word.contains(|c: char| c.is_control()));
+            if wrong || ended && !words.is_empty() {
+                return Err(FactsError::Line(index + 1));
+            }
+            ended |= words == ["end"];
+            facts.read(&words).ok_or(FactsError::Line(index + 1))?;
+        }
+        if ended { Ok(facts) } else { Err(FactsError::Cut) }
+    }
+
+    fn read(&mut self, words: &[&str]) -> Option<()> {
+        let number = |text: &str| text.parse::<u64>().ok();
+        match *words {
+            [] | ["end"] => {}
+            ["label", disk, label] => self.labels.push((disk.into(), label.into())),
+            ["partition", disk, index, start, sectors] => self.partitions.push(PartitionFact {
+                disk: disk.into(),
+                number: index.parse().ok()?,
+                start: number(start)?,
+                sectors: number(sectors)?,
+            }),
+            ["pv", device, group, uuid] => self.physical_volumes.push(PhysicalVolumeFact {
+                device: device.into(),
+                group: group.into(),
+                uuid: uuid.into(),
+            }),
+            ["vg", name, uuid, extent_sectors, extents, free] => self.groups.push(GroupFact {
+                name: name.into(),
+                uuid: uuid.into(),
+                extent_sectors: number(extent_sectors)?,
+                extents: number(extents)?,
+                free: number(free)?,
+            }),
+            ["lv", group, name, uuid, sectors] => self.volumes.push(VolumeFact {
+                group: group.into(),
+                name: name.into(),
+                uuid: uuid.into(),
+                sectors: number(sectors)?,
+            }),
+            ["mount", device, target, file_system] => self.mounts.push(MountFact {
+                device: device.into(),
+                target: target.into(),
+                file_system: file_system.into(),
+            }),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What tells these volume groups from any other ones of the same names: a line with the UUID of each group, of its
+    /// physical volumes, and of the volumes that `is_ours` (by group and name).
+    pub fn identities(&self, groups: &[String], is_ours: impl Fn(&str, &str) -> bool) -> Vec<String> {
+        let kept = |name: &String| groups.contains(name);
+        let of_groups = self.groups.iter().filter(|group| kept(&group.name));
+        let of_disks = self.physical_volumes.iter().filter(|volume| kept(&volume.group));
+        let of_volumes =
+            self.volumes.iter().filter(|volume| kept(&volume.group) && is_ours(&volume.group, &volume.name));
+        let lines = of_groups.map(|group| format!("vg {} {}", group.name, group.uuid));
+        let lines = lines.chain(of_disks.map(|volume| format!("pv {} {}", volume.group, volume.uuid)));
+        lines.chain(of_volumes.map(|volume| format!("lv {}/{} {}", volume.group, volume.name, volume.uuid))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_read_and_a_kept_group_is_known_by_its_uuids() {
+        let text = "label sda msdos\npartition sda 1 2048 1024000\npv /dev/sda2 vg P-1\nvg vg V-1 8192 100 0\n\
+                    lv vg lv_a L-1 8192\nlv vg other L-2 8192\nmount /dev/sda1 /boot ext4\nend\n";
+        let facts = Facts::parse(text).unwrap();
+        assert_eq!((facts.partitions[0].number, facts.partitions[0].sectors), (1, 1_024_000));
+        let identities = facts.identities(&["vg".into()], |_, name| name == "lv_a");
+        assert_eq!(identities, ["vg vg V-1", "pv vg P-1", "lv vg/lv_a L-1"]);
+        assert!(facts.identities(&["x".into()], |_, _| true).is_empty());
+    }
+
+    #[test]
+    fn cut_or_strange_facts_are_refused_with_their_line() {
+        assert_eq!(Facts::parse("label sda gpt\n"), Err(FactsError::Cut));
+        assert_eq!(Facts::parse("label sda gpt\nlabel sda\nend\n"), Err(FactsError::Line(2)));
+        assert_eq!(Facts::parse("partition sda x 1 2\nend\n"), Err(FactsError::Line(1)));
+        assert_eq!(Facts::parse("end\nlabel sda gpt\n"), Err(FactsError::Line(2)));
+        assert_eq!(Facts::parse(&format!("label sda {}\nend\n", "x".repeat(300))), Err(FactsError::Line(1)));
+        assert_eq!(Facts::parse(&"\n".repeat(3000)), Err(FactsError::TooMany));
+    }
+}

@@ -1,0 +1,144 @@
+//! Which partitions are asked for on each disk: what the layout says, and what firmware and mirror need besides.
+
+use crate::site::{DiskLabel, Firmware, Mib, Node, PartitionSpec, PartitionUse, SizeSpec};
+
+use super::{Content, PlanError, label};
+
+/// GRUB 2 needs no more on a GPT disk of a BIOS machine.
+const BIOS_BOOT: Mib = Mib(1);
+/// EFI system partition when the layout names none: Anaconda's own default from EL7 on.
+const EFI_SYSTEM: Mib = Mib(600);
+/// The same on EL6.
+const EFI_SYSTEM_EL6: Mib = Mib(200);
+
+/// One partition to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Wanted size.
+    pub size: SizeSpec,
+    /// What will be in it.
+    pub content: Content,
+}
+
+/// Checks that every slot of the layout is a disk of the node, and returns those that are used, in the node's order.
+pub fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
+    let layout = &node.layout;
+    for slot in layout.slots() {
+        if node.disk(slot).is_none() {
+            let (node_name, slots) = (node.name.clone(), node.disks.iter().map(|disk| disk.slot.clone()).collect());
+            return Err(PlanError::NoSlot { node: node_name, layout: layout.name.clone(), disk: slot.into(), slots });
+        }
+    }
+    let misplaced = |spec: &&PartitionSpec| {
+        let starts = match &spec.purpose {
+            PartitionUse::EfiSystem => true,
+            PartitionUse::Mount { path, .. } => path == "/boot",
+            PartitionUse::PhysicalVolume { .. } => false,
+        };
+        starts && node.slot_of(spec) != node.disks[0].slot
+    };
+    if let Some(spec) = layout.partitions.iter().find(misplaced) {
+        let (node_name, disk) = (node.name.clone(), node.slot_of(spec).to_string());
+        return Err(PlanError::BootElsewhere { node: node_name, what: purpose_in_words(spec), disk });
+    }
+    if layout.mirror.is_some() && layout.extended.is_some() {
+        return Err(PlanError::ExtendedMirror { node: node.name.clone() });
+    }
+    if let Some((_, second)) = &layout.mirror
+        && let Some(spec) = layout.partitions.iter().find(|spec| node.slot_of(spec) == second)
+    {
+        let (node_name, disk) = (node.name.clone(), second.clone());
+        return Err(PlanError::OnMirror { node: node_name, what: purpose_in_words(spec), disk });
+    }
+    let used = |slot: &str| {
+        let mirrors = layout.mirror.as_ref().is_some_and(|(_, second)| second == slot);
+        mirrors || layout.partitions.iter().any(|spec| node.slot_of(spec) == slot)
+    };
+    Ok(node.disks.iter().map(|disk| disk.slot.as_str()).filter(|slot| used(slot)).collect())
+}
+
+/// The partitions to make on the disk in a slot, in the order of the layout. On both disks of a mirror, the halves.
+pub fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wanted> {
+    let layout = &node.layout;
+    let mirrored = layout.mirror.as_ref().is_some_and(|(first, second)| slot == first || slot == second);
+    let source = match &layout.mirror {
+        Some((first, second)) if slot == second => first,
+        _ => slot,
+    };
+    let mut wanted = Vec::new();
+    let mut arrays = 0;
+    for spec in layout.partitions.iter().filter(|spec| node.slot_of(spec) == source) {
+        let content = match content(spec) {
+            Content::EfiSystem => Content::EfiSystem,
+            content if mirrored => {
+                arrays += 1;
+                let _ = content;
+                Content::RaidMember { array: format!("md{}", arrays - 1) }
+            }
+            content => content,
+        };
+        wanted.push(Wanted { size: spec.size, content });
+    }
+    let uefi = node.firmware == Firmware::Uefi;
+    // The kickstart can ask for one of each only, so the second disk of a mirror has neither.
+    let boots = slot == node.disks[0].slot;
+    if !uefi || !boots {
+        wanted.retain(|wanted| wanted.content != Content::EfiSystem);
+    }
+    if uefi && boots && !wanted.iter().any(|wanted| wanted.content == Content::EfiSystem) {
+        let size = if node.release.is_el6() { EFI_SYSTEM_EL6 } else { EFI_SYSTEM };
+        wanted.insert(0, Wanted { size: SizeSpec::Exact(size), content: Content::EfiSystem });
+    }
+    if !uefi && boots && label == DiskLabel::Gpt {
+        wanted.insert(0, Wanted { size: SizeSpec::Exact(BIOS_BOOT), content: Content::BiosBoot });
+    }
+    wanted
+}
+
+/// What the mirrors hold: the content of each partition of the layout that is mirrored, by the number of its array.
+pub fn mirrored(node: &Node) -> Vec<Content> {
+    let Some((first, _)) = &node.layout.mirror else { return Vec::new() };
+    let of_first = node.layout.partitions.iter().filter(|spec| node.slot_of(spec) == first);
+    of_first.map(content).filter(|content| *content != Content::EfiSystem).collect()
+}
+
+fn content(spec: &PartitionSpec) -> Content {
+    match &spec.purpose {
+        PartitionUse::EfiSystem => Content::EfiSystem,
+        PartitionUse::Mount { path, file_system } => Content::Mount { mount: path.clone(), file_system: *file_system },
+        PartitionUse::PhysicalVolume { volume_group } => Content::PhysicalVolume { volume_group: volume_group.clone() },
+    }
+}
+
+fn purpose_in_words(spec: &PartitionSpec) -> String {
+    in_words(&content(spec))
+}
+
+/// A partition by what it holds.
+pub fn in_words(content: &Content) -> String {
+    match content {
+        Content::Mount { mount, .. } => format!("the partition of `{mount}`"),
+        Content::EfiSystem => "the EFI system partition".into(),
+        Content::BiosBoot => "the biosboot partition".into(),
+        Content::PhysicalVolume { volume_group } => format!("the partition of `{volume_group}`"),
+        Content::RaidMember { array } => format!("the partition of the mirror `{array}`"),
+        Content::Extended => "the extended partition".into(),
+    }
+}
+
+/// What firmware and label cost beside the layout as written, in words, if it is more than nothing.
+pub fn cost(node: &Node, slot: &str, wanted: &[Wanted]) -> Option<String> {
+    let in_layout = node.layout.partitions.iter().any(|spec| spec.purpose == PartitionUse::EfiSystem);
+    let extra = wanted.iter().find(|wanted| match wanted.content {
+        Content::EfiSystem => !in_layout,
+        Content::BiosBoot => true,
+        _ => false,
+    })?;
+    let why = match extra.content {
+        Content::EfiSystem => "UEFI firmware starts from it",
+        _ => "GRUB 2 needs it on a gpt disk of a BIOS machine",
+    };
+    let disk =
+        if label::starts(node, slot) && node.disks.len() == 1 { "the disk".into() } else { format!("disk `{slot}`") };
+    Some(format!("{} takes {} of {disk}: {why}", in_words(&extra.content), extra.size.minimum()))
+}

@@ -1,0 +1,70 @@
+//! The disk rules of a node as `%pre` compares them.
+
+use serde::Serialize;
+
+use crate::plan::NodePlan;
+use crate::site::{DiskSlot, Node};
+
+/// What `%pre` is told about the disk of one slot. Texts are empty where the site file says nothing.
+#[derive(Debug, Serialize)]
+pub struct DiskRuleValues {
+    slot: String,
+    name: String,
+    serial: String,
+    wwn: String,
+    by_id: String,
+    model: String,
+    bus: String,
+    only: bool,
+    sector_size: u32,
+    min_blocks: u64,
+    max_blocks: u64,
+    words: String,
+}
+
+/// The rules of the disks that the plan uses, that of the operating system first.
+pub fn disk_rules(node: &Node, plan: &NodePlan) -> Vec<DiskRuleValues> {
+    let used = |slot: &&DiskSlot| plan.disk(&slot.slot).is_some();
+    node.disks.iter().filter(used).map(DiskRuleValues::new).collect()
+}
+
+impl DiskRuleValues {
+    fn new(DiskSlot { slot, rule }: &DiskSlot) -> Self {
+        let (least, most) = rule.size_range();
+        let text = |value: &Option<String>| value.as_deref().unwrap_or_default().trim().to_string();
+        Self {
+            slot: slot.clone(),
+            name: text(&rule.name),
+            serial: text(&rule.serial),
+            wwn: rule.wwn.as_deref().map(plain_wwn).unwrap_or_default(),
+            by_id: text(&rule.by_id),
+            model: text(&rule.model),
+            bus: rule.bus.map(|bus| bus.to_string()).unwrap_or_default(),
+            only: rule.only,
+            sector_size: rule.sector_size,
+            min_blocks: least.div_ceil(512),
+            // More than any disk has, and still a number that a shell can compare.
+            max_blocks: (most / 512).min(1 << 53),
+            words: rule.to_string(),
+        }
+    }
+}
+
+/// The same spelling that `%pre` reduces a disk's own name to.
+fn plain_wwn(wwn: &str) -> String {
+    let lower = wwn.trim().to_ascii_lowercase();
+    let prefixes = ["0x", "naa.", "eui.", "uuid."];
+    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_world_wide_name_is_the_same() {
+        for spelling in ["0x5000C500A1B2C3D4", "naa.5000c500a1b2c3d4", " 5000c500a1b2c3d4 "] {
+            assert_eq!(plain_wwn(spelling), "5000c500a1b2c3d4");
+        }
+    }
+}

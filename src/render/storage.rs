@@ -1,0 +1,277 @@
+//! What the storage commands are made from: finished values of a plan on the disks that `%pre` found.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::lifecycle::WipeScope;
+use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
+use crate::site::Node;
+
+use super::kickstart::ESP_LABEL;
+
+/// Everything that `kickstart/storage.ks.j2` may name.
+#[derive(Debug, Serialize)]
+pub struct StorageValues<'a> {
+    node: &'a str,
+    scope: WipeScope,
+    keeps: bool,
+    el6: bool,
+    slots: Vec<SlotValues<'a>>,
+    only_use: String,
+    boot_disk: &'a str,
+    drive_order: String,
+    cleared: String,
+    disklabel: Option<String>,
+    kernel_args: &'a str,
+    extent_kib: u64,
+    prepared: Vec<PreparedDisk<'a>>,
+    identities: &'a [String],
+    partitions: Vec<PartValues>,
+    arrays: Vec<ArrayValues>,
+    volume_groups: Vec<GroupValues>,
+    logical_volumes: Vec<VolumeValues>,
+}
+
+#[derive(Debug, Serialize)]
+struct SlotValues<'a> {
+    slot: &'a str,
+    disk: &'a str,
+}
+
+/// A disk whose table `%pre` makes.
+#[derive(Debug, Serialize)]
+struct PreparedDisk<'a> {
+    disk: &'a str,
+    label: String,
+    table: Vec<PreparedPartition>,
+}
+
+#[derive(Debug, Serialize)]
+struct PreparedPartition {
+    number: u32,
+    kind: &'static str,
+    first_sector: u64,
+    last_sector: u64,
+    flag: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct PartValues {
+    name: String,
+    file_system: Option<String>,
+    size: u64,
+    on_disk: Option<String>,
+    on_part: Option<String>,
+    no_format: bool,
+    label: Option<&'static str>,
+    as_primary: bool,
+    grow_to_own_size: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ArrayValues {
+    name: String,
+    device: String,
+    file_system: Option<String>,
+    members: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupValues {
+    name: String,
+    exists: bool,
+    members: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct VolumeValues {
+    target: String,
+    group: String,
+    name: String,
+    size: u64,
+    exists: bool,
+    kept: bool,
+    file_system: String,
+}
+
+/// The names `pv.01` and `raid.01` that kickstart lines know each other by.
+#[derive(Default)]
+struct Names {
+    physical_volumes: Vec<(String, String)>,
+    members: BTreeMap<String, Vec<String>>,
+    member_count: usize,
+}
+
+impl Names {
+    fn physical_volume(&mut self, group: &str) -> String {
+        let name = format!("pv.{:02}", self.physical_volumes.len() + 1);
+        self.physical_volumes.push((group.into(), name.clone()));
+        name
+    }
+
+    fn member(&mut self, array: &str) -> String {
+        self.member_count += 1;
+        let name = format!("raid.{:02}", self.member_count);
+        self.members.entry(array.into()).or_default().push(name.clone());
+        name
+    }
+
+    fn of_group(&self, group: &str) -> Vec<String> {
+        let of = self.physical_volumes.iter().filter(|(name, _)| name == group);
+        of.map(|(_, name)| name.clone()).collect()
+    }
+}
+
+impl<'a> StorageValues<'a> {
+    /// Collects the commands that make the plan come true on the disks that `%pre` found, by slot. The slots of the
+    /// plan must all be there. `identities` are the UUIDs that a keeping reimage must find.
+    pub fn new(
+        node: &'a Node,
+        plan: &'a NodePlan,
+        disks: &'a BTreeMap<String, String>,
+        scope: WipeScope,
+        identities: &'a [String],
+    ) -> Self {
+        let keeps = scope == WipeScope::KeepVolumeGroups;
+        let kernel_name = |disk: &DiskPlan| disks.get(&disk.slot).map_or("", String::as_str);
+        let joined = |disks: Vec<&str>| disks.join(",");
+        let mut names = Names::default();
+        let mut partitions = Vec::new();
+        for disk in &plan.disks {
+            for partition in &disk.partitions {
+                partitions.extend(part(disk, kernel_name(disk), partition, keeps, &mut names));
+            }
+        }
+        let arrays: Vec<ArrayValues> = plan
+            .arrays
+            .iter()
+            .map(|array| {
+                let (name, file_system) = match &array.content {
+                    Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string())),
+                    Content::PhysicalVolume { volume_group } => (names.physical_volume(volume_group), None),
+                    _ => (array.device.clone(), None), // the planner mirrors nothing else
+                };
+                let members = names.members.get(&array.device).cloned().unwrap_or_default();
+                ArrayValues { name, device: array.device.clone(), file_system, members }
+            })
+            .collect();
+        // EL6.3 wants the members of a group that it finds; later readers stop at them.
+        let lists_members = !keeps || (node.release.is_el6() && node.release.minor < 4);
+        // A kept group without volumes of ours is not mentioned at all: nobody can then touch it.
+        let groups = plan.volume_groups.iter().filter(|group| !keeps || !group.logical_volumes.is_empty());
+        let groups = groups.map(|group| GroupValues {
+            name: group.name.clone(),
+            exists: keeps,
+            members: if lists_members { names.of_group(&group.name) } else { Vec::new() },
+        });
+        let volumes = plan.volume_groups.iter().flat_map(|group| {
+            group.logical_volumes.iter().map(move |volume| VolumeValues {
+                target: volume.mount.clone().unwrap_or_else(|| "swap".into()),
+                group: group.name.clone(),
+                name: volume.name.clone(),
+                size: volume.size.0,
+                exists: keeps,
+                kept: keeps && node.keep.contains(&group.name),
+                file_system: volume.file_system.to_string(),
+            })
+        });
+        let by_flags = plan.disks.iter().filter(|disk| !disk.is_prepared());
+        let labels: Vec<_> = plan.disks.iter().filter(|disk| !disk.is_prepared()).map(|disk| disk.label).collect();
+        // One word for all disks, so it is written only where it is right for all. EL6 does not know it; from EL8 on it
+        // is always known, and EL7 is told where it would choose another.
+        let known = match node.release.major {
+            6 => false,
+            7 => plan.disks.iter().any(|disk| !disk.label_is_default),
+            _ => true,
+        };
+        let label = labels.first().filter(|first| known && labels.iter().all(|label| label == *first));
+        let mirrored: Vec<&str> = plan.disks.iter().filter(|disk| holds_a_mirror(disk)).map(kernel_name).collect();
+        let boot_disk = kernel_name(plan.os_disk());
+        Self {
+            node: node.name.as_str(),
+            scope,
+            keeps,
+            el6: node.release.is_el6(),
+            slots: plan.disks.iter().map(|disk| SlotValues { slot: &disk.slot, disk: kernel_name(disk) }).collect(),
+            only_use: joined(plan.disks.iter().map(kernel_name).collect()),
+            boot_disk,
+            drive_order: if mirrored.is_empty() { boot_disk.into() } else { joined(mirrored) },
+            cleared: if keeps { String::new() } else { joined(by_flags.map(kernel_name).collect()) },
+            disklabel: label.map(ToString::to_string),
+            kernel_args: &node.kernel_args,
+            extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
+            prepared: plan
+                .disks
+                .iter()
+                .filter(|disk| !keeps && disk.is_prepared())
+                .map(|disk| prepare(disk, kernel_name(disk)))
+                .collect(),
+            identities,
+            arrays,
+            volume_groups: groups.collect(),
+            logical_volumes: volumes.collect(),
+            partitions,
+        }
+    }
+}
+
+fn holds_a_mirror(disk: &DiskPlan) -> bool {
+    disk.partitions.iter().any(|partition| matches!(partition.content, Content::RaidMember { .. }))
+}
+
+/// The `part` command of a partition; none for what the installer makes by itself.
+fn part(
+    disk: &DiskPlan,
+    kernel_name: &str,
+    partition: &PartitionPlan,
+    keeps: bool,
+    names: &mut Names,
+) -> Option<PartValues> {
+    let mut no_format = false;
+    let (name, file_system, label) = match &partition.content {
+        Content::Extended => return None,
+        Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
+        Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
+        Content::BiosBoot => ("biosboot".into(), Some("biosboot".into()), None),
+        Content::RaidMember { array } => (names.member(array), None, None),
+        Content::PhysicalVolume { volume_group } => {
+            no_format = keeps;
+            (names.physical_volume(volume_group), None, None)
+        }
+    };
+    let in_place = keeps || disk.is_prepared();
+    Some(PartValues {
+        name,
+        file_system,
+        size: partition.size.0,
+        on_disk: (!in_place).then(|| kernel_name.to_string()),
+        on_part: in_place.then(|| partition_name(kernel_name, partition.number)),
+        no_format,
+        label,
+        as_primary: partition.placement.as_primary(),
+        grow_to_own_size: partition.placement.grow_to_own_size(),
+    })
+}
+
+fn prepare<'a>(disk: &DiskPlan, kernel_name: &'a str) -> PreparedDisk<'a> {
+    let sectors_per_mib = (1 << 20) / u64::from(disk.sector_size.max(512));
+    let table = disk.partitions.iter().map(|partition| PreparedPartition {
+        number: partition.number,
+        kind: match partition.slot {
+            Slot::Primary => "primary",
+            Slot::Extended => "extended",
+            Slot::Logical => "logical",
+        },
+        first_sector: partition.start.0 * sectors_per_mib,
+        last_sector: partition.end().0 * sectors_per_mib - 1,
+        flag: match partition.content {
+            Content::EfiSystem => "boot",
+            Content::BiosBoot => "bios_grub",
+            Content::PhysicalVolume { .. } => "lvm",
+            Content::RaidMember { .. } => "raid",
+            Content::Mount { .. } | Content::Extended => "",
+        },
+    });
+    PreparedDisk { disk: kernel_name, label: disk.label.to_string(), table: table.collect() }
+}

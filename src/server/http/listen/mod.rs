@@ -1,0 +1,171 @@
+//! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, and nobody gets all places.
+//! `axum::serve` has none of these limits.
+
+mod patience;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::Type;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use crate::server::log_limit::LogLimit;
+use crate::server::pinned;
+use patience::Patience;
+use places::{Place, Places};
+
+/// Connections that may wait to be let in.
+const BACKLOG: i32 = 1024;
+/// Most bytes kept of a request that is not handled yet, its head included.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// The pause after the listening socket failed, for example with no descriptor left, so that it is no busy loop.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// What one connection, one peer, and all together may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until the head of a request is complete. It is also how long an idle connection is kept.
+    pub head: Duration,
+    /// How long a peer may take nothing of a response before it counts as gone.
+    pub stall: Duration,
+    /// Connections of all peers.
+    pub connections: usize,
+    /// Connections of one peer. Installers use a few at once.
+    pub per_peer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(10), stall: Duration::from_secs(30), connections: 256, per_peer: 16 }
+    }
+}
+
+/// Listens on `address`, on `interface` only. A restarted daemon gets its port back at once.
+pub fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
+    let socket = pinned::bind(Type::STREAM, Some(interface), address, |socket| socket.set_reuse_address(true))?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves until `shutdown`, then until the running responses are finished. Drop it to end them earlier.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_LIMIT);
+    let mut door = Door { places: Places::new(limits.connections, limits.per_peer), log: LogLimit::new(1, MINUTE, 10) };
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = connections.join_next() => {
+                note_panic(&ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Some(place) = door.let_in(peer.ip()) {
+                    let stream = Patience::new(stream, limits.stall);
+                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place };
+                    connections.spawn(connection.serve(stream, shutdown.clone()));
+                }
+            }
+            Err(error) => door.failed(&error).await,
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        note_panic(&ended);
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// A panic, which would be our bug, costs its connection and nothing else.
+fn note_panic(ended: &Result<(), JoinError>) {
+    if let Err(failure) = ended {
+        tracing::error!(%failure, "a bug: an HTTP request made us panic; its connection was ended");
+    }
+}
+
+/// Who may come in.
+struct Door {
+    places: Places,
+    log: LogLimit<IpAddr>,
+}
+
+impl Door {
+    fn let_in(&mut self, peer: IpAddr) -> Option<Place> {
+        let full = match self.places.take(peer) {
+            Ok(place) => return Some(place),
+            Err(full) => full,
+        };
+        if let Some(held_back) = self.log.ask(peer, Instant::now()) {
+            tracing::warn!(%peer, held_back, "an HTTP connection was refused: {full}");
+        }
+        None
+    }
+
+    async fn failed(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        // The peer went away before its turn; that says nothing about the listening socket.
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+            return;
+        }
+        if let Some(held_back) = self.log.ask(NOBODY, Instant::now()) {
+            tracing::error!(held_back, "cannot accept HTTP connections: {error}");
+        }
+        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+    }
+}
+
+/// One connection and the place that it takes.
+struct Connection {
+    http: http1::Builder,
+    app: Router,
+    peer: SocketAddr,
+    place: Place,
+}
+
+impl Connection {
+    async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
+        let Self { http, app, peer, place } = self;
+        // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
+        let _ = stream.get_ref().set_nodelay(true);
+        let service = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().call(request)
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, "HTTP connection ended: {error}");
+        }
+        drop(place);
+    }
+}

@@ -1,0 +1,103 @@
+//! A machine that is in no site file, where a discovery range exists: what it wishes, and the reply for an address that
+//! somebody lends it. Who holds which address is not known here.
+
+use std::net::Ipv4Addr;
+
+use super::kind::MessageKind;
+use super::reason::{NakReason, SilenceReason};
+use super::reply::Grant;
+use super::request::Request;
+use super::{Answer, Judgement, Reply, check_link};
+use crate::boot::{self, BootDecision};
+use crate::site::Site;
+
+/// Lease time of a lent address: long enough to load iPXE and read the screen, short enough to wait for.
+pub const LENT_SECONDS: u32 = 120;
+
+/// What a stranger wishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Any address (DHCPDISCOVER).
+    Any,
+    /// This address of the range (DHCPREQUEST).
+    This(Ipv4Addr),
+    /// To give this one back (DHCPRELEASE).
+    GiveBack(Ipv4Addr),
+    /// Another one than this, which some other machine uses (DHCPDECLINE).
+    Decline(Ipv4Addr),
+}
+
+/// A machine that may be lent an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// What it sent.
+    pub request: Box<Request>,
+    /// What it wishes.
+    pub wish: Wish,
+    decision: BootDecision,
+}
+
+impl Stranger {
+    /// Judges the request of a machine that is no node.
+    pub(super) fn judge(site: &Site, request: Box<Request>) -> Judgement {
+        match wish(site, &request) {
+            Ok((wish, decision)) => Judgement::Stranger(Self { request, wish, decision }),
+            Err(reason) => Judgement::Final(Answer::Silence(request, reason)),
+        }
+    }
+
+    /// The answer that gives it `address`: a DHCPOFFER of what it may have, or a DHCPACK of what it asked for.
+    pub fn lend(self, site: &Site, address: Ipv4Addr) -> Answer {
+        let kind = if self.wish == Wish::Any { MessageKind::Offer } else { MessageKind::Ack };
+        let reply = Reply::granting(&self.grant(site, address), kind);
+        Answer::Reply(self.request, reply)
+    }
+
+    /// The answer that refuses `address`, so that it starts again at once.
+    pub fn refuse(self, site: &Site, address: Ipv4Addr) -> Answer {
+        let reply = Reply::refusing(&self.grant(site, address), NakReason::NotLent(address));
+        Answer::Reply(self.request, reply)
+    }
+
+    /// No answer.
+    pub fn silence(self, reason: SilenceReason) -> Answer {
+        Answer::Silence(self.request, reason)
+    }
+
+    fn grant<'a>(&'a self, site: &'a Site, address: Ipv4Addr) -> Grant<'a> {
+        let Self { request, decision, .. } = self;
+        Grant { site, node: None, address, lease_seconds: LENT_SECONDS, request, decision }
+    }
+}
+
+fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceReason> {
+    let mac = request.boot.mac;
+    let decision = match boot::decide(site, None, &request.boot) {
+        BootDecision::Ignore(reason) => return Err(reason.into()),
+        decision => decision,
+    };
+    if mac.is_multicast() || mac.is_zero() {
+        return Err(SilenceReason::ImpossibleMac(mac));
+    }
+    check_link(site.network.subnet, request)?;
+    // The address in use goes first: the reply travels to it.
+    let named = request.client_address.or(request.requested_address).ok_or(SilenceReason::NamesNoAddress);
+    let wish = match request.kind {
+        MessageKind::Discover => Wish::Any,
+        MessageKind::Request => Wish::This(asked_of_us(site, request, named?)?),
+        MessageKind::Release => Wish::GiveBack(named?),
+        MessageKind::Decline => Wish::Decline(named?),
+        other => return Err(SilenceReason::NotForUs(other)),
+    };
+    Ok((wish, decision))
+}
+
+/// Tells whether a DHCPREQUEST is for us. Unlike for nodes we are no authority here: another server may know this
+/// machine, so whoever neither chose us nor names an address of the range is left to it.
+fn asked_of_us(site: &Site, request: &Request, named: Ipv4Addr) -> Result<Ipv4Addr, SilenceReason> {
+    match request.server_identifier {
+        Some(server) if server != site.server.address => Err(SilenceReason::ChoseAnotherServer(server)),
+        None if !site.lends(named) => Err(SilenceReason::NotOursToLend(named)),
+        _ => Ok(named),
+    }
+}
