@@ -45,10 +45,11 @@ impl<'a> OwnKeys<'a> {
         Self { layouts, roles, places, has_problems: top.found.count() != before }
     }
 
-    /// Where the site file describes this layout of a role; none for one of the blueprint.
-    pub fn place(&self, role: &str, layout: &str) -> Option<Range<usize>> {
+    /// Where the site file describes this layout of a role, itself or of one that it includes; none for one of the
+    /// blueprint.
+    pub fn place(&self, role: &Role, layout: &str) -> Option<Range<usize>> {
         let of = |role: &str| self.places.get(&(role.to_string(), layout.to_string())).cloned();
-        of(role).or_else(|| of(""))
+        of(&role.name).or_else(|| role.includes.iter().find_map(|included| of(included))).or_else(|| of(""))
     }
 
     /// Adds everything to the blueprint, and reports what cannot be added.
@@ -70,7 +71,8 @@ impl<'a> OwnKeys<'a> {
         }
         for (name, layout) in &self.layouts {
             let taken = shipped.values().find(|role| role.layouts.contains_key(name));
-            if let (Some(role), Some(at)) = (taken, self.place("", name)) {
+            let place = self.places.get(&(String::new(), name.clone()));
+            if let (Some(role), Some(at)) = (taken, place.cloned()) {
                 let message = format!("layout {} is already one of role `{}` of the blueprint", quote(name), role.name);
                 let help = format!("give it another name, or write `[role.{}.layout.{name}]` to replace it", role.name);
                 found.report(at, message, help);

@@ -44,7 +44,7 @@ pub(super) fn resolve_node(
         release: *node.release.as_ref().or(site.release.as_ref())?.get_ref(),
         kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
     };
-    let own = file.own.place(&node_value.role, &node_value.layout.name);
+    let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {
         // What is left of a half-read layout says nothing about the disk.
         return Some(node_value);

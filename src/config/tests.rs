@@ -93,3 +93,46 @@ fn a_disk_that_is_too_small_is_a_problem_of_its_node() {
     assert!(problems.starts_with("error: layout `paper` does not fit on controller: "), "{problems}");
     assert!(problems.contains("sectors = 150000000 }\n"), "{problems}");
 }
+
+/// The example with the commented-out layout and role at its end, and `disks` for its first node.
+fn with_own_layout() -> String {
+    let (file, own) = EXAMPLE.split_once("# [layout.two-disks]").unwrap();
+    let own = format!("# [layout.two-disks]{own}");
+    let toml =
+        |line: &&str| line.starts_with("# [") || line.starts_with("#   {") || line.contains(" = ") || *line == "# ]";
+    let own: Vec<&str> = own.lines().filter(toml).filter_map(|line| line.strip_prefix("# ")).collect();
+    let own: Vec<&str> = own.into_iter().filter(|line| !line.starts_with("for one")).collect();
+    let disks = "disks = { brick = { serial = \"B\", size = \"2 TB\" }, os = { serial = \"A\", size = \"80 GB\" } }";
+    let file = file.replacen("role = \"compute\"", "role = \"storage\"", 1);
+    let (first, rest) = file.split_once("role = \"storage\"").unwrap();
+    let rest = rest.replacen("disk = { name = \"sda\", sectors = 488397168 }", disks, 1);
+    format!("{first}role = \"storage\"{rest}{}\n", own.join("\n"))
+}
+
+#[test]
+fn the_layout_and_the_role_that_the_example_describes_work_as_they_stand() {
+    let text = with_own_layout();
+    let site = parse(&text, "f").unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    let node = site.node_by_name("compute2").unwrap();
+    assert_eq!((node.role.as_str(), node.layout.name.as_str()), ("storage", "two-disks"));
+    let slots: Vec<(&str, u64)> = node.disks.iter().map(|disk| (disk.slot.as_str(), disk.rule.sectors)).collect();
+    assert_eq!(slots, [("os", 156_301_488), ("brick", 3_907_029_168)]);
+    assert_eq!(site.blueprint.targets("storage"), ["all", "storage", "compute"]);
+    assert_eq!(site.blueprint.roles["storage"].layouts.len(), 3);
+    let plan = crate::plan::plan(node).unwrap();
+    let ends: Vec<u64> = plan.disks.iter().map(|disk| disk.free.0).collect();
+    assert_eq!((ends, plan.disks[1].partitions[0].size.0), (vec![0, 0], 1_907_728));
+}
+
+#[test]
+fn a_layout_of_one_role_replaces_that_of_the_blueprint_there_and_where_it_is_included() {
+    let own = "\n[role.compute]\ndefault_layout = \"paper\"\n[role.compute.layout.paper]\npartitions = [\n\
+               { mount = \"/boot\", file_system = \"ext4\", size = 500 }, { volume_group = \"v\", at_least = 9 } ]\n\
+               volume_group = [{ name = \"v\", logical_volumes = [{ name = \"r\", at_least = 4, \
+               file_system = \"ext4\", mount = \"/\" }] }]\n";
+    let site = parse(&format!("{EXAMPLE}{own}"), "f").unwrap_or_else(|problems| panic!("{problems}"));
+    for (node, groups) in [("compute1", 1), ("compute2", 1), ("controller", 3)] {
+        let node = site.node_by_name(node).unwrap();
+        assert_eq!(node.layout.volume_groups.len(), groups, "{}", node.name);
+    }
+}

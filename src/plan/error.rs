@@ -75,6 +75,8 @@ pub enum PlanError {
     Xfs { node: NodeName, path: String, release: Release },
     #[error("the volume group `{group}` on {node} has a dash and logical volumes: release {release} drops the dash")]
     Dash { node: NodeName, group: String, release: Release },
+    #[error("{node} cannot be reimaged around what it keeps: {problem}")]
+    Keep { node: NodeName, problem: String },
     #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
     TooLargeForBios { node: NodeName, release: Release },
     #[error("the disk of {node} has sectors of {sector_size} bytes, which {problem}")]
@@ -84,7 +86,14 @@ pub enum PlanError {
 impl PlanError {
     /// Whether the layout cannot be had on any disk.
     pub fn blames_layout(&self) -> bool {
-        !matches!(self, Self::DiskTooSmall { .. } | Self::TooLargeForBios { .. } | Self::SectorSize { .. })
+        !matches!(
+            self,
+            Self::DiskTooSmall { .. }
+                | Self::TooLargeForBios { .. }
+                | Self::SectorSize { .. }
+                | Self::NoSlot { .. }
+                | Self::Label { .. }
+        )
     }
 
     /// One thing to change, as a sentence without a full stop.
@@ -135,6 +144,11 @@ impl PlanError {
             Self::Missing { path, .. } => format!("add a volume or a partition with the mount point `{path}`"),
             Self::Xfs { .. } => "use ext4 there".into(),
             Self::Dash { group, .. } => format!("call it `{}`", group.replace('-', "_")),
+            Self::Keep { node, .. } => {
+                format!(
+                    "restore the layout that {node} was installed by, or run `rackstart reimage {node}`, which wipes it"
+                )
+            }
             Self::TooLargeForBios { .. } => "set `firmware = \"uefi\"` or use a smaller disk".into(),
             Self::SectorSize { .. } => "set `sector_size` to 512, or `firmware = \"uefi\"` for a 4096 byte disk".into(),
         }

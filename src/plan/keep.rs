@@ -1,0 +1,249 @@
+//! A reimage that keeps data: the operating system is made anew in the partitions and volumes that are there, and
+//! named volume groups stay as they are.
+//!
+//! Nothing moves, so nothing is planned: the sizes are those of the plan that the node was installed by. A wanted
+//! layout that differs from it is refused, because the installer would keep the old sizes in silence.
+
+use crate::site::Node;
+
+use super::wanted::in_words;
+use super::{Content, NodePlan, PartitionPlan, PlanError, VolumeGroupPlan, plan};
+
+/// What becomes of something that is already on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Stays with everything in it: `--noformat`.
+    Kept,
+    /// Stays where and as large as it is, and gets a new file system.
+    Reformatted,
+}
+
+/// A keeping reimage: the recorded plan, and what of it stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepPlan {
+    /// What is on the disks, and will be.
+    pub plan: NodePlan,
+    keep: Vec<String>,
+}
+
+/// Plans a reimage of a node that was installed by `recorded`, which keeps the groups in `keep`.
+///
+/// Refused: nothing to keep, an unknown group, one with `/` in it, a mirror, and every
+/// difference between the recorded disks and those that the site file wants now.
+pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<KeepPlan, PlanError> {
+    let refuse = |problem: String| PlanError::Keep { node: node.name.clone(), problem };
+    if keep.is_empty() {
+        return Err(refuse("no volume group is named".into()));
+    }
+    for name in keep {
+        let group = recorded.volume_groups.iter().find(|group| group.name == *name);
+        let group = group.ok_or_else(|| refuse(format!("the node was installed without a volume group `{name}`")))?;
+        if group.logical_volumes.iter().any(|volume| volume.mount.as_deref() == Some("/")) {
+            return Err(refuse(format!("`{name}` holds `/`, which is always made anew")));
+        }
+    }
+    if !recorded.arrays.is_empty() {
+        return Err(refuse("its disks mirror each other, which a keeping reimage does not support".into()));
+    }
+    if recorded.release.major > 6 && node.release.is_el6() {
+        let made = recorded.release;
+        return Err(refuse(format!("its file systems were made by release {made}, and EL6 cannot mount them")));
+    }
+    if let Some(difference) = difference(recorded, &plan(&as_labelled(node, recorded))?) {
+        return Err(refuse(difference));
+    }
+    let mut plan = recorded.clone();
+    (plan.release, plan.notes) = (node.release, Vec::new());
+    for group in &mut plan.volume_groups {
+        // The installer names only groups that it makes; those that are there have their real name.
+        group.installer_name = None;
+    }
+    Ok(KeepPlan { plan, keep: keep.to_vec() })
+}
+
+/// The node with the disk label that is there: another release would choose another one, but nothing is labelled anew.
+fn as_labelled(node: &Node, recorded: &NodePlan) -> Node {
+    let mut node = node.clone();
+    let label = recorded.os_disk().label;
+    if node.layout.label.is_none() && !node.release.is_el6() && recorded.disks.iter().all(|disk| disk.label == label) {
+        node.layout.label = Some(label);
+    }
+    node
+}
+
+impl KeepPlan {
+    /// The names of the kept groups.
+    pub fn kept(&self) -> &[String] {
+        &self.keep
+    }
+
+    /// What becomes of a volume group and every volume in it. Groups are never made anew: a group that is not kept
+    /// keeps its name and sizes, and its file systems are made anew.
+    pub fn group(&self, group: &VolumeGroupPlan) -> Fate {
+        if self.keep.contains(&group.name) { Fate::Kept } else { Fate::Reformatted }
+    }
+
+    /// What becomes of a partition. Every physical volume is kept, because its group is.
+    pub fn partition(&self, partition: &PartitionPlan) -> Fate {
+        match &partition.content {
+            Content::PhysicalVolume { .. } | Content::RaidMember { .. } => Fate::Kept,
+            // GRUB writes there without a file system.
+            Content::BiosBoot | Content::Extended => Fate::Kept,
+            Content::Mount { .. } | Content::EfiSystem => Fate::Reformatted,
+        }
+    }
+}
+
+/// The first difference between what is there and what is wanted, in words; how it got there does not matter.
+fn difference(recorded: &NodePlan, wanted: &NodePlan) -> Option<String> {
+    for there in &recorded.disks {
+        let Some(disk) = wanted.disk(&there.slot) else {
+            return Some(format!("disk `{}` is no longer in its layout", there.slot));
+        };
+        if (there.sectors, there.sector_size, there.label) != (disk.sectors, disk.sector_size, disk.label) {
+            return Some(format!(
+                "disk `{}` was installed with {} sectors of {} bytes and the label {}, and the site file now means {} \
+                 of {} and {}",
+                there.slot, there.sectors, there.sector_size, there.label, disk.sectors, disk.sector_size, disk.label
+            ));
+        }
+        let rows = there.partitions.len().max(disk.partitions.len());
+        for (old, new) in (0..rows).map(|index| (there.partitions.get(index), disk.partitions.get(index))) {
+            let same = |a: &PartitionPlan, b: &PartitionPlan| {
+                (a.number, a.start, a.size, &a.content) == (b.number, b.start, b.size, &b.content)
+            };
+            if !old.zip(new).is_some_and(|(old, new)| same(old, new)) {
+                let words = |partition: Option<&PartitionPlan>| {
+                    partition.map_or("nothing".into(), |p| format!("{} of {}", in_words(&p.content), p.size))
+                };
+                let number = old.or(new).map_or(0, |partition| partition.number);
+                let (was, is) = (words(old), words(new));
+                return Some(format!(
+                    "partition {number} of disk `{}` is {was}, the layout now wants {is}",
+                    there.slot
+                ));
+            }
+        }
+    }
+    if let Some(disk) = wanted.disks.iter().find(|disk| recorded.disk(&disk.slot).is_none()) {
+        return Some(format!("disk `{}` is new in its layout", disk.slot));
+    }
+    groups_differ(recorded, wanted)
+}
+
+fn groups_differ(recorded: &NodePlan, wanted: &NodePlan) -> Option<String> {
+    let find = |plan: &NodePlan, name: &str| plan.volume_groups.iter().find(|group| group.name == name).cloned();
+    for there in &recorded.volume_groups {
+        let Some(group) = find(wanted, &there.name) else {
+            return Some(format!("the volume group `{}` is no longer in its layout", there.name));
+        };
+        let rows = there.logical_volumes.len().max(group.logical_volumes.len());
+        for index in 0..rows {
+            let (old, new) = (there.logical_volumes.get(index), group.logical_volumes.get(index));
+            if old != new {
+                let name = new.or(old).map_or("", |volume| volume.name.as_str());
+                let words = |volume: Option<&super::LogicalVolumePlan>| match volume {
+                    Some(volume) => {
+                        let mount = volume.mount.as_deref().unwrap_or("no mount point");
+                        format!("`{}` of {}, {}, {mount}", volume.name, volume.size, volume.file_system)
+                    }
+                    None => "missing".into(),
+                };
+                let (was, is) = (words(old), words(new));
+                return Some(format!("logical volume `{name}` of `{}` was {was}, and now is {is}", there.name));
+            }
+        }
+    }
+    let new = wanted.volume_groups.iter().find(|group| find(recorded, &group.name).is_none());
+    new.map(|group| format!("the volume group `{}` is new in its layout", group.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+    use crate::site::{Mib, SizeSpec};
+
+    fn installed() -> (Node, NodePlan) {
+        let node = paper_site().node_by_name("compute2").unwrap().clone();
+        let plan = plan(&node).unwrap();
+        (node, plan)
+    }
+
+    fn brick() -> Vec<String> {
+        vec!["vg_gluster".into()]
+    }
+
+    fn refusal(node: &Node, recorded: &NodePlan, groups: &[&str]) -> String {
+        let groups: Vec<String> = groups.iter().map(|group| group.to_string()).collect();
+        let error = keep(node, recorded, &groups).unwrap_err();
+        assert!(error.help().contains("rackstart reimage"), "{}", error.help());
+        error.to_string()
+    }
+
+    #[test]
+    fn the_brick_stays_and_everything_else_is_reformatted_in_its_place() {
+        let (mut node, recorded) = installed();
+        node.release = "6.3".parse().unwrap();
+        let kept = keep(&node, &recorded, &brick()).unwrap();
+        assert_eq!(kept.plan.disks, recorded.disks);
+        let fates: Vec<Fate> = kept.plan.volume_groups.iter().map(|group| kept.group(group)).collect();
+        assert_eq!(fates, [Fate::Reformatted, Fate::Kept]);
+        let partitions = &kept.plan.os_disk().partitions;
+        let fates: Vec<Fate> = partitions.iter().map(|partition| kept.partition(partition)).collect();
+        assert_eq!(fates, [Fate::Reformatted, Fate::Kept, Fate::Kept]);
+        assert_eq!((kept.plan.release.minor, kept.kept()), (3, &brick()[..]));
+    }
+
+    #[test]
+    fn a_group_that_was_renamed_after_the_installation_has_its_real_name() {
+        let node = paper_site().node_by_name("controller").unwrap().clone();
+        let recorded = plan(&node).unwrap();
+        assert!(recorded.volume_groups[1].installer_name.is_some());
+        let kept = keep(&node, &recorded, &["nova-volumes".into()]).unwrap();
+        assert_eq!(kept.plan.volume_groups[1].installer_name, None);
+    }
+
+    #[test]
+    fn a_newer_release_keeps_the_label_that_is_there_and_an_older_one_is_refused() {
+        let (mut node, recorded) = installed();
+        node.release = "10".parse().unwrap();
+        assert_eq!(keep(&node, &recorded, &brick()).unwrap().plan.os_disk(), recorded.os_disk());
+        let (old, mut recorded) = installed();
+        recorded.release = node.release;
+        assert!(refusal(&old, &recorded, &["vg_gluster"]).contains("EL6 cannot mount them"));
+    }
+
+    #[test]
+    fn every_change_of_the_layout_is_refused_in_words() {
+        let (node, recorded) = installed();
+        let changed = |change: fn(&mut Node)| {
+            let mut node = node.clone();
+            change(&mut node);
+            refusal(&node, &recorded, &["vg_gluster"])
+        };
+        let text = changed(|node| node.layout.partitions[0].size = SizeSpec::Exact(Mib(496)));
+        assert!(text.contains("partition 1 of disk `os` is the partition of `/boot` of 500 MiB"), "{text}");
+        let text = changed(|node| node.os_disk_mut().sectors += 4096);
+        assert!(text.contains("was installed with 488397168 sectors"), "{text}");
+        let text = changed(|node| {
+            let volumes = &mut node.layout.volume_groups[0].logical_volumes;
+            volumes[0].size = SizeSpec::Exact(Mib(9996));
+        });
+        assert!(text.contains("`lv_root` of `vg_base` was `lv_root` of 10000 MiB"), "{text}");
+        let text = changed(|node| {
+            node.layout.volume_groups[0].name = "vg_os".into();
+            let volume_group = "vg_os".into();
+            node.layout.partitions[1].purpose = crate::site::PartitionUse::PhysicalVolume { volume_group };
+        });
+        assert!(text.contains("the layout now wants the partition of `vg_os` of 21000 MiB"), "{text}");
+    }
+
+    #[test]
+    fn only_groups_of_data_that_are_there_can_be_kept() {
+        let (node, recorded) = installed();
+        assert!(refusal(&node, &recorded, &[]).contains("no volume group is named"));
+        assert!(refusal(&node, &recorded, &["vg_base"]).contains("`vg_base` holds `/`"));
+        assert!(refusal(&node, &recorded, &["vg_data"]).contains("without a volume group `vg_data`"));
+    }
+}
