@@ -26,17 +26,28 @@ class Cell:
     slots: dict
     site: str  # path of a site file
     node: str
-    refused: list = field(default_factory=list)  # layouts that rackstart said do not fit
+    refused: list = field(default_factory=list)  # rackstart's words about layouts that do not fit
+    layout: str = ""  # text of a layout that is not the blueprint's
 
     def plan(self):
         """What rackstart predicts."""
         return json.loads(rackstart(self.site, "plan", "--json", self.node).stdout)
 
     def storage(self, names):
-        """The storage section for these kernel names."""
-        words = ["--disk", names[self.slots["os"]]] if list(self.slots) == ["os"] else [
-            word for slot, key in self.slots.items() for word in ("--disk", f"{slot}={names[key]}")]
+        """The storage section for these kernel names; with several disks, those of the site file's rules."""
+        words = ["--disk", names[self.slots["os"]]] if list(self.slots) == ["os"] else []
         return rackstart(self.site, "render", self.node, "storage", *words).stdout
+
+    def preparation(self, text):
+        """The commands that %pre runs before the installer looks at the disks, with the functions of %pre itself."""
+        found = re.search(r"(?ms)^# rackstart: preparation$(.*?)^# rackstart: end of preparation$", text)
+        if not found:
+            return ""
+        whole = rackstart(self.site, "render", self.node, "kickstart", "--as-served").stdout
+        functions = re.search(r"(?ms)^# make_table DISK.*?^# ask_permit", whole).group(0)
+        value = re.search(r"(?ms)^value\(\) \{$.*?^\}$", whole).group(0)
+        return ('set -u\nroot=\nsay() { echo "$1"; }\ngive_up() { echo "$1" >&2; exit 1; }\n'
+                f"{value}\n{functions}\n{found.group(1)}\nexit 0\n")
 
 
 def rackstart(site, *words, fails=False):

@@ -26,6 +26,10 @@ class BlankDisk:
     sector_size: int = 512
 
 
+class Broken(Exception):
+    """The guest could not do what it was asked; it goes on."""
+
+
 class Workbench:
     """A running guest. `names` maps the key of each disk to its kernel name."""
 
@@ -108,7 +112,7 @@ class Workbench:
         line, self._buffer = self._buffer.split(b"\n", 1)
         answer = json.loads(line)
         if "broken" in answer:
-            raise Stalled(f"the stand-in broke in {operation}: {answer['broken']}")
+            raise Broken(f"the stand-in broke in {operation}: {answer['broken']}")
         return answer
 
     def shell(self, command, seconds=120):

@@ -4,7 +4,7 @@ With "execute" on the kernel command line the stand-in takes one JSON request pe
 `rack.execute` and gives one JSON line back. The placement and the commands are those of an installation.
 
     {"op": "disks"}                                   kernel name -> serial number, bytes, sector size
-    {"op": "storage", "release": [6, 10], "efi": false, "text": "..", "disks": ["sda"]}
+    {"op": "storage", "release": [6, 10], "efi": false, "text": "..", "disks": ["sda"], "preparation": ".."}
                                                       execute a storage section, read the disks back
     {"op": "read", "disks": ["sda"]}                  read the disks
     {"op": "blank", "disks": ["sda"]}                 every disk as it came from the factory
@@ -55,14 +55,18 @@ def op_disks():
             for name, sectors in disks().items()}
 
 
-def op_storage(release, efi, text, disks):
-    """The commands of one section; what Anaconda would say when it cannot is the answer's "error"."""
+def op_storage(release, efi, text, disks, preparation=""):
+    """What %pre prepares, then the commands of one section; what Anaconda would say when it cannot is the answer's "error"."""
     path = "/tmp/storage.ks"
     with open(path, "w") as file:
         file.write(text)
     began = time.monotonic()
+    if preparation:
+        done = op_sh(preparation)
+        if done["status"] != 0:
+            return {"error": f"the preparation failed: {done['output']}", "seconds": time.monotonic() - began}
     try:
-        handler = kickstart.parse(path, release[0])
+        handler = kickstart.parse(path, tuple(release))
         storage = Storage(handler, tuple(release), efi)
         storage.execute()
     except (Stop, KickstartError) as error:

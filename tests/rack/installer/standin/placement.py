@@ -2,7 +2,10 @@
 
 Pure. Sectors of 512 bytes; sizes asked for are whole MiB. Written from the observed rules: requests are
 sorted by weight before any is placed, the fourth on an msdos label becomes logical, every start is
-aligned to 1 MiB, a logical partition leaves one MiB for its boot record.
+aligned to 1 MiB, a logical partition leaves one MiB for its boot record. The first logical one leaves two,
+unless some request of the disk grows: libparted counts the first track of an extended partition as taken,
+so the free region starts behind the MiB that the extended starts at; after growing, Anaconda computes all
+positions anew and goes by the extended partition itself. blivet does so to this day.
 """
 
 from dataclasses import dataclass
@@ -89,7 +92,8 @@ def place(requests, disk_sectors, label, sector_size=512):
             number += 1
         if extended:
             request.kind = "logical"
-            cursor += MIB
+            first = number == slots + 1
+            cursor += 2 * MIB if first and not any(r.grow for r in requests) else MIB
         request.number, request.start, request.sectors = number, cursor, sizes[position]
         cursor += request.sectors
         if cursor > end:

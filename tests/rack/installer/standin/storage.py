@@ -67,7 +67,10 @@ class Storage:
                 continue
             requests.append(self._request(part))
         for disk in cleared or sorted({r.disk for r in requests if r.disk}):
-            self._partition(disk, [r for r in requests if (r.disk or cleared[0]) == disk], physical)
+            wanted = [r for r in requests if (r.disk or cleared[0]) == disk]
+            if wanted:
+                self._partition(disk, wanted, physical)
+        self._mirror(physical)
         self.filesystems += lvm.build(self.handler, physical, self.release)
         for mountpoint, device, fstype, _, label in self._formats:
             make_filesystem(device, fstype, label, mountpoint)
@@ -104,6 +107,8 @@ class Storage:
         name, fstype = part.mountpoint, part.fstype or "ext4"
         if name.startswith("pv."):
             fstype = "lvmpv"
+        elif name.startswith("raid."):
+            fstype = "mdmember"
         elif name == "swap":
             fstype = "swap"
         request = Request(
@@ -140,6 +145,8 @@ class Storage:
                 continue
             if part.fstype == "lvmpv":
                 command += ["set", str(number), "lvm", "on"]
+            elif part.fstype == "mdmember":
+                command += ["set", str(number), "raid", "on"]
             elif part.fstype == "efi":
                 command += ["set", str(number), "boot", "on"]
             elif part.fstype == "biosboot":
@@ -154,16 +161,37 @@ class Storage:
                 continue
             node = partition_node(disk, number)
             wait_for(node)
-            if part.fstype == "lvmpv":
+            if part.fstype in ("lvmpv", "mdmember"):
                 physical[part.name] = (node, True)
             elif part.fstype != "biosboot":
                 self.filesystems.append((part.name, node, part.fstype, part.options or "defaults", part.label))
+
+    def _mirror(self, physical):
+        """The `raid` commands. The halves are taken as equal at once: blank disks are, and a resync takes hours here."""
+        for array in self.handler.raid.raidList:
+            # EL6's command keeps only the number of md0.
+            name = str(array.device).removeprefix("/dev/")
+            node = "/dev/" + (f"md{name}" if name.isdigit() else name)
+            missing = [member for member in array.members if member not in physical]
+            if missing:
+                raise Stop(f"raid {array.mountpoint} uses {' '.join(missing)}, which no part line makes")
+            # What the boot loader reads must begin at the start of each half, so its superblock is at the end.
+            boot = array.mountpoint in ("/boot", "/boot/efi")
+            run("mdadm", "--create", node, "--run", "--assume-clean", "--quiet", f"--level={array.level}",
+                f"--metadata={'1.0' if boot else '1.2'}", f"--raid-devices={len(array.members)}",
+                *(physical[member][0] for member in array.members))
+            wait_for(node)
+            say(f"{node}: level {array.level} of {' '.join(physical[member][0] for member in array.members)}")
+            if array.mountpoint.startswith("pv."):
+                physical[array.mountpoint] = (node, True)
+            else:
+                self.filesystems.append((array.mountpoint, node, array.fstype or "ext4", array.fsopts or "defaults", getattr(array, "label", "")))
 
     def _reuse(self, part, physical):
         node = "/dev/" + part.onPart.removeprefix("/dev/")
         if not os.path.exists(node):
             raise Stop(f"part --onpart={part.onPart}: there is no such partition")
-        if part.mountpoint.startswith("pv."):
+        if part.mountpoint.startswith(("pv.", "raid.")):
             physical[part.mountpoint] = (node, bool(part.format))
         else:
             options = (part.fsopts or "defaults") if part.format else "keep"
