@@ -33,7 +33,7 @@ class Broken(Exception):
 class Workbench:
     """A running guest. `names` maps the key of each disk to its kernel name."""
 
-    def __init__(self, directory, boot, disks, memory=640, root=None):
+    def __init__(self, directory, boot, disks, memory=640, root=None, tap=None):
         """`boot` is a directory with vmlinuz and initrd.img; `root` an image that the initramfs mounts from /dev/vda."""
         self.directory, self.disks = directory, disks
         shutil.rmtree(directory, ignore_errors=True)
@@ -50,6 +50,9 @@ class Workbench:
             "-kernel", f"{boot}/vmlinuz", "-initrd", f"{boot}/initrd.img",
             "-append", f"execute {KERNEL_ARGS}",
         ]
+        if tap:
+            command += ["-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
+                        "-device", "virtio-net-pci,netdev=net0,romfile="]
         if root:
             command += ["-drive", f"if=none,id=root,file={root},format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=root"]
         for number, disk in enumerate(disks):

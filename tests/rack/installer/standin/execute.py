@@ -8,6 +8,7 @@ With "execute" on the kernel command line the stand-in takes one JSON request pe
                                                       execute a storage section, read the disks back
     {"op": "read", "disks": ["sda"]}                  read the disks
     {"op": "blank", "disks": ["sda"]}                 every disk as it came from the factory
+    {"op": "pre", "url": "http://.."}                 fetch a kickstart and run its %pre; its log and the storage section
     {"op": "sh", "command": ".."}                     a command, for what a test wants to be on a disk before
 """
 
@@ -19,9 +20,10 @@ import re
 import subprocess
 import time
 
+from pykickstart.constants import KS_SCRIPT_PRE
 from pykickstart.errors import KickstartError
 
-from standin import kickstart, readout
+from standin import kickstart, readout, scripts
 from standin.console import Stop, run, say
 from standin.storage import Storage, disks, sector_size
 
@@ -100,12 +102,43 @@ def op_blank(disks):
     return {}
 
 
+def op_pre(url):
+    """The real %pre. Its waiting is cut short, and instead of restarting the machine it ends."""
+    os.makedirs("/stub", exist_ok=True)
+    for name, text in (("sleep", "exit 0"), ("reboot", "kill -KILL $PPID")):
+        with open(f"/stub/{name}", "w") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(f"/stub/{name}", 0o755)
+    path, storage = "/tmp/ks.cfg", "/tmp/rackstart-storage.ks"
+    for old in glob.glob("/tmp/ks-script-*") + glob.glob(storage + "*"):
+        os.unlink(old)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = "/stub:" + before
+    try:
+        kickstart.fetch(url, [], path)
+        scripts.run_all(kickstart.pre_scripts(path, 6), KS_SCRIPT_PRE)
+    except Stop as error:
+        return {"error": str(error)}
+    finally:
+        os.environ["PATH"] = before
+    log = ""
+    for name in sorted(glob.glob("/tmp/*.log")):
+        with open(name, errors="replace") as text:
+            log += text.read()
+        os.unlink(name)
+    text = None
+    if os.path.exists(storage):
+        with open(storage) as file:
+            text = file.read()
+    return {"log": log, "storage": text}
+
+
 def op_sh(command):
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return {"status": done.returncode, "output": done.stdout + done.stderr}
 
 
-OPERATIONS = {"disks": op_disks, "storage": op_storage, "read": op_read, "blank": op_blank, "sh": op_sh}
+OPERATIONS = {"disks": op_disks, "storage": op_storage, "read": op_read, "blank": op_blank, "pre": op_pre, "sh": op_sh}
 
 
 def main():

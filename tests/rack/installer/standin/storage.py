@@ -177,7 +177,7 @@ class Storage:
                 raise Stop(f"raid {array.mountpoint} uses {' '.join(missing)}, which no part line makes")
             # What the boot loader reads must begin at the start of each half, so its superblock is at the end.
             boot = array.mountpoint in ("/boot", "/boot/efi")
-            run("mdadm", "--create", node, "--run", "--assume-clean", "--quiet", f"--level={array.level}",
+            run("mdadm", "--create", node, "--run", "--assume-clean", "--quiet", f"--level={str(array.level).lower().removeprefix('raid')}",
                 f"--metadata={'1.0' if boot else '1.2'}", f"--raid-devices={len(array.members)}",
                 *(physical[member][0] for member in array.members))
             wait_for(node)
