@@ -152,7 +152,9 @@ def main():
                     reply = answer(json.loads(one))
                 except Exception:
                     reply = {"broken": traceback.format_exc()}
-                line.write(json.dumps(reply).encode() + b"\n")
+                rest = json.dumps(reply).encode() + b"\n"
+                while rest:
+                    rest = rest[line.write(rest) :]  # the port takes 32 KiB at a time
 
 
 if __name__ == "__main__":

@@ -159,7 +159,9 @@ def main():
                     answer = OPERATIONS[request.pop("op")](**request)
                 except Exception as error:
                     answer = {"broken": f"{type(error).__name__}: {error}"}
-                line.write(json.dumps(answer).encode() + b"\n")
+                rest = json.dumps(answer).encode() + b"\n"
+                while rest:
+                    rest = rest[line.write(rest) :]  # the port takes 32 KiB at a time
 
 
 if __name__ == "__main__":
