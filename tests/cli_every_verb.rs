@@ -81,7 +81,15 @@ fn who_asks_the_daemon_learns_its_socket_from_a_file_with_any_mistake_and_from_n
         desk.site(&desk.path("no-tree"), "role = \"compute\"", slip);
         let site = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
         std::fs::write(desk.path("rackstart.toml"), site.replace("/run/rackstart/rackstart.sock", &mine)).unwrap();
-        for args in [&["status"][..], &["watch"], &["explain", "52:54:00:a8:02:01"], &["explain", "compute2"]] {
+        for args in [
+            &["status"][..],
+            &["watch"],
+            &["explain", "52:54:00:a8:02:01"],
+            &["explain", "compute2"],
+            &["install", "compute2"],
+            &["disarm", "compute2"],
+            &["reimage", "compute2", "--yes"],
+        ] {
             let run = desk.run(args);
             assert_eq!(run.code, 3, "{args:?}: {}", run.stderr);
             assert!(

@@ -157,6 +157,9 @@ fn an_operator_can_follow_explain_and_reimage() {
             stranger.contains("is in no site file") && stranger.contains("no answer: no node has the MAC"),
             "{stranger}"
         );
+        for words in [&["install", "compute9"][..], &["disarm", "compute9"], &["reimage", "compute9", "--yes"]] {
+            assert_eq!(rack.cli(words).status.code(), Some(2), "{words:?}");
+        }
         let unknown = rack.cli(&["explain", "compute9"]);
         assert_eq!(unknown.status.code(), Some(2));
         let unknown = text(&unknown.stderr);

@@ -71,6 +71,9 @@ async fn serve(site: Site, renderer: Renderer) -> Result<(), Failure> {
 }
 
 fn explain(error: ServerError) -> Failure {
+    if matches!(error, ServerError::Engine { .. }) {
+        return Failure::bug(&error);
+    }
     let failure = Failure::fixable(&error);
     let ServerError::Bind { source, .. } = error else { return failure };
     match source.kind() {

@@ -187,3 +187,121 @@ pub fn partition_name(disk: &str, number: u32) -> String {
     let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
     format!("{disk}{separator}{number}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::facts::{GroupFact, MountFact, PhysicalVolumeFact, VolumeFact};
+    use crate::plan::plan;
+    use crate::site::testing::paper_site;
+
+    fn promise() -> (NodePlan, BTreeMap<String, String>) {
+        let site = paper_site();
+        let plan = plan(site.node_by_name("controller").unwrap()).unwrap();
+        (plan, BTreeMap::from([("os".to_string(), "nvme0n1".to_string())]))
+    }
+
+    /// What an installer that does all right would find.
+    fn as_planned(plan: &NodePlan) -> Facts {
+        let mut facts = Facts { labels: vec![("nvme0n1".into(), "msdos".into())], ..Facts::default() };
+        let mount = |device: String, target: &str, file_system: String| MountFact {
+            device,
+            target: target.into(),
+            file_system,
+        };
+        for partition in &plan.os_disk().partitions {
+            let device = format!("/dev/nvme0n1p{}", partition.number);
+            let (number, start) = (partition.number, partition.start.0 * MIB);
+            let sectors = if partition.slot == Slot::Extended { 2 } else { partition.size.0 * MIB };
+            facts.partitions.push(PartitionFact { disk: "nvme0n1".into(), number, start, sectors });
+            match &partition.content {
+                Content::Mount { mount: target, file_system } => {
+                    facts.mounts.push(mount(device, target, file_system.to_string()));
+                }
+                Content::PhysicalVolume { volume_group } => {
+                    let (group, uuid) = (volume_group.clone(), "P".into());
+                    facts.physical_volumes.push(PhysicalVolumeFact { device, group, uuid });
+                }
+                _ => {}
+            }
+        }
+        for group in &plan.volume_groups {
+            let (name, free) = (group.name.clone(), group.free.0 / 4);
+            let uuid = || "U".to_string();
+            facts.groups.push(GroupFact { name, uuid: uuid(), extent_sectors: 8192, extents: group.extents, free });
+            for volume in &group.logical_volumes {
+                let (group, name) = (group.name.clone(), volume.name.clone());
+                if let Some(target) = &volume.mount {
+                    let device = format!("/dev/mapper/{group}-{name}");
+                    facts.mounts.push(mount(device, target, volume.file_system.to_string()));
+                }
+                facts.volumes.push(VolumeFact { group, name, uuid: uuid(), sectors: volume.size.0 * MIB });
+            }
+        }
+        facts
+    }
+
+    #[test]
+    fn disks_as_planned_have_no_differences_and_less_than_a_mib_of_rounding_is_none() {
+        let (plan, disks) = promise();
+        let mut facts = as_planned(&plan);
+        assert_eq!(differences(&plan, &disks, &[], &facts), [""; 0]);
+        facts.partitions.last_mut().unwrap().sectors += 2047;
+        facts.mounts.insert(0, MountFact { device: "rootfs".into(), target: "/".into(), file_system: "rootfs".into() });
+        assert_eq!(differences(&plan, &disks, &[], &facts), [""; 0]);
+    }
+
+    #[test]
+    fn every_difference_has_its_line() {
+        type Change = fn(&mut Facts);
+        let changes: [(Change, &str); 17] = [
+            (|facts| facts.labels.clear(), "the label of nvme0n1 is none; planned: msdos"),
+            (
+                |facts| drop(facts.partitions.remove(1)),
+                "partition 2 of nvme0n1 is missing; planned: 17000 MiB at 501 MiB",
+            ),
+            (
+                |facts| facts.partitions[1].start += 1,
+                "partition 2 of nvme0n1 begins at sector 1026049; planned: 1026048",
+            ),
+            (
+                |facts| facts.partitions[1].sectors -= 1,
+                "partition 2 of nvme0n1 has 34815999 sectors; planned: 34816000",
+            ),
+            (|facts| facts.partitions[1].number = 9, "partition 9 of nvme0n1 is not in the plan"),
+            (|facts| drop(facts.groups.remove(0)), "volume group vg_base is missing"),
+            (|facts| facts.groups.push(facts.groups[0].clone()), "there are two volume groups vg_base"),
+            (|facts| facts.groups[0].extent_sectors = 65536, "extents of vg_base have 65536 sectors; planned: 8192"),
+            (|facts| facts.groups[0].extents -= 1, "volume group vg_base has 4248 extents; planned: 4249"),
+            (|facts| facts.groups[0].free = 1, "volume group vg_base has 1 free extents; planned: 0"),
+            (|facts| facts.physical_volumes[0].device = "/dev/sdb1".into(), "volume group vg_base is not on nvme0n1p2"),
+            (|facts| facts.physical_volumes[0].device = "/dev/sdb1".into(), "volume group vg_base is also on sdb1"),
+            (|facts| drop(facts.volumes.remove(0)), "logical volume vg_base/lv_root is missing"),
+            (
+                |facts| facts.volumes[0].sectors += 8192,
+                "logical volume vg_base/lv_root has 20488192 sectors; planned: 20480000",
+            ),
+            (|facts| facts.volumes[0].name = "lv_x".into(), "logical volume vg_base/lv_x is not in the plan"),
+            (|facts| facts.mounts.retain(|fact| fact.target != "/home"), "nothing is mounted at /home; planned: ext4"),
+            (|facts| facts.mounts[0].file_system = "xfs".into(), "/boot is xfs; planned: ext4"),
+        ];
+        let (plan, disks) = promise();
+        for (change, line) in changes {
+            let mut facts = as_planned(&plan);
+            change(&mut facts);
+            let lines = differences(&plan, &disks, &[], &facts);
+            assert!(lines.iter().any(|found| found == line), "{line}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_group_may_hold_what_others_made_in_it() {
+        let (plan, disks) = promise();
+        let mut facts = as_planned(&plan);
+        let volume = VolumeFact { group: "nova-volumes".into(), name: "v-1".into(), uuid: "V".into(), sectors: 8192 };
+        facts.volumes.push(volume);
+        facts.groups[1].free -= 1;
+        assert_eq!(differences(&plan, &disks, &["nova-volumes".into()], &facts), [""; 0]);
+        assert_eq!(differences(&plan, &disks, &[], &facts).len(), 2);
+    }
+}

@@ -13,7 +13,7 @@ pub enum PlanError {
     DiskTooSmall {
         node: NodeName,
         /// The slot of the disk; none when the node has only one.
-        disk: Option<String>,
+        disk: Option<Box<str>>,
         layout: String,
         needed: Mib,
         usable: Mib,
@@ -75,6 +75,8 @@ pub enum PlanError {
     Xfs { node: NodeName, path: String, release: Release },
     #[error("the volume group `{group}` on {node} has a dash and logical volumes: release {release} drops the dash")]
     Dash { node: NodeName, group: String, release: Release },
+    #[error("disk `{disk}` of {node} may have less or more than 2^32 sectors, and so one or the other disk label")]
+    RangeOfLabels { node: NodeName, disk: String },
     #[error("{node} cannot be reimaged around what it keeps: {problem}")]
     Keep { node: NodeName, problem: String },
     #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
@@ -93,6 +95,7 @@ impl PlanError {
                 | Self::SectorSize { .. }
                 | Self::NoSlot { .. }
                 | Self::Label { .. }
+                | Self::RangeOfLabels { .. }
         )
     }
 
@@ -144,6 +147,7 @@ impl PlanError {
             Self::Missing { path, .. } => format!("add a volume or a partition with the mount point `{path}`"),
             Self::Xfs { .. } => "use ext4 there".into(),
             Self::Dash { group, .. } => format!("call it `{}`", group.replace('-', "_")),
+            Self::RangeOfLabels { .. } => "set `max_size = \"2047 GiB\"`, or a `min_size` above 2 TiB".into(),
             Self::Keep { node, .. } => {
                 format!(
                     "restore the layout that {node} was installed by, or run `rackstart reimage {node}`, which wipes it"

@@ -7,30 +7,14 @@
 use crate::site::Node;
 
 use super::wanted::in_words;
-use super::{Content, NodePlan, PartitionPlan, PlanError, VolumeGroupPlan, plan};
+use super::{NodePlan, PartitionPlan, PlanError, plan};
 
-/// What becomes of something that is already on a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Stays with everything in it: `--noformat`.
-    Kept,
-    /// Stays where and as large as it is, and gets a new file system.
-    Reformatted,
-}
-
-/// A keeping reimage: the recorded plan, and what of it stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeepPlan {
-    /// What is on the disks, and will be.
-    pub plan: NodePlan,
-    keep: Vec<String>,
-}
-
-/// Plans a reimage of a node that was installed by `recorded`, which keeps the groups in `keep`.
+/// Plans a reimage of a node that was installed by `recorded`, which keeps the groups in `keep`: partitions and groups
+/// all stay where they are; what is not kept gets new file systems.
 ///
 /// Refused: nothing to keep, an unknown group, one with `/` in it, a mirror, and every
 /// difference between the recorded disks and those that the site file wants now.
-pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<KeepPlan, PlanError> {
+pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePlan, PlanError> {
     let refuse = |problem: String| PlanError::Keep { node: node.name.clone(), problem };
     if keep.is_empty() {
         return Err(refuse("no volume group is named".into()));
@@ -58,7 +42,7 @@ pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<KeepPla
         // The installer names only groups that it makes; those that are there have their real name.
         group.installer_name = None;
     }
-    Ok(KeepPlan { plan, keep: keep.to_vec() })
+    Ok(plan)
 }
 
 /// The node with the disk label that is there: another release would choose another one, but nothing is labelled anew.
@@ -69,29 +53,6 @@ fn as_labelled(node: &Node, recorded: &NodePlan) -> Node {
         node.layout.label = Some(label);
     }
     node
-}
-
-impl KeepPlan {
-    /// The names of the kept groups.
-    pub fn kept(&self) -> &[String] {
-        &self.keep
-    }
-
-    /// What becomes of a volume group and every volume in it. Groups are never made anew: a group that is not kept
-    /// keeps its name and sizes, and its file systems are made anew.
-    pub fn group(&self, group: &VolumeGroupPlan) -> Fate {
-        if self.keep.contains(&group.name) { Fate::Kept } else { Fate::Reformatted }
-    }
-
-    /// What becomes of a partition. Every physical volume is kept, because its group is.
-    pub fn partition(&self, partition: &PartitionPlan) -> Fate {
-        match &partition.content {
-            Content::PhysicalVolume { .. } | Content::RaidMember { .. } => Fate::Kept,
-            // GRUB writes there without a file system.
-            Content::BiosBoot | Content::Extended => Fate::Kept,
-            Content::Mount { .. } | Content::EfiSystem => Fate::Reformatted,
-        }
-    }
 }
 
 /// The first difference between what is there and what is wanted, in words; how it got there does not matter.
@@ -182,17 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn the_brick_stays_and_everything_else_is_reformatted_in_its_place() {
+    fn everything_is_where_and_as_large_as_it_was_recorded() {
         let (mut node, recorded) = installed();
         node.release = "6.3".parse().unwrap();
         let kept = keep(&node, &recorded, &brick()).unwrap();
-        assert_eq!(kept.plan.disks, recorded.disks);
-        let fates: Vec<Fate> = kept.plan.volume_groups.iter().map(|group| kept.group(group)).collect();
-        assert_eq!(fates, [Fate::Reformatted, Fate::Kept]);
-        let partitions = &kept.plan.os_disk().partitions;
-        let fates: Vec<Fate> = partitions.iter().map(|partition| kept.partition(partition)).collect();
-        assert_eq!(fates, [Fate::Reformatted, Fate::Kept, Fate::Kept]);
-        assert_eq!((kept.plan.release.minor, kept.kept()), (3, &brick()[..]));
+        assert_eq!((&kept.disks, &kept.volume_groups), (&recorded.disks, &recorded.volume_groups));
+        assert_eq!(kept.release.minor, 3);
     }
 
     #[test]
@@ -201,14 +157,14 @@ mod tests {
         let recorded = plan(&node).unwrap();
         assert!(recorded.volume_groups[1].installer_name.is_some());
         let kept = keep(&node, &recorded, &["nova-volumes".into()]).unwrap();
-        assert_eq!(kept.plan.volume_groups[1].installer_name, None);
+        assert_eq!(kept.volume_groups[1].installer_name, None);
     }
 
     #[test]
     fn a_newer_release_keeps_the_label_that_is_there_and_an_older_one_is_refused() {
         let (mut node, recorded) = installed();
         node.release = "10".parse().unwrap();
-        assert_eq!(keep(&node, &recorded, &brick()).unwrap().plan.os_disk(), recorded.os_disk());
+        assert_eq!(keep(&node, &recorded, &brick()).unwrap().os_disk(), recorded.os_disk());
         let (old, mut recorded) = installed();
         recorded.release = node.release;
         assert!(refusal(&old, &recorded, &["vg_gluster"]).contains("EL6 cannot mount them"));

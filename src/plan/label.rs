@@ -14,7 +14,14 @@ pub fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel, bool),
     if default == DiskLabel::Gpt && node.firmware == Firmware::Bios && release.is_el6() && starts(node, slot) {
         return Err(PlanError::TooLargeForBios { node: name(), release });
     }
-    let Some(wanted) = node.layout.label else { return Ok((default, true)) };
+    let Some(wanted) = node.layout.label else {
+        let largest = rule.size_range().1 / u64::from(rule.sector_size);
+        let of_largest = self::default(node, &DiskRule { sectors: largest, ..rule.clone() });
+        if of_largest != default {
+            return Err(PlanError::RangeOfLabels { node: name(), disk: slot.into() });
+        }
+        return Ok((default, true));
+    };
     let problem = match (wanted, node.firmware) {
         (DiskLabel::Msdos, Firmware::Uefi) => Some("UEFI firmware needs gpt"),
         (DiskLabel::Msdos, _) if rule.sectors >= MBR_SECTORS => Some("it cannot address the whole disk"),

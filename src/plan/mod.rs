@@ -29,7 +29,7 @@ pub use crate::site::DiskLabel;
 pub use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
 pub use facts::{Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
-pub use keep::{Fate, KeepPlan, keep};
+pub use keep::keep;
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
     Placement, Slot, VolumeGroupPlan,

@@ -194,7 +194,7 @@ impl<'a> Disk<'a> {
             .map(|index| (in_words(&self.wanted[index].content), asked[index] - shortfall));
         let (node, layout) = (self.node.name.clone(), self.node.layout.name.clone());
         let smaller = self.limit.filter(|(limit, _)| *limit < self.end()).map_or(self.slot, |(_, twin)| twin);
-        let disk = (self.node.disks.len() > 1).then(|| smaller.to_string());
+        let disk = (self.node.disks.len() > 1).then(|| smaller.into());
         PlanError::DiskTooSmall { node, disk, layout, needed, usable, shortfall, shrink }
     }
 }

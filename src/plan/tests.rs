@@ -1,5 +1,7 @@
 //! The paper's tables, the variants by firmware and release, and the refusals.
 
+mod several;
+
 use super::*;
 use crate::site::testing::paper_site;
 use crate::site::{Firmware, Mib, PartitionUse, SizeSpec};

@@ -26,7 +26,7 @@ pub struct StorageValues<'a> {
     kernel_args: &'a str,
     extent_kib: u64,
     prepared: Vec<PreparedDisk<'a>>,
-    identities: &'a [String],
+    identities: Vec<Vec<&'a str>>,
     partitions: Vec<PartValues>,
     arrays: Vec<ArrayValues>,
     volume_groups: Vec<GroupValues>,
@@ -207,7 +207,7 @@ impl<'a> StorageValues<'a> {
                 .filter(|disk| !keeps && disk.is_prepared())
                 .map(|disk| prepare(disk, kernel_name(disk)))
                 .collect(),
-            identities,
+            identities: identities.iter().map(|line| line.split(' ').collect()).collect(),
             arrays,
             volume_groups: groups.collect(),
             logical_volumes: volumes.collect(),

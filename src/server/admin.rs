@@ -192,13 +192,11 @@ async fn arm(
 fn can_keep(appliance: &Appliance, name: &str) -> Result<(), String> {
     let site = appliance.site();
     let node = site.node_by_name(name).ok_or_else(|| format!("the running daemon knows no node called `{name}`"))?;
-    let plan = plan::plan(node).map_err(|error| error.to_string())?;
-    if !plan.arrays.is_empty() {
-        return Err("on mirrored disks nothing can be kept: use `rackstart reimage` without --keep".into());
-    }
     let record = appliance.store.record(node.mac);
     let installed = record.and_then(|record| record.installed);
     let installed = installed.ok_or_else(|| format!("it was never recorded what is on the disks of {name}"))?;
+    let plan = plan::keep(node, &installed.promise.plan, &node.keep);
+    let plan = plan.map_err(|error| format!("{error}; {}", error.help()))?;
     keepable(&installed, &plan, &node.keep).map(drop)
 }
 

@@ -6,9 +6,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rackstart::site::Release;
+use rackstart::lifecycle::WipeScope;
+use rackstart::plan::plan;
+use rackstart::render::{Renderer, example_disks};
+use rackstart::site::{DiskRule, DiskSlot, Mib, Node, Release, Site, SizeSpec};
 
-use crate::variants::{all, body, site, whole};
+use crate::variants::{RELEASES, all, body, site, token, whole};
 
 /// Where `make setup` puts pykickstart.
 fn pykickstart() -> PathBuf {
@@ -52,6 +55,90 @@ fn ksvalidator_has_nothing_to_say_about_any_kickstart() {
         let said = ksvalidator(&syntax, &files);
         assert!(said.is_empty(), "{syntax}: {said}");
     }
+}
+
+/// A compute node with something unusual about its disks, if the planner of the release takes it.
+fn unusual(release: &str, firmware: &str, kind: &str) -> Option<(Site, Node)> {
+    let site = site(release, firmware);
+    let mut node = site.node_by_name("compute2").unwrap().clone();
+    let size = node.os_disk().sectors;
+    match kind {
+        "keep" => node.keep = vec!["vg_gluster".into()],
+        "two" => {
+            node.disks.push(DiskSlot { slot: "brick".into(), rule: DiskRule::of(size, 512) });
+            node.layout.partitions.last_mut().unwrap().disk = Some("brick".into());
+        }
+        "mirror" => {
+            node.disks.push(DiskSlot { slot: "os2".into(), rule: DiskRule::of(size, 512) });
+            node.layout.mirror = Some(("os".into(), "os2".into()));
+            node.layout.partitions.last_mut().unwrap().size = SizeSpec::Grow(Mib(1000));
+            let last = node.layout.volume_groups.last_mut().unwrap();
+            last.logical_volumes[0].size = SizeSpec::Grow(Mib(400));
+        }
+        _ => {
+            node = site.node_by_name("controller").unwrap().clone();
+            node.layout.extended = Some(Mib(28792));
+        }
+    }
+    // An MBR has an extended partition, a GPT has none to prepare.
+    let plan = plan(&node).ok().filter(|plan| kind != "prepared" || plan.os_disk().is_prepared());
+    plan.map(|_| (site, node))
+}
+
+#[test]
+fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_and_kept_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut by_syntax: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let renderer = Renderer::new().unwrap();
+    for release in RELEASES {
+        for (firmware, kind) in [
+            ("bios", "keep"),
+            ("uefi", "keep"),
+            ("bios", "two"),
+            ("uefi", "two"),
+            ("bios", "mirror"),
+            ("bios", "prepared"),
+        ] {
+            // EL6.3 wants members of a kept group, and pykickstart's RHEL6 is EL6.4 and later.
+            let Some((site, node)) = unusual(release, firmware, kind).filter(|_| (release, kind) != ("6.3", "keep"))
+            else {
+                continue;
+            };
+            let disks = example_disks(&node, &plan(&node).unwrap());
+            let scope = if kind == "keep" { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
+            let text = renderer.kickstart_whole(&site, &node, &token(), &disks, scope).unwrap();
+            let file = folder.path().join(format!("{release}-{firmware}-{kind}.ks"));
+            std::fs::write(&file, &text).unwrap();
+            *seen.entry(kind).or_default() += 1;
+            by_syntax.entry(release.parse::<Release>().unwrap().syntax()).or_default().push(file);
+            let word = match kind {
+                "keep" => "logvol /export/gluster --vgname=vg_gluster --name=lv_gluster --noformat\n",
+                "two" => "ignoredisk --only-use=sda,sdb\n",
+                "mirror" => "raid /boot --device=md",
+                _ => "part pv.03 --onpart=sda5\n",
+            };
+            assert!(text.contains(word), "{release} {firmware} {kind}: {text}");
+        }
+    }
+    assert!(seen.len() == 4 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");
+    for (syntax, files) in by_syntax {
+        let said = ksvalidator(&syntax, &files);
+        assert!(said.is_empty(), "{syntax}: {said}");
+    }
+}
+
+#[test]
+fn el6_3_is_told_the_members_of_a_group_that_it_finds_and_later_ones_are_not() {
+    let (_, node) = unusual("6.3", "bios", "keep").unwrap();
+    let section = |node: &Node| {
+        let plan = plan(node).unwrap();
+        let disks = example_disks(node, &plan);
+        Renderer::new().unwrap().storage_section(node, &plan, &disks, WipeScope::KeepVolumeGroups).unwrap()
+    };
+    assert!(section(&node).contains("\nvolgroup vg_gluster --useexisting pv.02\n"), "{}", section(&node));
+    let (_, node) = unusual("6.10", "bios", "keep").unwrap();
+    assert!(section(&node).contains("\nvolgroup vg_gluster --useexisting --noformat\n"), "{}", section(&node));
 }
 
 #[test]

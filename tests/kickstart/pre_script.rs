@@ -5,7 +5,7 @@ use crate::variants::{body, node, on, site, token};
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::plan;
 use rackstart::render::Renderer;
-use rackstart::site::Site;
+use rackstart::site::{DiskBus, DiskRule, DiskSlot, Site};
 
 /// Small disks keep the test quick: 64 MiB.
 const BLOCKS: u64 = 131_072;
@@ -274,4 +274,130 @@ fn a_script_that_dies_refuses_on_its_way_out() {
     let run = machine.run(&broken);
     assert!(!run.ok && machine.storage().is_none(), "{}", run.console);
     assert!(run.console.contains("the disk check itself ended early"), "{}", run.console);
+}
+
+/// A machine with one disk that is attached in a way that must be named, and a site whose rule says only the size.
+fn any_disk(bus: &str, attributes: &[(&str, &str)]) -> (Site, Machine) {
+    let mut site = testbed();
+    site.nodes[0].os_disk_mut().name = None;
+    let machine = Machine::new();
+    machine.disk("sda", BLOCKS, bus, attributes);
+    machine.answers("permit", "200", &commands(&site, "sda", WipeScope::BlankDiskOnly));
+    (site, machine)
+}
+
+#[test]
+fn a_disk_behind_a_cable_or_a_network_is_used_only_when_its_bus_is_named() {
+    for (path, bus, word) in [
+        ("pci0/usb1/1-1", DiskBus::Usb, "on USB"),
+        ("pci0/host1/rport-1:0-0/target1", DiskBus::Fc, "on fc"),
+        ("platform/host2/session1/target2", DiskBus::Iscsi, "on iscsi"),
+    ] {
+        let (mut site, machine) = any_disk(path, &[]);
+        let run = machine.run(&script(&site));
+        assert_refused(&machine, &run, word);
+        site.nodes[0].os_disk_mut().bus = Some(bus);
+        let run = machine.run(&script(&site));
+        assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+        assert!(run.calls.contains(&format!("bus.os={bus}")), "{}", run.calls);
+    }
+}
+
+#[test]
+fn virtual_media_and_paths_of_a_multipath_device_are_refused() {
+    let media = [("device/vendor", "iDRAC"), ("device/model", "Virtual HDisk")];
+    let (site, machine) = any_disk("pci0/host0", &media);
+    assert_refused(&machine, &machine.run(&script(&site)), "virtual media");
+    let (site, machine) = any_disk("pci0/host0/end_device-0", &[("wwid", "naa.5000c500a1b2c3d4")]);
+    machine.disk("sdb", BLOCKS - 8, "pci0/host1/end_device-1", &[("wwid", "naa.5000c500a1b2c3d4")]);
+    assert_refused(&machine, &machine.run(&script(&site)), "one of several paths to the same disk");
+}
+
+#[test]
+fn model_bus_id_and_size_range_choose_among_disks() {
+    let changes: [fn(&mut DiskRule); 4] = [
+        |rule| rule.model = Some("FAST DISK".into()),
+        |rule| rule.bus = Some(DiskBus::Sas),
+        |rule| rule.by_id = Some("scsi-35000".into()),
+        |rule| (rule.min_bytes, rule.max_bytes) = (Some(0), Some(u64::MAX)),
+    ];
+    for change in changes {
+        let mut site = testbed();
+        let rule = site.nodes[0].os_disk_mut();
+        rule.name = None;
+        change(rule);
+        let larger = if rule.has_range() { BLOCKS + 4096 } else { BLOCKS };
+        let smaller = if rule.has_range() { BLOCKS - 4096 } else { BLOCKS };
+        let machine = Machine::new();
+        machine.disk("sda", smaller, "pci0/ata1", &[("device/model", "SLOW DISK"), ("device/vendor", "ATA")]);
+        machine.disk("sdb", larger, "pci0/host1/end_device-1", &[("device/model", "FAST DISK  ")]);
+        std::fs::create_dir_all(machine.path("root/dev/disk/by-id")).unwrap();
+        std::os::unix::fs::symlink("../../sdb", machine.path("root/dev/disk/by-id/scsi-35000")).unwrap();
+        machine.answers("permit", "200", &commands(&site, "sdb", WipeScope::BlankDiskOnly));
+        let run = machine.run(&script(&site));
+        assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+        assert!(run.calls.contains(&format!("disk.os=sdb sectors.os={larger}")), "{}", run.calls);
+    }
+}
+
+#[test]
+fn the_only_disk_is_refused_when_there_is_another_of_any_size() {
+    let (mut site, machine) = any_disk("pci0/ata1", &[]);
+    site.nodes[0].os_disk_mut().only = true;
+    assert!(machine.run(&script(&site)).ok);
+    machine.disk("sdb", BLOCKS - 8, "pci0/ata2", &[]);
+    assert_refused(&machine, &machine.run(&script(&site)), "2 disks could be the disk of os");
+}
+
+#[test]
+fn two_slots_that_choose_the_same_disk_are_refused_and_two_disks_are_told_apart() {
+    let mut site = testbed();
+    let size = site.nodes[0].os_disk().sectors;
+    let by = |serial: &str| DiskRule { serial: Some(serial.into()), ..DiskRule::of(size, 512) };
+    site.nodes[0].disks = vec![DiskSlot::os(by("A")), DiskSlot { slot: "brick".into(), rule: by("A") }];
+    site.nodes[0].layout.partitions[2].disk = Some("brick".into());
+    let machine = Machine::new();
+    machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "A")]);
+    machine.disk("sdb", BLOCKS, "pci0/ata2", &[("device/serial", "B")]);
+    assert_refused(&machine, &machine.run(&script(&site)), "choose the same disk, sda");
+    site.nodes[0].disks[1].rule = by("B");
+    let node = &site.nodes[0];
+    let disks = [("os", "sda"), ("brick", "sdb")].map(|(slot, disk)| (slot.to_string(), disk.to_string())).into();
+    let renderer = Renderer::new().unwrap();
+    let answer = renderer.storage_section(node, &plan(node).unwrap(), &disks, WipeScope::BlankDiskOnly).unwrap();
+    machine.answers("permit", "200", &answer);
+    let run = machine.run(&script(&site));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    assert_eq!(machine.storage().unwrap(), answer);
+}
+
+const IDENTITIES: [&str; 3] = ["vg vg_gluster V-1", "pv vg_gluster P-1", "lv vg_gluster/lv_gluster L-1"];
+
+#[test]
+fn a_reimage_that_keeps_the_brick_erases_nothing_and_refuses_any_other_brick() {
+    let mut site = testbed();
+    site.nodes[0].keep = vec!["vg_gluster".into()];
+    let lvm = "case $* in\n*' vg_uuid '*) echo '  V-1 ' ;;\n*'vg_name,pv_uuid') echo '  vg_gluster|P-1'; echo '  x|P-2' ;;\n\
+               *' lv_uuid '*) echo '  L-1 ' ;;\nesac";
+    let node = &site.nodes[0];
+    for (other, ok) in [("P-1", true), ("P-9", false)] {
+        let machine = machine_with_sda(&site);
+        machine.program("lvm", lvm);
+        machine.put("sda", 510, b"\x55\xaa");
+        let identities = IDENTITIES.map(|line| line.replace("P-1", other));
+        let scope = WipeScope::KeepVolumeGroups;
+        let renderer = Renderer::new().unwrap();
+        let plan = plan(node).unwrap();
+        let answer = renderer.storage_section_keeping(node, &plan, &on("sda"), scope, &identities).unwrap();
+        machine.answers("permit", "200", &answer);
+        let run = machine.run(&script(&site));
+        let told = format!("identities={}", IDENTITIES.join(" "));
+        assert!(run.calls.contains(&told), "{}", run.calls);
+        match ok {
+            true => assert!(run.ok && machine.storage().as_ref() == Some(&answer), "{}\n{}", run.console, run.said),
+            false => assert_refused(&machine, &run, "what shall be kept is not here: pv vg_gluster P-9"),
+        }
+        assert!(!run.calls.contains("wipefs -a"), "{}", run.calls);
+        assert_eq!(machine.get("sda", 510, 2), b"\x55\xaa");
+    }
 }

@@ -107,7 +107,7 @@ fn check_refusal(node: &Node, error: &PlanError) -> Result<(), TestCaseError> {
     match error {
         PlanError::DiskTooSmall { disk, needed, usable, shortfall, .. } => {
             prop_assert_eq!(*usable + *shortfall, *needed);
-            let slot = disk.clone().unwrap_or_else(|| node.disks[0].slot.clone());
+            let slot = disk.as_deref().unwrap_or(&node.disks[0].slot).to_string();
             let larger = enlarged(node, &slot, shortfall.0);
             let again = plan(&larger);
             prop_assert!(!refuses(&again, &slot), "not the true shortfall: {:?}", again);
@@ -133,7 +133,7 @@ fn check_refusal(node: &Node, error: &PlanError) -> Result<(), TestCaseError> {
 }
 
 fn refuses(outcome: &Result<NodePlan, PlanError>, slot: &str) -> bool {
-    let first = |disk: &Option<String>| disk.as_deref().unwrap_or("os") == slot;
+    let first = |disk: &Option<Box<str>>| disk.as_deref().unwrap_or("os") == slot;
     matches!(outcome, Err(PlanError::DiskTooSmall { disk, .. }) if first(disk))
 }
 

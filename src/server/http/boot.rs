@@ -8,8 +8,8 @@ use axum::response::IntoResponse;
 
 use super::{Appliance, HttpError};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
-use crate::lifecycle::{Event, State};
-use crate::plan;
+use crate::lifecycle::{Event, State, WipeScope};
+use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::site::{Firmware, Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
@@ -34,11 +34,15 @@ pub(super) async fn script(
                 text,
             ));
         }
-        tracing::warn!(%mac, peer = %peer.ip(), "a boot script was asked for a MAC that no node has");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(%mac, peer = %peer.ip(), held_back, "a boot script was asked for a MAC that no node has");
+        }
         return Err(HttpError::not_found(text));
     };
     if peer.ip() != IpAddr::V4(node.address) {
-        tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), "a boot script was asked from a foreign address");
+        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+            tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), held_back, "a boot script was asked from elsewhere");
+        }
         let reason = format!("the boot script of {} is only served to {}", node.name, node.address);
         return Err(HttpError::new(StatusCode::FORBIDDEN, reason));
     }
@@ -71,7 +75,7 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
     let text = appliance.renderer.boot_script_install(site, node, &token)?;
-    let plan = plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
+    let plan = planned(appliance, node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
     let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
     match appliance.store.change(node.mac, change).await {
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
@@ -87,6 +91,16 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
             _ => local_disk(appliance, node, &LocalDiskReason::PermitSpent),
         },
         Err(stopped) => Err(stopped.into()),
+    }
+}
+
+/// What this boot is promised. A reimage that keeps volume groups finds the sizes that were recorded.
+fn planned(appliance: &Appliance, node: &Node) -> Result<NodePlan, PlanError> {
+    let record = appliance.store.record(node.mac).unwrap_or_else(|| Record::new(0));
+    let keeps = record.state.attempt().is_some_and(|attempt| attempt.scope == WipeScope::KeepVolumeGroups);
+    match record.installed.filter(|_| keeps) {
+        Some(installed) => plan::keep(node, &installed.promise.plan, &node.keep),
+        None => plan::plan(node),
     }
 }
 

@@ -226,7 +226,8 @@ mod tests {
             found.judge(&rule(), "compute2", WipeScope::BlankDiskOnly)
         };
         assert_eq!(judge(|_| {}), Ok(()));
-        let faults: [(fn(&mut FoundDisk), &str); 9] = [
+        type Fault = fn(&mut FoundDisk);
+        let faults: [(Fault, &str); 9] = [
             (|found| found.disk = "sdb".into(), "the name of disk sdb"),
             (|found| found.serial = String::new(), "serial number of disk sda is `none`"),
             (|found| found.wwn = "naa.5000c500a2".into(), "world wide name"),

@@ -74,4 +74,6 @@ pub fn app(appliance: Appliance) -> Router {
 }
 
 #[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
 mod tests;

@@ -18,39 +18,49 @@ use crate::site::Mac;
 use crate::site::testing::paper_site;
 use crate::store::Change;
 
-const SECTORS: u64 = 488_397_168;
+pub(super) const SECTORS: u64 = 488_397_168;
 
 /// A compute node that speaks HTTP the way iPXE, Anaconda and firstboot do.
-struct FakeNode {
-    appliance: Appliance,
+pub(super) struct FakeNode {
+    pub(super) appliance: Appliance,
     address: &'static str,
-    mac: Mac,
-    _site: watch::Sender<Arc<Site>>,
+    pub(super) mac: Mac,
+    pub(super) site: watch::Sender<Arc<Site>>,
 }
 
-struct Answer {
-    status: StatusCode,
-    text: String,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
 }
 
 impl FakeNode {
-    async fn racked(state: &Path) -> Self {
+    pub(super) async fn racked(state: &Path) -> Self {
         let node = Self::known(state).await;
         let event = Event::Armed { id: AttemptId::from_random([1; 4]), scope: WipeScope::BlankDiskOnly };
         node.appliance.store.change(node.mac, Change::Event { event, mark: None }).await.unwrap();
         node
     }
 
+    /// Arms it.
+    pub(super) async fn arm(&self, n: u8, scope: WipeScope) {
+        let event = Event::Armed { id: AttemptId::from_random([n; 4]), scope };
+        self.appliance.store.change(self.mac, Change::Event { event, mark: None }).await.unwrap();
+    }
+
     /// The same node before a daemon that was started (again) on `state`.
     async fn known(state: &Path) -> Self {
-        let mut site = paper_site();
+        Self::of(paper_site(), state).await
+    }
+
+    /// The same of any site that has compute2.
+    pub(super) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
         let (sender, receiver) = watch::channel(Arc::new(site));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
         let renderer = Arc::new(Renderer::new().unwrap());
         let (recent, strangers) = (Arc::default(), Arc::default());
         let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
-        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), _site: sender }
+        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), site: sender }
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
@@ -67,13 +77,13 @@ impl FakeNode {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    async fn post(&self, path: &str, form: &str) -> Answer {
+    pub(super) async fn post(&self, path: &str, form: &str) -> Answer {
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         self.ask(request.body(Body::from(form.to_string())).unwrap()).await
     }
 
     /// Boots iPXE; returns the token if it was given the installer.
-    async fn boots(&self) -> Option<String> {
+    pub(super) async fn boots(&self) -> Option<String> {
         let script = self.get(&format!("/boot/{}", self.mac.hyphenated())).await;
         assert_eq!(script.status, StatusCode::OK, "{}", script.text);
         assert!(script.text.starts_with("#!ipxe"), "{}", script.text);
@@ -81,31 +91,31 @@ impl FakeNode {
         Some(after[..32].to_string())
     }
 
-    async fn redeems(&self, token: &str) -> Answer {
+    pub(super) async fn redeems(&self, token: &str) -> Answer {
         self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
     }
 
     /// Tells that the disks are as the plan of compute2 wants them.
-    async fn attests(&self, token: &str) -> Answer {
+    pub(super) async fn attests(&self, token: &str) -> Answer {
         self.sends_facts(token, &facts_as_planned()).await
     }
 
-    async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
+    pub(super) async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
         self.ask(Request::post(format!("/facts/{token}")).body(Body::from(facts.to_string())).unwrap()).await
     }
 
-    async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
+    pub(super) async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
         let form = format!("event={event}&seq={seq}&step=02-glusterfs-all%2F03-x&number=5&total=7&detail=because");
         self.post(&format!("/report/{token}"), &form).await.status
     }
 
-    fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> &'static str {
         self.appliance.store.record(self.mac).unwrap().state.word()
     }
 }
 
 /// Table 2 as an installer finds it on sda.
-fn facts_as_planned() -> String {
+pub(super) fn facts_as_planned() -> String {
     "label sda msdos\n\
      partition sda 1 2048 1024000\n\
      partition sda 2 1026048 43008000\n\
@@ -332,7 +342,7 @@ async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let mut node = FakeNode::racked(folder.path()).await;
     let mut site = paper_site();
     site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
-    node._site.send(Arc::new(site)).unwrap();
+    node.site.send(Arc::new(site)).unwrap();
     node.address = "192.168.0.220";
     let screen = node.get("/boot/52-54-00-99-99-99").await;
     assert_eq!(screen.status, StatusCode::OK);

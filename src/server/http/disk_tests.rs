@@ -1,0 +1,170 @@
+//! Disks over HTTP: what is promised, what is found, what is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+
+use super::tests::{FakeNode, SECTORS, facts_as_planned};
+use crate::lifecycle::WipeScope;
+use crate::site::testing::paper_site;
+use crate::site::{DiskRule, DiskSlot, Mib, Node, Site, SizeSpec};
+
+/// The paper's site with compute2 changed.
+fn site_with(change: impl Fn(&mut Node)) -> Site {
+    let mut site = paper_site();
+    change(site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap());
+    site
+}
+
+/// A node whose brick may be kept, armed.
+async fn keeping(state: &Path) -> FakeNode {
+    let site = site_with(|node| node.keep = vec!["vg_gluster".into()]);
+    let node = FakeNode::of(site, state).await;
+    node.arm(1, WipeScope::BlankDiskOnly).await;
+    node
+}
+
+/// A node whose brick is on a disk of its own, armed.
+async fn with_a_brick_disk(state: &Path) -> FakeNode {
+    let site = site_with(|node| {
+        let rule = DiskRule { serial: Some("B-1".into()), ..DiskRule::of(976_773_168, 512) };
+        node.disks.push(DiskSlot { slot: "brick".into(), rule });
+        node.layout.partitions[2].disk = Some("brick".into());
+    });
+    let node = FakeNode::of(site, state).await;
+    node.arm(1, WipeScope::BlankDiskOnly).await;
+    node
+}
+
+const TABLE: &str = "1:2048:1024000,2:1026048:43008000,3:44034048:444362752";
+
+fn keeping_form(table: &str, identities: &str) -> String {
+    let disk = format!("disk.os=sda&sectors.os={SECTORS}&sector_size.os=512&blank.os=no&found.os=partition+1");
+    format!("{disk}&table.os={table}&identities={}", identities.replace(' ', "+").replace('\n', "%0A"))
+}
+
+#[tokio::test]
+async fn a_disk_that_is_not_as_planned_ends_in_failed_with_every_line_and_is_never_healed() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    assert_eq!(node.attests(&token).await.status, StatusCode::GONE, "it has no disk yet");
+    node.redeems(&token).await;
+    for broken in ["", "end\nx", "partition sda\nend\n", &"label sda gpt\n".repeat(3000)] {
+        assert_eq!(node.sends_facts(&token, broken).await.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(node.sends_facts(&token, &"x".repeat(200_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(node.state(), "installing");
+    let facts = facts_as_planned().replace("lv_root L-root 20480000", "lv_root L-root 20512768");
+    let answer = node.sends_facts(&token, &facts.replace("43008000", "43008001").replace("5249", "5255")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let expected = "the disks are not as planned:\nvolume group vg_base has 5255 extents; planned: 5249\n\
+                    logical volume vg_base/lv_root has 20512768 sectors; planned: 20480000\n";
+    assert_eq!(answer.text, expected);
+    for event in ["installed", "firstboot-started", "ready"] {
+        assert_eq!(node.reports(&token, event, 9).await, StatusCode::CONFLICT);
+    }
+    assert_eq!(node.state(), "failed");
+    assert_eq!(node.boots().await, None);
+}
+
+#[tokio::test]
+async fn a_reimage_keeps_the_brick_that_was_recorded_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = keeping(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    node.redeems(&token).await;
+    node.attests(&token).await;
+    node.reports(&token, "ready", 1).await;
+    assert_eq!(node.state(), "ready");
+
+    node.arm(2, WipeScope::KeepVolumeGroups).await;
+    let token = node.boots().await.unwrap();
+    let path = format!("/permit/{token}");
+    let recorded = "vg vg_gluster V-gluster\npv vg_gluster P-gluster\nlv vg_gluster/lv_gluster L-gluster\n";
+    for (form, word) in [
+        (keeping_form(TABLE, ""), "what shall be kept is not on the disks of compute2: vg vg_gluster V-gluster"),
+        (keeping_form(TABLE, &recorded.replace("P-gluster", "P-other")), "pv vg_gluster P-gluster; found:"),
+        (keeping_form(TABLE, &recorded.replace("L-gluster", "L-other")), "lv vg_gluster/lv_gluster L-gluster"),
+        (keeping_form(TABLE, &format!("{recorded}pv vg_gluster P-more\n")), "hold more than was recorded"),
+        (keeping_form(&TABLE.replace("43008000", "42008000"), recorded), "partition 2 of sda has 42008000 sectors"),
+        (keeping_form("", recorded), "partition 1 of sda is missing"),
+    ] {
+        let answer = node.post(&path, &form).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        assert!(answer.text.contains(word), "{}", answer.text);
+    }
+    assert_eq!(node.state(), "armed", "a refusal spends nothing");
+    let answer = node.post(&path, &keeping_form(TABLE, recorded)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    for line in [
+        "# scope: keep-volume-groups",
+        "# keep: pv vg_gluster P-gluster",
+        "clearpart --none",
+        "part /boot --fstype=ext4 --onpart=sda1",
+        "part pv.02 --onpart=sda3 --noformat",
+        "logvol / --vgname=vg_base --name=lv_root --useexisting --fstype=ext4",
+        "logvol /export/gluster --vgname=vg_gluster --name=lv_gluster --noformat",
+    ] {
+        assert!(answer.text.lines().any(|found| found == line), "{line} is not in {}", answer.text);
+    }
+    assert!(!answer.text.contains("zerombr") && !answer.text.contains("--all"), "{}", answer.text);
+
+    // It may be kept again after that, and never after a wiping reimage that did not finish.
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
+    node.reports(&token, "ready", 1).await;
+    node.arm(3, WipeScope::DestroyData).await;
+    let token = node.boots().await.unwrap();
+    assert_eq!(node.redeems(&token).await.status, StatusCode::OK);
+    node.reports(&token, "install-failed", 1).await;
+    node.arm(4, WipeScope::KeepVolumeGroups).await;
+    let token = node.boots().await.unwrap();
+    let answer = node.post(&format!("/permit/{token}"), &keeping_form(TABLE, recorded)).await;
+    assert!(answer.status == StatusCode::CONFLICT && answer.text.contains("never recorded"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn an_edited_site_file_cannot_change_the_plan_of_a_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    node.site.send_modify(|site| {
+        let mut edited = (**site).clone();
+        let node = edited.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+        node.layout.partitions[1].size = SizeSpec::Exact(Mib(20000));
+        node.layout.volume_groups[0].logical_volumes.pop();
+        *site = Arc::new(edited);
+    });
+    let answer = node.redeems(&token).await;
+    assert!(answer.text.contains("part pv.01 --size=21000 "), "{}", answer.text);
+    assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn two_slots_are_two_disks_and_each_is_compared_with_its_own_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = with_a_brick_disk(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let path = format!("/permit/{token}");
+    let os = format!("disk.os=sda&sectors.os={SECTORS}&sector_size.os=512&blank.os=yes");
+    let brick = "disk.brick=sdb&sectors.brick=976773168&sector_size.brick=512&blank.brick=yes&serial.brick=B-1";
+    for (form, status, word) in [
+        (os.clone(), StatusCode::BAD_REQUEST, "`disk.brick` is missing"),
+        (format!("{os}&{}", brick.replace("sdb", "sda")), StatusCode::CONFLICT, "are the same disk, sda"),
+        (format!("{os}&{}", brick.replace("B-1", "B-2")), StatusCode::CONFLICT, "the serial number of disk sdb"),
+        (format!("{os}&{}", brick.replace("yes", "no")), StatusCode::CONFLICT, "disk sdb is not blank"),
+    ] {
+        let answer = node.post(&path, &form).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert!(answer.text.contains(word), "{}", answer.text);
+    }
+    let answer = node.post(&path, &format!("{os}&{brick}")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    for line in
+        ["# disk of brick: sdb", "ignoredisk --only-use=sda,sdb", "clearpart --all --initlabel --drives=sda,sdb"]
+    {
+        assert!(answer.text.lines().any(|found| found == line), "{line} is not in {}", answer.text);
+    }
+    assert!(answer.text.contains(" --ondisk=sdb"), "{}", answer.text);
+}
