@@ -10,6 +10,7 @@
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
+//! | [`grammar`] | pure | what the installer of each release accepts |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
@@ -22,6 +23,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 pub mod failure;
+pub mod grammar;
 pub mod lifecycle;
 pub mod plan;
 pub mod render;

@@ -31,12 +31,13 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 6] = [
+const PURE: [(&str, &[&str]); 7] = [
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("plan", &["lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("lifecycle", &["plan", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("boot", &["plan", "render", "wire", "config", "store", "server", "cli"]),
     ("render", &["wire", "config", "store", "server", "cli"]),
+    ("grammar", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("wire", &["plan", "render", "config", "store", "server", "cli"]),
 ];
 

@@ -8,8 +8,8 @@ use crate::site::{DiskRule, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
-/// Checks names, addresses, MACs, roles, install trees, whether each layout fits its disk, and renders everything that
-/// could be served for every node. All mistakes are reported at once, each with its line and one thing to do. `serve`
+/// Checks names, addresses, MACs, roles, install trees, whether each layout fits its disk, renders everything that could
+/// be served for every node, and reads each kickstart as the installer of its release does. All mistakes are reported at once, each with its line and one thing to do. `serve`
 /// does the same before it listens, so a site that does not pass here is never served.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,10 +18,9 @@ pub struct Args {
     quiet: bool,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let path = config::find(config)?;
-    let loaded = config::read(&path).map_err(config::print)?;
-    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &path)) }
+pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
+    let loaded = config::load(place)?;
+    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path)) }
 }
 
 fn report(site: &Site, path: &Path) -> String {

@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod diff;
 mod disarm;
 mod explain;
 mod init;
@@ -12,6 +13,7 @@ mod render;
 mod serve;
 mod status;
 mod table;
+mod unified;
 mod watch;
 
 use std::io::Write;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{quote, suggest};
+use crate::config::{Place, quote, suggest};
 use crate::failure::{Failure, Kind};
 use crate::site::{Node, Site};
 
@@ -34,6 +36,9 @@ pub struct Cli {
     /// The site file [default: ./rackstart.toml, then /etc/rackstart/rackstart.toml].
     #[arg(short, long, global = true, value_name = "FILE", env = "RACKSTART_CONFIG")]
     pub config: Option<PathBuf>,
+    /// A folder of templates that stand in for those of rackstart, by file name [default: `templates` of `[site]`].
+    #[arg(long, global = true, value_name = "DIR", env = "RACKSTART_TEMPLATES")]
+    pub templates: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -43,6 +48,7 @@ enum Verb {
     Init(init::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Diff(diff::Args),
     Render(render::Args),
     Serve(serve::Args),
     Status(status::Args),
@@ -57,12 +63,14 @@ impl Cli {
     /// Runs the verb.
     pub fn run(self) -> Result<(), Failure> {
         let config = self.config.as_deref();
+        let place = Place { file: config, templates: self.templates.as_deref() };
         match self.verb {
             Verb::Init(args) => init::run(args),
-            Verb::Check(args) => check::run(config, args),
-            Verb::Plan(args) => plan::run(config, args),
-            Verb::Render(args) => render::run(config, args),
-            Verb::Serve(args) => serve::run(config, args),
+            Verb::Check(args) => check::run(place, args),
+            Verb::Plan(args) => plan::run(place, args),
+            Verb::Diff(args) => diff::run(place, args),
+            Verb::Render(args) => render::run(place, args),
+            Verb::Serve(args) => serve::run(place, args),
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),

@@ -1,9 +1,8 @@
 //! `rackstart render`: any text that a node can be served, with its token blanked out.
 
-use std::path::Path;
-
 use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
+use crate::config::{Loaded, Place};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan;
 use crate::render::{self, RenderError, Renderer};
@@ -52,14 +51,13 @@ enum What {
     FirstbootFile,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(config)?;
-    print(&show(&site, &args)?)
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let Loaded { site, renderer, .. } = crate::config::load(place)?;
+    print(&show(&site, &renderer, &args)?)
 }
 
-fn show(site: &Site, args: &Args) -> Result<String, Failure> {
+fn show(site: &Site, renderer: &Renderer, args: &Args) -> Result<String, Failure> {
     let node = find_node(site, &args.node)?;
-    let renderer = Renderer::new().map_err(explain)?;
     let token = BootToken::from_random([0; 16]);
     let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
     let mut disks = render::example_disks(node, &plan);
@@ -113,7 +111,7 @@ mod tests {
     fn text(what: What, as_served: bool) -> String {
         let args =
             Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false, keep: false };
-        show(&paper_site(), &args).unwrap()
+        show(&paper_site(), &Renderer::new().unwrap(), &args).unwrap()
     }
 
     #[test]

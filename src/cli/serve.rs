@@ -1,13 +1,12 @@
 //! `rackstart serve`.
 
-use std::path::Path;
-
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use crate::render::{Renderer, prove};
+use crate::config::{Loaded, Place};
+use crate::render::Renderer;
 use crate::server::{self, ServerError, firmware};
 use crate::site::Site;
 
@@ -23,13 +22,9 @@ pub struct Args {
     json_log: bool,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(config)?;
-    let renderer = Renderer::new().map_err(Failure::bug)?;
-    if let Some(fault) = prove(&renderer, &site).into_iter().next() {
-        let error = format!("the {} of {} cannot be rendered: {}", fault.what, fault.node, fault.error);
-        return Err(Failure::fixable(error).hint("`rackstart check` shows all problems"));
-    }
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    // Loading has rendered everything for every node; what does not pass there is never served.
+    let Loaded { site, renderer, .. } = crate::config::load(place)?;
     let missing = firmware::missing();
     if !missing.is_empty() {
         return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))

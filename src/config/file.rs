@@ -36,6 +36,7 @@ pub(super) struct SiteKeys<'a> {
     pub install_tree: Option<Spanned<&'a str>>,
     pub timezone: Option<Spanned<&'a str>>,
     pub kernel_args: Option<Spanned<&'a str>>,
+    pub templates: Option<Spanned<&'a str>>,
 }
 
 pub(super) struct ServerKeys<'a> {
@@ -100,7 +101,17 @@ impl<'a> File<'a> {
 
 impl<'a> SiteKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys = ["name", "blueprint", "security", "layout", "release", "install_tree", "timezone", "kernel_args"];
+        let keys = [
+            "name",
+            "blueprint",
+            "security",
+            "layout",
+            "release",
+            "install_tree",
+            "timezone",
+            "kernel_args",
+            "templates",
+        ];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
         section.need("blueprint", "blueprint = \"essex\"");
@@ -115,6 +126,7 @@ impl<'a> SiteKeys<'a> {
             install_tree: section.text("install_tree"),
             timezone: text::timezone(&section),
             kernel_args: text::kernel_args(&section),
+            templates: text::absolute_path(&section, "templates"),
         })
     }
 }

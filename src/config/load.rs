@@ -1,6 +1,6 @@
 //! The site file on the disk: finds it, reads it, and looks at the install trees that it names.
 //!
-//! The only file of this folder that does I/O.
+//! With `templates`, the only file of this folder that does I/O.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::{fmt, fs, io};
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
 use crate::failure::Failure;
+use crate::render::{Renderer, Templates};
 use crate::site::Site;
 
 /// Where a site file is looked for when none is named, in this order.
@@ -19,12 +20,22 @@ const MOST_BYTES: u64 = 4 << 20;
 const TREE_FILES: [&str; 3] = [".treeinfo", "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
 /// A site, and the file it came from.
-#[derive(Debug, Clone)]
 pub struct Loaded {
     /// The validated site.
     pub site: Site,
     /// The file it was read from.
     pub path: PathBuf,
+    /// Proved on the site, with the operator's templates in it.
+    pub renderer: Renderer,
+}
+
+/// Where a verb finds the site.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The site file, when one is named.
+    pub file: Option<&'a Path>,
+    /// The folder of templates, when one is named; it stands above the key of the site file.
+    pub templates: Option<&'a Path>,
 }
 
 /// Why there is no site.
@@ -48,15 +59,12 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Loads the site for a verb: mistakes are printed to stderr, and the failure that is returned has nothing to add.
-pub fn load(path: Option<&Path>) -> Result<Site, Failure> {
-    match read(&find(path)?) {
-        Ok(loaded) => Ok(loaded.site),
-        Err(error) => Err(print(error)),
-    }
+pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
+    read(&find(place.file)?, place.templates).map_err(print)
 }
 
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
-pub(crate) fn print(error: LoadError) -> Failure {
+fn print(error: LoadError) -> Failure {
     match error {
         LoadError::Unreadable(failure) => failure,
         LoadError::Problems(problems) => {
@@ -93,17 +101,23 @@ pub fn socket(path: Option<&Path>) -> PathBuf {
     super::socket::path(&String::from_utf8_lossy(&text))
 }
 
-/// Reads and proves a site file, including the install trees that it names. Prints nothing.
-pub fn read(path: &Path) -> Result<Loaded, LoadError> {
+/// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
+pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
-    let mut examined = super::examine(&text);
+    let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
+        Some(folder) => super::templates::read(folder),
+        None => Ok(Templates::default()),
+    };
+    let complete = |site: &mut Site| {
+        for tree in &mut site.install_trees {
+            tree.repositories = repositories(&tree.path);
+        }
+    };
+    let mut examined = super::examine(&text, &fetch, &complete);
     examined.problems.extend(examined.trees.iter().filter_map(check_tree));
-    match examined.site {
-        Some(mut site) if examined.problems.is_empty() => {
-            for tree in &mut site.install_trees {
-                tree.repositories = repositories(&tree.path);
-            }
-            Ok(Loaded { site, path: path.into() })
+    match (examined.site, examined.renderer) {
+        (Some(site), Some(renderer)) if examined.problems.is_empty() => {
+            Ok(Loaded { site, path: path.into(), renderer })
         }
         _ => {
             let name = path.display().to_string();
@@ -171,7 +185,7 @@ fn repositories(tree: &Path) -> Vec<String> {
     names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it does not exist".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),

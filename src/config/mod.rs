@@ -20,6 +20,7 @@ mod role;
 mod roles;
 mod size;
 mod socket;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -32,11 +33,11 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub(crate) use load::print;
-pub use load::{LoadError, Loaded, find, load, read, socket};
+pub use load::{LoadError, Loaded, Place, find, load, read, socket};
 pub use problem::{Problem, Problems};
 pub(crate) use words::{quote, suggest};
 
+use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use file::File;
 use reader::Found;
@@ -49,7 +50,7 @@ pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
 ///
 /// Looks at nothing outside the text: whether the install trees exist is checked by [`load`].
 pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
-    let parsed = examine(text);
+    let parsed = examine(text, &|_| Ok(Templates::default()), &|_| ());
     match parsed.site {
         Some(site) if parsed.problems.is_empty() => Ok(site),
         _ => Err(Problems::new(file_name, text, parsed.problems, &parsed.secrets)),
@@ -60,13 +61,20 @@ pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
 struct Examined {
     /// There when the text has no problem.
     site: Option<Site>,
+    /// There when everything was rendered with it.
+    renderer: Option<Renderer>,
     problems: Vec<Problem>,
     secrets: Vec<Range<usize>>,
     /// The install trees to look at, as far as they could be read.
     trees: Vec<TreeUse>,
 }
 
-fn examine(text: &str) -> Examined {
+/// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
+type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String, String)>;
+
+/// `complete` adds what only the outside knows, before anything is proved.
+fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) -> Examined {
+    let mut renderer = None;
     let found = Found::default();
     let mut trees = Vec::new();
     let document = document(text, &found);
@@ -75,10 +83,44 @@ fn examine(text: &str) -> Examined {
         trees = trees::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
-        resolve::resolve(&file, &found)
+        let mut site = resolve::resolve(&file, &found)?;
+        complete(&mut site);
+        if found.count() == 0 {
+            renderer = prove_texts(&file, &site, fetch, &found);
+        }
+        Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, problems, secrets, trees }
+    Examined { site, renderer, problems, secrets, trees }
+}
+
+/// Reads the templates and renders everything with them; the renderer is there when all is well.
+fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &Found) -> Option<Renderer> {
+    let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
+    let report = |message, help| {
+        found.add(Problem { message, at: key.map(Spanned::span), also: None, help });
+    };
+    let own = match fetch(key.map(|key| *key.get_ref())) {
+        Ok(own) => own,
+        Err((message, help)) => {
+            report(message, help);
+            return None;
+        }
+    };
+    let renderer = match prove::renderer(own) {
+        Ok(renderer) => renderer,
+        Err(fault) => {
+            report(fault.message, fault.help);
+            return None;
+        }
+    };
+    let faults = prove::prove_templates(&renderer, site);
+    let is_proved = faults.is_empty();
+    for (index, fault) in faults {
+        let at = file.nodes.get(index).map_or(0..0, |node| node.at.clone());
+        found.report(at, fault.message, fault.help);
+    }
+    is_proved.then_some(renderer)
 }
 
 /// A text with more is not a site file with slips but something else.

@@ -1,8 +1,14 @@
 //! The last proofs before a site is accepted: every disk can be divided as asked, every template renders.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::plan::{PlanError, plan};
-use crate::render::{self, RenderError, RenderProblem, Renderer};
+use crate::render::{self, RenderError, RenderProblem, Renderer, Templates};
 use crate::site::{Node, Site};
+
+/// Fewer nodes are not worth a second thread.
+const MOST_NODES_ALONE: usize = 64;
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
@@ -29,18 +35,62 @@ pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
     Err(Fault { message: error.to_string(), help, blames_layout: error.blames_layout() })
 }
 
-/// Renders everything that could be served, for every node; returns the index of the node with each fault.
-pub(super) fn prove_templates(site: &Site) -> Vec<(usize, Fault)> {
-    let renderer = match Renderer::new() {
-        Ok(renderer) => renderer,
-        Err(error) => return vec![(0, Fault { message: error.to_string(), help: help(&error), blames_layout: false })],
-    };
-    let faults = render::prove(&renderer, site).into_iter().map(|fault| {
-        let index = site.nodes.iter().position(|node| node.name == fault.node).unwrap_or(0);
-        let message = format!("the {} of node `{}` cannot be rendered: {}", fault.what, fault.node, fault.error);
-        (index, Fault { message, help: help(&fault.error), blames_layout: false })
+/// Renders everything that could be served, for every node; returns the index of the node with each fault. A fault that
+/// many nodes have is told once.
+pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, Fault)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = site.nodes.len().div_ceil(threads).max(MOST_NODES_ALONE);
+    let faults: Vec<render::Fault> = std::thread::scope(|scope| {
+        let prove = |nodes| scope.spawn(move || render::prove_nodes(renderer, site, nodes));
+        let running: Vec<_> = site.nodes.chunks(share).map(prove).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(faults) => faults,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        running.into_iter().flat_map(join).collect()
     });
-    faults.collect()
+    let mut grouped: Vec<(render::Fault, usize)> = Vec::new();
+    let mut places: HashMap<(&str, String), usize> = HashMap::new();
+    for fault in faults {
+        match places.entry((fault.what, place_and_reason(&fault.error))) {
+            Entry::Occupied(place) => grouped[*place.get()].1 += 1,
+            Entry::Vacant(place) => {
+                place.insert(grouped.len());
+                grouped.push((fault, 0));
+            }
+        }
+    }
+    let explain = |(fault, others): (render::Fault, usize)| {
+        let index = site.nodes.iter().position(|node| node.name == fault.node).unwrap_or(0);
+        let node = match others {
+            0 => format!("`{}`", fault.node),
+            others => format!("`{}` and {others} more", fault.node),
+        };
+        let verb = match fault.error.problem {
+            RenderProblem::Installer { .. } => "would fail",
+            _ => "cannot be rendered",
+        };
+        let message = format!("the {} of node {node} {verb}: {}", fault.what, fault.error);
+        (index, Fault { message, help: help(&fault.error), blames_layout: false })
+    };
+    grouped.into_iter().map(explain).collect()
+}
+
+/// The error without what differs from node to node: the line of the kickstart that a line of a template became.
+fn place_and_reason(error: &RenderError) -> String {
+    match (&error.problem, error.line) {
+        (RenderProblem::Installer { what, .. }, Some(line)) => format!("{}:{line}: {what}", error.template),
+        _ => error.to_string(),
+    }
+}
+
+/// Reads the templates once; a fault here is no node's.
+pub(super) fn renderer(own: Templates) -> Result<Renderer, Fault> {
+    Renderer::with_templates(own).map_err(|error| Fault {
+        message: format!("the template {error}"),
+        help: help(&error),
+        blames_layout: false,
+    })
 }
 
 fn help(error: &RenderError) -> String {
@@ -53,6 +103,8 @@ fn help(error: &RenderError) -> String {
         (RenderProblem::Template(_) | RenderProblem::Missing, None) => {
             format!("correct {}; a template of rackstart itself is a defect to report", error.template)
         }
-        (RenderProblem::Undefined { .. } | RenderProblem::Plan(_), None) => "correct the template".into(),
+        (RenderProblem::Undefined { .. } | RenderProblem::Plan(_) | RenderProblem::Installer { .. }, None) => {
+            "correct the template".into()
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::blueprint::{blueprint_names, shipped_blueprint};
 use super::file::{File, NetworkKeys, ServerKeys, SiteKeys};
-use super::prove;
 use super::reader::Found;
 use super::resolve_node::{check_tree_name, resolve_node};
 use super::words::{quote, suggest};
@@ -35,12 +34,6 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
     };
-    if found.count() == 0 {
-        for (index, fault) in prove::prove_templates(&site) {
-            let at = file.nodes.get(index).map_or(0..0, |node| node.at.clone());
-            found.report(at, fault.message, fault.help);
-        }
-    }
     Some(site)
 }
 

@@ -1,6 +1,6 @@
 //! The template engine with its safety catches on: strict names, encoders by context, a budget, no I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value, ValueKind};
@@ -9,6 +9,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::escape::{self, Context};
+use super::templates::{HOOKS, Templates, is_hook};
 use super::{RenderError, RenderProblem};
 
 /// Instructions that one rendering may take; the largest real one takes less than 1,000.
@@ -17,7 +18,7 @@ const FUEL: u64 = 200_000;
 #[derive(RustEmbed)]
 #[folder = "kickstart/"]
 #[prefix = "kickstart/"]
-struct KickstartFiles;
+pub(super) struct KickstartFiles;
 
 /// Everything below `templates/`. Only names that end in `.j2` are templates; others travel as they are.
 #[derive(RustEmbed)]
@@ -28,11 +29,13 @@ pub(super) struct TemplateFiles;
 /// Turns template names and values into text.
 pub(super) struct Engine {
     environment: Environment<'static>,
+    /// The files of the operator, and the folder they come from.
+    own: Templates,
 }
 
 impl Engine {
-    /// Reads every template. `overrides` replaces embedded ones by name, or adds new ones.
-    pub fn new(overrides: BTreeMap<String, String>) -> Result<Self, RenderError> {
+    /// Reads every template. `own` replaces embedded ones by name, or adds new ones.
+    pub fn new(own: Templates) -> Result<Self, RenderError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -54,24 +57,65 @@ impl Engine {
                 .map_err(|_| RenderError::new(&name, RenderProblem::Template("it is not UTF-8 text".into())))?;
             texts.insert(name.into_owned(), text);
         }
-        texts.extend(overrides);
+        texts.extend(own.files.iter().filter(|(name, _)| name.ends_with(".j2")).map(|(n, t)| (n.clone(), t.clone())));
+        // Which hooks are used is known before any node is; a section of the kickstart depends on it.
+        let hooks = HOOKS.map(|hook| (hook, own.files.keys().any(|name| is_hook(name, hook))));
+        environment.add_global("hooks", Value::from(Serde(&BTreeMap::from(hooks))));
         for (name, text) in texts {
-            environment
-                .add_template_owned(name.clone(), text)
-                .map_err(|error| explain(&error, &name, &serde_json::Value::Null))?;
+            environment.add_template_owned(name.clone(), text).map_err(|error| {
+                let mut error = explain(&error, &name, &serde_json::Value::Null);
+                error.template = own.place(&error.template);
+                error
+            })?;
         }
-        Ok(Self { environment })
+        Ok(Self { environment, own })
+    }
+
+    /// The names of all files below a folder, embedded ones and the operator's.
+    pub fn names(&self, folder: &str) -> BTreeSet<String> {
+        let embedded = TemplateFiles::iter().map(std::borrow::Cow::into_owned);
+        embedded.chain(self.own.files.keys().cloned()).filter(|name| name.starts_with(folder)).collect()
+    }
+
+    /// A file as it is, the operator's before the embedded one.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        let own = self.own.files.get(name).map(|text| text.clone().into_bytes());
+        own.or_else(|| Some(TemplateFiles::get(name)?.data.into_owned()))
+    }
+
+    /// The template and its line that a line of a rendered text most likely came from, the operator's first.
+    pub fn origin(&self, line: &str) -> Option<(String, usize)> {
+        let line = line.trim();
+        let mut best: Option<(bool, usize, String, usize)> = None;
+        for (name, template) in self.environment.templates() {
+            for (index, text) in template.source().lines().enumerate() {
+                let text = text.trim();
+                let end = ["{{", "{%", "{#"].iter().filter_map(|mark| text.find(mark)).min();
+                let fixed = &text[..end.unwrap_or(text.len())];
+                let fits =
+                    !fixed.is_empty() && if fixed.len() == text.len() { line == text } else { line.starts_with(fixed) };
+                let rank = (self.own.files.contains_key(name), fixed.len());
+                if fits && best.as_ref().is_none_or(|best| rank > (best.0, best.1)) {
+                    best = Some((rank.0, rank.1, self.own.place(name), index + 1));
+                }
+            }
+        }
+        best.map(|(.., name, line)| (name, line))
     }
 
     /// Renders one template. Values are checked before any of them is written.
     pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
         let template = self.environment.get_template(name);
         let template = template.map_err(|_| RenderError::new(name, RenderProblem::Missing))?;
-        let problem = |problem| RenderError::new(name, problem);
+        let problem = |problem| RenderError::new(&self.own.place(name), problem);
         let values =
             serde_json::to_value(values).map_err(|error| problem(RenderProblem::Template(error.to_string())))?;
         check_values(&values, Context::of_template(name), "").map_err(problem)?;
-        template.render(Value::from(Serde(&values))).map_err(|error| explain(&error, name, &values))
+        template.render(Value::from(Serde(&values))).map_err(|error| {
+            let mut error = explain(&error, name, &values);
+            error.template = self.own.place(&error.template);
+            error
+        })
     }
 }
 

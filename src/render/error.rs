@@ -50,6 +50,16 @@ pub enum RenderProblem {
         /// How long it may be.
         most: usize,
     },
+    /// The installer of the node's release would stumble over a line of the kickstart.
+    #[error("{what} (line {line} of the kickstart)")]
+    Installer {
+        /// Line of the whole kickstart, as `rackstart render` prints it.
+        line: usize,
+        /// What is wrong.
+        what: String,
+        /// One thing to do.
+        help: String,
+    },
     /// The storage of the node cannot be planned.
     #[error("{0}")]
     Plan(Box<PlanError>),
@@ -73,6 +83,7 @@ impl RenderError {
             RenderProblem::Undefined { suggestion: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             RenderProblem::Undefined { .. } => Some("kickstart/README.md lists every variable".into()),
             RenderProblem::Plan(error) => Some(error.help()),
+            RenderProblem::Installer { help, .. } => Some(help.clone()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use tar::{Builder, EntryType, Header};
 use crate::lifecycle::BootToken;
 use crate::site::{Nic, Node, Security, Site};
 
-use super::engine::{Engine, TemplateFiles};
+use super::engine::Engine;
 use super::{RenderError, RenderProblem};
 
 const FOLDER: &str = "templates/firstboot/";
@@ -33,8 +33,8 @@ struct PayloadValues<'a> {
     role: &'a str,
     address: String,
     targets: String,
-    nodes: String,
-    computes: String,
+    nodes: &'a str,
+    computes: &'a str,
     controller: &'a str,
     gateway: &'a str,
     replica: usize,
@@ -47,6 +47,17 @@ struct PayloadValues<'a> {
     /// Cards are known by MAC: their names depend on the order of drivers.
     lan_mac: String,
     public_mac: String,
+    hosts: &'a [HostValues],
+}
+
+/// What the payloads of all nodes have in common: every node has to know every other.
+#[derive(Debug)]
+pub(super) struct Cluster<'a> {
+    nodes: String,
+    computes: String,
+    replica: usize,
+    controller: &'a str,
+    gateway: &'a str,
     hosts: Vec<HostValues>,
 }
 
@@ -62,13 +73,12 @@ pub(super) fn files(
     site: &Site,
     node: &Node,
     token: &BootToken,
+    cluster: &Cluster<'_>,
 ) -> Result<Vec<PayloadFile>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
-    let values = PayloadValues::new(site, node, token, &targets);
+    let values = PayloadValues::new(site, node, token, &targets, cluster);
     let mut files = Vec::new();
-    let mut names: Vec<_> = TemplateFiles::iter().filter(|name| name.starts_with(FOLDER)).collect();
-    names.sort();
-    for name in names {
+    for name in engine.names(FOLDER) {
         let path = &name[FOLDER.len()..];
         if !belongs(path, &targets) {
             continue;
@@ -79,8 +89,7 @@ pub(super) fn files(
                 PayloadFile { path: path.into(), mode: 0o600, data: text.into_bytes() }
             }
             None => {
-                let missing = || RenderError::new(&name, RenderProblem::Missing);
-                let data = TemplateFiles::get(&name).ok_or_else(missing)?.data.into_owned();
+                let data = engine.file(&name).ok_or_else(|| RenderError::new(&name, RenderProblem::Missing))?;
                 let mode = if data.starts_with(b"#!") { 0o755 } else { 0o644 };
                 PayloadFile { path: path.into(), mode, data }
             }
@@ -88,6 +97,24 @@ pub(super) fn files(
         files.push(file);
     }
     Ok(files)
+}
+
+/// Renders what differs from node to node: name and text of each `*.j2`.
+pub(super) fn rendered(
+    engine: &Engine,
+    site: &Site,
+    node: &Node,
+    token: &BootToken,
+    cluster: &Cluster<'_>,
+) -> Result<Vec<(String, String)>, RenderError> {
+    let targets = site.blueprint.targets(&node.role);
+    let values = PayloadValues::new(site, node, token, &targets, cluster);
+    let names = engine.names(FOLDER);
+    let templates = names.iter().filter_map(|name| Some((name, name[FOLDER.len()..].strip_suffix(".j2")?)));
+    templates
+        .filter(|(_, path)| belongs(path, &targets))
+        .map(|(name, path)| Ok((path.to_string(), engine.render(name, &values)?)))
+        .collect()
 }
 
 /// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
@@ -130,10 +157,7 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 }
 
 impl<'a> PayloadValues<'a> {
-    fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String]) -> Self {
-        let names = |nodes: Vec<&'a Node>| nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ");
-        let computes: Vec<_> = site.nodes_with_target("compute").collect();
-        let first = |target: &'a str| site.nodes_with_target(target).next().map_or("", |node| node.name.as_str());
+    fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String], cluster: &'a Cluster<'a>) -> Self {
         let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
         let variables = site.blueprint.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
         Self {
@@ -144,11 +168,11 @@ impl<'a> PayloadValues<'a> {
             role: &node.role,
             address: node.address.to_string(),
             targets: targets.join(" "),
-            nodes: names(site.nodes.iter().collect()),
-            replica: computes.len(),
-            computes: names(computes),
-            controller: first("controller"),
-            gateway: first("gateway"),
+            nodes: &cluster.nodes,
+            replica: cluster.replica,
+            computes: &cluster.computes,
+            controller: cluster.controller,
+            gateway: cluster.gateway,
             security: site.security,
             lan_cidr: site.network.subnet.to_string(),
             ssh_from: site.network.subnet.to_string(),
@@ -156,20 +180,56 @@ impl<'a> PayloadValues<'a> {
             install_tree: &node.install_tree,
             lan_mac: mac(node.lan_nic()),
             public_mac: mac(node.public_nic()),
-            hosts: hosts(site),
+            hosts: &cluster.hosts,
         }
     }
 }
 
-/// Every node with its names: its own, and the aliases of its role.
-fn hosts(site: &Site) -> Vec<HostValues> {
-    let names = |node: &Node| {
+impl<'a> Cluster<'a> {
+    /// Looks at every node once.
+    pub fn new(site: &'a Site) -> Self {
+        Self::of(site, &site.nodes)
+    }
+
+    /// The same values of a few nodes: enough to prove what a template does with one node's own values.
+    pub fn sample(site: &'a Site) -> Self {
+        Self::of(site, &site.nodes[..site.nodes.len().min(3)])
+    }
+
+    /// Nobody at all, for texts that shall not change when other nodes do.
+    pub fn nobody(site: &'a Site) -> Self {
+        Self::of(site, &[])
+    }
+
+    fn of(site: &'a Site, nodes: &'a [Node]) -> Self {
+        let roles = |target: &str| {
+            let has = |role: &&String| site.blueprint.targets(role).iter().any(|known| known == target);
+            site.blueprint.roles.keys().filter(has).collect::<Vec<_>>()
+        };
+        let of = |target: &str| {
+            let roles = roles(target);
+            nodes.iter().filter(move |node| roles.contains(&&node.role)).map(|node| node.name.as_str())
+        };
+        let computes: Vec<&str> = of("compute").collect();
+        Self {
+            nodes: nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" "),
+            replica: computes.len(),
+            computes: computes.join(" "),
+            controller: of("controller").next().unwrap_or_default(),
+            gateway: of("gateway").next().unwrap_or_default(),
+            hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
+        }
+    }
+}
+
+impl HostValues {
+    /// A node with its names: its own, and the aliases of its role.
+    fn new(site: &Site, node: &Node) -> Self {
         let role = site.blueprint.roles.get(&node.role);
         let aliases = role.map(|role| role.aliases.as_slice()).unwrap_or_default();
-        std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
-    };
-    let host = |node: &Node| HostValues { address: node.address.to_string(), names: names(node) };
-    site.nodes.iter().map(host).collect()
+        let names = std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str));
+        Self { address: node.address.to_string(), names: names.collect::<Vec<_>>().join(" ") }
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +262,8 @@ mod tests {
         ] {
             let node = site.node_by_name(name).unwrap();
             let token = BootToken::from_random([0; 16]);
-            let files = files(&Engine::new(Default::default()).unwrap(), &site, node, &token).unwrap();
+            let files =
+                files(&Engine::new(Default::default()).unwrap(), &site, node, &token, &Cluster::new(&site)).unwrap();
             let text = |path: &str| {
                 let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
                 String::from_utf8(file.data.clone()).unwrap()

@@ -10,8 +10,10 @@ mod firstboot;
 mod kickstart;
 mod prove;
 mod storage;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -23,13 +25,16 @@ use crate::site::{Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
+use firstboot::Cluster;
 use kickstart::KickstartValues;
 use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
 pub use firstboot::PayloadFile;
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
-pub use prove::{Fault, prove};
+pub use prove::{Fault, prove, prove_nodes};
+pub use templates::Templates;
+pub use texts::{Texts, texts_of_node, texts_of_site};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
@@ -45,12 +50,12 @@ pub struct Renderer {
 impl Renderer {
     /// Reads the embedded templates.
     pub fn new() -> Result<Self, RenderError> {
-        Self::with_overrides(BTreeMap::new())
+        Self::with_templates(Templates::default())
     }
 
-    /// The same, with some templates replaced by the operator's: name such as `kickstart/base.ks.j2` to text.
-    pub fn with_overrides(overrides: BTreeMap<String, String>) -> Result<Self, RenderError> {
-        Ok(Self { engine: Engine::new(overrides)? })
+    /// The same, with some templates replaced by the operator's.
+    pub fn with_templates(own: Templates) -> Result<Self, RenderError> {
+        Ok(Self { engine: Engine::new(own)? })
     }
 
     /// The boot script that starts the installer; the token is the secret of this one boot.
@@ -125,7 +130,7 @@ impl Renderer {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
         let storage = storage_commands(&self.storage_section(node, &plan, disks, scope)?);
         let served = self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))?;
-        Ok(served.replace(&format!("%include {STORAGE_FILE}\n"), &storage))
+        Ok(whole(&served, &storage))
     }
 
     /// The files of the firstboot payload.
@@ -135,15 +140,30 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
     ) -> Result<Vec<PayloadFile>, RenderError> {
-        firstboot::files(&self.engine, site, node, token)
+        firstboot::files(&self.engine, site, node, token, &Cluster::new(site))
     }
 
     /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
     pub fn firstboot_payload(&self, site: &Site, node: &Node, token: &BootToken) -> Result<Vec<u8>, RenderError> {
-        let files = self.firstboot_files(site, node, token)?;
+        self.payload(site, node, token, &Cluster::new(site))
+    }
+
+    fn payload(
+        &self,
+        site: &Site,
+        node: &Node,
+        token: &BootToken,
+        cluster: &Cluster<'_>,
+    ) -> Result<Vec<u8>, RenderError> {
+        let files = firstboot::files(&self.engine, site, node, token, cluster)?;
         firstboot::pack(&files)
             .map_err(|error| RenderError::new("templates/firstboot", RenderProblem::Template(error.to_string())))
     }
+}
+
+/// The storage commands in the place where the installer includes them.
+fn whole(served: &str, storage: &str) -> String {
+    served.replace(&format!("%include {STORAGE_FILE}\n"), storage)
 }
 
 /// The storage section without the preparation: what the installer reads of it.

@@ -1,11 +1,17 @@
-//! The proof that nothing can fail later: everything that can ever be served is rendered once, for every node.
+//! The proof that nothing can fail later: everything that can ever be served is rendered once, for every node, and every
+//! kickstart is read as the installer of its release reads it.
+
+use std::collections::HashSet;
 
 use crate::boot::LocalDiskReason;
+use crate::grammar;
 use crate::lifecycle::{BootToken, WipeScope};
-use crate::plan;
-use crate::site::{NodeName, Site};
+use crate::plan::{self, NodePlan};
+use crate::site::{Node, NodeName, Site};
 
-use super::{RenderError, Renderer};
+use super::firstboot::{self, Cluster};
+use super::kickstart::KickstartValues;
+use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
 /// One thing that could not be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +26,16 @@ pub struct Fault {
 
 /// Renders everything for every node, and returns all that fails; empty means that the site can be served.
 pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
+    prove_nodes(renderer, site, &site.nodes)
+}
+
+/// The same for some nodes of the site, so that several threads can share the work.
+pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Fault> {
     let token = BootToken::from_random([0; 16]);
+    let (cluster, sample) = (Cluster::new(site), Cluster::sample(site));
+    let mut whole_payloads = HashSet::new();
     let mut faults = Vec::new();
-    for node in &site.nodes {
+    for node in nodes {
         let plan = match plan::plan(node) {
             Ok(plan) => plan,
             Err(error) => {
@@ -31,21 +44,23 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
                 continue;
             }
         };
-        let disks = super::example_disks(node, &plan);
-        let storage = |scope| renderer.storage_section(node, &plan, &disks, scope).err();
-        let kept = (!node.keep.is_empty()).then(|| storage(WipeScope::KeepVolumeGroups)).flatten();
         let reason = LocalDiskReason::Failed("any reason".into()).to_string();
-        let results = [
+        let mut errors = vec![
             ("boot script for the installer", renderer.boot_script_install(site, node, &token).err()),
             ("boot script for the local disk", renderer.boot_script_local_disk(node, &reason).err()),
-            ("kickstart", renderer.kickstart(site, node, &token).err()),
-            ("storage section", storage(WipeScope::BlankDiskOnly)),
-            ("storage section", storage(WipeScope::DestroyData)),
-            ("storage section", kept),
-            ("firstboot payload", renderer.firstboot_payload(site, node, &token).err()),
         ];
+        errors.extend(
+            kickstart(renderer, site, node, &plan, &token).into_iter().map(|(what, error)| (what, Some(error))),
+        );
+        // Payloads of one role differ in the values of `*.j2` only, and the lists of all nodes are the same everywhere:
+        // one payload of each kind is made whole, the others with short lists.
+        let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
+            true => renderer.payload(site, node, &token, &cluster).err(),
+            false => firstboot::rendered(&renderer.engine, site, node, &token, &sample).err(),
+        };
+        errors.push(("firstboot payload", payload));
         let mut of_node: Vec<Fault> = Vec::new();
-        for (what, error) in results {
+        for (what, error) in errors {
             let Some(error) = error else { continue };
             if !of_node.iter().any(|fault| fault.error == error) {
                 of_node.push(Fault { node: node.name.clone(), what, error });
@@ -54,4 +69,47 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
         faults.extend(of_node);
     }
     faults
+}
+
+/// Renders the kickstart and both storage sections, and reads the whole as the installer does.
+fn kickstart(
+    renderer: &Renderer,
+    site: &Site,
+    node: &Node,
+    plan: &NodePlan,
+    token: &BootToken,
+) -> Vec<(&'static str, RenderError)> {
+    let disks = super::example_disks(node, plan);
+    let storage = |scope| renderer.storage_section(node, plan, &disks, scope);
+    let served = renderer.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token));
+    let blank = storage(WipeScope::BlankDiskOnly);
+    let keep = (!node.keep.is_empty()).then(|| storage(WipeScope::KeepVolumeGroups));
+    let mut errors = Vec::new();
+    if let Ok(served) = &served {
+        let early = grammar::storage_commands(served).into_iter();
+        errors.extend(early.map(|complaint| ("kickstart", of_installer(renderer, served, complaint))));
+    }
+    // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
+    for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {
+        let (Ok(served), Ok(storage)) = (&served, storage) else { continue };
+        let whole = super::whole(served, &super::storage_commands(storage));
+        for complaint in grammar::check(node.release, &whole) {
+            errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
+        }
+    }
+    errors.extend(served.err().map(|error| ("kickstart", error)));
+    let sections = [Some(blank), Some(storage(WipeScope::DestroyData)), keep].into_iter().flatten();
+    errors.extend(sections.filter_map(|storage| Some(("storage section", storage.err()?))));
+    errors
+}
+
+/// A complaint about a line, with the template that the line most likely came from.
+fn of_installer(renderer: &Renderer, whole: &str, complaint: grammar::Complaint) -> RenderError {
+    let text = whole.lines().nth(complaint.line.saturating_sub(1)).unwrap_or_default();
+    let (template, line) = match renderer.engine.origin(text) {
+        Some((template, line)) => (template, Some(line)),
+        None => (KICKSTART.to_string(), None),
+    };
+    let problem = RenderProblem::Installer { line: complaint.line, what: complaint.what, help: complaint.help };
+    RenderError { template, line, problem }
 }

@@ -1,5 +1,7 @@
 //! What is served, and how faults in templates and values are told.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::site::testing::paper_site;
 
@@ -9,6 +11,10 @@ fn on(disk: &str) -> BTreeMap<String, String> {
 
 fn token() -> BootToken {
     BootToken::from_random([0; 16])
+}
+
+fn own(files: BTreeMap<String, String>) -> Templates {
+    Templates { folder: String::new(), files }
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn an_undefined_name_is_told_with_template_line_and_suggestion() {
     let text = "timezone {{ timezone }}\nurl --url={{ tree_ulr }}\n";
     let overrides = BTreeMap::from([("kickstart/parts/commands-el6.ks.j2".to_string(), text.to_string())]);
     let site = paper_site();
-    let renderer = Renderer::with_overrides(overrides).unwrap();
+    let renderer = Renderer::with_templates(own(overrides)).unwrap();
     let error = renderer.kickstart(&site, &site.nodes[0], &token()).unwrap_err();
     assert_eq!(error.to_string(), "kickstart/parts/commands-el6.ks.j2:2: `tree_ulr` is not defined");
     assert_eq!(error.help().as_deref(), Some("did you mean `tree_url`?"));
@@ -105,7 +111,7 @@ fn an_undefined_name_is_told_with_template_line_and_suggestion() {
 #[test]
 fn a_template_that_does_not_parse_is_told_when_it_is_read() {
     let overrides = BTreeMap::from([("kickstart/base.ks.j2".to_string(), "a\n{% if x %}\n".to_string())]);
-    let error = Renderer::with_overrides(overrides).err().unwrap();
+    let error = Renderer::with_templates(own(overrides)).err().unwrap();
     assert_eq!(error.template, "kickstart/base.ks.j2");
     assert!(error.line.is_some());
 }
@@ -115,7 +121,8 @@ fn an_endless_loop_ends() {
     let text = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
     let overrides = BTreeMap::from([("kickstart/base.ks.j2".to_string(), text.to_string())]);
     let site = paper_site();
-    let error = Renderer::with_overrides(overrides).unwrap().kickstart(&site, &site.nodes[0], &token()).unwrap_err();
+    let error =
+        Renderer::with_templates(own(overrides)).unwrap().kickstart(&site, &site.nodes[0], &token()).unwrap_err();
     assert!(error.to_string().contains("too many steps"), "{error}");
 }
 

@@ -86,6 +86,9 @@ pub struct Explanation {
 pub fn app(appliance: Appliance) -> Router {
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/site", get(super::texts::digests))
+        .route("/v1/site/shared", get(super::texts::shared))
+        .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
         .route("/v1/arm/{node}/{scope}", post(arm))
         .route("/v1/disarm/{node}", post(disarm))

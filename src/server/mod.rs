@@ -11,6 +11,7 @@ mod pinned;
 mod random;
 pub mod recent;
 pub mod router_advertisement;
+pub mod texts;
 pub mod tftp;
 mod watchdog;
 mod wires;

@@ -6,4 +6,5 @@ mod hostile;
 mod machine;
 mod post_script;
 mod pre_script;
+mod table;
 mod variants;

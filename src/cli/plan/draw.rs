@@ -1,6 +1,6 @@
 //! A disk drawn in characters: a bar to scale, then every partition, group and volume with its numbers.
 
-use crate::plan::{Content, NodePlan, PartitionPlan, Slot, VolumeGroupPlan};
+use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, VolumeGroupPlan};
 use crate::site::{Mib, Node};
 
 /// Columns of the bar. Together with its frame it fits a terminal of 100.
@@ -24,63 +24,82 @@ pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
     let width = nodes.iter().map(|node| node.name.as_str().len()).max().unwrap_or(0);
     let mut out = String::new();
     for (node, plan) in nodes.iter().zip(plans) {
-        let parts: Vec<String> = plan
-            .os_disk()
-            .partitions
-            .iter()
-            .filter(|partition| partition.slot != Slot::Extended)
-            .map(|partition| format!("{}:{} {}", partition.number, name(partition), partition.size.0))
-            .collect();
-        let free = plan.os_disk().free.0;
-        out.push_str(&format!(
-            "{:width$}  {}  {}, {free} free\n",
-            node.name.as_str(),
-            plan.os_disk().label,
-            parts.join(", ")
-        ));
+        let of_disk = |disk: &DiskPlan| {
+            let parts: Vec<String> = disk
+                .partitions
+                .iter()
+                .filter(|partition| partition.slot != Slot::Extended)
+                .map(|partition| format!("{}:{} {}", partition.number, name(partition), partition.size.0))
+                .collect();
+            format!("{}  {}, {} free", disk.label, parts.join(", "), disk.free.0)
+        };
+        let disks: Vec<String> = plan.disks.iter().map(of_disk).collect();
+        out.push_str(&format!("{:width$}  {}\n", node.name.as_str(), disks.join("; ")));
     }
     out
 }
 
-/// The drawing of one disk.
-pub fn disk(node: &Node, plan: &NodePlan, pretty: bool) -> String {
-    let style = Style { pretty };
-    let disk = node.os_disk().name.as_deref().unwrap_or("disk");
+/// The drawing of all disks of a node.
+pub fn node(node: &Node, plan: &NodePlan, pretty: bool) -> String {
     let mut out = format!(
-        "{}: role {}, layout {}, CentOS {}, {} firmware\n{disk}: {} sectors of {} bytes, label {}, {} usable\n\n",
-        plan.node,
-        node.role,
-        plan.layout,
-        plan.release,
-        plan.firmware,
-        plan.os_disk().sectors,
-        plan.os_disk().sector_size,
-        plan.os_disk().label,
-        plan.os_disk().usable_end,
+        "{}: role {}, layout {}, CentOS {}, {} firmware\n",
+        plan.node, node.role, plan.layout, plan.release, plan.firmware
     );
-    out.push_str(&style.bar(&pieces(plan)));
-    out.push_str("\n     start      size  MiB\n");
-    for (index, partition) in plan.os_disk().partitions.iter().enumerate() {
-        let what = match &partition.content {
-            Content::Mount { mount, file_system } => format!("{mount}  {file_system}"),
-            Content::EfiSystem => "/boot/efi  EFI system partition".into(),
-            Content::BiosBoot => "biosboot".into(),
-            Content::RaidMember { array } => format!("half of the mirror {array}"),
-            Content::Extended => "extended, around the logical partitions".into(),
-            Content::PhysicalVolume { volume_group } => format!("physical volume of {volume_group}"),
-        };
-        let number = style.paint(index, &format!("{:>3}", partition.number));
-        out.push_str(&format!("{number} {:>6} {:>9}  {what}\n", partition.start.0, partition.size.0));
-        let of_partition = |group: &&VolumeGroupPlan| group.is_on(&plan.os_disk().slot, partition.number);
-        if let Some(group) = plan.volume_groups.iter().find(of_partition) {
-            out.push_str(&volumes(group));
+    for (index, disk) in plan.disks.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
         }
+        one_disk(node, plan, disk, &Style { pretty }, &mut out);
     }
-    out.push_str(&format!("    unused {:>9}\n", plan.os_disk().free.0));
     for note in &plan.notes {
         out.push_str(&format!("\nnote: {note}\n"));
     }
     out
+}
+
+fn one_disk(node: &Node, plan: &NodePlan, disk: &DiskPlan, style: &Style, out: &mut String) {
+    out.push_str(&format!(
+        "{}: {} sectors of {} bytes, label {}, {} usable\n\n",
+        disk_name(node, disk),
+        disk.sectors,
+        disk.sector_size,
+        disk.label,
+        disk.usable_end,
+    ));
+    out.push_str(&style.bar(&pieces(disk)));
+    out.push_str("\n     start      size  MiB\n");
+    for (index, partition) in disk.partitions.iter().enumerate() {
+        let number = style.paint(index, &format!("{:>3}", partition.number));
+        out.push_str(&format!("{number} {:>6} {:>9}  {}\n", partition.start.0, partition.size.0, contents(partition)));
+        let of_partition = |group: &&VolumeGroupPlan| group.is_on(&disk.slot, partition.number);
+        if let Some(group) = plan.volume_groups.iter().find(of_partition) {
+            out.push_str(&volumes(group));
+        }
+    }
+    out.push_str(&format!("    unused {:>9}\n", disk.free.0));
+}
+
+/// How people know the disk: by the name in its rule and, where a node has several, by what it is for.
+pub(super) fn disk_name(node: &Node, disk: &DiskPlan) -> String {
+    let name = node.disk(&disk.slot).and_then(|rule| rule.name.as_deref());
+    match (name, node.disks.len()) {
+        (Some(name), 1) => name.into(),
+        (None, 1) => "disk".into(),
+        (Some(name), _) => format!("{} ({name})", disk.slot),
+        (None, _) => disk.slot.clone(),
+    }
+}
+
+/// What a partition holds, in words.
+pub(super) fn contents(partition: &PartitionPlan) -> String {
+    match &partition.content {
+        Content::Mount { mount, file_system } => format!("{mount}  {file_system}"),
+        Content::EfiSystem => "/boot/efi  EFI system partition".into(),
+        Content::BiosBoot => "biosboot".into(),
+        Content::RaidMember { array } => format!("half of the mirror {array}"),
+        Content::Extended => "extended, around the logical partitions".into(),
+        Content::PhysicalVolume { volume_group } => format!("physical volume of {volume_group}"),
+    }
 }
 
 fn volumes(group: &VolumeGroupPlan) -> String {
@@ -97,7 +116,7 @@ fn volumes(group: &VolumeGroupPlan) -> String {
     out
 }
 
-fn name(partition: &PartitionPlan) -> String {
+pub(super) fn name(partition: &PartitionPlan) -> String {
     match &partition.content {
         Content::Mount { mount, .. } => mount.clone(),
         Content::EfiSystem => "/boot/efi".into(),
@@ -108,8 +127,8 @@ fn name(partition: &PartitionPlan) -> String {
     }
 }
 
-fn pieces(plan: &NodePlan) -> Vec<Piece> {
-    let real = plan.os_disk().partitions.iter().enumerate().filter(|(_, partition)| partition.slot != Slot::Extended);
+fn pieces(disk: &DiskPlan) -> Vec<Piece> {
+    let real = disk.partitions.iter().enumerate().filter(|(_, partition)| partition.slot != Slot::Extended);
     let mut pieces: Vec<Piece> = real
         .map(|(colour, partition)| Piece {
             text: format!("{} {}", partition.number, name(partition)),
@@ -117,8 +136,8 @@ fn pieces(plan: &NodePlan) -> Vec<Piece> {
             colour,
         })
         .collect();
-    if plan.os_disk().free > Mib(0) {
-        pieces.push(Piece { text: "unused".into(), size: plan.os_disk().free, colour: usize::MAX });
+    if disk.free > Mib(0) {
+        pieces.push(Piece { text: "unused".into(), size: disk.free, colour: usize::MAX });
     }
     pieces
 }

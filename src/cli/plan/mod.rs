@@ -1,11 +1,12 @@
 //! `rackstart plan`: what the disks will look like, before anything touches them.
 
 mod draw;
+mod svg;
 
 use std::io::IsTerminal;
-use std::path::Path;
 
 use super::{Failure, find_node, print};
+use crate::config::Place;
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
@@ -24,10 +25,13 @@ pub struct Args {
     /// JSON, for comparing with what parted and LVM show: an object, or with --all an array.
     #[arg(long)]
     json: bool,
+    /// An SVG drawing to scale.
+    #[arg(long, conflicts_with_all = ["all", "json"])]
+    svg: bool,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(config)?;
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let site = crate::config::load(place)?.site;
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&show(&site, &args, pretty)?)
 }
@@ -43,7 +47,11 @@ fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
     };
     let node = find_node(site, name)?;
     let plan = planned(node)?;
-    if args.json { json(serde_json::to_string_pretty(&Shown::new(&plan))) } else { Ok(draw::disk(node, &plan, pretty)) }
+    match (args.json, args.svg) {
+        (true, _) => json(serde_json::to_string_pretty(&Shown::new(&plan))),
+        (_, true) => Ok(svg::node(node, &plan)),
+        _ => Ok(draw::node(node, &plan, pretty)),
+    }
 }
 
 /// A plan as JSON: with the first disk also on its own, for readers that know of one disk only.
@@ -70,7 +78,7 @@ mod tests {
     use crate::site::testing::paper_site;
 
     fn args(node: Option<&str>, json: bool) -> Args {
-        Args { node: node.map(Into::into), all: node.is_none(), json }
+        Args { node: node.map(Into::into), all: node.is_none(), json, svg: false }
     }
 
     #[test]
@@ -83,6 +91,23 @@ mod tests {
     fn the_list_has_one_line_for_every_node() {
         let text = show(&paper_site(), &args(None, false), false).unwrap();
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_svg_has_every_partition_and_volume_inside_its_frame() {
+        let site = paper_site();
+        let node = find_node(&site, "controller").unwrap();
+        let plan = planned(node).unwrap();
+        let text = svg::node(node, &plan);
+        assert!(svg::has_content(&plan, &text), "{text}");
+        assert!(text.contains("lv_images") && text.contains(">28788<") && text.ends_with("</svg>\n"), "{text}");
+        for rect in text.lines().filter(|line| line.starts_with("<rect x=")) {
+            let number = |name: &str| {
+                let rest = rect.split_once(&format!(" {name}=\"")).unwrap().1;
+                rest.split('"').next().unwrap().parse::<f64>().unwrap()
+            };
+            assert!(number("x") >= 24.0 && number("x") + number("width") <= 976.1, "{rect}");
+        }
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! `rackstart diff`: what an edited site file would change for each node, before it is loaded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::client::Client;
+use super::{Failure, print, unified};
+use crate::config::{self, Loaded, Place};
+use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
+use crate::server::texts::SiteDigest;
+
+/// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
+///
+/// Compares the site file with what the running daemon serves, or two site files: `rackstart diff OLD NEW`. One line for
+/// each node first, then the changes as `diff -u` shows them. Nothing is loaded, and no node notices. Exits 0 when nothing
+/// would change and 1 when something would, as diff(1) does.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site file that is in use [default: ask the running daemon].
+    #[arg(value_name = "OLD", requires = "new")]
+    old: Option<PathBuf>,
+    /// The edited site file [default: the site file of this command].
+    #[arg(value_name = "NEW")]
+    new: Option<PathBuf>,
+    /// One line for each node, without the changes themselves.
+    #[arg(long)]
+    summary: bool,
+    /// The daemon's socket [default: `server.socket` of the site file].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// A side of the comparison.
+enum Side {
+    File(Box<Loaded>, SiteDigest),
+    Daemon(Client, SiteDigest),
+}
+
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let load = |file| config::load(Place { file, ..place }).and_then(Side::file);
+    let (old, new) = match (&args.old, &args.new) {
+        (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
+        _ => {
+            let client = Client::new(place.file, args.socket)?;
+            let digest = client.get("/v1/site")?;
+            (Side::Daemon(client, digest), load(place.file)?)
+        }
+    };
+    let changes = changes(&old, &new)?;
+    print(&report(&changes, args.summary))?;
+    match changes.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::fixable("")),
+    }
+}
+
+/// The texts of one node, or of all nodes, that are not the same on both sides.
+struct Change {
+    who: String,
+    /// Whether the node is new or gone.
+    only: Option<&'static str>,
+    /// Name of the text, and its diff.
+    diffs: Vec<(String, String)>,
+}
+
+fn changes(old: &Side, new: &Side) -> Result<Vec<Change>, Failure> {
+    let mut changes = Vec::new();
+    if old.digest().shared != new.digest().shared {
+        changes.push(Change {
+            who: "every node".into(),
+            only: None,
+            diffs: compare("all", &old.shared()?, &new.shared()?),
+        });
+    }
+    let (before, after) = (&old.digest().nodes, &new.digest().nodes);
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
+        let texts = |side: &Side| match side.digest().nodes.contains_key(name) {
+            true => side.node(name),
+            false => Ok(Texts::new()),
+        };
+        let only = match (before.contains_key(name), after.contains_key(name)) {
+            (false, _) => Some("new"),
+            (_, false) => Some("gone"),
+            _ => None,
+        };
+        changes.push(Change { who: name.clone(), only, diffs: compare(name, &texts(old)?, &texts(new)?) });
+    }
+    Ok(changes)
+}
+
+fn compare(who: &str, old: &Texts, new: &Texts) -> Vec<(String, String)> {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let text = |texts: &Texts, name: &String| texts.get(name).cloned().unwrap_or_default();
+    let diffs = names
+        .into_iter()
+        .map(|name| (name.clone(), unified::diff(&format!("{who}/{name}"), &text(old, name), &text(new, name))));
+    diffs.filter(|(_, diff)| !diff.is_empty()).collect()
+}
+
+fn report(changes: &[Change], summary: bool) -> String {
+    if changes.is_empty() {
+        return "nothing would change\n".into();
+    }
+    let mut out = String::new();
+    for change in changes {
+        let mut parts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (name, diff) in &change.diffs {
+            let (added, removed) = unified::count(diff);
+            // A payload has many files; its own name is enough here.
+            let part = parts.entry(name.split('/').next().unwrap_or(name)).or_default();
+            *part = (part.0 + added, part.1 + removed);
+        }
+        let parts: Vec<String> =
+            parts.iter().map(|(name, (added, removed))| format!("{name} +{added} -{removed}")).collect();
+        let only = change.only.map_or(String::new(), |word| format!("{word}; "));
+        out.push_str(&format!("{}: {only}{}\n", change.who, parts.join(", ")));
+    }
+    for (_, diff) in changes.iter().filter(|_| !summary).flat_map(|change| &change.diffs) {
+        out.push('\n');
+        out.push_str(diff);
+    }
+    out
+}
+
+impl Side {
+    fn file(loaded: Loaded) -> Result<Self, Failure> {
+        let digest = SiteDigest::new(&loaded.renderer, &loaded.site).map_err(broken)?;
+        Ok(Self::File(Box::new(loaded), digest))
+    }
+
+    fn digest(&self) -> &SiteDigest {
+        match self {
+            Self::File(_, digest) | Self::Daemon(_, digest) => digest,
+        }
+    }
+
+    fn shared(&self) -> Result<Texts, Failure> {
+        match self {
+            Self::File(loaded, _) => texts_of_site(&loaded.renderer, &loaded.site).map_err(broken),
+            Self::Daemon(client, _) => client.get("/v1/site/shared"),
+        }
+    }
+
+    fn node(&self, name: &str) -> Result<Texts, Failure> {
+        match self {
+            Self::File(loaded, _) => {
+                let node = super::find_node(&loaded.site, name)?;
+                texts_of_node(&loaded.renderer, &loaded.site, node).map_err(broken)
+            }
+            Self::Daemon(client, _) => client.get(&format!("/v1/site/node/{name}")),
+        }
+    }
+}
+
+/// A site that was loaded has been rendered before.
+fn broken(error: RenderError) -> Failure {
+    Failure::bug(error)
+}

@@ -1,0 +1,90 @@
+//! The operator's folder of templates: read whole, every name checked, nothing rendered yet.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::load::reason;
+use crate::render::Templates;
+
+/// No folder of templates is larger.
+const MOST_FILES: usize = 500;
+/// No template is larger.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Reads every file below `kickstart/` and `templates/` of the folder. An error is a message and one thing to do.
+pub(super) fn read(folder: &Path) -> Result<Templates, (String, String)> {
+    let name = folder.display();
+    match fs::metadata(folder) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
+            return Err((format!("the templates {name} are not a folder"), "name the folder that holds them".into()));
+        }
+        Err(error) => {
+            let message = format!("the folder of templates {name} cannot be read: {}", reason(&error));
+            return Err((message, "correct the path, or leave it out to use the templates of rackstart".into()));
+        }
+    }
+    let mut files = BTreeMap::new();
+    for below in ["kickstart", "templates"] {
+        let place = folder.join(below);
+        if place.is_dir() {
+            collect(&place, below, &mut files)?;
+        }
+    }
+    if files.is_empty() {
+        let help = "put files such as kickstart/snippets/post.sh.j2 or kickstart/base.ks.j2 there".into();
+        return Err((format!("the folder of templates {name} holds no template"), help));
+    }
+    Ok(Templates { folder: name.to_string(), files })
+}
+
+fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> Result<(), (String, String)> {
+    let failed = |error: &std::io::Error| {
+        (format!("{} cannot be read: {}", place.display(), reason(error)), "make it readable for this user".to_string())
+    };
+    for entry in fs::read_dir(place).map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let path = entry.path();
+        let Ok(file) = entry.file_name().into_string() else {
+            return Err((format!("{} has a name that is not UTF-8", path.display()), "rename it".into()));
+        };
+        // What editors, version control and people leave beside templates.
+        if file.starts_with('.') || file.ends_with(['~', '#']) || file.ends_with(".orig") || file == "README.md" {
+            continue;
+        }
+        let name = format!("{prefix}/{file}");
+        if path.is_dir() {
+            collect(&path, &name, files)?;
+            continue;
+        }
+        if let Err(nearest) = Templates::check_name(&name) {
+            let help = match nearest {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => "own files belong in kickstart/snippets/ or templates/firstboot/steps/".into(),
+            };
+            return Err((format!("{} stands in for no template of rackstart", path.display()), help));
+        }
+        files.insert(name, read_text(&path)?);
+        if files.len() > MOST_FILES {
+            let message = format!("{} holds more than {MOST_FILES} files", place.display());
+            return Err((message, "name the folder that holds the templates and nothing else".into()));
+        }
+    }
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, (String, String)> {
+    let name = path.display();
+    let failed = |error: std::io::Error| {
+        (format!("{name} cannot be read: {}", reason(&error)), "make it readable for this user".into())
+    };
+    if fs::metadata(path).map_err(failed)?.len() > MOST_BYTES {
+        return Err((format!("{name} is larger than any template"), "move it elsewhere".into()));
+    }
+    String::from_utf8(fs::read(path).map_err(failed)?).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+        (format!("{name}:{line}: the template is not UTF-8 text"), "save it as UTF-8".into())
+    })
+}

@@ -1,0 +1,158 @@
+//! One line of commands: split as Python's shlex does it, then held against the table.
+
+use super::Complaint;
+use super::facts;
+use super::table::{self, Command, Takes};
+use crate::site::Release;
+
+/// Checks one command line; `number` is its line.
+pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
+    let words = match split(line) {
+        Ok(words) => words,
+        Err((what, help)) => return found.push(Complaint::new(number, what, help)),
+    };
+    let Some((name, words)) = words.split_first() else { return };
+    let Some(command) = table::command(name).filter(|command| command.releases.holds(release)) else {
+        return found.push(unknown_command(release, number, name));
+    };
+    if !command.free {
+        check_words(release, number, name, command, words, found);
+    }
+    facts::check_line(release, number, name, words, found);
+}
+
+fn unknown_command(release: Release, number: usize, name: &str) -> Complaint {
+    let what = format!("CentOS {release} does not know the command `{}`", name.escape_debug());
+    let help = match table::command(name) {
+        Some(command) => format!("it exists {}; take it out for this release", command.releases.in_words()),
+        None => match nearest(name, table::names(release)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "an unknown command stops the installer; correct or remove the line".into(),
+        },
+    };
+    Complaint::new(number, what, help)
+}
+
+fn check_words(
+    release: Release,
+    number: usize,
+    name: &str,
+    command: &Command,
+    words: &[String],
+    found: &mut Vec<Complaint>,
+) {
+    let mut given: Vec<&str> = Vec::new();
+    let mut plain = 0;
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        if !word.starts_with("--") || word == "--" {
+            plain += 1;
+            continue;
+        }
+        let (option, value) =
+            word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
+        let facts = match command.option(option, release) {
+            Ok(facts) => facts,
+            Err(elsewhere) => {
+                let what = format!("`{name}` of CentOS {release} has no option `{}`", option.escape_debug());
+                let help = match (elsewhere, nearest(option, command.options(release).map(|option| option.name))) {
+                    (Some(span), _) => format!("it exists {}; take it out for this release", span.in_words()),
+                    (None, Some(near)) => format!("did you mean `{near}`?"),
+                    (None, None) => "correct or remove it".into(),
+                };
+                found.push(Complaint::new(number, what, help));
+                continue;
+            }
+        };
+        given.push(facts.name);
+        // As argparse does it: a value may stand behind `=` or in the next word.
+        let wants = !matches!(facts.takes, Takes::Nothing | Takes::Maybe);
+        let value = if wants {
+            value.or_else(|| words.next_if(|word| !word.starts_with('-')).map(String::as_str))
+        } else {
+            value
+        };
+        if let Some((what, help)) = value_problem(facts.takes, value) {
+            found.push(Complaint::new(number, format!("`{option}` of `{name}` {what}"), help));
+        }
+    }
+    for option in command.options(release).filter(|option| option.needed && !given.contains(&option.name)) {
+        let what = format!("`{name}` has no `{}`", option.name);
+        found.push(Complaint::new(number, what, format!("add `{}=…`", option.name)));
+    }
+    let (least, most) = command.words(release);
+    if plain < least || plain > most {
+        let takes = match (least, most) {
+            (0, 0) => "none".into(),
+            (least, most) if least == most => least.to_string(),
+            (least, usize::MAX) => format!("at least {least}"),
+            (least, most) => format!("{least} to {most}"),
+        };
+        let what = format!("`{name}` has {plain} words that are no option, and takes {takes}");
+        found.push(Complaint::new(number, what, "quote a value that holds blanks, or remove what is too much"));
+    }
+}
+
+fn value_problem(takes: Takes, value: Option<&str>) -> Option<(String, String)> {
+    match (takes, value) {
+        (Takes::Nothing, Some(_)) => Some(("takes no value".into(), "remove what stands behind `=`".into())),
+        (Takes::Nothing | Takes::Maybe, _) | (Takes::Text, Some(_)) => None,
+        (_, None) => Some(("has no value".into(), "write one behind `=`".into())),
+        (Takes::Number, Some(value)) if value.parse::<i64>().is_err() => {
+            Some((format!("is `{}`, which is no whole number", value.escape_debug()), "write digits only".into()))
+        }
+        (Takes::Word(words), Some(value)) if !words.split('|').any(|word| word == value) => {
+            let help = format!("possible words: {}", words.replace('|', ", "));
+            Some((format!("cannot be `{}`", value.escape_debug()), help))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.map(|known| (strsim::jaro_winkler(word, known), known));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.85).then_some(best.1)
+}
+
+/// Splits a line into words: blanks, both quotes, backslashes, and a comment from a `#` on.
+pub(super) fn split(line: &str) -> Result<Vec<String>, (String, String)> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            ' ' | '\t' => words.extend(word.take()),
+            '#' if word.is_none() => break,
+            '#' => {
+                let what = "holds a `#` inside a word, where EL6 begins a comment".to_string();
+                return Err((format!("the line {what}"), "put the word in double quotes".into()));
+            }
+            '\'' | '"' => {
+                let word = word.get_or_insert_default();
+                quoted(letter, &mut letters, word).ok_or_else(|| {
+                    let what = format!("a quotation that begins with {letter} has no end on its line");
+                    (what, "close it, or put a backslash before the letter".to_string())
+                })?;
+            }
+            '\\' => word.get_or_insert_default().extend(letters.next()),
+            letter => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// Reads up to the closing quote; none when there is no such.
+fn quoted(quote: char, letters: &mut std::str::Chars<'_>, word: &mut String) -> Option<()> {
+    loop {
+        match letters.next()? {
+            letter if letter == quote => return Some(()),
+            '\\' if quote == '"' => match letters.next()? {
+                letter @ ('"' | '\\') => word.push(letter),
+                other => word.extend(['\\', other]),
+            },
+            letter => word.push(letter),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A whole kickstart: which lines are commands and which belong to a section that this release knows.
+
+use super::shell::{self, Script};
+use super::{Complaint, facts, line};
+use crate::site::Release;
+
+/// Lines whose first word ends a script on EL6, even inside a here-document.
+const EL6_ENDS: [&str; 7] = ["%end", "%post", "%pre", "%packages", "%include", "%traceback", "%ksappend"];
+
+/// A section and its options with the first and last major release; a `=` marks one that takes a value.
+struct Kind {
+    name: &'static str,
+    majors: (u8, u8),
+    script: bool,
+    options: &'static [(&'static str, u8, u8)],
+}
+
+const SCRIPT: &[(&str, u8, u8)] =
+    &[("--interpreter=", 6, 10), ("--erroronfail", 6, 10), ("--log=", 6, 10), ("--logfile=", 6, 10)];
+const POST: &[(&str, u8, u8)] = &[
+    ("--interpreter=", 6, 10),
+    ("--erroronfail", 6, 10),
+    ("--log=", 6, 10),
+    ("--logfile=", 6, 10),
+    ("--nochroot", 6, 10),
+];
+const PACKAGES: &[(&str, u8, u8)] = &[
+    ("--excludedocs", 6, 10),
+    ("--ignoremissing", 6, 10),
+    ("--default", 6, 10),
+    ("--instLangs=", 6, 9),
+    ("--nobase", 6, 6),
+    ("--multilib", 7, 10),
+    ("--nocore", 7, 10),
+    ("--timeout=", 7, 10),
+    ("--retries=", 7, 10),
+    ("--excludeWeakdeps", 8, 9),
+    ("--inst-langs=", 9, 10),
+    ("--exclude-weakdeps", 9, 10),
+];
+
+const KINDS: [Kind; 9] = [
+    Kind { name: "%pre", majors: (6, 10), script: true, options: SCRIPT },
+    Kind { name: "%post", majors: (6, 10), script: true, options: POST },
+    Kind { name: "%traceback", majors: (6, 7), script: true, options: SCRIPT },
+    Kind { name: "%onerror", majors: (8, 10), script: true, options: SCRIPT },
+    Kind { name: "%pre-install", majors: (7, 10), script: true, options: SCRIPT },
+    Kind { name: "%packages", majors: (6, 10), script: false, options: PACKAGES },
+    Kind { name: "%addon", majors: (7, 10), script: false, options: &[] },
+    Kind { name: "%anaconda", majors: (7, 9), script: false, options: &[] },
+    Kind {
+        name: "%certificate",
+        majors: (10, 10),
+        script: false,
+        options: &[("--filename=", 10, 10), ("--dir=", 10, 10)],
+    },
+];
+
+/// The section that is open while lines are read.
+struct Open<'a> {
+    kind: &'static Kind,
+    line: usize,
+    words: Vec<String>,
+    body: Vec<&'a str>,
+}
+
+/// Checks a whole kickstart for the installer of one release; empty when there is nothing to say.
+pub fn check(release: Release, text: &str) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut open: Option<Open<'_>> = None;
+    let mut commands: Vec<&str> = Vec::new();
+    let mut last = 0;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        last = number;
+        let word = line.split_ascii_whitespace().next().unwrap_or_default();
+        if let Some(section) = &mut open {
+            if word == "%end" {
+                close(release, section, &mut found);
+                open = None;
+            } else if release.is_el6() && EL6_ENDS.contains(&word) {
+                let what = format!(
+                    "a line that begins with `{word}` ends {} on EL6, even in a here-document",
+                    section.kind.name
+                );
+                found.push(Complaint::new(
+                    number,
+                    what,
+                    "write the word in another way, such as with a variable before it",
+                ));
+            } else {
+                section.body.push(line);
+            }
+            continue;
+        }
+        if word.is_empty() || word.starts_with('#') {
+            continue;
+        }
+        if line.contains(|letter: char| letter.is_control() && letter != '\t') {
+            found.push(Complaint::new(number, "the line holds a control character", "write printable text only"));
+        } else if word.starts_with('%') {
+            open = begin(release, number, line, word, &mut found);
+        } else {
+            commands.push(word);
+            line::check(release, number, line, &mut found);
+        }
+    }
+    if let Some(section) = &open {
+        let what = format!("{} has no %end", section.kind.name);
+        found.push(Complaint::new(section.line, what, "end every section with a line %end"));
+    }
+    facts::check_whole(release, last, &commands, &mut found);
+    found.sort_by_key(|complaint| complaint.line);
+    found
+}
+
+/// Commands that change a disk, or say how one is changed.
+const OF_STORAGE: [&str; 14] = [
+    "autopart",
+    "bootloader",
+    "btrfs",
+    "clearpart",
+    "ignoredisk",
+    "logvol",
+    "mount",
+    "part",
+    "partition",
+    "raid",
+    "reqpart",
+    "snapshot",
+    "volgroup",
+    "zerombr",
+];
+
+/// Finds storage commands in a kickstart that is served before the wipe permit is redeemed.
+pub fn storage_commands(text: &str) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut in_section = false;
+    for (index, line) in text.lines().enumerate() {
+        let word = line.split_ascii_whitespace().next().unwrap_or_default();
+        match word {
+            "%end" => in_section = false,
+            "%include" | "%ksappend" => {}
+            _ if word.starts_with('%') => in_section = true,
+            _ if !in_section && OF_STORAGE.contains(&word) => {
+                let what = format!("`{word}` would reach the installer before the wipe permit is redeemed");
+                found.push(Complaint::new(index + 1, what, "storage commands belong in kickstart/storage.ks.j2"));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mut Vec<Complaint>) -> Option<Open<'a>> {
+    if matches!(word, "%include" | "%ksappend") {
+        if line.split_ascii_whitespace().count() != 2 {
+            found.push(Complaint::new(number, format!("`{word}` names no file"), "write one path behind it"));
+        }
+        return None;
+    }
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == word) else {
+        let what = format!("no release knows the section `{}`", word.escape_debug());
+        let help = match line::nearest(word, KINDS.iter().map(|kind| kind.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a line that begins with % opens a section; correct or remove it".into(),
+        };
+        found.push(Complaint::new(number, what, help));
+        return None;
+    };
+    if !(kind.majors.0..=kind.majors.1).contains(&release.major) {
+        let what = format!("CentOS {release} does not know the section `{word}`");
+        let (first, last) = kind.majors;
+        found.push(Complaint::new(
+            number,
+            what,
+            format!("it exists from {first} to {last}; take it out for this release"),
+        ));
+    }
+    let words = line::split(line).unwrap_or_default();
+    for option in words.iter().skip(1).filter(|word| word.starts_with("--")) {
+        check_option(release, number, kind, option, found);
+    }
+    Some(Open { kind, line: number, words, body: Vec::new() })
+}
+
+fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found: &mut Vec<Complaint>) {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let known = kind.options.iter().find(|(option, ..)| option.trim_end_matches('=') == name);
+    let holds = known.is_some_and(|(_, first, last)| (*first..=*last).contains(&release.major));
+    if !holds {
+        let what = format!("`{}` of CentOS {release} has no option `{}`", kind.name, name.escape_debug());
+        found.push(Complaint::new(number, what, "correct or remove it"));
+    } else if known.is_some_and(|(option, ..)| !option.ends_with('=')) && value.is_some() {
+        found.push(Complaint::new(number, format!("`{name}` takes no value"), "remove what stands behind `=`"));
+    }
+}
+
+fn close(release: Release, section: &Open<'_>, found: &mut Vec<Complaint>) {
+    if !section.kind.script {
+        return;
+    }
+    let interpreter = section.words.iter().find_map(|word| word.strip_prefix("--interpreter="));
+    if interpreter.is_some_and(|program| !program.ends_with("sh")) {
+        return;
+    }
+    // %pre and the scripts outside the chroot run among the few tools of the installer itself.
+    let in_installer = section.kind.name != "%post" || section.words.iter().any(|word| word == "--nochroot");
+    shell::check(release, &Script { first_line: section.line + 1, lines: &section.body, in_installer }, found);
+}

@@ -1,0 +1,175 @@
+//! The table of `commands.txt`, read once: which command and option exists in which release.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::site::Release;
+
+const TEXT: &str = include_str!("commands.txt");
+
+static TABLE: LazyLock<HashMap<&'static str, Command>> = LazyLock::new(|| read(TEXT));
+
+/// What an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing.
+    Nothing,
+    /// Any text.
+    Text,
+    /// A text, or nothing.
+    Maybe,
+    /// A whole number.
+    Number,
+    /// One of the words, which are separated by `|`.
+    Word(&'static str),
+}
+
+/// An option of a command in one release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionFacts {
+    /// With its two hyphens.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether the command cannot do without it.
+    pub needed: bool,
+}
+
+/// A command in one release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandFacts {
+    /// Its word.
+    pub name: &'static str,
+    /// Its options; none when they are not checked.
+    pub options: Option<Vec<OptionFacts>>,
+    /// Fewest and most plain words.
+    pub words: (usize, usize),
+}
+
+/// Releases from the first to the last, both included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    first: (u8, u8),
+    last: (u8, u8),
+}
+
+/// A command over all releases.
+pub(super) struct Command {
+    pub releases: Span,
+    /// Nothing is known about its words and options.
+    pub free: bool,
+    words: Vec<(Span, usize, usize)>,
+    options: Vec<(Span, OptionFacts)>,
+}
+
+impl Span {
+    pub fn holds(self, release: Release) -> bool {
+        (self.first..=self.last).contains(&(release.major, release.minor))
+    }
+
+    /// The releases in words.
+    pub fn in_words(self) -> String {
+        let name = |(major, minor): (u8, u8)| match minor {
+            0 | u8::MAX => major.to_string(),
+            minor => format!("{major}.{minor}"),
+        };
+        match (self.first <= (6, 3), self.last.0 >= 10) {
+            (true, _) => format!("up to {}", name(self.last)),
+            (false, true) => format!("from {} on", name(self.first)),
+            (false, false) => format!("from {} to {}", name(self.first), name(self.last)),
+        }
+    }
+}
+
+impl Command {
+    /// The option in this release, or the releases that know it, or nothing.
+    pub fn option(&self, name: &str, release: Release) -> Result<OptionFacts, Option<Span>> {
+        let mut of_name = self.options.iter().filter(|(_, option)| option.name == name);
+        let known = of_name.clone().find(|(span, _)| span.holds(release));
+        known.map(|(_, option)| *option).ok_or_else(|| of_name.next().map(|(span, _)| *span))
+    }
+
+    pub fn options(&self, release: Release) -> impl Iterator<Item = OptionFacts> + '_ {
+        self.options.iter().filter(move |(span, _)| span.holds(release)).map(|(_, option)| *option)
+    }
+
+    pub fn words(&self, release: Release) -> (usize, usize) {
+        let found = self.words.iter().find(|(span, ..)| span.holds(release));
+        found.map_or((0, 0), |(_, least, most)| (*least, *most))
+    }
+}
+
+/// The command of this name in any release.
+pub(super) fn command(name: &str) -> Option<&'static Command> {
+    TABLE.get(name)
+}
+
+/// The names of all commands of a release.
+pub(super) fn names(release: Release) -> impl Iterator<Item = &'static str> {
+    TABLE.iter().filter(move |(_, command)| command.releases.holds(release)).map(|(name, _)| *name)
+}
+
+/// Everything the table says about a release, by the name of the command; for comparing with other readers.
+pub fn facts_of(release: Release) -> Vec<CommandFacts> {
+    let mut facts: Vec<CommandFacts> = names(release)
+        .filter_map(|name| {
+            let command = command(name)?;
+            let options = (!command.free).then(|| command.options(release).collect());
+            Some(CommandFacts { name, options, words: command.words(release) })
+        })
+        .collect();
+    facts.sort_by_key(|command| command.name);
+    facts
+}
+
+fn read(text: &'static str) -> HashMap<&'static str, Command> {
+    let mut table = HashMap::new();
+    let mut name = "";
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut tokens = line.split_whitespace();
+        if !line.starts_with(' ') {
+            let Some(head) = tokens.next() else { continue };
+            let (word, releases) = split_span(head);
+            name = word;
+            table.insert(name, Command { releases, free: false, words: Vec::new(), options: Vec::new() });
+        }
+        let Some(command) = table.get_mut(name) else { continue };
+        for token in tokens {
+            command.add(token);
+        }
+    }
+    table
+}
+
+impl Command {
+    fn add(&mut self, token: &'static str) {
+        let (token, span) = split_span(token);
+        if token == "*" {
+            self.free = true;
+        } else if let Some((least, most)) = token.split_once("..") {
+            self.words.push((span, least.parse().unwrap_or(0), most.parse().unwrap_or(usize::MAX)));
+        } else {
+            let (token, needed) = token.strip_suffix('!').map_or((token, false), |token| (token, true));
+            let (name, takes) = match token.split_once('=') {
+                None => (token, Takes::Nothing),
+                Some((name, "")) => (name, Takes::Text),
+                Some((name, "?")) => (name, Takes::Maybe),
+                Some((name, "#")) => (name, Takes::Number),
+                Some((name, words)) => (name, Takes::Word(words)),
+            };
+            self.options.push((span, OptionFacts { name, takes, needed }));
+        }
+    }
+}
+
+/// Splits `name@6.4-8`.
+fn split_span(token: &'static str) -> (&'static str, Span) {
+    let (name, releases) = token.split_once('@').unwrap_or((token, "-"));
+    let (first, last) = releases.split_once('-').unwrap_or((releases, releases));
+    let end = |text: &str, open: (u8, u8), minor: u8| match text.split_once('.') {
+        _ if text.is_empty() => open,
+        Some((major, minor)) => (major.parse().unwrap_or(0), minor.parse().unwrap_or(0)),
+        None => (text.parse().unwrap_or(0), minor),
+    };
+    (name, Span { first: end(first, (0, 0), 0), last: end(last, (u8::MAX, u8::MAX), u8::MAX) })
+}

@@ -1,0 +1,168 @@
+//! Faults that must be found, with their line; and correct lines that must pass.
+
+use super::*;
+use crate::site::Release;
+
+fn release(text: &str) -> Release {
+    text.parse().unwrap()
+}
+
+/// A complete kickstart with these lines behind the commands that every one needs.
+fn with(release: &str, lines: &str) -> String {
+    let install = if release.starts_with('6') { "install\n" } else { "" };
+    format!(
+        "{install}url --url=http://x/\ncmdline\nlang en_US\nkeyboard us\ntimezone UTC\nrootpw --lock --iscrypted x\n\
+         bootloader --location=mbr\nnetwork --bootproto=dhcp\n{lines}"
+    )
+}
+
+fn complaints(number: &str, lines: &str) -> Vec<String> {
+    let text = with(number, lines);
+    let before = with(number, "").lines().count();
+    check(release(number), &text)
+        .iter()
+        .map(|complaint| format!("{}: {}", complaint.line - before, complaint.what))
+        .collect()
+}
+
+fn only(number: &str, lines: &str) -> String {
+    let found = complaints(number, lines);
+    assert_eq!(found.len(), 1, "{number} {lines}: {found:?}");
+    found[0].clone()
+}
+
+#[test]
+fn lines_that_every_installer_takes_pass() {
+    for number in ["6.3", "6.10", "7", "8", "9", "10"] {
+        for line in [
+            "part /boot --fstype=ext4 --size=500 --ondisk=sda --asprimary",
+            "part pv.01 --size 21000 --ondisk sda",
+            "volgroup vg_base --pesize=4096 pv.01",
+            "logvol / --vgname=vg_base --name=lv_root --size=10000 --fstype=ext4",
+            "clearpart --all --initlabel --drives=sda",
+            "services --enabled=\"a,b\" # a comment",
+            "%include /tmp/x.ks",
+            "%post --nochroot --interpreter=/bin/bash\necho a\n%end",
+        ] {
+            assert_eq!(complaints(number, line), Vec::<String>::new(), "{number} {line}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_the_release_does_not_know_is_named_with_the_releases_that_do() {
+    assert_eq!(only("6.3", "unsupported_hardware"), "1: CentOS 6.3 does not know the command `unsupported_hardware`");
+    assert_eq!(complaints("6.4", "unsupported_hardware"), Vec::<String>::new());
+    assert!(only("9", "install").contains("`install`"));
+    assert!(only("6.10", "sshkey --username=root x").contains("`sshkey`"));
+    let found = check(release("9"), &with("9", "clearprt --all\n"));
+    assert_eq!(found[0].help, "did you mean `clearpart`?");
+    let found = check(release("10"), &with("10", "authconfig --x\n"));
+    assert_eq!(found[0].help, "it exists up to 9; take it out for this release");
+}
+
+#[test]
+fn options_are_checked_by_release_and_by_what_they_take() {
+    for (number, line, expected) in [
+        (
+            "6.10",
+            "clearpart --all --drives=sda --disklabel=gpt",
+            "1: `clearpart` of CentOS 6.10 has no option `--disklabel`",
+        ),
+        ("6.3", "network --bondslaves=a,b", "1: `network` of CentOS 6.3 has no option `--bondslaves`"),
+        ("10", "timezone UTC --isUtc", "1: `timezone` of CentOS 10.9 has no option `--isUtc`"),
+        ("6.10", "part /x --size=12MB", "1: `--size` of `part` is `12MB`, which is no whole number"),
+        ("6.10", "part /x --grow=yes", "1: `--grow` of `part` takes no value"),
+        ("6.10", "part /x --size", "1: `--size` of `part` has no value"),
+        ("9", "bootloader --location=disk", "1: `--location` of `bootloader` cannot be `disk`"),
+        ("9", "logvol /x --name=a --size=1", "1: `logvol` has no `--vgname`"),
+        ("9", "part /a /b --size=1", "1: `part` has 2 words that are no option, and takes 1"),
+        ("9", "lang", "1: `lang` has 0 words that are no option, and takes 1"),
+        ("9", "rootpw \"x", "1: a quotation that begins with \" has no end on its line"),
+    ] {
+        assert_eq!(only(number, line), expected);
+    }
+}
+
+#[test]
+fn el6_dies_on_sections_and_body_lines_that_others_take() {
+    assert!(only("6.10", "%onerror\necho\n%end").contains("does not know the section `%onerror`"));
+    assert_eq!(complaints("9", "%onerror\necho\n%end"), Vec::<String>::new());
+    assert!(only("6.10", "%addon x\n%end").contains("%addon"));
+    assert!(only("6.10", "%packages --nocore\n%end").contains("`--nocore`"));
+    let body = "%post\ncat <<E >x\n  %pre is a word here\nE\n%end";
+    assert_eq!(only("6.10", body), "3: a line that begins with `%pre` ends %post on EL6, even in a here-document");
+    assert_eq!(complaints("9", body), Vec::<String>::new());
+    assert_eq!(only("9", "%post\necho a"), "1: %post has no %end");
+    assert!(only("9", "%pots\n").contains("no release knows the section `%pots`"));
+}
+
+#[test]
+fn lines_that_are_correct_and_dangerous_are_refused() {
+    assert!(only("9", "clearpart --all").contains("every disk"));
+    assert!(only("6.10", "volgroup a pv.01").contains("32 MiB"));
+    assert!(only("6.10", "volgroup a --useexisting --noformat pv.01").contains("takes no members"));
+    assert!(only("6.3", "volgroup a --useexisting --noformat").contains("needs its members"));
+    assert!(only("6.10", "logvol / --vgname=a --name=b --size=1 --fstype=xfs").contains("XFS"));
+}
+
+#[test]
+fn a_kickstart_that_would_ask_a_question_is_refused() {
+    let text = with("6.10", "").replace("rootpw --lock --iscrypted x\n", "").replace("install\n", "");
+    let found: Vec<String> = check(release("6.10"), &text).into_iter().map(|complaint| complaint.what).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("no `rootpw`") && found[1].contains("upgrade"), "{found:?}");
+}
+
+fn script(number: &str, body: &str) -> Vec<String> {
+    complaints(number, &format!("%pre --interpreter=/bin/bash\n{body}\n%end"))
+}
+
+#[test]
+fn what_a_script_never_closes_is_told_with_the_line_where_it_begins() {
+    for (body, expected) in [
+        ("echo a\necho \"b\necho c", "3: a double quote is never closed"),
+        ("echo 'a\n", "2: a single quote is never closed"),
+        ("x=$(echo a\necho b", "2: `$(` is never closed"),
+        ("x=${y\n", "2: `${` is never closed"),
+        ("cat <<EOF >x\na\nEOG", "4: the here-document `EOF` has no end"),
+        ("if true; then\necho a", "2: `if` has no end"),
+        ("for x in a; do\nif b; then\ndone", "4: `done` where the end of `if` is missing, 1 lines above"),
+        ("echo\nfi", "3: `fi` ends nothing"),
+    ] {
+        for number in ["6.10", "9"] {
+            assert_eq!(script(number, body), [expected], "{body}");
+        }
+    }
+}
+
+#[test]
+fn correct_scripts_pass() {
+    for body in [
+        "x=\"it's\" # don't\necho 'a\"b' \"${x:-\"y\"}\" $'it\\'s'",
+        "case $x in\n  (a) echo b ;;\n  done) echo c ;;\n  *) d=$(case a in a) echo b ;; esac) ;;\nesac",
+        "cat <<-'EOF' >x\n\tif it's \"open\n\tEOF\necho done",
+        "f() {\n  local a=1\n  ((a << 2)) || [ $((a<<1)) = \"$(g \"a)\")\" ]\n}",
+        "while read -r a; do\n  echo $a\ndone <x",
+        "echo x | while read -r a; do echo $a; done",
+        "while IFS='|' read -r a b; do\n  :\ndone <<<\"$x\"",
+        "echo a \\\n  if b",
+        "x=$(if a; then b; fi) y=$(for z in a; do b; done)",
+        "! command -v lsblk >/dev/null || lsblk",
+        "for x in ${y//\\//!} `ls`; do { echo a; } 2>b; done; if a; then b; else c; fi",
+    ] {
+        assert_eq!(script("6.10", body), Vec::<String>::new(), "{body}");
+    }
+}
+
+#[test]
+fn el6_scripts_use_only_what_its_installer_has() {
+    assert_eq!(script("6.10", "echo a\nlsblk -d"), ["3: the installer of EL6 has no `lsblk`"]);
+    assert_eq!(script("6.10", "x=$(sgdisk -p /dev/sda | head)"), ["2: the installer of EL6 has no `sgdisk`"]);
+    assert_eq!(script("9", "lsblk -d"), Vec::<String>::new());
+    assert_eq!(script("6.10", "echo lsblk"), Vec::<String>::new());
+    assert_eq!(complaints("6.10", "%post\nlsblk\n%end"), Vec::<String>::new(), "the installed system may have it");
+    assert!(script("6.10", "f() { local -n x=$1; }")[0].contains("needs bash 4.3"));
+    assert!(script("6.10", "read -r answer")[0].contains("reads standard input"));
+    assert!(script("6.10", "while read -r a; do\n  echo $a\ndone")[0].starts_with("2: this reads"));
+}
