@@ -15,7 +15,7 @@ from pykickstart.version import makeVersion
 for major in (6, 7, 8, 9, 10):
     makeVersion(f"RHEL{major}")
 import runpy, encodings.ascii, encodings.latin_1, encodings.idna, encodings.utf_8
-import standin.main, standin.inspect
+import standin.main, standin.inspect, standin.execute
 for module in list(sys.modules.values()):
     name = getattr(module, "__file__", None)
     if name:

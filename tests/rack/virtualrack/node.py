@@ -31,6 +31,8 @@ class Node:
     memory: int = 768  # MiB
     serial: str = ""
     layout: str = ""  # empty: the layout of the whole site
+    release: str = ""  # empty: the release of the whole site
+    disk_rule: str = ""  # lines of the site file; empty: sda with this many sectors
     disks: list = field(default_factory=list)  # sectors of further disks: sdb, sdc
 
     def __post_init__(self):

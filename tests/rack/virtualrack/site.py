@@ -34,9 +34,10 @@ def node_block(node):
         f'role = "{node.role}"',
         f'address = "{node.address}"',
         f'firmware = "{node.firmware}"',
-        f'disk = {{ name = "sda", sectors = {node.sectors} }}',
+        node.disk_rule or f'disk = {{ name = "sda", sectors = {node.sectors} }}',
         "nics = [", *cards, "]",
         *([f'layout = "{node.layout}"'] if node.layout else []),
+        *([f'release = "{node.release}"'] if node.release else []),
         "",
     ])
 

@@ -75,13 +75,34 @@ def pre_scripts(path, major):
     return handler.scripts
 
 
-def parse(path, major):
+def parse(path, release):
     """The whole kickstart, includes too. On EL6 an unknown section is fatal, whatever pykickstart says."""
+    major = release[0]
     with open(path) as text:
-        for number, line in enumerate(text, 1):
-            word = line.split(maxsplit=1)[0] if line.strip() else ""
-            if major == 6 and word in ("%onerror", "%pre-install", "%addon", "%certificate"):
-                raise Stop(f"kickstart line {number}: {word} is not known to EL6")
+        lines = text.read().splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if major == 6 and words and words[0] in ("%onerror", "%pre-install", "%addon", "%certificate"):
+            raise Stop(f"kickstart line {number}: {words[0]} is not known to EL6")
+        if release < (6, 4) and words:
+            lines[number - 1] = _as_in_6_3(number, line, words)
+    if release < (6, 4):
+        path += ".6.3"
+        with open(path, "w") as text:
+            text.writelines(lines)
     handler = handler_for(major)
     KickstartParser(handler).readKickstart(path)
     return handler
+
+
+def _as_in_6_3(number, line, words):
+    """pykickstart knows EL6 as it was at its end. What 6.3 and older wanted otherwise is judged here."""
+    if words[0] == "unsupported_hardware":
+        raise Stop(f"kickstart line {number}: unknown command: unsupported_hardware")
+    if words[0] == "volgroup" and "--useexisting" in words:
+        members = [word for word in words[2:] if not word.startswith("-")]
+        if not members:
+            raise Stop(f"kickstart line {number}: volgroup must be given a list of partitions")
+        # From 6.4 on a list is an error here; the parser is that of 6.10.
+        return " ".join(word for word in words if word not in members) + "\n"
+    return line

@@ -29,6 +29,8 @@ def build(handler, physical, release):
         name = safe_name(group.vgname, release) if not group.preexist else group.vgname
         if not group.preexist:
             _new_group(name, group, physical)
+        elif name not in run("vgs", "--noheadings", "-o", "vg_name").split():
+            raise Stop(f"volgroup {name} --useexisting: there is no such group")
         volumes = [v for v in handler.logvol.lvList if v.vgname == group.vgname]
         for volume in volumes:
             made.append(_volume(name, volume, volumes, release))

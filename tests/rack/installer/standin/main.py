@@ -48,7 +48,7 @@ def install():
         # EL6 ends with exit status 0 here, and its init reboots: the firmware asks the network again.
         say("%pre failed; EL6 would reboot now")
         leave("reboot")
-    handler = kickstart.parse(KICKSTART, release[0])
+    handler = kickstart.parse(KICKSTART, release)
     say(f"kickstart is valid for CentOS {release[0]}.{release[1]}")
 
     say("stage storage")

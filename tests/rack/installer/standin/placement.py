@@ -2,7 +2,10 @@
 
 Pure. Sectors of 512 bytes; sizes asked for are whole MiB. Written from the observed rules: requests are
 sorted by weight before any is placed, the fourth on an msdos label becomes logical, every start is
-aligned to 1 MiB, a logical partition leaves one MiB for its boot record.
+aligned to 1 MiB, a logical partition leaves one MiB for its boot record. The first logical one leaves two,
+unless some request of the disk grows: libparted counts the first track of an extended partition as taken,
+so the free region starts behind the MiB that the extended starts at; after growing, Anaconda computes all
+positions anew and goes by the extended partition itself. blivet does so to this day.
 """
 
 from dataclasses import dataclass
@@ -65,17 +68,17 @@ class Layout:
     extended: tuple = ()  # (number, first sector, sectors) on msdos when one was needed
 
 
-def _usable_end(label, disk_sectors):
-    """First sector that may not be used, aligned down to 1 MiB for growing and extended partitions."""
-    return disk_sectors - 33 if label == "gpt" else disk_sectors
+def _usable_end(label, disk_sectors, sector_size):
+    """First sector that may not be used. The backup GPT is 16 KiB of entries and one sector of header."""
+    return disk_sectors - 32 - sector_size // 512 if label == "gpt" else disk_sectors
 
 
-def place(requests, disk_sectors, label):
-    """Place all requests of one disk; raises TooSmall with the shortfall."""
+def place(requests, disk_sectors, label, sector_size=512):
+    """Place all requests of one disk; raises TooSmall with the shortfall. All sectors here are 512 bytes."""
     ordered = sorted(requests, key=cmp_to_key(_compare))
     slots = 128 if label == "gpt" else 4
-    sizes = _grow(ordered, disk_sectors, label, slots)
-    end = _usable_end(label, disk_sectors)
+    end = _usable_end(label, disk_sectors, sector_size)
+    sizes = _grow(ordered, end, label, slots)
     cursor, number, extended = MIB, 0, ()
     for position, request in enumerate(ordered):
         number += 1
@@ -89,7 +92,8 @@ def place(requests, disk_sectors, label):
             number += 1
         if extended:
             request.kind = "logical"
-            cursor += MIB
+            first = number == slots + 1
+            cursor += 2 * MIB if first and not any(r.grow for r in requests) else MIB
         request.number, request.start, request.sectors = number, cursor, sizes[position]
         cursor += request.sectors
         if cursor > end:
@@ -98,11 +102,11 @@ def place(requests, disk_sectors, label):
     return Layout(label, ordered, extended)
 
 
-def _grow(ordered, disk_sectors, label, slots):
+def _grow(ordered, end, label, slots):
     """Sizes in sectors after sharing the free rest among --grow requests, in proportion to their size."""
     sizes = [request.size * MIB for request in ordered]
     logical = max(0, len(ordered) - (slots - 1)) if label == "msdos" else 0
-    free = _usable_end(label, disk_sectors) // MIB * MIB - MIB * (1 + logical) - sum(sizes)
+    free = end // MIB * MIB - MIB * (1 + logical) - sum(sizes)
     growing = [i for i, request in enumerate(ordered) if request.grow]
     while free >= MIB and growing:
         base = sum(ordered[i].size for i in growing)

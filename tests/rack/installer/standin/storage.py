@@ -21,6 +21,12 @@ def disks():
     return found
 
 
+def sector_size(disk):
+    """Bytes of a logical sector."""
+    with open(f"/sys/block/{disk}/queue/logical_block_size") as size:
+        return int(size.read())
+
+
 def partition_node(disk, number):
     """sda + 1 is sda1, nvme0n1 + 1 is nvme0n1p1."""
     return f"/dev/{disk}{'p' if disk[-1].isdigit() else ''}{number}"
@@ -34,10 +40,10 @@ def device_name(text):
 class Storage:
     """The devices of one installation, and what is mounted where."""
 
-    def __init__(self, handler, release):
+    def __init__(self, handler, release, efi=None):
         self.handler, self.release = handler, release
         self.filesystems = []  # (mount point, device, type, options, label); swap has the mount point "swap"
-        self.efi = os.path.isdir("/sys/firmware/efi")
+        self.efi = os.path.isdir("/sys/firmware/efi") if efi is None else efi
         only = handler.ignoredisk.onlyuse
         self.disks = {n: s for n, s in disks().items() if not only or n in map(device_name, only)}
         missing = [name for name in only if device_name(name) not in self.disks]
@@ -61,7 +67,10 @@ class Storage:
                 continue
             requests.append(self._request(part))
         for disk in cleared or sorted({r.disk for r in requests if r.disk}):
-            self._partition(disk, [r for r in requests if (r.disk or cleared[0]) == disk], physical)
+            wanted = [r for r in requests if (r.disk or cleared[0]) == disk]
+            if wanted:
+                self._partition(disk, wanted, physical)
+        self._mirror(physical)
         self.filesystems += lvm.build(self.handler, physical, self.release)
         for mountpoint, device, fstype, _, label in self._formats:
             make_filesystem(device, fstype, label, mountpoint)
@@ -98,6 +107,8 @@ class Storage:
         name, fstype = part.mountpoint, part.fstype or "ext4"
         if name.startswith("pv."):
             fstype = "lvmpv"
+        elif name.startswith("raid."):
+            fstype = "mdmember"
         elif name == "swap":
             fstype = "swap"
         request = Request(
@@ -117,7 +128,7 @@ class Storage:
             raise Stop(f"{disk} was not cleared; the stand-in makes partitions only on a cleared disk")
         label = self.label()
         try:
-            layout = place(requests, self.disks[disk], label)
+            layout = place(requests, self.disks[disk], label, sector_size(disk))
         except TooSmall as error:
             raise Stop(str(error)) from error
         command = ["parted", "-s", "-a", "none", f"/dev/{disk}", "unit", "s", "mklabel", label]
@@ -127,11 +138,15 @@ class Storage:
             parts.append((number, "extended", start, sectors, None))
         for number, kind, start, sectors, part in sorted(parts, key=lambda p: p[0]):
             name = kind if label == "msdos" else "p"
-            command += ["mkpart", name, f"{start}s", f"{start + sectors - 1}s"]
+            # parted counts in the disk's own sectors, the placement in 512 bytes.
+            unit = sector_size(disk) // 512
+            command += ["mkpart", name, f"{start // unit}s", f"{(start + sectors) // unit - 1}s"]
             if part is None:
                 continue
             if part.fstype == "lvmpv":
                 command += ["set", str(number), "lvm", "on"]
+            elif part.fstype == "mdmember":
+                command += ["set", str(number), "raid", "on"]
             elif part.fstype == "efi":
                 command += ["set", str(number), "boot", "on"]
             elif part.fstype == "biosboot":
@@ -146,16 +161,37 @@ class Storage:
                 continue
             node = partition_node(disk, number)
             wait_for(node)
-            if part.fstype == "lvmpv":
+            if part.fstype in ("lvmpv", "mdmember"):
                 physical[part.name] = (node, True)
             elif part.fstype != "biosboot":
                 self.filesystems.append((part.name, node, part.fstype, part.options or "defaults", part.label))
+
+    def _mirror(self, physical):
+        """The `raid` commands. The halves are taken as equal at once: blank disks are, and a resync takes hours here."""
+        for array in self.handler.raid.raidList:
+            # EL6's command keeps only the number of md0.
+            name = str(array.device).removeprefix("/dev/")
+            node = "/dev/" + (f"md{name}" if name.isdigit() else name)
+            missing = [member for member in array.members if member not in physical]
+            if missing:
+                raise Stop(f"raid {array.mountpoint} uses {' '.join(missing)}, which no part line makes")
+            # What the boot loader reads must begin at the start of each half, so its superblock is at the end.
+            boot = array.mountpoint in ("/boot", "/boot/efi")
+            run("mdadm", "--create", node, "--run", "--assume-clean", "--quiet", f"--level={str(array.level).lower().removeprefix('raid')}",
+                f"--metadata={'1.0' if boot else '1.2'}", f"--raid-devices={len(array.members)}",
+                *(physical[member][0] for member in array.members))
+            wait_for(node)
+            say(f"{node}: level {array.level} of {' '.join(physical[member][0] for member in array.members)}")
+            if array.mountpoint.startswith("pv."):
+                physical[array.mountpoint] = (node, True)
+            else:
+                self.filesystems.append((array.mountpoint, node, array.fstype or "ext4", array.fsopts or "defaults", getattr(array, "label", "")))
 
     def _reuse(self, part, physical):
         node = "/dev/" + part.onPart.removeprefix("/dev/")
         if not os.path.exists(node):
             raise Stop(f"part --onpart={part.onPart}: there is no such partition")
-        if part.mountpoint.startswith("pv."):
+        if part.mountpoint.startswith(("pv.", "raid.")):
             physical[part.mountpoint] = (node, bool(part.format))
         else:
             options = (part.fsopts or "defaults") if part.format else "keep"

@@ -1,0 +1,110 @@
+"""The cells of the storage matrix: one node on one disk with one firmware and one release, asked of rackstart."""
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+
+from virtualrack.daemon import binary
+from virtualrack.node import COMPUTE_SECTORS, CONTROLLER_SECTORS, paper
+from virtualrack.site import site_file
+from virtualrack.waiting import Stalled
+
+ROLES = {"controller": "controller", "compute": "compute2", "gateway": "compute1"}
+RELEASES = ("6.3", "6.10", "7", "8", "9", "10")
+DISKS = {"os250": COMPUTE_SECTORS, "os80": CONTROLLER_SECTORS}
+
+
+@dataclass
+class Cell:
+    """One thing to execute. `slots` maps a disk slot to the key of a disk of the workbench."""
+
+    title: str
+    release: tuple
+    efi: bool
+    slots: dict
+    site: str  # path of a site file
+    node: str
+    refused: list = field(default_factory=list)  # rackstart's words about layouts that do not fit
+    layout: str = ""  # text of a layout that is not the blueprint's
+
+    def plan(self):
+        """What rackstart predicts."""
+        return json.loads(rackstart(self.site, "plan", "--json", self.node).stdout)
+
+    def storage(self, names):
+        """The storage section for these kernel names; with several disks, those of the site file's rules."""
+        words = ["--disk", names[self.slots["os"]]] if list(self.slots) == ["os"] else []
+        return rackstart(self.site, "render", self.node, "storage", *words).stdout
+
+    def preparation(self, text):
+        """The commands that %pre runs before the installer looks at the disks, with the functions of %pre itself."""
+        found = re.search(r"(?ms)^# rackstart: preparation$(.*?)^# rackstart: end of preparation$", text)
+        if not found:
+            return ""
+        whole = rackstart(self.site, "render", self.node, "kickstart", "--as-served").stdout
+        functions = re.search(r"(?ms)^# make_table DISK.*?^# ask_permit", whole).group(0)
+        value = re.search(r"(?ms)^value\(\) \{$.*?^\}$", whole).group(0)
+        return ('set -u\nroot=\nsay() { echo "$1"; }\ngive_up() { echo "$1" >&2; exit 1; }\n'
+                f"{value}\n{functions}\n{found.group(1)}\nexit 0\n")
+
+
+def rackstart(site, *words, fails=False):
+    """One rackstart command with this site file."""
+    done = subprocess.run([binary(), "-c", site, *words], capture_output=True, text=True)
+    if not fails and done.returncode != 0:
+        raise Stalled(f"rackstart -c {site} {' '.join(words)}: exit {done.returncode}\n{done.stderr}{done.stdout}")
+    return done
+
+
+def write_site(path, nodes, tree):
+    """A site file from the one that `rackstart init` writes, with these nodes."""
+    example = rackstart(os.devnull, "init", "--output", "-").stdout
+    directory = os.path.dirname(path)
+    with open(path, "w") as file:
+        file.write(site_file(example, nodes, tree=tree, state=f"{directory}/state", socket=f"{directory}/socket"))
+    return path
+
+
+def tree_of(directory, tree, release):
+    """The rack's install tree under another release number: `.treeinfo` is what rackstart and the stand-in go by."""
+    path = f"{directory}/tree-{release}"
+    if not os.path.exists(path):
+        os.makedirs(path)
+        for name in ("images", "stand-in"):
+            os.symlink(f"{tree}/{name}", f"{path}/{name}")
+        with open(f"{tree}/.treeinfo") as old, open(f"{path}/.treeinfo", "w") as new:
+            new.write(re.sub(r"(?m)^version = .*$", f"version = {release}", old.read()))
+    return path
+
+
+def blueprint_cell(directory, tree, role, release, firmware, disk):
+    """A role of the blueprint as shipped: the paper's layout where rackstart says that it fits exactly, else `grow`."""
+    refused = []
+    for layout in ("paper", "grow"):
+        nodes = paper(firmware)
+        for node in nodes:
+            node.layout, node.release = "grow", release
+            if node.name == ROLES[role]:
+                node.layout, node.sectors = layout, DISKS[disk]
+        site = write_site(f"{directory}/{role}-{release}-{firmware}-{disk}.toml", nodes, tree_of(directory, tree, release))
+        done = rackstart(site, "check", fails=True)
+        if done.returncode == 0:
+            size = f"{DISKS[disk] * 512 / 1e9:.0f} GB"
+            title = f"{role} {release} {firmware} {size} {layout}"
+            parts = tuple(int(part) for part in release.split("."))
+            return Cell(title, (*parts, 0)[:2], firmware == "uefi", {"os": disk}, site, ROLES[role], refused)
+        refused.append(f"{layout}: {done.stderr or done.stdout}")
+    raise Stalled(f"{role} {release} {firmware} {disk}: no layout fits\n" + "\n".join(refused))
+
+
+def blueprint_cells(directory, tree, quick=False):
+    """All of them, or a few that still have every role, release, firmware, label and disk."""
+    full = [(role, release, firmware, disk) for disk in DISKS for release in RELEASES
+            for firmware in ("bios", "uefi") for role in ROLES]
+    few = [("compute", "6.3", "bios", "os250"), ("controller", "6.3", "bios", "os80"), ("compute", "6.10", "bios", "os250"),
+           ("controller", "6.10", "bios", "os80"), ("gateway", "7", "bios", "os80"), ("controller", "7", "uefi", "os250"),
+           ("compute", "8", "uefi", "os250"), ("gateway", "9", "bios", "os250"), ("controller", "9", "uefi", "os80"),
+           ("compute", "10", "bios", "os250"), ("controller", "10", "bios", "os80"), ("gateway", "10", "uefi", "os80")]
+    return [blueprint_cell(directory, tree, *one) for one in (few if quick else full)]
