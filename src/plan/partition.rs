@@ -31,6 +31,8 @@ struct Room {
     usable_end: Mib,
     /// Number of logical partitions.
     logical: usize,
+    /// What is kept free for the extra gap before the first of them.
+    extra: Mib,
     /// The exact size of the extended partition; none for all that is left.
     extended: Option<Mib>,
 }
@@ -54,7 +56,8 @@ impl<'a> Disk<'a> {
     pub fn keep_within(&mut self, twin: &Disk<'a>) {
         let overhead = |disk: &Disk<'_>| {
             let own = disk.wanted.iter().filter(|wanted| !matches!(wanted.content, Content::RaidMember { .. }));
-            own.map(|wanted| wanted.size.minimum().0).sum::<u64>() + GRAIN.0 * (1 + disk.logical() as u64)
+            let records = gaps(disk.logical()) + extra_gap(disk.logical());
+            own.map(|wanted| wanted.size.minimum().0).sum::<u64>() + GRAIN.0 + records.0
         };
         self.limit = Some((Mib((twin.end().0 + overhead(self)).saturating_sub(overhead(twin))), twin.slot));
     }
@@ -65,9 +68,8 @@ impl<'a> Disk<'a> {
         let logical = self.logical();
         let is_os = self.slot == self.node.disks[0].slot;
         let extended = self.node.layout.extended.filter(|_| is_os && logical > 0);
-        let room = Room { usable_end, logical, extended };
-        let sizes = self.sizes(&room, notes)?;
-        let placements = self.placements(&room, &sizes, notes)?;
+        let room = Room { usable_end, logical, extra: extra_gap(logical), extended };
+        let (sizes, placements) = self.arrange(&room, notes)?;
         let end = self.end();
         let (label, label_is_default, sectors, sector_size) =
             (self.label, self.label_is_default, self.sectors, self.sector_size);
@@ -93,6 +95,36 @@ impl<'a> Disk<'a> {
         })
     }
 
+    /// Sizes and flags. Without room for the extra gap there may be a way that has none: flags that grow, or a table that
+    /// `%pre` makes.
+    fn arrange(&self, room: &Room, notes: &mut Vec<String>) -> Result<(Vec<Mib>, Vec<Placement>), PlanError> {
+        let arranged = |room: &Room, notes: &mut Vec<String>| {
+            let sizes = self.sizes(room, notes)?;
+            let placements = self.placements(room, &sizes, notes)?;
+            Ok((sizes, placements))
+        };
+        let refused = match arranged(room, notes) {
+            Err(refused @ PlanError::DiskTooSmall { .. }) if room.extra > Mib(0) => refused,
+            other => return other,
+        };
+        let mut tight_notes = Vec::new();
+        match arranged(&Room { extra: Mib(0), ..*room }, &mut tight_notes) {
+            Ok((sizes, placements)) if !placements.iter().all(is_plain_order) => {
+                notes.extend(tight_notes);
+                Ok((sizes, placements))
+            }
+            // The shortfall is told for the way that needs less, if the partitions at their smallest would go that way.
+            Err(less @ PlanError::DiskTooSmall { .. }) if !self.is_plain_at_least(room) => Err(less),
+            _ => Err(refused),
+        }
+    }
+
+    fn is_plain_at_least(&self, room: &Room) -> bool {
+        let smallest: Vec<Mib> = self.wanted.iter().map(|wanted| wanted.size.minimum().max(Mib(1))).collect();
+        let placements = self.placements(room, &smallest, &mut Vec::new());
+        placements.is_ok_and(|placements| placements.iter().all(is_plain_order))
+    }
+
     /// The flags for each partition, or `Prepared` for all when no flags lead there.
     fn placements(&self, room: &Room, sizes: &[Mib], notes: &mut Vec<String>) -> Result<Vec<Placement>, PlanError> {
         let prepared = vec![Placement::Prepared; sizes.len()];
@@ -102,9 +134,7 @@ impl<'a> Disk<'a> {
             ));
             return Ok(prepared);
         }
-        let request = |(wanted, &size): (&Wanted, &Mib)| Request { weight: weight(&wanted.content), size };
-        let requests: Vec<Request> = self.wanted.iter().zip(sizes).map(request).collect();
-        let disorder = match order::place(&requests, self.label == DiskLabel::Msdos) {
+        let disorder = match order::place(&self.requests(sizes), self.label == DiskLabel::Msdos) {
             Ok(placements) => return Ok(placements),
             Err(disorder) => disorder,
         };
@@ -125,7 +155,7 @@ impl<'a> Disk<'a> {
         let mut sizes: Vec<Mib> = self.wanted.iter().map(|wanted| wanted.size.minimum().max(Mib(1))).collect();
         let primaries = if room.logical > 0 { MBR_SLOTS - 1 } else { sizes.len() };
         if let Some(extended) = room.extended {
-            let needed = total(&sizes[primaries..], Mib(GRAIN.0 * room.logical as u64));
+            let needed = total(&sizes[primaries..], gaps(room.logical));
             if needed > extended {
                 let (node, shortfall) = (self.node.name.clone(), needed - extended);
                 return Err(PlanError::ExtendedTooSmall { node, needed, extended, shortfall });
@@ -138,12 +168,17 @@ impl<'a> Disk<'a> {
             }
             return Ok(sizes);
         }
-        let needed = total(&sizes, GRAIN + Mib(GRAIN.0 * room.logical as u64));
+        let needed = total(&sizes, GRAIN + gaps(room.logical) + room.extra);
         match needed <= room.usable_end {
             true => self.grow(&mut sizes, .., room.usable_end - needed),
             false => self.squeeze(&mut sizes, needed, room.usable_end, notes)?,
         }
         Ok(sizes)
+    }
+
+    fn requests(&self, sizes: &[Mib]) -> Vec<Request> {
+        let request = |(wanted, &size): (&Wanted, &Mib)| Request { weight: weight(&wanted.content), size };
+        self.wanted.iter().zip(sizes).map(request).collect()
     }
 
     fn grow<R>(&self, sizes: &mut [Mib], range: R, rest: Mib)
@@ -203,10 +238,29 @@ fn total(sizes: &[Mib], overhead: Mib) -> Mib {
     sizes.iter().fold(overhead, |sum, &size| Mib(sum.0.saturating_add(size.0)))
 }
 
+/// The room for the boot records of logical partitions: one grain before each.
+fn gaps(logical: usize) -> Mib {
+    Mib(GRAIN.0 * logical as u64)
+}
+
+/// One grain more before the first logical partition, unless a request of the disk grows. libparted counts the first
+/// track of an extended partition as taken, so the free region that the installer aligns begins a grain later; when
+/// something grows it computes every position anew, from the extended partition itself. Measured with blivet 3.7.
+fn extra_gap(logical: usize) -> Mib {
+    if logical > 0 { GRAIN } else { Mib(0) }
+}
+
+/// Whether the installer places a partition in its first pass: nothing grows, and `%pre` has made nothing.
+fn is_plain_order(placement: &Placement) -> bool {
+    *placement != Placement::Prepared && !placement.grow_to_own_size()
+}
+
 fn lay_out(requests: impl Iterator<Item = ((Content, Mib), Placement)>, room: &Room, end: Mib) -> Vec<PartitionPlan> {
     let mut partitions = Vec::new();
     let mut start = GRAIN;
-    for (index, ((content, size), placement)) in requests.enumerate() {
+    let requests: Vec<_> = requests.collect();
+    let extra = requests.iter().all(|(_, placement)| is_plain_order(placement));
+    for (index, ((content, size), placement)) in requests.into_iter().enumerate() {
         let mut slot = Slot::Primary;
         let mut number = index as u32 + 1;
         if room.logical > 0 && index + 1 >= MBR_SLOTS {
@@ -222,6 +276,9 @@ fn lay_out(requests: impl Iterator<Item = ((Content, Mib), Placement)>, room: &R
             }
             // Each logical partition has its own boot record in the MiB before it.
             start = start + GRAIN;
+            if index + 1 == MBR_SLOTS && extra {
+                start = start + extra_gap(room.logical);
+            }
             (slot, number) = (Slot::Logical, number + 1);
         }
         partitions.push(PartitionPlan { number, start, size, slot, content, placement });

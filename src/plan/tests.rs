@@ -45,7 +45,7 @@ fn table_3_comes_out_exactly_with_an_extended_partition_over_the_rest() {
         (2, 501, 17000, Slot::Primary),
         (3, 17501, 30000, Slot::Primary),
         (4, 47501, 28818, Slot::Extended),
-        (5, 47502, 28791, Slot::Logical),
+        (5, 47503, 28791, Slot::Logical),
     ];
     assert_eq!(partitions(&plan), expected);
     assert_eq!(group(&plan, "vg_base"), (16996, 0, vec![10000, 2000, 4996]));

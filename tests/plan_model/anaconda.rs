@@ -163,7 +163,9 @@ fn divide(requests: &[&Part], disk: &Empty) -> Made {
         assert!(!disk.msdos || slot == Slot::Logical || primaries < 4, "a fifth primary partition: {part:?}");
         let number = if slot == Slot::Logical {
             logicals += 1;
-            start += 1;
+            // libparted's first track of the extended partition, seen only while nothing grows.
+            let first_track = u64::from(logicals == 1 && !requests.iter().any(|part| part.grow));
+            start += 1 + first_track;
             4 + logicals
         } else {
             primaries += 1;
