@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::plan::NodePlan;
-use crate::site::{DiskSlot, Node};
+use crate::site::{DiskSlot, Node, plain_wwn};
 
 /// What `%pre` is told about the disk of one slot. Texts are empty where the site file says nothing.
 #[derive(Debug, Serialize)]
@@ -46,25 +46,6 @@ impl DiskRuleValues {
             // More than any disk has, and still a number that a shell can compare.
             max_blocks: (most / 512).min(1 << 53),
             words: rule.to_string(),
-        }
-    }
-}
-
-/// The same spelling that `%pre` reduces a disk's own name to.
-fn plain_wwn(wwn: &str) -> String {
-    let lower = wwn.trim().to_ascii_lowercase();
-    let prefixes = ["0x", "naa.", "eui.", "uuid."];
-    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_spelling_of_a_world_wide_name_is_the_same() {
-        for spelling in ["0x5000C500A1B2C3D4", "naa.5000c500a1b2c3d4", " 5000c500a1b2c3d4 "] {
-            assert_eq!(plain_wwn(spelling), "5000c500a1b2c3d4");
         }
     }
 }

@@ -175,9 +175,24 @@ impl DiskSlot {
     }
 }
 
+/// One spelling of a world wide name: `0x5000C500A1` and `naa.5000c500a1` are the same. The rule in `%pre`, what `%pre`
+/// reports and the server's own comparison all go by it.
+pub fn plain_wwn(wwn: &str) -> String {
+    let lower = wwn.trim().to_ascii_lowercase();
+    let prefixes = ["0x", "naa.", "eui.", "uuid."];
+    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_spelling_of_a_world_wide_name_is_the_same() {
+        for spelling in ["0x5000C500A1B2C3D4", "naa.5000c500a1b2c3d4", " 5000c500a1b2c3d4 "] {
+            assert_eq!(plain_wwn(spelling), "5000c500a1b2c3d4");
+        }
+    }
 
     #[test]
     fn a_rule_without_a_range_means_one_size_and_with_one_at_least_the_planned() {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::form::tame;
 use crate::lifecycle::WipeScope;
 use crate::plan::{DiskPlan, PartitionFact, compare_partitions};
-use crate::site::{DiskBus, DiskRule};
+use crate::site::{DiskBus, DiskRule, plain_wwn};
 
 /// The disk of one slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -166,13 +166,6 @@ pub(super) fn all_different(disks: &BTreeMap<String, String>) -> Result<(), Stri
         }
     }
     Ok(())
-}
-
-/// One spelling of a world wide name: `0x5000C500A1` and `naa.5000c500a1` are the same.
-fn plain_wwn(text: &str) -> String {
-    let lower = text.trim().to_lowercase();
-    let prefixes = ["0x", "naa.", "eui.", "uuid."];
-    prefixes.iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower).to_string()
 }
 
 /// The machine's own words, short, on one line.
