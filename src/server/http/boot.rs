@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
@@ -30,10 +30,7 @@ pub(super) async fn script(
         if lent && decide(&site, None, &request) == BootDecision::Unknown {
             tracing::info!(%mac, peer = %peer.ip(), "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
-            return Ok((
-                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")],
-                text,
-            ));
+            return Ok(unkept(text));
         }
         if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
             tracing::warn!(%mac, peer = %peer.ip(), held_back, "a boot script was asked for a MAC that no node has");
@@ -53,7 +50,7 @@ pub(super) async fn script(
         _ => ClientArch::of(node.firmware),
     };
     let text = answer(&appliance, &site, node, arch).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
+    Ok(unkept(text))
 }
 
 async fn answer(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> Result<String, HttpError> {

@@ -1,8 +1,9 @@
 //! What a node is told when it cannot have what it asks for. 404: no such thing. 500: we broke. Always with a reason.
 
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use super::unkept;
 use crate::lifecycle::Refused;
 use crate::render::RenderError;
 use crate::store::ChangeError;
@@ -48,7 +49,6 @@ impl From<ChangeError> for HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-        (self.status, headers, self.reason + "\n").into_response()
+        (self.status, unkept(self.reason + "\n")).into_response()
     }
 }

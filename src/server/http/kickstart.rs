@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
 use super::peer::{headers_agree, identify};
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, unkept};
 use crate::lifecycle::{Refused, State};
 use crate::store::{Change, ChangeError};
 
@@ -29,5 +29,5 @@ pub(super) async fn kickstart(
     let detail = "the installer has its kickstart".to_string();
     appliance.store.change(caller.mac, Change::Mark { mark: "kickstart", detail }).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, "fetched its kickstart");
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
+    Ok(unkept(text))
 }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::sync::watch;
 
@@ -55,6 +57,11 @@ impl Appliance {
     pub fn site(&self) -> Arc<Site> {
         self.site.borrow().clone()
     }
+}
+
+/// A text for one machine at one moment: it may hold a token, so nobody on the way may keep it.
+fn unkept(text: String) -> impl IntoResponse + use<> {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
 }
 
 /// Everything that a node may ask over HTTP.

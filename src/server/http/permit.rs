@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
 use super::form::{NodeForm, tame};
 use super::found::{FoundDisk, all_different};
 use super::peer::{Caller, identify};
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, unkept};
 use crate::lifecycle::WipeScope;
 use crate::plan::{self, NodePlan};
 use crate::store::{Change, Installed};
@@ -52,7 +52,7 @@ pub(super) async fn redeem(
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");
     let change = Change::Redeem { token: caller.token.hash(), words, disks, keep };
     appliance.store.change(caller.mac, change).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text))
+    Ok(unkept(text))
 }
 
 /// Reads the disk of each slot of the plan.
