@@ -4,6 +4,7 @@
 
 mod addresses;
 mod blueprint;
+mod cards;
 mod disk;
 mod duplicates;
 mod file;

@@ -32,7 +32,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
         },
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
-        nodes: nodes.into_iter().collect::<Option<_>>()?,
+        nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     Some(site)
 }

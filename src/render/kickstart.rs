@@ -84,7 +84,7 @@ struct Rename {
 
 impl<'a> KickstartValues<'a> {
     /// Collects the values of one node for one boot.
-    pub fn new(site: &'a Site, node: &'a Node, plan: &NodePlan, token: &'a BootToken) -> Self {
+    pub fn new(site: &'a Site, node: &'a Node, plan: &'a NodePlan, token: &'a BootToken) -> Self {
         let renames = plan
             .volume_groups
             .iter()
@@ -118,7 +118,7 @@ impl<'a> KickstartValues<'a> {
             dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
             disk_rules: disk_rules(node, plan),
-            kept_groups: kept_groups(node),
+            kept_groups: kept_groups(node, plan),
             volume_group_names: plan.volume_group_names().join(" "),
             renames: renames.collect(),
             esp_label: ESP_LABEL,
@@ -145,8 +145,8 @@ fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
     }
 }
 
-fn kept_groups(node: &Node) -> Vec<KeptGroup<'_>> {
-    let groups = node.layout.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
+fn kept_groups<'a>(node: &Node, plan: &'a NodePlan) -> Vec<KeptGroup<'a>> {
+    let groups = plan.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
     let kept = groups.map(|group| KeptGroup {
         name: &group.name,
         volumes: group.logical_volumes.iter().map(|volume| volume.name.as_str()).collect(),

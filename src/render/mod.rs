@@ -83,10 +83,22 @@ impl Renderer {
         self.engine.render(UNKNOWN, &Values { mac })
     }
 
-    /// The kickstart as it is served: everything but the storage commands.
+    /// The kickstart of a node as the site plans it now, without the storage commands.
     pub fn kickstart(&self, site: &Site, node: &Node, token: &BootToken) -> Result<String, RenderError> {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
-        self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))
+        self.kickstart_planned(site, node, &plan, token)
+    }
+
+    /// The kickstart as it is served: everything but the storage commands. `plan` is what this boot was promised; the
+    /// site file may plan something else by now.
+    pub fn kickstart_planned(
+        &self,
+        site: &Site,
+        node: &Node,
+        plan: &NodePlan,
+        token: &BootToken,
+    ) -> Result<String, RenderError> {
+        self.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token))
     }
 
     /// The answer to a redeemed permit, and nothing else's: the storage commands for the disks that `%pre` found, by

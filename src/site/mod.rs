@@ -6,6 +6,7 @@ mod layout;
 mod mac;
 mod name;
 mod node;
+mod nodes;
 mod release;
 #[cfg(test)]
 pub mod testing;
@@ -21,7 +22,8 @@ pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
-pub use node::{Firmware, Nic, NicNetwork, Node};
+pub use node::{Bond, Firmware, Nic, NicNetwork, Node, Vlan};
+pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
 
 /// How open the finished cloud is.
@@ -128,13 +130,13 @@ pub struct Site {
     /// Install trees by name.
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
-    pub nodes: Vec<Node>,
+    pub nodes: Nodes,
 }
 
 impl Site {
     /// Finds a node by the MAC of its boot NIC.
     pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.mac == mac)
+        self.nodes.by_mac(mac)
     }
 
     /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
@@ -142,12 +144,12 @@ impl Site {
         let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
         let network = &self.network;
         let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
-        in_range && !taken && self.nodes.iter().all(|node| node.address != address)
+        in_range && !taken && self.nodes.by_address(address).is_none()
     }
 
     /// Finds a node by its name.
     pub fn node_by_name(&self, name: &str) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name.as_str() == name)
+        self.nodes.by_name(name)
     }
 
     /// Finds an install tree by its name.

@@ -85,6 +85,8 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         firmware: Firmware::Bios,
         disks: vec![DiskSlot::os(DiskRule { name: Some("sda".into()), ..DiskRule::of(sectors, 512) })],
         nics,
+        bonds: Vec::new(),
+        vlans: Vec::new(),
         layout,
         keep: Vec::new(),
         install_tree: "centos6".into(),
