@@ -92,7 +92,7 @@ fn kickstart(
     // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
     for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {
         let (Ok(served), Ok(storage)) = (&served, storage) else { continue };
-        let whole = super::whole(served, &super::storage_commands(storage));
+        let whole = super::whole(node, served, &super::storage_commands(storage));
         for complaint in grammar::check(node.release, &whole) {
             errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
         }

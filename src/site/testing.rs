@@ -72,6 +72,7 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         at_most: None,
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
         default_layout: None,
+        software: Software::default(),
     };
     (name.into(), role)
 }
@@ -152,6 +153,8 @@ pub fn paper_site() -> Site {
             discovery: None,
         },
         access: Access::default(),
+        users: Vec::new(),
+        software: Software::default(),
         install_trees: vec![InstallTree {
             name: "centos6".into(),
             path: "/srv/rackstart/centos6".into(),
