@@ -139,7 +139,9 @@ fn check_networks(node: &NodeKeys<'_>, found: &Found) {
     let words = || {
         let cards = node.nics.iter().filter_map(|nic| nic.network.as_ref());
         let bonds = node.bonds.iter().filter_map(|bond| bond.network.as_ref());
-        cards.chain(bonds).chain(node.vlans.iter().filter_map(|vlan| vlan.network.as_ref()))
+        // A VLAN cannot be the provisioning network; that is told by itself.
+        let vlans = node.vlans.iter().filter_map(|vlan| vlan.network.as_ref());
+        cards.chain(bonds).chain(vlans.filter(|word| *word.get_ref() != NicNetwork::Lan))
     };
     let on = |network: NicNetwork| words().filter(|word| *word.get_ref() == network).collect::<Vec<_>>();
     let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
