@@ -13,10 +13,49 @@ use crate::site::{Software, User};
 
 /// Accounts that the system, or a package of a cloud, makes itself.
 const TAKEN: [&str; 43] = [
-    "root", "bin", "daemon", "adm", "lp", "sync", "shutdown", "halt", "mail", "uucp", "operator", "games", "gopher",
-    "ftp", "nobody", "dbus", "sshd", "rpc", "rpcuser", "nfsnobody", "vcsa", "saslauth", "postfix", "ntp", "chrony",
-    "tcpdump", "polkitd", "tss", "mysql", "nova", "glance", "keystone", "cinder", "neutron", "placement", "rabbitmq",
-    "qpidd", "memcached", "apache", "qemu", "radvd", "dnsmasq", "gluster",
+    "root",
+    "bin",
+    "daemon",
+    "adm",
+    "lp",
+    "sync",
+    "shutdown",
+    "halt",
+    "mail",
+    "uucp",
+    "operator",
+    "games",
+    "gopher",
+    "ftp",
+    "nobody",
+    "dbus",
+    "sshd",
+    "rpc",
+    "rpcuser",
+    "nfsnobody",
+    "vcsa",
+    "saslauth",
+    "postfix",
+    "ntp",
+    "chrony",
+    "tcpdump",
+    "polkitd",
+    "tss",
+    "mysql",
+    "nova",
+    "glance",
+    "keystone",
+    "cinder",
+    "neutron",
+    "placement",
+    "rabbitmq",
+    "qpidd",
+    "memcached",
+    "apache",
+    "qemu",
+    "radvd",
+    "dnsmasq",
+    "gluster",
 ];
 /// What the installer's last part and firstboot cannot do without.
 const NEEDED_PACKAGES: [&str; 6] = ["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"];
@@ -40,7 +79,11 @@ pub(super) fn read_users<'a>(top: &Section<'a>) -> Option<Vec<User>> {
     users.into_iter().map(|(_, user)| user).collect()
 }
 
-fn read_user<'a>(at: Range<usize>, table: &'a DeTable<'a>, found: &'a Found) -> (Option<Spanned<&'a str>>, Option<User>) {
+fn read_user<'a>(
+    at: Range<usize>,
+    table: &'a DeTable<'a>,
+    found: &'a Found,
+) -> (Option<Spanned<&'a str>>, Option<User>) {
     let place = match table.get("name").and_then(|name| name.get_ref().as_str()) {
         Some(name) => format!("user {}", quote(name)),
         None => "a user".into(),
@@ -93,7 +136,8 @@ pub(super) fn software(section: &Section<'_>) -> Software {
     for package in &packages {
         let name = *package.get_ref();
         if let Some(needed) = name.strip_prefix('-').filter(|bare| NEEDED_PACKAGES.contains(bare)) {
-            let message = format!("{} takes out the package `{needed}`, which rackstart needs on every node", section.place);
+            let message =
+                format!("{} takes out the package `{needed}`, which rackstart needs on every node", section.place);
             found.report(package.span(), message, "remove it from the list");
         } else if !is_package(name) {
             let message = format!("{}: {} is not a package or a group of packages", section.place, quote(name));
@@ -123,10 +167,14 @@ fn is_package(text: &str) -> bool {
     let bare = text.strip_prefix('-').unwrap_or(text);
     let bare = bare.strip_prefix("@^").or_else(|| bare.strip_prefix('@')).unwrap_or(bare);
     let letters = |letter: char| letter.is_ascii_alphanumeric() || "._+-".contains(letter);
-    (1..=128).contains(&bare.len()) && bare.chars().all(letters) && bare.starts_with(|c: char| c.is_ascii_alphanumeric())
+    (1..=128).contains(&bare.len())
+        && bare.chars().all(letters)
+        && bare.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn is_service(name: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-@".contains(letter);
-    (1..=128).contains(&name.len()) && name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+    (1..=128).contains(&name.len())
+        && name.chars().all(letters)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }

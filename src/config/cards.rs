@@ -101,7 +101,8 @@ pub(super) fn read_bonds<'a>(node: &Section<'a>) -> Vec<BondKeys<'a>> {
 /// Reads `vlans`.
 pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
     let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
-        let vlan = Section::open(format!("a VLAN of {}", node.place), at, table, &["id", "over", "network"], node.found);
+        let vlan =
+            Section::open(format!("a VLAN of {}", node.place), at, table, &["id", "over", "network"], node.found);
         vlan.need("id", "id = 100");
         vlan.need("over", "over = \"eth0\"");
         vlan.need("network", "network = \"public\"");
@@ -129,7 +130,8 @@ pub(super) fn check(node: &NodeKeys<'_>, release: Option<Release>, found: &Found
     check_vlans(node, found);
     let first = node.bonds.first().map(|bond| &bond.at).or(node.vlans.first().map(|vlan| &vlan.at));
     if let (Some(at), Some(release)) = (first, release.filter(|release| !release.has_bonds_and_vlans())) {
-        let message = format!("the installer of CentOS {release} makes no bonds and no VLANs, and {} has some", node.place);
+        let message =
+            format!("the installer of CentOS {release} makes no bonds and no VLANs, and {} has some", node.place);
         found.report(at.clone(), message, "install 6.4 or later on it, or give each network a card of its own");
     }
 }
@@ -146,7 +148,8 @@ fn check_networks(node: &NodeKeys<'_>, found: &Found) {
     let on = |network: NicNetwork| words().filter(|word| *word.get_ref() == network).collect::<Vec<_>>();
     let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
     // A card whose word could not be read may be the missing one; then that is the mistake to mend.
-    let in_bond = |nic: &NicKeys<'_>| node.bonds.iter().any(|bond| nic.name.as_ref().is_some_and(|n| bond.has(n.get_ref())));
+    let in_bond =
+        |nic: &NicKeys<'_>| node.bonds.iter().any(|bond| nic.name.as_ref().is_some_and(|n| bond.has(n.get_ref())));
     let all_read = node.nics.iter().all(|nic| nic.network.is_some() || in_bond(nic))
         && node.bonds.iter().all(|bond| bond.network.is_some());
     if lan.is_empty() && all_read && node.has_nics {
@@ -180,7 +183,11 @@ fn check_bonds(node: &NodeKeys<'_>, found: &Found) {
             let message = format!("{} has one card", bond.place);
             found.report(last.span(), message, "name two cards or more, or leave the bond out");
         } else if bond.cards.is_empty() && bond.name.is_some() {
-            found.report(bond.at.clone(), format!("{} has no cards", bond.place), "write `cards = [\"eth0\", \"eth1\"]`");
+            found.report(
+                bond.at.clone(),
+                format!("{} has no cards", bond.place),
+                "write `cards = [\"eth0\", \"eth1\"]`",
+            );
         }
         for (place, card) in bond.cards.iter().enumerate() {
             let name = *card.get_ref();
@@ -211,7 +218,8 @@ fn check_vlans(node: &NodeKeys<'_>, found: &Found) {
     for (index, vlan) in node.vlans.iter().enumerate() {
         if let Some(network) = vlan.network.as_ref().filter(|word| *word.get_ref() == NicNetwork::Lan) {
             let message = format!("{} is the provisioning network, and firmware boots untagged", vlan.place);
-            let help = "make it the untagged (native) VLAN of that switch port, and set `network = \"lan\"` on the card";
+            let help =
+                "make it the untagged (native) VLAN of that switch port, and set `network = \"lan\"` on the card";
             found.report(network.span(), message, help);
         }
         let (Some(over), Some(id)) = (&vlan.over, &vlan.id) else { continue };
@@ -233,7 +241,11 @@ fn check_vlans(node: &NodeKeys<'_>, found: &Found) {
             found.add(super::Problem::new(id.span(), message, "remove one").also(first.at.clone(), "the first one"));
         }
         if name.len() + 1 + id.get_ref().to_string().len() > LONGEST_NAME {
-            let message = format!("{}: `{name}.{}` is longer than the {LONGEST_NAME} letters of an interface", vlan.place, id.get_ref());
+            let message = format!(
+                "{}: `{name}.{}` is longer than the {LONGEST_NAME} letters of an interface",
+                vlan.place,
+                id.get_ref()
+            );
             found.report(over.span(), message, "give the card or bond a shorter name");
         }
     }

@@ -187,7 +187,11 @@ fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
     if number.saturating_mul(size) > UNLIKELY_BYTES && number.is_multiple_of(size) {
         let terabytes = number as f64 * f64::from(sector_size) / 1e12;
         let message = format!("{}: {number} sectors are a disk of {terabytes:.0} TB", disk.place);
-        let help = format!("if it is the number of bytes, write `sectors = {}`; else `size = \"{} GiB\"`", number / size, number.saturating_mul(size) >> 30);
+        let help = format!(
+            "if it is the number of bytes, write `sectors = {}`; else `size = \"{} GiB\"`",
+            number / size,
+            number.saturating_mul(size) >> 30
+        );
         disk.found.report(sectors.span(), message, help);
         return None;
     }

@@ -187,7 +187,10 @@ impl<'a> AccessKeys<'a> {
         let Some(section) = section(top, "access", false, &["ssh_keys", "root_password_hash"]) else {
             return Self::default();
         };
-        Self { root_password_hash: text::password_hash(&section, "root_password_hash"), ssh_keys: text::ssh_keys(&section) }
+        Self {
+            root_password_hash: text::password_hash(&section, "root_password_hash"),
+            ssh_keys: text::ssh_keys(&section),
+        }
     }
 }
 

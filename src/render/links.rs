@@ -74,9 +74,7 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
 
 /// Every card that is in a bond or below a VLAN.
 pub fn named_cards(node: &Node) -> Vec<NamedCard> {
-    let named = |nic: &&Nic| {
-        node.bond_of(nic).is_some() || node.vlans.iter().any(|vlan| vlan.over == nic.name)
-    };
+    let named = |nic: &&Nic| node.bond_of(nic).is_some() || node.vlans.iter().any(|vlan| vlan.over == nic.name);
     let card = |nic: &Nic| NamedCard { variable: variable(node, &nic.name), mac: nic.mac.to_string() };
     node.nics.iter().filter(named).map(card).collect()
 }
@@ -110,6 +108,9 @@ pub fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
 
 /// The commands that `%pre` would write, with the names of the site file; none when the text has none.
 pub fn commands(node: &Node, served: &str) -> Option<String> {
+    if node.bonds.is_empty() && node.vlans.is_empty() {
+        return None;
+    }
     let (_, from) = served.split_once(" <<NETWORK\n")?;
     let (lines, _) = from.split_once("\nNETWORK\n")?;
     let mut lines = format!("{lines}\n");

@@ -66,8 +66,12 @@ fn site(release: &str) -> Site {
         key("a"),
         key("b")
     );
-    let mut text = EXAMPLE.replace("release = \"6.10\"", &format!("release = \"{release}\"")).replace("ssh_keys = []", &access);
-    text = text.replace("kernel_args = \"\"", "packages = [\"tmux\", \"-plymouth\"]\nservices = [\"snmpd\"]\nservices_off = [\"cups\"]");
+    let mut text =
+        EXAMPLE.replace("release = \"6.10\"", &format!("release = \"{release}\"")).replace("ssh_keys = []", &access);
+    text = text.replace(
+        "kernel_args = \"\"",
+        "packages = [\"tmux\", \"-plymouth\"]\nservices = [\"snmpd\"]\nservices_off = [\"cups\"]",
+    );
     for (from, to) in LINKS.iter().filter(|_| release != "6.3") {
         assert!(text.contains(from));
         text = text.replace(from, to);
@@ -124,7 +128,10 @@ fn users_packages_and_services_are_told_as_the_release_knows_them() {
         let hash = format!("$6$salt${}", "h".repeat(86));
         assert_eq!(
             lines(&text, "user "),
-            [format!("user --name=ann --groups=wheel,kvm --iscrypted --password={hash}"), "user --name=bob --lock".into()]
+            [
+                format!("user --name=ann --groups=wheel,kvm --iscrypted --password={hash}"),
+                "user --name=bob --lock".into()
+            ]
         );
         let by_command = if ["8", "9", "10"].contains(&release) {
             vec![format!("sshkey --username=ann \"ssh-rsa {} ann@home\"", key("a"))]
@@ -221,7 +228,11 @@ fn pre_names_the_cards_of_this_machine_by_their_macs() {
 fn a_machine_without_one_of_the_cards_is_refused_before_its_disks_are_looked_at() {
     let machine = Machine::new();
     let run = machine.run(&name_cards(&site("9"), "compute1"));
-    assert!(!run.ok && run.console.contains("no card of this machine has the MAC 52:54:00:a8:01:00"), "{}", run.console);
+    assert!(
+        !run.ok && run.console.contains("no card of this machine has the MAC 52:54:00:a8:01:00"),
+        "{}",
+        run.console
+    );
     assert!(!machine.path("root/tmp/rackstart-network.ks").exists());
     assert!(run.console.contains("NOTHING ON ANY DISK WAS CHANGED"));
 }

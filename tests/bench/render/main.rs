@@ -33,7 +33,10 @@ fn main() {
     }
     let renderer = Renderer::new().expect("the embedded templates");
     let token = BootToken::from_random([0; 16]);
-    println!("{:<10} {:<12} {:>14} {:>10} {:>16} {:>10}", "release", "node", "served, median", "p99", "whole, median", "p99");
+    println!(
+        "{:<10} {:<12} {:>14} {:>10} {:>16} {:>10}",
+        "release", "node", "served, median", "p99", "whole, median", "p99"
+    );
     let mut slow = false;
     for release in ["6.3", "6.10", "7", "8", "9", "10"] {
         let text = EXAMPLE.replace("release = \"6.10\"", &format!("release = \"{release}\""));
@@ -47,7 +50,10 @@ fn main() {
             let whole =
                 times(|| renderer.kickstart_whole(&site, node, &token, &disks, scope).expect("a kickstart").len());
             slow |= served.0 > MOST || whole.0 > MOST;
-            println!("{release:<10} {name:<12} {:>14.0?} {:>10.0?} {:>16.0?} {:>10.0?}", served.0, served.1, whole.0, whole.1);
+            println!(
+                "{release:<10} {name:<12} {:>14.0?} {:>10.0?} {:>16.0?} {:>10.0?}",
+                served.0, served.1, whole.0, whole.1
+            );
         }
     }
     if slow {
