@@ -160,6 +160,6 @@ pub fn paper_site() -> Site {
             path: "/srv/rackstart/centos6".into(),
             repositories: vec![],
         }],
-        nodes,
+        nodes: nodes.into(),
     }
 }
