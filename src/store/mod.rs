@@ -2,11 +2,11 @@
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
 mod change;
+mod memory;
 mod open;
 mod record;
 mod writer;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
@@ -15,10 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use change::{Change, LogLine};
+pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
 
-use crate::lifecycle::{BootToken, Refused};
+use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 
 /// How many changes may wait for the writer before callers wait too.
@@ -31,10 +32,14 @@ pub struct Store {
     view: View,
 }
 
-type View = Arc<RwLock<HashMap<Mac, Record>>>;
+type View = Arc<RwLock<Memory>>;
+
+/// Looks at everything as it is at that very moment and gives orders, or keeps the reason why not to itself.
+type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Option<Orders> + Send>;
 
 enum Command {
     Change { mac: Mac, change: Change, reply: oneshot::Sender<Result<Record, Refused>> },
+    Decide { judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
 
@@ -64,12 +69,23 @@ pub enum ChangeError {
     Stopped,
 }
 
+/// Why a decision changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecideError<R> {
+    /// The judge refused.
+    Judged(R),
+    /// The lifecycle refused one of its orders.
+    Refused(OrderRefused),
+    /// The store stopped, so nothing may be acknowledged any more.
+    Stopped,
+}
+
 impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, records, lock } = open::open(directory).await?;
-        let view: View = Arc::new(RwLock::new(records));
+        let open::Opened { connection, memory, lock } = open::open(directory).await?;
+        let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
         let writer = writer::run(connection, queue, view.clone());
         let task = tokio::spawn(async move {
@@ -88,6 +104,28 @@ impl Store {
         Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
     }
 
+    /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
+    /// memory and the time, and returns orders or its own refusal. The records are those of the orders, in their order.
+    pub async fn decide<R: Send + 'static>(
+        &self,
+        judge: impl FnOnce(&Draft<'_>, u64) -> Result<Orders, R> + Send + 'static,
+    ) -> Result<Vec<Record>, DecideError<R>> {
+        let (reply, answer) = oneshot::channel();
+        let (no, mut said) = oneshot::channel();
+        let judge: Judge = Box::new(move |draft, now| match judge(draft, now) {
+            Ok(orders) => Some(orders),
+            Err(refusal) => {
+                let _ = no.send(refusal);
+                None
+            }
+        });
+        self.commands.send(Command::Decide { judge, reply }).await.map_err(|_| DecideError::Stopped)?;
+        match answer.await {
+            Ok(outcome) => outcome.map_err(DecideError::Refused),
+            Err(_) => said.try_recv().map_or(Err(DecideError::Stopped), |refusal| Err(DecideError::Judged(refusal))),
+        }
+    }
+
     /// Returns the newest `limit` events, oldest first.
     pub async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<StoredEvent> {
         let (reply, answer) = oneshot::channel();
@@ -99,7 +137,12 @@ impl Store {
 
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
-        self.view.read().expect("no holder of this lock panics").get(&mac).cloned()
+        self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
+    }
+
+    /// Since when, and by whom, all installations are stopped; none while they are not.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
     /// Finds the node whose current boot owns a token.
@@ -110,7 +153,7 @@ impl Store {
             let attempt = record.state.attempt();
             attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
         };
-        view.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
     }
 }
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row};
 
-use super::Record;
+use super::{Memory, Record};
+use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
@@ -56,7 +57,7 @@ pub enum OpenError {
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
 pub(super) struct Opened {
     pub connection: SqliteConnection,
-    pub records: HashMap<Mac, Record>,
+    pub memory: Memory,
     pub lock: fs::File,
 }
 
@@ -85,8 +86,9 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     // The file's name must survive a power cut as well as its content.
     let synced = fs::File::open(directory).and_then(|folder| folder.sync_all());
     synced.map_err(|source| OpenError::Directory { path: directory.into(), source })?;
-    let records = read(&mut connection, &path).await?;
-    Ok(Opened { connection, records, lock })
+    let nodes = read(&mut connection, &path).await?;
+    let stopped = read_stopped(&mut connection, &path).await?;
+    Ok(Opened { connection, memory: Memory { nodes, stopped }, lock })
 }
 
 fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
@@ -134,4 +136,12 @@ async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<
         records.insert(key, record);
     }
     Ok(records)
+}
+
+async fn read_stopped(connection: &mut SqliteConnection, path: &Path) -> Result<Option<Stopped>, OpenError> {
+    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
+    let select = "SELECT value FROM site_wide WHERE key = 'stopped'";
+    let text: Option<String> =
+        sqlx::query_scalar(select).fetch_optional(connection).await.map_err(|error| damaged(error.to_string()))?;
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| damaged(format!("`stopped`: {error}")))
 }

@@ -6,16 +6,28 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 
-use super::change::Changed;
-use super::{Command, LogLine, Record, StoredEvent, View};
+use super::{Command, Draft, LogLine, Memory, OrderRefused, Record, StoredEvent, View, Write};
 use crate::clock::unix_now;
-use crate::lifecycle::Refused;
+use crate::lifecycle::{Refused, Stopped};
 use crate::site::Mac;
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
 
-type Answer = (oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>);
+/// An answer that waits for the commit. The asker may have hung up; the change holds all the same.
+enum Answer {
+    One(oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>),
+    Many(oneshot::Sender<Result<Vec<Record>, OrderRefused>>, Result<Vec<Record>, OrderRefused>),
+}
+
+impl Answer {
+    fn send(self) {
+        match self {
+            Self::One(reply, answer) => drop(reply.send(answer)),
+            Self::Many(reply, answer) => drop(reply.send(answer)),
+        }
+    }
+}
 
 /// Serves commands until every handle is gone, or a write fails.
 pub(super) async fn run(
@@ -36,36 +48,71 @@ pub(super) async fn run(
 
 async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Command>) -> Result<(), sqlx::Error> {
     let now = unix_now();
-    let mut fresh: HashMap<Mac, Record> = HashMap::new();
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut lookups = Vec::new();
+    let (done, fresh, lookups) = work_out(&view.read().expect("no holder of this lock panics"), commands, now);
     let mut transaction = connection.begin().await?;
-    for command in commands {
-        match command {
-            Command::Change { mac, change, reply } => {
-                let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
-                let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
-                match change.work_on(mac, &before, now) {
-                    Ok(Changed { record, log }) => {
-                        write(&mut transaction, mac, &record, log, now).await?;
-                        fresh.insert(mac, record.clone());
-                        answers.push((reply, Ok(record)));
-                    }
-                    Err(refused) => answers.push((reply, Err(refused))),
-                }
-            }
-            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
-        }
+    for (mac, record, log) in done.writes {
+        write(&mut transaction, mac, &record, log, now).await?;
+    }
+    if let Some(stopped) = &fresh.1 {
+        write_stopped(&mut transaction, stopped.as_ref()).await?;
     }
     transaction.commit().await?;
-    view.write().expect("no holder of this lock panics").extend(fresh);
-    for (reply, answer) in answers {
-        let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
+    view.write().expect("no holder of this lock panics").take(fresh);
+    for answer in done.answers {
+        answer.send();
     }
     for (mac, limit, reply) in lookups {
         let _ = reply.send(events(connection, mac, limit).await?);
     }
     Ok(())
+}
+
+type Fresh = (HashMap<Mac, Record>, Option<Option<Stopped>>);
+type Lookup = (Option<Mac>, u32, oneshot::Sender<Vec<StoredEvent>>);
+
+/// What one batch of commands comes to.
+#[derive(Default)]
+struct Done {
+    writes: Vec<Write>,
+    answers: Vec<Answer>,
+}
+
+/// Every command in its order, each on what those before it left. Nothing is durable or answered yet.
+fn work_out(memory: &Memory, commands: Vec<Command>, now: u64) -> (Done, Fresh, Vec<Lookup>) {
+    let (mut draft, mut done, mut lookups) = (Draft::on(memory), Done::default(), Vec::new());
+    for command in commands {
+        match command {
+            Command::Change { mac, change, reply } => {
+                let outcome = draft.change(mac, &change, now).map(|write| {
+                    done.writes.push(write.clone());
+                    write.1
+                });
+                done.answers.push(Answer::One(reply, outcome));
+            }
+            Command::Decide { judge, reply } => {
+                // A judge that refuses has told its asker; dropping `reply` lets the asker look.
+                let Some(orders) = judge(&draft, now) else { continue };
+                let outcome = draft.obey(&orders, now).map(|writes| {
+                    done.writes.extend(writes.iter().cloned());
+                    writes.into_iter().map(|(_, record, _)| record).collect()
+                });
+                done.answers.push(Answer::Many(reply, outcome));
+            }
+            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
+        }
+    }
+    (done, draft.into_parts(), lookups)
+}
+
+async fn write_stopped(connection: &mut SqliteConnection, stopped: Option<&Stopped>) -> Result<(), sqlx::Error> {
+    let query = match stopped {
+        Some(stopped) => {
+            let text = serde_json::to_string(stopped).expect("a number and a text");
+            sqlx::query("INSERT OR REPLACE INTO site_wide (key, value) VALUES ('stopped', ?)").bind(text)
+        }
+        None => sqlx::query("DELETE FROM site_wide WHERE key = 'stopped'"),
+    };
+    query.execute(connection).await.map(drop)
 }
 
 async fn write(
