@@ -1,7 +1,6 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
-pub mod audit;
 pub mod dhcp;
 mod engines;
 pub mod firmware;

@@ -8,13 +8,13 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{Actor, Order};
 use crate::lifecycle::blast::{self, Allowed, Now, OwnCard, Standing, Wish};
 use crate::lifecycle::{Event, Flag, Flags, State, Stopped, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
-use crate::store::{Change, Draft, Orders, Record};
+use crate::store::{Change, ChangeError, Draft, Orders, Record};
 
-use super::audit::Actor;
 use super::http::Appliance;
 use super::http::permit::keepable;
 use super::random;
@@ -80,44 +80,48 @@ impl Appliance {
 
     /// Takes an unspent wipe permit back.
     pub async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
-        self.event(who, node, Event::Disarmed, "disarmed").await
+        self.event(who, node, Event::Disarmed, "disarm").await
     }
 
     /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
     pub async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
         let reason = refusal::reason(reason)?;
-        self.event(who, node, Event::GivenUp { reason }, "given up").await
+        self.event(who, node, Event::GivenUp { reason }, "give-up").await
     }
 
     /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
     pub async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
-        self.event(who, node, Event::Cleared, "cleared of suspicion").await
+        self.event(who, node, Event::Cleared, "clear-suspect").await
     }
 
     /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
     pub async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
-        self.flag(who, node, Flag::Protected, on).await
+        let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
     /// Begins or ends maintenance: the node is never armed, its reports ring no alarm, its silence fails nothing. Beginning
     /// it disarms.
     pub async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
-        self.flag(who, node, Flag::Maintenance, on).await
+        let (flag, action) = (Flag::Maintenance, if on { "maintenance" } else { "maintenance-over" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
     /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
     /// a restart. Returns the names of the disarmed nodes.
     pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
-        let by = who.to_string();
+        let asked = Order::new(who, "stop", &self.site().name);
+        let (by, order) = (who.to_string(), asked.clone());
         let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> {
             let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
             let disarm = |(mac, _)| (mac, Change::Event { event: Event::Disarmed, mark: None });
             let since = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
-            Ok(Orders { changes: armed.map(disarm).collect(), stopped: Some(Some(since)) })
+            let changes = armed.map(disarm).collect();
+            Ok(Orders { changes, stopped: Some(Some(since)), audit: vec![order] })
         };
         let site = self.site();
         let before: Vec<&Node> = site.nodes.iter().filter(|node| self.is_armed(node)).collect();
-        self.store.decide(judge).await.map_err(|error| Refusal::of(&site, error))?;
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
         let disarmed: Vec<String> =
             before.into_iter().filter(|node| !self.is_armed(node)).map(|node| node.name.to_string()).collect();
         tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
@@ -126,11 +130,13 @@ impl Appliance {
 
     /// Allows installations again. What was disarmed stays so.
     pub async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
-        let judge = |draft: &Draft<'_>, _| match draft.stopped() {
-            Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None) }),
+        let asked = Order::new(who, "lift-stop", &self.site().name);
+        let order = asked.clone();
+        let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
+            Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
             None => Err(Refusal::NotStopped),
         };
-        self.store.decide(judge).await.map_err(|error| Refusal::of(&self.site(), error))?;
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&self.site(), error))?;
         tracing::warn!(%who, "installations are allowed again");
         Ok(())
     }
@@ -160,6 +166,11 @@ impl Appliance {
             nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
         let macs: Vec<_> = nodes.iter().map(|node| node.mac).collect();
         let (known, reason) = (site.clone(), forced.clone());
+        let action = if scope.wipes() { "reimage" } else { "install" };
+        let about =
+            format!("{scope}{}", forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default());
+        let asked = Order::new(who, action, names.join(" ")).detail(&about);
+        let order = asked.clone();
         let (said, mut hear) = tokio::sync::oneshot::channel();
         let judge = move |draft: &Draft<'_>, time| {
             let nodes = macs.iter().filter_map(|mac| known.node_by_mac(*mac)).collect();
@@ -170,10 +181,11 @@ impl Appliance {
             let arm =
                 |node: &&Node| (node.mac, Change::Arm { id: random::attempt_id(), scope, forced: reason.clone() });
             let later: Vec<String> = later.iter().map(|node| node.name.to_string()).collect();
+            let audit = now.iter().map(|node| Order { subject: node.name.to_string(), ..order.clone() }).collect();
             let _ = said.send((later, again_in));
-            Ok(Orders { changes: now.iter().map(arm).collect(), stopped: None })
+            Ok(Orders { changes: now.iter().map(arm).collect(), stopped: None, audit })
         };
-        self.store.decide(judge).await.map_err(|error| Refusal::of(&site, error))?;
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
         let (later, again_in) = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
         let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
@@ -195,24 +207,34 @@ impl Appliance {
         keepable(&installed, &plan, &node.keep).map(drop)
     }
 
-    async fn flag(&self, who: &Actor, name: &str, flag: Flag, on: bool) -> Result<NodeStatus, Refusal> {
-        self.change(who, name, Change::Flag { flag, on }, "flag changed").await
+    async fn event(&self, who: &Actor, name: &str, event: Event, action: &str) -> Result<NodeStatus, Refusal> {
+        let detail = match &event {
+            Event::GivenUp { reason } => reason.clone(),
+            _ => String::new(),
+        };
+        self.change(who, name, Change::Event { event, mark: None }, action, &detail).await
     }
 
-    async fn event(&self, who: &Actor, name: &str, event: Event, done: &str) -> Result<NodeStatus, Refusal> {
-        self.change(who, name, Change::Event { event, mark: None }, done).await
-    }
-
-    async fn change(&self, who: &Actor, name: &str, change: Change, done: &str) -> Result<NodeStatus, Refusal> {
+    async fn change(
+        &self,
+        who: &Actor,
+        name: &str,
+        change: Change,
+        action: &str,
+        detail: &str,
+    ) -> Result<NodeStatus, Refusal> {
         let site = self.site();
         let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))?;
         let mac = node.mac;
-        let judge = move |_: &Draft<'_>, _| -> Result<Orders, Refusal> {
-            Ok(Orders { changes: vec![(mac, change)], stopped: None })
-        };
-        let records = self.store.decide(judge).await.map_err(|error| Refusal::of(&site, error))?;
-        let status = status(node, records.into_iter().next());
-        tracing::warn!(%who, node = name, state = status.state, flags = status.flags.join(" "), "{done} by an operator");
+        let order = Order::new(who, action, name).detail(detail);
+        let record = self.store.change_as(mac, change, order).await;
+        let record = record.map_err(|error| match error {
+            ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
+            ChangeError::Stopped => Refusal::StoreStopped,
+        })?;
+        let status = status(node, Some(record));
+        let flags = status.flags.join(" ");
+        tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
         Ok(status)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::change::{Change, Changed, LogLine};
 use super::record::Record;
+use crate::audit::Order;
 use crate::lifecycle::{Refused, Stopped};
 use crate::site::Mac;
 
@@ -24,6 +25,8 @@ pub struct Orders {
     pub changes: Vec<(Mac, Change)>,
     /// The new value of [`Memory::stopped`], if it shall change; before the changes.
     pub stopped: Option<Option<Stopped>>,
+    /// Lines for the audit log when all of it happens.
+    pub audit: Vec<Order>,
 }
 
 /// Why orders did not happen: the first change that was refused, and its node.

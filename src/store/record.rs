@@ -78,6 +78,11 @@ impl Record {
         }
     }
 
+    /// Whether the permit of its attempt is redeemed.
+    pub fn has_spent_its_permit(&self) -> bool {
+        self.state.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
+    }
+
     /// When it was armed, in Unix seconds.
     pub fn armed(&self) -> u64 {
         self.progress.marks.get("armed").copied().unwrap_or(self.since)

@@ -1,43 +1,29 @@
 //! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
 
-use std::collections::HashMap;
-
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{Command, Draft, LogLine, Memory, OrderRefused, Record, StoredEvent, View, Write};
+use super::audit::{self, Ledger};
+use super::batch::{Batch, Lookup};
+use super::{Command, LogLine, Record, StoredEvent, View};
 use crate::clock::unix_now;
-use crate::lifecycle::{Refused, Stopped};
+use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
-
-/// An answer that waits for the commit. The asker may have hung up; the change holds all the same.
-enum Answer {
-    One(oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>),
-    Many(oneshot::Sender<Result<Vec<Record>, OrderRefused>>, Result<Vec<Record>, OrderRefused>),
-}
-
-impl Answer {
-    fn send(self) {
-        match self {
-            Self::One(reply, answer) => drop(reply.send(answer)),
-            Self::Many(reply, answer) => drop(reply.send(answer)),
-        }
-    }
-}
 
 /// Serves commands until every handle is gone, or a write fails.
 pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    mut ledger: Ledger,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -46,62 +32,42 @@ pub(super) async fn run(
     connection.close().await
 }
 
-async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Command>) -> Result<(), sqlx::Error> {
+async fn commit(
+    connection: &mut SqliteConnection,
+    view: &View,
+    ledger: &mut Ledger,
+    commands: Vec<Command>,
+) -> Result<(), sqlx::Error> {
     let now = unix_now();
-    let (done, fresh, lookups) = work_out(&view.read().expect("no holder of this lock panics"), commands, now);
+    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, now);
+    let mut appended = Vec::new();
     let mut transaction = connection.begin().await?;
-    for (mac, record, log) in done.writes {
+    for (mac, record, log) in batch.writes {
         write(&mut transaction, mac, &record, log, now).await?;
     }
-    if let Some(stopped) = &fresh.1 {
+    if let Some(stopped) = &batch.fresh.1 {
         write_stopped(&mut transaction, stopped.as_ref()).await?;
     }
+    for (order, outcome, reply) in batch.audit {
+        let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
+        appended.extend(reply.map(|reply| (reply, id)));
+    }
     transaction.commit().await?;
-    view.write().expect("no holder of this lock panics").take(fresh);
-    for answer in done.answers {
+    ledger.settle().await?;
+    view.write().expect("no holder of this lock panics").take(batch.fresh);
+    for answer in batch.answers {
         answer.send();
     }
-    for (mac, limit, reply) in lookups {
-        let _ = reply.send(events(connection, mac, limit).await?);
+    for (reply, id) in appended {
+        let _ = reply.send(id);
     }
-    Ok(())
-}
-
-type Fresh = (HashMap<Mac, Record>, Option<Option<Stopped>>);
-type Lookup = (Option<Mac>, u32, oneshot::Sender<Vec<StoredEvent>>);
-
-/// What one batch of commands comes to.
-#[derive(Default)]
-struct Done {
-    writes: Vec<Write>,
-    answers: Vec<Answer>,
-}
-
-/// Every command in its order, each on what those before it left. Nothing is durable or answered yet.
-fn work_out(memory: &Memory, commands: Vec<Command>, now: u64) -> (Done, Fresh, Vec<Lookup>) {
-    let (mut draft, mut done, mut lookups) = (Draft::on(memory), Done::default(), Vec::new());
-    for command in commands {
-        match command {
-            Command::Change { mac, change, reply } => {
-                let outcome = draft.change(mac, &change, now).map(|write| {
-                    done.writes.push(write.clone());
-                    write.1
-                });
-                done.answers.push(Answer::One(reply, outcome));
-            }
-            Command::Decide { judge, reply } => {
-                // A judge that refuses has told its asker; dropping `reply` lets the asker look.
-                let Some(orders) = judge(&draft, now) else { continue };
-                let outcome = draft.obey(&orders, now).map(|writes| {
-                    done.writes.extend(writes.iter().cloned());
-                    writes.into_iter().map(|(_, record, _)| record).collect()
-                });
-                done.answers.push(Answer::Many(reply, outcome));
-            }
-            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
+    for lookup in batch.lookups {
+        match lookup {
+            Lookup::Events { mac, limit, reply } => drop(reply.send(events(connection, mac, limit).await?)),
+            Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
         }
     }
-    (done, draft.into_parts(), lookups)
+    Ok(())
 }
 
 async fn write_stopped(connection: &mut SqliteConnection, stopped: Option<&Stopped>) -> Result<(), sqlx::Error> {

@@ -6,7 +6,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use crate::server::audit::Actor;
+use crate::audit::Actor;
 use crate::server::http::{Appliance, HttpError};
 use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
 
