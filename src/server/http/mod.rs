@@ -85,4 +85,4 @@ mod disk_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(super) use tests::facts_as_planned;
+pub(super) use tests::{FakeNode, facts_as_planned};
