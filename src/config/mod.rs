@@ -13,6 +13,7 @@ mod layout;
 mod load;
 mod node;
 mod own;
+mod own_cards;
 mod problem;
 mod prove;
 mod reader;
@@ -41,6 +42,7 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
+use own_cards::CardUse;
 use file::File;
 use reader::Found;
 use trees::TreeUse;
@@ -69,6 +71,8 @@ struct Examined {
     secrets: Vec<Range<usize>>,
     /// The install trees to look at, as far as they could be read.
     trees: Vec<TreeUse>,
+    /// The cards of all nodes, as far as they could be read.
+    cards: Vec<CardUse>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
@@ -78,11 +82,12 @@ type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String,
 fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) -> Examined {
     let mut renderer = None;
     let found = Found::default();
-    let mut trees = Vec::new();
+    let (mut trees, mut cards) = (Vec::new(), Vec::new());
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
+        cards = own_cards::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;
@@ -93,7 +98,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees }
+    Examined { site, renderer, problems, secrets, trees, cards }
 }
 
 /// Reads the templates and renders everything with them; the renderer is there when all is well.

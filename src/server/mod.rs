@@ -6,11 +6,14 @@ mod engines;
 pub mod firmware;
 pub mod http;
 mod log_limit;
+pub mod operate;
 mod packet;
 mod pinned;
 mod random;
 pub mod recent;
 pub mod router_advertisement;
+#[cfg(test)]
+mod simulation;
 pub mod texts;
 pub mod tftp;
 mod watchdog;
@@ -26,7 +29,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, State, WipeScope};
+use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, Store};
@@ -90,6 +93,7 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
+    watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
     let (recent, strangers) = (Arc::default(), Arc::default());
@@ -97,13 +101,22 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
 }
 
-/// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
+/// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
+/// said otherwise of it, or of the whole site.
 async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     for node in &site.nodes {
-        if matches!(store.record(node.mac).map(|record| record.state), None | Some(State::New)) {
-            let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-            store.change(node.mac, Change::Event { event, mark: None }).await?;
-            tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+        if !operate::is_armed_by_itself(store.record(node.mac).as_ref()) {
+            continue;
+        }
+        let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+        match store.change(node.mac, Change::Event { event, mark: None }).await {
+            Ok(_) => {
+                tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+            }
+            Err(ChangeError::Refused(refused)) => {
+                tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
+            }
+            Err(stopped) => return Err(stopped),
         }
     }
     Ok(())
@@ -159,7 +172,7 @@ impl Bound {
 }
 
 async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service();
+    let service = admin::app(appliance).into_make_service_with_connect_info::<admin::Peer>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");
