@@ -70,7 +70,7 @@ fn table_3_as_printed_is_refused_with_its_shortfall() {
 #[test]
 fn a_grow_layout_is_the_table_on_the_papers_disk_and_fits_any_other() {
     assert_eq!(partitions(&plan(&growing(node("compute2"))).unwrap()), partitions(&plan(&node("compute2")).unwrap()));
-    for sectors in [100_000_000, 488_397_167, 976_773_168, 4_294_967_295] {
+    for sectors in [100_000_000, 488_397_167, 976_773_168, 4_294_967_294] {
         let mut node = growing(node("compute2"));
         node.os_disk_mut().sectors = sectors;
         let plan = plan(&node).unwrap();
