@@ -83,6 +83,8 @@ pub enum PlanError {
     RangeOfLabels { node: NodeName, disk: String },
     #[error("{node} cannot be reimaged around what it keeps: {problem}")]
     Keep { node: NodeName, problem: String },
+    #[error("{node} cannot be reimaged around what it keeps: its disks mirror each other")]
+    KeepMirror { node: NodeName, groups: String },
     #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
     TooLargeForBios { node: NodeName, release: Release },
     #[error("the disk of {node} has sectors of {sector_size} bytes, which {problem}")]
@@ -158,6 +160,12 @@ impl PlanError {
             Self::Keep { node, .. } => {
                 format!(
                     "restore the layout that {node} was installed by, or run `rackstart reimage {node}`, which wipes it"
+                )
+            }
+            Self::KeepMirror { node, groups } => {
+                format!(
+                    "copy what is on `{groups}` to another machine, or rely on its other replica, and then run \
+                     `rackstart reimage {node}`, which wipes it"
                 )
             }
             Self::TooLargeForBios { .. } => "set `firmware = \"uefi\"` or use a smaller disk".into(),

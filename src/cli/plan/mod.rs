@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(place)?.site;
+    let site = crate::config::load_to_plan(place)?.site;
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&show(&site, &args, pretty)?)
 }

@@ -28,7 +28,7 @@ def execute(bench, cell, seconds):
     names = {slot: bench.names[key] for slot, key in cell.slots.items()}
     plan = cell.plan()
     text = cell.storage(bench.names)
-    answer = bench.request("storage", seconds, release=cell.release, efi=cell.efi, text=text,
+    answer = bench.request("storage", seconds, release=cell.release, efi=cell.efi, text=cell.commands(text),
                            preparation=cell.preparation(text), disks=sorted(bench.names.values()))
     if "error" in answer:
         wrong = [f"it could not be executed: {answer['error']}", *answer.get("traceback", "").splitlines()[-6:]]
