@@ -113,11 +113,7 @@ pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> 
 }
 
 /// `matters` says which install trees are looked at.
-fn read_with(
-    path: &Path,
-    templates: Option<&Path>,
-    matters: &dyn Fn(&TreeUse) -> bool,
-) -> Result<Loaded, LoadError> {
+fn read_with(path: &Path, templates: Option<&Path>, matters: &dyn Fn(&TreeUse) -> bool) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),

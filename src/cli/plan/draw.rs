@@ -70,7 +70,12 @@ fn one_disk(node: &Node, plan: &NodePlan, disk: &DiskPlan, style: &Style, out: &
     out.push_str("\n     start      size  MiB\n");
     for (index, partition) in disk.partitions.iter().enumerate() {
         let number = style.paint(index, &format!("{:>3}", partition.number));
-        out.push_str(&format!("{number} {:>6} {:>9}  {}\n", partition.start.0, partition.size.0, contents(plan, partition)));
+        out.push_str(&format!(
+            "{number} {:>6} {:>9}  {}\n",
+            partition.start.0,
+            partition.size.0,
+            contents(plan, partition)
+        ));
         let of_partition = |group: &&VolumeGroupPlan| group.is_on(&disk.slot, partition.number);
         if let Some(group) = plan.volume_groups.iter().find(of_partition) {
             out.push_str(&volumes(group));

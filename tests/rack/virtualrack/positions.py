@@ -22,7 +22,22 @@ def planned(path, count, seed):
     if done.returncode != 0:
         raise Stalled(f"the property test wrote no plans:\n{done.stdout}{done.stderr}")
     with open(path) as file:
-        return [json.loads(line) for line in file]
+        plans = [json.loads(line) for line in file]
+    for number, one in enumerate(plans):
+        one["slots"] = {name: name for name in one["disks"]}
+        one["title"] = f"random plan {seed}/{number} on {one['release'][0]}"
+    return plans
+
+
+def of_cells(cells, disks, names):
+    """The same of cells of the matrix, without those whose table %pre makes."""
+    about = {disk.key: {"bytes": disk.bytes, "sector_size": disk.sector_size} for disk in disks}
+    for cell in cells:
+        text = cell.storage(names)
+        if cell.commands(text) == text:
+            yield {"title": cell.title, "release": cell.release, "efi": cell.efi, "text": text, "plan": cell.plan(),
+                   "disks": {names[key]: about[key] for key in cell.slots.values()},
+                   "slots": {slot: names[key] for slot, key in cell.slots.items()}}
 
 
 def as_read(answer):
@@ -47,19 +62,18 @@ def compare(plans, root, tally):
     """Ask blivet for each plan and compare."""
     process = subprocess.Popen(chroot(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        for number, one in enumerate(plans):
+        for one in plans:
             began = time.monotonic()
-            process.stdin.write(json.dumps({key: value for key, value in one.items() if key != "plan"}) + "\n")
+            process.stdin.write(json.dumps({key: one[key] for key in ("disks", "text", "release", "efi")}) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
             if not line:
                 raise Stalled("blivet ended early")
             answer = json.loads(line)
-            wrong = [answer["error"]] if "error" in answer else against_plan(one["plan"], as_read(answer), {name: name for name in one["disks"]})
+            wrong = [answer["error"]] if "error" in answer else against_plan(one["plan"], as_read(answer), one["slots"])
             if wrong:
                 wrong += [f"disks: {one['disks']}", *(line for line in one["text"].splitlines() if not line.startswith("#"))]
-            release = ".".join(map(str, one["release"]))
-            tally.add(f"random plan {number} on {release}", wrong, f"{time.monotonic() - began:.1f} s", quiet=True)
+            tally.add(one["title"], wrong, f"{time.monotonic() - began:.1f} s", quiet=True)
     finally:
         process.kill()
         process.wait()
