@@ -111,6 +111,25 @@ mod tests {
     }
 
     #[test]
+    fn small_partitions_of_a_large_disk_do_not_hide_each_other() {
+        let site = paper_site();
+        let mut node = find_node(&site, "compute2").unwrap().clone();
+        node.release = "10".parse().unwrap();
+        node.os_disk_mut().sectors = 7_814_037_168;
+        let text = svg::node(&node, &planned(&node).unwrap());
+        let number = |rect: &str, name: &str| {
+            let rest = rect.split_once(&format!(" {name}=\"")).unwrap().1;
+            rest.split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        let bars: Vec<&str> =
+            text.lines().filter(|line| line.contains("height=\"44.0\"") && !line.contains("#eee")).collect();
+        assert_eq!(bars.len(), 4, "{text}");
+        for pair in bars.windows(2) {
+            assert!(number(pair[0], "x") + number(pair[0], "width") <= number(pair[1], "x") + 0.11, "{pair:?}");
+        }
+    }
+
+    #[test]
     fn the_json_has_the_numbers_that_parted_and_lvm_show() {
         let text = show(&paper_site(), &args(Some("compute2"), true), false).unwrap();
         let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
