@@ -63,7 +63,7 @@ def _work(start, names, waiting, tally, seconds):
         tally.add(title, [f"{type(error).__name__}: {error}"], "broken off")
 
 
-def run(cells, starts, names, tally, seconds=180):
+def run(cells, starts, names, tally, seconds=900):
     """All cells on the workbenches that `starts` make. `names` are those that the cells expect, by the key of a disk."""
     waiting = queue.Queue()
     done = tally.passed + tally.failed
