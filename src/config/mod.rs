@@ -36,7 +36,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub use load::{LoadError, Loaded, Place, find, load, read, socket};
+pub use load::{LoadError, Loaded, Place, find, load, load_to_plan, read, socket};
 pub use problem::{Problem, Problems};
 pub(crate) use words::{quote, suggest};
 
