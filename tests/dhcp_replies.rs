@@ -19,7 +19,7 @@ mod testing;
 const COMPUTE2: Mac = Mac([0x52, 0x54, 0, 0xa8, 2, 1]);
 const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 254);
-const SCRIPT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
+const SCRIPT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01?uuid=${uuid}&serial=${serial:uristring}";
 
 fn ask(name: &str) -> Answer {
     answer(&packet(name))

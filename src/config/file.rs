@@ -43,6 +43,7 @@ pub(super) struct ServerKeys<'a> {
     pub interface: Option<Spanned<&'a str>>,
     pub address: Option<Spanned<Ipv4Addr>>,
     pub http_port: Option<Spanned<u64>>,
+    pub token_minutes: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
 }
@@ -133,13 +134,15 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let section = section(top, "server", true, &["interface", "address", "http_port", "state", "socket"])?;
+        let keys = ["interface", "address", "http_port", "token_minutes", "state", "socket"];
+        let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
         Some(Self {
             interface: text::interface(&section, "interface"),
             address: section.parse("address", "an IPv4 address", ADDRESS_HELP),
             http_port: section.number("http_port", 1..=65535),
+            token_minutes: section.number("token_minutes", 10..=1440),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
         })

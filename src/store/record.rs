@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Progress, State};
+use crate::lifecycle::{Custody, Flags, Hardware, Progress, State};
 use crate::plan::{Facts, NodePlan};
 
 /// The version of the shape below.
@@ -48,6 +48,15 @@ pub struct Record {
     /// What is on its disks, as far as an installation of ours put it there; outlives the attempt.
     #[serde(default)]
     pub installed: Option<Box<Installed>>,
+    /// What an operator said about it.
+    #[serde(default)]
+    pub flags: Flags,
+    /// What the token of the newest boot brought to whom.
+    #[serde(default)]
+    pub custody: Custody,
+    /// Which machine it is.
+    #[serde(default)]
+    pub hardware: Hardware,
 }
 
 impl Record {
@@ -61,6 +70,9 @@ impl Record {
             updated: now,
             frozen: None,
             installed: None,
+            flags: Flags::default(),
+            custody: Custody::default(),
+            hardware: Hardware::default(),
         }
     }
 
