@@ -46,6 +46,8 @@ pub(super) struct ServerKeys<'a> {
     pub token_minutes: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
+    pub wipes_per_minute: Option<Spanned<u64>>,
+    pub arming_minutes: Option<Spanned<u64>>,
 }
 
 pub(super) struct NetworkKeys {
@@ -134,7 +136,16 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys = ["interface", "address", "http_port", "token_minutes", "state", "socket"];
+        let keys = [
+            "interface",
+            "address",
+            "http_port",
+            "token_minutes",
+            "state",
+            "socket",
+            "wipes_per_minute",
+            "arming_minutes",
+        ];
         let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
@@ -145,6 +156,8 @@ impl<'a> ServerKeys<'a> {
             token_minutes: section.number("token_minutes", 10..=1440),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
+            wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
+            arming_minutes: section.number("arming_minutes", 5..=10_080),
         })
     }
 }

@@ -4,12 +4,14 @@
 //! `Armed` is ever answered with an installer. So the instructions to wipe exist at most once per arming.
 
 mod attempt;
+pub mod blast;
 mod custody;
 mod event;
 mod flags;
 mod hardware;
 mod progress;
 mod suspect;
+pub mod timeouts;
 
 use serde::{Deserialize, Serialize};
 

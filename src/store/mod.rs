@@ -1,12 +1,16 @@
 //! The only thing that remembers. SQLite in WAL mode with `synchronous = FULL`: an answer that leaves rackstart was on
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
+mod anchor;
+mod audit;
+mod batch;
 mod change;
+mod memory;
 mod open;
 mod record;
 mod writer;
 
-use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
@@ -14,12 +18,16 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use audit::AuditFilter;
 pub use change::{Change, LogLine};
+pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
 
-use crate::lifecycle::{BootToken, Refused};
+use crate::audit::{AuditLine, Order};
+use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
+use anchor::Anchor;
 
 /// How many changes may wait for the writer before callers wait too.
 const QUEUE: usize = 256;
@@ -29,12 +37,19 @@ const QUEUE: usize = 256;
 pub struct Store {
     commands: mpsc::Sender<Command>,
     view: View,
+    anchor: Anchor,
 }
 
-type View = Arc<RwLock<HashMap<Mac, Record>>>;
+type View = Arc<RwLock<Memory>>;
+
+/// Looks at everything as it is at that very moment and gives orders, or says in words why not.
+type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
 enum Command {
-    Change { mac: Mac, change: Change, reply: oneshot::Sender<Result<Record, Refused>> },
+    Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
+    Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
+    Audit { order: Order, reply: oneshot::Sender<u64> },
+    AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
 
@@ -64,28 +79,73 @@ pub enum ChangeError {
     Stopped,
 }
 
+/// Why a decision changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecideError<R> {
+    /// The judge refused.
+    Judged(R),
+    /// The lifecycle refused one of its orders.
+    Refused(OrderRefused),
+    /// The store stopped, so nothing may be acknowledged any more.
+    Stopped,
+}
+
 impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, records, lock } = open::open(directory).await?;
-        let view: View = Arc::new(RwLock::new(records));
+        let open::Opened { connection, memory, lock, anchor, head } = open::open(directory).await?;
+        let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
-        let writer = writer::run(connection, queue, view.clone());
+        let ledger = audit::Ledger::new(head, anchor.clone());
+        let writer = writer::run(connection, queue, view.clone(), ledger);
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, view }, task))
+        Ok((Self { commands, view, anchor }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
     pub async fn change(&self, mac: Mac, change: Change) -> Result<Record, ChangeError> {
+        self.send(mac, change, None).await
+    }
+
+    /// The same on somebody's order: the audit log tells it in the same transaction, a refusal too.
+    pub async fn change_as(&self, mac: Mac, change: Change, order: Order) -> Result<Record, ChangeError> {
+        self.send(mac, change, Some(order)).await
+    }
+
+    async fn send(&self, mac: Mac, change: Change, order: Option<Order>) -> Result<Record, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Change { mac, change, reply };
+        let command = Command::Change { mac, change, order, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;
         Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
+    }
+
+    /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
+    /// memory and the time, and returns orders or its own refusal. The records are those of the orders, in their order.
+    /// The audit log tells what was `asked` when it is refused, and the lines of the orders when they are followed.
+    pub async fn decide<R: Display + Send + 'static>(
+        &self,
+        asked: Order,
+        judge: impl FnOnce(&Draft<'_>, u64) -> Result<Orders, R> + Send + 'static,
+    ) -> Result<Vec<Record>, DecideError<R>> {
+        let (reply, answer) = oneshot::channel();
+        let (no, mut said) = oneshot::channel();
+        let judge: Judge = Box::new(move |draft, now| {
+            judge(draft, now).map_err(|refusal| {
+                let words = refusal.to_string();
+                let _ = no.send(refusal);
+                words
+            })
+        });
+        self.commands.send(Command::Decide { asked, judge, reply }).await.map_err(|_| DecideError::Stopped)?;
+        match answer.await {
+            Ok(outcome) => outcome.map_err(DecideError::Refused),
+            Err(_) => said.try_recv().map_or(Err(DecideError::Stopped), |refusal| Err(DecideError::Judged(refusal))),
+        }
     }
 
     /// Returns the newest `limit` events, oldest first.
@@ -99,7 +159,12 @@ impl Store {
 
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
-        self.view.read().expect("no holder of this lock panics").get(&mac).cloned()
+        self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
+    }
+
+    /// Since when, and by whom, all installations are stopped; none while they are not.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
     /// Finds the node whose current boot owns a token.
@@ -110,9 +175,11 @@ impl Store {
             let attempt = record.state.attempt();
             attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
         };
-        view.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
     }
 }
 
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod tests;

@@ -1,31 +1,29 @@
 //! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
 
-use std::collections::HashMap;
-
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::change::Changed;
+use super::audit::{self, Ledger};
+use super::batch::{Batch, Lookup};
 use super::{Command, LogLine, Record, StoredEvent, View};
 use crate::clock::unix_now;
-use crate::lifecycle::Refused;
+use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
-
-type Answer = (oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>);
 
 /// Serves commands until every handle is gone, or a write fails.
 pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    mut ledger: Ledger,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -34,38 +32,53 @@ pub(super) async fn run(
     connection.close().await
 }
 
-async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Command>) -> Result<(), sqlx::Error> {
+async fn commit(
+    connection: &mut SqliteConnection,
+    view: &View,
+    ledger: &mut Ledger,
+    commands: Vec<Command>,
+) -> Result<(), sqlx::Error> {
     let now = unix_now();
-    let mut fresh: HashMap<Mac, Record> = HashMap::new();
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut lookups = Vec::new();
+    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, now);
+    let mut appended = Vec::new();
     let mut transaction = connection.begin().await?;
-    for command in commands {
-        match command {
-            Command::Change { mac, change, reply } => {
-                let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
-                let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
-                match change.work_on(mac, &before, now) {
-                    Ok(Changed { record, log }) => {
-                        write(&mut transaction, mac, &record, log, now).await?;
-                        fresh.insert(mac, record.clone());
-                        answers.push((reply, Ok(record)));
-                    }
-                    Err(refused) => answers.push((reply, Err(refused))),
-                }
-            }
-            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
-        }
+    for (mac, record, log) in batch.writes {
+        write(&mut transaction, mac, &record, log, now).await?;
+    }
+    if let Some(stopped) = &batch.fresh.1 {
+        write_stopped(&mut transaction, stopped.as_ref()).await?;
+    }
+    for (order, outcome, reply) in batch.audit {
+        let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
+        appended.extend(reply.map(|reply| (reply, id)));
     }
     transaction.commit().await?;
-    view.write().expect("no holder of this lock panics").extend(fresh);
-    for (reply, answer) in answers {
-        let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
+    ledger.settle().await?;
+    view.write().expect("no holder of this lock panics").take(batch.fresh);
+    for answer in batch.answers {
+        answer.send();
     }
-    for (mac, limit, reply) in lookups {
-        let _ = reply.send(events(connection, mac, limit).await?);
+    for (reply, id) in appended {
+        let _ = reply.send(id);
+    }
+    for lookup in batch.lookups {
+        match lookup {
+            Lookup::Events { mac, limit, reply } => drop(reply.send(events(connection, mac, limit).await?)),
+            Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
+        }
     }
     Ok(())
+}
+
+async fn write_stopped(connection: &mut SqliteConnection, stopped: Option<&Stopped>) -> Result<(), sqlx::Error> {
+    let query = match stopped {
+        Some(stopped) => {
+            let text = serde_json::to_string(stopped).expect("a number and a text");
+            sqlx::query("INSERT OR REPLACE INTO site_wide (key, value) VALUES ('stopped', ?)").bind(text)
+        }
+        None => sqlx::query("DELETE FROM site_wide WHERE key = 'stopped'"),
+    };
+    query.execute(connection).await.map(drop)
 }
 
 async fn write(
