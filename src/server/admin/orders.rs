@@ -51,6 +51,7 @@ pub(super) fn routes() -> Router<Appliance> {
         .route("/v1/disarm/{node}", post(disarm))
         .route("/v1/give-up/{node}", post(give_up))
         .route("/v1/clear-suspect/{node}", post(clear_suspect))
+        .route("/v1/accept-hardware/{node}", post(accept_hardware))
         .route("/v1/protected/{node}/{on}", post(protect))
         .route("/v1/maintenance/{node}/{on}", post(maintenance))
         .route("/v1/stop", post(stop))
@@ -104,6 +105,10 @@ async fn give_up(
 
 async fn clear_suspect(Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<NodeStatus> {
     Ok(Json(appliance.clear_suspect(&operator(), &node).await?))
+}
+
+async fn accept_hardware(Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<NodeStatus> {
+    Ok(Json(appliance.accept_hardware(&operator(), &node).await?))
 }
 
 async fn protect(Shared(appliance): Shared<Appliance>, Path((node, on)): Path<(String, OnOff)>) -> Answer<NodeStatus> {

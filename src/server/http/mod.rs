@@ -90,6 +90,8 @@ pub fn app(appliance: Appliance) -> Router {
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod hardware_tests;
+#[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
 mod tests;

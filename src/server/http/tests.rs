@@ -75,7 +75,7 @@ impl FakeNode {
         }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
         let mut request = request;
         let peer: SocketAddr = format!("{}:{}", self.address, self.port).parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
