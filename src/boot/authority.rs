@@ -134,10 +134,9 @@ pub fn judge(evidence: &Evidence) -> Result<Reader, Refusal> {
         Token::Unknown => return Err(unknown(holder, neighbour)),
         Token::Of(owner) => owner,
     };
-    let (node, what) = (owner.node, words(asked));
+    let node = owner.node;
     if peer != node.address {
-        let noted =
-            format!("{what} of {} was asked for with its token from {peer}, not from {}", node.name, node.address);
+        let noted = format!("{} with its token from {peer}, not from {}", words(asked, node), node.address);
         return Err(Refusal::hidden(noted).stolen(asked));
     }
     let mac = card(node, neighbour, asked)?;
@@ -172,11 +171,13 @@ pub fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighb
     card(node, neighbour, Asked::Script).map(drop)
 }
 
-fn words(asked: Asked) -> String {
+/// What was done, as the beginning of a sentence.
+fn words(asked: Asked, node: &Node) -> String {
+    let name = &node.name;
     match asked {
-        Asked::Secret(delivery) => delivery.to_string(),
-        Asked::Hearing => "the ear for reports".into(),
-        Asked::Script => "the boot script".into(),
+        Asked::Secret(delivery) => format!("{delivery} of {name} was asked for"),
+        Asked::Hearing => format!("a report of {name} was sent"),
+        Asked::Script => format!("the boot script of {name} was asked for"),
     }
 }
 
@@ -207,8 +208,7 @@ fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, 
         Neighbour::NoCards => Ok(None),
         Neighbour::Card(_) if is_card_of(node, neighbour) => Ok(Some(node.mac)),
         Neighbour::Card(other) => {
-            let (what, name, mac) = (words(asked), &node.name, node.mac);
-            let noted = format!("{what} of {name} was asked for with its address by the card {other}, not {mac}");
+            let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);
             Err(Refusal::hidden(noted).stolen(asked))
         }
         // Whoever speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.

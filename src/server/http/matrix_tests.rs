@@ -1,8 +1,9 @@
 //! The authorisation matrix, all of it, against the real router: 3,072 cells for each secret. `docs/authority.md` has the
 //! same table for people.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -13,7 +14,7 @@ use super::tests::{FakeNode, SECTORS};
 use crate::boot::Plane;
 use crate::lifecycle::Event;
 use crate::server::admin;
-use crate::server::neighbours::testing::THIEF_PORT;
+use crate::server::neighbours::testing::{THIEF_PORT, Wire};
 use crate::site::Mac;
 use crate::store::{Change, Record};
 
@@ -78,6 +79,25 @@ impl Cell {
     fn is_theft(&self) -> bool {
         let knows = matches!(self.token, "right" | "expired") && self.state != "new";
         knows && self.plane == Plane::Provisioning && !self.is_at_home()
+    }
+}
+
+impl FakeNode {
+    /// Puts the node where a test wants it.
+    pub(super) async fn becomes(&self, record: &Record) {
+        self.becomes_of(self.mac, record).await;
+    }
+
+    /// The same for another node.
+    pub(super) async fn becomes_of(&self, mac: Mac, record: &Record) {
+        if self.appliance.store.record(mac).as_ref() != Some(record) {
+            self.appliance.store.change(mac, Change::Become(Box::new(record.clone()))).await.unwrap();
+        }
+    }
+
+    /// Has its card seen behind these addresses.
+    pub(super) fn sees_its_card_everywhere(&mut self, addresses: [Ipv4Addr; 4]) {
+        self.appliance.neighbours = Arc::new(Wire(addresses.map(|address| (address, self.mac)).into()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The main job over HTTP, in process: from the first boot script to ready, and every way to ask wrongly.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -133,23 +133,6 @@ impl FakeNode {
 
     pub(super) fn record(&self) -> Record {
         self.appliance.store.record(self.mac).unwrap()
-    }
-
-    /// Puts the node where a test wants it.
-    pub(super) async fn becomes(&self, record: &Record) {
-        self.becomes_of(self.mac, record).await;
-    }
-
-    /// The same for another node.
-    pub(super) async fn becomes_of(&self, mac: Mac, record: &Record) {
-        if self.appliance.store.record(mac).as_ref() != Some(record) {
-            self.appliance.store.change(mac, Change::Become(Box::new(record.clone()))).await.unwrap();
-        }
-    }
-
-    /// Has its card seen behind these addresses.
-    pub(super) fn sees_its_card_everywhere(&mut self, addresses: [Ipv4Addr; 4]) {
-        self.appliance.neighbours = Arc::new(Wire(addresses.map(|address| (address, self.mac)).into()));
     }
 }
 
