@@ -2,7 +2,7 @@
 
 mod asker;
 mod authority;
-mod boot;
+pub(super) mod boot;
 mod error;
 mod facts;
 mod files;
@@ -97,3 +97,5 @@ mod matrix_tests;
 mod tests;
 #[cfg(test)]
 mod theft_tests;
+#[cfg(test)]
+pub(super) use tests::facts_as_planned;

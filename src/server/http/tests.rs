@@ -137,7 +137,7 @@ impl FakeNode {
 }
 
 /// Table 2 as an installer finds it on sda.
-pub(super) fn facts_as_planned() -> String {
+pub(in crate::server) fn facts_as_planned() -> String {
     "label sda msdos\n\
      partition sda 1 2048 1024000\n\
      partition sda 2 1026048 43008000\n\
