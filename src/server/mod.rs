@@ -9,7 +9,6 @@ mod log_limit;
 pub mod machines;
 pub mod neighbours;
 pub mod operate;
-pub mod own_cards;
 mod packet;
 mod pinned;
 mod random;
@@ -179,7 +178,7 @@ impl Bound {
 }
 
 async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service();
+    let service = admin::app(appliance).into_make_service_with_connect_info::<admin::Peer>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");

@@ -243,5 +243,8 @@ fn find<'a>(site: &'a Site, names: &[String]) -> Result<Vec<&'a Node>, Refusal> 
 }
 
 fn own_cards() -> Result<Vec<OwnCard>, Refusal> {
-    super::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
+    crate::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

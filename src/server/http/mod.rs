@@ -98,4 +98,4 @@ mod tests;
 #[cfg(test)]
 mod theft_tests;
 #[cfg(test)]
-pub(super) use tests::facts_as_planned;
+pub(super) use tests::{FakeNode, facts_as_planned};

@@ -184,6 +184,7 @@ pub(super) fn repeats_something_old(daemon: &mut Daemon, dice: &mut Dice) {
     let old = OLD.with_borrow(|old| (!old.is_empty()).then(|| old[dice.below(old.len())].clone()));
     if let Some((mac, token, change)) = old {
         daemon.monitor.tally.repeated += 1;
-        let _ = daemon.take(mac, &token, change);
+        // Half of them past the look at whose token it is: the store alone has to hold.
+        let _ = daemon.take(mac, &token, change, dice.permille(500));
     }
 }

@@ -52,10 +52,10 @@ fn tell(seed: u64) -> Tally {
     for _ in 0..STEPS {
         daemon.pass(dice.next() % 40);
         match dice.below(100) {
-            0..4 => operator::orders_something(&mut daemon, &mut dice),
-            4..8 => machine::repeats_something_old(&mut daemon, &mut dice),
-            8 => daemon.is_killed(),
-            9 if dice.permille(100) => operator::looks_away_for_hours(&mut daemon),
+            0..10 => operator::orders_something(&mut daemon, &mut dice),
+            10..14 => machine::repeats_something_old(&mut daemon, &mut dice),
+            14 => daemon.is_killed(),
+            15 if dice.permille(100) => operator::looks_away_for_hours(&mut daemon),
             _ => {
                 let one = dice.below(machines.len());
                 machines[one].goes_on(&mut daemon, &mut dice);
@@ -81,7 +81,7 @@ fn tell(seed: u64) -> Tally {
 
 #[test]
 fn two_thousand_installations_wipe_once_per_arming_and_never_uninvited() {
-    let stories = std::env::var("RACKSTART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let stories = std::env::var("RACKSTART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(120);
     let mut sum = Tally::default();
     for seed in 1..=stories {
         match std::panic::catch_unwind(|| tell(seed)) {
@@ -93,7 +93,8 @@ fn two_thousand_installations_wipe_once_per_arming_and_never_uninvited() {
     let Tally { installs, wipes, power_cuts, kills, lost, repeated, answered_again, refused_old, ready, suspects } =
         sum;
     // What never happens in a simulation proves nothing.
-    assert!(installs >= 20 * stories && wipes >= 8 * stories && ready >= 4 * stories, "{sum:?}");
+    assert!(installs >= 2000 || stories < 120, "{sum:?}");
+    assert!(installs >= 10 * stories && wipes >= 8 * stories && ready >= 4 * stories, "{sum:?}");
     assert!(power_cuts >= stories && kills >= stories && lost >= stories && repeated >= stories, "{sum:?}");
     assert!(answered_again > 0 && refused_old > 0 && suspects > 0, "{sum:?}");
 }

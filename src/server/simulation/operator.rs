@@ -11,8 +11,8 @@ use crate::store::{Change, Orders};
 pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
     let mac = daemon.site.nodes[dice.below(daemon.site.nodes.len())].mac;
     let event = |event| Change::Event { event, mark: None };
-    match dice.below(40) {
-        0..14 => drop(arms(daemon, &[mac], WipeScope::DestroyData, dice.permille(800))),
+    match dice.below(44) {
+        0..14 | 40..44 => drop(arms(daemon, &[mac], WipeScope::DestroyData, dice.permille(800))),
         14..18 => drop(arms(daemon, &[mac], WipeScope::BlankDiskOnly, false)),
         18..20 => {
             let all: Vec<Mac> = daemon.site.nodes.iter().map(|node| node.mac).collect();
@@ -29,7 +29,7 @@ pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
             daemon.monitor.tally.suspects += 1;
         }
         35 | 36 => drop(daemon.change(mac, &event(Event::Cleared))),
-        37 => stops(daemon),
+        37 if dice.permille(500) => stops(daemon),
         _ => lifts(daemon),
     }
 }
