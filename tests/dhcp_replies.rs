@@ -116,7 +116,7 @@ fn ipxe_in_every_shape_gets_its_script_and_need_not_wait_for_a_proxy() {
     for (name, kind) in shapes {
         let parts = grants_its_reservation(name, kind);
         // compute2 is a BIOS node: that iPXE runs on UEFI firmware this time is passed on to the script.
-        let arch = if name == "snponly-efi-discover" { "?arch=efi-x64" } else { "" };
+        let arch = if name == "snponly-efi-discover" { "&arch=efi-x64" } else { "" };
         assert_eq!(parts.file, format!("{SCRIPT}{arch}"), "{name}");
         assert_eq!(parts.option(175), Some(&[0xb0, 1, 1][..]), "{name}");
         assert_eq!(parts.option(60), None, "{name}");

@@ -1,11 +1,14 @@
 //! Which machine boots as a node: pinned on first sight, and another one gets no installer before a person says so. And the
 //! ends of a token that no thief is needed for.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 
 use super::tests::FakeNode;
 use crate::audit::Actor;
 use crate::lifecycle::{Event, SmbiosUuid, WipeScope};
+use crate::server::neighbours::testing::{UNKNOWN_PORT, Wire};
 use crate::store::Change;
 
 const UUID: &str = "4c4c4544-0051-3510-8050-b4c04f4a3532";
@@ -124,7 +127,7 @@ async fn a_card_that_the_kernel_does_not_know_yet_is_asked_to_come_again_and_rin
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    node.port = crate::server::neighbours::testing::UNKNOWN_PORT;
+    node.port = UNKNOWN_PORT;
     tokio::time::pause();
     for path in [format!("/kickstart/{token}"), "/boot/52-54-00-a8-02-01".to_string()] {
         assert_eq!(node.get(&path).await.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
@@ -132,4 +135,18 @@ async fn a_card_that_the_kernel_does_not_know_yet_is_asked_to_come_again_and_rin
     assert_eq!(node.state(), "armed");
     node.port = 40_000;
     assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_node_that_answers_on_another_of_its_cards_is_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    let own = node.appliance.site().node_by_mac(node.mac).unwrap().nics.iter().map(|nic| nic.mac).collect::<Vec<_>>();
+    let token = node.boots().await.unwrap();
+    assert!(own.len() > 1 && own.contains(&node.mac), "{own:?}");
+    for mac in own {
+        node.appliance.neighbours = Arc::new(Wire([(node.address.parse().unwrap(), mac)].into()));
+        assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK, "{mac}");
+    }
+    assert_eq!(node.state(), "armed");
 }
