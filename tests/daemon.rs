@@ -399,3 +399,45 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         assert!(text(&away.stderr).contains("help: start it with `rackstart serve`"), "{}", text(&away.stderr));
     });
 }
+
+#[test]
+fn a_card_that_took_over_the_address_of_a_node_gets_nothing_and_rings() {
+    inside("a_card_that_took_over_the_address_of_a_node_gets_nothing_and_rings", || {
+        let rack = Rack::powered();
+        let card = |mac: &str| {
+            rack.machine.run(&format!("ip link set {CARD} down"));
+            rack.machine.run(&format!("ip link set {CARD} address {mac}"));
+            rack.machine.run(&format!("ip link set {CARD} up"));
+        };
+        let code = |path: &str| {
+            let url = format!("http://192.168.0.254/{path}");
+            rack.machine
+                .run(&format!("curl -sS -m 5 --retry 5 --retry-connrefused -o /dev/null -w %{{http_code}} {url}"))
+        };
+        let token = rack.boots().expect("armed");
+        assert_eq!(code(&format!("kickstart/{token}")), "200");
+        card("52:54:00:99:99:99");
+        assert_eq!(code("boot/52-54-00-a8-02-01"), "404", "not even a boot script");
+        assert_eq!(rack.state(), "armed");
+        assert_eq!(code(&format!("kickstart/{token}")), "404");
+        assert_eq!(rack.state(), "suspect");
+        card("52:54:00:a8:02:01");
+        assert_eq!(rack.redeems(&token), "409", "the permit is withdrawn");
+        let why = rack.says(&["explain", "compute2"]);
+        assert!(why.contains("by the card 52:54:00:99:99:99, not 52:54:00:a8:02:01"), "{why}");
+        assert!(rack.says(&["status"]).contains("52:54:00:99:99:99"));
+        rack.says(&["clear-suspect", "compute2"]);
+        rack.says(&["install", "compute2"]);
+        let machine = |n: u8| format!("boot/52-54-00-a8-02-01?uuid=4c4c4544-0051-3510-8050-b4c04f4a353{n}");
+        assert_eq!(code(&machine(1)), "200");
+        assert_eq!(rack.state(), "armed");
+        let nothing = rack.cli(&["accept-hardware", "compute2"]);
+        assert_eq!(nothing.status.code(), Some(1));
+        assert!(text(&nothing.stderr).contains("no other machine was seen as compute2"), "{}", text(&nothing.stderr));
+        assert_eq!(code(&machine(2)), "200");
+        assert_eq!(rack.state(), "suspect");
+        let accepted = rack.says(&["accept-hardware", "compute2"]);
+        assert!(accepted.contains("a3532 from now on, no longer UUID"), "{accepted}");
+        assert!(rack.says(&["explain", "compute2"]).contains("its machine: UUID 4c4c4544-0051-3510-8050-b4c04f4a3532"));
+    });
+}

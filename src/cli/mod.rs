@@ -68,6 +68,8 @@ enum Verb {
     Maintenance(protect::MaintenanceArgs),
     /// Trust a suspect node again, after looking into why it was suspected.
     ClearSuspect(protect::Args),
+    /// Say that a node is another machine from now on, after its board or the whole server was replaced.
+    AcceptHardware(protect::Args),
 }
 
 impl Cli {
@@ -93,6 +95,7 @@ impl Cli {
             Verb::Unprotect(args) => protect::unprotect(config, args),
             Verb::Maintenance(args) => protect::maintenance(config, args),
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
+            Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
         }
     }
 }

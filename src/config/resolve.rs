@@ -63,6 +63,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
     Some(Server {
         interface: server.interface.as_ref()?.get_ref().to_string(),
         address: *server.address.as_ref()?.get_ref(),
+        token_seconds: server.token_minutes.as_ref().map_or(120, |minutes| *minutes.get_ref()) * 60,
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
         socket: or(&server.socket, super::socket::DEFAULT),

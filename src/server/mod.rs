@@ -6,6 +6,8 @@ mod engines;
 pub mod firmware;
 pub mod http;
 mod log_limit;
+pub mod machines;
+pub mod neighbours;
 pub mod operate;
 mod packet;
 mod pinned;
@@ -24,10 +26,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Extension;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::boot::Plane;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
@@ -97,7 +101,9 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
     let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { site: receiver, store, renderer: Arc::new(renderer), recent, strangers };
+    let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
+    let renderer = Arc::new(renderer);
+    let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
 }
 
@@ -160,7 +166,7 @@ impl Bound {
             engines.start("router advertisement", run);
         }
         engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
-        let app = http::app(appliance.clone());
+        let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
         engines.start("the admin API", serve_admin(admin, appliance, shutdown));
         tracing::info!(

@@ -90,6 +90,14 @@ impl Appliance {
         self.event(who, node, Event::Cleared, "clear-suspect").await
     }
 
+    /// Says that the other machine that was seen as this node is the node from now on. It is suspect no longer.
+    pub async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
+        let other = record.and_then(|record| record.hardware.other).map(|shown| shown.to_string()).unwrap_or_default();
+        self.change(who, node, Change::AcceptHardware, "accept-hardware", &other).await
+    }
+
     /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
     pub async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
         let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });

@@ -57,6 +57,8 @@ pub struct Server {
     pub address: Ipv4Addr,
     /// TCP port of the provisioning HTTP listener.
     pub http_port: u16,
+    /// How long the token of a boot brings secrets after it was minted, in seconds.
+    pub token_seconds: u64,
     /// Directory of the state store.
     pub state: PathBuf,
     /// Unix socket of the admin API.

@@ -140,6 +140,7 @@ pub fn paper_site() -> Site {
             interface: "lo".into(),
             address: Ipv4Addr::new(192, 168, 0, 254),
             http_port: 80,
+            token_seconds: 7200,
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
             wipes_per_minute: 10,

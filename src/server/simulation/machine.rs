@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Dice;
 use super::daemon::{Daemon, Reply};
-use crate::lifecycle::{BootToken, Report, ReportEvent, WipeScope};
+use crate::lifecycle::{BootToken, Reader, Report, ReportEvent, WipeScope};
 use crate::plan::Facts;
 use crate::server::http::facts_as_planned;
 use crate::site::Mac;
@@ -125,7 +125,8 @@ impl Machine {
             return At::Off;
         }
         let disks = BTreeMap::from([("os".to_string(), "sda".to_string())]);
-        let redeem = Change::Redeem { token: token.hash(), words: "sda".into(), disks, keep: vec![] };
+        let reader = Reader { address: [192, 168, 0, 1].into(), mac: Some(self.mac), serial: None };
+        let redeem = Change::Redeem { token: token.hash(), words: "sda".into(), disks, keep: vec![], reader };
         match self.sends(daemon, &token, redeem) {
             Reply::Silence => self.again_or(At::Installer(token, 1), At::Off),
             Reply::Got(Some(Ok(_))) => {
