@@ -42,8 +42,8 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
-use own_cards::CardUse;
 use file::File;
+use own_cards::CardUse;
 use reader::Found;
 use trees::TreeUse;
 
