@@ -147,6 +147,9 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     }
     let Some(event) = unfinished(reason, || random::boot_token().hash()) else { return Ok(()) };
     match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
+        Ok(record) if record.flags.maintenance => {
+            tracing::info!(node = %node.name, mac = %node.mac, %reason, "failed, in maintenance");
+        }
         Ok(_) => tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed"),
         // A second request at the same moment was first.
         Err(ChangeError::Refused(_)) => {}

@@ -60,7 +60,10 @@ pub(super) async fn report(
     let state = record.state.word();
     let node = caller.node();
     match state {
-        "failed" => tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
+        // In maintenance it is noted and rings no alarm.
+        "failed" if !record.flags.maintenance => {
+            tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report")
+        }
         _ => tracing::info!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
     }
     if state != before {
