@@ -11,6 +11,7 @@ use super::{Appliance, HttpError};
 use crate::boot::{Asked, Evidence, Neighbour, Owner, Refusal, Token, judge};
 use crate::clock::unix_now;
 use crate::lifecycle::{BootToken, Delivery, Event, Reader, Refused, Shown, Sight};
+use crate::plan::{self, NodePlan};
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 
@@ -31,6 +32,24 @@ impl Caller {
     /// The node of the caller.
     pub fn node(&self) -> &Node {
         self.site.node_by_mac(self.mac).expect("it was looked up in this same site")
+    }
+
+    /// The plan that this boot was promised; the site file may have been edited since. Refused when the edit means
+    /// another installer than the one that is running.
+    pub fn promised_plan(&self) -> Result<NodePlan, HttpError> {
+        let conflict = |reason: String| HttpError::new(StatusCode::CONFLICT, reason);
+        let node = self.node();
+        let Some(frozen) = &self.record.frozen else {
+            return plan::plan(node).map_err(|error| conflict(error.to_string()));
+        };
+        if frozen.plan.release != node.release {
+            let (runs, wants) = (frozen.plan.release, node.release);
+            return Err(conflict(format!(
+                "the site file wants release {wants} on {} now, and this boot runs the installer of {runs}: reboot it",
+                node.name
+            )));
+        }
+        Ok(frozen.plan.clone())
     }
 
     /// Notes, durably, that a secret leaves for this caller. Nothing may leave before, or when it fails.
@@ -73,7 +92,7 @@ pub(super) async fn admit(
         asked,
         plane: asker.plane,
         peer: asker.address,
-        holder: site.nodes.iter().find(|node| node.address == asker.address),
+        holder: site.nodes.by_address(asker.address),
         neighbour: card_of(appliance, asker).await,
         token: match (&token, &known) {
             (None, _) => Token::None,

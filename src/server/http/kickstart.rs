@@ -16,7 +16,8 @@ pub(super) async fn kickstart(
     Path(token): Path<String>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Kickstart)).await?;
-    let text = appliance.renderer.kickstart(&caller.site, caller.node(), &caller.token)?;
+    let plan = caller.promised_plan()?;
+    let text = appliance.renderer.kickstart_planned(&caller.site, caller.node(), &plan, &caller.token)?;
     caller.takes(&appliance, Delivery::Kickstart).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, "fetched its kickstart");
     Ok(unkept(text))
