@@ -74,8 +74,8 @@ fn spoil(line: &str, kind: usize) -> Option<String> {
         0 => format!("{key}x = {value}"),
         1 => format!("{key} = "),
         2 => format!("{key} {value}"),
-        // A volume twice in a layout that no node has is served to nobody.
-        3 if !line.contains("\"lv_") => format!("{line}\n{line}"),
+        // A volume or a mount point twice in a layout that no node has is served to nobody.
+        3 if !line.contains("\"lv_") && !line.contains("mount = \"/boot\"") => format!("{line}\n{line}"),
         4 if quoted => format!("{key} = 7"),
         5 if quoted => format!("{key} = {}", value.strip_suffix('"')?),
         6 if quoted => format!("{key} = \"\\u0007{}", &value[1..]),
@@ -102,7 +102,7 @@ fn spoil(line: &str, kind: usize) -> Option<String> {
 /// The next line that is neither empty nor a comment.
 fn next_code(lines: &[&str], at: usize) -> usize {
     let is_code = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    lines[at + 1..].iter().position(|line| is_code(line)).map_or(at, |offset| at + 1 + offset)
+    lines[at + 1..].iter().position(is_code).map_or(at, |offset| at + 1 + offset)
 }
 
 /// The lines that problems point at, first places only.
