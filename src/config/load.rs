@@ -128,7 +128,7 @@ fn read_with(path: &Path, templates: Option<&Path>, matters: &dyn Fn(&TreeUse) -
     examined.problems.extend(examined.trees.iter().filter(|tree| matters(tree)).filter_map(check_tree));
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
-    examined.problems.extend(super::own_cards::check(&examined.cards, &own));
+    examined.problems.extend(super::this_machine::check(&examined.cards, &own));
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
             Ok(Loaded { site, path: path.into(), renderer })

@@ -13,7 +13,6 @@ mod layout;
 mod load;
 mod node;
 mod own;
-mod own_cards;
 mod problem;
 mod prove;
 mod reader;
@@ -27,6 +26,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+mod this_machine;
 mod trees;
 mod words;
 
@@ -43,8 +43,8 @@ pub(crate) use words::{quote, suggest};
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use file::File;
-use own_cards::CardUse;
 use reader::Found;
+use this_machine::CardUse;
 use trees::TreeUse;
 
 /// The commented site file that `rackstart init` writes: the testbed of the paper.
@@ -87,7 +87,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
-        cards = own_cards::uses(&file);
+        cards = this_machine::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;

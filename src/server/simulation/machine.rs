@@ -161,7 +161,7 @@ impl Machine {
 
     fn again_or(&mut self, again: At, give_up: At) -> At {
         self.asked += 1;
-        if self.asked % 4 == 0 { give_up } else { again }
+        if self.asked.is_multiple_of(4) { give_up } else { again }
     }
 
     fn reports(&mut self, daemon: &mut Daemon, token: &BootToken, event: ReportEvent) -> Answered {
