@@ -111,3 +111,20 @@ impl Record {
         serde_json::to_string(self).expect("a record has only string keys and finite numbers")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_the_first_version_is_read_and_one_of_a_later_version_is_not() {
+        let mut record = Record::new(7);
+        record.flags.protected = true;
+        assert_eq!(Record::from_text(&record.to_text()), Ok(record.clone()));
+        let first = r#"{"version":1,"state":{"state":"new"},"progress":{"step":null,"waiting":null,"detail":null,
+            "installer_seq":0,"firstboot_seq":0,"marks":{}},"since":7,"updated":7}"#;
+        assert_eq!(Record::from_text(first), Ok(Record::new(7)));
+        let later = record.to_text().replace(&format!("\"version\":{VERSION}"), "\"version\":99");
+        assert!(Record::from_text(&later).unwrap_err().contains("its version is 99"));
+    }
+}

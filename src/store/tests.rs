@@ -117,3 +117,26 @@ async fn the_event_log_cannot_be_rewritten() {
         assert!(sqlx::query(sql).execute(&mut connection).await.is_err(), "{sql}");
     }
 }
+
+fn order() -> crate::audit::Order {
+    crate::audit::Order::new(&crate::audit::Actor::daemon(), "test", "nodes")
+}
+
+#[tokio::test]
+async fn orders_happen_together_or_not_at_all_and_a_judge_sees_what_came_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
+    let other: Mac = "52:54:00:a8:03:01".parse().unwrap();
+    installing(&store).await;
+    let both = |first, second| Orders { changes: vec![(first, arm(2)), (second, arm(3))], ..Orders::default() };
+    let refused = store.decide(order(), move |_, _| Ok::<_, String>(both(other, mac()))).await;
+    assert_eq!(refused, Err(DecideError::Refused(OrderRefused { mac: mac(), refused: Refused::Busy })));
+    assert_eq!(store.record(other), None, "the first order is undone");
+    let judged = store.decide(order(), |draft, _| Err::<Orders, _>(draft.records().count().to_string())).await;
+    assert_eq!(judged, Err(DecideError::Judged("1".into())));
+    let stop = Stopped { since: 1, who: "w".into() };
+    let orders = Orders { stopped: Some(Some(stop.clone())), ..Orders::default() };
+    store.decide(order(), move |_, _| Ok::<_, String>(orders)).await.unwrap();
+    assert_eq!(store.stopped(), Some(stop));
+    assert_eq!(store.change(other, arm(4)).await, Err(ChangeError::Refused(Refused::Stopped)));
+}
