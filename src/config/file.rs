@@ -12,7 +12,7 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
-use crate::site::{Release, Security};
+use crate::site::{KeySource, Release, Security};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -20,6 +20,7 @@ pub(super) struct File<'a> {
     pub server: Option<ServerKeys<'a>>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
+    pub key: KeySource,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -68,7 +69,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 8] = ["site", "server", "network", "access", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 9] =
+    ["site", "server", "network", "access", "secrets", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -91,6 +93,8 @@ impl<'a> File<'a> {
             server: ServerKeys::read(&top),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
+            key: section(&top, "secrets", false, &["key_file", "credential"])
+                .map_or(KeySource::None, |section| super::secrets::key(&section)),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),

@@ -31,6 +31,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
         },
+        key: file.key.clone(),
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
     };

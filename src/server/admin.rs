@@ -95,6 +95,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/explain/{mac}", get(explain))
         .route("/v1/arm/{node}/{scope}", post(arm))
         .route("/v1/disarm/{node}", post(disarm))
+        .merge(super::vault::routes())
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })

@@ -1,10 +1,12 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
+mod caller;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
 pub mod http;
+mod key;
 mod log_limit;
 mod packet;
 mod pinned;
@@ -13,6 +15,7 @@ pub mod recent;
 pub mod router_advertisement;
 pub mod texts;
 pub mod tftp;
+pub mod vault;
 mod watchdog;
 mod wires;
 
@@ -29,7 +32,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
-use crate::store::{Change, ChangeError, OpenError, Store};
+use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
 
@@ -61,6 +64,12 @@ pub enum ServerError {
         /// What became of it.
         how: String,
     },
+    /// The key of the secrets cannot be had.
+    #[error(transparent)]
+    Key(#[from] key::KeyError),
+    /// The secrets cannot be had.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
@@ -82,6 +91,8 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
+    let key = key::read(&site.key)?;
+    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
     let http_address = SocketAddrV4::new(server.address, server.http_port);
     let http = listen::bind(&server.interface, http_address);
     let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
@@ -159,7 +170,7 @@ impl Bound {
 }
 
 async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service();
+    let service = admin::app(appliance).into_make_service_with_connect_info::<caller::SocketPeer>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 
-pub use blueprint::{Blueprint, Role};
+pub use blueprint::{Blueprint, Role, SecretSpec};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
 pub use mac::{Mac, MacError};
@@ -88,13 +89,44 @@ pub struct Network {
     pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
-/// Who may log in to the installed nodes.
+/// Where the key comes from that seals the secrets of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum KeySource {
+    /// There is none: the secrets lie open in the store, whose directory only its owner may enter.
+    #[default]
+    None,
+    /// A file that only its owner may read.
+    File(PathBuf),
+    /// A systemd credential, by name.
+    Credential(String),
+}
+
+/// Who may log in to the installed nodes.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// crypt(3) hash of root's password; root is locked when none is given.
     pub root_password_hash: Option<String>,
     /// Public keys for root's `authorized_keys`.
     pub ssh_keys: Vec<String>,
+}
+
+impl std::fmt::Debug for Access {
+    /// Without the hash: who has it can try passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hash = self.root_password_hash.as_ref().map(|_| "***");
+        f.debug_struct("Access").field("root_password_hash", &hash).field("ssh_keys", &self.ssh_keys).finish()
+    }
+}
+
+impl Access {
+    /// The same for people's eyes. The hash gives way to a fingerprint, which shows only whether it is the same one.
+    pub fn masked(&self) -> Self {
+        let fingerprint = |hash: &String| {
+            let digest = sha2::Sha256::digest(hash.as_bytes());
+            format!("***({:02x}{:02x}{:02x})", digest[0], digest[1], digest[2])
+        };
+        Self { root_password_hash: self.root_password_hash.as_ref().map(fingerprint), ssh_keys: self.ssh_keys.clone() }
+    }
 }
 
 /// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
@@ -125,6 +157,8 @@ pub struct Site {
     pub network: Network,
     /// Who may log in.
     pub access: Access,
+    /// Where the key of the secrets is.
+    pub key: KeySource,
     /// Install trees by name.
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
@@ -132,6 +166,11 @@ pub struct Site {
 }
 
 impl Site {
+    /// The same for people's eyes: texts rendered from it show no password hash.
+    pub fn masked(&self) -> Self {
+        Self { access: self.access.masked(), ..self.clone() }
+    }
+
     /// Finds a node by the MAC of its boot NIC.
     pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
         self.nodes.iter().find(|node| node.mac == mac)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::lifecycle::{BootToken, Event, Refused, Report, ReportEvent, State, TokenHash};
 use crate::plan::{self, Facts, NodePlan};
+use crate::secrets::Redactor;
 use crate::site::Mac;
 
 use super::record::{Frozen, Installed, Record};
@@ -78,6 +79,24 @@ pub struct Changed {
 }
 
 impl Change {
+    /// Takes known secrets out of the words of a machine.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        match self {
+            Self::Report { report, .. } => {
+                redactor.wash(&mut report.step);
+                redactor.wash(&mut report.detail);
+            }
+            Self::Event {
+                event: Event::InstallerStopped { reason, .. } | Event::StepFailed { reason, .. }, ..
+            } => {
+                redactor.wash(reason);
+            }
+            Self::Redeem { words, .. } => redactor.wash(words),
+            Self::Mark { detail, .. } => redactor.wash(detail),
+            Self::Event { .. } | Self::Boot { .. } | Self::Attest { .. } => {}
+        }
+    }
+
     /// Works out the record after this change, or why it is refused.
     pub fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
         let mut record = record.clone();

@@ -3,9 +3,13 @@
 
 mod anchor;
 mod audit;
+mod backup;
 mod change;
 mod open;
 mod record;
+mod restore;
+mod seal;
+mod secrets;
 mod writer;
 
 use std::collections::HashMap;
@@ -17,9 +21,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use audit::AuditFilter;
+pub use backup::{BackupError, write_private};
 pub use change::{Change, LogLine};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
+pub use restore::{Restored, restore};
+pub use secrets::{Kept, Origin, SecretsError};
 
 use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused};
@@ -35,15 +42,44 @@ pub struct Store {
     commands: mpsc::Sender<Command>,
     view: View,
     anchor: Anchor,
+    vault: secrets::Shared,
 }
 
 type View = Arc<RwLock<HashMap<Mac, Record>>>;
 
 enum Command {
-    Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
-    Audit { order: Order, reply: oneshot::Sender<u64> },
-    AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
-    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Change {
+        mac: Mac,
+        change: Change,
+        order: Option<Order>,
+        reply: oneshot::Sender<Result<Record, Refused>>,
+    },
+    Audit {
+        order: Order,
+        reply: oneshot::Sender<u64>,
+    },
+    SecretRows {
+        reply: oneshot::Sender<secrets::Stored>,
+    },
+    WriteSecrets {
+        rows: Vec<secrets::SecretRow>,
+        seal: Option<seal::SealRecord>,
+        orders: Vec<Order>,
+        reply: oneshot::Sender<()>,
+    },
+    Backup {
+        with_open_secrets: bool,
+        reply: oneshot::Sender<Result<Vec<u8>, String>>,
+    },
+    AuditLines {
+        filter: AuditFilter,
+        reply: oneshot::Sender<Vec<AuditLine>>,
+    },
+    Events {
+        mac: Option<Mac>,
+        limit: u32,
+        reply: oneshot::Sender<Vec<StoredEvent>>,
+    },
 }
 
 /// One line of the event log as stored.
@@ -79,14 +115,15 @@ impl Store {
         let open::Opened { connection, records, lock, anchor, head } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(records));
         let (commands, queue) = mpsc::channel(QUEUE);
+        let vault = secrets::Shared::default();
         let ledger = audit::Ledger::new(head, anchor.clone());
-        let writer = writer::run(connection, queue, view.clone(), ledger);
+        let writer = writer::run(connection, queue, view.clone(), vault.clone(), ledger);
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, view, anchor }, task))
+        Ok((Self { commands, view, anchor, vault }, task))
     }
 
     /// Makes a change durable, then returns the record after it.

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::{self, Ledger};
 use super::change::Changed;
 use super::{Change, Command, LogLine, Record, StoredEvent, View};
+use super::{backup, secrets};
 use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
 use crate::lifecycle::Refused;
@@ -24,11 +25,12 @@ pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    vault: secrets::Shared,
     mut ledger: Ledger,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &vault, &mut ledger, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -40,19 +42,24 @@ pub(super) async fn run(
 async fn commit(
     connection: &mut SqliteConnection,
     view: &View,
+    vault: &secrets::Shared,
     ledger: &mut Ledger,
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
+    let redactor = vault.read().expect("no holder of this lock panics").redactor();
     let mut fresh: HashMap<Mac, Record> = HashMap::new();
     let mut answers: Vec<Answer> = Vec::new();
     let mut appended = Vec::new();
+    let (mut replies, mut secret_lookups, mut backups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lookups = Vec::new();
     let mut audit_lookups = Vec::new();
     let mut transaction = connection.begin().await?;
     for command in commands {
         match command {
-            Command::Change { mac, change, order, reply } => {
+            Command::Change { mac, mut change, order, reply } => {
+                // What a machine says may hold a password; it is not to lie in the store.
+                change.redact(&redactor);
                 let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
                 let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
                 let outcome = change.work_on(mac, &before, now);
@@ -73,6 +80,15 @@ async fn commit(
                     Err(refused) => answers.push((reply, Err(refused))),
                 }
             }
+            Command::WriteSecrets { rows, seal, orders, reply } => {
+                secrets::write(&mut transaction, rows, seal).await?;
+                for order in orders {
+                    ledger.append(&mut transaction, now, &order, "done").await?;
+                }
+                replies.push(reply);
+            }
+            Command::Backup { with_open_secrets, reply } => backups.push((with_open_secrets, reply)),
+            Command::SecretRows { reply } => secret_lookups.push(reply),
             Command::Audit { order, reply } => {
                 appended.push((reply, ledger.append(&mut transaction, now, &order, "done").await?));
             }
@@ -88,6 +104,19 @@ async fn commit(
     }
     for (reply, id) in appended {
         let _ = reply.send(id);
+    }
+    for reply in secret_lookups {
+        let _ = reply.send(secrets::rows(connection).await?);
+    }
+    if !replies.is_empty() {
+        // The log of the database must not keep the values of before.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut *connection).await?;
+    }
+    for reply in replies {
+        let _ = reply.send(());
+    }
+    for (with_open_secrets, reply) in backups {
+        let _ = reply.send(backup::copy(connection, ledger.directory(), with_open_secrets).await);
     }
     for (filter, reply) in audit_lookups {
         let _ = reply.send(audit::lines(connection, &filter).await?);
@@ -107,7 +136,7 @@ fn spent(mac: Mac, change: &Change, before: &Record, after: &Changed) -> Option<
     Some(order.detail(format!("attempt {}: the storage commands left for disk {words}", attempt.id)))
 }
 
-async fn write(
+pub(super) async fn write(
     connection: &mut SqliteConnection,
     mac: Mac,
     record: &Record,

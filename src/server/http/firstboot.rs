@@ -22,7 +22,8 @@ pub(super) async fn payload(
     if redeemer != Some(caller.token.hash()) {
         return Err(ChangeError::Refused(Refused::NotArmed(caller.record.state.word())).into());
     }
-    let tar = appliance.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token)?;
+    let secrets = appliance.store.secrets(&caller.site);
+    let tar = appliance.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token, &secrets)?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))
 }
