@@ -46,6 +46,8 @@ pub(super) struct ServerKeys<'a> {
     pub http_port: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
+    pub wipes_per_minute: Option<Spanned<u64>>,
+    pub arming_minutes: Option<Spanned<u64>>,
 }
 
 pub(super) struct NetworkKeys {
@@ -137,7 +139,8 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let section = section(top, "server", true, &["interface", "address", "http_port", "state", "socket"])?;
+        let keys = ["interface", "address", "http_port", "state", "socket", "wipes_per_minute", "arming_minutes"];
+        let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
         Some(Self {
@@ -146,6 +149,8 @@ impl<'a> ServerKeys<'a> {
             http_port: section.number("http_port", 1..=65535),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
+            wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
+            arming_minutes: section.number("arming_minutes", 5..=10_080),
         })
     }
 }

@@ -8,6 +8,8 @@ pub mod firmware;
 pub mod http;
 mod key;
 mod log_limit;
+pub mod operate;
+pub mod own_cards;
 mod packet;
 mod pinned;
 mod random;
@@ -101,6 +103,7 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
+    watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
     let (recent, strangers) = (Arc::default(), Arc::default());

@@ -58,6 +58,10 @@ pub struct Server {
     pub state: PathBuf,
     /// Unix socket of the admin API.
     pub socket: PathBuf,
+    /// At most so many nodes are armed to lose data within a minute.
+    pub wipes_per_minute: u32,
+    /// How long an arming that wipes waits for its first boot, in seconds.
+    pub arming_seconds: u64,
 }
 
 impl Server {

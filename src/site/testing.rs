@@ -150,6 +150,8 @@ pub fn paper_site() -> Site {
             http_port: 80,
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
+            wipes_per_minute: 10,
+            arming_seconds: 7200,
         },
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),

@@ -4,7 +4,9 @@
 mod anchor;
 mod audit;
 mod backup;
+mod batch;
 mod change;
+mod memory;
 mod open;
 mod record;
 mod restore;
@@ -12,7 +14,7 @@ mod seal;
 mod secrets;
 mod writer;
 
-use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
@@ -23,13 +25,14 @@ use tokio::task::JoinHandle;
 pub use audit::AuditFilter;
 pub use backup::{BackupError, write_private};
 pub use change::{Change, LogLine};
+pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
 pub use restore::{Restored, restore};
 pub use secrets::{Kept, Origin, SecretsError};
 
 use crate::audit::{AuditLine, Order};
-use crate::lifecycle::{BootToken, Refused};
+use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 use anchor::Anchor;
 
@@ -45,41 +48,20 @@ pub struct Store {
     vault: secrets::Shared,
 }
 
-type View = Arc<RwLock<HashMap<Mac, Record>>>;
+type View = Arc<RwLock<Memory>>;
+
+/// Looks at everything as it is at that very moment and gives orders, or says in words why not.
+type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
 enum Command {
-    Change {
-        mac: Mac,
-        change: Change,
-        order: Option<Order>,
-        reply: oneshot::Sender<Result<Record, Refused>>,
-    },
-    Audit {
-        order: Order,
-        reply: oneshot::Sender<u64>,
-    },
-    SecretRows {
-        reply: oneshot::Sender<secrets::Stored>,
-    },
-    WriteSecrets {
-        rows: Vec<secrets::SecretRow>,
-        seal: Option<seal::SealRecord>,
-        orders: Vec<Order>,
-        reply: oneshot::Sender<()>,
-    },
-    Backup {
-        with_open_secrets: bool,
-        reply: oneshot::Sender<Result<Vec<u8>, String>>,
-    },
-    AuditLines {
-        filter: AuditFilter,
-        reply: oneshot::Sender<Vec<AuditLine>>,
-    },
-    Events {
-        mac: Option<Mac>,
-        limit: u32,
-        reply: oneshot::Sender<Vec<StoredEvent>>,
-    },
+    Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
+    Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
+    Audit { order: Order, reply: oneshot::Sender<u64> },
+    SecretRows { reply: oneshot::Sender<secrets::Stored> },
+    WriteSecrets { write: secrets::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
+    Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
+    AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
+    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
 
 /// One line of the event log as stored.
@@ -108,12 +90,23 @@ pub enum ChangeError {
     Stopped,
 }
 
+/// Why a decision changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecideError<R> {
+    /// The judge refused.
+    Judged(R),
+    /// The lifecycle refused one of its orders.
+    Refused(OrderRefused),
+    /// The store stopped, so nothing may be acknowledged any more.
+    Stopped,
+}
+
 impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, records, lock, anchor, head } = open::open(directory).await?;
-        let view: View = Arc::new(RwLock::new(records));
+        let open::Opened { connection, memory, lock, anchor, head } = open::open(directory).await?;
+        let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
         let vault = secrets::Shared::default();
         let ledger = audit::Ledger::new(head, anchor.clone());
@@ -143,6 +136,30 @@ impl Store {
         Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
     }
 
+    /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
+    /// memory and the time, and returns orders or its own refusal. The records are those of the orders, in their order.
+    /// The audit log tells what was `asked` when it is refused, and the lines of the orders when they are followed.
+    pub async fn decide<R: Display + Send + 'static>(
+        &self,
+        asked: Order,
+        judge: impl FnOnce(&Draft<'_>, u64) -> Result<Orders, R> + Send + 'static,
+    ) -> Result<Vec<Record>, DecideError<R>> {
+        let (reply, answer) = oneshot::channel();
+        let (no, mut said) = oneshot::channel();
+        let judge: Judge = Box::new(move |draft, now| {
+            judge(draft, now).map_err(|refusal| {
+                let words = refusal.to_string();
+                let _ = no.send(refusal);
+                words
+            })
+        });
+        self.commands.send(Command::Decide { asked, judge, reply }).await.map_err(|_| DecideError::Stopped)?;
+        match answer.await {
+            Ok(outcome) => outcome.map_err(DecideError::Refused),
+            Err(_) => said.try_recv().map_or(Err(DecideError::Stopped), |refusal| Err(DecideError::Judged(refusal))),
+        }
+    }
+
     /// Returns the newest `limit` events, oldest first.
     pub async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<StoredEvent> {
         let (reply, answer) = oneshot::channel();
@@ -154,7 +171,12 @@ impl Store {
 
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
-        self.view.read().expect("no holder of this lock panics").get(&mac).cloned()
+        self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
+    }
+
+    /// Since when, and by whom, all installations are stopped; none while they are not.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
     /// Finds the node whose current boot owns a token.
@@ -165,7 +187,7 @@ impl Store {
             let attempt = record.state.attempt();
             attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
         };
-        view.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
     }
 }
 

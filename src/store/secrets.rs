@@ -71,6 +71,13 @@ pub(super) struct Stored {
     pub rows: Vec<SecretRow>,
 }
 
+/// Rows to write, and how they are sealed from now on.
+#[derive(Debug)]
+pub(super) struct SecretWrite {
+    pub rows: Vec<SecretRow>,
+    pub seal: Option<SealRecord>,
+}
+
 /// Why the secrets cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
@@ -192,7 +199,8 @@ impl Store {
     ) -> Result<(), SecretsError> {
         let (reply, answer) = oneshot::channel();
         let orders = orders.unwrap_or_default();
-        self.tell(Command::WriteSecrets { rows, seal, orders, reply }).await?;
+        let write = SecretWrite { rows, seal };
+        self.tell(Command::WriteSecrets { write, orders, reply }).await?;
         Ok(answer.await.map_err(|_| ChangeError::Stopped)?)
     }
 
@@ -277,11 +285,10 @@ pub(super) async fn rows(connection: &mut SqliteConnection) -> Result<Stored, sq
     Ok(Stored { seal, rows })
 }
 
-/// Writes rows, and how they are sealed from now on.
+/// Writes them.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
-    rows: Vec<SecretRow>,
-    seal: Option<SealRecord>,
+    SecretWrite { rows, seal }: SecretWrite,
 ) -> Result<(), sqlx::Error> {
     if let Some(record) = seal {
         let text = serde_json::to_string(&record).map_err(|error| sqlx::Error::Encode(error.into()))?;

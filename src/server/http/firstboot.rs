@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 
 use super::peer::identify;
 use super::{Appliance, HttpError};
-use crate::lifecycle::Refused;
+use crate::lifecycle::{Refused, State};
 use crate::store::ChangeError;
 
 /// Serves the payload to the boot that redeemed the permit, and to no other.
@@ -18,9 +18,16 @@ pub(super) async fn payload(
     Path(token): Path<String>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = identify(&appliance, peer, &token)?;
+    if matches!(caller.record.state, State::Suspect { .. }) {
+        return Err(ChangeError::Refused(Refused::Suspect).into());
+    }
     let redeemer = caller.record.state.attempt().and_then(|attempt| attempt.redeemed_by.clone());
     if redeemer != Some(caller.token.hash()) {
         return Err(ChangeError::Refused(Refused::NotArmed(caller.record.state.word())).into());
+    }
+    // The secrets in it leave for a machine whose disks were found as planned, not before.
+    if !caller.record.state.attempt().is_some_and(|attempt| attempt.attested) {
+        return Err(ChangeError::Refused(Refused::NotAttested).into());
     }
     let secrets = appliance.store.secrets(&caller.site);
     let tar = appliance.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token, &secrets)?;

@@ -1,0 +1,1 @@
+//! The rules of the blast radius are tested through the orders of `operate`.
