@@ -18,6 +18,7 @@ pub mod router_advertisement;
 pub mod texts;
 pub mod tftp;
 pub mod vault;
+pub mod wash;
 mod watchdog;
 mod wires;
 
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
+use crate::secrets::Redactor;
 use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
 use engines::{Engines, StoreTask};
@@ -111,6 +113,17 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
 }
 
+/// The admin API of a store that no daemon uses, and the task to wait for when the API is gone.
+pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, StoreTask), ServerError> {
+    let (store, task) = Store::open(&site.server.state).await?;
+    let key = key::read(&site.key)?;
+    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
+    let (_, site) = watch::channel(Arc::new(site));
+    let (recent, strangers) = (Arc::default(), Arc::default());
+    let appliance = Appliance { site, store, renderer: Arc::new(renderer), recent, strangers };
+    Ok((vault::routes().with_state(appliance), task))
+}
+
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
 async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     for node in &site.nodes {
@@ -144,6 +157,11 @@ fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
 }
 
 impl Bound {
+    /// Knows the secrets of every moment, so that the log can do without them.
+    pub fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
+        self.appliance.store.redactors()
+    }
+
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;

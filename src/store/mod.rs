@@ -8,6 +8,7 @@ mod batch;
 mod change;
 mod memory;
 mod open;
+mod place;
 mod record;
 mod restore;
 mod seal;
@@ -193,5 +194,7 @@ impl Store {
 
 #[cfg(test)]
 mod audit_tests;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod tests;

@@ -40,6 +40,30 @@ pub enum OpenError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It is on another machine.
+    #[error(
+        "the state directory {path} is on {kind}: there, what was written may be lost and two machines may write at once; \
+             name a directory on a disk of this machine in `server.state`"
+    )]
+    Remote {
+        /// Which.
+        path: PathBuf,
+        /// Kind of the file system.
+        kind: &'static str,
+    },
+    /// Somebody else owns it.
+    #[error("{path} belongs to user {uid}, and rackstart runs as user {own}; run it as that user, or `chown` it")]
+    Owner {
+        /// Which.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Who we are.
+        own: u32,
+    },
+    /// A link where a file belongs.
+    #[error("{0} is a symbolic link; the files of the store must lie in its directory themselves")]
+    Link(PathBuf),
     /// Another daemon uses it.
     #[error("the state directory {0} is in use by another rackstart; stop that one first")]
     InUse(PathBuf),
@@ -100,6 +124,11 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         // A rotated secret leaves no copy in a free page.
         .pragma("secure_delete", "ON")
         .disable_statement_logging();
+    if !path.exists() {
+        // Made before SQLite writes to it, so that it is never open to others.
+        let new = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        new.map_err(unusable)?;
+    }
     let mut connection = options.connect().await.map_err(damaged)?;
     check(&mut connection, &path).await?;
     // The file's name must survive a power cut as well as its content.
@@ -174,6 +203,8 @@ pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     if mode & 0o077 != 0 {
         return Err(OpenError::Mode { path: directory.into(), mode });
     }
+    super::place::check(directory)?;
+    super::place::owner(directory)?;
     let lock = directory.join("lock");
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock).map_err(fail)?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(fail)?;

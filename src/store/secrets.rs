@@ -163,6 +163,12 @@ impl Store {
         self.vault.read().expect("no holder of this lock panics").redactor.clone()
     }
 
+    /// The same for every moment to come, without keeping the store open.
+    pub fn redactors(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
+        let vault = self.vault.clone();
+        move || vault.read().expect("no holder of this lock panics").redactor()
+    }
+
     /// Gives secrets new values, all in one transaction with their audit lines. Values that are none are generated.
     pub async fn change_secrets(
         &self,

@@ -81,6 +81,8 @@ pub fn app(appliance: Appliance) -> Router {
 }
 
 #[cfg(test)]
+mod canary_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod tests;
