@@ -1,5 +1,6 @@
 //! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
 
+mod caller;
 mod orders;
 
 use axum::extract::{Path, State as Shared};
@@ -16,6 +17,8 @@ use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
 use crate::site::Mac;
 use crate::store::StoredEvent;
+pub(super) use caller::Caller;
+pub use caller::Peer;
 pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
 /// All nodes as `status` and `watch` show them.

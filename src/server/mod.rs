@@ -1,7 +1,6 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
-mod caller;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
@@ -9,12 +8,13 @@ pub mod http;
 mod key;
 mod log_limit;
 pub mod operate;
-pub mod own_cards;
 mod packet;
 mod pinned;
 mod random;
 pub mod recent;
 pub mod router_advertisement;
+#[cfg(test)]
+mod simulation;
 pub mod texts;
 pub mod tftp;
 pub mod vault;
@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, State, WipeScope};
+use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
 use crate::secrets::Redactor;
 use crate::site::Site;
@@ -124,13 +124,22 @@ pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, St
     Ok((vault::routes().with_state(appliance), task))
 }
 
-/// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
+/// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
+/// said otherwise of it, or of the whole site.
 async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     for node in &site.nodes {
-        if matches!(store.record(node.mac).map(|record| record.state), None | Some(State::New)) {
-            let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-            store.change(node.mac, Change::Event { event, mark: None }).await?;
-            tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+        if !operate::is_armed_by_itself(store.record(node.mac).as_ref()) {
+            continue;
+        }
+        let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+        match store.change(node.mac, Change::Event { event, mark: None }).await {
+            Ok(_) => {
+                tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+            }
+            Err(ChangeError::Refused(refused)) => {
+                tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
+            }
+            Err(stopped) => return Err(stopped),
         }
     }
     Ok(())
@@ -191,7 +200,7 @@ impl Bound {
 }
 
 async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service_with_connect_info::<caller::SocketPeer>();
+    let service = admin::app(appliance).into_make_service_with_connect_info::<admin::Peer>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");

@@ -182,13 +182,12 @@ impl Store {
 
     /// Finds the node whose current boot owns a token.
     pub fn owner(&self, token: &BootToken) -> Option<Mac> {
-        let hash = token.hash();
-        let view = self.view.read().expect("no holder of this lock panics");
-        let owns = |record: &Record| {
-            let attempt = record.state.attempt();
-            attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
-        };
-        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        self.view.read().expect("no holder of this lock panics").owner(token)
+    }
+
+    /// Looks at everything as it is now, without changing it.
+    pub fn look<T>(&self, look: impl FnOnce(&Draft<'_>) -> T) -> T {
+        look(&Draft::on(&self.view.read().expect("no holder of this lock panics")))
     }
 }
 

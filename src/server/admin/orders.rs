@@ -6,7 +6,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Actor;
+use super::caller::Caller;
 use crate::server::http::{Appliance, HttpError};
 use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
 
@@ -73,56 +73,69 @@ impl From<Refusal> for HttpError {
     }
 }
 
-/// Only the owner of the socket gets this far.
-fn operator() -> Actor {
-    Actor { how: "the admin socket".into(), from: "this machine".into() }
+async fn install(Caller(who): Caller, Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<Armed> {
+    Ok(Json(appliance.install(&who, &node).await?))
 }
 
-async fn install(Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<Armed> {
-    Ok(Json(appliance.install(&operator(), &node).await?))
-}
-
-async fn reimage(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<Armed> {
-    Ok(Json(appliance.reimage(&operator(), body.into()).await?))
+async fn reimage(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Json(body): Json<ReimageBody>,
+) -> Answer<Armed> {
+    Ok(Json(appliance.reimage(&who, body.into()).await?))
 }
 
 async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<()> {
     Ok(Json(appliance.rehearse(&body.into())?))
 }
 
-async fn disarm(Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<NodeStatus> {
-    Ok(Json(appliance.disarm(&operator(), &node).await?))
+async fn disarm(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Path(node): Path<String>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.disarm(&who, &node).await?))
 }
 
 async fn give_up(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
     Path(node): Path<String>,
     Json(body): Json<ReasonBody>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.give_up(&operator(), &node, &body.reason).await?))
+    Ok(Json(appliance.give_up(&who, &node, &body.reason).await?))
 }
 
-async fn clear_suspect(Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<NodeStatus> {
-    Ok(Json(appliance.clear_suspect(&operator(), &node).await?))
+async fn clear_suspect(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Path(node): Path<String>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.clear_suspect(&who, &node).await?))
 }
 
-async fn protect(Shared(appliance): Shared<Appliance>, Path((node, on)): Path<(String, OnOff)>) -> Answer<NodeStatus> {
-    Ok(Json(appliance.protect(&operator(), &node, on == OnOff::On).await?))
-}
-
-async fn maintenance(
+async fn protect(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
     Path((node, on)): Path<(String, OnOff)>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.maintenance(&operator(), &node, on == OnOff::On).await?))
+    Ok(Json(appliance.protect(&who, &node, on == OnOff::On).await?))
 }
 
-async fn stop(Shared(appliance): Shared<Appliance>) -> Answer<StopAnswer> {
-    Ok(Json(StopAnswer { disarmed: appliance.stop(&operator()).await? }))
+async fn maintenance(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Path((node, on)): Path<(String, OnOff)>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.maintenance(&who, &node, on == OnOff::On).await?))
 }
 
-async fn lift(Shared(appliance): Shared<Appliance>) -> Answer<()> {
-    Ok(Json(appliance.lift_stop(&operator()).await?))
+async fn stop(Caller(who): Caller, Shared(appliance): Shared<Appliance>) -> Answer<StopAnswer> {
+    Ok(Json(StopAnswer { disarmed: appliance.stop(&who).await? }))
+}
+
+async fn lift(Caller(who): Caller, Shared(appliance): Shared<Appliance>) -> Answer<()> {
+    Ok(Json(appliance.lift_stop(&who).await?))
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,6 @@
 //! HTTP on the provisioning address: the whole route table on one screen.
 
-mod boot;
+pub(super) mod boot;
 mod error;
 mod facts;
 mod files;
@@ -86,3 +86,5 @@ mod canary_tests;
 mod disk_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::{FakeNode, facts_as_planned};
