@@ -99,8 +99,8 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     close(store, task).await;
     // Between moving the former store aside and the new one in; with what SQLite leaves after a kill.
     std::fs::rename(place.join("rackstart.sqlite"), place.join("rackstart.sqlite.before-epoch-2")).unwrap();
-    std::fs::write(place.join("rackstart.sqlite-wal"), "of the former database").unwrap();
-    std::fs::write(place.join("restore.new"), "half a fi").unwrap();
+    write_private(&place.join("rackstart.sqlite-wal"), b"of the former database").unwrap();
+    write_private(&place.join("restore.new"), b"half a fi").unwrap();
     assert!(matches!(Store::open(&place).await, Err(OpenError::Older { .. })), "never empty over what was there");
     restore(&place, &file, order()).await.unwrap();
     let (store, task) = Store::open(&place).await.unwrap();

@@ -60,7 +60,7 @@ async fn a_store_that_is_open_to_others_damaged_or_foreign_is_refused() {
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         if let Some(content) = content {
-            std::fs::write(path.join("rackstart.sqlite"), content).unwrap();
+            write_private(&path.join("rackstart.sqlite"), content).unwrap();
         }
         path
     };

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::tests::{FakeNode, facts_as_planned};
+use crate::audit::Actor;
 use crate::config::shipped_blueprint;
 use crate::lifecycle::WipeScope;
 use crate::server::wash::Wash;
@@ -69,6 +70,7 @@ impl Finds {
 
 async fn admin(node: &FakeNode, method: &str, path: &str, body: &str) -> (StatusCode, Vec<u8>) {
     let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let request = request.extension(Actor::socket(0, Some(1)));
     let request = request.body(Body::from(body.to_string())).unwrap();
     let response = admin::app(node.appliance.clone()).oneshot(request).await.unwrap();
     let status = response.status();
