@@ -243,7 +243,9 @@ async fn backup(
 fn unknown(site: &Site, name: &str) -> HttpError {
     let known: Vec<&str> = site.blueprint.secrets.keys().map(String::as_str).collect();
     let known = if known.is_empty() { "it declares none".into() } else { format!("it has {}", known.join(", ")) };
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    // Whatever else was typed in its place is not repeated: it may be a value.
+    let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let name = if is_name { name } else { "of that name" };
     HttpError::not_found(format!("blueprint `{}` declares no secret `{name}`; {known}", site.blueprint.name))
 }
 

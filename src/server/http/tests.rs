@@ -57,6 +57,7 @@ impl FakeNode {
         site.install_trees[0].path = state.join("tree");
         let (sender, receiver) = watch::channel(Arc::new(site));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
+        store.open_secrets(None, &receiver.borrow().blueprint.clone()).await.unwrap();
         let renderer = Arc::new(Renderer::new().unwrap());
         let (recent, strangers) = (Arc::default(), Arc::default());
         let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
