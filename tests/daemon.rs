@@ -2,6 +2,8 @@
 //! killed, restarted, stopped. A machine with compute2's MAC and address plays iPXE and the installer with curl.
 
 mod network_lab;
+#[path = "daemon/orders.rs"]
+mod orders;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -182,12 +184,14 @@ fn an_operator_can_follow_explain_and_reimage() {
         assert!(!why.contains(&token) && !status.contains(&token), "a token is shown to nobody");
 
         assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=2"), "204");
-        let unasked = rack.cli(&["reimage", "compute2"]);
+        let unasked = rack.cli(&["reimage", "compute2", "--force", "--reason", "test"]);
         assert_eq!(unasked.status.code(), Some(2), "nobody is there to ask");
         assert_eq!(rack.state(), "ready");
         let safe = rack.cli(&["install", "compute2"]);
         assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));
-        let armed = rack.says(&["reimage", "compute2", "--yes"]);
+        // The other compute nodes, which hold the copies of its brick, are not ready.
+        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+        let armed = rack.says(&reimage);
         assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
         assert!(armed.contains("reboot it now"), "{armed}");
         assert!(rack.says(&["status"]).contains("its next network boot WIPES the disk"));
@@ -196,7 +200,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         assert!(as_uefi.contains("it started as efi-x64") && !as_uefi.contains("/kickstart/"), "{as_uefi}");
         assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is disarmed: it is ready"));
         assert_eq!(rack.boots(), None, "disarmed in time");
-        rack.says(&["reimage", "compute2", "--yes"]);
+        rack.says(&reimage);
         assert!(rack.boots().is_some(), "armed again");
         let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
         assert_eq!(late.status.code(), Some(1));
@@ -393,5 +397,47 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let away = rack.cli(&["status", "--socket", lonely.to_str().unwrap()]);
         assert_eq!(away.status.code(), Some(3));
         assert!(text(&away.stderr).contains("help: start it with `rackstart serve`"), "{}", text(&away.stderr));
+    });
+}
+
+#[test]
+fn a_card_that_took_over_the_address_of_a_node_gets_nothing_and_rings() {
+    inside("a_card_that_took_over_the_address_of_a_node_gets_nothing_and_rings", || {
+        let rack = Rack::powered();
+        let card = |mac: &str| {
+            rack.machine.run(&format!("ip link set {CARD} down"));
+            rack.machine.run(&format!("ip link set {CARD} address {mac}"));
+            rack.machine.run(&format!("ip link set {CARD} up"));
+        };
+        let code = |path: &str| {
+            let url = format!("http://192.168.0.254/{path}");
+            rack.machine
+                .run(&format!("curl -sS -m 5 --retry 5 --retry-connrefused -o /dev/null -w %{{http_code}} {url}"))
+        };
+        let token = rack.boots().expect("armed");
+        assert_eq!(code(&format!("kickstart/{token}")), "200");
+        card("52:54:00:99:99:99");
+        assert_eq!(code("boot/52-54-00-a8-02-01"), "404", "not even a boot script");
+        assert_eq!(rack.state(), "armed");
+        assert_eq!(code(&format!("kickstart/{token}")), "404");
+        assert_eq!(rack.state(), "suspect");
+        card("52:54:00:a8:02:01");
+        assert_eq!(rack.redeems(&token), "409", "the permit is withdrawn");
+        let why = rack.says(&["explain", "compute2"]);
+        assert!(why.contains("by the card 52:54:00:99:99:99, not 52:54:00:a8:02:01"), "{why}");
+        assert!(rack.says(&["status"]).contains("52:54:00:99:99:99"));
+        rack.says(&["clear-suspect", "compute2"]);
+        rack.says(&["install", "compute2"]);
+        let machine = |n: u8| format!("boot/52-54-00-a8-02-01?uuid=4c4c4544-0051-3510-8050-b4c04f4a353{n}");
+        assert_eq!(code(&machine(1)), "200");
+        assert_eq!(rack.state(), "armed");
+        let nothing = rack.cli(&["accept-hardware", "compute2"]);
+        assert_eq!(nothing.status.code(), Some(1));
+        assert!(text(&nothing.stderr).contains("no other machine was seen as compute2"), "{}", text(&nothing.stderr));
+        assert_eq!(code(&machine(2)), "200");
+        assert_eq!(rack.state(), "suspect");
+        let accepted = rack.says(&["accept-hardware", "compute2"]);
+        assert!(accepted.contains("a3532 from now on, no longer UUID"), "{accepted}");
+        assert!(rack.says(&["explain", "compute2"]).contains("its machine: UUID 4c4c4544-0051-3510-8050-b4c04f4a3532"));
     });
 }

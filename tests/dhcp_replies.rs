@@ -19,7 +19,7 @@ mod testing;
 const COMPUTE2: Mac = Mac([0x52, 0x54, 0, 0xa8, 2, 1]);
 const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 254);
-const SCRIPT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
+const SCRIPT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01?uuid=${uuid}&serial=${serial:uristring}";
 
 fn ask(name: &str) -> Answer {
     answer(&packet(name))
@@ -116,7 +116,7 @@ fn ipxe_in_every_shape_gets_its_script_and_need_not_wait_for_a_proxy() {
     for (name, kind) in shapes {
         let parts = grants_its_reservation(name, kind);
         // compute2 is a BIOS node: that iPXE runs on UEFI firmware this time is passed on to the script.
-        let arch = if name == "snponly-efi-discover" { "?arch=efi-x64" } else { "" };
+        let arch = if name == "snponly-efi-discover" { "&arch=efi-x64" } else { "" };
         assert_eq!(parts.file, format!("{SCRIPT}{arch}"), "{name}");
         assert_eq!(parts.option(175), Some(&[0xb0, 1, 1][..]), "{name}");
         assert_eq!(parts.option(60), None, "{name}");

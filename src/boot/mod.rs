@@ -1,8 +1,10 @@
 //! The one decision: what to answer a machine that asks how to boot. DHCP, TFTP, HTTP and `explain` all ask here.
 
+mod authority;
 mod reason;
 mod request;
 
+pub use authority::{Asked, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Refusal, Token, judge, judge_script};
 pub use reason::{IgnoreReason, LocalDiskReason};
 pub use request::{Asking, BootRequest, ClientArch};
 
@@ -66,8 +68,13 @@ pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> Boot
         Asking::System => BootDecision::AddressOnly,
         Asking::Firmware => network_boot_program(site, request),
         // iPXE says what firmware it runs on in its DHCP request only, so the URL carries it on when it is not as planned.
-        Asking::Ipxe if request.arch.runs_on(node.firmware) => BootDecision::Script(script_url(site, node.mac)),
-        Asking::Ipxe => BootDecision::Script(format!("{}?arch={}", script_url(site, node.mac), request.arch)),
+        Asking::Ipxe => {
+            let arch = match request.arch.runs_on(node.firmware) {
+                true => String::new(),
+                false => format!("&arch={}", request.arch),
+            };
+            BootDecision::Script(format!("{}?{WHICH_MACHINE}{arch}", script_url(site, node.mac)))
+        }
         Asking::Script => match script(state) {
             BootDecision::Install if !request.arch.runs_on(node.firmware) => {
                 BootDecision::LocalDisk(LocalDiskReason::WrongFirmware(request.arch, node.firmware))
@@ -80,8 +87,7 @@ pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> Boot
 /// A MAC that no node boots from. With a discovery range it gets as far as its own screen; never an installer.
 fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
     let mac = request.mac;
-    let owner = site.nodes.iter().find_map(|node| Some((node, node.nics.iter().find(|nic| nic.mac == mac)?)));
-    if let Some((node, nic)) = owner {
+    if let Some((node, nic)) = site.nodes.by_card(mac) {
         let (node, nic, boot_mac) = (node.name.clone(), nic.name.clone(), node.mac);
         return BootDecision::Ignore(IgnoreReason::NotTheBootNic { mac, node, nic, boot_mac });
     }
@@ -107,6 +113,9 @@ fn network_boot_program(site: &Site, request: &BootRequest) -> BootDecision {
         ClientArch::Other(arch) => BootDecision::Ignore(IgnoreReason::UnsupportedArch(arch)),
     }
 }
+
+/// iPXE fills in what its firmware says of the machine (ipxe.org/cfg/uuid, ipxe.org/cfg/serial).
+const WHICH_MACHINE: &str = "uuid=${uuid}&serial=${serial:uristring}";
 
 fn script_url(site: &Site, mac: Mac) -> String {
     format!("{}/boot/{}", site.server.url(), mac.hyphenated())

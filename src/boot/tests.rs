@@ -68,7 +68,7 @@ fn firmware_gets_the_program_of_its_architecture() {
 
 #[test]
 fn ipxe_never_gets_a_network_boot_program_again() {
-    let url = "http://192.168.0.254/boot/52-54-00-a8-02-01".to_string();
+    let url = "http://192.168.0.254/boot/52-54-00-a8-02-01?uuid=${uuid}&serial=${serial:uristring}".to_string();
     assert_eq!(decide(&paper_site(), None, &ask(Asking::Ipxe, 0)), BootDecision::Script(url));
 }
 
@@ -76,7 +76,8 @@ fn ipxe_never_gets_a_network_boot_program_again() {
 fn a_machine_that_starts_with_the_other_firmware_is_not_installed() {
     let site = paper_site();
     let armed = State::Armed { attempt: attempt(), previous: None };
-    let url = "http://192.168.0.254/boot/52-54-00-a8-02-01?arch=efi-x64".to_string();
+    let url =
+        "http://192.168.0.254/boot/52-54-00-a8-02-01?uuid=${uuid}&serial=${serial:uristring}&arch=efi-x64".to_string();
     assert_eq!(decide(&site, Some(&armed), &ask(Asking::Ipxe, 7)), BootDecision::Script(url));
     let why = LocalDiskReason::WrongFirmware(ClientArch::EfiX64, Firmware::Bios);
     assert_eq!(decide(&site, Some(&armed), &ask(Asking::Script, 7)), BootDecision::LocalDisk(why));

@@ -41,7 +41,8 @@ fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
 }
 
 fn text(explanation: &Explanation) -> String {
-    let Explanation { mac, node, state, flags, suspicion, stopped, answers, events, moments } = explanation;
+    let Explanation { mac, node, state, flags, suspicion, machine, other_machine, stopped, answers, events, moments } =
+        explanation;
     let mut text = match (node, state) {
         (Some(node), Some(state)) => format!("{mac} is {node}, state {state}\n"),
         (Some(node), None) => format!("{mac} is {node}\n"),
@@ -52,6 +53,14 @@ fn text(explanation: &Explanation) -> String {
     }
     if let Some(why) = suspicion {
         text.push_str(&format!("suspected: {why}; `rackstart clear-suspect` when that is settled\n"));
+    }
+    if let Some(machine) = machine {
+        text.push_str(&format!("its machine: {machine}\n"));
+    }
+    if let Some(other) = other_machine {
+        text.push_str(&format!(
+            "another machine booted as it: {other}; `rackstart accept-hardware` if that is right\n"
+        ));
     }
     if let Some(stopped) = stopped {
         text.push_str(&format!("{}\n", table::stopped(stopped, crate::clock::unix_now())));

@@ -76,6 +76,8 @@ enum Verb {
     Maintenance(protect::MaintenanceArgs),
     /// Trust a suspect node again, after looking into why it was suspected.
     ClearSuspect(protect::Args),
+    /// Say that a node is another machine from now on, after its board or the whole server was replaced.
+    AcceptHardware(protect::Args),
 }
 
 impl Cli {
@@ -84,7 +86,7 @@ impl Cli {
         let config = self.config.as_deref();
         let place = Place { file: config, templates: self.templates.as_deref() };
         match self.verb {
-            Verb::Init(args) => init::run(args),
+            Verb::Init(args) => init::run(config, args),
             Verb::Check(args) => check::run(place, args),
             Verb::Plan(args) => plan::run(place, args),
             Verb::Diff(args) => diff::run(place, args),
@@ -105,6 +107,7 @@ impl Cli {
             Verb::Unprotect(args) => protect::unprotect(config, args),
             Verb::Maintenance(args) => protect::maintenance(config, args),
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
+            Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `rackstart protect`, `rackstart unprotect`, `rackstart maintenance` and `rackstart clear-suspect`: one order about one
-//! node, and what it is afterwards.
+//! `rackstart protect`, `rackstart unprotect`, `rackstart maintenance`, `rackstart clear-suspect` and `rackstart
+//! accept-hardware`: one order about one node, and what it is afterwards.
 
 use std::path::Path;
 
@@ -44,6 +44,21 @@ pub fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), F
 
 pub fn clear_suspect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     order(config, args, |name| format!("/v1/clear-suspect/{name}"), "is trusted again")
+}
+
+pub fn accept_hardware(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let client = args.daemon.client(config);
+    let before = client.node(&args.node)?;
+    let machine = before.machine.as_deref().unwrap_or("nothing");
+    let Some(other) = &before.other_machine else {
+        let reason = format!("no other machine was seen as {}: it shows {machine}", before.name);
+        return Err(Failure::fixable(reason).hint("boot it from the network once, then run this again"));
+    };
+    let after: NodeStatus = client.post(&format!("/v1/accept-hardware/{}", before.name))?;
+    print(&format!(
+        "{} is the machine with {other} from now on, no longer {machine}; it is {}\n",
+        after.name, after.state
+    ))
 }
 
 fn order(config: Option<&Path>, args: Args, path: impl Fn(&str) -> String, done: &str) -> Result<(), Failure> {

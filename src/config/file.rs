@@ -7,12 +7,13 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::access;
 use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
-use crate::site::{KeySource, Release, Security};
+use crate::site::{KeySource, Release, Security, Software, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -21,6 +22,8 @@ pub(super) struct File<'a> {
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
+    /// None when something of them is wrong.
+    pub users: Option<Vec<User>>,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -38,12 +41,14 @@ pub(super) struct SiteKeys<'a> {
     pub timezone: Option<Spanned<&'a str>>,
     pub kernel_args: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
+    pub software: Software,
 }
 
 pub(super) struct ServerKeys<'a> {
     pub interface: Option<Spanned<&'a str>>,
     pub address: Option<Spanned<Ipv4Addr>>,
     pub http_port: Option<Spanned<u64>>,
+    pub token_minutes: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
     pub wipes_per_minute: Option<Spanned<u64>>,
@@ -71,8 +76,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 9] =
-    ["site", "server", "network", "access", "secrets", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 10] =
+    ["site", "server", "network", "access", "user", "secrets", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -97,6 +102,7 @@ impl<'a> File<'a> {
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])
                 .map_or(KeySource::None, |section| super::secrets::key(&section)),
+            users: access::read_users(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),
@@ -117,6 +123,9 @@ impl<'a> SiteKeys<'a> {
             "timezone",
             "kernel_args",
             "templates",
+            access::SOFTWARE[0],
+            access::SOFTWARE[1],
+            access::SOFTWARE[2],
         ];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
@@ -133,13 +142,23 @@ impl<'a> SiteKeys<'a> {
             timezone: text::timezone(&section),
             kernel_args: text::kernel_args(&section),
             templates: text::absolute_path(&section, "templates"),
+            software: access::software(&section),
         })
     }
 }
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys = ["interface", "address", "http_port", "state", "socket", "wipes_per_minute", "arming_minutes"];
+        let keys = [
+            "interface",
+            "address",
+            "http_port",
+            "token_minutes",
+            "state",
+            "socket",
+            "wipes_per_minute",
+            "arming_minutes",
+        ];
         let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
@@ -147,6 +166,7 @@ impl<'a> ServerKeys<'a> {
             interface: text::interface(&section, "interface"),
             address: section.parse("address", "an IPv4 address", ADDRESS_HELP),
             http_port: section.number("http_port", 1..=65535),
+            token_minutes: section.number("token_minutes", 10..=1440),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
@@ -187,7 +207,10 @@ impl<'a> AccessKeys<'a> {
         let Some(section) = section(top, "access", false, &["ssh_keys", "root_password_hash"]) else {
             return Self::default();
         };
-        Self { root_password_hash: text::password_hash(&section), ssh_keys: text::ssh_keys(&section) }
+        Self {
+            root_password_hash: text::password_hash(&section, "root_password_hash"),
+            ssh_keys: text::ssh_keys(&section),
+        }
     }
 }
 

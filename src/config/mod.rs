@@ -2,6 +2,7 @@
 //!
 //! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
 
+mod access;
 mod addresses;
 mod blueprint;
 mod cards;
@@ -26,6 +27,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+mod this_machine;
 mod trees;
 mod words;
 
@@ -41,9 +43,9 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
-use cards::CardUse;
 use file::File;
 use reader::Found;
+use this_machine::CardUse;
 use trees::TreeUse;
 
 /// The commented site file that `rackstart init` writes: the testbed of the paper.
@@ -86,7 +88,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
-        cards = cards::uses(&file);
+        cards = this_machine::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;

@@ -33,8 +33,10 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
         },
         key: file.key.clone(),
+        users: file.users.clone()?,
+        software: site.software.clone(),
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
-        nodes: nodes.into_iter().collect::<Option<_>>()?,
+        nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     Some(site)
 }
@@ -62,6 +64,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
     Some(Server {
         interface: server.interface.as_ref()?.get_ref().to_string(),
         address: *server.address.as_ref()?.get_ref(),
+        token_seconds: server.token_minutes.as_ref().map_or(120, |minutes| *minutes.get_ref()) * 60,
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
         socket: or(&server.socket, super::socket::DEFAULT),

@@ -133,6 +133,15 @@ pub enum Refused {
     /// An operator stopped all installations of the site.
     #[error("installations are stopped: `rackstart stop --lift` allows them again")]
     Stopped,
+    /// Somebody else read first, or it was read long ago.
+    #[error("another reader already had what this boot is given")]
+    AnotherReader,
+    /// There is nothing to accept.
+    #[error("no other machine was seen as this node: there is nothing to accept")]
+    NoOtherMachine,
+    /// The payload is for an installer at work.
+    #[error("the node is {0}, not installing")]
+    NotInstalling(&'static str),
     /// The event says nothing new in this state.
     #[error("nothing to do in this state")]
     NothingToDo,

@@ -5,8 +5,10 @@
 
 mod attempt;
 pub mod blast;
+mod custody;
 mod event;
 mod flags;
+mod hardware;
 mod progress;
 mod suspect;
 pub mod timeouts;
@@ -14,8 +16,10 @@ pub mod timeouts;
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
+pub use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader, Reader};
 pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
+pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
 
 /// Installer boots of one attempt without redemption before it fails.

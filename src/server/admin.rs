@@ -50,6 +50,12 @@ pub struct Explanation {
     /// Why it is suspect.
     #[serde(default)]
     pub suspicion: Option<String>,
+    /// The UUID and the serial number that it showed first.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// Those of another machine that booted as this node.
+    #[serde(default)]
+    pub other_machine: Option<String>,
     /// Set while all installations are stopped.
     #[serde(default)]
     pub stopped: Option<Stopped>,
@@ -92,6 +98,7 @@ async fn explain(
     let node = site.node_by_mac(mac);
     let record = appliance.store.record(mac).filter(|_| node.is_some());
     let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
+    let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
     let state = record.map(|record| record.state);
     let firmware = node.map_or(ClientArch::Bios, |node| ClientArch::of(node.firmware));
     let installs = match &state {
@@ -109,6 +116,8 @@ async fn explain(
             Some(State::Suspect { why, .. }) => Some(why.clone()),
             _ => None,
         },
+        machine: Some(hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
+        other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
         events: appliance.store.events(Some(mac), 50).await,

@@ -7,6 +7,8 @@ pub mod firmware;
 pub mod http;
 mod key;
 mod log_limit;
+pub mod machines;
+pub mod neighbours;
 pub mod operate;
 mod packet;
 mod pinned;
@@ -27,10 +29,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Extension;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::boot::Plane;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
@@ -109,7 +113,9 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     arm_new_nodes(&site, &store).await?;
     let (site, receiver) = watch::channel(Arc::new(site));
     let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { site: receiver, store, renderer: Arc::new(renderer), recent, strangers };
+    let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
+    let renderer = Arc::new(renderer);
+    let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
 }
 
@@ -119,8 +125,9 @@ pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, St
     let key = key::read(&site.key)?;
     store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
     let (_, site) = watch::channel(Arc::new(site));
-    let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { site, store, renderer: Arc::new(renderer), recent, strangers };
+    let (recent, strangers, renderer) = (Arc::default(), Arc::default(), Arc::new(renderer));
+    let (neighbours, machines) = (neighbours::Arp::on(&site.borrow().server.interface), Arc::default());
+    let appliance = Appliance { site, store, renderer, recent, strangers, neighbours, machines };
     Ok((vault::routes().with_state(appliance), task))
 }
 
@@ -188,7 +195,7 @@ impl Bound {
             engines.start("router advertisement", run);
         }
         engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
-        let app = http::app(appliance.clone());
+        let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
         engines.start("the admin API", serve_admin(admin, appliance, shutdown));
         tracing::info!(

@@ -7,6 +7,8 @@ mod orders;
 mod refusal;
 mod view;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Actor, Order};
@@ -53,24 +55,24 @@ pub struct Armed {
 impl Appliance {
     /// Arms one node for a blank disk: nothing can be lost.
     pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
-        self.arm(who, &[node.to_string()], WipeScope::BlankDiskOnly, None, None).await
+        let site = self.site();
+        let nodes = find(&site, &[node.to_string()])?.iter().map(|node| node.mac).collect();
+        let arming = Arming { nodes, scope: WipeScope::BlankDiskOnly, count: None, forced: None };
+        self.arm(&site, Order::new(who, "install", node), arming).await
     }
 
     /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
     /// alone.
     pub async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
-        let scope = if order.keep { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
-        self.arm(who, &order.nodes, scope, order.count, order.forced).await
+        let site = self.site();
+        let arming = self.to_wipe(&site, &order)?;
+        self.arm(&site, Order::new(who, "reimage", order.nodes.join(" ")), arming).await
     }
 
     /// What [`Self::reimage`] would say now, without doing it: for the question that is asked before.
     pub fn rehearse(&self, order: &Reimage) -> Result<(), Refusal> {
-        let site = self.site();
-        let nodes = find(&site, &order.nodes)?;
-        let scope = if order.keep { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
-        let (count, forced) = (order.count, order.forced.clone());
-        let arming = Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count, forced };
-        let own = own_cards()?;
+        let (site, own) = (self.site(), own_cards()?);
+        let arming = self.to_wipe(&site, order)?;
         self.store.look(|draft| judge(&site, draft, &arming, &own, super::unix_now()).map(drop)).map_err(Refusal::Blast)
     }
 
@@ -88,6 +90,14 @@ impl Appliance {
     /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
     pub async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         self.event(who, node, Event::Cleared, "clear-suspect").await
+    }
+
+    /// Says that the other machine that was seen as this node is the node from now on. It is suspect no longer.
+    pub async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
+        let other = record.and_then(|record| record.hardware.other).map(|shown| shown.to_string()).unwrap_or_default();
+        self.change(who, node, Change::AcceptHardware, "accept-hardware", &other).await
     }
 
     /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
@@ -135,46 +145,39 @@ impl Appliance {
         matches!(self.store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
     }
 
-    async fn arm(
-        &self,
-        who: &Actor,
-        names: &[String],
-        scope: WipeScope,
-        count: Option<usize>,
-        forced: Option<String>,
-    ) -> Result<Armed, Refusal> {
-        let site = self.site();
-        let nodes = find(&site, names)?;
-        if scope == WipeScope::KeepVolumeGroups {
-            for node in &nodes {
-                self.can_keep(node).map_err(|why| Refusal::CannotKeep { node: node.name.to_string(), why })?;
-            }
-        }
-        let forced = forced.as_deref().map(refusal::reason).transpose()?;
+    fn to_wipe(&self, site: &Site, order: &Reimage) -> Result<Arming, Refusal> {
+        let nodes = find(site, &order.nodes)?;
+        let can_keep =
+            |node: &&Node| self.can_keep(node).map_err(|why| Refusal::CannotKeep { node: node.name.to_string(), why });
+        let scope = match order.keep {
+            true => nodes.iter().try_for_each(can_keep).map(|()| WipeScope::KeepVolumeGroups)?,
+            false => WipeScope::DestroyData,
+        };
+        let forced = order.forced.as_deref().map(refusal::reason).transpose()?;
+        Ok(Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count: order.count, forced })
+    }
+
+    async fn arm(&self, site: &Arc<Site>, asked: Order, arming: Arming) -> Result<Armed, Refusal> {
         let own = own_cards()?;
-        let before: Vec<_> =
+        let nodes: Vec<&Node> = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
+        let before: Vec<String> =
             nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
-        let action = if scope.wipes() { "reimage" } else { "install" };
-        let about =
-            format!("{scope}{}", forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default());
-        let asked = Order::new(who, action, names.join(" ")).detail(&about);
-        let order = asked.clone();
+        let because = arming.forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default();
+        let asked = asked.detail(format!("{}{because}", arming.scope));
+        let (who, scope) = (asked.actor.clone(), arming.scope);
         let (said, mut hear) = tokio::sync::oneshot::channel();
-        let arming =
-            Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count, forced: forced.clone() };
-        let known = site.clone();
+        let (known, order) = (site.clone(), asked.clone());
         let judge = move |draft: &Draft<'_>, time| {
             let (orders, left) = arm(&known, draft, &arming, &own, time, &order, random::attempt_id)?;
             let _ = said.send(left);
             Ok(orders)
         };
-        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
         let Left { later, again_in } = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
         let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
         for node in &nodes {
-            let forced = forced.as_deref().unwrap_or_default();
-            tracing::warn!(%who, node = node.name, ?scope, forced, "armed by an operator: its next network boot installs it");
+            tracing::warn!(%who, node = node.name, ?scope, "armed by an operator: its next network boot installs it{because}");
         }
         let replaced = before.into_iter().filter(|name| !later.contains(name)).collect();
         Ok(Armed { nodes, replaced, later, again_in })

@@ -95,8 +95,9 @@ mod tests {
         let (store, _task) = Store::open(&folder.path().join("store")).await.unwrap();
         let (_sender, site) = watch::channel(Arc::new(paper_site()));
         let renderer = Arc::new(Renderer::new().unwrap());
-        let (recent, strangers) = (Arc::default(), Arc::default());
-        let appliance = Appliance { site, store, renderer: renderer.clone(), recent, strangers };
+        let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
+        let (neighbours, renderer_too) = (crate::server::neighbours::Arp::on("lo"), renderer.clone());
+        let appliance = Appliance { site, store, renderer: renderer_too, recent, strangers, neighbours, machines };
         let get = async |path: &str| {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = super::super::admin::app(appliance.clone()).oneshot(request).await.unwrap();

@@ -11,6 +11,7 @@ use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
 use super::tftp::{self, NotServed, TftpContent};
+use crate::lifecycle::SmbiosUuid;
 use crate::site::Site;
 
 /// TFTP reads the network boot programs and nothing else.
@@ -30,7 +31,7 @@ impl TftpContent for Programs {
 
     fn knows(&self, client: Ipv4Addr) -> bool {
         let site = self.site.borrow();
-        site.nodes.iter().any(|node| node.address == client) || site.lends(client)
+        site.nodes.by_address(client).is_some() || site.lends(client)
     }
 }
 
@@ -66,8 +67,11 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
 
 /// Remembers each DHCP request for `explain`; the engine has logged it already.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
-    let recent = appliance.recent.clone();
+    let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
     Arc::new(move |seen| {
+        if let Some(uuid) = seen.machine_uuid.and_then(|uuid| SmbiosUuid::new(uuid.0)) {
+            machines.tell(seen.mac, uuid);
+        }
         let said = match &seen.outcome {
             dhcp::Outcome::Answered { kind, address, boot_file, refusal, .. } => {
                 let file = boot_file.as_deref().map(|file| format!(", boot file {file}")).unwrap_or_default();

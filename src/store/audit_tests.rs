@@ -3,7 +3,7 @@ use sqlx::ConnectOptions;
 use super::tests::{arm, event, mac, token};
 use super::*;
 use crate::audit::{Actor, Broken, Head};
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, Reader};
 
 fn order(action: &str) -> Order {
     Order::new(&Actor::socket(0, Some(7)), action, "compute2").detail("in words")
@@ -33,6 +33,7 @@ async fn an_order_is_told_with_its_outcome_and_a_permit_that_is_spent_by_itself(
         words: "sda".into(),
         disks: [("os".to_string(), "sda".to_string())].into(),
         keep: vec![],
+        reader: Reader { address: [192, 168, 0, 2].into(), mac: None, serial: None },
     };
     store.change(mac(), redeem(9)).await.unwrap_err();
     store.change(mac(), redeem(1)).await.unwrap();

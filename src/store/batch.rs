@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
-use super::memory::{Draft, Memory, OrderRefused, Write};
+use super::memory::{Draft, Memory, Write};
 use super::secrets::{SecretWrite, Stored};
 use super::{AuditFilter, Change, Command, Record, StoredEvent};
 use crate::audit::{Actor, AuditLine, Order};
@@ -35,24 +35,11 @@ pub(super) enum Lookup {
     Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
 }
 
-/// An answer that waits for the commit. The asker may have hung up; the change holds all the same.
-pub(super) enum Answer {
-    One(oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>),
-    Many(oneshot::Sender<Result<Vec<Record>, OrderRefused>>, Result<Vec<Record>, OrderRefused>),
-    /// A judge that refused has told its asker why; dropping the sender lets the asker look.
-    Judged {
-        _reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>>,
-    },
-}
+/// Sends an answer that waits for the commit. The asker may have hung up; the change holds all the same.
+type Answer = Box<dyn FnOnce() + Send>;
 
-impl Answer {
-    pub fn send(self) {
-        match self {
-            Self::One(reply, answer) => drop(reply.send(answer)),
-            Self::Many(reply, answer) => drop(reply.send(answer)),
-            Self::Judged { .. } => {}
-        }
-    }
+fn answer<T: Send + 'static>(reply: oneshot::Sender<T>, answer: T) -> Answer {
+    Box::new(move || drop(reply.send(answer)))
 }
 
 impl Batch {
@@ -68,7 +55,7 @@ impl Batch {
                     if let Some(order) = order {
                         batch.audit.push((order, outcome_words(&outcome), None));
                     }
-                    batch.answers.push(Answer::One(reply, outcome));
+                    batch.answers.push(answer(reply, outcome));
                 }
                 Command::Decide { asked, judge, reply } => match judge(&draft, now) {
                     Ok(orders) => {
@@ -81,11 +68,12 @@ impl Batch {
                             refused => batch.audit.push((asked, outcome_words(refused), None)),
                         }
                         let records = |writes: Vec<Write>| writes.into_iter().map(|(_, record, _)| record).collect();
-                        batch.answers.push(Answer::Many(reply, outcome.map(records)));
+                        batch.answers.push(answer(reply, outcome.map(records)));
                     }
                     Err(words) => {
                         batch.audit.push((asked, format!("refused: {words}"), None));
-                        batch.answers.push(Answer::Judged { _reply: reply });
+                        // The judge has told its asker why; dropping the sender lets the asker look.
+                        batch.answers.push(Box::new(move || drop(reply)));
                     }
                 },
                 Command::WriteSecrets { write, orders, reply } => {
@@ -108,11 +96,9 @@ impl Batch {
     fn change(&mut self, draft: &mut Draft<'_>, mac: Mac, change: &Change, now: u64) -> Result<Record, Refused> {
         let redeemed = |record: Option<&Record>| record.is_some_and(Record::has_spent_its_permit);
         let was_spent = redeemed(draft.record(mac));
-        let (_, record, _) = {
-            let write = draft.change(mac, change, now)?;
-            self.writes.push(write.clone());
-            write
-        };
+        let write = draft.change(mac, change, now)?;
+        let record = write.1.clone();
+        self.writes.push(write);
         if let (Change::Redeem { words, .. }, false) = (change, was_spent) {
             self.audit.push((spent(mac, &record, words), "done".into(), None));
         }

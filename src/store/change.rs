@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::lifecycle::{AttemptId, BootToken, Event, Flag, Refused, Report, ReportEvent, State, TokenHash, WipeScope};
+use crate::lifecycle::{
+    AttemptId, BootToken, Custody, Delivery, Event, Flag, Hardware, Reader, Refused, Report, ReportEvent, State,
+    TokenHash, WipeScope,
+};
 use crate::plan::{self, Facts, NodePlan};
 use crate::secrets::Redactor;
 use crate::site::Mac;
@@ -52,7 +55,25 @@ pub enum Change {
         disks: BTreeMap<String, String>,
         /// The volume groups that stay.
         keep: Vec<String>,
+        /// To whom they go.
+        reader: Reader,
     },
+    /// The kickstart or the payload is about to leave. (The storage commands leave by `Redeem`.)
+    Deliver {
+        /// Which.
+        delivery: Delivery,
+        /// Who asks.
+        token: TokenHash,
+        /// To whom it goes.
+        reader: Reader,
+    },
+    /// What is known of the machine itself.
+    Hardware(Hardware),
+    /// An operator says that the other machine that was seen is the node from now on.
+    AcceptHardware,
+    /// A test puts a node where it wants it.
+    #[cfg(test)]
+    Become(Box<Record>),
     /// The installer told what is on the disks.
     Attest {
         /// Who says so.
@@ -109,7 +130,8 @@ impl Change {
             }
             Self::Redeem { words, .. } => redactor.wash(words),
             Self::Mark { detail, .. } => redactor.wash(detail),
-            Self::Event { .. } | Self::Arm { .. } | Self::Flag { .. } | Self::Boot { .. } | Self::Attest { .. } => {}
+            // No other change holds words of a machine that go into a log.
+            _ => {}
         }
     }
 
@@ -120,7 +142,11 @@ impl Change {
             Self::Event { event, .. } => {
                 matches!(event, Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. })
             }
+            Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } | Self::Mark { .. } => false,
+            Self::Hardware(_) | Self::AcceptHardware => false,
+            #[cfg(test)]
+            Self::Become(_) => false,
         };
         if leads_to_a_disk { Err(Refused::Stopped) } else { Ok(()) }
     }
@@ -182,12 +208,14 @@ impl Change {
                 record = changed.record;
                 let (plan, disks, keep) = ((**plan).clone(), BTreeMap::new(), Vec::new());
                 record.frozen = Some(Box::new(Frozen { plan, disks, keep }));
+                record.custody = Custody::minted(now);
                 changed.log
             }
-            Self::Redeem { token, words, disks, keep } => {
+            Self::Redeem { token, words, disks, keep, reader } => {
                 let event = Event::PermitRedeemed { token: token.clone(), disk: words.clone() };
                 let changed = Self::Event { event, mark: Some("permit") }.work_on(mac, &record, now)?;
                 record = changed.record;
+                record.custody.hand(Delivery::StorageCommands, reader, now)?;
                 record.written = Some(words.clone());
                 if let Some(frozen) = &mut record.frozen {
                     (frozen.disks, frozen.keep) = (disks.clone(), keep.clone());
@@ -225,6 +253,40 @@ impl Change {
                 let again =
                     report.event == ReportEvent::Waiting && waited_for.as_deref() == Some(condition(&report.detail));
                 (new && !again).then(|| LogLine { kind: report.event.word(), detail: words(report) })
+            }
+            Self::Deliver { delivery, token, reader } => {
+                record.state.grants(*delivery, token)?;
+                let again = record.custody.handed.contains_key(delivery);
+                record.custody.hand(*delivery, reader, now)?;
+                let mark = match delivery {
+                    Delivery::Kickstart => "kickstart",
+                    Delivery::StorageCommands => "permit",
+                    Delivery::Payload => "payload",
+                };
+                record.progress.mark(mark, now);
+                let again = if again { ", once more" } else { "" };
+                Some(LogLine { kind: mark, detail: format!("{delivery} left for {}{again}", reader.address) })
+            }
+            Self::Hardware(hardware) => {
+                let detail = match &hardware.other {
+                    Some(other) => format!("another machine: it shows {other}, known is {}", hardware.pinned),
+                    None => format!("its machine: {}", hardware.pinned),
+                };
+                record.hardware = hardware.clone();
+                Some(LogLine { kind: "hardware", detail })
+            }
+            Self::AcceptHardware => {
+                record.hardware = record.hardware.accept().ok_or(Refused::NoOtherMachine)?;
+                if let Ok(next) = record.state.apply(&Event::Cleared) {
+                    enter(&mut record, next, now);
+                }
+                let detail = format!("an operator accepts: {}", record.hardware.pinned);
+                Some(LogLine { kind: "hardware", detail })
+            }
+            #[cfg(test)]
+            Self::Become(other) => {
+                record = (**other).clone();
+                None
             }
             Self::Mark { mark, detail } => {
                 record.progress.mark(mark, now);

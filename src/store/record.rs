@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Flags, Progress, State};
+use crate::lifecycle::{Custody, Flags, Hardware, Progress, State};
 use crate::plan::{Facts, NodePlan};
 
 /// The version of the shape below. 2: suspect nodes and flags, which an older rackstart would not heed.
@@ -53,6 +53,12 @@ pub struct Record {
     /// What an operator said about it.
     #[serde(default)]
     pub flags: Flags,
+    /// What the token of the newest boot brought to whom.
+    #[serde(default)]
+    pub custody: Custody,
+    /// Which machine it is.
+    #[serde(default)]
+    pub hardware: Hardware,
     /// Unix seconds of the last arming that may cost data; the limit of wipes per minute counts these.
     #[serde(default)]
     pub armed_to_wipe: Option<u64>,
@@ -73,6 +79,8 @@ impl Record {
             frozen: None,
             installed: None,
             flags: Flags::default(),
+            custody: Custody::default(),
+            hardware: Hardware::default(),
             armed_to_wipe: None,
             written: None,
         }

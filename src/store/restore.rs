@@ -63,6 +63,18 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
     let mut ended = Vec::new();
     let mut transaction = connection.begin().await.map_err(damaged)?;
     for (mac, record) in &records {
+        if let State::Suspect { previous, why } = &record.state
+            && let Ok(ended_there) = previous.apply(&Event::Overdue { reason: REASON.into() })
+        {
+            // Behind the suspicion an installer was at work; clearing it must not bring that back.
+            let previous = Box::new(ended_there);
+            let state = State::Suspect { previous, why: why.clone() };
+            let mut record = record.clone();
+            record.state = state;
+            writer::write(&mut transaction, *mac, &record, None, now).await.map_err(damaged)?;
+            ended.push(mac.to_string());
+            continue;
+        }
         let event = match &record.state {
             State::Armed { .. } => Event::Disarmed,
             State::Installing { .. } => Event::Overdue { reason: REASON.into() },

@@ -1,7 +1,7 @@
 use super::tests::{arm, event, mac, token};
 use super::*;
 use crate::audit::{Actor, Order};
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, Reader};
 
 async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
     drop(store);
@@ -70,7 +70,13 @@ async fn a_backup_put_in_place_by_hand_does_not_open() {
     store
         .change(
             mac(),
-            Change::Redeem { token: token(1).hash(), words: "sda".into(), disks: Default::default(), keep: vec![] },
+            Change::Redeem {
+                token: token(1).hash(),
+                words: "sda".into(),
+                disks: Default::default(),
+                keep: vec![],
+                reader: Reader { address: [192, 168, 0, 2].into(), mac: None, serial: None },
+            },
         )
         .await
         .unwrap();

@@ -65,7 +65,7 @@ async fn commit(
     ledger.settle().await?;
     view.write().expect("no holder of this lock panics").take(batch.fresh);
     for answer in batch.answers {
-        answer.send();
+        answer();
     }
     for (reply, id) in appended {
         let _ = reply.send(id);

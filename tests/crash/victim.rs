@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rackstart::audit::{Actor, Order};
-use rackstart::lifecycle::{AttemptId, BootToken, Event, Report, ReportEvent, WipeScope};
+use rackstart::lifecycle::{AttemptId, BootToken, Event, Reader, Report, ReportEvent, WipeScope};
 use rackstart::secrets::SecretValue;
 use rackstart::site::{Blueprint, Mac, SecretSpec};
 use rackstart::store::{Change, ChangeError, Store};
@@ -101,6 +101,7 @@ async fn live(store: Store, node: u8, lives: u32) -> Result<(), ChangeError> {
             words: "sda".into(),
             disks: [("os".to_string(), "sda".to_string())].into(),
             keep: vec![],
+            reader: Reader { address: [192, 168, 0, node].into(), mac: Some(mac), serial: None },
         };
         let report = |word, seq| {
             let report = Report { event: word, seq, step: String::new(), number: 0, total: 0, detail: String::new() };

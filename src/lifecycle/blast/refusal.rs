@@ -59,7 +59,7 @@ pub enum Refusal {
         state: &'static str,
     },
     /// Another copy of what is on its brick is not there.
-    #[error("{node} holds a brick of the volume {volume}, and {other}, which holds another copy, is {state}")]
+    #[error("{node} holds a brick of the volume {volume}, and {other}, which holds another copy, is {state}{}", and(*more))]
     Replica {
         /// The node.
         node: NodeName,
@@ -69,6 +69,8 @@ pub enum Refusal {
         other: NodeName,
         /// What is wrong with it: its state, `in maintenance`, or `in the same request`.
         state: String,
+        /// How many more holders are not there.
+        more: usize,
     },
 }
 
@@ -118,4 +120,8 @@ impl Refusal {
 
 fn said(given: Option<usize>) -> String {
     given.map(|given| format!(", and {given} were counted")).unwrap_or_default()
+}
+
+fn and(more: usize) -> String {
+    if more == 0 { String::new() } else { format!("; {more} more are missing") }
 }

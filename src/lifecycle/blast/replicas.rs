@@ -2,17 +2,24 @@
 //!
 //! It goes by what rackstart knows. It does not ask GlusterFS, and cannot: nodes have no channel for commands.
 
+use std::collections::HashSet;
+
 use super::{Refusal, Standing, Wish};
 use crate::lifecycle::{Stage, State};
 use crate::site::{Mac, Node, PartitionUse, Site};
 
-/// Everything against it.
+/// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
 pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'_>) -> Vec<Refusal> {
-    let is_asked = |node: &Node| wish.nodes.iter().any(|asked| asked.mac == node.mac);
+    let asked: HashSet<Mac> = wish.nodes.iter().map(|node| node.mac).collect();
+    let holders: HashSet<Mac> = replica_set(site).map(|node| node.mac).collect();
+    let missing: Vec<(&Node, String)> =
+        replica_set(site).filter_map(|node| Some((node, why_missing(node, standing, &asked)?))).collect();
     let at_work = wish.nodes.iter().filter(|node| holds_an_installation(standing(node.mac).state));
-    at_work
-        .flat_map(|node| only(site, standing, node).into_iter().chain(copies(site, standing, node, &is_asked)))
-        .collect()
+    let both = |node: &&Node| {
+        let copy = holders.contains(&node.mac).then(|| copy_missing(site, node, &missing)).flatten();
+        only(site, standing, node).into_iter().chain(copy)
+    };
+    at_work.flat_map(both).collect()
 }
 
 /// Whether the disk holds what an installation of ours made, as far as is known.
@@ -35,35 +42,28 @@ fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node) ->
     (stay < role.at_least).then(|| Refusal::Only { node: node.name.clone(), role: role.name.clone(), state })
 }
 
-/// Every other holder of the same data that is not there, or would go with it.
-fn copies<'a>(
-    site: &Site,
-    standing: &dyn Fn(Mac) -> Standing<'a>,
-    node: &Node,
-    is_asked: &dyn Fn(&Node) -> bool,
-) -> Vec<Refusal> {
-    let set: Vec<&Node> = replica_set(site).collect();
-    if !set.iter().any(|holder| holder.mac == node.mac) {
-        return Vec::new();
+/// Why the copy that a node holds does not count, if so.
+fn why_missing<'a>(node: &Node, standing: &dyn Fn(Mac) -> Standing<'a>, asked: &HashSet<Mac>) -> Option<String> {
+    let Standing { state, flags, .. } = standing(node.mac);
+    match state {
+        _ if asked.contains(&node.mac) => Some("in the same request".into()),
+        _ if flags.maintenance => Some("in maintenance".into()),
+        State::Ready { .. } => None,
+        other => Some(other.word().into()),
     }
-    let volume = site.blueprint.variables.get("volume").cloned().unwrap_or_default();
-    let missing = set.into_iter().filter(|other| other.mac != node.mac).filter_map(|other| {
-        let Standing { state, flags, .. } = standing(other.mac);
-        let why = match state {
-            _ if is_asked(other) => "in the same request".into(),
-            _ if flags.maintenance => "in maintenance".into(),
-            State::Ready { .. } => return None,
-            other => other.word().to_string(),
-        };
-        Some((other, why))
-    });
-    let refusal = |(other, state): (&Node, String)| Refusal::Replica {
+}
+
+/// The first other holder of the same data that is not there, or would go with it.
+fn copy_missing(site: &Site, node: &Node, missing: &[(&Node, String)]) -> Option<Refusal> {
+    let mut others = missing.iter().filter(|(other, _)| other.mac != node.mac);
+    let (other, state) = others.next()?;
+    Some(Refusal::Replica {
         node: node.name.clone(),
-        volume: volume.clone(),
+        volume: site.blueprint.variables.get("volume").cloned().unwrap_or_default(),
         other: other.name.clone(),
-        state,
-    };
-    missing.map(refusal).collect()
+        state: state.clone(),
+        more: missing.len() - 1 - usize::from(missing.iter().any(|(other, _)| other.mac == node.mac)),
+    })
 }
 
 /// The nodes whose bricks are copies of each other. The blueprint makes one set of all of them: its volume has as many

@@ -116,3 +116,14 @@ fn the_table_of_timeouts_has_each_phase_once_and_heeds_maintenance_and_the_daemo
     let first = State::Armed { attempt: fresh(), previous: None };
     assert_eq!(Phase::of(&first), None, "a rack may be powered on days after it was described");
 }
+
+#[test]
+fn the_manual_has_the_same_limits() {
+    let manual = include_str!("../../../docs/boot-flow.md");
+    let rows =
+        ["armed to wipe, installer not fetched", "armed and booted, permit not asked for", "installing", "firstboot"];
+    for (row, timeout) in rows.iter().zip(TIMEOUTS) {
+        let line = format!("| {row} | {} minutes", timeout.seconds / 60);
+        assert!(manual.contains(&line), "docs/boot-flow.md has no `{line}`");
+    }
+}

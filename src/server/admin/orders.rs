@@ -51,6 +51,7 @@ pub(super) fn routes() -> Router<Appliance> {
         .route("/v1/disarm/{node}", post(disarm))
         .route("/v1/give-up/{node}", post(give_up))
         .route("/v1/clear-suspect/{node}", post(clear_suspect))
+        .route("/v1/accept-hardware/{node}", post(accept_hardware))
         .route("/v1/protected/{node}/{on}", post(protect))
         .route("/v1/maintenance/{node}/{on}", post(maintenance))
         .route("/v1/stop", post(stop))
@@ -112,6 +113,14 @@ async fn clear_suspect(
     Path(node): Path<String>,
 ) -> Answer<NodeStatus> {
     Ok(Json(appliance.clear_suspect(&who, &node).await?))
+}
+
+async fn accept_hardware(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Path(node): Path<String>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.accept_hardware(&who, &node).await?))
 }
 
 async fn protect(

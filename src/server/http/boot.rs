@@ -1,23 +1,33 @@
 //! `GET /boot/{mac}`: iPXE asks for its boot script.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 
+use super::asker::Asker;
+use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
-use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
-use crate::lifecycle::{Event, State, TokenHash, WipeScope};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide, judge_script};
+use crate::lifecycle::{Event, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 
+/// What the URL from DHCP makes iPXE tell.
+#[derive(Debug, Default, serde::Deserialize)]
+struct Told {
+    arch: Option<String>,
+    uuid: Option<String>,
+    serial: Option<String>,
+}
+
 /// Serves the installer to an armed node and the local disk to every other one.
 pub(super) async fn script(
     Shared(appliance): Shared<Appliance>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(mac): Path<String>,
     uri: Uri,
 ) -> Result<impl IntoResponse, HttpError> {
@@ -25,32 +35,57 @@ pub(super) async fn script(
     let site = appliance.site();
     let Some(node) = site.node_by_mac(mac) else {
         let text = appliance.renderer.boot_script_unknown(mac)?;
-        let lent = matches!(peer.ip(), IpAddr::V4(address) if site.lends(address));
+        let lent = site.lends(asker.address);
         let request = BootRequest { mac, arch: ClientArch::Bios, asking: Asking::Script };
         if lent && decide(&site, None, &request) == BootDecision::Unknown {
-            tracing::info!(%mac, peer = %peer.ip(), "a stranger is shown its MAC and what to do");
+            tracing::info!(%mac, peer = %asker.address, "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
             return Ok(unkept(text));
         }
-        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
-            tracing::warn!(%mac, peer = %peer.ip(), held_back, "a boot script was asked for a MAC that no node has");
+        if let Some(held_back) = appliance.strangers.ask(IpAddr::V4(asker.address)) {
+            tracing::warn!(%mac, peer = %asker.address, held_back, "a boot script was asked for a MAC that no node has");
         }
         return Err(HttpError::not_found(text));
     };
-    if peer.ip() != IpAddr::V4(node.address) {
-        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
-            tracing::warn!(%mac, node = %node.name, peer = %peer.ip(), held_back, "a boot script was asked from elsewhere");
-        }
-        let reason = format!("the boot script of {} is only served to {}", node.name, node.address);
-        return Err(HttpError::new(StatusCode::FORBIDDEN, reason));
+    let neighbour = card_of(&appliance, &asker).await;
+    if let Err(refusal) = judge_script(asker.plane, asker.address, node, neighbour) {
+        return refuse(&appliance, Some(node), asker.address, refusal).await;
     }
-    let arch = match uri.query() {
-        Some("arch=efi-x64") => ClientArch::EfiX64,
-        Some("arch=bios") => ClientArch::Bios,
+    let Query(told) = Query::<Told>::try_from_uri(&uri).unwrap_or_default();
+    look_at(&appliance, node, &told).await?;
+    let arch = match told.arch.as_deref() {
+        Some("efi-x64") => ClientArch::EfiX64,
+        Some("bios") => ClientArch::Bios,
         _ => ClientArch::of(node.firmware),
     };
     let text = answer(&appliance, &site, node, arch).await?;
     Ok(unkept(text))
+}
+
+/// Pins the machine of a node when it is seen first. Another machine gets no installer before a person says so.
+async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), HttpError> {
+    let mut shown = Shown::of(told.uuid.as_deref(), told.serial.as_deref());
+    shown.uuid = shown.uuid.or_else(|| appliance.machines.of(node.mac));
+    let hardware = appliance.store.record(node.mac).map(|record| record.hardware).unwrap_or_default();
+    match hardware.sees(&shown) {
+        Sight::Known => {}
+        Sight::Pinned(now) => {
+            tracing::info!(node = %node.name, mac = %node.mac, machine = %now.pinned, "its machine is known now");
+            appliance.store.change(node.mac, Change::Hardware(now)).await?;
+        }
+        Sight::Other(now) => {
+            if now != hardware {
+                appliance.store.change(node.mac, Change::Hardware(now)).await?;
+            }
+            let (name, pinned) = (&node.name, &hardware.pinned);
+            let why = format!(
+                "another machine boots as {name}: it shows {shown}, known is {pinned}; \
+                 `rackstart accept-hardware {name}` if that is right"
+            );
+            ring(appliance, node, why).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn answer(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> Result<String, HttpError> {
@@ -112,6 +147,9 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     }
     let Some(event) = unfinished(reason, || random::boot_token().hash()) else { return Ok(()) };
     match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
+        Ok(record) if record.flags.maintenance => {
+            tracing::info!(node = %node.name, mac = %node.mac, %reason, "failed, in maintenance");
+        }
         Ok(_) => tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed"),
         // A second request at the same moment was first.
         Err(ChangeError::Refused(_)) => {}

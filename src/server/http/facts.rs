@@ -1,12 +1,12 @@
 //! `POST /facts/{token}`: the installer tells what is on the disks. Only a node whose disks are as planned is installed.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 
-use super::peer::identify;
+use super::asker::Asker;
+use super::authority::admit;
 use super::{Appliance, HttpError};
+use crate::boot::Asked;
 use crate::lifecycle::{Refused, State};
 use crate::plan::Facts;
 use crate::store::{Change, ChangeError};
@@ -14,11 +14,11 @@ use crate::store::{Change, ChangeError};
 /// Takes the facts. 204: as planned. 409: not, with a line for each difference. 400: unreadable. 410: an old attempt.
 pub(super) async fn facts(
     Shared(appliance): Shared<Appliance>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(token): Path<String>,
     text: String,
 ) -> Result<StatusCode, HttpError> {
-    let caller = identify(&appliance, peer, &token)?;
+    let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     let facts = Facts::parse(&text).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let change = Change::Attest { token: caller.token.hash(), facts: Box::new(facts) };
     let record = match appliance.store.change(caller.mac, change).await {

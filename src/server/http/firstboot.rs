@@ -1,36 +1,25 @@
 //! `GET /firstboot/{token}`: `%post` fetches the payload of its node.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use super::peer::identify;
+use super::asker::Asker;
+use super::authority::admit;
 use super::{Appliance, HttpError};
-use crate::lifecycle::{Refused, State};
-use crate::store::ChangeError;
+use crate::boot::Asked;
+use crate::lifecycle::Delivery;
 
-/// Serves the payload to the boot that redeemed the permit, and to no other.
+/// Serves the payload to the boot that redeemed the permit, while its installer is at work, and to no other.
 pub(super) async fn payload(
     Shared(appliance): Shared<Appliance>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(token): Path<String>,
 ) -> Result<impl IntoResponse, HttpError> {
-    let caller = identify(&appliance, peer, &token)?;
-    if matches!(caller.record.state, State::Suspect { .. }) {
-        return Err(ChangeError::Refused(Refused::Suspect).into());
-    }
-    let redeemer = caller.record.state.attempt().and_then(|attempt| attempt.redeemed_by.clone());
-    if redeemer != Some(caller.token.hash()) {
-        return Err(ChangeError::Refused(Refused::NotArmed(caller.record.state.word())).into());
-    }
-    // The secrets in it leave for a machine whose disks were found as planned, not before.
-    if !caller.record.state.attempt().is_some_and(|attempt| attempt.attested) {
-        return Err(ChangeError::Refused(Refused::NotAttested).into());
-    }
+    let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Payload)).await?;
     let secrets = appliance.store.secrets(&caller.site);
     let tar = appliance.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token, &secrets)?;
+    caller.takes(&appliance, Delivery::Payload).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))
 }

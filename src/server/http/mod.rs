@@ -1,5 +1,7 @@
 //! HTTP on the provisioning address: the whole route table on one screen.
 
+mod asker;
+mod authority;
 pub(super) mod boot;
 mod error;
 mod facts;
@@ -9,7 +11,6 @@ mod form;
 mod found;
 mod kickstart;
 pub mod listen;
-mod peer;
 pub(super) mod permit;
 mod report;
 mod strangers;
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 pub use error::HttpError;
 pub use strangers::Strangers;
 
+use super::machines::Machines;
+use super::neighbours::Neighbours;
 use super::recent::Recent;
 use crate::render::Renderer;
 use crate::site::Site;
@@ -50,6 +53,10 @@ pub struct Appliance {
     pub recent: Arc<Recent>,
     /// Keeps warnings about strangers to a few lines.
     pub strangers: Arc<Strangers>,
+    /// Knows whose card has an address.
+    pub neighbours: Arc<dyn Neighbours>,
+    /// What machines told of themselves by DHCP.
+    pub machines: Arc<Machines>,
 }
 
 impl Appliance {
@@ -85,6 +92,12 @@ mod canary_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod hardware_tests;
+#[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod theft_tests;
 #[cfg(test)]
 pub(super) use tests::{FakeNode, facts_as_planned};

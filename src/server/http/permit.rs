@@ -1,35 +1,32 @@
 //! `POST /permit/{token}`: `%pre` found its disks and asks for the storage commands. They leave here once per arming.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
+use super::asker::Asker;
+use super::authority::{Caller, admit};
 use super::form::{NodeForm, tame};
 use super::found::{FoundDisk, all_different};
-use super::peer::{Caller, identify};
 use super::{Appliance, HttpError, unkept};
-use crate::lifecycle::WipeScope;
+use crate::boot::Asked;
+use crate::lifecycle::{Delivery, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::store::{Change, Installed};
 
 /// Redeems the wipe permit. 409: a disk is not the planned one, nothing is spent. 410: spent, or an old boot.
 pub(super) async fn redeem(
     Shared(appliance): Shared<Appliance>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(token): Path<String>,
     NodeForm(form): NodeForm<HashMap<String, String>>,
 ) -> Result<impl IntoResponse, HttpError> {
-    let caller = identify(&appliance, peer, &token)?;
+    let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::StorageCommands)).await?;
     let node = caller.node();
     let scope = caller.record.state.attempt().map_or(WipeScope::BlankDiskOnly, |attempt| attempt.scope);
-    // The plan that this boot was promised; the site file may have been edited since.
-    let plan = match &caller.record.frozen {
-        Some(frozen) => frozen.plan.clone(),
-        None => plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?,
-    };
+    let plan = caller.promised_plan()?;
     let found = read(&plan, &form).map_err(|reason| HttpError::new(StatusCode::BAD_REQUEST, reason))?;
     let refuse = |reason: String| {
         tracing::warn!(node = %node.name, mac = %caller.mac, %reason, "the wipe permit was not redeemed");
@@ -50,9 +47,11 @@ pub(super) async fn redeem(
     let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
     let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");
-    let change = Change::Redeem { token: caller.token.hash(), words, disks, keep };
-    appliance.store.change(caller.mac, change).await?;
-    Ok(unkept(text))
+    let change = Change::Redeem { token: caller.token.hash(), words, disks, keep, reader: caller.reader.clone() };
+    match appliance.store.change(caller.mac, change).await {
+        Ok(_) => Ok(unkept(text)),
+        Err(error) => Err(caller.refused(&appliance, Delivery::StorageCommands, error).await),
+    }
 }
 
 /// Reads the disk of each slot of the plan.

@@ -1,14 +1,14 @@
 //! `POST /report/{token}`: a node says how far it is.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Path, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
+use super::asker::Asker;
+use super::authority::admit;
 use super::form::{NodeForm, tame};
-use super::peer::identify;
 use super::{Appliance, HttpError};
+use crate::boot::Asked;
 use crate::lifecycle::{Report, ReportEvent};
 use crate::secrets::Redactor;
 use crate::store::Change;
@@ -58,11 +58,11 @@ impl Form {
 /// Takes a report. 204: stored (or seen before). 410: of an old attempt, and nothing changed.
 pub(super) async fn report(
     Shared(appliance): Shared<Appliance>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(token): Path<String>,
     NodeForm(form): NodeForm<Form>,
 ) -> Result<StatusCode, HttpError> {
-    let caller = identify(&appliance, peer, &token)?;
+    let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     let report = form.washed(&appliance.store.redactor()).report()?;
     let before = caller.record.state.word();
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
@@ -70,7 +70,10 @@ pub(super) async fn report(
     let state = record.state.word();
     let node = caller.node();
     match state {
-        "failed" => tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
+        // In maintenance it is noted and rings no alarm.
+        "failed" if !record.flags.maintenance => {
+            tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report")
+        }
         _ => tracing::info!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report"),
     }
     if state != before {

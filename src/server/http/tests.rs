@@ -13,17 +13,21 @@ use hyper::body::Frame;
 use tower::ServiceExt;
 
 use super::*;
+use crate::boot::Plane;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
+use crate::server::neighbours::testing::Wire;
 use crate::site::Mac;
 use crate::site::testing::paper_site;
-use crate::store::Change;
+use crate::store::{Change, Record};
 
 pub(super) const SECTORS: u64 = 488_397_168;
 
 /// A compute node that speaks HTTP the way iPXE, Anaconda and firstboot do.
+#[derive(Clone)]
 pub(in crate::server) struct FakeNode {
     pub(in crate::server) appliance: Appliance,
-    address: &'static str,
+    pub(in crate::server) address: &'static str,
+    pub(in crate::server) port: u16,
     pub(in crate::server) mac: Mac,
     pub(in crate::server) site: watch::Sender<Arc<Site>>,
 }
@@ -59,15 +63,29 @@ impl FakeNode {
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
         store.open_secrets(None, &receiver.borrow().blueprint.clone()).await.unwrap();
         let renderer = Arc::new(Renderer::new().unwrap());
-        let (recent, strangers) = (Arc::default(), Arc::default());
-        let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
-        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), site: sender }
+        let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
+        let cards = receiver.borrow().nodes.iter().map(|node| (node.address, node.mac)).collect();
+        let neighbours = Arc::new(Wire(cards));
+        let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
+        Self {
+            appliance,
+            address: "192.168.0.2",
+            port: 40_000,
+            mac: "52:54:00:a8:02:01".parse().unwrap(),
+            site: sender,
+        }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
         let mut request = request;
-        let peer: SocketAddr = format!("{}:40000", self.address).parse().unwrap();
+        let peer: SocketAddr = format!("{}:{}", self.address, self.port).parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Plane::Provisioning);
+        self.send(request).await
+    }
+
+    /// Sends a request as it is, wherever it says it comes from.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response = app(self.appliance.clone()).oneshot(request).await.unwrap();
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -120,7 +138,11 @@ impl FakeNode {
     }
 
     pub(in crate::server) fn state(&self) -> &'static str {
-        self.appliance.store.record(self.mac).unwrap().state.word()
+        self.record().state.word()
+    }
+
+    pub(in crate::server) fn record(&self) -> Record {
+        self.appliance.store.record(self.mac).unwrap()
     }
 }
 
@@ -257,20 +279,25 @@ async fn a_token_is_worthless_from_another_address_and_unknown_tokens_say_nothin
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
+    let armed = node.record();
     for (address, expected) in [("192.168.0.3", StatusCode::NOT_FOUND), ("192.168.0.77", StatusCode::NOT_FOUND)] {
         node.address = address;
+        assert_eq!(node.reports(&token, "installed", 1).await, expected);
+        assert_eq!(node.state(), "armed", "a report brings nothing, so a wrong one is no theft");
         for path in ["kickstart", "firstboot"] {
             assert_eq!(node.get(&format!("/{path}/{token}")).await.status, expected);
+            assert_eq!(node.state(), "suspect");
+            node.becomes(&armed).await;
         }
         assert_eq!(node.redeems(&token).await.status, expected);
-        assert_eq!(node.reports(&token, "installed", 1).await, expected);
+        node.becomes(&armed).await;
         let script = node.get(&format!("/boot/{}", node.mac.hyphenated())).await;
         assert_eq!(script.status, StatusCode::FORBIDDEN);
     }
     node.address = "192.168.0.2";
     let other = "0".repeat(32);
     assert_eq!(node.get(&format!("/kickstart/{other}")).await.status, StatusCode::GONE);
-    assert_eq!(node.reports("short", "installed", 1).await, StatusCode::GONE);
+    assert_eq!(node.reports("short", "installed", 1).await, StatusCode::NOT_FOUND);
     assert_eq!(node.state(), "armed");
 }
 
@@ -286,8 +313,11 @@ async fn provisioning_headers_must_agree_when_present() {
         }
         request.body(Body::empty()).unwrap()
     };
+    let armed = node.record();
     let wrong = with(&[("X-RHN-Provisioning-MAC-0", "eth0 52:54:00:00:00:99")]);
     assert_eq!(node.ask(wrong).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(node.state(), "suspect");
+    node.becomes(&armed).await;
     let right = with(&[
         ("X-RHN-Provisioning-MAC-0", "eth0 52:54:00:A8:02:00"),
         ("X-RHN-Provisioning-MAC-3", "eth1 52:54:00:A8:02:01"),

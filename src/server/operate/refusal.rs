@@ -75,8 +75,15 @@ impl Refusal {
     }
 }
 
+/// So many reasons are said; the rest is counted.
+const SAID: usize = 20;
+
 fn list(refusals: &[blast::Refusal]) -> String {
-    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = refusals.iter().take(SAID).map(ToString::to_string).collect();
+    if refusals.len() > SAID {
+        lines.push(format!("and {} more reasons", refusals.len() - SAID));
+    }
+    lines.join("\n")
 }
 
 /// A reason as it is stored.

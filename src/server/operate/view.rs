@@ -25,6 +25,12 @@ pub struct NodeStatus {
     /// The disks that an installer of ours wrote last, in words, with their serial numbers as far as they have any.
     #[serde(default)]
     pub written: Option<String>,
+    /// The UUID and the serial number that it showed first.
+    #[serde(default)]
+    pub machine: Option<String>,
+    /// Those of another machine that booted as this node and waits for `rackstart accept-hardware`.
+    #[serde(default)]
+    pub other_machine: Option<String>,
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub state: String,
     /// `protected`, `maintenance`, both or none.
@@ -64,6 +70,8 @@ pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
     };
     NodeStatus {
         name: node.name.to_string(),
+        machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
+        other_machine: record.hardware.other.as_ref().map(|shown| shown.to_string()),
         role: node.role.clone(),
         mac: node.mac,
         address: node.address.to_string(),

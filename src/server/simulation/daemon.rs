@@ -93,8 +93,10 @@ impl Daemon {
             let request = BootRequest { mac, arch: ClientArch::of(node.firmware), asking: Asking::Script };
             let state = daemon.memory.nodes.get(&mac).map(|record| &record.state);
             let token = BootToken::from_random(daemon.dice.bytes());
+            let is_armed = matches!(state, Some(State::Armed { .. }));
             match decide(&daemon.site, state, &request) {
                 BootDecision::Install => {
+                    assert!(is_armed, "the decision is the installer for a node that is not armed");
                     let plan = Box::new(daemon.plans[&mac].clone());
                     let record = daemon.change(mac, &Change::Boot { token: token.hash(), plan });
                     matches!(record, Ok(Record { state: State::Armed { .. }, .. })).then(|| {

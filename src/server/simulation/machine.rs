@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Dice;
 use super::daemon::{Daemon, Reply};
-use crate::lifecycle::{BootToken, Report, ReportEvent, WipeScope};
+use crate::lifecycle::{BootToken, Reader, Report, ReportEvent, WipeScope};
 use crate::plan::Facts;
 use crate::server::http::facts_as_planned;
 use crate::site::Mac;
@@ -125,7 +125,8 @@ impl Machine {
             return At::Off;
         }
         let disks = BTreeMap::from([("os".to_string(), "sda".to_string())]);
-        let redeem = Change::Redeem { token: token.hash(), words: "sda".into(), disks, keep: vec![] };
+        let reader = Reader { address: [192, 168, 0, 1].into(), mac: Some(self.mac), serial: None };
+        let redeem = Change::Redeem { token: token.hash(), words: "sda".into(), disks, keep: vec![], reader };
         match self.sends(daemon, &token, redeem) {
             Reply::Silence => self.again_or(At::Installer(token, 1), At::Off),
             Reply::Got(Some(Ok(_))) => {
@@ -160,7 +161,7 @@ impl Machine {
 
     fn again_or(&mut self, again: At, give_up: At) -> At {
         self.asked += 1;
-        if self.asked % 4 == 0 { give_up } else { again }
+        if self.asked.is_multiple_of(4) { give_up } else { again }
     }
 
     fn reports(&mut self, daemon: &mut Daemon, token: &BootToken, event: ReportEvent) -> Answered {

@@ -1,0 +1,259 @@
+//! Who may have what over HTTP: the one decision behind every route that knows a node. Pure; `docs/authority.md` has its
+//! table and a test walks all of it. What a request says about itself never grants: it can only disagree.
+
+use std::net::Ipv4Addr;
+
+use crate::lifecycle::{
+    ASK_AGAIN_SECONDS, Custody, Delivery, Event, Flags, NotTheReader, Reader, Refused, State, TokenHash,
+};
+use crate::site::{Mac, Node};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The boot script, which holds the token of an armed node.
+    Script,
+    /// What only the boot itself may have: needs its token, once.
+    Secret(Delivery),
+    /// To be heard: a report, or facts. Brings nothing, so the token is enough for as long as its attempt lives.
+    Hearing,
+}
+
+/// Where a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plane {
+    /// The listener that is bound to the provisioning interface.
+    Provisioning,
+    /// Any other one: the admin socket, an API. Fails closed: nobody has to say so.
+    Other,
+}
+
+/// Whose card has the address of the peer, as the kernel knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Neighbour {
+    /// This one.
+    Card(Mac),
+    /// Nobody's that is known by now.
+    Unknown,
+    /// There are none: a loopback, where no test can say more.
+    NoCards,
+}
+
+/// The token of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Token<'a> {
+    /// No token, or a text that cannot be one: cut off, in capitals, whatever.
+    None,
+    /// The text of a token that no current boot has: invented, or of an attempt that is over.
+    Unknown,
+    /// The token of the current boot of a node.
+    Of(Owner<'a>),
+}
+
+/// The node that a token belongs to, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// Whose token it is.
+    pub node: &'a Node,
+    /// By which it is known.
+    pub hash: &'a TokenHash,
+    /// Where the node is in its life.
+    pub state: &'a State,
+    /// What an operator says about it.
+    pub flags: Flags,
+    /// What its token brought so far.
+    pub custody: &'a Custody,
+    /// The serial number that is pinned.
+    pub serial: Option<&'a str>,
+}
+
+/// Everything about one request that counts. `X-Forwarded-For` and its kin are not here: nobody forwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What is asked for.
+    pub asked: Asked,
+    /// Where it came in.
+    pub plane: Plane,
+    /// The other end of the connection.
+    pub peer: Ipv4Addr,
+    /// The node that this address is reserved for.
+    pub holder: Option<&'a Node>,
+    /// Whose card that is.
+    pub neighbour: Neighbour,
+    /// What it knows.
+    pub token: Token<'a>,
+    /// The MACs of its provisioning headers, one for each card; none when it sent no such header.
+    pub macs: Option<&'a [Mac]>,
+    /// The serial number of its header; none when it sent none.
+    pub serial: Option<&'a str>,
+    /// Unix seconds.
+    pub now: u64,
+    /// How long a token brings secrets, in seconds.
+    pub lifetime: u64,
+}
+
+/// Why a request gets nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status. 404 says nothing about what exists.
+    pub status: u16,
+    /// What the asker is told.
+    pub told: String,
+    /// What the log and the timeline say; none when it is no more than what the asker is told.
+    pub noted: Option<String>,
+    /// Somebody who is not the node has the token of its boot and wants a secret.
+    pub theft: bool,
+}
+
+/// What an asker who proved nothing is told.
+pub const NOTHING_HERE: &str = "nothing here";
+
+impl Refusal {
+    fn hidden(noted: impl Into<String>) -> Self {
+        Self { status: 404, told: NOTHING_HERE.into(), noted: Some(noted.into()), theft: false }
+    }
+
+    fn plain(status: u16, told: impl Into<String>) -> Self {
+        Self { status, told: told.into(), noted: None, theft: false }
+    }
+
+    /// A right token in wrong hands.
+    fn stolen(self, asked: Asked) -> Self {
+        Self { theft: matches!(asked, Asked::Secret(_)), ..self }
+    }
+}
+
+/// Decides. The reader of an allowed request is the one to remember.
+pub fn judge(evidence: &Evidence) -> Result<Reader, Refusal> {
+    let Evidence { asked, plane, peer, holder, neighbour, .. } = *evidence;
+    if plane != Plane::Provisioning {
+        return Err(Refusal::hidden("asked for on a listener that is not on the provisioning interface"));
+    }
+    let owner = match evidence.token {
+        Token::None => return Err(Refusal::hidden("asked without the text of a token")),
+        Token::Unknown => return Err(unknown(holder, neighbour)),
+        Token::Of(owner) => owner,
+    };
+    let node = owner.node;
+    if peer != node.address {
+        let noted = format!("{} with its token from {peer}, not from {}", words(asked, node), node.address);
+        return Err(Refusal::hidden(noted).stolen(asked));
+    }
+    let mac = card(node, neighbour, asked)?;
+    if evidence.macs.is_some_and(|macs| !macs.contains(&node.mac)) {
+        let told = format!("the provisioning headers name other MACs than {} of {}", node.mac, node.name);
+        return Err(Refusal::plain(403, told).stolen(asked));
+    }
+    if let (Some(pinned), Some(told)) = (owner.serial, evidence.serial)
+        && pinned != told
+    {
+        let told = format!("the serial number in the header is not that of {}", node.name);
+        return Err(Refusal::plain(403, told).stolen(asked));
+    }
+    let reader = Reader { address: peer, mac, serial: evidence.serial.map(String::from) };
+    match asked {
+        Asked::Secret(delivery) => hand_over(evidence, owner, delivery, reader),
+        Asked::Hearing | Asked::Script => Ok(reader),
+    }
+}
+
+/// Decides about the boot script of a node: it brings a token instead of needing one, so only the place counts.
+pub fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Refusal> {
+    if plane != Plane::Provisioning {
+        return Err(Refusal::hidden("asked for on a listener that is not on the provisioning interface"));
+    }
+    if peer != node.address {
+        return Err(Refusal::plain(
+            403,
+            format!("the boot script of {} is only served to {}", node.name, node.address),
+        ));
+    }
+    card(node, neighbour, Asked::Script).map(drop)
+}
+
+/// What was done, as the beginning of a sentence.
+fn words(asked: Asked, node: &Node) -> String {
+    let name = &node.name;
+    match asked {
+        Asked::Secret(delivery) => format!("{delivery} of {name} was asked for"),
+        Asked::Hearing => format!("a report of {name} was sent"),
+        Asked::Script => format!("the boot script of {name} was asked for"),
+    }
+}
+
+/// A node that comes with the token of an attempt that is over may know; for all others there is nothing.
+fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Refusal {
+    match holder {
+        Some(node) if is_card_of(node, neighbour) => {
+            let told = format!("this attempt of {} is over: reboot the node to join the current one", node.name);
+            Refusal { noted: Some("used a token of an old attempt".into()), ..Refusal::plain(410, told) }
+        }
+        Some(node) => Refusal::hidden(format!("a token that no boot has was sent with the address of {}", node.name)),
+        None => Refusal::hidden("a token that no boot has was sent from an address that belongs to no node"),
+    }
+}
+
+/// One machine, whichever of its cards the kernel asked: Linux answers for its address on every card.
+fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
+    match neighbour {
+        Neighbour::Card(mac) => mac == node.mac || node.nics.iter().any(|nic| nic.mac == mac),
+        Neighbour::NoCards => true,
+        Neighbour::Unknown => false,
+    }
+}
+
+/// The MAC of the boot NIC, if the peer's card is one of the node's.
+fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, Refusal> {
+    match neighbour {
+        Neighbour::NoCards => Ok(None),
+        Neighbour::Card(_) if is_card_of(node, neighbour) => Ok(Some(node.mac)),
+        Neighbour::Card(other) => {
+            let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);
+            Err(Refusal::hidden(noted).stolen(asked))
+        }
+        // Whoever speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.
+        Neighbour::Unknown => Err(Refusal {
+            noted: Some(format!("the kernel does not know whose card has {}: it was told to ask again", node.address)),
+            ..Refusal::plain(503, "it is not known yet whose card has this address: ask again")
+        }),
+    }
+}
+
+fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Reader) -> Result<Reader, Refusal> {
+    let name = &owner.node.name;
+    // First, because a second reader is a theft in every state.
+    match owner.custody.admits(delivery, &reader, evidence.now) {
+        Ok(()) => {}
+        Err(NotTheReader::Other) => {
+            let told = format!("another reader already had what this boot of {name} is given");
+            return Err(Refusal::plain(403, told).stolen(evidence.asked));
+        }
+        Err(NotTheReader::Late) => {
+            let minutes = ASK_AGAIN_SECONDS / 60;
+            let told =
+                format!("{delivery} of {name} was given out more than {minutes} minutes ago; no boot asks that late");
+            return Err(Refusal::plain(410, told).stolen(evidence.asked));
+        }
+    }
+    if let Err(refused) = owner.state.grants(delivery, owner.hash) {
+        return Err(Refusal::plain(status_of(&refused), refused.to_string()));
+    }
+    if delivery != Delivery::Payload {
+        let installs = Event::PermitRedeemed { token: owner.hash.clone(), disk: String::new() };
+        owner.flags.admit(&installs).map_err(|refused| Refusal::plain(409, refused.to_string()))?;
+    }
+    if owner.custody.is_expired(evidence.now, evidence.lifetime) {
+        let minutes = evidence.lifetime / 60;
+        let told = format!("the token of this boot of {name} was good for {minutes} minutes: reboot the node");
+        return Err(Refusal::plain(410, told));
+    }
+    Ok(reader)
+}
+
+/// 410: it was, and will not be again. 409: not in this state.
+fn status_of(refused: &Refused) -> u16 {
+    match refused {
+        Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent => 410,
+        _ => 409,
+    }
+}

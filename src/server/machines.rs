@@ -1,0 +1,57 @@
+//! The UUIDs that machines tell by DHCP (option 97), in memory only: DHCP never touches the store. They stand in where iPXE
+//! tells none in its request for the boot script.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use crate::lifecycle::SmbiosUuid;
+use crate::site::Mac;
+
+/// MACs kept; the oldest goes first.
+const MACS: usize = 4096;
+
+/// A bounded memory of one UUID per MAC.
+#[derive(Default)]
+pub struct Machines {
+    inner: Mutex<(HashMap<Mac, SmbiosUuid>, VecDeque<Mac>)>,
+}
+
+impl Machines {
+    /// Remembers what a machine told last.
+    pub fn tell(&self, mac: Mac, uuid: SmbiosUuid) {
+        let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        let (uuids, order) = &mut *inner;
+        if uuids.insert(mac, uuid).is_none() {
+            order.push_back(mac);
+            if order.len() > MACS
+                && let Some(oldest) = order.pop_front()
+            {
+                uuids.remove(&oldest);
+            }
+        }
+    }
+
+    /// What it told last.
+    pub fn of(&self, mac: Mac) -> Option<SmbiosUuid> {
+        self.inner.lock().expect("no holder of this lock panics").0.get(&mac).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_the_newest_word_counts() {
+        let (machines, uuid) = (Machines::default(), |n| SmbiosUuid::new([n; 16]).unwrap());
+        for n in 0..10_000u32 {
+            let [a, b, c, d] = n.to_be_bytes();
+            machines.tell(Mac([2, 0, a, b, c, d]), uuid(7));
+        }
+        assert_eq!(machines.inner.lock().unwrap().0.len(), MACS);
+        machines.tell(Mac([2; 6]), uuid(7));
+        machines.tell(Mac([2; 6]), uuid(8));
+        assert_eq!(machines.of(Mac([2; 6])), Some(uuid(8)));
+        assert_eq!(machines.of(Mac([3; 6])), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! What an operator orders of the running program, and what is refused on the console.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::network_lab::inside;
+use super::{PROGRAM, Rack, text};
+
+impl Rack {
+    /// What is refused, with its exit code 1.
+    fn refuses(&self, words: &[&str]) -> String {
+        let output = self.cli(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// The same words typed at a terminal, and what is typed when it asks; what the screen shows, and the exit code.
+    fn typed(&self, words: &str, answer: &str) -> (String, i32) {
+        let line = format!("{PROGRAM} {words}");
+        let mut terminal = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script(1), of util-linux");
+        terminal.stdin.take().unwrap().write_all(format!("{answer}\n").as_bytes()).unwrap();
+        let output = terminal.wait_with_output().unwrap();
+        (text(&output.stdout), output.status.code().unwrap())
+    }
+}
+
+#[test]
+fn an_operator_stops_everything_within_a_second_and_it_stays_stopped() {
+    inside("orders::an_operator_stops_everything_within_a_second_and_it_stays_stopped", || {
+        let mut rack = Rack::powered();
+        let token = rack.boots().expect("armed");
+        let began = Instant::now();
+        let stopped = rack.says(&["stop"]);
+        let took = began.elapsed();
+        assert!(stopped.contains("disarmed: compute1, compute2, compute3, compute4, controller"), "{stopped}");
+        assert!(took < Duration::from_secs(10), "a second is promised on a quiet machine: {took:?}");
+        assert_eq!(rack.redeems(&token), "410");
+        rack.kill_and_restart();
+        assert_eq!(rack.boots(), None);
+        assert_eq!(rack.redeems(&token), "410");
+        let status = rack.says(&["status"]);
+        assert!(status.starts_with("ALL INSTALLATIONS ARE STOPPED, by socket uid "), "{status}");
+        assert!(rack.says(&["explain", "compute2"]).contains("ALL INSTALLATIONS ARE STOPPED"));
+        let refused = rack.refuses(&["install", "compute2"]);
+        assert!(refused.contains("error: installations are stopped") && refused.contains("stop --lift"), "{refused}");
+        rack.says(&["stop", "--lift"]);
+        assert!(!rack.says(&["status"]).contains("STOPPED"));
+        assert!(rack.refuses(&["stop", "--lift"]).contains("are not stopped"));
+        rack.says(&["install", "compute2"]);
+        assert!(rack.boots().is_some());
+    });
+}
+
+#[test]
+fn what_must_not_be_wiped_is_refused_on_the_console() {
+    inside("orders::what_must_not_be_wiped_is_refused_on_the_console", || {
+        let rack = Rack::powered();
+        let many = rack.refuses(&["reimage", "compute2", "compute3", "--yes"]);
+        assert!(many.contains("about 2 of the 5 nodes") && many.contains("help: say the exact number"), "{many}");
+        let wrong = rack.refuses(&["reimage", "--all", "--count", "4"]);
+        assert!(wrong.contains("about 5 nodes, not 4: nothing was changed"), "{wrong}");
+        for words in [&["reimage", "--all", "--yes"][..], &["reimage", "--role", "compute", "--yes"], &["reimage"]] {
+            assert_eq!(rack.cli(words).status.code(), Some(2), "{words:?}: --yes is for exact names");
+        }
+        assert_eq!(rack.cli(&["reimage", "compute*", "--yes"]).status.code(), Some(2), "no patterns");
+        assert_eq!(rack.cli(&["reimage", "compute2", "--yes", "--force"]).status.code(), Some(2), "no reason");
+
+        rack.says(&["protect", "compute3"]);
+        assert!(rack.says(&["status"]).contains("protected"));
+        let protected = rack.refuses(&["reimage", "compute3", "--yes"]);
+        assert!(protected.contains("compute3 is protected") && protected.contains("unprotect compute3"), "{protected}");
+        rack.says(&["maintenance", "compute4"]);
+        let all = rack.refuses(&["reimage", "--all", "--count", "5"]);
+        assert!(all.contains("compute3 is protected") && all.contains("compute4 is in maintenance"), "{all}");
+        assert!(rack.says(&["explain", "compute4"]).contains("no silence fails it"));
+        rack.says(&["unprotect", "compute3"]);
+        rack.says(&["maintenance", "compute4", "--off"]);
+        assert!(rack.refuses(&["unprotect", "compute3"]).contains("nothing to do"));
+
+        let all = rack.says(&["reimage", "--all", "--count", "5"]);
+        assert_eq!(all.matches("reboot it now").count(), 5, "{all}");
+        assert!(all.contains("compute2 is armed again, which replaces its earlier arming"), "{all}");
+        assert!(rack.says(&["install", "compute2"]).contains("which replaces its earlier arming"));
+    });
+}
+
+#[test]
+fn a_person_at_a_terminal_types_the_name_or_the_number() {
+    inside("orders::a_person_at_a_terminal_types_the_name_or_the_number", || {
+        let rack = Rack::powered();
+        rack.says(&["disarm", "compute2"]);
+        let (screen, code) = rack.typed("reimage compute2", "compute3");
+        assert!(screen.contains("that is not compute2: nothing was changed") && code == 1, "{code} {screen}");
+        assert_eq!(rack.state(), "failed");
+        let (screen, code) = rack.typed("reimage compute2", "compute2");
+        assert_eq!(code, 0, "{screen}");
+        for word in ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "compute2 is armed"] {
+            assert!(screen.contains(word), "{word}: {screen}");
+        }
+        let (screen, code) = rack.typed("reimage --role compute", "2");
+        assert!(screen.contains("type how many nodes that are") && code == 1, "{code} {screen}");
+        let (screen, code) = rack.typed("reimage --role compute", "3");
+        assert_eq!((code, screen.matches("reboot it now").count()), (0, 3), "{screen}");
+    });
+}
