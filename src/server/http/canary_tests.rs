@@ -133,7 +133,10 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     assert_ne!(early.status, StatusCode::OK, "no secret before the disks are as planned");
     finds.add("payload before the facts", early.text);
     assert!(node.sends_facts(&token, &facts_as_planned()).await.status.is_success());
-    let payload = node.get_bytes(&format!("/firstboot/{token}")).await;
+    let payload = node.get(&format!("/firstboot/{token}")).await;
+    assert_eq!(payload.status, StatusCode::OK, "{}", payload.text);
+    // All of it is UTF-8, so the text is the archive.
+    let payload = payload.text.into_bytes();
     let mut secrets = String::new();
     for entry in tar::Archive::new(payload.as_slice()).entries().unwrap() {
         let mut entry = entry.unwrap();

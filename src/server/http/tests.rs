@@ -92,15 +92,6 @@ impl FakeNode {
         Answer { status, text: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    pub(super) async fn get_bytes(&self, path: &str) -> Vec<u8> {
-        let mut request = Request::get(path).body(Body::empty()).unwrap();
-        let peer: SocketAddr = format!("{}:40000", self.address).parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = app(self.appliance.clone()).oneshot(request).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        response.into_body().collect().await.unwrap().to_bytes().to_vec()
-    }
-
     pub(in crate::server) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
