@@ -10,6 +10,7 @@
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
 //! | [`audit`] | pure | who did what, in a chain of hashes |
+//! | [`secrets`] | pure | the passwords of a cloud, and texts without them |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
@@ -30,6 +31,7 @@ pub mod lifecycle;
 mod own_cards;
 pub mod plan;
 pub mod render;
+pub mod secrets;
 pub mod server;
 pub mod site;
 pub mod store;

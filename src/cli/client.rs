@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{Failure, no_such_node};
+use super::{Failure, no_such_node, vault};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// Which daemon a verb talks to.
@@ -56,17 +56,14 @@ impl Client {
         report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
+    /// Asks, and returns the body of the answer as it is.
+    pub fn raw(&self, method: Method, path: &str, body: String) -> Result<Vec<u8>, Failure> {
+        let (status, body) = vault::runtime()?.block_on(self.exchange(method, path, body))?;
+        vault::answer(status, body)
+    }
+
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
-        let (status, body) = runtime.block_on(self.exchange(method, path, body))?;
-        let text = String::from_utf8_lossy(&body);
-        if !status.is_success() {
-            let mut parts = text.trim_end().split("\nhelp: ");
-            let failure = Failure::fixable(parts.next().unwrap_or_default());
-            return Err(parts.fold(failure, |failure, help| failure.hint(help)));
-        }
-        serde_json::from_slice(&body).map_err(|error| {
+        serde_json::from_slice(&self.raw(method, path, body)?).map_err(|error| {
             Failure::bug(format!("cannot read the daemon's answer: {error}"))
                 .hint("are the daemon and this command of the same version?")
         })

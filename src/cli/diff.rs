@@ -124,6 +124,7 @@ fn report(changes: &[Change], summary: bool) -> String {
 
 impl Side {
     fn file(loaded: Loaded) -> Result<Self, Failure> {
+        let loaded = Loaded { site: loaded.site.masked(), ..loaded };
         let digest = SiteDigest::new(&loaded.renderer, &loaded.site).map_err(broken)?;
         Ok(Self::File(Box::new(loaded), digest))
     }

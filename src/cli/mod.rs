@@ -1,5 +1,7 @@
 //! The command line: one file per verb, each with an `Args` whose doc comment is its help.
 
+mod audit;
+mod backup;
 mod check;
 mod client;
 mod diff;
@@ -11,11 +13,13 @@ mod plan;
 mod protect;
 mod reimage;
 mod render;
+mod secrets;
 mod serve;
 mod status;
 mod stop;
 mod table;
 mod unified;
+mod vault;
 mod watch;
 
 use std::io::Write;
@@ -60,6 +64,10 @@ enum Verb {
     Reimage(reimage::Args),
     Disarm(disarm::Args),
     Stop(stop::Args),
+    Secrets(secrets::Args),
+    Audit(audit::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     /// Never arm this node, whatever anybody orders; an arming that is not redeemed is taken back.
     Protect(protect::Args),
     /// Allow this node to be armed again.
@@ -90,6 +98,10 @@ impl Cli {
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),
+            Verb::Secrets(args) => secrets::run(place, args),
+            Verb::Audit(args) => audit::run(place, args),
+            Verb::Backup(args) => backup::backup(place, args),
+            Verb::Restore(args) => backup::restore(place, args),
             Verb::Stop(args) => stop::run(config, args),
             Verb::Protect(args) => protect::protect(config, args),
             Verb::Unprotect(args) => protect::unprotect(config, args),

@@ -10,7 +10,7 @@ use crate::site::Site;
 
 /// Print a text as a node would get it. Nothing is served, nothing is armed.
 ///
-/// The secret of the boot is shown as 32 zeros. A kickstart travels without its storage commands: %pre asks for them
+/// The secret of the boot is shown as 32 zeros, passwords as `***`. A kickstart travels without its storage commands: %pre asks for them
 /// when it has found the disk. Here they stand in their place, unless you ask for the kickstart as it is served.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,6 +33,9 @@ pub struct Args {
     /// The storage commands of a reimage that keeps the node's `keep` volume groups.
     #[arg(long, conflicts_with = "destroy_data")]
     keep: bool,
+    /// With the hash of root's password, which is otherwise shown as `***` and a fingerprint.
+    #[arg(long)]
+    reveal_hash: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,6 +56,7 @@ enum What {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let Loaded { site, renderer, .. } = crate::config::load(place)?;
+    let site = if args.reveal_hash { site } else { site.masked() };
     print(&show(&site, &renderer, &args)?)
 }
 
@@ -109,8 +113,16 @@ mod tests {
     use crate::site::testing::paper_site;
 
     fn text(what: What, as_served: bool) -> String {
-        let args =
-            Args { node: "compute2".into(), what, path: None, as_served, disk: None, destroy_data: false, keep: false };
+        let args = Args {
+            node: "compute2".into(),
+            what,
+            path: None,
+            as_served,
+            disk: None,
+            destroy_data: false,
+            keep: false,
+            reveal_hash: false,
+        };
         show(&paper_site(), &Renderer::new().unwrap(), &args).unwrap()
     }
 

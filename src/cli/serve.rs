@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::Failure;
 use crate::config::{Loaded, Place};
 use crate::render::Renderer;
+use crate::server::wash::Wash;
 use crate::server::{self, ServerError, firmware};
 use crate::site::Site;
 
@@ -30,27 +31,36 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
         return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))
             .hint("run `make firmware`, then build again"));
     }
-    start_logging(args.json_log);
+    let log = start_logging(args.json_log);
     // One thread moves packets faster than two that wake each other up; SQLite has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(serve(site, renderer))
+    runtime.block_on(serve(site, renderer, log))
 }
 
-fn start_logging(json: bool) {
+type Log = Wash<fn() -> std::io::Stderr>;
+
+fn start_logging(json: bool) -> Log {
+    let log = Wash::new(std::io::stderr as fn() -> std::io::Stderr);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
     // A log that nobody reads any more (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
     let logs = tracing_subscriber::fmt().log_internal_errors(false);
-    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    if json { logs.json().init() } else { logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init() }
+    let logs = logs.with_env_filter(filter).with_writer(log.clone()).with_target(false);
+    if json {
+        logs.json().init()
+    } else {
+        logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+    }
+    log
 }
 
-async fn serve(site: Site, renderer: Renderer) -> Result<(), Failure> {
+async fn serve(site: Site, renderer: Renderer, log: Log) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     let mut hang_up = stop(SignalKind::hangup())?;
     let bound = server::bind(site, renderer).await.map_err(explain)?;
+    log.with(bound.redactor());
     let order = shutdown.clone();
     tokio::spawn(async move {
         loop {

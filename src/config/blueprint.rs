@@ -36,7 +36,7 @@ pub fn parse_blueprint(text: &str, file_name: &str) -> Result<Blueprint, Problem
 }
 
 fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
-    let keys = ["name", "summary", "variables", "role"];
+    let keys = ["name", "summary", "variables", "secret", "role"];
     let top = Section::open("the blueprint".into(), 0..0, document, &keys, found);
     top.need("name", "name = \"essex\"");
     top.need("summary", "summary = \"what it is, in one sentence\"");
@@ -46,6 +46,7 @@ fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
         name: top.text("name")?.into_inner().into(),
         summary: top.text("summary")?.into_inner().into(),
         variables: read_variables(&top),
+        secrets: super::secrets::read(&top),
         roles: roles?,
     })
 }

@@ -13,7 +13,7 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
-use crate::site::{Release, Security, Software, User};
+use crate::site::{KeySource, Release, Security, Software, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -21,6 +21,7 @@ pub(super) struct File<'a> {
     pub server: Option<ServerKeys<'a>>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
+    pub key: KeySource,
     /// None when something of them is wrong.
     pub users: Option<Vec<User>>,
     pub trees: Vec<TreeKeys<'a>>,
@@ -75,7 +76,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 9] = ["site", "server", "network", "access", "user", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 10] =
+    ["site", "server", "network", "access", "user", "secrets", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -98,6 +100,8 @@ impl<'a> File<'a> {
             server: ServerKeys::read(&top),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
+            key: section(&top, "secrets", false, &["key_file", "credential"])
+                .map_or(KeySource::None, |section| super::secrets::key(&section)),
             users: access::read_users(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),

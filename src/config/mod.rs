@@ -20,6 +20,7 @@ mod resolve;
 mod resolve_node;
 mod role;
 mod roles;
+mod secrets;
 mod size;
 mod socket;
 mod templates;

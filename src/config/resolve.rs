@@ -32,6 +32,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
         },
+        key: file.key.clone(),
         users: file.users.clone()?,
         software: site.software.clone(),
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,

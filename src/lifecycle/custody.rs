@@ -128,6 +128,12 @@ impl State {
             // An installer that was given up too early, because it was silent for long, may still finish its work.
             Delivery::Payload => match self {
                 Self::Installing { attempt } | Self::Failed { attempt, during: Stage::Installer, .. }
+                    if attempt.redeemed_by.as_ref() == Some(token) && !attempt.attested =>
+                {
+                    // The secrets in it are for a machine whose disks were found as planned.
+                    Err(Refused::NotAttested)
+                }
+                Self::Installing { attempt } | Self::Failed { attempt, during: Stage::Installer, .. }
                     if attempt.redeemed_by.as_ref() == Some(token) =>
                 {
                     Ok(())

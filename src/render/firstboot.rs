@@ -4,12 +4,16 @@ use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
 use crate::lifecycle::BootToken;
+use crate::secrets::{MASK, Secrets, of_targets};
 use crate::site::{Nic, Node, Security, Site};
 
 use super::engine::Engine;
+use super::escape::Context;
 use super::{RenderError, RenderProblem};
 
 const FOLDER: &str = "templates/firstboot/";
+/// The file of the payload that holds secrets.
+const SECRETS: &str = "secrets";
 
 /// One file of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,7 @@ pub(super) fn files(
     node: &Node,
     token: &BootToken,
     cluster: &Cluster<'_>,
+    secrets: Option<&Secrets>,
 ) -> Result<Vec<PayloadFile>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
     let values = PayloadValues::new(site, node, token, &targets, cluster);
@@ -96,7 +101,38 @@ pub(super) fn files(
         };
         files.push(file);
     }
+    let text = match secrets {
+        Some(secrets) => secrets_file(site, node, secrets)?,
+        None => secret_lines(site, node, |_| Ok(MASK.into()))?,
+    };
+    files.push(PayloadFile { path: SECRETS.into(), mode: 0o600, data: text.into_bytes() });
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// The file `secrets` of a node: the values that its own targets may have, and no other.
+pub fn secrets_file(site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
+    secret_lines(site, node, |name| {
+        let missing = || RenderProblem::Value { variable: name.into(), why: "has no value in the store".into() };
+        let value = secrets.get(name).ok_or_else(|| RenderError::new(SECRETS, missing()))?;
+        Ok(value.reveal().to_string())
+    })
+}
+
+fn secret_lines(
+    site: &Site,
+    node: &Node,
+    value: impl Fn(&str) -> Result<String, RenderError>,
+) -> Result<String, RenderError> {
+    let targets = site.blueprint.targets(&node.role);
+    let mut text = String::from("# The passwords that this node may know, by rackstart. Loaded after `env`.\n");
+    for (name, _) in of_targets(&site.blueprint, &targets) {
+        let quoted = Context::Shell.encode(&value(name)?).map_err(|why| {
+            RenderError::new(SECRETS, RenderProblem::Value { variable: name.clone(), why: why.into() })
+        })?;
+        text.push_str(&format!("{name}={quoted}\n"));
+    }
+    Ok(text)
 }
 
 /// Renders what differs from node to node: name and text of each `*.j2`.
@@ -263,7 +299,8 @@ mod tests {
             let node = site.node_by_name(name).unwrap();
             let token = BootToken::from_random([0; 16]);
             let files =
-                files(&Engine::new(Default::default()).unwrap(), &site, node, &token, &Cluster::new(&site)).unwrap();
+                files(&Engine::new(Default::default()).unwrap(), &site, node, &token, &Cluster::new(&site), None)
+                    .unwrap();
             let text = |path: &str| {
                 let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
                 String::from_utf8(file.data.clone()).unwrap()

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
+use crate::secrets::Secrets;
 use crate::site::{Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
@@ -32,7 +33,7 @@ use kickstart::KickstartValues;
 use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
-pub use firstboot::PayloadFile;
+pub use firstboot::{PayloadFile, secrets_file};
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub use prove::{Fault, prove, prove_nodes};
 pub use templates::Templates;
@@ -147,19 +148,26 @@ impl Renderer {
         Ok(whole(node, &served, &storage))
     }
 
-    /// The files of the firstboot payload.
+    /// The files of the firstboot payload, for people: secrets print as `***`.
     pub fn firstboot_files(
         &self,
         site: &Site,
         node: &Node,
         token: &BootToken,
     ) -> Result<Vec<PayloadFile>, RenderError> {
-        firstboot::files(&self.engine, site, node, token, &Cluster::new(site))
+        firstboot::files(&self.engine, site, node, token, &Cluster::new(site), None)
     }
 
     /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
-    pub fn firstboot_payload(&self, site: &Site, node: &Node, token: &BootToken) -> Result<Vec<u8>, RenderError> {
-        self.payload(site, node, token, &Cluster::new(site))
+    /// `secrets` are those of the whole site; those of the node's own targets go in.
+    pub fn firstboot_payload(
+        &self,
+        site: &Site,
+        node: &Node,
+        token: &BootToken,
+        secrets: &Secrets,
+    ) -> Result<Vec<u8>, RenderError> {
+        self.payload(site, node, token, &Cluster::new(site), Some(secrets))
     }
 
     fn payload(
@@ -168,8 +176,9 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
         cluster: &Cluster<'_>,
+        secrets: Option<&Secrets>,
     ) -> Result<Vec<u8>, RenderError> {
-        let files = firstboot::files(&self.engine, site, node, token, cluster)?;
+        let files = firstboot::files(&self.engine, site, node, token, cluster, secrets)?;
         firstboot::pack(&files)
             .map_err(|error| RenderError::new("templates/firstboot", RenderProblem::Template(error.to_string())))
     }

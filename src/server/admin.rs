@@ -17,6 +17,7 @@ use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
 use crate::site::Mac;
 use crate::store::StoredEvent;
+pub(super) use caller::Caller;
 pub use caller::Peer;
 pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
@@ -75,6 +76,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
         .merge(orders::routes())
+        .merge(super::vault::routes())
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })

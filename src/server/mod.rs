@@ -5,6 +5,7 @@ pub mod dhcp;
 mod engines;
 pub mod firmware;
 pub mod http;
+mod key;
 mod log_limit;
 pub mod machines;
 pub mod neighbours;
@@ -18,6 +19,8 @@ pub mod router_advertisement;
 mod simulation;
 pub mod texts;
 pub mod tftp;
+pub mod vault;
+pub mod wash;
 mod watchdog;
 mod wires;
 
@@ -35,8 +38,9 @@ use crate::boot::Plane;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
+use crate::secrets::Redactor;
 use crate::site::Site;
-use crate::store::{Change, ChangeError, OpenError, Store};
+use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
 
@@ -68,6 +72,12 @@ pub enum ServerError {
         /// What became of it.
         how: String,
     },
+    /// The key of the secrets cannot be had.
+    #[error(transparent)]
+    Key(#[from] key::KeyError),
+    /// The secrets cannot be had.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
@@ -89,6 +99,8 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
+    let key = key::read(&site.key)?;
+    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
     let http_address = SocketAddrV4::new(server.address, server.http_port);
     let http = listen::bind(&server.interface, http_address);
     let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
@@ -105,6 +117,18 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let renderer = Arc::new(renderer);
     let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
     Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
+}
+
+/// The admin API of a store that no daemon uses, and the task to wait for when the API is gone.
+pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, StoreTask), ServerError> {
+    let (store, task) = Store::open(&site.server.state).await?;
+    let key = key::read(&site.key)?;
+    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
+    let (_, site) = watch::channel(Arc::new(site));
+    let (recent, strangers, renderer) = (Arc::default(), Arc::default(), Arc::new(renderer));
+    let (neighbours, machines) = (neighbours::Arp::on(&site.borrow().server.interface), Arc::default());
+    let appliance = Appliance { site, store, renderer, recent, strangers, neighbours, machines };
+    Ok((vault::routes().with_state(appliance), task))
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
@@ -149,6 +173,11 @@ fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
 }
 
 impl Bound {
+    /// Knows the secrets of every moment, so that the log can do without them.
+    pub fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
+        self.appliance.store.redactors()
+    }
+
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;

@@ -24,6 +24,7 @@ pub struct SiteDigest {
 impl SiteDigest {
     /// Renders everything once.
     pub fn new(renderer: &Renderer, site: &Site) -> Result<Self, RenderError> {
+        let site = &site.masked();
         let node =
             |node: &crate::site::Node| Ok((node.name.to_string(), digest(&texts_of_node(renderer, site, node)?)));
         let nodes = site.nodes.iter().map(node).collect::<Result<_, RenderError>>()?;
@@ -63,7 +64,7 @@ pub(super) async fn node(
     let Some(node) = site.node_by_name(&name) else {
         return Err(HttpError::not_found(format!("the running daemon knows no node called `{name}`")));
     };
-    Ok(Json(texts_of_node(&appliance.renderer, &site, node)?))
+    Ok(Json(texts_of_node(&appliance.renderer, &site.masked(), node)?))
 }
 
 /// Thousands of kickstarts take a second, in which packets must not wait.

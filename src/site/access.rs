@@ -1,7 +1,11 @@
 //! Who may log in to the installed nodes, and what is installed beside what rackstart needs.
 
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
 /// Who may log in as root.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// crypt(3) hash of root's password; root is locked when none is given.
     pub root_password_hash: Option<String>,
@@ -10,7 +14,7 @@ pub struct Access {
 }
 
 /// An account beside root, on every node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// Its name; never that of an account that the system or the cloud's packages make.
     pub name: String,
@@ -20,6 +24,45 @@ pub struct User {
     pub password_hash: Option<String>,
     /// Public keys for its `authorized_keys`.
     pub ssh_keys: Vec<String>,
+}
+
+impl Access {
+    /// The same for people's eyes.
+    pub fn masked(&self) -> Self {
+        Self { root_password_hash: masked(&self.root_password_hash), ssh_keys: self.ssh_keys.clone() }
+    }
+}
+
+impl User {
+    /// The same for people's eyes.
+    pub fn masked(&self) -> Self {
+        Self { password_hash: masked(&self.password_hash), ..self.clone() }
+    }
+}
+
+/// A hash gives way to a fingerprint, which shows only whether it is the same one: who has the hash can try passwords.
+fn masked(hash: &Option<String>) -> Option<String> {
+    let fingerprint = |hash: &String| {
+        let digest = Sha256::digest(hash.as_bytes());
+        format!("***({:02x}{:02x}{:02x})", digest[0], digest[1], digest[2])
+    };
+    hash.as_ref().map(fingerprint)
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = masked(&self.root_password_hash);
+        f.debug_struct("Access").field("root_password_hash", &hash).field("ssh_keys", &self.ssh_keys).finish()
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = masked(&self.password_hash);
+        let user = &mut f.debug_struct("User");
+        user.field("name", &self.name).field("groups", &self.groups).field("password_hash", &hash);
+        user.field("ssh_keys", &self.ssh_keys).finish()
+    }
 }
 
 /// What is installed and started beside what rackstart and the steps need.

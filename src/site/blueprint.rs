@@ -27,6 +27,17 @@ pub struct Role {
     pub software: Software,
 }
 
+/// A password of the cloud: generated once per site, given to the nodes that need it and to no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretSpec {
+    /// Step targets whose nodes get it.
+    pub targets: Vec<String>,
+    /// The value in paper mode; public, since it is printed in the paper.
+    pub paper: Option<String>,
+    /// The steps that have to run again after a rotation, in their order.
+    pub steps: Vec<String>,
+}
+
 /// A cloud design. Read from a data file that ships in the binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blueprint {
@@ -38,6 +49,8 @@ pub struct Blueprint {
     pub roles: BTreeMap<String, Role>,
     /// Values for the steps, for example `volume = "vm-instances"`.
     pub variables: BTreeMap<String, String>,
+    /// Secrets by the name that steps know them by, for example `NOVA_MYSQL_PASSWORD`.
+    pub secrets: BTreeMap<String, SecretSpec>,
 }
 
 impl Blueprint {

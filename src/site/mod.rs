@@ -19,7 +19,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Software, User};
-pub use blueprint::{Blueprint, Role};
+pub use blueprint::{Blueprint, Role, SecretSpec};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
 pub use mac::{Mac, MacError};
@@ -98,6 +98,18 @@ pub struct Network {
     pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
+/// Where the key comes from that seals the secrets of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum KeySource {
+    /// There is none: the secrets lie open in the store, whose directory only its owner may enter.
+    #[default]
+    None,
+    /// A file that only its owner may read.
+    File(PathBuf),
+    /// A systemd credential, by name.
+    Credential(String),
+}
+
 /// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallTree {
@@ -126,6 +138,8 @@ pub struct Site {
     pub network: Network,
     /// Who may log in as root.
     pub access: Access,
+    /// Where the key of the secrets is.
+    pub key: KeySource,
     /// The other accounts of every node.
     pub users: Vec<User>,
     /// What every node has beside what rackstart needs; roles have more.
@@ -137,6 +151,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// The same for people's eyes: texts rendered from it show no password hash.
+    pub fn masked(&self) -> Self {
+        let users = self.users.iter().map(User::masked).collect();
+        Self { access: self.access.masked(), users, ..self.clone() }
+    }
+
     /// Finds a node by the MAC of its boot NIC.
     pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
         self.nodes.by_mac(mac)

@@ -96,6 +96,12 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
     }
 }
 
+fn secret(name: &str, targets: &[&str], paper: Option<&str>) -> (String, super::SecretSpec) {
+    let targets = targets.iter().map(|target| target.to_string()).collect();
+    let steps = vec!["07-openstack-controller/21-nova-create-db".to_string()];
+    (name.into(), super::SecretSpec { targets, paper: paper.map(String::from), steps })
+}
+
 fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
     Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network }
 }
@@ -133,6 +139,11 @@ pub fn paper_site() -> Site {
                 ("vm_bridge".to_string(), "br100".to_string()),
                 ("nova_uid".to_string(), "162".to_string()),
             ]),
+            secrets: BTreeMap::from([
+                secret("MYSQL_ROOT_PASSWORD", &["controller"], Some("mysqlrootpassword")),
+                secret("NOVA_MYSQL_PASSWORD", &["controller", "compute"], Some("novamysqlpassword")),
+                secret("QPID_PASSWORD", &["controller", "compute"], None),
+            ]),
         },
         security: Security::Hardened,
         timezone: "UTC".into(),
@@ -156,6 +167,7 @@ pub fn paper_site() -> Site {
             discovery: None,
         },
         access: Access::default(),
+        key: super::KeySource::None,
         users: Vec::new(),
         software: Software::default(),
         install_trees: vec![InstallTree {

@@ -2,13 +2,13 @@
 //! the head of the audit log. A database that lags behind it is an old copy: with it, spent permits would come back.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::write_private;
 use crate::audit::Head;
 
 /// Name of the file.
@@ -48,6 +48,17 @@ impl Anchor {
         Ok(Self { path, known: Arc::new(Mutex::new(known)) })
     }
 
+    /// For a log that is written before its anchor can be.
+    pub fn nowhere() -> Self {
+        let known = Known { epoch: 0, audit: Head::START };
+        Self { path: PathBuf::new(), known: Arc::new(Mutex::new(known)) }
+    }
+
+    /// The state directory.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// What the file said when it was last read or written.
     pub fn known(&self) -> Known {
         self.known.lock().expect("no holder of this lock panics").clone()
@@ -74,14 +85,7 @@ fn read(path: &Path) -> io::Result<Known> {
     serde_json::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// A new file takes the place of the old one in one step, and both steps are on the disk when this returns.
 fn write(path: &Path, known: &Known) -> io::Result<()> {
-    let new = path.with_extension("json.new");
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
     let text = serde_json::to_string(known).map_err(io::Error::other)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    let folder = path.parent().ok_or_else(|| io::Error::other("the anchor has no directory"))?;
-    fs::File::open(folder)?.sync_all()
+    write_private(path, text.as_bytes())
 }

@@ -1,5 +1,7 @@
 //! The audit log in the store: appended in the same transaction as what it tells, and its end kept a second time.
 
+use std::path::Path;
+
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
@@ -65,6 +67,16 @@ pub(super) struct Ledger {
 impl Ledger {
     pub fn new(head: Head, anchor: Anchor) -> Self {
         Self { head, anchor, ahead: false }
+    }
+
+    /// The end of the log.
+    pub fn head(&self) -> Head {
+        self.head.clone()
+    }
+
+    /// The state directory.
+    pub fn directory(&self) -> &Path {
+        self.anchor.directory()
     }
 
     /// Appends a line within the transaction of the caller.

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use super::memory::{Draft, Memory, Write};
+use super::secrets::{SecretWrite, Stored};
 use super::{AuditFilter, Change, Command, Record, StoredEvent};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};
+use crate::secrets::Redactor;
 use crate::site::Mac;
 
 /// Everything to write, and who waits for it.
@@ -16,6 +18,7 @@ pub(super) struct Batch {
     pub writes: Vec<Write>,
     /// Lines for the audit log, their outcome, and who wants to know their number.
     pub audit: Vec<(Order, String, Option<oneshot::Sender<u64>>)>,
+    pub secrets: Vec<(SecretWrite, oneshot::Sender<()>)>,
     pub answers: Vec<Answer>,
     pub lookups: Vec<Lookup>,
     /// What the memory takes over once it is durable.
@@ -27,6 +30,8 @@ pub(super) type Fresh = (HashMap<Mac, Record>, Option<Option<Stopped>>);
 /// A question that is answered after the commit.
 pub(super) enum Lookup {
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Secrets { reply: oneshot::Sender<Stored> },
+    Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
 }
 
@@ -39,11 +44,13 @@ fn answer<T: Send + 'static>(reply: oneshot::Sender<T>, answer: T) -> Answer {
 
 impl Batch {
     /// Works the commands out.
-    pub fn of(memory: &Memory, commands: Vec<Command>, now: u64) -> Self {
+    pub fn of(memory: &Memory, commands: Vec<Command>, redactor: &Redactor, now: u64) -> Self {
         let (mut draft, mut batch) = (Draft::on(memory), Self::default());
         for command in commands {
             match command {
-                Command::Change { mac, change, order, reply } => {
+                Command::Change { mac, mut change, order, reply } => {
+                    // What a machine says may hold a password; it is not to lie in the store.
+                    change.redact(redactor);
                     let outcome = batch.change(&mut draft, mac, &change, now);
                     if let Some(order) = order {
                         batch.audit.push((order, outcome_words(&outcome), None));
@@ -69,6 +76,14 @@ impl Batch {
                         batch.answers.push(Box::new(move || drop(reply)));
                     }
                 },
+                Command::WriteSecrets { write, orders, reply } => {
+                    batch.secrets.push((write, reply));
+                    batch.audit.extend(orders.into_iter().map(|order| (order, "done".into(), None)));
+                }
+                Command::SecretRows { reply } => batch.lookups.push(Lookup::Secrets { reply }),
+                Command::Backup { with_open_secrets, reply } => {
+                    batch.lookups.push(Lookup::Backup { with_open_secrets, reply });
+                }
                 Command::Audit { order, reply } => batch.audit.push((order, "done".into(), Some(reply))),
                 Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),
                 Command::Events { mac, limit, reply } => batch.lookups.push(Lookup::Events { mac, limit, reply }),

@@ -7,6 +7,7 @@ use crate::lifecycle::{
     TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
+use crate::secrets::Redactor;
 use crate::site::Mac;
 
 use super::record::{Frozen, Installed, Record};
@@ -115,6 +116,25 @@ pub struct Changed {
 }
 
 impl Change {
+    /// Takes known secrets out of the words of a machine.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        match self {
+            Self::Report { report, .. } => {
+                redactor.wash(&mut report.step);
+                redactor.wash(&mut report.detail);
+            }
+            Self::Event {
+                event: Event::InstallerStopped { reason, .. } | Event::StepFailed { reason, .. }, ..
+            } => {
+                redactor.wash(reason);
+            }
+            Self::Redeem { words, .. } => redactor.wash(words),
+            Self::Mark { detail, .. } => redactor.wash(detail),
+            // No other change holds words of a machine that go into a log.
+            _ => {}
+        }
+    }
+
     /// Whether it may happen while all installations of the site are stopped: nothing that leads to a disk.
     pub fn admit_stopped(&self) -> Result<(), Refused> {
         let leads_to_a_disk = match self {

@@ -3,11 +3,16 @@
 
 mod anchor;
 mod audit;
+mod backup;
 mod batch;
 mod change;
 mod memory;
 mod open;
+mod place;
 mod record;
+mod restore;
+mod seal;
+mod secrets;
 mod writer;
 
 use std::fmt::Display;
@@ -19,10 +24,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use audit::AuditFilter;
+pub use backup::{BackupError, write_private};
 pub use change::{Change, LogLine};
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
+pub use restore::{Restored, restore};
+pub use secrets::{Kept, Origin, SecretsError};
 
 use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused, Stopped};
@@ -38,6 +46,7 @@ pub struct Store {
     commands: mpsc::Sender<Command>,
     view: View,
     anchor: Anchor,
+    vault: secrets::Shared,
 }
 
 type View = Arc<RwLock<Memory>>;
@@ -49,6 +58,9 @@ enum Command {
     Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
     Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: oneshot::Sender<u64> },
+    SecretRows { reply: oneshot::Sender<secrets::Stored> },
+    WriteSecrets { write: secrets::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
+    Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
@@ -97,14 +109,15 @@ impl Store {
         let open::Opened { connection, memory, lock, anchor, head } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
+        let vault = secrets::Shared::default();
         let ledger = audit::Ledger::new(head, anchor.clone());
-        let writer = writer::run(connection, queue, view.clone(), ledger);
+        let writer = writer::run(connection, queue, view.clone(), vault.clone(), ledger);
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, view, anchor }, task))
+        Ok((Self { commands, view, anchor, vault }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
@@ -180,5 +193,7 @@ impl Store {
 
 #[cfg(test)]
 mod audit_tests;
+#[cfg(test)]
+mod restore_tests;
 #[cfg(test)]
 mod tests;

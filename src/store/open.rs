@@ -18,6 +18,9 @@ use crate::site::Mac;
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
 const APPLICATION_ID: i64 = 0x7261_636b;
 
+/// Name of the database file in the state directory.
+pub(super) const FILE: &str = "rackstart.sqlite";
+
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -37,6 +40,30 @@ pub enum OpenError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It is on another machine.
+    #[error(
+        "the state directory {path} is on {kind}: there, what was written may be lost and two machines may write at once; \
+             name a directory on a disk of this machine in `server.state`"
+    )]
+    Remote {
+        /// Which.
+        path: PathBuf,
+        /// Kind of the file system.
+        kind: &'static str,
+    },
+    /// Somebody else owns it.
+    #[error("{path} belongs to user {uid}, and rackstart runs as user {own}; run it as that user, or `chown` it")]
+    Owner {
+        /// Which.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Who we are.
+        own: u32,
+    },
+    /// A link where a file belongs.
+    #[error("{0} is a symbolic link; the files of the store must lie in its directory themselves")]
+    Link(PathBuf),
     /// Another daemon uses it.
     #[error("the state directory {0} is in use by another rackstart; stop that one first")]
     InUse(PathBuf),
@@ -79,7 +106,7 @@ pub(super) struct Opened {
 /// Opens and checks the store, and reads every record.
 pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let lock = prepare(directory)?;
-    let path = directory.join("rackstart.sqlite");
+    let path = directory.join(FILE);
     let unusable = |source| OpenError::Directory { path: directory.into(), source };
     let anchor = Anchor::read(directory).map_err(unusable)?;
     if anchor.is_some() && !path.exists() {
@@ -94,16 +121,16 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
+        // A rotated secret leaves no copy in a free page.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
-    let mut connection = options.connect().await.map_err(damaged)?;
-    check_owner(&mut connection, &path).await?;
-    let verdict: String =
-        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(damaged)?;
-    if verdict != "ok" {
-        return Err(OpenError::Damaged { path, why: verdict });
+    if !path.exists() {
+        // Made before SQLite writes to it, so that it is never open to others.
+        let new = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        new.map_err(unusable)?;
     }
-    let migrated = sqlx::migrate!("src/store/migrations").run(&mut connection).await;
-    migrated.map_err(|error| OpenError::Damaged { path: path.clone(), why: error.to_string() })?;
+    let mut connection = options.connect().await.map_err(damaged)?;
+    check(&mut connection, &path).await?;
     // The file's name must survive a power cut as well as its content.
     fs::File::open(directory).and_then(|folder| folder.sync_all()).map_err(unusable)?;
     let head = audit::head(&mut connection).await.map_err(damaged)?;
@@ -123,11 +150,24 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     Ok(Opened { connection, memory: Memory { nodes, stopped }, lock, anchor, head })
 }
 
+/// Makes sure that the database is ours and whole, and brings it to the newest shape.
+pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
+    check_owner(connection, path).await?;
+    let verdict = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await;
+    let verdict: String = verdict.map_err(|error| damaged(error.to_string()))?;
+    if verdict != "ok" {
+        return Err(damaged(verdict));
+    }
+    let migrated = sqlx::migrate!("src/store/migrations").run(connection).await;
+    migrated.map_err(|error| damaged(error.to_string()))
+}
+
 /// The epoch of a store that was never restored.
-const FIRST_EPOCH: u64 = 1;
+pub(super) const FIRST_EPOCH: u64 = 1;
 
 /// Which epoch the database belongs to; none before its anchor was first written.
-async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u64>, sqlx::Error> {
+pub(super) async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u64>, sqlx::Error> {
     let text: Option<String> =
         sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'").fetch_optional(connection).await?;
     Ok(text.and_then(|text| text.parse().ok()))
@@ -156,13 +196,15 @@ async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) 
     }
 }
 
-fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
+pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     let fail = |source| OpenError::Directory { path: directory.into(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
     let mode = fs::metadata(directory).map_err(fail)?.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(OpenError::Mode { path: directory.into(), mode });
     }
+    super::place::check(directory)?;
+    super::place::owner(directory)?;
     let lock = directory.join("lock");
     let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock).map_err(fail)?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(fail)?;
@@ -190,7 +232,7 @@ async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(
         .map_err(|source| OpenError::Directory { path: path.into(), source })
 }
 
-async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<Mac, Record>, OpenError> {
+pub(super) async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<Mac, Record>, OpenError> {
     let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
     let rows = sqlx::query("SELECT mac, record FROM node").fetch_all(connection).await;
     let mut records = HashMap::new();

@@ -60,7 +60,7 @@ async fn a_store_that_is_open_to_others_damaged_or_foreign_is_refused() {
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         if let Some(content) = content {
-            std::fs::write(path.join("rackstart.sqlite"), content).unwrap();
+            write_private(&path.join("rackstart.sqlite"), content).unwrap();
         }
         path
     };
@@ -73,6 +73,8 @@ async fn a_store_that_is_open_to_others_damaged_or_foreign_is_refused() {
     options = options.filename(foreign.join("rackstart.sqlite")).create_if_missing(true);
     let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
     sqlx::query("CREATE TABLE theirs (x)").execute(&mut connection).await.unwrap();
+    let file = std::fs::File::open(foreign.join("rackstart.sqlite")).unwrap();
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     assert!(matches!(Store::open(&foreign).await, Err(OpenError::Foreign(_))));
 }
 

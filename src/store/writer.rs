@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::audit::{self, Ledger};
 use super::batch::{Batch, Lookup};
 use super::{Command, LogLine, Record, StoredEvent, View};
+use super::{backup, secrets};
 use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
@@ -19,11 +20,12 @@ pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    vault: secrets::Shared,
     mut ledger: Ledger,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &vault, &mut ledger, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -35,11 +37,13 @@ pub(super) async fn run(
 async fn commit(
     connection: &mut SqliteConnection,
     view: &View,
+    vault: &secrets::Shared,
     ledger: &mut Ledger,
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
-    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, now);
+    let redactor = vault.read().expect("no holder of this lock panics").redactor();
+    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, &redactor, now);
     let mut appended = Vec::new();
     let mut transaction = connection.begin().await?;
     for (mac, record, log) in batch.writes {
@@ -47,6 +51,11 @@ async fn commit(
     }
     if let Some(stopped) = &batch.fresh.1 {
         write_stopped(&mut transaction, stopped.as_ref()).await?;
+    }
+    let mut replies = Vec::new();
+    for (write, reply) in batch.secrets {
+        secrets::write(&mut transaction, write).await?;
+        replies.push(reply);
     }
     for (order, outcome, reply) in batch.audit {
         let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
@@ -61,9 +70,20 @@ async fn commit(
     for (reply, id) in appended {
         let _ = reply.send(id);
     }
+    if !replies.is_empty() {
+        // The log of the database must not keep the values of before.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut *connection).await?;
+    }
+    for reply in replies {
+        let _ = reply.send(());
+    }
     for lookup in batch.lookups {
         match lookup {
             Lookup::Events { mac, limit, reply } => drop(reply.send(events(connection, mac, limit).await?)),
+            Lookup::Secrets { reply } => drop(reply.send(secrets::rows(connection).await?)),
+            Lookup::Backup { with_open_secrets, reply } => {
+                drop(reply.send(backup::copy(connection, ledger.directory(), with_open_secrets).await));
+            }
             Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
         }
     }
@@ -81,7 +101,7 @@ async fn write_stopped(connection: &mut SqliteConnection, stopped: Option<&Stopp
     query.execute(connection).await.map(drop)
 }
 
-async fn write(
+pub(super) async fn write(
     connection: &mut SqliteConnection,
     mac: Mac,
     record: &Record,

@@ -21,12 +21,16 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 }
 
 /// Who gives an order.
-pub(super) struct Caller(pub Actor);
+pub(in crate::server) struct Caller(pub Actor);
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpError> {
+        if let Some(actor) = parts.extensions.get::<Actor>() {
+            // A verb that works on the store itself while no daemon runs.
+            return Ok(Self(actor.clone()));
+        }
         let peer = parts.extensions.get::<ConnectInfo<Peer>>().and_then(|ConnectInfo(Peer(actor))| actor.clone());
         let unknown = || HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who you are");
         peer.map(Self).ok_or_else(unknown)

@@ -111,8 +111,13 @@ async fn a_token_ends_with_its_time_with_disarming_with_a_new_arming_and_with_th
     node.arm(6, WipeScope::BlankDiskOnly).await;
     let token = node.boots().await.unwrap();
     assert_eq!(node.redeems(&token).await.status, StatusCode::OK);
-    assert_eq!(node.get(&path("firstboot", &token)).await.status, StatusCode::OK);
+    assert_eq!(
+        node.get(&path("firstboot", &token)).await.status,
+        StatusCode::CONFLICT,
+        "before its disks were looked at"
+    );
     node.attests(&token).await;
+    assert_eq!(node.get(&path("firstboot", &token)).await.status, StatusCode::OK);
     node.reports(&token, "installed", 9).await;
     for route in ["kickstart", "firstboot"] {
         assert_eq!(node.get(&path(route, &token)).await.status, StatusCode::CONFLICT, "installed: {route}");

@@ -110,11 +110,12 @@ impl Matrix {
         let armed = node.record();
         assert_eq!(node.get(&format!("/kickstart/{right}")).await.status, StatusCode::OK);
         assert_eq!(node.redeems(&right).await.status, StatusCode::OK);
+        // The payload waits for the disks to be found as planned; `tests.rs` has the time before.
+        node.attests(&right).await;
         let installing = node.record();
         assert_eq!(node.boots().await, None);
         let failed = node.record();
         node.becomes(&installing).await;
-        node.attests(&right).await;
         node.reports(&right, "installed", 9).await;
         let firstboot = node.record();
         node.reports(&right, "ready", 9).await;

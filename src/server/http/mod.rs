@@ -88,6 +88,8 @@ pub fn app(appliance: Appliance) -> Router {
 }
 
 #[cfg(test)]
+mod canary_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod hardware_tests;

@@ -10,6 +10,7 @@ use super::form::{NodeForm, tame};
 use super::{Appliance, HttpError};
 use crate::boot::Asked;
 use crate::lifecycle::{Report, ReportEvent};
+use crate::secrets::Redactor;
 use crate::store::Change;
 
 /// Largest detail kept, in bytes.
@@ -31,6 +32,15 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// Without known secrets: the last lines of a step's log may hold anything. Before a text is shortened, logged, stored
+    /// or told back.
+    fn washed(mut self, redactor: &Redactor) -> Self {
+        for text in [&mut self.event, &mut self.step, &mut self.detail] {
+            redactor.wash(text);
+        }
+        self
+    }
+
     fn report(&self) -> Result<Report, HttpError> {
         let bad = |error: String| HttpError::new(StatusCode::BAD_REQUEST, error);
         let event: ReportEvent = self.event.parse().map_err(|error| bad(format!("{error}")))?;
@@ -53,7 +63,7 @@ pub(super) async fn report(
     NodeForm(form): NodeForm<Form>,
 ) -> Result<StatusCode, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
-    let report = form.report()?;
+    let report = form.washed(&appliance.store.redactor()).report()?;
     let before = caller.record.state.word();
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;

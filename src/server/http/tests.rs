@@ -61,6 +61,7 @@ impl FakeNode {
         site.install_trees[0].path = state.join("tree");
         let (sender, receiver) = watch::channel(Arc::new(site));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
+        store.open_secrets(None, &receiver.borrow().blueprint.clone()).await.unwrap();
         let renderer = Arc::new(Renderer::new().unwrap());
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
         let cards = receiver.borrow().nodes.iter().map(|node| (node.address, node.mac)).collect();
@@ -172,11 +173,13 @@ async fn a_blank_server_becomes_a_ready_node_and_never_installs_again() {
     assert_eq!(storage.status, StatusCode::OK, "{}", storage.text);
     assert!(storage.text.contains("clearpart --all --initlabel --drives=sda"), "{}", storage.text);
     assert_eq!(node.state(), "installing");
-    assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, StatusCode::OK);
+    let early = node.get(&format!("/firstboot/{token}")).await;
+    assert_eq!(early.status, StatusCode::CONFLICT, "no secret for disks that nobody looked at");
     assert_eq!(node.reports(&token, "installed", 2).await, StatusCode::CONFLICT, "nobody looked at its disks yet");
     let attested = node.attests(&token).await;
     assert_eq!(attested.status, StatusCode::NO_CONTENT, "{}", attested.text);
     assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT, "the answer may have been lost");
+    assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, StatusCode::OK);
     assert_eq!(node.reports(&token, "installed", 3).await, StatusCode::NO_CONTENT);
     assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
     assert_eq!(node.state(), "firstboot");

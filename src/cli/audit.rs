@@ -1,0 +1,134 @@
+//! `rackstart audit`.
+
+use hyper::Method;
+
+use super::client::Daemon;
+use super::vault::{ask_json, encode};
+use super::{Failure, print};
+use crate::audit::AuditLine;
+use crate::config::Place;
+use crate::server::vault::AuditVerdict;
+
+/// Show who did what, to what, when and from where; or check that nobody changed that log.
+///
+/// Every order of an operator stands in it, refused ones too, every secret that was shown, and every wipe permit that was
+/// spent. Without a daemon it is read from the store itself.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Check the chain: find a line that was edited, removed or put in, and an end that was cut off.
+    ///
+    /// Prints the head of the log. Note it somewhere else: with --head it proves later that the log still goes on from it.
+    Verify {
+        /// A head that you noted earlier.
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Filter {
+    /// Part of who: `uid 0`, the name of a token.
+    #[arg(long)]
+    who: Option<String>,
+    /// One action, for example `reimage`.
+    #[arg(long)]
+    action: Option<String>,
+    /// One node, secret or token.
+    #[arg(long)]
+    subject: Option<String>,
+    /// Not older than so many hours.
+    #[arg(long, value_name = "HOURS")]
+    hours: Option<u64>,
+    /// So many lines at most, the newest ones.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Print JSON, one line each.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    match args.what {
+        Some(What::Verify { head }) => verify(place, args.daemon, head),
+        None => list(place, args.daemon, args.filter),
+    }
+}
+
+fn list(place: Place<'_>, daemon: Daemon, filter: Filter) -> Result<(), Failure> {
+    let mut path = format!("/v1/audit?limit={}", filter.limit);
+    for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{key}={}", encode(value)));
+        }
+    }
+    if let Some(hours) = filter.hours {
+        path.push_str(&format!("&since={}", crate::clock::unix_now().saturating_sub(hours.saturating_mul(3600))));
+    }
+    let lines: Vec<AuditLine> = ask_json(place, daemon, Method::GET, &path, "")?;
+    let mut text = String::new();
+    for line in &lines {
+        let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
+        text.push_str(&shown);
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn in_words(line: &AuditLine) -> String {
+    let outcome = if line.outcome == "done" { String::new() } else { format!(" [{}]", line.outcome) };
+    let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
+    format!("{:>5}  {}  {}  {} {}{detail}{outcome}", line.id, utc(line.at), line.actor, line.action, line.subject)
+}
+
+fn verify(place: Place<'_>, daemon: Daemon, head: Option<String>) -> Result<(), Failure> {
+    let path = head.map_or("/v1/audit/verify".into(), |head| format!("/v1/audit/verify?head={}", encode(&head)));
+    let verdict: AuditVerdict = ask_json(place, daemon, Method::GET, &path, "")?;
+    match (verdict.head, verdict.broken) {
+        (Some(head), None) => print(&format!("the audit log holds together; its head is\n{head}\n")),
+        (_, broken) => {
+            Err(Failure::fixable(format!("the audit log was tampered with: {}", broken.unwrap_or_default()))
+                .hint("lines before it can be trusted, later ones cannot; compare with a backup"))
+        }
+    }
+}
+
+/// `2026-11-20 08:15:43Z`. Days to a date after Howard Hinnant's `civil_from_days`, with years that begin in March.
+fn utc(at: u64) -> String {
+    let (days, second) = (at / 86_400, at % 86_400);
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = (era * 400 + year + month / 10, (month + 2) % 12 + 1);
+    format!("{year:04}-{month:02}-{of_month:02} {:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_date_u() {
+        for (at, expected) in [
+            (0, "1970-01-01 00:00:00Z"),
+            (951_782_400, "2000-02-29 00:00:00Z"),
+            (1_795_162_543, "2026-11-20 08:15:43Z"),
+            (4_107_542_399, "2100-02-28 23:59:59Z"),
+            (4_107_542_400, "2100-03-01 00:00:00Z"),
+        ] {
+            assert_eq!(utc(at), expected);
+        }
+    }
+}

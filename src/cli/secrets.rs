@@ -1,0 +1,132 @@
+//! `rackstart secrets`.
+
+use std::io::{IsTerminal, Read};
+
+use hyper::Method;
+use zeroize::Zeroizing;
+
+use super::client::Daemon;
+use super::vault::{ask_json, encode};
+use super::{Failure, print};
+use crate::config::Place;
+use crate::server::vault::{Revealed, Rotated, SecretStatus};
+
+/// The passwords of the cloud: which there are and who gets them, one of them in the clear, new ones.
+///
+/// They are made once per site, when the daemon first starts. A node gets those of its own role with its firstboot payload,
+/// and no other. Without a daemon the verbs work on the store itself.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List them, without their values.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one in the clear, or with --node all that a node may know, as its file `secrets`. The audit log tells who did.
+    Show {
+        /// The secret.
+        #[arg(required_unless_present = "node", conflicts_with = "node")]
+        name: Option<String>,
+        /// All secrets of this node.
+        #[arg(long)]
+        node: Option<String>,
+        /// Yes, in the clear.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Give one a value of your own, read from standard input; a line break at its end is not part of it.
+    Set {
+        /// The secret.
+        name: String,
+    },
+    /// Make a new value, and say which nodes have to run which steps again.
+    Rotate {
+        /// The secret.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        name: Option<String>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure> {
+    match what {
+        What::List { json } => list(ask_json(place, daemon, Method::GET, "/v1/secrets", "")?, json),
+        What::Show { reveal: false, .. } => {
+            Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log will tell"))
+        }
+        What::Show { name, node, .. } => {
+            let path = match (name, node) {
+                (Some(name), _) => format!("/v1/secrets/{}/reveal", encode(&name)),
+                (None, node) => format!("/v1/secrets-of/{}", encode(&node.unwrap_or_default())),
+            };
+            let Revealed { value, .. } = ask_json(place, daemon, Method::POST, &path, "")?;
+            print(&format!("{}\n", value.trim_end_matches('\n')))
+        }
+        What::Set { name } => {
+            let value = read_value()?;
+            let path = format!("/v1/secrets/{}", encode(&name));
+            changed(ask_json(place, daemon, Method::POST, &path, &value)?)
+        }
+        What::Rotate { name, .. } => {
+            let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
+            let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
+            changed(ask_json(place, daemon, Method::POST, &path, "")?)
+        }
+    }
+}
+
+/// From standard input alone: what stands on a command line stands in the list of processes and in the shell's history.
+fn read_value() -> Result<Zeroizing<String>, Failure> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("type the value and end with Enter and Ctrl-D; it is shown as you type");
+    }
+    let mut value = Zeroizing::new(String::new());
+    let read = stdin.lock().take(4096).read_to_string(&mut value);
+    read.map_err(|error| Failure::fixable(format!("cannot read the value from standard input: {error}")))?;
+    if value.ends_with('\n') {
+        value.pop();
+    }
+    Ok(value)
+}
+
+fn list(secrets: Vec<SecretStatus>, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string_pretty(&secrets).map_err(Failure::bug)?;
+        return print(&format!("{text}\n"));
+    }
+    let width = secrets.iter().map(|secret| secret.name.len()).max().unwrap_or(0);
+    let line = |secret: &SecretStatus| {
+        let sealed = if secret.sealed { "sealed" } else { "open" };
+        format!("{:width$}  {:9}  {sealed:6}  {}\n", secret.name, secret.origin, secret.nodes.join(" "))
+    };
+    print(&secrets.iter().map(line).collect::<String>())
+}
+
+fn changed(Rotated { names, again }: Rotated) -> Result<(), Failure> {
+    let mut text = format!("{} changed in the store: {}\n", names.len(), names.join(", "));
+    if !again.is_empty() {
+        text.push_str("installed nodes still use the former values until you bring them the new ones:\n");
+    }
+    for (node, steps) in again {
+        text.push_str(&format!(
+            "  rackstart secrets show --node {node} --reveal  to /usr/lib/rackstart/secrets of {node}\n"
+        ));
+        for step in steps {
+            text.push_str(&format!("    then run again there: {step}\n"));
+        }
+    }
+    text.push_str("nodes that are installed from now on get the new values by themselves\n");
+    print(&text)
+}

@@ -1,0 +1,157 @@
+//! The passwords of a cloud: what the blueprint declares, what each node may have, and texts without them.
+
+mod redact;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+
+pub use redact::Redactor;
+
+use crate::site::{Blueprint, SecretSpec};
+
+/// How a secret prints wherever it is not meant to be read.
+pub const MASK: &str = "***";
+/// Letters of a generated secret: 190 bits.
+pub const LENGTH: usize = 32;
+/// Letters that survive every configuration file, URL and shell unquoted.
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// One secret value. It prints and serialises as `***`, and its memory is wiped when it goes.
+#[derive(Clone)]
+pub struct SecretValue(SecretString);
+
+impl SecretValue {
+    /// Takes an operator's value, or says why it cannot be one.
+    pub fn new(text: String) -> Result<Self, ValueError> {
+        let length = text.chars().count();
+        if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+            return Err(ValueError::Unprintable);
+        }
+        match length {
+            0..8 => Err(ValueError::Short(length)),
+            257.. => Err(ValueError::Long(length)),
+            _ => Ok(Self(text.into())),
+        }
+    }
+
+    /// Makes a value from random bytes, or none when too few of them could be used. Bytes from 248 up are left out,
+    /// because with them the first letters would come more often than the last ones.
+    pub fn from_random(bytes: &[u8]) -> Option<Self> {
+        let usable = bytes.iter().filter(|byte| **byte < 248).take(LENGTH);
+        let text: String = usable.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
+        (text.len() == LENGTH).then(|| Self(text.into()))
+    }
+
+    /// The value itself, for its own node, for its owner who asks to see it, and for the seal.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// Why a text cannot be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Nothing that would keep anybody out, nor that could be told from other words in a log.
+    #[error("a secret has at least 8 characters, this has {0}")]
+    Short(usize),
+    /// More than a configuration line carries.
+    #[error("a secret has at most 256 characters, this has {0}")]
+    Long(usize),
+    /// It would not arrive as it is.
+    #[error("a secret has printable characters only: no line breaks, tabs or invisible marks")]
+    Unprintable,
+}
+
+/// Characters that no person sees and that turn or break lines: bidi controls, separators, byte order marks.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+impl PartialEq for SecretValue {
+    fn eq(&self, other: &Self) -> bool {
+        subtle::ConstantTimeEq::ct_eq(self.reveal().as_bytes(), other.reveal().as_bytes()).into()
+    }
+}
+
+impl Eq for SecretValue {}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl fmt::Display for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl Serialize for SecretValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+/// Secrets by name.
+pub type Secrets = BTreeMap<String, SecretValue>;
+
+/// What the nodes use: the paper's values where the site asks for them and the operator set no other, else what is stored.
+pub fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str) -> bool, paper: bool) -> Secrets {
+    let value = |name: &str, spec: &SecretSpec| match &spec.paper {
+        Some(value) if paper && !set(name) => Some(SecretValue(value.clone().into())),
+        _ => stored.get(name).cloned(),
+    };
+    let declared = blueprint.secrets.iter();
+    declared.filter_map(|(name, spec)| Some((name.clone(), value(name, spec)?))).collect()
+}
+
+/// The declared secrets that a node with these targets may have: nothing for other roles.
+pub fn of_targets<'a>(
+    blueprint: &'a Blueprint,
+    targets: &'a [String],
+) -> impl Iterator<Item = (&'a String, &'a SecretSpec)> {
+    blueprint.secrets.iter().filter(|(_, spec)| spec.targets.iter().any(|target| targets.contains(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_itself_nowhere() {
+        let secret = SecretValue::new("correct horse".into()).unwrap();
+        let texts = [format!("{secret} {secret:?} {:?}", Some(&secret)), serde_json::to_string(&secret).unwrap()];
+        assert!(texts.iter().all(|text| text.contains("***") && !text.contains("horse")), "{texts:?}");
+        assert_eq!(secret.reveal(), "correct horse");
+    }
+
+    #[test]
+    fn generated_values_are_32_letters_and_digits_each_as_likely_as_the_others() {
+        let all: Vec<u8> = (0..=255).collect();
+        let value = SecretValue::from_random(&all).unwrap();
+        assert!(value.reveal().len() == 32 && value.reveal().bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert!(SecretValue::from_random(&[255; 64]).is_none() && SecretValue::from_random(&[0; 31]).is_none());
+        let mut counts = BTreeMap::new();
+        for byte in 0..248u8 {
+            *counts.entry(SecretValue::from_random(&[byte; 32]).unwrap().reveal().to_string()).or_insert(0) += 1;
+        }
+        assert!(counts.len() == 62 && counts.values().all(|count| *count == 4));
+    }
+
+    #[test]
+    fn what_would_not_arrive_as_it_is_is_no_secret() {
+        let new = |text: &str| SecretValue::new(text.into());
+        for good in ["eight...", "pässwörd mit 'allem' \"und\" $(x) \\ # %end `y`", &"x".repeat(256)] {
+            assert_eq!(new(good).unwrap().reveal(), good);
+        }
+        for bad in ["two\nlines", "tab\tstop", "nul\0nul!", "esc\u{1b}[2Jx", "bidi\u{202e}abcd"] {
+            assert_eq!(new(bad), Err(ValueError::Unprintable), "{bad:?}");
+        }
+        assert_eq!(new("1234567"), Err(ValueError::Short(7)));
+        assert_eq!(new(&"x".repeat(257)), Err(ValueError::Long(257)));
+    }
+}

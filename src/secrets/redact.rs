@@ -1,0 +1,143 @@
+//! Takes known secrets out of free text: the last lines of a step's log may hold anything.
+
+use super::{MASK, SecretValue};
+
+/// A part of a secret this long at the cut end of a text is taken out too.
+const SHORTEST_PART: usize = 6;
+
+/// The secrets to look for, in every spelling that they may appear in.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// Longest first, so that a secret that holds another one goes as a whole.
+    spellings: Vec<zeroize::Zeroizing<String>>,
+}
+
+impl Redactor {
+    /// Looks for these values.
+    pub fn new<'a>(values: impl Iterator<Item = &'a SecretValue>) -> Self {
+        let mut spellings: Vec<String> = values.flat_map(|value| spellings(value.reveal())).collect();
+        spellings.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        spellings.dedup();
+        Self { spellings: spellings.into_iter().map(Into::into).collect() }
+    }
+
+    /// The text with `***` in place of each secret, and of a part of one where the text was cut off. None when the text
+    /// holds none, so that the usual case copies nothing.
+    pub fn find(&self, text: &str) -> Option<String> {
+        let mut clean: Option<String> = None;
+        for spelling in &self.spellings {
+            let seen = clean.as_deref().unwrap_or(text);
+            if seen.contains(spelling.as_str()) {
+                clean = Some(seen.replace(spelling.as_str(), MASK));
+            }
+        }
+        for spelling in &self.spellings {
+            let seen = clean.as_deref().unwrap_or(text);
+            if let Some(part) = longest(spelling, |part| seen.starts_with(part), |at| spelling.get(at..)) {
+                clean = Some(format!("{MASK}{}", &seen[part..]));
+            }
+            let seen = clean.as_deref().unwrap_or(text);
+            let end = |part: &str| seen.ends_with(part);
+            if let Some(part) = longest(spelling, end, |at| spelling.get(..spelling.len() - at)) {
+                clean = Some(format!("{}{MASK}", &seen[..seen.len() - part]));
+            }
+        }
+        clean
+    }
+
+    /// The text without secrets.
+    pub fn clean(&self, text: &str) -> String {
+        self.find(text).unwrap_or_else(|| text.to_string())
+    }
+
+    /// Cleans a text in place.
+    pub fn wash(&self, text: &mut String) {
+        if let Some(clean) = self.find(text) {
+            *text = clean;
+        }
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor of {} spellings", self.spellings.len())
+    }
+}
+
+/// Length of the longest true part of a secret for which `fits`; `part` gives the part that leaves out so many bytes.
+fn longest<'a>(secret: &str, fits: impl Fn(&str) -> bool, part: impl Fn(usize) -> Option<&'a str>) -> Option<usize> {
+    let left_out = 1..secret.len().saturating_sub(SHORTEST_PART - 1);
+    left_out.filter_map(part).find(|part| fits(part)).map(str::len)
+}
+
+/// As it is, and as shells, URLs and JSON write it.
+fn spellings(value: &str) -> Vec<String> {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let percent = |space: &str| -> String {
+        let encode = |byte: u8| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b' ' => space.into(),
+            _ => format!("%{byte:02X}"),
+        };
+        value.bytes().map(encode).collect()
+    };
+    let mut all = vec![
+        value.to_string(),
+        value.replace('\'', "'\\''"),
+        percent("%20"),
+        percent("+"),
+        json.trim_matches('"').to_string(),
+        // As `{:?}` and a log's own quoting write it.
+        value.escape_debug().to_string(),
+        value.replace('\\', "\\\\").replace('"', "\\\""),
+        value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+    ];
+    all.retain(|spelling| spelling.len() >= SHORTEST_PART);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(values: &[&str]) -> Redactor {
+        let values: Vec<SecretValue> = values.iter().map(|v| SecretValue::new(v.to_string()).unwrap()).collect();
+        Redactor::new(values.iter())
+    }
+
+    #[test]
+    fn every_spelling_of_a_secret_goes() {
+        let redactor = redactor(&["it's \"5 % & more\" $x"]);
+        for text in [
+            "mysql -p it's \"5 % & more\" $x done",
+            "mysql -p 'it'\\''s \"5 % & more\" $x' done",
+            "GET /?p=it%27s%20%225%20%25%20%26%20more%22%20%24x done",
+            "GET /?p=it%27s+%225+%25+%26+more%22+%24x done",
+            r#"{"p": "it's \"5 % & more\" $x done"}"#,
+        ] {
+            let clean = redactor.clean(text);
+            assert!(clean.contains(MASK) && !clean.contains("more"), "{clean}");
+            assert!(clean.contains("done"), "{clean}");
+        }
+        assert_eq!(redactor.find("nothing to see"), None);
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_in_two_goes_with_its_text() {
+        let redactor = redactor(&["abcdefghijklmnop"]);
+        for (text, expected) in [
+            ("ghijklmnop is the end of it", "*** is the end of it"),
+            ("password: abcdefghi", "password: ***"),
+            ("fghijklmnop", "***"),
+            ("lmnop is too short to tell", "lmnop is too short to tell"),
+        ] {
+            assert_eq!(redactor.clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_one_goes_as_a_whole() {
+        let redactor = redactor(&["glancepassword", "glancepasswordmysql"]);
+        assert_eq!(redactor.clean("a glancepasswordmysql b glancepassword"), "a *** b ***");
+    }
+}

@@ -1,0 +1,87 @@
+//! Backups: one file that SQLite makes while the daemon goes on working. It holds no secret that is not sealed, unless
+//! asked for.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::oneshot;
+
+use super::seal;
+use super::{ChangeError, Command, Store};
+
+/// Why there is no backup.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// The copy could not be made.
+    #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
+    Copy(String),
+    /// The store is gone.
+    #[error(transparent)]
+    Store(#[from] ChangeError),
+}
+
+impl Store {
+    /// The whole store as the bytes of a database file, as of now.
+    pub async fn backup(&self, with_open_secrets: bool) -> Result<Vec<u8>, BackupError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Backup { with_open_secrets, reply };
+        self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;
+        answer.await.map_err(|_| ChangeError::Stopped)?.map_err(BackupError::Copy)
+    }
+}
+
+/// Makes a copy beside the database, takes open secrets out of it, and reads it. A copy that cannot be made (a full
+/// disk) harms nothing, so the store goes on.
+pub(super) async fn copy(
+    connection: &mut SqliteConnection,
+    directory: &Path,
+    with_open_secrets: bool,
+) -> Result<Vec<u8>, String> {
+    let path = directory.join("backup.new");
+    let result = make(connection, &path, with_open_secrets).await;
+    let _ = fs::remove_file(&path);
+    result
+}
+
+async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets: bool) -> Result<Vec<u8>, String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let _ = fs::remove_file(path); // what a killed daemon left
+    // Made before SQLite writes to it, so that it is never open to others.
+    let new = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    new.map_err(|error| words(&error))?;
+    let target = path.to_str().ok_or("the state directory has a name that is no UTF-8")?.to_string();
+    sqlx::query("VACUUM INTO ?").bind(target).execute(connection).await.map_err(|error| words(&error))?;
+    let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+    let mut copy = options.connect().await.map_err(|error| words(&error))?;
+    let sealed: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
+        .bind(seal::ROW)
+        .fetch_optional(&mut copy)
+        .await
+        .map_err(|error| words(&error))?;
+    if sealed.is_none() && !with_open_secrets {
+        // VACUUM writes the file anew, so no page keeps what was deleted.
+        for sql in ["PRAGMA secure_delete = ON", "DELETE FROM secret", "VACUUM"] {
+            sqlx::query(sql).execute(&mut copy).await.map_err(|error| words(&error))?;
+        }
+    }
+    copy.close().await.map_err(|error| words(&error))?;
+    fs::read(path).map_err(|error| words(&error))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}

@@ -1,0 +1,123 @@
+//! Puts a backup in the place of the store, in a new epoch: whatever was armed when the backup was made is not armed any
+//! more, so no permit that was spent since comes back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
+
+use super::anchor::{Anchor, Known};
+use super::audit::{self, Ledger};
+use super::backup::write_private;
+use super::change::{Change, Changed};
+use super::open::{self, OpenError};
+use super::writer;
+use crate::audit::Order;
+use crate::clock::unix_now;
+use crate::lifecycle::{Event, State};
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The epoch from now on.
+    pub epoch: u64,
+    /// The MACs of the nodes whose arming or installation ended with the restore.
+    pub ended: Vec<String>,
+    /// Where the former store lies, if there was one.
+    pub former: Option<PathBuf>,
+}
+
+/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside, never deleted.
+pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Restored, OpenError> {
+    let _lock = open::prepare(directory)?;
+    let fail = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source: io::Error| OpenError::Directory { path, source }
+    };
+    let bytes = fs::read(file).map_err(fail(file))?;
+    let new = directory.join("restore.new");
+    for left in ["restore.new-wal", "restore.new-shm", "restore.new-journal"] {
+        let _ = fs::remove_file(directory.join(left));
+    }
+    write_private(&new, &bytes).map_err(fail(&new))?;
+    let anchor = Anchor::read(directory).map_err(fail(directory))?.map(|anchor| anchor.known());
+    let damaged = |error: sqlx::Error| OpenError::Damaged { path: file.into(), why: error.to_string() };
+    let options = SqliteConnectOptions::new()
+        .filename(&new)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging();
+    let mut connection = options.connect().await.map_err(damaged)?;
+    open::check(&mut connection, file).await?;
+    let records = open::read(&mut connection, file).await?;
+    let own = open::epoch(&mut connection).await.map_err(damaged)?.unwrap_or(open::FIRST_EPOCH);
+    let epoch = own.max(anchor.as_ref().map_or(0, |known| known.epoch)) + 1;
+    let head = audit::head(&mut connection).await.map_err(damaged)?;
+    let before = anchor.map_or_else(|| "nothing".into(), |known| format!("epoch {}, {}", known.epoch, known.audit));
+    let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}"));
+    let mut ledger = Ledger::new(head, Anchor::nowhere());
+    let now = unix_now();
+    let mut ended = Vec::new();
+    let mut transaction = connection.begin().await.map_err(damaged)?;
+    for (mac, record) in &records {
+        if let State::Suspect { previous, why } = &record.state
+            && let Ok(ended_there) = previous.apply(&Event::Overdue { reason: REASON.into() })
+        {
+            // Behind the suspicion an installer was at work; clearing it must not bring that back.
+            let previous = Box::new(ended_there);
+            let state = State::Suspect { previous, why: why.clone() };
+            let mut record = record.clone();
+            record.state = state;
+            writer::write(&mut transaction, *mac, &record, None, now).await.map_err(damaged)?;
+            ended.push(mac.to_string());
+            continue;
+        }
+        let event = match &record.state {
+            State::Armed { .. } => Event::Disarmed,
+            State::Installing { .. } => Event::Overdue { reason: REASON.into() },
+            _ => continue,
+        };
+        let change = Change::Event { event, mark: None };
+        let Ok(Changed { record, log }) = change.work_on(*mac, record, now) else { continue };
+        writer::write(&mut transaction, *mac, &record, log, now).await.map_err(damaged)?;
+        ended.push(mac.to_string());
+    }
+    let upsert =
+        "INSERT INTO meta (name, value) VALUES ('epoch', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    sqlx::query(upsert).bind(epoch.to_string()).execute(&mut *transaction).await.map_err(damaged)?;
+    ledger.append(&mut transaction, now, &order, "done").await.map_err(damaged)?;
+    transaction.commit().await.map_err(damaged)?;
+    connection.close().await.map_err(damaged)?;
+    let former = swap(directory, &new, epoch).map_err(fail(directory))?;
+    // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again mends it.
+    Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;
+    ended.sort();
+    Ok(Restored { epoch, ended, former })
+}
+
+const REASON: &str =
+    "the store was restored from a backup while it was installing: what became of it since is not known";
+
+/// Moves the former store aside with its log, and the new one in.
+fn swap(directory: &Path, new: &Path, epoch: u64) -> io::Result<Option<PathBuf>> {
+    let database = directory.join(open::FILE);
+    let aside = directory.join(format!("{}.before-epoch-{epoch}", open::FILE));
+    let mut former = None;
+    // The database first: without it no daemon starts, whatever else happens.
+    for suffix in ["", "-wal", "-shm"] {
+        let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        match fs::rename(with(&database), with(&aside)) {
+            Ok(()) if suffix.is_empty() => former = Some(aside.clone()),
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    fs::File::open(new)?.sync_all()?;
+    fs::rename(new, &database)?;
+    fs::File::open(directory)?.sync_all()?;
+    Ok(former)
+}

@@ -1,0 +1,163 @@
+use super::tests::{arm, event, mac, token};
+use super::*;
+use crate::audit::{Actor, Order};
+use crate::lifecycle::{Event, Reader};
+
+async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
+    drop(store);
+    task.await.unwrap().unwrap();
+}
+
+fn order() -> Order {
+    Order::new(&Actor::console(0), "restore", "backup")
+}
+
+fn served() -> Change {
+    event(Event::BootScriptServed { token: token(1).hash() })
+}
+
+fn redeem() -> Change {
+    event(Event::PermitRedeemed { token: token(1).hash(), disk: "sda".into() })
+}
+
+/// A store whose node is armed, and the backup of that moment.
+async fn armed(place: &Path, file: &Path) -> (Store, JoinHandle<Result<(), sqlx::Error>>) {
+    let (store, task) = Store::open(place).await.unwrap();
+    store.change_as(mac(), arm(1), order()).await.unwrap();
+    store.change(mac(), served()).await.unwrap();
+    write_private(file, &store.backup(false).await.unwrap()).unwrap();
+    (store, task)
+}
+
+#[tokio::test]
+async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let (store, task) = armed(&place, &file).await;
+    store.change(mac(), redeem()).await.unwrap();
+    assert!(matches!(restore(&place, &file, order()).await, Err(OpenError::InUse(_))), "not under a running daemon");
+    close(store, task).await;
+    let restored = restore(&place, &file, order()).await.unwrap();
+    assert_eq!((restored.epoch, restored.ended), (2, vec![mac().to_string()]));
+    assert!(restored.former.unwrap().exists(), "the former store is moved aside");
+    let (store, task) = Store::open(&place).await.unwrap();
+    assert_ne!(store.record(mac()).unwrap().state.word(), "armed");
+    assert!(store.change(mac(), redeem()).await.is_err(), "the permit is dead");
+    assert!(store.change(mac(), served()).await.is_err(), "and no installer is served");
+    let lines = store.audit_lines(AuditFilter::default()).await.unwrap();
+    assert_eq!(lines.last().unwrap().action, "restore");
+    store.verify_audit(vec![]).await.unwrap().expect("the log goes on from that of the backup");
+    close(store, task).await;
+    // The same backup again, and one of a node that was being installed.
+    assert_eq!(restore(&place, &file, order()).await.unwrap().epoch, 3);
+    let (store, task) = Store::open(&place).await.unwrap();
+    store.change_as(mac(), arm(2), order()).await.unwrap();
+    store.change(mac(), served()).await.unwrap();
+    store.change(mac(), redeem()).await.unwrap();
+    write_private(&file, &store.backup(false).await.unwrap()).unwrap();
+    close(store, task).await;
+    assert_eq!(restore(&place, &file, order()).await.unwrap().epoch, 4);
+    let (store, _task) = Store::open(&place).await.unwrap();
+    assert_eq!(store.record(mac()).unwrap().state.word(), "failed");
+    assert!(store.change(mac(), redeem()).await.is_err(), "not even for the boot that had it");
+}
+
+#[tokio::test]
+async fn a_backup_put_in_place_by_hand_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let (store, task) = armed(&place, &file).await;
+    store
+        .change(
+            mac(),
+            Change::Redeem {
+                token: token(1).hash(),
+                words: "sda".into(),
+                disks: Default::default(),
+                keep: vec![],
+                reader: Reader { address: [192, 168, 0, 2].into(), mac: None, serial: None },
+            },
+        )
+        .await
+        .unwrap();
+    close(store, task).await;
+    std::fs::copy(&file, place.join("rackstart.sqlite")).unwrap();
+    let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("rackstart restore"), "the spent permit moved the anchor: {refused}");
+    // On a new machine there is no anchor to tell, so the database itself does.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::copy(&file, other.join("rackstart.sqlite")).unwrap();
+    let refused = Store::open(&other).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("rackstart restore"), "{refused}");
+    std::fs::remove_file(other.join("rackstart.sqlite")).unwrap();
+    assert_eq!(restore(&other, &file, order()).await.unwrap().epoch, 2);
+    let (store, _task) = Store::open(&other).await.unwrap();
+    assert!(store.change(mac(), redeem()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_restore_that_was_interrupted_is_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let (store, task) = armed(&place, &file).await;
+    close(store, task).await;
+    // Between moving the former store aside and the new one in; with what SQLite leaves after a kill.
+    std::fs::rename(place.join("rackstart.sqlite"), place.join("rackstart.sqlite.before-epoch-2")).unwrap();
+    write_private(&place.join("rackstart.sqlite-wal"), b"of the former database").unwrap();
+    write_private(&place.join("restore.new"), b"half a fi").unwrap();
+    assert!(matches!(Store::open(&place).await, Err(OpenError::Older { .. })), "never empty over what was there");
+    restore(&place, &file, order()).await.unwrap();
+    let (store, task) = Store::open(&place).await.unwrap();
+    assert_ne!(store.record(mac()).unwrap().state.word(), "armed");
+    close(store, task).await;
+    // Between the database and the anchor.
+    let anchor = std::fs::read(place.join("anchor.json")).unwrap();
+    restore(&place, &file, order()).await.unwrap();
+    std::fs::write(place.join("anchor.json"), anchor).unwrap();
+    let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("epoch 3") && refused.contains("epoch 2"), "{refused}");
+    restore(&place, &file, order()).await.unwrap();
+    Store::open(&place).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_backup_of_ours_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let (store, task) = armed(&place, &file).await;
+    close(store, task).await;
+    let before = std::fs::read(place.join("rackstart.sqlite")).unwrap();
+    for bytes in [&b"a text"[..], &[7; 8192]] {
+        std::fs::write(&file, bytes).unwrap();
+        assert!(matches!(restore(&place, &file, order()).await, Err(OpenError::Damaged { .. })));
+    }
+    std::fs::remove_file(&file).unwrap();
+    let missing = restore(&place, &file, order()).await.unwrap_err().to_string();
+    assert!(missing.contains("backup"), "{missing}");
+    assert_eq!(std::fs::read(place.join("rackstart.sqlite")).unwrap(), before);
+    Store::open(&place).await.expect("the store is as it was");
+}
+
+#[tokio::test]
+async fn a_store_that_others_may_open_or_that_is_a_link_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("state");
+    let (store, task) = Store::open(&place).await.unwrap();
+    for name in ["rackstart.sqlite", "rackstart.sqlite-wal", "anchor.json"] {
+        let mode = std::fs::metadata(place.join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    close(store, task).await;
+    let database = place.join("rackstart.sqlite");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("chmod 600"), "{refused}");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(&database, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &database).unwrap();
+    assert!(matches!(Store::open(&place).await, Err(OpenError::Link(_))));
+}

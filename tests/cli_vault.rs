@@ -1,0 +1,117 @@
+//! `rackstart secrets`, `audit`, `backup` and `restore` while no daemon runs: the verbs work on the store itself.
+
+mod desk;
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::process::Stdio;
+
+use desk::{Desk, Run};
+
+/// A site whose store is on the desk, with nothing in it yet.
+fn desk_with_a_store() -> Desk {
+    let desk = Desk::new();
+    let state = desk.path("state");
+    desk.site(&desk.tree("6.10"), "state = \"/var/lib/rackstart\"", &format!("state = \"{}\"", state.display()));
+    std::fs::DirBuilder::new().mode(0o700).create(state).unwrap();
+    desk
+}
+
+fn says(desk: &Desk, args: &[&str]) -> String {
+    let run = desk.run(args);
+    assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+    run.stdout
+}
+
+fn set(desk: &Desk, name: &str, value: &str) -> Run {
+    let mut command = desk.command(&["secrets", "set", name]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+#[test]
+fn secrets_are_listed_shown_set_and_rotated_and_the_audit_log_tells() {
+    let desk = desk_with_a_store();
+    let list = says(&desk, &["secrets", "list"]);
+    assert!(list.lines().any(|line| line.starts_with("NOVA_MYSQL_PASSWORD") && line.contains("compute4")), "{list}");
+    assert_eq!(desk.run(&["secrets", "show", "OS_PASSWORD"]).code, 2, "not without --reveal");
+    let generated = says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]);
+    assert!(generated.trim().len() == 32 && !list.contains(generated.trim()));
+    assert_eq!(says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]), generated, "made once");
+    let own = "it's \"own\" $x";
+    assert_eq!(set(&desk, "OS_PASSWORD", &format!("{own}\n")).code, 0);
+    assert_eq!(says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]), format!("{own}\n"));
+    for (value, reason) in [("short", "at least 8"), ("with a\ttab in it", "printable")] {
+        let refused = set(&desk, "OS_PASSWORD", value);
+        assert!(refused.code == 1 && refused.stderr.contains(reason), "{}", refused.stderr);
+    }
+    let unknown = desk.run(&["secrets", "rotate", "NOBODYS"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("OS_PASSWORD"), "{}", unknown.stderr);
+    let rotated = says(&desk, &["secrets", "rotate", "NOVA_MYSQL_PASSWORD"]);
+    for part in ["compute2", "08-openstack-compute/04-nova-config", "07-openstack-controller/21-nova-create-db"] {
+        assert!(rotated.contains(part), "{part} is missing in\n{rotated}");
+    }
+    let file = says(&desk, &["secrets", "show", "--node", "compute2", "--reveal"]);
+    assert!(file.contains("\nNOVA_MYSQL_PASSWORD='") && !file.contains("MYSQL_ROOT_PASSWORD"), "{file}");
+    let file = says(&desk, &["secrets", "show", "--node", "controller", "--reveal"]);
+    assert!(file.contains("\nOS_PASSWORD='it'\\''s \"own\" $x'\n"), "{file}");
+    let log = says(&desk, &["audit"]);
+    assert!(log.lines().all(|line| line.contains("console uid ")), "{log}");
+    for action in [
+        "reveal-secret OS_PASSWORD",
+        "set-secret OS_PASSWORD",
+        "rotate-secret NOVA_MYSQL_PASSWORD",
+        "reveal-secrets-of-node compute2",
+    ] {
+        assert!(log.contains(action), "{action} is missing in\n{log}");
+    }
+    assert!(!log.contains(own) && !log.contains(generated.trim()));
+    let some = says(&desk, &["audit", "--action", "set-secret", "--json"]);
+    let line: serde_json::Value = serde_json::from_str(some.trim()).unwrap();
+    assert_eq!((line["subject"].as_str(), line["outcome"].as_str()), (Some("OS_PASSWORD"), Some("done")));
+}
+
+#[test]
+fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
+    let desk = desk_with_a_store();
+    says(&desk, &["secrets", "rotate", "--all"]);
+    let noted = says(&desk, &["audit", "verify"]).lines().last().unwrap().to_string();
+    says(&desk, &["backup", "copy"]);
+    let mode = std::fs::metadata(desk.path("copy")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    says(&desk, &["secrets", "rotate", "--all"]);
+    let later = says(&desk, &["audit", "verify", "--head", &noted]).lines().last().unwrap().to_string();
+    let restored = says(&desk, &["restore", "copy"]);
+    assert!(restored.contains("epoch 2") && restored.contains("before-epoch-2"), "{restored}");
+    says(&desk, &["audit", "verify", "--head", &noted]);
+    let lost = desk.run(&["audit", "verify", "--head", &later]);
+    assert!(lost.code == 1 && lost.stderr.contains("your own note"), "{}", lost.stderr);
+    assert!(says(&desk, &["audit"]).contains("restore copy"));
+    let nothing = desk.run(&["restore", "rackstart.toml"]);
+    assert!(nothing.code == 1 && nothing.stderr.contains("damaged"), "{}", nothing.stderr);
+}
+
+#[test]
+fn a_key_seals_the_secrets_and_without_it_the_way_out_is_told() {
+    let desk = desk_with_a_store();
+    let before = says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]);
+    let key = desk.path("key");
+    std::fs::write(&key, "a passphrase of some length\n").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let site = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    std::fs::write(desk.path("rackstart.toml"), format!("{site}\n[secrets]\nkey_file = \"{}\"\n", key.display()))
+        .unwrap();
+    assert!(says(&desk, &["secrets", "list"]).lines().all(|line| line.contains(" sealed ")));
+    assert_eq!(says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]), before);
+    let bytes = std::fs::read(desk.path("state/rackstart.sqlite")).unwrap();
+    assert!(!bytes.windows(32).any(|window| window == before.trim().as_bytes()));
+    std::fs::write(&key, "another passphrase of some length\n").unwrap();
+    let wrong = desk.run(&["secrets", "list"]);
+    assert!(wrong.code == 1 && wrong.stderr.contains("does not open the secrets"), "{}", wrong.stderr);
+    std::fs::write(desk.path("rackstart.toml"), site).unwrap();
+    let none = desk.run(&["secrets", "list"]);
+    assert!(none.code == 1 && none.stderr.contains("key_file"), "{}", none.stderr);
+}
