@@ -12,6 +12,7 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
+use super::variables;
 use crate::site::{Release, Security};
 
 /// What a whole site file may hold.
@@ -24,6 +25,7 @@ pub(super) struct File<'a> {
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
     pub own: OwnKeys<'a>,
+    pub variables: variables::Written<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
 }
 
@@ -68,7 +70,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 8] = ["site", "server", "network", "access", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 9] =
+    ["site", "server", "network", "access", "variables", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -94,6 +97,7 @@ impl<'a> File<'a> {
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),
+            variables: top.table("variables", "`[variables]` on a line of its own"),
             nodes: NodeKeys::read_all(&top),
         }
     }

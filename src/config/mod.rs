@@ -25,6 +25,7 @@ mod templates;
 mod tests;
 mod text;
 mod trees;
+mod variables;
 mod words;
 
 use std::ops::Range;

@@ -250,6 +250,12 @@ class Node:
         (self.root / "proc/modules").write_text("ext4 1 0 - Live 0x0\n")
         (self.root / "proc/mounts").write_text("/dev/vg_base/lv_root / ext4 rw 0 0\n" + mounts)
 
+    def sql(self, statements):
+        """What root of this node's MySQL gets to see."""
+        words = ["/usr/bin/mysql", "--no-defaults", "-u", "root", "-S", str(self.root / "var/lib/mysql/mysql.sock"), "-BN"]
+        env = {"PATH": "/usr/bin:/bin", "MYSQL_PWD": self.world.secrets["MYSQL_ROOT_PASSWORD"]}
+        return subprocess.run(words, input=statements, env=env, capture_output=True, text=True, check=True, timeout=20).stdout
+
     def end_mysql(self):
         """As a power cut does."""
         pid = self.fake / "mysqld.pid"
