@@ -140,6 +140,7 @@ pub fn paper_site() -> Site {
                 ("ntp_servers".to_string(), "0.pool.ntp.org 1.pool.ntp.org 2.pool.ntp.org".to_string()),
                 ("cirros_image".to_string(), "cirros-0.3.0-x86_64".to_string()),
                 ("cirros_file".to_string(), "cirros-0.3.0-x86_64-disk.img".to_string()),
+                ("acceptance".to_string(), "services boot ssh volume migration".to_string()),
                 ("ubuntu_file".to_string(), "".to_string()),
             ]),
         },

@@ -34,3 +34,4 @@ umask 022
 . "$PAYLOAD/lib/identity.sh"
 . "$PAYLOAD/lib/images.sh"
 . "$PAYLOAD/lib/nova.sh"
+. "$PAYLOAD/lib/acceptance.sh"

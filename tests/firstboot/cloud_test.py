@@ -4,6 +4,7 @@ hold whatever a shell, a URL, SQL or a parser could trip over."""
 
 import contextlib
 import csv
+import json
 import os
 import random
 import time
@@ -29,7 +30,7 @@ HOSTILE = {
 
 @contextlib.contextmanager
 def cloud(**how):
-    with site(last_group="09", **how) as world:
+    with site(last_group="10", **how) as world:
         for node in world.nodes.values():
             node.start()
         all_ready(world, 600)
@@ -128,6 +129,7 @@ def keystone_has_what_the_paper_wants(world):
 SINGLETONS = {
     "gluster volume create": 1, "keystone sync": 1, "glance sync": 1, "nova sync": 1,
     "nova-manage network create": 1, "nova secgroup-add-rule": 2, "saslpasswd2": 1,
+    "nova boot": 1, "nova volume-create": 1, "nova live-migration": 1, "nova delete": 1,
 }
 
 
@@ -136,6 +138,23 @@ def every_singleton_ran_once(world):
     for words, times_ in SINGLETONS.items():
         equal((words, sum(c.startswith(words) for c in changes)), (words, times_))
     equal(len(world.cloud.changes), len(set(world.cloud.changes)) + world.cloud.changes.count("grant") - 1)
+
+
+def the_cloud_was_accepted(world):
+    """What the last steps saw is in their reports, and nothing of theirs is left."""
+    said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
+    services = said["02-boot-cirros"]
+    for service, host in [("consoleauth", "controller"), ("scheduler", "controller"), ("volume", "controller"), ("network", "compute1"),
+                          *(("compute", c) for c in COMPUTES)]:
+        holds(any(f"nova-{service} " in l and f" {host} " in l and ":-)" in l for l in services.splitlines()), (service, services))
+    holds("image cirros-0.3.0-x86_64: machine ACTIVE on compute1, 10.0.0.2" in services, services)
+    equal(services.count("machine ACTIVE"), 1)
+    holds("ping to 10.0.0.2 is answered; ssh: Linux 3.0.0-12-virtual" in said["05-ssh-into-vm"], said)
+    holds("volume in use by the machine on compute1" in said["07-nova-volume-attach"], said)
+    holds("live migration: from compute1 to compute2, ACTIVE" in said["08-live-migration"], said)
+    holds("accepted services boot ssh volume migration" in said["09-clean-up"], said)
+    equal(json.loads((world.dir / "machines").read_text()), {"machines": {}, "volumes": {}, "keys": []})
+    holds(not (world.nodes["controller"].state / "acceptance.pem").exists(), "the key of the machine")
 
 
 def owners_are_right(world):
@@ -191,6 +210,7 @@ def a_whole_cloud_with_hostile_passwords_ends_key_by_key_as_the_table_says_and_s
         nothing_else_has_changed(world)
         keystone_has_what_the_paper_wants(world)
         every_singleton_ran_once(world)
+        the_cloud_was_accepted(world)
         owners_are_right(world)
         no_secret_shows(world)
         each_node_has_its_own_secrets_only(world)

@@ -101,6 +101,80 @@ def network(database, verb, options):
     database.ask(f"INSERT INTO networks (cidr, label, bridge) VALUES ('{values['fixed_range_v4']}', '{values['label']}', '{values['bridge']}');")
 
 
+class Machines:
+    """What the administrator has made, in one file."""
+
+    def __init__(self, token):
+        self.path, self.token = WORLD / "machines", token
+        self.all = json.loads(self.path.read_text()) if self.path.exists() else {"machines": {}, "volumes": {}, "keys": []}
+
+    def keep(self, *words):
+        changed("nova", *words)
+        self.path.write_text(json.dumps(self.all))
+
+    def computes(self):
+        nodes = sorted((WORLD / "nodes").iterdir())
+        mounted = lambda node: " /var/lib/nova/instances fuse.glusterfs " in (node / "root/proc/mounts").read_text()  # noqa: E731
+        return [n.name for n in nodes if (n / "fake/running.openstack-nova-compute").exists() and mounted(n)]
+
+    def boot(self, image, flavor, key, name):
+        request = urllib.request.Request(
+            f"http://{address_of('controller')}:9292/v1/images/detail", headers={"X-Auth-Token": self.token})
+        images = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10))["images"]
+        if not any(i["name"] == image and i["status"] == "active" for i in images):
+            sys.exit(f"ERROR: no image {image}")
+        if flavor != "m1.tiny" or key not in self.all["keys"] or name in self.all["machines"]:
+            sys.exit("ERROR: refused")
+        # It is being built at first.
+        self.all["machines"][name] = {"id": "0b1c-77", "host": self.computes()[0], "looked": 0}
+
+    def do(self, words):
+        machines, volumes = self.all["machines"], self.all["volumes"]
+        match words:
+            case ["list"]:
+                print("+----+------+\n| ID | Name |\n" + "".join(f"| 0b1c-77 | {name} | ACTIVE |\n" for name in machines), end="")
+            case ["keypair-list"]:
+                print("| Name | Fingerprint |\n" + "".join(f"| {key} | aa:bb |\n" for key in self.all["keys"]), end="")
+            case ["keypair-add", name] if name not in self.all["keys"]:
+                self.all["keys"].append(name)
+                self.keep(*words)
+                print("-----BEGIN RSA PRIVATE KEY-----")
+            case ["keypair-delete", name] if name in self.all["keys"]:
+                self.all["keys"].remove(name)
+                self.keep(*words)
+            case ["boot", "--image", image, "--flavor", flavor, "--key_name", key, name]:
+                self.boot(image, flavor, key, name)
+                self.keep(*words)
+            case ["show", name] if name in machines:
+                it = machines[name]
+                it["looked"] += 1
+                self.path.write_text(json.dumps(self.all))
+                print(f"| Property | Value |\n| status | {'ACTIVE' if it['looked'] > 2 else 'BUILD'} |\n| id | {it['id']} |\n"
+                      f"| OS-EXT-SRV-ATTR:host | {it['host']} |\n| public network | 10.0.0.2 |")
+            case ["delete", name] if name in machines:
+                del machines[name]
+                self.keep(*words)
+            case ["volume-list"]:
+                print("| ID | Status | Display Name | Size |\n" + "".join(f"| 7 | {v} | {name} | 1 |\n" for name, v in volumes.items()), end="")
+            case ["volume-create", "--display_name", name, "1"] if name not in volumes:
+                volumes[name] = "available"
+                self.keep(*words)
+            case ["volume-attach", "0b1c-77", "7", "/dev/vdc"] if machines and "available" in volumes.values():
+                volumes.update({name: "in-use" for name in volumes})
+                self.keep(*words)
+            case ["volume-detach", "0b1c-77", "7"] if "in-use" in volumes.values():
+                volumes.update({name: "available" for name in volumes})
+                self.keep(*words)
+            case ["volume-delete", "7"] if "available" in volumes.values():
+                volumes.clear()
+                self.keep(*words)
+            case ["live-migration", name, host] if name in machines and host in self.computes() and "in-use" not in volumes.values():
+                machines[name]["host"] = host
+                self.keep(*words)
+            case _:
+                sys.exit(f"ERROR: nova {words} is refused")
+
+
 def nova(words):
     body = {"auth": {"tenantName": os.environ["OS_TENANT_NAME"], "passwordCredentials": {
         "username": os.environ["OS_USERNAME"], "password": os.environ["OS_PASSWORD"]}}}
@@ -109,7 +183,7 @@ def nova(words):
     request = urllib.request.Request(
         f"http://{address_of(host)}:{port}/v2.0/tokens", json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).read()
+        answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).read()
     except OSError as error:
         sys.exit(f"ERROR: {error}")
     if not (WORLD / "nodes/controller/fake/running.openstack-nova-api").exists():
@@ -117,8 +191,6 @@ def nova(words):
     rules = WORLD / "security-rules"
     known = rules.read_text().splitlines() if rules.exists() else []
     match words:
-        case ["list"]:
-            print("+----+------+--------+----------+")
         case ["secgroup-list-rules", "default"]:
             print("| IP Protocol | From Port | To Port |  IP Range | Source Group |")
             for rule in known:
@@ -129,7 +201,7 @@ def nova(words):
             changed("nova", *words)
             rules.write_text("\n".join([*known, " ".join(rule)]) + "\n")
         case _:
-            sys.exit(f"openstack.py: I do not play nova {words}")
+            Machines(json.loads(answer)["access"]["token"]["id"]).do(words)
 
 
 def main(name, words):

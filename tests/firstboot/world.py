@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
     "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
-    " chown stat groupadd useradd modprobe vgs"
+    " chown stat groupadd useradd modprobe vgs ping"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
@@ -323,6 +323,7 @@ class Node:
             "cirros_image": "cirros-0.3.0-x86_64",
             "cirros_file": "cirros.img",
             "ubuntu_file": "",
+            "acceptance": "services boot ssh volume migration",
             "hosts": [
                 {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in NODES
             ],

@@ -122,6 +122,7 @@ prove() {
     clock
     [ "$CLOCK" -lt "$until" ] || return 1
     nap 1000
+    rm -f "$STATE/saw"
   done
 }
 
@@ -138,12 +139,14 @@ make_true() {
   prove
 }
 
-# run_step HOW: STEP from start to end, in the journal and in reports.
+# run_step HOW: STEP from start to end, in the journal and in reports. What
+# `verify` noted in the file `saw` goes with the report.
 run_step() {
   local began
   clock
   began=$CLOCK
   record "$STEP" started ''
+  rm -f "$STATE/saw"
   doing running
   report step-started
   say "step $NUMBER of $TOTAL, $STEP"
@@ -153,7 +156,7 @@ run_step() {
     RESULT="$RESULT, $((CLOCK - began)) s"
     # Reported before it is recorded: a crash between the two says it twice,
     # the other order might never say it.
-    report step-done "$RESULT"
+    report step-done "$RESULT$(sed '1s/^/\n/' "$STATE/saw" 2>/dev/null)"
     record "$STEP" "done" "$RESULT"
     return 0
   fi
