@@ -352,6 +352,8 @@ class Node:
             "RACKSTART_PAUSE_MAX": "200",
             "RACKSTART_VERIFY_SECONDS": "3",
             "RACKSTART_SEND_PAUSE": "1",
+            # `start` ends when the node is ready, but for the tests of what comes then.
+            "RACKSTART_HEALTH_PAUSE": "0",
             "FAKE": str(self.fake),
             "FAKE_WORLD": str(self.world.dir),
             "FAKE_TESTS": str(HERE),

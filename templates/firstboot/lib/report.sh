@@ -136,7 +136,7 @@ make_room() {
 # start_sender: a process of its own session, so that it outlives the person
 # who typed `resume` and the runner that has nothing left to do.
 start_sender() {
-  setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 9>&- &
+  setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 8>&- 9>&- &
 }
 
 # send_queue: sends until the queue is empty. The queue is looked at again

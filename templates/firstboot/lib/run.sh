@@ -22,7 +22,7 @@ NOT_YET=75
 # nap MS: the lock must not live on in a `sleep` whose runner was killed.
 # Waited for in the background, because bash answers a signal only then.
 nap() {
-  sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 9>&- &
+  sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 8>&- 9>&- &
   wait "$!"
 }
 
@@ -38,7 +38,7 @@ longer() {
 phase() {
   OVERRAN=
   rm -f "$STATE/overran"
-  setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 9>&- &
+  setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 8>&- 9>&- &
   CHILD=$!
   local rc=0
   wait "$CHILD" || rc=$?

@@ -2,6 +2,7 @@
 # Starts libvirtd. Its own network `default` goes: a second dnsmasq on each node,
 # for machines that nobody makes.
 verify_seconds=60
+watched=yes
 
 files="/etc/libvirt/libvirtd.conf /etc/sysconfig/libvirtd"
 network=$ROOT/etc/libvirt/qemu/networks/default.xml

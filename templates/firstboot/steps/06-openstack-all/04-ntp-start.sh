@@ -2,6 +2,7 @@
 # Sets the clock, and keeps it right. The paper starts ntpdate alone, which sets
 # it once at each boot and lets it drift from there.
 verify_seconds=120
+watched=yes
 
 check() {
   service_enabled ntpdate

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Starts MySQL on this node's LAN address, gives root its password, and removes
 # what the package leaves open: accounts without a name, and the database `test`.
+watched=yes
 
 config=/etc/my.cnf
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Starts Keystone.
 verify_seconds=90
+watched=yes
 
 check() {
   served openstack-keystone /etc/keystone/keystone.conf

@@ -2,6 +2,7 @@
 # Starts Glance: the registry, which ends when MySQL is not there yet, then the
 # API, which asks the registry.
 verify_seconds=90
+watched=yes
 
 registry="/etc/glance/glance-registry.conf /etc/glance/glance-registry-paste.ini"
 api="/etc/glance/glance-api.conf /etc/glance/glance-api-paste.ini /etc/glance/glance-cache.conf"

@@ -2,6 +2,7 @@
 # Starts the message queue, the iSCSI target, and Nova's services of this node.
 # nova-direct-api only where the package has it: it is gone from Folsom on.
 verify_seconds=120
+watched=yes
 apply_limit=600
 
 conf=/etc/nova/nova.conf

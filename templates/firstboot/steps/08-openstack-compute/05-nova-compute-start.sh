@@ -2,6 +2,7 @@
 # Starts nova-compute, never before the volume is mounted: machines would be
 # written to the root disk. libvirtd is started again if its files are new to it.
 verify_seconds=120
+watched=yes
 
 libvirt="/etc/libvirt/libvirtd.conf /etc/sysconfig/libvirtd"
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Starts the web server with the dashboard.
 verify_seconds=60
+watched=yes
 
 config=/etc/openstack-dashboard/local_settings
 

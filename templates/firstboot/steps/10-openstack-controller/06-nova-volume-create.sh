@@ -7,6 +7,7 @@ check() {
 }
 
 apply() {
+  wanted volume || return 0
   [ -n "$(volume 1)" ] || nova_cli volume-create --display_name "$MACHINE" 1
 }
 

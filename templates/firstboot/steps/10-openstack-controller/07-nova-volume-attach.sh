@@ -8,6 +8,7 @@ check() {
 }
 
 apply() {
+  wanted volume || return 0
   ! volume_is available || nova_cli volume-attach "$(machine id)" "$(volume 1)" /dev/vdc
 }
 

@@ -16,6 +16,7 @@ check() {
 # Noted first: after a kill nobody else knows where it was. A volume that is
 # attached would have to move too, so it is taken off.
 apply() {
+  wanted migration || return 0
   local host
   [ -e "$before" ] || machine OS-EXT-SRV-ATTR:host | write_file "$before" 0600
   if volume_is in-use; then
