@@ -7,13 +7,14 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::access;
 use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
 use super::variables;
-use crate::site::{Release, Security};
+use crate::site::{Release, Security, Software, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -21,6 +22,8 @@ pub(super) struct File<'a> {
     pub server: Option<ServerKeys<'a>>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
+    /// None when something of them is wrong.
+    pub users: Option<Vec<User>>,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -39,6 +42,7 @@ pub(super) struct SiteKeys<'a> {
     pub timezone: Option<Spanned<&'a str>>,
     pub kernel_args: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
+    pub software: Software,
 }
 
 pub(super) struct ServerKeys<'a> {
@@ -70,8 +74,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 9] =
-    ["site", "server", "network", "access", "variables", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 10] =
+    ["site", "server", "network", "access", "user", "variables", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -94,6 +98,7 @@ impl<'a> File<'a> {
             server: ServerKeys::read(&top),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
+            users: access::read_users(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),
@@ -115,6 +120,9 @@ impl<'a> SiteKeys<'a> {
             "timezone",
             "kernel_args",
             "templates",
+            access::SOFTWARE[0],
+            access::SOFTWARE[1],
+            access::SOFTWARE[2],
         ];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
@@ -131,6 +139,7 @@ impl<'a> SiteKeys<'a> {
             timezone: text::timezone(&section),
             kernel_args: text::kernel_args(&section),
             templates: text::absolute_path(&section, "templates"),
+            software: access::software(&section),
         })
     }
 }
@@ -182,7 +191,10 @@ impl<'a> AccessKeys<'a> {
         let Some(section) = section(top, "access", false, &["ssh_keys", "root_password_hash"]) else {
             return Self::default();
         };
-        Self { root_password_hash: text::password_hash(&section), ssh_keys: text::ssh_keys(&section) }
+        Self {
+            root_password_hash: text::password_hash(&section, "root_password_hash"),
+            ssh_keys: text::ssh_keys(&section),
+        }
     }
 }
 

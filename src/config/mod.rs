@@ -2,8 +2,10 @@
 //!
 //! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
 
+mod access;
 mod addresses;
 mod blueprint;
+mod cards;
 mod disk;
 mod duplicates;
 mod file;

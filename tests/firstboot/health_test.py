@@ -53,4 +53,5 @@ def acceptance_can_be_turned_off():
         node = world.nodes["controller"]
         for step in ("02-boot-cirros", "05-ssh-into-vm", "06-nova-volume-create", "07-nova-volume-attach", "08-live-migration"):
             equal((step, node.run("run", f"10-openstack-controller/{step}").returncode), (step, 0))
-        holds("nova" not in (node.fake / "calls").read_text(), "nova was asked")
+        calls = (node.fake / "calls").read_text().splitlines()
+        equal([c for c in calls if c.startswith(("nova", "yum", "ping", "ssh "))], [])

@@ -73,7 +73,7 @@ impl FakeNode {
         Answer { status, text: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
