@@ -61,7 +61,7 @@ add_image() {
     curl --config - --silent --show-error --fail --noproxy '*' --request POST --output /dev/null \
       --header 'Content-Type: application/octet-stream' --header 'X-Image-Meta-Is-Public: True' \
       --header 'X-Image-Meta-Disk-Format: qcow2' --header 'X-Image-Meta-Container-Format: bare' \
-      --header 'Expect:' --data-binary "@$file" "$(glance_url)/images"
+      --header 'Expect:' --upload-file "$file" "$(glance_url)/images"
   md5sum <"$file" | cut -c 1-32 | write_file "$STATE/image-$2.md5" 0600
   rm -f "$file"
 }
