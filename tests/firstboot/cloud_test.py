@@ -11,7 +11,7 @@ import time
 
 import readers
 from harness import equal, holds, test
-from site_test import all_ready, site, times
+from site_test import site, times
 from world import COMPUTES, HERE, IMAGE, NODES
 
 HOSTILE = {
@@ -33,10 +33,16 @@ def cloud(**how):
     with site(last_group="10", **how) as world:
         for node in world.nodes.values():
             node.start()
-        all_ready(world, 600)
+        world.wait(lambda: all(n.ready() for n in world.nodes.values()) or failures(world), 900, "five ready nodes")
+        equal(failures(world), {})
         for node in world.nodes.values():
             node.process.wait(60)
         yield world
+
+
+def failures(world):
+    texts = {name: node.state / "failure" for name, node in world.nodes.items()}
+    return {name: path.read_text() for name, path in texts.items() if path.exists()}
 
 
 def rows(node):
