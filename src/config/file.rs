@@ -13,6 +13,7 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
+use super::variables;
 use crate::site::{KeySource, Release, Security, Software, User};
 
 /// What a whole site file may hold.
@@ -28,6 +29,7 @@ pub(super) struct File<'a> {
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
     pub own: OwnKeys<'a>,
+    pub variables: variables::Written<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
 }
 
@@ -76,8 +78,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 10] =
-    ["site", "server", "network", "access", "user", "secrets", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 11] =
+    ["site", "server", "network", "access", "user", "secrets", "variables", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -106,6 +108,7 @@ impl<'a> File<'a> {
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),
+            variables: top.table("variables", "`[variables]` on a line of its own"),
             nodes: NodeKeys::read_all(&top),
         }
     }

@@ -29,6 +29,7 @@ mod tests;
 mod text;
 mod this_machine;
 mod trees;
+mod variables;
 mod words;
 
 use std::ops::Range;

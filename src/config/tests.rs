@@ -23,6 +23,16 @@ fn the_blueprint_has_the_values_of_its_testing_twin() {
 }
 
 #[test]
+fn a_site_gives_variables_of_its_blueprint_its_own_values() {
+    let text = format!("{EXAMPLE}\n[variables]\nlast_group = \"04\"\npublic_address = \"ü $x 'y'\"\n");
+    let mut expected = parse(EXAMPLE, "f").unwrap();
+    for (name, value) in [("last_group", "04"), ("public_address", "ü $x 'y'")] {
+        expected.blueprint.variables.insert(name.into(), value.into());
+    }
+    assert_eq!(parse(&text, "f").unwrap(), expected);
+}
+
+#[test]
 fn optional_keys_have_the_defaults_that_the_example_names() {
     let optional = ["security", "timezone", "kernel_args", "http_port", "state =", "socket", "lease_seconds", "dns"];
     let more = ["router_advertisement", "firmware", "ssh_keys", "wipes_per_minute", "arming_minutes", "token_minutes"];

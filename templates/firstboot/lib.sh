@@ -18,9 +18,20 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
 . "$PAYLOAD/env"
+# What only this node's roles may know; a site without secrets has no such file.
+[ ! -f "$PAYLOAD/secrets" ] || . "$PAYLOAD/secrets"
+. "$PAYLOAD/lib/encode.sh"
 . "$PAYLOAD/lib/files.sh"
+. "$PAYLOAD/lib/ini.sh"
 . "$PAYLOAD/lib/conditions.sh"
 . "$PAYLOAD/lib/services.sh"
 . "$PAYLOAD/lib/cards.sh"
 . "$PAYLOAD/lib/firewall.sh"
 . "$PAYLOAD/lib/gluster.sh"
+. "$PAYLOAD/lib/packages.sh"
+. "$PAYLOAD/lib/openstack.sh"
+. "$PAYLOAD/lib/database.sh"
+. "$PAYLOAD/lib/identity.sh"
+. "$PAYLOAD/lib/images.sh"
+. "$PAYLOAD/lib/nova.sh"
+. "$PAYLOAD/lib/acceptance.sh"

@@ -42,7 +42,7 @@ def _run(function):
 def run_all(words):
     chosen = [t for t in _tests if not words or any(w in t.__name__ for w in words)]
     passed = failed = skipped = 0
-    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "2"))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "3"))) as pool:
         running = {pool.submit(_run, t): t for t in chosen}
         for done in concurrent.futures.as_completed(running):
             verdict, text, seconds = done.result()

@@ -169,3 +169,25 @@ def the_detail_of_a_report_survives_any_byte_and_any_length():
         equal(node.run("resume").returncode, 1)
         detail = world.events("compute2", "step-failed")[1]["detail"]
         holds("a&b=c%41+d \"'`$(reboot)` # \\ ??\n the end" in detail, detail)
+
+
+@test
+def no_spelling_of_a_secret_leaves_the_node():
+    secrets = {"NOVA_MYSQL_PASSWORD": "p@ss/w'o\"r$d\\&%x", "QPID_PASSWORD": "p@ss/w'o\"r$d\\&%x and more"}
+    with site(nodes=["compute2"], secrets=secrets) as world:
+        node = world.nodes["compute2"]
+        step = node.root / "usr/lib/rackstart/steps/02-glusterfs-all/01-iptables-flush.sh"
+        step.write_text(
+            "check() { false; }\nverify() { :; }\napply() {\n"
+            '  for s in "$NOVA_MYSQL_PASSWORD" "$QPID_PASSWORD"; do\n'
+            '    printf "<%s> <%s> " "$s" "mysql://nova:$(url_part "$s")@controller/nova"\n'
+            '    printf "<%s> <%s> <%s> <%s>\\n" "$(oslo_value "$s")" "$(quoted "$s")" "$(sql_string "$s")" "$(python_string "$s")"\n'
+            "  done\n  return 1\n}\n"
+        )
+        equal(node.run("resume").returncode, 1)
+        detail = world.events("compute2", "step-failed")[0]["detail"]
+        equal(detail.count("[redacted]"), 12)
+        for part in ("p@ss", "p%40ss", "ss/w", "and more", "and%20more"):
+            equal((part, part in detail), (part, False))
+        holds("mysql://nova:[redacted]@controller/nova" in detail, detail)
+        holds("ss/w" not in (node.state / "failure").read_text() + node.run("status").stdout, "shown on the node's screen")

@@ -261,7 +261,7 @@ def a_later_release_keeps_its_repositories():
         world.close()
 
 
-def init_script(world, node):
+def init_script(world, node, **env):
     (node.root / "var/lock/subsys").mkdir(parents=True)
     text = (node.root / "etc/rc.d/init.d/rackstart-firstboot").read_text()
     for path in ("/usr/lib/rackstart/", "/var/lib/rackstart/", "/var/lock/"):
@@ -271,7 +271,7 @@ def init_script(world, node):
     script.chmod(0o755)
 
     def init(verb):
-        return subprocess.run([script, verb], env=node.env(), capture_output=True, text=True, timeout=30)
+        return subprocess.run([script, verb], env=node.env(**env), capture_output=True, text=True, timeout=30)
 
     return init
 

@@ -5,6 +5,7 @@ The scripts under test are the real ones; only the commands of the node are
 played (`stand-in`). Ports are probed over real TCP on loopback addresses.
 """
 
+import hashlib
 import http.server
 import itertools
 import os
@@ -15,21 +16,39 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
+import apis
+
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
     "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
+    " chown stat groupadd useradd modprobe vgs ping"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
 TARGETS = {"compute1": "all gateway compute", "controller": "all controller"}
 MACS = {"lan": "52:54:00:a8:01:01", "public": "52:54:00:a8:01:00"}
 SECRET = "s3cr3t-of-the-mirror"
+# What each node is told; the names are the paper's.
+SECRETS = {
+    "MYSQL_ROOT_PASSWORD": "controller",
+    "KEYSTONE_ADMIN_TOKEN": "controller",
+    "KEYSTONE_MYSQL_PASSWORD": "controller",
+    "GLANCE_MYSQL_PASSWORD": "controller",
+    "GLANCE_SERVICE_PASSWORD": "controller",
+    "NOVA_SERVICE_PASSWORD": "controller",
+    "NOVA_MYSQL_PASSWORD": "controller compute",
+    "QPID_PASSWORD": "controller compute",
+    "OS_PASSWORD": "controller gateway",
+    "DASHBOARD_SECRET_KEY": "gateway",
+}
+IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 DEFAULT_RULES = """*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
@@ -59,10 +78,12 @@ def render(text, values):
 
 
 class Server:
-    """Takes reports on 127.0.0.1; can be away, or answer what it is told to."""
+    """Takes reports on 127.0.0.1; can be away, or answer what it is told to. Has the images of an install tree."""
 
     def __init__(self):
         self.reports, self.answer, self.http = [], 204, None
+        sums = f"{hashlib.sha256(IMAGE).hexdigest()}  cirros.img\n"
+        self.files = {"/tree/centos6/images/cirros.img": IMAGE, "/tree/centos6/images/SHA256SUMS": sums.encode()}
         self.port = 0
         self.back()
 
@@ -78,6 +99,12 @@ class Server:
                 self.send_response(outer.answer)
                 self.end_headers()
 
+            def do_GET(self):
+                found = outer.files.get(self.path)
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(found or b"")
+
             def log_message(self, *_):
                 pass
 
@@ -92,11 +119,19 @@ class Server:
 
 
 class World:
-    def __init__(self, security="hardened", nodes=NODES, values=None):
+    """Goes as far as the shared store unless `last_group` says otherwise."""
+
+    def __init__(self, security="hardened", nodes=NODES, values=None, last_group="04", secrets=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
         for name in ("gluster", "listen", "nodes"):
             (self.dir / name).mkdir()
-        shutil.copy(HERE / "stand-in", self.dir / "stand-in")
+        for name in ("stand-in", "openstack.py"):
+            shutil.copy(HERE / name, self.dir / name)
+        (self.dir / "pristine").symlink_to(HERE / "pristine")
+        self.last_group, self.cloud = last_group, apis.Cloud(self)
+        # Every secret is another one, and may be part of another.
+        self.secrets = {name: f"Secret{number}of{name}" for number, name in enumerate(SECRETS)}
+        self.secrets.update(secrets or {})
         network = next(_networks) % 50000
         self.prefix = f"127.{network // 250 + 1}.{network % 250 + 1}"
         self.server, self.security, self.values = Server(), security, values or {}
@@ -112,10 +147,22 @@ class World:
             wanted = set(os.listdir(self.dir / "listen"))
             for place in wanted - self.listening.keys():
                 address, port = place.rsplit(":", 1)
-                self.listening[place] = socket.create_server((address, int(port)))
+                self.listening[place] = self._serve(address, int(port))
             for place in self.listening.keys() - wanted:
-                self.listening.pop(place).close()
+                self._end(self.listening.pop(place))
             time.sleep(0.05)
+
+    def _serve(self, address, port):
+        if port in apis.PORTS:
+            return apis.serve(self.cloud, address, port)
+        return socket.create_server((address, port))
+
+    def _end(self, listener):
+        if hasattr(listener, "shutdown") and not isinstance(listener, socket.socket):
+            listener.shutdown()
+            listener.server_close()
+        else:
+            listener.close()
 
     def events(self, name, *only):
         token = self.nodes[name].token
@@ -131,10 +178,11 @@ class World:
     def close(self):
         for node in self.nodes.values():
             node.kill()
+            node.end_mysql()
         self.open = False
         self.server.away()
         for listener in self.listening.values():
-            listener.close()
+            self._end(listener)
         # A sender that just woke up may still write into its log.
         for _ in range(20):
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -154,12 +202,20 @@ class Node:
         (self.fake / "installed").mkdir()
         for command in PLAYED:
             (self.fake / "bin" / command).symlink_to(world.dir / "stand-in")
+        # The arguments of the real commands that could show a secret.
+        for command in ("curl", "mysql"):
+            (self.fake / "bin" / command).write_text(
+                f'#!/bin/bash\nprintf "%s\\n" "{command} $*" >>"$FAKE/arguments"\nexec {shutil.which(command)} "$@"\n')
+            (self.fake / "bin" / command).chmod(0o755)
+        # EL6 has one called just so.
+        (self.fake / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        (self.fake / "bin/python").chmod(0o755)
         for place in ("etc/selinux", "etc/sysconfig", "proc", "usr/lib"):
             (self.root / place).mkdir(parents=True)
         (self.root / "etc/fstab").write_text(
             "# made by the installer\n/dev/vg_base/lv_root / ext4 defaults 1 1\n/dev/vg_gluster/lv_gluster /export/gluster xfs defaults 1 2\n"
             if name != "controller"
-            else "/dev/vg_base/lv_root / ext4 defaults 1 1\n"
+            else "/dev/vg_base/lv_root / ext4 defaults 1 1\n/dev/vg_images/lv_images /var/lib/glance/images ext4 defaults 1 2\n"
         )
         self.cards(eth0="public", eth1="lan")
         self.fresh_boot(brick=name != "controller")
@@ -185,10 +241,31 @@ class Node:
         """What a boot leaves of the state of kernel and services."""
         for running in self.fake.glob("running.*"):
             running.unlink()
-        (self.world.dir / "listen" / f"{self.world.address(self.name)}:24007").unlink(missing_ok=True)
+        self.end_mysql()
+        for place in (self.world.dir / "listen").glob(f"{self.world.address(self.name)}:*"):
+            place.unlink(missing_ok=True)
         (self.fake / "live").write_text(DEFAULT_RULES)
         mounts = "/dev/vg_gluster/lv_gluster /export/gluster xfs rw 0 0\n" if brick else ""
+        (self.root / "proc/cpuinfo").write_text("processor\t: 0\nflags\t\t: fpu vmx sse\n")
+        (self.root / "proc/modules").write_text("ext4 1 0 - Live 0x0\n")
         (self.root / "proc/mounts").write_text("/dev/vg_base/lv_root / ext4 rw 0 0\n" + mounts)
+
+    def sql(self, statements):
+        """What root of this node's MySQL gets to see."""
+        words = ["/usr/bin/mysql", "--no-defaults", "-u", "root", "-S", str(self.root / "var/lib/mysql/mysql.sock"), "-BN"]
+        env = {"PATH": "/usr/bin:/bin", "MYSQL_PWD": self.world.secrets["MYSQL_ROOT_PASSWORD"]}
+        return subprocess.run(words, input=statements, env=env, capture_output=True, text=True, check=True, timeout=20).stdout
+
+    def end_mysql(self):
+        """As a power cut does."""
+        pid = self.fake / "mysqld.pid"
+        if pid.exists():
+            try:
+                os.kill(int(pid.read_text()), signal.SIGKILL)
+            except (ProcessLookupError, ValueError):
+                pass
+            pid.unlink(missing_ok=True)
+            (self.root / "var/lib/mysql/mysql.sock").unlink(missing_ok=True)
 
     def repositories(self):
         """What a fresh CentOS 6 has: some sections say `enabled`, most do not."""
@@ -234,6 +311,19 @@ class Node:
             "brick_mount": "/export/gluster",
             "instances": "/var/lib/nova/instances",
             "nova_uid": "162",
+            "last_group": world.last_group,
+            "admin_user": "admin",
+            "admin_tenant": "admin",
+            "service_tenant": "service",
+            "glance_user": "glance",
+            "nova_user": "nova",
+            "region": "RegionOne",
+            "public_address": "128.250.26.161",
+            "ntp_servers": "0.pool.ntp.org 1.pool.ntp.org 2.pool.ntp.org",
+            "cirros_image": "cirros-0.3.0-x86_64",
+            "cirros_file": "cirros.img",
+            "ubuntu_file": "",
+            "acceptance": "services boot ssh volume migration",
             "hosts": [
                 {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in NODES
             ],
@@ -244,6 +334,10 @@ class Node:
         # A secret such as later steps get; no step may ever show it.
         with open(payload / "env", "a") as env:
             env.write(f"MIRROR_PASSWORD={SECRET}\n")
+        targets = values["targets"].split()
+        (payload / "secrets").write_text("".join(
+            f"{name}={shlex.quote(world.secrets[name])}\n" for name, who in SECRETS.items() if set(who.split()) & set(targets)
+        ))
         # The brick of a compute node is a real directory here, below the root.
         (self.root / "export/gluster").mkdir(parents=True, exist_ok=True)
         # There is a systemd on the machine of the tests, not on this node.
@@ -256,10 +350,14 @@ class Node:
             "RACKSTART_ROOT": str(self.root),
             "RACKSTART_PAUSE_MIN": "60",
             "RACKSTART_PAUSE_MAX": "200",
-            "RACKSTART_VERIFY_SECONDS": "3",
+            # A played service comes up at once; a proof with many questions takes its time where the machine is busy.
+            "RACKSTART_VERIFY_SECONDS": "3" if self.world.last_group == "04" else "90",
             "RACKSTART_SEND_PAUSE": "1",
+            # `start` ends when the node is ready, but for the tests of what comes then.
+            "RACKSTART_HEALTH_PAUSE": "0",
             "FAKE": str(self.fake),
             "FAKE_WORLD": str(self.world.dir),
+            "FAKE_TESTS": str(HERE),
             "FAKE_NODE": self.name,
             "FAKE_ADDRESS": self.world.address(self.name),
             **more,

@@ -2,7 +2,8 @@
 # Changes files so that a crash leaves the old one or the new one, never half
 # of either, and so that doing it twice changes nothing.
 
-# write_file FILE MODE: replaces FILE with standard input.
+# write_file FILE MODE: replaces FILE with standard input. MODE `keep` leaves
+# owner and permissions as they are; a new file gets 0644.
 # The temporary name is fixed: what a crash leaves behind is overwritten and
 # renamed away by the next try, so nothing piles up beside the file.
 write_file() {
@@ -11,12 +12,21 @@ write_file() {
   [ ! -L "$file" ] || file=$(readlink -f "$file")
   new=$file.rackstart-new
   [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
-  # dd is the only tool of EL6 that syncs one file.
-  if ! dd of="$new" conv=fsync 2>/dev/null; then
+  if [ "$2" = keep ] && [ -e "$file" ]; then
+    cp -p "$file" "$new"
+  else
+    rm -f "$new"
+  fi
+  # dd is the only tool of EL6 that syncs one file. What it writes may be a
+  # secret, so nobody else can read it before it has its mode.
+  if ! (umask 077 && dd of="$new" conv=fsync 2>/dev/null); then
     echo "cannot write $new" >&2
     return 1
   fi
-  chmod "$2" "$new"
+  case $2/$file in
+    keep/*) [ -e "$file" ] || chmod 0644 "$new" ;;
+    *) chmod "$2" "$new" ;;
+  esac
   mv -f "$new" "$file"
   # A file that was renamed into place carries the SELinux type of its birth.
   if [ -z "$ROOT" ] && command -v restorecon >/dev/null 2>&1; then
@@ -30,18 +40,24 @@ file_is() {
 }
 
 # set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line
-# of that key was, else at the end. Comments stay.
+# of that key was, else at the end. Comments stay. For files without sections.
 set_key() {
+  set_line "$1" "$2" "$2 = $3"
+}
+
+# set_line FILE KEY LINE: leaves LINE as the only one that gives KEY a value.
+set_line() {
   local text
-  [ -e "$1" ] || : >"$1"
-  # Whole before it is written: a pipe would also write half of it.
-  text=$(awk -v key="$2" -v value="$3" '
+  [ -e "$1" ] || : | write_file "$1" keep
+  # Whole before it is written: a pipe would also write half of it. Through the
+  # environment, because `-v` would read backslashes.
+  text=$(KEY=$2 LINE=$3 awk '
     { name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name) }
-    name == key { if (!done) print key " = " value; done = 1; next }
+    name == ENVIRON["KEY"] { if (!done) print ENVIRON["LINE"]; done = 1; next }
     { print }
-    END { if (!done) print key " = " value }
+    END { if (!done) print ENVIRON["LINE"] }
   ' "$1") || return 1
-  printf '%s\n' "$text" | write_file "$1" 0644
+  [ "$text" = "$(cat "$1")" ] || printf '%s\n' "$text" | write_file "$1" keep
 }
 
 # key_of FILE KEY: prints the value that counts, the last one in the file.

@@ -16,12 +16,29 @@ say() {
   (printf 'rackstart: %s\n' "$*") 2>/dev/null || :
 }
 
-# list_steps: prints the steps of this node in order, as NN-purpose-target/NN-name.
+# list_steps: prints the steps of this node as NN-purpose-target/NN-name, in the
+# order of steps/order; what that does not name comes last, by its number.
 list_steps() {
+  own_steps | ORDER=$PAYLOAD/steps/order awk '
+    { steps[++n] = $0 }
+    END {
+      while ((getline line < ENVIRON["ORDER"]) > 0) {
+        if (line == "" || line ~ /^#/) continue
+        for (i = 1; i <= n; i++)
+          if (!done[i] && (steps[i] == line || index(steps[i], line "/") == 1)) { print steps[i]; done[i] = 1 }
+      }
+      for (i = 1; i <= n; i++) if (!done[i]) print steps[i]
+    }'
+}
+
+# own_steps: prints the steps of this node by number. A site may end with an
+# early group: LAST_GROUP=04 gives the shared store alone.
+own_steps() {
   local script step target
   for script in "$PAYLOAD"/steps/[0-9][0-9]-*/[0-9][0-9]-*.sh; do
     [ -e "$script" ] || continue
     step=${script#"$PAYLOAD/steps/"}
+    [ "$((10#${step%%-*}))" -le "$((10#${LAST_GROUP:-99}))" ] || continue
     target=${step%%/*}
     target=${target#*-}
     target=${target#*-}
@@ -39,6 +56,7 @@ hash_step() {
   HASH=$({
     cat "$PAYLOAD/steps/$1.sh" "$PAYLOAD/hosts" "$PAYLOAD/lib.sh" "$PAYLOAD"/lib/*.sh
     grep -vE '^(SERVER|TOKEN)=' "$PAYLOAD/env"
+    [ ! -f "$PAYLOAD/secrets" ] || cat "$PAYLOAD/secrets"
   } | sha256sum)
   HASH=${HASH:0:16}
   HASH_STEP=$1

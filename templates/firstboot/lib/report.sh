@@ -10,38 +10,53 @@ DETAIL_LIMIT=3900
 # while. With the pauses between them, so many answers take about two minutes.
 NOT_FOUND_LIMIT=${RACKSTART_NOT_FOUND_LIMIT:-12}
 
-# redacted: copies standard input without the node's secrets.
+# redacted: copies standard input without the node's secrets, in any of the
+# spellings that a step may have given them. The longest go first: one secret
+# may be a part of another.
 redacted() {
-  local text name value
+  local text value
   text=$(cat)
-  while IFS='=' read -r name value; do
-    case $name in
-      *TOKEN* | *PASSWORD* | *SECRET* | *_KEY)
-        # Not the text of the line, which is quoted.
-        value=${!name:-}
-        [ -z "$value" ] || text=${text//"$value"/[redacted]}
+  while IFS= read -r value; do
+    text=${text//"$value"/[redacted]}
+  done < <(spellings | awk '$0 != "" && !seen[$0]++ { print length($0) "\t" $0 }' | sort -rn | cut -f 2-)
+  printf '%s\n' "$text"
+}
+
+# spellings: prints every secret as it is and as configuration files have it.
+spellings() {
+  local name value
+  for name in $(secret_names); do
+    # Not the text of the line, which is quoted.
+    value=${!name:-}
+    [ -n "$value" ] || continue
+    printf '%s\n' "$value"
+    # Nothing else changes a generated one.
+    case $value in
+      *[!A-Za-z0-9]*)
+        url_part "$value" && echo
+        oslo_value "$value" && echo
+        backslashed "$value" && echo
+        sql_string "$value" | sed "s/^'//; s/'\$/\n/"
+        python_string "$value" | sed "s/^'//; s/'\$/\n/"
         ;;
     esac
+  done
+}
+
+# secret_names: those of `secrets`, all of them, and what is one in `env`.
+secret_names() {
+  local name value
+  while IFS='=' read -r name value; do
+    case $name in
+      *TOKEN* | *PASSWORD* | *SECRET* | *_KEY) printf '%s\n' "$name" ;;
+    esac
   done <"$PAYLOAD/env"
-  printf '%s\n' "$text"
+  [ ! -f "$PAYLOAD/secrets" ] || sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' "$PAYLOAD/secrets"
 }
 
 # plain: the end of standard input, redacted, ASCII, short enough to send.
 plain() {
   redacted | tr -c '\11\12\40-\176' '?' | tail -c "$DETAIL_LIMIT"
-}
-
-# urlencoded: works on bytes, so that no character of any log can break it.
-urlencoded() {
-  od -An -v -tx1 | tr -s ' ' '\n' | awk '
-    BEGIN {
-      for (i = 48; i < 123; i++) {
-        c = sprintf("%c", i)
-        if (c ~ /[A-Za-z0-9]/) safe[sprintf("%02x", i)] = c
-      }
-      safe["2d"] = "-"; safe["2e"] = "."; safe["5f"] = "_"; safe["7e"] = "~"
-    }
-    $1 != "" { printf "%s", ($1 in safe) ? safe[$1] : "%" toupper($1) }'
 }
 
 # next_sequence: prints a number above all that were used. The server passes over
@@ -121,7 +136,7 @@ make_room() {
 # start_sender: a process of its own session, so that it outlives the person
 # who typed `resume` and the runner that has nothing left to do.
 start_sender() {
-  setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 9>&- &
+  setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 8>&- 9>&- &
 }
 
 # send_queue: sends until the queue is empty. The queue is looked at again

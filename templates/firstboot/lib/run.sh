@@ -22,7 +22,7 @@ NOT_YET=75
 # nap MS: the lock must not live on in a `sleep` whose runner was killed.
 # Waited for in the background, because bash answers a signal only then.
 nap() {
-  sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 9>&- &
+  sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 8>&- 9>&- &
   wait "$!"
 }
 
@@ -38,7 +38,7 @@ longer() {
 phase() {
   OVERRAN=
   rm -f "$STATE/overran"
-  setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 9>&- &
+  setsid "$PAYLOAD/rackstart-firstboot" _phase "$STEP" "$1" "$$" </dev/null >>"$(log_of "$STEP")" 2>&1 8>&- 9>&- &
   CHILD=$!
   local rc=0
   wait "$CHILD" || rc=$?
@@ -122,6 +122,7 @@ prove() {
     clock
     [ "$CLOCK" -lt "$until" ] || return 1
     nap 1000
+    rm -f "$STATE/saw"
   done
 }
 
@@ -138,12 +139,14 @@ make_true() {
   prove
 }
 
-# run_step HOW: STEP from start to end, in the journal and in reports.
+# run_step HOW: STEP from start to end, in the journal and in reports. What
+# `verify` noted in the file `saw` goes with the report.
 run_step() {
   local began
   clock
   began=$CLOCK
   record "$STEP" started ''
+  rm -f "$STATE/saw"
   doing running
   report step-started
   say "step $NUMBER of $TOTAL, $STEP"
@@ -153,7 +156,7 @@ run_step() {
     RESULT="$RESULT, $((CLOCK - began)) s"
     # Reported before it is recorded: a crash between the two says it twice,
     # the other order might never say it.
-    report step-done "$RESULT"
+    report step-done "$RESULT$(sed '1s/^/\n/' "$STATE/saw" 2>/dev/null)"
     record "$STEP" "done" "$RESULT"
     return 0
   fi

@@ -41,3 +41,58 @@ retry() {
     sleep 1
   done
 }
+
+# fingerprint FILE...: prints a hash of what the files hold.
+fingerprint() {
+  local file
+  for file; do
+    cat "$ROOT$file"
+  done | sha256sum | cut -c 1-16
+}
+
+# served NAME FILE...: true when the service starts at boot, runs, and was
+# last started by `serve` with the files as they are now.
+served() {
+  local name=$1
+  shift
+  service_enabled "$name" || return 1
+  service_running "$name" || return 1
+  [ "$(cat "$STATE/served/$name" 2>/dev/null)" = "$(fingerprint "$@")" ]
+}
+
+# serve NAME FILE...: makes that so. A service that is right is left alone.
+serve() {
+  local name=$1
+  ! served "$@" || return 0
+  shift
+  chkconfig "$name" on
+  clear_dead "$name"
+  service "$name" restart
+  fingerprint "$@" | write_file "$STATE/served/$name" 0600
+}
+
+# clear_dead NAME: takes away what a service that died leaves behind, and that
+# its init script believes: "dead but pid file exists" (1), "dead but subsys
+# locked" (2).
+clear_dead() {
+  local rc=0 file
+  service "$1" status >/dev/null 2>&1 || rc=$?
+  case $rc in 1 | 2) ;; *) return 0 ;; esac
+  for file in "$ROOT/var/lock/subsys/$1" "$ROOT/var/run/$1.pid" "$ROOT"/var/run/*/"${1#openstack-}.pid"; do
+    [ ! -e "$file" ] || { echo "$1 is dead: removing $file" && rm -f "$file"; }
+  done
+}
+
+# owned PATH USER:GROUP [MODE]: true when it belongs to them (and has the mode).
+owned() {
+  [ "$(stat -c %U:%G "$ROOT$1")" = "$2" ] || return 1
+  [ -z "${3:-}" ] || [ "$(stat -c %a "$ROOT$1")" = "$3" ]
+}
+
+# own PATH USER:GROUP [MODE]
+own() {
+  owned "$@" || {
+    chown "$2" "$ROOT$1"
+    [ -z "${3:-}" ] || chmod "$3" "$ROOT$1"
+  }
+}

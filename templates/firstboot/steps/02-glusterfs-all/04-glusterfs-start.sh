@@ -2,6 +2,7 @@
 # Starts glusterd, on a compute node only over the mounted brick file system:
 # so an open port 24007 tells the controller that the brick is there too.
 verify_seconds=60
+watched=yes
 
 config=$ROOT/etc/glusterfs/glusterd.vol
 brick=$ROOT$BRICK_MOUNT/brick

@@ -2,6 +2,7 @@
 # Mounts the volume where Nova keeps its virtual machines, through the local
 # glusterd, now and at every boot after the network is up.
 verify_seconds=60
+watched=yes
 
 needs() {
   need "volume $VOLUME to be started (by $CONTROLLER)" volume_started "$VOLUME"

@@ -1,0 +1,24 @@
+//! `[variables]` of the site file: what this site says differently from its blueprint. Only what the blueprint knows.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::reader::{Found, Section};
+use crate::site::Blueprint;
+
+/// The table as written, and where it stands.
+pub(super) type Written<'a> = Option<(Range<usize>, &'a DeTable<'a>)>;
+
+/// Gives variables of the blueprint the values of the site, and reports names that no step reads.
+pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &Found) {
+    let Some((at, table)) = written else { return };
+    let known: Vec<String> = blueprint.variables.keys().cloned().collect();
+    let keys: Vec<&str> = known.iter().map(String::as_str).collect();
+    let section = Section::open("`[variables]`".into(), at.clone(), table, &keys, found);
+    for name in keys.into_iter().filter(|name| section.has(name)) {
+        if let Some(value) = section.text(name) {
+            blueprint.variables.insert(name.to_string(), value.into_inner().to_string());
+        }
+    }
+}

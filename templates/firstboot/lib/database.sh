@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# MySQL of the controller. Passwords go through files that only root can read,
+# and into statements as their hash: none is ever on a command line or in a log.
+
+MYSQL_ROOT_FILE=$STATE/mysql-root.cnf
+
+# option_file USER PASSWORD HOST: prints one for the clients of MySQL. An empty
+# HOST means the socket, where EL6 has it.
+option_file() {
+  printf '[client]\nuser="%s"\npassword="%s"\n' "$(backslashed "$1")" "$(backslashed "$2")"
+  if [ -n "$3" ]; then
+    printf 'host=%s\nprotocol=tcp\nconnect-timeout=5\n' "$3"
+  else
+    printf 'socket=%s/var/lib/mysql/mysql.sock\n' "$ROOT"
+  fi
+}
+
+# mysql_hash PASSWORD: prints how MySQL 4.1 and later keep it.
+mysql_hash() {
+  local once
+  once=$(printf '%s' "$1" | sha1sum | cut -c 1-40 | sed 's/../\\x&/g')
+  # shellcheck disable=SC2059 # the escapes are the point
+  printf "$once" | sha1sum | awk '{ print "*" toupper($1) }'
+}
+
+# sql FILE [DATABASE]: runs the statements of standard input as the user of an
+# option file, and prints rows without a head, fields separated by tabs.
+sql() {
+  mysql --defaults-file="$1" --batch --skip-column-names "${@:2}"
+}
+
+# as_root: the same as root with the password of this site.
+as_root() {
+  sql "$MYSQL_ROOT_FILE"
+}
+
+# root_file_is_right: the option file has today's password, and it opens.
+root_file_is_right() {
+  option_file root "$MYSQL_ROOT_PASSWORD" '' | file_is "$MYSQL_ROOT_FILE" &&
+    [ "$(echo 'SELECT 1;' | as_root 2>/dev/null)" = 1 ]
+}
+
+# grants_for NAME: prints the hosts that a database user may come from: the
+# controller by each of its names; for nova the other nodes, by address.
+grants_for() {
+  local node
+  printf 'localhost\n%s\n%s\n' "$CONTROLLER" "$(address_of "$CONTROLLER")"
+  [ "$1" = nova ] || return 0
+  if [ "$SECURITY" = paper ]; then
+    echo '%'
+    return 0
+  fi
+  for node in $COMPUTES; do
+    address_of "$node"
+  done
+}
+
+# users_of NAME: prints host and hash of each account of that name.
+users_of() {
+  printf 'SELECT Host, Password FROM mysql.user WHERE User = %s;\n' "$(sql_string "$1")" | as_root
+}
+
+# database_is_there NAME PASSWORD: with its accounts, and it can be reached.
+database_is_there() {
+  local host hash accounts
+  accounts=$'\n'$(users_of "$1")$'\n' || return 1
+  hash=$(mysql_hash "$2")
+  for host in $(grants_for "$1"); do
+    # Not by grep: not even a hash belongs on a command line.
+    case $accounts in *$'\n'"$host"$'\t'"$hash"$'\n'*) ;; *) return 1 ;; esac
+  done
+  log_in "$1" "$2"
+}
+
+# log_in NAME PASSWORD: as a service does, over the network.
+log_in() {
+  local file=$STATE/mysql-$1.cnf
+  option_file "$1" "$2" "$(address_of "$CONTROLLER")" | file_is "$file" ||
+    option_file "$1" "$2" "$(address_of "$CONTROLLER")" | write_file "$file" 0600
+  echo 'SELECT 1;' | sql "$file" "$1" >/dev/null
+}
+
+# make_database NAME PASSWORD
+make_database() {
+  local host hash
+  hash=$(mysql_hash "$2")
+  {
+    # shellcheck disable=SC2016 # quotes of SQL
+    printf 'CREATE DATABASE IF NOT EXISTS `%s` DEFAULT CHARACTER SET utf8;\n' "$1"
+    for host in $(grants_for "$1"); do
+      # shellcheck disable=SC2016
+      printf 'GRANT ALL ON `%s`.* TO %s@%s IDENTIFIED BY PASSWORD %s;\n' \
+        "$1" "$(sql_string "$1")" "$(sql_string "$host")" "$(sql_string "$hash")"
+    done
+  } | as_root
+}
+
+# tables_of NAME: prints the names of its tables.
+tables_of() {
+  printf 'SHOW TABLES;\n' | sql "$MYSQL_ROOT_FILE" "$1"
+}
+
+# schema_is_there NAME TABLE...: no run of `make_schema` was cut short, and the
+# tables are there.
+schema_is_there() {
+  local name=$1 tables table
+  shift
+  [ ! -e "$STATE/schema-of-$name-began" ] || return 1
+  tables=$(tables_of "$name") || return 1
+  for table; do
+    printf '%s\n' "$tables" | grep -qxF "$table" || return 1
+  done
+}
+
+# make_schema NAME TABLE COMMAND...: runs COMMAND, which makes or upgrades the
+# schema. MySQL takes no schema change back, so a run that was cut short may
+# leave half a schema that no later run gets over. Only then, only on a node
+# that was never ready, and only while TABLE holds no row, it begins again.
+make_schema() {
+  local name=$1 table=$2 began=$STATE/schema-of-$1-began
+  shift 2
+  if [ -e "$began" ] && [ ! -e "$STATE/ready" ] && [ "$(rows_of "$name" "$table")" = 0 ]; then
+    echo "the schema of $name was begun and not finished; it holds nothing yet: beginning again"
+    # shellcheck disable=SC2016
+    printf 'DROP DATABASE IF EXISTS `%s`; CREATE DATABASE `%s` DEFAULT CHARACTER SET utf8;\n' "$name" "$name" | as_root
+  fi
+  now | write_file "$began" 0600
+  "$@"
+  rm -f "$began"
+}
+
+# rows_of DATABASE TABLE: prints how many; a table that is missing has none.
+rows_of() {
+  if tables_of "$1" | grep -qxF "$2"; then
+    # shellcheck disable=SC2016
+    printf 'SELECT COUNT(*) FROM `%s`;\n' "$2" | sql "$MYSQL_ROOT_FILE" "$1"
+  else
+    echo 0
+  fi
+}
+
+# nova_schema_there: seen from any node that has Nova's password.
+nova_schema_there() {
+  local file=$STATE/mysql-nova.cnf
+  log_in nova "$NOVA_MYSQL_PASSWORD" || return 1
+  [ "$(echo 'SELECT COUNT(*) FROM migrate_version WHERE version > 0;' | sql "$file" nova 2>/dev/null)" = 1 ]
+}

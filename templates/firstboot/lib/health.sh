@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What a node does once it is ready: looks every half minute whether the steps
+# that start something still hold, and does again what does not. A service that
+# died before its database was up, a pid file of a dead one, a mount that is
+# gone: each is mended by the step that made it.
+
+HEALTH_PAUSE=${RACKSTART_HEALTH_PAUSE:-30}
+
+# watched_steps: those with a line `watched=yes`, in their order.
+watched_steps() {
+  local step
+  for step in $(list_steps); do
+    ! grep -qx 'watched=yes' "$PAYLOAD/steps/$step.sh" || printf '%s\n' "$step"
+  done
+}
+
+# look_after_node: until it is told to end. Between two looks a person may run a
+# step, so only the look itself takes the runner's lock.
+look_after_node() {
+  [ "$HEALTH_PAUSE" != 0 ] || return 0
+  exec 8>"$STATE/watch.lock"
+  flock -n 8 || return 0
+  printf '%s\n' "$$" >"$STATE/watch.pid"
+  while :; do
+    trap 'exit 0' TERM INT
+    sleep "$HEALTH_PAUSE" 8>&- &
+    # In the background, because bash answers a signal only then.
+    wait "$!"
+    exec 9>"$STATE/lock"
+    if flock -n 9 && [ "$(sed -n 's/^state=//p' "$STATE/doing")" = ready ]; then
+      printf '%s\n' "$$" >"$STATE/runner.pid"
+      trap 'stop TERM' TERM
+      trap 'stop INT' INT
+      look_once
+    fi
+    exec 9>&-
+  done
+}
+
+look_once() {
+  local healed=''
+  TOTAL=$(list_steps | wc -l)
+  for STEP in $(watched_steps); do
+    [ "$(entry "$STEP" state)" = "done" ] || continue
+    phase check && continue
+    NUMBER=$(list_steps | grep -nFx -- "$STEP" | cut -d : -f 1)
+    repair && healed="$healed $STEP"
+  done
+  [ -n "$healed" ] || return 0
+  doing ready
+  report ready "healed:$healed"
+  say "healed:$healed"
+}

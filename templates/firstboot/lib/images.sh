@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# Images of virtual machines: from the folder `images` of this node's install
+# tree into Glance, over its API of version 1. Beside them lies SHA256SUMS, so
+# that a copy that was cut short is not taken for one.
+
+glance_url() {
+  printf 'http://%s:9292/v1' "$(address_of "$CONTROLLER")"
+}
+
+glance_token() {
+  login "$ADMIN_USER" "$OS_PASSWORD" "$ADMIN_TENANT"
+}
+
+# image_list: prints name, status, checksum and id of every image.
+image_list() {
+  local token answer
+  token=$(glance_token) || return 1
+  answer=$(http GET "$(glance_url)/images/detail?limit=1000" "X-Auth-Token: $token" </dev/null) || return 1
+  printf '%s' "$answer" | json_rows images name status checksum id
+}
+
+# image_is_there NAME FILE: one active image of that name. Where this node has
+# put it there itself, it must still be that very one.
+image_is_there() {
+  local rows sum
+  rows=$(image_list) || return 1
+  rows=$(printf '%s\n' "$rows" | NAME=$1 awk -F '\t' '$1 "" == ENVIRON["NAME"] "" && $2 == "active"')
+  if [ "$(printf '%s\n' "$rows" | grep -c .)" != 1 ]; then
+    echo "Glance does not have exactly one active image $1"
+    return 1
+  fi
+  sum=$(cat "$STATE/image-$2.md5" 2>/dev/null) || return 0
+  [ "$(printf '%s\n' "$rows" | cut -f 3)" = "$sum" ] || { echo "the image $1 in Glance is another one than $2 was" && return 1; }
+}
+
+# add_image NAME FILE: a public qcow2 image. One that an upload which was cut
+# short has left is removed; one that is active stays.
+add_image() {
+  local name=$1 source=$SERVER/tree/$INSTALL_TREE/images file=$STATE/images/$2 sum token rows id
+  ! image_is_there "$1" "$2" >/dev/null 2>&1 || return 0
+  mkdir -p "${file%/*}"
+  sum=$(curl --silent --show-error --fail --noproxy '*' "$source/SHA256SUMS" | awk -v name="$2" '$2 == name || $2 == "*" name { print $1 }')
+  if [ -z "$sum" ]; then
+    echo "the install tree $INSTALL_TREE has no images/SHA256SUMS that names $2: put the image and that file there ($source)"
+    return 1
+  fi
+  curl --silent --show-error --fail --noproxy '*' --output "$file" "$source/$2"
+  if [ "$(sha256sum <"$file" | cut -c 1-64)" != "$sum" ]; then
+    echo "$source/$2 does not have the checksum of images/SHA256SUMS"
+    return 1
+  fi
+  token=$(glance_token)
+  rows=$(image_list)
+  printf '%s\n' "$rows" | NAME=$name awk -F '\t' '$1 "" == ENVIRON["NAME"] "" && $2 != "active" { print $4 }' |
+    while IFS= read -r id; do
+      http DELETE "$(glance_url)/images/$id" "X-Auth-Token: $token" </dev/null
+    done
+  # A header takes no byte above 127 and needs no spelling below; the name of
+  # an image is one that people type.
+  printf 'header = "X-Auth-Token: %s"\nheader = "X-Image-Meta-Name: %s"\n' "$token" "$(backslashed "$name")" |
+    curl --config - --silent --show-error --fail --noproxy '*' --request POST --output /dev/null \
+      --header 'Content-Type: application/octet-stream' --header 'X-Image-Meta-Is-Public: True' \
+      --header 'X-Image-Meta-Disk-Format: qcow2' --header 'X-Image-Meta-Container-Format: bare' \
+      --header 'Expect:' --upload-file "$file" "$(glance_url)/images"
+  md5sum <"$file" | cut -c 1-32 | write_file "$STATE/image-$2.md5" 0600
+  rm -f "$file"
+}

@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# Settings in files with [sections], as openstack-config and crudini make them,
+# but with tools of EL6 @core: comments, commented defaults and the order of
+# lines stay, a section that is missing is added, a setting that is right
+# already leaves the file alone. Values are taken and given as they are;
+# lib/encode.sh knows the spellings of their readers.
+
+# ini_set FILE SECTION KEY VALUE: leaves one such line in the section, where the
+# first one was, else at the section's end.
+ini_set() {
+  case $4 in
+    *[[:cntrl:]]* | ' '* | *' ')
+      echo "$1: a value for $3 in [$2] has a control character or a blank at an end, which no such file can hold" >&2
+      return 1
+      ;;
+  esac
+  ini_edit set "$@"
+}
+
+# ini_delete FILE SECTION KEY: leaves no such line. Comments are none.
+ini_delete() {
+  [ ! -e "$1" ] || ini_edit delete "$@" ''
+}
+
+# ini_get FILE SECTION KEY: prints the value that counts, the last one.
+ini_get() {
+  [ -e "$1" ] || return 0
+  # Through the environment: `-v` would read backslashes.
+  INI_SECTION=$2 INI_KEY=$3 awk '
+    /^\[/ { inside = (substr($0, 2, index($0, "]") - 2) == ENVIRON["INI_SECTION"]); next }
+    !inside || /^[#; \t]/ { next }
+    {
+      name = $0; sub(/[ \t]*[=:].*/, "", name)
+      if (name != ENVIRON["INI_KEY"]) next
+      value = $0; sub(/^[^=:]*[=:][ \t]*/, "", value); sub(/[ \t]+$/, "", value)
+    }
+    END { print value }
+  ' "$1"
+}
+
+# ini_edit VERB FILE SECTION KEY VALUE
+# `at` is the line after which a new setting goes: the last one of the section
+# that is not blank. A line that begins with a blank continues the one before.
+ini_edit() {
+  local file=$2 text
+  [ -e "$file" ] || : | write_file "$file" keep
+  text=$(INI_VERB=$1 INI_SECTION=$3 INI_KEY=$4 INI_VALUE=$5 awk '
+    BEGIN {
+      section = ENVIRON["INI_SECTION"]; key = ENVIRON["INI_KEY"]
+      wanted = ENVIRON["INI_VALUE"]; adds = (ENVIRON["INI_VERB"] == "set")
+      line = key " = " wanted
+    }
+    { text[NR] = $0 }
+    /^\[/ {
+      inside = (substr($0, 2, index($0, "]") - 2) == section)
+      first = (inside && !at); if (first) at = NR
+      continues = 0; next
+    }
+    !inside || /^[ \t]*$/ { next }
+    continues && /^[ \t]/ { gone[NR] = 1; next }
+    { if (first) at = NR }
+    /^[#; \t]/ { next }
+    {
+      name = $0; sub(/[ \t]*[=:].*/, "", name)
+      continues = (name == key)
+      if (!continues) next
+      gone[NR] = 1
+      if (found) next
+      found = NR
+      value = $0; sub(/^[^=:]*[=:][ \t]*/, "", value); sub(/[ \t]+$/, "", value)
+      if (value == wanted) line = $0
+    }
+    END {
+      for (i = 1; i <= NR; i++) {
+        if (!gone[i]) print text[i]
+        if (adds && (i == found || (i == at && !found))) print line
+      }
+      if (adds && !at) {
+        if (NR && text[NR] !~ /^[ \t]*$/) print ""
+        print "[" section "]"; print line
+      }
+    }
+  ' "$file") || return 1
+  [ "$text" = "$(cat "$file")" ] || printf '%s\n' "$text" | write_file "$file" keep
+}
+
+# The settings of a step, said once and used twice: a step writes a function
+# `settings` with one line `setting FILE SECTION KEY VALUE` for each, and calls
+# `settings_hold` in check and verify, `write_settings` in apply.
+SETTING_VERB=
+
+settings_hold() {
+  SETTING_VERB=look
+  settings
+}
+
+write_settings() {
+  SETTING_VERB="set"
+  settings
+}
+
+# setting FILE SECTION KEY VALUE: what is not as it should be is named without
+# its value, which may be a secret.
+setting() {
+  if [ "$SETTING_VERB" = set ]; then
+    ini_set "$ROOT$1" "$2" "$3" "$4"
+  elif [ "$(ini_get "$ROOT$1" "$2" "$3")" != "$4" ]; then
+    echo "$1: [$2] $3 is not what this node shall have"
+    return 1
+  fi
+}

@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# What controller, compute nodes and gateway share about Nova (the paper's
+# lib/nova-config.sh).
+
+# nova_account: the user of Nova with the same number on every node, because the
+# volume's files belong to it. Before the packages, which would take any number.
+nova_account() {
+  getent group nova >/dev/null || groupadd -r -g "$NOVA_UID" nova
+  getent passwd nova >/dev/null ||
+    useradd -r -u "$NOVA_UID" -g nova -d /var/lib/nova -s /sbin/nologin -c "OpenStack Nova" nova
+}
+
+nova_account_is_right() {
+  if [ "$(getent passwd nova | cut -d : -f 3)" != "$NOVA_UID" ]; then
+    echo "the user nova of this node does not have the id $NOVA_UID: the volume's files would not be its own"
+    return 1
+  fi
+}
+
+# hypervisor: kvm where the processor can, else qemu, which is slow but works.
+hypervisor() {
+  if grep -qE '^flags.*(vmx|svm)' "$ROOT/proc/cpuinfo"; then echo kvm; else echo qemu; fi
+}
+
+# public_address: where people reach the VNC proxies.
+public_address() {
+  printf '%s' "${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}"
+}
+
+# nova_settings: the settings of nova.conf on this node. Not the same file on
+# every node, as the paper has it: addresses and cards differ.
+nova_settings() {
+  local file=/etc/nova/nova.conf public
+  public=$(public_address)
+  set_nova() { setting "$file" DEFAULT "$1" "$(oslo_value "$2")"; }
+  set_nova verbose True || return 1
+  setting "$file" DEFAULT sql_connection "$(database_url nova "$NOVA_MYSQL_PASSWORD")" || return 1
+  set_nova auth_strategy keystone || return 1
+  set_nova host "$NODE" || return 1
+  set_nova my_ip "$ADDRESS" || return 1
+  # The message queue.
+  set_nova rpc_backend nova.rpc.impl_qpid || return 1
+  set_nova qpid_hostname "$CONTROLLER" || return 1
+  if [ "$SECURITY" != paper ]; then
+    set_nova qpid_username nova || return 1
+    set_nova qpid_password "$QPID_PASSWORD" || return 1
+  fi
+  # The network.
+  set_nova network_manager nova.network.manager.FlatDHCPManager || return 1
+  set_nova network_host "$GATEWAY" || return 1
+  set_nova fixed_range "$VM_CIDR" || return 1
+  set_nova flat_interface "$LAN_NIC" || return 1
+  set_nova flat_network_bridge "$VM_BRIDGE" || return 1
+  set_nova public_interface "${PUBLIC_NIC:-$LAN_NIC}" || return 1
+  set_nova force_dhcp_release False || return 1
+  set_nova metadata_host "$(address_of "$CONTROLLER")" || return 1
+  # Images, volumes and machines.
+  set_nova glance_host "$CONTROLLER" || return 1
+  set_nova iscsi_helper tgtadm || return 1
+  set_nova volumes_dir /etc/nova/volumes || return 1
+  set_nova instances_path "$INSTANCES" || return 1
+  if is_target compute; then
+    set_nova libvirt_type "$(hypervisor)" || return 1
+    set_nova live_migration_flag VIR_MIGRATE_UNDEFINE_SOURCE,VIR_MIGRATE_PEER2PEER,VIR_MIGRATE_LIVE || return 1
+  fi
+  # The consoles. A machine keeps the address that its console listens on when
+  # it moves to another node, so that must be one that every node has; the
+  # packet filter lets the gateway alone through to it.
+  set_nova vncserver_listen 0.0.0.0 || return 1
+  set_nova vncserver_proxyclient_address "$ADDRESS" || return 1
+  set_nova novncproxy_base_url "http://$public:6080/vnc_auto.html" || return 1
+  set_nova xvpvncproxy_base_url "http://$public:6081/console" || return 1
+}
+
+# What nova.conf is made from is known. A card may come up late.
+nova_config_needs() {
+  need "the network card $LAN_MAC of the LAN" card_is_there "$LAN_MAC" LAN
+  [ -z "$PUBLIC_MAC" ] || need "the network card $PUBLIC_MAC of the public network" card_is_there "$PUBLIC_MAC" public
+}
+
+nova_secrets() {
+  has_secrets NOVA_MYSQL_PASSWORD
+  [ "$SECURITY" = paper ] || has_secrets QPID_PASSWORD
+}
+
+# nova_alive SERVICE [HOST]: a row of that service is enabled and alive, which
+# needs its database, its message queue, and clocks that agree.
+nova_alive() {
+  nova-manage service list 2>/dev/null | awk -v service="$1" -v host="${2:-$NODE}" '
+    $1 == service && $2 == host && / enabled / && / :-\)/ { found = 1 }
+    END { exit !found }'
+}
+
+# need_nova_alive SERVICE...: for `verify`; says which one is not.
+all_alive() {
+  local service
+  for service; do
+    if ! nova_alive "$service"; then
+      echo "nova-manage service list does not show $service on $NODE as alive (:-)); is the clock right? see /var/log/nova"
+      nova-manage service list 2>/dev/null
+      return 1
+    fi
+  done
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# Starts libvirtd. Its own network `default` goes: a second dnsmasq on each node,
+# for machines that nobody makes.
+verify_seconds=60
+watched=yes
+
+files="/etc/libvirt/libvirtd.conf /etc/sysconfig/libvirtd"
+network=$ROOT/etc/libvirt/qemu/networks/default.xml
+
+# shellcheck disable=SC2086 # a list
+check() {
+  served libvirtd $files
+  [ ! -e "$ROOT/etc/libvirt/qemu/networks/autostart/default.xml" ]
+}
+
+# shellcheck disable=SC2086 # a list
+apply() {
+  serve libvirtd $files
+  if [ -e "$network" ]; then
+    virsh net-autostart default --disable
+    virsh net-destroy default || echo "the network default did not run"
+  fi
+}
+
+verify() {
+  check
+  port_open "$NODE" 16509
+  virsh list
+}

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# Looks whether the repositories of this node have OpenStack, before anything is
+# built on it. The paper adds EPEL here, whose content has changed since and is
+# gone today: the release that a site installs is what its own repository holds.
+
+packages="ntp ntpdate"
+! is_target controller || packages="$packages $CONTROLLER_PACKAGES"
+! is_target compute || packages="$packages $COMPUTE_PACKAGES"
+! is_target gateway || packages="$packages $GATEWAY_PACKAGES"
+
+check() {
+  packages_installed
+}
+
+# missing: prints what is neither installed nor on offer.
+missing() {
+  local name
+  for name in $packages; do
+    rpm -q "$name" >/dev/null || yum -q list available "$name" >/dev/null || echo "$name"
+  done
+}
+
+apply() {
+  yum -q clean expire-cache
+}
+
+verify() {
+  local none
+  none=$(missing)
+  [ -n "$none" ] || return 0
+  echo "no repository of this node has: ${none//$'\n'/ }"
+  say_where_packages_come_from
+  return 1
+}

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# Creates the database of Nova and its account. In paper mode any host may come as nova; in hardened mode the compute nodes, by address.
+
+needs() {
+  need "MySQL to answer root" root_file_is_right
+}
+
+check() {
+  has_secrets NOVA_MYSQL_PASSWORD
+  database_is_there nova "$NOVA_MYSQL_PASSWORD"
+}
+
+apply() {
+  has_secrets NOVA_MYSQL_PASSWORD
+  make_database nova "$NOVA_MYSQL_PASSWORD"
+}
+
+verify() {
+  check
+}

@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Installs nova-compute and what a machine's volumes need here. Before the volume
+# is mounted: the package's scripts touch what lies below /var/lib/nova.
+packages="openstack-nova-compute openstack-utils iscsi-initiator-utils mysql"
+
+initiator=$ROOT/etc/iscsi/initiatorname.iscsi
+
+needs() {
+  need_names
+  # Where it is mounted already, it must answer: a dead mount fails the package.
+  ! mounted "$INSTANCES" || need "$INSTANCES to answer" timeout 10 stat -f "$ROOT$INSTANCES"
+}
+
+# A name of its own for every node: copies of one disk would share it, and then
+# the target takes two nodes for one.
+initiator_name() {
+  printf 'InitiatorName=iqn.1994-05.com.redhat:%s-%s\n' "$NODE" "${LAN_MAC//:/}"
+}
+
+check() {
+  nova_account_is_right
+  packages_installed
+  initiator_name | file_is "$initiator"
+}
+
+apply() {
+  nova_account
+  install_packages
+  initiator_name | write_file "$initiator" 0644
+}
+
+verify() {
+  packages_arrived
+  nova_account_is_right
+  check
+}

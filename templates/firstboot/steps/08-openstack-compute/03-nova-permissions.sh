@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Nova and the machines' processes run as the same user, and may read what each
+# other writes. The directories are given away at the top, and libvirt's whole:
+# the volume below /var/lib/nova is not this node's alone.
+
+qemu=$ROOT/etc/libvirt/qemu.conf
+folders="/var/cache/libvirt /var/run/libvirt /var/lib/libvirt"
+
+check() {
+  local folder
+  owned /etc/nova root:nova
+  owned /etc/nova/nova.conf root:nova 640
+  owned /var/lib/nova nova:nova
+  for folder in $folders; do
+    owned "$folder" nova:nova
+  done
+  [ "$(key_of "$qemu" user)" = '"nova"' ]
+  [ "$(key_of "$qemu" group)" = '"nova"' ]
+}
+
+apply() {
+  local folder
+  own /etc/nova root:nova
+  own /etc/nova/nova.conf root:nova 640
+  own /var/lib/nova nova:nova
+  for folder in $folders; do
+    owned "$folder" nova:nova || chown -R nova:nova "$ROOT$folder"
+  done
+  set_key "$qemu" user '"nova"'
+  set_key "$qemu" group '"nova"'
+}
+
+verify() {
+  check
+}

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# Configures Nova on a compute node (lib/nova.sh). No account of Keystone: no API
+# runs here that would need it.
+
+needs() {
+  nova_config_needs
+}
+
+settings() {
+  nova_settings
+}
+
+check() {
+  nova_secrets
+  settings_hold
+}
+
+apply() {
+  nova_secrets
+  write_settings
+}
+
+verify() {
+  check
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Starts nova-compute, never before the volume is mounted: machines would be
+# written to the root disk. libvirtd is started again if its files are new to it.
+verify_seconds=120
+watched=yes
+
+libvirt="/etc/libvirt/libvirtd.conf /etc/sysconfig/libvirtd"
+
+needs() {
+  need "$INSTANCES to be mounted" mounted "$INSTANCES" fuse.glusterfs
+  need "libvirtd (tcp 16509)" port_open "$NODE" 16509
+  need "the database of Nova on $CONTROLLER" nova_schema_there
+  need "the message queue on $CONTROLLER (tcp 5672)" port_open "$CONTROLLER" 5672
+}
+
+# shellcheck disable=SC2086 # a list
+check() {
+  mounted "$INSTANCES" fuse.glusterfs
+  served libvirtd $libvirt
+  served openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf
+}
+
+# shellcheck disable=SC2086 # a list
+apply() {
+  # qemu.conf is read when libvirtd starts.
+  if ! served openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf; then
+    service libvirtd restart
+  fi
+  serve libvirtd $libvirt
+  retry 30 port_open "$NODE" 16509
+  serve openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf
+}
+
+verify() {
+  check
+  all_alive nova-compute
+}

@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# Creates a volume of 1 GB in nova-volumes.
+verify_seconds=120
+
+check() {
+  ! wanted volume
+}
+
+apply() {
+  wanted volume || return 0
+  [ -n "$(volume 1)" ] || nova_cli volume-create --display_name "$MACHINE" 1
+}
+
+verify() {
+  wanted volume || return 0
+  if ! volume_is available && ! volume_is in-use; then
+    echo "the volume $MACHINE is $(volume 2); see /var/log/nova/volume.log"
+    return 1
+  fi
+  saw "volume created"
+}
