@@ -102,7 +102,7 @@ fn spoil(line: &str, kind: usize) -> Option<String> {
 /// The next line that is neither empty nor a comment.
 fn next_code(lines: &[&str], at: usize) -> usize {
     let is_code = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    lines[at + 1..].iter().position(|line| is_code(line)).map_or(at, |offset| at + 1 + offset)
+    lines[at + 1..].iter().position(is_code).map_or(at, |offset| at + 1 + offset)
 }
 
 /// The lines that problems point at, first places only.
