@@ -153,10 +153,15 @@ impl fmt::Display for Shown {
     }
 }
 
-/// A serial number as machines tell it, or none for a placeholder.
+/// A serial number as machines tell it, or none for a placeholder. Only letters, digits and `-_./:` are kept: it travels
+/// in a URL and in a header, which treat blanks and signs differently, and must be the same from both.
 pub fn plain_serial(text: &str) -> Option<String> {
-    let plain: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST_SERIAL).collect();
-    (!NO_SERIALS.contains(&plain.to_lowercase().as_str())).then_some(plain)
+    if NO_SERIALS.contains(&text.trim().to_lowercase().as_str()) {
+        return None;
+    }
+    let is_kept = |c: &char| c.is_ascii_alphanumeric() || "-_./:".contains(*c);
+    let plain: String = text.chars().filter(is_kept).take(LONGEST_SERIAL).collect();
+    (!plain.is_empty()).then_some(plain)
 }
 
 /// The machine of a node as it was first seen, and the other one that asked since.
@@ -226,6 +231,7 @@ mod tests {
         }
         assert_eq!(Shown::of(Some("${uuid}"), Some("To be filled by O.E.M.")), Shown::default());
         assert_eq!(plain_serial(" AB\u{1b}12 \n").as_deref(), Some("AB12"));
+        assert_eq!(plain_serial("CN 70163+A1"), plain_serial("CN 70163 A1"), "a URL makes a blank of a plus");
     }
 
     #[test]
