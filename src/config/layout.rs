@@ -29,9 +29,11 @@ pub(super) fn read_layout(
     let section = Section::open(place, at, table, &KEYS, found);
     section.need("partitions", "partitions = [{ mount = \"/boot\", file_system = \"ext4\", size = 500 }]");
     let partitions = section.tables("partitions", "`partitions = [{ mount = \"/boot\", ... }]`");
-    let partitions = partitions.into_iter().filter_map(|(at, table)| read_partition(&section, at, table)).collect();
+    let mut names = Names::default();
+    let partitions = partitions.into_iter().filter_map(|(at, table)| read_partition(&section, at, table, &mut names));
+    let partitions = partitions.collect();
     let groups = section.tables("volume_group", "`[[role.NAME.layout.NAME.volume_group]]` with two brackets");
-    let groups = groups.into_iter().filter_map(|(at, table)| read_group(&section, at, table)).collect();
+    let groups = groups.into_iter().filter_map(|(at, table)| read_group(&section, at, table, &mut names)).collect();
     let layout = Layout {
         name: name.into(),
         partitions,
@@ -62,7 +64,30 @@ fn read_mirror(layout: &Section<'_>) -> Option<(String, String)> {
     }
 }
 
-fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<PartitionSpec> {
+/// The names that a layout has given already. The planner refuses a second one as well, but only for a node that has
+/// the layout; a layout in waiting shall be right too.
+#[derive(Default)]
+struct Names(Vec<(&'static str, String)>);
+
+impl Names {
+    /// Takes a name for one thing, or reports that it is taken.
+    fn take(&mut self, section: &Section<'_>, kind: &'static str, name: &str, at: Range<usize>) -> Option<()> {
+        if self.0.iter().any(|(known, taken)| *known == kind && taken == name) {
+            let message = format!("{}: {kind} {} is used twice", section.place, quote(name));
+            section.found.report(at, message, "keep one of the two, or give one another name");
+            return None;
+        }
+        self.0.push((kind, name.into()));
+        Some(())
+    }
+}
+
+fn read_partition(
+    layout: &Section<'_>,
+    at: Range<usize>,
+    table: &DeTable<'_>,
+    names: &mut Names,
+) -> Option<PartitionSpec> {
     let keys = ["mount", "file_system", "volume_group", "efi_system", "size", "at_least", "disk"];
     let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
     let size = read_size(&section);
@@ -71,12 +96,17 @@ fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -
             section.need("file_system", "file_system = \"ext4\"");
             let path = section.text("mount");
             let file_system = section.word("file_system", &FILE_SYSTEMS);
-            PartitionUse::Mount { path: path?.into_inner().into(), file_system: file_system?.into_inner() }
+            let path = path?;
+            names.take(&section, "mount point", path.get_ref(), path.span())?;
+            PartitionUse::Mount { path: path.into_inner().into(), file_system: file_system?.into_inner() }
         }
         (false, true, false) => {
             PartitionUse::PhysicalVolume { volume_group: section.text("volume_group")?.into_inner().into() }
         }
-        (false, false, true) if section.flag("efi_system")? => PartitionUse::EfiSystem,
+        (false, false, true) if section.flag("efi_system")? => {
+            names.take(&section, "mount point", "/boot/efi", section.at.clone())?;
+            PartitionUse::EfiSystem
+        }
         _ => {
             let message = format!("{} has not exactly one use", section.place);
             section.found.report(section.at, message, "give it `mount`, `volume_group` or `efi_system = true`");
@@ -86,20 +116,35 @@ fn read_partition(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -
     Some(PartitionSpec { size: size?, purpose, disk: section.text("disk").map(|slot| slot.into_inner().to_string()) })
 }
 
-fn read_group(layout: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<VolumeGroupSpec> {
+fn read_group(
+    layout: &Section<'_>,
+    at: Range<usize>,
+    table: &DeTable<'_>,
+    names: &mut Names,
+) -> Option<VolumeGroupSpec> {
     let place = format!("a volume group of {}", layout.place);
     let section = Section::open(place, at, table, &["name", "logical_volumes", "spans"], layout.found);
     section.need("name", "name = \"vg_base\"");
     let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
-    let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table)).collect();
+    let mut own = Names::default(); // the names of volumes are those of their group
+    let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table, names, &mut own));
+    let volumes = volumes.collect();
+    let name = section.text("name")?;
+    names.take(layout, "volume group", name.get_ref(), name.span())?;
     Some(VolumeGroupSpec {
-        name: section.text("name")?.into_inner().into(),
+        name: name.into_inner().into(),
         logical_volumes: volumes,
         spans: section.flag("spans").unwrap_or(false),
     })
 }
 
-fn read_volume(group: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Option<LogicalVolumeSpec> {
+fn read_volume(
+    group: &Section<'_>,
+    at: Range<usize>,
+    table: &DeTable<'_>,
+    names: &mut Names,
+    own: &mut Names,
+) -> Option<LogicalVolumeSpec> {
     let keys = ["name", "file_system", "mount", "size", "at_least"];
     let section = Section::open(format!("a logical volume of {}", group.place), at, table, &keys, group.found);
     section.need("name", "name = \"lv_root\"");
@@ -110,8 +155,13 @@ fn read_volume(group: &Section<'_>, at: Range<usize>, table: &DeTable<'_>) -> Op
         let message = format!("{}: only swap has no `mount`", section.place);
         section.found.report(section.at.clone(), message, "give each file system a `mount`, and swap none");
     }
-    let mount = section.text("mount").map(|path| path.into_inner().to_string());
-    Some(LogicalVolumeSpec { name: name?.into_inner().into(), size: size?, file_system, mount })
+    let (name, mount) = (name?, section.text("mount"));
+    own.take(&section, "logical volume", name.get_ref(), name.span())?;
+    if let Some(path) = &mount {
+        names.take(&section, "mount point", path.get_ref(), path.span())?;
+    }
+    let mount = mount.map(|path| path.into_inner().to_string());
+    Some(LogicalVolumeSpec { name: name.into_inner().into(), size: size?, file_system, mount })
 }
 
 fn read_size(section: &Section<'_>) -> Option<SizeSpec> {

@@ -63,6 +63,12 @@ pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
     read(&find(place.file)?, place.templates).map_err(print)
 }
 
+/// The same for a plan, which needs the release and not its files: an install tree may not be there yet.
+pub fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
+    let is_there = |tree: &TreeUse| tree.path.exists();
+    read_with(&find(place.file)?, place.templates, &is_there).map_err(print)
+}
+
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
 fn print(error: LoadError) -> Failure {
     match error {
@@ -103,6 +109,11 @@ pub fn socket(path: Option<&Path>) -> PathBuf {
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
 pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
+    read_with(path, templates, &|_| true)
+}
+
+/// `matters` says which install trees are looked at.
+fn read_with(path: &Path, templates: Option<&Path>, matters: &dyn Fn(&TreeUse) -> bool) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),
@@ -114,10 +125,10 @@ pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> 
         }
     };
     let mut examined = super::examine(&text, &fetch, &complete);
-    examined.problems.extend(examined.trees.iter().filter_map(check_tree));
+    examined.problems.extend(examined.trees.iter().filter(|tree| matters(tree)).filter_map(check_tree));
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
-    examined.problems.extend(super::this_machine::check(&examined.cards, &own));
+    examined.problems.extend(super::own_cards::check(&examined.cards, &own));
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
             Ok(Loaded { site, path: path.into(), renderer })

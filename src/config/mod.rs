@@ -13,6 +13,7 @@ mod layout;
 mod load;
 mod node;
 mod own;
+mod own_cards;
 mod problem;
 mod prove;
 mod reader;
@@ -27,7 +28,6 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
-mod this_machine;
 mod trees;
 mod words;
 
@@ -37,15 +37,15 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub use load::{LoadError, Loaded, Place, find, load, read, socket};
+pub use load::{LoadError, Loaded, Place, find, load, load_to_plan, read, socket};
 pub use problem::{Problem, Problems};
 pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use file::File;
+use own_cards::CardUse;
 use reader::Found;
-use this_machine::CardUse;
 use trees::TreeUse;
 
 /// The commented site file that `rackstart init` writes: the testbed of the paper.
@@ -88,7 +88,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
-        cards = this_machine::uses(&file);
+        cards = own_cards::uses(&file);
         addresses::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;

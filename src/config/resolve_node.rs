@@ -100,6 +100,11 @@ fn resolve_layout(
 
 /// Reports what `keep` cannot mean.
 fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Found) {
+    if let (Some(name), Some(_)) = (node.keep.first(), &layout.mirror) {
+        let message = format!("{} keeps {}, and its layout mirrors its disks", node.place, quote(name.get_ref()));
+        let help = "leave out `keep`, or use a layout without `mirror`: a reimage cannot make one half of it anew";
+        return found.report(name.span(), message, help);
+    }
     for name in &node.keep {
         let Some(group) = layout.volume_groups.iter().find(|group| group.name == *name.get_ref()) else {
             let message = format!("{} keeps unknown volume group {}", node.place, quote(name.get_ref()));

@@ -38,6 +38,10 @@ pub enum PlanError {
     NotWholeExtents { node: NodeName, volume: String, size: Mib },
     #[error("{what} on {node} is 0 MiB")]
     Empty { node: NodeName, what: String },
+    #[error("{what} on {node} would be {size}, and the installer of release {release} makes none smaller than {least}")]
+    TooSmall { node: NodeName, what: String, size: Mib, least: Mib, release: Release },
+    #[error("{what} on {node} would be {size}, which release {release} does not make larger than {most}")]
+    TooLarge { node: NodeName, what: String, size: Mib, most: Mib, release: Release },
     #[error(
         "the extended partition of {node} is too small: {extended} where its logical partitions need {needed}, \
          {shortfall} are missing"
@@ -79,6 +83,8 @@ pub enum PlanError {
     RangeOfLabels { node: NodeName, disk: String },
     #[error("{node} cannot be reimaged around what it keeps: {problem}")]
     Keep { node: NodeName, problem: String },
+    #[error("{node} cannot be reimaged around what it keeps: its disks mirror each other")]
+    KeepMirror { node: NodeName, groups: String },
     #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
     TooLargeForBios { node: NodeName, release: Release },
     #[error("the disk of {node} has sectors of {sector_size} bytes, which {problem}")]
@@ -96,6 +102,7 @@ impl PlanError {
                 | Self::NoSlot { .. }
                 | Self::Label { .. }
                 | Self::RangeOfLabels { .. }
+                | Self::TooLarge { .. }
         )
     }
 
@@ -120,6 +127,8 @@ impl PlanError {
                 format!("write {} or {}", size.0 / 4 * 4, size.0.div_ceil(4) * 4)
             }
             Self::Empty { what, .. } => format!("give {what} a size"),
+            Self::TooSmall { least, .. } => format!("give it {least} or more"),
+            Self::TooLarge { most, .. } => format!("give it {most} or less, or use a newer release"),
             Self::ExtendedTooSmall { needed, .. } => format!("set `extended = {}`, or leave it out", needed.0),
             Self::ExtendedMirror { .. } => "leave out `extended`: only the installer's own size can be mirrored".into(),
             Self::NoSlot { disk, slots, .. } => {
@@ -151,6 +160,12 @@ impl PlanError {
             Self::Keep { node, .. } => {
                 format!(
                     "restore the layout that {node} was installed by, or run `rackstart reimage {node}`, which wipes it"
+                )
+            }
+            Self::KeepMirror { node, groups } => {
+                format!(
+                    "copy what is on `{groups}` to another machine, or rely on its other replica, and then run \
+                     `rackstart reimage {node}`, which wipes it"
                 )
             }
             Self::TooLargeForBios { .. } => "set `firmware = \"uefi\"` or use a smaller disk".into(),

@@ -27,7 +27,7 @@ pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePla
         }
     }
     if !recorded.arrays.is_empty() {
-        return Err(refuse("its disks mirror each other, which a keeping reimage does not support".into()));
+        return Err(PlanError::KeepMirror { node: node.name.clone(), groups: keep.join("`, `") });
     }
     if recorded.release.major > 6 && node.release.is_el6() {
         let made = recorded.release;
@@ -193,6 +193,17 @@ mod tests {
             node.layout.partitions[1].purpose = crate::site::PartitionUse::PhysicalVolume { volume_group };
         });
         assert!(text.contains("the layout now wants the partition of `vg_os` of 21000 MiB"), "{text}");
+    }
+
+    #[test]
+    fn a_mirrored_system_is_refused_with_what_to_do() {
+        let (node, mut recorded) = installed();
+        let content = recorded.disks[0].partitions[0].content.clone();
+        let array = super::super::ArrayPlan { device: "md0".into(), members: Vec::new(), content, at_least: Mib(1) };
+        recorded.arrays.push(array);
+        let error = keep(&node, &recorded, &brick()).unwrap_err();
+        assert!(error.to_string().contains("mirror each other"), "{error}");
+        assert!(error.help().starts_with("copy what is on `vg_gluster` to another machine"), "{}", error.help());
     }
 
     #[test]

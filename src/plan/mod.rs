@@ -9,6 +9,7 @@ mod error;
 mod facts;
 mod keep;
 mod label;
+mod limits;
 mod lvm;
 mod mirror;
 mod names;
@@ -62,6 +63,7 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
         notes,
     };
     boot::check_place(node, &plan)?;
+    limits::check(node, &plan)?;
     Ok(plan)
 }
 

@@ -164,7 +164,7 @@ impl<'a> Disk<'a> {
             let needed = total(&sizes[..primaries], GRAIN + extended);
             match needed <= room.usable_end {
                 true => self.grow(&mut sizes, 0..primaries, room.usable_end - needed),
-                false => return Err(self.too_small(&sizes, needed, room.usable_end)),
+                false => return Err(self.too_small(&sizes, needed - room.usable_end, needed, room.usable_end)),
             }
             return Ok(sizes);
         }
@@ -217,16 +217,17 @@ impl<'a> Disk<'a> {
             notes.extend(squeezed);
             return Ok(());
         }
-        // The shortfall to report is that of the layout as written.
-        Err(self.too_small(&asked, needed, usable))
+        // A disk that is larger by what is still missing would do: the rest can be taken back as above.
+        Err(self.too_small(&asked, needed - usable, usable + shortfall, usable))
     }
 
-    fn too_small(&self, asked: &[Mib], needed: Mib, usable: Mib) -> PlanError {
+    /// `shrink_by` is what the layout as written is too large by.
+    fn too_small(&self, asked: &[Mib], shrink_by: Mib, needed: Mib, usable: Mib) -> PlanError {
         let shortfall = needed - usable;
         let largest = (0..asked.len()).max_by_key(|&index| asked[index]);
         let shrink = largest
-            .filter(|&index| asked[index] > shortfall)
-            .map(|index| (in_words(&self.wanted[index].content), asked[index] - shortfall));
+            .filter(|&index| asked[index] > shrink_by)
+            .map(|index| (in_words(&self.wanted[index].content), asked[index] - shrink_by));
         let (node, layout) = (self.node.name.clone(), self.node.layout.name.clone());
         let smaller = self.limit.filter(|(limit, _)| *limit < self.end()).map_or(self.slot, |(_, twin)| twin);
         let disk = (self.node.disks.len() > 1).then(|| smaller.into());

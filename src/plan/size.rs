@@ -2,6 +2,8 @@
 
 use crate::site::Mib;
 
+use super::limits::LEAST_PHYSICAL_VOLUME;
+
 /// Anaconda sets every partition on multiples of 1 MiB, and the first one behind the first MiB.
 pub const GRAIN: Mib = Mib(1);
 
@@ -11,8 +13,9 @@ pub const EXTENT: Mib = Mib(4);
 /// LVM keeps its metadata in the first MiB of a physical volume; the extents begin behind it.
 const PV_DATA_START: Mib = Mib(1);
 
-/// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes.
-pub const MBR_SECTORS: u64 = 1 << 32;
+/// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes. Anaconda takes an MBR only for a disk that has
+/// fewer sectors than the last number there is.
+pub const MBR_SECTORS: u64 = (1 << 32) - 1;
 
 const MIB: u64 = 1 << 20;
 
@@ -21,9 +24,9 @@ pub fn volume_group_size(partition: Mib) -> Mib {
     Mib(partition.0.saturating_sub(PV_DATA_START.0) / EXTENT.0 * EXTENT.0)
 }
 
-/// The smallest partition whose physical volume yields `group` MiB.
+/// The smallest partition that the installer makes whose physical volume yields `group` MiB.
 pub fn partition_for(group: Mib) -> Mib {
-    Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START
+    (Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START).max(LEAST_PHYSICAL_VOLUME)
 }
 
 /// The least that a mirror of partitions of this size holds. mdadm keeps up to 0.1 % of a member for reshaping, at most
@@ -92,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_smallest_partition_for_a_group_yields_it_and_one_less_does_not() {
-        for group in (4..4000).step_by(4).map(Mib) {
+        assert_eq!(partition_for(Mib(4)), LEAST_PHYSICAL_VOLUME);
+        for group in (8..4000).step_by(4).map(Mib) {
             let partition = partition_for(group);
             assert_eq!(volume_group_size(partition), group);
             assert!(volume_group_size(partition - Mib(1)) < group);

@@ -314,6 +314,28 @@ fn virtual_media_and_paths_of_a_multipath_device_are_refused() {
 }
 
 #[test]
+fn a_path_of_a_multipath_device_is_refused_unless_its_name_is_given() {
+    let (mut site, machine) = any_disk("pci0/host1/rport-1:0-0/target1", &[]);
+    site.nodes[0].os_disk_mut().bus = Some(DiskBus::Fc);
+    machine.write("root/sys/block/sda/holders/dm-0/dev", "");
+    machine.write("root/sys/block/dm-0/dm/uuid", "mpath-35000c500a1b2c3d4\n");
+    assert_refused(&machine, &machine.run(&script(&site)), "a path of a multipath device");
+    site.nodes[0].os_disk_mut().name = Some("sda".into());
+    let run = machine.run(&script(&site));
+    // It is taken for the disk, and what holds it is told: only a reimage that may destroy data goes on.
+    assert!(run.calls.contains("disk.os=sda") && run.calls.contains("in use by dm-0"), "{}", run.calls);
+}
+
+#[test]
+fn a_file_of_sys_that_cannot_be_read_says_nothing() {
+    let (site, machine) = any_disk("pci0/host1/end_device-1", &[]);
+    // Reading a directory fails after opening it, as some files of a card without a link do.
+    std::fs::create_dir_all(machine.path("root/sys/block/sda/device/wwid")).unwrap();
+    let run = machine.run(&script(&site));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+}
+
+#[test]
 fn model_bus_id_and_size_range_choose_among_disks() {
     let changes: [fn(&mut DiskRule); 4] = [
         |rule| rule.model = Some("FAST DISK".into()),

@@ -53,12 +53,15 @@ pub fn a_node() -> impl Strategy<Value = Node> {
     let label = prop::sample::select(vec![None, None, None, None, None, Some(DiskLabel::Gpt), Some(DiskLabel::Msdos)]);
     let extended = prop_oneof![4 => Just(None), 1 => (0..100_000u64).prop_map(Some)];
     let groups = prop::collection::vec(a_group(), 1..7);
-    (groups, kind, 100..2000u64, prop::collection::vec(disk, 4), (label, extended)).prop_map(
-        |(groups, (uefi, mirror, release, disks), boot, sizes, (label, extended))| {
+    let plain = (2..6000u64, 0..3usize, 0..8usize, prop::bool::weighted(0.3));
+    let plain = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(plain, 1..3)];
+    (groups, kind, 100..2000u64, prop::collection::vec(disk, 4), (label, extended), plain).prop_map(
+        |(groups, (uefi, mirror, release, disks), boot, sizes, (label, extended), plain)| {
             let mut node = compute2().clone();
             node.firmware = if uefi { Firmware::Uefi } else { Firmware::Bios };
             node.release = release.parse().expect("a release");
             node.layout = layout(&groups, boot, disks);
+            add_plain(&mut node.layout, &plain, disks);
             node.layout.label = label;
             node.layout.extended = extended.filter(|_| !mirror).map(Mib);
             node.disks = (0..disks).map(|index| slot(&node.layout, index, sizes[index])).collect();
@@ -71,6 +74,17 @@ pub fn a_node() -> impl Strategy<Value = Node> {
             node
         },
     )
+}
+
+/// File systems without LVM, anywhere among the partitions, now and then before `/boot`: size, disk, place, XFS.
+fn add_plain(layout: &mut Layout, plain: &[(u64, usize, usize, bool)], disks: usize) {
+    for (index, &(size, disk, place, xfs)) in plain.iter().enumerate() {
+        let file_system = if xfs { FileSystem::Xfs } else { FileSystem::Ext4 };
+        let purpose = PartitionUse::Mount { path: format!("/plain{index}"), file_system };
+        let disk = (0 < disk && disk < disks).then(|| slot_name(disk));
+        let place = place.min(layout.partitions.len());
+        layout.partitions.insert(place, PartitionSpec { size: SizeSpec::Exact(Mib(size)), purpose, disk });
+    }
 }
 
 fn slot_name(index: usize) -> String {

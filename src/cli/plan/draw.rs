@@ -70,7 +70,12 @@ fn one_disk(node: &Node, plan: &NodePlan, disk: &DiskPlan, style: &Style, out: &
     out.push_str("\n     start      size  MiB\n");
     for (index, partition) in disk.partitions.iter().enumerate() {
         let number = style.paint(index, &format!("{:>3}", partition.number));
-        out.push_str(&format!("{number} {:>6} {:>9}  {}\n", partition.start.0, partition.size.0, contents(partition)));
+        out.push_str(&format!(
+            "{number} {:>6} {:>9}  {}\n",
+            partition.start.0,
+            partition.size.0,
+            contents(plan, partition)
+        ));
         let of_partition = |group: &&VolumeGroupPlan| group.is_on(&disk.slot, partition.number);
         if let Some(group) = plan.volume_groups.iter().find(of_partition) {
             out.push_str(&volumes(group));
@@ -91,12 +96,20 @@ pub(super) fn disk_name(node: &Node, disk: &DiskPlan) -> String {
 }
 
 /// What a partition holds, in words.
-pub(super) fn contents(partition: &PartitionPlan) -> String {
+pub(super) fn contents(plan: &NodePlan, partition: &PartitionPlan) -> String {
     match &partition.content {
         Content::Mount { mount, file_system } => format!("{mount}  {file_system}"),
         Content::EfiSystem => "/boot/efi  EFI system partition".into(),
         Content::BiosBoot => "biosboot".into(),
-        Content::RaidMember { array } => format!("half of the mirror {array}"),
+        Content::RaidMember { array } => {
+            let mirror = plan.arrays.iter().find(|mirror| mirror.device == *array);
+            let on_it = mirror.map_or_else(String::new, |mirror| match &mirror.content {
+                Content::Mount { mount, file_system } => format!(": {mount}  {file_system}"),
+                Content::PhysicalVolume { volume_group } => format!(": physical volume of {volume_group}"),
+                _ => String::new(),
+            });
+            format!("half of the mirror {array}{on_it}")
+        }
         Content::Extended => "extended, around the logical partitions".into(),
         Content::PhysicalVolume { volume_group } => format!("physical volume of {volume_group}"),
     }
@@ -174,9 +187,10 @@ impl Style {
         let mut middle = String::from(pipe);
         for (piece, &width) in pieces.iter().zip(&widths) {
             // A word that does not fit is worse than none; a number that does not fit is still a number.
-            let numbered = piece.text.starts_with(|c: char| c.is_ascii_digit());
-            let fits = numbered || piece.text.len() <= width;
-            let label: String = if fits { piece.text.chars().take(width).collect() } else { String::new() };
+            let number = piece.text.split(' ').next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+            let short = number.unwrap_or_default();
+            let label = if piece.text.len() <= width { piece.text.as_str() } else { short };
+            let label: String = label.chars().take(width).collect();
             middle.push_str(&self.paint(piece.colour, &format!("{label:<width$}")));
             middle.push(pipe);
         }

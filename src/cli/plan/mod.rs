@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load(place)?.site;
+    let site = crate::config::load_to_plan(place)?.site;
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(&show(&site, &args, pretty)?)
 }
@@ -107,6 +107,25 @@ mod tests {
                 rest.split('"').next().unwrap().parse::<f64>().unwrap()
             };
             assert!(number("x") >= 24.0 && number("x") + number("width") <= 976.1, "{rect}");
+        }
+    }
+
+    #[test]
+    fn small_partitions_of_a_large_disk_do_not_hide_each_other() {
+        let site = paper_site();
+        let mut node = find_node(&site, "compute2").unwrap().clone();
+        node.release = "10".parse().unwrap();
+        node.os_disk_mut().sectors = 7_814_037_168;
+        let text = svg::node(&node, &planned(&node).unwrap());
+        let number = |rect: &str, name: &str| {
+            let rest = rect.split_once(&format!(" {name}=\"")).unwrap().1;
+            rest.split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        let bars: Vec<&str> =
+            text.lines().filter(|line| line.contains("height=\"44.0\"") && !line.contains("#eee")).collect();
+        assert_eq!(bars.len(), 4, "{text}");
+        for pair in bars.windows(2) {
+            assert!(number(pair[0], "x") + number(pair[0], "width") <= number(pair[1], "x") + 0.11, "{pair:?}");
         }
     }
 

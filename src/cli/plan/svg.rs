@@ -34,8 +34,11 @@ pub fn node(node: &Node, plan: &NodePlan) -> String {
         picture.disk(node, plan, disk);
     }
     for note in &plan.notes {
-        picture.y += ROW;
-        picture.text(MARGIN, "fill=\"#555\"", &format!("note: {note}"));
+        picture.y += ROW / 2.0;
+        for line in wrapped(&format!("note: {note}")) {
+            picture.y += ROW;
+            picture.text(MARGIN, "fill=\"#555\"", &line);
+        }
     }
     let height = picture.y + MARGIN;
     format!(
@@ -72,9 +75,12 @@ impl Picture {
         let scale = (WIDTH - 2.0 * MARGIN) / disk.usable_end.0.max(1) as f64;
         self.rect(MARGIN, top, WIDTH - 2.0 * MARGIN, BAR, "fill=\"#eee\" stroke=\"#999\"");
         let real = || disk.partitions.iter().filter(|partition| partition.slot != Slot::Extended);
+        let mut free = MARGIN;
         for (index, partition) in real().enumerate() {
-            let x = MARGIN + partition.start.0 as f64 * scale;
-            let width = (partition.size.0 as f64 * scale).max(LEAST).min(WIDTH - MARGIN - x);
+            // A stroke wider than its share moves what follows a little, and hides nothing.
+            let x = (MARGIN + partition.start.0 as f64 * scale).max(free).min(WIDTH - MARGIN - LEAST);
+            let width = (MARGIN + partition.end().0 as f64 * scale - x).max(LEAST).min(WIDTH - MARGIN - x);
+            free = x + width;
             let colour = COLOURS[index % COLOURS.len()];
             self.rect(x, top, width, BAR, &format!("fill=\"{colour}\" stroke=\"white\""));
             let label = format!("{} {}", partition.number, name(partition));
@@ -88,11 +94,16 @@ impl Picture {
             }
         }
         self.y = top + BAR + 14.0;
-        for (index, partition) in real().enumerate() {
+        let mut colours = COLOURS.iter().cycle();
+        for partition in &disk.partitions {
             self.y += ROW;
             let square = self.y - 11.0;
-            self.rect(MARGIN, square, 12.0, 12.0, &format!("fill=\"{}\"", COLOURS[index % COLOURS.len()]));
-            self.row(20.0, &partition.number.to_string(), partition.size, &contents(partition));
+            let colour = match partition.slot {
+                Slot::Extended => "fill=\"none\" stroke=\"#999\"".into(),
+                _ => format!("fill=\"{}\"", colours.next().unwrap_or(&COLOURS[0])),
+            };
+            self.rect(MARGIN, square, 12.0, 12.0, &colour);
+            self.row(20.0, &partition.number.to_string(), partition.size, &contents(plan, partition));
             if let Some(group) = group_on(plan, disk, partition.number) {
                 for volume in &group.logical_volumes {
                     self.y += ROW;
@@ -129,6 +140,21 @@ impl Picture {
     }
 }
 
+/// Lines that fit the picture: about 6.8 units a letter.
+fn wrapped(text: &str) -> Vec<String> {
+    let most = ((WIDTH - 2.0 * MARGIN) / 6.8) as usize;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| line.is_empty() || line.len() + 1 + word.len() <= most);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => line.extend([" ", word]),
+            None => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
 fn group_on<'a>(plan: &'a NodePlan, disk: &DiskPlan, number: u32) -> Option<&'a VolumeGroupPlan> {
     plan.volume_groups.iter().find(|group| group.is_on(&disk.slot, number))
 }
@@ -136,6 +162,6 @@ fn group_on<'a>(plan: &'a NodePlan, disk: &DiskPlan, number: u32) -> Option<&'a 
 /// Whether every partition is told in words; for the tests.
 #[cfg(test)]
 pub(super) fn has_content(plan: &NodePlan, text: &str) -> bool {
-    let all = plan.disks.iter().flat_map(|disk| &disk.partitions);
-    all.filter(|partition| partition.slot != Slot::Extended).all(|partition| text.contains(&contents(partition)))
+    let mut all = plan.disks.iter().flat_map(|disk| &disk.partitions);
+    all.all(|partition| text.contains(&contents(plan, partition)))
 }

@@ -13,6 +13,7 @@ from virtualrack.waiting import Stalled
 
 ROLES = {"controller": "controller", "compute": "compute2", "gateway": "compute1"}
 RELEASES = ("6.3", "6.10", "7", "8", "9", "10")
+PREPARATION = r"(?ms)^# rackstart: preparation$(.*?)^# rackstart: end of preparation$\n"
 DISKS = {"os250": COMPUTE_SECTORS, "os80": CONTROLLER_SECTORS}
 
 
@@ -40,7 +41,7 @@ class Cell:
 
     def preparation(self, text):
         """The commands that %pre runs before the installer looks at the disks, with the functions of %pre itself."""
-        found = re.search(r"(?ms)^# rackstart: preparation$(.*?)^# rackstart: end of preparation$", text)
+        found = re.search(PREPARATION, text)
         if not found:
             return ""
         whole = rackstart(self.site, "render", self.node, "kickstart", "--as-served").stdout
@@ -48,6 +49,10 @@ class Cell:
         value = re.search(r"(?ms)^value\(\) \{$.*?^\}$", whole).group(0)
         return ('set -u\nroot=\nsay() { echo "$1"; }\ngive_up() { echo "$1" >&2; exit 1; }\n'
                 f"{value}\n{functions}\n{found.group(1)}\nexit 0\n")
+
+    def commands(self, text):
+        """What the installer reads of a storage section: %pre keeps its own part out of it."""
+        return re.sub(PREPARATION, "", text)
 
 
 def rackstart(site, *words, fails=False):

@@ -71,23 +71,26 @@ SPECIAL = (
     ("NVMe", ONE_DISK, {"os": "nvme250"}, ("6.10 bios", "8 uefi", "10 bios", "10 uefi")),
     ("extended of exactly 28792", EXACT_EXTENDED, {"os": "os250"}, ("6.3 bios", "6.10 bios", "9 bios")),
 )
+# Special cells that `--quick` executes too.
+QUICK = {"brick on its own disk 9 bios", "mirrored system 6.10 bios", "4096-byte sectors 9 uefi", "NVMe 10 uefi",
+         "extended of exactly 28792 6.10 bios"}
 
 
-def rule(key):
+def rule(key, disks=DISKS, names=NAMES):
     """The disk rule for one disk of the workbench."""
-    disk = next(disk for disk in DISKS if disk.key == key)
+    disk = next(disk for disk in disks if disk.key == key)
     size = f", sector_size = {disk.sector_size}" if disk.sector_size != 512 else ""
-    return f'{{ name = "{NAMES[key]}", sectors = {disk.bytes // disk.sector_size}{size} }}'
+    return f'{{ name = "{names[key]}", sectors = {disk.bytes // disk.sector_size}{size} }}'
 
 
-def own_cell(directory, tree, title, text, slots, release, firmware):
+def own_cell(directory, tree, title, text, slots, release, firmware, disks=DISKS, names=NAMES):
     """One cell; `refused` has rackstart's words when it does not want this layout."""
     nodes = paper()
     for node in nodes:
         node.layout, node.release = "grow", release
         if node.name == NODE:
             node.layout, node.firmware = "own", firmware
-            node.disk_rule = "disks = { " + ", ".join(f"{slot} = {rule(key)}" for slot, key in slots.items()) + " }"
+            node.disk_rule = "disks = { " + ", ".join(f"{slot} = {rule(key, disks, names)}" for slot, key in slots.items()) + " }"
     path = f"{directory}/{title.replace(' ', '-')}.toml"
     write_site(path, nodes, tree_of(directory, tree, release))
     with open(path, "a") as site:
@@ -100,55 +103,111 @@ def own_cell(directory, tree, title, text, slots, release, firmware):
     return cell
 
 
-def special_cells(directory, tree):
+def special_cells(directory, tree, only=None):
     """Every layout of SPECIAL on its releases; what rackstart refuses comes back as a cell with `refused`."""
     cells = []
     for words, text, slots, places in SPECIAL:
         for place in places:
             release, firmware = place.split()
-            cells.append(own_cell(directory, tree, f"{words} {release} {firmware}", text, slots, release, firmware))
+            title = f"{words} {release} {firmware}"
+            if only is None or title in only:
+                cells.append(own_cell(directory, tree, title, text, slots, release, firmware))
     return cells
 
 
-def random_layout(dice):
-    """Two to five groups of one to three volumes, some growing, in any order; text and slots."""
-    count, grower = dice.randint(2, 5), dice.randint(0, 5)
-    slots = {"os": dice.choice(["os250", "os80", "nvme250"])}
-    if dice.random() < 0.3:
-        slots["brick"] = "twin250"
-    rows = [f'  {{ mount = "/boot", file_system = "ext4", size = {dice.randint(300, 1500)} }},\n']
-    text = ""
+def odd_disks(seed, count=3):
+    """Disks of no known model: any number of sectors, now and then of 4096 bytes."""
+    dice = random.Random(f"disks {seed}")
     for number in range(count):
+        sectors = int(10 ** dice.uniform(7.6, 9.9))  # 20 GB to 4 TB
+        size = 4096 if number == 2 else 512
+        yield BlankDisk(f"odd{number}", sectors * 512 // size * size, sector_size=size)
+
+
+def with_odd_disks(seed):
+    """The disks of a workbench for random layouts, and their names."""
+    odd = list(odd_disks(seed))
+    letters = iter("fghi")  # the NVMe disk takes no letter
+    return DISKS + odd, NAMES | {disk.key: f"sd{next(letters)}" for disk in odd}
+
+
+def random_layout(dice, disks, release, firmware):
+    """One to five groups of up to three volumes, plain file systems, some growing, in any order; text and slots."""
+    large = {disk.key: disk.bytes for disk in disks}
+    choices = [key for key in large if key != "native4k" and (key != "odd2" or firmware == "uefi")]
+    if release.startswith("6") and firmware == "bios":
+        choices = [key for key in choices if large[key] < 2 << 40]
+    slots = {"os": dice.choice(choices)}
+    others = [key for key in large if key != slots["os"]]
+    dice.shuffle(others)
+    for name, chance in (("brick", 0.35), ("more", 0.15)):
+        if dice.random() < chance:
+            slots[name] = others.pop()
+    more = ""
+    if dice.random() < 0.15:
+        slots["twin"] = "twin250" if slots["os"] != "twin250" else "os250"
+        slots = {name: key for name, key in slots.items() if name == "twin" or key != slots["twin"]}
+        more += 'mirror = ["os", "twin"]\n'
+    elif dice.random() < 0.3 and not release.startswith("6"):
+        more += f'label = "{dice.choice(["gpt", "gpt" if firmware == "uefi" else "msdos"])}"\n'
+    places = [name for name in slots if name != "twin"]
+    rows, text, same = [random_boot(dice, release)], "", dice.randint(9000, 12000)
+    for number in range(dice.randint(1, 5)):
         name = "vg_base" if number == 0 else dice.choice(["vg_", "vg-", "data-"]) + f"{number}x"
-        volumes, room = [], 0
-        for index in range(1 if number == 0 else dice.randint(0, 3)):
-            size = 4 * dice.randint(700, 1500)
-            mount = "/" if number == 0 else f"/srv/{number}/{index}"
-            system = "ext4" if number == 0 else dice.choice(["ext4", "xfs"])
-            volumes.append(f'{{ name = "lv_{number}_{index}", size = {size}, file_system = "{system}", mount = "{mount}" }}')
-            room += size
-        if number == 0:
-            volumes.append('{ name = "lv_swap", size = 1024, file_system = "swap" }')
-            room += 1024
-        grows = number == grower
-        size = f"at_least = {room + 8}" if grows else f"size = {room + dice.choice([1, 2, 3, 4, 5, 100, 1003])}"
-        disk = ', disk = "brick"' if "brick" in slots and number == count - 1 else ""
-        rows.append(f'  {{ volume_group = "{name}", {size}{disk} }},\n')
-        text += f'[[role.compute.layout.own.volume_group]]\nname = "{name}"\nlogical_volumes = [{", ".join(volumes)}]\n'
-    dice.shuffle(rows)
-    if "brick" in slots and not any("brick" in row for row in rows):
-        del slots["brick"]
-    return layout(esp() + "".join(rows), text), slots
+        disk = "os" if number == 0 else dice.choice(places)
+        row, group = random_group(dice, number, name, same)
+        on = f', disk = "{disk}"' if disk != "os" else ""
+        rows.append(f'  {{ volume_group = "{name}", {row}{on} }},\n')
+        text += group
+    for number in range(dice.choice([0, 0, 0, 1, 2])):
+        size, system = dice.randint(400, 5000), dice.choice(["ext4", "xfs"])
+        rows.append(f'  {{ mount = "/plain{number}", file_system = "{system}", size = {size}, disk = "{dice.choice(places)}" }},\n')
+    if dice.random() < 0.7:
+        first, rest = rows[:1], rows[1:]
+        dice.shuffle(rest)
+        rows = first + rest
+    else:
+        dice.shuffle(rows)
+    used = {"os", "twin"} | {name for name in places if any(f'disk = "{name}"' in row for row in rows)}
+    return layout(esp() + "".join(rows), text, more), {name: key for name, key in slots.items() if name in used}
+
+
+def random_boot(dice, release):
+    """The row of `/boot`."""
+    system = "ext4" if release.startswith("6") else dice.choice(["ext4", "ext4", "xfs"])
+    size = dice.choice([dice.randint(300, 1500), 500, 1024])
+    return f'  {{ mount = "/boot", file_system = "{system}", size = {size} }},\n'
+
+
+def random_group(dice, number, name, same):
+    """The size of the partition of one group, and its text. Several groups of a layout may be equally large."""
+    volumes, room = [], 0
+    for index in range(1 if number == 0 else dice.randint(0, 3)):
+        size = 4 * dice.choice([dice.randint(90, 400), dice.randint(700, 1500)])
+        mount = "/" if number == 0 else f"/srv/{number}/{index}"
+        system = "ext4" if number == 0 else dice.choice(["ext4", "xfs"])
+        key = "at_least" if dice.random() < 0.2 else "size"
+        volumes.append(f'{{ name = "lv_{number}_{index}", {key} = {size}, file_system = "{system}", mount = "{mount}" }}')
+        room += size
+    if number == 0:
+        volumes.append('{ name = "lv_swap", size = 1024, file_system = "swap" }')
+        room += 1024
+    text = f'[[role.compute.layout.own.volume_group]]\nname = "{name}"\nlogical_volumes = [{", ".join(volumes)}]\n'
+    if dice.random() < 0.3:
+        return f"at_least = {room + 140}", text
+    spare = dice.choice([1, 2, 3, 4, 5, 100, 140, 1003])
+    return f"size = {max(same if dice.random() < 0.2 else 8, room + spare)}", text
 
 
 def random_cells(directory, tree, seed, count):
     """So many random layouts that rackstart takes; (cells, how many it refused on the way)."""
     dice, cells, refused = random.Random(seed), [], 0
+    disks, names = with_odd_disks(seed)
     while len(cells) < count:
-        text, slots = random_layout(dice)
         release, firmware = dice.choice(["6.3", "6.10", "7", "8", "9", "10"]), dice.choice(["bios", "bios", "uefi"])
+        text, slots = random_layout(dice, disks, release, firmware)
         title = f"random {seed}/{len(cells) + refused} {release} {firmware} on {' and '.join(slots.values())}"
-        cell = own_cell(directory, tree, title.replace("/", "-"), text, slots, release, firmware)
+        cell = own_cell(directory, tree, title.replace("/", "-"), text, slots, release, firmware, disks, names)
         if cell.refused:
             refused += 1
             os.unlink(cell.site)

@@ -105,21 +105,21 @@ def at_least(group, have):
 
 def mirrors(plan, read, slots):
     """What of the planned mirrors is not as planned."""
-    wrong, there = [], {array["name"]: array for array in read["md"]}
+    # From EL7 on md0 is the name of an array and not the number of its device.
+    wrong, there = [], {tuple(array["members"]): array for array in read["md"]}
     for array in plan.get("arrays", []):
-        real = there.pop(array["device"], None)
-        if real is None:
-            wrong.append(f"{array['device']} is missing")
-            continue
         members = sorted(f"/dev/{slots[m['disk']]}{'p' if slots[m['disk']][-1].isdigit() else ''}{m['partition']}" for m in array["members"])
+        real = there.pop(tuple(members), None)
+        if real is None:
+            wrong.append(f"{array['device']} of {' and '.join(members)} is missing")
+            continue
         holds = {"mount": array.get("file_system"), "physical-volume": "LVM2_member", "efi-system": "vfat"}[array["use"]]
-        for what, want, have in (("level", "raid1", real["level"]), ("members", members, real["members"]),
-                                 ("content", holds, real.get("type"))):
+        for what, want, have in (("level", "raid1", real["level"]), ("content", holds, real.get("type"))):
             if want != have:
                 wrong.append(f"{array['device']} {what}: {have} instead of {want}")
         if not array["at_least"] * MIB <= real["size"] <= (array["at_least"] + 140) * MIB:
             wrong.append(f"{array['device']} size: {real['size']} instead of {array['at_least'] * MIB} or little more")
-    return wrong + [f"{name} was not planned" for name in there]
+    return wrong + [f"{array['name']} of {' and '.join(members)} was not planned" for members, array in there.items()]
 
 
 def against_plan(plan, read, slots):

@@ -10,6 +10,8 @@ from standin import lvm
 from standin.console import Stop, run, say
 from standin.placement import MIB, Request, TooSmall, place
 
+MSDOS_SECTORS = 2**32 - 1
+
 
 def disks():
     """Whole disks that Anaconda would offer, with their size in sectors."""
@@ -50,12 +52,11 @@ class Storage:
         if missing:
             raise Stop(f"ignoredisk --only-use names disks that are not here: {' '.join(missing)}")
 
-    def label(self):
-        """The partition table a fresh disk gets."""
+    def label(self, disk):
+        """The partition table a fresh disk gets; an msdos one only if it can count all sectors."""
         wanted = getattr(self.handler.clearpart, "disklabel", "") or ""
-        if wanted:
-            return {"mbr": "msdos"}.get(wanted, wanted)
-        return "gpt" if self.efi or self.release[0] >= 10 else "msdos"
+        wanted = {"mbr": "msdos"}.get(wanted, wanted) or ("gpt" if self.efi or self.release[0] >= 10 else "msdos")
+        return wanted if self.disks[disk] * 512 // sector_size(disk) < MSDOS_SECTORS else "gpt"
 
     def execute(self):
         """Everything from clearpart to the last file system."""
@@ -126,7 +127,7 @@ class Storage:
     def _partition(self, disk, requests, physical):
         if any(entry.startswith(disk) for entry in os.listdir(f"/sys/block/{disk}")):
             raise Stop(f"{disk} was not cleared; the stand-in makes partitions only on a cleared disk")
-        label = self.label()
+        label = self.label(disk)
         try:
             layout = place(requests, self.disks[disk], label, sector_size(disk))
         except TooSmall as error:

@@ -1,0 +1,118 @@
+//! The smallest and the largest that something may be. The installer makes what is too small larger without a word,
+//! and everything behind it then lies elsewhere than planned; so it is refused.
+
+use crate::site::{FileSystem, Mib, Node};
+
+use super::wanted::in_words;
+use super::{Content, NodePlan, PlanError};
+
+/// blivet makes a smaller EFI system partition this large.
+const LEAST_EFI_SYSTEM: Mib = Mib(50);
+/// One extent for the metadata and one for data: blivet makes a smaller physical volume this large.
+pub const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
+const TIB: u64 = 1 << 20;
+
+/// Checks every partition, mirror and volume of a plan.
+pub fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
+    let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
+    let arrays = plan.arrays.iter().map(|array| (&array.content, array.at_least));
+    for (content, size) in partitions.chain(arrays) {
+        check_size(node, || in_words(content), size, range(node, content))?;
+    }
+    for volume in plan.volume_groups.iter().flat_map(|group| &group.logical_volumes) {
+        let what = || format!("the logical volume `{}`", volume.name);
+        check_size(node, what, volume.size, of_file_system(node, volume.file_system))?;
+    }
+    Ok(())
+}
+
+fn check_size(
+    node: &Node,
+    what: impl FnOnce() -> String,
+    size: Mib,
+    (least, most): (Mib, Option<Mib>),
+) -> Result<(), PlanError> {
+    let release = node.release;
+    if size < least {
+        return Err(PlanError::TooSmall { node: node.name.clone(), what: what(), size, least, release });
+    }
+    match most.filter(|most| size > *most) {
+        Some(most) => Err(PlanError::TooLarge { node: node.name.clone(), what: what(), size, most, release }),
+        None => Ok(()),
+    }
+}
+
+fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
+    match content {
+        Content::Mount { file_system, .. } => of_file_system(node, *file_system),
+        Content::EfiSystem => (LEAST_EFI_SYSTEM, None),
+        Content::PhysicalVolume { .. } => (LEAST_PHYSICAL_VOLUME, None),
+        Content::BiosBoot | Content::RaidMember { .. } | Content::Extended => (Mib(1), None),
+    }
+}
+
+/// EL6 makes ext4 of 16 TiB at most, and XFS of 16 TiB until July 2013, so up to 6.4. XFS of less than 300 MiB is
+/// something that its authors support no more, and blivet makes it larger.
+fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
+    let (el6, minor) = (node.release.is_el6(), node.release.minor);
+    match file_system {
+        FileSystem::Ext4 => (Mib(2), el6.then_some(Mib(16 * TIB))),
+        FileSystem::Xfs => (Mib(300), el6.then_some(Mib(if minor < 5 { 16 * TIB } else { 100 * TIB }))),
+        FileSystem::Swap => (Mib(1), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan;
+    use super::*;
+    use crate::site::SizeSpec;
+    use crate::site::testing::paper_site;
+
+    fn refusal(release: &str, change: fn(&mut Node)) -> String {
+        let mut node = paper_site().node_by_name("compute2").unwrap().clone();
+        node.release = release.parse().unwrap();
+        change(&mut node);
+        plan(&node).map_or_else(|error| format!("{error}; {}", error.help()), |_| String::new())
+    }
+
+    #[test]
+    fn what_the_installer_would_make_larger_is_refused() {
+        let physical_volume = |node: &mut Node| {
+            node.layout.partitions[2].size = SizeSpec::Exact(Mib(7));
+            node.layout.volume_groups[1].logical_volumes.clear();
+        };
+        let text = refusal("9", physical_volume);
+        assert!(text.contains("`vg_gluster` on compute2 would be 7 MiB") && text.contains("8 MiB or more"), "{text}");
+        let small_xfs = |node: &mut Node| {
+            node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Exact(Mib(296));
+        };
+        assert!(refusal("9", small_xfs).contains("`lv_gluster` on compute2 would be 296 MiB"));
+        assert!(refusal("6.10", small_xfs).contains("makes none smaller than 300 MiB"));
+        let text = refusal("9", |node| {
+            node.firmware = crate::site::Firmware::Uefi;
+            let purpose = crate::site::PartitionUse::EfiSystem;
+            node.layout
+                .partitions
+                .insert(0, crate::site::PartitionSpec { size: SizeSpec::Exact(Mib(20)), purpose, disk: None });
+            node.layout.partitions[3].size = SizeSpec::Grow(Mib(8000));
+            node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(4000));
+        });
+        assert!(text.contains("EFI system partition on compute2 would be 20 MiB"), "{text}");
+    }
+
+    #[test]
+    fn what_the_release_cannot_make_is_refused() {
+        let huge = |node: &mut Node| {
+            node.layout.partitions[2].size = SizeSpec::Grow(Mib(8000));
+            node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(4000));
+            node.layout.partitions[2].disk = Some("brick".into());
+            let mut brick = node.disks[0].clone();
+            (brick.slot, brick.rule.sectors) = ("brick".into(), 40_000_000_000);
+            node.disks.push(brick);
+        };
+        let text = refusal("6.3", huge);
+        assert!(text.contains("which release 6.3 does not make larger than 16777216 MiB"), "{text}");
+        assert_eq!((refusal("6.10", huge), refusal("9", huge)), (String::new(), String::new()));
+    }
+}
