@@ -93,7 +93,7 @@ fn hold(output: &Output, place: &Path, when: &str) {
 fn a_kill_at_every_call_that_changes_the_disk_loses_nothing() {
     let (began, hits) = (Instant::now(), AtomicUsize::new(0));
     spread(POINTS.to_vec(), |(call, files)| {
-        let count = every_call(call, files, "signal=KILL", |output, place, when| hold(output, place, when));
+        let count = every_call(call, files, "signal=KILL", hold);
         eprintln!("{call} on {}: {count} points", files.join(", "));
         hits.fetch_add(count, Ordering::Relaxed);
     });
