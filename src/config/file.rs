@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::api::ApiKeys;
 use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
@@ -18,6 +19,7 @@ use crate::site::{Release, Security};
 pub(super) struct File<'a> {
     pub site: Option<SiteKeys<'a>>,
     pub server: Option<ServerKeys<'a>>,
+    pub api: Option<ApiKeys>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub trees: Vec<TreeKeys<'a>>,
@@ -45,6 +47,7 @@ pub(super) struct ServerKeys<'a> {
     pub http_port: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
+    pub socket_group: Option<Spanned<&'a str>>,
 }
 
 pub(super) struct NetworkKeys {
@@ -68,7 +71,7 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 8] = ["site", "server", "network", "access", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 9] = ["site", "server", "api", "network", "access", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -89,6 +92,7 @@ impl<'a> File<'a> {
         Self {
             site: SiteKeys::read(&top),
             server: ServerKeys::read(&top),
+            api: section(&top, "api", false, &["listen", "hosts", "plain_http"]).as_ref().map(ApiKeys::read),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
             trees: read_trees(&top),
@@ -133,7 +137,8 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let section = section(top, "server", true, &["interface", "address", "http_port", "state", "socket"])?;
+        let keys = ["interface", "address", "http_port", "state", "socket", "socket_group"];
+        let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
         Some(Self {
@@ -142,6 +147,7 @@ impl<'a> ServerKeys<'a> {
             http_port: section.number("http_port", 1..=65535),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
+            socket_group: text::group_name(&section, "socket_group"),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
 
 mod addresses;
+mod api;
 mod blueprint;
 mod disk;
 mod duplicates;
@@ -82,6 +83,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
         addresses::check(&file, &found);
+        api::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;
         complete(&mut site);

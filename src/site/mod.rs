@@ -10,7 +10,7 @@ mod release;
 #[cfg(test)]
 pub mod testing;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
@@ -57,6 +57,8 @@ pub struct Server {
     pub state: PathBuf,
     /// Unix socket of the admin API.
     pub socket: PathBuf,
+    /// Group whose members may use that socket besides root and the daemon's own user.
+    pub socket_group: Option<String>,
 }
 
 impl Server {
@@ -67,6 +69,15 @@ impl Server {
             port => format!("http://{}:{port}", self.address),
         }
     }
+}
+
+/// The remote API: off unless the site file has its section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens; never on the provisioning network.
+    pub listen: SocketAddr,
+    /// More names by which browsers and scripts may call it, besides the address and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// The provisioning network.
@@ -121,6 +132,8 @@ pub struct Site {
     pub timezone: String,
     /// Where rackstart listens.
     pub server: Server,
+    /// The remote API, when it is on.
+    pub api: Option<Api>,
     /// The provisioning network.
     pub network: Network,
     /// Who may log in.

@@ -139,7 +139,9 @@ pub fn paper_site() -> Site {
             http_port: 80,
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
+            socket_group: None,
         },
+        api: None,
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
             router: Ipv4Addr::new(192, 168, 0, 1),
