@@ -3,7 +3,9 @@
 
 mod change;
 mod open;
+mod reader;
 mod record;
+mod tokens;
 mod writer;
 
 use std::collections::HashMap;
@@ -11,12 +13,14 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use change::{Change, LogLine};
 pub use open::OpenError;
+pub use reader::{NumberedEvent, Page};
 pub use record::{Frozen, Installed, Record};
+pub use tokens::{StoredToken, TokenChange};
 
 use crate::lifecycle::{BootToken, Refused};
 use crate::site::Mac;
@@ -28,13 +32,16 @@ const QUEUE: usize = 256;
 #[derive(Clone)]
 pub struct Store {
     commands: mpsc::Sender<Command>,
+    questions: mpsc::Sender<reader::Question>,
     view: View,
+    logged: watch::Receiver<()>,
 }
 
 type View = Arc<RwLock<HashMap<Mac, Record>>>;
 
 enum Command {
     Change { mac: Mac, change: Change, reply: oneshot::Sender<Result<Record, Refused>> },
+    Token { change: TokenChange, reply: oneshot::Sender<bool> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
 
@@ -71,13 +78,18 @@ impl Store {
         let open::Opened { connection, records, lock } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(records));
         let (commands, queue) = mpsc::channel(QUEUE);
-        let writer = writer::run(connection, queue, view.clone());
+        let (questions, asked) = mpsc::channel(QUEUE);
+        let reading = reader::open(directory).await;
+        let reading = reading.map_err(|error| OpenError::Damaged { path: directory.into(), why: error.to_string() })?;
+        let reader = tokio::spawn(reader::run(reading, asked));
+        let (logs, logged) = watch::channel(());
+        let writer = writer::run(connection, queue, view.clone(), writer::Others { reader, logs });
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, view }, task))
+        Ok((Self { commands, questions, view, logged }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
@@ -95,6 +107,16 @@ impl Store {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// Returns what is marked as changed whenever the event log has grown.
+    pub fn logged(&self) -> watch::Receiver<()> {
+        self.logged.clone()
+    }
+
+    /// Looks at the record of a node without copying it. Be quick: the writer waits.
+    pub fn look<T>(&self, mac: Mac, at: impl FnOnce(Option<&Record>) -> T) -> T {
+        at(self.view.read().expect("no holder of this lock panics").get(&mac))
     }
 
     /// Returns what is known of a node.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use super::change::Changed;
-use super::{Command, LogLine, Record, StoredEvent, View};
+use super::{Command, LogLine, Record, StoredEvent, View, tokens};
 use crate::clock::unix_now;
 use crate::lifecycle::Refused;
 use crate::site::Mac;
@@ -17,11 +18,20 @@ const BATCH: usize = 64;
 
 type Answer = (oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>);
 
+/// Who has to do with the writer.
+pub(super) struct Others {
+    /// Reads on a connection of its own, which has to be closed first: the last one tidies up the log of SQLite.
+    pub reader: JoinHandle<()>,
+    /// Told when the event log has grown.
+    pub logs: watch::Sender<()>,
+}
+
 /// Serves commands until every handle is gone, or a write fails.
 pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    others: Others,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
@@ -30,7 +40,9 @@ pub(super) async fn run(
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
         }
+        others.logs.send_replace(());
     }
+    let _ = others.reader.await;
     connection.close().await
 }
 
@@ -38,7 +50,7 @@ async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Co
     let now = unix_now();
     let mut fresh: HashMap<Mac, Record> = HashMap::new();
     let mut answers: Vec<Answer> = Vec::new();
-    let mut lookups = Vec::new();
+    let (mut lookups, mut token_answers) = (Vec::new(), Vec::new());
     let mut transaction = connection.begin().await?;
     for command in commands {
         match command {
@@ -54,6 +66,9 @@ async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Co
                     Err(refused) => answers.push((reply, Err(refused))),
                 }
             }
+            Command::Token { change, reply } => {
+                token_answers.push((reply, tokens::apply(&mut transaction, &change).await?));
+            }
             Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
         }
     }
@@ -61,6 +76,9 @@ async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Co
     view.write().expect("no holder of this lock panics").extend(fresh);
     for (reply, answer) in answers {
         let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
+    }
+    for (reply, changed) in token_answers {
+        let _ = reply.send(changed);
     }
     for (mac, limit, reply) in lookups {
         let _ = reply.send(events(connection, mac, limit).await?);
