@@ -45,6 +45,7 @@ pub(super) struct ServerKeys<'a> {
     pub http_port: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
+    pub syslog: Option<bool>,
 }
 
 pub(super) struct NetworkKeys {
@@ -133,7 +134,8 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let section = section(top, "server", true, &["interface", "address", "http_port", "state", "socket"])?;
+        let keys = ["interface", "address", "http_port", "state", "socket", "syslog"];
+        let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
         Some(Self {
@@ -142,6 +144,7 @@ impl<'a> ServerKeys<'a> {
             http_port: section.number("http_port", 1..=65535),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
+            syslog: section.flag("syslog"),
         })
     }
 }

@@ -62,6 +62,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
         socket: or(&server.socket, super::socket::DEFAULT),
+        syslog: server.syslog.unwrap_or(true),
     })
 }
 

@@ -57,6 +57,8 @@ pub struct Server {
     pub state: PathBuf,
     /// Unix socket of the admin API.
     pub socket: PathBuf,
+    /// Whether the installers' logs are received, on port 514 of our address.
+    pub syslog: bool,
 }
 
 impl Server {
@@ -129,6 +131,12 @@ pub struct Site {
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
     pub nodes: Vec<Node>,
+}
+
+impl AsRef<Site> for Site {
+    fn as_ref(&self) -> &Site {
+        self
+    }
 }
 
 impl Site {

@@ -139,6 +139,7 @@ pub fn paper_site() -> Site {
             http_port: 80,
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
+            syslog: true,
         },
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
