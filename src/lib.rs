@@ -9,6 +9,7 @@
 //! | [`plan`] | pure | what the disks will look like: Anaconda's own arithmetic |
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
+//! | [`audit`] | pure | who did what, in a chain of hashes |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
@@ -18,6 +19,7 @@
 //! | [`server`] | I/O | sockets, timers and tasks |
 //! | [`cli`] | I/O | one file per verb |
 
+pub mod audit;
 pub mod boot;
 pub mod cli;
 mod clock;

@@ -31,7 +31,8 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 7] = [
+const PURE: [(&str, &[&str]); 8] = [
+    ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("plan", &["lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("lifecycle", &["plan", "boot", "render", "wire", "config", "store", "server", "cli"]),

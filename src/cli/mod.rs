@@ -9,6 +9,7 @@ mod init;
 mod install;
 mod plan;
 mod reimage;
+mod reload;
 mod render;
 mod serve;
 mod status;
@@ -51,6 +52,7 @@ enum Verb {
     Diff(diff::Args),
     Render(render::Args),
     Serve(serve::Args),
+    Reload(reload::Args),
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
@@ -71,6 +73,7 @@ impl Cli {
             Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
+            Verb::Reload(args) => reload::run(config, args),
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),

@@ -48,6 +48,7 @@ pub(super) struct ServerKeys<'a> {
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
     pub socket_group: Option<Spanned<&'a str>>,
+    pub syslog: Option<bool>,
 }
 
 pub(super) struct NetworkKeys {
@@ -137,7 +138,7 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys = ["interface", "address", "http_port", "state", "socket", "socket_group"];
+        let keys = ["interface", "address", "http_port", "state", "socket", "socket_group", "syslog"];
         let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
@@ -148,6 +149,7 @@ impl<'a> ServerKeys<'a> {
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
             socket_group: text::group_name(&section, "socket_group"),
+            syslog: section.flag("syslog"),
         })
     }
 }

@@ -67,6 +67,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         state: or(&server.state, "/var/lib/rackstart"),
         socket: or(&server.socket, super::socket::DEFAULT),
         socket_group: server.socket_group.as_ref().map(|name| name.get_ref().to_string()),
+        syslog: server.syslog.unwrap_or(true),
     })
 }
 

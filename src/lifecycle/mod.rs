@@ -6,12 +6,14 @@
 mod attempt;
 mod event;
 mod progress;
+mod swap;
 
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
 pub use event::{Event, Refused, Stage};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+pub use swap::{Hindrance, hindrances};
 
 /// Installer boots of one attempt without redemption before it fails.
 pub const MAX_BOOTS: u8 = 3;

@@ -12,6 +12,7 @@ use super::http::permit::keepable;
 use super::http::{Appliance, HttpError};
 use super::random;
 use super::recent::Moment;
+use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
 use crate::plan;
@@ -25,6 +26,12 @@ pub struct StatusReport {
     pub site: String,
     /// Unix seconds of the answer.
     pub now: u64,
+    /// Since when this site is served: the start, or the newest reload that was not refused.
+    #[serde(default)]
+    pub since: u64,
+    /// The newest reload, when it was refused: the nodes below are then not what the site file says.
+    #[serde(default)]
+    pub refused: Option<RefusedReload>,
     /// In the order of the site file.
     pub nodes: Vec<NodeStatus>,
 }
@@ -102,9 +109,10 @@ pub fn app(appliance: Appliance) -> Router {
 }
 
 async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
-    let site = appliance.site();
-    let nodes = site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
-    Json(StatusReport { site: site.name.clone(), now: super::unix_now(), nodes })
+    let served = appliance.served();
+    let nodes = served.site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
+    let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
+    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes })
 }
 
 fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {

@@ -6,11 +6,14 @@ mod engines;
 pub mod firmware;
 pub mod http;
 mod log_limit;
+mod notify;
 mod packet;
 mod pinned;
 mod random;
 pub mod recent;
+pub mod reload;
 pub mod router_advertisement;
+pub mod served;
 pub mod texts;
 pub mod tftp;
 mod watchdog;
@@ -32,6 +35,9 @@ use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, Store};
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
+use reload::{Reloader, Source};
+
+pub use served::{RefusedReload, Served};
 
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -70,15 +76,15 @@ pub enum ServerError {
 pub struct Bound {
     appliance: Appliance,
     store_task: StoreTask,
-    site: watch::Sender<Arc<Site>>,
+    reloader: Reloader,
     http: TcpListener,
     admin: UnixListener,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
 }
 
-/// Opens the store and binds every socket. `renderer` has proved itself on `site` before.
-pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> {
+/// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`.
+pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Bound, ServerError> {
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
@@ -91,10 +97,11 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
     arm_new_nodes(&site, &store).await?;
-    let (site, receiver) = watch::channel(Arc::new(site));
+    let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
+    let reloader = Reloader::new(source, sender, store.clone());
     let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { site: receiver, store, renderer: Arc::new(renderer), recent, strangers };
-    Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
+    let appliance = Appliance { served, store, recent, strangers };
+    Ok(Bound { appliance, store_task, reloader, http, admin, dhcp, tftp })
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
@@ -130,36 +137,43 @@ fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
 }
 
 impl Bound {
+    /// Takes over an edited site file while the daemon runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;
-        let receiver = site.subscribe();
-        let (server, nodes) = (receiver.borrow().server.clone(), receiver.borrow().nodes.len());
+        let Self { appliance, store_task, reloader, http, admin, dhcp, tftp } = self;
+        let receiver = appliance.served.clone();
+        let site = appliance.site();
+        let (server, nodes) = (&site.server, site.nodes.len());
         let mut engines = Engines::new(shutdown.clone());
         engines.start("DHCP", dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
         let tftp_observer = wires::tftp_observer(&appliance);
         engines.start("TFTP", tftp.run(wires::tftp_content(&appliance), shutdown.clone(), tftp_observer));
-        if receiver.borrow().network.router_advertisement {
-            let (interface, site) = (receiver.borrow().server.interface.clone(), receiver.clone());
-            let order = shutdown.clone();
+        if site.network.router_advertisement {
+            let (interface, newest, order) = (server.interface.clone(), receiver.clone(), shutdown.clone());
             // It cannot work without IPv6; then it waits for the order to stop like the others.
-            let run = async move { router_advertisement::run(&interface, site, order).await };
+            let run = async move { router_advertisement::run(&interface, newest, order).await };
             engines.start("router advertisement", run);
         }
         engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
         let app = http::app(appliance.clone());
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
-        engines.start("the admin API", serve_admin(admin, appliance, shutdown));
+        engines.start("the admin API", serve_admin(admin, appliance, reloader, shutdown.clone()));
+        engines.start("the sign of life", notify::keep_alive(shutdown));
         tracing::info!(
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
             "serving DHCP, TFTP and HTTP"
         );
+        notify::ready();
         engines.run(store_task).await
     }
 }
 
-async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service();
+async fn serve_admin(listener: UnixListener, appliance: Appliance, reloader: Reloader, shutdown: CancellationToken) {
+    let service = reload::routes(reloader).merge(admin::app(appliance)).into_make_service();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin API stopped");

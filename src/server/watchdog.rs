@@ -18,7 +18,7 @@ const FIRSTBOOT_SILENCE: Duration = Duration::from_mins(45);
 const TICK: Duration = Duration::from_secs(15);
 
 /// Looks at every node now and then, until `shutdown`.
-pub async fn run(site: watch::Receiver<Arc<Site>>, store: Store, shutdown: CancellationToken) {
+pub async fn run<S: AsRef<Site>>(site: watch::Receiver<Arc<S>>, store: Store, shutdown: CancellationToken) {
     // Nobody could report while the daemon was away, so silence counts from its start.
     let started = unix_now();
     let mut ticks = tokio::time::interval(TICK);
@@ -28,7 +28,7 @@ pub async fn run(site: watch::Receiver<Arc<Site>>, store: Store, shutdown: Cance
             _ = ticks.tick() => {}
         }
         let now = unix_now();
-        let nodes: Vec<_> = site.borrow().nodes.iter().map(|node| (node.mac, node.name.clone())).collect();
+        let nodes: Vec<_> = (**site.borrow()).as_ref().nodes.iter().map(|node| (node.mac, node.name.clone())).collect();
         for (mac, node) in nodes {
             let Some(reason) = store.record(mac).and_then(|record| overdue(&record, started, now)) else { continue };
             tracing::warn!(%node, %mac, reason, "failed");

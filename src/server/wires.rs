@@ -10,12 +10,12 @@ use axum::body::Bytes;
 use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
+use super::served::Served;
 use super::tftp::{self, NotServed, TftpContent};
-use crate::site::Site;
 
 /// TFTP reads the network boot programs and nothing else.
 struct Programs {
-    site: watch::Receiver<Arc<Site>>,
+    served: watch::Receiver<Arc<Served>>,
 }
 
 impl TftpContent for Programs {
@@ -29,19 +29,19 @@ impl TftpContent for Programs {
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
-        let site = self.site.borrow();
+        let site = &self.served.borrow().site;
         site.nodes.iter().any(|node| node.address == client) || site.lends(client)
     }
 }
 
 /// What TFTP may read.
 pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
-    Arc::new(Programs { site: appliance.site.clone() })
+    Arc::new(Programs { served: appliance.served.clone() })
 }
 
 /// Logs the end of each TFTP request and remembers it for `explain`.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
-    let (site, recent) = (appliance.site.clone(), appliance.recent.clone());
+    let (served, recent) = (appliance.served.clone(), appliance.recent.clone());
     Arc::new(move |seen| {
         let text = format!(
             "read of `{}`: {} ({} bytes, {} ms)",
@@ -50,7 +50,7 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             seen.bytes,
             seen.elapsed.as_millis()
         );
-        let site = site.borrow();
+        let site = &served.borrow().site;
         match site.nodes.iter().find(|node| node.address == seen.client) {
             Some(node) => {
                 tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");

@@ -59,6 +59,8 @@ pub struct Server {
     pub socket: PathBuf,
     /// Group whose members may use that socket besides root and the daemon's own user.
     pub socket_group: Option<String>,
+    /// Whether the installers' logs are received, on port 514 of our address.
+    pub syslog: bool,
 }
 
 impl Server {
@@ -142,6 +144,12 @@ pub struct Site {
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
     pub nodes: Vec<Node>,
+}
+
+impl AsRef<Site> for Site {
+    fn as_ref(&self) -> &Site {
+        self
+    }
 }
 
 impl Site {

@@ -140,6 +140,7 @@ pub fn paper_site() -> Site {
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
             socket_group: None,
+            syslog: true,
         },
         api: None,
         network: Network {

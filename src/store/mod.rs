@@ -1,6 +1,8 @@
 //! The only thing that remembers. SQLite in WAL mode with `synchronous = FULL`: an answer that leaves rackstart was on
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
+mod anchor;
+mod audit;
 mod change;
 mod open;
 mod reader;
@@ -16,14 +18,17 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use audit::AuditFilter;
 pub use change::{Change, LogLine};
 pub use open::OpenError;
 pub use reader::{NumberedEvent, Page};
 pub use record::{Frozen, Installed, Record};
 pub use tokens::{StoredToken, TokenChange};
 
+use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused};
 use crate::site::Mac;
+use anchor::Anchor;
 
 /// How many changes may wait for the writer before callers wait too.
 const QUEUE: usize = 256;
@@ -35,13 +40,16 @@ pub struct Store {
     questions: mpsc::Sender<reader::Question>,
     view: View,
     logged: watch::Receiver<()>,
+    anchor: Anchor,
 }
 
 type View = Arc<RwLock<HashMap<Mac, Record>>>;
 
 enum Command {
-    Change { mac: Mac, change: Change, reply: oneshot::Sender<Result<Record, Refused>> },
-    Token { change: TokenChange, reply: oneshot::Sender<bool> },
+    Token { change: TokenChange, order: Order, reply: oneshot::Sender<bool> },
+    Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
+    Audit { order: Order, reply: oneshot::Sender<u64> },
+    AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
 }
 
@@ -75,7 +83,7 @@ impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, records, lock } = open::open(directory).await?;
+        let open::Opened { connection, records, lock, anchor, head } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(records));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (questions, asked) = mpsc::channel(QUEUE);
@@ -83,19 +91,29 @@ impl Store {
         let reading = reading.map_err(|error| OpenError::Damaged { path: directory.into(), why: error.to_string() })?;
         let reader = tokio::spawn(reader::run(reading, asked));
         let (logs, logged) = watch::channel(());
-        let writer = writer::run(connection, queue, view.clone(), writer::Others { reader, logs });
+        let ledger = audit::Ledger::new(head, anchor.clone());
+        let writer = writer::run(connection, queue, view.clone(), ledger, writer::Others { reader, logs });
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, questions, view, logged }, task))
+        Ok((Self { commands, questions, view, logged, anchor }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
     pub async fn change(&self, mac: Mac, change: Change) -> Result<Record, ChangeError> {
+        self.send(mac, change, None).await
+    }
+
+    /// The same on somebody's order: the audit log tells it in the same transaction, a refusal too.
+    pub async fn change_as(&self, mac: Mac, change: Change, order: Order) -> Result<Record, ChangeError> {
+        self.send(mac, change, Some(order)).await
+    }
+
+    async fn send(&self, mac: Mac, change: Change, order: Option<Order>) -> Result<Record, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Change { mac, change, reply };
+        let command = Command::Change { mac, change, order, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;
         Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
     }
@@ -136,5 +154,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod tests;

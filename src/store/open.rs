@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row};
 
-use super::Record;
+use super::anchor::{Anchor, Known};
+use super::{Record, audit};
+use crate::audit::Head;
 use crate::site::Mac;
 
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
@@ -48,6 +50,17 @@ pub enum OpenError {
         /// SQLite's words.
         why: String,
     },
+    /// The database is an older copy than what this directory has seen.
+    #[error(
+        "the store {path} is not the newest one of this directory: {why}; spent wipe permits could come back with it. \
+             Move it away, then run `rackstart restore` on it"
+    )]
+    Older {
+        /// Which.
+        path: PathBuf,
+        /// How that is known.
+        why: String,
+    },
     /// A database of something else.
     #[error("{0} is not a rackstart store; name another directory in `server.state`")]
     Foreign(PathBuf),
@@ -58,12 +71,20 @@ pub(super) struct Opened {
     pub connection: SqliteConnection,
     pub records: HashMap<Mac, Record>,
     pub lock: fs::File,
+    pub anchor: Anchor,
+    pub head: Head,
 }
 
 /// Opens and checks the store, and reads every record.
 pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let lock = prepare(directory)?;
     let path = directory.join("rackstart.sqlite");
+    let unusable = |source| OpenError::Directory { path: directory.into(), source };
+    let anchor = Anchor::read(directory).map_err(unusable)?;
+    if anchor.is_some() && !path.exists() {
+        // Starting empty here would forget every permit that was spent.
+        return Err(OpenError::Older { path, why: "it is gone, and the anchor file says that there was one".into() });
+    }
     let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.clone(), why: error.to_string() };
     let options = SqliteConnectOptions::new()
         .filename(&path)
@@ -83,10 +104,54 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let migrated = sqlx::migrate!("src/store/migrations").run(&mut connection).await;
     migrated.map_err(|error| OpenError::Damaged { path: path.clone(), why: error.to_string() })?;
     // The file's name must survive a power cut as well as its content.
-    let synced = fs::File::open(directory).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| OpenError::Directory { path: directory.into(), source })?;
+    fs::File::open(directory).and_then(|folder| folder.sync_all()).map_err(unusable)?;
+    let head = audit::head(&mut connection).await.map_err(damaged)?;
+    let anchor = match anchor {
+        Some(anchor) => anchor,
+        None => {
+            if epoch(&mut connection).await.map_err(damaged)?.is_some() {
+                let why = "its anchor file `anchor.json` is not here, so it was copied from elsewhere".into();
+                return Err(OpenError::Older { path, why });
+            }
+            Anchor::create(directory, Known { epoch: FIRST_EPOCH, audit: head.clone() }).map_err(unusable)?
+        }
+    };
+    vouch(&mut connection, &path, &anchor).await?;
     let records = read(&mut connection, &path).await?;
-    Ok(Opened { connection, records, lock })
+    Ok(Opened { connection, records, lock, anchor, head })
+}
+
+/// The epoch of a store that was never restored.
+const FIRST_EPOCH: u64 = 1;
+
+/// Which epoch the database belongs to; none before its anchor was first written.
+async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u64>, sqlx::Error> {
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'").fetch_optional(connection).await?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+/// Compares the database with what the anchor knows. An older copy is refused.
+async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) -> Result<(), OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+    let older = |why: String| OpenError::Older { path: path.into(), why };
+    let known = anchor.known();
+    match epoch(connection).await.map_err(damaged)? {
+        Some(epoch) if epoch == known.epoch => {}
+        Some(epoch) => {
+            return Err(older(format!("it is of epoch {epoch}, the anchor file of epoch {}", known.epoch)));
+        }
+        None if known.epoch == FIRST_EPOCH => {
+            let insert = sqlx::query("INSERT INTO meta (name, value) VALUES ('epoch', ?)");
+            insert.bind(known.epoch.to_string()).execute(&mut *connection).await.map_err(damaged)?;
+        }
+        None => return Err(older(format!("it has no epoch, the anchor file has {}", known.epoch))),
+    }
+    match audit::hash_of(connection, known.audit.id).await.map_err(damaged)? {
+        Some(hash) if hash == known.audit.hash => Ok(()),
+        Some(_) => Err(older(format!("line {} of its audit log is another one than the anchor knows", known.audit.id))),
+        None => Err(older(format!("its audit log ends before line {}, which the anchor knows", known.audit.id))),
+    }
 }
 
 fn prepare(directory: &Path) -> Result<fs::File, OpenError> {

@@ -1,19 +1,19 @@
 use super::*;
 use crate::lifecycle::{AttemptId, Event, Report, ReportEvent, WipeScope};
 
-fn mac() -> Mac {
+pub(super) fn mac() -> Mac {
     "52:54:00:a8:02:01".parse().unwrap()
 }
 
-fn token(n: u8) -> BootToken {
+pub(super) fn token(n: u8) -> BootToken {
     BootToken::from_random([n; 16])
 }
 
-fn event(event: Event) -> Change {
+pub(super) fn event(event: Event) -> Change {
     Change::Event { event, mark: None }
 }
 
-fn arm(n: u8) -> Change {
+pub(super) fn arm(n: u8) -> Change {
     event(Event::Armed { id: AttemptId::from_random([n; 4]), scope: WipeScope::BlankDiskOnly })
 }
 

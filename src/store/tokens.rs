@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
 
 use super::{ChangeError, Command, Store};
+use crate::audit::Order;
 
 /// One token. Times are Unix seconds.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,10 +48,10 @@ pub enum TokenChange {
 }
 
 impl Store {
-    /// Makes a change of the tokens durable. `false`: nothing changed, because the name was taken, or no token has it.
-    pub async fn change_token(&self, change: TokenChange) -> Result<bool, ChangeError> {
+    /// Makes a change of the tokens and its audit line durable. `false`: nothing changed, because the name was taken, or no token has it.
+    pub async fn change_token(&self, change: TokenChange, order: Order) -> Result<bool, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Token { change, reply }).await.map_err(|_| ChangeError::Stopped)?;
+        self.commands.send(Command::Token { change, order, reply }).await.map_err(|_| ChangeError::Stopped)?;
         answer.await.map_err(|_| ChangeError::Stopped)
     }
 }

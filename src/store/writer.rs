@@ -7,8 +7,10 @@ use sqlx::{Connection, Row};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::audit::{self, Ledger};
 use super::change::Changed;
-use super::{Command, LogLine, Record, StoredEvent, View, tokens};
+use super::{Change, Command, LogLine, Record, StoredEvent, View, tokens};
+use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
 use crate::lifecycle::Refused;
 use crate::site::Mac;
@@ -31,11 +33,12 @@ pub(super) async fn run(
     mut connection: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     view: View,
+    mut ledger: Ledger,
     others: Others,
 ) -> Result<(), sqlx::Error> {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -46,18 +49,35 @@ pub(super) async fn run(
     connection.close().await
 }
 
-async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Command>) -> Result<(), sqlx::Error> {
+async fn commit(
+    connection: &mut SqliteConnection,
+    view: &View,
+    ledger: &mut Ledger,
+    commands: Vec<Command>,
+) -> Result<(), sqlx::Error> {
     let now = unix_now();
     let mut fresh: HashMap<Mac, Record> = HashMap::new();
     let mut answers: Vec<Answer> = Vec::new();
-    let (mut lookups, mut token_answers) = (Vec::new(), Vec::new());
+    let mut token_answers = Vec::new();
+    let mut appended = Vec::new();
+    let mut lookups = Vec::new();
+    let mut audit_lookups = Vec::new();
     let mut transaction = connection.begin().await?;
     for command in commands {
         match command {
-            Command::Change { mac, change, reply } => {
+            Command::Change { mac, change, order, reply } => {
                 let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
                 let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
-                match change.work_on(mac, &before, now) {
+                let outcome = change.work_on(mac, &before, now);
+                if let Some(order) = order {
+                    let words =
+                        outcome.as_ref().map_or_else(|refused| format!("refused: {refused}"), |_| "done".into());
+                    ledger.append(&mut transaction, now, &order, &words).await?;
+                }
+                if let Some(spent) = outcome.as_ref().ok().and_then(|changed| spent(mac, &change, &before, changed)) {
+                    ledger.append(&mut transaction, now, &spent, "done").await?;
+                }
+                match outcome {
                     Ok(Changed { record, log }) => {
                         write(&mut transaction, mac, &record, log, now).await?;
                         fresh.insert(mac, record.clone());
@@ -66,13 +86,21 @@ async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Co
                     Err(refused) => answers.push((reply, Err(refused))),
                 }
             }
-            Command::Token { change, reply } => {
-                token_answers.push((reply, tokens::apply(&mut transaction, &change).await?));
+            Command::Token { change, order, reply } => {
+                let changed = tokens::apply(&mut transaction, &change).await?;
+                let words = if changed { "done" } else { "refused: nothing to change" };
+                ledger.append(&mut transaction, now, &order, words).await?;
+                token_answers.push((reply, changed));
             }
+            Command::Audit { order, reply } => {
+                appended.push((reply, ledger.append(&mut transaction, now, &order, "done").await?));
+            }
+            Command::AuditLines { filter, reply } => audit_lookups.push((filter, reply)),
             Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
         }
     }
     transaction.commit().await?;
+    ledger.settle().await?;
     view.write().expect("no holder of this lock panics").extend(fresh);
     for (reply, answer) in answers {
         let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
@@ -80,10 +108,25 @@ async fn commit(connection: &mut SqliteConnection, view: &View, commands: Vec<Co
     for (reply, changed) in token_answers {
         let _ = reply.send(changed);
     }
+    for (reply, id) in appended {
+        let _ = reply.send(id);
+    }
+    for (filter, reply) in audit_lookups {
+        let _ = reply.send(audit::lines(connection, &filter).await?);
+    }
     for (mac, limit, reply) in lookups {
         let _ = reply.send(events(connection, mac, limit).await?);
     }
     Ok(())
+}
+
+/// The audit line of a wipe permit that is spent by this change. It moves the anchor, so that an older copy of the
+/// database, in which the permit is unspent, is known for what it is.
+fn spent(mac: Mac, change: &Change, before: &Record, after: &Changed) -> Option<Order> {
+    let Change::Redeem { words, .. } = change else { return None };
+    let attempt = after.record.state.attempt().filter(|_| before.state != after.record.state)?;
+    let order = Order::new(&Actor::node(mac, "its own address"), "wipe-permit", mac);
+    Some(order.detail(format!("attempt {}: the storage commands left for disk {words}", attempt.id)))
 }
 
 async fn write(

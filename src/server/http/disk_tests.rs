@@ -1,7 +1,6 @@
 //! Disks over HTTP: what is promised, what is found, what is kept.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use axum::http::StatusCode;
 
@@ -129,12 +128,10 @@ async fn an_edited_site_file_cannot_change_the_plan_of_a_boot() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    node.site.send_modify(|site| {
-        let mut edited = (**site).clone();
-        let node = edited.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
         node.layout.partitions[1].size = SizeSpec::Exact(Mib(20000));
         node.layout.volume_groups[0].logical_volumes.pop();
-        *site = Arc::new(edited);
     });
     let answer = node.redeems(&token).await;
     assert!(answer.text.contains("part pv.01 --size=21000 "), "{}", answer.text);

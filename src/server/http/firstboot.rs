@@ -22,7 +22,7 @@ pub(super) async fn payload(
     if redeemer != Some(caller.token.hash()) {
         return Err(ChangeError::Refused(Refused::NotArmed(caller.record.state.word())).into());
     }
-    let tar = appliance.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token)?;
+    let tar = caller.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token)?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))
 }

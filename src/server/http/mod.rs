@@ -27,7 +27,7 @@ pub use error::HttpError;
 pub use strangers::Strangers;
 
 use super::recent::Recent;
-use crate::render::Renderer;
+use super::served::Served;
 use crate::site::Site;
 use crate::store::Store;
 
@@ -40,12 +40,10 @@ const FACTS_LIMIT: usize = 128 * 1024;
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Appliance {
-    /// The site as it is now; a reload swaps it.
-    pub site: watch::Receiver<Arc<Site>>,
+    /// The site and its renderer as they are now; a reload swaps them together.
+    pub served: watch::Receiver<Arc<Served>>,
     /// What is remembered.
     pub store: Store,
-    /// Turns plans into text.
-    pub renderer: Arc<Renderer>,
     /// What was seen lately.
     pub recent: Arc<Recent>,
     /// Keeps warnings about strangers to a few lines.
@@ -53,9 +51,14 @@ pub struct Appliance {
 }
 
 impl Appliance {
+    /// The site and its renderer as they are now. Who needs both takes them in one go.
+    pub fn served(&self) -> Arc<Served> {
+        self.served.borrow().clone()
+    }
+
     /// The site as it is now.
     pub fn site(&self) -> Arc<Site> {
-        self.site.borrow().clone()
+        self.served.borrow().site.clone()
     }
 }
 

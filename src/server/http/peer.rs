@@ -7,12 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::{Appliance, HttpError};
 use crate::lifecycle::BootToken;
+use crate::render::Renderer;
 use crate::site::{Mac, Node, Site};
 use crate::store::Record;
 
 /// A request that proved which node it comes from.
 pub(super) struct Caller {
     pub site: Arc<Site>,
+    pub renderer: Arc<Renderer>,
     pub mac: Mac,
     pub token: BootToken,
     pub record: Record,
@@ -28,7 +30,8 @@ impl Caller {
 /// Finds the caller by its token and its address. An unknown token from a node's own address is an old one (410); from
 /// anywhere else nothing is said about what exists (404).
 pub(super) fn identify(appliance: &Appliance, peer: SocketAddr, token: &str) -> Result<Caller, HttpError> {
-    let site = appliance.site();
+    let served = appliance.served();
+    let site = &served.site;
     let sender = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip());
     let Some(node) = sender else {
         if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
@@ -42,7 +45,7 @@ pub(super) fn identify(appliance: &Appliance, peer: SocketAddr, token: &str) -> 
             let Some(record) = appliance.store.record(mac) else {
                 return Err(HttpError::not_found("nothing here"));
             };
-            Ok(Caller { site: site.clone(), mac, token, record })
+            Ok(Caller { site: site.clone(), renderer: served.renderer.clone(), mac, token, record })
         }
         Some((mac, token)) => {
             if let Some(held_back) = appliance.strangers.ask(peer.ip()) {

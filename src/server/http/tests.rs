@@ -14,6 +14,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
+use crate::render::Renderer;
 use crate::site::Mac;
 use crate::site::testing::paper_site;
 use crate::store::Change;
@@ -25,7 +26,7 @@ pub(super) struct FakeNode {
     pub(super) appliance: Appliance,
     address: &'static str,
     pub(super) mac: Mac,
-    pub(super) site: watch::Sender<Arc<Site>>,
+    pub(super) served: watch::Sender<Arc<Served>>,
 }
 
 pub(super) struct Answer {
@@ -55,12 +56,20 @@ impl FakeNode {
     /// The same of any site that has compute2.
     pub(super) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
-        let (sender, receiver) = watch::channel(Arc::new(site));
+        let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
-        let renderer = Arc::new(Renderer::new().unwrap());
         let (recent, strangers) = (Arc::default(), Arc::default());
-        let appliance = Appliance { site: receiver, store, renderer, recent, strangers };
-        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), site: sender }
+        let appliance = Appliance { served, store, recent, strangers };
+        Self { appliance, address: "192.168.0.2", mac: "52:54:00:a8:02:01".parse().unwrap(), served: sender }
+    }
+
+    /// Edits the site under the running daemon.
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut Site)) {
+        self.served.send_modify(|served| {
+            let mut site = (*served.site).clone();
+            edit(&mut site);
+            *served = Arc::new(Served { site: Arc::new(site), ..(**served).clone() });
+        });
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
@@ -340,9 +349,7 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
-    let mut site = paper_site();
-    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
-    node.site.send(Arc::new(site)).unwrap();
+    node.edit(|site| site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into())));
     node.address = "192.168.0.220";
     let screen = node.get("/boot/52-54-00-99-99-99").await;
     assert_eq!(screen.status, StatusCode::OK);

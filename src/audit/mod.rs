@@ -1,0 +1,156 @@
+//! The audit log: who did what, to what, when and from where, in an append-only chain. Each line carries the SHA-256 of
+//! the line before it and of its own fields, so a line that is edited, removed or put in breaks the chain after it.
+
+mod chain;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use chain::{Broken, ChainHash, Verdict, verify};
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// How they proved who they are: `socket uid 0`, `token alice`, `console uid 0`, `node compute1`, `rackstart`.
+    pub how: String,
+    /// Where from: `pid 4711`, `192.0.2.7`, `this machine`.
+    pub from: String,
+}
+
+impl Actor {
+    /// Somebody on the Unix socket of the daemon, by the credentials that the kernel tells.
+    pub fn socket(uid: u32, pid: Option<i32>) -> Self {
+        let from = pid.map_or_else(|| "this machine".into(), |pid| format!("pid {pid}"));
+        Self { how: format!("socket uid {uid}"), from }
+    }
+
+    /// The owner of an API token.
+    pub fn token(name: &str, from: impl fmt::Display) -> Self {
+        Self { how: format!("token {name}"), from: from.to_string() }
+    }
+
+    /// Somebody at a shell of this machine while no daemon runs.
+    pub fn console(uid: u32) -> Self {
+        Self { how: format!("console uid {uid}"), from: "this machine".into() }
+    }
+
+    /// A node, which proved itself with the token of its boot.
+    pub fn node(name: impl fmt::Display, from: impl fmt::Display) -> Self {
+        Self { how: format!("node {name}"), from: from.to_string() }
+    }
+
+    /// The daemon itself: a rule of the site file, no person.
+    pub fn daemon() -> Self {
+        Self { how: "rackstart".into(), from: "this machine".into() }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.how, self.from)
+    }
+}
+
+/// What somebody wants to do, before it has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Who.
+    pub actor: Actor,
+    /// What, one word: `arm`, `reimage`, `stop`, `reveal-secret`.
+    pub action: String,
+    /// To what: the name of a node, a secret, a token.
+    pub subject: String,
+    /// In words, what else there is to say. Never a secret value.
+    pub detail: String,
+}
+
+impl Order {
+    /// An order without further words.
+    pub fn new(actor: &Actor, action: &str, subject: impl fmt::Display) -> Self {
+        let (action, subject) = (action.into(), subject.to_string());
+        Self { actor: actor.clone(), action, subject, detail: String::new() }
+    }
+
+    /// Adds words.
+    pub fn detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = detail.to_string();
+        self
+    }
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// 1, 2, 3, … without a gap.
+    pub id: u64,
+    /// Unix seconds.
+    pub at: u64,
+    /// Who.
+    #[serde(flatten)]
+    pub actor: Actor,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+    /// `done`, or `refused: ` and why.
+    pub outcome: String,
+    /// The chain up to and with this line.
+    pub hash: ChainHash,
+}
+
+impl AuditLine {
+    /// The line that follows `head`. Control characters become spaces, so that a line stays one line wherever it is shown.
+    pub fn after(head: &Head, at: u64, order: &Order, outcome: &str) -> Self {
+        let mut line = Self {
+            id: head.id + 1,
+            at,
+            actor: Actor { how: tame(&order.actor.how), from: tame(&order.actor.from) },
+            action: tame(&order.action),
+            subject: tame(&order.subject),
+            detail: tame(&order.detail),
+            outcome: tame(outcome),
+            hash: ChainHash::START,
+        };
+        line.hash = line.chained_to(&head.hash);
+        line
+    }
+}
+
+/// The end of the chain: whoever knows it can tell whether a log is that log, or one that goes on from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Number of the last line; 0 before the first one.
+    pub id: u64,
+    /// Its hash.
+    pub hash: ChainHash,
+}
+
+impl Head {
+    /// An empty log.
+    pub const START: Self = Self { id: 0, hash: ChainHash::START };
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.id, self.hash)
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.trim().split_once(':');
+        let head = parts.and_then(|(id, hash)| Some(Self { id: id.parse().ok()?, hash: ChainHash::parse(hash)? }));
+        head.ok_or_else(|| "a head is the number of a line, a colon and 64 hexadecimal digits".into())
+    }
+}
+
+fn tame(text: &str) -> String {
+    text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Most characters of one field.
+const MOST: usize = 1000;

@@ -1,0 +1,87 @@
+//! A small file beside the database that knows how far the store had come: the epoch, which grows with every restore, and
+//! the head of the audit log. A database that lags behind it is an old copy: with it, spent permits would come back.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Head;
+
+/// Name of the file.
+const FILE: &str = "anchor.json";
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Counts the restores, from 1.
+    pub epoch: u64,
+    /// Number and hash of a line that the audit log has at least.
+    pub audit: Head,
+}
+
+/// The file, and what it says now. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Anchor {
+    path: PathBuf,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Anchor {
+    /// Reads the file of a state directory; none when there is no such file.
+    pub fn read(directory: &Path) -> io::Result<Option<Self>> {
+        let path = directory.join(FILE);
+        match read(&path) {
+            Ok(known) => Ok(Some(Self { path, known: Arc::new(Mutex::new(known)) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a first one, or another one than before: only after the database can vouch for it.
+    pub fn create(directory: &Path, known: Known) -> io::Result<Self> {
+        let path = directory.join(FILE);
+        write(&path, &known)?;
+        Ok(Self { path, known: Arc::new(Mutex::new(known)) })
+    }
+
+    /// What the file said when it was last read or written.
+    pub fn known(&self) -> Known {
+        self.known.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// What the file says now.
+    pub fn read_again(&self) -> io::Result<Known> {
+        read(&self.path)
+    }
+
+    /// Moves on to a later head.
+    pub async fn advance(&self, audit: Head) -> io::Result<()> {
+        let (path, known) = (self.path.clone(), Known { audit, ..self.known() });
+        let moved = known.clone();
+        // Waiting for a disk must not hold up a DHCP answer.
+        tokio::task::spawn_blocking(move || write(&path, &moved)).await.map_err(io::Error::other)??;
+        *self.known.lock().expect("no holder of this lock panics") = known;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> io::Result<Known> {
+    let text = fs::read_to_string(path)?;
+    serde_json::from_str(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// A new file takes the place of the old one in one step, and both steps are on the disk when this returns.
+fn write(path: &Path, known: &Known) -> io::Result<()> {
+    let new = path.with_extension("json.new");
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    let text = serde_json::to_string(known).map_err(io::Error::other)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let folder = path.parent().ok_or_else(|| io::Error::other("the anchor has no directory"))?;
+    fs::File::open(folder)?.sync_all()
+}

@@ -1,0 +1,150 @@
+//! The audit log in the store: appended in the same transaction as what it tells, and its end kept a second time.
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tokio::sync::oneshot;
+
+use super::anchor::Anchor;
+use super::{ChangeError, Command, Store};
+use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, Order, Verdict, verify};
+
+/// Which lines to show; an empty filter shows them all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct AuditFilter {
+    /// Part of who: `uid 0`, `alice`.
+    pub who: Option<String>,
+    /// The action, whole.
+    pub action: Option<String>,
+    /// The subject, whole.
+    pub subject: Option<String>,
+    /// Not older than these Unix seconds.
+    pub since: Option<u64>,
+    /// At most so many, the newest ones.
+    pub limit: Option<u32>,
+}
+
+impl Store {
+    /// Appends a line of its own, for what changes no node. It is durable when this returns; the answer is its number.
+    /// What changes a node goes through [`Store::change_as`].
+    pub async fn audit(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<u64, ChangeError> {
+        let order = Order::new(actor, action, subject).detail(detail);
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Audit { order, reply }).await.map_err(|_| ChangeError::Stopped)?;
+        answer.await.map_err(|_| ChangeError::Stopped)
+    }
+
+    /// Returns the newest lines that pass the filter, oldest first.
+    pub async fn audit_lines(&self, filter: AuditFilter) -> Result<Vec<AuditLine>, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::AuditLines { filter, reply }).await.map_err(|_| ChangeError::Stopped)?;
+        answer.await.map_err(|_| ChangeError::Stopped)
+    }
+
+    /// Checks the whole log against its chain, the head that is kept beside the database, and the heads that the asker
+    /// knows.
+    pub async fn verify_audit(&self, mut known: Vec<(Head, String)>) -> Result<Result<Verdict, Broken>, ChangeError> {
+        let place = "the anchor file beside the database".to_string();
+        match self.anchor.read_again() {
+            Ok(anchor) => known.push((anchor.audit, place)),
+            Err(error) => return Ok(Err(Broken::Unknown { place, why: error.to_string() })),
+        }
+        let lines = self.audit_lines(AuditFilter { limit: Some(u32::MAX), ..Default::default() }).await?;
+        Ok(verify(lines.iter(), &known))
+    }
+}
+
+/// The growing end of the log, in the hands of the writer.
+pub(super) struct Ledger {
+    head: Head,
+    anchor: Anchor,
+    /// Whether lines were appended that the anchor does not know yet.
+    ahead: bool,
+}
+
+impl Ledger {
+    pub fn new(head: Head, anchor: Anchor) -> Self {
+        Self { head, anchor, ahead: false }
+    }
+
+    /// Appends a line within the transaction of the caller.
+    pub async fn append(
+        &mut self,
+        connection: &mut SqliteConnection,
+        at: u64,
+        order: &Order,
+        outcome: &str,
+    ) -> Result<u64, sqlx::Error> {
+        let line = AuditLine::after(&self.head, at, order, outcome);
+        let insert = "INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(insert).bind(number(line.id)).bind(number(line.at)).bind(&line.actor.how);
+        let query = query.bind(&line.actor.from).bind(&line.action).bind(&line.subject).bind(&line.detail);
+        query.bind(&line.outcome).bind(line.hash.to_string()).execute(connection).await?;
+        self.head = Head { id: line.id, hash: line.hash };
+        self.ahead = true;
+        Ok(line.id)
+    }
+
+    /// After the commit: tells the anchor how far the log goes. Nobody is answered before this is on the disk too.
+    pub async fn settle(&mut self) -> Result<(), sqlx::Error> {
+        if std::mem::take(&mut self.ahead) {
+            self.anchor.advance(self.head.clone()).await.map_err(sqlx::Error::Io)?;
+        }
+        Ok(())
+    }
+}
+
+/// The last line of the log.
+pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, sqlx::Error> {
+    let row = sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(connection).await?;
+    row.map_or(Ok(Head::START), |row| Ok(Head { id: unsigned(&row, 0), hash: hash(&row, 1)? }))
+}
+
+/// The hash of one line, if there is such a line.
+pub(super) async fn hash_of(connection: &mut SqliteConnection, id: u64) -> Result<Option<ChainHash>, sqlx::Error> {
+    if id == 0 {
+        return Ok(Some(ChainHash::START));
+    }
+    let row = sqlx::query("SELECT hash FROM audit WHERE id = ?").bind(number(id)).fetch_optional(connection).await?;
+    row.map(|row| hash(&row, 0)).transpose()
+}
+
+pub(super) async fn lines(
+    connection: &mut SqliteConnection,
+    filter: &AuditFilter,
+) -> Result<Vec<AuditLine>, sqlx::Error> {
+    let select = "SELECT id, at, how, source, action, subject, detail, outcome, hash FROM audit \
+                  WHERE (?1 IS NULL OR instr(how, ?1) > 0) AND (?2 IS NULL OR action = ?2) \
+                  AND (?3 IS NULL OR subject = ?3) AND (?4 IS NULL OR at >= ?4) ORDER BY id DESC LIMIT ?5";
+    let query = sqlx::query(select).bind(&filter.who).bind(&filter.action).bind(&filter.subject);
+    let query = query.bind(filter.since.map(number)).bind(filter.limit.unwrap_or(100));
+    let rows = query.fetch_all(connection).await?;
+    rows.iter().rev().map(line).collect()
+}
+
+fn line(row: &SqliteRow) -> Result<AuditLine, sqlx::Error> {
+    Ok(AuditLine {
+        id: unsigned(row, 0),
+        at: unsigned(row, 1),
+        actor: Actor { how: row.get(2), from: row.get(3) },
+        action: row.get(4),
+        subject: row.get(5),
+        detail: row.get(6),
+        outcome: row.get(7),
+        hash: hash(row, 8)?,
+    })
+}
+
+fn hash(row: &SqliteRow, index: usize) -> Result<ChainHash, sqlx::Error> {
+    let text: String = row.get(index);
+    ChainHash::parse(&text).ok_or_else(|| sqlx::Error::Decode(format!("`{text}` is no hash of an audit line").into()))
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(row: &SqliteRow, index: usize) -> u64 {
+    u64::try_from(row.get::<i64, _>(index)).unwrap_or(0)
+}
