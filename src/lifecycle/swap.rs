@@ -81,6 +81,8 @@ fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
             ("server.http_port", server.http_port.to_string()),
             ("server.state", server.state.display().to_string()),
             ("server.socket", server.socket.display().to_string()),
+            ("server.socket_group", server.socket_group.clone().unwrap_or_default()),
+            ("api.listen", site.api.as_ref().map_or_else(|| "nothing".into(), |api| api.listen.to_string())),
             ("server.syslog", server.syslog.to_string()),
             ("network.subnet", network.subnet.to_string()),
             ("network.router_advertisement", network.router_advertisement.to_string()),

@@ -1,6 +1,7 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
+pub mod api;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
@@ -14,14 +15,14 @@ pub mod recent;
 pub mod reload;
 pub mod router_advertisement;
 pub mod served;
+pub mod socket;
 pub mod texts;
 pub mod tftp;
 mod watchdog;
 mod wires;
 
 use std::net::SocketAddrV4;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -33,6 +34,8 @@ use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, Store};
+use api::Api;
+use api::keeper::Keeper;
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
 use reload::{Reloader, Source};
@@ -70,6 +73,9 @@ pub enum ServerError {
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
+    /// The tokens of the API could not be read.
+    #[error("cannot read the tokens of the API: {0}")]
+    Tokens(ChangeError),
 }
 
 /// Every socket bound and the store open, nothing answered yet.
@@ -79,6 +85,8 @@ pub struct Bound {
     reloader: Reloader,
     http: TcpListener,
     admin: UnixListener,
+    api: Option<TcpListener>,
+    keeper: Arc<Keeper>,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
 }
@@ -91,17 +99,25 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let http_address = SocketAddrV4::new(server.address, server.http_port);
     let http = listen::bind(&server.interface, http_address);
     let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
-    let admin = listen_admin(&server.socket)?;
+    let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
+    let api = match &site.api {
+        Some(api) => {
+            let listener = api::bind(api.listen, &server.interface).await;
+            Some(listener.map_err(fail(format!("{} (the API)", api.listen)))?)
+        }
+        None => None,
+    };
+    let keeper = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone());
     let (recent, strangers) = (Arc::default(), Arc::default());
     let appliance = Appliance { served, store, recent, strangers };
-    Ok(Bound { appliance, store_task, reloader, http, admin, dhcp, tftp })
+    Ok(Bound { appliance, store_task, reloader, http, admin, api, keeper, dhcp, tftp })
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
@@ -116,26 +132,6 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     Ok(())
 }
 
-fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
-    // The lock of the store is held, so a socket that is still there belongs to nobody.
-    let is_left_over = match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
-        found => found.is_ok(),
-    };
-    let listen = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        if is_left_over {
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(listener)
-    };
-    listen().map_err(|source| ServerError::Bind { what: format!("the socket {}", path.display()), source })
-}
-
 impl Bound {
     /// Takes over an edited site file while the daemon runs.
     pub fn reloader(&self) -> Reloader {
@@ -144,7 +140,7 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, reloader, http, admin, dhcp, tftp } = self;
+        let Self { appliance, store_task, reloader, http, admin, api, keeper, dhcp, tftp } = self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
@@ -161,7 +157,14 @@ impl Bound {
         engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
         let app = http::app(appliance.clone());
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
-        engines.start("the admin API", serve_admin(admin, appliance, reloader, shutdown.clone()));
+        let desk = api::console::routes(keeper.clone(), api.is_some());
+        let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
+        let group = server.socket_group.clone();
+        engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
+        if let Some(listener) = api {
+            let app = api::routes::app(Api::new(appliance, keeper, shutdown.clone()));
+            engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
+        }
         engines.start("the sign of life", notify::keep_alive(shutdown));
         tracing::info!(
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
@@ -169,31 +172,5 @@ impl Bound {
         );
         notify::ready();
         engines.run(store_task).await
-    }
-}
-
-async fn serve_admin(listener: UnixListener, appliance: Appliance, reloader: Reloader, shutdown: CancellationToken) {
-    let service = reload::routes(reloader).merge(admin::app(appliance)).into_make_service();
-    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the admin API stopped");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_old_admin_socket_is_replaced_and_anything_else_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run/sock");
-        drop(listen_admin(&path).unwrap());
-        assert!(path.exists(), "a killed daemon leaves its socket");
-        listen_admin(&path).expect("it is replaced");
-        let notes = folder.path().join("notes");
-        std::fs::write(&notes, "dear").unwrap();
-        assert!(matches!(listen_admin(&notes), Err(ServerError::NotASocket(_))));
-        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear");
     }
 }

@@ -137,6 +137,12 @@ impl Store {
         at(self.view.read().expect("no holder of this lock panics").get(&mac))
     }
 
+    /// The same for many nodes: `at` gets a way to find records.
+    pub fn look_at_all<T>(&self, at: impl for<'a> FnOnce(&dyn Fn(Mac) -> Option<&'a Record>) -> T) -> T {
+        let view = self.view.read().expect("no holder of this lock panics");
+        at(&|mac| view.get(&mac))
+    }
+
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
         self.view.read().expect("no holder of this lock panics").get(&mac).cloned()

@@ -23,13 +23,14 @@ pub struct Page {
 }
 
 /// One line of the event log with its number. Numbers only grow; one that was used once is never used again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NumberedEvent {
     /// Its number.
     pub id: i64,
     /// Unix seconds.
     pub at: u64,
     /// Which node.
+    #[schema(value_type = String)]
     pub mac: Mac,
     /// What happened, one word.
     pub kind: String,
