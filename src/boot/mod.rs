@@ -121,6 +121,7 @@ fn script(state: Option<&State>) -> BootDecision {
         Some(State::Installing { .. }) => BootDecision::LocalDisk(Why::PermitSpent),
         Some(State::Firstboot { .. }) => BootDecision::LocalDisk(Why::Installed),
         Some(State::Ready { .. }) => BootDecision::LocalDisk(Why::Ready),
+        Some(State::Suspect { why, .. }) => BootDecision::LocalDisk(Why::Suspect(why.clone())),
         Some(State::Failed { reason, .. }) => BootDecision::LocalDisk(Why::Failed(reason.clone())),
     }
 }

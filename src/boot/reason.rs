@@ -47,6 +47,9 @@ pub enum LocalDiskReason {
     /// Ready.
     #[error("it is ready")]
     Ready,
+    /// Not trusted; only an operator clears it.
+    #[error("it is suspect: {0}")]
+    Suspect(String),
     /// Failed; only an operator arms it again.
     #[error("it failed: {0}")]
     Failed(String),

@@ -6,11 +6,27 @@ use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::{Failure, no_such_node};
 use crate::server::admin::{NodeStatus, StatusReport};
+
+/// Which daemon a verb talks to.
+#[derive(Debug, clap::Args)]
+pub struct Daemon {
+    /// The daemon's socket [default: `server.socket` of the site file].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Daemon {
+    /// Uses `--socket`, or else the socket that the site file names.
+    pub fn client(self, config: Option<&Path>) -> Client {
+        Client { socket: self.socket.unwrap_or_else(|| crate::config::socket(config)) }
+    }
+}
 
 /// A connection to come: one request at a time.
 pub struct Client {
@@ -18,19 +34,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// Uses `--socket`, or else the socket that the site file names.
-    pub fn new(config: Option<&Path>, socket: Option<PathBuf>) -> Result<Self, Failure> {
-        Ok(Self { socket: socket.unwrap_or_else(|| crate::config::socket(config)) })
-    }
-
     /// Asks, and reads the JSON of the answer.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(Method::GET, path)
+        self.ask(Method::GET, path, String::new())
     }
 
     /// Orders, and reads the JSON of the answer.
     pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(Method::POST, path)
+        self.ask(Method::POST, path, String::new())
+    }
+
+    /// Orders with a body.
+    pub fn post_with<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.ask(Method::POST, path, serde_json::to_string(body).map_err(Failure::bug)?)
     }
 
     /// Finds a node of the running daemon by its name.
@@ -40,13 +56,15 @@ impl Client {
         report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
-    fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Failure> {
+    fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
-        let (status, body) = runtime.block_on(self.exchange(method, path))?;
+        let (status, body) = runtime.block_on(self.exchange(method, path, body))?;
         let text = String::from_utf8_lossy(&body);
         if !status.is_success() {
-            return Err(Failure::fixable(text.trim_end()));
+            let mut parts = text.trim_end().split("\nhelp: ");
+            let failure = Failure::fixable(parts.next().unwrap_or_default());
+            return Err(parts.fold(failure, |failure, help| failure.hint(help)));
         }
         serde_json::from_slice(&body).map_err(|error| {
             Failure::bug(format!("cannot read the daemon's answer: {error}"))
@@ -54,7 +72,12 @@ impl Client {
         })
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
         let away = |error: &dyn std::fmt::Display| {
             Failure::unreachable(format!("the daemon does not answer on {}: {error}", self.socket.display()))
                 .hint("start it with `rackstart serve`, or name its socket with --socket")
@@ -63,7 +86,8 @@ impl Client {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
         let driver = tokio::spawn(connection);
-        let request = Request::builder().method(method).uri(path).header("host", "rackstart").body(Body::empty());
+        let request = Request::builder().method(method).uri(path).header("host", "rackstart");
+        let request = request.header("content-type", "application/json").body(Body::from(body));
         let request = request.map_err(|error| Failure::bug(format!("cannot ask `{path}`: {error}")))?;
         let response = sender.send_request(request).await.map_err(|error| away(&error))?;
         let status = response.status();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::client::Client;
+use super::client::{Client, Daemon};
 use super::{Failure, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
@@ -25,9 +25,8 @@ pub struct Args {
     /// One line for each node, without the changes themselves.
     #[arg(long)]
     summary: bool,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 /// A side of the comparison.
@@ -41,7 +40,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let (old, new) = match (&args.old, &args.new) {
         (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
         _ => {
-            let client = Client::new(place.file, args.socket)?;
+            let client = args.daemon.client(place.file);
             let digest = client.get("/v1/site")?;
             (Side::Daemon(client, digest), load(place.file)?)
         }

@@ -1,26 +1,33 @@
 //! `rackstart disarm`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
+use super::client::Daemon;
 use super::{Failure, print};
-use crate::server::admin::NodeStatus;
+use crate::server::admin::{NodeStatus, ReasonBody};
 
 /// Take an arming back: the node boots its own disk again, and nothing is wiped.
 ///
-/// Works as long as the node has not redeemed its wipe permit; after that, nothing can call the installer back.
+/// Works as long as the node has not redeemed its wipe permit; after that, nothing can call the installer back. With
+/// --give-up an installer or a firstboot that is known to be dead is declared so at once, instead of after its timeout.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.
     node: String,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    /// Declare the node's running installer or firstboot dead; say why. The node is failed and can be armed again.
+    #[arg(long, value_name = "REASON")]
+    give_up: Option<String>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = Client::new(config, args.socket)?;
+    let client = args.daemon.client(config);
     let node = client.node(&args.node)?;
+    if let Some(reason) = args.give_up {
+        let status: NodeStatus = client.post_with(&format!("/v1/give-up/{}", node.name), &ReasonBody { reason })?;
+        return print(&format!("{} is {}: what it was at is given up\n", status.name, status.state));
+    }
     let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
     let again = if status.state == "failed" { "; `rackstart install` arms it again" } else { "" };
     print(&format!("{} is disarmed: it is {}, nothing was wiped{again}\n", status.name, status.state))

@@ -1,8 +1,8 @@
 //! `rackstart explain`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
+use super::client::{Client, Daemon};
 use super::{Failure, print, table};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
@@ -18,13 +18,12 @@ pub struct Args {
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = Client::new(config, args.socket)?;
+    let client = args.daemon.client(config);
     let mac = mac(&client, &args.machine)?;
     let explanation: Explanation = client.get(&format!("/v1/explain/{}", mac.hyphenated()))?;
     if args.json {
@@ -42,12 +41,21 @@ fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
 }
 
 fn text(explanation: &Explanation) -> String {
-    let Explanation { mac, node, state, answers, events, moments } = explanation;
+    let Explanation { mac, node, state, flags, suspicion, stopped, answers, events, moments } = explanation;
     let mut text = match (node, state) {
         (Some(node), Some(state)) => format!("{mac} is {node}, state {state}\n"),
         (Some(node), None) => format!("{mac} is {node}\n"),
         _ => format!("{mac} is in no site file\n"),
     };
+    for flag in flags {
+        text.push_str(&format!("it is {flag}: {}\n", meaning(flag)));
+    }
+    if let Some(why) = suspicion {
+        text.push_str(&format!("suspected: {why}; `rackstart clear-suspect` when that is settled\n"));
+    }
+    if let Some(stopped) = stopped {
+        text.push_str(&format!("{}\n", table::stopped(stopped, crate::clock::unix_now())));
+    }
     text.push_str("\nif it asks now:\n");
     for (who, answer) in answers {
         let who = match who.as_str() {
@@ -72,4 +80,12 @@ fn text(explanation: &Explanation) -> String {
         text.push_str("  nothing: is it cabled to the provisioning network, and network boot first in its firmware?\n");
     }
     text
+}
+
+fn meaning(flag: &str) -> &'static str {
+    match flag {
+        "protected" => "it is never armed",
+        "maintenance" => "it is never armed, rings no alarm, and no silence fails it",
+        _ => "this command is older than its daemon and does not know that word",
+    }
 }

@@ -1,10 +1,10 @@
 //! `rackstart install`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
+use super::client::Daemon;
 use super::{Failure, print};
-use crate::server::admin::NodeStatus;
+use crate::server::admin::Armed;
 
 /// Arm a node for a blank disk: its next network boot installs it, unless its disk holds data.
 ///
@@ -14,14 +14,15 @@ use crate::server::admin::NodeStatus;
 pub struct Args {
     /// The name of the node.
     node: String,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = Client::new(config, args.socket)?;
+    let client = args.daemon.client(config);
     let node = client.node(&args.node)?;
-    let status: NodeStatus = client.post(&format!("/v1/arm/{}/blank-disk-only", node.name))?;
-    print(&format!("{} is {}; reboot it now. Its disk is only touched if it is blank\n", status.name, status.state))
+    let armed: Armed = client.post(&format!("/v1/install/{}", node.name))?;
+    let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
+    let name = &node.name;
+    print(&format!("{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"))
 }

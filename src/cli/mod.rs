@@ -8,11 +8,13 @@ mod explain;
 mod init;
 mod install;
 mod plan;
+mod protect;
 mod reimage;
 mod reload;
 mod render;
 mod serve;
 mod status;
+mod stop;
 mod table;
 mod unified;
 mod watch;
@@ -59,6 +61,15 @@ enum Verb {
     Install(install::Args),
     Reimage(reimage::Args),
     Disarm(disarm::Args),
+    Stop(stop::Args),
+    /// Never arm this node, whatever anybody orders; an arming that is not redeemed is taken back.
+    Protect(protect::Args),
+    /// Allow this node to be armed again.
+    Unprotect(protect::Args),
+    /// Say that somebody works on this node: it is never armed, rings no alarm, and no silence fails it.
+    Maintenance(protect::MaintenanceArgs),
+    /// Trust a suspect node again, after looking into why it was suspected.
+    ClearSuspect(protect::Args),
 }
 
 impl Cli {
@@ -80,6 +91,11 @@ impl Cli {
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),
+            Verb::Stop(args) => stop::run(config, args),
+            Verb::Protect(args) => protect::protect(config, args),
+            Verb::Unprotect(args) => protect::unprotect(config, args),
+            Verb::Maintenance(args) => protect::maintenance(config, args),
+            Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
         }
     }
 }

@@ -1,59 +1,156 @@
 //! `rackstart reimage`.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
-use super::{Failure, print};
-use crate::server::admin::NodeStatus;
+use super::client::Daemon;
+use super::{Failure, no_such_node, print, table};
+use crate::lifecycle::blast::needs_count;
+use crate::server::admin::{Armed, NodeStatus, ReimageBody, StatusReport};
 
-/// Arm a node again: its next network boot WIPES its disk and installs it anew.
+/// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
-/// Shows what will be lost and asks for the node's name. Reboot the node afterwards; rackstart never does that by itself.
-/// With --keep the volume groups in the node's `keep` stay as they are; that is refused unless they are the very ones that
-/// were recorded when the node was installed. `rackstart disarm` takes it back as long as the node has not booted into it.
+/// Shows what will be lost and asks: for the node's name, or for the number of nodes when it is about several. Reboot the
+/// nodes afterwards; rackstart never does that by itself. At most `server.wipes_per_minute` nodes are armed within a minute;
+/// the others are left as they are, and it says when to try again. `rackstart disarm` takes one back as long as its
+/// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
+/// (`server.arming_minutes`) is taken back by itself.
+///
+/// Refused are protected and suspect nodes, nodes in maintenance, and this machine itself. With --keep the volume groups in
+/// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
+/// installed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of the node.
-    node: String,
+    /// The exact names of the nodes.
+    #[arg(value_name = "NODE", required_unless_present_any = ["all", "role"])]
+    nodes: Vec<String>,
+    /// All nodes of the site.
+    #[arg(long, conflicts_with_all = ["nodes", "yes"])]
+    all: bool,
+    /// All nodes of this role; may be given more than once.
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["nodes", "yes", "all"])]
+    role: Vec<String>,
     /// Keep the volume groups that the site file names in the node's `keep`, and everything in them.
     #[arg(long)]
     keep: bool,
-    /// Do not ask for the name.
+    /// Do not ask for the name. Only with exact names.
     #[arg(long)]
     yes: bool,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    /// The exact number of nodes, instead of typing it. Needed for more than 5 nodes, or for several that are more than a
+    /// tenth of the site.
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// Overrule the refusal to wipe two copies of one volume at a time, or the only node of a role.
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why; it is kept in the node's history.
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    reason: Option<String>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = Client::new(config, args.socket)?;
+    let Args { nodes, all, role, keep, yes, count, force: _, reason, daemon } = args;
+    let client = daemon.client(config);
     // What the running daemon goes by, not what the file says by now.
-    let node = client.node(&args.node)?;
-    let kept = match args.keep {
-        true => format!(", but for {}", node.keep.join(", ")),
-        false => String::new(),
-    };
-    print(&format!(
-        "{} ({}, MAC {}, {}), now {}\n  the next network boot WIPES the disk with {}{kept}\n",
-        node.name, node.role, node.mac, node.address, node.state, node.disk
-    ))?;
-    if !args.yes {
-        confirm(&args.node)?;
+    let report: StatusReport = client.get("/v1/status")?;
+    let chosen = choose(&report, &nodes, all, &role)?;
+    let (number, of_all) = (chosen.len(), report.nodes.len());
+    print(&chosen.iter().map(|node| describe(node, keep, report.now)).collect::<String>())?;
+    if let Some(count) = count.filter(|count| *count != number) {
+        return Err(Failure::fixable(format!("this is about {number} nodes, not {count}: nothing was changed")));
     }
-    let scope = if args.keep { "keep-volume-groups" } else { "destroy-data" };
-    let status: NodeStatus = client.post(&format!("/v1/arm/{}/{scope}", node.name))?;
-    print(&format!("{} is {}; reboot it now\n", status.name, status.state))
+    let names: Vec<String> = chosen.iter().map(|node| node.name.clone()).collect();
+    // What would be refused anyway is refused before anybody is asked.
+    let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason };
+    client.post_with::<()>("/v1/reimage/rehearse", &body)?;
+    body.count = match (yes, count) {
+        // The daemon says whether these are so many that their number must be given.
+        (true, count) => count,
+        (false, Some(count)) => Some(count),
+        (false, None) => Some(confirm(&body.nodes, of_all)?),
+    };
+    let armed: Armed = client.post_with("/v1/reimage", &body)?;
+    tell(&armed)
 }
 
-fn confirm(name: &str) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::usage("this wipes a disk and nobody is there to ask").hint("add --yes if you mean it"));
+/// The nodes that the command line means, in the order of the site file unless they are named.
+fn choose<'a>(
+    report: &'a StatusReport,
+    names: &[String],
+    all: bool,
+    roles: &[String],
+) -> Result<Vec<&'a NodeStatus>, Failure> {
+    if let Some(role) = roles.iter().find(|role| !report.nodes.iter().any(|node| node.role == **role)) {
+        return Err(Failure::usage(format!("no node has the role `{role}`")));
     }
-    print("type the name of the node to go on: ")?;
+    if all || !roles.is_empty() {
+        return Ok(report.nodes.iter().filter(|node| all || roles.contains(&node.role)).collect());
+    }
+    let mut chosen: Vec<&NodeStatus> = Vec::new();
+    for name in names {
+        let node = report.nodes.iter().find(|node| node.name == *name);
+        let node = node.ok_or_else(|| no_such_node(name, report.nodes.iter().map(|node| node.name.as_str())))?;
+        if !chosen.iter().any(|known| known.name == *name) {
+            chosen.push(node);
+        }
+    }
+    Ok(chosen)
+}
+
+fn describe(node: &NodeStatus, keep: bool, now: u64) -> String {
+    let kept = match (keep, node.keep.is_empty()) {
+        (true, false) => format!(", but for {}", node.keep.join(", ")),
+        _ => String::new(),
+    };
+    let lately = node.written.as_ref().map(|disk| format!("  last written: disk {disk}\n")).unwrap_or_default();
+    format!(
+        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}",
+        node.name,
+        node.role,
+        node.mac,
+        node.address,
+        node.state,
+        table::duration(now.saturating_sub(node.since)),
+        node.disk,
+    )
+}
+
+/// Asks for the name of one node, or the number of several. Returns the number.
+fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
+    let stdin = std::io::stdin();
+    let number = names.len();
+    if !stdin.is_terminal() {
+        let add = match needs_count(number, of_all) {
+            true => format!("name the nodes and add --yes --count {number} if you mean it"),
+            false => "name the nodes and add --yes if you mean it".into(),
+        };
+        return Err(Failure::usage("this wipes disks and nobody is there to ask").hint(add));
+    }
+    let (what, expected) = match names {
+        [name] => ("the name of the node", name.clone()),
+        _ => ("how many nodes that are", number.to_string()),
+    };
+    print(&format!("type {what} to go on: "))?;
     let mut line = String::new();
     stdin.lock().read_line(&mut line).map_err(Failure::fixable)?;
-    if line.trim() == name { Ok(()) } else { Err(Failure::fixable("that is another name: nothing was changed")) }
+    match line.trim() == expected {
+        true => Ok(number),
+        false => Err(Failure::fixable(format!("that is not {expected}: nothing was changed"))),
+    }
+}
+
+fn tell(armed: &Armed) -> Result<(), Failure> {
+    for node in &armed.nodes {
+        let replaced =
+            if armed.replaced.contains(&node.name) { " again, which replaces its earlier arming" } else { "" };
+        print(&format!("{} is {}{replaced}; reboot it now\n", node.name, node.state))?;
+    }
+    if armed.later.is_empty() {
+        return Ok(());
+    }
+    let left = armed.later.join(" ");
+    Err(Failure::fixable(format!("left as they are, because the limit of wipes per minute is reached: {left}"))
+        .hint(format!("try again with these in {} s", armed.again_in)))
 }

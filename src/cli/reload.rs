@@ -1,9 +1,9 @@
 //! `rackstart reload`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
+use super::client::Daemon;
 use super::{Failure, print};
 use crate::server::reload::Reloaded;
 
@@ -14,13 +14,12 @@ use crate::server::reload::Reloaded;
 /// installer is at work keep their entries: a change of theirs refuses the reload. New nodes are armed for a blank disk.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    match Client::new(config, args.socket)?.post("/v1/reload")? {
+    match args.daemon.client(config).post("/v1/reload")? {
         Reloaded::Swapped { nodes, added, removed } => print(&text(nodes, &added, &removed)),
         Reloaded::Refused { why } => {
             // As `check` prints them. Nobody may be there to read it; the exit code says it too.

@@ -1,8 +1,8 @@
 //! `rackstart status`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::client::Client;
+use super::client::Daemon;
 use super::{Failure, print, table};
 use crate::server::admin::StatusReport;
 
@@ -14,13 +14,12 @@ pub struct Args {
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let report: StatusReport = Client::new(config, args.socket)?.get("/v1/status")?;
+    let report: StatusReport = args.daemon.client(config).get("/v1/status")?;
     if args.json {
         let text = serde_json::to_string_pretty(&report).map_err(Failure::bug)?;
         return print(&format!("{text}\n"));

@@ -1,12 +1,14 @@
 //! Plain columns for the terminal: readable without colour, stable for scripts that must not parse JSON.
 
+use crate::lifecycle::Stopped;
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now.
 pub fn nodes(report: &StatusReport) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
-    let mut text = columns(&rows);
+    let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
+    let mut text = stop + &columns(&rows);
     if let Some(refused) = &report.refused {
         let ago = duration(report.now.saturating_sub(refused.at));
         let first = refused.why.lines().next().unwrap_or_default();
@@ -16,6 +18,12 @@ pub fn nodes(report: &StatusReport) -> String {
         ));
     }
     text
+}
+
+/// That all installations are stopped, by whom and since when.
+pub fn stopped(stop: &Stopped, now: u64) -> String {
+    let since = duration(now.saturating_sub(stop.since));
+    format!("ALL INSTALLATIONS ARE STOPPED, by {} {since} ago; `rackstart stop --lift` allows them again", stop.who)
 }
 
 fn row(node: &NodeStatus, now: u64) -> [String; 7] {
@@ -39,12 +47,14 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
 /// The one thing a person wants to know besides the state.
 pub fn remark(node: &NodeStatus) -> String {
     let first_line = |text: &str| text.lines().next().unwrap_or_default().to_string();
-    match (&node.waiting, &node.detail, &node.permit) {
+    let news = match (&node.waiting, &node.detail, &node.permit) {
         (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
-        (None, Some(detail), _) if node.state == "failed" => first_line(detail),
+        (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect") => first_line(detail),
         (None, _, Some(permit)) => format!("its next network boot {permit}"),
         _ => String::new(),
-    }
+    };
+    let words: Vec<String> = node.flags.iter().cloned().chain((!news.is_empty()).then_some(news)).collect();
+    words.join("; ")
 }
 
 /// Seconds as people say them: `42 s`, `3 min`, `5 h`, `2 d`.

@@ -1,10 +1,10 @@
 //! `rackstart watch`.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::client::Client;
+use super::client::Daemon;
 use super::{Failure, Kind, print, table};
 use crate::server::admin::{NodeStatus, StatusReport};
 
@@ -19,13 +19,12 @@ pub struct Args {
     /// End with exit code 1 after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
-    /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = Client::new(config, args.socket)?;
+    let client = args.daemon.client(config);
     let started = Instant::now();
     let mut shown: Vec<String> = Vec::new();
     loop {

@@ -49,6 +49,8 @@ pub(super) struct ServerKeys<'a> {
     pub socket: Option<Spanned<&'a str>>,
     pub socket_group: Option<Spanned<&'a str>>,
     pub syslog: Option<bool>,
+    pub wipes_per_minute: Option<Spanned<u64>>,
+    pub arming_minutes: Option<Spanned<u64>>,
 }
 
 pub(super) struct NetworkKeys {
@@ -138,7 +140,17 @@ impl<'a> SiteKeys<'a> {
 
 impl<'a> ServerKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
-        let keys = ["interface", "address", "http_port", "state", "socket", "socket_group", "syslog"];
+        let keys = [
+            "interface",
+            "address",
+            "http_port",
+            "state",
+            "socket",
+            "socket_group",
+            "syslog",
+            "wipes_per_minute",
+            "arming_minutes",
+        ];
         let section = section(top, "server", true, &keys)?;
         section.need("interface", "interface = \"eth0\"");
         section.need("address", "address = \"192.168.0.254\"");
@@ -150,6 +162,8 @@ impl<'a> ServerKeys<'a> {
             socket: text::absolute_path(&section, "socket"),
             socket_group: text::group_name(&section, "socket_group"),
             syslog: section.flag("syslog"),
+            wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
+            arming_minutes: section.number("arming_minutes", 5..=10_080),
         })
     }
 }

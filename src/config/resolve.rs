@@ -5,6 +5,7 @@ use super::file::{File, NetworkKeys, ServerKeys, SiteKeys};
 use super::reader::Found;
 use super::resolve_node::{check_tree_name, resolve_node};
 use super::words::{quote, suggest};
+use crate::lifecycle::timeouts::Phase;
 use crate::site::{Access, Blueprint, InstallTree, Network, Node, Server, Site};
 
 /// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
@@ -60,6 +61,7 @@ fn resolve_blueprint(site: &SiteKeys<'_>, found: &Found) -> Option<Blueprint> {
 
 fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
     let or = |text: &Option<toml::Spanned<&str>>, default: &str| text.as_ref().map_or(default, |t| t.get_ref()).into();
+    let number = |number: &Option<toml::Spanned<u64>>, default| number.as_ref().map_or(default, |n| *n.get_ref());
     Some(Server {
         interface: server.interface.as_ref()?.get_ref().to_string(),
         address: *server.address.as_ref()?.get_ref(),
@@ -68,6 +70,8 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         socket: or(&server.socket, super::socket::DEFAULT),
         socket_group: server.socket_group.as_ref().map(|name| name.get_ref().to_string()),
         syslog: server.syslog.unwrap_or(true),
+        wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
+        arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
     })
 }
 

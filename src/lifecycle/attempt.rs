@@ -88,6 +88,13 @@ pub enum WipeScope {
     KeepVolumeGroups,
 }
 
+impl WipeScope {
+    /// Whether data may be lost.
+    pub fn wipes(self) -> bool {
+        self != Self::BlankDiskOnly
+    }
+}
+
 impl fmt::Display for WipeScope {
     /// Completes the sentence "the installer …".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -81,6 +81,20 @@ pub enum Event {
         /// Since when, in words.
         reason: String,
     },
+    /// Nobody fetched the installer in time after an arming that wipes.
+    Expired,
+    /// An operator declares an installer or a firstboot dead.
+    GivenUp {
+        /// In the operator's words.
+        reason: String,
+    },
+    /// Somebody else used what only this node can know, or the node is not the machine it was.
+    Suspected {
+        /// What was seen, in one sentence.
+        why: String,
+    },
+    /// An operator looked into it and trusts the node again.
+    Cleared,
 }
 
 /// Why an event changes nothing. The text is what the sender is told.
@@ -107,6 +121,18 @@ pub enum Refused {
     /// A blank-disk arm of a ready node.
     #[error("the node is ready, so its disk is not blank: use `rackstart reimage` to wipe it")]
     NeedsReimage,
+    /// The node is suspect.
+    #[error("the node is suspect: look into it, then run `rackstart clear-suspect`")]
+    Suspect,
+    /// An operator protects the node.
+    #[error("the node is protected: `rackstart unprotect` allows it again")]
+    Protected,
+    /// An operator works on the node.
+    #[error("the node is in maintenance: `rackstart maintenance --off` ends it")]
+    Maintenance,
+    /// An operator stopped all installations of the site.
+    #[error("installations are stopped: `rackstart stop --lift` allows them again")]
+    Stopped,
     /// The event says nothing new in this state.
     #[error("nothing to do in this state")]
     NothingToDo,

@@ -4,14 +4,19 @@
 //! `Armed` is ever answered with an installer. So the instructions to wipe exist at most once per arming.
 
 mod attempt;
+pub mod blast;
 mod event;
+mod flags;
 mod progress;
+mod suspect;
 mod swap;
+pub mod timeouts;
 
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
 pub use event::{Event, Refused, Stage};
+pub use flags::{Flag, Flags, Stopped};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
 pub use swap::{Hindrance, hindrances};
 
@@ -55,10 +60,17 @@ pub enum State {
         /// Why, in one sentence.
         reason: String,
     },
+    /// Not trusted: somebody else may hold its token, or it is another machine. Only an operator clears it.
+    Suspect {
+        /// What it was, and goes on to be behind the suspicion; never `Armed`, because the permit is withdrawn.
+        previous: Box<State>,
+        /// What was seen, in one sentence.
+        why: String,
+    },
 }
 
 impl State {
-    /// The word for people: `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
+    /// The word for people: `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::New => "new",
@@ -67,6 +79,7 @@ impl State {
             Self::Firstboot { .. } => "firstboot",
             Self::Ready { .. } => "ready",
             Self::Failed { .. } => "failed",
+            Self::Suspect { .. } => "suspect",
         }
     }
 
@@ -79,11 +92,15 @@ impl State {
             | Self::Firstboot { attempt }
             | Self::Ready { attempt }
             | Self::Failed { attempt, .. } => Some(attempt),
+            Self::Suspect { previous, .. } => previous.attempt(),
         }
     }
 
     /// Applies an event, or says why it is refused; a refused event changes nothing.
     pub fn apply(&self, event: &Event) -> Result<Self, Refused> {
+        if let Self::Suspect { previous, why } = self {
+            return suspect::apply(previous, why, event);
+        }
         match event {
             Event::Armed { id, scope } => self.arm(id, *scope),
             Event::Disarmed => self.disarm(),
@@ -97,6 +114,10 @@ impl State {
             Event::StepFailed { token, reason } => self.step_failed(token, reason),
             Event::Ready { token } => self.ready(token),
             Event::Overdue { reason } => self.overdue(reason),
+            Event::Expired => self.expire(),
+            Event::GivenUp { reason } => self.give_up(reason),
+            Event::Suspected { why } => Ok(suspect::of(self, why)),
+            Event::Cleared => Err(Refused::NothingToDo),
         }
     }
 
@@ -115,15 +136,22 @@ impl State {
 
     /// Takes an unspent permit back. A node without an earlier state ends in `failed`, because `new` would arm itself.
     fn disarm(&self) -> Result<Self, Refused> {
-        let Self::Armed { attempt, previous } = self else { return Err(Refused::NotArmed(self.word())) };
-        Ok(match previous {
-            Some(previous) => (**previous).clone(),
-            None => Self::Failed {
-                attempt: attempt.clone(),
-                during: Stage::Installer,
-                reason: "disarmed before it was ever installed".into(),
-            },
-        })
+        self.unarmed("disarmed before it was ever installed").ok_or(Refused::NotArmed(self.word()))
+    }
+
+    /// The same when nobody fetched the installer in time.
+    fn expire(&self) -> Result<Self, Refused> {
+        match self {
+            Self::Armed { attempt, .. } if attempt.boots > 0 => Err(Refused::NothingToDo),
+            _ => self.unarmed("its arming expired before it booted the installer").ok_or(Refused::NothingToDo),
+        }
+    }
+
+    /// What an armed node was before.
+    fn unarmed(&self, reason: &str) -> Option<Self> {
+        let Self::Armed { attempt, previous } = self else { return None };
+        let never = || Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason: reason.into() };
+        Some(previous.as_ref().map_or_else(never, |previous| (**previous).clone()))
     }
 
     fn serve_installer(&self, token: &TokenHash) -> Result<Self, Refused> {
@@ -212,9 +240,20 @@ impl State {
         Ok(Self::Ready { attempt: self.attested_redeemer(token)? })
     }
 
-    /// Silence ends in `failed`; a later report of the attempt heals it.
+    /// An operator knows better than a timeout. A later report of the attempt heals it all the same.
+    fn give_up(&self, reason: &str) -> Result<Self, Refused> {
+        let (attempt, during) = match self {
+            Self::Installing { attempt } => (attempt, Stage::Installer),
+            Self::Firstboot { attempt } => (attempt, Stage::Firstboot),
+            _ => return Err(Refused::NothingToDo),
+        };
+        Ok(Self::Failed { attempt: attempt.clone(), during, reason: format!("given up by an operator: {reason}") })
+    }
+
+    /// Silence ends in `failed`; a later report of the attempt heals it, unless its permit was never redeemed.
     fn overdue(&self, reason: &str) -> Result<Self, Refused> {
         let (attempt, during) = match self {
+            Self::Armed { attempt, .. } if attempt.boots > 0 => (attempt, Stage::Installer),
             Self::Installing { attempt } => (attempt, Stage::Installer),
             Self::Firstboot { attempt } => (attempt, Stage::Firstboot),
             _ => return Err(Refused::NothingToDo),

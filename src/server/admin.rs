@@ -1,23 +1,23 @@
 //! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
 
-use std::sync::Arc;
+mod orders;
 
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::http::permit::keepable;
 use super::http::{Appliance, HttpError};
-use super::random;
+use super::operate::status as node_status;
+pub use super::operate::{Armed, NodeStatus};
 use super::recent::Moment;
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
-use crate::lifecycle::{Event, State, StepProgress, WipeScope};
-use crate::plan;
-use crate::site::{Mac, Node};
-use crate::store::{Change, Record, StoredEvent};
+use crate::lifecycle::{State, Stopped};
+use crate::site::Mac;
+use crate::store::StoredEvent;
+pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
 /// All nodes as `status` and `watch` show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,45 +34,9 @@ pub struct StatusReport {
     pub refused: Option<RefusedReload>,
     /// In the order of the site file.
     pub nodes: Vec<NodeStatus>,
-}
-
-/// One node as people see it. Times are Unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeStatus {
-    /// Host name.
-    pub name: String,
-    /// Role.
-    pub role: String,
-    /// MAC of the boot NIC.
-    pub mac: Mac,
-    /// Reserved address.
-    pub address: String,
-    /// The disk rule that the running daemon goes by, in words.
-    pub disk: String,
-    /// The volume groups that `reimage --keep` would keep.
+    /// Set while all installations are stopped.
     #[serde(default)]
-    pub keep: Vec<String>,
-    /// `new`, `armed`, `installing`, `firstboot`, `ready` or `failed`.
-    pub state: String,
-    /// Public id of the attempt.
-    pub attempt: Option<String>,
-    /// What an unspent wipe permit allows, in words; none when there is no such permit.
-    #[serde(default)]
-    pub permit: Option<String>,
-    /// Latest moment of the current attempt, for example `kickstart`.
-    pub stage: Option<String>,
-    /// The step it is at.
-    pub step: Option<StepProgress>,
-    /// The condition it waits for.
-    pub waiting: Option<String>,
-    /// Why it failed, or its last words.
-    pub detail: Option<String>,
-    /// Since when it is in this state.
-    pub since: u64,
-    /// When it was last heard of.
-    pub updated: u64,
-    /// First time of each moment of the attempt.
-    pub timings: std::collections::BTreeMap<String, u64>,
+    pub stopped: Option<Stopped>,
 }
 
 /// What would be answered now, and why.
@@ -84,6 +48,15 @@ pub struct Explanation {
     pub node: Option<String>,
     /// Its state.
     pub state: Option<String>,
+    /// `protected`, `maintenance`, both or none.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Why it is suspect.
+    #[serde(default)]
+    pub suspicion: Option<String>,
+    /// Set while all installations are stopped.
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
     /// Who would ask, and what the answer would be.
     pub answers: Vec<(String, String)>,
     /// Stored events, oldest first.
@@ -100,8 +73,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/site/shared", get(super::texts::shared))
         .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
-        .route("/v1/arm/{node}/{scope}", post(arm))
-        .route("/v1/disarm/{node}", post(disarm))
+        .merge(orders::routes())
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })
@@ -112,39 +84,7 @@ async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
     let served = appliance.served();
     let nodes = served.site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
     let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
-    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes })
-}
-
-fn node_status(node: &Node, record: Option<Record>) -> NodeStatus {
-    let record = record.unwrap_or_else(|| Record::new(0));
-    let progress = record.progress;
-    let stage = progress.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.clone());
-    let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
-    let detail = match &record.state {
-        State::Failed { reason, .. } => Some(reason.clone()),
-        _ => progress.detail,
-    };
-    NodeStatus {
-        name: node.name.to_string(),
-        role: node.role.clone(),
-        mac: node.mac,
-        address: node.address.to_string(),
-        disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
-        keep: node.keep.clone(),
-        state: record.state.word().into(),
-        attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
-        permit: match &record.state {
-            State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
-            _ => None,
-        },
-        stage,
-        step: progress.step.filter(|_| in_firstboot),
-        waiting: progress.waiting,
-        detail,
-        since: record.since,
-        updated: record.updated,
-        timings: progress.marks,
-    }
+    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped: appliance.store.stopped() })
 }
 
 async fn explain(
@@ -154,7 +94,9 @@ async fn explain(
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let site = appliance.site();
     let node = site.node_by_mac(mac);
-    let state = appliance.store.record(mac).map(|record| record.state);
+    let record = appliance.store.record(mac).filter(|_| node.is_some());
+    let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
+    let state = record.map(|record| record.state);
     let firmware = node.map_or(ClientArch::Bios, |node| ClientArch::of(node.firmware));
     let installs = match &state {
         Some(State::Armed { attempt, .. }) => format!("the installer, which {}", attempt.scope),
@@ -165,7 +107,13 @@ async fn explain(
     Ok(Json(Explanation {
         mac,
         node: node.map(|node| node.name.to_string()),
-        state: node.and(state.as_ref()).map(|state| state.word().to_string()),
+        state: state.as_ref().map(|state| state.word().to_string()),
+        flags: flags.words().into_iter().map(String::from).collect(),
+        suspicion: match &state {
+            Some(State::Suspect { why, .. }) => Some(why.clone()),
+            _ => None,
+        },
+        stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
         events: appliance.store.events(Some(mac), 50).await,
         moments: appliance.recent.of(mac),
@@ -183,54 +131,4 @@ fn in_words(decision: &BootDecision, installs: &str) -> String {
         BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
         BootDecision::Unknown => "a screen with its MAC and what to do, then its next boot device".into(),
     }
-}
-
-/// Arms a node. For `destroy-data` the CLI has asked for the node's name already.
-async fn arm(
-    Shared(appliance): Shared<Appliance>,
-    Path((name, scope)): Path<(String, String)>,
-) -> Result<Json<NodeStatus>, HttpError> {
-    let scope = match scope.as_str() {
-        "blank-disk-only" => WipeScope::BlankDiskOnly,
-        "destroy-data" => WipeScope::DestroyData,
-        "keep-volume-groups" => {
-            can_keep(&appliance, &name).map_err(|reason| HttpError::new(StatusCode::CONFLICT, reason))?;
-            WipeScope::KeepVolumeGroups
-        }
-        _ => {
-            let reason = "arm for `blank-disk-only`, `destroy-data` or `keep-volume-groups`";
-            return Err(HttpError::new(StatusCode::BAD_REQUEST, reason));
-        }
-    };
-    let status = order(&appliance, &name, Event::Armed { id: random::attempt_id(), scope }).await?;
-    tracing::warn!(node = name, ?scope, "armed by an operator: its next network boot installs it");
-    Ok(Json(status))
-}
-
-/// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
-fn can_keep(appliance: &Appliance, name: &str) -> Result<(), String> {
-    let site = appliance.site();
-    let node = site.node_by_name(name).ok_or_else(|| format!("the running daemon knows no node called `{name}`"))?;
-    let record = appliance.store.record(node.mac);
-    let installed = record.and_then(|record| record.installed);
-    let installed = installed.ok_or_else(|| format!("it was never recorded what is on the disks of {name}"))?;
-    let plan = plan::keep(node, &installed.promise.plan, &node.keep);
-    let plan = plan.map_err(|error| format!("{error}; {}", error.help()))?;
-    keepable(&installed, &plan, &node.keep).map(drop)
-}
-
-/// Takes an unspent wipe permit back.
-async fn disarm(Shared(appliance): Shared<Appliance>, Path(name): Path<String>) -> Result<Json<NodeStatus>, HttpError> {
-    let status = order(&appliance, &name, Event::Disarmed).await?;
-    tracing::warn!(node = name, state = status.state, "disarmed by an operator");
-    Ok(Json(status))
-}
-
-async fn order(appliance: &Appliance, name: &str, event: Event) -> Result<NodeStatus, HttpError> {
-    let site: Arc<_> = appliance.site();
-    let Some(node) = site.node_by_name(name) else {
-        return Err(HttpError::not_found(format!("the running daemon knows no node called `{name}`")));
-    };
-    let record = appliance.store.change(node.mac, Change::Event { event, mark: None }).await?;
-    Ok(node_status(node, Some(record)))
 }

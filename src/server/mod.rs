@@ -8,6 +8,8 @@ pub mod firmware;
 pub mod http;
 mod log_limit;
 mod notify;
+pub mod operate;
+pub mod own_cards;
 mod packet;
 mod pinned;
 mod random;
@@ -112,6 +114,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
         None => None,
     };
     let keeper = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
+    watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone());

@@ -61,6 +61,10 @@ pub struct Server {
     pub socket_group: Option<String>,
     /// Whether the installers' logs are received, on port 514 of our address.
     pub syslog: bool,
+    /// At most so many nodes are armed to lose data within a minute.
+    pub wipes_per_minute: u32,
+    /// How long an arming that wipes waits for its first boot, in seconds.
+    pub arming_seconds: u64,
 }
 
 impl Server {

@@ -141,6 +141,8 @@ pub fn paper_site() -> Site {
             socket: "/run/rackstart/rackstart.sock".into(),
             socket_group: None,
             syslog: true,
+            wipes_per_minute: 10,
+            arming_seconds: 7200,
         },
         api: None,
         network: Network {

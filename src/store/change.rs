@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lifecycle::{BootToken, Event, Refused, Report, ReportEvent, State, TokenHash};
+use crate::lifecycle::{AttemptId, BootToken, Event, Flag, Refused, Report, ReportEvent, State, TokenHash, WipeScope};
 use crate::plan::{self, Facts, NodePlan};
 use crate::site::Mac;
 
@@ -17,6 +17,22 @@ pub enum Change {
         event: Event,
         /// Moment for the stage timings, for example `kickstart`.
         mark: Option<&'static str>,
+    },
+    /// An operator arms the node.
+    Arm {
+        /// A fresh id.
+        id: AttemptId,
+        /// What the permit allows.
+        scope: WipeScope,
+        /// Why a refusal was overruled, in the operator's words.
+        forced: Option<String>,
+    },
+    /// An operator sets a flag or takes it away. A flagged node is not armed any more.
+    Flag {
+        /// Which.
+        flag: Flag,
+        /// Set, or taken away.
+        on: bool,
     },
     /// A boot script with the installer is about to be served: the plan is fixed for this boot.
     Boot {
@@ -78,16 +94,33 @@ pub struct Changed {
 }
 
 impl Change {
+    /// Whether it may happen while all installations of the site are stopped: nothing that leads to a disk.
+    pub fn admit_stopped(&self) -> Result<(), Refused> {
+        let leads_to_a_disk = match self {
+            Self::Arm { .. } | Self::Boot { .. } | Self::Redeem { .. } => true,
+            Self::Event { event, .. } => {
+                matches!(event, Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. })
+            }
+            Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } | Self::Mark { .. } => false,
+        };
+        if leads_to_a_disk { Err(Refused::Stopped) } else { Ok(()) }
+    }
+
     /// Works out the record after this change, or why it is refused.
     pub fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
         let mut record = record.clone();
         let log = match self {
             Self::Event { event, mark } => {
+                // First the state: a spent permit stays `spent`, whatever flag the node has since.
                 let next = record.state.apply(event)?;
+                record.flags.admit(event)?;
                 let (kind, detail) = describe(event, &record.state, &next);
-                if matches!(event, Event::Armed { .. }) {
+                if let Event::Armed { scope, .. } = event {
                     record.progress = Default::default();
                     record.progress.mark("armed", now);
+                    if scope.wipes() {
+                        record.armed_to_wipe = Some(now);
+                    }
                 }
                 if matches!(event, Event::BootScriptServed { .. }) {
                     record.progress.installer_seq = 0; // each boot counts its reports anew
@@ -97,6 +130,32 @@ impl Change {
                 }
                 enter(&mut record, next, now);
                 Some(LogLine { kind, detail })
+            }
+            Self::Arm { id, scope, forced } => {
+                let event = Event::Armed { id: id.clone(), scope: *scope };
+                let changed = Self::Event { event, mark: None }.work_on(mac, &record, now)?;
+                record = changed.record;
+                let because = forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default();
+                changed.log.map(|line| LogLine { detail: line.detail + &because, ..line })
+            }
+            Self::Flag { flag, on } => {
+                let flags = record.flags.with(*flag, *on);
+                if flags == record.flags {
+                    return Err(Refused::NothingToDo);
+                }
+                record.flags = flags;
+                let disarmed = on.then(|| record.state.apply(&Event::Disarmed).ok()).flatten();
+                let detail = disarmed.as_ref().map(|state| format!("disarmed: it is {} again", state.word()));
+                if let Some(state) = disarmed {
+                    enter(&mut record, state, now);
+                }
+                let kind = match (flag, on) {
+                    (Flag::Protected, true) => "protected",
+                    (Flag::Protected, false) => "unprotected",
+                    (Flag::Maintenance, true) => "maintenance",
+                    (Flag::Maintenance, false) => "maintenance-over",
+                };
+                Some(LogLine { kind, detail: detail.unwrap_or_default() })
             }
             Self::Boot { token, plan } => {
                 let event = Event::BootScriptServed { token: token.clone() };
@@ -110,6 +169,7 @@ impl Change {
                 let event = Event::PermitRedeemed { token: token.clone(), disk: words.clone() };
                 let changed = Self::Event { event, mark: Some("permit") }.work_on(mac, &record, now)?;
                 record = changed.record;
+                record.written = Some(words.clone());
                 if let Some(frozen) = &mut record.frozen {
                     (frozen.disks, frozen.keep) = (disks.clone(), keep.clone());
                 }
@@ -225,5 +285,9 @@ fn describe(event: &Event, before: &State, next: &State) -> (&'static str, Strin
         Event::StepFailed { reason, .. } => ("step-failed", reason.clone()),
         Event::Ready { .. } => ("ready", String::new()),
         Event::Overdue { reason } => ("failed", reason.clone()),
+        Event::Expired => ("arming-expired", format!("nobody fetched the installer; it is {} again", next.word())),
+        Event::GivenUp { reason } => ("given-up", reason.clone()),
+        Event::Suspected { why } => ("suspect", why.clone()),
+        Event::Cleared => ("cleared", format!("it is {} again", next.word())),
     }
 }

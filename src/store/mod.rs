@@ -3,14 +3,16 @@
 
 mod anchor;
 mod audit;
+mod batch;
 mod change;
+mod memory;
 mod open;
 mod reader;
 mod record;
 mod tokens;
 mod writer;
 
-use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
@@ -20,13 +22,14 @@ use tokio::task::JoinHandle;
 
 pub use audit::AuditFilter;
 pub use change::{Change, LogLine};
+pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use reader::{NumberedEvent, Page};
 pub use record::{Frozen, Installed, Record};
 pub use tokens::{StoredToken, TokenChange};
 
 use crate::audit::{AuditLine, Order};
-use crate::lifecycle::{BootToken, Refused};
+use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 use anchor::Anchor;
 
@@ -43,11 +46,15 @@ pub struct Store {
     anchor: Anchor,
 }
 
-type View = Arc<RwLock<HashMap<Mac, Record>>>;
+type View = Arc<RwLock<Memory>>;
+
+/// Looks at everything as it is at that very moment and gives orders, or says in words why not.
+type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
 enum Command {
     Token { change: TokenChange, order: Order, reply: oneshot::Sender<bool> },
     Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
+    Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: oneshot::Sender<u64> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
@@ -79,12 +86,23 @@ pub enum ChangeError {
     Stopped,
 }
 
+/// Why a decision changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecideError<R> {
+    /// The judge refused.
+    Judged(R),
+    /// The lifecycle refused one of its orders.
+    Refused(OrderRefused),
+    /// The store stopped, so nothing may be acknowledged any more.
+    Stopped,
+}
+
 impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, records, lock, anchor, head } = open::open(directory).await?;
-        let view: View = Arc::new(RwLock::new(records));
+        let open::Opened { connection, memory, lock, anchor, head } = open::open(directory).await?;
+        let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (questions, asked) = mpsc::channel(QUEUE);
         let reading = reader::open(directory).await;
@@ -118,6 +136,30 @@ impl Store {
         Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
     }
 
+    /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
+    /// memory and the time, and returns orders or its own refusal. The records are those of the orders, in their order.
+    /// The audit log tells what was `asked` when it is refused, and the lines of the orders when they are followed.
+    pub async fn decide<R: Display + Send + 'static>(
+        &self,
+        asked: Order,
+        judge: impl FnOnce(&Draft<'_>, u64) -> Result<Orders, R> + Send + 'static,
+    ) -> Result<Vec<Record>, DecideError<R>> {
+        let (reply, answer) = oneshot::channel();
+        let (no, mut said) = oneshot::channel();
+        let judge: Judge = Box::new(move |draft, now| {
+            judge(draft, now).map_err(|refusal| {
+                let words = refusal.to_string();
+                let _ = no.send(refusal);
+                words
+            })
+        });
+        self.commands.send(Command::Decide { asked, judge, reply }).await.map_err(|_| DecideError::Stopped)?;
+        match answer.await {
+            Ok(outcome) => outcome.map_err(DecideError::Refused),
+            Err(_) => said.try_recv().map_or(Err(DecideError::Stopped), |refusal| Err(DecideError::Judged(refusal))),
+        }
+    }
+
     /// Returns the newest `limit` events, oldest first.
     pub async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<StoredEvent> {
         let (reply, answer) = oneshot::channel();
@@ -134,18 +176,23 @@ impl Store {
 
     /// Looks at the record of a node without copying it. Be quick: the writer waits.
     pub fn look<T>(&self, mac: Mac, at: impl FnOnce(Option<&Record>) -> T) -> T {
-        at(self.view.read().expect("no holder of this lock panics").get(&mac))
+        at(self.view.read().expect("no holder of this lock panics").nodes.get(&mac))
     }
 
     /// The same for many nodes: `at` gets a way to find records.
     pub fn look_at_all<T>(&self, at: impl for<'a> FnOnce(&dyn Fn(Mac) -> Option<&'a Record>) -> T) -> T {
         let view = self.view.read().expect("no holder of this lock panics");
-        at(&|mac| view.get(&mac))
+        at(&|mac| view.nodes.get(&mac))
     }
 
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
-        self.view.read().expect("no holder of this lock panics").get(&mac).cloned()
+        self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
+    }
+
+    /// Since when, and by whom, all installations are stopped; none while they are not.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
     /// Finds the node whose current boot owns a token.
@@ -156,7 +203,7 @@ impl Store {
             let attempt = record.state.attempt();
             attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
         };
-        view.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
     }
 }
 

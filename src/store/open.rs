@@ -10,8 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Row};
 
 use super::anchor::{Anchor, Known};
-use super::{Record, audit};
+use super::{Memory, Record, audit};
 use crate::audit::Head;
+use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
@@ -69,7 +70,7 @@ pub enum OpenError {
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
 pub(super) struct Opened {
     pub connection: SqliteConnection,
-    pub records: HashMap<Mac, Record>,
+    pub memory: Memory,
     pub lock: fs::File,
     pub anchor: Anchor,
     pub head: Head,
@@ -117,8 +118,9 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         }
     };
     vouch(&mut connection, &path, &anchor).await?;
-    let records = read(&mut connection, &path).await?;
-    Ok(Opened { connection, records, lock, anchor, head })
+    let nodes = read(&mut connection, &path).await?;
+    let stopped = read_stopped(&mut connection, &path).await?;
+    Ok(Opened { connection, memory: Memory { nodes, stopped }, lock, anchor, head })
 }
 
 /// The epoch of a store that was never restored.
@@ -199,4 +201,12 @@ async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<
         records.insert(key, record);
     }
     Ok(records)
+}
+
+async fn read_stopped(connection: &mut SqliteConnection, path: &Path) -> Result<Option<Stopped>, OpenError> {
+    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
+    let select = "SELECT value FROM site_wide WHERE key = 'stopped'";
+    let text: Option<String> =
+        sqlx::query_scalar(select).fetch_optional(connection).await.map_err(|error| damaged(error.to_string()))?;
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| damaged(format!("`stopped`: {error}")))
 }

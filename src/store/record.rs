@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Progress, State};
+use crate::lifecycle::{Flags, Progress, State};
 use crate::plan::{Facts, NodePlan};
 
-/// The version of the shape below.
-const VERSION: u32 = 1;
+/// The version of the shape below. 2: suspect nodes and flags, which an older rackstart would not heed.
+const VERSION: u32 = 2;
+/// The oldest version that can still be read: what it lacks has a default.
+const OLDEST: u32 = 1;
 
 /// What the newest boot of an attempt was promised. An edited site file cannot change it under a running installer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,15 @@ pub struct Record {
     /// What is on its disks, as far as an installation of ours put it there; outlives the attempt.
     #[serde(default)]
     pub installed: Option<Box<Installed>>,
+    /// What an operator said about it.
+    #[serde(default)]
+    pub flags: Flags,
+    /// Unix seconds of the last arming that may cost data; the limit of wipes per minute counts these.
+    #[serde(default)]
+    pub armed_to_wipe: Option<u64>,
+    /// The disks that an installer of ours wrote last, in words.
+    #[serde(default)]
+    pub written: Option<String>,
 }
 
 impl Record {
@@ -61,16 +72,29 @@ impl Record {
             updated: now,
             frozen: None,
             installed: None,
+            flags: Flags::default(),
+            armed_to_wipe: None,
+            written: None,
         }
+    }
+
+    /// Whether the permit of its attempt is redeemed.
+    pub fn has_spent_its_permit(&self) -> bool {
+        self.state.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
+    }
+
+    /// When it was armed, in Unix seconds.
+    pub fn armed(&self) -> u64 {
+        self.progress.marks.get("armed").copied().unwrap_or(self.since)
     }
 
     /// Reads a stored text.
     pub fn from_text(text: &str) -> Result<Self, String> {
         let record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if record.version == VERSION {
-            Ok(record)
+        if (OLDEST..=VERSION).contains(&record.version) {
+            Ok(Self { version: VERSION, ..record })
         } else {
-            Err(format!("its version is {}, this rackstart reads version {VERSION}", record.version))
+            Err(format!("its version is {}, this rackstart reads {OLDEST} to {VERSION}", record.version))
         }
     }
 

@@ -1,24 +1,19 @@
 //! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
 
-use std::collections::HashMap;
-
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::audit::{self, Ledger};
-use super::change::Changed;
-use super::{Change, Command, LogLine, Record, StoredEvent, View, tokens};
-use crate::audit::{Actor, Order};
+use super::batch::{Batch, Lookup};
+use super::{Command, LogLine, Record, StoredEvent, View, tokens};
 use crate::clock::unix_now;
-use crate::lifecycle::Refused;
+use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
-
-type Answer = (oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>);
 
 /// Who has to do with the writer.
 pub(super) struct Others {
@@ -56,54 +51,30 @@ async fn commit(
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
-    let mut fresh: HashMap<Mac, Record> = HashMap::new();
-    let mut answers: Vec<Answer> = Vec::new();
-    let mut token_answers = Vec::new();
-    let mut appended = Vec::new();
-    let mut lookups = Vec::new();
-    let mut audit_lookups = Vec::new();
+    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, now);
+    let (mut appended, mut token_answers) = (Vec::new(), Vec::new());
     let mut transaction = connection.begin().await?;
-    for command in commands {
-        match command {
-            Command::Change { mac, change, order, reply } => {
-                let stored = || view.read().expect("no holder of this lock panics").get(&mac).cloned();
-                let before = fresh.get(&mac).cloned().or_else(stored).unwrap_or_else(|| Record::new(now));
-                let outcome = change.work_on(mac, &before, now);
-                if let Some(order) = order {
-                    let words =
-                        outcome.as_ref().map_or_else(|refused| format!("refused: {refused}"), |_| "done".into());
-                    ledger.append(&mut transaction, now, &order, &words).await?;
-                }
-                if let Some(spent) = outcome.as_ref().ok().and_then(|changed| spent(mac, &change, &before, changed)) {
-                    ledger.append(&mut transaction, now, &spent, "done").await?;
-                }
-                match outcome {
-                    Ok(Changed { record, log }) => {
-                        write(&mut transaction, mac, &record, log, now).await?;
-                        fresh.insert(mac, record.clone());
-                        answers.push((reply, Ok(record)));
-                    }
-                    Err(refused) => answers.push((reply, Err(refused))),
-                }
-            }
-            Command::Token { change, order, reply } => {
-                let changed = tokens::apply(&mut transaction, &change).await?;
-                let words = if changed { "done" } else { "refused: nothing to change" };
-                ledger.append(&mut transaction, now, &order, words).await?;
-                token_answers.push((reply, changed));
-            }
-            Command::Audit { order, reply } => {
-                appended.push((reply, ledger.append(&mut transaction, now, &order, "done").await?));
-            }
-            Command::AuditLines { filter, reply } => audit_lookups.push((filter, reply)),
-            Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
-        }
+    for (mac, record, log) in batch.writes {
+        write(&mut transaction, mac, &record, log, now).await?;
+    }
+    if let Some(stopped) = &batch.fresh.1 {
+        write_stopped(&mut transaction, stopped.as_ref()).await?;
+    }
+    for (change, order, reply) in batch.tokens {
+        let changed = tokens::apply(&mut transaction, &change).await?;
+        let words = if changed { "done" } else { "refused: there is nothing to change" };
+        ledger.append(&mut transaction, now, &order, words).await?;
+        token_answers.push((reply, changed));
+    }
+    for (order, outcome, reply) in batch.audit {
+        let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
+        appended.extend(reply.map(|reply| (reply, id)));
     }
     transaction.commit().await?;
     ledger.settle().await?;
-    view.write().expect("no holder of this lock panics").extend(fresh);
-    for (reply, answer) in answers {
-        let _ = reply.send(answer); // the asker may have hung up; the change holds all the same
+    view.write().expect("no holder of this lock panics").take(batch.fresh);
+    for answer in batch.answers {
+        answer.send();
     }
     for (reply, changed) in token_answers {
         let _ = reply.send(changed);
@@ -111,22 +82,24 @@ async fn commit(
     for (reply, id) in appended {
         let _ = reply.send(id);
     }
-    for (filter, reply) in audit_lookups {
-        let _ = reply.send(audit::lines(connection, &filter).await?);
-    }
-    for (mac, limit, reply) in lookups {
-        let _ = reply.send(events(connection, mac, limit).await?);
+    for lookup in batch.lookups {
+        match lookup {
+            Lookup::Events { mac, limit, reply } => drop(reply.send(events(connection, mac, limit).await?)),
+            Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
+        }
     }
     Ok(())
 }
 
-/// The audit line of a wipe permit that is spent by this change. It moves the anchor, so that an older copy of the
-/// database, in which the permit is unspent, is known for what it is.
-fn spent(mac: Mac, change: &Change, before: &Record, after: &Changed) -> Option<Order> {
-    let Change::Redeem { words, .. } = change else { return None };
-    let attempt = after.record.state.attempt().filter(|_| before.state != after.record.state)?;
-    let order = Order::new(&Actor::node(mac, "its own address"), "wipe-permit", mac);
-    Some(order.detail(format!("attempt {}: the storage commands left for disk {words}", attempt.id)))
+async fn write_stopped(connection: &mut SqliteConnection, stopped: Option<&Stopped>) -> Result<(), sqlx::Error> {
+    let query = match stopped {
+        Some(stopped) => {
+            let text = serde_json::to_string(stopped).expect("a number and a text");
+            sqlx::query("INSERT OR REPLACE INTO site_wide (key, value) VALUES ('stopped', ?)").bind(text)
+        }
+        None => sqlx::query("DELETE FROM site_wide WHERE key = 'stopped'"),
+    };
+    query.execute(connection).await.map(drop)
 }
 
 async fn write(

@@ -10,14 +10,16 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::{Modify, OpenApi};
 
 use super::role::Rule;
-use super::{console, error, events, health, metrics, node, people, plan, routes, texts, timeline, whole};
+use super::{console, error, events, health, metrics, node, orders, people, plan, routes, texts, timeline, whole};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "rackstart", description = "Bare-metal provisioning. Every change is written to the audit log."),
     paths(
         health::health, openapi, metrics::metrics, whole::site, whole::states, node::list, node::one, timeline::of_node,
-        plan::plan, texts::text, timeline::of_all, events::events, people::tokens, people::audit
+        plan::plan, texts::text, timeline::of_all, events::events, orders::install, orders::disarm, orders::give_up,
+        orders::protect, orders::unprotect, orders::maintenance, orders::clear_suspect, orders::reimage,
+        orders::rehearse, orders::stop, orders::lift, people::tokens, people::audit
     ),
     components(schemas(error::ErrorBody, console::TokenView)),
     modifiers(&Rules)

@@ -12,6 +12,7 @@ pub mod keeper;
 mod listener;
 mod metrics;
 mod node;
+mod orders;
 mod people;
 mod plan;
 pub mod role;

@@ -7,9 +7,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, handler::Handler};
 
-use super::role::Role::{Admin, Metrics, Viewer};
+use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::{Role, Rule};
-use super::{Api, describe, events, guard, health, metrics, node, people, plan, texts, timeline, whole};
+use super::{Api, describe, events, guard, health, metrics, node, orders, people, plan, texts, timeline, whole};
 
 /// Largest body of a request, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -40,6 +40,17 @@ pub fn table() -> Vec<Route> {
         get(Viewer, "/api/v1/nodes/{name}/texts/{text}", texts::text),
         get(Viewer, "/api/v1/timeline", timeline::of_all),
         get(Viewer, "/api/v1/events", events::events),
+        post(Operator, "/api/v1/nodes/{name}/install", orders::install),
+        post(Operator, "/api/v1/nodes/{name}/disarm", orders::disarm),
+        post(Operator, "/api/v1/nodes/{name}/give-up", orders::give_up),
+        post(Operator, "/api/v1/nodes/{name}/protect", orders::protect),
+        post(Admin, "/api/v1/nodes/{name}/unprotect", orders::unprotect),
+        post(Operator, "/api/v1/nodes/{name}/maintenance", orders::maintenance),
+        post(Admin, "/api/v1/nodes/{name}/clear-suspect", orders::clear_suspect),
+        post(Operator, "/api/v1/reimage", orders::reimage),
+        post(Operator, "/api/v1/reimage/rehearse", orders::rehearse),
+        post(Operator, "/api/v1/stop", orders::stop),
+        post(Admin, "/api/v1/stop/lift", orders::lift),
         get(Admin, "/api/v1/tokens", people::tokens),
         get(Admin, "/api/v1/audit", people::audit),
     ]

@@ -26,6 +26,8 @@ pub struct NodeView<'a> {
     keep: &'a [String],
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     state: &'a str,
+    /// `protected`, `maintenance`, both or none.
+    flags: Vec<&'static str>,
     /// Public id of the attempt.
     attempt: Option<String>,
     /// What an unspent wipe permit allows, in words.
@@ -72,6 +74,7 @@ impl<'a> NodeView<'a> {
             disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
             keep: &node.keep,
             state: state.word(),
+            flags: record.map(|record| record.flags.words()).unwrap_or_default(),
             attempt: state.attempt().map(|attempt| attempt.id.to_string()),
             permit: match state {
                 State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
@@ -82,6 +85,7 @@ impl<'a> NodeView<'a> {
             waiting: progress.and_then(|progress| progress.waiting.as_deref()),
             detail: match state {
                 State::Failed { reason, .. } => Some(reason),
+                State::Suspect { why, .. } => Some(why),
                 _ => progress.and_then(|progress| progress.detail.as_deref()),
             },
             since: record.map_or(0, |record| record.since),

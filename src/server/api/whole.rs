@@ -66,13 +66,25 @@ pub struct States {
     nodes: usize,
     /// By word of the state; states without a node are missing.
     states: BTreeMap<String, usize>,
+    /// Set while all installations are stopped.
+    stopped: Option<StopView>,
+}
+
+/// All installations are stopped.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StopView {
+    /// Since when.
+    since: u64,
+    /// By whom.
+    who: String,
 }
 
 /// How many nodes are in which state.
 #[utoipa::path(get, path = "/api/v1/states", tag = "site", responses((status = 200, body = States)))]
 pub async fn states(Shared(api): Shared<Api>) -> Json<States> {
     let states = counts(&api).into_iter().map(|(word, count)| (word.to_string(), count)).collect();
-    Json(States { now: unix_now(), nodes: api.appliance.site().nodes.len(), states })
+    let stopped = api.appliance.store.stopped().map(|stop| StopView { since: stop.since, who: stop.who });
+    Json(States { now: unix_now(), nodes: api.appliance.site().nodes.len(), states, stopped })
 }
 
 /// The number of nodes of the site in each state that has any.

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 
 use super::peer::identify;
 use super::{Appliance, HttpError};
-use crate::lifecycle::Refused;
+use crate::lifecycle::{Refused, State};
 use crate::store::ChangeError;
 
 /// Serves the payload to the boot that redeemed the permit, and to no other.
@@ -18,6 +18,9 @@ pub(super) async fn payload(
     Path(token): Path<String>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = identify(&appliance, peer, &token)?;
+    if matches!(caller.record.state, State::Suspect { .. }) {
+        return Err(ChangeError::Refused(Refused::Suspect).into());
+    }
     let redeemer = caller.record.state.attempt().and_then(|attempt| attempt.redeemed_by.clone());
     if redeemer != Some(caller.token.hash()) {
         return Err(ChangeError::Refused(Refused::NotArmed(caller.record.state.word())).into());

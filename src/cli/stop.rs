@@ -1,0 +1,34 @@
+//! `rackstart stop`.
+
+use std::path::Path;
+
+use super::client::Daemon;
+use super::{Failure, print};
+use crate::server::admin::StopAnswer;
+
+/// Stop every installation that can still be stopped: all armed nodes are disarmed, and nothing can be armed.
+///
+/// Holds over a restart of the daemon until `rackstart stop --lift`. Nodes whose installer has redeemed its wipe permit go
+/// on: nothing can call them back. What was disarmed stays so after the lift.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Allow installations again.
+    #[arg(long)]
+    lift: bool,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let client = args.daemon.client(config);
+    if args.lift {
+        client.post::<()>("/v1/stop/lift")?;
+        return print("installations are allowed again; arm what shall be installed\n");
+    }
+    let StopAnswer { disarmed } = client.post("/v1/stop")?;
+    let nodes = match disarmed.as_slice() {
+        [] => "no node was armed".to_string(),
+        names => format!("disarmed: {}", names.join(", ")),
+    };
+    print(&format!("all installations are stopped; {nodes}\n`rackstart stop --lift` allows them again\n"))
+}

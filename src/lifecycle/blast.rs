@@ -1,0 +1,135 @@
+//! How much may be armed at once: one pure decision. Site, states and the request in; what is armed now, what has to wait,
+//! or every reason against it out.
+
+mod refusal;
+mod replicas;
+
+pub use refusal::Refusal;
+
+use super::{Flags, State, Stopped, WipeScope};
+use crate::site::{Mac, Node, Site};
+
+/// So many nodes need no count, unless they are more than a tenth of the site.
+pub const FEW: usize = 5;
+
+/// A network card of the machine that rackstart runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCard {
+    /// What this machine calls it.
+    pub interface: String,
+    /// Its MAC.
+    pub mac: Mac,
+}
+
+/// Where a node stands, as far as this decision goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Its state.
+    pub state: &'a State,
+    /// What an operator said about it.
+    pub flags: Flags,
+    /// Unix seconds of its last arming that could cost data.
+    pub armed_to_wipe: Option<u64>,
+}
+
+/// What an operator wants to arm.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Which nodes, each once.
+    pub nodes: Vec<&'a Node>,
+    /// What their permits shall allow.
+    pub scope: WipeScope,
+    /// How many nodes the operator believes this is.
+    pub count: Option<usize>,
+    /// Whether a reason was given to overrule what may be overruled.
+    pub forced: bool,
+}
+
+/// The rest of the world.
+#[derive(Debug, Clone, Copy)]
+pub struct Now<'a> {
+    /// Unix seconds.
+    pub time: u64,
+    /// Set while all installations are stopped.
+    pub stopped: Option<&'a Stopped>,
+    /// The cards of this machine.
+    pub own: &'a [OwnCard],
+}
+
+/// What may happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed<'a> {
+    /// These are armed now.
+    pub now: Vec<&'a Node>,
+    /// These are too many for this minute.
+    pub later: Vec<&'a Node>,
+    /// In so many seconds there is room again; 0 when nothing has to wait.
+    pub again_in: u64,
+}
+
+/// Decides. Every reason against it at once; nothing is armed when there is one.
+pub fn judge<'a>(
+    site: &Site,
+    standing: &dyn Fn(Mac) -> Standing<'a>,
+    wish: &Wish<'a>,
+    now: Now<'_>,
+) -> Result<Allowed<'a>, Vec<Refusal>> {
+    let mut against: Vec<Refusal> = now.stopped.map(Refusal::stopped).into_iter().collect();
+    for node in &wish.nodes {
+        against.extend(never(node, &standing(node.mac), now.own));
+    }
+    if wish.scope.wipes() {
+        let (number, all) = (wish.nodes.len(), site.nodes.len());
+        let wrong = wish.count.map_or(needs_count(number, all), |count| count != number);
+        if wrong {
+            against.push(Refusal::Count { number, all, given: wish.count });
+        }
+        if !wish.forced {
+            against.extend(replicas::against(site, standing, wish));
+        }
+    }
+    if against.is_empty() { Ok(within_rate(site, standing, wish, now.time)) } else { Err(against) }
+}
+
+/// Whether so many nodes of a site need their exact count: more than [`FEW`], or more than one that are over a tenth.
+pub fn needs_count(number: usize, all: usize) -> bool {
+    number > FEW || (number > 1 && number * 10 > all)
+}
+
+/// What no reason overrules.
+fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusal> {
+    let name = node.name.clone();
+    let mine = own.iter().find(|card| node.mac == card.mac || node.nics.iter().any(|nic| nic.mac == card.mac));
+    if let Some(card) = mine {
+        return Some(Refusal::Own { node: name, card: card.clone() });
+    }
+    match (standing.flags, standing.state) {
+        (Flags { protected: true, .. }, _) => Some(Refusal::Protected(name)),
+        (Flags { maintenance: true, .. }, _) => Some(Refusal::Maintenance(name)),
+        (_, State::Suspect { why, .. }) => Some(Refusal::Suspect { node: name, why: why.clone() }),
+        (_, State::Installing { .. }) => Some(Refusal::Installing(name)),
+        _ => None,
+    }
+}
+
+/// Length of the window of the wipe limit, in seconds.
+const MINUTE: u64 = 60;
+
+/// As many as the limit leaves room for, in the order of the wish.
+fn within_rate<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'a>, time: u64) -> Allowed<'a> {
+    if !wish.scope.wipes() {
+        return Allowed { now: wish.nodes.clone(), later: Vec::new(), again_in: 0 };
+    }
+    // A clock that was set back must not open the limit: what lies in the future counts too.
+    let armings = site.nodes.iter().filter_map(|node| standing(node.mac).armed_to_wipe);
+    let mut lately: Vec<u64> = armings.filter(|at| at.abs_diff(time) < MINUTE).collect();
+    lately.sort_unstable();
+    let room = (site.server.wipes_per_minute as usize).saturating_sub(lately.len());
+    let (now, later) = wish.nodes.split_at(room.min(wish.nodes.len()));
+    let oldest = lately.first().copied().unwrap_or(time);
+    let again_in = if later.is_empty() { 0 } else { (oldest + MINUTE).saturating_sub(time).clamp(1, MINUTE) };
+    Allowed { now: now.to_vec(), later: later.to_vec(), again_in }
+}
+
+#[cfg(test)]
+mod tests;

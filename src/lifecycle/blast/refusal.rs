@@ -1,0 +1,121 @@
+//! Why nothing is armed, in words for the operator.
+
+use super::OwnCard;
+use crate::lifecycle::Stopped;
+use crate::site::NodeName;
+
+/// One reason against a wish.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// All installations of the site are stopped.
+    #[error("installations are stopped, by {who}")]
+    Stopped {
+        /// Who did it.
+        who: String,
+    },
+    /// The node is the machine that rackstart runs on.
+    #[error("{node} has the MAC {} of this machine's own {}", card.mac, card.interface)]
+    Own {
+        /// The node.
+        node: NodeName,
+        /// The card.
+        card: OwnCard,
+    },
+    /// An operator protects it.
+    #[error("{0} is protected")]
+    Protected(NodeName),
+    /// An operator works on it.
+    #[error("{0} is in maintenance")]
+    Maintenance(NodeName),
+    /// It is not trusted.
+    #[error("{node} is suspect: {why}")]
+    Suspect {
+        /// The node.
+        node: NodeName,
+        /// What was seen.
+        why: String,
+    },
+    /// An installer is at work on its disk.
+    #[error("{0} is installing: wait, or power-cycle it; it is then failed and can be armed again")]
+    Installing(NodeName),
+    /// Too many for a slip of the keyboard.
+    #[error("this is about {number} of the {all} nodes{}", said(*given))]
+    Count {
+        /// How many are asked for.
+        number: usize,
+        /// How many there are.
+        all: usize,
+        /// How many the operator said.
+        given: Option<usize>,
+    },
+    /// The only node of a role that the cloud cannot do without.
+    #[error("{node} is the only {role}, and it is {state}: the cloud stands still without it")]
+    Only {
+        /// The node.
+        node: NodeName,
+        /// Its role.
+        role: String,
+        /// Its state.
+        state: &'static str,
+    },
+    /// Another copy of what is on its brick is not there.
+    #[error("{node} holds a brick of the volume {volume}, and {other}, which holds another copy, is {state}")]
+    Replica {
+        /// The node.
+        node: NodeName,
+        /// Name of the volume.
+        volume: String,
+        /// Who holds another copy.
+        other: NodeName,
+        /// What is wrong with it: its state, `in maintenance`, or `in the same request`.
+        state: String,
+    },
+}
+
+impl Refusal {
+    pub(super) fn stopped(stopped: &Stopped) -> Self {
+        Self::Stopped { who: stopped.who.clone() }
+    }
+
+    /// One thing to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Stopped { .. } => "`rackstart stop --lift` allows installations again".into(),
+            Self::Own { .. } => {
+                "correct the MAC in the site file: rackstart never installs the machine it runs on".into()
+            }
+            Self::Protected(node) => format!("`rackstart unprotect {node}` if its data may be lost"),
+            Self::Maintenance(node) => format!("`rackstart maintenance {node} --off` when the work on it is done"),
+            Self::Suspect { node, .. } => format!("look into it, then run `rackstart clear-suspect {node}`"),
+            Self::Installing(node) => format!("`rackstart disarm {node} --give-up REASON` if its installer is dead"),
+            Self::Count { number, .. } => format!("say the exact number: --count {number}"),
+            Self::Only { .. } | Self::Replica { .. } => {
+                "do one after the other, each ready before the next; or overrule it with --force --reason TEXT".into()
+            }
+        }
+    }
+
+    /// Whether a reason of the operator overrules it.
+    pub fn can_be_forced(&self) -> bool {
+        matches!(self, Self::Only { .. } | Self::Replica { .. })
+    }
+
+    /// One word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Stopped { .. } => "stopped",
+            Self::Own { .. } => "own-mac",
+            Self::Protected(_) => "protected",
+            Self::Maintenance(_) => "maintenance",
+            Self::Suspect { .. } => "suspect",
+            Self::Installing(_) => "installing",
+            Self::Count { .. } => "count",
+            Self::Only { .. } => "only-one",
+            Self::Replica { .. } => "replica",
+        }
+    }
+}
+
+fn said(given: Option<usize>) -> String {
+    given.map(|given| format!(", and {given} were counted")).unwrap_or_default()
+}

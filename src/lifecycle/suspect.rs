@@ -1,0 +1,33 @@
+//! What a suspect node may still do: nothing that leads to a disk. Its reports go on being noted behind the suspicion, so
+//! that it is what it really is when an operator clears it.
+
+use super::{Event, Refused, State};
+
+/// The suspect form of a state. An unspent permit is withdrawn: whoever holds its token cannot use it any more.
+pub(super) fn of(state: &State, why: &str) -> State {
+    let previous = state.unarmed("suspected while it was armed").unwrap_or_else(|| state.clone());
+    State::Suspect { previous: Box::new(previous), why: why.into() }
+}
+
+/// Applies an event to a suspect node.
+pub(super) fn apply(previous: &State, why: &str, event: &Event) -> Result<State, Refused> {
+    match event {
+        Event::Cleared => Ok(previous.clone()),
+        // The first suspicion stays; a thief must not be able to fill the log.
+        Event::Suspected { .. } => Err(Refused::NothingToDo),
+        Event::CameBackUnfinished
+        | Event::InstallerStopped { .. }
+        | Event::Attested { .. }
+        | Event::Installed { .. }
+        | Event::Working { .. }
+        | Event::StepFailed { .. }
+        | Event::Ready { .. } => Ok(State::Suspect { previous: Box::new(previous.apply(event)?), why: why.into() }),
+        Event::Armed { .. }
+        | Event::Disarmed
+        | Event::BootScriptServed { .. }
+        | Event::PermitRedeemed { .. }
+        | Event::Overdue { .. }
+        | Event::Expired
+        | Event::GivenUp { .. } => Err(Refused::Suspect),
+    }
+}

@@ -1,0 +1,157 @@
+//! The orders of the command line: translated, given to `operate`, and its refusals put into words.
+
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::{Deserialize, Serialize};
+
+use crate::server::http::{Appliance, HttpError};
+use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
+use crate::server::socket::Caller;
+
+/// The body of an order to reimage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReimageBody {
+    /// Exact names.
+    pub nodes: Vec<String>,
+    /// Keep the volume groups that the site file names.
+    #[serde(default)]
+    pub keep: bool,
+    /// How many nodes the operator believes this is.
+    #[serde(default)]
+    pub count: Option<usize>,
+    /// Why the rules about replicas and only nodes are overruled.
+    #[serde(default)]
+    pub force: Option<String>,
+}
+
+/// The body of an order that needs a reason.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReasonBody {
+    /// In the operator's words.
+    pub reason: String,
+}
+
+/// What an order to stop came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StopAnswer {
+    /// The nodes that were armed.
+    pub disarmed: Vec<String>,
+}
+
+type Answer<T> = Result<Json<T>, HttpError>;
+
+/// Their routes.
+pub(super) fn routes() -> Router<Appliance> {
+    Router::new()
+        .route("/v1/install/{node}", post(install))
+        .route("/v1/reimage", post(reimage))
+        .route("/v1/reimage/rehearse", post(rehearse))
+        .route("/v1/disarm/{node}", post(disarm))
+        .route("/v1/give-up/{node}", post(give_up))
+        .route("/v1/clear-suspect/{node}", post(clear_suspect))
+        .route("/v1/protected/{node}/{on}", post(protect))
+        .route("/v1/maintenance/{node}/{on}", post(maintenance))
+        .route("/v1/stop", post(stop))
+        .route("/v1/stop/lift", post(lift))
+}
+
+impl From<Refusal> for HttpError {
+    fn from(refusal: Refusal) -> Self {
+        let status = match &refusal {
+            Refusal::UnknownNode(_) => StatusCode::NOT_FOUND,
+            Refusal::Nobody | Refusal::Reason => StatusCode::BAD_REQUEST,
+            Refusal::OwnCardsUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::StoreStopped => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Blast(_) | Refusal::CannotKeep { .. } | Refusal::State { .. } | Refusal::NotStopped => {
+                StatusCode::CONFLICT
+            }
+        };
+        let help: String = refusal.help().iter().map(|line| format!("\nhelp: {line}")).collect();
+        Self::new(status, format!("{refusal}{help}"))
+    }
+}
+
+async fn install(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path(node): Path<String>,
+) -> Answer<Armed> {
+    Ok(Json(appliance.install(&caller.actor(), &node).await?))
+}
+
+async fn reimage(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<ReimageBody>,
+) -> Answer<Armed> {
+    Ok(Json(appliance.reimage(&caller.actor(), body.into()).await?))
+}
+
+async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<()> {
+    Ok(Json(appliance.rehearse(&body.into())?))
+}
+
+async fn disarm(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path(node): Path<String>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.disarm(&caller.actor(), &node).await?))
+}
+
+async fn give_up(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path(node): Path<String>,
+    Json(body): Json<ReasonBody>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.give_up(&caller.actor(), &node, &body.reason).await?))
+}
+
+async fn clear_suspect(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path(node): Path<String>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.clear_suspect(&caller.actor(), &node).await?))
+}
+
+async fn protect(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path((node, on)): Path<(String, OnOff)>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.protect(&caller.actor(), &node, on == OnOff::On).await?))
+}
+
+async fn maintenance(
+    Shared(appliance): Shared<Appliance>,
+    Extension(caller): Extension<Caller>,
+    Path((node, on)): Path<(String, OnOff)>,
+) -> Answer<NodeStatus> {
+    Ok(Json(appliance.maintenance(&caller.actor(), &node, on == OnOff::On).await?))
+}
+
+async fn stop(Shared(appliance): Shared<Appliance>, Extension(caller): Extension<Caller>) -> Answer<StopAnswer> {
+    Ok(Json(StopAnswer { disarmed: appliance.stop(&caller.actor()).await? }))
+}
+
+async fn lift(Shared(appliance): Shared<Appliance>, Extension(caller): Extension<Caller>) -> Answer<()> {
+    Ok(Json(appliance.lift_stop(&caller.actor()).await?))
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnOff {
+    On,
+    Off,
+}
+
+impl From<ReimageBody> for Reimage {
+    fn from(body: ReimageBody) -> Self {
+        let ReimageBody { nodes, keep, count, force } = body;
+        Self { nodes, keep, count, forced: force }
+    }
+}

@@ -1,0 +1,266 @@
+//! What an operator may order. The admin socket and the API only translate: who asks, what is asked, what is refused.
+//!
+//! Whatever arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the decision and
+//! its effect.
+
+mod refusal;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{Actor, Order};
+use crate::lifecycle::blast::{self, Allowed, Now, OwnCard, Standing, Wish};
+use crate::lifecycle::{Event, Flag, Flags, State, Stopped, WipeScope};
+use crate::plan;
+use crate::site::{Node, Site};
+use crate::store::{Change, ChangeError, Draft, Orders, Record};
+
+use super::http::Appliance;
+use super::http::permit::keepable;
+use super::random;
+
+pub use refusal::Refusal;
+pub use view::{NodeStatus, status};
+
+/// An order to wipe and install nodes anew at their next network boot.
+#[derive(Debug, Clone)]
+pub struct Reimage {
+    /// The exact names; each counts once.
+    pub nodes: Vec<String>,
+    /// Leave the volume groups that the site file keeps.
+    pub keep: bool,
+    /// How many nodes the operator believes this is. Needed when it is many, see [`blast::needs_count`].
+    pub count: Option<usize>,
+    /// Why the rules about replicas and only nodes are overruled. Stored.
+    pub forced: Option<String>,
+}
+
+/// What an order to arm came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Armed {
+    /// These are armed.
+    pub nodes: Vec<NodeStatus>,
+    /// Of these, an earlier arming was replaced; a boot of that one cannot redeem its permit any more.
+    pub replaced: Vec<String>,
+    /// These were too many for this minute and were left as they are.
+    pub later: Vec<String>,
+    /// In so many seconds there is room for more; 0 when nothing was left out.
+    pub again_in: u64,
+}
+
+impl Appliance {
+    /// Arms one node for a blank disk: nothing can be lost.
+    pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
+        self.arm(who, &[node.to_string()], WipeScope::BlankDiskOnly, None, None).await
+    }
+
+    /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
+    /// alone.
+    pub async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
+        let scope = if order.keep { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
+        self.arm(who, &order.nodes, scope, order.count, order.forced).await
+    }
+
+    /// What [`Self::reimage`] would say now, without doing it: for the question that is asked before.
+    pub fn rehearse(&self, order: &Reimage) -> Result<(), Refusal> {
+        let site = self.site();
+        let own = own_cards()?;
+        let nodes = find(&site, &order.nodes)?;
+        let scope = if order.keep { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
+        let wish = Wish { nodes, scope, count: order.count, forced: order.forced.is_some() };
+        let stopped = self.store.stopped();
+        let records: Vec<_> = site.nodes.iter().map(|node| (node.mac, self.store.record(node.mac))).collect();
+        let standing = |mac| {
+            let record = records.iter().find(|(known, _)| *known == mac).and_then(|(_, record)| record.as_ref());
+            standing(record)
+        };
+        let now = Now { time: super::unix_now(), stopped: stopped.as_ref(), own: &own };
+        blast::judge(&site, &standing, &wish, now).map(drop).map_err(Refusal::Blast)
+    }
+
+    /// Takes an unspent wipe permit back.
+    pub async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        self.event(who, node, Event::Disarmed, "disarm").await
+    }
+
+    /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
+    pub async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
+        let reason = refusal::reason(reason)?;
+        self.event(who, node, Event::GivenUp { reason }, "give-up").await
+    }
+
+    /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
+    pub async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        self.event(who, node, Event::Cleared, "clear-suspect").await
+    }
+
+    /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
+    pub async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+        let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
+    }
+
+    /// Begins or ends maintenance: the node is never armed, its reports ring no alarm, its silence fails nothing. Beginning
+    /// it disarms.
+    pub async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+        let (flag, action) = (Flag::Maintenance, if on { "maintenance" } else { "maintenance-over" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
+    }
+
+    /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
+    /// a restart. Returns the names of the disarmed nodes.
+    pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
+        let asked = Order::new(who, "stop", &self.site().name);
+        let (by, order) = (who.to_string(), asked.clone());
+        let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> {
+            let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
+            let disarm = |(mac, _)| (mac, Change::Event { event: Event::Disarmed, mark: None });
+            let since = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
+            let changes = armed.map(disarm).collect();
+            Ok(Orders { changes, stopped: Some(Some(since)), audit: vec![order] })
+        };
+        let site = self.site();
+        let before: Vec<&Node> = site.nodes.iter().filter(|node| self.is_armed(node)).collect();
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let disarmed: Vec<String> =
+            before.into_iter().filter(|node| !self.is_armed(node)).map(|node| node.name.to_string()).collect();
+        tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
+        Ok(disarmed)
+    }
+
+    /// Allows installations again. What was disarmed stays so.
+    pub async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
+        let asked = Order::new(who, "lift-stop", &self.site().name);
+        let order = asked.clone();
+        let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
+            Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
+            None => Err(Refusal::NotStopped),
+        };
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&self.site(), error))?;
+        tracing::warn!(%who, "installations are allowed again");
+        Ok(())
+    }
+
+    fn is_armed(&self, node: &Node) -> bool {
+        matches!(self.store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
+    }
+
+    async fn arm(
+        &self,
+        who: &Actor,
+        names: &[String],
+        scope: WipeScope,
+        count: Option<usize>,
+        forced: Option<String>,
+    ) -> Result<Armed, Refusal> {
+        let site = self.site();
+        let nodes = find(&site, names)?;
+        if scope == WipeScope::KeepVolumeGroups {
+            for node in &nodes {
+                self.can_keep(node).map_err(|why| Refusal::CannotKeep { node: node.name.to_string(), why })?;
+            }
+        }
+        let forced = forced.as_deref().map(refusal::reason).transpose()?;
+        let own = own_cards()?;
+        let before: Vec<_> =
+            nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
+        let macs: Vec<_> = nodes.iter().map(|node| node.mac).collect();
+        let (known, reason) = (site.clone(), forced.clone());
+        let action = if scope.wipes() { "reimage" } else { "install" };
+        let about =
+            format!("{scope}{}", forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default());
+        let asked = Order::new(who, action, names.join(" ")).detail(&about);
+        let order = asked.clone();
+        let (said, mut hear) = tokio::sync::oneshot::channel();
+        let judge = move |draft: &Draft<'_>, time| {
+            let nodes = macs.iter().filter_map(|mac| known.node_by_mac(*mac)).collect();
+            let wish = Wish { nodes, scope, count, forced: reason.is_some() };
+            let now = Now { time, stopped: draft.stopped(), own: &own };
+            let Allowed { now, later, again_in } =
+                blast::judge(&known, &|mac| standing(draft.record(mac)), &wish, now).map_err(Refusal::Blast)?;
+            let arm =
+                |node: &&Node| (node.mac, Change::Arm { id: random::attempt_id(), scope, forced: reason.clone() });
+            let later: Vec<String> = later.iter().map(|node| node.name.to_string()).collect();
+            let audit = now.iter().map(|node| Order { subject: node.name.to_string(), ..order.clone() }).collect();
+            let _ = said.send((later, again_in));
+            Ok(Orders { changes: now.iter().map(arm).collect(), stopped: None, audit })
+        };
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let (later, again_in) = hear.try_recv().unwrap_or_default();
+        let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
+        let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
+        for node in &nodes {
+            let forced = forced.as_deref().unwrap_or_default();
+            tracing::warn!(%who, node = node.name, ?scope, forced, "armed by an operator: its next network boot installs it");
+        }
+        let replaced = before.into_iter().filter(|name| !later.contains(name)).collect();
+        Ok(Armed { nodes, replaced, later, again_in })
+    }
+
+    /// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
+    fn can_keep(&self, node: &Node) -> Result<(), String> {
+        let installed = self.store.record(node.mac).and_then(|record| record.installed);
+        let installed =
+            installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;
+        let plan = plan::keep(node, &installed.promise.plan, &node.keep);
+        let plan = plan.map_err(|error| format!("{error}; {}", error.help()))?;
+        keepable(&installed, &plan, &node.keep).map(drop)
+    }
+
+    async fn event(&self, who: &Actor, name: &str, event: Event, action: &str) -> Result<NodeStatus, Refusal> {
+        let detail = match &event {
+            Event::GivenUp { reason } => reason.clone(),
+            _ => String::new(),
+        };
+        self.change(who, name, Change::Event { event, mark: None }, action, &detail).await
+    }
+
+    async fn change(
+        &self,
+        who: &Actor,
+        name: &str,
+        change: Change,
+        action: &str,
+        detail: &str,
+    ) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))?;
+        let mac = node.mac;
+        let order = Order::new(who, action, name).detail(detail);
+        let record = self.store.change_as(mac, change, order).await;
+        let record = record.map_err(|error| match error {
+            ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
+            ChangeError::Stopped => Refusal::StoreStopped,
+        })?;
+        let status = status(node, Some(record));
+        let flags = status.flags.join(" ");
+        tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
+        Ok(status)
+    }
+}
+
+/// The nodes of these names, each once, in the order they were named.
+fn find<'a>(site: &'a Site, names: &[String]) -> Result<Vec<&'a Node>, Refusal> {
+    let mut nodes: Vec<&Node> = Vec::with_capacity(names.len());
+    for name in names {
+        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.clone()))?;
+        if !nodes.iter().any(|known| known.mac == node.mac) {
+            nodes.push(node);
+        }
+    }
+    if nodes.is_empty() { Err(Refusal::Nobody) } else { Ok(nodes) }
+}
+
+fn own_cards() -> Result<Vec<OwnCard>, Refusal> {
+    super::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
+}
+
+/// Where a node stands that has this record.
+fn standing(record: Option<&Record>) -> Standing<'_> {
+    match record {
+        Some(Record { state, flags, armed_to_wipe, .. }) => {
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe }
+        }
+        None => Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None },
+    }
+}

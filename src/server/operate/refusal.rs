@@ -1,0 +1,87 @@
+//! Why an order was not followed.
+
+use crate::lifecycle::{Refused, blast};
+use crate::site::Site;
+use crate::store::DecideError;
+
+/// Longest reason an operator may give, in bytes.
+const LONGEST_REASON: usize = 300;
+
+/// One refusal; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The site file that the daemon goes by has no such node.
+    #[error("the running daemon knows no node called `{0}`")]
+    UnknownNode(String),
+    /// No node was named.
+    #[error("no node was named")]
+    Nobody,
+    /// A reason that cannot be kept.
+    #[error("a reason is one line of text of at most {LONGEST_REASON} bytes, and not empty")]
+    Reason,
+    /// Too much at once, or something that is never armed.
+    #[error("{}", list(.0))]
+    Blast(Vec<blast::Refusal>),
+    /// What shall be kept is not known, or does not fit the plan.
+    #[error("{node}: {why}")]
+    CannotKeep {
+        /// The node.
+        node: String,
+        /// Why.
+        why: String,
+    },
+    /// The kernel did not say which cards this machine has, so none can be told from a node.
+    #[error("the network cards of this machine cannot be read: {0}; nothing is armed without that")]
+    OwnCardsUnknown(String),
+    /// The lifecycle refuses it in this state.
+    #[error("{node}: {refused}")]
+    State {
+        /// The node.
+        node: String,
+        /// Why.
+        refused: Refused,
+    },
+    /// There is nothing to lift.
+    #[error("installations are not stopped")]
+    NotStopped,
+    /// The store stopped.
+    #[error("the store has stopped: the daemon is going down")]
+    StoreStopped,
+}
+
+impl Refusal {
+    /// What to do about it, one line each; may be empty.
+    pub fn help(&self) -> Vec<String> {
+        let Self::Blast(refusals) = self else { return Vec::new() };
+        let mut lines: Vec<String> = Vec::new();
+        for line in refusals.iter().map(blast::Refusal::help) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    pub(super) fn of(site: &Site, error: DecideError<Self>) -> Self {
+        match error {
+            DecideError::Judged(refusal) => refusal,
+            DecideError::Refused(refused) => {
+                let node = site.node_by_mac(refused.mac);
+                let node = node.map_or(refused.mac.to_string(), |node| node.name.to_string());
+                Self::State { node, refused: refused.refused }
+            }
+            DecideError::Stopped => Self::StoreStopped,
+        }
+    }
+}
+
+fn list(refusals: &[blast::Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A reason as it is stored.
+pub(super) fn reason(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    let is_good = !text.is_empty() && text.len() <= LONGEST_REASON && !text.chars().any(char::is_control);
+    if is_good { Ok(text.into()) } else { Err(Refusal::Reason) }
+}

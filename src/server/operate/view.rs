@@ -1,0 +1,88 @@
+//! A node as people see it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::{State, StepProgress};
+use crate::site::{Mac, Node};
+use crate::store::Record;
+
+/// One node as people see it. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Host name.
+    pub name: String,
+    /// Role.
+    pub role: String,
+    /// MAC of the boot NIC.
+    pub mac: Mac,
+    /// Reserved address.
+    pub address: String,
+    /// The disk rule that the running daemon goes by, in words.
+    pub disk: String,
+    /// The volume groups that `reimage --keep` would keep.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// The disks that an installer of ours wrote last, in words, with their serial numbers as far as they have any.
+    #[serde(default)]
+    pub written: Option<String>,
+    /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
+    pub state: String,
+    /// `protected`, `maintenance`, both or none.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// Public id of the attempt.
+    pub attempt: Option<String>,
+    /// What an unspent wipe permit allows, in words; none when there is no such permit.
+    #[serde(default)]
+    pub permit: Option<String>,
+    /// Latest moment of the current attempt, for example `kickstart`.
+    pub stage: Option<String>,
+    /// The step it is at.
+    pub step: Option<StepProgress>,
+    /// The condition it waits for.
+    pub waiting: Option<String>,
+    /// Why it failed, or its last words.
+    pub detail: Option<String>,
+    /// Since when it is in this state.
+    pub since: u64,
+    /// When it was last heard of.
+    pub updated: u64,
+    /// First time of each moment of the attempt.
+    pub timings: std::collections::BTreeMap<String, u64>,
+}
+
+/// How a node with this record looks.
+pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
+    let record = record.unwrap_or_else(|| Record::new(0));
+    let progress = record.progress;
+    let stage = progress.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.clone());
+    let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
+    let detail = match &record.state {
+        State::Failed { reason, .. } => Some(reason.clone()),
+        State::Suspect { why, .. } => Some(why.clone()),
+        _ => progress.detail,
+    };
+    NodeStatus {
+        name: node.name.to_string(),
+        role: node.role.clone(),
+        mac: node.mac,
+        address: node.address.to_string(),
+        disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
+        keep: node.keep.clone(),
+        written: record.written,
+        state: record.state.word().into(),
+        flags: record.flags.words().into_iter().map(String::from).collect(),
+        attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
+        permit: match &record.state {
+            State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
+            _ => None,
+        },
+        stage,
+        step: progress.step.filter(|_| in_firstboot),
+        waiting: progress.waiting,
+        detail,
+        since: record.since,
+        updated: record.updated,
+        timings: progress.marks,
+    }
+}

@@ -1,0 +1,121 @@
+//! What a batch of commands comes to, worked out before anything is written: each command on what those before it left.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use super::memory::{Draft, Memory, OrderRefused, Write};
+use super::{AuditFilter, Change, Command, Record, StoredEvent, TokenChange};
+use crate::audit::{Actor, AuditLine, Order};
+use crate::lifecycle::{Refused, Stopped};
+use crate::site::Mac;
+
+/// Everything to write, and who waits for it.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub writes: Vec<Write>,
+    /// Lines for the audit log, their outcome, and who wants to know their number.
+    pub audit: Vec<(Order, String, Option<oneshot::Sender<u64>>)>,
+    /// Changes of the API's tokens, who ordered them, and who waits for them.
+    pub tokens: Vec<(TokenChange, Order, oneshot::Sender<bool>)>,
+    pub answers: Vec<Answer>,
+    pub lookups: Vec<Lookup>,
+    /// What the memory takes over once it is durable.
+    pub fresh: Fresh,
+}
+
+pub(super) type Fresh = (HashMap<Mac, Record>, Option<Option<Stopped>>);
+
+/// A question that is answered after the commit.
+pub(super) enum Lookup {
+    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
+}
+
+/// An answer that waits for the commit. The asker may have hung up; the change holds all the same.
+pub(super) enum Answer {
+    One(oneshot::Sender<Result<Record, Refused>>, Result<Record, Refused>),
+    Many(oneshot::Sender<Result<Vec<Record>, OrderRefused>>, Result<Vec<Record>, OrderRefused>),
+    /// A judge that refused has told its asker why; dropping the sender lets the asker look.
+    Judged {
+        _reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>>,
+    },
+}
+
+impl Answer {
+    pub fn send(self) {
+        match self {
+            Self::One(reply, answer) => drop(reply.send(answer)),
+            Self::Many(reply, answer) => drop(reply.send(answer)),
+            Self::Judged { .. } => {}
+        }
+    }
+}
+
+impl Batch {
+    /// Works the commands out.
+    pub fn of(memory: &Memory, commands: Vec<Command>, now: u64) -> Self {
+        let (mut draft, mut batch) = (Draft::on(memory), Self::default());
+        for command in commands {
+            match command {
+                Command::Change { mac, change, order, reply } => {
+                    let outcome = batch.change(&mut draft, mac, &change, now);
+                    if let Some(order) = order {
+                        batch.audit.push((order, outcome_words(&outcome), None));
+                    }
+                    batch.answers.push(Answer::One(reply, outcome));
+                }
+                Command::Decide { asked, judge, reply } => match judge(&draft, now) {
+                    Ok(orders) => {
+                        let outcome = draft.obey(&orders, now);
+                        match &outcome {
+                            Ok(writes) => {
+                                batch.writes.extend(writes.iter().cloned());
+                                batch.audit.extend(orders.audit.into_iter().map(|order| (order, "done".into(), None)));
+                            }
+                            refused => batch.audit.push((asked, outcome_words(refused), None)),
+                        }
+                        let records = |writes: Vec<Write>| writes.into_iter().map(|(_, record, _)| record).collect();
+                        batch.answers.push(Answer::Many(reply, outcome.map(records)));
+                    }
+                    Err(words) => {
+                        batch.audit.push((asked, format!("refused: {words}"), None));
+                        batch.answers.push(Answer::Judged { _reply: reply });
+                    }
+                },
+                Command::Token { change, order, reply } => batch.tokens.push((change, order, reply)),
+                Command::Audit { order, reply } => batch.audit.push((order, "done".into(), Some(reply))),
+                Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),
+                Command::Events { mac, limit, reply } => batch.lookups.push(Lookup::Events { mac, limit, reply }),
+            }
+        }
+        batch.fresh = draft.into_parts();
+        batch
+    }
+
+    fn change(&mut self, draft: &mut Draft<'_>, mac: Mac, change: &Change, now: u64) -> Result<Record, Refused> {
+        let redeemed = |record: Option<&Record>| record.is_some_and(Record::has_spent_its_permit);
+        let was_spent = redeemed(draft.record(mac));
+        let (_, record, _) = {
+            let write = draft.change(mac, change, now)?;
+            self.writes.push(write.clone());
+            write
+        };
+        if let (Change::Redeem { words, .. }, false) = (change, was_spent) {
+            self.audit.push((spent(mac, &record, words), "done".into(), None));
+        }
+        Ok(record)
+    }
+}
+
+/// The audit line of a wipe permit that is spent by this change. It moves the anchor, so that an older copy of the
+/// database, in which the permit is unspent, is known for what it is.
+fn spent(mac: Mac, record: &Record, words: &str) -> Order {
+    let attempt = record.state.attempt().map(|attempt| attempt.id.to_string()).unwrap_or_default();
+    let order = Order::new(&Actor::node(mac, "its own address"), "wipe-permit", mac);
+    order.detail(format!("attempt {attempt}: the storage commands left for disk {words}"))
+}
+
+fn outcome_words<T, E: std::fmt::Display>(outcome: &Result<T, E>) -> String {
+    outcome.as_ref().map_or_else(|refused| format!("refused: {refused}"), |_| "done".into())
+}
