@@ -16,6 +16,7 @@ mod serve;
 mod status;
 mod stop;
 mod table;
+mod token;
 mod unified;
 mod watch;
 
@@ -70,6 +71,7 @@ enum Verb {
     Maintenance(protect::MaintenanceArgs),
     /// Trust a suspect node again, after looking into why it was suspected.
     ClearSuspect(protect::Args),
+    Token(token::Args),
 }
 
 impl Cli {
@@ -96,6 +98,7 @@ impl Cli {
             Verb::Unprotect(args) => protect::unprotect(config, args),
             Verb::Maintenance(args) => protect::maintenance(config, args),
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
+            Verb::Token(args) => token::run(config, args),
         }
     }
 }
