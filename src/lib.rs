@@ -27,6 +27,7 @@ pub mod config;
 pub mod failure;
 pub mod grammar;
 pub mod lifecycle;
+mod own_cards;
 pub mod plan;
 pub mod render;
 pub mod server;

@@ -5,6 +5,7 @@
 mod addresses;
 mod api;
 mod blueprint;
+mod cards;
 mod disk;
 mod duplicates;
 mod file;
@@ -40,6 +41,7 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
+use cards::CardUse;
 use file::File;
 use reader::Found;
 use trees::TreeUse;
@@ -68,6 +70,8 @@ struct Examined {
     secrets: Vec<Range<usize>>,
     /// The install trees to look at, as far as they could be read.
     trees: Vec<TreeUse>,
+    /// The cards of all nodes, as far as they could be read.
+    cards: Vec<CardUse>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
@@ -77,11 +81,12 @@ type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String,
 fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) -> Examined {
     let mut renderer = None;
     let found = Found::default();
-    let mut trees = Vec::new();
+    let (mut trees, mut cards) = (Vec::new(), Vec::new());
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
+        cards = cards::uses(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
@@ -93,7 +98,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees }
+    Examined { site, renderer, problems, secrets, trees, cards }
 }
 
 /// Reads the templates and renders everything with them; the renderer is there when all is well.

@@ -25,7 +25,8 @@ fn the_blueprint_has_the_values_of_its_testing_twin() {
 #[test]
 fn optional_keys_have_the_defaults_that_the_example_names() {
     let optional = ["security", "timezone", "kernel_args", "http_port", "state =", "socket", "lease_seconds", "dns"];
-    let optional = [&optional[..], &["router_advertisement", "firmware", "ssh_keys"]].concat();
+    let more = ["router_advertisement", "firmware", "ssh_keys", "wipes_per_minute", "arming_minutes"];
+    let optional = [&optional[..], &more].concat();
     let short: Vec<&str> = EXAMPLE.lines().filter(|line| !optional.iter().any(|key| line.starts_with(key))).collect();
     let mut expected = parse(EXAMPLE, "f").unwrap();
     expected.network.dns.clear();

@@ -68,9 +68,9 @@ pub struct Allowed<'a> {
 }
 
 /// Decides. Every reason against it at once; nothing is armed when there is one.
-pub fn judge<'a>(
+pub fn judge<'a, 's>(
     site: &Site,
-    standing: &dyn Fn(Mac) -> Standing<'a>,
+    standing: &dyn Fn(Mac) -> Standing<'s>,
     wish: &Wish<'a>,
     now: Now<'_>,
 ) -> Result<Allowed<'a>, Vec<Refusal>> {
@@ -116,7 +116,7 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusa
 const MINUTE: u64 = 60;
 
 /// As many as the limit leaves room for, in the order of the wish.
-fn within_rate<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'a>, time: u64) -> Allowed<'a> {
+fn within_rate<'a, 's>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'s>, wish: &Wish<'a>, time: u64) -> Allowed<'a> {
     if !wish.scope.wipes() {
         return Allowed { now: wish.nodes.clone(), later: Vec::new(), again_in: 0 };
     }

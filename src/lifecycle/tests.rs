@@ -1,5 +1,7 @@
 //! The whole table, cell by cell, and the invariant over random walks.
 
+mod walk;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -37,6 +39,7 @@ fn states() -> Vec<State> {
         State::Ready { attempt: redeemed() },
         failed(Stage::Installer),
         failed(Stage::Firstboot),
+        State::Suspect { previous: Box::new(State::Installing { attempt: redeemed() }), why: "w".into() },
     ]
 }
 
@@ -57,20 +60,25 @@ fn events() -> Vec<Event> {
         Event::StepFailed { token: token.clone(), reason: "r".into() },
         Event::Ready { token },
         Event::Overdue { reason: "r".into() },
+        Event::Expired,
+        Event::GivenUp { reason: "r".into() },
+        Event::Suspected { why: "w".into() },
+        Event::Cleared,
     ]
 }
 
 /// One row per state, one column per event of `events()`; `-` is a refusal.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 14]); 7] = [
-    //             arm, blank  arm, destroy  disarm    script   back      redeem        stopped   as planned    differs   installed    working      step failed ready    overdue
-    ("new",        ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
-    ("armed",      ["armed",   "armed",      "failed", "armed", "-",      "installing", "failed", "-",          "-",      "-",         "-",         "-",        "-",     "-"]),
-    ("installing", ["-",       "-",          "-",      "-",     "failed", "installing", "failed", "installing", "failed", "firstboot", "firstboot", "failed",   "ready", "failed"]),
-    ("firstboot",  ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "firstboot", "firstboot", "failed",   "ready", "failed"]),
-    ("ready",      ["-",       "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "ready",     "ready",     "failed",   "ready", "-"]),
-    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "failed",     "failed", "firstboot", "firstboot", "failed",   "ready", "-"]),
-    ("failed",     ["armed",   "armed",      "-",      "-",     "-",      "-",          "-",      "-",          "-",      "failed",    "firstboot", "failed",   "ready", "-"]),
+const TABLE: [(&str, [&str; 18]); 8] = [
+    //             arm, blank  arm, destroy  disarm    script   back       redeem        stopped    as planned    differs    installed    working      step failed  ready      overdue   expired  given up  suspected  cleared
+    ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-"]),
+    ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-"]),
+    ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
+    ("firstboot",   ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
+    ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
+    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
+    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
+    ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing"]),
 ];
 
 #[test]
@@ -161,6 +169,40 @@ fn disarming_gives_back_what_the_node_was_and_its_reports_count_again() {
 }
 
 #[test]
+fn suspicion_withdraws_an_unspent_permit_and_clearing_does_not_bring_it_back() {
+    let ready = State::Ready { attempt: redeemed() };
+    let armed = ready.apply(&Event::Armed { id: id(2), scope: WipeScope::DestroyData }).unwrap();
+    let booted = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
+    let suspect = booted.apply(&Event::Suspected { why: "two readers".into() }).unwrap();
+    assert!(matches!(&suspect, State::Suspect { why, .. } if why == "two readers"));
+    assert_eq!(suspect.apply(&Event::PermitRedeemed { token: token(2), disk: "sda".into() }), Err(Refused::Suspect));
+    let cleared = suspect.apply(&Event::Cleared).unwrap();
+    assert_eq!(cleared, ready);
+    assert!(cleared.apply(&Event::PermitRedeemed { token: token(2), disk: "sda".into() }).is_err());
+}
+
+#[test]
+fn a_suspect_node_goes_on_behind_the_suspicion() {
+    let installing = State::Installing { attempt: redeemed() };
+    let suspect = installing.apply(&Event::Suspected { why: "w".into() }).unwrap();
+    assert_eq!(suspect.apply(&Event::Installed { token: token(9) }), Err(Refused::OldAttempt));
+    let suspect = suspect.apply(&Event::Installed { token: token(1) }).unwrap();
+    assert_eq!((suspect.word(), suspect.attempt()), ("suspect", installing.attempt()));
+    assert_eq!(suspect.apply(&Event::Cleared).unwrap().word(), "firstboot");
+}
+
+#[test]
+fn an_arming_that_nobody_fetched_expires_and_a_booted_one_does_not() {
+    let ready = State::Ready { attempt: redeemed() };
+    let armed = ready.apply(&Event::Armed { id: id(2), scope: WipeScope::DestroyData }).unwrap();
+    assert_eq!(armed.apply(&Event::Expired), Ok(ready));
+    let booted = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
+    assert_eq!(booted.apply(&Event::Expired), Err(Refused::NothingToDo));
+    let first = State::New.apply(&Event::Armed { id: id(2), scope: WipeScope::BlankDiskOnly }).unwrap();
+    assert_eq!(first.apply(&Event::Expired).unwrap().word(), "failed", "`new` would arm itself again");
+}
+
+#[test]
 fn a_fourth_boot_without_redemption_ends_in_failed() {
     let mut state = State::Armed { attempt: fresh(), previous: None };
     for boot in 1..=MAX_BOOTS {
@@ -172,7 +214,7 @@ fn a_fourth_boot_without_redemption_ends_in_failed() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let reason = "r".to_string();
-    (0..11u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
+    (0..14u8, 0..4u8, any::<bool>()).prop_map(move |(kind, n, destroy)| {
         let token = token(n);
         let reason = reason.clone();
         match kind {
@@ -186,6 +228,10 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => Event::Working { token },
             7 => Event::StepFailed { token, reason },
             8 => Event::Disarmed,
+            11 => Event::Suspected { why: reason },
+            12 => Event::Cleared,
+            13 if destroy => Event::Expired,
+            13 => Event::GivenUp { reason },
             9 => Event::Attested { token, differences: if destroy { vec![reason] } else { vec![] } },
             _ => Event::Ready { token },
         }

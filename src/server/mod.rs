@@ -9,7 +9,6 @@ pub mod http;
 mod log_limit;
 mod notify;
 pub mod operate;
-pub mod own_cards;
 mod packet;
 mod pinned;
 mod random;
@@ -17,6 +16,8 @@ pub mod recent;
 pub mod reload;
 pub mod router_advertisement;
 pub mod served;
+#[cfg(test)]
+mod simulation;
 pub mod socket;
 pub mod texts;
 pub mod tftp;
@@ -32,7 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, State, WipeScope};
+use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
 use crate::site::Site;
 use crate::store::{Change, ChangeError, OpenError, Store};
@@ -123,13 +124,22 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     Ok(Bound { appliance, store_task, reloader, http, admin, api, keeper, dhcp, tftp })
 }
 
-/// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
+/// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
+/// said otherwise of it, or of the whole site.
 async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     for node in &site.nodes {
-        if matches!(store.record(node.mac).map(|record| record.state), None | Some(State::New)) {
-            let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-            store.change(node.mac, Change::Event { event, mark: None }).await?;
-            tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+        if !operate::is_armed_by_itself(store.record(node.mac).as_ref()) {
+            continue;
+        }
+        let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+        match store.change(node.mac, Change::Event { event, mark: None }).await {
+            Ok(_) => {
+                tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+            }
+            Err(ChangeError::Refused(refused)) => {
+                tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
+            }
+            Err(stopped) => return Err(stopped),
         }
     }
     Ok(())

@@ -3,14 +3,15 @@
 //! Whatever arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the decision and
 //! its effect.
 
+mod orders;
 mod refusal;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Actor, Order};
-use crate::lifecycle::blast::{self, Allowed, Now, OwnCard, Standing, Wish};
-use crate::lifecycle::{Event, Flag, Flags, State, Stopped, WipeScope};
+use crate::lifecycle::blast::OwnCard;
+use crate::lifecycle::{Event, Flag, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft, Orders, Record};
@@ -19,6 +20,7 @@ use super::http::Appliance;
 use super::http::permit::keepable;
 use super::random;
 
+pub(in crate::server) use orders::{Arming, Left, arm, is_armed_by_itself, judge, stop};
 pub use refusal::Refusal;
 pub use view::{NodeStatus, status};
 
@@ -29,7 +31,7 @@ pub struct Reimage {
     pub nodes: Vec<String>,
     /// Leave the volume groups that the site file keeps.
     pub keep: bool,
-    /// How many nodes the operator believes this is. Needed when it is many, see [`blast::needs_count`].
+    /// How many nodes the operator believes this is. Needed when it is many, see [`crate::lifecycle::blast::needs_count`].
     pub count: Option<usize>,
     /// Why the rules about replicas and only nodes are overruled. Stored.
     pub forced: Option<String>,
@@ -64,18 +66,12 @@ impl Appliance {
     /// What [`Self::reimage`] would say now, without doing it: for the question that is asked before.
     pub fn rehearse(&self, order: &Reimage) -> Result<(), Refusal> {
         let site = self.site();
-        let own = own_cards()?;
         let nodes = find(&site, &order.nodes)?;
         let scope = if order.keep { WipeScope::KeepVolumeGroups } else { WipeScope::DestroyData };
-        let wish = Wish { nodes, scope, count: order.count, forced: order.forced.is_some() };
-        let stopped = self.store.stopped();
-        let records: Vec<_> = site.nodes.iter().map(|node| (node.mac, self.store.record(node.mac))).collect();
-        let standing = |mac| {
-            let record = records.iter().find(|(known, _)| *known == mac).and_then(|(_, record)| record.as_ref());
-            standing(record)
-        };
-        let now = Now { time: super::unix_now(), stopped: stopped.as_ref(), own: &own };
-        blast::judge(&site, &standing, &wish, now).map(drop).map_err(Refusal::Blast)
+        let (count, forced) = (order.count, order.forced.clone());
+        let arming = Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count, forced };
+        let own = own_cards()?;
+        self.store.look(|draft| judge(&site, draft, &arming, &own, super::unix_now()).map(drop)).map_err(Refusal::Blast)
     }
 
     /// Takes an unspent wipe permit back.
@@ -112,13 +108,7 @@ impl Appliance {
     pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
         let asked = Order::new(who, "stop", &self.site().name);
         let (by, order) = (who.to_string(), asked.clone());
-        let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> {
-            let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
-            let disarm = |(mac, _)| (mac, Change::Event { event: Event::Disarmed, mark: None });
-            let since = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
-            let changes = armed.map(disarm).collect();
-            Ok(Orders { changes, stopped: Some(Some(since)), audit: vec![order] })
-        };
+        let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
         let site = self.site();
         let before: Vec<&Node> = site.nodes.iter().filter(|node| self.is_armed(node)).collect();
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
@@ -164,29 +154,22 @@ impl Appliance {
         let own = own_cards()?;
         let before: Vec<_> =
             nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
-        let macs: Vec<_> = nodes.iter().map(|node| node.mac).collect();
-        let (known, reason) = (site.clone(), forced.clone());
         let action = if scope.wipes() { "reimage" } else { "install" };
         let about =
             format!("{scope}{}", forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default());
         let asked = Order::new(who, action, names.join(" ")).detail(&about);
         let order = asked.clone();
         let (said, mut hear) = tokio::sync::oneshot::channel();
+        let arming =
+            Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count, forced: forced.clone() };
+        let known = site.clone();
         let judge = move |draft: &Draft<'_>, time| {
-            let nodes = macs.iter().filter_map(|mac| known.node_by_mac(*mac)).collect();
-            let wish = Wish { nodes, scope, count, forced: reason.is_some() };
-            let now = Now { time, stopped: draft.stopped(), own: &own };
-            let Allowed { now, later, again_in } =
-                blast::judge(&known, &|mac| standing(draft.record(mac)), &wish, now).map_err(Refusal::Blast)?;
-            let arm =
-                |node: &&Node| (node.mac, Change::Arm { id: random::attempt_id(), scope, forced: reason.clone() });
-            let later: Vec<String> = later.iter().map(|node| node.name.to_string()).collect();
-            let audit = now.iter().map(|node| Order { subject: node.name.to_string(), ..order.clone() }).collect();
-            let _ = said.send((later, again_in));
-            Ok(Orders { changes: now.iter().map(arm).collect(), stopped: None, audit })
+            let (orders, left) = arm(&known, draft, &arming, &own, time, &order, random::attempt_id)?;
+            let _ = said.send(left);
+            Ok(orders)
         };
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
-        let (later, again_in) = hear.try_recv().unwrap_or_default();
+        let Left { later, again_in } = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
         let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
         for node in &nodes {
@@ -252,15 +235,8 @@ fn find<'a>(site: &'a Site, names: &[String]) -> Result<Vec<&'a Node>, Refusal> 
 }
 
 fn own_cards() -> Result<Vec<OwnCard>, Refusal> {
-    super::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
+    crate::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
 }
 
-/// Where a node stands that has this record.
-fn standing(record: Option<&Record>) -> Standing<'_> {
-    match record {
-        Some(Record { state, flags, armed_to_wipe, .. }) => {
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe }
-        }
-        None => Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None },
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,49 @@ pub(super) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
     }
 }
 
-fn overdue(record: &Record, site: &Site, started: u64, now: u64) -> Option<Event> {
+/// What has to happen to a node with this record, if it is too late for anything else.
+pub(super) fn overdue(record: &Record, site: &Site, started: u64, now: u64) -> Option<Event> {
     let moments = Moments { armed: record.armed(), heard: record.updated, started };
     timeouts::overdue(&record.state, record.flags, moments, site.server.arming_seconds, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{AttemptId, BootToken, WipeScope};
+    use crate::site::testing::paper_site;
+
+    #[tokio::test]
+    async fn one_look_takes_expired_armings_back_and_fails_what_is_silent() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
+        let (site, start) = (paper_site(), unix_now());
+        let change = async |node: usize, event| {
+            store.change(site.nodes[node].mac, Change::Event { event, mark: None }).await.unwrap();
+        };
+        let arm = |scope| Event::Armed { id: AttemptId::from_random([1; 4]), scope };
+        let token = |n| BootToken::from_random([n; 16]).hash();
+        for (node, scope) in [(0, WipeScope::DestroyData), (1, WipeScope::BlankDiskOnly), (2, WipeScope::DestroyData)] {
+            change(node, arm(scope)).await;
+        }
+        change(2, Event::BootScriptServed { token: token(2) }).await;
+        change(3, arm(WipeScope::DestroyData)).await;
+        change(3, Event::BootScriptServed { token: token(3) }).await;
+        change(3, Event::PermitRedeemed { token: token(3), disk: "sda".into() }).await;
+        let words = || {
+            let word = |node: &crate::site::Node| store.record(node.mac).map_or("new", |record| record.state.word());
+            site.nodes.iter().map(word).collect::<Vec<_>>()
+        };
+        look(&site, &store, start, start + 60).await;
+        assert_eq!(words(), ["armed", "armed", "armed", "installing", "new"]);
+        look(&site, &store, start, start + 3 * 3600).await;
+        assert_eq!(words(), ["failed", "armed", "failed", "failed", "new"]);
+        let reason = |node: usize| match store.record(site.nodes[node].mac).unwrap().state {
+            State::Failed { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        };
+        assert!(reason(0).contains("its arming expired"), "{}", reason(0));
+        assert!(reason(2).contains("never asked for its permit for 18"), "{}", reason(2));
+        assert!(reason(3).contains("the installer said nothing for 18"), "{}", reason(3));
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::change::{Change, Changed, LogLine};
 use super::record::Record;
 use crate::audit::Order;
-use crate::lifecycle::{Refused, Stopped};
+use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 
 /// What is remembered.
@@ -114,6 +114,16 @@ impl<'a> Draft<'a> {
 }
 
 impl Memory {
+    /// Finds the node whose current boot owns a token.
+    pub fn owner(&self, token: &BootToken) -> Option<Mac> {
+        let hash = token.hash();
+        let owns = |record: &Record| {
+            let attempt = record.state.attempt();
+            attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
+        };
+        self.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+    }
+
     /// Takes over what has become durable.
     pub fn take(&mut self, (fresh, stopped): (HashMap<Mac, Record>, Option<Option<Stopped>>)) {
         self.nodes.extend(fresh);

@@ -174,17 +174,6 @@ impl Store {
         self.logged.clone()
     }
 
-    /// Looks at the record of a node without copying it. Be quick: the writer waits.
-    pub fn look<T>(&self, mac: Mac, at: impl FnOnce(Option<&Record>) -> T) -> T {
-        at(self.view.read().expect("no holder of this lock panics").nodes.get(&mac))
-    }
-
-    /// The same for many nodes: `at` gets a way to find records.
-    pub fn look_at_all<T>(&self, at: impl for<'a> FnOnce(&dyn Fn(Mac) -> Option<&'a Record>) -> T) -> T {
-        let view = self.view.read().expect("no holder of this lock panics");
-        at(&|mac| view.nodes.get(&mac))
-    }
-
     /// Returns what is known of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
         self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
@@ -197,13 +186,12 @@ impl Store {
 
     /// Finds the node whose current boot owns a token.
     pub fn owner(&self, token: &BootToken) -> Option<Mac> {
-        let hash = token.hash();
-        let view = self.view.read().expect("no holder of this lock panics");
-        let owns = |record: &Record| {
-            let attempt = record.state.attempt();
-            attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
-        };
-        view.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        self.view.read().expect("no holder of this lock panics").owner(token)
+    }
+
+    /// Looks at everything as it is now, without changing it.
+    pub fn look<T>(&self, look: impl FnOnce(&Draft<'_>) -> T) -> T {
+        look(&Draft::on(&self.view.read().expect("no holder of this lock panics")))
     }
 }
 

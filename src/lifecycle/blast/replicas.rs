@@ -7,7 +7,7 @@ use crate::lifecycle::{Stage, State};
 use crate::site::{Mac, Node, PartitionUse, Site};
 
 /// Everything against it.
-pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'a>) -> Vec<Refusal> {
+pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'_>) -> Vec<Refusal> {
     let is_asked = |node: &Node| wish.nodes.iter().any(|asked| asked.mac == node.mac);
     let at_work = wish.nodes.iter().filter(|node| holds_an_installation(standing(node.mac).state));
     at_work

@@ -3,12 +3,12 @@
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::caller::Caller;
 use crate::server::http::{Appliance, HttpError};
 use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
-use crate::server::socket::Caller;
 
 /// The body of an order to reimage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,20 +73,16 @@ impl From<Refusal> for HttpError {
     }
 }
 
-async fn install(
-    Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
-    Path(node): Path<String>,
-) -> Answer<Armed> {
-    Ok(Json(appliance.install(&caller.actor(), &node).await?))
+async fn install(Caller(who): Caller, Shared(appliance): Shared<Appliance>, Path(node): Path<String>) -> Answer<Armed> {
+    Ok(Json(appliance.install(&who, &node).await?))
 }
 
 async fn reimage(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Json(body): Json<ReimageBody>,
 ) -> Answer<Armed> {
-    Ok(Json(appliance.reimage(&caller.actor(), body.into()).await?))
+    Ok(Json(appliance.reimage(&who, body.into()).await?))
 }
 
 async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<()> {
@@ -94,52 +90,52 @@ async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<Reimage
 }
 
 async fn disarm(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Path(node): Path<String>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.disarm(&caller.actor(), &node).await?))
+    Ok(Json(appliance.disarm(&who, &node).await?))
 }
 
 async fn give_up(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Path(node): Path<String>,
     Json(body): Json<ReasonBody>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.give_up(&caller.actor(), &node, &body.reason).await?))
+    Ok(Json(appliance.give_up(&who, &node, &body.reason).await?))
 }
 
 async fn clear_suspect(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Path(node): Path<String>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.clear_suspect(&caller.actor(), &node).await?))
+    Ok(Json(appliance.clear_suspect(&who, &node).await?))
 }
 
 async fn protect(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Path((node, on)): Path<(String, OnOff)>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.protect(&caller.actor(), &node, on == OnOff::On).await?))
+    Ok(Json(appliance.protect(&who, &node, on == OnOff::On).await?))
 }
 
 async fn maintenance(
+    Caller(who): Caller,
     Shared(appliance): Shared<Appliance>,
-    Extension(caller): Extension<Caller>,
     Path((node, on)): Path<(String, OnOff)>,
 ) -> Answer<NodeStatus> {
-    Ok(Json(appliance.maintenance(&caller.actor(), &node, on == OnOff::On).await?))
+    Ok(Json(appliance.maintenance(&who, &node, on == OnOff::On).await?))
 }
 
-async fn stop(Shared(appliance): Shared<Appliance>, Extension(caller): Extension<Caller>) -> Answer<StopAnswer> {
-    Ok(Json(StopAnswer { disarmed: appliance.stop(&caller.actor()).await? }))
+async fn stop(Caller(who): Caller, Shared(appliance): Shared<Appliance>) -> Answer<StopAnswer> {
+    Ok(Json(StopAnswer { disarmed: appliance.stop(&who).await? }))
 }
 
-async fn lift(Shared(appliance): Shared<Appliance>, Extension(caller): Extension<Caller>) -> Answer<()> {
-    Ok(Json(appliance.lift_stop(&caller.actor()).await?))
+async fn lift(Caller(who): Caller, Shared(appliance): Shared<Appliance>) -> Answer<()> {
+    Ok(Json(appliance.lift_stop(&who).await?))
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]

@@ -89,10 +89,13 @@ pub async fn states(Shared(api): Shared<Api>) -> Json<States> {
 
 /// The number of nodes of the site in each state that has any.
 pub(super) fn counts(api: &Api) -> BTreeMap<&'static str, usize> {
+    let site = api.appliance.site();
     let mut counts = BTreeMap::new();
-    for node in &api.appliance.site().nodes {
-        let word = api.appliance.store.look(node.mac, |record| record.map_or("new", |record| record.state.word()));
-        *counts.entry(word).or_default() += 1;
-    }
+    api.appliance.store.look(|memory| {
+        for node in &site.nodes {
+            let word = memory.record(node.mac).map_or("new", |record| record.state.word());
+            *counts.entry(word).or_default() += 1;
+        }
+    });
     counts
 }

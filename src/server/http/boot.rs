@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 
 use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide};
-use crate::lifecycle::{Event, State, WipeScope};
+use crate::lifecycle::{Event, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::server::served::Served;
@@ -108,16 +108,12 @@ fn planned(appliance: &Appliance, node: &Node) -> Result<NodePlan, PlanError> {
 
 /// A node that comes back although its installer never finished, or too often, has failed; people should see it now.
 async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<(), HttpError> {
-    let event = match reason {
-        LocalDiskReason::PermitSpent => Event::CameBackUnfinished,
-        LocalDiskReason::TooManyBoots => Event::BootScriptServed { token: random::boot_token().hash() },
-        LocalDiskReason::WrongFirmware(..) => {
-            let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
-            tracing::warn!(node = %node.name, mac = %node.mac, %reason, "not installed");
-            return Ok(appliance.store.change(node.mac, note).await.map(drop)?);
-        }
-        _ => return Ok(()),
-    };
+    if let LocalDiskReason::WrongFirmware(..) = reason {
+        let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
+        tracing::warn!(node = %node.name, mac = %node.mac, %reason, "not installed");
+        return Ok(appliance.store.change(node.mac, note).await.map(drop)?);
+    }
+    let Some(event) = unfinished(reason, || random::boot_token().hash()) else { return Ok(()) };
     match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
         Ok(_) => tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed"),
         // A second request at the same moment was first.
@@ -125,6 +121,15 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
         Err(stopped) => return Err(stopped.into()),
     }
     Ok(())
+}
+
+/// What a boot script with the local disk says about the attempt.
+pub(in crate::server) fn unfinished(reason: &LocalDiskReason, token: impl FnOnce() -> TokenHash) -> Option<Event> {
+    match reason {
+        LocalDiskReason::PermitSpent => Some(Event::CameBackUnfinished),
+        LocalDiskReason::TooManyBoots => Some(Event::BootScriptServed { token: token() }),
+        _ => None,
+    }
 }
 
 fn local_disk(

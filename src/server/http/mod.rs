@@ -1,6 +1,6 @@
 //! HTTP on the provisioning address: the whole route table on one screen.
 
-mod boot;
+pub(super) mod boot;
 mod error;
 mod facts;
 mod files;
@@ -87,3 +87,5 @@ pub fn app(appliance: Appliance) -> Router {
 mod disk_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::{FakeNode, facts_as_planned};

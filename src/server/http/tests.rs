@@ -22,20 +22,20 @@ use crate::store::Change;
 pub(super) const SECTORS: u64 = 488_397_168;
 
 /// A compute node that speaks HTTP the way iPXE, Anaconda and firstboot do.
-pub(super) struct FakeNode {
-    pub(super) appliance: Appliance,
+pub(in crate::server) struct FakeNode {
+    pub(in crate::server) appliance: Appliance,
     address: &'static str,
-    pub(super) mac: Mac,
-    pub(super) served: watch::Sender<Arc<Served>>,
+    pub(in crate::server) mac: Mac,
+    pub(in crate::server) served: watch::Sender<Arc<Served>>,
 }
 
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) text: String,
+pub(in crate::server) struct Answer {
+    pub(in crate::server) status: StatusCode,
+    pub(in crate::server) text: String,
 }
 
 impl FakeNode {
-    pub(super) async fn racked(state: &Path) -> Self {
+    pub(in crate::server) async fn racked(state: &Path) -> Self {
         let node = Self::known(state).await;
         let event = Event::Armed { id: AttemptId::from_random([1; 4]), scope: WipeScope::BlankDiskOnly };
         node.appliance.store.change(node.mac, Change::Event { event, mark: None }).await.unwrap();
@@ -43,18 +43,18 @@ impl FakeNode {
     }
 
     /// Arms it.
-    pub(super) async fn arm(&self, n: u8, scope: WipeScope) {
+    pub(in crate::server) async fn arm(&self, n: u8, scope: WipeScope) {
         let event = Event::Armed { id: AttemptId::from_random([n; 4]), scope };
         self.appliance.store.change(self.mac, Change::Event { event, mark: None }).await.unwrap();
     }
 
     /// The same node before a daemon that was started (again) on `state`.
-    async fn known(state: &Path) -> Self {
+    pub(in crate::server) async fn known(state: &Path) -> Self {
         Self::of(paper_site(), state).await
     }
 
     /// The same of any site that has compute2.
-    pub(super) async fn of(mut site: Site, state: &Path) -> Self {
+    pub(in crate::server) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
         let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
@@ -64,7 +64,7 @@ impl FakeNode {
     }
 
     /// Edits the site under the running daemon.
-    pub(super) fn edit(&self, edit: impl FnOnce(&mut Site)) {
+    pub(in crate::server) fn edit(&self, edit: impl FnOnce(&mut Site)) {
         self.served.send_modify(|served| {
             let mut site = (*served.site).clone();
             edit(&mut site);
@@ -82,17 +82,17 @@ impl FakeNode {
         Answer { status, text: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(in crate::server) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub(super) async fn post(&self, path: &str, form: &str) -> Answer {
+    pub(in crate::server) async fn post(&self, path: &str, form: &str) -> Answer {
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         self.ask(request.body(Body::from(form.to_string())).unwrap()).await
     }
 
     /// Boots iPXE; returns the token if it was given the installer.
-    pub(super) async fn boots(&self) -> Option<String> {
+    pub(in crate::server) async fn boots(&self) -> Option<String> {
         let script = self.get(&format!("/boot/{}", self.mac.hyphenated())).await;
         assert_eq!(script.status, StatusCode::OK, "{}", script.text);
         assert!(script.text.starts_with("#!ipxe"), "{}", script.text);
@@ -100,31 +100,31 @@ impl FakeNode {
         Some(after[..32].to_string())
     }
 
-    pub(super) async fn redeems(&self, token: &str) -> Answer {
+    pub(in crate::server) async fn redeems(&self, token: &str) -> Answer {
         self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
     }
 
     /// Tells that the disks are as the plan of compute2 wants them.
-    pub(super) async fn attests(&self, token: &str) -> Answer {
+    pub(in crate::server) async fn attests(&self, token: &str) -> Answer {
         self.sends_facts(token, &facts_as_planned()).await
     }
 
-    pub(super) async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
+    pub(in crate::server) async fn sends_facts(&self, token: &str, facts: &str) -> Answer {
         self.ask(Request::post(format!("/facts/{token}")).body(Body::from(facts.to_string())).unwrap()).await
     }
 
-    pub(super) async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
+    pub(in crate::server) async fn reports(&self, token: &str, event: &str, seq: u64) -> StatusCode {
         let form = format!("event={event}&seq={seq}&step=02-glusterfs-all%2F03-x&number=5&total=7&detail=because");
         self.post(&format!("/report/{token}"), &form).await.status
     }
 
-    pub(super) fn state(&self) -> &'static str {
+    pub(in crate::server) fn state(&self) -> &'static str {
         self.appliance.store.record(self.mac).unwrap().state.word()
     }
 }
 
 /// Table 2 as an installer finds it on sda.
-pub(super) fn facts_as_planned() -> String {
+pub(in crate::server) fn facts_as_planned() -> String {
     "label sda msdos\n\
      partition sda 1 2048 1024000\n\
      partition sda 2 1026048 43008000\n\

@@ -8,7 +8,7 @@ use crate::lifecycle::blast::OwnCard;
 use crate::site::Mac;
 
 /// Every card that has a MAC, as it is at this moment; `lo` has none.
-pub fn read() -> std::io::Result<Vec<OwnCard>> {
+pub(crate) fn read() -> std::io::Result<Vec<OwnCard>> {
     let mut cards = BTreeMap::new();
     for interface in getifaddrs()? {
         let bytes = interface.address.as_ref().and_then(|address| address.as_link_addr()?.addr());

@@ -1,0 +1,207 @@
+//! The decision as a table: a rack of five in various states, a wish, and the answer.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::lifecycle::{Attempt, AttemptId, Stage};
+use crate::site::testing::paper_site;
+
+const NOW: u64 = 100_000;
+
+fn attempt() -> Attempt {
+    Attempt::new(AttemptId::from_random([1; 4]), WipeScope::DestroyData)
+}
+
+fn state(word: &str) -> State {
+    let attempt = attempt();
+    match word {
+        "new" => State::New,
+        "armed" => State::Armed { attempt, previous: None },
+        "rearmed" => State::Armed { attempt, previous: Some(Box::new(state("ready"))) },
+        "installing" => State::Installing { attempt },
+        "firstboot" => State::Firstboot { attempt },
+        "ready" => State::Ready { attempt },
+        "refused" => State::Failed { attempt, during: Stage::Installer, reason: "r".into() },
+        "step-failed" => State::Failed { attempt, during: Stage::Firstboot, reason: "r".into() },
+        "suspect" => State::Suspect { previous: Box::new(state("ready")), why: "w".into() },
+        _ => panic!("{word}"),
+    }
+}
+
+/// The rack: everything ready, but for what is said.
+struct Rack {
+    site: Site,
+    states: BTreeMap<String, (State, Flags, Option<u64>)>,
+    own: Vec<OwnCard>,
+    stopped: Option<Stopped>,
+}
+
+impl Rack {
+    fn ready() -> Self {
+        let mut site = paper_site();
+        site.blueprint.roles.get_mut("controller").unwrap().at_least = 1;
+        let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
+        Self { states: site.nodes.iter().map(all).collect(), site, own: Vec::new(), stopped: None }
+    }
+
+    fn with(mut self, node: &str, word: &str) -> Self {
+        let entry = self.states.get_mut(node).unwrap();
+        match word {
+            "protected" => entry.1.protected = true,
+            "maintenance" => entry.1.maintenance = true,
+            _ => entry.0 = state(word),
+        }
+        self
+    }
+
+    /// The answer to a wish about these nodes: `armed`, `later`, or the words of all refusals.
+    fn asked(
+        &self,
+        nodes: &[&str],
+        scope: WipeScope,
+        count: Option<usize>,
+        forced: bool,
+    ) -> Result<[usize; 3], String> {
+        let standing = |mac| {
+            let node = self.site.node_by_mac(mac).unwrap();
+            let (state, flags, armed_to_wipe) = &self.states[node.name.as_str()];
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe }
+        };
+        let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
+        let wish = Wish { nodes, scope, count, forced };
+        let now = Now { time: NOW, stopped: self.stopped.as_ref(), own: &self.own };
+        match judge(&self.site, &standing, &wish, now) {
+            Ok(allowed) => Ok([allowed.now.len(), allowed.later.len(), allowed.again_in as usize]),
+            Err(refusals) => {
+                assert!(refusals.iter().all(|refusal| !refusal.help().is_empty()));
+                Err(refusals.iter().map(Refusal::word).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    fn wipes(&self, nodes: &[&str]) -> Result<[usize; 3], String> {
+        self.asked(nodes, WipeScope::DestroyData, Some(nodes.len()), false)
+    }
+}
+
+const ONE: Result<[usize; 3], String> = Ok([1, 0, 0]);
+
+#[test]
+fn one_node_at_a_time_is_allowed_while_everything_else_is_ready() {
+    let rack = Rack::ready();
+    assert_eq!(rack.wipes(&["compute2"]), ONE);
+    assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()));
+}
+
+#[test]
+fn each_rule_refuses_on_its_own() {
+    let cases: [(&str, &str, &[&str], &str); 15] = [
+        // node, what it is, what is asked for, the answer
+        ("compute2", "protected", &["compute2"], "protected"),
+        ("compute2", "maintenance", &["compute2"], "maintenance"),
+        ("compute2", "suspect", &["compute2"], "suspect"),
+        ("compute2", "installing", &["compute2"], "installing"),
+        ("compute2", "ready", &["compute2", "compute3"], "replica replica"),
+        ("compute3", "armed", &["compute2"], "replica"),
+        ("compute3", "rearmed", &["compute2"], "replica"),
+        ("compute3", "installing", &["compute2"], "replica"),
+        ("compute3", "firstboot", &["compute2"], "replica"),
+        ("compute3", "step-failed", &["compute2"], "replica"),
+        ("compute3", "refused", &["compute2"], "replica"),
+        ("compute3", "suspect", &["compute2"], "replica"),
+        ("compute3", "maintenance", &["compute2"], "replica"),
+        ("compute3", "new", &["compute2"], "replica"),
+        ("controller", "firstboot", &["controller"], "only-one"),
+    ];
+    for (node, word, nodes, expected) in cases {
+        let rack = Rack::ready().with(node, word);
+        assert_eq!(rack.wipes(nodes), Err(expected.into()), "{node} is {word}, {nodes:?}");
+        let forced = rack.asked(nodes, WipeScope::DestroyData, Some(nodes.len()), true);
+        let overruled = matches!(expected, "only-one" | "replica" | "replica replica");
+        assert_eq!(forced.is_ok(), overruled, "{node} is {word}, forced");
+    }
+}
+
+#[test]
+fn what_holds_no_installation_of_ours_needs_no_reason() {
+    for word in ["new", "armed", "refused"] {
+        let rack = Rack::ready().with("controller", word).with("compute2", word).with("compute3", word);
+        assert_eq!(rack.wipes(&["controller"]), ONE, "{word}");
+        assert_eq!(rack.wipes(&["compute2", "compute3"]), Ok([2, 0, 0]), "{word}");
+    }
+}
+
+#[test]
+fn an_arming_for_blank_disks_can_lose_nothing_and_is_only_refused_what_nobody_may() {
+    let blank = |rack: &Rack, nodes: &[&str]| rack.asked(nodes, WipeScope::BlankDiskOnly, None, false);
+    let all = ["controller", "compute1", "compute2", "compute3", "compute4"];
+    assert_eq!(blank(&Rack::ready(), &all), Ok([5, 0, 0]));
+    for word in ["protected", "maintenance", "suspect", "installing"] {
+        assert_eq!(blank(&Rack::ready().with("compute2", word), &["compute2"]), Err(word.into()));
+    }
+}
+
+#[test]
+fn a_keeping_reimage_takes_a_copy_away_for_a_while_and_is_refused_alike() {
+    let rack = Rack::ready().with("compute3", "installing");
+    assert_eq!(rack.asked(&["compute2"], WipeScope::KeepVolumeGroups, None, false), Err("replica".into()));
+}
+
+#[test]
+fn this_machine_itself_is_refused_by_any_of_its_cards_and_no_reason_helps() {
+    for card in ["52:54:00:a8:02:01", "52:54:00:a8:02:00"] {
+        let mut rack = Rack::ready();
+        rack.own = vec![OwnCard { interface: "eth0".into(), mac: card.parse().unwrap() }];
+        for scope in [WipeScope::BlankDiskOnly, WipeScope::DestroyData] {
+            assert_eq!(rack.asked(&["compute2"], scope, None, true), Err("own-mac".into()));
+        }
+        assert_eq!(rack.wipes(&["compute3"]), ONE);
+    }
+}
+
+#[test]
+fn nothing_is_armed_while_installations_are_stopped() {
+    let mut rack = Rack::ready();
+    rack.stopped = Some(Stopped { since: 1, who: "socket uid 0".into() });
+    for scope in [WipeScope::BlankDiskOnly, WipeScope::DestroyData] {
+        assert_eq!(rack.asked(&["compute2"], scope, None, true), Err("stopped".into()));
+    }
+}
+
+#[test]
+fn many_nodes_need_their_exact_count() {
+    // how many, of how many, whether the count is needed
+    for (number, all, needed) in
+        [(1, 1, false), (1, 5, false), (2, 5, true), (2, 20, false), (3, 20, true), (5, 50, false), (6, 1000, true)]
+    {
+        assert_eq!(needs_count(number, all), needed, "{number} of {all}");
+    }
+    let rack = Rack::ready();
+    let ask = |count| rack.asked(&["compute2", "compute3"], WipeScope::DestroyData, count, true);
+    assert_eq!((ask(None), ask(Some(3))), (Err("count".into()), Err("count".into())));
+    assert_eq!(ask(Some(2)), Ok([2, 0, 0]));
+    let one = |count| rack.asked(&["compute2"], WipeScope::DestroyData, count, false);
+    assert_eq!((one(None), one(Some(2))), (ONE, Err("count".into())));
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let rack = Rack::ready().with("compute2", "protected").with("compute3", "suspect");
+    let asked = rack.asked(&["compute2", "compute3", "compute4"], WipeScope::DestroyData, None, true);
+    assert_eq!(asked, Err("protected suspect count".into()));
+}
+
+#[test]
+fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
+    let mut rack = Rack::ready().with("compute2", "new").with("compute3", "new").with("compute4", "new");
+    rack.site.server.wipes_per_minute = 2;
+    let all = ["compute2", "compute3", "compute4"];
+    assert_eq!(rack.wipes(&all), Ok([2, 1, 60]));
+    for (ago, expected) in [(50, [1, 2, 10]), (59, [1, 2, 1]), (60, [2, 1, 60])] {
+        rack.states.get_mut("compute1").unwrap().2 = Some(NOW - ago);
+        assert_eq!(rack.wipes(&all), Ok(expected), "one was armed {ago} s ago");
+    }
+    rack.states.get_mut("compute1").unwrap().2 = Some(NOW + 30);
+    assert_eq!(rack.wipes(&all), Ok([1, 2, 60]), "the clock was set back meanwhile");
+    assert_eq!(rack.asked(&all, WipeScope::BlankDiskOnly, None, false), Ok([3, 0, 0]));
+}

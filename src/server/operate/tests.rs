@@ -1,0 +1,153 @@
+//! Orders against a store and a node that boots: what they do, what they refuse, what they leave behind.
+
+use crate::audit::Actor;
+use crate::lifecycle::{Event, WipeScope};
+use crate::own_cards;
+use crate::server::http::FakeNode;
+use crate::server::operate::{Refusal, Reimage};
+use crate::site::testing::paper_site;
+use crate::store::{AuditFilter, Change};
+
+fn somebody() -> Actor {
+    Actor::socket(0, Some(7))
+}
+
+fn one(reason: Option<&str>) -> Reimage {
+    Reimage { nodes: vec!["compute2".into()], keep: false, count: None, forced: reason.map(String::from) }
+}
+
+/// Installs it up to `firstboot`; returns the token.
+async fn installs(node: &FakeNode) -> String {
+    let token = node.boots().await.expect("armed");
+    assert_eq!(node.redeems(&token).await.status, 200);
+    assert_eq!(node.attests(&token).await.status, 204);
+    assert_eq!(node.reports(&token, "installed", 3).await, 204);
+    token
+}
+
+fn words(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::Blast(refusals) => refusals.iter().map(|refusal| refusal.word()).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn stop_disarms_at_once_holds_over_a_restart_and_lets_no_storage_commands_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.expect("armed");
+    assert_eq!(node.appliance.stop(&somebody()).await.unwrap(), ["compute2"]);
+    assert_eq!(node.redeems(&token).await.status, 410);
+    assert_eq!(node.boots().await, None);
+    let refused = node.appliance.reimage(&somebody(), one(Some("r"))).await.unwrap_err();
+    assert_eq!(words(refused), "stopped");
+    drop(node);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await; // the writer closes its file
+    let node = FakeNode::known(folder.path()).await;
+    assert_eq!(node.appliance.store.stopped().unwrap().who, "socket uid 0 (pid 7)");
+    assert!(node.appliance.install(&somebody(), "compute2").await.is_err());
+    let anyhow = Event::Armed { id: crate::server::random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+    let anyhow = node.appliance.store.change(node.mac, Change::Event { event: anyhow, mark: None }).await;
+    assert!(anyhow.is_err(), "whoever asks the store");
+    assert_eq!(node.appliance.stop(&somebody()).await.unwrap(), Vec::<String>::new(), "again is no mistake");
+    node.appliance.lift_stop(&somebody()).await.unwrap();
+    assert_eq!(words(node.appliance.lift_stop(&somebody()).await.unwrap_err()), "installations are not stopped");
+    assert_eq!(node.boots().await, None, "what was disarmed stays so");
+    assert!(node.appliance.install(&somebody(), "compute2").await.unwrap().replaced.is_empty());
+    assert!(node.boots().await.is_some());
+}
+
+#[tokio::test]
+async fn a_boot_that_was_answered_before_the_stop_is_not_answered_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    assert_eq!(node.redeems(&token).await.status, 200);
+    node.appliance.stop(&somebody()).await.unwrap();
+    assert_eq!(node.redeems(&token).await.status, 409, "its answer may have been lost, so its disk may be whole");
+    assert_eq!(node.state(), "installing", "an installer that has its commands is not called back");
+}
+
+#[tokio::test]
+async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = installs(&node).await;
+    node.reports(&token, "ready", 9).await;
+    let asked = node.appliance.reimage(&somebody(), one(None)).await.unwrap_err();
+    assert_eq!(words(asked.clone()), "replica replica replica", "the other computes are not ready");
+    assert_eq!(asked.help().len(), 1, "the same advice once: {:?}", asked.help());
+    assert_eq!(words(node.appliance.rehearse(&one(None)).unwrap_err()), "replica replica replica");
+    for reason in ["", " ", "two\nlines", &"x".repeat(301)] {
+        assert_eq!(node.appliance.reimage(&somebody(), one(Some(reason))).await.unwrap_err(), Refusal::Reason);
+    }
+    assert_eq!(node.state(), "ready");
+    node.appliance.rehearse(&one(Some("r"))).unwrap();
+    let armed = node.appliance.reimage(&somebody(), one(Some("a disk is dying"))).await.unwrap();
+    assert_eq!((armed.nodes[0].state.as_str(), armed.replaced.len()), ("armed", 0));
+    let again = node.appliance.reimage(&somebody(), one(Some("a disk is dying"))).await.unwrap();
+    assert_eq!(again.replaced, ["compute2"]);
+    let events = node.appliance.store.events(Some(node.mac), 50).await;
+    assert!(events.iter().any(|event| event.kind == "armed" && event.detail.ends_with("; forced: a disk is dying")));
+    let audit = node.appliance.store.audit_lines(AuditFilter::default()).await.unwrap();
+    let told: Vec<&str> =
+        audit.iter().filter(|line| line.action == "reimage").map(|line| line.outcome.as_str()).collect();
+    assert_eq!(told.len(), 3, "a refusal and two armings: {told:?}");
+    assert!(told[0].starts_with("refused: compute2 holds a brick of the volume vm-instances"), "{told:?}");
+    assert_eq!(told[1..], ["done", "done"]);
+}
+
+#[tokio::test]
+async fn protecting_and_maintenance_disarm_and_keep_a_node_from_being_armed() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let (appliance, who) = (&node.appliance, somebody());
+    let token = node.boots().await.unwrap();
+    let status = appliance.protect(&who, "compute2", true).await.unwrap();
+    assert_eq!((status.state.as_str(), status.flags.as_slice()), ("failed", &["protected".to_string()][..]));
+    assert_eq!(node.redeems(&token).await.status, 410);
+    assert_eq!(words(appliance.install(&who, "compute2").await.unwrap_err()), "protected");
+    assert!(matches!(appliance.protect(&who, "compute2", true).await, Err(Refusal::State { .. })), "it is already");
+    appliance.protect(&who, "compute2", false).await.unwrap();
+    appliance.install(&who, "compute2").await.unwrap();
+    appliance.maintenance(&who, "compute2", true).await.unwrap();
+    assert_eq!(node.boots().await, None);
+    assert_eq!(words(appliance.reimage(&who, one(None)).await.unwrap_err()), "maintenance");
+    appliance.maintenance(&who, "compute2", false).await.unwrap();
+    assert_eq!(node.boots().await, None, "ending it arms nothing");
+    assert!(matches!(appliance.disarm(&who, "compute9").await, Err(Refusal::UnknownNode(_))));
+}
+
+#[tokio::test]
+async fn a_suspect_node_gets_nothing_until_an_operator_clears_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    node.redeems(&token).await;
+    let why = "two machines used its token".to_string();
+    let event = Change::Event { event: Event::Suspected { why }, mark: None };
+    node.appliance.store.change(node.mac, event).await.unwrap();
+    assert_eq!(node.redeems(&token).await.status, 409);
+    assert_eq!(node.get(&format!("/firstboot/{token}")).await.status, 409, "no secrets for a suspect node");
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, 409);
+    assert_eq!(node.boots().await, None);
+    assert_eq!(words(node.appliance.install(&somebody(), "compute2").await.unwrap_err()), "suspect");
+    let status = node.appliance.clear_suspect(&somebody(), "compute2").await.unwrap();
+    assert_eq!(status.state, "installing");
+    let given_up = node.appliance.give_up(&somebody(), "compute2", "its board is dead").await.unwrap();
+    assert!(given_up.detail.unwrap().ends_with("its board is dead"));
+}
+
+#[tokio::test]
+async fn a_node_with_a_card_of_this_machine_is_never_armed() {
+    let folder = tempfile::tempdir().unwrap();
+    // A machine without any network card cannot show it; the table of `blast` does.
+    let Some(card) = own_cards::read().unwrap().into_iter().next() else { return };
+    let mut site = paper_site();
+    let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+    node.nics[0].mac = card.mac;
+    let node = FakeNode::of(site, folder.path()).await;
+    let refused = node.appliance.install(&somebody(), "compute2").await.unwrap_err();
+    assert_eq!(words(refused), "own-mac");
+}
