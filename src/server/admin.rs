@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::http::permit::keepable;
 use super::http::{Appliance, HttpError};
 use super::random;
-use super::recent::Moment;
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{Event, State, StepProgress, WipeScope};
 use crate::plan;
 use crate::site::{Mac, Node};
-use crate::store::{Change, Record, StoredEvent};
+use crate::store::{Change, Record};
+use crate::timeline::Moment;
 
 /// All nodes as `status` and `watch` show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,10 +86,8 @@ pub struct Explanation {
     pub state: Option<String>,
     /// Who would ask, and what the answer would be.
     pub answers: Vec<(String, String)>,
-    /// Stored events, oldest first.
-    pub events: Vec<StoredEvent>,
-    /// Packets seen lately, oldest first.
-    pub moments: Vec<Moment>,
+    /// The end of its timeline, oldest first.
+    pub timeline: Vec<Moment>,
 }
 
 /// The routes of the admin API.
@@ -100,6 +98,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/site/shared", get(super::texts::shared))
         .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
+        .route("/v1/timeline/{mac}", get(super::story::timeline))
         .route("/v1/arm/{node}/{scope}", post(arm))
         .route("/v1/disarm/{node}", post(disarm))
         .fallback(|| async {
@@ -167,8 +166,7 @@ async fn explain(
         node: node.map(|node| node.name.to_string()),
         state: node.and(state.as_ref()).map(|state| state.word().to_string()),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        events: appliance.store.events(Some(mac), 50).await,
-        moments: appliance.recent.of(mac),
+        timeline: super::story::newest(&appliance, mac).await.moments,
     }))
 }
 

@@ -5,15 +5,19 @@ pub mod dhcp;
 mod engines;
 pub mod firmware;
 pub mod http;
+mod keeper;
 mod log_limit;
 mod notify;
 mod packet;
 mod pinned;
+mod privileges;
 mod random;
 pub mod recent;
 pub mod reload;
 pub mod router_advertisement;
 pub mod served;
+pub mod story;
+pub mod syslog;
 pub mod texts;
 pub mod tftp;
 mod watchdog;
@@ -25,17 +29,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, WipeScope};
 use crate::render::Renderer;
-use crate::site::Site;
+use crate::site::{Server, Site};
 use crate::store::{Change, ChangeError, OpenError, Store};
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
+use recent::{Note, Recent};
 use reload::{Reloader, Source};
+use syslog::SyslogServer;
 
 pub use served::{RefusedReload, Served};
 
@@ -77,10 +83,12 @@ pub struct Bound {
     appliance: Appliance,
     store_task: StoreTask,
     reloader: Reloader,
+    notes: mpsc::Receiver<Note>,
     http: TcpListener,
     admin: UnixListener,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
+    syslog: Option<SyslogServer>,
 }
 
 /// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`.
@@ -96,12 +104,16 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
+    let syslog = match server.syslog {
+        true => Some(listen_syslog(&server)?),
+        false => None,
+    };
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone());
-    let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers };
-    Ok(Bound { appliance, store_task, reloader, http, admin, dhcp, tftp })
+    let (recent, notes) = Recent::kept();
+    let appliance = Appliance { served, store, recent: Arc::new(recent), strangers: Arc::default() };
+    Ok(Bound { appliance, store_task, reloader, notes, http, admin, dhcp, tftp, syslog })
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only.
@@ -114,6 +126,13 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
         }
     }
     Ok(())
+}
+
+fn listen_syslog(server: &Server) -> Result<SyslogServer, ServerError> {
+    SyslogServer::bind(&server.interface, server.address, syslog::PORT).map_err(|source| {
+        let what = format!("syslog {}:{} (`syslog = false` in `[server]` does without)", server.address, syslog::PORT);
+        ServerError::Bind { what, source }
+    })
 }
 
 fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
@@ -144,7 +163,7 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, reloader, http, admin, dhcp, tftp } = self;
+        let Self { appliance, store_task, reloader, notes, http, admin, dhcp, tftp, syslog } = self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
@@ -158,7 +177,15 @@ impl Bound {
             let run = async move { router_advertisement::run(&interface, newest, order).await };
             engines.start("router advertisement", run);
         }
-        engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
+        let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+        let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
+        engines.start("the keeper of the timelines", keeper);
+        engines.start("the watchdog", watchdog::run(receiver.clone(), appliance.store.clone(), shutdown.clone()));
+        if let Some(syslog) = syslog {
+            let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+            let logs = server.state.join("logs");
+            engines.start("syslog", syslog.run(logs, receiver.clone(), recent, store, shutdown.clone()));
+        }
         let app = http::app(appliance.clone());
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
         engines.start("the admin API", serve_admin(admin, appliance, reloader, shutdown.clone()));
@@ -167,6 +194,9 @@ impl Bound {
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
             "serving DHCP, TFTP and HTTP"
         );
+        if let Some(advice) = privileges::advice() {
+            tracing::warn!("{advice}");
+        }
         notify::ready();
         engines.run(store_task).await
     }

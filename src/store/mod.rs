@@ -6,6 +6,7 @@ mod audit;
 mod change;
 mod open;
 mod record;
+mod timeline;
 mod writer;
 
 use std::collections::HashMap;
@@ -20,10 +21,12 @@ pub use audit::AuditFilter;
 pub use change::{Change, LogLine};
 pub use open::OpenError;
 pub use record::{Frozen, Installed, Record};
+pub use timeline::TimelineQuery;
 
 use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused};
 use crate::site::Mac;
+use crate::timeline::{Moment, Page};
 use anchor::Anchor;
 
 /// How many changes may wait for the writer before callers wait too.
@@ -44,6 +47,8 @@ enum Command {
     Audit { order: Order, reply: oneshot::Sender<u64> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Keep { moments: Vec<Moment>, reply: oneshot::Sender<()> },
+    Timeline { query: TimelineQuery, reply: oneshot::Sender<Page> },
 }
 
 /// One line of the event log as stored.
@@ -113,6 +118,24 @@ impl Store {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// Adds moments to the timelines; returns when they are on the disk. A store that stopped has lost them.
+    pub async fn keep(&self, moments: Vec<Moment>) {
+        let (reply, done) = oneshot::channel();
+        if self.commands.send(Command::Keep { moments, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Returns a piece of a timeline; empty when the store has stopped.
+    pub async fn timeline(&self, query: TimelineQuery) -> Page {
+        let (reply, page) = oneshot::channel();
+        let nothing = Page { moments: Vec::new(), next: query.after };
+        if self.commands.send(Command::Timeline { query, reply }).await.is_err() {
+            return nothing;
+        }
+        page.await.unwrap_or(nothing)
     }
 
     /// Returns what is known of a node.

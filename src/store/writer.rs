@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audit::{self, Ledger};
 use super::change::Changed;
+use super::timeline::{self, Shelf};
 use super::{Change, Command, LogLine, Record, StoredEvent, View};
 use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
@@ -26,9 +27,9 @@ pub(super) async fn run(
     view: View,
     mut ledger: Ledger,
 ) -> Result<(), sqlx::Error> {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let (mut waiting, mut shelf) = (Vec::with_capacity(BATCH), Shelf::default());
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &mut ledger, &mut shelf, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -41,6 +42,7 @@ async fn commit(
     connection: &mut SqliteConnection,
     view: &View,
     ledger: &mut Ledger,
+    shelf: &mut Shelf,
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
@@ -49,6 +51,7 @@ async fn commit(
     let mut appended = Vec::new();
     let mut lookups = Vec::new();
     let mut audit_lookups = Vec::new();
+    let (mut kept, mut timelines) = (Vec::new(), Vec::new());
     let mut transaction = connection.begin().await?;
     for command in commands {
         match command {
@@ -78,6 +81,12 @@ async fn commit(
             }
             Command::AuditLines { filter, reply } => audit_lookups.push((filter, reply)),
             Command::Events { mac, limit, reply } => lookups.push((mac, limit, reply)),
+            Command::Keep { moments, reply } => {
+                let is_known = |mac| view.read().expect("no holder of this lock panics").contains_key(&mac);
+                shelf.add(&mut transaction, &moments, now, is_known).await?;
+                kept.push(reply);
+            }
+            Command::Timeline { query, reply } => timelines.push((query, reply)),
         }
     }
     transaction.commit().await?;
@@ -94,6 +103,12 @@ async fn commit(
     }
     for (mac, limit, reply) in lookups {
         let _ = reply.send(events(connection, mac, limit).await?);
+    }
+    for reply in kept {
+        let _ = reply.send(());
+    }
+    for (query, reply) in timelines {
+        let _ = reply.send(timeline::read(connection, &query).await?);
     }
     Ok(())
 }
