@@ -98,7 +98,8 @@ fn the_story_of_a_machine_survives_the_daemon_and_can_be_read_by_anybody_who_ask
         serving.daemon = Serving::plain(serving.folder.path()).current_dir(serving.folder.path()).spawn().unwrap();
         wait_until("the daemon answers", || serving.cli(&["status"]).status.success());
         let again = serving.says(&["timeline", "compute2"]);
-        assert!(again.starts_with(&story), "{again}\n--- before:\n{story}");
+        let lost: Vec<&str> = story.lines().filter(|line| !again.contains(line)).collect();
+        assert!(lost.is_empty(), "{lost:?}");
         assert!(again.contains("missing.rpm: refused with 404") && again.contains("(again, 19 times until"), "{again}");
 
         let nobody = serving.says(&["timeline", "52:54:00:99:99:99"]);

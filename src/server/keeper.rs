@@ -81,7 +81,7 @@ struct Keeper {
 impl Keeper {
     fn new(served: watch::Receiver<Arc<Served>>, store: Store) -> Self {
         // An installation has some fifty lines. Anybody can invent MACs, so those cost the disk a few lines a second.
-        let (nodes, strangers) = (LogLimit::new(120, MINUTE, 500), LogLimit::new(10, MINUTE, 5));
+        let (nodes, strangers) = (LogLimit::new(120, MINUTE, 2000), LogLimit::new(10, MINUTE, 5));
         let (repeats, waiting, readers) = (Repeats::default(), Vec::new(), Vec::new());
         Self { served, store, repeats, nodes, strangers, waiting, readers, held_back: 0 }
     }
