@@ -31,7 +31,7 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 8] = [
+const PURE: [(&str, &[&str]); 9] = [
     ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("plan", &["lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
@@ -39,6 +39,7 @@ const PURE: [(&str, &[&str]); 8] = [
     ("boot", &["plan", "render", "wire", "config", "store", "server", "cli"]),
     ("render", &["wire", "config", "store", "server", "cli"]),
     ("grammar", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("timeline", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("wire", &["plan", "render", "config", "store", "server", "cli"]),
 ];
 

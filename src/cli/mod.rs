@@ -16,6 +16,7 @@ mod serve;
 mod status;
 mod stop;
 mod table;
+mod timeline;
 mod token;
 mod unified;
 mod watch;
@@ -59,6 +60,7 @@ enum Verb {
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
+    Timeline(timeline::Args),
     Install(install::Args),
     Reimage(reimage::Args),
     Disarm(disarm::Args),
@@ -90,6 +92,7 @@ impl Cli {
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
+            Verb::Timeline(args) => timeline::run(config, args),
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),

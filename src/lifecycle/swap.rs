@@ -90,7 +90,13 @@ fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
     };
     let pairs = values(old).into_iter().zip(values(new));
     let changed = pairs.filter(|((_, from), (_, to))| from != to);
-    changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect()
+    let mut all: Vec<Hindrance> =
+        changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect();
+    if all.is_empty() && old.server != new.server {
+        let (from, to) = (format!("{:?}", old.server), format!("{:?}", new.server));
+        all.push(Hindrance::NeedsRestart { key: "server", from, to });
+    }
+    all
 }
 
 /// The same node in the new site, if it can still be told by its MAC and its address.
@@ -128,7 +134,10 @@ fn entry(old: &Site, new: &Site, node: &Node) -> Option<String> {
         ("kernel arguments", found.kernel_args != node.kernel_args),
     ];
     let changed: Vec<&str> = changes.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
-    (!changed.is_empty()).then(|| format!("its {} would change", changed.join(", ")))
+    match changed.is_empty() {
+        false => Some(format!("its {} would change", changed.join(", "))),
+        true => (found != node).then(|| "its entry in the site file would change".into()),
+    }
 }
 
 #[cfg(test)]

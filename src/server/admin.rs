@@ -12,12 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::http::{Appliance, HttpError};
 use super::operate::status as node_status;
 pub use super::operate::{Armed, NodeStatus};
-use super::recent::Moment;
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
 use crate::site::Mac;
-use crate::store::StoredEvent;
+use crate::timeline::Moment;
 pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
 /// All nodes as `status` and `watch` show them.
@@ -60,10 +59,8 @@ pub struct Explanation {
     pub stopped: Option<Stopped>,
     /// Who would ask, and what the answer would be.
     pub answers: Vec<(String, String)>,
-    /// Stored events, oldest first.
-    pub events: Vec<StoredEvent>,
-    /// Packets seen lately, oldest first.
-    pub moments: Vec<Moment>,
+    /// The end of its timeline, oldest first.
+    pub timeline: Vec<Moment>,
 }
 
 /// The routes of the admin API.
@@ -75,6 +72,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
         .merge(orders::routes())
+        .route("/v1/timeline/{mac}", get(super::story::timeline))
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })
@@ -116,8 +114,7 @@ async fn explain(
         },
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        events: appliance.store.events(Some(mac), 50).await,
-        moments: appliance.recent.of(mac),
+        timeline: super::story::newest(&appliance, mac).await.moments,
     }))
 }
 

@@ -6,11 +6,13 @@ pub mod dhcp;
 mod engines;
 pub mod firmware;
 pub mod http;
+mod keeper;
 mod log_limit;
 mod notify;
 pub mod operate;
 mod packet;
 mod pinned;
+mod privileges;
 mod random;
 pub mod recent;
 pub mod reload;
@@ -19,6 +21,8 @@ pub mod served;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
+pub mod story;
+pub mod syslog;
 pub mod texts;
 pub mod tftp;
 mod watchdog;
@@ -29,19 +33,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
-use crate::site::Site;
+use crate::site::{Server, Site};
 use crate::store::{Change, ChangeError, OpenError, Store};
 use api::Api;
 use api::keeper::Keeper;
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
+use recent::{Note, Recent};
 use reload::{Reloader, Source};
+use syslog::SyslogServer;
 
 pub use served::{RefusedReload, Served};
 
@@ -86,12 +92,14 @@ pub struct Bound {
     appliance: Appliance,
     store_task: StoreTask,
     reloader: Reloader,
+    notes: mpsc::Receiver<Note>,
     http: TcpListener,
     admin: UnixListener,
     api: Option<TcpListener>,
-    keeper: Arc<Keeper>,
+    tokens: Arc<Keeper>,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
+    syslog: Option<SyslogServer>,
 }
 
 /// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`.
@@ -114,14 +122,18 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
         }
         None => None,
     };
-    let keeper = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
+    let tokens = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
+    let syslog = match server.syslog {
+        true => Some(listen_syslog(&server)?),
+        false => None,
+    };
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone());
-    let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers };
-    Ok(Bound { appliance, store_task, reloader, http, admin, api, keeper, dhcp, tftp })
+    let (recent, notes) = Recent::kept();
+    let appliance = Appliance { served, store, recent: Arc::new(recent), strangers: Arc::default() };
+    Ok(Bound { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
@@ -145,6 +157,13 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     Ok(())
 }
 
+fn listen_syslog(server: &Server) -> Result<SyslogServer, ServerError> {
+    SyslogServer::bind(&server.interface, server.address, syslog::PORT).map_err(|source| {
+        let what = format!("syslog {}:{} (`syslog = false` in `[server]` does without)", server.address, syslog::PORT);
+        ServerError::Bind { what, source }
+    })
+}
+
 impl Bound {
     /// Takes over an edited site file while the daemon runs.
     pub fn reloader(&self) -> Reloader {
@@ -153,7 +172,7 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, reloader, http, admin, api, keeper, dhcp, tftp } = self;
+        let Self { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog } = self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
@@ -167,15 +186,23 @@ impl Bound {
             let run = async move { router_advertisement::run(&interface, newest, order).await };
             engines.start("router advertisement", run);
         }
-        engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
+        let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+        let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
+        engines.start("the keeper of the timelines", keeper);
+        engines.start("the watchdog", watchdog::run(receiver.clone(), appliance.store.clone(), shutdown.clone()));
+        if let Some(syslog) = syslog {
+            let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+            let logs = server.state.join("logs");
+            engines.start("syslog", syslog.run(logs, receiver.clone(), recent, store, shutdown.clone()));
+        }
         let app = http::app(appliance.clone());
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
-        let desk = api::console::routes(keeper.clone(), api.is_some());
+        let desk = api::console::routes(tokens.clone(), api.is_some());
         let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
         let group = server.socket_group.clone();
         engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
         if let Some(listener) = api {
-            let app = api::routes::app(Api::new(appliance, keeper, shutdown.clone()));
+            let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));
             engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
         }
         engines.start("the sign of life", notify::keep_alive(shutdown));
@@ -183,6 +210,9 @@ impl Bound {
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
             "serving DHCP, TFTP and HTTP"
         );
+        if let Some(advice) = privileges::advice() {
+            tracing::warn!("{advice}");
+        }
         notify::ready();
         engines.run(store_task).await
     }

@@ -1,4 +1,4 @@
-//! Joins the engines to the appliance: what TFTP may read, and how packets reach `explain`.
+//! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -12,6 +12,10 @@ use super::firmware;
 use super::http::Appliance;
 use super::served::Served;
 use super::tftp::{self, NotServed, TftpContent};
+use crate::boot::Asking;
+use crate::timeline::Given;
+use crate::wire::dhcp::MessageKind;
+use crate::wire::tftp::Ending;
 
 /// TFTP reads the network boot programs and nothing else.
 struct Programs {
@@ -39,7 +43,7 @@ pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
     Arc::new(Programs { served: appliance.served.clone() })
 }
 
-/// Logs the end of each TFTP request and remembers it for `explain`.
+/// Logs the end of each TFTP request and remembers it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     let (served, recent) = (appliance.served.clone(), appliance.recent.clone());
     Arc::new(move |seen| {
@@ -55,16 +59,28 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             Some(node) => {
                 tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");
                 recent.note(node.mac, "tftp", text);
+                recent.gave(node.mac, program(&seen));
             }
             None if site.lends(seen.client) => {
                 tracing::info!(peer = %seen.client, boot_file = seen.name, outcome = %seen.outcome, "tftp of a stranger");
+                if let Some(mac) = recent.at(seen.client) {
+                    recent.note(mac, "tftp", text);
+                    recent.gave(mac, program(&seen));
+                }
             }
             None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
         }
     })
 }
 
-/// Remembers each DHCP request for `explain`; the engine has logged it already.
+/// A firmware that has its program must come back as iPXE. One that only asked for the size asks again, and so may one
+/// that was refused; its own line says why.
+fn program(seen: &tftp::Seen) -> Option<Given> {
+    let whole = matches!(seen.outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed));
+    whole.then(|| Given::Program(seen.name.clone()))
+}
+
+/// Remembers each DHCP request for the timeline; the engine has logged it already.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let recent = appliance.recent.clone();
     Arc::new(move |seen| {
@@ -78,5 +94,20 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
         };
         recent.note(seen.mac, "dhcp", format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch));
+        recent.gave(seen.mac, given(&seen));
+        if let dhcp::Outcome::Answered { kind: MessageKind::Ack, address, .. } = seen.outcome {
+            recent.addressed(seen.mac, address);
+        }
     })
+}
+
+/// What a machine should go on from after this answer.
+fn given(seen: &dhcp::Seen) -> Option<Given> {
+    let dhcp::Outcome::Answered { kind, boot_file, .. } = &seen.outcome else { return None };
+    match (kind, boot_file, seen.asking) {
+        (MessageKind::Offer, ..) => Some(Given::Offer),
+        (MessageKind::Ack, Some(_), Asking::Ipxe) => Some(Given::ScriptUrl),
+        (MessageKind::Ack, Some(name), Asking::Firmware) => Some(Given::ProgramName(name.clone())),
+        _ => None,
+    }
 }

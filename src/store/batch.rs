@@ -9,6 +9,7 @@ use super::{AuditFilter, Change, Command, Record, StoredEvent, TokenChange};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};
 use crate::site::Mac;
+use crate::timeline::Moment;
 
 /// Everything to write, and who waits for it.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(super) struct Batch {
     pub audit: Vec<(Order, String, Option<oneshot::Sender<u64>>)>,
     /// Changes of the API's tokens, who ordered them, and who waits for them.
     pub tokens: Vec<(TokenChange, Order, oneshot::Sender<bool>)>,
+    /// Moments for the timelines, and who waits for them.
+    pub kept: Vec<(Vec<Moment>, oneshot::Sender<()>)>,
     pub answers: Vec<Answer>,
     pub lookups: Vec<Lookup>,
     /// What the memory takes over once it is durable.
@@ -83,6 +86,7 @@ impl Batch {
                         batch.answers.push(Answer::Judged { _reply: reply });
                     }
                 },
+                Command::Keep { moments, reply } => batch.kept.push((moments, reply)),
                 Command::Token { change, order, reply } => batch.tokens.push((change, order, reply)),
                 Command::Audit { order, reply } => batch.audit.push((order, "done".into(), Some(reply))),
                 Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),

@@ -9,6 +9,7 @@ mod memory;
 mod open;
 mod reader;
 mod record;
+mod timeline;
 mod tokens;
 mod writer;
 
@@ -24,13 +25,15 @@ pub use audit::AuditFilter;
 pub use change::{Change, LogLine};
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
-pub use reader::{NumberedEvent, Page};
+pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
+pub use timeline::TimelineQuery;
 pub use tokens::{StoredToken, TokenChange};
 
 use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
+use crate::timeline::{Moment, Page};
 use anchor::Anchor;
 
 /// How many changes may wait for the writer before callers wait too.
@@ -58,6 +61,7 @@ enum Command {
     Audit { order: Order, reply: oneshot::Sender<u64> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Keep { moments: Vec<Moment>, reply: oneshot::Sender<()> },
 }
 
 /// One line of the event log as stored.
@@ -172,6 +176,20 @@ impl Store {
     /// Returns what is marked as changed whenever the event log has grown.
     pub fn logged(&self) -> watch::Receiver<()> {
         self.logged.clone()
+    }
+
+    /// Adds moments to the timelines; returns when they are on the disk. A store that stopped has lost them.
+    pub async fn keep(&self, moments: Vec<Moment>) {
+        let (reply, done) = oneshot::channel();
+        if self.commands.send(Command::Keep { moments, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Returns a piece of a timeline; empty when the store has stopped.
+    pub async fn timeline(&self, query: TimelineQuery) -> Page {
+        let nothing = Page { moments: Vec::new(), next: query.after };
+        self.ask(|reply| reader::Question::Timeline(query, reply)).await.unwrap_or(nothing)
     }
 
     /// Returns what is known of a node.

@@ -7,13 +7,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 
+use super::timeline::{self, TimelineQuery};
 use super::tokens::{self, StoredToken};
 use super::{ChangeError, Store};
 use crate::site::Mac;
+use crate::timeline::Page;
 
 /// Which part of the event log is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct EventPage {
     /// Of one node, or of all.
     pub mac: Option<Mac>,
     /// The events after this number; without it the newest ones.
@@ -43,13 +45,14 @@ pub struct NumberedEvent {
 }
 
 pub(super) enum Question {
-    Events(Page, oneshot::Sender<Vec<NumberedEvent>>),
+    Events(EventPage, oneshot::Sender<Vec<NumberedEvent>>),
     Tokens(oneshot::Sender<Vec<StoredToken>>),
+    Timeline(TimelineQuery, oneshot::Sender<Page>),
 }
 
 impl Store {
     /// Returns a part of the event log, oldest first.
-    pub async fn event_page(&self, page: Page) -> Result<Vec<NumberedEvent>, ChangeError> {
+    pub async fn event_page(&self, page: EventPage) -> Result<Vec<NumberedEvent>, ChangeError> {
         self.ask(|reply| Question::Events(page, reply)).await
     }
 
@@ -58,7 +61,7 @@ impl Store {
         self.ask(Question::Tokens).await
     }
 
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, ChangeError> {
+    pub(super) async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.questions.send(question(reply)).await.map_err(|_| ChangeError::Stopped)?;
         answer.await.map_err(|_| ChangeError::Stopped)
@@ -76,6 +79,9 @@ pub(super) async fn run(mut connection: SqliteConnection, mut questions: mpsc::R
     while let Some(question) = questions.recv().await {
         let outcome = match question {
             Question::Events(page, reply) => events(&mut connection, page).await.map(|events| drop(reply.send(events))),
+            Question::Timeline(query, reply) => {
+                timeline::read(&mut connection, &query).await.map(|page| drop(reply.send(page)))
+            }
             Question::Tokens(reply) => tokens::read(&mut connection).await.map(|tokens| drop(reply.send(tokens))),
         };
         if let Err(error) = outcome {
@@ -86,7 +92,7 @@ pub(super) async fn run(mut connection: SqliteConnection, mut questions: mpsc::R
 }
 
 // One statement for each kind of page, so that each one walks its index from where it begins.
-async fn events(connection: &mut SqliteConnection, page: Page) -> Result<Vec<NumberedEvent>, sqlx::Error> {
+async fn events(connection: &mut SqliteConnection, page: EventPage) -> Result<Vec<NumberedEvent>, sqlx::Error> {
     const OF_NODE: &str =
         "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE mac = ? AND id > ? ORDER BY id LIMIT ?";
     const OF_ALL: &str = "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE id > ? ORDER BY id LIMIT ?";

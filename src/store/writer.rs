@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::audit::{self, Ledger};
 use super::batch::{Batch, Lookup};
+use super::timeline::Shelf;
 use super::{Command, LogLine, Record, StoredEvent, View, tokens};
 use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
@@ -31,9 +32,9 @@ pub(super) async fn run(
     mut ledger: Ledger,
     others: Others,
 ) -> Result<(), sqlx::Error> {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let (mut waiting, mut shelf) = (Vec::with_capacity(BATCH), Shelf::default());
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, &mut ledger, std::mem::take(&mut waiting)).await;
+        let outcome = commit(&mut connection, &view, &mut ledger, &mut shelf, std::mem::take(&mut waiting)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
@@ -48,6 +49,7 @@ async fn commit(
     connection: &mut SqliteConnection,
     view: &View,
     ledger: &mut Ledger,
+    shelf: &mut Shelf,
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
@@ -70,6 +72,10 @@ async fn commit(
         let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
         appended.extend(reply.map(|reply| (reply, id)));
     }
+    for (moments, _) in &batch.kept {
+        let is_known = |mac| view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
+        shelf.add(&mut transaction, moments, now, is_known).await?;
+    }
     transaction.commit().await?;
     ledger.settle().await?;
     view.write().expect("no holder of this lock panics").take(batch.fresh);
@@ -87,6 +93,9 @@ async fn commit(
             Lookup::Events { mac, limit, reply } => drop(reply.send(events(connection, mac, limit).await?)),
             Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
         }
+    }
+    for (_, reply) in batch.kept {
+        let _ = reply.send(());
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{console, error, events, health, metrics, node, orders, people, plan,
     info(title = "rackstart", description = "Bare-metal provisioning. Every change is written to the audit log."),
     paths(
         health::health, openapi, metrics::metrics, whole::site, whole::states, node::list, node::one, timeline::of_node,
-        plan::plan, texts::text, timeline::of_all, events::events, orders::install, orders::disarm, orders::give_up,
+        plan::plan, texts::text, timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up,
         orders::protect, orders::unprotect, orders::maintenance, orders::clear_suspect, orders::reimage,
         orders::rehearse, orders::stop, orders::lift, people::tokens, people::audit
     ),

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody};
 use super::{Api, STREAMS};
-use crate::store::{NumberedEvent, Page, Store};
+use crate::store::{EventPage, NumberedEvent, Store};
 
 /// Read at once.
 const BATCH: u32 = 500;
@@ -56,7 +56,9 @@ pub async fn events(
     let store = api.appliance.store.clone();
     let last = match last_event(&headers)?.or(wanted.after) {
         Some(last) => last,
-        None => store.event_page(Page { mac: None, after: None, limit: 1 }).await?.last().map_or(0, |event| event.id),
+        None => {
+            store.event_page(EventPage { mac: None, after: None, limit: 1 }).await?.last().map_or(0, |event| event.id)
+        }
     };
     let shutdown = api.shutdown.clone();
     let stream = Tail { api, holder, store, grown, last, ready: VecDeque::new(), shutdown, _place: place };
@@ -96,7 +98,7 @@ impl Tail {
                 return Some(in_their_words(&event));
             }
             self.grown.mark_unchanged();
-            let page = Page { mac: None, after: Some(self.last), limit: BATCH };
+            let page = EventPage { mac: None, after: Some(self.last), limit: BATCH };
             self.ready = tokio::select! {
                 () = self.shutdown.cancelled() => return None,
                 page = self.store.event_page(page) => page.ok()?.into(),

@@ -48,7 +48,7 @@ pub(super) async fn at_the_door(Shared(api): Shared<Api>, request: Request, next
 
 fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
     let site = api.appliance.site();
-    let peer = peer(request);
+    let peer = peer(request)?;
     if matches!(peer, IpAddr::V4(address) if site.network.subnet.contains(&address)) && peer != site.server.address {
         let error = "the API is not for the provisioning network";
         return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask from this machine, or from the admin network"));
@@ -66,10 +66,10 @@ fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn peer(request: &Request) -> IpAddr {
-    let known = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    // Without an address nobody gets past the rules for addresses.
-    known.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip().to_canonical())
+/// Where the caller is. The listener tells it of every connection; who came without it is not let in.
+fn peer(request: &Request) -> Result<IpAddr, ApiError> {
+    let known = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    known.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "nobody knows where this comes from", "ask over TCP"))
 }
 
 /// Only names that are ours: a page whose name was pointed at this address later must not get in by it.
@@ -135,7 +135,7 @@ pub(super) async fn authorise(
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => "",
     });
-    let holder = match api.keeper.holder(shown, peer(&request)).await {
+    let holder = match api.keeper.holder(shown, peer(&request)?).await {
         Ok(holder) => holder,
         Err(nobody) => {
             api.meters.refused();

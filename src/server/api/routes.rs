@@ -39,6 +39,7 @@ pub fn table() -> Vec<Route> {
         get(Viewer, "/api/v1/nodes/{name}/plan", plan::plan),
         get(Viewer, "/api/v1/nodes/{name}/texts/{text}", texts::text),
         get(Viewer, "/api/v1/timeline", timeline::of_all),
+        get(Viewer, "/api/v1/stories/{mac}", timeline::story),
         get(Viewer, "/api/v1/events", events::events),
         post(Operator, "/api/v1/nodes/{name}/install", orders::install),
         post(Operator, "/api/v1/nodes/{name}/disarm", orders::disarm),

@@ -14,6 +14,7 @@ use crate::server::random;
 use crate::server::served::Served;
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
+use crate::timeline::Given;
 
 /// Serves the installer to an armed node and the local disk to every other one.
 pub(super) async fn script(
@@ -32,6 +33,7 @@ pub(super) async fn script(
         if lent && decide(site, None, &request) == BootDecision::Unknown {
             tracing::info!(%mac, peer = %peer.ip(), "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
+            appliance.recent.gave(mac, None);
             return Ok(unkept(text));
         }
         if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
@@ -51,7 +53,15 @@ pub(super) async fn script(
         Some("arch=bios") => ClientArch::Bios,
         _ => ClientArch::of(node.firmware),
     };
-    let text = answer(&appliance, &served, node, arch).await?;
+    let text = match answer(&appliance, &served, node, arch).await {
+        Ok(text) => text,
+        // iPXE shows no text of an error, and whoever stands before the machine should know.
+        Err(error) => {
+            tracing::error!(node = %node.name, mac = %node.mac, reason = error.reason, "has no boot script");
+            appliance.recent.note(node.mac, "http", format!("boot script: a screen that says: {}", error.reason));
+            served.renderer.boot_script_refused(node, &error.reason).map_err(|_| error)?
+        }
+    };
     Ok(unkept(text))
 }
 
@@ -84,6 +94,7 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
             let (attempt, boot) = (&attempt.id, attempt.boots);
             tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");
             appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {boot})"));
+            appliance.recent.gave(node.mac, Some(Given::Installer));
             Ok(text)
         }
         // Another request changed the state between question and answer. An HTTP error would cost UEFI firmware
@@ -140,5 +151,6 @@ fn local_disk(
 ) -> Result<String, HttpError> {
     tracing::info!(node = %node.name, mac = %node.mac, %reason, "boots its local disk");
     appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
+    appliance.recent.gave(node.mac, None);
     Ok(served.renderer.boot_script_local_disk(node, &reason.to_string())?)
 }

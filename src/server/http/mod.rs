@@ -13,12 +13,14 @@ mod peer;
 pub(super) mod permit;
 mod report;
 mod strangers;
+mod witness;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::sync::watch;
@@ -79,6 +81,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
         .fallback(files::nothing_here)
+        .layer(from_fn_with_state(appliance.clone(), witness::witness))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(appliance)
 }

@@ -395,3 +395,21 @@ async fn a_form_that_does_not_arrive_is_asked_for_again_and_changes_nothing() {
     assert!(answer.text.contains("within 30 s"), "{}", answer.text);
     assert_eq!(node.state(), "armed");
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_be_served_sees_the_reason_on_its_own_screen_and_loses_no_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+        node.layout.partitions[1].size = crate::site::SizeSpec::Exact(crate::site::Mib(999_999_999));
+    });
+    let screen = node.get(&format!("/boot/{}", node.mac.hyphenated())).await;
+    assert_eq!(screen.status, StatusCode::OK, "iPXE shows no text of an error");
+    assert!(screen.text.contains("echo rackstart: compute2 cannot be served: "), "{}", screen.text);
+    for word in ["sanboot", "kernel", "initrd", "chain", "kickstart"] {
+        assert!(!screen.text.contains(&format!("\n{word} ")), "{word}: {}", screen.text);
+    }
+    let record = node.appliance.store.record(node.mac).unwrap();
+    assert_eq!(record.state.attempt().unwrap().boots, 0);
+}

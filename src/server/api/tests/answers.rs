@@ -70,6 +70,26 @@ async fn a_timeline_can_be_read_from_any_number_on() {
 }
 
 #[tokio::test]
+async fn a_story_holds_packets_and_events_also_of_machines_that_no_node_is() {
+    let desk = Desk::new().await;
+    let token = desk.token(Role::Viewer).await;
+    desk.compute2_is_installing().await;
+    let moment = |mac: &str, text| crate::timeline::Moment::new(unix_now(), mac.parse().unwrap(), "dhcp", text);
+    let (node, stranger) = ("52:54:00:a8:02:01", "52:54:00:99:00:01");
+    desk.store.keep(vec![moment(node, "DHCPDISCOVER: its address"), moment(stranger, "no answer")]).await;
+    let story = desk.get(&format!("/api/v1/stories/{node}"), &token).await.json();
+    let lines = story["lines"].as_array().unwrap();
+    let from = |source: &str| lines.iter().filter(|line| line["source"] == source).count();
+    assert_eq!((from("dhcp"), from("node")), (1, 3), "{story}");
+    let (moment, event) = (&story["next"]["moment"], &story["next"]["event"]);
+    let rest = desk.get(&format!("/api/v1/stories/{node}?moment={moment}&event={event}"), &token).await.json();
+    assert_eq!(rest["lines"].as_array().unwrap().len(), 0);
+    let story = desk.get(&format!("/api/v1/stories/{stranger}"), &token).await.json();
+    assert_eq!(story["lines"][0]["text"], "no answer");
+    assert_eq!(desk.get("/api/v1/stories/nobody", &token).await.error().0, 400);
+}
+
+#[tokio::test]
 async fn plan_and_texts_are_those_of_the_node_and_hold_no_secret() {
     let desk = Desk::new().await;
     let token = desk.token(Role::Viewer).await;
@@ -90,7 +110,8 @@ async fn plan_and_texts_are_those_of_the_node_and_hold_no_secret() {
     let (secret, boot_token) = (HASH.rsplit('$').next().unwrap(), BootToken::from_random([7; 16]));
     for route in routes::table().iter().filter(|route| route.method == Method::GET && route.path != "/api/v1/events") {
         for what in ["kickstart", "storage", "boot-script", "local-disk"] {
-            let path = route.path.replace("{name}", "compute2").replace("{text}", what);
+            let path =
+                route.path.replace("{name}", "compute2").replace("{text}", what).replace("{mac}", "52:54:00:a8:02:01");
             let answer = desk.get(&path, &admin).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
             assert!(!answer.text.contains(secret), "{path} holds the root hash");

@@ -11,7 +11,8 @@ use crate::store::{StoredToken, TokenChange};
 
 /// A path with its parameters filled in, and a body that its handler can read.
 fn example(route: &Route) -> (String, &'static str) {
-    let path = route.path.replace("{name}", "compute2").replace("{text}", "kickstart");
+    let path =
+        route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
     let body = match route.path {
         "/api/v1/reimage" | "/api/v1/reimage/rehearse" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
