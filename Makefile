@@ -50,6 +50,7 @@ lint: compiler firmware ## Format check, clippy with warnings as errors, shellch
 
 bench: release ## Measure against peers, in the same run
 	$(CARGO) bench --locked
+	tests/bench/check
 	tests/bench/boot
 
 fmt: ## Format the Rust sources

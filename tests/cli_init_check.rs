@@ -135,3 +135,17 @@ fn a_wrong_command_line_exits_2() {
         assert_eq!(desk.run(args).code, 2, "{args:?}");
     }
 }
+
+#[test]
+fn init_writes_where_the_common_option_points() {
+    let desk = Desk::new();
+    let run = desk.run(&["-c", "mine.toml", "init"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.starts_with("wrote mine.toml:") && run.stdout.contains("`rackstart -c mine.toml check`"));
+    assert!(!desk.path("rackstart.toml").exists());
+    let run = desk.run(&["-c", "mine.toml", "init", "--output", "other.toml"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("`--output other.toml` and `-c mine.toml` name two places"), "{}", run.stderr);
+    assert!(!desk.path("other.toml").exists());
+    assert_eq!(desk.run(&["-c", "mine.toml", "init", "--output", "-"]).code, 0);
+}

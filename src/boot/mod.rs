@@ -80,8 +80,7 @@ pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> Boot
 /// A MAC that no node boots from. With a discovery range it gets as far as its own screen; never an installer.
 fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
     let mac = request.mac;
-    let owner = site.nodes.iter().find_map(|node| Some((node, node.nics.iter().find(|nic| nic.mac == mac)?)));
-    if let Some((node, nic)) = owner {
+    if let Some((node, nic)) = site.nodes.by_card(mac) {
         let (node, nic, boot_mac) = (node.name.clone(), nic.name.clone(), node.mac);
         return BootDecision::Ignore(IgnoreReason::NotTheBootNic { mac, node, nic, boot_mac });
     }

@@ -57,13 +57,17 @@ fn report(site: &Site, path: &Path) -> String {
 fn notes(site: &Site) -> Vec<String> {
     let mut notes = Vec::new();
     let keys = &site.access.ssh_keys;
-    if site.access.root_password_hash.is_none() && keys.is_empty() {
+    let users_can = site.users.iter().any(|user| user.password_hash.is_some() || !user.ssh_keys.is_empty());
+    if site.access.root_password_hash.is_none() && keys.is_empty() && !users_can {
         notes.push("nobody can log in to the nodes; `[access]` takes keys and a password hash".into());
     }
     let el6: Vec<&Node> = site.nodes.iter().filter(|node| node.release.is_el6()).collect();
     let modern = |key: &String| key.starts_with("ssh-ed25519") || key.starts_with("sk-");
     if !el6.is_empty() && site.access.root_password_hash.is_none() && !keys.is_empty() && keys.iter().all(modern) {
         notes.push("OpenSSH 5.3 of CentOS 6 knows none of the keys in `[access]`: add an ssh-rsa key".into());
+    }
+    for user in site.users.iter().filter(|user| user.password_hash.is_none() && user.ssh_keys.is_empty()) {
+        notes.push(format!("nobody can log in as {}: it has neither a password hash nor keys", user.name));
     }
     for node in el6.iter().filter(|node| node.firmware == Firmware::Uefi) {
         notes.push(format!(

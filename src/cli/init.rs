@@ -13,25 +13,39 @@ use crate::config::EXAMPLE;
 /// `[server]` by yours, then run `rackstart check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to write it; `-` prints it.
-    #[arg(short, long, value_name = "FILE", default_value = "rackstart.toml")]
-    output: PathBuf,
+    /// Where to write it; `-` prints it. Default: what `-c` names, or else `rackstart.toml`.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Overwrite a file that is already there.
     #[arg(long)]
     force: bool,
 }
 
-pub fn run(args: Args) -> Result<(), Failure> {
-    if args.output == Path::new("-") {
+/// `config` is what `-c` or its variable names.
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let output = place(config, args.output.as_deref())?;
+    if output == Path::new("-") {
         return print(EXAMPLE);
     }
-    write(&args.output, args.force)?;
-    let name = args.output.display();
-    let config = if args.output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
+    write(output, args.force)?;
+    let name = output.display();
+    let config = if output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
     print(&format!(
         "wrote {name}: the paper's testbed, a controller and four compute nodes\n\
          next: replace the MACs, the disks and [server] by yours, then run `rackstart{config} check`\n"
     ))
+}
+
+/// Two places are one too many: writing to either would ignore the other word.
+fn place<'a>(config: Option<&'a Path>, output: Option<&'a Path>) -> Result<&'a Path, Failure> {
+    match (config, output) {
+        (Some(config), Some(output)) if output != Path::new("-") && output != config => {
+            let (config, output) = (config.display(), output.display());
+            Err(Failure::usage(format!("`--output {output}` and `-c {config}` name two places for the site file"))
+                .hint("name one of them; `-c` may come from the variable RACKSTART_CONFIG"))
+        }
+        (config, output) => Ok(output.or(config).unwrap_or(Path::new("rackstart.toml"))),
+    }
 }
 
 fn write(path: &Path, force: bool) -> Result<(), Failure> {

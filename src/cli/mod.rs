@@ -82,7 +82,7 @@ impl Cli {
         let config = self.config.as_deref();
         let place = Place { file: config, templates: self.templates.as_deref() };
         match self.verb {
-            Verb::Init(args) => init::run(args),
+            Verb::Init(args) => init::run(config, args),
             Verb::Check(args) => check::run(place, args),
             Verb::Plan(args) => plan::run(place, args),
             Verb::Diff(args) => diff::run(place, args),

@@ -8,7 +8,6 @@ use ipnet::Ipv4Net;
 use super::file::{File, NetworkKeys};
 use super::node::NodeKeys;
 use super::reader::Found;
-use crate::site::NicNetwork;
 
 /// Reports every address that cannot work.
 pub(super) fn check(file: &File<'_>, found: &Found) {
@@ -37,7 +36,7 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
 
 fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, server: Option<Ipv4Addr>, found: &Found) {
     let Some(at) = node.address.as_ref().map(toml::Spanned::span) else { return };
-    let faces_outside = node.nics.iter().any(|nic| nic.network.as_ref().is_some_and(is_public));
+    let faces_outside = super::cards::face_outside(node);
     if server == Some(address) {
         let message = format!("{} has the address {address} of rackstart itself", node.place);
         found.report(at, message, "give the node another address, or change `address` in `[server]`");
@@ -50,10 +49,6 @@ fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, ser
         let message = format!("{} has the address {address}, which the discovery range lends to others", node.place);
         found.add(super::Problem::new(at, message, "move the node or the range").also(range.span(), "the range"));
     }
-}
-
-fn is_public(network: &toml::Spanned<NicNetwork>) -> bool {
-    *network.get_ref() == NicNetwork::Public
 }
 
 fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Addr>, found: &Found) {

@@ -28,6 +28,9 @@ const KEYS: [&str; 12] = [
     "max_size",
 ];
 
+/// Of 4096 bytes each they are 4 EiB; more is a slip of the keyboard.
+const MOST_SECTORS: u64 = 1 << 40;
+
 /// The disks of a node, the one of the operating system first.
 pub(super) struct DiskKeys {
     /// Where they are written.
@@ -159,8 +162,7 @@ fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Op
             disk.found.report(disk.at.clone(), message, "keep one of them");
             return None;
         }
-        // 2^40 sectors of 4096 bytes are 4 EiB; more is a slip of the keyboard.
-        (true, false) => return disk.number("sectors", 1..=1 << 40).map(Spanned::into_inner),
+        (true, false) => return written_sectors(disk, sector_size),
         (false, true) => size::read(disk, "size")?,
         (false, false) if disk.has("min_size") => size::Size { bytes: min?.bytes, at: min?.at.clone() },
         (false, false) => {
@@ -174,6 +176,26 @@ fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Op
         return None;
     }
     Some(size.bytes.div_ceil(u64::from(sector_size)))
+}
+
+/// Sectors as written. A number of bytes in their place is caught where it can be told: it is whole sectors, and as a
+/// number of sectors it would be a disk that is hardly sold.
+fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
+    const UNLIKELY_BYTES: u64 = 32 << 40;
+    let sectors = disk.number("sectors", 1..=MOST_SECTORS)?;
+    let (number, size) = (*sectors.get_ref(), u64::from(sector_size));
+    if number.saturating_mul(size) > UNLIKELY_BYTES && number.is_multiple_of(size) {
+        let terabytes = number as f64 * f64::from(sector_size) / 1e12;
+        let message = format!("{}: {number} sectors are a disk of {terabytes:.0} TB", disk.place);
+        let help = format!(
+            "if it is the number of bytes, write `sectors = {}`; else `size = \"{} GiB\"`",
+            number / size,
+            number.saturating_mul(size) >> 30
+        );
+        disk.found.report(sectors.span(), message, help);
+        return None;
+    }
+    Some(number)
 }
 
 /// What a disk is called by the kernel, by its maker or by udev.

@@ -7,13 +7,14 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::access;
 use super::api::ApiKeys;
 use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
-use crate::site::{Release, Security};
+use crate::site::{Release, Security, Software, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -22,6 +23,8 @@ pub(super) struct File<'a> {
     pub api: Option<ApiKeys>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
+    /// None when something of them is wrong.
+    pub users: Option<Vec<User>>,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -39,6 +42,7 @@ pub(super) struct SiteKeys<'a> {
     pub timezone: Option<Spanned<&'a str>>,
     pub kernel_args: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
+    pub software: Software,
 }
 
 pub(super) struct ServerKeys<'a> {
@@ -74,7 +78,8 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 9] = ["site", "server", "api", "network", "access", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 10] =
+    ["site", "server", "api", "network", "access", "user", "install_tree", "layout", "role", "node"];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -98,6 +103,7 @@ impl<'a> File<'a> {
             api: section(&top, "api", false, &["listen", "hosts", "plain_http"]).as_ref().map(ApiKeys::read),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
+            users: access::read_users(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             own: OwnKeys::read(&top),
@@ -118,6 +124,9 @@ impl<'a> SiteKeys<'a> {
             "timezone",
             "kernel_args",
             "templates",
+            access::SOFTWARE[0],
+            access::SOFTWARE[1],
+            access::SOFTWARE[2],
         ];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
@@ -134,6 +143,7 @@ impl<'a> SiteKeys<'a> {
             timezone: text::timezone(&section),
             kernel_args: text::kernel_args(&section),
             templates: text::absolute_path(&section, "templates"),
+            software: access::software(&section),
         })
     }
 }
@@ -200,7 +210,10 @@ impl<'a> AccessKeys<'a> {
         let Some(section) = section(top, "access", false, &["ssh_keys", "root_password_hash"]) else {
             return Self::default();
         };
-        Self { root_password_hash: text::password_hash(&section), ssh_keys: text::ssh_keys(&section) }
+        Self {
+            root_password_hash: text::password_hash(&section, "root_password_hash"),
+            ssh_keys: text::ssh_keys(&section),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> 
     examined.problems.extend(examined.trees.iter().filter_map(check_tree));
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
-    examined.problems.extend(super::cards::check(&examined.cards, &own));
+    examined.problems.extend(super::own_cards::check(&examined.cards, &own));
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
             Ok(Loaded { site, path: path.into(), renderer })

@@ -2,6 +2,7 @@
 //!
 //! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
 
+mod access;
 mod addresses;
 mod api;
 mod blueprint;
@@ -13,6 +14,7 @@ mod layout;
 mod load;
 mod node;
 mod own;
+mod own_cards;
 mod problem;
 mod prove;
 mod reader;
@@ -41,8 +43,8 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
-use cards::CardUse;
 use file::File;
+use own_cards::CardUse;
 use reader::Found;
 use trees::TreeUse;
 
@@ -86,7 +88,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
-        cards = cards::uses(&file);
+        cards = own_cards::uses(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);

@@ -6,11 +6,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::cards::{self, BondKeys, NICS, NicKeys, VlanKeys};
 use super::disk::{self, DiskKeys};
 use super::reader::Section;
 use super::text;
 use super::words::quote;
-use crate::site::{Firmware, Mac, NicNetwork, NodeName, Release};
+use crate::site::{Firmware, NodeName, Release};
 
 pub(super) struct NodeKeys<'a> {
     /// For messages: "node `compute1`", or its number when it has no name.
@@ -23,6 +24,8 @@ pub(super) struct NodeKeys<'a> {
     pub firmware: Option<Spanned<Firmware>>,
     pub disks: Option<DiskKeys>,
     pub nics: Vec<NicKeys<'a>>,
+    pub bonds: Vec<BondKeys<'a>>,
+    pub vlans: Vec<VlanKeys<'a>>,
     pub layout: Option<Spanned<&'a str>>,
     pub keep: Vec<Spanned<&'a str>>,
     pub release: Option<Spanned<Release>>,
@@ -32,14 +35,7 @@ pub(super) struct NodeKeys<'a> {
     pub has_nics: bool,
 }
 
-pub(super) struct NicKeys<'a> {
-    pub at: Range<usize>,
-    pub name: Option<Spanned<&'a str>>,
-    pub mac: Option<Spanned<Mac>>,
-    pub network: Option<Spanned<NicNetwork>>,
-}
-
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "name",
     "role",
     "address",
@@ -47,6 +43,8 @@ const KEYS: [&str; 12] = [
     "disk",
     "disks",
     "nics",
+    "bonds",
+    "vlans",
     "layout",
     "keep",
     "release",
@@ -54,8 +52,6 @@ const KEYS: [&str; 12] = [
     "kernel_args",
 ];
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, not only digits";
-const MAC_HELP: &str = "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"";
-const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";
 
 impl<'a> NodeKeys<'a> {
     /// Reads every `[[node]]`.
@@ -75,6 +71,7 @@ impl<'a> NodeKeys<'a> {
         section.need("role", "role = \"compute\"");
         section.need("address", "address = \"192.168.0.1\"");
         section.need("nics", NICS);
+        let bonds = cards::read_bonds(&section);
         Self {
             at: written.map_or(section.at.clone(), Spanned::span),
             name: section.parse("name", "a host name", NAME_HELP),
@@ -82,7 +79,9 @@ impl<'a> NodeKeys<'a> {
             address: section.parse("address", "an IPv4 address", "write four numbers from 0 to 255"),
             firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
             disks: disk::read_disks(&section),
-            nics: read_nics(&section),
+            nics: cards::read_nics(&section, &bonds),
+            bonds,
+            vlans: cards::read_vlans(&section),
             layout: section.text("layout"),
             keep: section.texts("keep"),
             release: text::release(&section),
@@ -92,29 +91,4 @@ impl<'a> NodeKeys<'a> {
             place: section.place,
         }
     }
-}
-
-fn read_nics<'a>(node: &Section<'a>) -> Vec<NicKeys<'a>> {
-    let tables = node.tables("nics", &format!("`{NICS}`"));
-    tables.into_iter().map(|(at, table)| read_nic(node, at, table)).collect()
-}
-
-fn read_nic<'a>(node: &Section<'a>, at: Range<usize>, table: &'a DeTable<'a>) -> NicKeys<'a> {
-    let place = match table.get("name").and_then(|name| name.get_ref().as_str()) {
-        Some(name) => format!("card {} of {}", quote(name), node.place),
-        None => format!("a card of {}", node.place),
-    };
-    let nic = Section::open(place, at, table, &["name", "mac", "network"], node.found);
-    nic.need("name", "name = \"eth0\"");
-    nic.need("mac", "mac = \"52:54:00:a8:01:01\"");
-    nic.need("network", "network = \"lan\"");
-    let mac: Option<Spanned<Mac>> = nic.parse("mac", "a MAC address", MAC_HELP);
-    if let Some(mac) = &mac
-        && (mac.get_ref().is_multicast() || mac.get_ref().is_zero())
-    {
-        let message = format!("{}: no card can own the MAC `{}`", nic.place, mac.get_ref());
-        nic.found.report(mac.span(), message, "copy the MAC from the card's label or from the firmware's screen");
-    }
-    let networks = [("lan", NicNetwork::Lan), ("public", NicNetwork::Public), ("none", NicNetwork::None)];
-    NicKeys { name: text::interface(&nic, "name"), mac, network: nic.word("network", &networks), at: nic.at }
 }

@@ -61,6 +61,7 @@ impl<'a> OwnKeys<'a> {
                 Some(known) => {
                     known.layouts.extend(own.role.layouts.clone());
                     known.default_layout = own.role.default_layout.clone();
+                    known.software.add(&own.role.software);
                 }
                 None => drop(blueprint.roles.insert(own.role.name.clone(), own.role.clone())),
             }

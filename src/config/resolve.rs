@@ -36,8 +36,10 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
         },
+        users: file.users.clone()?,
+        software: site.software.clone(),
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
-        nodes: nodes.into_iter().collect::<Option<_>>()?,
+        nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     Some(site)
 }

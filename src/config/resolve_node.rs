@@ -2,12 +2,13 @@
 
 use toml::Spanned;
 
+use super::cards;
 use super::file::{File, SiteKeys};
 use super::node::NodeKeys;
 use super::prove;
 use super::reader::Found;
 use super::words::{quote, suggest};
-use crate::site::{Blueprint, Firmware, Layout, Mac, Nic, NicNetwork, Node, PartitionUse};
+use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse};
 
 /// The layout of sites and nodes that name none.
 const DEFAULT_LAYOUT: &str = "grow";
@@ -20,7 +21,8 @@ pub(super) fn resolve_node(
     node: &NodeKeys<'_>,
     found: &Found,
 ) -> Option<Node> {
-    check_cards(node, found);
+    let release = node.release.as_ref().or(site.release.as_ref()).map(|release| *release.get_ref());
+    cards::check(node, release, found);
     check_tree_name(file, &node.place, node.install_tree.as_ref(), found);
     let firmware = node.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
     let layout = resolve_layout(site, blueprint, node, firmware, found);
@@ -30,18 +32,21 @@ pub(super) fn resolve_node(
     let own_or_site = |own: &Option<Spanned<&str>>, common: &Option<Spanned<&str>>| {
         own.as_ref().or(common.as_ref()).map(|text| text.get_ref().to_string())
     };
+    let (nics, bonds, vlans) = cards::resolve(node)?;
     let node_value = Node {
         name: node.name.as_ref()?.get_ref().clone(),
         role: node.role.as_ref()?.get_ref().to_string(),
-        mac: lan_mac(node)?,
+        mac: cards::boot_mac(node)?,
         address: *node.address.as_ref()?.get_ref(),
         firmware,
         disks: node.disks.as_ref()?.slots.clone(),
-        nics: resolve_nics(node)?,
+        nics,
+        bonds,
+        vlans,
         layout: layout?,
         keep: node.keep.iter().map(|group| group.get_ref().to_string()).collect(),
         install_tree: own_or_site(&node.install_tree, &site.install_tree)?,
-        release: *node.release.as_ref().or(site.release.as_ref())?.get_ref(),
+        release: release?,
         kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
     };
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
@@ -59,46 +64,6 @@ pub(super) fn resolve_node(
         }
     }
     Some(node_value)
-}
-
-/// Reports a node whose cards cannot work together.
-fn check_cards(node: &NodeKeys<'_>, found: &Found) {
-    let on = |network: NicNetwork| {
-        let cards = node.nics.iter().filter_map(|nic| nic.network.as_ref());
-        cards.filter(move |word| *word.get_ref() == network).collect::<Vec<_>>()
-    };
-    let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
-    // A card whose word could not be read may be the missing one; then that is the mistake to mend.
-    let all_read = node.nics.iter().all(|nic| nic.network.is_some());
-    if lan.is_empty() && all_read && node.has_nics {
-        let message = format!("{} has no card on the provisioning network", node.place);
-        let at = node.nics.first().map_or(node.at.clone(), |nic| nic.at.clone());
-        found.report(at, message, "set `network = \"lan\"` on the card that the server boots from");
-    }
-    for (cards, word) in [(lan, "lan"), (public, "public")] {
-        if let [first, second, ..] = &cards[..] {
-            let message = format!("{} has {} cards with `network = \"{word}\"`", node.place, cards.len());
-            let help = "keep it on one card and set `network = \"none\"` on the others";
-            found.add(super::Problem::new(second.span(), message, help).also(first.span(), "the first one"));
-        }
-    }
-}
-
-fn lan_mac(node: &NodeKeys<'_>) -> Option<Mac> {
-    let is_lan = |word: &Spanned<NicNetwork>| *word.get_ref() == NicNetwork::Lan;
-    let lan = node.nics.iter().find(|nic| nic.network.as_ref().is_some_and(is_lan))?;
-    Some(*lan.mac.as_ref()?.get_ref())
-}
-
-fn resolve_nics(node: &NodeKeys<'_>) -> Option<Vec<Nic>> {
-    let read = |nic: &super::node::NicKeys<'_>| {
-        Some(Nic {
-            name: nic.name.as_ref()?.get_ref().to_string(),
-            mac: *nic.mac.as_ref()?.get_ref(),
-            network: *nic.network.as_ref()?.get_ref(),
-        })
-    };
-    node.nics.iter().map(read).collect()
 }
 
 fn resolve_layout(

@@ -5,12 +5,24 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::access;
 use super::layout::read_layout;
 use super::reader::{Found, Section};
 use super::words::{quote, suggest};
 use crate::site::{Layout, Role};
 
-const KEYS: [&str; 7] = ["summary", "includes", "aliases", "at_least", "at_most", "layout", "default_layout"];
+const KEYS: [&str; 10] = [
+    "summary",
+    "includes",
+    "aliases",
+    "at_least",
+    "at_most",
+    "layout",
+    "default_layout",
+    "packages",
+    "services",
+    "services_off",
+];
 
 /// Opens every `[role.NAME]`.
 pub(super) fn tables<'a>(top: &Section<'a>) -> Vec<(Spanned<&'a str>, Section<'a>)> {
@@ -42,6 +54,7 @@ pub(super) fn read_role(name: &str, section: &Section<'_>) -> Role {
         at_most: count("at_most"),
         layouts: read_layouts(section, "`[role.NAME.layout.NAME]`"),
         default_layout: text("default_layout"),
+        software: access::software(section),
         summary: text("summary").unwrap_or_default(),
     }
 }

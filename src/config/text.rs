@@ -154,13 +154,12 @@ pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<
 }
 
 /// A crypt(3) hash that CentOS 6 understands. The reader masks it even when it is wrong: it may be a bare password.
-pub(super) fn password_hash<'a>(section: &Section<'a>) -> Option<&'a str> {
-    let text = section.text("root_password_hash")?;
+pub(super) fn password_hash<'a>(section: &Section<'a>, key: &str) -> Option<&'a str> {
+    let text = section.text(key)?;
     if is_crypt_hash(text.get_ref()) {
         return Some(text.into_inner());
     }
-    let message =
-        format!("{}: `root_password_hash` is not a crypt(3) hash of SHA-256 ($5$) or SHA-512 ($6$)", section.place);
+    let message = format!("{}: `{key}` is not a crypt(3) hash of SHA-256 ($5$) or SHA-512 ($6$)", section.place);
     section.found.report(text.span(), message, "make one with `openssl passwd -6`");
     None
 }

@@ -4,6 +4,7 @@
 //! Text in, complaints out; knows nothing of nodes or templates.
 
 mod facts;
+mod known;
 mod line;
 mod section;
 mod shell;
@@ -12,7 +13,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use section::{check, storage_commands};
+pub use known::KnownScripts;
+pub use section::{check, check_knowing, storage_commands};
 pub use table::{CommandFacts, OptionFacts, Takes, facts_of};
 
 /// One thing in a kickstart that its installer would stumble over.

@@ -1,5 +1,6 @@
 //! A whole kickstart: which lines are commands and which belong to a section that this release knows.
 
+use super::known::{self, KnownScripts};
 use super::shell::{self, Script};
 use super::{Complaint, facts, line};
 use crate::site::Release;
@@ -66,6 +67,11 @@ struct Open<'a> {
 
 /// Checks a whole kickstart for the installer of one release; empty when there is nothing to say.
 pub fn check(release: Release, text: &str) -> Vec<Complaint> {
+    check_knowing(&mut KnownScripts::default(), release, text)
+}
+
+/// The same for one of many kickstarts, whose scripts are mostly alike.
+pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;
     let mut commands: Vec<&str> = Vec::new();
@@ -73,10 +79,15 @@ pub fn check(release: Release, text: &str) -> Vec<Complaint> {
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         last = number;
+        // Most lines are those of scripts, and most of those say nothing to the installer itself.
+        if let Some(section) = open.as_mut().filter(|_| !line.trim_ascii_start().starts_with('%')) {
+            section.body.push(line);
+            continue;
+        }
         let word = line.split_ascii_whitespace().next().unwrap_or_default();
         if let Some(section) = &mut open {
             if word == "%end" {
-                close(release, section, &mut found);
+                close(known, release, section, &mut found);
                 open = None;
             } else if release.is_el6() && EL6_ENDS.contains(&word) {
                 let what = format!(
@@ -137,6 +148,9 @@ pub fn storage_commands(text: &str) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut in_section = false;
     for (index, line) in text.lines().enumerate() {
+        if in_section && !line.trim_ascii_start().starts_with('%') {
+            continue;
+        }
         let word = line.split_ascii_whitespace().next().unwrap_or_default();
         match word {
             "%end" => in_section = false,
@@ -196,7 +210,7 @@ fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found:
     }
 }
 
-fn close(release: Release, section: &Open<'_>, found: &mut Vec<Complaint>) {
+fn close(known: &mut KnownScripts, release: Release, section: &Open<'_>, found: &mut Vec<Complaint>) {
     if !section.kind.script {
         return;
     }
@@ -206,5 +220,13 @@ fn close(release: Release, section: &Open<'_>, found: &mut Vec<Complaint>) {
     }
     // %pre and the scripts outside the chroot run among the few tools of the installer itself.
     let in_installer = section.kind.name != "%post" || section.words.iter().any(|word| word == "--nochroot");
+    let key = known::key(release.is_el6(), in_installer, &section.body);
+    if known.has(&key) {
+        return;
+    }
+    let before = found.len();
     shell::check(release, &Script { first_line: section.line + 1, lines: &section.body, in_installer }, found);
+    if found.len() == before {
+        known.add(key);
+    }
 }

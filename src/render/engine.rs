@@ -86,16 +86,12 @@ impl Engine {
     /// The template and its line that a line of a rendered text most likely came from, the operator's first.
     pub fn origin(&self, line: &str) -> Option<(String, usize)> {
         let line = line.trim();
-        let mut best: Option<(bool, usize, String, usize)> = None;
+        let mut best: Option<(bool, isize, String, usize)> = None;
         for (name, template) in self.environment.templates() {
             for (index, text) in template.source().lines().enumerate() {
-                let text = text.trim();
-                let end = ["{{", "{%", "{#"].iter().filter_map(|mark| text.find(mark)).min();
-                let fixed = &text[..end.unwrap_or(text.len())];
-                let fits =
-                    !fixed.is_empty() && if fixed.len() == text.len() { line == text } else { line.starts_with(fixed) };
-                let rank = (self.own.files.contains_key(name), fixed.len());
-                if fits && best.as_ref().is_none_or(|best| rank > (best.0, best.1)) {
+                let Some(likeness) = likeness(text.trim(), line) else { continue };
+                let rank = (self.own.files.contains_key(name), likeness);
+                if best.as_ref().is_none_or(|best| rank > (best.0, best.1)) {
                     best = Some((rank.0, rank.1, self.own.place(name), index + 1));
                 }
             }
@@ -117,6 +113,34 @@ impl Engine {
             error
         })
     }
+}
+
+/// How well a line of a text fits a line of a template: letters of fixed pieces that are in it in their order, less those
+/// of pieces that are not, which may stand in a condition. None when it cannot have become that line.
+fn likeness(template: &str, line: &str) -> Option<isize> {
+    let (mut rest, mut likeness, mut is_first) = (template, 0, true);
+    let mut after = line;
+    while !rest.is_empty() {
+        let tag = ["{{", "{%", "{#"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+        let (fixed, tail) = rest.split_at(tag);
+        let length = isize::try_from(fixed.len()).unwrap_or(isize::MAX);
+        let place = if is_first { after.starts_with(fixed).then_some(0) } else { after.find(fixed) };
+        match place {
+            Some(place) => {
+                after = &after[place + fixed.len()..];
+                likeness += length;
+            }
+            None if is_first => return None,
+            None => likeness -= length,
+        }
+        let end = ["}}", "%}", "#}"].iter().filter_map(|mark| tail.find(mark)).min();
+        (rest, is_first) = (end.map_or("", |end| &tail[end + 2..]), false);
+    }
+    // A line without any tag is that line or not.
+    let is_plain = !template.contains("{{") && !template.contains("{%");
+    // What begins with a tag is mostly the end of a line that begins further above.
+    let late = if template.starts_with('{') { 1000 } else { 0 };
+    (likeness > 0 && (!is_plain || template == line)).then_some(likeness - late)
 }
 
 /// Refuses values that no text of this kind can carry, by the name of the variable.

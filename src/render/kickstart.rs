@@ -4,9 +4,11 @@ use serde::Serialize;
 
 use crate::lifecycle::BootToken;
 use crate::plan::{Content, NodePlan};
-use crate::site::{Nic, NicNetwork, Node, Security, Site};
+use crate::site::{Node, Security, Site};
 
+use super::access::{self, KeyFile, UserValues};
 use super::disk_rule::{DiskRuleValues, disk_rules};
+use super::links::{self, BondValues, NETWORK_FILE, NamedCard, NicValues, VlanValues};
 
 /// Where `%pre` puts the storage commands, and where the kickstart includes them from.
 pub const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
@@ -41,10 +43,18 @@ pub struct KickstartValues<'a> {
     ntp_servers: &'a [String],
     root_password_hash: Option<&'a str>,
     ssh_key_commands: Vec<&'a str>,
-    ssh_keys: Vec<&'a str>,
+    key_files: Vec<KeyFile<'a>>,
+    users: Vec<UserValues<'a>>,
+    packages: Vec<String>,
+    services: String,
+    services_off: String,
     hardened: bool,
     has_bindto: bool,
     nics: Vec<NicValues>,
+    named_cards: Vec<NamedCard>,
+    bonds: Vec<BondValues<'a>>,
+    vlans: Vec<VlanValues<'a>>,
+    network_file: &'static str,
     dns: String,
     storage_file: &'static str,
     disk_rules: Vec<DiskRuleValues>,
@@ -56,17 +66,6 @@ pub struct KickstartValues<'a> {
     retry_seconds: u32,
     permit_seconds: u32,
     report_tries: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct NicValues {
-    name: String,
-    own_name: bool,
-    mac: String,
-    network: NicNetwork,
-    address: String,
-    netmask: String,
-    router: Option<String>,
 }
 
 /// A volume group that a keeping reimage looks for, with our logical volumes in it.
@@ -84,15 +83,13 @@ struct Rename {
 
 impl<'a> KickstartValues<'a> {
     /// Collects the values of one node for one boot.
-    pub fn new(site: &'a Site, node: &'a Node, plan: &NodePlan, token: &'a BootToken) -> Self {
+    pub fn new(site: &'a Site, node: &'a Node, plan: &'a NodePlan, token: &'a BootToken) -> Self {
         let renames = plan
             .volume_groups
             .iter()
             .filter_map(|group| group.installer_name.clone().map(|from| Rename { from, to: group.name.clone() }));
-        // EL8 was the first to read `sshkey`; what its reader could misread is written by %post, as on EL6 and EL7.
-        let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
-        let keys = site.access.ssh_keys.iter().map(String::as_str);
-        let (ssh_key_commands, ssh_keys) = keys.partition(|key| node.release.major >= 8 && plain(key));
+        let (ssh_key_commands, _) = access::keys(node.release, &site.access.ssh_keys);
+        let software = access::software(site, node);
         Self {
             node: node.name.as_str(),
             role: &node.role,
@@ -110,15 +107,23 @@ impl<'a> KickstartValues<'a> {
             ntp_servers: &site.network.ntp,
             root_password_hash: site.access.root_password_hash.as_deref(),
             ssh_key_commands,
-            ssh_keys,
+            key_files: access::key_files(site, node),
+            users: access::users(site, node),
+            packages: software.packages,
+            services: software.services.join(","),
+            services_off: software.services_off.join(","),
             hardened: site.security == Security::Hardened,
             // The option came within the life of EL7; a release that lacks it stops at it.
             has_bindto: (node.release.major, node.release.minor) >= (7, 4),
-            nics: nics(site, node),
+            nics: links::nics(site, node),
+            named_cards: links::named_cards(node),
+            bonds: links::bonds(site, node),
+            vlans: links::vlans(node),
+            network_file: NETWORK_FILE,
             dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
             disk_rules: disk_rules(node, plan),
-            kept_groups: kept_groups(node),
+            kept_groups: kept_groups(node, plan),
             volume_group_names: plan.volume_group_names().join(" "),
             renames: renames.collect(),
             esp_label: ESP_LABEL,
@@ -145,34 +150,11 @@ fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
     }
 }
 
-fn kept_groups(node: &Node) -> Vec<KeptGroup<'_>> {
-    let groups = node.layout.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
+fn kept_groups<'a>(node: &Node, plan: &'a NodePlan) -> Vec<KeptGroup<'a>> {
+    let groups = plan.volume_groups.iter().filter(|group| node.keep.contains(&group.name));
     let kept = groups.map(|group| KeptGroup {
         name: &group.name,
         volumes: group.logical_volumes.iter().map(|volume| volume.name.as_str()).collect(),
     });
     kept.collect()
-}
-
-/// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.
-fn is_own_name(name: &str) -> bool {
-    name.strip_prefix("eth").is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// The LAN card first: Anaconda brings the first one up.
-fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
-    // The paper's gateway has its default route outside; a LAN router would fight with it.
-    let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
-    let values = |nic: &Nic| NicValues {
-        name: nic.name.clone(),
-        own_name: is_own_name(&nic.name),
-        mac: nic.mac.to_string(),
-        network: nic.network,
-        address: node.address.to_string(),
-        netmask: site.network.subnet.netmask().to_string(),
-        router: (!is_gateway).then(|| site.network.router.to_string()),
-    };
-    let mut nics: Vec<&Nic> = node.nics.iter().collect();
-    nics.sort_by_key(|nic| nic.network != NicNetwork::Lan);
-    nics.into_iter().map(values).collect()
 }

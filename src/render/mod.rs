@@ -1,6 +1,7 @@
 //! Text out: boot scripts, kickstarts, the answer to a redeemed permit, firstboot payloads. Templates choose and loop,
 //! they never compute; every value reaches them finished and leaves them encoded for the text it stands in.
 
+mod access;
 mod boot_script;
 mod disk_rule;
 mod engine;
@@ -8,6 +9,7 @@ mod error;
 mod escape;
 mod firstboot;
 mod kickstart;
+mod links;
 mod prove;
 mod storage;
 mod templates;
@@ -89,10 +91,22 @@ impl Renderer {
         self.engine.render(UNKNOWN, &Values { mac })
     }
 
-    /// The kickstart as it is served: everything but the storage commands.
+    /// The kickstart of a node as the site plans it now, without the storage commands.
     pub fn kickstart(&self, site: &Site, node: &Node, token: &BootToken) -> Result<String, RenderError> {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
-        self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))
+        self.kickstart_planned(site, node, &plan, token)
+    }
+
+    /// The kickstart as it is served: everything but the storage commands. `plan` is what this boot was promised; the
+    /// site file may plan something else by now.
+    pub fn kickstart_planned(
+        &self,
+        site: &Site,
+        node: &Node,
+        plan: &NodePlan,
+        token: &BootToken,
+    ) -> Result<String, RenderError> {
+        self.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token))
     }
 
     /// The answer to a redeemed permit, and nothing else's: the storage commands for the disks that `%pre` found, by
@@ -136,7 +150,7 @@ impl Renderer {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
         let storage = storage_commands(&self.storage_section(node, &plan, disks, scope)?);
         let served = self.engine.render(KICKSTART, &KickstartValues::new(site, node, &plan, token))?;
-        Ok(whole(&served, &storage))
+        Ok(whole(node, &served, &storage))
     }
 
     /// The files of the firstboot payload.
@@ -167,9 +181,13 @@ impl Renderer {
     }
 }
 
-/// The storage commands in the place where the installer includes them.
-fn whole(served: &str, storage: &str) -> String {
-    served.replace(&format!("%include {STORAGE_FILE}\n"), storage)
+/// The storage commands, and those of bonds and VLANs, in the places where the installer includes them.
+fn whole(node: &Node, served: &str, storage: &str) -> String {
+    let whole = served.replace(&format!("%include {STORAGE_FILE}\n"), storage);
+    match links::commands(node, served) {
+        Some(network) => whole.replace(&format!("%include {}\n", links::NETWORK_FILE), &network),
+        None => whole,
+    }
 }
 
 /// The storage section without the preparation: what the installer reads of it.

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::boot::LocalDiskReason;
-use crate::grammar;
+use crate::grammar::{self, KnownScripts};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::site::{Node, NodeName, Site};
@@ -34,7 +34,14 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
     let token = BootToken::from_random([0; 16]);
     let (cluster, sample) = (Cluster::new(site), Cluster::sample(site));
     let mut whole_payloads = HashSet::new();
+    let mut known = KnownScripts::default();
     let mut faults = Vec::new();
+    // It is of no node, and is proved with the first one.
+    if let Some(first) = nodes.first().filter(|first| site.nodes.first().is_some_and(|node| node.mac == first.mac)) {
+        let unknown = renderer.boot_script_unknown(first.mac).err();
+        let what = "boot script for unknown machines beside that";
+        faults.extend(unknown.map(|error| Fault { node: first.name.clone(), what, error }));
+    }
     for node in nodes {
         let plan = match plan::plan(node) {
             Ok(plan) => plan,
@@ -51,7 +58,9 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
             ("boot script of a refusal", renderer.boot_script_refused(node, &reason).err()),
         ];
         errors.extend(
-            kickstart(renderer, site, node, &plan, &token).into_iter().map(|(what, error)| (what, Some(error))),
+            kickstart(renderer, site, node, &plan, &token, &mut known)
+                .into_iter()
+                .map(|(what, error)| (what, Some(error))),
         );
         // Payloads of one role differ in the values of `*.j2` only, and the lists of all nodes are the same everywhere:
         // one payload of each kind is made whole, the others with short lists.
@@ -79,6 +88,7 @@ fn kickstart(
     node: &Node,
     plan: &NodePlan,
     token: &BootToken,
+    known: &mut KnownScripts,
 ) -> Vec<(&'static str, RenderError)> {
     let disks = super::example_disks(node, plan);
     let storage = |scope| renderer.storage_section(node, plan, &disks, scope);
@@ -93,8 +103,8 @@ fn kickstart(
     // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
     for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {
         let (Ok(served), Ok(storage)) = (&served, storage) else { continue };
-        let whole = super::whole(served, &super::storage_commands(storage));
-        for complaint in grammar::check(node.release, &whole) {
+        let whole = super::whole(node, served, &super::storage_commands(storage));
+        for complaint in grammar::check_knowing(known, node.release, &whole) {
             errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
         }
     }

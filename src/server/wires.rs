@@ -34,7 +34,7 @@ impl TftpContent for Programs {
 
     fn knows(&self, client: Ipv4Addr) -> bool {
         let site = &self.served.borrow().site;
-        site.nodes.iter().any(|node| node.address == client) || site.lends(client)
+        site.nodes.by_address(client).is_some() || site.lends(client)
     }
 }
 

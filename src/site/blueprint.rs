@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Layout;
+use super::{Layout, Software};
 
 /// What a node becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Role {
     pub layouts: BTreeMap<String, Layout>,
     /// The layout of its nodes that name none, before that of the site.
     pub default_layout: Option<String>,
+    /// What its nodes have beside what rackstart and the steps need.
+    pub software: Software,
 }
 
 /// A cloud design. Read from a data file that ships in the binary.

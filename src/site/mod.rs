@@ -1,11 +1,13 @@
 //! What exists: the validated site description. Pure values; `config` makes them, everything else reads them.
 
+mod access;
 mod blueprint;
 mod disk;
 mod layout;
 mod mac;
 mod name;
 mod node;
+mod nodes;
 mod release;
 #[cfg(test)]
 pub mod testing;
@@ -16,12 +18,14 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+pub use access::{Access, Software, User};
 pub use blueprint::{Blueprint, Role};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
-pub use node::{Firmware, Nic, NicNetwork, Node};
+pub use node::{Bond, Firmware, Nic, NicNetwork, Node, Vlan};
+pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
 
 /// How open the finished cloud is.
@@ -105,15 +109,6 @@ pub struct Network {
     pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
-/// Who may log in to the installed nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Access {
-    /// crypt(3) hash of root's password; root is locked when none is given.
-    pub root_password_hash: Option<String>,
-    /// Public keys for root's `authorized_keys`.
-    pub ssh_keys: Vec<String>,
-}
-
 /// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallTree {
@@ -142,12 +137,16 @@ pub struct Site {
     pub api: Option<Api>,
     /// The provisioning network.
     pub network: Network,
-    /// Who may log in.
+    /// Who may log in as root.
     pub access: Access,
+    /// The other accounts of every node.
+    pub users: Vec<User>,
+    /// What every node has beside what rackstart needs; roles have more.
+    pub software: Software,
     /// Install trees by name.
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
-    pub nodes: Vec<Node>,
+    pub nodes: Nodes,
 }
 
 impl AsRef<Site> for Site {
@@ -159,7 +158,7 @@ impl AsRef<Site> for Site {
 impl Site {
     /// Finds a node by the MAC of its boot NIC.
     pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.mac == mac)
+        self.nodes.by_mac(mac)
     }
 
     /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
@@ -167,17 +166,29 @@ impl Site {
         let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
         let network = &self.network;
         let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
-        in_range && !taken && self.nodes.iter().all(|node| node.address != address)
+        in_range && !taken && self.nodes.by_address(address).is_none()
     }
 
     /// Finds a node by its name.
     pub fn node_by_name(&self, name: &str) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name.as_str() == name)
+        self.nodes.by_name(name)
     }
 
     /// Finds an install tree by its name.
     pub fn install_tree(&self, name: &str) -> Option<&InstallTree> {
         self.install_trees.iter().find(|tree| tree.name == name)
+    }
+
+    /// What a node has beside what rackstart needs: of the site, of its role, and of the roles which that includes.
+    pub fn software_of(&self, node: &Node) -> Software {
+        let mut all = self.software.clone();
+        let included = self.blueprint.roles.get(&node.role).map(|role| role.includes.as_slice()).unwrap_or_default();
+        for name in std::iter::once(&node.role).chain(included) {
+            if let Some(role) = self.blueprint.roles.get(name) {
+                all.add(&role.software);
+            }
+        }
+        all
     }
 
     /// Returns the nodes that run the steps of `target` (a role name or `all`), in the order of the site file.

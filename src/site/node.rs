@@ -50,6 +50,30 @@ pub struct Nic {
     pub network: NicNetwork,
 }
 
+/// Several cards that are one: the installed system sees the bond, the firmware boots from its first card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bond {
+    /// What the installed system calls it, for example `bond0`.
+    pub name: String,
+    /// Names of its cards, the boot card first if it is one of them. At least two.
+    pub cards: Vec<String>,
+    /// The bonding driver's word, for example `active-backup`.
+    pub mode: String,
+    /// What it is connected to.
+    pub network: NicNetwork,
+}
+
+/// A VLAN (IEEE 802.1Q) over a card or a bond. Never the provisioning network: firmware boots untagged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vlan {
+    /// Its number, 1 to 4094.
+    pub id: u16,
+    /// Name of the card or bond that carries it.
+    pub over: String,
+    /// What it is connected to: the outside, or nothing yet.
+    pub network: NicNetwork,
+}
+
 /// One server, validated: its role exists, its address is in the subnet, its layout is resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -65,8 +89,13 @@ pub struct Node {
     pub firmware: Firmware,
     /// The disks it may use, the first of them for the operating system. Never empty; each slot once.
     pub disks: Vec<DiskSlot>,
-    /// All its NICs, in the order of the site file; exactly one is on the LAN.
+    /// All its NICs, in the order of the site file; exactly one, or one bond, is on the LAN. A card in a bond has the
+    /// network of the bond.
     pub nics: Vec<Nic>,
+    /// Its bonds.
+    pub bonds: Vec<Bond>,
+    /// Its VLANs.
+    pub vlans: Vec<Vlan>,
     /// The wanted disk layout.
     pub layout: Layout,
     /// Volume groups that a keeping reimage leaves as they are.
@@ -100,13 +129,25 @@ impl Node {
         partition.disk.as_deref().unwrap_or(self.disks.first().map_or(OS_SLOT, |disk| disk.slot.as_str()))
     }
 
-    /// The NIC on the provisioning network.
+    /// The NIC on the provisioning network; of a bond, its first card.
     pub fn lan_nic(&self) -> Option<&Nic> {
-        self.nics.iter().find(|nic| nic.network == NicNetwork::Lan)
+        let mut lan = self.nics.iter().filter(|nic| nic.network == NicNetwork::Lan);
+        lan.clone().find(|nic| nic.mac == self.mac).or_else(|| lan.next())
     }
 
-    /// The NIC that faces the outside, if any.
+    /// The NIC that faces the outside, if any; of a bond or below a VLAN, the first card.
     pub fn public_nic(&self) -> Option<&Nic> {
-        self.nics.iter().find(|nic| nic.network == NicNetwork::Public)
+        let plain = self.nics.iter().find(|nic| nic.network == NicNetwork::Public);
+        plain.or_else(|| {
+            let over = &self.vlans.iter().find(|vlan| vlan.network == NicNetwork::Public)?.over;
+            let bond = self.bonds.iter().find(|bond| bond.name == *over);
+            let card = bond.and_then(|bond| bond.cards.first()).unwrap_or(over);
+            self.nics.iter().find(|nic| nic.name == *card)
+        })
+    }
+
+    /// The bond that a card is in.
+    pub fn bond_of(&self, nic: &Nic) -> Option<&Bond> {
+        self.bonds.iter().find(|bond| bond.cards.contains(&nic.name))
     }
 }

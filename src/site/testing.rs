@@ -72,6 +72,7 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         at_most: None,
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
         default_layout: None,
+        software: Software::default(),
     };
     (name.into(), role)
 }
@@ -85,6 +86,8 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         firmware: Firmware::Bios,
         disks: vec![DiskSlot::os(DiskRule { name: Some("sda".into()), ..DiskRule::of(sectors, 512) })],
         nics,
+        bonds: Vec::new(),
+        vlans: Vec::new(),
         layout,
         keep: Vec::new(),
         install_tree: "centos6".into(),
@@ -155,11 +158,13 @@ pub fn paper_site() -> Site {
             discovery: None,
         },
         access: Access::default(),
+        users: Vec::new(),
+        software: Software::default(),
         install_trees: vec![InstallTree {
             name: "centos6".into(),
             path: "/srv/rackstart/centos6".into(),
             repositories: vec![],
         }],
-        nodes,
+        nodes: nodes.into(),
     }
 }

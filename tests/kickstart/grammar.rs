@@ -22,7 +22,7 @@ fn pykickstart() -> PathBuf {
 }
 
 /// What ksvalidator says of these files, without the names of the files that it reads; nothing when all is well.
-fn ksvalidator(syntax: &str, files: &[PathBuf]) -> String {
+pub fn ksvalidator(syntax: &str, files: &[PathBuf]) -> String {
     let folder = pykickstart();
     let output = Command::new("python3")
         .arg(folder.join("bin/ksvalidator"))
@@ -177,18 +177,23 @@ fn every_wipe_names_its_disk() {
     }
 }
 
+/// Asserts that shellcheck has nothing to say.
+pub fn shellcheck(script: &str, what: &str) {
+    let mut program = Command::new("shellcheck");
+    program.args(["-s", "bash", "-f", "gcc", "-"]).stdin(Stdio::piped());
+    let started = program.stdout(Stdio::piped()).spawn();
+    let mut shellcheck = started.expect("shellcheck is missing: `make setup` installs it");
+    shellcheck.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let output = shellcheck.wait_with_output().unwrap();
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn shellcheck_has_nothing_to_say_about_the_scripts() {
     for (release, firmware, node) in [("6.10", "bios", "controller"), ("9", "uefi", "compute2")] {
         let kickstart = whole(&site(release, firmware), node);
         for opening in scripts(release) {
-            let mut program = Command::new("shellcheck");
-            program.args(["-s", "bash", "-f", "gcc", "-"]).stdin(Stdio::piped());
-            let started = program.stdout(Stdio::piped()).spawn();
-            let mut shellcheck = started.expect("shellcheck is missing: `make setup` installs it");
-            shellcheck.stdin.take().unwrap().write_all(body(&kickstart, opening).as_bytes()).unwrap();
-            let output = shellcheck.wait_with_output().unwrap();
-            assert!(output.status.success(), "{node} {opening}: {}", String::from_utf8_lossy(&output.stdout));
+            shellcheck(&body(&kickstart, opening), &format!("{node} {opening}"));
         }
     }
 }

@@ -64,7 +64,7 @@ impl Machine {
         machine.program("curl", CURL);
         machine.program("wipefs", "[ \"$1\" != -p ] || cat \"$2.wipefs\" 2>/dev/null || :");
         machine.program("lvm", "[ \"$1\" != pvs ] || cat \"$MACHINE/pvs\" 2>/dev/null || :");
-        for name in ["sleep", "reboot", "blockdev", "udevadm", "mdadm", "restorecon"] {
+        for name in ["sleep", "reboot", "blockdev", "udevadm", "mdadm", "restorecon", "chown"] {
             machine.program(name, "");
         }
         machine

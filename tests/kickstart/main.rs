@@ -3,6 +3,7 @@
 mod golden;
 mod grammar;
 mod hostile;
+mod links;
 mod machine;
 mod post_script;
 mod pre_script;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use super::tests::{FakeNode, SECTORS, facts_as_planned};
 use crate::lifecycle::WipeScope;
 use crate::site::testing::paper_site;
-use crate::site::{DiskRule, DiskSlot, Mib, Node, Site, SizeSpec};
+use crate::site::{DiskRule, DiskSlot, Mib, Node, PartitionUse, Site, SizeSpec};
 
 /// The paper's site with compute2 changed.
 fn site_with(change: impl Fn(&mut Node)) -> Site {
@@ -132,10 +132,31 @@ async fn an_edited_site_file_cannot_change_the_plan_of_a_boot() {
         let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
         node.layout.partitions[1].size = SizeSpec::Exact(Mib(20000));
         node.layout.volume_groups[0].logical_volumes.pop();
+        node.layout.volume_groups[1].name = "vg_new".into();
+        node.layout.partitions[2].purpose = PartitionUse::PhysicalVolume { volume_group: "vg_new".into() };
     });
+    // %pre looks for the groups that this boot will make, on every other disk; not for those of the next one.
+    let kickstart = node.get(&format!("/kickstart/{token}")).await.text;
+    assert!(kickstart.contains("vg_gluster") && !kickstart.contains("vg_new"), "{kickstart}");
     let answer = node.redeems(&token).await;
     assert!(answer.text.contains("part pv.01 --size=21000 "), "{}", answer.text);
     assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn an_installer_is_never_given_the_texts_of_another_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+        node.release = "9".parse().unwrap();
+    });
+    for answer in [node.get(&format!("/kickstart/{token}")).await, node.redeems(&token).await] {
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        assert!(answer.text.contains("wants release 9.9 on compute2") && answer.text.contains("reboot it"));
+    }
+    assert_eq!(node.state(), "armed", "nothing was spent");
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ pub(super) async fn kickstart(
         State::Armed { .. } => return Err(ChangeError::Refused(Refused::OldBoot).into()),
         other => return Err(ChangeError::Refused(Refused::NotArmed(other.word())).into()),
     }
-    let text = caller.renderer.kickstart(&caller.site, caller.node(), &caller.token)?;
+    let plan = caller.promised_plan()?;
+    let text = caller.renderer.kickstart_planned(&caller.site, caller.node(), &plan, &caller.token)?;
     let detail = "the installer has its kickstart".to_string();
     appliance.store.change(caller.mac, Change::Mark { mark: "kickstart", detail }).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, "fetched its kickstart");

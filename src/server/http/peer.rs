@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::{Appliance, HttpError};
 use crate::lifecycle::BootToken;
+use crate::plan::{self, NodePlan};
 use crate::render::Renderer;
 use crate::site::{Mac, Node, Site};
 use crate::store::Record;
@@ -25,6 +26,24 @@ impl Caller {
     pub fn node(&self) -> &Node {
         self.site.node_by_mac(self.mac).expect("identify looked it up in this same site")
     }
+
+    /// The plan that this boot was promised; the site file may have been edited since. Refused when the edit means
+    /// another installer than the one that is running.
+    pub fn promised_plan(&self) -> Result<NodePlan, HttpError> {
+        let conflict = |reason: String| HttpError::new(StatusCode::CONFLICT, reason);
+        let node = self.node();
+        let Some(frozen) = &self.record.frozen else {
+            return plan::plan(node).map_err(|error| conflict(error.to_string()));
+        };
+        if frozen.plan.release != node.release {
+            let (runs, wants) = (frozen.plan.release, node.release);
+            return Err(conflict(format!(
+                "the site file wants release {wants} on {} now, and this boot runs the installer of {runs}: reboot it",
+                node.name
+            )));
+        }
+        Ok(frozen.plan.clone())
+    }
 }
 
 /// Finds the caller by its token and its address. An unknown token from a node's own address is an old one (410); from
@@ -32,7 +51,10 @@ impl Caller {
 pub(super) fn identify(appliance: &Appliance, peer: SocketAddr, token: &str) -> Result<Caller, HttpError> {
     let served = appliance.served();
     let site = &served.site;
-    let sender = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip());
+    let sender = match peer.ip() {
+        IpAddr::V4(address) => site.nodes.by_address(address),
+        IpAddr::V6(_) => None,
+    };
     let Some(node) = sender else {
         if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
             tracing::warn!(peer = %peer.ip(), held_back, "a token was sent from an address that belongs to no node");

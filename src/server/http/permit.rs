@@ -25,11 +25,7 @@ pub(super) async fn redeem(
     let caller = identify(&appliance, peer, &token)?;
     let node = caller.node();
     let scope = caller.record.state.attempt().map_or(WipeScope::BlankDiskOnly, |attempt| attempt.scope);
-    // The plan that this boot was promised; the site file may have been edited since.
-    let plan = match &caller.record.frozen {
-        Some(frozen) => frozen.plan.clone(),
-        None => plan::plan(node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?,
-    };
+    let plan = caller.promised_plan()?;
     let found = read(&plan, &form).map_err(|reason| HttpError::new(StatusCode::BAD_REQUEST, reason))?;
     let refuse = |reason: String| {
         tracing::warn!(node = %node.name, mac = %caller.mac, %reason, "the wipe permit was not redeemed");

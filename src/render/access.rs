@@ -1,0 +1,62 @@
+//! Accounts, packages and services of a node as the kickstart templates are given them.
+
+use serde::Serialize;
+
+use crate::site::{Node, Release, Site, Software};
+
+/// An account beside root.
+#[derive(Debug, Serialize)]
+pub struct UserValues<'a> {
+    name: &'a str,
+    groups: String,
+    password_hash: Option<&'a str>,
+    ssh_key_commands: Vec<&'a str>,
+}
+
+/// An account whose keys `%post` writes.
+#[derive(Debug, Serialize)]
+pub struct KeyFile<'a> {
+    name: &'a str,
+    ssh_keys: Vec<&'a str>,
+}
+
+/// Splits key lines into those that the command `sshkey` can carry and those that `%post` writes. EL8 was the first to
+/// read the command; what its reader could misread is written by `%post`, as on EL6 and EL7.
+pub fn keys(release: Release, keys: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
+    keys.iter().map(String::as_str).partition(|key| release.major >= 8 && plain(key))
+}
+
+/// The accounts beside root.
+pub fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
+    let values = |user: &'a crate::site::User| UserValues {
+        name: &user.name,
+        groups: user.groups.join(","),
+        password_hash: user.password_hash.as_deref(),
+        ssh_key_commands: keys(node.release, &user.ssh_keys).0,
+    };
+    site.users.iter().map(values).collect()
+}
+
+/// The accounts that have keys which `%post` writes, root first.
+pub fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
+    let root = ("root", site.access.ssh_keys.as_slice());
+    let others = site.users.iter().map(|user| (user.name.as_str(), user.ssh_keys.as_slice()));
+    let files = std::iter::once(root).chain(others);
+    files
+        .map(|(name, lines)| KeyFile { name, ssh_keys: keys(node.release, lines).1 })
+        .filter(|file| !file.ssh_keys.is_empty())
+        .collect()
+}
+
+/// Packages, and services with those that every node has.
+pub fn software(site: &Site, node: &Node) -> Software {
+    let is_el6 = node.release.is_el6();
+    let clock = if is_el6 { "ntpd" } else { "chronyd" };
+    // NetworkManager is on by itself where it is the network.
+    let needed = [("network", is_el6), ("sshd", true), (clock, !site.network.ntp.is_empty())];
+    let services = needed.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name.to_string()).collect();
+    let mut all = Software { services, ..Software::default() };
+    all.add(&site.software_of(node));
+    all
+}

@@ -1,0 +1,138 @@
+//! The cards, bonds and VLANs of a node as the kickstart templates are given them.
+
+use serde::Serialize;
+
+use crate::site::{Bond, Nic, NicNetwork, Node, Site};
+
+/// Where `%pre` writes the commands of bonds and VLANs, and where the kickstart includes them from.
+pub const NETWORK_FILE: &str = "/tmp/rackstart-network.ks";
+
+/// A card.
+#[derive(Debug, Serialize)]
+pub struct NicValues {
+    name: String,
+    own_name: bool,
+    mac: String,
+    network: NicNetwork,
+    address: String,
+    netmask: String,
+    router: Option<String>,
+    bond: Option<String>,
+    carries_vlan: bool,
+}
+
+/// A card that a command needs by its name: `%pre` puts the name into a variable.
+#[derive(Debug, Serialize)]
+pub struct NamedCard {
+    variable: String,
+    mac: String,
+}
+
+/// A bond.
+#[derive(Debug, Serialize)]
+pub struct BondValues<'a> {
+    name: &'a str,
+    cards: String,
+    mode: &'a str,
+    network: NicNetwork,
+    address: String,
+    netmask: String,
+    router: Option<String>,
+}
+
+/// A VLAN.
+#[derive(Debug, Serialize)]
+pub struct VlanValues<'a> {
+    id: u16,
+    over: String,
+    /// The card that carries it, unless a bond does.
+    card: Option<&'a str>,
+    network: NicNetwork,
+}
+
+/// The LAN card first: Anaconda brings the first one up.
+pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
+    let values = |nic: &Nic| {
+        let carries_vlan = node.vlans.iter().any(|vlan| vlan.over == nic.name);
+        NicValues {
+            name: nic.name.clone(),
+            // The profile of a VLAN names the kernel's name of its card, which has to stay then.
+            own_name: is_own_name(&nic.name) && !carries_vlan,
+            mac: nic.mac.to_string(),
+            network: nic.network,
+            address: node.address.to_string(),
+            netmask: site.network.subnet.netmask().to_string(),
+            router: router(site, node),
+            bond: node.bond_of(nic).map(|bond| bond.name.clone()),
+            carries_vlan,
+        }
+    };
+    let mut nics: Vec<&Nic> = node.nics.iter().collect();
+    nics.sort_by_key(|nic| nic.network != NicNetwork::Lan);
+    nics.into_iter().map(values).collect()
+}
+
+/// Every card that is in a bond or below a VLAN.
+pub fn named_cards(node: &Node) -> Vec<NamedCard> {
+    let named = |nic: &&Nic| node.bond_of(nic).is_some() || node.vlans.iter().any(|vlan| vlan.over == nic.name);
+    let card = |nic: &Nic| NamedCard { variable: variable(node, &nic.name), mac: nic.mac.to_string() };
+    node.nics.iter().filter(named).map(card).collect()
+}
+
+/// The bonds, with their cards as variables of `%pre`.
+pub fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
+    let values = |bond: &'a Bond| BondValues {
+        name: &bond.name,
+        cards: bond.cards.iter().map(|card| format!("${}", variable(node, card))).collect::<Vec<_>>().join(","),
+        mode: &bond.mode,
+        network: bond.network,
+        address: node.address.to_string(),
+        netmask: site.network.subnet.netmask().to_string(),
+        router: router(site, node),
+    };
+    node.bonds.iter().map(values).collect()
+}
+
+/// The VLANs, with their cards as variables of `%pre`; a bond has the same name everywhere.
+pub fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
+    let is_bond = |name: &str| node.bonds.iter().any(|bond| bond.name == name);
+    let all = node.vlans.iter().map(|vlan| (vlan, is_bond(&vlan.over)));
+    all.map(|(vlan, over_bond)| VlanValues {
+        id: vlan.id,
+        over: if over_bond { vlan.over.clone() } else { format!("${}", variable(node, &vlan.over)) },
+        card: (!over_bond).then_some(vlan.over.as_str()),
+        network: vlan.network,
+    })
+    .collect()
+}
+
+/// The commands that `%pre` would write, with the names of the site file; none when the text has none.
+pub fn commands(node: &Node, served: &str) -> Option<String> {
+    if node.bonds.is_empty() && node.vlans.is_empty() {
+        return None;
+    }
+    let (_, from) = served.split_once(" <<NETWORK\n")?;
+    let (lines, _) = from.split_once("\nNETWORK\n")?;
+    let mut lines = format!("{lines}\n");
+    // The highest number first: `$card_1` begins `$card_10` too.
+    for nic in node.nics.iter().rev() {
+        lines = lines.replace(&format!("${}", variable(node, &nic.name)), &nic.name);
+    }
+    Some(lines)
+}
+
+fn variable(node: &Node, card: &str) -> String {
+    let place = node.nics.iter().position(|nic| nic.name == card).unwrap_or_default();
+    format!("card_{place}")
+}
+
+/// The default route; none on a node that has its own way outside, with which a LAN router would fight.
+fn router(site: &Site, node: &Node) -> Option<String> {
+    let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
+    (!is_gateway).then(|| site.network.router.to_string())
+}
+
+/// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.
+fn is_own_name(name: &str) -> bool {
+    name.strip_prefix("eth").is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,322 @@
+//! Bonds, VLANs, users, packages and services: what each release is told, and what other readers say to it.
+
+use std::collections::BTreeMap;
+
+use rackstart::config::{self, EXAMPLE};
+use rackstart::lifecycle::WipeScope;
+use rackstart::plan::plan;
+use rackstart::render::{Renderer, example_disks};
+use rackstart::site::{Release, Site};
+
+use crate::grammar::ksvalidator;
+use crate::machine::Machine;
+use crate::variants::{RELEASES, body, node, token, whole};
+
+/// compute1 (the gateway): the LAN on a bond, the outside on a VLAN over it. compute2: the outside on a VLAN over a card
+/// that is nothing else. controller: a bond beside the LAN card.
+const LINKS: [(&str, &str); 3] = [
+    (
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:01:00", network = "public" },
+  { name = "eth1", mac = "52:54:00:a8:01:01", network = "lan" },
+]"#,
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:01:00" },
+  { name = "eth1", mac = "52:54:00:a8:01:01" },
+]
+bonds = [{ name = "bond0", cards = ["eth1", "eth0"], mode = "802.3ad", network = "lan" }]
+vlans = [{ id = 100, over = "bond0", network = "public" }]"#,
+    ),
+    (
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:02:00", network = "none" },
+  { name = "eth1", mac = "52:54:00:a8:02:01", network = "lan" },
+]"#,
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:02:00", network = "none" },
+  { name = "eth1", mac = "52:54:00:a8:02:01", network = "lan" },
+]
+vlans = [{ id = 200, over = "eth0", network = "public" }]"#,
+    ),
+    (
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:05:00", network = "lan" },
+]"#,
+        r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:05:00", network = "lan" },
+  { name = "eth1", mac = "52:54:00:a8:05:01" },
+  { name = "eth2", mac = "52:54:00:a8:05:02" },
+]
+bonds = [{ name = "bond1", cards = ["eth1", "eth2"], network = "public" }]"#,
+    ),
+];
+
+fn key(letter: &str) -> String {
+    format!("AAAAB3NzaC1yc2E{}", letter.repeat(80))
+}
+
+/// The example with everything of this file in it.
+fn site(release: &str) -> Site {
+    let hash = format!("$6$salt${}", "h".repeat(86));
+    let access = format!(
+        "ssh_keys = [\"ssh-rsa {0} root's\"]\n\n[[user]]\nname = \"ann\"\ngroups = [\"wheel\", \"kvm\"]\n\
+         password_hash = \"{hash}\"\nssh_keys = [\"ssh-rsa {1} ann@home\", \"ssh-rsa {2} it's ann\"]\n\n\
+         [[user]]\nname = \"bob\"\n",
+        key("r"),
+        key("a"),
+        key("b")
+    );
+    let mut text =
+        EXAMPLE.replace("release = \"6.10\"", &format!("release = \"{release}\"")).replace("ssh_keys = []", &access);
+    text = text.replace(
+        "kernel_args = \"\"",
+        "packages = [\"tmux\", \"-plymouth\"]\nservices = [\"snmpd\"]\nservices_off = [\"cups\"]",
+    );
+    for (from, to) in LINKS.iter().filter(|_| release != "6.3") {
+        assert!(text.contains(from));
+        text = text.replace(from, to);
+    }
+    text += "\n[role.compute]\npackages = [\"sysstat\"]\nservices = [\"cups\"]\n";
+    config::parse(&text, "site.toml").unwrap_or_else(|problems| panic!("{release}: {problems}"))
+}
+
+/// The commands and packages that begin so; what scripts hold is not one.
+fn lines<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    let commands = text.lines().take_while(|line| !line.starts_with("%pre"));
+    commands.filter(|line| line.starts_with(word)).collect()
+}
+
+#[test]
+fn bonds_and_vlans_are_told_with_the_names_that_the_site_file_gives() {
+    for (release, bindto) in [("6.4", ""), ("6.10", ""), ("7.3", ""), ("7", " --bindto=mac"), ("10", " --bindto=mac")] {
+        let site = site(release);
+        assert_eq!(
+            lines(&whole(&site, "compute1"), "network "),
+            [
+                format!(
+                    "network --device=bond0 --bondslaves=eth1,eth0 --bondopts=mode=802.3ad,miimon=100{bindto} \
+                     --bootproto=static --ip=192.168.0.1 --netmask=255.255.255.0 --nodefroute \
+                     --nameserver=192.168.0.254 --noipv6 --onboot=yes --hostname=compute1"
+                ),
+                "network --device=bond0 --vlanid=100 --bootproto=dhcp --noipv6 --onboot=yes".into(),
+            ]
+        );
+        let compute2 = whole(&site, "compute2");
+        let network = lines(&compute2, "network ");
+        assert!(network[0].contains("--device=52:54:00:a8:02:01") && network[0].contains("--nodefroute"));
+        assert_eq!(
+            network[1..],
+            [
+                format!("network --device=52:54:00:a8:02:00{bindto} --noipv4 --noipv6 --onboot=yes"),
+                "network --device=eth0 --vlanid=200 --bootproto=dhcp --noipv6 --onboot=yes".into(),
+            ]
+        );
+        let controller = whole(&site, "controller");
+        let network = lines(&controller, "network ");
+        assert_eq!(network.len(), 2);
+        let opening = "network --device=bond1 --bondslaves=eth1,eth2 --bondopts=mode=active-backup,miimon=100";
+        assert!(network[1].starts_with(opening) && network[1].contains("--bootproto=dhcp"), "{}", network[1]);
+        assert_eq!(site.node_by_name("compute1").unwrap().mac.to_string(), "52:54:00:a8:01:01", "boots from the first");
+        assert_eq!(lines(&compute2, "vconfig").len(), usize::from(release.starts_with('6')));
+    }
+}
+
+#[test]
+fn users_packages_and_services_are_told_as_the_release_knows_them() {
+    for release in RELEASES {
+        let text = whole(&site(release), "compute2");
+        let hash = format!("$6$salt${}", "h".repeat(86));
+        assert_eq!(
+            lines(&text, "user "),
+            [
+                format!("user --name=ann --groups=wheel,kvm --iscrypted --password={hash}"),
+                "user --name=bob --lock".into()
+            ]
+        );
+        let by_command = if ["8", "9", "10"].contains(&release) {
+            vec![format!("sshkey --username=ann \"ssh-rsa {} ann@home\"", key("a"))]
+        } else {
+            vec![]
+        };
+        assert_eq!(lines(&text, "sshkey "), by_command, "{release}");
+        let services = lines(&text, "services ");
+        let expected = match release.starts_with('6') {
+            true => "services --enabled=network,sshd,snmpd,cups",
+            false => "services --enabled=sshd,snmpd,cups",
+        };
+        assert_eq!(services, [expected], "the role's word about cups comes after that of the site");
+        let controller = whole(&site(release), "controller");
+        assert!(lines(&controller, "services ")[0].ends_with("snmpd --disabled=cups"));
+        for (package, roles) in [("tmux", 2), ("-plymouth", 2), ("sysstat", 1)] {
+            let count = [&text, &controller].iter().filter(|text| text.lines().any(|line| line == package)).count();
+            assert_eq!(count, roles, "{release} {package}");
+        }
+    }
+}
+
+#[test]
+fn the_gateway_has_what_the_role_it_includes_has() {
+    assert!(whole(&site("9"), "compute1").lines().any(|line| line == "sysstat"));
+}
+
+#[test]
+fn ksvalidator_and_our_own_table_have_nothing_to_say_about_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut by_syntax: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for release in RELEASES {
+        let site = site(release);
+        for name in ["compute1", "compute2", "controller"] {
+            let text = whole(&site, name);
+            let number: Release = release.parse().unwrap();
+            assert_eq!(rackstart::grammar::check(number, &text), [], "{release} {name}");
+            let file = folder.path().join(format!("{release}-{name}.ks"));
+            std::fs::write(&file, text).unwrap();
+            by_syntax.entry(number.syntax()).or_default().push(file);
+        }
+    }
+    for (syntax, files) in by_syntax {
+        let is_over_bond = |file: &std::path::PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.ends_with("-compute1.ks") && !name.starts_with("6.3-")
+        };
+        let (over_bond, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_over_bond);
+        let said = ksvalidator(&syntax, &others);
+        assert!(said.is_empty(), "{syntax}: {said}");
+        // pykickstart warns of every second line about a device, and a VLAN over a bond has no other form.
+        for file in over_bond {
+            let said = ksvalidator(&syntax, &[file]);
+            assert_eq!(said, "A network device with the name bond0 has already been defined.\n", "{syntax}");
+        }
+    }
+}
+
+/// The functions of %pre up to the point where it looks at disks, then the one that names cards.
+fn name_cards(site: &Site, name: &str) -> String {
+    let node = node(site, name);
+    let plan = plan(node).unwrap();
+    let served = Renderer::new().unwrap().kickstart_planned(site, node, &plan, &token()).unwrap();
+    assert!(served.contains("\n%include /tmp/rackstart-network.ks\n"), "{served}");
+    let script = body(&served, "%pre");
+    assert!(script.contains("\nname_cards\nlist_disks\n"));
+    script.replace("\nname_cards\nlist_disks\n", "\nname_cards\ntrap - EXIT\nexit 0\n")
+}
+
+#[test]
+fn pre_names_the_cards_of_this_machine_by_their_macs() {
+    let site = site("6.10");
+    let machine = Machine::new();
+    // This machine has other names, and its bond has the MAC of a card.
+    for (name, mac, has_device) in [
+        ("bond0", "52:54:00:a8:01:01", false),
+        ("em1", "52:54:00:a8:01:00", true),
+        ("em2", "52:54:00:a8:01:01", true),
+        ("lo", "00:00:00:00:00:00", false),
+    ] {
+        machine.write(&format!("root/sys/class/net/{name}/address"), format!("{mac}\n"));
+        if has_device {
+            machine.write(&format!("root/sys/class/net/{name}/device/vendor"), "0x8086\n");
+        }
+    }
+    let run = machine.run(&name_cards(&site, "compute1"));
+    assert!(run.ok, "{} {}", run.console, run.said);
+    let written = std::fs::read_to_string(machine.path("root/tmp/rackstart-network.ks")).unwrap();
+    assert!(written.starts_with("network --device=bond0 --bondslaves=em2,em1 --bondopts=mode=802.3ad,"), "{written}");
+    assert_eq!(written.lines().count(), 2, "{written}");
+}
+
+#[test]
+fn a_machine_without_one_of_the_cards_is_refused_before_its_disks_are_looked_at() {
+    let machine = Machine::new();
+    let run = machine.run(&name_cards(&site("9"), "compute1"));
+    assert!(
+        !run.ok && run.console.contains("no card of this machine has the MAC 52:54:00:a8:01:00"),
+        "{}",
+        run.console
+    );
+    assert!(!machine.path("root/tmp/rackstart-network.ks").exists());
+    assert!(run.console.contains("NOTHING ON ANY DISK WAS CHANGED"));
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say_about_the_scripts_of_bonds_and_users() {
+    for (release, name) in [("6.10", "compute1"), ("6.10", "compute2"), ("9", "compute1")] {
+        let kickstart = whole(&site(release), name);
+        for opening in ["%pre", "%post --interpreter"] {
+            crate::grammar::shellcheck(&body(&kickstart, opening), &format!("{release} {name} {opening}"));
+        }
+    }
+}
+
+#[test]
+fn disks_of_nodes_with_bonds_are_planned_as_ever() {
+    let site = site("9");
+    let node = node(&site, "compute1");
+    let disks = example_disks(node, &plan(node).unwrap());
+    let renderer = Renderer::new().unwrap();
+    let text = renderer.kickstart_whole(&site, node, &token(), &disks, WipeScope::DestroyData).unwrap();
+    assert!(text.contains("\nlogvol / ") && !text.contains("%include"), "{text}");
+}
+
+/// %post of a node, which ends where it asks the server for the payload.
+fn post(site: &Site, name: &str, machine: &Machine) -> crate::machine::Run {
+    machine.answers("firstboot", "404", "");
+    machine.run(&body(&whole(site, name), "%post --interpreter"))
+}
+
+#[test]
+fn keys_of_users_are_theirs_with_modes_and_context_where_the_installer_has_no_command_for_them() {
+    for (release, count) in [("6.3", 2), ("7", 2), ("10", 1)] {
+        let machine = Machine::new();
+        machine.write("root/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nann:x:500:501::/home/ann:/bin/bash\n");
+        let run = post(&site(release), "compute2", &machine);
+        let file = machine.path("root/home/ann/.ssh/authorized_keys");
+        let written = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{release}: {}", run.console));
+        assert_eq!(written.lines().count(), count, "{release}: {written}");
+        assert_eq!(written.lines().last(), Some(format!("ssh-rsa {} it's ann", key("b")).as_str()));
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(file.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+        let folder = file.parent().unwrap().display();
+        assert!(run.calls.contains(&format!("chown -R 500:501 {folder}\n")), "{}", run.calls);
+        assert!(run.calls.contains(&format!("restorecon -R {folder}\n")), "{}", run.calls);
+    }
+}
+
+#[test]
+fn a_user_that_the_installer_did_not_make_fails_the_installation() {
+    let machine = Machine::new();
+    let run = post(&site("6.10"), "compute2", &machine);
+    assert!(!run.ok && run.console.contains("the installer did not make the account ann"), "{}", run.console);
+}
+
+#[test]
+fn el6_files_of_bonds_and_vlans_have_the_names_of_the_site_file() {
+    let cards = "root/etc/sysconfig/network-scripts";
+    let machine = Machine::new();
+    machine.write("root/etc/udev/rules.d/x", "");
+    machine.write("root/etc/passwd", "ann:x:500:501::/home/ann:/bin/bash\n");
+    machine.write(&format!("{cards}/ifcfg-em1"), "DEVICE=em1\nMASTER=bond0\nSLAVE=yes\n");
+    machine.write(&format!("{cards}/ifcfg-em2"), "DEVICE=em2\nMASTER=bond0\nSLAVE=yes\nHWADDR=52:54:00:a8:01:01\n");
+    machine.write(&format!("{cards}/ifcfg-bond0"), "DEVICE=bond0\nIPADDR=192.168.0.1\n");
+    machine.write(&format!("{cards}/ifcfg-bond0.100"), "DEVICE=bond0.100\nVLAN=yes\n");
+    post(&site("6.10"), "compute1", &machine);
+    let names = |machine: &Machine| {
+        let entries = std::fs::read_dir(machine.path(cards)).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&machine), ["ifcfg-bond0", "ifcfg-bond0.100", "ifcfg-eth0", "ifcfg-eth1"]);
+    let eth0 = std::fs::read_to_string(machine.path(&format!("{cards}/ifcfg-eth0"))).unwrap();
+    assert!(eth0.starts_with("DEVICE=eth0\nHWADDR=52:54:00:a8:01:00\nMASTER=bond0\nSLAVE=yes\n"), "{eth0}");
+
+    let machine = Machine::new();
+    machine.write("root/etc/udev/rules.d/x", "");
+    machine.write("root/etc/passwd", "ann:x:500:501::/home/ann:/bin/bash\n");
+    machine.write(&format!("{cards}/ifcfg-em1"), "DEVICE=em1\nHWADDR=52:54:00:A8:02:00\n");
+    machine.write(&format!("{cards}/ifcfg-em1.200"), "DEVICE=em1.200\nVLAN=yes\nPHYSDEV=em1\nBOOTPROTO=dhcp\n");
+    post(&site("6.10"), "compute2", &machine);
+    assert_eq!(names(&machine), ["ifcfg-eth0", "ifcfg-eth0.200"]);
+    let vlan = std::fs::read_to_string(machine.path(&format!("{cards}/ifcfg-eth0.200"))).unwrap();
+    assert_eq!(vlan, "DEVICE=\"eth0.200\"\nVLAN=yes\nBOOTPROTO=dhcp\n");
+}
