@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use crate::audit::Actor;
 use crate::config::{Loaded, Place};
 use crate::server::reload::Source;
 use crate::server::{self, ServerError, firmware};
@@ -55,13 +56,14 @@ async fn serve(loaded: Loaded, templates: Option<&Path>) -> Result<(), Failure> 
     let mut hang_up = stop(SignalKind::hangup())?;
     let bound = server::bind(loaded.site, loaded.renderer, source).await.map_err(explain)?;
     let (order, reloader) = (shutdown.clone(), bound.reloader());
+    let signalled = Actor { how: "signal SIGHUP".into(), from: "this machine".into() };
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 // The log says what became of it.
-                _ = hang_up.recv() => drop(reloader.reload().await),
+                _ = hang_up.recv() => drop(reloader.reload(&signalled).await),
                 // It holds the store, which closes when nobody does.
                 () = order.cancelled() => break,
             }

@@ -1,6 +1,6 @@
 //! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
 
-mod caller;
+pub(super) mod caller;
 mod orders;
 
 use axum::extract::{Path, State as Shared};

@@ -10,8 +10,10 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
+use super::admin::caller::Caller;
 use super::served::{RefusedReload, Served};
 use super::{arm_new_nodes, notify};
+use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::{self, Loaded};
 use crate::lifecycle::{Hindrance, hindrances};
@@ -62,8 +64,8 @@ impl Reloader {
         Self { source: Arc::new(source), served, store, one_at_a_time: Arc::default() }
     }
 
-    /// Loads, proves and swaps, or keeps the running site and says why.
-    pub async fn reload(&self) -> Reloaded {
+    /// Loads, proves and swaps, or keeps the running site and says why. The audit log tells who wanted it.
+    pub async fn reload(&self, who: &Actor) -> Reloaded {
         let _guard = self.one_at_a_time.lock().await;
         notify::reloading();
         let outcome = match self.load().await {
@@ -74,6 +76,16 @@ impl Reloader {
             Ok(swapped) => swapped,
             Err(why) => self.refuse(why),
         };
+        let (action, detail) = match &outcome {
+            Reloaded::Swapped { nodes, added, removed } => {
+                ("reload", format!("{nodes} nodes; added: {}; removed: {}", added.join(" "), removed.join(" ")))
+            }
+            Reloaded::Refused { why } => ("reload-refused", why.lines().next().unwrap_or_default().to_string()),
+        };
+        let site = self.served.borrow().site.name.clone();
+        if self.store.audit(who, action, &site, &detail).await.is_err() {
+            tracing::error!("the reload could not be written to the audit log: the store has stopped");
+        }
         notify::ready();
         outcome
     }
@@ -130,7 +142,10 @@ impl Reloader {
 
 /// `POST /v1/reload` on the admin socket. A refusal is an answer too: the reasons are for people, the CLI prints them.
 pub(super) fn routes(reloader: Reloader) -> Router {
-    let reload = |Shared(reloader): Shared<Reloader>| async move { Json(reloader.reload().await) };
+    let reload = |Caller(who): Caller, Shared(reloader): Shared<Reloader>| async move {
+        let reloaded = reloader.reload(&who).await;
+        Json(reloaded)
+    };
     Router::new().route("/v1/reload", post(reload)).with_state(reloader)
 }
 

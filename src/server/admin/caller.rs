@@ -9,7 +9,7 @@ use crate::server::http::HttpError;
 use crate::server::socket;
 
 /// Who gives an order.
-pub(super) struct Caller(pub Actor);
+pub(in crate::server) struct Caller(pub Actor);
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = HttpError;

@@ -42,7 +42,7 @@ impl Daemon {
         let text = site_file(self.folder.path());
         assert!(text.contains(from), "{from}");
         std::fs::write(self.folder.path().join("rackstart.toml"), text.replace(from, to)).unwrap();
-        self.reloader.reload().await
+        self.reloader.reload(&Actor::daemon()).await
     }
 
     fn served(&self) -> Arc<Served> {
@@ -95,7 +95,7 @@ async fn a_template_that_does_not_render_is_refused_with_its_line() {
     std::fs::write(own.join("install.ipxe.j2"), "#!ipxe\n{{ nodde }}\n").unwrap();
     let file = daemon.reloader.source.file.clone();
     daemon.reloader.source = Arc::new(Source { file, templates: Some(daemon.folder.path().join("own")) });
-    let Reloaded::Refused { why } = daemon.reloader.reload().await else { panic!("taken") };
+    let Reloaded::Refused { why } = daemon.reloader.reload(&Actor::daemon()).await else { panic!("taken") };
     assert!(why.contains("install.ipxe.j2:2") && why.contains("nodde"), "{why}");
 }
 
