@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use network_lab::{inside, lay_cable, run};
+use network_lab::{Machine, inside, lay_cable, run};
 use serving::{PROGRAM, Serving};
 
 /// CAP_NET_BIND_SERVICE and CAP_NET_RAW.
@@ -29,6 +29,7 @@ fn capabilities(process: u32) -> u64 {
 fn the_service_manager_hears_of_every_stage() {
     inside("the_service_manager_hears_of_every_stage", || {
         lay_cable();
+        let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let place = tempfile::tempdir().unwrap();
         let socket = place.path().join("notify");
         let manager = UnixDatagram::bind(&socket).unwrap();
@@ -65,6 +66,7 @@ fn the_service_manager_hears_of_every_stage() {
 fn two_capabilities_are_enough_in_a_user_namespace() {
     inside("two_capabilities_are_enough_in_a_user_namespace", || {
         lay_cable();
+        let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let serving = Serving::started(|_| {
             let mut command = Command::new("setpriv");
             command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+net_bind_service,+net_raw"]);
@@ -87,6 +89,7 @@ fn it_runs_as_a_user_of_its_own_with_two_capabilities_and_cannot_leave_its_place
     }
     inside_own_network("it_runs_as_a_user_of_its_own_with_two_capabilities_and_cannot_leave_its_place", || {
         lay_cable();
+        let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let serving = Serving::started(|folder| {
             run(&format!("chown -R 65534:65534 {}", folder.display()));
             // The program may lie where only root can go.
@@ -117,6 +120,7 @@ fn a_start_as_root_says_in_one_line_that_it_needs_less() {
     }
     inside_own_network("a_start_as_root_says_in_one_line_that_it_needs_less", || {
         lay_cable();
+        let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let serving = Serving::started(Serving::plain);
         assert_eq!(serving.log().matches("running as root with every privilege").count(), 1, "{}", serving.log());
     });
