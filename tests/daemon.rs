@@ -182,12 +182,14 @@ fn an_operator_can_follow_explain_and_reimage() {
         assert!(!why.contains(&token) && !status.contains(&token), "a token is shown to nobody");
 
         assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=2"), "204");
-        let unasked = rack.cli(&["reimage", "compute2"]);
+        let unasked = rack.cli(&["reimage", "compute2", "--force", "--reason", "test"]);
         assert_eq!(unasked.status.code(), Some(2), "nobody is there to ask");
         assert_eq!(rack.state(), "ready");
         let safe = rack.cli(&["install", "compute2"]);
         assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));
-        let armed = rack.says(&["reimage", "compute2", "--yes"]);
+        // The other compute nodes, which hold the copies of its brick, are not ready.
+        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+        let armed = rack.says(&reimage);
         assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
         assert!(armed.contains("reboot it now"), "{armed}");
         assert!(rack.says(&["status"]).contains("its next network boot WIPES the disk"));
@@ -196,7 +198,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         assert!(as_uefi.contains("it started as efi-x64") && !as_uefi.contains("/kickstart/"), "{as_uefi}");
         assert!(rack.says(&["disarm", "compute2"]).contains("compute2 is disarmed: it is ready"));
         assert_eq!(rack.boots(), None, "disarmed in time");
-        rack.says(&["reimage", "compute2", "--yes"]);
+        rack.says(&reimage);
         assert!(rack.boots().is_some(), "armed again");
         let late = rack.cli(&["watch", "--until-ready", "--timeout", "1"]);
         assert_eq!(late.status.code(), Some(1));

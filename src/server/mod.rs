@@ -201,9 +201,13 @@ impl Bound {
         let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
         let group = server.socket_group.clone();
         engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
-        if let Some(listener) = api {
-            let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));
-            engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
+        match api {
+            Some(listener) => {
+                let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));
+                engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
+            }
+            // Whoever holds the store keeps it from being closed.
+            None => drop((appliance, tokens)),
         }
         engines.start("the sign of life", notify::keep_alive(shutdown));
         tracing::info!(

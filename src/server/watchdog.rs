@@ -84,7 +84,7 @@ mod tests {
         };
         look(&site, &store, start, start + 60).await;
         assert_eq!(words(), ["armed", "armed", "armed", "installing", "new"]);
-        look(&site, &store, start, start + 3 * 3600).await;
+        look(&site, &store, start, start + 3 * 3600 + 300).await; // the changes above took a moment
         assert_eq!(words(), ["failed", "armed", "failed", "failed", "new"]);
         let reason = |node: usize| match store.record(site.nodes[node].mac).unwrap().state {
             State::Failed { reason, .. } => reason,
