@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+PREFIX ?= /usr/local
+BINARY ?= target/release/rackstart
 export CARGO
 export CARGO_TERM_COLOR ?= auto
 # The steps of a target build on each other; `make -j` must not mix them.
@@ -21,6 +23,16 @@ build: compiler firmware ## Build for development
 
 release: compiler firmware ## Build the optimised binary, target/release/rackstart
 	$(CARGO) build --locked --release
+
+install: ## Install the binary and the systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
+	@test -x $(BINARY) || { echo "make: $(BINARY) is missing; build it first: make release" >&2; exit 1; }
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rackstart
+	install -D -m 0644 templates/systemd/rackstart.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rackstart.conf
+	install -D -m 0644 templates/systemd/rackstart.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rackstart.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@BINDIR@,$(PREFIX)/bin,' templates/systemd/rackstart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
+	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload; docs/operation.md goes on"
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
 	tests/setup
@@ -48,4 +60,4 @@ clean: ## Remove what was built, the virtual rack's images included
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help demo test build release setup firmware compiler lint bench fmt clean
+.PHONY: help demo test build release install setup firmware compiler lint bench fmt clean

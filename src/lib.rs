@@ -14,6 +14,7 @@
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
+//! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
 //! | [`store`] | I/O | the only thing that remembers |
@@ -35,4 +36,5 @@ pub mod secrets;
 pub mod server;
 pub mod site;
 pub mod store;
+pub mod timeline;
 pub mod wire;

@@ -86,6 +86,8 @@ fn who_asks_the_daemon_learns_its_socket_from_a_file_with_any_mistake_and_from_n
             &["watch"],
             &["explain", "52:54:00:a8:02:01"],
             &["explain", "compute2"],
+            &["timeline", "compute2"],
+            &["reload"],
             &["install", "compute2"],
             &["disarm", "compute2"],
             &["reimage", "compute2", "--yes"],

@@ -320,14 +320,14 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
 }
 
 #[test]
-fn sighup_is_answered_in_the_log_and_the_daemon_goes_on() {
-    inside("sighup_is_answered_in_the_log_and_the_daemon_goes_on", || {
+fn sighup_takes_over_the_site_file_and_the_daemon_goes_on() {
+    inside("sighup_takes_over_the_site_file_and_the_daemon_goes_on", || {
         let rack = Rack::powered();
         for _ in 0..2 {
             run(&format!("kill -HUP {}", rack.daemon.id()));
         }
         let log = || std::fs::read_to_string(rack.folder.path().join("log")).unwrap();
-        wait_until("the log says it", || log().contains("reload is not supported yet, restart the daemon"));
+        wait_until("the log says it", || log().contains("reloaded the site file"));
         assert!(rack.boots().is_some(), "it still serves");
     });
 }

@@ -31,7 +31,7 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 9] = [
+const PURE: [(&str, &[&str]); 10] = [
     ("secrets", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
@@ -40,6 +40,7 @@ const PURE: [(&str, &[&str]); 9] = [
     ("boot", &["plan", "render", "wire", "config", "store", "server", "cli"]),
     ("render", &["wire", "config", "store", "server", "cli"]),
     ("grammar", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("timeline", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("wire", &["plan", "render", "config", "store", "server", "cli"]),
 ];
 

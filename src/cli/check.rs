@@ -75,7 +75,7 @@ fn notes(site: &Site) -> Vec<String> {
             node.name
         ));
     }
-    notes.push("a running `rackstart serve` goes by the file it was started with: restart it after a change".into());
+    notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
 }
 

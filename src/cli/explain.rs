@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::client::{Client, Daemon};
-use super::{Failure, print, table};
+use super::{Failure, print, table, timeline};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
 
@@ -33,7 +33,8 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     print(&text(&explanation))
 }
 
-fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
+/// The MAC that a command line means: itself, or that of a node.
+pub fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
     match machine.parse() {
         Ok(mac) => Ok(mac),
         Err(_) => Ok(client.node(machine)?.mac),
@@ -41,7 +42,7 @@ fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
 }
 
 fn text(explanation: &Explanation) -> String {
-    let Explanation { mac, node, state, flags, suspicion, machine, other_machine, stopped, answers, events, moments } =
+    let Explanation { mac, node, state, flags, suspicion, machine, other_machine, stopped, answers, timeline } =
         explanation;
     let mut text = match (node, state) {
         (Some(node), Some(state)) => format!("{mac} is {node}, state {state}\n"),
@@ -75,17 +76,11 @@ fn text(explanation: &Explanation) -> String {
         };
         text.push_str(&format!("  {who:<34}{answer}\n"));
     }
-    let now = crate::clock::unix_now();
-    let ago = |at: u64| format!("{:>8} ago", table::duration(now.saturating_sub(at)));
-    text.push_str("\nwhat happened (stored):\n");
-    for event in events {
-        text.push_str(&format!("  {}  {:<16}{}\n", ago(event.at), event.kind, event.detail.replace('\n', " | ")));
+    text.push_str("\nthe end of its timeline (`rackstart timeline` shows all):\n");
+    for moment in timeline {
+        text.push_str(&format!("  {}", timeline::line(moment, false)));
     }
-    text.push_str("\nwhat was seen lately (in memory since the daemon started):\n");
-    for moment in moments {
-        text.push_str(&format!("  {}  {:<5}{}\n", ago(moment.at), moment.wire, moment.text));
-    }
-    if moments.is_empty() {
+    if timeline.is_empty() {
         text.push_str("  nothing: is it cabled to the provisioning network, and network boot first in its firmware?\n");
     }
     text

@@ -12,12 +12,15 @@ mod install;
 mod plan;
 mod protect;
 mod reimage;
+mod reload;
 mod render;
 mod secrets;
 mod serve;
 mod status;
 mod stop;
 mod table;
+mod timeline;
+mod token;
 mod unified;
 mod vault;
 mod watch;
@@ -57,9 +60,11 @@ enum Verb {
     Diff(diff::Args),
     Render(render::Args),
     Serve(serve::Args),
+    Reload(reload::Args),
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
+    Timeline(timeline::Args),
     Install(install::Args),
     Reimage(reimage::Args),
     Disarm(disarm::Args),
@@ -78,6 +83,7 @@ enum Verb {
     ClearSuspect(protect::Args),
     /// Say that a node is another machine from now on, after its board or the whole server was replaced.
     AcceptHardware(protect::Args),
+    Token(token::Args),
 }
 
 impl Cli {
@@ -92,9 +98,11 @@ impl Cli {
             Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
+            Verb::Reload(args) => reload::run(config, args),
             Verb::Status(args) => status::run(config, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
+            Verb::Timeline(args) => timeline::run(config, args),
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),
@@ -108,6 +116,7 @@ impl Cli {
             Verb::Maintenance(args) => protect::maintenance(config, args),
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
             Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
+            Verb::Token(args) => token::run(config, args),
         }
     }
 }

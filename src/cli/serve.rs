@@ -1,20 +1,22 @@
 //! `rackstart serve`.
 
+use std::path::Path;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use crate::audit::Actor;
 use crate::config::{Loaded, Place};
-use crate::render::Renderer;
+use crate::server::reload::Source;
 use crate::server::wash::Wash;
 use crate::server::{self, ServerError, firmware};
-use crate::site::Site;
 
 /// Answer DHCP, TFTP and HTTP on the provisioning interface until SIGTERM or SIGINT.
 ///
 /// Checks the site file and renders everything for every node first; nothing listens on a site that does not pass.
-/// Needs the ports 67, 69 and `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and
+/// SIGHUP and `rackstart reload` take over an edited site file without a restart. Needs the ports 67, 69 and `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and
 /// CAP_NET_RAW. Set RUST_LOG=rackstart=debug to see every packet.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,7 +27,7 @@ pub struct Args {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     // Loading has rendered everything for every node; what does not pass there is never served.
-    let Loaded { site, renderer, .. } = crate::config::load(place)?;
+    let loaded = crate::config::load(place)?;
     let missing = firmware::missing();
     if !missing.is_empty() {
         return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))
@@ -35,7 +37,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     // One thread moves packets faster than two that wake each other up; SQLite has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(serve(site, renderer, log))
+    runtime.block_on(serve(loaded, place.templates, log))
 }
 
 type Log = Wash<fn() -> std::io::Stderr>;
@@ -54,20 +56,26 @@ fn start_logging(json: bool) -> Log {
     log
 }
 
-async fn serve(site: Site, renderer: Renderer, log: Log) -> Result<(), Failure> {
+async fn serve(loaded: Loaded, templates: Option<&Path>, log: Log) -> Result<(), Failure> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let source = Source { file: absolute(&loaded.path), templates: templates.map(absolute) };
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     let mut hang_up = stop(SignalKind::hangup())?;
-    let bound = server::bind(site, renderer).await.map_err(explain)?;
+    let bound = server::bind(loaded.site, loaded.renderer, source).await.map_err(explain)?;
     log.with(bound.redactor());
-    let order = shutdown.clone();
+    let (order, reloader) = (shutdown.clone(), bound.reloader());
+    let signalled = Actor { how: "signal SIGHUP".into(), from: "this machine".into() };
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => tracing::warn!("reload is not supported yet, restart the daemon"),
+                // The log says what became of it.
+                _ = hang_up.recv() => drop(reloader.reload(&signalled).await),
+                // It holds the store, which closes when nobody does.
+                () = order.cancelled() => break,
             }
         }
         order.cancel();

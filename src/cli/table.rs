@@ -3,12 +3,21 @@
 use crate::lifecycle::Stopped;
 use crate::server::admin::{NodeStatus, StatusReport};
 
-/// Draws the nodes of a status report as lines of text.
+/// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now.
 pub fn nodes(report: &StatusReport) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
     let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
-    stop + &columns(&rows)
+    let mut text = stop + &columns(&rows);
+    if let Some(refused) = &report.refused {
+        let ago = duration(report.now.saturating_sub(refused.at));
+        let first = refused.why.lines().next().unwrap_or_default();
+        text.push_str(&format!(
+            "\nthe site file changed, and the reload {ago} ago was refused: {first}\n\
+             help: `rackstart reload` says it all; the table shows the site as it was before\n"
+        ));
+    }
+    text
 }
 
 /// That all installations are stopped, by whom and since when.

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::access;
+use super::api::ApiKeys;
 use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
@@ -20,6 +21,7 @@ use crate::site::{KeySource, Release, Security, Software, User};
 pub(super) struct File<'a> {
     pub site: Option<SiteKeys<'a>>,
     pub server: Option<ServerKeys<'a>>,
+    pub api: Option<ApiKeys>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
@@ -53,6 +55,8 @@ pub(super) struct ServerKeys<'a> {
     pub token_minutes: Option<Spanned<u64>>,
     pub state: Option<Spanned<&'a str>>,
     pub socket: Option<Spanned<&'a str>>,
+    pub socket_group: Option<Spanned<&'a str>>,
+    pub syslog: Option<bool>,
     pub wipes_per_minute: Option<Spanned<u64>>,
     pub arming_minutes: Option<Spanned<u64>>,
 }
@@ -78,8 +82,20 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 11] =
-    ["site", "server", "network", "access", "user", "secrets", "variables", "install_tree", "layout", "role", "node"];
+const SECTIONS: [&str; 12] = [
+    "site",
+    "server",
+    "api",
+    "network",
+    "access",
+    "user",
+    "secrets",
+    "variables",
+    "install_tree",
+    "layout",
+    "role",
+    "node",
+];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it must be there.
@@ -100,6 +116,7 @@ impl<'a> File<'a> {
         Self {
             site: SiteKeys::read(&top),
             server: ServerKeys::read(&top),
+            api: section(&top, "api", false, &["listen", "hosts", "plain_http"]).as_ref().map(ApiKeys::read),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])
@@ -159,6 +176,8 @@ impl<'a> ServerKeys<'a> {
             "token_minutes",
             "state",
             "socket",
+            "socket_group",
+            "syslog",
             "wipes_per_minute",
             "arming_minutes",
         ];
@@ -172,6 +191,8 @@ impl<'a> ServerKeys<'a> {
             token_minutes: section.number("token_minutes", 10..=1440),
             state: text::absolute_path(&section, "state"),
             socket: text::absolute_path(&section, "socket"),
+            socket_group: text::group_name(&section, "socket_group"),
+            syslog: section.flag("syslog"),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
             arming_minutes: section.number("arming_minutes", 5..=10_080),
         })

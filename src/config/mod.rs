@@ -4,6 +4,7 @@
 
 mod access;
 mod addresses;
+mod api;
 mod blueprint;
 mod cards;
 mod disk;
@@ -91,6 +92,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) 
         trees = trees::uses(&file);
         cards = this_machine::uses(&file);
         addresses::check(&file, &found);
+        api::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;
         complete(&mut site);

@@ -28,6 +28,10 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         security: site.security.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
         timezone: site.timezone.as_ref().map_or("UTC", |text| text.get_ref()).to_string(),
         server: resolve_server(file.server.as_ref()?)?,
+        api: match &file.api {
+            Some(keys) => Some(keys.resolve()?),
+            None => None,
+        },
         network: resolve_network(file.network.as_ref()?)?,
         access: Access {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
@@ -69,6 +73,8 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
         state: or(&server.state, "/var/lib/rackstart"),
         socket: or(&server.socket, super::socket::DEFAULT),
+        socket_group: server.socket_group.as_ref().map(|name| name.get_ref().to_string()),
+        syslog: server.syslog.unwrap_or(true),
         wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
         arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
     })

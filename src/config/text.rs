@@ -60,6 +60,13 @@ pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<
     ruled(section, key, "an interface name", help, rule)
 }
 
+/// The name of a group of users of this machine.
+pub(super) fn group_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let help = "write the name of a group, such as `rackstart`; `getent group` lists them";
+    let rule = |text: &str| (1..=32).contains(&text.len()) && only(text, "_-") && !text.starts_with('-');
+    ruled(section, key, "the name of a group", help, rule)
+}
+
 /// A path from the root of the file system.
 pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     ruled(section, key, "an absolute path", "write the whole path, beginning with `/`", |text| text.starts_with('/'))

@@ -11,6 +11,7 @@ mod flags;
 mod hardware;
 mod progress;
 mod suspect;
+mod swap;
 pub mod timeouts;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+pub use swap::{Hindrance, hindrances};
 
 /// Installer boots of one attempt without redemption before it fails.
 pub const MAX_BOOTS: u8 = 3;

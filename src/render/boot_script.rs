@@ -70,15 +70,21 @@ fn arguments(site: &Site, node: &Node, token: &BootToken) -> String {
     let kickstart = format!("{}/kickstart/{}", site.server.url(), token.reveal());
     let tree = tree_url(site, node);
     let card = node.mac.hyphenated();
+    // First of all: EL6's init looks for it in the first kilobyte only. Both names mean rsyslog over TCP.
+    let syslog = match (site.server.syslog, node.release.is_el6()) {
+        (false, _) => String::new(),
+        (true, true) => format!(" syslog={}:514", site.server.address),
+        (true, false) => format!(" inst.syslog={}:514", site.server.address),
+    };
     let arguments = if node.release.is_el6() {
         format!(
-            "initrd=initrd.img ks={kickstart} ksdevice=bootif BOOTIF=01-{card} kssendmac kssendsn method={tree} \
+            "initrd=initrd.img{syslog} ks={kickstart} ksdevice=bootif BOOTIF=01-{card} kssendmac kssendsn method={tree} \
              ip=dhcp noipv6 cmdline {}",
             node.kernel_args
         )
     } else {
         format!(
-            "initrd=initrd.img inst.ks={kickstart} BOOTIF=01-{card} inst.ks.sendmac inst.ks.sendsn inst.repo={tree} \
+            "initrd=initrd.img{syslog} inst.ks={kickstart} BOOTIF=01-{card} inst.ks.sendmac inst.ks.sendsn inst.repo={tree} \
              inst.nosave=all_ks ip=dhcp inst.cmdline {}",
             node.kernel_args
         )

@@ -43,6 +43,7 @@ const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
 const INSTALL: &str = "templates/ipxe/install.ipxe.j2";
 const LOCAL_DISK: &str = "templates/ipxe/local-disk.ipxe.j2";
+const REFUSED: &str = "templates/ipxe/refused.ipxe.j2";
 const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 
 /// Renders everything that a node is ever served. Built once; every template is parsed then.
@@ -75,6 +76,11 @@ impl Renderer {
     /// The boot script that starts what is on the disk, and shows why. The reason may hold a machine's own words.
     pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
         self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
+    }
+
+    /// The screen of a node that cannot be served now, and why. The reason may hold a machine's own words.
+    pub fn boot_script_refused(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
+        self.engine.render(REFUSED, &LocalDiskValues::new(node, reason))
     }
 
     /// The screen of a machine that is not in the site file.

@@ -55,6 +55,7 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
         let mut errors = vec![
             ("boot script for the installer", renderer.boot_script_install(site, node, &token).err()),
             ("boot script for the local disk", renderer.boot_script_local_disk(node, &reason).err()),
+            ("boot script of a refusal", renderer.boot_script_refused(node, &reason).err()),
         ];
         errors.extend(
             kickstart(renderer, site, node, &plan, &token, &mut known)

@@ -73,16 +73,19 @@ fn the_installer_is_started_with_the_arguments_of_its_release() {
     let renderer = Renderer::new().unwrap();
     let script = renderer.boot_script_install(&site, &node, &token()).unwrap();
     let kernel = "kernel http://192.168.0.254/tree/centos6/images/pxeboot/vmlinuz initrd=initrd.img \
-                  ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 ksdevice=bootif \
+                  syslog=192.168.0.254:514 ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 ksdevice=bootif \
                   BOOTIF=01-52-54-00-a8-02-01 kssendmac kssendsn method=http://192.168.0.254/tree/centos6 ip=dhcp \
                   noipv6 cmdline console=ttyS0 || goto away\n";
     assert!(script.starts_with("#!ipxe\n") && script.contains(kernel), "{script}");
     node.release = "9".parse().unwrap();
     let script = renderer.boot_script_install(&site, &node, &token()).unwrap();
-    let kernel = "initrd=initrd.img inst.ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 \
+    let kernel = "initrd=initrd.img inst.syslog=192.168.0.254:514 inst.ks=http://192.168.0.254/kickstart/00000000000000000000000000000000 \
                   BOOTIF=01-52-54-00-a8-02-01 inst.ks.sendmac inst.ks.sendsn \
                   inst.repo=http://192.168.0.254/tree/centos6 inst.nosave=all_ks ip=dhcp inst.cmdline console=ttyS0 || goto away\n";
     assert!(script.contains(kernel), "{script}");
+    let mut quiet = site.clone();
+    quiet.server.syslog = false;
+    assert!(!renderer.boot_script_install(&quiet, &node, &token()).unwrap().contains("syslog"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
 
-mod caller;
+pub(super) mod caller;
 mod orders;
 
 use axum::extract::{Path, State as Shared};
@@ -12,13 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::http::{Appliance, HttpError};
 use super::operate::status as node_status;
 pub use super::operate::{Armed, NodeStatus};
-use super::recent::Moment;
+use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
 use crate::site::Mac;
-use crate::store::StoredEvent;
-pub(super) use caller::Caller;
-pub use caller::Peer;
+use crate::timeline::Moment;
 pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
 /// All nodes as `status` and `watch` show them.
@@ -28,6 +26,12 @@ pub struct StatusReport {
     pub site: String,
     /// Unix seconds of the answer.
     pub now: u64,
+    /// Since when this site is served: the start, or the newest reload that was not refused.
+    #[serde(default)]
+    pub since: u64,
+    /// The newest reload, when it was refused: the nodes below are then not what the site file says.
+    #[serde(default)]
+    pub refused: Option<RefusedReload>,
     /// In the order of the site file.
     pub nodes: Vec<NodeStatus>,
     /// Set while all installations are stopped.
@@ -61,10 +65,8 @@ pub struct Explanation {
     pub stopped: Option<Stopped>,
     /// Who would ask, and what the answer would be.
     pub answers: Vec<(String, String)>,
-    /// Stored events, oldest first.
-    pub events: Vec<StoredEvent>,
-    /// Packets seen lately, oldest first.
-    pub moments: Vec<Moment>,
+    /// The end of its timeline, oldest first.
+    pub timeline: Vec<Moment>,
 }
 
 /// The routes of the admin API.
@@ -77,6 +79,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/v1/explain/{mac}", get(explain))
         .merge(orders::routes())
         .merge(super::vault::routes())
+        .route("/v1/timeline/{mac}", get(super::story::timeline))
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })
@@ -84,9 +87,10 @@ pub fn app(appliance: Appliance) -> Router {
 }
 
 async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
-    let site = appliance.site();
-    let nodes = site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
-    Json(StatusReport { site: site.name.clone(), now: super::unix_now(), nodes, stopped: appliance.store.stopped() })
+    let served = appliance.served();
+    let nodes = served.site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
+    let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
+    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped: appliance.store.stopped() })
 }
 
 async fn explain(
@@ -120,8 +124,7 @@ async fn explain(
         other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        events: appliance.store.events(Some(mac), 50).await,
-        moments: appliance.recent.of(mac),
+        timeline: super::story::newest(&appliance, mac).await.moments,
     }))
 }
 

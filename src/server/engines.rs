@@ -67,6 +67,7 @@ impl Engines {
     /// Gives the order to stop, and makes sure that it is followed.
     async fn stop(&mut self) {
         self.shutdown.cancel();
+        super::notify::stopping();
         tracing::info!("stopping: running transfers may finish for {} s", GRACE.as_secs());
         let all = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {

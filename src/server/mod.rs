@@ -1,22 +1,31 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
+pub mod api;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
 pub mod http;
+mod keeper;
 mod key;
 mod log_limit;
 pub mod machines;
 pub mod neighbours;
+mod notify;
 pub mod operate;
 mod packet;
 mod pinned;
+mod privileges;
 mod random;
 pub mod recent;
+pub mod reload;
 pub mod router_advertisement;
+pub mod served;
 #[cfg(test)]
 mod simulation;
+pub mod socket;
+pub mod story;
+pub mod syslog;
 pub mod texts;
 pub mod tftp;
 pub mod vault;
@@ -25,13 +34,12 @@ mod watchdog;
 mod wires;
 
 use std::net::SocketAddrV4;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Extension;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::boot::Plane;
@@ -39,10 +47,17 @@ use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
 use crate::secrets::Redactor;
-use crate::site::Site;
+use crate::site::{Server, Site};
 use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
+use api::Api;
+use api::keeper::Keeper;
 use engines::{Engines, StoreTask};
 use http::{Appliance, listen};
+use recent::{Note, Recent};
+use reload::{Reloader, Source};
+use syslog::SyslogServer;
+
+pub use served::{RefusedReload, Served};
 
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -81,21 +96,28 @@ pub enum ServerError {
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
+    /// The tokens of the API could not be read.
+    #[error("cannot read the tokens of the API: {0}")]
+    Tokens(ChangeError),
 }
 
 /// Every socket bound and the store open, nothing answered yet.
 pub struct Bound {
     appliance: Appliance,
     store_task: StoreTask,
-    site: watch::Sender<Arc<Site>>,
+    reloader: Reloader,
+    notes: mpsc::Receiver<Note>,
     http: TcpListener,
     admin: UnixListener,
+    api: Option<TcpListener>,
+    tokens: Arc<Keeper>,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
+    syslog: Option<SyslogServer>,
 }
 
-/// Opens the store and binds every socket. `renderer` has proved itself on `site` before.
-pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> {
+/// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`.
+pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Bound, ServerError> {
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
@@ -104,19 +126,32 @@ pub async fn bind(site: Site, renderer: Renderer) -> Result<Bound, ServerError> 
     let http_address = SocketAddrV4::new(server.address, server.http_port);
     let http = listen::bind(&server.interface, http_address);
     let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
-    let admin = listen_admin(&server.socket)?;
+    let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
+    let api = match &site.api {
+        Some(api) => {
+            let listener = api::bind(api.listen, &server.interface).await;
+            Some(listener.map_err(fail(format!("{} (the API)", api.listen)))?)
+        }
+        None => None,
+    };
+    let tokens = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
+    let syslog = match server.syslog {
+        true => Some(listen_syslog(&server)?),
+        false => None,
+    };
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
-    let (site, receiver) = watch::channel(Arc::new(site));
-    let (recent, strangers) = (Arc::default(), Arc::default());
+    let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
+    let reloader = Reloader::new(source, sender, store.clone());
+    let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
-    let renderer = Arc::new(renderer);
-    let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
-    Ok(Bound { appliance, store_task, site, http, admin, dhcp, tftp })
+    let (recent, strangers) = (Arc::new(recent), Arc::default());
+    let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
+    Ok(Bound { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
 }
 
 /// The admin API of a store that no daemon uses, and the task to wait for when the API is gone.
@@ -124,10 +159,10 @@ pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, St
     let (store, task) = Store::open(&site.server.state).await?;
     let key = key::read(&site.key)?;
     store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
-    let (_, site) = watch::channel(Arc::new(site));
-    let (recent, strangers, renderer) = (Arc::default(), Arc::default(), Arc::new(renderer));
-    let (neighbours, machines) = (neighbours::Arp::on(&site.borrow().server.interface), Arc::default());
-    let appliance = Appliance { site, store, renderer, recent, strangers, neighbours, machines };
+    let (neighbours, machines) = (neighbours::Arp::on(&site.server.interface), Arc::default());
+    let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
+    let (recent, strangers) = (Arc::default(), Arc::default());
+    let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
     Ok((vault::routes().with_state(appliance), task))
 }
 
@@ -152,24 +187,11 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     Ok(())
 }
 
-fn listen_admin(path: &Path) -> Result<UnixListener, ServerError> {
-    // The lock of the store is held, so a socket that is still there belongs to nobody.
-    let is_left_over = match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
-        found => found.is_ok(),
-    };
-    let listen = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        if is_left_over {
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(listener)
-    };
-    listen().map_err(|source| ServerError::Bind { what: format!("the socket {}", path.display()), source })
+fn listen_syslog(server: &Server) -> Result<SyslogServer, ServerError> {
+    SyslogServer::bind(&server.interface, server.address, syslog::PORT).map_err(|source| {
+        let what = format!("syslog {}:{} (`syslog = false` in `[server]` does without)", server.address, syslog::PORT);
+        ServerError::Bind { what, source }
+    })
 }
 
 impl Bound {
@@ -178,56 +200,59 @@ impl Bound {
         self.appliance.store.redactors()
     }
 
+    /// Takes over an edited site file while the daemon runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, site, http, admin, dhcp, tftp } = self;
-        let receiver = site.subscribe();
-        let (server, nodes) = (receiver.borrow().server.clone(), receiver.borrow().nodes.len());
+        let Self { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog } = self;
+        let receiver = appliance.served.clone();
+        let site = appliance.site();
+        let (server, nodes) = (&site.server, site.nodes.len());
         let mut engines = Engines::new(shutdown.clone());
         engines.start("DHCP", dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
         let tftp_observer = wires::tftp_observer(&appliance);
         engines.start("TFTP", tftp.run(wires::tftp_content(&appliance), shutdown.clone(), tftp_observer));
-        if receiver.borrow().network.router_advertisement {
-            let (interface, site) = (receiver.borrow().server.interface.clone(), receiver.clone());
-            let order = shutdown.clone();
+        if site.network.router_advertisement {
+            let (interface, newest, order) = (server.interface.clone(), receiver.clone(), shutdown.clone());
             // It cannot work without IPv6; then it waits for the order to stop like the others.
-            let run = async move { router_advertisement::run(&interface, site, order).await };
+            let run = async move { router_advertisement::run(&interface, newest, order).await };
             engines.start("router advertisement", run);
         }
-        engines.start("the watchdog", watchdog::run(receiver, appliance.store.clone(), shutdown.clone()));
+        let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+        let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
+        engines.start("the keeper of the timelines", keeper);
+        engines.start("the watchdog", watchdog::run(receiver.clone(), appliance.store.clone(), shutdown.clone()));
+        if let Some(syslog) = syslog {
+            let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
+            let logs = server.state.join("logs");
+            engines.start("syslog", syslog.run(logs, receiver.clone(), recent, store, shutdown.clone()));
+        }
         let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
-        engines.start("the admin API", serve_admin(admin, appliance, shutdown));
+        let desk = api::console::routes(tokens.clone(), api.is_some());
+        let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
+        let group = server.socket_group.clone();
+        engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
+        match api {
+            Some(listener) => {
+                let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));
+                engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
+            }
+            // Whoever holds the store keeps it from being closed.
+            None => drop((appliance, tokens)),
+        }
+        engines.start("the sign of life", notify::keep_alive(shutdown));
         tracing::info!(
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
             "serving DHCP, TFTP and HTTP"
         );
+        if let Some(advice) = privileges::advice() {
+            tracing::warn!("{advice}");
+        }
+        notify::ready();
         engines.run(store_task).await
-    }
-}
-
-async fn serve_admin(listener: UnixListener, appliance: Appliance, shutdown: CancellationToken) {
-    let service = admin::app(appliance).into_make_service_with_connect_info::<admin::Peer>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the admin API stopped");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_old_admin_socket_is_replaced_and_anything_else_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run/sock");
-        drop(listen_admin(&path).unwrap());
-        assert!(path.exists(), "a killed daemon leaves its socket");
-        listen_admin(&path).expect("it is replaced");
-        let notes = folder.path().join("notes");
-        std::fs::write(&notes, "dear").unwrap();
-        assert!(matches!(listen_admin(&notes), Err(ServerError::NotASocket(_))));
-        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear");
     }
 }

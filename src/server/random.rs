@@ -12,7 +12,7 @@ pub fn boot_token() -> BootToken {
     BootToken::from_random(bytes())
 }
 
-fn bytes<const N: usize>() -> [u8; N] {
+pub(super) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // Without randomness no token is secret, so there is nothing left to serve.
     getrandom::fill(&mut bytes).expect("the operating system has a random source");

@@ -26,7 +26,7 @@ const TRIES: u32 = 20;
 const AT_ONCE: usize = 256;
 
 /// Answers on `interface` until `shutdown`, while the newest `site` says so.
-pub async fn run(interface: &str, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken) {
+pub async fn run<S: AsRef<Site>>(interface: &str, site: watch::Receiver<Arc<S>>, shutdown: CancellationToken) {
     match Responder::bind(interface) {
         Ok(responder) => responder.run(site, shutdown).await,
         Err(error) => {
@@ -74,7 +74,7 @@ impl Responder {
         Ok(Self { interface: interface.into(), socket, to, complained })
     }
 
-    async fn run(mut self, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken) {
+    async fn run<S: AsRef<Site>>(mut self, site: watch::Receiver<Arc<S>>, shutdown: CancellationToken) {
         let mut tries_left = 0;
         loop {
             tokio::select! {
@@ -86,7 +86,7 @@ impl Responder {
                 },
                 () = tokio::time::sleep(AGAIN), if tries_left > 0 => {}
             }
-            if tries_left > 0 && site.borrow().network.router_advertisement {
+            if tries_left > 0 && (**site.borrow()).as_ref().network.router_advertisement {
                 tries_left = if self.advertise(tries_left == 1) { 0 } else { tries_left - 1 };
             }
             // Also the pause after an error, so that it is no busy loop.

@@ -1,12 +1,10 @@
 //! What the running daemon serves to each node, as texts with a blank token: `rackstart diff` compares it with a file.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 use super::http::{Appliance, HttpError};
 use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
@@ -45,14 +43,14 @@ fn digest(texts: &Texts) -> String {
 
 /// `GET /v1/site`.
 pub(super) async fn digests(Shared(appliance): Shared<Appliance>) -> Result<Json<SiteDigest>, HttpError> {
-    let (renderer, site) = (appliance.renderer.clone(), appliance.site());
-    Ok(Json(off_the_road(move || SiteDigest::new(&renderer, &site)).await?))
+    let served = appliance.served();
+    Ok(Json(off_the_road(move || SiteDigest::new(&served.renderer, &served.site)).await?))
 }
 
 /// `GET /v1/site/shared`.
 pub(super) async fn shared(Shared(appliance): Shared<Appliance>) -> Result<Json<Texts>, HttpError> {
-    let (renderer, site) = (appliance.renderer.clone(), appliance.site());
-    Ok(Json(off_the_road(move || texts_of_site(&renderer, &site)).await?))
+    let served = appliance.served();
+    Ok(Json(off_the_road(move || texts_of_site(&served.renderer, &served.site)).await?))
 }
 
 /// `GET /v1/site/node/{name}`.
@@ -60,11 +58,12 @@ pub(super) async fn node(
     Shared(appliance): Shared<Appliance>,
     Path(name): Path<String>,
 ) -> Result<Json<Texts>, HttpError> {
-    let site: Arc<Site> = appliance.site();
+    let served = appliance.served();
+    let site = &served.site;
     let Some(node) = site.node_by_name(&name) else {
         return Err(HttpError::not_found(format!("the running daemon knows no node called `{name}`")));
     };
-    Ok(Json(texts_of_node(&appliance.renderer, &site.masked(), node)?))
+    Ok(Json(texts_of_node(&served.renderer, &site.masked(), node)?))
 }
 
 /// Thousands of kickstarts take a second, in which packets must not wait.
@@ -79,11 +78,15 @@ async fn off_the_road<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::body::Body;
     use axum::http::Request;
     use http_body_util::BodyExt;
     use tokio::sync::watch;
     use tower::ServiceExt;
+
+    use super::super::served::Served;
 
     use super::*;
     use crate::site::testing::paper_site;
@@ -93,11 +96,12 @@ mod tests {
     async fn the_daemon_tells_what_it_serves_and_a_change_of_one_node_changes_its_digest_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (store, _task) = Store::open(&folder.path().join("store")).await.unwrap();
-        let (_sender, site) = watch::channel(Arc::new(paper_site()));
-        let renderer = Arc::new(Renderer::new().unwrap());
+        let both = Arc::new(Served::new(paper_site(), Renderer::new().unwrap(), 0));
+        let renderer = both.renderer.clone();
+        let (_sender, served) = watch::channel(both);
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
-        let (neighbours, renderer_too) = (crate::server::neighbours::Arp::on("lo"), renderer.clone());
-        let appliance = Appliance { site, store, renderer: renderer_too, recent, strangers, neighbours, machines };
+        let neighbours = crate::server::neighbours::Arp::on("lo");
+        let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
         let get = async |path: &str| {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = super::super::admin::app(appliance.clone()).oneshot(request).await.unwrap();

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::admin::Caller;
+use super::admin::caller::Caller;
 use super::http::{Appliance, HttpError};
 use crate::audit::{AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};

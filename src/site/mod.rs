@@ -12,7 +12,7 @@ mod release;
 #[cfg(test)]
 pub mod testing;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
@@ -63,6 +63,10 @@ pub struct Server {
     pub state: PathBuf,
     /// Unix socket of the admin API.
     pub socket: PathBuf,
+    /// Group whose members may use that socket besides root and the daemon's own user.
+    pub socket_group: Option<String>,
+    /// Whether the installers' logs are received, on port 514 of our address.
+    pub syslog: bool,
     /// At most so many nodes are armed to lose data within a minute.
     pub wipes_per_minute: u32,
     /// How long an arming that wipes waits for its first boot, in seconds.
@@ -77,6 +81,15 @@ impl Server {
             port => format!("http://{}:{port}", self.address),
         }
     }
+}
+
+/// The remote API: off unless the site file has its section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens; never on the provisioning network.
+    pub listen: SocketAddr,
+    /// More names by which browsers and scripts may call it, besides the address and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// The provisioning network.
@@ -134,6 +147,8 @@ pub struct Site {
     pub timezone: String,
     /// Where rackstart listens.
     pub server: Server,
+    /// The remote API, when it is on.
+    pub api: Option<Api>,
     /// The provisioning network.
     pub network: Network,
     /// Who may log in as root.
@@ -148,6 +163,12 @@ pub struct Site {
     pub install_trees: Vec<InstallTree>,
     /// All nodes, in the order of the site file.
     pub nodes: Nodes,
+}
+
+impl AsRef<Site> for Site {
+    fn as_ref(&self) -> &Site {
+        self
+    }
 }
 
 impl Site {

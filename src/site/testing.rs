@@ -167,9 +167,12 @@ pub fn paper_site() -> Site {
             token_seconds: 7200,
             state: "/var/lib/rackstart".into(),
             socket: "/run/rackstart/rackstart.sock".into(),
+            socket_group: None,
+            syslog: true,
             wipes_per_minute: 10,
             arming_seconds: 7200,
         },
+        api: None,
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
             router: Ipv4Addr::new(192, 168, 0, 1),

@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 
 use super::memory::{Draft, Memory, Write};
 use super::secrets::{SecretWrite, Stored};
-use super::{AuditFilter, Change, Command, Record, StoredEvent};
+use super::{AuditFilter, Change, Command, Record, StoredEvent, TokenChange};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};
 use crate::secrets::Redactor;
 use crate::site::Mac;
+use crate::timeline::Moment;
 
 /// Everything to write, and who waits for it.
 #[derive(Default)]
@@ -19,6 +20,10 @@ pub(super) struct Batch {
     /// Lines for the audit log, their outcome, and who wants to know their number.
     pub audit: Vec<(Order, String, Option<oneshot::Sender<u64>>)>,
     pub secrets: Vec<(SecretWrite, oneshot::Sender<()>)>,
+    /// Changes of the API's tokens, who ordered them, and who waits for them.
+    pub tokens: Vec<(TokenChange, Order, oneshot::Sender<bool>)>,
+    /// Moments for the timelines, and who waits for them.
+    pub kept: Vec<(Vec<Moment>, oneshot::Sender<()>)>,
     pub answers: Vec<Answer>,
     pub lookups: Vec<Lookup>,
     /// What the memory takes over once it is durable.
@@ -84,6 +89,11 @@ impl Batch {
                 Command::Backup { with_open_secrets, reply } => {
                     batch.lookups.push(Lookup::Backup { with_open_secrets, reply });
                 }
+                Command::Keep { mut moments, reply } => {
+                    moments.iter_mut().for_each(|moment| redactor.wash(&mut moment.text));
+                    batch.kept.push((moments, reply));
+                }
+                Command::Token { change, order, reply } => batch.tokens.push((change, order, reply)),
                 Command::Audit { order, reply } => batch.audit.push((order, "done".into(), Some(reply))),
                 Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),
                 Command::Events { mac, limit, reply } => batch.lookups.push(Lookup::Events { mac, limit, reply }),

@@ -9,10 +9,13 @@ mod change;
 mod memory;
 mod open;
 mod place;
+mod reader;
 mod record;
 mod restore;
 mod seal;
 mod secrets;
+mod timeline;
+mod tokens;
 mod writer;
 
 use std::fmt::Display;
@@ -20,7 +23,7 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use audit::AuditFilter;
@@ -28,13 +31,17 @@ pub use backup::{BackupError, write_private};
 pub use change::{Change, LogLine};
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
+pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
 pub use restore::{Restored, restore};
 pub use secrets::{Kept, Origin, SecretsError};
+pub use timeline::TimelineQuery;
+pub use tokens::{StoredToken, TokenChange};
 
 use crate::audit::{AuditLine, Order};
 use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
+use crate::timeline::{Moment, Page};
 use anchor::Anchor;
 
 /// How many changes may wait for the writer before callers wait too.
@@ -44,7 +51,9 @@ const QUEUE: usize = 256;
 #[derive(Clone)]
 pub struct Store {
     commands: mpsc::Sender<Command>,
+    questions: mpsc::Sender<reader::Question>,
     view: View,
+    logged: watch::Receiver<()>,
     anchor: Anchor,
     vault: secrets::Shared,
 }
@@ -55,6 +64,7 @@ type View = Arc<RwLock<Memory>>;
 type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
 enum Command {
+    Token { change: TokenChange, order: Order, reply: oneshot::Sender<bool> },
     Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
     Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: oneshot::Sender<u64> },
@@ -63,6 +73,7 @@ enum Command {
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
+    Keep { moments: Vec<Moment>, reply: oneshot::Sender<()> },
 }
 
 /// One line of the event log as stored.
@@ -110,14 +121,20 @@ impl Store {
         let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
         let vault = secrets::Shared::default();
+        let (questions, asked) = mpsc::channel(QUEUE);
+        let reading = reader::open(directory).await;
+        let reading = reading.map_err(|error| OpenError::Damaged { path: directory.into(), why: error.to_string() })?;
+        let reader = tokio::spawn(reader::run(reading, asked));
+        let (logs, logged) = watch::channel(());
         let ledger = audit::Ledger::new(head, anchor.clone());
-        let writer = writer::run(connection, queue, view.clone(), vault.clone(), ledger);
+        let others = writer::Others { reader, logs };
+        let writer = writer::run(connection, queue, view.clone(), vault.clone(), ledger, others);
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, view, anchor, vault }, task))
+        Ok((Self { commands, questions, view, logged, anchor, vault }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
@@ -168,6 +185,25 @@ impl Store {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// Returns what is marked as changed whenever the event log has grown.
+    pub fn logged(&self) -> watch::Receiver<()> {
+        self.logged.clone()
+    }
+
+    /// Adds moments to the timelines; returns when they are on the disk. A store that stopped has lost them.
+    pub async fn keep(&self, moments: Vec<Moment>) {
+        let (reply, done) = oneshot::channel();
+        if self.commands.send(Command::Keep { moments, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Returns a piece of a timeline; empty when the store has stopped.
+    pub async fn timeline(&self, query: TimelineQuery) -> Page {
+        let nothing = Page { moments: Vec::new(), next: query.after };
+        self.ask(|reply| reader::Question::Timeline(query, reply)).await.unwrap_or(nothing)
     }
 
     /// Returns what is known of a node.

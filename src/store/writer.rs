@@ -2,18 +2,27 @@
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::audit::{self, Ledger};
 use super::batch::{Batch, Lookup};
-use super::{Command, LogLine, Record, StoredEvent, View};
-use super::{backup, secrets};
+use super::timeline::Shelf;
+use super::{Command, LogLine, Record, StoredEvent, View, backup, secrets, tokens};
 use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
+
+/// Who has to do with the writer.
+pub(super) struct Others {
+    /// Reads on a connection of its own, which has to be closed first: the last one tidies up the log of SQLite.
+    pub reader: JoinHandle<()>,
+    /// Told when the event log has grown.
+    pub logs: watch::Sender<()>,
+}
 
 /// Serves commands until every handle is gone, or a write fails.
 pub(super) async fn run(
@@ -22,15 +31,19 @@ pub(super) async fn run(
     view: View,
     vault: secrets::Shared,
     mut ledger: Ledger,
+    others: Others,
 ) -> Result<(), sqlx::Error> {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let (mut waiting, mut shelf) = (Vec::with_capacity(BATCH), Shelf::default());
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let outcome = commit(&mut connection, &view, &vault, &mut ledger, std::mem::take(&mut waiting)).await;
+        let batch = std::mem::take(&mut waiting);
+        let outcome = commit(&mut connection, &view, &vault, &mut ledger, &mut shelf, batch).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
             return Err(error);
         }
+        others.logs.send_replace(());
     }
+    let _ = others.reader.await;
     connection.close().await
 }
 
@@ -39,12 +52,13 @@ async fn commit(
     view: &View,
     vault: &secrets::Shared,
     ledger: &mut Ledger,
+    shelf: &mut Shelf,
     commands: Vec<Command>,
 ) -> Result<(), sqlx::Error> {
     let now = unix_now();
     let redactor = vault.read().expect("no holder of this lock panics").redactor();
     let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, &redactor, now);
-    let mut appended = Vec::new();
+    let (mut appended, mut token_answers) = (Vec::new(), Vec::new());
     let mut transaction = connection.begin().await?;
     for (mac, record, log) in batch.writes {
         write(&mut transaction, mac, &record, log, now).await?;
@@ -57,15 +71,28 @@ async fn commit(
         secrets::write(&mut transaction, write).await?;
         replies.push(reply);
     }
+    for (change, order, reply) in batch.tokens {
+        let changed = tokens::apply(&mut transaction, &change).await?;
+        let words = if changed { "done" } else { "refused: there is nothing to change" };
+        ledger.append(&mut transaction, now, &order, words).await?;
+        token_answers.push((reply, changed));
+    }
     for (order, outcome, reply) in batch.audit {
         let id = ledger.append(&mut transaction, now, &order, &outcome).await?;
         appended.extend(reply.map(|reply| (reply, id)));
+    }
+    for (moments, _) in &batch.kept {
+        let is_known = |mac| view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
+        shelf.add(&mut transaction, moments, now, is_known).await?;
     }
     transaction.commit().await?;
     ledger.settle().await?;
     view.write().expect("no holder of this lock panics").take(batch.fresh);
     for answer in batch.answers {
         answer();
+    }
+    for (reply, changed) in token_answers {
+        let _ = reply.send(changed);
     }
     for (reply, id) in appended {
         let _ = reply.send(id);
@@ -86,6 +113,9 @@ async fn commit(
             }
             Lookup::Audit { filter, reply } => drop(reply.send(audit::lines(connection, &filter).await?)),
         }
+    }
+    for (_, reply) in batch.kept {
+        let _ = reply.send(());
     }
     Ok(())
 }

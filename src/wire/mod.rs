@@ -3,4 +3,5 @@
 pub mod datagram;
 pub mod dhcp;
 pub mod router_advertisement;
+pub mod syslog;
 pub mod tftp;

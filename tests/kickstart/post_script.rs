@@ -41,11 +41,13 @@ fn the_payload_is_unpacked_and_installed_and_the_end_is_told() {
     let copy = format!("# {}\n", token().reveal());
     machine.write("root/root/anaconda-ks.cfg", &copy);
     machine.write("root/var/log/anaconda.log", &copy);
+    machine.write("root/var/log/rackstart/post.log", "one\ntwo\n");
     let run = machine.run(&script(&site, "compute2"));
     assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
     let reports: Vec<&str> = run.calls.lines().filter(|line| line.starts_with("curl report")).collect();
     assert!(reports[0].starts_with("curl report event=post-started seq=101 "), "{reports:?}");
     assert!(reports.last().unwrap().starts_with("curl report event=installed seq=102 "), "{reports:?}");
+    assert!(reports.last().unwrap().contains("detail=2 lines, 8 bytes in post.log"), "{reports:?}");
     assert!(run.calls.contains("\ninstall\n"), "{}", run.calls);
     assert!(!machine.path("root/root/anaconda-ks.cfg").exists());
     assert_eq!(std::fs::read_to_string(machine.path("root/var/log/anaconda.log")).unwrap(), "# TOKEN\n");
@@ -58,11 +60,10 @@ fn a_payload_that_fails_to_install_is_reported_with_the_last_lines_of_the_log() 
     let site = site("6.10", "bios");
     let machine = Machine::new();
     payload(&machine, "exit 3");
-    machine.write("root/var/log/rackstart/post.log", "chkconfig: no such service\n");
+    machine.write("root/var/log/rackstart/post.log", format!("{}\nchkconfig: no such service\n", token().reveal()));
     let run = machine.run(&script(&site, "compute2"));
     assert!(!run.ok, "{}", run.console);
-    let expected =
-        "event=install-failed seq=102 detail=the firstboot payload cannot be installed chkconfig: no such service";
+    let expected = "event=install-failed seq=102 detail=the firstboot payload cannot be installed TOKEN chkconfig: no such service";
     assert!(run.calls.contains(expected), "{}", run.calls);
     assert!(!run.calls.contains("event=installed"), "{}", run.calls);
 }

@@ -1,24 +1,12 @@
 //! Who is at the other end of the admin socket: the kernel says it, nobody else is asked.
 
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
 
 use crate::audit::Actor;
 use crate::server::http::HttpError;
-
-/// The process that connected. Only who may open the socket (mode 0600) gets this far.
-#[derive(Debug, Clone)]
-pub struct Peer(Option<Actor>);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| Actor::socket(peer.uid(), peer.pid())))
-    }
-}
+use crate::server::socket;
 
 /// Who gives an order.
 pub(in crate::server) struct Caller(pub Actor);
@@ -31,8 +19,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             // A verb that works on the store itself while no daemon runs.
             return Ok(Self(actor.clone()));
         }
-        let peer = parts.extensions.get::<ConnectInfo<Peer>>().and_then(|ConnectInfo(Peer(actor))| actor.clone());
-        let unknown = || HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who you are");
-        peer.map(Self).ok_or_else(unknown)
+        let caller = parts.extensions.get::<socket::Caller>().map(|caller| Self(caller.actor()));
+        caller.ok_or_else(|| HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who you are"))
     }
 }

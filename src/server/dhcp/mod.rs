@@ -58,7 +58,12 @@ impl DhcpServer {
 
     /// Serves until `shutdown`. Every packet is answered from the newest `site`. `observer` hears what was asked and
     /// what was done, after it was sent; it must return at once.
-    pub async fn run(self, site: watch::Receiver<Arc<Site>>, shutdown: CancellationToken, observer: Observer) {
+    pub async fn run<S: AsRef<Site>>(
+        self,
+        site: watch::Receiver<Arc<S>>,
+        shutdown: CancellationToken,
+        observer: Observer,
+    ) {
         let Self { sockets, counters } = self;
         let interface = sockets.interface().to_string();
         let mut worker = match sockets.into_async() {
@@ -78,7 +83,7 @@ impl DhcpServer {
             match received {
                 Ok((packet, from)) => {
                     let site = Arc::clone(&site.borrow());
-                    worker.handle(&site, packet, from);
+                    worker.handle((*site).as_ref(), packet, from);
                 }
                 Err(error) => {
                     worker.story.cannot_receive(&error);

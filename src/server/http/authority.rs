@@ -12,6 +12,7 @@ use crate::boot::{Asked, Evidence, Neighbour, Owner, Refusal, Token, judge};
 use crate::clock::unix_now;
 use crate::lifecycle::{BootToken, Delivery, Event, Reader, Refused, Shown, Sight};
 use crate::plan::{self, NodePlan};
+use crate::render::Renderer;
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 
@@ -22,6 +23,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// A request that proved which node it comes from, and may have what it asks for.
 pub(super) struct Caller {
     pub site: Arc<Site>,
+    pub renderer: Arc<Renderer>,
     pub mac: Mac,
     pub token: BootToken,
     pub record: Record,
@@ -80,8 +82,8 @@ pub(super) async fn admit(
     token: &str,
     asked: Asked,
 ) -> Result<Caller, HttpError> {
-    let site = appliance.site();
-    let now = unix_now();
+    let served = appliance.served();
+    let (site, now) = (served.site.clone(), unix_now());
     let token = BootToken::parse(token);
     // A node that left the site file is nobody's.
     let known = token.as_ref().and_then(|token| {
@@ -114,7 +116,7 @@ pub(super) async fn admit(
     match (judge(&evidence), token, &known) {
         (Ok(reader), Some(token), Some((node, record, _))) => {
             let (mac, record) = (node.mac, record.clone());
-            let caller = Caller { site: site.clone(), mac, token, record, reader };
+            let caller = Caller { site: site.clone(), renderer: served.renderer.clone(), mac, token, record, reader };
             learn(appliance, &caller, asker.serial.as_deref()).await?;
             Ok(caller)
         }

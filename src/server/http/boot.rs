@@ -13,8 +13,10 @@ use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason
 use crate::lifecycle::{Event, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
+use crate::server::served::Served;
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
+use crate::timeline::Given;
 
 /// What the URL from DHCP makes iPXE tell.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -32,14 +34,16 @@ pub(super) async fn script(
     uri: Uri,
 ) -> Result<impl IntoResponse, HttpError> {
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    let site = appliance.site();
+    let served = appliance.served();
+    let site = &served.site;
     let Some(node) = site.node_by_mac(mac) else {
-        let text = appliance.renderer.boot_script_unknown(mac)?;
+        let text = served.renderer.boot_script_unknown(mac)?;
         let lent = site.lends(asker.address);
         let request = BootRequest { mac, arch: ClientArch::Bios, asking: Asking::Script };
-        if lent && decide(&site, None, &request) == BootDecision::Unknown {
+        if lent && decide(site, None, &request) == BootDecision::Unknown {
             tracing::info!(%mac, peer = %asker.address, "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
+            appliance.recent.gave(mac, None);
             return Ok(unkept(text));
         }
         if let Some(held_back) = appliance.strangers.ask(IpAddr::V4(asker.address)) {
@@ -58,7 +62,15 @@ pub(super) async fn script(
         Some("bios") => ClientArch::Bios,
         _ => ClientArch::of(node.firmware),
     };
-    let text = answer(&appliance, &site, node, arch).await?;
+    let text = match answer(&appliance, &served, node, arch).await {
+        Ok(text) => text,
+        // iPXE shows no text of an error, and whoever stands before the machine should know.
+        Err(error) => {
+            tracing::error!(node = %node.name, mac = %node.mac, reason = error.reason, "has no boot script");
+            appliance.recent.note(node.mac, "http", format!("boot script: a screen that says: {}", error.reason));
+            served.renderer.boot_script_refused(node, &error.reason).map_err(|_| error)?
+        }
+    };
     Ok(unkept(text))
 }
 
@@ -88,12 +100,12 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
     Ok(())
 }
 
-async fn answer(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> Result<String, HttpError> {
-    match decision(appliance, site, node, arch) {
-        BootDecision::Install => installer(appliance, site, node).await,
+async fn answer(appliance: &Appliance, served: &Served, node: &Node, arch: ClientArch) -> Result<String, HttpError> {
+    match decision(appliance, &served.site, node, arch) {
+        BootDecision::Install => installer(appliance, served, node).await,
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
-            local_disk(appliance, node, &reason)
+            local_disk(appliance, served, node, &reason)
         }
         other => Err(HttpError::not_found(format!("no boot script: {other:?}"))),
     }
@@ -105,10 +117,11 @@ fn decision(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -
     decide(site, state.as_ref(), &request)
 }
 
-async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<String, HttpError> {
+async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Result<String, HttpError> {
+    let site = &served.site;
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
-    let text = appliance.renderer.boot_script_install(site, node, &token)?;
+    let text = served.renderer.boot_script_install(site, node, &token)?;
     let plan = planned(appliance, node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
     let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
     match appliance.store.change(node.mac, change).await {
@@ -116,13 +129,14 @@ async fn installer(appliance: &Appliance, site: &Site, node: &Node) -> Result<St
             let (attempt, boot) = (&attempt.id, attempt.boots);
             tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");
             appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {boot})"));
+            appliance.recent.gave(node.mac, Some(Given::Installer));
             Ok(text)
         }
         // Another request changed the state between question and answer. An HTTP error would cost UEFI firmware
         // minutes of other attempts; the local disk is right for whatever it is now.
         Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node, ClientArch::of(node.firmware)) {
-            BootDecision::LocalDisk(reason) => local_disk(appliance, node, &reason),
-            _ => local_disk(appliance, node, &LocalDiskReason::PermitSpent),
+            BootDecision::LocalDisk(reason) => local_disk(appliance, served, node, &reason),
+            _ => local_disk(appliance, served, node, &LocalDiskReason::PermitSpent),
         },
         Err(stopped) => Err(stopped.into()),
     }
@@ -167,8 +181,14 @@ pub(in crate::server) fn unfinished(reason: &LocalDiskReason, token: impl FnOnce
     }
 }
 
-fn local_disk(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<String, HttpError> {
+fn local_disk(
+    appliance: &Appliance,
+    served: &Served,
+    node: &Node,
+    reason: &LocalDiskReason,
+) -> Result<String, HttpError> {
     tracing::info!(node = %node.name, mac = %node.mac, %reason, "boots its local disk");
     appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
-    Ok(appliance.renderer.boot_script_local_disk(node, &reason.to_string())?)
+    appliance.recent.gave(node.mac, None);
+    Ok(served.renderer.boot_script_local_disk(node, &reason.to_string())?)
 }

@@ -207,6 +207,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     finds.add("debug of the site", format!("{:?}", node.appliance.site()));
     for file in node
         .appliance
+        .served()
         .renderer
         .firstboot_files(&site, &site.nodes[2], &crate::lifecycle::BootToken::from_random([0; 16]))
         .unwrap()

@@ -1,7 +1,6 @@
 //! Disks over HTTP: what is promised, what is found, what is kept.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use axum::http::StatusCode;
 
@@ -129,14 +128,12 @@ async fn an_edited_site_file_cannot_change_the_plan_of_a_boot() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    node.site.send_modify(|site| {
-        let mut edited = (**site).clone();
-        let node = edited.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
         node.layout.partitions[1].size = SizeSpec::Exact(Mib(20000));
         node.layout.volume_groups[0].logical_volumes.pop();
         node.layout.volume_groups[1].name = "vg_new".into();
         node.layout.partitions[2].purpose = PartitionUse::PhysicalVolume { volume_group: "vg_new".into() };
-        *site = Arc::new(edited);
     });
     // %pre looks for the groups that this boot will make, on every other disk; not for those of the next one.
     let kickstart = node.get(&format!("/kickstart/{token}")).await.text;
@@ -151,11 +148,9 @@ async fn an_installer_is_never_given_the_texts_of_another_release() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    node.site.send_modify(|site| {
-        let mut edited = (**site).clone();
-        let node = edited.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
         node.release = "9".parse().unwrap();
-        *site = Arc::new(edited);
     });
     for answer in [node.get(&format!("/kickstart/{token}")).await, node.redeems(&token).await] {
         assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);

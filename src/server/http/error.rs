@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::unkept;
+use super::witness::Refusal;
 use crate::lifecycle::Refused;
 use crate::render::RenderError;
 use crate::store::ChangeError;
@@ -49,6 +50,9 @@ impl From<ChangeError> for HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        (self.status, unkept(self.reason + "\n")).into_response()
+        let refusal = Refusal(self.reason.clone());
+        let mut response = (self.status, unkept(self.reason + "\n")).into_response();
+        response.extensions_mut().insert(refusal);
+        response
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn kickstart(
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Kickstart)).await?;
     let plan = caller.promised_plan()?;
-    let text = appliance.renderer.kickstart_planned(&caller.site, caller.node(), &plan, &caller.token)?;
+    let text = caller.renderer.kickstart_planned(&caller.site, caller.node(), &plan, &caller.token)?;
     caller.takes(&appliance, Delivery::Kickstart).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, "fetched its kickstart");
     Ok(unkept(text))

@@ -14,12 +14,14 @@ pub mod listen;
 pub(super) mod permit;
 mod report;
 mod strangers;
+mod witness;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::sync::watch;
@@ -30,7 +32,7 @@ pub use strangers::Strangers;
 use super::machines::Machines;
 use super::neighbours::Neighbours;
 use super::recent::Recent;
-use crate::render::Renderer;
+use super::served::Served;
 use crate::site::Site;
 use crate::store::Store;
 
@@ -43,12 +45,10 @@ const FACTS_LIMIT: usize = 128 * 1024;
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Appliance {
-    /// The site as it is now; a reload swaps it.
-    pub site: watch::Receiver<Arc<Site>>,
+    /// The site and its renderer as they are now; a reload swaps them together.
+    pub served: watch::Receiver<Arc<Served>>,
     /// What is remembered.
     pub store: Store,
-    /// Turns plans into text.
-    pub renderer: Arc<Renderer>,
     /// What was seen lately.
     pub recent: Arc<Recent>,
     /// Keeps warnings about strangers to a few lines.
@@ -60,9 +60,14 @@ pub struct Appliance {
 }
 
 impl Appliance {
+    /// The site and its renderer as they are now. Who needs both takes them in one go.
+    pub fn served(&self) -> Arc<Served> {
+        self.served.borrow().clone()
+    }
+
     /// The site as it is now.
     pub fn site(&self) -> Arc<Site> {
-        self.site.borrow().clone()
+        self.served.borrow().site.clone()
     }
 }
 
@@ -83,6 +88,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
         .fallback(files::nothing_here)
+        .layer(from_fn_with_state(appliance.clone(), witness::witness))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(appliance)
 }

@@ -43,7 +43,7 @@ pub(super) async fn redeem(
     let disks: BTreeMap<String, String> =
         found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect();
     // Everything that can fail happens before the permit is spent.
-    let text = appliance.renderer.storage_section_keeping(node, &plan, &disks, scope, &identities)?;
+    let text = caller.renderer.storage_section_keeping(node, &plan, &disks, scope, &identities)?;
     let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
     let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");

@@ -12,6 +12,7 @@ use crate::boot::Asked;
 use crate::lifecycle::{Report, ReportEvent};
 use crate::secrets::Redactor;
 use crate::store::Change;
+use crate::timeline::harmless;
 
 /// Largest detail kept, in bytes.
 const DETAIL_LIMIT: usize = 4000;
@@ -47,12 +48,18 @@ impl Form {
         Ok(Report {
             event,
             seq: self.seq,
-            step: tame(&self.step, 120).replace('\n', " "),
+            step: harmless(&tame(&self.step, 120), 120),
             number: self.number.parse().unwrap_or(0),
             total: self.total.parse().unwrap_or(0),
-            detail: tame(&self.detail, DETAIL_LIMIT),
+            // Line by line, because a log of several lines is shown as such.
+            detail: lines(&tame(&self.detail, DETAIL_LIMIT)),
         })
     }
+}
+
+/// A text of several lines, without the secret of a boot in any of them.
+fn lines(text: &str) -> String {
+    text.lines().map(|line| harmless(line, DETAIL_LIMIT)).collect::<Vec<_>>().join("\n")
 }
 
 /// Takes a report. 204: stored (or seen before). 410: of an old attempt, and nothing changed.

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::boot::Plane;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
+use crate::render::Renderer;
 use crate::server::neighbours::testing::Wire;
 use crate::site::Mac;
 use crate::site::testing::paper_site;
@@ -29,7 +30,7 @@ pub(in crate::server) struct FakeNode {
     pub(in crate::server) address: &'static str,
     pub(in crate::server) port: u16,
     pub(in crate::server) mac: Mac,
-    pub(in crate::server) site: watch::Sender<Arc<Site>>,
+    pub(in crate::server) served: watch::Sender<Arc<Served>>,
 }
 
 pub(in crate::server) struct Answer {
@@ -59,21 +60,30 @@ impl FakeNode {
     /// The same of any site that has compute2.
     pub(in crate::server) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
-        let (sender, receiver) = watch::channel(Arc::new(site));
+        let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));
         let (store, _task) = Store::open(&state.join("store")).await.unwrap();
-        store.open_secrets(None, &receiver.borrow().blueprint.clone()).await.unwrap();
-        let renderer = Arc::new(Renderer::new().unwrap());
+        let cards = served.borrow().site.nodes.iter().map(|node| (node.address, node.mac)).collect();
+        let blueprint = served.borrow().site.blueprint.clone();
+        store.open_secrets(None, &blueprint).await.unwrap();
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
-        let cards = receiver.borrow().nodes.iter().map(|node| (node.address, node.mac)).collect();
         let neighbours = Arc::new(Wire(cards));
-        let appliance = Appliance { site: receiver, store, renderer, recent, strangers, neighbours, machines };
+        let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
         Self {
             appliance,
             address: "192.168.0.2",
             port: 40_000,
             mac: "52:54:00:a8:02:01".parse().unwrap(),
-            site: sender,
+            served: sender,
         }
+    }
+
+    /// Edits the site under the running daemon.
+    pub(in crate::server) fn edit(&self, edit: impl FnOnce(&mut Site)) {
+        self.served.send_modify(|served| {
+            let mut site = (*served.site).clone();
+            edit(&mut site);
+            *served = Arc::new(Served { site: Arc::new(site), ..(**served).clone() });
+        });
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
@@ -373,9 +383,7 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
-    let mut site = paper_site();
-    site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
-    node.site.send(Arc::new(site)).unwrap();
+    node.edit(|site| site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into())));
     node.address = "192.168.0.220";
     let screen = node.get("/boot/52-54-00-99-99-99").await;
     assert_eq!(screen.status, StatusCode::OK);
@@ -420,4 +428,22 @@ async fn a_form_that_does_not_arrive_is_asked_for_again_and_changes_nothing() {
     assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
     assert!(answer.text.contains("within 30 s"), "{}", answer.text);
     assert_eq!(node.state(), "armed");
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_served_sees_the_reason_on_its_own_screen_and_loses_no_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| {
+        let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+        node.layout.partitions[1].size = crate::site::SizeSpec::Exact(crate::site::Mib(999_999_999));
+    });
+    let screen = node.get(&format!("/boot/{}", node.mac.hyphenated())).await;
+    assert_eq!(screen.status, StatusCode::OK, "iPXE shows no text of an error");
+    assert!(screen.text.contains("echo rackstart: compute2 cannot be served: "), "{}", screen.text);
+    for word in ["sanboot", "kernel", "initrd", "chain", "kickstart"] {
+        assert!(!screen.text.contains(&format!("\n{word} ")), "{word}: {}", screen.text);
+    }
+    let record = node.appliance.store.record(node.mac).unwrap();
+    assert_eq!(record.state.attempt().unwrap().boots, 0);
 }

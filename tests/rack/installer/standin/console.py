@@ -1,8 +1,11 @@
 """Progress lines on the serial line, and running programs so that a failure says why."""
 
+import socket
 import subprocess
 import sys
 import time
+
+_log = {"address": None, "connection": None}
 
 
 class Stop(Exception):
@@ -16,6 +19,28 @@ def say(text):
     with open("/dev/ttyS0", "w", errors="replace") as serial:
         for line in str(text).splitlines() or [""]:
             serial.write(f"[{up:.2f}] stand-in installer: {line}\r\n")
+            log(line)
+
+
+def log_to(address):
+    """What the kernel argument syslog= says: HOST:PORT, by TCP, as the installer's rsyslog forwards."""
+    if address:
+        host, _, port = address.partition(":")
+        _log["address"] = (host, int(port or 514))
+
+
+def log(line):
+    """Forward one line; a server that is away costs this line, never the installation."""
+    severity = 3 if line.startswith("FAILED") else 6
+    message = f"<{8 + severity}>{time.strftime('%b %d %H:%M:%S')} localhost anaconda: {line}\n".encode()
+    for _ in range(2 if _log["address"] else 0):
+        try:
+            if _log["connection"] is None:
+                _log["connection"] = socket.create_connection(_log["address"], timeout=2)
+            _log["connection"].sendall(message)
+            return
+        except OSError:
+            _log["connection"] = None
 
 
 def run(*args, **options):

@@ -9,7 +9,7 @@ from pykickstart.constants import KS_REBOOT, KS_SCRIPT_POST, KS_SCRIPT_PRE, KS_S
 from pykickstart.errors import KickstartError
 
 from standin import bootloader, kickstart, network, scripts, target
-from standin.console import Stop, run, say, stop_for_ever
+from standin.console import Stop, log_to, run, say, stop_for_ever
 from standin.storage import Storage
 
 KICKSTART = "/tmp/ks.cfg"
@@ -35,6 +35,7 @@ def leave(how):
 def install():
     """One installation."""
     args = kickstart.arguments()
+    log_to(args.get("syslog"))
     tree = args.get("repo") or args.get("method")
     url = args.get("ks")
     if not tree or not url:

@@ -1,0 +1,40 @@
+//! `rackstart reload`.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::client::Daemon;
+use super::{Failure, print};
+use crate::server::reload::Reloaded;
+
+/// Let the running daemon take over the edited site file, without a restart.
+///
+/// The daemon loads the file it was started with, checks it as `check` does, and swaps the whole site between two
+/// packets. When anything is wrong it keeps the site it has, prints every reason, and this command exits 1. Nodes whose
+/// installer is at work keep their entries: a change of theirs refuses the reload. New nodes are armed for a blank disk.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    match args.daemon.client(config).post("/v1/reload")? {
+        Reloaded::Swapped { nodes, added, removed } => print(&text(nodes, &added, &removed)),
+        Reloaded::Refused { why } => {
+            // As `check` prints them. Nobody may be there to read it; the exit code says it too.
+            let _ = writeln!(std::io::stderr(), "{}", why.trim_end());
+            Err(Failure::fixable("the reload was refused: the daemon goes on with the site it has"))
+        }
+    }
+}
+
+fn text(nodes: usize, added: &[String], removed: &[String]) -> String {
+    let mut text = format!("reloaded: {nodes} nodes\n");
+    for (what, names) in [("added", added), ("removed", removed)] {
+        if !names.is_empty() {
+            text.push_str(&format!("{what}: {}\n", names.join(", ")));
+        }
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! `rackstart timeline`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::client::Daemon;
+use super::{Failure, Kind, explain, print};
+use crate::clock::unix_now;
+use crate::server::story::Wanted;
+use crate::timeline::{Moment, Page, utc};
+
+/// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
+///
+/// From DHCPDISCOVER to ready, with the warnings of its installer, for nodes and for MACs that are in no site file. Times
+/// are UTC. A line that came again and again within a minute is shown once with its count.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The name of a node, or the MAC of any machine.
+    #[arg(value_name = "NODE|MAC")]
+    machine: String,
+    /// Only what happened in the last so much time: `90s`, `15m`, `2h`, `3d`.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    since: Option<u64>,
+    /// Go on as it happens, until you interrupt it.
+    #[arg(short, long)]
+    follow: bool,
+    /// Print one JSON object per line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    let client = args.daemon.client(config);
+    let mac = explain::mac(&client, &args.machine)?;
+    let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
+    let mut wanted = Wanted { since, ..Wanted::default() };
+    let mut first = true;
+    loop {
+        let Wanted { since, moment, event } = &wanted;
+        let path = format!("/v1/timeline/{}?since={since}&moment={moment}&event={event}", mac.hyphenated());
+        match client.get::<Page>(&path) {
+            Ok(page) => {
+                if first && page.moments.is_empty() && !args.json {
+                    print(
+                        "nothing was seen of it: is it cabled to the provisioning network, and network boot first?\n",
+                    )?;
+                }
+                print(&page.moments.iter().map(|moment| line(moment, args.json)).collect::<String>())?;
+                (wanted.moment, wanted.event) = (page.next.moment, page.next.event);
+            }
+            // A daemon that restarts is waited for; one that was never there is an error.
+            Err(failure) if failure.kind == Kind::Unreachable && !first => {}
+            Err(failure) => return Err(failure),
+        }
+        if !args.follow {
+            return Ok(());
+        }
+        first = false;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// One line of text or of JSON.
+pub fn line(moment: &Moment, json: bool) -> String {
+    if json {
+        return serde_json::to_string(moment).map(|text| text + "\n").unwrap_or_default();
+    }
+    let again = match (moment.times, moment.until) {
+        (1, _) => String::new(),
+        (times, until) => format!(" (again, {times} times until {})", &utc(until)[11..]),
+    };
+    format!("{}  {:<9}  {}{again}\n", utc(moment.at), moment.source, moment.text)
+}
+
+/// `15m` in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let read = units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds)
+    });
+    read.ok_or_else(|| "write a number and s, m, h or d, such as 15m".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::Mac;
+
+    #[test]
+    fn a_repeated_line_says_how_often_and_until_when() {
+        let once = Moment::new(951_782_399, Mac([2; 6]), "dhcp", "DHCPDISCOVER");
+        assert_eq!(line(&once, false), "2000-02-28 23:59:59Z  dhcp       DHCPDISCOVER\n");
+        let again = Moment { until: 951_782_404, times: 12, ..once };
+        assert!(line(&again, false).ends_with("DHCPDISCOVER (again, 12 times until 00:00:04Z)\n"));
+        let read: Moment = serde_json::from_str(&line(&again, true)).unwrap();
+        assert_eq!(read, again);
+    }
+
+    #[test]
+    fn spans_of_time_have_a_unit() {
+        assert_eq!(
+            (seconds("90s"), seconds("15m"), seconds("2h"), seconds("3d")),
+            (Ok(90), Ok(900), Ok(7200), Ok(259_200))
+        );
+        for bad in ["", "15", "m", "-1h", "1w", "99999999999999999999d"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `rackstart token`.
+
+use std::path::Path;
+
+use super::client::Daemon;
+use super::table::{columns, duration};
+use super::{Failure, print};
+use crate::clock::unix_now;
+use crate::server::api::console::{MadeToken, NewToken, TokenView};
+use crate::server::api::role::Role;
+
+/// Make, list and revoke the bearer tokens of the remote API.
+///
+/// Works on the server alone, as root or as the daemon's own user: tokens are never made over the network. A token is
+/// printed once and stored as a hash. Without a valid token the API answers nobody.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+/// Make a token and print it, once.
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// Who will have it: a name for the audit log.
+    name: String,
+    /// What it may do: metrics, viewer, operator or admin; each may do what the ones before it may.
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+    /// How many days it is valid [default: until it is revoked].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3650))]
+    days: Option<u64>,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// Show all tokens, without their secrets.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Print the list as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// End a token, at once.
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// Its name.
+    name: String,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    match args.verb {
+        Verb::Create(args) => create(config, args),
+        Verb::List(args) => list(config, args),
+        Verb::Revoke(args) => revoke(config, args),
+    }
+}
+
+/// The token alone goes to stdout, so that a script can keep it; words for people go to stderr.
+fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
+    let wish = NewToken { name: args.name, role: args.role, days: args.days };
+    let made: MadeToken = args.daemon.client(config).post_with("/v1/tokens", &wish)?;
+    print(&format!("{}\n", made.token))?;
+    let end = made.view.expires.map_or_else(|| "until it is revoked".into(), |at| format!("for {}", until(at)));
+    eprint(&format!(
+        "token `{}` ({}), valid {end}. Keep it now: it is not shown again.",
+        made.view.name, made.view.role
+    ));
+    if !made.api_is_on {
+        eprint(
+            "The API does not listen yet: add `[api]` with `listen = \"127.0.0.1:8081\"` to the site file, and restart.",
+        );
+    }
+    Ok(())
+}
+
+fn list(config: Option<&Path>, args: List) -> Result<(), Failure> {
+    let tokens: Vec<TokenView> = args.daemon.client(config).get("/v1/tokens")?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&tokens).map_err(Failure::bug)?;
+        return print(&format!("{text}\n"));
+    }
+    print(&table(&tokens))
+}
+
+fn table(tokens: &[TokenView]) -> String {
+    let mut rows = vec![["NAME", "ROLE", "ID", "STANDING", "ENDS", "MADE"].map(String::from)];
+    rows.extend(tokens.iter().map(|token| {
+        let ends = match (token.standing.as_str(), token.expires) {
+            ("valid", Some(at)) => format!("in {}", until(at)),
+            ("valid", None) => "never".into(),
+            _ => String::new(),
+        };
+        let made = format!("{} ago", duration(unix_now().saturating_sub(token.created)));
+        let words = [&token.name, &token.role, &token.id, &token.standing].map(String::clone);
+        let [name, role, id, standing] = words;
+        [name, role, id, standing, ends, made]
+    }));
+    columns(&rows)
+}
+
+fn revoke(config: Option<&Path>, args: Revoke) -> Result<(), Failure> {
+    let client = args.daemon.client(config);
+    // The name becomes a part of a path.
+    if !args.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) || args.name.is_empty()
+    {
+        return Err(Failure::usage("no token has such a name").hint("`rackstart token list` shows them"));
+    }
+    let () = client.post(&format!("/v1/tokens/{}/revoke", args.name))?;
+    print(&format!("token `{}` opens nothing any more\n", args.name))
+}
+
+fn until(at: u64) -> String {
+    duration(at.saturating_sub(unix_now()))
+}
+
+/// Nobody may be there to read it.
+fn eprint(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_says_who_has_what_and_until_when() {
+        let view = |name: &str, standing: &str, expires| TokenView {
+            id: "0a1b2c3d".into(),
+            name: name.into(),
+            role: "viewer".into(),
+            standing: standing.into(),
+            created: unix_now() - 7200,
+            expires,
+            revoked: None,
+        };
+        let text = table(&[
+            view("alice", "valid", None),
+            view("bob", "valid", Some(unix_now() + 10 * 86_400 + 60)),
+            view("carol", "revoked", None),
+        ]);
+        assert_eq!(
+            text,
+            "NAME   ROLE    ID        STANDING  ENDS     MADE\n\
+             alice  viewer  0a1b2c3d  valid     never    2 h ago\n\
+             bob    viewer  0a1b2c3d  valid     in 10 d  2 h ago\n\
+             carol  viewer  0a1b2c3d  revoked            2 h ago\n"
+        );
+    }
+}

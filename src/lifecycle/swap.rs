@@ -1,0 +1,227 @@
+//! Which changes of a site file an installation at work forbids. Pure: the reload asks before it swaps.
+
+use std::fmt;
+
+use super::State;
+use crate::site::{InstallTree, Mac, Node, NodeName, Site};
+
+/// One reason why a site cannot take the place of the running one now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindrance {
+    /// A key of the site file that is read once, when the daemon starts.
+    NeedsRestart {
+        /// As in the site file.
+        key: &'static str,
+        /// The running value.
+        from: String,
+        /// The wanted value.
+        to: String,
+    },
+    /// A node that an installer or firstboot is at work on.
+    AtWork {
+        /// Its name in the running site.
+        node: NodeName,
+        /// Its state.
+        state: &'static str,
+        /// What would change, in words.
+        what: String,
+    },
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeedsRestart { key, from, to } => {
+                write!(f, "`{key}` changes from {from} to {to}, which needs a restart: `rackstart serve` reads it once")
+            }
+            Self::AtWork { node, state, what } => write!(f, "{node} is {state}, and {what}"),
+        }
+    }
+}
+
+impl Hindrance {
+    /// One thing to do.
+    pub fn help(&self) -> String {
+        match self {
+            Self::NeedsRestart { .. } => "restart the daemon; no node loses its state".into(),
+            Self::AtWork { node, state: "armed", .. } => {
+                format!("wait for its installation, or take it back first: `rackstart disarm {node}`")
+            }
+            Self::AtWork { .. } => "undo that change, or wait until the node is ready or failed".into(),
+        }
+    }
+}
+
+/// Everything that stands against swapping `old` for `new`; empty when nothing does.
+///
+/// A node whose installer is at work keeps every word of its entry, because its plan is fixed and its kickstart is out.
+/// A node in firstboot keeps its MAC and its address, or its reports would be refused; the rest of its entry counts from
+/// its next installation on.
+pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
+    let mut all = restarts(old, new);
+    for node in &old.nodes {
+        let Some(state) = state(node.mac) else { continue };
+        let what = match &state {
+            State::Armed { attempt, .. } if attempt.boots > 0 => entry(old, new, node),
+            State::Installing { .. } => entry(old, new, node),
+            State::Firstboot { .. } => identity(new, node).err(),
+            _ => None,
+        };
+        all.extend(what.map(|what| Hindrance::AtWork { node: node.name.clone(), state: state.word(), what }));
+    }
+    all
+}
+
+fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
+    let values = |site: &Site| {
+        let (server, network) = (&site.server, &site.network);
+        [
+            ("server.interface", server.interface.clone()),
+            ("server.address", server.address.to_string()),
+            ("server.http_port", server.http_port.to_string()),
+            ("server.state", server.state.display().to_string()),
+            ("server.socket", server.socket.display().to_string()),
+            ("server.socket_group", server.socket_group.clone().unwrap_or_default()),
+            ("api.listen", site.api.as_ref().map_or_else(|| "nothing".into(), |api| api.listen.to_string())),
+            ("server.syslog", server.syslog.to_string()),
+            ("secrets", format!("{:?}", site.key)),
+            ("network.subnet", network.subnet.to_string()),
+            ("network.router_advertisement", network.router_advertisement.to_string()),
+        ]
+    };
+    let pairs = values(old).into_iter().zip(values(new));
+    let changed = pairs.filter(|((_, from), (_, to))| from != to);
+    let mut all: Vec<Hindrance> =
+        changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect();
+    if all.is_empty() && old.server != new.server {
+        let (from, to) = (format!("{:?}", old.server), format!("{:?}", new.server));
+        all.push(Hindrance::NeedsRestart { key: "server", from, to });
+    }
+    all
+}
+
+/// The same node in the new site, if it can still be told by its MAC and its address.
+fn identity<'a>(new: &'a Site, node: &Node) -> Result<&'a Node, String> {
+    let Some(found) = new.node_by_mac(node.mac) else {
+        return Err(match new.node_by_name(node.name.as_str()) {
+            Some(other) => format!("its MAC would change from {} to {}", node.mac, other.mac),
+            None => "it would be removed".into(),
+        });
+    };
+    match found.address == node.address {
+        true => Ok(found),
+        false => Err(format!("its address would change from {} to {}", node.address, found.address)),
+    }
+}
+
+/// What would change for a node whose installer is at work.
+fn entry(old: &Site, new: &Site, node: &Node) -> Option<String> {
+    let found = match identity(new, node) {
+        Ok(found) => found,
+        Err(what) => return Some(what),
+    };
+    let path = |tree: Option<&InstallTree>| tree.map(|tree| tree.path.clone());
+    let tree = |site: &Site| path(site.install_tree(&node.install_tree));
+    let changes = [
+        ("name", found.name != node.name),
+        ("role", found.role != node.role),
+        ("firmware", found.firmware != node.firmware),
+        ("disk rule", found.disks != node.disks),
+        ("cards", found.nics != node.nics),
+        ("layout", found.layout != node.layout),
+        ("`keep`", found.keep != node.keep),
+        ("release", found.release != node.release),
+        ("install tree", found.install_tree != node.install_tree || tree(old) != tree(new)),
+        ("kernel arguments", found.kernel_args != node.kernel_args),
+    ];
+    let changed: Vec<&str> = changes.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
+    match changed.is_empty() {
+        false => Some(format!("its {} would change", changed.join(", "))),
+        true => (found != node).then(|| "its entry in the site file would change".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{Attempt, AttemptId, WipeScope};
+    use crate::site::testing::paper_site;
+
+    fn attempt(boots: u8) -> Attempt {
+        Attempt { boots, ..Attempt::new(AttemptId::from_random([1; 4]), WipeScope::BlankDiskOnly) }
+    }
+
+    fn armed(boots: u8) -> State {
+        State::Armed { attempt: attempt(boots), previous: None }
+    }
+
+    /// What is said when compute2 is in `state` and the site is edited.
+    fn said(state: State, edit: impl FnOnce(&mut Site)) -> Vec<String> {
+        let old = paper_site();
+        let mac = old.node_by_name("compute2").unwrap().mac;
+        let mut new = old.clone();
+        edit(&mut new);
+        hindrances(&old, &new, |asked| (asked == mac).then(|| state.clone())).iter().map(ToString::to_string).collect()
+    }
+
+    fn compute2(site: &mut Site) -> &mut Node {
+        site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap()
+    }
+
+    #[test]
+    fn entry_of_a_node_whose_installer_is_at_work_stays_as_it_is() {
+        type Edit = (&'static str, fn(&mut Site));
+        let edits: [Edit; 7] = [
+            ("role", |site| compute2(site).role = "controller".into()),
+            ("disk rule", |site| compute2(site).os_disk_mut().name = Some("sdb".into())),
+            ("release", |site| compute2(site).release = "6.3".parse().unwrap()),
+            ("install tree", |site| site.install_trees[0].path = "/elsewhere".into()),
+            ("removed", |site| site.nodes.retain(|node| node.name.as_str() != "compute2")),
+            ("MAC", |site| compute2(site).mac = Mac([2; 6])),
+            ("address", |site| compute2(site).address = [192, 168, 0, 77].into()),
+        ];
+        for (word, edit) in edits {
+            for state in [armed(1), State::Installing { attempt: attempt(1) }] {
+                let told = said(state.clone(), edit);
+                assert_eq!(told.len(), 1, "{word}");
+                assert!(told[0].starts_with(&format!("compute2 is {}, and it", state.word())), "{told:?}");
+                assert!(told[0].contains(word), "{told:?}");
+            }
+            assert_eq!(said(armed(0), edit), Vec::<String>::new(), "{word}: it has not booted into it");
+            assert_eq!(said(State::Ready { attempt: attempt(1) }, edit), Vec::<String>::new(), "{word}");
+        }
+    }
+
+    #[test]
+    fn firstboot_needs_its_mac_and_address_and_nothing_else() {
+        let firstboot = || State::Firstboot { attempt: attempt(1) };
+        assert!(said(firstboot(), |site| compute2(site).role = "controller".into()).is_empty());
+        let told = said(firstboot(), |site| compute2(site).address = [192, 168, 0, 77].into());
+        assert_eq!(told, ["compute2 is firstboot, and its address would change from 192.168.0.2 to 192.168.0.77"]);
+        assert_eq!(said(firstboot(), |site| site.nodes.clear()), ["compute2 is firstboot, and it would be removed"]);
+    }
+
+    #[test]
+    fn other_nodes_may_come_go_and_change_while_one_installs() {
+        let told = said(State::Installing { attempt: attempt(1) }, |site| {
+            site.nodes.retain(|node| node.name.as_str() != "compute4");
+            site.nodes[0].kernel_args = "quiet".into();
+            let mut more = site.nodes[1].clone();
+            (more.name, more.mac, more.address) = ("compute9".parse().unwrap(), Mac([2; 6]), [192, 168, 0, 9].into());
+            site.nodes.push(more);
+        });
+        assert!(told.is_empty(), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_read_once_needs_a_restart_and_says_so() {
+        let told = said(State::New, |site| {
+            site.server.http_port = 8080;
+            site.server.interface = "eth7".into();
+        });
+        assert_eq!(told.len(), 2);
+        assert!(told[0].starts_with("`server.interface` changes from lo to eth7, which needs a restart"), "{told:?}");
+        let help = Hindrance::NeedsRestart { key: "x", from: String::new(), to: String::new() }.help();
+        assert!(help.starts_with("restart the daemon"), "{help}");
+    }
+}

@@ -1,0 +1,202 @@
+//! The doors in front of every handler: where the caller is, by which name it came, whether a web page sent it, who it
+//! is, and what it may do. And the dress of every answer on the way out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, Request, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::error::ApiError;
+use super::keeper::Nobody;
+use super::role::Rule;
+use crate::site::Site;
+
+/// How long a handler may take, the reading of its request included.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Most bytes of an error text of a library that are passed on.
+const MOST_WORDS: usize = 4096;
+
+/// Everything that is the same for all routes.
+pub(super) async fn at_the_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
+    let refused = enter(&api, &request).err();
+    let mut response = match refused {
+        Some(error) => error.into_response(),
+        None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) => in_our_words(response).await,
+            Err(_) => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("this took longer than {} s", PATIENCE.as_secs()),
+                "send the whole request at once, and try again",
+            )
+            .into_response(),
+        },
+    };
+    api.meters.answered(response.status());
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CACHE_CONTROL, "no-store");
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    set(header::REFERRER_POLICY, "no-referrer");
+    response
+}
+
+fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
+    let site = api.appliance.site();
+    let peer = peer(request)?;
+    if matches!(peer, IpAddr::V4(address) if site.network.subnet.contains(&address)) && peer != site.server.address {
+        let error = "the API is not for the provisioning network";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask from this machine, or from the admin network"));
+    }
+    check_host(&site, request.uri(), request.headers())?;
+    check_origin(&site, request.headers())?;
+    if request.method() == Method::POST && !is_json(request.headers()) {
+        let error = "a POST needs `Content-Type: application/json`";
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            error,
+            "send JSON, `{}` when there is nothing to say",
+        ));
+    }
+    Ok(())
+}
+
+/// Where the caller is. The listener tells it of every connection; who came without it is not let in.
+fn peer(request: &Request) -> Result<IpAddr, ApiError> {
+    let known = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    known.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "nobody knows where this comes from", "ask over TCP"))
+}
+
+/// Only names that are ours: a page whose name was pointed at this address later must not get in by it.
+fn check_host(site: &Site, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let named = match (hosts.next().map(HeaderValue::to_str), hosts.next()) {
+        (Some(Ok(host)), None) => is_ours(site, host),
+        _ => false,
+    };
+    if named && uri.authority().is_none_or(|authority| is_ours(site, authority.as_str())) {
+        return Ok(());
+    }
+    let error = "the API is not called by this host name";
+    Err(ApiError::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        error,
+        "add the name to `hosts` in `[api]` if it is meant to be",
+    ))
+}
+
+/// Whether `host`, with or without a port, is a name of the API.
+fn is_ours(site: &Site, host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(literal) => literal.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let Some(api) = &site.api else { return false };
+    name.parse() == Ok(api.listen.ip())
+        || name.eq_ignore_ascii_case("localhost")
+        || api.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// A browser says which page a request comes from; ours alone may ask.
+fn check_origin(site: &Site, headers: &HeaderMap) -> Result<(), ApiError> {
+    let foreign_page = headers.get_all(header::ORIGIN).iter().any(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        !host.is_some_and(|host| is_ours(site, host))
+    });
+    let fetched_across =
+        headers.get_all("sec-fetch-site").iter().any(|value| value != "same-origin" && value != "none");
+    if foreign_page || fetched_across {
+        let error = "this request comes from a page of another site";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "call the API from a script, or from its own pages"));
+    }
+    Ok(())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Lets in who may ask this route, and tells the handler who it is.
+pub(super) async fn authorise(
+    Shared((api, rule)): Shared<(Api, Rule)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Rule::AtLeast(needed) = rule else { return Ok(next.run(request).await) };
+    let shown = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let shown = shown.map(|value| match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => "",
+    });
+    let holder = match api.keeper.holder(shown, peer(&request)?).await {
+        Ok(holder) => holder,
+        Err(nobody) => {
+            api.meters.refused();
+            return Err(unknown(nobody));
+        }
+    };
+    if holder.role < needed {
+        let error = format!("the token `{}` has the role {}, this needs {needed}", holder.name, holder.role);
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            error,
+            "`rackstart token create` makes one with another role",
+        ));
+    }
+    request.extensions_mut().insert(holder);
+    Ok(next.run(request).await)
+}
+
+fn unknown(nobody: Nobody) -> ApiError {
+    let new = ApiError::new;
+    match nobody {
+        Nobody::NotSetUp => {
+            let error = "the API is not set up: no valid token exists";
+            new(StatusCode::SERVICE_UNAVAILABLE, error, "run `rackstart token create NAME --role viewer` on the server")
+        }
+        Nobody::Refused => {
+            let error = "this needs a valid token";
+            new(
+                StatusCode::UNAUTHORIZED,
+                error,
+                "send `Authorization: Bearer TOKEN`; `rackstart token list` shows which are valid",
+            )
+        }
+        Nobody::TooMany => {
+            let error = "too many requests with wrong tokens came from this address";
+            new(StatusCode::TOO_MANY_REQUESTS, error, "wait a minute, then ask with the right one").retry_after(60)
+        }
+    }
+}
+
+/// Refusals of libraries (a body that is no JSON, a method that a path does not have) in the shape of ours.
+async fn in_our_words(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let is_error = parts.status.is_client_error() || parts.status.is_server_error();
+    if !is_error || parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+        return Response::from_parts(parts, body);
+    }
+    let words = to_bytes(body, MOST_WORDS).await.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let error = match words.trim() {
+        "" => parts.status.canonical_reason().unwrap_or("refused").to_lowercase(),
+        words => words.to_string(),
+    };
+    let mut ours = ApiError::new(parts.status, error, "`/api/v1/openapi.json` describes every request").into_response();
+    if let Some(allowed) = parts.headers.get(header::ALLOW) {
+        ours.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    ours
+}
+
+/// What no route has.
+pub(super) async fn nothing_here() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "the API has no such path", "`/api/v1/openapi.json` lists them")
+}

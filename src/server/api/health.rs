@@ -1,0 +1,18 @@
+//! Whether the daemon is there. Says nothing about the site, because anybody may ask.
+
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The daemon answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the daemon answers.
+#[utoipa::path(get, path = "/api/v1/health", tag = "daemon", responses((status = 200, body = Health)))]
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}

@@ -1,0 +1,269 @@
+//! Knows the tokens. A token is proved once with argon2, then known again by a keyed hash in memory, so that a request
+//! costs microseconds; revocation and expiry are looked at in every request.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+use super::role::Role;
+use super::token::Token;
+use crate::audit::{Actor, Order};
+use crate::clock::unix_now;
+use crate::server::log_limit::LogLimit;
+use crate::server::random;
+use crate::store::{ChangeError, Store, StoredToken, TokenChange};
+
+const DAY: u64 = 24 * 60 * 60;
+/// Attempts with one token id that one peer may fail in a minute, and those with ids that do not exist.
+const ATTEMPTS: u32 = 5;
+/// Attempts of all peers in a second: each one costs some 20 ms of a processor.
+const ATTEMPTS_PER_SECOND: u32 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Who shows a valid token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Id of the token.
+    pub id: String,
+    /// Name of the token.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// Why a caller is nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nobody {
+    /// No valid token exists at all.
+    NotSetUp,
+    /// The token does not exist, is wrong, expired or revoked: the caller is not told which.
+    Refused,
+    /// Too many failures lately.
+    TooMany,
+}
+
+/// Why a token was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Names are for people, and for the audit log.
+    #[error("`{0}` is no name for a token: use 1 to 40 letters, digits, dots, hyphens and underscores")]
+    Name(String),
+    /// A valid token has it.
+    #[error("a valid token is called `{0}`; revoke it first, or choose another name")]
+    Taken(String),
+    /// None has it.
+    #[error("no valid token is called `{0}`; `rackstart token list` shows them")]
+    Missing(String),
+    /// Hashing failed.
+    #[error("the token could not be hashed: {0}")]
+    Hash(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] ChangeError),
+}
+
+/// All tokens, in memory as in the store.
+pub struct Keeper {
+    store: Store,
+    /// Of this run of the daemon alone.
+    key: [u8; 32],
+    tokens: Mutex<HashMap<String, Known>>,
+    attempts: Mutex<LogLimit<(IpAddr, u32)>>,
+    audits: Mutex<LogLimit<IpAddr>>,
+    /// One argon2 at a time: each takes 19 MiB.
+    hashing: Semaphore,
+}
+
+struct Known {
+    stored: StoredToken,
+    role: Role,
+    /// The keyed hash of the token, once it was proved.
+    proved: Option<[u8; 32]>,
+}
+
+impl Known {
+    fn holder(&self) -> Holder {
+        Holder { id: self.stored.id.clone(), name: self.stored.name.clone(), role: self.role }
+    }
+
+    fn is_valid(&self, now: u64) -> bool {
+        self.stored.revoked.is_none() && self.stored.expires.is_none_or(|end| now < end)
+    }
+}
+
+impl Keeper {
+    /// Reads the tokens of the store.
+    pub async fn open(store: Store) -> Result<Arc<Self>, ChangeError> {
+        let known = |stored: StoredToken| {
+            let role = stored.role.parse().ok()?; // a role of another version may do nothing
+            Some((stored.id.clone(), Known { stored, role, proved: None }))
+        };
+        let tokens = store.tokens().await?.into_iter().filter_map(known).collect();
+        Ok(Arc::new(Self {
+            store,
+            key: random::bytes(),
+            tokens: Mutex::new(tokens),
+            attempts: Mutex::new(LogLimit::new(ATTEMPTS, MINUTE, ATTEMPTS_PER_SECOND)),
+            audits: Mutex::new(LogLimit::new(2, MINUTE, 1)),
+            hashing: Semaphore::new(1),
+        }))
+    }
+
+    /// Finds out who shows this token.
+    pub async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, Nobody> {
+        let now = unix_now();
+        let Some(token) = shown.and_then(Token::parse) else {
+            let nobody = if self.is_set_up(now) { Nobody::Refused } else { Nobody::NotSetUp };
+            // Nothing shown is no attempt; something that is no token is one.
+            return Err(if shown.is_some() { self.failed(peer, None, "is no token", nobody).await } else { nobody });
+        };
+        let digest = self.digest(&token);
+        let Some((hash, role_now)) = self.recognise(&token, &digest, now) else {
+            let nobody = if self.is_set_up(now) { Nobody::Refused } else { Nobody::NotSetUp };
+            return Err(self.failed(peer, None, "does not exist, or is not valid any more", nobody).await);
+        };
+        if let Some(holder) = role_now {
+            return Ok(holder);
+        }
+        let bucket = u32::from_str_radix(token.id(), 16).unwrap_or_default();
+        if lock(&self.attempts).ask((peer, bucket), Instant::now()).is_none() {
+            return Err(Nobody::TooMany);
+        }
+        if !self.is_proved_by(token.clone(), hash).await {
+            self.audit_failure(peer, Some(token.id()), "has the id of a token and a wrong secret").await;
+            return Err(Nobody::Refused);
+        }
+        // It may have been revoked meanwhile.
+        let mut tokens = lock(&self.tokens);
+        let known = tokens.get_mut(token.id()).filter(|known| known.is_valid(now)).ok_or(Nobody::Refused)?;
+        known.proved = Some(digest);
+        Ok(known.holder())
+    }
+
+    /// Whether what this holder showed is still valid.
+    pub fn is_still(&self, holder: &Holder) -> bool {
+        lock(&self.tokens).get(&holder.id).is_some_and(|known| known.is_valid(unix_now()))
+    }
+
+    /// The hash of a valid token with this id, and its holder if it was proved before.
+    fn recognise(&self, token: &Token, digest: &[u8; 32], now: u64) -> Option<(String, Option<Holder>)> {
+        let tokens = lock(&self.tokens);
+        let known = tokens.get(token.id()).filter(|known| known.is_valid(now))?;
+        let proved = known.proved.as_ref().is_some_and(|proved| proved.ct_eq(digest).into());
+        let holder = proved.then(|| known.holder());
+        // The hash is wanted only when the token still has to be proved.
+        Some((if proved { String::new() } else { known.stored.hash.clone() }, holder))
+    }
+
+    async fn is_proved_by(&self, token: Token, hash: String) -> bool {
+        let Ok(_turn) = self.hashing.acquire().await else { return false };
+        tokio::task::spawn_blocking(move || token.is_of(&hash)).await.unwrap_or(false)
+    }
+
+    async fn failed(&self, peer: IpAddr, id: Option<&str>, why: &str, nobody: Nobody) -> Nobody {
+        if lock(&self.attempts).ask((peer, 0), Instant::now()).is_none() {
+            return Nobody::TooMany;
+        }
+        self.audit_failure(peer, id, why).await;
+        nobody
+    }
+
+    /// Tells the log and the audit log, a few lines a minute at most.
+    async fn audit_failure(&self, peer: IpAddr, id: Option<&str>, why: &str) {
+        let Some(held_back) = lock(&self.audits).ask(peer, Instant::now()) else { return };
+        let id = id.unwrap_or("unknown");
+        tracing::warn!(%peer, token = id, held_back, "the API was asked with what {why}");
+        let actor = Actor { how: "nobody".into(), from: peer.to_string() };
+        let detail = format!("what was shown {why}; {held_back} more since the last line");
+        if let Err(error) = self.store.audit(&actor, "api-login-failed", id, &detail).await {
+            tracing::error!(%error, "a failed attempt could not be audited");
+        }
+    }
+
+    fn digest(&self, token: &Token) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        mac.update(token.reveal().as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Whether anybody can get in.
+    pub fn is_set_up(&self, now: u64) -> bool {
+        lock(&self.tokens).values().any(|known| known.is_valid(now))
+    }
+
+    /// Makes a token; it is shown here and never again.
+    pub async fn create(&self, name: &str, role: Role, days: Option<u64>, actor: &Actor) -> Result<Token, TokenError> {
+        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if name.is_empty() || name.len() > 40 || !name.bytes().all(letter) {
+            return Err(TokenError::Name(name.escape_debug().to_string()));
+        }
+        let token = Token::from_random(random::bytes(), random::bytes());
+        let hash = {
+            let _turn = self.hashing.acquire().await;
+            let token = token.clone();
+            let hashed = tokio::task::spawn_blocking(move || token.hash()).await;
+            hashed.map_err(|error| TokenError::Hash(error.to_string()))?
+        };
+        let now = unix_now();
+        let stored = StoredToken {
+            id: token.id().into(),
+            name: name.into(),
+            role: role.to_string(),
+            hash: hash.map_err(|error| TokenError::Hash(error.to_string()))?,
+            created: now,
+            expires: days.map(|days| now.saturating_add(days.saturating_mul(DAY))),
+            revoked: None,
+        };
+        let validity = days.map_or_else(|| "without end".into(), |days| format!("for {days} days"));
+        let order = Order::new(actor, "create-token", name).detail(format!("{role}, id {}, {validity}", token.id()));
+        self.end_expired(name, now, actor).await?;
+        if !self.store.change_token(TokenChange::Create(stored.clone()), order).await? {
+            return Err(TokenError::Taken(name.into()));
+        }
+        lock(&self.tokens).insert(stored.id.clone(), Known { stored, role, proved: None });
+        Ok(token)
+    }
+
+    /// An expired token does not keep its name.
+    async fn end_expired(&self, name: &str, now: u64, actor: &Actor) -> Result<(), TokenError> {
+        let expired =
+            |known: &Known| known.stored.name == name && known.stored.revoked.is_none() && !known.is_valid(now);
+        if lock(&self.tokens).values().any(expired) {
+            self.revoke(name, actor).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a token. From the answer on it opens nothing.
+    pub async fn revoke(&self, name: &str, actor: &Actor) -> Result<(), TokenError> {
+        let at = unix_now();
+        // In memory first: while the store writes, the token is worth nothing already.
+        for known in lock(&self.tokens).values_mut().filter(|known| known.stored.name == name) {
+            known.stored.revoked.get_or_insert(at);
+            known.proved = None;
+        }
+        let order = Order::new(actor, "revoke-token", name);
+        if self.store.change_token(TokenChange::Revoke { name: name.into(), at }, order).await? {
+            Ok(())
+        } else {
+            Err(TokenError::Missing(name.escape_debug().to_string()))
+        }
+    }
+
+    /// All tokens, oldest first, the ended ones too.
+    pub fn list(&self) -> Vec<StoredToken> {
+        let mut list: Vec<StoredToken> = lock(&self.tokens).values().map(|known| known.stored.clone()).collect();
+        list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        list
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,74 @@
+//! Who may get in, and who did what. Tokens are made and ended on the server itself, never here.
+
+use axum::Json;
+use axum::extract::{Query, State as Shared};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::console::TokenView;
+use super::error::ApiError;
+use crate::audit::AuditLine;
+use crate::store::AuditFilter;
+
+/// All tokens, without their secrets.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "people", responses((status = 200, body = [TokenView])))]
+pub async fn tokens(Shared(api): Shared<Api>) -> Json<Vec<TokenView>> {
+    Json(api.keeper.list().into_iter().map(TokenView::from).collect())
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Part of who did it: `uid 0`, `token alice`.
+    who: Option<String>,
+    /// What was done: `reimage`, `create-token`.
+    action: Option<String>,
+    /// To what: the name of a node.
+    subject: Option<String>,
+    /// Not older than these Unix seconds.
+    since: Option<u64>,
+    /// At most so many, the newest ones: 1 to 1000, 100 when missing.
+    limit: Option<u32>,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditView {
+    /// Its number.
+    id: u64,
+    /// Unix seconds.
+    at: u64,
+    /// Who.
+    who: String,
+    /// Where from.
+    from: String,
+    /// What.
+    action: String,
+    /// To what.
+    subject: String,
+    /// In words.
+    detail: String,
+    /// `done`, or `refused: ` and why.
+    outcome: String,
+    /// The hash of the chain up to this line.
+    hash: String,
+}
+
+impl From<AuditLine> for AuditView {
+    fn from(line: AuditLine) -> Self {
+        let AuditLine { id, at, actor, action, subject, detail, outcome, hash } = line;
+        Self { id, at, who: actor.how, from: actor.from, action, subject, detail, outcome, hash: hash.to_string() }
+    }
+}
+
+/// The newest lines of the audit log, oldest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "people", params(Wanted), responses((status = 200, body = [AuditView])))]
+pub async fn audit(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Vec<AuditView>>, ApiError> {
+    let limit = Some(wanted.limit.unwrap_or(100).clamp(1, 1000));
+    let Wanted { who, action, subject, since, .. } = wanted;
+    let lines = api.appliance.store.audit_lines(AuditFilter { who, action, subject, since, limit }).await?;
+    Ok(Json(lines.into_iter().map(AuditView::from).collect()))
+}

@@ -1,0 +1,207 @@
+//! Walks the table of routes: what is in it is what is served, what is described, and what is guarded.
+
+use std::collections::BTreeSet;
+
+use super::super::role::Rule;
+use super::super::routes::{Route, table};
+use super::super::{describe, token::Token};
+use super::*;
+use crate::audit::Order;
+use crate::store::{StoredToken, TokenChange};
+
+/// A path with its parameters filled in, and a body that its handler can read.
+fn example(route: &Route) -> (String, &'static str) {
+    let path =
+        route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
+    let body = match route.path {
+        "/api/v1/reimage" | "/api/v1/reimage/rehearse" => r#"{"nodes": ["compute2"]}"#,
+        "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
+        "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
+        _ => "{}",
+    };
+    (path, body)
+}
+
+impl Desk {
+    async fn try_route(&self, route: &Route, token: Option<&str>) -> Answer {
+        let (path, body) = example(route);
+        let request = Self::request(route.method.clone(), &path, token);
+        let request =
+            request.body(if route.method == Method::POST { Body::from(body) } else { Body::empty() }).unwrap();
+        // A stream never ends; its head says all that is asked here.
+        if route.path == "/api/v1/events" {
+            let mut request = request;
+            request.extensions_mut().insert(ConnectInfo("127.0.0.1:1".parse::<SocketAddr>().unwrap()));
+            let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
+            let text = match parts.status {
+                StatusCode::OK => String::new(),
+                _ => String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+            };
+            return Answer { status: parts.status, headers: parts.headers, text };
+        }
+        self.ask(request).await
+    }
+
+    /// A token that was valid once, put into the store as it would be after `days`.
+    async fn stale(&self, id: u8, expires: Option<u64>, revoked: Option<u64>) -> String {
+        let token = Token::from_random([id; 4], [id; 32]);
+        let stored = StoredToken {
+            id: token.id().into(),
+            name: format!("stale{id}"),
+            role: "admin".into(),
+            hash: token.hash().unwrap(),
+            created: 1,
+            expires,
+            revoked,
+        };
+        let order = Order::new(&Actor::daemon(), "create-token", "stale");
+        assert!(self.store.change_token(TokenChange::Create(stored), order).await.unwrap());
+        token.reveal().into()
+    }
+}
+
+#[tokio::test]
+async fn every_route_of_the_router_is_described_and_nothing_else_is() {
+    let described = describe::description();
+    let word = |method: &Method, path: &str| format!("{method} {path}");
+    let served: BTreeSet<String> = table().iter().map(|route| word(&route.method, route.path)).collect();
+    let mut said = BTreeSet::new();
+    for (path, item) in &described.paths.paths {
+        let methods = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::DELETE, &item.delete),
+            (Method::PATCH, &item.patch),
+            (Method::HEAD, &item.head),
+            (Method::OPTIONS, &item.options),
+        ];
+        said.extend(methods.iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| word(method, path)));
+    }
+    assert_eq!(said, served);
+    assert_eq!(served.len(), table().len(), "no line of the table is there twice");
+    // And the router serves what the table says: nobody gets a 404 or a 405 on it, and everybody does beside it.
+    let desk = Desk::new().await;
+    for route in table() {
+        let status = desk.try_route(&route, None).await.status;
+        assert!(![404, 405].contains(&status.as_u16()), "{} {}: {status}", route.method, route.path);
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_openapi_3_1_names_the_rules_and_every_schema_it_refers_to() {
+    let desk = Desk::new().await;
+    let answer = desk.ask(Desk::request(Method::GET, "/api/v1/openapi.json", None).body(Body::empty()).unwrap()).await;
+    let value = answer.json();
+    assert_eq!((answer.status.as_u16(), &value["openapi"]), (200, &Value::from("3.1.0")));
+    for route in table() {
+        let operation = &value["paths"][route.path][route.method.as_str().to_lowercase()];
+        let words = operation["description"].as_str().unwrap_or_default();
+        match route.rule {
+            Rule::Public => assert!(words.contains("Anybody") && operation["security"].is_null(), "{}", route.path),
+            Rule::AtLeast(role) => {
+                assert!(words.contains(&format!("the role {role} ")), "{}: {words}", route.path);
+                assert!(operation["security"][0]["token"].is_array(), "{}", route.path);
+            }
+        }
+    }
+    let mut refs = answer.text.split("\"#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    assert!(refs.clone().count() > 20);
+    assert_eq!(refs.find(|name| value["components"]["schemas"][name].is_null()), None, "a schema is missing");
+}
+
+#[tokio::test]
+async fn without_any_token_the_api_says_how_to_set_it_up() {
+    let desk = Desk::new().await;
+    for route in table() {
+        let answer = desk.try_route(&route, None).await;
+        match route.rule {
+            Rule::Public => assert_eq!(answer.status, 200, "{}", route.path),
+            Rule::AtLeast(_) => {
+                let (status, error) = answer.error();
+                assert_eq!((status, error.contains("not set up")), (503, true), "{}", route.path);
+                assert!(answer.text.contains("rackstart token create"), "{}", answer.text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_who_has_no_token_a_wrong_an_expired_or_a_revoked_one() {
+    let desk = Desk::new().await;
+    let expired = desk.stale(1, Some(unix_now() - 1), None).await;
+    let revoked = desk.stale(2, None, Some(2)).await;
+    let of_another = desk.stale(3, None, None).await.replace("03", "04"); // right shape, unknown id
+    let wrong_secret = {
+        let right = desk.stale(5, None, None).await;
+        format!("{}6", &right[..right.len() - 1])
+    };
+    // The keeper reads the store as a restarted daemon does.
+    let keeper = Keeper::open(desk.store.clone()).await.unwrap();
+    let valid = keeper.create("valid", Role::Metrics, None, &Actor::socket(0, None)).await.unwrap();
+    let guarded: Vec<_> = table().into_iter().filter(|route| route.rule != Rule::Public).collect();
+    assert_eq!(table().len() - guarded.len(), 2, "health and the description are public, nothing else is");
+    for route in &guarded {
+        // Each route meets a keeper that has seen no attempt yet, or the limit would answer for the rest.
+        let keeper = Keeper::open(desk.store.clone()).await.unwrap();
+        let api = Api::new(desk.api.appliance.clone(), keeper, desk.shutdown.clone());
+        let fresh = Desk { app: routes::app(api.clone()), api, ..Desk::new().await };
+        for shown in [None, Some(&expired), Some(&revoked), Some(&of_another), Some(&wrong_secret), Some(&"x".into())] {
+            let answer = fresh.try_route(route, shown.map(String::as_str)).await;
+            assert_eq!(answer.error().0, 401, "{} with {shown:?}: {}", route.path, answer.text);
+            assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"rackstart\"");
+            assert!(
+                !answer.text.contains("expired") && !answer.text.contains("revoked"),
+                "not told which: {}",
+                answer.text
+            );
+        }
+        assert_ne!(fresh.try_route(route, Some(valid.reveal())).await.status, 401, "{}", route.path);
+    }
+}
+
+#[tokio::test]
+async fn every_route_refuses_each_role_below_its_own_and_no_role_from_it_on() {
+    let desk = Desk::new().await;
+    let mut tokens = Vec::new();
+    for role in Role::ALL {
+        tokens.push((role, desk.token(role).await));
+    }
+    for route in table() {
+        for (role, token) in &tokens {
+            let answer = desk.try_route(&route, Some(token)).await;
+            let may = match route.rule {
+                Rule::Public => true,
+                Rule::AtLeast(needed) => *role >= needed,
+            };
+            let at = format!("{} {} as {role}: {} {}", route.method, route.path, answer.status, answer.text);
+            match may {
+                false => {
+                    let (status, error) = answer.error();
+                    assert!(status == 403 && error.contains("has the role"), "{at}");
+                }
+                true => assert!(answer.status.is_success() || answer.status == 409, "{at}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_or_expires_opens_nothing_from_that_moment_on() {
+    let desk = Desk::new().await;
+    let admin = desk.token(Role::Admin).await;
+    let viewer = desk.token(Role::Viewer).await;
+    for _ in 0..3 {
+        assert_eq!(desk.get("/api/v1/site", &viewer).await.status, 200);
+    }
+    desk.api.keeper.revoke("viewer", &Actor::socket(0, None)).await.unwrap();
+    assert_eq!(desk.get("/api/v1/site", &viewer).await.status, 401);
+    assert_eq!(desk.get("/api/v1/site", &admin).await.status, 200, "the others stay");
+    // The name is free again, and the old token is not the new one.
+    let again = desk.token(Role::Viewer).await;
+    assert_eq!(desk.get("/api/v1/site", &again).await.status, 200);
+    assert_eq!(desk.get("/api/v1/site", &viewer).await.status, 401);
+    let listed = desk.get("/api/v1/tokens", &admin).await.json();
+    let standing: Vec<_> = listed.as_array().unwrap().iter().map(|t| t["standing"].as_str().unwrap()).collect();
+    assert_eq!(standing.iter().filter(|word| **word == "revoked").count(), 1, "{standing:?}");
+}

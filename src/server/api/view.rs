@@ -1,0 +1,106 @@
+//! A node as the API shows it, borrowed from the site and the store: a list of thousands copies nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::lifecycle::{State, StepProgress};
+use crate::site::Node;
+use crate::store::Record;
+
+/// One node. Times are Unix seconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NodeView<'a> {
+    /// Host name.
+    name: &'a str,
+    /// Role in the blueprint.
+    role: &'a str,
+    /// MAC of the boot NIC.
+    mac: String,
+    /// Reserved address.
+    address: String,
+    /// The disk rules, in words.
+    disks: Vec<String>,
+    /// The volume groups that a keeping reimage would keep.
+    keep: &'a [String],
+    /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
+    state: &'a str,
+    /// `protected`, `maintenance`, both or none.
+    flags: Vec<&'static str>,
+    /// Public id of the attempt.
+    attempt: Option<String>,
+    /// What an unspent wipe permit allows, in words.
+    permit: Option<String>,
+    /// Latest moment of the attempt, for example `kickstart`.
+    stage: Option<&'a str>,
+    /// The firstboot step it is at.
+    step: Option<StepView<'a>>,
+    /// The condition it waits for.
+    waiting: Option<&'a str>,
+    /// Why it failed, or its last words. A machine said so: do not trust it.
+    detail: Option<&'a str>,
+    /// Since when it is in this state.
+    since: u64,
+    /// When it was last heard of.
+    updated: u64,
+    /// First time of each moment of the attempt.
+    timings: Option<&'a BTreeMap<String, u64>>,
+}
+
+/// Step n of m.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StepView<'a> {
+    /// Its name.
+    name: &'a str,
+    /// n.
+    number: u32,
+    /// m.
+    total: u32,
+}
+
+impl<'a> NodeView<'a> {
+    /// How a node with this record looks.
+    pub fn of(node: &'a Node, record: Option<&'a Record>) -> Self {
+        let state = record.map_or(&State::New, |record| &record.state);
+        let progress = record.map(|record| &record.progress);
+        let is_installed = !matches!(state, State::New | State::Armed { .. } | State::Installing { .. });
+        let step = |step: &'a StepProgress| StepView { name: &step.name, number: step.number, total: step.total };
+        Self {
+            name: node.name.as_str(),
+            role: &node.role,
+            mac: node.mac.to_string(),
+            address: node.address.to_string(),
+            disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
+            keep: &node.keep,
+            state: state.word(),
+            flags: record.map(|record| record.flags.words()).unwrap_or_default(),
+            attempt: state.attempt().map(|attempt| attempt.id.to_string()),
+            permit: match state {
+                State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
+                _ => None,
+            },
+            stage: progress.and_then(|p| p.marks.iter().max_by_key(|(_, at)| **at)).map(|(mark, _)| mark.as_str()),
+            step: progress.and_then(|progress| progress.step.as_ref()).filter(|_| is_installed).map(step),
+            waiting: progress.and_then(|progress| progress.waiting.as_deref()),
+            detail: match state {
+                State::Failed { reason, .. } => Some(reason),
+                State::Suspect { why, .. } => Some(why),
+                _ => progress.and_then(|progress| progress.detail.as_deref()),
+            },
+            since: record.map_or(0, |record| record.since),
+            updated: record.map_or(0, |record| record.updated),
+            timings: progress.map(|progress| &progress.marks),
+        }
+    }
+
+    /// Its host name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The word of its state.
+    pub fn state(&self) -> &'a str {
+        self.state
+    }
+}

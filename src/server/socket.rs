@@ -1,0 +1,232 @@
+//! The Unix socket of the command line: who may open it is the kernel's word, and so is who did.
+
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Request, State as Shared};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::serve::IncomingStream;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use super::ServerError;
+use super::http::HttpError;
+use crate::audit::Actor;
+
+/// Listens on `path`, for its owner and, if one is named, for a group.
+pub(super) fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, ServerError> {
+    // The lock of the store is held, so a socket that is still there belongs to nobody.
+    let is_left_over = match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
+        found => found.is_ok(),
+    };
+    let listen = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if is_left_over {
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        let mode = match group {
+            None => 0o600,
+            Some(name) => {
+                let id = read_groups().id(name).ok_or_else(|| {
+                    std::io::Error::other(format!("no group is called `{name}`; correct `server.socket_group`"))
+                })?;
+                chown(path, None, Some(id))?;
+                0o660
+            }
+        };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        Ok(listener)
+    };
+    listen().map_err(|source| ServerError::Bind { what: format!("the socket {}", path.display()), source })
+}
+
+/// Serves `app` to those who may, until `shutdown`.
+pub(super) async fn serve(listener: UnixListener, app: Router, group: Option<String>, shutdown: CancellationToken) {
+    let service = guarded(app, group).into_make_service_with_connect_info::<Peer>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the admin API stopped");
+    }
+}
+
+/// Puts the check of the caller in front of `app`; handlers find a [`Caller`].
+fn guarded(app: Router, group: Option<String>) -> Router {
+    app.layer(from_fn_with_state(Arc::new(group), admit))
+}
+
+/// What the kernel says of the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer(Option<(u32, u32, Option<i32>)>);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(stream.io().peer_cred().ok().map(|peer| (peer.uid(), peer.gid(), peer.pid())))
+    }
+}
+
+/// Who asks on the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    uid: u32,
+    pid: Option<i32>,
+}
+
+impl Caller {
+    /// Somebody with this user id; what the kernel says, or a test.
+    pub fn new(uid: u32, pid: Option<i32>) -> Self {
+        Self { uid, pid }
+    }
+
+    /// Root, or the user whose daemon this is.
+    pub fn is_owner(&self) -> bool {
+        self.uid == 0 || self.uid == own_uid()
+    }
+
+    /// For the audit log.
+    pub fn actor(&self) -> Actor {
+        Actor::socket(self.uid, self.pid)
+    }
+}
+
+async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request, next: Next) -> Response {
+    let Some(ConnectInfo(Peer(Some((uid, gid, pid))))) = request.extensions().get::<ConnectInfo<Peer>>().copied()
+    else {
+        return HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who asks").into_response();
+    };
+    let caller = Caller::new(uid, pid);
+    // The mode of the socket keeps others out already; it may have been changed since.
+    let is_member = || group.as_deref().is_some_and(|name| read_groups().has(name, uid, gid));
+    if !caller.is_owner() && !is_member() {
+        tracing::warn!(uid, "somebody who may not use the admin socket asked on it");
+        let reason = "this socket is for root, the daemon's own user, and the group `socket_group` of the site file";
+        return HttpError::new(StatusCode::FORBIDDEN, reason).into_response();
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// `/etc/group` and `/etc/passwd` as text. Groups of a directory service have to be listed there too.
+struct Groups {
+    group: String,
+    passwd: String,
+}
+
+fn read_groups() -> Groups {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    Groups { group: read("/etc/group"), passwd: read("/etc/passwd") }
+}
+
+impl Groups {
+    fn line(&self, name: &str) -> Option<(u32, &str)> {
+        let mut lines = self.group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let fields = lines.find(|fields| fields.len() == 4 && fields[0] == name)?;
+        Some((fields[2].parse().ok()?, fields[3]))
+    }
+
+    fn id(&self, name: &str) -> Option<u32> {
+        self.line(name).map(|(id, _)| id)
+    }
+
+    /// Whether a user with this id is a member: by the group it runs with, or by the list.
+    fn has(&self, name: &str, uid: u32, gid: u32) -> bool {
+        let Some((id, members)) = self.line(name) else { return false };
+        let mut users = self.passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let user = users.find(|fields| fields.len() == 7 && fields[2].parse() == Ok(uid));
+        let is_listed = |user: &str| members.split(',').any(|member| member == user);
+        gid == id || user.is_some_and(|user| user[3].parse() == Ok(id) || is_listed(user[0]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Extension;
+    use axum::body::Body;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_old_admin_socket_is_replaced_and_anything_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/sock");
+        drop(listen(&path, None).unwrap());
+        assert!(path.exists(), "a killed daemon leaves its socket");
+        listen(&path, None).expect("it is replaced");
+        let notes = folder.path().join("notes");
+        std::fs::write(&notes, "dear").unwrap();
+        assert!(matches!(listen(&notes, None), Err(ServerError::NotASocket(_))));
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "dear");
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_for_its_owner_and_an_unknown_group_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sock");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        listen(&path, None).unwrap();
+        assert_eq!(mode(), 0o600);
+        let error = listen(&path, Some("no-such-group")).unwrap_err().to_string();
+        assert!(error.contains("no group is called `no-such-group`"), "{error}");
+        let groups = read_groups();
+        let own =
+            groups.group.lines().find(|line| line.split(':').nth(2) == Some(&rustix::process::getegid().to_string()));
+        if let Some(name) = own.and_then(|line| line.split(':').next()) {
+            listen(&path, Some(name)).unwrap();
+            assert_eq!(mode(), 0o660, "a group of the user's own may be given the socket");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_told_to_the_handler_and_strangers_are_refused_whatever_the_mode_says() {
+        async fn who(Extension(caller): Extension<Caller>) -> String {
+            format!("{} {}", caller.actor(), caller.is_owner())
+        }
+        let ask = async |peer: Option<Peer>| {
+            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(ConnectInfo(peer));
+            }
+            let app = guarded(Router::new().route("/", get(who)), Some("root".into()));
+            let response = app.oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        };
+        let is_like = |uid| Some(Peer(Some((uid, 60_001, Some(7)))));
+        assert_eq!(ask(is_like(0)).await, (200, "socket uid 0 (pid 7) true".into()));
+        assert_eq!(ask(is_like(own_uid())).await.0, 200);
+        assert_eq!(
+            ask(Some(Peer(Some((60_001, 0, None))))).await,
+            (200, "socket uid 60001 (this machine) false".into())
+        );
+        for stranger in [is_like(60_001), Some(Peer(None)), None] {
+            assert_eq!(ask(stranger).await.0, 403, "{stranger:?}");
+        }
+    }
+
+    #[test]
+    fn members_are_those_of_the_list_and_those_whose_own_group_it_is() {
+        let groups = Groups {
+            group: "root:x:0:\nrack:x:70:alice,bob\nracks:x:71:carol\nbroken\n".into(),
+            passwd: "alice:x:1001:1001::/:/bin/sh\ncarol:x:1003:70::/:/bin/sh\ndave:x:1004:1004::/:/bin/sh\n".into(),
+        };
+        let is = |uid, gid| groups.has("rack", uid, gid);
+        assert!(is(1001, 1001) && is(1003, 1003) && is(1004, 70));
+        assert!(!is(1004, 1004) && !is(9999, 9999) && !groups.has("nobody", 0, 0));
+        assert_eq!((groups.id("rack"), groups.id("rac")), (Some(70), None));
+    }
+}

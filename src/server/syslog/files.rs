@@ -1,0 +1,153 @@
+//! The logs on the disk: one file for each attempt of a node, readable by rackstart alone, and none without an end.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+
+use crate::clock::unix_now;
+use crate::site::NodeName;
+use crate::timeline::utc;
+
+/// Most bytes of one log.
+pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
+/// Logs kept of one node; the oldest goes when an attempt begins a new one.
+const PER_NODE: usize = 10;
+
+/// One line of a node's installer, harmless by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub node: NodeName,
+    /// The public id of the attempt.
+    pub attempt: String,
+    pub said: String,
+}
+
+/// The folder of all logs.
+pub(super) struct Logs {
+    folder: PathBuf,
+    complained: u64,
+}
+
+/// Writes what comes until nobody sends any more. The disk may take its time, so another thread waits for it.
+pub(super) async fn write(mut logs: Logs, mut queue: mpsc::Receiver<Line>, most: usize) {
+    let mut waiting = Vec::new();
+    while queue.recv_many(&mut waiting, most).await > 0 {
+        let lines = std::mem::take(&mut waiting);
+        let work = move || {
+            logs.append_all(&lines);
+            logs
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(back) => logs = back,
+            Err(error) => return tracing::error!(%error, "writing the installers' logs failed; they are lost"),
+        }
+    }
+}
+
+impl Logs {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, complained: 0 }
+    }
+
+    fn append_all(&mut self, lines: &[Line]) {
+        let now = unix_now();
+        let time = utc(now);
+        for part in lines.chunk_by(|a, b| (&a.node, &a.attempt) == (&b.node, &b.attempt)) {
+            let text: String = part.iter().map(|line| format!("{time} {}\n", line.said)).collect();
+            let written = self.append(part[0].node.as_str(), &part[0].attempt, &text);
+            // A full disk stops no installation; it is told once a minute.
+            if let Err(error) = written
+                && now >= self.complained + 60
+            {
+                self.complained = now;
+                tracing::warn!(folder = %self.folder.display(), %error, "cannot keep the installers' logs");
+            }
+        }
+    }
+
+    fn append(&self, node: &str, attempt: &str, text: &str) -> io::Result<()> {
+        let folder = self.folder.join(node);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let path = folder.join(format!("{attempt}.log"));
+        if !path.exists() {
+            make_room(&folder)?;
+        }
+        let mut file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        let size = file.metadata()?.len();
+        let room = usize::try_from(LARGEST.saturating_sub(size)).unwrap_or(usize::MAX);
+        if room == 0 {
+            return Ok(());
+        }
+        if text.len() < room {
+            return file.write_all(text.as_bytes());
+        }
+        let end = format!("{} rackstart: this log is full", utc(unix_now()));
+        let fits = text.floor_char_boundary(room.saturating_sub(end.len() + 1));
+        let whole_lines = text[..fits].rfind('\n').map_or(0, |at| at + 1);
+        file.write_all(&text.as_bytes()[..whole_lines])?;
+        // Filled to the last byte, so that its size says that it is full.
+        let width = room - whole_lines - 1;
+        file.write_all(format!("{end:.<width$}\n").as_bytes())
+    }
+}
+
+/// Removes the oldest logs of a node until there is room for one more.
+fn make_room(folder: &Path) -> io::Result<()> {
+    let mut logs = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        logs.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    logs.sort();
+    let surplus = (logs.len() + 1).saturating_sub(PER_NODE);
+    logs.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn line(attempt: &str, said: &str) -> Line {
+        Line { node: "compute2".parse().unwrap(), attempt: attempt.into(), said: said.into() }
+    }
+
+    #[test]
+    fn each_attempt_has_a_file_that_only_rackstart_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs::new(folder.path().join("logs"));
+        logs.append_all(&[line("aa", "info anaconda: one"), line("aa", "info anaconda: two"), line("bb", "three")]);
+        let path = folder.path().join("logs/compute2/aa.log");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.ends_with("Z info anaconda: two\n"), "{text}");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(mode(&folder.path().join("logs")), 0o700);
+    }
+
+    #[test]
+    fn a_log_ends_at_its_cap_with_a_word_and_old_ones_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs::new(folder.path().into());
+        let long = "x".repeat(8000);
+        for _ in 0..4 {
+            logs.append_all(&vec![line("aa", &long); 200]);
+        }
+        let path = folder.path().join("compute2/aa.log");
+        assert_eq!(fs::metadata(&path).unwrap().len(), LARGEST);
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("this log is full").count(), 1);
+        assert!(text.lines().all(|line| line.starts_with("20") && line.contains('Z')), "whole lines");
+        for n in 0..20 {
+            logs.append_all(&[line(&format!("{n:08}"), "x")]);
+        }
+        let kept = fs::read_dir(folder.path().join("compute2")).unwrap().count();
+        assert_eq!(kept, PER_NODE);
+        assert!(folder.path().join("compute2/00000019.log").exists());
+    }
+}

@@ -1,0 +1,177 @@
+//! Receives the logs of the installers: UDP, and TCP because that is what Anaconda's rsyslog uses, whatever its manual
+//! says. From the reserved addresses of nodes only. Reading never stops for a full disk or a slow store: an installer
+//! that logs must not wait for us.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use socket2::Type;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::log_limit::LogLimit;
+use super::pinned;
+use super::recent::Recent;
+use super::served::Served;
+use crate::site::{Mac, NodeName};
+use crate::store::Store;
+use crate::timeline::harmless;
+use crate::wire::syslog::{Frames, LONGEST, Message, Severity, parse};
+use files::{Line, Logs};
+
+/// The port that installers send to.
+pub const PORT: u16 = 514;
+/// Connections of one node. A machine that was switched off leaves its own behind, so the oldest one gives way.
+const CONNECTIONS: usize = 4;
+/// A connection that says nothing for so long is forgotten.
+const IDLE: Duration = Duration::from_mins(60);
+/// Lines that may wait for the disk.
+const QUEUE: usize = 8192;
+/// Lines written in one go.
+const BATCH: usize = 1024;
+/// Pause after a failed receive, so that a network that is down is no busy loop.
+const AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// The receiver, bound.
+pub struct SyslogServer {
+    udp: UdpSocket,
+    tcp: TcpListener,
+}
+
+impl SyslogServer {
+    /// Binds both sockets to `interface` and `address`. Must be called within a runtime.
+    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let at = SocketAddrV4::new(address, port);
+        let udp = pinned::bind(Type::DGRAM, Some(interface), at, |_| Ok(()))?;
+        let at = SocketAddrV4::new(address, udp.local_addr()?.as_socket_ipv4().map_or(port, |at| at.port()));
+        let tcp = pinned::bind(Type::STREAM, Some(interface), at, |socket| socket.set_reuse_address(true))?;
+        tcp.listen(256)?;
+        Ok(Self { udp: UdpSocket::from_std(udp.into())?, tcp: TcpListener::from_std(tcp.into())? })
+    }
+
+    /// Receives until `shutdown`; logs go below `folder`.
+    pub(super) async fn run(
+        self,
+        folder: PathBuf,
+        served: watch::Receiver<Arc<Served>>,
+        recent: Arc<Recent>,
+        store: Store,
+        shutdown: CancellationToken,
+    ) {
+        let Self { udp, tcp } = self;
+        let (lines, queue) = mpsc::channel(QUEUE);
+        let limit = Mutex::new(LogLimit::new(3000, Duration::from_secs(10), 20_000));
+        let desk = Arc::new(Desk { served, recent, store, lines, limit, lost: AtomicU64::default() });
+        let writer = tokio::spawn(files::write(Logs::new(folder), queue, BATCH));
+        let mut connections = Connections::default();
+        let mut packet = vec![0; LONGEST];
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                received = udp.recv_from(&mut packet) => match received {
+                    Ok((length, from)) => desk.hear(from.ip(), &packet[..length]),
+                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                },
+                accepted = tcp.accept() => match accepted {
+                    Ok((stream, from)) if desk.node_at(from.ip()).is_some() => {
+                        let order = connections.place(from.ip(), &shutdown);
+                        tokio::spawn(listen(stream, from.ip(), desk.clone(), order));
+                    }
+                    Ok((_, from)) => tracing::debug!(peer = %from, "a log from no node was refused"),
+                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                },
+            }
+        }
+        drop((connections, desk)); // the tasks that read end with the order, and with the last of them the queue
+        if let Err(error) = writer.await {
+            tracing::error!(%error, "the writer of the installers' logs failed");
+        }
+    }
+}
+
+/// The connections of each node, oldest first.
+#[derive(Default)]
+struct Connections(HashMap<IpAddr, VecDeque<CancellationToken>>);
+
+impl Connections {
+    fn place(&mut self, peer: IpAddr, shutdown: &CancellationToken) -> CancellationToken {
+        let places = self.0.entry(peer).or_default();
+        if places.len() == CONNECTIONS
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.cancel();
+        }
+        let order = shutdown.child_token();
+        places.push_back(order.clone());
+        order
+    }
+}
+
+/// Reads one connection to its end.
+async fn listen(mut stream: TcpStream, peer: IpAddr, desk: Arc<Desk>, order: CancellationToken) {
+    let (mut frames, mut buffer) = (Frames::default(), vec![0; 16 * 1024]);
+    loop {
+        let read = tokio::select! {
+            () = order.cancelled() => return,
+            read = tokio::time::timeout(IDLE, stream.read(&mut buffer)) => read,
+        };
+        let Ok(Ok(length @ 1..)) = read else { return };
+        for message in frames.push(&buffer[..length]) {
+            desk.hear(peer, &message);
+        }
+    }
+}
+
+/// Where the messages of all nodes come together.
+struct Desk {
+    served: watch::Receiver<Arc<Served>>,
+    recent: Arc<Recent>,
+    store: Store,
+    lines: mpsc::Sender<Line>,
+    limit: Mutex<LogLimit<IpAddr>>,
+    lost: AtomicU64,
+}
+
+impl Desk {
+    fn node_at(&self, peer: IpAddr) -> Option<(Mac, NodeName)> {
+        let served = self.served.borrow();
+        let node = served.site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer)?;
+        Some((node.mac, node.name.clone()))
+    }
+
+    fn hear(&self, peer: IpAddr, message: &[u8]) {
+        let Some((mac, node)) = self.node_at(peer) else { return };
+        let allowed = self.limit.lock().expect("no holder of this lock panics").ask(peer, Instant::now());
+        let Some(held_back) = allowed else { return };
+        if held_back > 0 {
+            tracing::warn!(%node, %mac, held_back, "its installer logs faster than is kept");
+        }
+        let Message { severity, program, text } = parse(message);
+        let said = match program.is_empty() {
+            true => format!("{severity}: {text}"),
+            false => format!("{severity} {program}: {text}"),
+        };
+        // What an installer prints, for example its kernel's command line, holds the URL of its kickstart.
+        let said = harmless(&self.store.redactor().clean(&said), LONGEST);
+        if severity <= Severity::Warning {
+            self.recent.note(mac, "installer", &said);
+        }
+        let attempt = self.store.record(mac).and_then(|record| Some(record.state.attempt()?.id.to_string()));
+        let line = Line { node, attempt: attempt.unwrap_or_else(|| "no-attempt".into()), said };
+        if self.lines.try_send(line).is_err() && self.lost.fetch_add(1, Ordering::Relaxed).is_multiple_of(10_000) {
+            tracing::warn!("the disk does not keep up with the installers' logs: lines are lost");
+        }
+    }
+}

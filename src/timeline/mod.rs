@@ -1,0 +1,66 @@
+//! The story of a MAC: what was asked, what was answered and why, and what should have come and did not. Pure; `server`
+//! hears the moments and `store` keeps them.
+
+mod redact;
+mod repeats;
+mod silence;
+mod utc;
+
+use serde::{Deserialize, Serialize};
+
+pub use redact::harmless;
+pub use repeats::Repeats;
+pub use silence::{Given, silence};
+pub use utc::utc;
+
+use crate::site::Mac;
+
+/// Most bytes of a text that are kept.
+pub const LONGEST: usize = 1000;
+
+/// One line of the story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Unix seconds.
+    pub at: u64,
+    /// Unix seconds of the last repetition; the same as `at` for a line that stands for itself.
+    pub until: u64,
+    /// Whose story it is.
+    pub mac: Mac,
+    /// Where it was seen: `dhcp`, `tftp`, `http`, `silence`, `installer`, or `node` for what changed its state.
+    pub source: String,
+    /// What was asked, answered, and why.
+    pub text: String,
+    /// How often it happened until `until`.
+    pub times: u32,
+}
+
+impl Moment {
+    /// A line that stands for itself. The text may hold a machine's own words: it is made harmless here.
+    pub fn new(at: u64, mac: Mac, source: &str, text: &str) -> Self {
+        Self { at, until: at, mac, source: source.into(), text: harmless(text, LONGEST), times: 1 }
+    }
+
+    /// Whether the other one tells the same again.
+    pub fn is_again(&self, other: &Self) -> bool {
+        (self.mac, &self.source, &self.text) == (other.mac, &other.source, &other.text)
+    }
+}
+
+/// How far somebody has read; opaque to readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The newest stored moment that was read.
+    pub moment: i64,
+    /// The newest event that was read.
+    pub event: i64,
+}
+
+/// A piece of a story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// In the order of time.
+    pub moments: Vec<Moment>,
+    /// Where the next piece begins.
+    pub next: Cursor,
+}

@@ -1,0 +1,66 @@
+//! Words of machines that may be kept and shown: without secrets, without control characters, and not too many.
+
+/// Digits of a boot token.
+const TOKEN: usize = 32;
+
+/// Makes a text fit to be kept: one line, at most `limit` bytes, and every boot token in it replaced by `TOKEN`, wherever
+/// it came from (the URL of the kickstart is on the kernel's command line, which every installer logs).
+pub fn harmless(text: &str, limit: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(limit));
+    let mut digits = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_hexdigit() {
+            digits.push(c);
+            continue;
+        }
+        out.push_str(if digits.len() == TOKEN { "TOKEN" } else { &digits });
+        digits.clear();
+        match c {
+            '\0' => {}
+            '\n' => out.push_str(" | "),
+            '\t' => out.push(' '),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+        if out.len() > limit {
+            break;
+        }
+    }
+    out.truncate(out.floor_char_boundary(limit));
+    out.truncate(out.trim_end_matches([' ', '|']).len());
+    out
+}
+
+/// Characters that turn the direction of a line around or cannot be seen: a log that shows them can be made to lie.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_token_is_never_kept_and_other_digits_are() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let line = format!("cmdline: ks=http://192.168.0.254/kickstart/{token} BOOTIF=01-52-54");
+        assert_eq!(harmless(&line, 1000), "cmdline: ks=http://192.168.0.254/kickstart/TOKEN BOOTIF=01-52-54");
+        assert_eq!(harmless(&token.to_uppercase(), 1000), "TOKEN");
+        let sum = format!("{token}{token}");
+        assert_eq!(harmless(&sum, 1000), sum, "a SHA-256 sum is no token");
+        assert_eq!(harmless("deadbeef facade", 1000), "deadbeef facade");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_obey_nobody() {
+        assert_eq!(harmless("a\u{1b}[31mred\r\nb\u{202e}c\0d\te", 1000), "a\\u{1b}[31mred\\u{d} | b\\u{202e}cd e");
+        assert_eq!(harmless("lines\n\n", 1000), "lines");
+    }
+
+    #[test]
+    fn length_is_capped_at_a_character() {
+        assert_eq!(harmless("ééé", 5), "éé");
+        assert!(harmless(&"x".repeat(1_000_000), 1000).len() == 1000);
+        assert!(harmless(&"\u{1b}".repeat(1000), 100).len() <= 100);
+    }
+}

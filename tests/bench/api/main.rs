@@ -1,0 +1,96 @@
+//! The API with 1,000 nodes and 100 events each, alone and while 100 nodes install: `cargo bench --bench api`. Prints a
+//! table and asserts nothing; the figures depend on the machine, and on what else it does.
+//!
+//! Everything is as in the daemon: one thread for all packets and pages, the store on a real disk (`TMPDIR` chooses
+//! which), each change on it before it is acknowledged. The caller has a thread of its own and one kept connection.
+
+mod caller;
+mod crowd;
+
+use std::time::{Duration, Instant};
+
+use caller::Caller;
+use crowd::Crowd;
+
+const NODES: usize = 1000;
+const EVENTS: usize = 100;
+/// Requests of each kind.
+const ROUNDS: usize = 2000;
+
+const PAGES: [(&str, &str); 7] = [
+    ("count of states", "/api/v1/states"),
+    ("one node", "/api/v1/nodes/node0500"),
+    ("100 nodes", "/api/v1/nodes?limit=100"),
+    ("1,000 nodes", "/api/v1/nodes?limit=1000"),
+    ("log of one node, 100 events", "/api/v1/nodes/node0500/timeline?limit=100"),
+    ("newest 100 events of all", "/api/v1/timeline"),
+    ("plan of one node", "/api/v1/nodes/node0500/plan"),
+];
+
+fn main() {
+    // `cargo test --all-targets` starts benches too; they are not tests.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let began = Instant::now();
+    let crowd = Crowd::racked(NODES, EVENTS);
+    println!("{NODES} nodes with {EVENTS} events each stored in {:.1} s", began.elapsed().as_secs_f64());
+    let mut caller = Caller::of(crowd.address, &crowd.token);
+    for (title, changes_per_second) in [("quiet", 0), ("100 nodes install: 100 reports a second", 100)] {
+        crowd.report(changes_per_second);
+        let before = crowd.written();
+        let began = Instant::now();
+        println!("\n{title}\n{:<32} {:>9} {:>9} {:>9} {:>9} {:>9}", "page", "kB", "p50 ms", "p99 ms", "max ms", "1/s");
+        for (page, path) in PAGES {
+            measure(&mut caller, page, path);
+        }
+        open_logs(&mut caller);
+        let rate = (crowd.written() - before) as f64 / began.elapsed().as_secs_f64();
+        println!("changes made durable meanwhile: {rate:.0} a second");
+    }
+    crowd.stop();
+}
+
+fn measure(caller: &mut Caller, page: &str, path: &str) {
+    let mut bytes = 0;
+    let mut times = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        bytes = caller.get(path).len();
+        times.push(began.elapsed());
+    }
+    times.sort();
+    let at = |part: usize| milliseconds(times[(times.len() * part).div_ceil(100) - 1]);
+    let rate = ROUNDS as f64 / times.iter().sum::<Duration>().as_secs_f64();
+    println!("{page:<32} {:>9.1} {:>9.2} {:>9.2} {:>9.2} {rate:>9.0}", bytes as f64 / 1e3, at(50), at(99), at(100));
+}
+
+/// The log of each node, one after the other, and the log of all from its first line to its last.
+fn open_logs(caller: &mut Caller) {
+    let began = Instant::now();
+    let mut longest = Duration::ZERO;
+    for node in 0..NODES {
+        let one = Instant::now();
+        caller.get(&format!("/api/v1/nodes/node{node:04}/timeline?limit={EVENTS}"));
+        longest = longest.max(one.elapsed());
+    }
+    let all = began.elapsed().as_secs_f64();
+    println!("logs of {NODES} nodes, one by one: {all:.2} s, the slowest {:.2} ms", milliseconds(longest));
+    let began = Instant::now();
+    let (mut after, mut pages) = (0, 0);
+    loop {
+        let text = caller.get(&format!("/api/v1/timeline?limit=1000&after={after}"));
+        let page: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        pages += 1;
+        let next = page["next"].as_i64().expect("a number");
+        if page["events"].as_array().is_none_or(|events| events.len() < 1000) {
+            break;
+        }
+        after = next;
+    }
+    println!("whole log, {pages} pages of 1,000 events: {:.2} s", began.elapsed().as_secs_f64());
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
