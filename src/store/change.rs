@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Custody, Delivery, Event, Flag, Hardware, Reader, Refused, Report, ReportEvent, State,
+    AttemptId, BootToken, Custody, Delivery, Event, Flag, GlusterId, Hardware, Reader, Refused, Report, ReportEvent, State,
     TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
@@ -88,6 +88,8 @@ pub enum Change {
         /// The token it said it with.
         token: BootToken,
     },
+    /// Who the node is to its GlusterFS peers, by its own word.
+    Gluster(GlusterId),
     /// Something worth remembering that changes no state: a kickstart was fetched, say.
     Mark {
         /// Moment for the stage timings.
@@ -144,7 +146,7 @@ impl Change {
             }
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } | Self::Mark { .. } => false,
-            Self::Hardware(_) | Self::AcceptHardware => false,
+            Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) => false,
             #[cfg(test)]
             Self::Become(_) => false,
         };
@@ -287,6 +289,14 @@ impl Change {
             Self::Become(other) => {
                 record = (**other).clone();
                 None
+            }
+            Self::Gluster(id) => {
+                if record.gluster.as_ref() == Some(id) {
+                    return Err(Refused::NothingToDo);
+                }
+                let before = record.gluster.replace(id.clone());
+                let before = before.map(|before| format!(", before: {}", before.as_str())).unwrap_or_default();
+                Some(LogLine { kind: "gluster", detail: format!("its GlusterFS identity: {}{before}", id.as_str()) })
             }
             Self::Mark { mark, detail } => {
                 record.progress.mark(mark, now);

@@ -157,8 +157,8 @@ def a_step_is_found_by_any_part_that_fits_only_one():
 @test
 def only_the_steps_of_its_roles_run_on_a_node():
     expected = {
-        "compute1": ["01-network-gateway"] * 3 + ["02-glusterfs-all"] * 4 + ["04-glusterfs-all"],
-        "compute2": ["02-glusterfs-all"] * 4 + ["04-glusterfs-all"],
+        "compute1": ["01-network-gateway"] * 3 + ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
+        "compute2": ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
         "controller": ["02-glusterfs-all"] * 4 + ["03-glusterfs-controller"] * 2 + ["04-glusterfs-all"],
     }
     with site(nodes=list(expected)) as world:

@@ -100,6 +100,8 @@ mod disk_tests;
 #[cfg(test)]
 mod hardware_tests;
 #[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
 mod tests;
