@@ -15,7 +15,11 @@ gluster_do() {
 
 # peers: prints one line `NAME<tab>STATE` for every name of every peer.
 peers() {
-  gluster_do peer status | awk '
+  gluster_do peer status | names_and_states
+}
+
+names_and_states() {
+  awk '
     function flush(i) { for (i = 1; i <= n; i++) print names[i] "\t" state; n = 0; state = "" }
     /^Hostname: /   { flush(); other = 0; names[++n] = $2; next }
     /^State: /      { state = substr($0, 8); next }
@@ -27,7 +31,12 @@ peers() {
 
 # peer_state NAME: prints the state of a peer, by its name or its address.
 peer_state() {
-  peers | awk -F '\t' -v name="$1" -v address="$(address_of "$1")" '
+  gluster_do peer status | state_of "$1"
+}
+
+# state_of NAME: the same of the answer on standard input.
+state_of() {
+  names_and_states | awk -F '\t' -v name="$1" -v address="$(address_of "$1")" '
     $1 == name || $1 == address { print $2; exit }'
 }
 

@@ -31,7 +31,7 @@ check() {
   [ -n "$CONTROLLER" ] || return 0
   if rejected; then return 1; fi
   if volume_started "$VOLUME"; then
-    brick_runs "$place"
+    brick_runs "$place" && [ "$(how)" != replacing ]
   else
     volume_exists "$VOLUME" || ! has_a_place
   fi
@@ -82,19 +82,50 @@ join() {
   retry 60 volume_exists "$VOLUME"
 }
 
+# is_empty: nothing was ever on this brick, or nothing but what a replacement
+# that did not end had made.
+is_empty() {
+  case $(ls -A "$brick") in
+    '') return 0 ;;
+    .glusterfs) [ "$(how)" = replacing ] ;;
+    *) return 1 ;;
+  esac
+}
+
 # An empty brick in place of the one that was wiped. The others must know that it
 # is empty, or whoever reads from it would find the volume empty.
 replace_brick() {
+  echo replacing | write_file "$STATE/rejoined" 0600
   if gluster_do volume help | grep -q reset-brick; then
-    retry 60 gluster_do volume reset-brick "$VOLUME" "$NODE:$place" start
-    # A volume that came from a peer has its bricks' real paths only from the next start on; without, the brick is taken for a new one.
+    # A volume that came from a peer has the real path of its bricks from the next
+    # start on; without, this brick would be taken for a new one.
     service glusterd restart
     retry 60 volume_started "$VOLUME"
-    retry 60 gluster_do volume reset-brick "$VOLUME" "$NODE:$place" "$NODE:$place" commit force
+    retry 60 put_in_place
   else
     mark_missing
     claim_brick
   fi
+}
+
+# A try that fails may leave the volume's id on the brick, which then is started
+# as it is, empty: so each try ends it and begins with a new directory. The others
+# fail it while they do not see this node yet.
+put_in_place() {
+  at_one && gluster_do volume reset-brick "$VOLUME" "$NODE:$place" start || return 1
+  rm -rf "$brick"
+  mkdir "$brick"
+  gluster_do volume reset-brick "$VOLUME" "$NODE:$place" "$NODE:$place" commit force
+}
+
+# This node and each peer that is up, as each sees the other.
+at_one() {
+  local peer
+  for peer in $COMPUTES $CONTROLLER; do
+    [ "$peer" != "$NODE" ] && port_open "$peer" 24007 || continue
+    peer_connected "$peer" || return 1
+    [ "$(state_of "$NODE" < <(gluster_on "$peer" peer status))" = "Peer in Cluster (Connected)" ] || return 1
+  done
 }
 
 # Before 3.9: what changes while the brick is away is noted against it on the
@@ -121,22 +152,28 @@ claim_brick() {
   retry 60 gluster_do volume start "$VOLUME" force
 }
 
+# how: prints what became of the brick: `kept`, `replaced`, `running` all along,
+# or `replacing` until all of it is known to be healed.
+how() {
+  cat "$STATE/rejoined" 2>/dev/null || :
+}
+
 apply() {
-  local how=kept
   ! rejected || forget_the_pool
   volume_exists "$VOLUME" || join
   volume_started "$VOLUME" || return 0
   mkdir -p "$brick"
   if brick_runs "$place"; then
-    how=running
-  elif [ -z "$(ls -A "$brick")" ]; then
-    how=replaced
+    [ "$(how)" = replacing ] || echo running | write_file "$STATE/rejoined" 0600
+  elif is_empty; then
     replace_brick
   else
     claim_brick
+    echo kept | write_file "$STATE/rejoined" 0600
   fi
-  [ "$REPLICA" -lt 2 ] || [ "$how" = running ] || retry 60 gluster_do volume heal "$VOLUME" full
-  printf '%s\n' "$how" | write_file "$STATE/rejoined" 0600
+  # All of it, because what is noted as changed is only what changed meanwhile.
+  [ "$REPLICA" -lt 2 ] || [ "$(how)" = running ] || retry 60 gluster_do volume heal "$VOLUME" full
+  [ "$(how)" != replacing ] || echo replaced | write_file "$STATE/rejoined" 0600
 }
 
 verify() {
@@ -147,5 +184,5 @@ verify() {
   fi
   [ -s "$STATE/rejoined" ] || return 0
   in_pool "$CONTROLLER"
-  echo "back in the pool, brick $(cat "$STATE/rejoined")" >"$STATE/saw"
+  echo "back in the pool, brick $(how)" >"$STATE/saw"
 }
