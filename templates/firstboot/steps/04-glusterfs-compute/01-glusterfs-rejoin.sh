@@ -159,12 +159,16 @@ how() {
 }
 
 apply() {
+  local as=running
   ! rejected || forget_the_pool
-  volume_exists "$VOLUME" || join
+  if ! volume_exists "$VOLUME"; then
+    brick_runs "$place" || as=kept
+    join
+  fi
   volume_started "$VOLUME" || return 0
   mkdir -p "$brick"
   if brick_runs "$place"; then
-    [ "$(how)" = replacing ] || echo running | write_file "$STATE/rejoined" 0600
+    [ "$(how)" = replacing ] || echo "$as" | write_file "$STATE/rejoined" 0600
   elif is_empty; then
     replace_brick
   else
