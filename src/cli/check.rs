@@ -20,10 +20,10 @@ pub struct Args {
 
 pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
     let loaded = config::load(place)?;
-    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path)) }
+    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path, &loaded.notes)) }
 }
 
-fn report(site: &Site, path: &Path) -> String {
+fn report(site: &Site, path: &Path, seen: &[String]) -> String {
     let heading = ["NODE", "ROLE", "ADDRESS", "BOOT MAC", "FIRMWARE", "RELEASE", "LAYOUT", "DISK"].map(String::from);
     let mut rows = vec![heading];
     rows.extend(site.nodes.iter().map(|node| {
@@ -47,7 +47,7 @@ fn report(site: &Site, path: &Path) -> String {
         site.blueprint.name,
         site.security,
     ));
-    for note in notes(site) {
+    for note in seen.iter().cloned().chain(notes(site)) {
         out.push_str(&format!("note: {note}\n"));
     }
     out
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_report_is_one_line_per_node_and_a_summary() {
-        let report = report(&testing::paper_site(), Path::new("rackstart.toml"));
+        let report = report(&testing::paper_site(), Path::new("rackstart.toml"), &[]);
         let lines: Vec<&str> = report.lines().collect();
         assert_eq!(
             lines[1],

@@ -1,12 +1,13 @@
 //! The site file on the disk: finds it, reads it, and looks at the install trees that it names.
 //!
-//! With `templates`, the only file of this folder that does I/O.
+//! With `templates`, `media` and `packages`, the only file of this folder that does I/O.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
+use super::{media, packages};
 use super::trees::TreeUse;
 use crate::failure::Failure;
 use crate::render::{Renderer, Templates};
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub path: PathBuf,
     /// Proved on the site, with the operator's templates in it.
     pub renderer: Renderer,
+    /// What was seen of repositories and images that is allowed and worth a look.
+    pub notes: Vec<String>,
 }
 
 /// Where a verb finds the site.
@@ -65,8 +68,7 @@ pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
 
 /// The same for a plan, which needs the release and not its files: an install tree may not be there yet.
 pub fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
-    let is_there = |tree: &TreeUse| tree.path.exists();
-    read_with(&find(place.file)?, place.templates, &is_there).map_err(print)
+    read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }
 
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
@@ -109,29 +111,44 @@ pub fn socket(path: Option<&Path>) -> PathBuf {
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
 pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
-    read_with(path, templates, &|_| true)
+    read_with(path, templates, Depth::Whole)
 }
 
-/// `matters` says which install trees are looked at.
-fn read_with(path: &Path, templates: Option<&Path>, matters: &dyn Fn(&TreeUse) -> bool) -> Result<Loaded, LoadError> {
+/// How much of what the site file names is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Everything that a node will be sent.
+    Whole,
+    /// Install trees that are there, and none of their packages.
+    Plan,
+}
+
+fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),
         None => Ok(Templates::default()),
     };
-    let complete = |site: &mut Site| {
-        for tree in &mut site.install_trees {
-            tree.repositories = repositories(&tree.path);
-        }
-    };
-    let mut examined = super::examine(&text, &fetch, &complete);
-    examined.problems.extend(examined.trees.iter().filter(|tree| matters(tree)).filter_map(check_tree));
+    let mut examined = super::examine(&text, &fetch, &media::complete);
+    let matters = |tree: &&TreeUse| depth == Depth::Whole || tree.path.exists();
+    examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
+    let mut notes = Vec::new();
+    if depth == Depth::Whole {
+        examined.problems.extend(media::check_keys(&examined.repositories));
+        if let (Some(site), Some(renderer)) = (&examined.site, &examined.renderer) {
+            let tree_at = examined.trees.first().map_or(0..0, |tree| tree.at.clone());
+            examined.problems.extend(media::check_images(site, &examined.images, tree_at));
+            let verdict = packages::check(site, renderer, &examined.trees, &examined.repositories);
+            examined.problems.extend(verdict.problems);
+            notes = verdict.notes;
+        }
+    }
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
-            Ok(Loaded { site, path: path.into(), renderer })
+            Ok(Loaded { site, path: path.into(), renderer, notes })
         }
         _ => {
             let name = path.display().to_string();
@@ -191,12 +208,6 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
-}
-
-/// Which of the usual repositories of EL8 and later have a folder of their own in the tree.
-fn repositories(tree: &Path) -> Vec<String> {
-    let names = ["BaseOS", "AppStream"].into_iter();
-    names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

@@ -11,7 +11,8 @@ use super::engine::Engine;
 use super::escape::Context;
 use super::{RenderError, RenderProblem};
 
-const FOLDER: &str = "templates/firstboot/";
+/// Where the payload comes from.
+pub(super) const FOLDER: &str = "templates/firstboot/";
 /// The file of the payload that holds secrets.
 const SECRETS: &str = "secrets";
 
@@ -154,7 +155,7 @@ pub(super) fn rendered(
 }
 
 /// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
-fn belongs(path: &str, targets: &[String]) -> bool {
+pub(super) fn belongs(path: &str, targets: &[String]) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     if file.starts_with('.') {
         return false;
