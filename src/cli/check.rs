@@ -75,8 +75,24 @@ fn notes(site: &Site) -> Vec<String> {
             node.name
         ));
     }
+    notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
+}
+
+/// What is left out because no image is there for it.
+pub(super) fn images(site: &Site) -> Option<String> {
+    let variable = |name: &str| site.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
+    let (name, wanted) = (variable("cirros_image"), variable("acceptance"));
+    let left_out: Vec<&str> = wanted.split_whitespace().filter(|word| *word != "services").collect();
+    let has_openstack = variable("last_group") >= "10";
+    if !has_openstack || site.test_image().is_some() || left_out.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "there is no image `{name}`, so no machine is tried in the end (acceptance without {}); `[[image]]` names one",
+        left_out.join(", ")
+    ))
 }
 
 /// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).

@@ -102,7 +102,9 @@ fn add_images_of_tree(site: &mut Site) {
     let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
     let sums = String::from_utf8_lossy(&sums);
     for (name, file) in wanted {
-        let plain = !file.is_empty() && !file.contains('/') && !name.is_empty();
+        // The same letters as in the name of an `[[image]]`.
+        let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let plain = !file.is_empty() && !file.contains('/') && !name.is_empty() && name.chars().all(letters);
         if let Some(checksum) = sum_of(&sums, &file).filter(|_| plain && site.image(&name).is_none()) {
             site.images.push(Image { name, path: folder.join(&file), checksum, format: "qcow2".into() });
         }

@@ -7,6 +7,7 @@ mod disk_rule;
 mod engine;
 mod error;
 mod escape;
+mod exposure;
 mod firstboot;
 mod kickstart;
 mod links;
@@ -34,6 +35,7 @@ use kickstart::KickstartValues;
 use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
+pub use exposure::{Exposure, Fact, Opening};
 pub use firstboot::{PayloadFile, secrets_file};
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub use packages::PackageNeeds;

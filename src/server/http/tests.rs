@@ -380,6 +380,55 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 }
 
 #[tokio::test]
+async fn repositories_and_images_are_served_by_the_rules_of_install_trees() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(place("essex/repodata")).unwrap();
+    std::fs::write(place("essex/repodata/repomd.xml"), b"0123456789").unwrap();
+    std::fs::write(place("cirros.img"), b"0123456789").unwrap();
+    std::fs::write(place("secret"), b"secret").unwrap();
+    let mut node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| {
+        site.repositories.push(crate::site::Repository {
+            name: "essex".into(),
+            path: place("essex"),
+            gpg_key: None,
+            releases: Vec::new(),
+            roles: Vec::new(),
+            install_trees: Vec::new(),
+            expect: Default::default(),
+            folders: vec![String::new()],
+        });
+        let checksum = crate::packages::Checksum::new(crate::packages::Algorithm::Md5, &"0".repeat(32)).unwrap();
+        let image = crate::site::Image { name: "cirros".into(), path: place("cirros.img"), checksum, format: "raw".into() };
+        site.images.push(image);
+    });
+    for path in ["/repo/essex/repodata/repomd.xml", "/image/cirros"] {
+        assert_eq!(node.get(path).await.text, "0123456789", "{path}");
+        let range = node.ask(Request::get(path).header("range", "bytes=2-4").body(Body::empty()).unwrap()).await;
+        assert_eq!((range.status, range.text.as_str()), (StatusCode::PARTIAL_CONTENT, "234"), "{path}");
+    }
+    for path in [
+        "/repo/essex/../secret",
+        "/repo/essex/%2e%2e/secret",
+        "/repo/essex/..%2fsecret",
+        "/repo/essex/repodata/..%5c..%5csecret",
+        "/repo/essex/%00",
+        "/repo/essex/missing",
+        "/repo/other/repodata/repomd.xml",
+        "/image/other",
+        "/image/..%2fsecret",
+        "/image/cirros/more",
+    ] {
+        let answer = node.get(path).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        assert!(!answer.text.contains("secret\n") && answer.text != "secret", "{path}");
+    }
+    std::fs::remove_file(place("cirros.img")).unwrap();
+    assert_eq!(node.get("/image/cirros").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
