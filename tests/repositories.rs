@@ -90,7 +90,11 @@ fn all() -> Vec<&'static str> {
 fn a_tree_without_metadata_is_a_note_and_no_error() {
     let run = desk_with("").run(&["check"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.contains("note: the install tree `centos6` has no package metadata (repodata)"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("note: the install tree `centos6` has no package metadata (repodata)"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]
@@ -139,10 +143,18 @@ fn every_package_that_no_repository_has_is_named_with_who_needs_it() {
 #[test]
 fn packages_of_the_site_file_and_groups_are_asked_for_too() {
     let desk = Desk::new();
-    desk.site(&desk.tree("6.10"), "kernel_args = \"\"\n", "kernel_args = \"\"\npackages = [\"tmux\", \"@games\", \"-none\"]\n");
+    desk.site(
+        &desk.tree("6.10"),
+        "kernel_args = \"\"\n",
+        "kernel_args = \"\"\npackages = [\"tmux\", \"@games\", \"-none\"]\n",
+    );
     repository(&desk.path("tree"), &all(), "gzip");
     let run = desk.run(&["check"]);
-    assert!(run.stderr.contains("2 packages of those that are installed: @games (kickstart), tmux (kickstart)"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("2 packages of those that are installed: @games (kickstart), tmux (kickstart)"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -152,7 +164,11 @@ fn a_version_that_is_not_the_expected_one_is_named() {
     let desk = desk_with(more);
     let left: Vec<&str> = all().into_iter().filter(|name| *name != "libvirt").collect();
     repository(&desk.path("tree"), &left, "gzip");
-    repository(&desk.path("essex"), &["openstack-nova-compute=2013.1", "openstack-nova-compute=2012.2", "libvirt=0.10.2"], "gzip");
+    repository(
+        &desk.path("essex"),
+        &["openstack-nova-compute=2013.1", "openstack-nova-compute=2012.2", "libvirt=0.10.2"],
+        "gzip",
+    );
     let run = desk.run(&["check"]);
     assert_eq!(run.code, 1);
     for part in [
@@ -263,7 +279,7 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
     let desk = desk_with("");
     let run = desk.run(&["check"]);
     assert!(run.stdout.contains("note: there is no image `cirros-0.3.0-x86_64`"), "{}", run.stdout);
-    let env = |desk: &Desk| desk.run(&["render", "controller", "firstboot"]).stdout;
+    let env = |desk: &Desk| desk.run(&["render", "controller", "firstboot-file", "env"]).stdout;
     assert!(env(&desk).contains("IMAGES=''\n") && env(&desk).contains("ACCEPTANCE='services'\n"), "{}", env(&desk));
     // In the install tree, as before there was `[[image]]`.
     fs::create_dir_all(desk.path("tree/images")).unwrap();
@@ -278,7 +294,10 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
     assert!(env(&desk).contains(&format!("IMAGES='{word}'\n")), "{}", env(&desk));
     assert!(env(&desk).contains("ACCEPTANCE='services boot ssh volume migration'\n"));
     // Any number of others.
-    add(&desk, "[[image]]\nname = \"small\"\npath = \"HERE/small.img\"\nmd5 = \"78805A221A988E79EF3F42D7C5BFD418\"\nformat = \"raw\"\n");
+    add(
+        &desk,
+        "[[image]]\nname = \"small\"\npath = \"HERE/small.img\"\nmd5 = \"78805A221A988E79EF3F42D7C5BFD418\"\nformat = \"raw\"\n",
+    );
     assert!(desk.run(&["check"]).stderr.contains("small.img) cannot be used: it does not exist"));
     fs::write(desk.path("small.img"), "image").unwrap();
     assert_eq!(desk.run(&["check"]).code, 0, "{}", desk.run(&["check"]).stderr);
@@ -287,5 +306,9 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
     fs::write(&file, "imagE").unwrap();
     let run = desk.run(&["check"]);
     assert!(run.stderr.contains("small.img) cannot be used: its md5 is "), "{}", run.stderr);
-    assert!(run.stderr.contains("disk.img) cannot be used: its sha256 is ") && run.stderr.contains("2 problems"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("disk.img) cannot be used: its sha256 is ") && run.stderr.contains("2 problems"),
+        "{}",
+        run.stderr
+    );
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
-use super::{media, packages};
 use super::trees::TreeUse;
+use super::{media, packages};
 use crate::failure::Failure;
 use crate::render::{Renderer, Templates};
 use crate::site::Site;

@@ -73,7 +73,11 @@ pub(super) fn check_keys(uses: &[RepositoryUse]) -> Vec<Problem> {
     let wrong = keys.filter_map(|(known, (path, at))| {
         let why = read_key(path).err()?;
         let message = format!("the key {} of repository `{}` cannot be used: {why}", path.display(), known.name);
-        Some(Problem::new(at.clone(), message, "name the public key that its packages are signed with, as text (RPM-GPG-KEY-…)"))
+        Some(Problem::new(
+            at.clone(),
+            message,
+            "name the public key that its packages are signed with, as text (RPM-GPG-KEY-…)",
+        ))
     });
     wrong.collect()
 }

@@ -78,7 +78,9 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
     }
     for repository in site.repositories.iter().filter(|repository| repository.gpg_key.is_none()) {
         let name = &repository.name;
-        verdict.notes.push(format!("repository `{name}` has no `gpg_key`: nodes take its packages without looking at signatures"));
+        verdict.notes.push(format!(
+            "repository `{name}` has no `gpg_key`: nodes take its packages without looking at signatures"
+        ));
     }
     verdict
 }
@@ -133,9 +135,10 @@ fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
     }
     names.extend(site.repositories.iter().flat_map(|repository| repository.expect.keys().cloned()));
     let of_groups = groups.iter().flat_map(|group| group.places.iter().chain(&group.later));
-    let declared = site.repositories.iter().flat_map(|repository| {
-        repository.folders.iter().map(|folder| (repository.path.clone(), folder.clone()))
-    });
+    let declared = site
+        .repositories
+        .iter()
+        .flat_map(|repository| repository.folders.iter().map(|folder| (repository.path.clone(), folder.clone())));
     let places: BTreeSet<Place> = of_groups.cloned().chain(declared).collect();
     let read = |place: Place| {
         let media = Media::open(&place.0).map_err(|error| super::load::reason(&error));
@@ -147,7 +150,8 @@ fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
 
 /// Says which repositories cannot be used, each once.
 fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: &Known, verdict: &mut Verdict) {
-    let mut add = |at: Range<usize>, message: String, help: &str| verdict.problems.push(Problem::new(at, message, help));
+    let mut add =
+        |at: Range<usize>, message: String, help: &str| verdict.problems.push(Problem::new(at, message, help));
     for repository in &site.repositories {
         let at = uses.iter().find(|known| known.name == repository.name).map_or(0..0, |known| known.path_at.clone());
         let path = repository.path.display();
@@ -217,7 +221,9 @@ impl Group<'_> {
             named.join(", ")
         );
         if only_note {
-            verdict.notes.push(format!("{message}; on CentOS {} other repositories of the node may", first.release.major));
+            verdict
+                .notes
+                .push(format!("{message}; on CentOS {} other repositories of the node may", first.release.major));
             return;
         }
         let help = match first.release.is_el6() {

@@ -18,8 +18,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     super::roles::check(file, &blueprint, found);
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
-    let repositories: Vec<_> =
-        file.repositories.iter().map(|keys| keys.resolve(file, &blueprint, found)).collect();
+    let repositories: Vec<_> = file.repositories.iter().map(|keys| keys.resolve(file, &blueprint, found)).collect();
     let tree = |tree: &super::file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into(), repositories: Vec::new() })

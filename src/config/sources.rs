@@ -59,8 +59,7 @@ pub(super) fn read_repositories<'a>(top: &Section<'a>) -> Vec<RepositoryKeys<'a>
             expect_at,
         }
     };
-    let all: Vec<_> =
-        top.tables("repository", "`[[repository]]` with two brackets").into_iter().map(read).collect();
+    let all: Vec<_> = top.tables("repository", "`[[repository]]` with two brackets").into_iter().map(read).collect();
     duplicates(all.iter().map(|keys| keys.name.as_ref()), "repositories", top.found);
     all
 }
@@ -129,7 +128,11 @@ fn read_expect(section: &Section<'_>) -> (BTreeMap<String, String>, BTreeMap<Str
             inner.found.report(version.span(), message, "write the name of a package without its version");
         } else if version.get_ref().is_empty() || !letters(version.get_ref(), "._+-:~^*") {
             let message = format!("{}: {} is not a version", inner.place, quote(version.get_ref()));
-            inner.found.report(version.span(), message, "write `2012.1`, `2012.1-4.el6`, or a beginning with `*`: `2012.1*`");
+            inner.found.report(
+                version.span(),
+                message,
+                "write `2012.1`, `2012.1-4.el6`, or a beginning with `*`: `2012.1*`",
+            );
         } else {
             expect.insert(name.to_string(), version.get_ref().to_string());
             places.insert(name.to_string(), version.span());
@@ -169,7 +172,11 @@ impl RepositoryKeys<'_> {
         let trees = || file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
         for role in self.roles.iter().filter(|role| !blueprint.roles.contains_key(*role.get_ref())) {
             let message = format!("repository `{name}` is for unknown role {}", quote(role.get_ref()));
-            found.report(role.span(), message, suggest(role.get_ref(), "roles", blueprint.roles.keys().map(String::as_str)));
+            found.report(
+                role.span(),
+                message,
+                suggest(role.get_ref(), "roles", blueprint.roles.keys().map(String::as_str)),
+            );
         }
         for tree in self.install_trees.iter().filter(|tree| trees().all(|known| known != *tree.get_ref())) {
             let message = format!("repository `{name}` is for unknown install tree {}", quote(tree.get_ref()));

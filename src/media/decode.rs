@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn every_way_of_compressing_gives_the_same_text() {
-        let expected: Vec<u8> = (0..20_000u32).flat_map(|n| format!("<entry name=\"{}\"/>\n", n * 7919).into_bytes()).collect();
+        let expected: Vec<u8> =
+            (0..20_000u32).flat_map(|n| format!("<entry name=\"{}\"/>\n", n * 7919).into_bytes()).collect();
         for command in ["cat", "gzip", "bzip2", "xz", "zstd"] {
             let input = match command {
                 "cat" => expected.clone(),

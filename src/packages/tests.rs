@@ -75,13 +75,15 @@ fn data(kind: &str, path: &str, checksum: &str) -> String {
 
 #[test]
 fn the_index_names_packages_and_groups_with_their_checksums() {
-    let text = repomd(&[
-        data("filelists", "repodata/f.xml.gz", SUM),
-        data("primary", "repodata/p.xml.gz", SUM),
-        data("group", "repodata/c.xml", SUM),
-        data("group_gz", "repodata/c.xml.gz", SUM),
-    ]
-    .concat());
+    let text = repomd(
+        &[
+            data("filelists", "repodata/f.xml.gz", SUM),
+            data("primary", "repodata/p.xml.gz", SUM),
+            data("group", "repodata/c.xml", SUM),
+            data("group_gz", "repodata/c.xml.gz", SUM),
+        ]
+        .concat(),
+    );
     let parts = index(&text).unwrap();
     assert_eq!(parts.len(), 2);
     assert_eq!((parts[0].kind, parts[0].path.as_str(), parts[0].size), (Kind::Primary, "repodata/p.xml.gz", Some(12)));

@@ -95,7 +95,11 @@ fn rows(engine: &Engine) -> Result<Vec<Row>, RenderError> {
     let data = engine.file(&name).ok_or_else(|| wrong(RenderProblem::Missing))?;
     let text = String::from_utf8_lossy(&data);
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| Row::read(line).ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))).collect()
+    lines
+        .map(|line| {
+            Row::read(line).ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))
+        })
+        .collect()
 }
 
 impl Row {
@@ -179,7 +183,10 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
         add("login", format!("{}: {} keys, {password}", user.name, user.ssh_keys.len()));
     }
     if is("compute") {
-        add("libvirt", "takes tcp 16509 without password and TLS in both modes; consoles listen on every address".into());
+        add(
+            "libvirt",
+            "takes tcp 16509 without password and TLS in both modes; consoles listen on every address".into(),
+        );
     }
     if is("controller") {
         add("qpidd", if hardened { "a user with a password" } else { "no password: anybody may send orders" }.into());

@@ -13,8 +13,11 @@ pub fn node(exposure: &Exposure) -> String {
         exposure.open.iter().filter(|opening| !opening.password).map(|opening| opening.name.as_str()).collect();
     out.push_str(&format!("\nwithout a password: {}\n", list(&without)));
     if !exposure.closed.is_empty() {
-        let closed: Vec<String> =
-            exposure.closed.iter().map(|opening| format!("{} ({} {})", opening.service, opening.protocol, opening.ports)).collect();
+        let closed: Vec<String> = exposure
+            .closed
+            .iter()
+            .map(|opening| format!("{} ({} {})", opening.service, opening.protocol, opening.ports))
+            .collect();
         out.push_str(&format!("listens, closed by the packet filter: {}\n", closed.join("; ")));
     }
     let secrets: Vec<&str> = exposure.secrets.iter().map(String::as_str).collect();

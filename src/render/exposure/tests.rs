@@ -123,7 +123,8 @@ fn what_asks_for_no_password_differs_by_mode() {
 fn a_node_names_the_secrets_of_its_own_targets_and_shows_none() {
     let site = site(Security::Hardened);
     let exposure = Renderer::new().unwrap().exposure(&site, site.node_by_name("compute2").unwrap()).unwrap();
-    let expected: Vec<String> = of_targets(&site.blueprint, &site.blueprint.targets("compute")).map(|(n, _)| n.clone()).collect();
+    let expected: Vec<String> =
+        of_targets(&site.blueprint, &site.blueprint.targets("compute")).map(|(n, _)| n.clone()).collect();
     assert_eq!(exposure.secrets, expected);
 }
 
@@ -134,8 +135,13 @@ fn the_facts_are_those_of_the_steps() {
     // Each sentence of `facts` that no rule shows, by the line that makes it true.
     assert!(step("steps/02-glusterfs-all/02-selinux-permissive.sh").contains("SELINUX=permissive"));
     let libvirt = step("steps/05-kvm-compute/04-libvirt-config.sh");
-    assert!(libvirt.contains("listen_tcp 1") && libvirt.contains("auth_tcp '\"none\"'") && libvirt.contains("listen_tls 0"));
-    assert!(step("steps/07-openstack-controller/23-nova-config.sh").contains("if [ \"$SECURITY\" = paper ]; then echo no; else echo yes; fi"));
+    assert!(
+        libvirt.contains("listen_tcp 1") && libvirt.contains("auth_tcp '\"none\"'") && libvirt.contains("listen_tls 0")
+    );
+    assert!(
+        step("steps/07-openstack-controller/23-nova-config.sh")
+            .contains("if [ \"$SECURITY\" = paper ]; then echo no; else echo yes; fi")
+    );
     let database = step("lib/database.sh");
     assert!(database.split("\"$SECURITY\" = paper").nth(1).is_some_and(|rest| rest.contains('%')), "{database}");
     let bricks = step("lib/gluster.sh");

@@ -387,7 +387,7 @@ async fn repositories_and_images_are_served_by_the_rules_of_install_trees() {
     std::fs::write(place("essex/repodata/repomd.xml"), b"0123456789").unwrap();
     std::fs::write(place("cirros.img"), b"0123456789").unwrap();
     std::fs::write(place("secret"), b"secret").unwrap();
-    let mut node = FakeNode::racked(folder.path()).await;
+    let node = FakeNode::racked(folder.path()).await;
     node.edit(|site| {
         site.repositories.push(crate::site::Repository {
             name: "essex".into(),
@@ -400,7 +400,8 @@ async fn repositories_and_images_are_served_by_the_rules_of_install_trees() {
             folders: vec![String::new()],
         });
         let checksum = crate::packages::Checksum::new(crate::packages::Algorithm::Md5, &"0".repeat(32)).unwrap();
-        let image = crate::site::Image { name: "cirros".into(), path: place("cirros.img"), checksum, format: "raw".into() };
+        let image =
+            crate::site::Image { name: "cirros".into(), path: place("cirros.img"), checksum, format: "raw".into() };
         site.images.push(image);
     });
     for path in ["/repo/essex/repodata/repomd.xml", "/image/cirros"] {
