@@ -13,6 +13,7 @@
 //! | [`secrets`] | pure | the passwords of a cloud, and texts without them |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
+//! | [`iso9660`] | pure | where in a disc image a file lies |
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
@@ -30,6 +31,7 @@ mod clock;
 pub mod config;
 pub mod failure;
 pub mod grammar;
+pub mod iso9660;
 pub mod lifecycle;
 pub mod media;
 mod own_cards;

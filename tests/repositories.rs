@@ -312,3 +312,36 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
         run.stderr
     );
 }
+
+#[test]
+fn trees_and_repositories_may_be_disc_images() {
+    let desk = desk_with("[[repository]]\nname = \"dvd2\"\npath = \"HERE/dvd2.iso\"\n");
+    let image = |folder: &str, name: &str| {
+        let made = Command::new("xorriso")
+            .args(["-as", "mkisofs", "-quiet", "-R", "-o"])
+            .args([desk.path(name), desk.path(folder)])
+            .status();
+        assert!(made.unwrap().success());
+    };
+    let (first, second) = ALL.split_once(" mysql ").unwrap();
+    repository(&desk.path("tree"), &first.split_whitespace().collect::<Vec<_>>(), "gzip");
+    let mut rest: Vec<&str> = second.split_whitespace().collect();
+    repository(&desk.path("dvd2"), &rest, "gzip");
+    image("tree", "dvd1.iso");
+    image("dvd2", "dvd2.iso");
+    let text = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    let tree = format!("path = \"{}\"", desk.path("tree").display());
+    let text = text.replace(&tree, &format!("path = \"{}\"", desk.path("dvd1.iso").display()));
+    fs::write(desk.path("rackstart.toml"), text).unwrap();
+    let run = desk.run(&["check"]);
+    assert!(run.stderr.contains("3 problems in"), "{}", run.stderr);
+    assert!(run.stderr.contains(" 1 package of those that are installed: mysql ("), "{}", run.stderr);
+    rest.push("mysql");
+    repository(&desk.path("dvd2"), &rest, "gzip");
+    image("dvd2", "dvd2.iso");
+    let run = desk.run(&["check"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    fs::write(desk.path("dvd1.iso"), "no image").unwrap();
+    let run = desk.run(&["check"]);
+    assert!(run.stderr.contains("dvd1.iso cannot be used: it is no ISO 9660 image"), "{}", run.stderr);
+}

@@ -10,6 +10,7 @@ use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
 use super::{media, packages};
 use crate::failure::Failure;
+use crate::media::Media;
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 
@@ -17,6 +18,8 @@ use crate::site::Site;
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
 /// No site file is larger; 4 MiB describe some ten thousand nodes.
 const MOST_BYTES: u64 = 4 << 20;
+/// No `.treeinfo` is larger.
+const MOST_TREEINFO_BYTES: u64 = 1 << 20;
 /// What the boot script and the installer fetch from every install tree.
 const TREE_FILES: [&str; 3] = [".treeinfo", "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
@@ -185,26 +188,21 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let name = tree.path.display();
     let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));
-    match fs::metadata(&tree.path) {
+    let media = match Media::open(&tree.path) {
+        Ok(media) => media,
         Err(error) => {
             let message = format!("the install tree {name} cannot be used: {}", reason(&error));
-            return problem(message, "copy a CentOS DVD there, or correct the path");
+            return problem(message, "copy a CentOS DVD there, name its ISO image, or correct the path");
         }
-        Ok(meta) if !meta.is_dir() => {
-            let message = format!("the install tree {name} is not a directory");
-            return problem(message, "unpack the image into a directory and name that");
-        }
-        Ok(_) => {}
-    }
-    let is_file =
-        |file: &str| fs::File::open(tree.path.join(file)).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file());
-    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !is_file(file)).collect();
+    };
+    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !media.has(file)).collect();
     if !missing.is_empty() {
         let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
         return problem(message, "copy the whole tree, including names that begin with a dot");
     }
-    let treeinfo = fs::read_to_string(tree.path.join(TREE_FILES[0])).ok()?;
-    let version = super::trees::version(&treeinfo)?;
+    let treeinfo = String::from_utf8(media.read(TREE_FILES[0], MOST_TREEINFO_BYTES).ok()?).ok()?;
+    let treeinfo = treeinfo.as_str();
+    let version = super::trees::version(treeinfo)?;
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))

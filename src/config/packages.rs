@@ -160,7 +160,7 @@ fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: 
                 Err(error) => super::load::reason(&error),
                 Ok(_) => "it has no repodata/repomd.xml".into(),
             };
-            let help = "name the directory that holds `repodata`; `createrepo DIRECTORY` makes it";
+            let help = "name the directory or ISO file that holds `repodata`; `createrepo DIRECTORY` makes it";
             add(at, format!("repository `{}` ({path}) cannot be used: {why}", repository.name), help);
             continue;
         }

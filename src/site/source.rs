@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use super::{Node, Release, Site};
 use crate::packages::Checksum;
 
-/// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
+/// A CentOS installation repository in a local directory or a disc image: `.treeinfo`, `images/pxeboot/`, packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallTree {
     /// Name in URLs and in the site file.
     pub name: String,
-    /// The directory that is served.
+    /// The directory or the disc image that is served.
     pub path: PathBuf,
     /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
     pub repositories: Vec<String>,
@@ -22,7 +22,7 @@ pub struct InstallTree {
 pub struct Repository {
     /// Name in URLs, in yum and in the site file.
     pub name: String,
-    /// The directory that is served.
+    /// The directory or the disc image that is served.
     pub path: PathBuf,
     /// The text of the public key that its packages are signed with; none: signatures are not looked at.
     pub gpg_key: Option<String>,

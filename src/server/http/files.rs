@@ -1,6 +1,7 @@
 //! Public files: network boot programs from memory; install trees, repositories and images from where they lie, with range
 //! requests.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
@@ -12,7 +13,8 @@ use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 
 use super::form::tame;
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, piece};
+use crate::media::Media;
 use crate::server::firmware;
 use crate::site::Site;
 
@@ -41,7 +43,8 @@ pub(super) async fn tree(
     if path.starts_with("images/") {
         tell_fetch(&appliance, &site, peer, &path);
     }
-    below(&tree.path, &format!("/tree/{name}"), &format!("the install tree `{name}` has no `{path}`"), request).await
+    below(&tree.path, &format!("/tree/{name}"), &path, &format!("the install tree `{name}` has no `{path}`"), request)
+        .await
 }
 
 /// Serves a file of a repository, by the same rules.
@@ -55,7 +58,7 @@ pub(super) async fn repository(
     let repository = site.repository(&name).ok_or_else(|| HttpError::not_found("no repository has this name"))?;
     stay_inside(&appliance, peer, &path)?;
     let prefix = format!("/repo/{name}");
-    below(&repository.path, &prefix, &format!("the repository `{name}` has no `{path}`"), request).await
+    below(&repository.path, &prefix, &path, &format!("the repository `{name}` has no `{path}`"), request).await
 }
 
 /// Serves an image of virtual machines.
@@ -96,13 +99,33 @@ fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) 
     }
 }
 
-/// Serves what is below a folder, without the prefix of its URL; `missing` is said where there is nothing.
-async fn below(folder: &FilePath, prefix: &str, missing: &str, request: Request) -> Result<Response, HttpError> {
+/// Serves what is below a folder or in a disc image, without the prefix of its URL; `missing` is said where there is
+/// nothing.
+async fn below(
+    place: &FilePath,
+    prefix: &str,
+    path: &str,
+    missing: &str,
+    request: Request,
+) -> Result<Response, HttpError> {
+    if place.is_file() {
+        let (place, path) = (place.to_path_buf(), path.to_string());
+        let open = move || Media::open(&place).and_then(|media| media.file(&path));
+        let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
+        return match content {
+            Ok(content) => piece::answer(content, request.method(), request.headers()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::error!(%error, "a disc image cannot be read although `check` passed");
+                Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+            }
+            Err(_) => Err(HttpError::not_found(missing)),
+        };
+    }
     let rest = request.uri().path().strip_prefix(prefix).unwrap_or("/").to_string();
     let uri = Uri::try_from(rest).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;
-    let files = ServeDir::new(folder).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
+    let files = ServeDir::new(place).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
     let response = files.oneshot(Request::from_parts(parts, body)).await.expect("ServeDir never fails");
     if response.status() == StatusCode::NOT_FOUND {
         return Err(HttpError::not_found(missing));

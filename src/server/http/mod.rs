@@ -12,6 +12,7 @@ mod found;
 mod kickstart;
 pub mod listen;
 pub(super) mod permit;
+mod piece;
 mod report;
 mod strangers;
 mod witness;

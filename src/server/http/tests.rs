@@ -430,6 +430,36 @@ async fn repositories_and_images_are_served_by_the_rules_of_install_trees() {
 }
 
 #[tokio::test]
+async fn a_disc_image_is_served_file_by_file_without_mounting_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("dvd/images/pxeboot");
+    std::fs::create_dir_all(&tree).unwrap();
+    let kernel: Vec<u8> = (0..700_000u32).map(|n| (n % 251) as u8 % 64 + b' ').collect();
+    std::fs::write(tree.join("vmlinuz"), &kernel).unwrap();
+    std::fs::write(folder.path().join("secret"), b"secret").unwrap();
+    let made = std::process::Command::new("xorriso")
+        .args(["-as", "mkisofs", "-quiet", "-R", "-o"])
+        .args([folder.path().join("dvd.iso"), folder.path().join("dvd")])
+        .status();
+    assert!(made.unwrap().success());
+    let node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| site.install_trees[0].path = folder.path().join("dvd.iso"));
+    let path = "/tree/centos6/images/pxeboot/vmlinuz";
+    assert_eq!(node.get(path).await.text.as_bytes(), kernel);
+    let range = node.ask(Request::get(path).header("range", "bytes=300000-300009").body(Body::empty()).unwrap()).await;
+    assert_eq!((range.status, range.text.as_bytes()), (StatusCode::PARTIAL_CONTENT, &kernel[300_000..300_010]));
+    let beyond = node.ask(Request::get(path).header("range", "bytes=700000-").body(Body::empty()).unwrap()).await;
+    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    for path in ["images", "images/../../secret", "%2e%2e/secret", "..%2fsecret", "missing", "images//pxeboot/vmlinuz"]
+    {
+        let answer = node.get(&format!("/tree/centos6/{path}")).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+    }
+    std::fs::write(folder.path().join("dvd.iso"), vec![0; 100_000]).unwrap();
+    assert_eq!(node.get(path).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;
