@@ -122,7 +122,8 @@ put_in_place() {
 at_one() {
   local peer
   for peer in $COMPUTES $CONTROLLER; do
-    [ "$peer" != "$NODE" ] && port_open "$peer" 24007 || continue
+    [ "$peer" != "$NODE" ] || continue
+    port_open "$peer" 24007 || continue
     peer_connected "$peer" || return 1
     [ "$(state_of "$NODE" < <(gluster_on "$peer" peer status))" = "Peer in Cluster (Connected)" ] || return 1
   done
