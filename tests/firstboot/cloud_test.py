@@ -276,7 +276,7 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
         a_store_that_is_there(world)
         node = world.nodes["controller"]
         (node.fake / "kill.at").write_text("0")
-        equal(node.run("start", timeout=400).returncode, 0)
+        equal(node.run("start", timeout=900).returncode, 0)
         expected, entries = end_of(world), len((node.fake / "syncs").read_text().splitlines())
     holds(entries > 70, f"{entries} journal entries")
     seed = random.randrange(1 << 30)
@@ -290,7 +290,7 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
             # Of every one: at `done` of a step, and in the next life, which does it again, at `started` of the step after.
             at = 2 + cut % 2 if EVERY == 1 else chance.randint(1, EVERY)
             (node.fake / "kill.at").write_text(str(at))
-            code = node.start().wait(400)
+            code = node.start().wait(900)
             if code == 0:
                 break
             equal((seed, code), (seed, -9))
@@ -302,7 +302,7 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
             node.power_cut() if kill % 3 == 0 else node.kill()
         last = node.start()
         try:
-            code = last.wait(400 + 4 * KILLS)
+            code = last.wait(900)
         except subprocess.TimeoutExpired:
             code = node.run("status").stdout
         equal((seed, code), (seed, 0))
