@@ -19,7 +19,9 @@ impl GlusterId {
 
 /// Why a text is no identity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the UUID of a glusterd: it is written like 1d2e3f40-5a6b-4c7d-8e9f-0a1b2c3d4e5f and is not all zeros")]
+#[error(
+    "`{0}` is not the UUID of a glusterd: it is written like 1d2e3f40-5a6b-4c7d-8e9f-0a1b2c3d4e5f and is not all zeros"
+)]
 pub struct NotAGlusterId(String);
 
 impl FromStr for GlusterId {

@@ -355,9 +355,15 @@ mod tests {
         ] {
             let node = site.node_by_name(name).unwrap();
             let token = BootToken::from_random([0; 16]);
-            let files =
-                files(&Engine::new(Default::default()).unwrap(), &site, node, &token, &Cluster::new(&site), Told::default())
-                    .unwrap();
+            let files = files(
+                &Engine::new(Default::default()).unwrap(),
+                &site,
+                node,
+                &token,
+                &Cluster::new(&site),
+                Told::default(),
+            )
+            .unwrap();
             let text = |path: &str| {
                 let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
                 String::from_utf8(file.data.clone()).unwrap()

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Custody, Delivery, Event, Flag, GlusterId, Hardware, Reader, Refused, Report, ReportEvent, State,
-    TokenHash, WipeScope,
+    AttemptId, BootToken, Custody, Delivery, Event, Flag, GlusterId, Hardware, Reader, Refused, Report, ReportEvent,
+    State, TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
 use crate::secrets::Redactor;
