@@ -84,6 +84,8 @@ class Server:
         self.reports, self.answer, self.http = [], 204, None
         sums = f"{hashlib.sha256(IMAGE).hexdigest()}  cirros.img\n"
         self.files = {"/tree/centos6/images/cirros.img": IMAGE, "/tree/centos6/images/SHA256SUMS": sums.encode()}
+        # Text by token, given once; who asked; and the status of the answer.
+        self.errands, self.asked, self.errands_answer = {}, [], 200
         self.port = 0
         self.back()
 
@@ -101,6 +103,12 @@ class Server:
 
             def do_GET(self):
                 found = outer.files.get(self.path)
+                if self.path.startswith("/errands/"):
+                    outer.asked.append(self.path.removeprefix("/errands/"))
+                    self.send_response(outer.errands_answer)
+                    self.end_headers()
+                    self.wfile.write(outer.errands.pop(self.path.removeprefix("/errands/"), "").encode())
+                    return
                 self.send_response(404 if found is None else 200)
                 self.end_headers()
                 self.wfile.write(found or b"")

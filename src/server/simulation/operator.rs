@@ -37,7 +37,7 @@ pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
 /// Through the same decision as `rackstart install` and `rackstart reimage`.
 fn arms(daemon: &mut Daemon, nodes: &[Mac], scope: WipeScope, is_forced: bool) -> usize {
     let forced = is_forced.then(|| "a drill".to_string());
-    let arming = Arming { nodes: nodes.to_vec(), scope, count: Some(nodes.len()), forced };
+    let arming = Arming { nodes: nodes.to_vec(), scope, count: Some(nodes.len()), forced, undrained: None };
     let order = Order::new(&Actor::daemon(), "reimage", "nodes");
     let ids: Vec<_> = nodes.iter().map(|_| daemon.fresh_id()).collect();
     let (site, mut ids) = (daemon.site.clone(), ids.into_iter());

@@ -14,7 +14,7 @@ fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
     let body = match route.path {
-        "/api/v1/reimage" | "/api/v1/reimage/rehearse" => r#"{"nodes": ["compute2"]}"#,
+        "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
         "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
         _ => "{}",
