@@ -130,7 +130,7 @@ impl Drain {
     pub fn outcome(&self, now: u64) -> Outcome {
         let (age, said) = (now.abs_diff(self.since), &self.said);
         let silent = self.taken.map(|taken| now.abs_diff(taken)).filter(|silent| *silent > ANSWER_SECONDS);
-        let outcome = match self.phase {
+        match self.phase {
             _ if age > GOOD_SECONDS => Outcome::None,
             Phase::Asked if self.taken.is_none() && age > REACH_SECONDS => {
                 Outcome::Unreached(format!("it has not asked for errands for {REACH_SECONDS} s: it cannot be reached"))
@@ -149,8 +149,7 @@ impl Drain {
             Phase::Leaving => Outcome::Waits(format!("{said}; the controller takes its service out")),
             Phase::Drained => Outcome::Drained(said.clone()),
             Phase::Refused => Outcome::Refused(said.clone()),
-        };
-        outcome
+        }
     }
 }
 

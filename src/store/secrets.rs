@@ -298,8 +298,9 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     if let Some(record) = seal {
         let text = serde_json::to_string(&record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let insert = sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?)");
-        insert.bind(seal::ROW).bind(text).execute(&mut *connection).await?;
+        let upsert =
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(upsert).bind(seal::ROW).bind(text).execute(&mut *connection).await?;
     }
     for row in rows {
         let upsert = "INSERT INTO secret (name, value, previous, origin, changed) VALUES (?, ?, ?, ?, ?) \

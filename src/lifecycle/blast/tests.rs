@@ -219,7 +219,8 @@ fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_no
         duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
     };
     let drained = answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x");
-    let cases: [(&str, Option<Duty>, Result<[usize; 3], String>); 6] = [
+    type Case = (&'static str, Option<Duty>, Result<[usize; 3], String>);
+    let cases: [Case; 6] = [
         ("it was never asked", None, Err("not-drained".into())),
         ("it is asked", Some(asked(NOW)), Err("not-drained".into())),
         ("it said no", Some(answered(asked(NOW), "leave a1 no x")), Err("not-drained".into())),
