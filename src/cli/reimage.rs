@@ -116,9 +116,10 @@ fn describe(node: &NodeStatus, keep: bool, now: u64) -> String {
         (true, false) => format!(", but for {}", node.keep.join(", ")),
         _ => String::new(),
     };
+    let machine = node.machine.as_ref().map(|machine| format!("  its machine: {machine}\n")).unwrap_or_default();
     let lately = node.written.as_ref().map(|disk| format!("  last written: disk {disk}\n")).unwrap_or_default();
     format!(
-        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}",
+        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}{machine}",
         node.name,
         node.role,
         node.mac,

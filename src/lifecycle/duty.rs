@@ -16,8 +16,10 @@ pub use errand::{Answer, Errand, Verb, heard, wanted};
 pub const REACH_SECONDS: u64 = 90;
 /// Who took an errand has so long to answer, in seconds: GlusterFS is asked three things and gives each up after 150 s.
 pub const ANSWER_SECONDS: u64 = 500;
-/// So long, in seconds, the outcome of a drain is good for an arming. Then the node's service comes back.
-pub const GOOD_SECONDS: u64 = 1800;
+/// So long, in seconds, a drained node may be armed: what its bricks were then says little later. Then its service comes back.
+pub const GOOD_SECONDS: u64 = 600;
+/// After so long, in seconds, a drain that came to nothing is no news any more.
+const FORGET_SECONDS: u64 = 1800;
 /// How long the controller may take to put a service back before it is asked again, in seconds.
 const ASK_AGAIN_SECONDS: u64 = 300;
 
@@ -131,7 +133,8 @@ impl Drain {
         let (age, said) = (now.abs_diff(self.since), &self.said);
         let silent = self.taken.map(|taken| now.abs_diff(taken)).filter(|silent| *silent > ANSWER_SECONDS);
         match self.phase {
-            _ if age > GOOD_SECONDS => Outcome::None,
+            _ if age > FORGET_SECONDS => Outcome::None,
+            Phase::Drained if age > GOOD_SECONDS => Outcome::None,
             Phase::Asked if self.taken.is_none() && age > REACH_SECONDS => {
                 Outcome::Unreached(format!("it has not asked for errands for {REACH_SECONDS} s: it cannot be reached"))
             }

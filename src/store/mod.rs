@@ -12,6 +12,7 @@ mod open;
 mod place;
 mod reader;
 mod record;
+mod rekey;
 mod restore;
 mod seal;
 mod secrets;

@@ -95,13 +95,15 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
 fn a_person_at_a_terminal_types_the_name_or_the_number() {
     inside("orders::a_person_at_a_terminal_types_the_name_or_the_number", || {
         let rack = Rack::powered();
+        let boot = "http://192.168.0.254/boot/52-54-00-a8-02-01?serial=SN-4711";
+        rack.machine.run(&format!("curl -sSf -m 5 -o /dev/null {boot}"));
         rack.says(&["disarm", "compute2"]);
         let (screen, code) = rack.typed("reimage compute2", "compute3");
         assert!(screen.contains("that is not compute2: nothing was changed") && code == 1, "{code} {screen}");
         assert_eq!(rack.state(), "failed");
         let (screen, code) = rack.typed("reimage compute2", "compute2");
         assert_eq!(code, 0, "{screen}");
-        for word in ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "compute2 is armed"] {
+        for word in ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"] {
             assert!(screen.contains(word), "{word}: {screen}");
         }
         let (screen, code) = rack.typed("reimage --role compute", "2");

@@ -143,14 +143,14 @@ def a_ready_node_asks_does_what_is_wanted_and_answers_by_a_report():
         holds(answer.startswith("leave 5f0c81aa no compute2:/export/gluster/brick is the only copy of its part"), answer)
         time.sleep(1)
         equal(len(world.events("compute2", "errand")), 1)
-        # Nobody's: it asks seldom from then on.
+        # Armed, and disarmed: it goes on asking.
         world.server.errands_answer = 410
         asked = len(world.server.asked)
-        world.wait(lambda: len(world.server.asked) > asked, 20, "one more question")
-        asked = len(world.server.asked)
-        time.sleep(1.5)
-        equal(len(world.server.asked), asked)
-        holds(world.events("compute2")[-1]["event"] == "errand", world.events("compute2")[-1])
+        world.wait(lambda: len(world.server.asked) > asked + 1, 20, "two more questions")
+        world.server.errands_answer = 200
+        world.server.errands[node.token] = "leave 77aa compute2\n"
+        world.wait(lambda: len(world.events("compute2", "errand")) == 2, 20, "another answer")
+        holds(world.events("compute2", "errand")[1]["detail"].startswith("leave 77aa no"), world.events("compute2", "errand"))
         arguments = (node.fake / "arguments").read_text()
         holds(node.token not in arguments, "the token stood on a command line")
         node.process.terminate()

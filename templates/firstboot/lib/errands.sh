@@ -5,8 +5,9 @@
 # answer is a report: VERB ID yes|no WORDS.
 
 # So many rounds without a question after the server said that this node is
-# nobody's: its attempt is over, or its address is another's.
-ERRANDS_REST=10
+# nobody's: it is armed, or its address is another's. No more, because the
+# server waits 90 s for a question, and an arming may be taken back.
+ERRANDS_REST=1
 REST=0
 
 # run_errands: asks, does what is wanted, answers.
