@@ -103,7 +103,9 @@ fn a_person_at_a_terminal_types_the_name_or_the_number() {
         assert_eq!(rack.state(), "failed");
         let (screen, code) = rack.typed("reimage compute2", "compute2");
         assert_eq!(code, 0, "{screen}");
-        for word in ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"] {
+        for word in
+            ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"]
+        {
             assert!(screen.contains(word), "{word}: {screen}");
         }
         let (screen, code) = rack.typed("reimage --role compute", "2");
