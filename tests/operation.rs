@@ -81,7 +81,6 @@ fn the_story_of_a_machine_survives_the_daemon_and_can_be_read_by_anybody_who_ask
             "dhcp       DHCPDISCOVER from system",
             "DHCPOFFER 192.168.0.2",
             "DHCPACK 192.168.0.2",
-            "http       boot script: the installer (boot 1)",
             "http       GET images/pxeboot/vmlinuz",
             "http       GET kickstart: refused with 410: this attempt of compute2 is over",
             "node       boot-script: boot 1 of the installer [armed]",
@@ -96,7 +95,7 @@ fn the_story_of_a_machine_survives_the_daemon_and_can_be_read_by_anybody_who_ask
         let lines = serving.says(&["timeline", "compute2", "--json", "--since", "1h"]);
         let read = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
         assert!(lines.lines().map(read).any(|line| line["source"] == "node" && line["times"] == 1), "{lines}");
-        assert!(serving.says(&["explain", "compute2"]).contains("boot script: the installer (boot 1)"));
+        assert!(serving.says(&["explain", "compute2"]).contains("boot-script: boot 1 of the installer"));
 
         run(&format!("kill -TERM {}", serving.daemon.id()));
         serving.daemon.wait().unwrap();

@@ -1,25 +1,8 @@
 # shellcheck shell=bash
-# Loads what the runner and every step share: the rendered values of this node
-# (`env`) and the functions below lib/. Written for bash 4.1 and the tools of
-# an EL6 @core installation; does nothing by itself.
+# Loads what every step shares: this node's paths and values (lib/node.sh) and
+# the functions below lib/. Does nothing by itself.
 
-# Every path on the node starts with ROOT. It is empty on a real node; the
-# tests put a directory there.
-ROOT=${RACKSTART_ROOT:-}
-PAYLOAD=${PAYLOAD:-$ROOT/usr/lib/rackstart}
-STATE=$ROOT/var/lib/rackstart
-JOURNAL=$STATE/journal
-QUEUE=$STATE/queue
-LOGS=$ROOT/var/log/rackstart
-
-export LC_ALL=C
-# An init script of EL6 starts with a short PATH; what is there comes first.
-PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-umask 022
-
-. "$PAYLOAD/env"
-# What only this node's roles may know; a site without secrets has no such file.
-[ ! -f "$PAYLOAD/secrets" ] || . "$PAYLOAD/secrets"
+. "${PAYLOAD:-${RACKSTART_ROOT:-}/usr/lib/rackstart}/lib/node.sh"
 . "$PAYLOAD/lib/encode.sh"
 . "$PAYLOAD/lib/files.sh"
 . "$PAYLOAD/lib/ini.sh"

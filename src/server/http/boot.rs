@@ -128,7 +128,6 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
             let (attempt, boot) = (&attempt.id, attempt.boots);
             tracing::info!(node = %node.name, mac = %node.mac, %attempt, boot, "boots the installer");
-            appliance.recent.note(node.mac, "http", format!("boot script: the installer (boot {boot})"));
             appliance.recent.gave(node.mac, Some(Given::Installer));
             Ok(text)
         }

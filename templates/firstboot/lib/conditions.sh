@@ -35,14 +35,25 @@ is_target() {
 
 # address_of NAME: prints the address that the site file gives NAME.
 address_of() {
-  awk -v name="$1" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) { print $1; exit } }' "$PAYLOAD/hosts"
+  local address names
+  while read -r address names; do
+    case $address in '#'*) continue ;; esac
+    case " $names " in
+      *" $1 "*)
+        printf '%s\n' "$address"
+        return 0
+        ;;
+    esac
+  done <"$PAYLOAD/hosts"
 }
 
 # resolves NAME: true when this node finds NAME where the site file puts it.
 # A node whose own name means 127.0.0.1 cannot join a trusted pool.
 resolves() {
   local found
-  found=$(getent hosts "$1" | awk '{ print $1; exit }')
+  # `getent hosts` would ask a name server for an IPv6 address first.
+  found=$(getent ahostsv4 "$1")
+  found=${found%%[[:blank:]]*}
   [ -n "$found" ] && [ "$found" = "$(address_of "$1")" ]
 }
 

@@ -14,7 +14,7 @@ write_file() {
   [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
   if [ "$2" = keep ] && [ -e "$file" ]; then
     cp -p "$file" "$new"
-  else
+  elif [ -e "$new" ] || [ -L "$new" ]; then
     rm -f "$new"
   fi
   # dd is the only tool of EL6 that syncs one file. What it writes may be a
@@ -25,6 +25,7 @@ write_file() {
   fi
   case $2/$file in
     keep/*) [ -e "$file" ] || chmod 0644 "$new" ;;
+    0600/*) ;;
     *) chmod "$2" "$new" ;;
   esac
   mv -f "$new" "$file"
@@ -36,7 +37,7 @@ write_file() {
 
 # file_is FILE: true when FILE holds the lines of standard input.
 file_is() {
-  [ -f "$1" ] && [ "$(cat)" = "$(cat "$1")" ]
+  [ -f "$1" ] && [ "$(</dev/stdin)" = "$(<"$1")" ]
 }
 
 # set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line

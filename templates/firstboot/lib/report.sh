@@ -14,11 +14,17 @@ NOT_FOUND_LIMIT=${RACKSTART_NOT_FOUND_LIMIT:-12}
 # spellings that a step may have given them. The longest go first: one secret
 # may be a part of another.
 redacted() {
-  local text value
-  text=$(cat)
+  local text all value held=
+  text=$(</dev/stdin)
+  all=$(spellings)
+  # Nearly every text holds none of them.
+  while IFS= read -r value; do
+    case $text in *"${value:-$text.}"*) held=yes ;; esac
+  done <<<"$all"
+  [ -n "$held" ] || { printf '%s\n' "$text" && return 0; }
   while IFS= read -r value; do
     text=${text//"$value"/[redacted]}
-  done < <(spellings | awk '$0 != "" && !seen[$0]++ { print length($0) "\t" $0 }' | sort -rn | cut -f 2-)
+  done < <(awk '$0 != "" && !seen[$0]++ { print length($0) "\t" $0 }' <<<"$all" | sort -rn | cut -f 2-)
   printf '%s\n' "$text"
 }
 
@@ -51,7 +57,13 @@ secret_names() {
       *TOKEN* | *PASSWORD* | *SECRET* | *_KEY) printf '%s\n' "$name" ;;
     esac
   done <"$PAYLOAD/env"
-  [ ! -f "$PAYLOAD/secrets" ] || sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' "$PAYLOAD/secrets"
+  [ -f "$PAYLOAD/secrets" ] || return 0
+  while IFS='=' read -r name value; do
+    case $name in
+      '' | [0-9]* | *[!A-Za-z0-9_]*) ;;
+      *) printf '%s\n' "$name" ;;
+    esac
+  done <"$PAYLOAD/secrets"
 }
 
 # plain: the end of standard input, redacted, ASCII, short enough to send.
@@ -59,16 +71,15 @@ plain() {
   redacted | tr -c '\11\12\40-\176' '?' | tail -c "$DETAIL_LIMIT"
 }
 
-# next_sequence: prints a number above all that were used. The server passes over
+# next_sequence NEWEST: prints a number above all that were used. The server passes over
 # a number that it has seen, so a lost file must not start them again: the clock
 # is far ahead of one report per millisecond. A clock that was set back loses
-# against the number that is kept, and against the queue.
+# against the number that is kept, and against NEWEST of the queue.
 next_sequence() {
-  local next stored newest
+  local next stored=
   next=$(($(date +%s) * 1000))
-  stored=$(cat "$QUEUE/.sequence" 2>/dev/null || :)
-  newest=$(queued | tail -n 1)
-  for stored in "$stored" "${newest%%.*}"; do
+  { read -r stored <"$QUEUE/.sequence"; } 2>/dev/null || :
+  for stored in "$stored" "${1%%.*}"; do
     case $stored in
       '' | *[!0-9]*) continue ;;
     esac
@@ -85,16 +96,20 @@ report() {
   detail=${2:-}
   if [ -n "$detail" ]; then
     detail=$(printf '%s' "$detail" | plain)
-    detail=$(printf '%s' "$detail" | urlencoded)
+    case $detail in
+      # What a form may hold as it is, and most details are.
+      *[!A-Za-z0-9\ ._~,:/\(\)-]*) detail=$(printf '%s' "$detail" | urlencoded) ;;
+      *) detail=${detail// /+} ;;
+    esac
   fi
   # The only byte of a step's name that needs encoding is its `/`.
   local step=${STEP//\//%2F}
   # `skip` may report while the runner does: one at a time takes a number.
   (
     flock 7
-    sequence=$(next_sequence)
+    list_queue
+    sequence=$(next_sequence "$NEWEST")
     printf '%s\n' "$sequence" | write_file "$QUEUE/.sequence" 0600
-    rm -f "$QUEUE"/[0-9]*.rackstart-new
     make_room "$event"
     {
       printf 'event=%s&seq=%s' "$event" "$sequence"
@@ -107,29 +122,37 @@ report() {
   start_sender
 }
 
-# queued: prints the names of the queued reports, oldest first.
-queued() {
+# list_queue: sets QUEUED to the names of the queued reports, oldest first, and
+# OLDEST and NEWEST to its ends.
+list_queue() {
   local file
+  QUEUED=() OLDEST='' NEWEST=''
   for file in "$QUEUE"/[0-9]*; do
     case $file in
       *.rackstart-new | *'*') ;;
-      *) printf '%s\n' "${file##*/}" ;;
+      *)
+        NEWEST=${file##*/}
+        QUEUED[${#QUEUED[@]}]=$NEWEST
+        OLDEST=${OLDEST:-$NEWEST}
+        ;;
     esac
   done
 }
 
 # make_room EVENT: a newer `waiting` replaces an unsent one; a queue that is
-# full loses its oldest report and says so.
+# full loses its oldest report and says so. What a crash left half written goes.
 make_room() {
-  local last oldest
-  last=$(queued | tail -n 1)
-  case $1/$last in
-    waiting/*.waiting) rm -f "$QUEUE/$last" ;;
+  local half
+  for half in "$QUEUE"/[0-9]*.rackstart-new; do
+    [ ! -e "$half" ] || rm -f "$half"
+  done
+  case $1/$NEWEST in
+    waiting/*.waiting) rm -f "$QUEUE/$NEWEST" && list_queue ;;
   esac
-  while [ "$(queued | wc -l)" -ge "$QUEUE_LIMIT" ]; do
-    oldest=$(queued | head -n 1)
-    say "dropped report ${oldest%%.*}: more than $QUEUE_LIMIT wait for the server"
-    rm -f "$QUEUE/$oldest"
+  while [ "${#QUEUED[@]}" -ge "$QUEUE_LIMIT" ]; do
+    say "dropped report ${OLDEST%%.*}: more than $QUEUE_LIMIT wait for the server"
+    rm -f "$QUEUE/$OLDEST"
+    list_queue
   done
 }
 
@@ -143,7 +166,7 @@ start_sender() {
 # after the lock is given up: a report that came in between found the lock
 # taken and its own sender gone.
 send_queue() {
-  while [ -n "$(queued)" ]; do
+  while list_queue && [ -n "$OLDEST" ]; do
     exec 6>"$QUEUE/.sender"
     flock -n 6 || return 0
     send_in_order
@@ -154,7 +177,8 @@ send_queue() {
 send_in_order() {
   local pause=1 name answer unknown=0
   while :; do
-    name=$(queued | head -n 1)
+    list_queue
+    name=$OLDEST
     [ -n "$name" ] || return 0
     answer=$(post "$QUEUE/$name")
     case $answer in

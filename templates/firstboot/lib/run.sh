@@ -16,8 +16,6 @@ REPAIR_GRACE=${RACKSTART_REPAIR_GRACE:-180}
 # First and longest pause between two looks at a condition, in ms.
 PAUSE_MIN=${RACKSTART_PAUSE_MIN:-2000}
 PAUSE_MAX=${RACKSTART_PAUSE_MAX:-15000}
-# `phase` returns this when a step's needs are not met (EX_TEMPFAIL).
-NOT_YET=75
 
 # nap MS: the lock must not live on in a `sleep` whose runner was killed.
 # Waited for in the background, because bash answers a signal only then.

@@ -28,7 +28,7 @@ headline() {
 }
 
 show_status() {
-  local state step number=0 rc=0 waiting
+  local state step number=0 rc=0
   state=$(doing_now state)
   if runs; then
     :
@@ -50,7 +50,7 @@ show_status() {
   elif [ "$rc" -eq 3 ]; then
     echo "help: \`rackstart-firstboot resume\` goes on at the first unfinished step"
   fi
-  waiting=$(queued | wc -l)
-  [ "$waiting" -eq 0 ] || printf 'reports that wait for %s: %s\n' "$SERVER" "$waiting"
+  list_queue
+  [ -z "$OLDEST" ] || printf 'reports that wait for %s: %s\n' "$SERVER" "${#QUEUED[@]}"
   return "$rc"
 }

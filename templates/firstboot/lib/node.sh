@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# Where things are on this node, and its rendered values (`env`). What needs no
+# more than these need not read all of lib/, which costs a small machine half a
+# second. Written for bash 4.1 and the tools of an EL6 @core installation.
+
+# Every path on the node starts with ROOT. It is empty on a real node; the
+# tests put a directory there.
+ROOT=${RACKSTART_ROOT:-}
+PAYLOAD=${PAYLOAD:-$ROOT/usr/lib/rackstart}
+STATE=$ROOT/var/lib/rackstart
+JOURNAL=$STATE/journal
+QUEUE=$STATE/queue
+LOGS=$ROOT/var/log/rackstart
+
+export LC_ALL=C
+# An init script of EL6 starts with a short PATH; what is there comes first.
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+
+. "$PAYLOAD/env"
+# What only this node's roles may know; a site without secrets has no such file.
+[ ! -f "$PAYLOAD/secrets" ] || . "$PAYLOAD/secrets"
