@@ -13,10 +13,13 @@
 //! | [`secrets`] | pure | the passwords of a cloud, and texts without them |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
+//! | [`iso9660`] | pure | where in a disc image a file lies |
+//! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
+//! | [`media`] | I/O | files of directories and disc images that are served, and the metadata in them |
 //! | [`store`] | I/O | the only thing that remembers |
 //! | [`server`] | I/O | sockets, timers and tasks |
 //! | [`cli`] | I/O | one file per verb |
@@ -28,8 +31,11 @@ mod clock;
 pub mod config;
 pub mod failure;
 pub mod grammar;
+pub mod iso9660;
 pub mod lifecycle;
+pub mod media;
 mod own_cards;
+pub mod packages;
 pub mod plan;
 pub mod render;
 pub mod secrets;

@@ -31,7 +31,7 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 10] = [
+const PURE: [(&str, &[&str]); 12] = [
     ("secrets", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
@@ -41,12 +41,15 @@ const PURE: [(&str, &[&str]); 10] = [
     ("render", &["wire", "config", "store", "server", "cli"]),
     ("grammar", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("timeline", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("iso9660.rs", &["site", "plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("packages", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("wire", &["plan", "render", "config", "store", "server", "cli"]),
 ];
 
 /// Folders above the pure ones, and what they must not name.
-const UPPER: [(&str, &[&str]); 4] = [
+const UPPER: [(&str, &[&str]); 5] = [
     ("failure.rs", &["site", "plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("media", &["plan", "lifecycle", "boot", "render", "config", "store", "server", "cli"]),
     ("config", &["store", "server", "cli"]),
     ("store", &["boot", "render", "config", "server", "cli"]),
     ("server", &["cli"]),

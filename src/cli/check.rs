@@ -20,10 +20,10 @@ pub struct Args {
 
 pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
     let loaded = config::load(place)?;
-    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path)) }
+    if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path, &loaded.notes)) }
 }
 
-fn report(site: &Site, path: &Path) -> String {
+fn report(site: &Site, path: &Path, seen: &[String]) -> String {
     let heading = ["NODE", "ROLE", "ADDRESS", "BOOT MAC", "FIRMWARE", "RELEASE", "LAYOUT", "DISK"].map(String::from);
     let mut rows = vec![heading];
     rows.extend(site.nodes.iter().map(|node| {
@@ -47,7 +47,7 @@ fn report(site: &Site, path: &Path) -> String {
         site.blueprint.name,
         site.security,
     ));
-    for note in notes(site) {
+    for note in seen.iter().cloned().chain(notes(site)) {
         out.push_str(&format!("note: {note}\n"));
     }
     out
@@ -75,8 +75,24 @@ fn notes(site: &Site) -> Vec<String> {
             node.name
         ));
     }
+    notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
+}
+
+/// What is left out because no image is there for it.
+pub(super) fn images(site: &Site) -> Option<String> {
+    let variable = |name: &str| site.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
+    let (name, wanted) = (variable("cirros_image"), variable("acceptance"));
+    let left_out: Vec<&str> = wanted.split_whitespace().filter(|word| *word != "services").collect();
+    let has_openstack = variable("last_group") >= "10";
+    if !has_openstack || site.test_image().is_some() || left_out.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "there is no image `{name}`, so no machine is tried in the end (acceptance without {}); `[[image]]` names one",
+        left_out.join(", ")
+    ))
 }
 
 /// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_report_is_one_line_per_node_and_a_summary() {
-        let report = report(&testing::paper_site(), Path::new("rackstart.toml"));
+        let report = report(&testing::paper_site(), Path::new("rackstart.toml"), &[]);
         let lines: Vec<&str> = report.lines().collect();
         assert_eq!(
             lines[1],

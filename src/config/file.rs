@@ -13,6 +13,7 @@ use super::node::NodeKeys;
 use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
+use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::text;
 use super::variables;
 use crate::site::{KeySource, Release, Security, Software, User};
@@ -30,6 +31,8 @@ pub(super) struct File<'a> {
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
+    pub repositories: Vec<RepositoryKeys<'a>>,
+    pub images: Vec<ImageKeys<'a>>,
     pub own: OwnKeys<'a>,
     pub variables: variables::Written<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
@@ -82,7 +85,7 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "site",
     "server",
     "api",
@@ -92,6 +95,8 @@ const SECTIONS: [&str; 12] = [
     "secrets",
     "variables",
     "install_tree",
+    "repository",
+    "image",
     "layout",
     "role",
     "node",
@@ -124,6 +129,8 @@ impl<'a> File<'a> {
             users: access::read_users(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
+            repositories: sources::read_repositories(&top),
+            images: sources::read_images(&top),
             own: OwnKeys::read(&top),
             variables: top.table("variables", "`[variables]` on a line of its own"),
             nodes: NodeKeys::read_all(&top),

@@ -1,6 +1,6 @@
 //! The site file on the disk: finds it, reads it, and looks at the install trees that it names.
 //!
-//! With `templates`, the only file of this folder that does I/O.
+//! With `templates`, `media` and `packages`, the only file of this folder that does I/O.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,9 @@ use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
+use super::{media, packages};
 use crate::failure::Failure;
+use crate::media::Media;
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 
@@ -16,6 +18,8 @@ use crate::site::Site;
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
 /// No site file is larger; 4 MiB describe some ten thousand nodes.
 const MOST_BYTES: u64 = 4 << 20;
+/// No `.treeinfo` is larger.
+const MOST_TREEINFO_BYTES: u64 = 1 << 20;
 /// What the boot script and the installer fetch from every install tree.
 const TREE_FILES: [&str; 3] = [".treeinfo", "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
@@ -27,6 +31,8 @@ pub struct Loaded {
     pub path: PathBuf,
     /// Proved on the site, with the operator's templates in it.
     pub renderer: Renderer,
+    /// What was seen of repositories and images that is allowed and worth a look.
+    pub notes: Vec<String>,
 }
 
 /// Where a verb finds the site.
@@ -65,8 +71,7 @@ pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
 
 /// The same for a plan, which needs the release and not its files: an install tree may not be there yet.
 pub fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
-    let is_there = |tree: &TreeUse| tree.path.exists();
-    read_with(&find(place.file)?, place.templates, &is_there).map_err(print)
+    read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }
 
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
@@ -109,29 +114,44 @@ pub fn socket(path: Option<&Path>) -> PathBuf {
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
 pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
-    read_with(path, templates, &|_| true)
+    read_with(path, templates, Depth::Whole)
 }
 
-/// `matters` says which install trees are looked at.
-fn read_with(path: &Path, templates: Option<&Path>, matters: &dyn Fn(&TreeUse) -> bool) -> Result<Loaded, LoadError> {
+/// How much of what the site file names is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Everything that a node will be sent.
+    Whole,
+    /// Install trees that are there, and none of their packages.
+    Plan,
+}
+
+fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),
         None => Ok(Templates::default()),
     };
-    let complete = |site: &mut Site| {
-        for tree in &mut site.install_trees {
-            tree.repositories = repositories(&tree.path);
-        }
-    };
-    let mut examined = super::examine(&text, &fetch, &complete);
-    examined.problems.extend(examined.trees.iter().filter(|tree| matters(tree)).filter_map(check_tree));
+    let mut examined = super::examine(&text, &fetch, &media::complete);
+    let matters = |tree: &&TreeUse| depth == Depth::Whole || tree.path.exists();
+    examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
+    let mut notes = Vec::new();
+    if depth == Depth::Whole {
+        examined.problems.extend(media::check_keys(&examined.repositories));
+        if let (Some(site), Some(renderer)) = (&examined.site, &examined.renderer) {
+            let tree_at = examined.trees.first().map_or(0..0, |tree| tree.at.clone());
+            examined.problems.extend(media::check_images(site, &examined.images, tree_at));
+            let verdict = packages::check(site, renderer, &examined.trees, &examined.repositories);
+            examined.problems.extend(verdict.problems);
+            notes = verdict.notes;
+        }
+    }
     match (examined.site, examined.renderer) {
         (Some(site), Some(renderer)) if examined.problems.is_empty() => {
-            Ok(Loaded { site, path: path.into(), renderer })
+            Ok(Loaded { site, path: path.into(), renderer, notes })
         }
         _ => {
             let name = path.display().to_string();
@@ -168,35 +188,24 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let name = tree.path.display();
     let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));
-    match fs::metadata(&tree.path) {
+    let media = match Media::open(&tree.path) {
+        Ok(media) => media,
         Err(error) => {
             let message = format!("the install tree {name} cannot be used: {}", reason(&error));
-            return problem(message, "copy a CentOS DVD there, or correct the path");
+            return problem(message, "copy a CentOS DVD there, name its ISO image, or correct the path");
         }
-        Ok(meta) if !meta.is_dir() => {
-            let message = format!("the install tree {name} is not a directory");
-            return problem(message, "unpack the image into a directory and name that");
-        }
-        Ok(_) => {}
-    }
-    let is_file =
-        |file: &str| fs::File::open(tree.path.join(file)).and_then(|f| f.metadata()).is_ok_and(|m| m.is_file());
-    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !is_file(file)).collect();
+    };
+    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !media.has(file)).collect();
     if !missing.is_empty() {
         let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
         return problem(message, "copy the whole tree, including names that begin with a dot");
     }
-    let treeinfo = fs::read_to_string(tree.path.join(TREE_FILES[0])).ok()?;
-    let version = super::trees::version(&treeinfo)?;
+    let treeinfo = String::from_utf8(media.read(TREE_FILES[0], MOST_TREEINFO_BYTES).ok()?).ok()?;
+    let treeinfo = treeinfo.as_str();
+    let version = super::trees::version(treeinfo)?;
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
     problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
-}
-
-/// Which of the usual repositories of EL8 and later have a folder of their own in the tree.
-fn repositories(tree: &Path) -> Vec<String> {
-    let names = ["BaseOS", "AppStream"].into_iter();
-    names.filter(|name| tree.join(name).join("repodata/repomd.xml").is_file()).map(String::from).collect()
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

@@ -1,6 +1,7 @@
 //! The site file: text in, a validated [`Site`] or every mistake out.
 //!
-//! `parse` is pure. Only `load` touches the disk: it finds the file, reads it, and looks at the install trees.
+//! `parse` is pure. Only `load` and what it calls touch the disk: it finds the file, reads it and its templates, and looks
+//! at the install trees, repositories and images that it names.
 
 mod access;
 mod addresses;
@@ -12,8 +13,10 @@ mod duplicates;
 mod file;
 mod layout;
 mod load;
+mod media;
 mod node;
 mod own;
+mod packages;
 mod problem;
 mod prove;
 mod reader;
@@ -24,6 +27,7 @@ mod roles;
 mod secrets;
 mod size;
 mod socket;
+mod sources;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -46,6 +50,7 @@ pub(crate) use words::{quote, suggest};
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use file::File;
+use media::RepositoryUse;
 use reader::Found;
 use this_machine::CardUse;
 use trees::TreeUse;
@@ -57,7 +62,7 @@ pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
 ///
 /// Looks at nothing outside the text: whether the install trees exist is checked by [`load`].
 pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
-    let parsed = examine(text, &|_| Ok(Templates::default()), &|_| ());
+    let parsed = examine(text, &|_| Ok(Templates::default()), &|_, _| ());
     match parsed.site {
         Some(site) if parsed.problems.is_empty() => Ok(site),
         _ => Err(Problems::new(file_name, text, parsed.problems, &parsed.secrets)),
@@ -76,33 +81,39 @@ struct Examined {
     trees: Vec<TreeUse>,
     /// The cards of all nodes, as far as they could be read.
     cards: Vec<CardUse>,
+    /// The repositories to look at, as far as they could be read.
+    repositories: Vec<RepositoryUse>,
+    /// Where the images stand, by name.
+    images: Vec<(String, Range<usize>)>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
 type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String, String)>;
 
 /// `complete` adds what only the outside knows, before anything is proved.
-fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site)) -> Examined {
+fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &[RepositoryUse])) -> Examined {
     let mut renderer = None;
     let found = Found::default();
-    let (mut trees, mut cards) = (Vec::new(), Vec::new());
+    let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
         trees = trees::uses(&file);
         cards = this_machine::uses(&file);
+        repositories = media::repository_uses(&file);
+        images = media::image_places(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;
-        complete(&mut site);
+        complete(&mut site, &repositories);
         if found.count() == 0 {
             renderer = prove_texts(&file, &site, fetch, &found);
         }
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images }
 }
 
 /// Reads the templates and renders everything with them; the renderer is there when all is well.

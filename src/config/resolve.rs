@@ -18,6 +18,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     super::roles::check(file, &blueprint, found);
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
+    let repositories: Vec<_> = file.repositories.iter().map(|keys| keys.resolve(file, &blueprint, found)).collect();
     let tree = |tree: &super::file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into(), repositories: Vec::new() })
@@ -41,6 +42,8 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         users: file.users.clone()?,
         software: site.software.clone(),
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
+        repositories: repositories.into_iter().collect::<Option<_>>()?,
+        images: file.images.iter().map(|keys| keys.resolve()).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     Some(site)

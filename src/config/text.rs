@@ -74,6 +74,11 @@ pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Span
 
 /// The name of an install tree, which is a part of URLs.
 pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    source_name(section, "a name for an install tree")
+}
+
+/// The name of something that is served: a part of URLs, and of file names on the node.
+pub(super) fn source_name<'a>(section: &Section<'a>, what: &str) -> Option<Spanned<&'a str>> {
     let help = "use lower-case letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| {
         (1..=64).contains(&text.len())
@@ -81,7 +86,14 @@ pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
             && !text.starts_with(['.', '-', '_'])
             && text.chars().all(|letter| !letter.is_ascii_uppercase())
     };
-    ruled(section, "name", "a name for an install tree", help, rule)
+    ruled(section, "name", what, help, rule)
+}
+
+/// The name of an image in Glance, also a part of URLs and of lists that are split at blanks.
+pub(super) fn image_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
+    let rule = |text: &str| (1..=128).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);
+    ruled(section, "name", "a name for an image", help, rule)
 }
 
 /// The release number of an install tree.

@@ -8,6 +8,8 @@ use crate::site::Release;
 
 /// An install tree to look at.
 pub(super) struct TreeUse {
+    /// Its name; empty when that could not be read.
+    pub name: String,
     /// Its directory.
     pub path: PathBuf,
     /// Where the path stands.
@@ -33,7 +35,8 @@ pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
                 releases.push(*release.get_ref());
             }
         }
-        uses.push(TreeUse { path: path.get_ref().into(), at: path.span(), releases });
+        let name = tree.name.as_ref().map_or("", |name| name.get_ref()).to_string();
+        uses.push(TreeUse { name, path: path.get_ref().into(), at: path.span(), releases });
     }
     uses
 }

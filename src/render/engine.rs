@@ -77,6 +77,11 @@ impl Engine {
         embedded.chain(self.own.files.keys().cloned()).filter(|name| name.starts_with(folder)).collect()
     }
 
+    /// The names of the operator's files.
+    pub fn own_names(&self) -> Vec<&str> {
+        self.own.files.keys().map(String::as_str).collect()
+    }
+
     /// A file as it is, the operator's before the embedded one.
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         let own = self.own.files.get(name).map(|text| text.clone().into_bytes());

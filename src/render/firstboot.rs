@@ -5,13 +5,18 @@ use tar::{Builder, EntryType, Header};
 
 use crate::lifecycle::BootToken;
 use crate::secrets::{MASK, Secrets, of_targets};
-use crate::site::{Nic, Node, Security, Site};
+use crate::site::{Image, Nic, Node, Security, Site};
 
 use super::engine::Engine;
 use super::escape::Context;
 use super::{RenderError, RenderProblem};
 
-const FOLDER: &str = "templates/firstboot/";
+/// Where the payload comes from.
+pub(super) const FOLDER: &str = "templates/firstboot/";
+/// The variable that says what is tried in the end.
+const ACCEPTANCE: &str = "acceptance";
+/// The folder of the payload with the public keys of repositories.
+const KEYS: &str = "keys";
 /// The file of the payload that holds secrets.
 const SECRETS: &str = "secrets";
 
@@ -48,6 +53,12 @@ struct PayloadValues<'a> {
     ssh_from: String,
     release: String,
     install_tree: &'a str,
+    /// Repositories beside the install tree: their paths below `/repo/` of the server.
+    yum_repositories: String,
+    /// Name, disk format, kind of checksum and checksum of each image, with `|` between them.
+    images: String,
+    /// What acceptance tries: nothing that needs an image when there is none.
+    acceptance: String,
     /// Cards are known by MAC: their names depend on the order of drivers.
     lan_mac: String,
     public_mac: String,
@@ -106,6 +117,10 @@ pub(super) fn files(
         None => secret_lines(site, node, |_| Ok(MASK.into()))?,
     };
     files.push(PayloadFile { path: SECRETS.into(), mode: 0o600, data: text.into_bytes() });
+    for repository in site.repositories_of(node) {
+        let key = repository.gpg_key.as_ref().map(|key| key.clone().into_bytes());
+        files.extend(key.map(|data| PayloadFile { path: format!("{KEYS}/{}", repository.name), mode: 0o644, data }));
+    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
@@ -154,7 +169,7 @@ pub(super) fn rendered(
 }
 
 /// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
-fn belongs(path: &str, targets: &[String]) -> bool {
+pub(super) fn belongs(path: &str, targets: &[String]) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     if file.starts_with('.') {
         return false;
@@ -195,7 +210,8 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 impl<'a> PayloadValues<'a> {
     fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String], cluster: &'a Cluster<'a>) -> Self {
         let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
-        let variables = site.blueprint.variables.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let variables = site.blueprint.variables.iter().filter(|(name, _)| *name != ACCEPTANCE);
+        let variables = variables.map(|(name, value)| (name.clone(), value.clone().into()));
         Self {
             variables: variables.collect(),
             server: site.server.url(),
@@ -214,11 +230,39 @@ impl<'a> PayloadValues<'a> {
             ssh_from: site.network.subnet.to_string(),
             release: node.release.to_string(),
             install_tree: &node.install_tree,
+            yum_repositories: yum_repositories(site, node),
+            images: site.images.iter().map(image_words).collect::<Vec<_>>().join(" "),
+            acceptance: acceptance(site),
             lan_mac: mac(node.lan_nic()),
             public_mac: mac(node.public_nic()),
             hosts: &cluster.hosts,
         }
     }
+}
+
+/// The parts of the node's repositories, as paths below `/repo/`.
+fn yum_repositories(site: &Site, node: &Node) -> String {
+    let mut paths = Vec::new();
+    for repository in site.repositories_of(node) {
+        let path = |(_, folder): (String, &str)| match folder {
+            "" => repository.name.clone(),
+            folder => format!("{}/{folder}", repository.name),
+        };
+        paths.extend(repository.parts().map(path));
+    }
+    paths.join(" ")
+}
+
+fn image_words(image: &Image) -> String {
+    let Image { name, format, checksum, .. } = image;
+    format!("{name}|{format}|{}|{}", checksum.algorithm.name(), checksum.hex)
+}
+
+/// What is tried in the end. A machine needs an image; where the site has none, only the services are asked.
+fn acceptance(site: &Site) -> String {
+    let wanted = site.blueprint.variables.get(ACCEPTANCE).map(String::as_str).unwrap_or_default();
+    let possible = |word: &&str| *word == "services" || site.test_image().is_some();
+    wanted.split_whitespace().filter(possible).collect::<Vec<_>>().join(" ")
 }
 
 impl<'a> Cluster<'a> {

@@ -39,6 +39,7 @@ pub struct KickstartValues<'a> {
     token: &'a str,
     tree_url: String,
     tree_repositories: Vec<&'a str>,
+    repositories: Vec<RepositoryValues>,
     timezone: &'a str,
     ntp_servers: &'a [String],
     root_password_hash: Option<&'a str>,
@@ -75,6 +76,13 @@ struct KeptGroup<'a> {
     volumes: Vec<&'a str>,
 }
 
+/// A repository beside the install tree.
+#[derive(Debug, Serialize)]
+struct RepositoryValues {
+    name: String,
+    url: String,
+}
+
 #[derive(Debug, Serialize)]
 struct Rename {
     from: String,
@@ -103,6 +111,7 @@ impl<'a> KickstartValues<'a> {
             token: token.reveal(),
             tree_url: tree_url(site, node),
             tree_repositories: tree_repositories(site, node),
+            repositories: repositories(site, node),
             timezone: &site.timezone,
             ntp_servers: &site.network.ntp,
             root_password_hash: site.access.root_password_hash.as_deref(),
@@ -148,6 +157,19 @@ fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
         true => names.filter(|name| *name != "BaseOS").collect(),
         false => Vec::new(),
     }
+}
+
+/// The repositories of the site file that are for this node, each part on its own.
+fn repositories(site: &Site, node: &Node) -> Vec<RepositoryValues> {
+    let mut values = Vec::new();
+    for repository in site.repositories_of(node) {
+        let url = format!("{}/repo/{}", site.server.url(), repository.name);
+        values.extend(repository.parts().map(|(name, folder)| RepositoryValues {
+            name: format!("rackstart-{name}"),
+            url: if folder.is_empty() { url.clone() } else { format!("{url}/{folder}") },
+        }));
+    }
+    values
 }
 
 fn kept_groups<'a>(node: &Node, plan: &'a NodePlan) -> Vec<KeptGroup<'a>> {

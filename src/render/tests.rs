@@ -142,7 +142,7 @@ fn a_value_with_a_line_break_is_refused_by_name() {
     assert!(error.to_string().contains("`timezone` begins with `%`"), "{error}");
     site.timezone = "UTC # no".into();
     let error = renderer.kickstart(&site, &site.nodes[0], &token()).unwrap_err();
-    assert!(error.to_string().contains("commands-el6.ks.j2:6: the value of `timezone` holds a `#`"), "{error}");
+    assert!(error.to_string().contains("commands-el6.ks.j2:9: the value of `timezone` holds a `#`"), "{error}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod name;
 mod node;
 mod nodes;
 mod release;
+mod source;
 #[cfg(test)]
 pub mod testing;
 
@@ -27,6 +28,7 @@ pub use name::{NameError, NodeName};
 pub use node::{Bond, Firmware, Nic, NicNetwork, Node, Vlan};
 pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
+pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};
 
 /// How open the finished cloud is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -123,17 +125,6 @@ pub enum KeySource {
     Credential(String),
 }
 
-/// A CentOS installation repository in a local directory: `.treeinfo`, `images/pxeboot/`, packages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstallTree {
-    /// Name in URLs and in the site file.
-    pub name: String,
-    /// The directory that is served.
-    pub path: PathBuf,
-    /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
-    pub repositories: Vec<String>,
-}
-
 /// Everything that the site file and its blueprint describe, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -161,6 +152,10 @@ pub struct Site {
     pub software: Software,
     /// Install trees by name.
     pub install_trees: Vec<InstallTree>,
+    /// Yum repositories beside them.
+    pub repositories: Vec<Repository>,
+    /// Images of virtual machines.
+    pub images: Vec<Image>,
     /// All nodes, in the order of the site file.
     pub nodes: Nodes,
 }

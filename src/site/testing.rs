@@ -186,6 +186,8 @@ pub fn paper_site() -> Site {
         key: super::KeySource::None,
         users: Vec::new(),
         software: Software::default(),
+        repositories: Vec::new(),
+        images: Vec::new(),
         install_trees: vec![InstallTree {
             name: "centos6".into(),
             path: "/srv/rackstart/centos6".into(),

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 
-from harness import Skipped, equal, test
+from harness import Skipped, equal, holds, test
 from world import TEMPLATES
 
 SCRIPTS = sorted(
@@ -118,3 +118,23 @@ def every_step_defines_what_the_runner_calls():
 @test
 def a_volume_is_never_created_by_force():
     equal([line for _, _, line in code_lines() if "volume create" in line and "force" in line], [])
+
+
+@test
+def what_a_step_installs_stands_in_one_line_that_rackstart_reads_too():
+    """`src/render/packages.rs` reads these lines and nothing else of a step."""
+    for script in SCRIPTS:
+        text, name = script.read_text(), str(script.relative_to(TEMPLATES))
+        lines = re.findall(r"^ *(packages(?:_el7)?)=(.*)$", text, flags=re.M)
+        if "steps" not in script.parts:
+            equal((name, lines), (name, []))
+            continue
+        installs = re.search(r"\b(install_packages|yum [^|]*install|firewall_apply)\b", text)
+        equal((name, bool(lines)), (name, bool(installs) or name.endswith("/01-epel-add-repo.sh")))
+        for which, value in lines:
+            if not name.endswith("/01-epel-add-repo.sh"):
+                holds(re.search(rf'^{which}="[a-z][a-z0-9 +._-]*"$', text, flags=re.M), f"{name}: {which}={value}")
+    calls = sorted(
+        (str(script), line.strip()) for script, _, line in code_lines() if re.search(r"\byum (-\S+ )*install\b", line)
+    )
+    equal([line for _, line in calls if not re.search(r"install \$packages(_el7)?$", line)], [])

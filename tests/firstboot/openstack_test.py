@@ -1,11 +1,14 @@
 """Single OpenStack steps: paper mode, what they refuse, and what they mend."""
 
+import hashlib
+import re
 import shutil
 
 import readers
 from cloud_test import controller, a_store_that_is_there, every_key_is_right, read, rows
 from harness import equal, holds, test
 from site_test import site
+from world import OTHER
 
 # What writes settings, and what has to be installed for it.
 WRITERS = {
@@ -100,14 +103,20 @@ def an_image_whose_checksum_is_wrong_never_gets_into_glance():
     with controller() as world:
         a_store_that_is_there(world)
         node = world.nodes["controller"]
-        image = world.server.files["/tree/centos6/images/cirros.img"]
-        world.server.files["/tree/centos6/images/cirros.img"] = image[:-1]
+        image = world.server.files["/image/cirros-0.3.0-x86_64"]
+        world.server.files["/image/cirros-0.3.0-x86_64"] = image[:-1]
         equal(node.run("start", timeout=400).returncode, 1)
         detail = world.events("controller", "step-failed")[0]["detail"]
-        holds("does not have the checksum of images/SHA256SUMS" in detail, detail)
+        holds("/image/cirros-0.3.0-x86_64 does not have the sha256 of the site file" in detail, detail)
         equal(world.cloud.images, {})
-        world.server.files["/tree/centos6/images/cirros.img"] = image
+        # Any number of images, and an older kind of checksum.
+        env = node.root / "usr/lib/rackstart/env"
+        more = f" another|raw|md5|{hashlib.md5(OTHER).hexdigest()}"
+        env.write_text(re.sub(r"^IMAGES='?([^'\n]*)'?$", rf"IMAGES='\1{more}'", env.read_text(), flags=re.M))
+        world.server.files["/image/cirros-0.3.0-x86_64"] = image
         equal(node.run("resume", timeout=400).returncode, 0)
+        found = sorted((i["name"], i["status"], i["meta"]["Disk-Format"]) for i in world.cloud.images.values())
+        equal(found, [("another", "active", "raw"), ("cirros-0.3.0-x86_64", "active", "qcow2")])
         mends_what_others_broke(world, node)
         takes_new_passwords(world, node)
 

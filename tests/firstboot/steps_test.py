@@ -13,7 +13,8 @@ PORTS = {
     "ssh": "--dport 22 ",
     "gluster": "24007:24008,24009:24047,49252:49351",
     "database": "3306",
-    "dashboard": "80,443,6080,6081",
+    "dashboard": "80,443",
+    "proxies": "6080,6081",
     "libvirt": "16509,49152:49216",
     "consoles": "5900:6400",
 }
@@ -29,7 +30,7 @@ def rules_of(name, security):
 @test
 def in_hardened_mode_a_node_opens_the_ports_of_its_roles_and_no_others():
     expected = {
-        "compute1": {"ssh", "gluster", "libvirt", "consoles", "dashboard"},
+        "compute1": {"ssh", "gluster", "libvirt", "consoles", "dashboard", "proxies"},
         "compute2": {"ssh", "gluster", "libvirt", "consoles"},
         "controller": {"ssh", "gluster", "database"},
     }
@@ -41,7 +42,7 @@ def in_hardened_mode_a_node_opens_the_ports_of_its_roles_and_no_others():
         # Nothing but the dashboard and answers is open to everybody.
         for line in rules.splitlines():
             if line.startswith("-A INPUT") and "-j ACCEPT" in line and "-s " not in line:
-                holds(any(w in line for w in ("-i lo", "ESTABLISHED", "icmp", "--sport 67", "-i br100", "80,443")), line)
+                holds(any(w in line for w in ("-i lo", "ESTABLISHED", "icmp", "--sport 67", "-i br100", "80,443", "6080,6081")), line)
 
 
 @test
@@ -249,6 +250,31 @@ def an_el6_node_gets_its_packages_from_the_install_tree():
         equal({n: v for n, v in enabled(folder).items() if v == "0"}, {"centosplus": "0", "c6-media": "0"})
     finally:
         world.close()
+
+
+@test
+def the_repositories_of_the_site_file_reach_yum_on_every_release():
+    for release in ("6.10", "9"):
+        world = World(nodes=["compute2"], values={"release": release, "yum_repositories": "essex dvd/AppStream"})
+        try:
+            node = world.nodes["compute2"]
+            payload, folder = node.root / "usr/lib/rackstart", node.root / "etc/yum.repos.d"
+            (payload / "keys").mkdir()
+            (payload / "keys/essex").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+            subprocess.run([payload / "install"], env=node.env(), check=True, stdout=subprocess.DEVNULL)
+            repositories = configparser.RawConfigParser(strict=True)
+            repositories.read(folder / "rackstart.repo")
+            url = f"http://127.0.0.1:{world.server.port}/repo"
+            tree = ["rackstart-base", "rackstart-extra"] if release == "6.10" else []
+            equal(repositories.sections(), [*tree, "rackstart-essex", "rackstart-dvd-AppStream"])
+            key = "/etc/pki/rpm-gpg/RPM-GPG-KEY-rackstart-essex"
+            equal(dict(repositories["rackstart-essex"]), {
+                "name": "essex of the site file", "baseurl": f"{url}/essex", "enabled": "1", "gpgcheck": "1", "gpgkey": f"file://{key}"})
+            equal((node.root / key[1:]).read_text(), "-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+            other = repositories["rackstart-dvd-AppStream"]
+            equal((other["baseurl"], other["gpgcheck"], "gpgkey" in other), (f"{url}/dvd/AppStream", "0", False))
+        finally:
+            world.close()
 
 
 @test

@@ -48,6 +48,7 @@ SECRETS = {
     "OS_PASSWORD": "controller gateway",
     "DASHBOARD_SECRET_KEY": "gateway",
 }
+OTHER = bytes(range(255)) * 32
 IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 DEFAULT_RULES = """*filter
 :INPUT ACCEPT [0:0]
@@ -78,12 +79,11 @@ def render(text, values):
 
 
 class Server:
-    """Takes reports on 127.0.0.1; can be away, or answer what it is told to. Has the images of an install tree."""
+    """Takes reports on 127.0.0.1; can be away, or answer what it is told to. Has images."""
 
     def __init__(self):
         self.reports, self.answer, self.http = [], 204, None
-        sums = f"{hashlib.sha256(IMAGE).hexdigest()}  cirros.img\n"
-        self.files = {"/tree/centos6/images/cirros.img": IMAGE, "/tree/centos6/images/SHA256SUMS": sums.encode()}
+        self.files = {"/image/cirros-0.3.0-x86_64": IMAGE, "/image/another": OTHER}
         # Text by token, given once; who asked; and the status of the answer.
         self.errands, self.asked, self.errands_answer = {}, [], 200
         self.port = 0
@@ -329,8 +329,8 @@ class Node:
             "public_address": "128.250.26.161",
             "ntp_servers": "0.pool.ntp.org 1.pool.ntp.org 2.pool.ntp.org",
             "cirros_image": "cirros-0.3.0-x86_64",
-            "cirros_file": "cirros.img",
-            "ubuntu_file": "",
+            "images": f"cirros-0.3.0-x86_64|qcow2|sha256|{hashlib.sha256(IMAGE).hexdigest()}",
+            "yum_repositories": "",
             "acceptance": "services boot ssh volume migration",
             "hosts": [
                 {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in NODES

@@ -1,12 +1,13 @@
-//! `rackstart plan`: what the disks will look like, before anything touches them.
+//! `rackstart plan`: what the disks will look like, before anything touches them; and what a node will open.
 
 mod draw;
+mod security;
 mod svg;
 
 use std::io::IsTerminal;
 
 use super::{Failure, find_node, print};
-use crate::config::Place;
+use crate::config::{Loaded, Place};
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
@@ -14,6 +15,9 @@ use crate::site::{Node, Site};
 ///
 /// The numbers are those that the installer of the node's release will make; nothing is rounded, and a layout that
 /// cannot be had exactly is refused with what is missing. Nothing is read from or written to any disk.
+///
+/// With --security it shows instead what the node opens in the mode of the site: each port, from where, to which service,
+/// what asks for no password, and which secrets the node holds. Names only; the firewall is made from the same table.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The node; may be left out with --all.
@@ -28,12 +32,37 @@ pub struct Args {
     /// An SVG drawing to scale.
     #[arg(long, conflicts_with_all = ["all", "json"])]
     svg: bool,
+    /// What the node opens, instead of its disks; also with --all and --json.
+    #[arg(long, conflicts_with = "svg")]
+    security: bool,
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let site = crate::config::load_to_plan(place)?.site;
+    let loaded = crate::config::load_to_plan(place)?;
+    let site = &loaded.site;
+    if args.security {
+        return print(&exposed(&loaded, &args)?);
+    }
     let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(&show(&site, &args, pretty)?)
+    let left_out = super::check::images(site).filter(|_| !args.json && !args.svg);
+    let note = left_out.map(|text| format!("\nnote: {text}\n")).unwrap_or_default();
+    print(&(show(site, &args, pretty)? + &note))
+}
+
+fn exposed(loaded: &Loaded, args: &Args) -> Result<String, Failure> {
+    let site = &loaded.site;
+    let nodes = match &args.node {
+        Some(name) => vec![find_node(site, name)?],
+        None => site.nodes.iter().collect(),
+    };
+    let exposure = |node: &&Node| loaded.renderer.exposure(site, node).map_err(Failure::bug);
+    let all = nodes.iter().map(exposure).collect::<Result<Vec<_>, _>>()?;
+    let json = |value: serde_json::Result<String>| value.map(|text| text + "\n").map_err(Failure::bug);
+    match (args.json, args.all) {
+        (true, true) => json(serde_json::to_string_pretty(&all)),
+        (true, false) => json(serde_json::to_string_pretty(&all[0])),
+        _ => Ok(all.iter().map(security::node).collect::<Vec<_>>().join("\n")),
+    }
 }
 
 fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
@@ -78,7 +107,7 @@ mod tests {
     use crate::site::testing::paper_site;
 
     fn args(node: Option<&str>, json: bool) -> Args {
-        Args { node: node.map(Into::into), all: node.is_none(), json, svg: false }
+        Args { node: node.map(Into::into), all: node.is_none(), json, svg: false, security: false }
     }
 
     #[test]

@@ -1,17 +1,22 @@
-//! Public files: network boot programs from memory, install trees from their directories with range requests.
+//! Public files: network boot programs from memory; install trees, repositories and images from where they lie, with range
+//! requests.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path as FilePath;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
-use tower_http::services::ServeDir;
+use tower_http::services::{ServeDir, ServeFile};
 
 use super::form::tame;
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, piece};
+use crate::media::Media;
 use crate::server::firmware;
+use crate::site::Site;
 
 /// Bytes per read of a tree file: larger chunks cost less per gigabyte, and this much memory per running download.
 const CHUNK: usize = 256 * 1024;
@@ -34,28 +39,96 @@ pub(super) async fn tree(
 ) -> Result<Response, HttpError> {
     let site = appliance.site();
     let tree = site.install_tree(&name).ok_or_else(|| HttpError::not_found("no install tree has this name"))?;
-    if path.split(['/', '\\']).any(|part| part == "..") {
-        if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
-            tracing::warn!(peer = %peer.ip(), path = tame(&path, PATH_SHOWN), held_back, "a path with `..` was refused");
-        }
-        return Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree has no `..`"));
+    stay_inside(&appliance, peer, &path)?;
+    if path.starts_with("images/") {
+        tell_fetch(&appliance, &site, peer, &path);
     }
-    if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip())
-        && path.starts_with("images/")
-    {
-        let path = tame(&path, PATH_SHOWN);
+    below(&tree.path, &format!("/tree/{name}"), &path, &format!("the install tree `{name}` has no `{path}`"), request)
+        .await
+}
+
+/// Serves a file of a repository, by the same rules.
+pub(super) async fn repository(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((name, path)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    let site = appliance.site();
+    let repository = site.repository(&name).ok_or_else(|| HttpError::not_found("no repository has this name"))?;
+    stay_inside(&appliance, peer, &path)?;
+    let prefix = format!("/repo/{name}");
+    below(&repository.path, &prefix, &path, &format!("the repository `{name}` has no `{path}`"), request).await
+}
+
+/// Serves an image of virtual machines.
+pub(super) async fn image(
+    Shared(appliance): Shared<Appliance>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    let site = appliance.site();
+    let image = site.image(&name).ok_or_else(|| HttpError::not_found("no image has this name"))?;
+    tell_fetch(&appliance, &site, peer, &format!("image/{name}"));
+    let file = ServeFile::new(&image.path).with_buf_chunk_size(CHUNK);
+    let response = file.oneshot(request).await.expect("ServeFile never fails");
+    if response.status() == StatusCode::NOT_FOUND {
+        return Err(HttpError::not_found(format!("the file of the image `{name}` is gone")));
+    }
+    Ok(response.map(Body::new))
+}
+
+/// Refuses a path that leads out of its folder.
+fn stay_inside(appliance: &Appliance, peer: SocketAddr, path: &str) -> Result<(), HttpError> {
+    if path.split(['/', '\\']).all(|part| part != "..") {
+        return Ok(());
+    }
+    if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
+        tracing::warn!(peer = %peer.ip(), path = tame(path, PATH_SHOWN), held_back, "a path with `..` was refused");
+    }
+    Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree or a repository has no `..`"))
+}
+
+/// Notes that a node fetches something large.
+fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) {
+    if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip()) {
+        let path = tame(path, PATH_SHOWN);
         tracing::info!(node = %node.name, mac = %node.mac, path, "fetches");
         appliance.recent.note(node.mac, "http", format!("GET {path}"));
     }
-    let prefix = format!("/tree/{name}");
-    let rest = request.uri().path().strip_prefix(&prefix).unwrap_or("/").to_string();
+}
+
+/// Serves what is below a folder or in a disc image, without the prefix of its URL; `missing` is said where there is
+/// nothing.
+async fn below(
+    place: &FilePath,
+    prefix: &str,
+    path: &str,
+    missing: &str,
+    request: Request,
+) -> Result<Response, HttpError> {
+    if place.is_file() {
+        let (place, path) = (place.to_path_buf(), path.to_string());
+        let open = move || Media::open(&place).and_then(|media| media.file(&path));
+        let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
+        return match content {
+            Ok(content) => piece::answer(content, request.method(), request.headers()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::error!(%error, "a disc image cannot be read although `check` passed");
+                Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+            }
+            Err(_) => Err(HttpError::not_found(missing)),
+        };
+    }
+    let rest = request.uri().path().strip_prefix(prefix).unwrap_or("/").to_string();
     let uri = Uri::try_from(rest).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;
-    let files = ServeDir::new(&tree.path).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
+    let files = ServeDir::new(place).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
     let response = files.oneshot(Request::from_parts(parts, body)).await.expect("ServeDir never fails");
     if response.status() == StatusCode::NOT_FOUND {
-        return Err(HttpError::not_found(format!("the install tree `{name}` has no `{path}`")));
+        return Err(HttpError::not_found(missing));
     }
     Ok(response.map(Body::new))
 }

@@ -13,6 +13,7 @@ mod found;
 mod kickstart;
 pub mod listen;
 pub(super) mod permit;
+mod piece;
 mod report;
 mod strangers;
 mod witness;
@@ -89,6 +90,8 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/firstboot/{token}", get(firstboot::payload))
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
+        .route("/repo/{name}/{*path}", get(files::repository))
+        .route("/image/{name}", get(files::image))
         .fallback(files::nothing_here)
         .layer(from_fn_with_state(appliance.clone(), witness::witness))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -393,6 +393,86 @@ async fn install_trees_serve_ranges_and_nothing_outside_themselves() {
 }
 
 #[tokio::test]
+async fn repositories_and_images_are_served_by_the_rules_of_install_trees() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(place("essex/repodata")).unwrap();
+    std::fs::write(place("essex/repodata/repomd.xml"), b"0123456789").unwrap();
+    std::fs::write(place("cirros.img"), b"0123456789").unwrap();
+    std::fs::write(place("secret"), b"secret").unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| {
+        site.repositories.push(crate::site::Repository {
+            name: "essex".into(),
+            path: place("essex"),
+            gpg_key: None,
+            releases: Vec::new(),
+            roles: Vec::new(),
+            install_trees: Vec::new(),
+            expect: Default::default(),
+            folders: vec![String::new()],
+        });
+        let checksum = crate::packages::Checksum::new(crate::packages::Algorithm::Md5, &"0".repeat(32)).unwrap();
+        let image =
+            crate::site::Image { name: "cirros".into(), path: place("cirros.img"), checksum, format: "raw".into() };
+        site.images.push(image);
+    });
+    for path in ["/repo/essex/repodata/repomd.xml", "/image/cirros"] {
+        assert_eq!(node.get(path).await.text, "0123456789", "{path}");
+        let range = node.ask(Request::get(path).header("range", "bytes=2-4").body(Body::empty()).unwrap()).await;
+        assert_eq!((range.status, range.text.as_str()), (StatusCode::PARTIAL_CONTENT, "234"), "{path}");
+    }
+    for path in [
+        "/repo/essex/../secret",
+        "/repo/essex/%2e%2e/secret",
+        "/repo/essex/..%2fsecret",
+        "/repo/essex/repodata/..%5c..%5csecret",
+        "/repo/essex/%00",
+        "/repo/essex/missing",
+        "/repo/other/repodata/repomd.xml",
+        "/image/other",
+        "/image/..%2fsecret",
+        "/image/cirros/more",
+    ] {
+        let answer = node.get(path).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        assert!(!answer.text.contains("secret\n") && answer.text != "secret", "{path}");
+    }
+    std::fs::remove_file(place("cirros.img")).unwrap();
+    assert_eq!(node.get("/image/cirros").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_disc_image_is_served_file_by_file_without_mounting_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("dvd/images/pxeboot");
+    std::fs::create_dir_all(&tree).unwrap();
+    let kernel: Vec<u8> = (0..700_000u32).map(|n| (n % 251) as u8 % 64 + b' ').collect();
+    std::fs::write(tree.join("vmlinuz"), &kernel).unwrap();
+    std::fs::write(folder.path().join("secret"), b"secret").unwrap();
+    let made = std::process::Command::new("xorriso")
+        .args(["-as", "mkisofs", "-quiet", "-R", "-o"])
+        .args([folder.path().join("dvd.iso"), folder.path().join("dvd")])
+        .status();
+    assert!(made.unwrap().success());
+    let node = FakeNode::racked(folder.path()).await;
+    node.edit(|site| site.install_trees[0].path = folder.path().join("dvd.iso"));
+    let path = "/tree/centos6/images/pxeboot/vmlinuz";
+    assert_eq!(node.get(path).await.text.as_bytes(), kernel);
+    let range = node.ask(Request::get(path).header("range", "bytes=300000-300009").body(Body::empty()).unwrap()).await;
+    assert_eq!((range.status, range.text.as_bytes()), (StatusCode::PARTIAL_CONTENT, &kernel[300_000..300_010]));
+    let beyond = node.ask(Request::get(path).header("range", "bytes=700000-").body(Body::empty()).unwrap()).await;
+    assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
+    for path in ["images", "images/../../secret", "%2e%2e/secret", "..%2fsecret", "missing", "images//pxeboot/vmlinuz"]
+    {
+        let answer = node.get(&format!("/tree/centos6/{path}")).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+    }
+    std::fs::write(folder.path().join("dvd.iso"), vec![0; 100_000]).unwrap();
+    assert_eq!(node.get(path).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
 async fn an_unknown_mac_gets_its_screen_at_a_lent_address_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = FakeNode::racked(folder.path()).await;

@@ -3,7 +3,8 @@
 # node's roles and written whole, so that no step can wipe what another one
 # opened (the paper's step 4 flushed away the gateway's forwarding of step 1).
 #
-# hardened: whatever is not named below is dropped on INPUT and FORWARD.
+# hardened: whatever is not named in the table `ports`, or below, is dropped on
+#           INPUT and FORWARD.
 # paper:    everything is open, as in the paper; the gateway translates only
 #           the addresses of the LAN and of the virtual machines.
 #
@@ -21,48 +22,37 @@ rule() {
   printf '%s -m comment --comment %s\n' "$*" "$comment"
 }
 
-# open_tcp COMMENT SOURCE PORTS: at most 15 ports (a range counts as two).
-open_tcp() {
-  rule "$1" -A INPUT -s "$2" -p tcp -m multiport --dports "$3" -j ACCEPT
-}
-
+# input_of_every_node: what is about no port.
 input_of_every_node() {
-  local source
   # A packet from outside that claims to come from the LAN is forged.
   [ -z "$PUBLIC_NIC" ] || rule forged -A INPUT -i "$PUBLIC_NIC" -s "$LAN_CIDR" -j DROP
   rule loopback -A INPUT -i lo -j ACCEPT
   rule established -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
-  rule ping -A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT
-  rule dhcp -A INPUT -p udp -m udp --sport 67 --dport 68 -j ACCEPT
-  for source in $SSH_FROM; do
-    rule ssh -A INPUT -s "$source" -p tcp -m tcp --dport 22 -j ACCEPT
-  done
-  # Management; bricks of GlusterFS 3.3; bricks of 3.4 and later.
-  open_tcp gluster "$LAN_CIDR" "24007:24008,24009:24047,$BRICK_PORT_MIN:$BRICK_PORT_MAX"
 }
 
-input_of_controller() {
-  open_tcp database "$LAN_CIDR" 3306
-  open_tcp messages "$LAN_CIDR" 5672
-  open_tcp identity "$LAN_CIDR" 5000,35357
-  open_tcp images "$LAN_CIDR" 9292
-  open_tcp compute-api "$LAN_CIDR" 8773,8774,8775,8776
-  open_tcp volumes "$LAN_CIDR" 3260
-}
-
-input_of_compute() {
-  local peer
-  for peer in $COMPUTES; do
-    open_tcp "migration-$peer" "$(address_of "$peer")" 16509,49152:49216
-  done
-  [ -z "$GATEWAY" ] || open_tcp consoles "$(address_of "$GATEWAY")" 5900:6400
-}
-
-input_of_gateway() {
-  rule public -A INPUT -p tcp -m multiport --dports 80,443,6080,6081 -j ACCEPT
-  # Virtual machines ask the gateway for their address and for names.
-  rule vm-dhcp -A INPUT -i "$VM_BRIDGE" -p udp -m multiport --dports 53,67 -j ACCEPT
-  rule vm-dns -A INPUT -i "$VM_BRIDGE" -p tcp -m tcp --dport 53 -j ACCEPT
+# input_of_ports: the table `ports`, as far as it is about this node.
+input_of_ports() {
+  local name target from proto ports peer match
+  while read -r name target from proto ports _; do
+    case $name in '' | \#*) continue ;; esac
+    is_target "$target" || continue
+    case $proto/$ports in
+      icmp/*) match="-p icmp -m icmp --icmp-type $ports" ;;
+      *'>'*) match="-p $proto -m $proto --sport ${ports%>*} --dport ${ports#*>}" ;;
+      *[,:]*) match="-p $proto -m multiport --dports $ports" ;;
+      *) match="-p $proto -m $proto --dport $ports" ;;
+    esac
+    case $from in
+      nobody) ;;
+      anywhere) rule "$name" -A INPUT "$match" -j ACCEPT ;;
+      lan) rule "$name" -A INPUT -s "$LAN_CIDR" "$match" -j ACCEPT ;;
+      ssh) for peer in $SSH_FROM; do rule "$name" -A INPUT -s "$peer" "$match" -j ACCEPT; done ;;
+      vms) rule "$name" -A INPUT -i "$VM_BRIDGE" "$match" -j ACCEPT ;;
+      gateway) [ -z "$GATEWAY" ] || rule "$name" -A INPUT -s "$(address_of "$GATEWAY")" "$match" -j ACCEPT ;;
+      computes) for peer in $COMPUTES; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done ;;
+      *) echo "the table of ports names $from, which is nobody" >&2 && return 1 ;;
+    esac
+  done <"$PAYLOAD/ports"
 }
 
 # The LAN is named by its addresses, not by its NIC: nova-network moves the
@@ -79,9 +69,8 @@ filter_rules() {
     return 0
   fi
   input_of_every_node
-  ! is_target controller || input_of_controller
-  ! is_target compute || input_of_compute
-  ! is_target gateway || { input_of_gateway && forward_of_gateway; }
+  input_of_ports
+  ! is_target gateway || forward_of_gateway
 }
 
 nat_rules() {
@@ -165,7 +154,8 @@ firewall_apply() {
     # From EL7 on a second owner of the rules would undo them.
     service firewalld stop
     chkconfig firewalld off
-    yum -y install iptables-services
+    # shellcheck disable=SC2086 # a list
+    yum -y install $packages_el7
   fi
   printf '%s\n' "$rules" | write_file "$FIREWALL_FILE" 0600
   chkconfig iptables on

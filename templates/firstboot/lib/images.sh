@@ -1,7 +1,24 @@
 # shellcheck shell=bash
-# Images of virtual machines: from the folder `images` of this node's install
-# tree into Glance, over its API of version 1. Beside them lies SHA256SUMS, so
-# that a copy that was cut short is not taken for one.
+# Images of virtual machines: from the server into Glance, over its API of
+# version 1. IMAGES says of each its name, disk format, kind of checksum and
+# checksum, so that a copy that was cut short is not taken for one.
+
+# image_word NAME: prints what IMAGES says of that image.
+image_word() {
+  local word
+  for word in $IMAGES; do
+    [ "${word%%|*}" != "$1" ] || { printf '%s\n' "$word" && return 0; }
+  done
+  return 1
+}
+
+# other_images: prints the names of all but the one for tests.
+other_images() {
+  local word
+  for word in $IMAGES; do
+    [ "${word%%|*}" = "$CIRROS_IMAGE" ] || printf '%s\n' "${word%%|*}"
+  done
+}
 
 glance_url() {
   printf 'http://%s:9292/v1' "$(address_of "$CONTROLLER")"
@@ -19,8 +36,8 @@ image_list() {
   printf '%s' "$answer" | json_rows images name status checksum id
 }
 
-# image_is_there NAME FILE: one active image of that name. Where this node has
-# put it there itself, it must still be that very one.
+# image_is_there NAME: one active image of that name. Where this node has put
+# it there itself, it must still be that very one.
 image_is_there() {
   local rows sum
   rows=$(image_list) || return 1
@@ -29,24 +46,20 @@ image_is_there() {
     echo "Glance does not have exactly one active image $1"
     return 1
   fi
-  sum=$(cat "$STATE/image-$2.md5" 2>/dev/null) || return 0
-  [ "$(printf '%s\n' "$rows" | cut -f 3)" = "$sum" ] || { echo "the image $1 in Glance is another one than $2 was" && return 1; }
+  sum=$(cat "$STATE/image-$1.md5" 2>/dev/null) || return 0
+  [ "$(printf '%s\n' "$rows" | cut -f 3)" = "$sum" ] || { echo "the image $1 in Glance is another one than was put there" && return 1; }
 }
 
-# add_image NAME FILE: a public qcow2 image. One that an upload which was cut
-# short has left is removed; one that is active stays.
+# add_image NAME: a public image. One that an upload which was cut short has
+# left is removed; one that is active stays.
 add_image() {
-  local name=$1 source=$SERVER/tree/$INSTALL_TREE/images file=$STATE/images/$2 sum token rows id
-  ! image_is_there "$1" "$2" >/dev/null 2>&1 || return 0
+  local name=$1 source=$SERVER/image/$1 file=$STATE/images/$1 format kind sum token rows id
+  ! image_is_there "$1" >/dev/null 2>&1 || return 0
+  IFS='|' read -r _ format kind sum <<<"$(image_word "$1")"
   mkdir -p "${file%/*}"
-  sum=$(curl --silent --show-error --fail --noproxy '*' "$source/SHA256SUMS" | awk -v name="$2" '$2 == name || $2 == "*" name { print $1 }')
-  if [ -z "$sum" ]; then
-    echo "the install tree $INSTALL_TREE has no images/SHA256SUMS that names $2: put the image and that file there ($source)"
-    return 1
-  fi
-  curl --silent --show-error --fail --noproxy '*' --output "$file" "$source/$2"
-  if [ "$(sha256sum <"$file" | cut -c 1-64)" != "$sum" ]; then
-    echo "$source/$2 does not have the checksum of images/SHA256SUMS"
+  curl --silent --show-error --fail --noproxy '*' --output "$file" "$source"
+  if [ "$("${kind}sum" <"$file" | awk '{ print $1 }')" != "$sum" ]; then
+    echo "$source does not have the $kind of the site file"
     return 1
   fi
   token=$(glance_token)
@@ -60,8 +73,8 @@ add_image() {
   printf 'header = "X-Auth-Token: %s"\nheader = "X-Image-Meta-Name: %s"\n' "$token" "$(backslashed "$name")" |
     curl --config - --silent --show-error --fail --noproxy '*' --request POST --output /dev/null \
       --header 'Content-Type: application/octet-stream' --header 'X-Image-Meta-Is-Public: True' \
-      --header 'X-Image-Meta-Disk-Format: qcow2' --header 'X-Image-Meta-Container-Format: bare' \
+      --header "X-Image-Meta-Disk-Format: $format" --header 'X-Image-Meta-Container-Format: bare' \
       --header 'Expect:' --upload-file "$file" "$(glance_url)/images"
-  md5sum <"$file" | cut -c 1-32 | write_file "$STATE/image-$2.md5" 0600
+  md5sum <"$file" | cut -c 1-32 | write_file "$STATE/image-$name.md5" 0600
   rm -f "$file"
 }

@@ -1,11 +1,21 @@
 # shellcheck shell=bash
 # Packages of a step: it sets `packages` to a list of names.
 
-# What the nodes of each target need from the OpenStack repository, once all
-# is done: 06-openstack-all asks for it before anything depends on it.
-CONTROLLER_PACKAGES="mysql mysql-server openstack-keystone openstack-glance openstack-nova-api openstack-nova-cert openstack-nova-console openstack-nova-scheduler openstack-nova-volume qpid-cpp-server scsi-target-utils"
-COMPUTE_PACKAGES="openstack-nova-compute iscsi-initiator-utils mysql"
-GATEWAY_PACKAGES="openstack-nova-network openstack-nova-novncproxy openstack-nova-console openstack-dashboard dnsmasq"
+# What a step installs stands in it as a line packages="NAME...", and from EL7 on
+# also packages_el7="NAME...", at the start of the line and without variables:
+# rackstart reads the same lines for `check`, before any node is installed.
+
+# packages_of_steps: prints what the steps of this node install on every release,
+# once each.
+packages_of_steps() {
+  local step group
+  for step in "$PAYLOAD"/steps/*/*.sh; do
+    group=${step%/*}
+    group=${group##*/}
+    # Both have two digits.
+    [[ ${group%%-*} > $LAST_GROUP ]] || cat "$step"
+  done | sed -n 's/^packages="\([^"]*\)".*/\1/p' | tr -s ' ' '\n' | sort -u
+}
 
 # shellcheck disable=SC2086 # a list
 packages_installed() {
@@ -31,5 +41,5 @@ packages_arrived() {
 
 say_where_packages_come_from() {
   [ ! -e "$ROOT/etc/yum.repos.d/rackstart.repo" ] ||
-    echo "the repositories of this node are $SERVER/tree/$INSTALL_TREE and, with what it lacks, its folder extra; README.md of firstboot says how"
+    echo "the repositories of this node are${YUM_REPOSITORIES:+ $YUM_REPOSITORIES of the site file,} $SERVER/tree/$INSTALL_TREE and, with what it lacks, its folder extra; README.md of firstboot says how"
 }

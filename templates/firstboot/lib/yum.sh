@@ -1,20 +1,50 @@
 # shellcheck shell=bash
-# Where an EL6 node gets packages from: its install tree at the server. The mirror
-# list that CentOS 6 was shipped with is gone, and yum gives up on it before it
-# looks anywhere else.
+# Where a node gets packages from: the repositories of the site file on every
+# release, and on EL6 its install tree at the server. The mirror list that
+# CentOS 6 was shipped with is gone, and yum gives up on it before it looks
+# anywhere else; later releases keep the repositories that they come with.
 
 REPOSITORIES=$ROOT/etc/yum.repos.d
+KEYS=/etc/pki/rpm-gpg
 
-# use_install_tree: writes the node's repository, and switches the dead ones off.
-use_install_tree() {
+# use_repositories: writes the node's repositories, and switches dead ones off.
+use_repositories() {
+  local path key file text
+  for path in $YUM_REPOSITORIES; do
+    key=$PAYLOAD/keys/${path%%/*}
+    [ ! -e "$key" ] || write_file "$ROOT$KEYS/RPM-GPG-KEY-rackstart-${path%%/*}" 0644 <"$key"
+  done
+  text=$(repository_file)
+  [ -z "$text" ] || printf '%s\n' "# Written by rackstart." "$text" | write_file "$REPOSITORIES/rackstart.repo" 0644
+  case $RELEASE in 6.*) ;; *) return 0 ;; esac
+  for file in "$REPOSITORIES"/*.repo; do
+    ! grep -q '^[[:space:]]*mirrorlist[[:space:]]*=.*mirrorlist\.centos\.org' "$file" || switch_off "$file"
+  done
+}
+
+# repository_file: prints the sections of rackstart.repo.
+repository_file() {
+  local path name
+  case $RELEASE in 6.*) install_tree_sections ;; esac
+  for path in $YUM_REPOSITORIES; do
+    name=${path%%/*}
+    printf '[rackstart-%s]\nname=%s of the site file\nbaseurl=%s\nenabled=1\n' "${path/\//-}" "$path" "$SERVER/repo/$path"
+    if [ -e "$PAYLOAD/keys/$name" ]; then
+      printf 'gpgcheck=1\ngpgkey=file://%s\n\n' "$KEYS/RPM-GPG-KEY-rackstart-$name"
+    else
+      printf 'gpgcheck=0\n\n'
+    fi
+  done
+}
+
+install_tree_sections() {
   local tree=$SERVER/tree/$INSTALL_TREE
-  write_file "$REPOSITORIES/rackstart.repo" 0644 <<EOF
-# Written by rackstart.
+  cat <<EOF
 [rackstart-base]
 name=CentOS $RELEASE, install tree $INSTALL_TREE
 baseurl=$tree
 gpgcheck=1
-gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-6
+gpgkey=file://$KEYS/RPM-GPG-KEY-CentOS-6
 skip_if_unavailable=1
 
 # What the tree does not hold, if somebody put a repository there.
@@ -24,11 +54,8 @@ baseurl=$tree/extra
 gpgcheck=1
 gpgkey=$tree/extra/RPM-GPG-KEY
 skip_if_unavailable=1
+
 EOF
-  local file
-  for file in "$REPOSITORIES"/*.repo; do
-    ! grep -q '^[[:space:]]*mirrorlist[[:space:]]*=.*mirrorlist\.centos\.org' "$file" || switch_off "$file"
-  done
 }
 
 # switch_off FILE: sets enabled=0 in its sections that use the dead mirror list.

@@ -2,6 +2,9 @@
 # Lets the LAN and the virtual machines reach the outside through this node.
 # The rule file is the whole one of lib/firewall.sh, so that the flush of
 # 02-glusterfs-all has nothing left to destroy here.
+# Where firewalld owns the rules, this takes its place.
+# shellcheck disable=SC2034 # read by lib/firewall.sh
+packages_el7="iptables-services"
 
 check() {
   firewall_is_live

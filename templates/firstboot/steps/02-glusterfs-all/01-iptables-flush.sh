@@ -7,6 +7,9 @@ needs() {
   # is useless before the names work.
   need_names
 }
+# Where firewalld owns the rules, this takes its place.
+# shellcheck disable=SC2034 # read by lib/firewall.sh
+packages_el7="iptables-services"
 
 check() {
   firewall_is_live

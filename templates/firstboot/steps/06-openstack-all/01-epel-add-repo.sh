@@ -3,10 +3,7 @@
 # built on it. The paper adds EPEL here, whose content has changed since and is
 # gone today: the release that a site installs is what its own repository holds.
 
-packages="ntp ntpdate"
-! is_target controller || packages="$packages $CONTROLLER_PACKAGES"
-! is_target compute || packages="$packages $COMPUTE_PACKAGES"
-! is_target gateway || packages="$packages $GATEWAY_PACKAGES"
+packages=$(packages_of_steps | tr '\n' ' ')
 
 check() {
   packages_installed

@@ -1,18 +1,23 @@
 # shellcheck shell=bash
-# Puts the small image for tests into Glance.
+# Puts the small image for tests into Glance, where the site has one; without it
+# acceptance boots no machine.
 
 needs() {
-  need "Glance to list its images" image_list
+  ! has_image || need "Glance to list its images" image_list
+}
+
+has_image() {
+  image_word "$CIRROS_IMAGE" >/dev/null
 }
 
 check() {
-  image_is_there "$CIRROS_IMAGE" "$CIRROS_FILE"
+  ! has_image || image_is_there "$CIRROS_IMAGE"
 }
 
 apply() {
-  add_image "$CIRROS_IMAGE" "$CIRROS_FILE"
+  ! has_image || add_image "$CIRROS_IMAGE"
 }
 
 verify() {
-  image_is_there "$CIRROS_IMAGE" "$CIRROS_FILE"
+  check
 }

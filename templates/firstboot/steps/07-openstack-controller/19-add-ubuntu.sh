@@ -1,18 +1,23 @@
 # shellcheck shell=bash
-# Puts the Ubuntu image into Glance, where the site has one: `ubuntu_file` of the
-# blueprint names it.
+# Puts the other images of the site into Glance; in the paper that is Ubuntu.
 apply_limit=3600
 
 needs() {
-  [ -z "$UBUNTU_FILE" ] || need "Glance to list its images" image_list
+  [ -z "$(other_images)" ] || need "Glance to list its images" image_list
 }
 
 check() {
-  [ -z "$UBUNTU_FILE" ] || image_is_there ubuntu "$UBUNTU_FILE"
+  local name
+  for name in $(other_images); do
+    image_is_there "$name"
+  done
 }
 
 apply() {
-  [ -z "$UBUNTU_FILE" ] || add_image ubuntu "$UBUNTU_FILE"
+  local name
+  for name in $(other_images); do
+    add_image "$name"
+  done
 }
 
 verify() {

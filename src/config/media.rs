@@ -1,0 +1,163 @@
+//! What the site file names outside itself: what is in repositories and images, and whether that is as it must be.
+//!
+//! Opens files through `crate::media`; which packages are missing is decided by `crate::packages`.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::file::File;
+use super::load::reason;
+use super::problem::Problem;
+use crate::media::{self, Content, Media};
+use crate::packages::{Algorithm, Checksum};
+use crate::site::{Image, Site};
+
+/// No public key is larger.
+const MOST_KEY_BYTES: u64 = 256 * 1024;
+/// No list of checksums is larger.
+const MOST_SUMS_BYTES: u64 = 1 << 20;
+/// The folder of an install tree with images, and the list of their checksums in it.
+const IMAGES: &str = "images";
+const SUMS: &str = "SHA256SUMS";
+
+/// A `[[repository]]` to look at, with the places of what it says.
+pub(super) struct RepositoryUse {
+    pub name: String,
+    pub at: Range<usize>,
+    pub path_at: Range<usize>,
+    key: Option<(PathBuf, Range<usize>)>,
+    pub expect_at: std::collections::BTreeMap<String, Range<usize>>,
+}
+
+/// Returns every repository whose name and path could be read.
+pub(super) fn repository_uses(file: &File<'_>) -> Vec<RepositoryUse> {
+    let of = |keys: &super::sources::RepositoryKeys<'_>| {
+        Some(RepositoryUse {
+            name: keys.name.as_ref()?.get_ref().to_string(),
+            at: keys.at.clone(),
+            path_at: keys.path.as_ref()?.span(),
+            key: keys.gpg_key.as_ref().map(|key| (PathBuf::from(*key.get_ref()), key.span())),
+            expect_at: keys.expect_at.clone(),
+        })
+    };
+    file.repositories.iter().filter_map(of).collect()
+}
+
+/// Returns the place of each `[[image]]`, by name.
+pub(super) fn image_places(file: &File<'_>) -> Vec<(String, Range<usize>)> {
+    let of = |keys: &super::sources::ImageKeys<'_>| {
+        Some((keys.name.as_ref()?.get_ref().to_string(), keys.path.as_ref()?.span()))
+    };
+    file.images.iter().filter_map(of).collect()
+}
+
+/// Adds to the site what only the media know. What cannot be read stays empty; [`check_keys`] and the check of packages
+/// say why.
+pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
+    for tree in &mut site.install_trees {
+        let folders = Media::open(&tree.path).map(|media| media::folders(&media)).unwrap_or_default();
+        tree.repositories = folders.into_iter().filter(|folder| !folder.is_empty()).collect();
+    }
+    for repository in &mut site.repositories {
+        repository.folders = Media::open(&repository.path).map(|media| media::folders(&media)).unwrap_or_default();
+        let key = uses.iter().find(|known| known.name == repository.name).and_then(|known| known.key.as_ref());
+        repository.gpg_key = key.and_then(|(path, _)| read_key(path).ok());
+    }
+    add_images_of_tree(site);
+}
+
+/// Reports every key that cannot be used.
+pub(super) fn check_keys(uses: &[RepositoryUse]) -> Vec<Problem> {
+    let keys = uses.iter().filter_map(|known| Some((known, known.key.as_ref()?)));
+    let wrong = keys.filter_map(|(known, (path, at))| {
+        let why = read_key(path).err()?;
+        let message = format!("the key {} of repository `{}` cannot be used: {why}", path.display(), known.name);
+        Some(Problem::new(
+            at.clone(),
+            message,
+            "name the public key that its packages are signed with, as text (RPM-GPG-KEY-…)",
+        ))
+    });
+    wrong.collect()
+}
+
+fn read_key(path: &Path) -> Result<String, String> {
+    let meta = fs::metadata(path).map_err(|error| reason(&error))?;
+    if meta.len() > MOST_KEY_BYTES {
+        return Err("it is larger than any key".into());
+    }
+    let bytes = fs::read(path).map_err(|error| reason(&error))?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_string())?;
+    let (begin, end) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
+    match text.contains(begin) && text.contains(end) {
+        true => Ok(text),
+        false => Err(format!("it holds no `{begin}`")),
+    }
+}
+
+/// The images that the controller's install tree has in its folder, where `[[image]]` names none of that name.
+fn add_images_of_tree(site: &mut Site) {
+    let Some(controller) = site.nodes_with_target("controller").next() else { return };
+    let Some(tree) = site.install_tree(&controller.install_tree) else { return };
+    let variable = |name: &str| site.blueprint.variables.get(name).cloned().unwrap_or_default();
+    let wanted = [(variable("cirros_image"), variable("cirros_file")), ("ubuntu".to_string(), variable("ubuntu_file"))];
+    let folder = tree.path.join(IMAGES);
+    let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
+    let sums = String::from_utf8_lossy(&sums);
+    for (name, file) in wanted {
+        // The same letters as in the name of an `[[image]]`.
+        let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let plain = !file.is_empty() && !file.contains('/') && !name.is_empty() && name.chars().all(letters);
+        if let Some(checksum) = sum_of(&sums, &file).filter(|_| plain && site.image(&name).is_none()) {
+            site.images.push(Image { name, path: folder.join(&file), checksum, format: "qcow2".into() });
+        }
+    }
+}
+
+/// The checksum of a file in a list as `sha256sum` writes it.
+fn sum_of(sums: &str, file: &str) -> Option<Checksum> {
+    let mut lines = sums.lines().filter_map(|line| line.split_once([' ', '\t']));
+    let (sum, _) = lines.find(|(_, name)| name.trim_start().trim_start_matches('*') == file)?;
+    Checksum::new(Algorithm::Sha256, sum)
+}
+
+/// Reads every image and reports those that are not what they must be. `places`: where the site file names them; one that
+/// it does not name is in the install tree, at `tree_at`.
+pub(super) fn check_images(site: &Site, places: &[(String, Range<usize>)], tree_at: Range<usize>) -> Vec<Problem> {
+    let wrong = site.images.iter().filter_map(|image| {
+        let why = prove(image).err()?;
+        let place = places.iter().find(|(name, _)| *name == image.name);
+        let message = format!("the image `{}` ({}) cannot be used: {why}", image.name, image.path.display());
+        let help = match place {
+            Some(_) => "copy the file again, or correct its path and its checksum",
+            None => "copy the file again, or correct its line in SHA256SUMS beside it",
+        };
+        Some(Problem::new(place.map_or(tree_at.clone(), |(_, at)| at.clone()), message, help))
+    });
+    wrong.collect()
+}
+
+fn prove(image: &Image) -> Result<(), String> {
+    let mut content = fs::File::open(&image.path).and_then(Content::whole).map_err(|error| reason(&error))?;
+    let found = content.checksum(image.checksum.algorithm).map_err(|error| reason(&error))?;
+    match found == image.checksum.hex {
+        true => Ok(()),
+        false => Err(format!("its {} is {found}, not {}", image.checksum.algorithm.name(), image.checksum.hex)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_checksums_is_read_as_sha256sum_writes_it() {
+        let (one, two) = ("a".repeat(64), "b".repeat(64));
+        let sums = format!("{one}  cirros.img\n{two} *ubuntu.img\nshort  bad.img\n");
+        assert_eq!(sum_of(&sums, "cirros.img").unwrap().hex, one);
+        assert_eq!(sum_of(&sums, "ubuntu.img").unwrap().hex, two);
+        assert_eq!(sum_of(&sums, "bad.img"), None);
+        assert_eq!(sum_of(&sums, "img"), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! The question of packages: has every node a repository for all that it needs, in the versions that are expected?
+//!
+//! Nodes that need the same from the same repositories are one group, and each repository is read once for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::media::RepositoryUse;
+use super::problem::Problem;
+use super::trees::TreeUse;
+use crate::media::{self, Media};
+use crate::packages::{self, Metadata, Names, Needs};
+use crate::render::{RenderError, Renderer};
+use crate::site::{Firmware, Node, Release, Repository, Site};
+
+/// The folder of an EL6 tree for what it lacks.
+const EXTRA: &str = "extra";
+
+/// What was found: problems, and what is allowed and worth a look.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub problems: Vec<Problem>,
+    pub notes: Vec<String>,
+}
+
+/// Nodes that are alike as far as packages go.
+struct Group<'a> {
+    nodes: Vec<&'a Node>,
+    kickstart: Needs,
+    steps: Needs,
+    /// Repositories of the installer, by path and folder.
+    places: Vec<Place>,
+    /// Those that only the installed node has.
+    later: Vec<Place>,
+    repositories: Vec<&'a Repository>,
+}
+
+type Place = (PathBuf, String);
+type Key<'a> = (&'a str, Release, &'a str, bool, bool, Option<&'a str>);
+
+/// What was read, by place; an error is a sentence.
+type Known = BTreeMap<Place, Result<Metadata, String>>;
+
+/// Reads the metadata of all repositories and judges every node.
+pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &[RepositoryUse]) -> Verdict {
+    let groups = match groups(site, renderer) {
+        Ok(groups) => groups,
+        // It was rendered before, so this is said already.
+        Err(_) => return Verdict::default(),
+    };
+    let mut verdict = Verdict::default();
+    let known = read_all(site, &groups);
+    report_damage(site, uses, trees, &known, &mut verdict);
+    let mut silent = BTreeSet::new();
+    for group in &groups {
+        let tree = group.nodes[0].install_tree.as_str();
+        let of = |places: &[Place]| -> Option<Vec<&Metadata>> {
+            places.iter().map(|place| known.get(place)?.as_ref().ok()).collect()
+        };
+        let (Some(early), Some(later)) = (of(&group.places), of(&group.later)) else { continue };
+        let all: Vec<&Metadata> = early.iter().chain(&later).copied().collect();
+        check_versions(group, &all, uses, &mut verdict);
+        let has_tree = group.places.iter().chain(&group.later).any(|(path, _)| is_of_tree(site, tree, path));
+        if !has_tree {
+            silent.insert(tree);
+            continue;
+        }
+        let at = trees.iter().find(|known| known.name == tree).map_or(0..0, |tree| tree.at.clone());
+        group.report(&group.kickstart, &early, at.clone(), &mut verdict, false);
+        // Later releases have repositories of their own, which nobody here can look into.
+        group.report(&group.steps, &all, at, &mut verdict, !group.nodes[0].release.is_el6());
+    }
+    for tree in silent {
+        verdict.notes.push(format!(
+            "the install tree `{tree}` has no package metadata (repodata): whether it has the packages of its nodes is not known"
+        ));
+    }
+    for repository in site.repositories.iter().filter(|repository| repository.gpg_key.is_none()) {
+        let name = &repository.name;
+        verdict.notes.push(format!(
+            "repository `{name}` has no `gpg_key`: nodes take its packages without looking at signatures"
+        ));
+    }
+    verdict
+}
+
+fn is_of_tree(site: &Site, tree: &str, path: &Path) -> bool {
+    site.install_tree(tree).is_some_and(|tree| tree.path == path)
+}
+
+fn groups<'a>(site: &'a Site, renderer: &Renderer) -> Result<Vec<Group<'a>>, RenderError> {
+    let mut groups: BTreeMap<Key<'a>, Group<'a>> = BTreeMap::new();
+    let by_node = renderer.has_own_packages();
+    let mut folders: BTreeMap<&str, (Vec<Place>, Vec<Place>)> = BTreeMap::new();
+    for tree in &site.install_trees {
+        folders.insert(&tree.name, places_of_tree(&tree.path));
+    }
+    for node in site.nodes.iter() {
+        let own = by_node.then_some(node.name.as_str());
+        let is_uefi = node.firmware == Firmware::Uefi;
+        let key = (node.role.as_str(), node.release, node.install_tree.as_str(), is_uefi, node.vlans.is_empty(), own);
+        if let Some(group) = groups.get_mut(&key) {
+            group.nodes.push(node);
+            continue;
+        }
+        let needs = renderer.packages(site, node)?;
+        let (mut places, later) = folders.get(node.install_tree.as_str()).cloned().unwrap_or_default();
+        let repositories: Vec<&Repository> = site.repositories_of(node).collect();
+        for repository in &repositories {
+            places.extend(repository.folders.iter().map(|folder| (repository.path.clone(), folder.clone())));
+        }
+        let later = if node.release.is_el6() { later } else { Vec::new() };
+        let (kickstart, steps) = (needs.kickstart, needs.steps);
+        groups.insert(key, Group { nodes: vec![node], kickstart, steps, places, later, repositories });
+    }
+    Ok(groups.into_values().collect())
+}
+
+/// The repositories of a tree for its installer, and the one for what the tree lacks.
+fn places_of_tree(path: &Path) -> (Vec<Place>, Vec<Place>) {
+    let Ok(media) = Media::open(path) else { return Default::default() };
+    let place = |folder: String| (path.to_path_buf(), folder);
+    let has_extra = media.has(&format!("{EXTRA}/repodata/repomd.xml"));
+    let extra = has_extra.then(|| place(EXTRA.into())).into_iter().collect();
+    (media::folders(&media).into_iter().map(place).collect(), extra)
+}
+
+/// Reads each repository of a group, and each that is declared, once.
+fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
+    let mut names = Names::new();
+    for group in groups {
+        let asked = group.kickstart.keys().chain(group.steps.keys());
+        names.extend(asked.filter(|name| !name.starts_with(['@', '-'])).cloned());
+    }
+    names.extend(site.repositories.iter().flat_map(|repository| repository.expect.keys().cloned()));
+    let of_groups = groups.iter().flat_map(|group| group.places.iter().chain(&group.later));
+    let declared = site
+        .repositories
+        .iter()
+        .flat_map(|repository| repository.folders.iter().map(|folder| (repository.path.clone(), folder.clone())));
+    let places: BTreeSet<Place> = of_groups.cloned().chain(declared).collect();
+    let read = |place: Place| {
+        let media = Media::open(&place.0).map_err(|error| super::load::reason(&error));
+        let metadata = media.and_then(|media| media::read_repository(&media, &place.1, &names));
+        (place, metadata)
+    };
+    places.into_iter().map(read).collect()
+}
+
+/// Says which repositories cannot be used, each once.
+fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: &Known, verdict: &mut Verdict) {
+    let mut add =
+        |at: Range<usize>, message: String, help: &str| verdict.problems.push(Problem::new(at, message, help));
+    for repository in &site.repositories {
+        let at = uses.iter().find(|known| known.name == repository.name).map_or(0..0, |known| known.path_at.clone());
+        let path = repository.path.display();
+        if repository.folders.is_empty() {
+            let why = match Media::open(&repository.path) {
+                Err(error) => super::load::reason(&error),
+                Ok(_) => "it has no repodata/repomd.xml".into(),
+            };
+            let help = "name the directory or ISO file that holds `repodata`; `createrepo DIRECTORY` makes it";
+            add(at, format!("repository `{}` ({path}) cannot be used: {why}", repository.name), help);
+            continue;
+        }
+        for (place, why) in known.iter().filter_map(|(place, read)| Some((place, read.as_ref().err()?))) {
+            if place.0 == repository.path && repository.folders.contains(&place.1) {
+                let message = format!("the metadata of repository `{}` ({path}) is damaged: {why}", repository.name);
+                add(at.clone(), message, "copy the repository again, or run `createrepo` over it");
+            }
+        }
+    }
+    for tree in trees {
+        let of_tree = known.iter().filter(|((path, _), _)| *path == tree.path);
+        for why in of_tree.filter_map(|(_, read)| read.as_ref().err()) {
+            let message = format!("the package metadata of the install tree {} is damaged: {why}", tree.path.display());
+            add(tree.at.clone(), message, "copy the whole tree again");
+        }
+    }
+}
+
+fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], verdict: &mut Verdict) {
+    for repository in &group.repositories {
+        for (name, expected) in &repository.expect {
+            let role = &group.nodes[0].role;
+            let found = packages::newest(name, all);
+            let why = match found {
+                Some(version) if version.is(expected) => continue,
+                Some(version) => format!("nodes of role `{role}` would get {version}"),
+                None => format!("no repository of role `{role}` has it"),
+            };
+            let message = format!("repository `{}` expects {name} {expected}, and {why}", repository.name);
+            let known = uses.iter().find(|known| known.name == repository.name);
+            let at = known.map_or(0..0, |known| known.expect_at.get(name).unwrap_or(&known.at).clone());
+            let help = "correct `expect`, or take the other version out of the repositories and run `createrepo` again";
+            verdict.problems.push(Problem::new(at, message, help));
+        }
+    }
+}
+
+impl Group<'_> {
+    /// Reports everything of `needs` that is missing, in one sentence.
+    fn report(&self, needs: &Needs, there: &[&Metadata], at: Range<usize>, verdict: &mut Verdict, only_note: bool) {
+        let missing = packages::missing(needs, there);
+        if missing.is_empty() {
+            return;
+        }
+        let list = |by: &BTreeSet<String>| by.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let named: Vec<String> = missing.iter().map(|(name, by)| format!("{name} ({})", list(by))).collect();
+        let (first, others) = (&self.nodes[0], self.nodes.len() - 1);
+        let who = match others {
+            0 => format!("`{}`", first.name),
+            others => format!("`{}` and {others} more", first.name),
+        };
+        let what = if missing.len() == 1 { "package" } else { "packages" };
+        let message = format!(
+            "node {who} of role `{}`: no repository here has {} {what} of those that are installed: {}",
+            first.role,
+            missing.len(),
+            named.join(", ")
+        );
+        if only_note {
+            verdict
+                .notes
+                .push(format!("{message}; on CentOS {} other repositories of the node may", first.release.major));
+            return;
+        }
+        let help = match first.release.is_el6() {
+            true => format!(
+                "name a `[[repository]]` that has them, or put them into the folder `{EXTRA}` of the install tree and run `createrepo` there"
+            ),
+            false => "name a `[[repository]]` that has them".into(),
+        };
+        verdict.problems.push(Problem::new(at, message, help));
+    }
+}

@@ -1,0 +1,69 @@
+//! The metadata of a yum repository: found, proved by its checksums, and read once.
+
+use std::io;
+
+use super::{Media, decode};
+use crate::packages::{self, Kind, Metadata, Names, Part};
+
+/// Folders that are repositories of their own on the images of EL8 and later.
+pub const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
+/// No index of a repository is larger.
+const MOST_INDEX_BYTES: u64 = 4 << 20;
+const INDEX: &str = "repodata/repomd.xml";
+
+/// Returns the folders of a place that are repositories: the place itself (an empty text), or those of [`SEVERAL`].
+pub fn folders(media: &Media) -> Vec<String> {
+    if media.has(INDEX) {
+        return vec![String::new()];
+    }
+    SEVERAL.into_iter().filter(|name| media.has(&below(name, INDEX))).map(String::from).collect()
+}
+
+/// Reads what the repository in `folder` has of `names`. An error is a sentence about one file of the metadata.
+pub fn read_repository(media: &Media, folder: &str, names: &Names) -> Result<Metadata, String> {
+    let index = below(folder, INDEX);
+    let of = |path: &str| {
+        let path = path.to_string();
+        move |error: &dyn std::fmt::Display| format!("{path}: {error}")
+    };
+    let text = media.read(&index, MOST_INDEX_BYTES).map_err(|error| of(&index)(&reason(&error)))?;
+    let parts = packages::index(&text).map_err(|error| of(&index)(&error))?;
+    let mut metadata = Metadata::default();
+    for part in &parts {
+        let path = below(folder, &part.path);
+        read_part(media, &path, part, names, &mut metadata).map_err(|error| of(&path)(&error))?;
+    }
+    Ok(metadata)
+}
+
+fn read_part(media: &Media, path: &str, part: &Part, names: &Names, metadata: &mut Metadata) -> Result<(), String> {
+    let mut content = media.file(path).map_err(|error| reason(&error))?;
+    if let Some(size) = part.size
+        && size != content.length()
+    {
+        return Err(format!("it has {} bytes, and repomd.xml says {size}", content.length()));
+    }
+    // Only what is as it was made goes to the decoders.
+    let found = content.checksum(part.checksum.algorithm).map_err(|error| reason(&error))?;
+    if found != part.checksum.hex {
+        return Err(format!("its {} differs from the one in repomd.xml", part.checksum.algorithm.name()));
+    }
+    let text = decode::text(content).map_err(|error| reason(&error))?;
+    let read = match part.kind {
+        Kind::Primary => packages::primary(text, names, metadata),
+        Kind::Groups => packages::groups(text, metadata),
+    };
+    read.map_err(|error| error.to_string())
+}
+
+fn below(folder: &str, path: &str) -> String {
+    if folder.is_empty() { path.to_string() } else { format!("{folder}/{path}") }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Checksums by the names that repositories and people give them.
+
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use md5::Digest as _;
+use sha2::Digest as _;
+
+/// A kind of checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// What the images of 2012 were published with.
+    Md5,
+    /// `sha` in the metadata of EL5 and of some repositories for EL6.
+    Sha1,
+    /// What createrepo uses from EL6 on.
+    Sha256,
+    /// An option of createrepo.
+    Sha512,
+}
+
+impl Algorithm {
+    /// Its name as coreutils spell it: `sha256` of `sha256sum`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// Its length in hexadecimal digits.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha1 => 40,
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "md5" => Ok(Self::Md5),
+            "sha" | "sha1" => Ok(Self::Sha1),
+            "sha256" => Ok(Self::Sha256),
+            "sha512" => Ok(Self::Sha512),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What a file must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum {
+    /// Which kind.
+    pub algorithm: Algorithm,
+    /// In hexadecimal digits, lower case.
+    pub hex: String,
+}
+
+impl Checksum {
+    /// Takes digits as they are written; none when they are not what the algorithm gives.
+    pub fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
+        let good = hex.len() == algorithm.digits() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+        good.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.algorithm.name(), self.hex)
+    }
+}
+
+/// Takes bytes as they come, and tells their checksum in the end.
+pub enum Hasher {
+    /// See [`Algorithm::Md5`].
+    Md5(md5::Md5),
+    /// See [`Algorithm::Sha1`].
+    Sha1(sha1::Sha1),
+    /// See [`Algorithm::Sha256`].
+    Sha256(sha2::Sha256),
+    /// See [`Algorithm::Sha512`].
+    Sha512(sha2::Sha512),
+}
+
+impl Hasher {
+    /// Starts.
+    pub fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Md5 => Self::Md5(md5::Md5::new()),
+            Algorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
+            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(sha2::Sha512::new()),
+        }
+    }
+
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Md5(hash) => hash.update(bytes),
+            Self::Sha1(hash) => hash.update(bytes),
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    /// The checksum in hexadecimal digits.
+    pub fn hex(self) -> String {
+        let hex = |bytes: &[u8]| {
+            let mut text = String::with_capacity(bytes.len() * 2);
+            for byte in bytes {
+                let _ = write!(text, "{byte:02x}"); // a String takes everything
+            }
+            text
+        };
+        match self {
+            Self::Md5(hash) => hex(&hash.finalize()),
+            Self::Sha1(hash) => hex(&hash.finalize()),
+            Self::Sha256(hash) => hex(&hash.finalize()),
+            Self::Sha512(hash) => hex(&hash.finalize()),
+        }
+    }
+}

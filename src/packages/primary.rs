@@ -1,0 +1,88 @@
+//! `primary.xml`: every package of a repository with its version and what it provides.
+
+use std::io::BufRead;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::{Damaged, Metadata, Names, Version, damaged};
+
+/// Where the reader is inside a package.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Elsewhere,
+    Name,
+    Arch,
+    Provides,
+}
+
+pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -> Result<(), Damaged> {
+    let mut reader = Reader::from_reader(text);
+    let mut buffer = Vec::new();
+    let (mut name, mut arch, mut version) = (String::new(), String::new(), Version::default());
+    let mut provided: Vec<String> = Vec::new();
+    let mut place = Place::Elsewhere;
+    let mut is_list = false;
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
+            Event::Start(start) => match start.local_name().as_ref() {
+                "metadata" => is_list = true,
+                "package" => {
+                    name.clear();
+                    arch.clear();
+                    provided.clear();
+                    version = Version::default();
+                }
+                "name" => place = Place::Name,
+                "arch" => place = Place::Arch,
+                "provides" => place = Place::Provides,
+                "version" => version = version_of(&start),
+                _ => {}
+            },
+            Event::Empty(start) => match start.local_name().as_ref() {
+                "version" => version = version_of(&start),
+                "entry" if place == Place::Provides => {
+                    let entry = attribute(&start, "name");
+                    provided.extend(entry.filter(|entry| names.contains(entry)));
+                }
+                _ => {}
+            },
+            Event::Text(content) => match place {
+                Place::Name => name.push_str(&content.xml10_content()),
+                Place::Arch => arch.push_str(&content.xml10_content()),
+                _ => {}
+            },
+            Event::End(end) => match end.local_name().as_ref() {
+                "package" => {
+                    metadata.count += 1;
+                    if arch == "src" || arch == "nosrc" {
+                        continue;
+                    }
+                    if names.contains(&name) {
+                        let known = metadata.packages.entry(name.clone()).or_default();
+                        if *known < version {
+                            *known = std::mem::take(&mut version);
+                        }
+                    }
+                    metadata.provided.extend(provided.drain(..));
+                }
+                "name" | "arch" | "provides" => place = Place::Elsewhere,
+                _ => {}
+            },
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    if is_list { Ok(()) } else { Err(Damaged("it is no list of packages".into())) }
+}
+
+fn version_of(start: &BytesStart<'_>) -> Version {
+    let text = |name| attribute(start, name).unwrap_or_default();
+    Version::new(&text("epoch"), &text("ver"), &text("rel"))
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = start.try_get_attribute(name).ok().flatten()?;
+    attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
+}

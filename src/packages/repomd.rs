@@ -1,0 +1,119 @@
+//! `repomd.xml`, the index of a repository: where the other files of its metadata are, and their checksums.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::{Algorithm, Checksum, Damaged, damaged};
+
+/// What a file of the metadata is for, as far as it is asked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The packages.
+    Primary,
+    /// The groups.
+    Groups,
+}
+
+/// One file of the metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it is for.
+    pub kind: Kind,
+    /// Its path below the folder that holds `repodata`; never outside of it.
+    pub path: String,
+    /// What the file as it lies there must have.
+    pub checksum: Checksum,
+    /// Its length in bytes, when the index says it.
+    pub size: Option<u64>,
+}
+
+/// Reads the index. There is exactly one file of packages, and at most one of groups: a compressed one counts.
+pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
+    let mut reader = Reader::from_reader(text);
+    let mut buffer = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
+    let mut draft: Option<Draft> = None;
+    let mut inside = String::new();
+    let mut is_index = false;
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
+            Event::Start(start) | Event::Empty(start) => {
+                let value = |name: &str| {
+                    let attribute = start.try_get_attribute(name).ok().flatten();
+                    attribute.map(|attribute| attribute.value.into_owned())
+                };
+                inside = start.local_name().as_ref().to_string();
+                match inside.as_str() {
+                    "repomd" => is_index = true,
+                    "data" => draft = value("type").map(Draft::new),
+                    "location" => draft.iter_mut().for_each(|draft| draft.path = value("href")),
+                    "checksum" => draft.iter_mut().for_each(|draft| draft.algorithm = value("type")),
+                    _ => {}
+                }
+            }
+            Event::Text(content) => {
+                let Some(draft) = &mut draft else { continue };
+                match inside.as_str() {
+                    "checksum" => draft.hex.push_str(content.xml10_content().trim()),
+                    "size" => draft.size = content.xml10_content().trim().parse().ok(),
+                    _ => {}
+                }
+            }
+            Event::End(end) => {
+                inside.clear();
+                if end.local_name().as_ref() == "data"
+                    && let Some(part) = draft.take().map(Draft::finish).transpose()?.flatten()
+                {
+                    let known = parts.iter().position(|known| known.kind == part.kind);
+                    known.map(|index| parts.remove(index));
+                    parts.push(part);
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    if !is_index {
+        return Err(Damaged("it is no index of a repository".into()));
+    }
+    if !parts.iter().any(|part| part.kind == Kind::Primary) {
+        return Err(Damaged("it names no list of packages (`primary`)".into()));
+    }
+    Ok(parts)
+}
+
+struct Draft {
+    kind: String,
+    path: Option<String>,
+    algorithm: Option<String>,
+    hex: String,
+    size: Option<u64>,
+}
+
+impl Draft {
+    fn new(kind: String) -> Self {
+        Self { kind, path: None, algorithm: None, hex: String::new(), size: None }
+    }
+
+    fn finish(self) -> Result<Option<Part>, Damaged> {
+        let kind = match self.kind.as_str() {
+            "primary" => Kind::Primary,
+            "group" | "group_gz" | "group_xz" | "group_zst" => Kind::Groups,
+            _ => return Ok(None),
+        };
+        let path = self.path.unwrap_or_default();
+        let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
+        if !path.split('/').all(inside) || path.contains('\\') {
+            let shown: String = path.escape_debug().take(100).collect();
+            return Err(Damaged(format!("it places `{}` at `{shown}`, outside the repository", self.kind)));
+        }
+        let algorithm = self.algorithm.unwrap_or_default();
+        let checksum = algorithm.parse::<Algorithm>().ok().and_then(|known| Checksum::new(known, &self.hex));
+        let Some(checksum) = checksum else {
+            let shown: String = algorithm.escape_debug().take(20).collect();
+            return Err(Damaged(format!("it gives `{}` no checksum that can be used (`{shown}`)", self.kind)));
+        };
+        Ok(Some(Part { kind, path, checksum, size: self.size }))
+    }
+}

@@ -1,0 +1,147 @@
+//! Versions of packages, in the order of rpm.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// Epoch, version and release of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version {
+    epoch: u64,
+    version: String,
+    release: String,
+}
+
+impl Version {
+    /// Takes them as metadata writes them; an epoch that is no number is none.
+    pub fn new(epoch: &str, version: &str, release: &str) -> Self {
+        Self { epoch: epoch.parse().unwrap_or(0), version: version.into(), release: release.into() }
+    }
+
+    /// Whether this is what somebody expects: `2012.1`, `2012.1-4.el6`, with `EPOCH:` before either, or the beginning of
+    /// one of these followed by `*`.
+    pub fn is(&self, expected: &str) -> bool {
+        let short = self.version.clone();
+        let long = format!("{}-{}", self.version, self.release);
+        let forms = [format!("{}:{short}", self.epoch), format!("{}:{long}", self.epoch), short, long];
+        match expected.strip_suffix('*') {
+            Some(start) => forms.iter().any(|form| form.starts_with(start)),
+            None => forms.iter().any(|form| form == expected),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.epoch > 0 {
+            write!(f, "{}:", self.epoch)?;
+        }
+        write!(f, "{}-{}", self.version, self.release)
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let parts = self.epoch.cmp(&other.epoch);
+        parts.then_with(|| compare(&self.version, &other.version)).then_with(|| compare(&self.release, &other.release))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of rpm (rpmvercmp): runs of digits and of letters one by one; everything else only separates them. `~` is
+/// before the end, `^` after it, a run of digits after a run of letters.
+fn compare(one: &str, other: &str) -> Ordering {
+    let (mut one, mut other) = (one, other);
+    loop {
+        let separates = |letter: char| !letter.is_ascii_alphanumeric() && letter != '~' && letter != '^';
+        one = one.trim_start_matches(separates);
+        other = other.trim_start_matches(separates);
+        match (one.strip_prefix('~'), other.strip_prefix('~')) {
+            (Some(a), Some(b)) => {
+                (one, other) = (a, b);
+                continue;
+            }
+            (Some(_), None) => return Ordering::Less,
+            (None, Some(_)) => return Ordering::Greater,
+            (None, None) => {}
+        }
+        match (one.strip_prefix('^'), other.strip_prefix('^')) {
+            (Some(a), Some(b)) => {
+                (one, other) = (a, b);
+                continue;
+            }
+            (Some(_), None) => return if other.is_empty() { Ordering::Greater } else { Ordering::Less },
+            (None, Some(_)) => return if one.is_empty() { Ordering::Less } else { Ordering::Greater },
+            (None, None) => {}
+        }
+        if one.is_empty() || other.is_empty() {
+            return one.len().cmp(&other.len());
+        }
+        let is_number = one.starts_with(|letter: char| letter.is_ascii_digit());
+        let of_kind = |letter: char| letter.is_ascii_digit() == is_number && letter.is_ascii_alphanumeric();
+        let cut = |text: &str| text.find(|letter| !of_kind(letter)).unwrap_or(text.len());
+        let (a, b) = (cut(one), cut(other));
+        if b == 0 {
+            return if is_number { Ordering::Greater } else { Ordering::Less };
+        }
+        let (first, second) = (&one[..a], &other[..b]);
+        let order = match is_number {
+            true => {
+                let (first, second) = (first.trim_start_matches('0'), second.trim_start_matches('0'));
+                first.len().cmp(&second.len()).then_with(|| first.cmp(second))
+            }
+            false => first.cmp(second),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (one, other) = (&one[a..], &other[b..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_in_the_order_of_rpm() {
+        for (less, greater) in [
+            ("1.0", "1.1"),
+            ("1.9", "1.10"),
+            ("2012.1", "2012.1.1"),
+            ("1.0~rc1", "1.0"),
+            ("1.0~rc1", "1.0~rc2"),
+            ("1.0", "1.0^git1"),
+            ("1.0^git1", "1.0.1"),
+            ("1.0a", "1.0.1"),
+            ("fc4", "6"),
+            ("0.1.el6", "1.el6"),
+            ("1.el6", "1.el6_3"),
+        ] {
+            assert_eq!(compare(less, greater), Ordering::Less, "{less} {greater}");
+            assert_eq!(compare(greater, less), Ordering::Greater, "{greater} {less}");
+        }
+        for (one, other) in [("1.0", "1_0"), ("1.05", "1.5"), ("a~b", "a~b"), ("", "")] {
+            assert_eq!(compare(one, other), Ordering::Equal, "{one} {other}");
+        }
+        assert!(Version::new("1", "1", "1") > Version::new("0", "9", "9"));
+        assert!(Version::new("", "1", "2") > Version::new("0", "1", "1"));
+    }
+
+    #[test]
+    fn an_expected_version_may_name_as_much_as_it_likes() {
+        let version = Version::new("0", "2012.1", "4.el6");
+        for good in ["2012.1", "2012.1-4.el6", "0:2012.1", "0:2012.1-4.el6", "2012.*", "2012.1-4*", "*"] {
+            assert!(version.is(good), "{good}");
+        }
+        for bad in ["2012", "2012.1-4", "1:2012.1", "2012.2*", ""] {
+            assert!(!version.is(bad), "{bad}");
+        }
+        assert_eq!(version.to_string(), "2012.1-4.el6");
+        assert_eq!(Version::new("2", "1", "3").to_string(), "2:1-3");
+    }
+}

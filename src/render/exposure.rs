@@ -1,0 +1,206 @@
+//! What a node opens in its security mode: from the same table of ports that its firewall is written from.
+
+use serde::Serialize;
+
+use crate::secrets::of_targets;
+use crate::site::{Node, Security, Site};
+
+use super::engine::Engine;
+use super::firstboot::FOLDER;
+use super::{RenderError, RenderProblem, Renderer};
+
+/// The table, in the payload of every node.
+const PORTS: &str = "ports";
+
+/// What a node opens, and what it holds that others may want.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exposure {
+    /// Name of the node.
+    pub node: String,
+    /// Its role.
+    pub role: String,
+    /// The mode of the site.
+    pub security: Security,
+    /// What services of the node listen on and somebody else can reach.
+    pub open: Vec<Opening>,
+    /// What services listen on and the packet filter closes.
+    pub closed: Vec<Opening>,
+    /// Names of the secrets that the node holds.
+    pub secrets: Vec<String>,
+    /// Everything else that is more or less open, in sentences: a subject and what is true of it.
+    pub facts: Vec<Fact>,
+}
+
+/// One line of the table for one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Opening {
+    /// The mark of its rule.
+    pub name: String,
+    /// `tcp`, `udp` or `icmp`.
+    pub protocol: String,
+    /// Ports and ranges `A:B`; of icmp its type.
+    pub ports: String,
+    /// Networks, addresses, `anywhere`, or `on BRIDGE`; nobody when it is closed.
+    pub from: Vec<String>,
+    /// Whether a caller must have a password, a key, or a token that a password brought.
+    pub password: bool,
+    /// The service.
+    pub service: String,
+}
+
+/// A sentence about the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// What it is about.
+    pub about: String,
+    /// What is true of it.
+    pub is: String,
+}
+
+impl Renderer {
+    /// What the node opens, in the mode of its site.
+    pub fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
+        let targets = site.blueprint.targets(&node.role);
+        let is = |target: &str| targets.iter().any(|known| known == target);
+        let rows = rows(&self.engine)?;
+        let mine = rows.iter().filter(|row| is(&row.target)).map(|row| row.opening(site));
+        let (open, closed) = mine.partition(|opening: &Opening| !opening.from.is_empty());
+        Ok(Exposure {
+            node: node.name.to_string(),
+            role: node.role.clone(),
+            security: site.security,
+            open,
+            closed,
+            secrets: of_targets(&site.blueprint, &targets).map(|(name, _)| name.clone()).collect(),
+            facts: facts(site, node, &is),
+        })
+    }
+}
+
+/// One line of the table.
+struct Row {
+    name: String,
+    target: String,
+    from: String,
+    protocol: String,
+    ports: String,
+    /// In hardened and in paper mode.
+    password: (bool, bool),
+    service: String,
+}
+
+fn rows(engine: &Engine) -> Result<Vec<Row>, RenderError> {
+    let name = format!("{FOLDER}{PORTS}");
+    let wrong = |problem| RenderError::new(&name, problem);
+    let data = engine.file(&name).ok_or_else(|| wrong(RenderProblem::Missing))?;
+    let text = String::from_utf8_lossy(&data);
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            Row::read(line).ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))
+        })
+        .collect()
+}
+
+impl Row {
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().map(str::to_string);
+        let (name, target, from, protocol, ports, asks) = (word()?, word()?, word()?, word()?, word()?, word()?);
+        let asked = |word: &str| match word {
+            "password" => Some(true),
+            "nothing" => Some(false),
+            _ => None,
+        };
+        let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
+        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "vms", "nobody"].contains(&from.as_str())
+            && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
+        let password = (asked(hardened)?, asked(paper)?);
+        let service = words.collect::<Vec<_>>().join(" ");
+        known.then_some(Self { name, target, from, protocol, ports, password, service })
+    }
+
+    fn opening(&self, site: &Site) -> Opening {
+        let lan = || site.network.subnet.to_string();
+        let of = |target| site.nodes_with_target(target).map(|node| node.address.to_string());
+        let bridge = || site.blueprint.variables.get("vm_bridge").cloned().unwrap_or_default();
+        let from = match (site.security, self.from.as_str()) {
+            (Security::Paper, _) | (_, "anywhere") => vec!["anywhere".into()],
+            (_, "lan" | "ssh") => vec![lan()],
+            (_, "gateway") => of("gateway").take(1).collect(),
+            (_, "computes") => of("compute").collect(),
+            (_, "vms") => vec![format!("on {}", bridge())],
+            _ => Vec::new(),
+        };
+        Opening {
+            name: self.name.clone(),
+            protocol: self.protocol.clone(),
+            ports: self.ports.clone(),
+            from,
+            password: if site.security == Security::Paper { self.password.1 } else { self.password.0 },
+            service: self.service.clone(),
+        }
+    }
+}
+
+fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
+    let hardened = site.security == Security::Hardened;
+    let mut facts = Vec::new();
+    let mut add = |about: &str, text: String| facts.push(Fact { about: about.into(), is: text });
+    add(
+        "packet filter",
+        match hardened {
+            true => "drops all else that comes in, also over IPv6 (but ICMPv6)".into(),
+            false => "none: whatever listens is open on every card".into(),
+        },
+    );
+    if let Some(card) = node.public_nic() {
+        let text = match hardened {
+            true => format!("{} faces the outside: `anywhere` is also the Internet", card.name),
+            false => format!("{} faces the outside, and every port is open there too", card.name),
+        };
+        add("public card", text);
+    }
+    if is("gateway") {
+        let text = match hardened {
+            true => "of the LAN and the virtual machines to the outside, and answers; nothing else",
+            false => "everything, in both directions",
+        };
+        add("forwarding", format!("{text}; addresses are translated"));
+    }
+    add("SELinux", "permissive in both modes: EL6 has no policy for Essex on GlusterFS".into());
+    let access = &site.access;
+    let root = match (access.ssh_keys.len(), access.root_password_hash.is_some()) {
+        (0, false) => "nobody: no key, and the password is locked".into(),
+        (keys, has_password) => {
+            let password = if has_password { "by password" } else { "never by password" };
+            format!("by {keys} key{}, {password}", if keys == 1 { "" } else { "s" })
+        }
+    };
+    add("root login", root);
+    for user in &site.users {
+        let password = if user.password_hash.is_some() { "a password" } else { "no password" };
+        add("login", format!("{}: {} keys, {password}", user.name, user.ssh_keys.len()));
+    }
+    if is("compute") {
+        add(
+            "libvirt",
+            "takes tcp 16509 without password and TLS in both modes; consoles listen on every address".into(),
+        );
+    }
+    if is("controller") {
+        add("qpidd", if hardened { "a user with a password" } else { "no password: anybody may send orders" }.into());
+        let nova = if hardened { "from the addresses of the compute nodes" } else { "from any address ('%')" };
+        add("MySQL", format!("takes the account nova {nova}"));
+        add("Keystone", "keeps its admin token switched on; HTTP without TLS, as all services".into());
+    }
+    let text = match hardened {
+        true => "made at random for this site",
+        false => "those that the paper prints, where it prints any: everybody knows them",
+    };
+    add("passwords of the cloud", text.into());
+    facts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Which packages a node will install: those of its kickstart, and those that its firstboot steps name.
+//!
+//! Both are read from what the node is sent: the `%packages` section as it is rendered, and the line `packages="..."` of
+//! each step, which the step itself uses.
+
+use serde::Serialize;
+
+use crate::lifecycle::BootToken;
+use crate::packages::Needs;
+use crate::plan;
+use crate::site::{Node, Release, Site};
+
+use super::engine::Engine;
+use super::firstboot::{FOLDER, belongs};
+use super::kickstart::KickstartValues;
+use super::templates::is_hook;
+use super::{KICKSTART, RenderError, RenderProblem, Renderer};
+
+const PACKAGES: &str = "kickstart/parts/packages.ks.j2";
+/// What needs a package that the kickstart names.
+const INSTALLER: &str = "kickstart";
+/// Lines of a step that name what it installs: on every release, and from EL7 on.
+const LINE: &str = "packages=\"";
+const LINE_EL7: &str = "packages_el7=\"";
+
+/// What a node installs, each name with who needs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PackageNeeds {
+    /// By the installer: packages, groups with `@`, and with `-` what it leaves out.
+    pub kickstart: Needs,
+    /// Later, by firstboot.
+    pub steps: Needs,
+}
+
+impl Renderer {
+    /// Everything that the node will install.
+    pub fn packages(&self, site: &Site, node: &Node) -> Result<PackageNeeds, RenderError> {
+        let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
+        let token = BootToken::from_random([0; 16]);
+        let text = self.engine.render(PACKAGES, &KickstartValues::new(site, node, &plan, &token))?;
+        let mut needs = PackageNeeds::default();
+        for name in of_section(&text) {
+            needs.kickstart.entry(name.into()).or_default().insert(INSTALLER.into());
+        }
+        let targets = site.blueprint.targets(&node.role);
+        let last = site.blueprint.variables.get("last_group").map(String::as_str);
+        for (step, text) in steps(&self.engine, &targets, last)? {
+            for name in of_step(&text, node.release) {
+                needs.steps.entry(name.into()).or_default().insert(step.clone());
+            }
+        }
+        Ok(needs)
+    }
+
+    /// Whether the operator's hook may name other packages for each node.
+    pub fn has_own_packages(&self) -> bool {
+        let own = self.engine.own_names();
+        own.into_iter().any(|name| is_hook(name, "packages") || name == PACKAGES)
+    }
+}
+
+/// The names in a `%packages` section.
+fn of_section(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty() && !line.starts_with('%'))
+}
+
+/// The names that a step says it installs.
+fn of_step(text: &str, release: Release) -> impl Iterator<Item = &str> {
+    let value = move |line: &'_ str| {
+        let later = (release.major >= 7).then(|| line.strip_prefix(LINE_EL7)).flatten();
+        let rest = line.len() - line.strip_prefix(LINE).or(later)?.len();
+        let end = line[rest..].find('"')?;
+        Some(rest..rest + end)
+    };
+    text.lines().filter_map(move |line| value(line).map(|range| &line[range])).flat_map(str::split_whitespace)
+}
+
+/// Name and text of every step of a node up to its last group.
+fn steps(engine: &Engine, targets: &[String], last: Option<&str>) -> Result<Vec<(String, String)>, RenderError> {
+    let mut steps = Vec::new();
+    for name in engine.names(&format!("{FOLDER}steps/")) {
+        let path = &name[FOLDER.len()..];
+        let Some(step) = path.strip_prefix("steps/").and_then(|step| step.strip_suffix(".sh")) else { continue };
+        let is_in_time = last.is_none_or(|last| step.get(..2).is_some_and(|group| group <= last));
+        if belongs(path, targets) && is_in_time {
+            let data = engine.file(&name).ok_or_else(|| RenderError::new(&name, RenderProblem::Missing))?;
+            steps.push((step.to_string(), String::from_utf8_lossy(&data).into_owned()));
+        }
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    fn needs(node: &str, last: &str) -> PackageNeeds {
+        let mut site = paper_site();
+        site.blueprint.variables.insert("last_group".into(), last.into());
+        site.software.packages = vec!["tmux".into(), "-plymouth".into()];
+        Renderer::new().unwrap().packages(&site, site.node_by_name(node).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_node_needs_what_its_kickstart_and_the_steps_of_its_own_targets_name() {
+        let controller = needs("controller", "10");
+        for name in ["@core", "bash", "lvm2", "tmux", "-plymouth"] {
+            assert!(controller.kickstart[name].contains("kickstart"), "{name}");
+        }
+        assert!(controller.steps["mysql-server"].contains("07-openstack-controller/02-mysql-install"));
+        assert!(controller.steps.contains_key("glusterfs-server") && !controller.steps.contains_key("qemu-kvm"));
+        let gateway = needs("compute1", "10");
+        for name in ["qemu-kvm", "openstack-nova-compute", "openstack-nova-network", "openstack-dashboard"] {
+            assert!(gateway.steps.contains_key(name), "{name}");
+        }
+        assert!(!gateway.steps.contains_key("mysql-server"));
+    }
+
+    #[test]
+    fn steps_behind_the_last_group_need_nothing() {
+        let compute = needs("compute2", "04");
+        assert!(compute.steps.contains_key("glusterfs-server"));
+        assert!(!compute.steps.contains_key("qemu-kvm"), "{:?}", compute.steps);
+    }
+
+    #[test]
+    fn what_a_step_says_is_read_from_its_line() {
+        let text = "# packages=\"no\"\npackages=\"a b\"\n  packages=\"no\"\npackages_el7=\"c\"\n";
+        let on = |release: &str| of_step(text, release.parse().unwrap()).collect::<Vec<_>>().join(" ");
+        assert_eq!((on("6.10").as_str(), on("7").as_str()), ("a b", "a b c"));
+    }
+}

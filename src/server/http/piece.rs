@@ -1,0 +1,110 @@
+//! One file out of a disc image as an answer: whole, or the bytes that were asked for (RFC 9110 14).
+
+use std::io::{self, Read};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use futures_util::stream;
+
+use super::HttpError;
+use crate::media::Content;
+
+/// Bytes per read.
+const CHUNK: usize = 256 * 1024;
+
+/// Answers with the file, or with the range of it that the headers name.
+pub(super) fn answer(content: Content, method: &Method, headers: &HeaderMap) -> Result<Response<Body>, HttpError> {
+    let whole = content.length();
+    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let mut response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .header(header::ACCEPT_RANGES, "bytes");
+    let content = match wanted.map_or(Ok(None), |text| range(text, whole)) {
+        Ok(None) => content,
+        Ok(Some((first, length))) => {
+            let last = first + length - 1;
+            response = response
+                .status(StatusCode::PARTIAL_CONTENT)
+                .header(header::CONTENT_RANGE, format!("bytes {first}-{last}/{whole}"));
+            content.cut(first, length)
+        }
+        Err(Beyond) => {
+            return Err(HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("the file has {whole} bytes")));
+        }
+    };
+    response = response.header(header::CONTENT_LENGTH, content.length());
+    let body =
+        if method == Method::HEAD { Body::empty() } else { Body::from_stream(stream::try_unfold(content, next)) };
+    response.body(body).map_err(|error| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// The next bytes and what remains. Read by a thread that may wait for the disk.
+async fn next(mut content: Content) -> io::Result<Option<(Vec<u8>, Content)>> {
+    let read = move || {
+        let mut chunk = vec![0; CHUNK];
+        let length = content.read(&mut chunk)?;
+        chunk.truncate(length);
+        match (length, content.left()) {
+            (0, 0) => Ok(None),
+            (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the image became shorter")),
+            _ => Ok(Some((chunk, content))),
+        }
+    };
+    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+}
+
+/// A range that begins behind the end.
+#[derive(Debug, PartialEq, Eq)]
+struct Beyond;
+
+/// First byte and length of what `bytes=A-B`, `bytes=A-` or `bytes=-N` asks for. Several ranges and unknown units are
+/// answered with the whole file, as the RFC allows.
+fn range(text: &str, length: u64) -> Result<Option<(u64, u64)>, Beyond> {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Ok(None);
+    };
+    let number = |text: &str| text.parse::<u64>().ok().filter(|_| text.bytes().all(|digit| digit.is_ascii_digit()));
+    let (first, end) = match (first, last) {
+        ("", last) => match number(last) {
+            Some(0) => return Err(Beyond),
+            Some(count) => (length.saturating_sub(count), length),
+            None => return Ok(None),
+        },
+        (first, "") => match number(first) {
+            Some(first) => (first, length),
+            None => return Ok(None),
+        },
+        (first, last) => match (number(first), number(last)) {
+            (Some(first), Some(last)) if first <= last => (first, last.saturating_add(1).min(length)),
+            _ => return Ok(None),
+        },
+    };
+    if first < end { Ok(Some((first, end - first))) } else { Err(Beyond) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_the_rfc() {
+        for (text, expected) in [
+            ("bytes=2-4", Ok(Some((2, 3)))),
+            ("bytes=2-", Ok(Some((2, 8)))),
+            ("bytes=-3", Ok(Some((7, 3)))),
+            ("bytes=-30", Ok(Some((0, 10)))),
+            ("bytes=9-99", Ok(Some((9, 1)))),
+            ("bytes=10-", Err(Beyond)),
+            ("bytes=10-12", Err(Beyond)),
+            ("bytes=-0", Err(Beyond)),
+            ("bytes=4-2", Ok(None)),
+            ("bytes=1-2,4-5", Ok(None)),
+            ("bytes=+1-2", Ok(None)),
+            ("lines=1-2", Ok(None)),
+            ("bytes=0-18446744073709551615", Ok(Some((0, 10)))),
+        ] {
+            assert_eq!(range(text, 10), expected, "{text}");
+        }
+        assert_eq!(range("bytes=0-", 0), Err(Beyond));
+    }
+}

@@ -1,0 +1,109 @@
+//! Where software comes from: install trees, yum repositories, images of virtual machines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Node, Release, Site};
+use crate::packages::Checksum;
+
+/// A CentOS installation repository in a local directory or a disc image: `.treeinfo`, `images/pxeboot/`, packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallTree {
+    /// Name in URLs and in the site file.
+    pub name: String,
+    /// The directory or the disc image that is served.
+    pub path: PathBuf,
+    /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
+    pub repositories: Vec<String>,
+}
+
+/// A yum repository that is served beside the install trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Name in URLs, in yum and in the site file.
+    pub name: String,
+    /// The directory or the disc image that is served.
+    pub path: PathBuf,
+    /// The text of the public key that its packages are signed with; none: signatures are not looked at.
+    pub gpg_key: Option<String>,
+    /// Its nodes have one of these releases; empty: any.
+    pub releases: Vec<ReleaseRule>,
+    /// Its nodes have one of these roles, themselves or by inclusion; empty: any.
+    pub roles: Vec<String>,
+    /// Its nodes are installed from one of these trees; empty: any.
+    pub install_trees: Vec<String>,
+    /// Versions that are expected of packages, wherever a node of this repository gets them from.
+    pub expect: BTreeMap<String, String>,
+    /// Folders below `path` that are repositories; an empty text stands for `path` itself.
+    pub folders: Vec<String>,
+}
+
+/// A release of the site file that may leave the minor number open: `6.10`, or any `6`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseRule {
+    /// The release, with the last minor where that is open.
+    pub release: Release,
+    /// Whether a minor was written.
+    pub has_minor: bool,
+}
+
+impl ReleaseRule {
+    /// Whether a node of that release is meant.
+    pub fn fits(self, release: Release) -> bool {
+        self.release.major == release.major && (!self.has_minor || self.release.minor == release.minor)
+    }
+}
+
+/// What a disk of a virtual machine is, in Glance's words.
+pub const DISK_FORMATS: [&str; 6] = ["qcow2", "raw", "vhd", "vmdk", "vdi", "iso"];
+
+/// An image of virtual machines that is put into Glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its name in Glance and in URLs.
+    pub name: String,
+    /// The file that is served.
+    pub path: PathBuf,
+    /// What the file must have, here and on the node.
+    pub checksum: Checksum,
+    /// One of [`DISK_FORMATS`].
+    pub format: String,
+}
+
+impl Repository {
+    /// The names and paths of its parts below its URL: mostly one, its own, with an empty path.
+    pub fn parts(&self) -> impl Iterator<Item = (String, &str)> {
+        let name = |folder: &String| match folder.as_str() {
+            "" => self.name.clone(),
+            folder => format!("{}-{folder}", self.name),
+        };
+        self.folders.iter().map(move |folder| (name(folder), folder.as_str()))
+    }
+}
+
+impl Site {
+    /// The repositories of a node, in the order of the site file.
+    pub fn repositories_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Repository> {
+        let targets = self.blueprint.targets(&node.role);
+        self.repositories.iter().filter(move |repository| {
+            (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
+                && (repository.roles.is_empty() || repository.roles.iter().any(|role| targets.contains(role)))
+                && (repository.install_trees.is_empty() || repository.install_trees.contains(&node.install_tree))
+        })
+    }
+
+    /// Finds a repository by its name.
+    pub fn repository(&self, name: &str) -> Option<&Repository> {
+        self.repositories.iter().find(|repository| repository.name == name)
+    }
+
+    /// Finds an image by its name.
+    pub fn image(&self, name: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == name)
+    }
+
+    /// The image that acceptance boots; none when nobody names one, and then there is no such machine.
+    pub fn test_image(&self) -> Option<&Image> {
+        self.image(self.blueprint.variables.get("cirros_image")?)
+    }
+}
