@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Custody, Flags, Hardware, Progress, State};
+use crate::lifecycle::{Custody, Duty, Flags, Hardware, Progress, State};
 use crate::plan::{Facts, NodePlan};
 
 /// The version of the shape below. 2: suspect nodes and flags, which an older rackstart would not heed.
@@ -65,6 +65,9 @@ pub struct Record {
     /// The disks that an installer of ours wrote last, in words.
     #[serde(default)]
     pub written: Option<String>,
+    /// Whether it is on duty in the cloud.
+    #[serde(default)]
+    pub duty: Duty,
 }
 
 impl Record {
@@ -83,6 +86,7 @@ impl Record {
             hardware: Hardware::default(),
             armed_to_wipe: None,
             written: None,
+            duty: Duty::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::asker::Asker;
 use super::authority::admit;
 use super::form::{NodeForm, tame};
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, errands};
 use crate::boot::Asked;
 use crate::lifecycle::{Report, ReportEvent};
 use crate::secrets::Redactor;
@@ -72,10 +72,14 @@ pub(super) async fn report(
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     let report = form.washed(&appliance.store.redactor()).report()?;
     let before = caller.record.state.word();
+    let answer = if report.event == ReportEvent::Errand { report.detail.parse().ok() } else { None };
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
     let state = record.state.word();
     let node = caller.node();
+    if let Some(answer) = answer {
+        errands::answered(&appliance, &caller.site, node, answer).await?;
+    }
     match state {
         // In maintenance it is noted and rings no alarm.
         "failed" if !record.flags.maintenance => {
