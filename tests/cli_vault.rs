@@ -108,6 +108,15 @@ fn a_key_seals_the_secrets_and_without_it_the_way_out_is_told() {
     assert_eq!(says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]), before);
     let bytes = std::fs::read(desk.path("state/rackstart.sqlite")).unwrap();
     assert!(!bytes.windows(32).any(|window| window == before.trim().as_bytes()));
+    let rekey = |old: &str| desk.run(&["secrets", "rekey", "--old-key", old]);
+    assert!(rekey("key").stderr.contains("with the key that `[secrets]` names already"), "{}", rekey("key").stderr);
+    std::fs::copy(&key, desk.path("old-key")).unwrap();
+    std::fs::write(&key, "the passphrase of next year\n").unwrap();
+    assert_eq!(desk.run(&["secrets", "list"]).code, 1);
+    assert!(rekey("rackstart.toml").stderr.contains("can be read by others"), "{}", rekey("rackstart.toml").stderr);
+    assert!(rekey("old-key").stdout.contains("secrets are sealed with the new key"), "{}", rekey("old-key").stderr);
+    assert_eq!(says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]), before);
+    assert!(says(&desk, &["audit"]).contains("rekey-secrets store"));
     std::fs::write(&key, "another passphrase of some length\n").unwrap();
     let wrong = desk.run(&["secrets", "list"]);
     assert!(wrong.code == 1 && wrong.stderr.contains("does not open the secrets"), "{}", wrong.stderr);

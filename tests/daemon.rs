@@ -190,7 +190,7 @@ fn an_operator_can_follow_explain_and_reimage() {
         let safe = rack.cli(&["install", "compute2"]);
         assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));
         // The other compute nodes, which hold the copies of its brick, are not ready.
-        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test", "--no-drain", "it is played"];
         let armed = rack.says(&reimage);
         assert!(armed.contains("WIPES the disk with name sda, 488397168 sectors"), "{armed}");
         assert!(armed.contains("reboot it now"), "{armed}");

@@ -141,6 +141,45 @@ fn every_package_that_no_repository_has_is_named_with_who_needs_it() {
 }
 
 #[test]
+fn a_later_release_may_have_more_repositories_than_are_seen_here() {
+    let desk = Desk::new();
+    desk.site(&desk.tree("9"), "release = \"6.10\"", "release = \"9\"");
+    for folder in ["BaseOS", "AppStream"] {
+        repository(
+            &desk.path("tree").join(folder),
+            &["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"],
+            "zstd",
+        );
+    }
+    let run = desk.run(&["check"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for part in
+        ["iptables-services (02-glusterfs-all/01-iptables-flush)", "on CentOS 9 other repositories of the node may"]
+    {
+        assert!(run.stdout.contains(part), "{part} is not in\n{}", run.stdout);
+    }
+    // What the installer needs it takes from here and nowhere else.
+    for folder in ["BaseOS", "AppStream"] {
+        repository(&desk.path("tree").join(folder), &["bash", "curl", "lvm2", "openssh-server", "tar"], "zstd");
+    }
+    let run = desk.run(&["check"]);
+    assert!(
+        run.stderr.contains("1 package of those that are installed: policycoreutils (kickstart)"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn an_extra_folder_alone_does_not_make_a_tree_known() {
+    let desk = desk_with("");
+    repository(&desk.path("tree/extra"), &["glusterfs-server"], "gzip");
+    let run = desk.run(&["check"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("has no package metadata (repodata)"), "{}", run.stdout);
+}
+
+#[test]
 fn packages_of_the_site_file_and_groups_are_asked_for_too() {
     let desk = Desk::new();
     desk.site(

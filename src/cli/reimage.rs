@@ -1,5 +1,7 @@
 //! `rackstart reimage`.
 
+mod drain;
+
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
@@ -15,6 +17,10 @@ use crate::server::admin::{Armed, NodeStatus, ReimageBody, StatusReport};
 /// the others are left as they are, and it says when to try again. `rackstart disarm` takes one back as long as its
 /// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
 /// (`server.arming_minutes`) is taken back by itself.
+///
+/// A node that is ready is drained before, if it still answers: it looks whether every brick of it has whole copies elsewhere,
+/// and a controller disables its nova-compute service, which is enabled again when the node is back. That takes a minute or
+/// two; without a yes nothing is armed. `--no-drain TEXT` leaves it out.
 ///
 /// Refused are protected and suspect nodes, nodes in maintenance, and this machine itself. With --keep the volume groups in
 /// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
@@ -46,12 +52,15 @@ pub struct Args {
     /// Why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<String>,
+    /// Do not drain nodes that are ready, and why; it is kept in the node's history.
+    #[arg(long, value_name = "TEXT")]
+    no_drain: Option<String>,
     #[command(flatten)]
     daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let Args { nodes, all, role, keep, yes, count, force: _, reason, daemon } = args;
+    let Args { nodes, all, role, keep, yes, count, force: _, reason, no_drain, daemon } = args;
     let client = daemon.client(config);
     // What the running daemon goes by, not what the file says by now.
     let report: StatusReport = client.get("/v1/status")?;
@@ -63,7 +72,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     }
     let names: Vec<String> = chosen.iter().map(|node| node.name.clone()).collect();
     // What would be refused anyway is refused before anybody is asked.
-    let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason };
+    let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason, no_drain };
     client.post_with::<()>("/v1/reimage/rehearse", &body)?;
     body.count = match (yes, count) {
         // The daemon says whether these are so many that their number must be given.
@@ -71,6 +80,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         (false, Some(count)) => Some(count),
         (false, None) => Some(confirm(&body.nodes, of_all)?),
     };
+    if body.no_drain.is_none() {
+        drain::wait(&client, &body)?;
+    }
     let armed: Armed = client.post_with("/v1/reimage", &body)?;
     tell(&armed)
 }
@@ -104,9 +116,10 @@ fn describe(node: &NodeStatus, keep: bool, now: u64) -> String {
         (true, false) => format!(", but for {}", node.keep.join(", ")),
         _ => String::new(),
     };
+    let machine = node.machine.as_ref().map(|machine| format!("  its machine: {machine}\n")).unwrap_or_default();
     let lately = node.written.as_ref().map(|disk| format!("  last written: disk {disk}\n")).unwrap_or_default();
     format!(
-        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}",
+        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}{machine}",
         node.name,
         node.role,
         node.mac,

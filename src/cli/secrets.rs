@@ -1,14 +1,17 @@
 //! `rackstart secrets`.
 
 use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
 use zeroize::Zeroizing;
 
 use super::client::Daemon;
-use super::vault::{ask_json, encode};
+use super::vault::{ask_json, encode, runtime};
 use super::{Failure, print};
-use crate::config::Place;
+use crate::audit::Actor;
+use crate::config::{self, Place};
+use crate::server;
 use crate::server::vault::{Revealed, Rotated, SecretStatus};
 
 /// The passwords of the cloud: which there are and who gets them, one of them in the clear, new ones.
@@ -48,6 +51,14 @@ enum What {
         /// The secret.
         name: String,
     },
+    /// Seal them with another key. The daemon must be stopped, and `[secrets]` of the site file name the new key already.
+    ///
+    /// Backups of before stay sealed with the former key: keep it as long as those.
+    Rekey {
+        /// The file with the key of before.
+        #[arg(long, value_name = "FILE")]
+        old_key: PathBuf,
+    },
     /// Make a new value, and say which nodes have to run which steps again.
     Rotate {
         /// The secret.
@@ -78,12 +89,22 @@ pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure>
             let path = format!("/v1/secrets/{}", encode(&name));
             changed(ask_json(place, daemon, Method::POST, &path, &value)?)
         }
+        What::Rekey { old_key } => rekey(place, &old_key),
         What::Rotate { name, .. } => {
             let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
             let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
             changed(ask_json(place, daemon, Method::POST, &path, "")?)
         }
     }
+}
+
+fn rekey(place: Place<'_>, old_key: &Path) -> Result<(), Failure> {
+    let site = config::load(place)?.site;
+    let actor = Actor::console(rustix::process::getuid().as_raw());
+    let number = runtime()?.block_on(server::rekey(&site, old_key, &actor)).map_err(Failure::fixable)?;
+    print(&format!(
+        "{number} secrets are sealed with the new key; start the daemon, and keep a copy of the key elsewhere\n"
+    ))
 }
 
 /// From standard input alone: what stands on a command line stands in the list of processes and in the shell's history.

@@ -61,7 +61,7 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
         let (Some(early), Some(later)) = (of(&group.places), of(&group.later)) else { continue };
         let all: Vec<&Metadata> = early.iter().chain(&later).copied().collect();
         check_versions(group, &all, uses, &mut verdict);
-        let has_tree = group.places.iter().chain(&group.later).any(|(path, _)| is_of_tree(site, tree, path));
+        let has_tree = group.places.iter().any(|(path, _)| is_of_tree(site, tree, path));
         if !has_tree {
             silent.insert(tree);
             continue;

@@ -6,7 +6,7 @@ mod replicas;
 
 pub use refusal::Refusal;
 
-use super::{Flags, State, Stopped, WipeScope};
+use super::{Duty, Flags, Outcome, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
 
 /// So many nodes need no count, unless they are more than a tenth of the site.
@@ -30,6 +30,8 @@ pub struct Standing<'a> {
     pub flags: Flags,
     /// Unix seconds of its last arming that could cost data.
     pub armed_to_wipe: Option<u64>,
+    /// Whether it is on duty; none when it never was.
+    pub duty: Option<&'a Duty>,
 }
 
 /// What an operator wants to arm.
@@ -43,6 +45,17 @@ pub struct Wish<'a> {
     pub count: Option<usize>,
     /// Whether a reason was given to overrule what may be overruled.
     pub forced: bool,
+    /// What a node at work in the cloud needs before.
+    pub drain: DrainRule,
+}
+
+/// What is asked of a node that is ready, before it is wiped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainRule {
+    /// To be drained, or to be out of reach.
+    Needed,
+    /// Nothing yet: it will be drained, or a reason was given not to.
+    Nothing,
 }
 
 /// The rest of the world.
@@ -87,6 +100,9 @@ pub fn judge<'a, 's>(
         if !wish.forced {
             against.extend(replicas::against(site, standing, wish));
         }
+        if wish.drain == DrainRule::Needed {
+            against.extend(wish.nodes.iter().filter_map(|node| not_drained(node, &standing(node.mac), now.time)));
+        }
     }
     if against.is_empty() { Ok(within_rate(site, standing, wish, now.time)) } else { Err(against) }
 }
@@ -110,6 +126,20 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusa
         (_, State::Installing { .. }) => Some(Refusal::Installing(name)),
         _ => None,
     }
+}
+
+/// Whether a node has to be drained before it is wiped: only one that is ready has a duty.
+pub fn needs_drain(state: &State) -> bool {
+    matches!(state, State::Ready { .. })
+}
+
+fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal> {
+    let outcome = standing.duty.map_or(Outcome::None, |duty| duty.outcome(now));
+    let why = match (needs_drain(standing.state), &outcome) {
+        (false, _) | (true, Outcome::Drained(_) | Outcome::Unreached(_)) => return None,
+        (true, outcome) => outcome.text().to_string(),
+    };
+    Some(Refusal::NotDrained { node: node.name.clone(), why })
 }
 
 /// Length of the window of the wipe limit, in seconds.

@@ -6,6 +6,7 @@
 mod attempt;
 pub mod blast;
 mod custody;
+mod duty;
 mod event;
 mod flags;
 mod gluster;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
 pub use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader, Reader};
+pub use duty::{Answer, Duty, DutyEvent, Errand, Outcome, heard, wanted};
 pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};

@@ -20,10 +20,11 @@ pub enum ReportEvent {
     StepDone,
     StepFailed,
     Ready,
+    Errand,
 }
 
 impl ReportEvent {
-    const ALL: [(&'static str, Self); 11] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("pre-started", Self::PreStarted),
         ("refused", Self::Refused),
         ("post-started", Self::PostStarted),
@@ -35,6 +36,7 @@ impl ReportEvent {
         ("step-done", Self::StepDone),
         ("step-failed", Self::StepFailed),
         ("ready", Self::Ready),
+        ("errand", Self::Errand),
     ];
 
     /// The word on the wire and in the event log.
@@ -124,6 +126,9 @@ impl Progress {
             return false;
         }
         *seq = report.seq;
+        if report.event == ReportEvent::Errand {
+            return true; // the answer to a question, nothing of its own life
+        }
         let said = (!report.detail.is_empty()).then(|| report.detail.clone());
         self.waiting = if report.event == ReportEvent::Waiting { said.clone() } else { None };
         self.detail = said;

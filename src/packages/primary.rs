@@ -22,7 +22,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
     let (mut name, mut arch, mut version) = (String::new(), String::new(), Version::default());
     let mut provided: Vec<String> = Vec::new();
     let mut place = Place::Elsewhere;
-    let mut is_list = false;
+    let (mut is_list, mut is_elsewhere) = (false, false);
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
@@ -32,6 +32,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                     name.clear();
                     arch.clear();
                     provided.clear();
+                    is_elsewhere = false;
                     version = Version::default();
                 }
                 "name" => place = Place::Name,
@@ -42,6 +43,11 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
             },
             Event::Empty(start) => match start.local_name().as_ref() {
                 "version" => version = version_of(&start),
+                // Sets of discs have one list for all of them; this is the first disc.
+                "location" => {
+                    let base = attribute(&start, "xml:base").unwrap_or_default();
+                    is_elsewhere = base.starts_with("media:") && !base.ends_with("#1");
+                }
                 "entry" if place == Place::Provides => {
                     let entry = attribute(&start, "name");
                     provided.extend(entry.filter(|entry| names.contains(entry)));
@@ -56,7 +62,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
             Event::End(end) => match end.local_name().as_ref() {
                 "package" => {
                     metadata.count += 1;
-                    if arch == "src" || arch == "nosrc" {
+                    if arch == "src" || arch == "nosrc" || is_elsewhere {
                         continue;
                     }
                     if names.contains(&name) {

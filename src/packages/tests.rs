@@ -37,6 +37,21 @@ fn of_a_list_of_packages_the_asked_names_are_kept_with_their_newest_version() {
 }
 
 #[test]
+fn what_lies_on_another_disc_of_a_set_is_not_here() {
+    let on = |disc: u8| {
+        let location =
+            format!("<location xml:base=\"media://1286197228.6#{disc}\" href=\"Packages/glibc.rpm\"/><format/>");
+        let text = PRIMARY
+            .replace("<arch>src</arch>", "<arch>x86_64</arch>")
+            .replace("rel=\"1\"/><format/>", &format!("rel=\"1\"/>{location}"));
+        let mut metadata = Metadata::default();
+        primary(text.as_bytes(), &names(&["glibc"]), &mut metadata).unwrap();
+        metadata.has("glibc")
+    };
+    assert!(on(1) && !on(2));
+}
+
+#[test]
 fn groups_are_known_by_id_and_by_name_in_their_own_language() {
     let mut metadata = sample();
     assert_eq!(metadata.groups, None);

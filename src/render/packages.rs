@@ -19,6 +19,8 @@ use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 const PACKAGES: &str = "kickstart/parts/packages.ks.j2";
 /// What needs a package that the kickstart names.
 const INSTALLER: &str = "kickstart";
+/// What may follow the name of a package.
+const ARCHITECTURES: [&str; 4] = [".x86_64", ".i686", ".noarch", ".aarch64"];
 /// Lines of a step that name what it installs: on every release, and from EL7 on.
 const LINE: &str = "packages=\"";
 const LINE_EL7: &str = "packages_el7=\"";
@@ -59,10 +61,15 @@ impl Renderer {
     }
 }
 
-/// The names in a `%packages` section.
+/// The names in a `%packages` section, without the architecture that may follow them. A pattern names no package that could
+/// be asked for, and is left out.
 fn of_section(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty() && !line.starts_with('%'))
+    let named = |line: &&str| !line.is_empty() && !line.starts_with(['%', '/']) && !line.contains(['*', '?', '[']);
+    lines.filter(named).map(|line| {
+        let bare = ARCHITECTURES.iter().find_map(|architecture| line.strip_suffix(architecture));
+        bare.unwrap_or(line)
+    })
 }
 
 /// The names that a step says it installs.
@@ -123,6 +130,13 @@ mod tests {
         let compute = needs("compute2", "04");
         assert!(compute.steps.contains_key("glusterfs-server"));
         assert!(!compute.steps.contains_key("qemu-kvm"), "{:?}", compute.steps);
+    }
+
+    #[test]
+    fn a_section_names_packages_and_no_patterns() {
+        let text =
+            "%packages --nobase\n@core\n# no\nbash  # yes\nglibc.i686\n-kernel-*\nperl-*\n/bin/sh\nlibstdc++\n%end\n";
+        assert_eq!(of_section(text).collect::<Vec<_>>(), ["@core", "bash", "glibc", "libstdc++"]);
     }
 
     #[test]

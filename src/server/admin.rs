@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::http::{Appliance, HttpError};
 use super::operate::status as node_status;
-pub use super::operate::{Armed, NodeStatus};
+pub use super::operate::{Armed, DrainStatus, NodeStatus};
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};

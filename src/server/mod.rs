@@ -18,6 +18,7 @@ mod pinned;
 mod privileges;
 mod random;
 pub mod recent;
+mod rekey;
 pub mod reload;
 pub mod router_advertisement;
 pub mod served;
@@ -57,6 +58,7 @@ use recent::{Note, Recent};
 use reload::{Reloader, Source};
 use syslog::SyslogServer;
 
+pub use rekey::rekey;
 pub use served::{RefusedReload, Served};
 
 /// Why the daemon cannot start, or had to stop.

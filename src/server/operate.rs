@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Actor, Order};
-use crate::lifecycle::blast::OwnCard;
+use crate::lifecycle::blast::{DrainRule, OwnCard};
 use crate::lifecycle::{Event, Flag, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
@@ -22,9 +22,10 @@ use super::http::Appliance;
 use super::http::permit::keepable;
 use super::random;
 
-pub(in crate::server) use orders::{Arming, Left, arm, is_armed_by_itself, judge, stop};
+pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
 pub use refusal::Refusal;
-pub use view::{NodeStatus, status};
+pub(in crate::server) use view::flags;
+pub use view::{DrainStatus, NodeStatus, status};
 
 /// An order to wipe and install nodes anew at their next network boot.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Reimage {
     pub count: Option<usize>,
     /// Why the rules about replicas and only nodes are overruled. Stored.
     pub forced: Option<String>,
+    /// Why nodes that are ready are not drained before. Stored.
+    pub undrained: Option<String>,
 }
 
 /// What an order to arm came to.
@@ -57,7 +60,7 @@ impl Appliance {
     pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
         let site = self.site();
         let nodes = find(&site, &[node.to_string()])?.iter().map(|node| node.mac).collect();
-        let arming = Arming { nodes, scope: WipeScope::BlankDiskOnly, count: None, forced: None };
+        let arming = Arming { nodes, scope: WipeScope::BlankDiskOnly, count: None, forced: None, undrained: None };
         self.arm(&site, Order::new(who, "install", node), arming).await
     }
 
@@ -73,7 +76,22 @@ impl Appliance {
     pub fn rehearse(&self, order: &Reimage) -> Result<(), Refusal> {
         let (site, own) = (self.site(), own_cards()?);
         let arming = self.to_wipe(&site, order)?;
-        self.store.look(|draft| judge(&site, draft, &arming, &own, super::unix_now()).map(drop)).map_err(Refusal::Blast)
+        self.store
+            .look(|draft| judge(&site, draft, &arming, DrainRule::Nothing, &own, super::unix_now()).map(drop))
+            .map_err(Refusal::Blast)
+    }
+
+    /// Begins to take nodes that are ready out of the cloud: each is asked whether it can be missed, then a controller takes
+    /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
+    pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
+        let (site, own) = (self.site(), own_cards()?);
+        let arming = self.to_wipe(&site, &order)?;
+        let asked = Order::new(who, "drain", order.nodes.join(" "));
+        let (known, line, nodes) = (site.clone(), asked.clone(), arming.nodes.clone());
+        let judge = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let nodes = nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
+        Ok(nodes.map(|node| status(node, self.store.record(node.mac))).collect())
     }
 
     /// Takes an unspent wipe permit back.
@@ -154,7 +172,9 @@ impl Appliance {
             false => WipeScope::DestroyData,
         };
         let forced = order.forced.as_deref().map(refusal::reason).transpose()?;
-        Ok(Arming { nodes: nodes.iter().map(|node| node.mac).collect(), scope, count: order.count, forced })
+        let undrained = order.undrained.as_deref().map(refusal::reason).transpose()?;
+        let nodes = nodes.iter().map(|node| node.mac).collect();
+        Ok(Arming { nodes, scope, count: order.count, forced, undrained })
     }
 
     async fn arm(&self, site: &Arc<Site>, asked: Order, arming: Arming) -> Result<Armed, Refusal> {
@@ -162,7 +182,9 @@ impl Appliance {
         let nodes: Vec<&Node> = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
         let before: Vec<String> =
             nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
-        let because = arming.forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default();
+        let forced = arming.forced.as_ref().map(|reason| format!("; forced: {reason}"));
+        let undrained = arming.undrained.as_ref().map(|reason| format!("; not drained: {reason}"));
+        let because = [forced, undrained].into_iter().flatten().collect::<String>();
         let asked = asked.detail(format!("{}{because}", arming.scope));
         let (who, scope) = (asked.actor.clone(), arming.scope);
         let (said, mut hear) = tokio::sync::oneshot::channel();

@@ -54,11 +54,6 @@ impl Anchor {
         Self { path: PathBuf::new(), known: Arc::new(Mutex::new(known)) }
     }
 
-    /// The state directory.
-    pub fn directory(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
-    }
-
     /// What the file said when it was last read or written.
     pub fn known(&self) -> Known {
         self.known.lock().expect("no holder of this lock panics").clone()

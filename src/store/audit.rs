@@ -1,12 +1,11 @@
 //! The audit log in the store: appended in the same transaction as what it tells, and its end kept a second time.
 
-use std::path::Path;
-
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
+use super::database::Database;
 use super::{ChangeError, Command, Store};
 use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, Order, Verdict, verify};
 
@@ -74,25 +73,16 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// The state directory.
-    pub fn directory(&self) -> &Path {
-        self.anchor.directory()
-    }
-
     /// Appends a line within the transaction of the caller.
-    pub async fn append(
+    pub async fn append<D: Database>(
         &mut self,
-        connection: &mut SqliteConnection,
+        database: &mut D,
         at: u64,
         order: &Order,
         outcome: &str,
     ) -> Result<u64, sqlx::Error> {
         let line = AuditLine::after(&self.head, at, order, outcome);
-        let insert = "INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let query = sqlx::query(insert).bind(number(line.id)).bind(number(line.at)).bind(&line.actor.how);
-        let query = query.bind(&line.actor.from).bind(&line.action).bind(&line.subject).bind(&line.detail);
-        query.bind(&line.outcome).bind(line.hash.to_string()).execute(connection).await?;
+        database.append_audit(&line).await?;
         self.head = Head { id: line.id, hash: line.hash };
         self.ahead = true;
         Ok(line.id)
@@ -105,6 +95,15 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Writes a line.
+pub(super) async fn insert(connection: &mut SqliteConnection, line: &AuditLine) -> Result<(), sqlx::Error> {
+    let insert = "INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let query = sqlx::query(insert).bind(number(line.id)).bind(number(line.at)).bind(&line.actor.how);
+    let query = query.bind(&line.actor.from).bind(&line.action).bind(&line.subject).bind(&line.detail);
+    query.bind(&line.outcome).bind(line.hash.to_string()).execute(connection).await.map(drop)
 }
 
 /// The last line of the log.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Custody, Delivery, Event, Flag, GlusterId, Hardware, Reader, Refused, Report, ReportEvent,
-    State, TokenHash, WipeScope,
+    AttemptId, BootToken, Custody, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, Reader, Refused, Report,
+    ReportEvent, State, TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
 use crate::secrets::Redactor;
@@ -30,7 +30,11 @@ pub enum Change {
         scope: WipeScope,
         /// Why a refusal was overruled, in the operator's words.
         forced: Option<String>,
+        /// Why it is not drained before, in the operator's words.
+        undrained: Option<String>,
     },
+    /// What becomes of its duty in the cloud.
+    Duty(Vec<DutyEvent>),
     /// An operator sets a flag or takes it away. A flagged node is not armed any more.
     Flag {
         /// Which.
@@ -132,6 +136,13 @@ impl Change {
             }
             Self::Redeem { words, .. } => redactor.wash(words),
             Self::Mark { detail, .. } => redactor.wash(detail),
+            Self::Duty(events) => {
+                for event in events {
+                    if let DutyEvent::Answered(answer) = event {
+                        redactor.wash(&mut answer.said);
+                    }
+                }
+            }
             // No other change holds words of a machine that go into a log.
             _ => {}
         }
@@ -146,7 +157,7 @@ impl Change {
             }
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } | Self::Mark { .. } => false,
-            Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) => false,
+            Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) | Self::Duty(_) => false,
             #[cfg(test)]
             Self::Become(_) => false,
         };
@@ -178,11 +189,18 @@ impl Change {
                 enter(&mut record, next, now);
                 Some(LogLine { kind, detail })
             }
-            Self::Arm { id, scope, forced } => {
+            Self::Arm { id, scope, forced, undrained } => {
+                let was_ready = matches!(record.state, State::Ready { .. });
                 let event = Event::Armed { id: id.clone(), scope: *scope };
                 let changed = Self::Event { event, mark: None }.work_on(mac, &record, now)?;
                 record = changed.record;
-                let because = forced.as_ref().map(|reason| format!("; forced: {reason}")).unwrap_or_default();
+                let forced = forced.as_ref().map(|reason| format!("; forced: {reason}"));
+                let drained = match undrained {
+                    Some(reason) => Some(format!("; not drained: {reason}")),
+                    None if was_ready && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
+                    None => None,
+                };
+                let because = [forced, drained].into_iter().flatten().collect::<String>();
                 changed.log.map(|line| LogLine { detail: line.detail + &because, ..line })
             }
             Self::Flag { flag, on } => {
@@ -285,6 +303,14 @@ impl Change {
                 let detail = format!("an operator accepts: {}", record.hardware.pinned);
                 Some(LogLine { kind: "hardware", detail })
             }
+            Self::Duty(events) => {
+                let mut detail = String::new();
+                for event in events {
+                    record.duty = record.duty.apply(event, now).ok_or(Refused::NothingToDo)?;
+                    detail = duty_words(event);
+                }
+                Some(LogLine { kind: "duty", detail })
+            }
             #[cfg(test)]
             Self::Become(other) => {
                 record = (**other).clone();
@@ -303,7 +329,9 @@ impl Change {
                 Some(LogLine { kind: mark, detail: detail.clone() })
             }
         };
-        record.updated = now;
+        if !matches!(self, Self::Duty(_)) {
+            record.updated = now; // what others say of its duty is no word of its own
+        }
         tracing::debug!(%mac, state = record.state.word(), ?log, "store");
         Ok(Changed { record, log })
     }
@@ -313,6 +341,7 @@ fn enter(record: &mut Record, next: State, now: u64) {
     if record.state.word() != next.word() {
         record.since = now;
     }
+    record.duty = record.duty.after(&record.state, &next);
     record.state = next;
 }
 
@@ -337,6 +366,10 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
         }
         ReportEvent::StepFailed => state.apply(&Event::StepFailed { token, reason: reason() }),
         ReportEvent::Ready => state.apply(&Event::Ready { token }),
+        ReportEvent::Errand => match state.attempt() {
+            Some(attempt) if attempt.redeemed_by.as_ref() == Some(&token) => Ok(state.clone()),
+            _ => Err(Refused::OldAttempt),
+        },
     }
 }
 
@@ -351,6 +384,16 @@ fn words(report: &Report) -> String {
 /// The condition in a `waiting` report, without since when.
 fn condition(detail: &str) -> &str {
     detail.split(" (since").next().unwrap_or(detail)
+}
+
+fn duty_words(event: &DutyEvent) -> String {
+    match event {
+        DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
+        DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
+        DutyEvent::Answered(answer) => {
+            format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
+        }
+    }
 }
 
 fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {

@@ -6,14 +6,17 @@ mod audit;
 mod backup;
 mod batch;
 mod change;
+mod database;
 mod memory;
 mod open;
 mod place;
 mod reader;
 mod record;
+mod rekey;
 mod restore;
 mod seal;
 mod secrets;
+mod sqlite;
 mod timeline;
 mod tokens;
 mod writer;
@@ -43,6 +46,7 @@ use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
 use anchor::Anchor;
+use sqlite::SqliteReading;
 
 /// How many changes may wait for the writer before callers wait too.
 const QUEUE: usize = 256;
@@ -117,18 +121,18 @@ impl Store {
     /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
     /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
-        let open::Opened { connection, memory, lock, anchor, head } = open::open(directory).await?;
+        let open::Opened { database, memory, lock, anchor, head } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(memory));
         let (commands, queue) = mpsc::channel(QUEUE);
         let vault = secrets::Shared::default();
         let (questions, asked) = mpsc::channel(QUEUE);
-        let reading = reader::open(directory).await;
+        let reading = SqliteReading::open(directory).await;
         let reading = reading.map_err(|error| OpenError::Damaged { path: directory.into(), why: error.to_string() })?;
         let reader = tokio::spawn(reader::run(reading, asked));
         let (logs, logged) = watch::channel(());
         let ledger = audit::Ledger::new(head, anchor.clone());
         let others = writer::Others { reader, logs };
-        let writer = writer::run(connection, queue, view.clone(), vault.clone(), ledger, others);
+        let writer = writer::run(database, queue, view.clone(), vault.clone(), ledger, others);
         let task = tokio::spawn(async move {
             let outcome = writer.await;
             drop(lock); // only now may another daemon open this store
@@ -229,6 +233,8 @@ impl Store {
 
 #[cfg(test)]
 mod audit_tests;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod restore_tests;
 #[cfg(test)]

@@ -10,6 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Row};
 
 use super::anchor::{Anchor, Known};
+use super::database::Database;
+use super::sqlite::Sqlite;
 use super::{Memory, Record, audit};
 use crate::audit::Head;
 use crate::lifecycle::Stopped;
@@ -96,7 +98,7 @@ pub enum OpenError {
 
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
 pub(super) struct Opened {
-    pub connection: SqliteConnection,
+    pub database: Sqlite,
     pub memory: Memory,
     pub lock: fs::File,
     pub anchor: Anchor,
@@ -133,7 +135,6 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     check(&mut connection, &path).await?;
     // The file's name must survive a power cut as well as its content.
     fs::File::open(directory).and_then(|folder| folder.sync_all()).map_err(unusable)?;
-    let head = audit::head(&mut connection).await.map_err(damaged)?;
     let anchor = match anchor {
         Some(anchor) => anchor,
         None => {
@@ -141,13 +142,15 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
                 let why = "its anchor file `anchor.json` is not here, so it was copied from elsewhere".into();
                 return Err(OpenError::Older { path, why });
             }
-            Anchor::create(directory, Known { epoch: FIRST_EPOCH, audit: head.clone() }).map_err(unusable)?
+            let audit = audit::head(&mut connection).await.map_err(damaged)?;
+            Anchor::create(directory, Known { epoch: FIRST_EPOCH, audit }).map_err(unusable)?
         }
     };
     vouch(&mut connection, &path, &anchor).await?;
-    let nodes = read(&mut connection, &path).await?;
-    let stopped = read_stopped(&mut connection, &path).await?;
-    Ok(Opened { connection, memory: Memory { nodes, stopped }, lock, anchor, head })
+    let mut database = Sqlite::on(connection, directory);
+    let memory = database.memory().await.map_err(damaged)?;
+    let head = database.audit_head().await.map_err(damaged)?;
+    Ok(Opened { database, memory, lock, anchor, head })
 }
 
 /// Makes sure that the database is ours and whole, and brings it to the newest shape.
@@ -232,23 +235,23 @@ async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(
         .map_err(|source| OpenError::Directory { path: path.into(), source })
 }
 
-pub(super) async fn read(connection: &mut SqliteConnection, path: &Path) -> Result<HashMap<Mac, Record>, OpenError> {
-    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
-    let rows = sqlx::query("SELECT mac, record FROM node").fetch_all(connection).await;
+/// Reads every node.
+pub(super) async fn read(connection: &mut SqliteConnection) -> Result<HashMap<Mac, Record>, sqlx::Error> {
+    let unreadable = |why: String| sqlx::Error::Decode(why.into());
     let mut records = HashMap::new();
-    for row in rows.map_err(|error| damaged(error.to_string()))? {
+    for row in sqlx::query("SELECT mac, record FROM node").fetch_all(connection).await? {
         let (mac, text): (String, String) = (row.get(0), row.get(1));
-        let key = mac.parse::<Mac>().map_err(|error| damaged(error.to_string()))?;
-        let record = Record::from_text(&text).map_err(|why| damaged(format!("the record of {mac}: {why}")))?;
+        let key = mac.parse::<Mac>().map_err(|error| unreadable(error.to_string()))?;
+        let record = Record::from_text(&text).map_err(|why| unreadable(format!("the record of {mac}: {why}")))?;
         records.insert(key, record);
     }
     Ok(records)
 }
 
-async fn read_stopped(connection: &mut SqliteConnection, path: &Path) -> Result<Option<Stopped>, OpenError> {
-    let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
+/// Reads whether all installations are stopped.
+pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<Option<Stopped>, sqlx::Error> {
     let select = "SELECT value FROM site_wide WHERE key = 'stopped'";
-    let text: Option<String> =
-        sqlx::query_scalar(select).fetch_optional(connection).await.map_err(|error| damaged(error.to_string()))?;
-    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| damaged(format!("`stopped`: {error}")))
+    let text: Option<String> = sqlx::query_scalar(select).fetch_optional(connection).await?;
+    let stopped = text.map(|text| serde_json::from_str(&text)).transpose();
+    stopped.map_err(|error| sqlx::Error::Decode(format!("`stopped`: {error}").into()))
 }

@@ -1,14 +1,13 @@
 //! The one task that reads while the daemon runs, on a connection of its own: in WAL mode it waits for no commit.
 
-use std::path::Path;
-
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::{mpsc, oneshot};
 
-use super::timeline::{self, TimelineQuery};
-use super::tokens::{self, StoredToken};
+use super::database::Reading;
+use super::timeline::TimelineQuery;
+use super::tokens::StoredToken;
 use super::{ChangeError, Store};
 use crate::site::Mac;
 use crate::timeline::Page;
@@ -68,31 +67,26 @@ impl Store {
     }
 }
 
-/// Opens the second connection to a store that is open already.
-pub(super) async fn open(directory: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let options = SqliteConnectOptions::new().filename(directory.join("rackstart.sqlite")).read_only(true);
-    options.pragma("trusted_schema", "OFF").disable_statement_logging().connect().await
-}
-
 /// Answers until every handle is gone. A question that fails is answered with nothing, which its asker sees.
-pub(super) async fn run(mut connection: SqliteConnection, mut questions: mpsc::Receiver<Question>) {
+pub(super) async fn run<R: Reading>(mut reading: R, mut questions: mpsc::Receiver<Question>) {
     while let Some(question) = questions.recv().await {
         let outcome = match question {
-            Question::Events(page, reply) => events(&mut connection, page).await.map(|events| drop(reply.send(events))),
-            Question::Timeline(query, reply) => {
-                timeline::read(&mut connection, &query).await.map(|page| drop(reply.send(page)))
-            }
-            Question::Tokens(reply) => tokens::read(&mut connection).await.map(|tokens| drop(reply.send(tokens))),
+            Question::Events(page, reply) => reading.event_page(page).await.map(|events| drop(reply.send(events))),
+            Question::Timeline(query, reply) => reading.timeline(&query).await.map(|page| drop(reply.send(page))),
+            Question::Tokens(reply) => reading.tokens().await.map(|tokens| drop(reply.send(tokens))),
         };
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be read");
         }
     }
-    let _ = connection.close().await;
+    reading.close().await;
 }
 
 // One statement for each kind of page, so that each one walks its index from where it begins.
-async fn events(connection: &mut SqliteConnection, page: EventPage) -> Result<Vec<NumberedEvent>, sqlx::Error> {
+pub(super) async fn events(
+    connection: &mut SqliteConnection,
+    page: EventPage,
+) -> Result<Vec<NumberedEvent>, sqlx::Error> {
     const OF_NODE: &str =
         "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE mac = ? AND id > ? ORDER BY id LIMIT ?";
     const OF_ALL: &str = "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE id > ? ORDER BY id LIMIT ?";

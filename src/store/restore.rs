@@ -5,15 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
 
 use super::anchor::{Anchor, Known};
 use super::audit::{self, Ledger};
 use super::backup::write_private;
 use super::change::{Change, Changed};
+use super::database::Database;
 use super::open::{self, OpenError};
-use super::writer;
+use super::sqlite::Sqlite;
 use crate::audit::Order;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, State};
@@ -52,7 +53,7 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(damaged)?;
     open::check(&mut connection, file).await?;
-    let records = open::read(&mut connection, file).await?;
+    let records = open::read(&mut connection).await.map_err(damaged)?;
     let own = open::epoch(&mut connection).await.map_err(damaged)?.unwrap_or(open::FIRST_EPOCH);
     let epoch = own.max(anchor.as_ref().map_or(0, |known| known.epoch)) + 1;
     let head = audit::head(&mut connection).await.map_err(damaged)?;
@@ -61,7 +62,8 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
     let mut ledger = Ledger::new(head, Anchor::nowhere());
     let now = unix_now();
     let mut ended = Vec::new();
-    let mut transaction = connection.begin().await.map_err(damaged)?;
+    let mut database = Sqlite::on(connection, directory);
+    database.begin().await.map_err(damaged)?;
     for (mac, record) in &records {
         if let State::Suspect { previous, why } = &record.state
             && let Ok(ended_there) = previous.apply(&Event::Overdue { reason: REASON.into() })
@@ -71,7 +73,7 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
             let state = State::Suspect { previous, why: why.clone() };
             let mut record = record.clone();
             record.state = state;
-            writer::write(&mut transaction, *mac, &record, None, now).await.map_err(damaged)?;
+            database.put_node(*mac, &record, now).await.map_err(damaged)?;
             ended.push(mac.to_string());
             continue;
         }
@@ -82,15 +84,16 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
         };
         let change = Change::Event { event, mark: None };
         let Ok(Changed { record, log }) = change.work_on(*mac, record, now) else { continue };
-        writer::write(&mut transaction, *mac, &record, log, now).await.map_err(damaged)?;
+        database.put_node(*mac, &record, now).await.map_err(damaged)?;
+        if let Some(line) = log {
+            database.log(*mac, &record, line, now).await.map_err(damaged)?;
+        }
         ended.push(mac.to_string());
     }
-    let upsert =
-        "INSERT INTO meta (name, value) VALUES ('epoch', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    sqlx::query(upsert).bind(epoch.to_string()).execute(&mut *transaction).await.map_err(damaged)?;
-    ledger.append(&mut transaction, now, &order, "done").await.map_err(damaged)?;
-    transaction.commit().await.map_err(damaged)?;
-    connection.close().await.map_err(damaged)?;
+    database.put_epoch(epoch).await.map_err(damaged)?;
+    ledger.append(&mut database, now, &order, "done").await.map_err(damaged)?;
+    database.commit().await.map_err(damaged)?;
+    database.close().await.map_err(damaged)?;
     let former = swap(directory, &new, epoch).map_err(fail(directory))?;
     // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again mends it.
     Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;

@@ -92,6 +92,17 @@ pub enum SecretsError {
         "the key that `[secrets]` names does not open the secrets of the store; give it the key that they were sealed with"
     )]
     WrongKey,
+    /// Nothing to change.
+    #[error(
+        "the secrets in the store are not sealed: the daemon seals them at its next start with the key that `[secrets]` names"
+    )]
+    NotSealed,
+    /// Nothing to change, either.
+    #[error("the secrets in the store are sealed with the key that `[secrets]` names already")]
+    SameKey,
+    /// Another key than the one before.
+    #[error("`--old-key` is not the key that the secrets in the store are sealed with: nothing was changed")]
+    WrongFormerKey,
     /// A row that no key opens.
     #[error("the secret {0} in the store is damaged; give it a value again with `rackstart secrets set {0}`")]
     Damaged(String),
@@ -197,7 +208,7 @@ impl Store {
         Ok(())
     }
 
-    async fn write_secrets(
+    pub(super) async fn write_secrets(
         &self,
         rows: Vec<SecretRow>,
         seal: Option<SealRecord>,
@@ -210,7 +221,7 @@ impl Store {
         Ok(answer.await.map_err(|_| ChangeError::Stopped)?)
     }
 
-    async fn tell(&self, command: Command) -> Result<(), ChangeError> {
+    pub(super) async fn tell(&self, command: Command) -> Result<(), ChangeError> {
         self.commands.send(command).await.map_err(|_| ChangeError::Stopped)
     }
 }
@@ -221,7 +232,7 @@ impl Vault {
         self.redactor.clone()
     }
 
-    fn new(kept: BTreeMap<String, Kept>, seal: Option<Seal>) -> Self {
+    pub(super) fn new(kept: BTreeMap<String, Kept>, seal: Option<Seal>) -> Self {
         let values = kept.values().flat_map(|kept| std::iter::once(&kept.value).chain(&kept.previous));
         let redactor = Arc::new(Redactor::new(values));
         Self { kept, redactor, seal }
@@ -229,7 +240,7 @@ impl Vault {
 }
 
 impl SecretRow {
-    fn of(name: &str, kept: &Kept, seal: Option<&Seal>) -> Result<Self, SecretsError> {
+    pub(super) fn of(name: &str, kept: &Kept, seal: Option<&Seal>) -> Result<Self, SecretsError> {
         let close = |value: &SecretValue| match seal {
             Some(seal) => seal.close(name, value.reveal().as_bytes()).map_err(|_| SecretsError::WrongKey),
             None => Ok(value.reveal().as_bytes().to_vec()),
@@ -243,7 +254,7 @@ impl SecretRow {
         })
     }
 
-    fn open(&self, seal: Option<&Seal>) -> Result<Kept, SecretsError> {
+    pub(super) fn open(&self, seal: Option<&Seal>) -> Result<Kept, SecretsError> {
         let damaged = || SecretsError::Damaged(self.name.clone());
         let open = |bytes: &Vec<u8>| {
             let clear = match seal {
@@ -298,8 +309,9 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     if let Some(record) = seal {
         let text = serde_json::to_string(&record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let insert = sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?)");
-        insert.bind(seal::ROW).bind(text).execute(&mut *connection).await?;
+        let upsert =
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(upsert).bind(seal::ROW).bind(text).execute(&mut *connection).await?;
     }
     for row in rows {
         let upsert = "INSERT INTO secret (name, value, previous, origin, changed) VALUES (?, ?, ?, ?, ?) \

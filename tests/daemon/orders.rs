@@ -95,18 +95,101 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
 fn a_person_at_a_terminal_types_the_name_or_the_number() {
     inside("orders::a_person_at_a_terminal_types_the_name_or_the_number", || {
         let rack = Rack::powered();
+        let boot = "http://192.168.0.254/boot/52-54-00-a8-02-01?serial=SN-4711";
+        rack.machine.run(&format!("curl -sSf -m 5 -o /dev/null {boot}"));
         rack.says(&["disarm", "compute2"]);
         let (screen, code) = rack.typed("reimage compute2", "compute3");
         assert!(screen.contains("that is not compute2: nothing was changed") && code == 1, "{code} {screen}");
         assert_eq!(rack.state(), "failed");
         let (screen, code) = rack.typed("reimage compute2", "compute2");
         assert_eq!(code, 0, "{screen}");
-        for word in ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "compute2 is armed"] {
+        for word in
+            ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"]
+        {
             assert!(screen.contains(word), "{word}: {screen}");
         }
         let (screen, code) = rack.typed("reimage --role compute", "2");
         assert!(screen.contains("type how many nodes that are") && code == 1, "{code} {screen}");
         let (screen, code) = rack.typed("reimage --role compute", "3");
         assert_eq!((code, screen.matches("reboot it now").count()), (0, 3), "{screen}");
+    });
+}
+
+#[test]
+fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
+    inside("orders::a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how", || {
+        let rack = Rack::powered();
+        let token = rack.boots().expect("armed");
+        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
+        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+        let order = || {
+            let mut command = Command::new(PROGRAM);
+            command.current_dir(rack.folder.path()).args(reimage).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        // As `run_errands` of a ready node does, until there is one.
+        let errand = || {
+            let url = format!("http://192.168.0.254/errands/{token}");
+            let began = Instant::now();
+            loop {
+                let errand = rack.machine.run(&format!("curl -sSf -m 5 {url}"));
+                if !errand.trim().is_empty() || began.elapsed() > Duration::from_secs(60) {
+                    return errand;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        };
+        let says = |seq: u8, words: &str| {
+            let form = format!("event=errand&seq={seq}&detail={}", words.replace(' ', "+"));
+            assert_eq!(rack.posts(&format!("report/{token}"), &form), "204");
+        };
+        let stays = order();
+        let text_of = errand();
+        let id = text_of.split(' ').nth(1).unwrap_or_else(|| panic!("no errand: {text_of}")).to_string();
+        assert_eq!(text_of, format!("leave {id} compute2\n"));
+        says(2, &format!("leave {id} no 4 files are not healed"));
+        let stays = stays.wait_with_output().unwrap();
+        assert_eq!(stays.status.code(), Some(1));
+        assert!(
+            text(&stays.stdout).contains("compute2 has to stay: 4 files are not healed"),
+            "{}",
+            text(&stays.stdout)
+        );
+        assert!(text(&stays.stderr).contains("nothing was armed"), "{}", text(&stays.stderr));
+        assert!(text(&stays.stderr).contains("help: mend what it says") && text(&stays.stderr).contains("--no-drain"));
+        assert_eq!(rack.state(), "ready");
+
+        // It can be missed, but no controller is there to take its service out.
+        let leaves = order();
+        let again = errand();
+        let id = again.split(' ').nth(1).unwrap_or_else(|| panic!("no errand: {again}")).to_string();
+        says(3, &format!("leave {id} yes 3 copies"));
+        let began = Instant::now();
+        let leaves = leaves.wait_with_output().unwrap();
+        assert_eq!(leaves.status.code(), Some(1));
+        assert!(began.elapsed() > Duration::from_secs(60), "the controller has three rounds to come");
+        let seen = text(&leaves.stdout);
+        assert!(seen.contains("3 copies; the controller takes its service out"), "{seen}");
+        assert!(seen.contains("has to stay: 3 copies, but the controller has not asked for errands"), "{seen}");
+        assert_eq!(rack.state(), "ready");
+
+        let reason = ["--no-drain", "the controller burns"];
+        rack.says(&[&reimage[..], &reason[..]].concat());
+        assert!(rack.says(&["timeline", "compute2"]).contains("not drained: the controller burns"));
+    });
+}
+
+#[test]
+fn a_node_that_does_not_come_for_errands_is_said_to_be_out_of_reach_and_armed() {
+    inside("orders::a_node_that_does_not_come_for_errands_is_said_to_be_out_of_reach_and_armed", || {
+        let rack = Rack::powered();
+        let token = rack.boots().expect("armed");
+        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
+        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        let armed = rack.says(&["reimage", "compute2", "--yes", "--force", "--reason", "test"]);
+        assert!(armed.contains("compute2 is being drained: it has to ask for errands, every 30 s"), "{armed}");
+        assert!(armed.contains("compute2 is not drained: it has not asked for errands for 90 s: it cannot be reached"));
+        assert!(armed.contains("compute2 is armed; reboot it now"), "{armed}");
     });
 }

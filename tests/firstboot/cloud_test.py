@@ -164,6 +164,23 @@ def the_cloud_was_accepted(world):
     holds(not (world.nodes["controller"].state / "acceptance.pem").exists(), "the key of the machine")
 
 
+def a_compute_node_leaves_and_comes_back(world):
+    """What the controller is asked to do when compute2 is wiped: its row alone, and back."""
+    controller = world.nodes["controller"]
+    flag = world.dir / "disabled.nova-compute.compute2"
+    controller.forget_changes()
+    for verb, status in (("disable", "disabled"), ("disable", "disabled"), ("enable", "enabled"), ("enable", "enabled")):
+        done = controller.run("_errand", verb, "compute2")
+        equal((done.returncode, done.stdout.splitlines()[-1]), (0, f"nova-compute on compute2 is {status}"))
+        equal(flag.exists(), verb == "disable")
+    equal(controller.changes(), [f"nova-manage service {v} --host=compute2 --service=nova-compute" for v in ("disable", "enable")])
+    equal(controller.run("_errand", "disable", "compute9").stdout, "Nova knows no nova-compute on compute9\n")
+    (controller.fake / "running.mysqld").unlink()
+    controller.end_mysql()
+    down = controller.run("_errand", "disable", "compute2")
+    equal((down.returncode, down.stdout), (1, "`nova-manage service list` fails on controller\n"))
+
+
 def owners_are_right(world):
     for node in world.nodes.values():
         owners = dict(line.split("|")[:2] for line in (node.fake / "owners").read_text().splitlines())
@@ -222,6 +239,7 @@ def a_whole_cloud_with_hostile_passwords_ends_key_by_key_as_the_table_says_and_s
         no_secret_shows(world)
         each_node_has_its_own_secrets_only(world)
         a_second_run_changes_nothing(world)
+        a_compute_node_leaves_and_comes_back(world)
 
 
 # How many times the controller of the long crash test is killed, besides at journal entries.

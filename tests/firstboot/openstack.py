@@ -74,7 +74,9 @@ def service_list(database):
         for service in "consoleauth cert scheduler volume compute network".split():
             if (node / f"fake/running.openstack-nova-{service}").exists():
                 conf = node / "root" / NOVA_CONF
-                print(f"nova-{service:12} {readers.oslo(conf, 'DEFAULT', 'host'):36} nova             enabled    "
+                host = readers.oslo(conf, "DEFAULT", "host")
+                status = "disabled" if (WORLD / f"disabled.nova-{service}.{host}").exists() else "enabled"
+                print(f"nova-{service:12} {host:36} nova             {status:10} "
                       f"{':-)' if is_alive(conf) else 'XXX'}   2012-08-14 10:00:00")
 
 
@@ -221,6 +223,11 @@ def main(name, words):
             sync(database, "82")
         case ["service", "list"]:
             service_list(database)
+        case ["service", ("disable" | "enable") as verb, host, service]:
+            database.ask("SELECT COUNT(*) FROM services;")
+            flag = WORLD / f"disabled.{service.removeprefix('--service=')}.{host.removeprefix('--host=')}"
+            changed("nova-manage service", verb, host, service)
+            flag.touch() if verb == "disable" else flag.unlink(missing_ok=True)
         case ["network", verb, *options]:
             network(database, verb, options)
         case _:

@@ -84,6 +84,8 @@ class Server:
     def __init__(self):
         self.reports, self.answer, self.http = [], 204, None
         self.files = {"/image/cirros-0.3.0-x86_64": IMAGE, "/image/another": OTHER}
+        # Text by token, given once; who asked; and the status of the answer.
+        self.errands, self.asked, self.errands_answer = {}, [], 200
         self.port = 0
         self.back()
 
@@ -101,6 +103,12 @@ class Server:
 
             def do_GET(self):
                 found = outer.files.get(self.path)
+                if self.path.startswith("/errands/"):
+                    outer.asked.append(self.path.removeprefix("/errands/"))
+                    self.send_response(outer.errands_answer)
+                    self.end_headers()
+                    self.wfile.write(outer.errands.pop(self.path.removeprefix("/errands/"), "").encode())
+                    return
                 self.send_response(404 if found is None else 200)
                 self.end_headers()
                 self.wfile.write(found or b"")

@@ -72,6 +72,14 @@ pub enum Refusal {
         /// How many more holders are not there.
         more: usize,
     },
+    /// It is at work in the cloud.
+    #[error("{node} is not drained: {why}")]
+    NotDrained {
+        /// The node.
+        node: NodeName,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl Refusal {
@@ -91,6 +99,9 @@ impl Refusal {
             Self::Suspect { node, .. } => format!("look into it, then run `rackstart clear-suspect {node}`"),
             Self::Installing(node) => format!("`rackstart disarm {node} --give-up REASON` if its installer is dead"),
             Self::Count { number, .. } => format!("say the exact number: --count {number}"),
+            Self::NotDrained { .. } => {
+                "mend that and try again; or say why it need not be drained: --no-drain TEXT".into()
+            }
             Self::Only { .. } | Self::Replica { .. } => {
                 "do one after the other, each ready before the next; or overrule it with --force --reason TEXT".into()
             }
@@ -114,6 +125,7 @@ impl Refusal {
             Self::Count { .. } => "count",
             Self::Only { .. } => "only-one",
             Self::Replica { .. } => "replica",
+            Self::NotDrained { .. } => "not-drained",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the cloud would lose: the only node of a needed role, or one more copy of a brick while another is not there.
 //!
-//! It goes by what rackstart knows. It does not ask GlusterFS, and cannot: nodes have no channel for commands.
+//! It goes by what rackstart knows. What only GlusterFS knows is asked by draining, see `lifecycle::duty`.
 
 use std::collections::HashSet;
 

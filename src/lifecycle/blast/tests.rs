@@ -34,6 +34,8 @@ struct Rack {
     states: BTreeMap<String, (State, Flags, Option<u64>)>,
     own: Vec<OwnCard>,
     stopped: Option<Stopped>,
+    duties: BTreeMap<String, Duty>,
+    drain: DrainRule,
 }
 
 impl Rack {
@@ -41,7 +43,9 @@ impl Rack {
         let mut site = paper_site();
         site.blueprint.roles.get_mut("controller").unwrap().at_least = 1;
         let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
-        Self { states: site.nodes.iter().map(all).collect(), site, own: Vec::new(), stopped: None }
+        let states = site.nodes.iter().map(all).collect();
+        let (own, duties, drain) = (Vec::new(), BTreeMap::new(), DrainRule::Nothing);
+        Self { states, site, own, stopped: None, duties, drain }
     }
 
     fn with(mut self, node: &str, word: &str) -> Self {
@@ -65,10 +69,10 @@ impl Rack {
         let standing = |mac| {
             let node = self.site.node_by_mac(mac).unwrap();
             let (state, flags, armed_to_wipe) = &self.states[node.name.as_str()];
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe }
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty: self.duties.get(node.name.as_str()) }
         };
         let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
-        let wish = Wish { nodes, scope, count, forced };
+        let wish = Wish { nodes, scope, count, forced, drain: self.drain };
         let now = Now { time: NOW, stopped: self.stopped.as_ref(), own: &self.own };
         match judge(&self.site, &standing, &wish, now) {
             Ok(allowed) => Ok([allowed.now.len(), allowed.later.len(), allowed.again_in as usize]),
@@ -204,4 +208,42 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
     rack.states.get_mut("compute1").unwrap().2 = Some(NOW + 30);
     assert_eq!(rack.wipes(&all), Ok([1, 2, 60]), "the clock was set back meanwhile");
     assert_eq!(rack.asked(&all, WipeScope::BlankDiskOnly, None, false), Ok([3, 0, 0]));
+}
+
+#[test]
+fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
+    use crate::lifecycle::DutyEvent;
+    let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
+    let answered = |duty: Duty, words: &str| {
+        let answer: crate::lifecycle::Answer = words.parse().unwrap();
+        duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
+    };
+    let drained = answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x");
+    type Case = (&'static str, Option<Duty>, Result<[usize; 3], String>);
+    let cases: [Case; 6] = [
+        ("it was never asked", None, Err("not-drained".into())),
+        ("it is asked", Some(asked(NOW)), Err("not-drained".into())),
+        ("it said no", Some(answered(asked(NOW), "leave a1 no x")), Err("not-drained".into())),
+        ("it does not come", Some(asked(NOW - 91)), ONE),
+        ("that was long ago", Some(asked(NOW - 3600)), Err("not-drained".into())),
+        ("it is drained", Some(drained), ONE),
+    ];
+    for (what, duty, expected) in cases {
+        let mut rack = Rack::ready();
+        rack.drain = DrainRule::Needed;
+        rack.duties.extend(duty.map(|duty| ("compute2".to_string(), duty)));
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{what}");
+        assert_eq!(
+            rack.asked(&["compute2"], WipeScope::DestroyData, None, true),
+            expected,
+            "{what}: --force is no --no-drain"
+        );
+        rack.drain = DrainRule::Nothing;
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{what}, with a reason");
+    }
+    for word in ["new", "armed", "rearmed", "firstboot", "refused", "step-failed"] {
+        let mut rack = Rack::ready().with("compute2", word);
+        rack.drain = DrainRule::Needed;
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+    }
 }

@@ -24,6 +24,9 @@ pub struct ReimageBody {
     /// Why the rules about replicas and only nodes are overruled.
     #[serde(default)]
     pub force: Option<String>,
+    /// Why nodes that are ready are not drained before.
+    #[serde(default)]
+    pub no_drain: Option<String>,
 }
 
 /// The body of an order that needs a reason.
@@ -48,6 +51,7 @@ pub(super) fn routes() -> Router<Appliance> {
         .route("/v1/install/{node}", post(install))
         .route("/v1/reimage", post(reimage))
         .route("/v1/reimage/rehearse", post(rehearse))
+        .route("/v1/reimage/drain", post(drain))
         .route("/v1/disarm/{node}", post(disarm))
         .route("/v1/give-up/{node}", post(give_up))
         .route("/v1/clear-suspect/{node}", post(clear_suspect))
@@ -88,6 +92,14 @@ async fn reimage(
 
 async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<()> {
     Ok(Json(appliance.rehearse(&body.into())?))
+}
+
+async fn drain(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Json(body): Json<ReimageBody>,
+) -> Answer<Vec<NodeStatus>> {
+    Ok(Json(appliance.drain(&who, body.into()).await?))
 }
 
 async fn disarm(
@@ -156,7 +168,7 @@ enum OnOff {
 
 impl From<ReimageBody> for Reimage {
     fn from(body: ReimageBody) -> Self {
-        let ReimageBody { nodes, keep, count, force } = body;
-        Self { nodes, keep, count, forced: force }
+        let ReimageBody { nodes, keep, count, force, no_drain } = body;
+        Self { nodes, keep, count, forced: force, undrained: no_drain }
     }
 }

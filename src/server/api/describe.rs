@@ -19,7 +19,8 @@ use super::{console, error, events, health, metrics, node, orders, people, plan,
         health::health, openapi, metrics::metrics, whole::site, whole::states, node::list, node::one, timeline::of_node,
         plan::plan, texts::text, timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up,
         orders::protect, orders::unprotect, orders::maintenance, orders::clear_suspect, orders::reimage,
-        orders::rehearse, orders::stop, orders::lift, people::tokens, people::audit
+        orders::rehearse,
+        orders::drain, orders::stop, orders::lift, people::tokens, people::audit
     ),
     components(schemas(error::ErrorBody, console::TokenView)),
     modifiers(&Rules)

@@ -56,4 +56,4 @@ impl Api {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::server) mod tests;

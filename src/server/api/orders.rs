@@ -102,12 +102,14 @@ pub struct Wipe {
     count: Option<usize>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     force: Option<String>,
+    /// Why nodes that are ready are not drained before. Stored.
+    no_drain: Option<String>,
 }
 
 impl From<Wipe> for Reimage {
     fn from(wipe: Wipe) -> Self {
-        let Wipe { nodes, keep, count, force } = wipe;
-        Self { nodes, keep, count, forced: force }
+        let Wipe { nodes, keep, count, force, no_drain } = wipe;
+        Self { nodes, keep, count, forced: force, undrained: no_drain }
     }
 }
 
@@ -126,6 +128,31 @@ pub async fn reimage(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>)
 pub async fn rehearse(Shared(api): Shared<Api>, Json(wipe): Json<Wipe>) -> Result<StatusCode, ApiError> {
     api.appliance.rehearse(&wipe.into())?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where the drain of a node is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DrainView {
+    /// Its name.
+    name: String,
+    /// `waits`, `drained`, `unreached` or `refused`; none for a node that need not be drained.
+    outcome: Option<String>,
+    /// In words, some of them a machine's.
+    text: Option<String>,
+}
+
+/// Begins to take nodes that are ready out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
+/// them needs the outcome `drained` or `unreached`.
+#[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
+    responses((status = 200, body = Vec<DrainView>), (status = 404, body = ErrorBody),
+              (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
+pub async fn drain(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>) -> Answer<Vec<DrainView>> {
+    let nodes = api.appliance.drain(&who.0, wipe.into()).await?;
+    let view = |NodeStatus { name, drain, .. }| {
+        let (outcome, text) = drain.map(|drain| (drain.outcome, drain.text)).unzip();
+        DrainView { name, outcome, text }
+    };
+    Ok(Json(nodes.into_iter().map(view).collect()))
 }
 
 /// Takes an unspent wipe permit back.

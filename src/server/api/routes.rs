@@ -50,6 +50,7 @@ pub fn table() -> Vec<Route> {
         post(Admin, "/api/v1/nodes/{name}/clear-suspect", orders::clear_suspect),
         post(Operator, "/api/v1/reimage", orders::reimage),
         post(Operator, "/api/v1/reimage/rehearse", orders::rehearse),
+        post(Operator, "/api/v1/reimage/drain", orders::drain),
         post(Operator, "/api/v1/stop", orders::stop),
         post(Admin, "/api/v1/stop/lift", orders::lift),
         get(Admin, "/api/v1/tokens", people::tokens),

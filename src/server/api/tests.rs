@@ -3,7 +3,7 @@
 mod answers;
 mod doors;
 mod stream;
-mod walk;
+pub(in crate::server) mod walk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

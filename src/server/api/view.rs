@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::lifecycle::{State, StepProgress};
+use crate::clock::unix_now;
+use crate::lifecycle::{Outcome, State, StepProgress};
+use crate::server::operate::flags;
 use crate::site::Node;
 use crate::store::Record;
 
@@ -26,8 +28,12 @@ pub struct NodeView<'a> {
     keep: &'a [String],
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     state: &'a str,
-    /// `protected`, `maintenance`, both or none.
+    /// `protected`, `maintenance`, `out-of-service`, several or none.
     flags: Vec<&'static str>,
+    /// Its newest drain, as long as that counts: `waits`, `drained`, `unreached` or `refused`.
+    drain: Option<&'static str>,
+    /// The same in words. A machine said some of them: do not trust it.
+    drain_text: Option<String>,
     /// Public id of the attempt.
     attempt: Option<String>,
     /// What an unspent wipe permit allows, in words.
@@ -66,6 +72,7 @@ impl<'a> NodeView<'a> {
         let progress = record.map(|record| &record.progress);
         let is_installed = !matches!(state, State::New | State::Armed { .. } | State::Installing { .. });
         let step = |step: &'a StepProgress| StepView { name: &step.name, number: step.number, total: step.total };
+        let drain = record.map(|record| record.duty.outcome(unix_now())).filter(|outcome| *outcome != Outcome::None);
         Self {
             name: node.name.as_str(),
             role: &node.role,
@@ -74,7 +81,9 @@ impl<'a> NodeView<'a> {
             disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
             keep: &node.keep,
             state: state.word(),
-            flags: record.map(|record| record.flags.words()).unwrap_or_default(),
+            flags: record.map(flags).unwrap_or_default(),
+            drain: drain.as_ref().map(Outcome::word),
+            drain_text: drain.as_ref().map(|outcome| outcome.text().to_string()),
             attempt: state.attempt().map(|attempt| attempt.id.to_string()),
             permit: match state {
                 State::Armed { attempt, .. } => Some(attempt.scope.to_string()),

@@ -250,6 +250,18 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     finds.add("audit log", serde_json::to_string(&audit).unwrap());
     finds.add("event log", serde_json::to_string(&store.events(None, 1000).await).unwrap());
 
+    let mut site_with_api = site.clone();
+    site_with_api.api = Some(crate::site::Api { listen: "127.0.0.1:8081".parse().unwrap(), hosts: Vec::new() });
+    node.edit(|site| *site = site_with_api);
+    let pages = crate::server::api::tests::walk::every_page(node.appliance.clone()).await;
+    assert!(
+        pages.iter().any(|(path, page)| path.ends_with("/timeline") && page.contains("***")),
+        "the words were told"
+    );
+    for (path, page) in pages {
+        finds.add(format!("remote API, {path}"), page);
+    }
+
     finds.add_folder("state directory", &folder.path().join("store"));
     finds.add("list of processes", std::fs::read("/proc/self/cmdline").unwrap());
     finds.add("environment", std::fs::read("/proc/self/environ").unwrap());

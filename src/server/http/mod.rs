@@ -3,6 +3,7 @@
 mod asker;
 mod authority;
 pub(super) mod boot;
+mod errands;
 mod error;
 mod facts;
 mod files;
@@ -85,6 +86,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/permit/{token}", post(permit::redeem))
         .route("/facts/{token}", post(facts::facts).layer(DefaultBodyLimit::max(FACTS_LIMIT)))
         .route("/report/{token}", post(report::report))
+        .route("/errands/{token}", get(errands::errands))
         .route("/firstboot/{token}", get(firstboot::payload))
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
@@ -100,6 +102,8 @@ pub fn app(appliance: Appliance) -> Router {
 mod canary_tests;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(test)]
+mod errand_tests;
 #[cfg(test)]
 mod hardware_tests;
 #[cfg(test)]

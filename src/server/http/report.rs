@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::asker::Asker;
 use super::authority::admit;
 use super::form::{NodeForm, tame};
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, errands};
 use crate::boot::Asked;
 use crate::lifecycle::{GlusterId, Report, ReportEvent};
 use crate::secrets::Redactor;
@@ -81,6 +81,7 @@ pub(super) async fn report(
     let form = form.washed(&appliance.store.redactor());
     let (report, gluster) = (form.report()?, form.gluster()?);
     let before = caller.record.state.word();
+    let answer = if report.event == ReportEvent::Errand { report.detail.parse().ok() } else { None };
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
     // The report was of the current attempt, or it would have been refused above.
@@ -90,6 +91,9 @@ pub(super) async fn report(
     }
     let state = record.state.word();
     let node = caller.node();
+    if let Some(answer) = answer {
+        errands::answered(&appliance, &caller.site, node, answer).await?;
+    }
     match state {
         // In maintenance it is noted and rings no alarm.
         "failed" if !record.flags.maintenance => {

@@ -19,7 +19,7 @@ use crate::render::Renderer;
 use crate::server::neighbours::testing::Wire;
 use crate::site::Mac;
 use crate::site::testing::paper_site;
-use crate::store::{Change, Record};
+use crate::store::{Change, OpenError, Record};
 
 pub(super) const SECTORS: u64 = 488_397_168;
 
@@ -61,7 +61,7 @@ impl FakeNode {
     pub(in crate::server) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
         let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));
-        let (store, _task) = Store::open(&state.join("store")).await.unwrap();
+        let store = open_when_free(&state.join("store")).await;
         let cards = served.borrow().site.nodes.iter().map(|node| (node.address, node.mac)).collect();
         let blueprint = served.borrow().site.blueprint.clone();
         store.open_secrets(None, &blueprint).await.unwrap();
@@ -147,6 +147,20 @@ impl FakeNode {
     }
 }
 
+/// Opens a store whose last writer may be about to close its file.
+async fn open_when_free(directory: &Path) -> Store {
+    let begun = std::time::Instant::now();
+    loop {
+        match Store::open(directory).await {
+            Ok((store, _task)) => return store,
+            Err(OpenError::InUse(_)) if begun.elapsed().as_secs() < 60 => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 /// Table 2 as an installer finds it on sda.
 pub(in crate::server) fn facts_as_planned() -> String {
     "label sda msdos\n\
@@ -213,7 +227,6 @@ async fn a_permit_is_redeemed_by_one_boot_only_even_across_a_restart_of_the_daem
     let answer = node.redeems(&second).await;
     assert_eq!(answer.status, StatusCode::OK);
     drop(node);
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await; // the writer closes its file
     let node = FakeNode::known(folder.path()).await;
     let again = node.redeems(&second).await;
     assert_eq!((again.status, again.text), (StatusCode::OK, answer.text), "a lost answer may be asked again");

@@ -2,8 +2,8 @@
 
 use super::Refusal;
 use crate::audit::Order;
-use crate::lifecycle::blast::{self, Allowed, Now, OwnCard, Standing, Wish};
-use crate::lifecycle::{AttemptId, Event, Flags, State, Stopped, WipeScope};
+use crate::lifecycle::blast::{self, Allowed, DrainRule, Now, OwnCard, Standing, Wish};
+use crate::lifecycle::{AttemptId, DutyEvent, Event, Flags, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, Draft, Orders, Record};
 
@@ -15,6 +15,8 @@ pub(in crate::server) struct Arming {
     pub scope: WipeScope,
     pub count: Option<usize>,
     pub forced: Option<String>,
+    /// Why a node that is ready is not drained before.
+    pub undrained: Option<String>,
 }
 
 /// What was too much for this minute.
@@ -29,11 +31,13 @@ pub(in crate::server) fn judge<'s>(
     site: &'s Site,
     draft: &Draft<'_>,
     arming: &Arming,
+    drain: DrainRule,
     own: &[OwnCard],
     time: u64,
 ) -> Result<Allowed<'s>, Vec<blast::Refusal>> {
     let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
-    let wish = Wish { nodes, scope: arming.scope, count: arming.count, forced: arming.forced.is_some() };
+    let (scope, count, forced) = (arming.scope, arming.count, arming.forced.is_some());
+    let wish = Wish { nodes, scope, count, forced, drain };
     blast::judge(site, &|mac| standing(draft.record(mac)), &wish, Now { time, stopped: draft.stopped(), own })
 }
 
@@ -47,12 +51,39 @@ pub(in crate::server) fn arm(
     order: &Order,
     mut fresh_id: impl FnMut() -> AttemptId,
 ) -> Result<(Orders, Left), Refusal> {
-    let Allowed { now, later, again_in } = judge(site, draft, arming, own, time).map_err(Refusal::Blast)?;
-    let mut change =
-        |node: &&Node| (node.mac, Change::Arm { id: fresh_id(), scope: arming.scope, forced: arming.forced.clone() });
+    let drain = if arming.undrained.is_some() { DrainRule::Nothing } else { DrainRule::Needed };
+    let Allowed { now, later, again_in } = judge(site, draft, arming, drain, own, time).map_err(Refusal::Blast)?;
+    let mut change = |node: &&Node| {
+        let (forced, undrained) = (arming.forced.clone(), arming.undrained.clone());
+        (node.mac, Change::Arm { id: fresh_id(), scope: arming.scope, forced, undrained })
+    };
     let audit = now.iter().map(|node| Order { subject: node.name.to_string(), ..order.clone() }).collect();
     let orders = Orders { changes: now.iter().map(&mut change).collect(), stopped: None, audit };
     Ok((orders, Left { later: later.iter().map(|node| node.name.to_string()).collect(), again_in }))
+}
+
+/// The changes that begin to drain, after the same questions as before an arming. A drain that is under way goes on.
+pub(in crate::server) fn drain(
+    site: &Site,
+    draft: &Draft<'_>,
+    arming: &Arming,
+    own: &[OwnCard],
+    time: u64,
+    order: &Order,
+    mut fresh_id: impl FnMut() -> AttemptId,
+) -> Result<Orders, Refusal> {
+    let counted = Arming { count: Some(arming.nodes.len()), ..arming.clone() };
+    judge(site, draft, &counted, DrainRule::Nothing, own, time).map_err(Refusal::Blast)?;
+    let (mut changes, mut audit) = (Vec::new(), Vec::new());
+    for node in arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)) {
+        let Some(record) = draft.record(node.mac) else { continue };
+        let asked = DutyEvent::Asked { id: fresh_id().to_string() };
+        if blast::needs_drain(&record.state) && record.duty.apply(&asked, time).is_some() {
+            changes.push((node.mac, Change::Duty(vec![asked])));
+            audit.push(Order { subject: node.name.to_string(), ..order.clone() });
+        }
+    }
+    Ok(Orders { changes, stopped: None, audit })
 }
 
 /// The changes that stop all installations: whatever is armed is disarmed, in the site file or not.
@@ -72,9 +103,9 @@ pub(in crate::server) fn is_armed_by_itself(record: Option<&Record>) -> bool {
 /// Where a node stands that has this record.
 fn standing(record: Option<&Record>) -> Standing<'_> {
     match record {
-        Some(Record { state, flags, armed_to_wipe, .. }) => {
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe }
+        Some(Record { state, flags, armed_to_wipe, duty, .. }) => {
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty: Some(duty) }
         }
-        None => Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None },
+        None => Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None, duty: None },
     }
 }

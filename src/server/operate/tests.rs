@@ -13,7 +13,13 @@ fn somebody() -> Actor {
 }
 
 fn one(reason: Option<&str>) -> Reimage {
-    Reimage { nodes: vec!["compute2".into()], keep: false, count: None, forced: reason.map(String::from) }
+    Reimage {
+        nodes: vec!["compute2".into()],
+        keep: false,
+        count: None,
+        forced: reason.map(String::from),
+        undrained: Some("a test".into()),
+    }
 }
 
 /// Installs it up to `firstboot`; returns the token.
@@ -43,7 +49,6 @@ async fn stop_disarms_at_once_holds_over_a_restart_and_lets_no_storage_commands_
     let refused = node.appliance.reimage(&somebody(), one(Some("r"))).await.unwrap_err();
     assert_eq!(words(refused), "stopped");
     drop(node);
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await; // the writer closes its file
     let node = FakeNode::known(folder.path()).await;
     assert_eq!(node.appliance.store.stopped().unwrap().who, "socket uid 0 (pid 7)");
     assert!(node.appliance.install(&somebody(), "compute2").await.is_err());
@@ -89,7 +94,12 @@ async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept
     let again = node.appliance.reimage(&somebody(), one(Some("a disk is dying"))).await.unwrap();
     assert_eq!(again.replaced, ["compute2"]);
     let events = node.appliance.store.events(Some(node.mac), 50).await;
-    assert!(events.iter().any(|event| event.kind == "armed" && event.detail.ends_with("; forced: a disk is dying")));
+    assert!(
+        events
+            .iter()
+            .any(|event| event.kind == "armed"
+                && event.detail.ends_with("; forced: a disk is dying; not drained: a test"))
+    );
     let audit = node.appliance.store.audit_lines(AuditFilter::default()).await.unwrap();
     let told: Vec<&str> =
         audit.iter().filter(|line| line.action == "reimage").map(|line| line.outcome.as_str()).collect();

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{State, StepProgress};
+use crate::clock::unix_now;
+use crate::lifecycle::{Duty, Outcome, State, StepProgress};
 use crate::site::{Mac, Node};
 use crate::store::Record;
 
@@ -33,9 +34,12 @@ pub struct NodeStatus {
     pub other_machine: Option<String>,
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub state: String,
-    /// `protected`, `maintenance`, both or none.
+    /// `protected`, `maintenance`, `out-of-service`, several or none.
     #[serde(default)]
     pub flags: Vec<String>,
+    /// Its newest drain, as long as that counts.
+    #[serde(default)]
+    pub drain: Option<DrainStatus>,
     /// Public id of the attempt.
     pub attempt: Option<String>,
     /// What an unspent wipe permit allows, in words; none when there is no such permit.
@@ -57,9 +61,35 @@ pub struct NodeStatus {
     pub timings: std::collections::BTreeMap<String, u64>,
 }
 
+/// How far the drain of a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// `waits`, `drained`, `unreached` or `refused`.
+    pub outcome: String,
+    /// In words.
+    pub text: String,
+}
+
+impl DrainStatus {
+    /// Of a node with this duty, now.
+    pub(in crate::server) fn of(duty: &Duty) -> Option<Self> {
+        let outcome = duty.outcome(unix_now());
+        let (word, text) = (outcome.word().to_string(), outcome.text().to_string());
+        (outcome != Outcome::None).then_some(Self { outcome: word, text })
+    }
+}
+
+/// Its flags and whether its service is out, in words.
+pub(in crate::server) fn flags(record: &Record) -> Vec<&'static str> {
+    let mut words = record.flags.words();
+    words.extend(record.duty.out.is_some().then_some("out-of-service"));
+    words
+}
+
 /// How a node with this record looks.
 pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
     let record = record.unwrap_or_else(|| Record::new(0));
+    let (flags, drain) = (flags(&record), DrainStatus::of(&record.duty));
     let progress = record.progress;
     let stage = progress.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.clone());
     let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
@@ -79,7 +109,8 @@ pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
         keep: node.keep.clone(),
         written: record.written,
         state: record.state.word().into(),
-        flags: record.flags.words().into_iter().map(String::from).collect(),
+        flags: flags.into_iter().map(String::from).collect(),
+        drain,
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         permit: match &record.state {
             State::Armed { attempt, .. } => Some(attempt.scope.to_string()),

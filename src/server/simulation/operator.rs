@@ -3,7 +3,7 @@
 use super::Dice;
 use super::daemon::Daemon;
 use crate::audit::{Actor, Order};
-use crate::lifecycle::{Event, Flag, State, WipeScope};
+use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::server::operate::{self, Arming};
 use crate::site::Mac;
 use crate::store::{Change, Orders};
@@ -11,7 +11,8 @@ use crate::store::{Change, Orders};
 pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
     let mac = daemon.site.nodes[dice.below(daemon.site.nodes.len())].mac;
     let event = |event| Change::Event { event, mark: None };
-    match dice.below(44) {
+    match dice.below(50) {
+        44..50 => drains(daemon, mac, dice),
         0..14 | 40..44 => drop(arms(daemon, &[mac], WipeScope::DestroyData, dice.permille(800))),
         14..18 => drop(arms(daemon, &[mac], WipeScope::BlankDiskOnly, false)),
         18..20 => {
@@ -34,10 +35,20 @@ pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
     }
 }
 
-/// Through the same decision as `rackstart install` and `rackstart reimage`.
+/// Through the same decision as `rackstart install` and `rackstart reimage --no-drain`.
 fn arms(daemon: &mut Daemon, nodes: &[Mac], scope: WipeScope, is_forced: bool) -> usize {
+    arms_drained(daemon, nodes, scope, is_forced, Some("a drill".into()))
+}
+
+fn arms_drained(
+    daemon: &mut Daemon,
+    nodes: &[Mac],
+    scope: WipeScope,
+    is_forced: bool,
+    undrained: Option<String>,
+) -> usize {
     let forced = is_forced.then(|| "a drill".to_string());
-    let arming = Arming { nodes: nodes.to_vec(), scope, count: Some(nodes.len()), forced };
+    let arming = Arming { nodes: nodes.to_vec(), scope, count: Some(nodes.len()), forced, undrained };
     let order = Order::new(&Actor::daemon(), "reimage", "nodes");
     let ids: Vec<_> = nodes.iter().map(|_| daemon.fresh_id()).collect();
     let (site, mut ids) = (daemon.site.clone(), ids.into_iter());
@@ -51,6 +62,29 @@ fn arms(daemon: &mut Daemon, nodes: &[Mac], scope: WipeScope, is_forced: bool) -
         daemon.monitor.armed(*mac, id, *scope);
     }
     armed.len()
+}
+
+/// A drain, and as much of it as the dice let happen. Where it went through, an arming needs no reason.
+fn drains(daemon: &mut Daemon, mac: Mac, dice: &mut Dice) {
+    let id = daemon.fresh_id().to_string();
+    let answer = |verb: &str, yes: bool| {
+        let words = format!("{verb} {id} {} x", if yes { "yes" } else { "no" });
+        DutyEvent::Answered(words.parse().expect("an answer"))
+    };
+    let steps = [
+        DutyEvent::Asked { id: id.clone() },
+        answer("leave", dice.permille(900)),
+        answer("disable", dice.permille(900)),
+        answer("enable", dice.permille(500)),
+    ];
+    for step in steps.into_iter().take(1 + dice.below(4)) {
+        let _ = daemon.change(mac, &Change::Duty(vec![step]));
+    }
+    let record = daemon.memory.nodes.get(&mac);
+    let was_ready = record.is_some_and(|record| matches!(record.state, State::Ready { .. }));
+    let drained = record.is_some_and(|record| record.duty.outcome(daemon.now).word() == "drained");
+    let armed = arms_drained(daemon, &[mac], WipeScope::DestroyData, true, None);
+    assert!(armed == 0 || drained || !was_ready, "a node at work was armed without being drained");
 }
 
 /// An order after which the node is not armed, whatever it was.

@@ -32,6 +32,7 @@ look_after_node() {
       trap 'stop TERM' TERM
       trap 'stop INT' INT
       look_once
+      run_errands
     fi
     exec 9>&-
   done

@@ -12,6 +12,7 @@ packages_of_steps() {
   for step in "$PAYLOAD"/steps/*/*.sh; do
     group=${step%/*}
     group=${group##*/}
+    is_target "${group##*-}" || continue
     # Both have two digits.
     [[ ${group%%-*} > $LAST_GROUP ]] || cat "$step"
   done | sed -n 's/^packages="\([^"]*\)".*/\1/p' | tr -s ' ' '\n' | sort -u

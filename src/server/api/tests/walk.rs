@@ -14,7 +14,7 @@ fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
     let body = match route.path {
-        "/api/v1/reimage" | "/api/v1/reimage/rehearse" => r#"{"nodes": ["compute2"]}"#,
+        "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
         "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
         _ => "{}",
@@ -204,4 +204,31 @@ async fn a_token_that_is_revoked_or_expires_opens_nothing_from_that_moment_on() 
     let listed = desk.get("/api/v1/tokens", &admin).await.json();
     let standing: Vec<_> = listed.as_array().unwrap().iter().map(|t| t["standing"].as_str().unwrap()).collect();
     assert_eq!(standing.iter().filter(|word| **word == "revoked").count(), 1, "{standing:?}");
+}
+
+/// Every page of the API but the stream, as an administrator reads it, by its path: for whoever looks for what must not be
+/// there.
+pub(in crate::server) async fn every_page(appliance: Appliance) -> Vec<(String, String)> {
+    let keeper = Keeper::open(appliance.store.clone()).await.unwrap();
+    let token = keeper.create("canary", Role::Admin, None, &Actor::socket(0, None)).await.unwrap();
+    let app = routes::app(Api::new(appliance, keeper, CancellationToken::new()));
+    let mut pages = Vec::new();
+    let reads = |route: &Route| route.method == Method::GET && route.path != "/api/v1/events";
+    for route in table().into_iter().filter(reads) {
+        for text in ["kickstart", "storage", "boot-script", "local-disk"] {
+            let path = route.path.replace("{text}", text).replace("{name}", "compute2");
+            let path = path.replace("{mac}", "52-54-00-a8-02-01");
+            if pages.iter().any(|(known, _)| *known == path) {
+                continue;
+            }
+            let request = Desk::request(Method::GET, &path, Some(token.reveal()));
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(ConnectInfo("127.0.0.1:1".parse::<SocketAddr>().unwrap()));
+            let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+            assert_eq!(parts.status, 200, "{path}");
+            let bytes = body.collect().await.unwrap().to_bytes();
+            pages.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    pages
 }

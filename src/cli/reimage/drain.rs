@@ -1,0 +1,56 @@
+//! Drains nodes before they are armed, and says how it goes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cli::client::Client;
+use crate::cli::{Failure, print};
+use crate::server::admin::{NodeStatus, ReimageBody, StatusReport};
+
+/// Between two looks at how it goes.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Returns when every node that is ready is drained or cannot be reached. When one has to stay nothing is armed; what was
+/// taken out comes back by itself.
+pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
+    let mut nodes: Vec<NodeStatus> = client.post_with("/v1/reimage/drain", body)?;
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let mut waits = false;
+        for (name, outcome, text) in nodes.iter().filter_map(drain) {
+            waits |= outcome == "waits";
+            if told.get(name).map(String::as_str) != Some(text) {
+                told.insert(name.into(), text.into());
+                print(&line(name, outcome, text))?;
+            }
+        }
+        if !waits {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        let report: StatusReport = client.get("/v1/status")?;
+        nodes = report.nodes.into_iter().filter(|node| body.nodes.contains(&node.name)).collect();
+    }
+    let stay: Vec<&str> =
+        nodes.iter().filter_map(drain).filter(|(_, outcome, _)| *outcome == "refused").map(|(name, ..)| name).collect();
+    match stay.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::fixable(format!("{} cannot be missed now: nothing was armed", stay.join(", ")))
+            .hint("mend what it says and try again; or say why it need not be drained: --no-drain TEXT")),
+    }
+}
+
+/// Of a node that has to be drained: its name, the outcome and the words.
+fn drain(node: &NodeStatus) -> Option<(&str, &str, &str)> {
+    let drain = node.drain.as_ref().filter(|_| node.state == "ready")?;
+    Some((&node.name, &drain.outcome, &drain.text))
+}
+
+fn line(name: &str, outcome: &str, text: &str) -> String {
+    match outcome {
+        "waits" => format!("{name} is being drained: {text}\n"),
+        "drained" => format!("{name} is drained: {text}\n"),
+        "unreached" => format!("{name} is not drained: {text}; going on without it\n"),
+        _ => format!("{name} has to stay: {text}\n"),
+    }
+}

@@ -1,0 +1,242 @@
+//! Taking a node out of the cloud before it is wiped, and putting it back after. Pure: a table beside the states, because a
+//! node stays `ready` all the while.
+//!
+//! rackstart has no way into a node. A node that is ready comes and asks for errands (`errand`); a drain is two of them: the
+//! node looks whether every brick of it can be missed, then the controller takes its service out. Nothing arms before.
+
+mod errand;
+
+use serde::{Deserialize, Serialize};
+
+use super::State;
+
+pub use errand::{Answer, Errand, Verb, heard, wanted};
+
+/// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
+pub const REACH_SECONDS: u64 = 90;
+/// Who took an errand has so long to answer, in seconds: GlusterFS is asked three things and gives each up after 150 s.
+pub const ANSWER_SECONDS: u64 = 500;
+/// So long, in seconds, a drained node may be armed: what its bricks were then says little later. Then its service comes back.
+pub const GOOD_SECONDS: u64 = 600;
+/// After so long, in seconds, a drain that came to nothing is no news any more.
+const FORGET_SECONDS: u64 = 1800;
+/// How long the controller may take to put a service back before it is asked again, in seconds.
+const ASK_AGAIN_SECONDS: u64 = 300;
+
+/// How far a drain is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The node is to look whether it can be missed.
+    Asked,
+    /// It can; the controller is to take its service out.
+    Leaving,
+    /// It is out of the cloud.
+    Drained,
+    /// It cannot be missed, or its service cannot be taken out.
+    Refused,
+}
+
+/// One drain. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// Its name, by which an answer is known. Not a secret.
+    pub id: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// Since when it is there.
+    pub since: u64,
+    /// When the one who has to answer took the errand.
+    pub taken: Option<u64>,
+    /// What was said last. A machine said so.
+    pub said: String,
+}
+
+/// A service that was taken out by us, and shall come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Out {
+    /// The drain that took it out.
+    pub id: String,
+    /// When the controller was last asked to put it back, in Unix seconds.
+    pub asked: Option<u64>,
+}
+
+/// Whether a node is on duty in the cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Duty {
+    /// The newest drain.
+    #[serde(default)]
+    pub drain: Option<Drain>,
+    /// Set from the moment that the controller was told to take its service out until it said that it is back.
+    #[serde(default)]
+    pub out: Option<Out>,
+}
+
+/// What can happen to a duty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DutyEvent {
+    /// An operator wants the node out.
+    Asked {
+        /// A fresh name.
+        id: String,
+    },
+    /// An errand was given to who has to do it.
+    Given {
+        /// Which.
+        verb: Verb,
+        /// Of which drain.
+        id: String,
+    },
+    /// An errand was answered.
+    Answered(Answer),
+}
+
+/// What a drain comes to at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is none that counts.
+    None,
+    /// For this.
+    Waits(String),
+    /// The node is out.
+    Drained(String),
+    /// The node does not ask for errands: it cannot be reached.
+    Unreached(String),
+    /// It has to stay.
+    Refused(String),
+}
+
+impl Outcome {
+    /// One word for programs; empty when there is no drain.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Waits(_) => "waits",
+            Self::Drained(_) => "drained",
+            Self::Unreached(_) => "unreached",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// In words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::None => "it was not drained",
+            Self::Waits(text) | Self::Drained(text) | Self::Unreached(text) | Self::Refused(text) => text,
+        }
+    }
+}
+
+impl Drain {
+    /// What it comes to. Any distance counts: a clock that was set back must not make an old drain fresh.
+    pub fn outcome(&self, now: u64) -> Outcome {
+        let (age, said) = (now.abs_diff(self.since), &self.said);
+        let silent = self.taken.map(|taken| now.abs_diff(taken)).filter(|silent| *silent > ANSWER_SECONDS);
+        match self.phase {
+            _ if age > FORGET_SECONDS => Outcome::None,
+            Phase::Drained if age > GOOD_SECONDS => Outcome::None,
+            Phase::Asked if self.taken.is_none() && age > REACH_SECONDS => {
+                Outcome::Unreached(format!("it has not asked for errands for {REACH_SECONDS} s: it cannot be reached"))
+            }
+            Phase::Asked if silent.is_some() => Outcome::Refused(format!(
+                "it was asked whether it can be missed, and said nothing for {ANSWER_SECONDS} s"
+            )),
+            Phase::Asked if self.taken.is_none() => Outcome::Waits("it has to ask for errands, every 30 s".into()),
+            Phase::Asked => Outcome::Waits("it looks whether its bricks can be missed".into()),
+            Phase::Leaving if self.taken.is_none() && age > REACH_SECONDS => Outcome::Refused(format!(
+                "{said}, but the controller has not asked for errands for {REACH_SECONDS} s, and has to take its service out"
+            )),
+            Phase::Leaving if silent.is_some() => Outcome::Refused(format!(
+                "{said}, but the controller did not say for {ANSWER_SECONDS} s that its service is out"
+            )),
+            Phase::Leaving => Outcome::Waits(format!("{said}; the controller takes its service out")),
+            Phase::Drained => Outcome::Drained(said.clone()),
+            Phase::Refused => Outcome::Refused(said.clone()),
+        }
+    }
+}
+
+impl Duty {
+    /// What the newest drain comes to.
+    pub fn outcome(&self, now: u64) -> Outcome {
+        self.drain.as_ref().map_or(Outcome::None, |drain| drain.outcome(now))
+    }
+
+    /// Applies an event; none when it changes nothing: an answer that came too late or twice.
+    pub fn apply(&self, event: &DutyEvent, now: u64) -> Option<Self> {
+        match event {
+            DutyEvent::Asked { id } => self.asked(id, now),
+            DutyEvent::Given { verb, id } => self.given(*verb, id, now),
+            DutyEvent::Answered(answer) => self.answered(answer, now),
+        }
+    }
+
+    /// A drain under way goes on, and one that is good is not done again.
+    fn asked(&self, id: &str, now: u64) -> Option<Self> {
+        if matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_)) {
+            return None;
+        }
+        let drain = Drain { id: id.into(), phase: Phase::Asked, since: now, taken: None, said: String::new() };
+        Some(Self { drain: Some(drain), out: self.out.clone() })
+    }
+
+    fn given(&self, verb: Verb, id: &str, now: u64) -> Option<Self> {
+        if verb == Verb::Enable {
+            let out = self.out.clone().filter(|out| out.id == id)?;
+            return Some(Self { out: Some(Out { asked: Some(now), ..out }), ..self.clone() });
+        }
+        let drain = self.waiting_for(verb, id, now).filter(|drain| drain.taken.is_none())?;
+        // From here on it may be out, whatever becomes of the answer.
+        let out = match verb {
+            Verb::Disable => Some(Out { id: id.into(), asked: None }),
+            _ => self.out.clone(),
+        };
+        Some(Self { drain: Some(Drain { taken: Some(now), ..drain.clone() }), out })
+    }
+
+    fn answered(&self, answer: &Answer, now: u64) -> Option<Self> {
+        let Answer { verb, id, yes, said } = answer;
+        if *verb == Verb::Enable {
+            let is_back = *yes && self.out.as_ref().is_some_and(|out| out.id == *id);
+            return is_back.then(|| Self { drain: self.drain.clone(), out: None });
+        }
+        let drain = self.waiting_for(*verb, id, now)?;
+        let (phase, said) = match (verb, yes) {
+            (_, false) => (Phase::Refused, said.clone()),
+            (Verb::Leave, true) => (Phase::Leaving, said.clone()),
+            (_, true) => (Phase::Drained, format!("{}; {said}", drain.said)),
+        };
+        let drain = Drain { id: id.clone(), phase, since: now, taken: None, said };
+        Some(Self { drain: Some(drain), out: self.out.clone() })
+    }
+
+    /// The same after the node became another state: a drain is for one arming.
+    pub fn after(&self, before: &State, next: &State) -> Self {
+        let is_over = before.word() != next.word() && matches!(next, State::Ready { .. } | State::Firstboot { .. });
+        Self { drain: self.drain.clone().filter(|_| !is_over), out: self.out.clone() }
+    }
+
+    /// The drain, if this errand of it is open.
+    fn waiting_for(&self, verb: Verb, id: &str, now: u64) -> Option<&Drain> {
+        let phase = if verb == Verb::Leave { Phase::Asked } else { Phase::Leaving };
+        let drain = self.drain.as_ref().filter(|drain| drain.id == id && drain.phase == phase)?;
+        matches!(drain.outcome(now), Outcome::Waits(_)).then_some(drain)
+    }
+
+    /// Whether the controller shall put its service back now.
+    fn wants_back(&self, state: &State, now: u64) -> Option<&Out> {
+        let out = self.out.as_ref()?;
+        let is_leaving = matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_));
+        let wanted = match state {
+            // Its own proof of a started service needs it enabled.
+            State::Firstboot { .. } => true,
+            State::Ready { .. } => !is_leaving,
+            _ => false,
+        };
+        let asked_long_ago = out.asked.is_none_or(|asked| now.abs_diff(asked) > ASK_AGAIN_SECONDS);
+        (wanted && asked_long_ago).then_some(out)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Errands: what a ready node is asked to do for the cloud, and its answers. On the wire each is one line of words.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Duty, DutyEvent, Outcome, Phase};
+use crate::lifecycle::State;
+use crate::site::{Mac, Node, Site};
+
+/// The target whose nodes know how to take a compute service out and put it back.
+const KEEPER: &str = "controller";
+/// The target whose nodes have one.
+const SERVED: &str = "compute";
+/// Longest answer that is kept, in characters.
+const LONGEST: usize = 400;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Look whether you can be missed.
+    Leave,
+    /// Take the compute service of a node out.
+    Disable,
+    /// Put it back.
+    Enable,
+}
+
+impl Verb {
+    const ALL: [(&'static str, Self); 3] =
+        [("leave", Self::Leave), ("disable", Self::Disable), ("enable", Self::Enable)];
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(_, verb)| verb == self).map_or("", |(word, _)| word))
+    }
+}
+
+impl FromStr for Verb {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.iter().find(|(word, _)| *word == text).map(|(_, verb)| *verb).ok_or(())
+    }
+}
+
+/// One errand for one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// What.
+    pub verb: Verb,
+    /// The drain it belongs to.
+    pub id: String,
+    /// The node it is about: its name, and by what it is known.
+    pub about: (String, Mac),
+}
+
+impl fmt::Display for Errand {
+    /// As it travels: `disable 5f0c81aa compute2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.verb, self.id, self.about.0)
+    }
+}
+
+/// What a node says of an errand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Which errand.
+    pub verb: Verb,
+    /// Of which drain.
+    pub id: String,
+    /// Whether it is done, or may be.
+    pub yes: bool,
+    /// In the machine's words, one line.
+    pub said: String,
+}
+
+impl FromStr for Answer {
+    type Err = ();
+    /// Reads `VERB ID yes|no WORDS…`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut words = text.split_whitespace();
+        let verb = words.next().ok_or(())?.parse()?;
+        let id = words.next().ok_or(())?.to_string();
+        let yes = match words.next() {
+            Some("yes") => true,
+            Some("no") => false,
+            _ => return Err(()),
+        };
+        let said = words.collect::<Vec<_>>().join(" ");
+        Ok(Self { verb, id, yes, said: said.chars().take(LONGEST).collect() })
+    }
+}
+
+/// Whether this node keeps the services of others.
+fn is_keeper(site: &Site, node: &Node) -> bool {
+    site.blueprint.targets(&node.role).iter().any(|target| target == KEEPER)
+}
+
+fn is_served(site: &Site, node: &Node) -> bool {
+    site.blueprint.targets(&node.role).iter().any(|target| target == SERVED)
+}
+
+/// Whether a controller has to take the service of this node out. Another node, because the only controller of a cloud is
+/// not asked to answer while it is about to go.
+pub(super) fn needs_a_keeper(site: &Site, node: &Node) -> bool {
+    is_served(site, node) && site.nodes.iter().any(|other| other.mac != node.mac && is_keeper(site, other))
+}
+
+/// Everything that is wanted of `asker` now. A node that is not ready is asked nothing.
+pub fn wanted<'a>(
+    site: &Site,
+    duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
+    asker: &Node,
+    now: u64,
+) -> Vec<Errand> {
+    let Some((State::Ready { .. }, own)) = duty(asker.mac) else { return Vec::new() };
+    let errand = |verb, id: &str, node: &Node| Errand { verb, id: id.into(), about: (node.name.to_string(), node.mac) };
+    let waits = |duty: &Duty, phase| {
+        let drain = duty.drain.as_ref().filter(|drain| drain.phase == phase)?;
+        matches!(drain.outcome(now), Outcome::Waits(_)).then(|| drain.id.clone())
+    };
+    let mut all: Vec<Errand> = waits(own, Phase::Asked).map(|id| errand(Verb::Leave, &id, asker)).into_iter().collect();
+    if is_keeper(site, asker) {
+        for node in site.nodes.iter().filter(|node| node.mac != asker.mac) {
+            let Some((state, duty)) = duty(node.mac) else { continue };
+            let is_ready = matches!(state, State::Ready { .. });
+            let out = waits(duty, Phase::Leaving).filter(|_| is_ready).map(|id| errand(Verb::Disable, &id, node));
+            all.extend(out.or_else(|| duty.wants_back(state, now).map(|out| errand(Verb::Enable, &out.id, node))));
+        }
+    }
+    all
+}
+
+/// What an answer does, and to which node. None when nobody waits for it, or when it is not this node's to give.
+pub fn heard<'a>(
+    site: &Site,
+    duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
+    from: &Node,
+    answer: Answer,
+) -> Option<(Mac, Vec<DutyEvent>)> {
+    let knows = |duty: &Duty| match answer.verb {
+        Verb::Enable => duty.out.as_ref().is_some_and(|out| out.id == answer.id),
+        _ => duty.drain.as_ref().is_some_and(|drain| drain.id == answer.id),
+    };
+    let about = site.nodes.iter().find(|node| duty(node.mac).is_some_and(|(_, duty)| knows(duty)))?;
+    let may = match answer.verb {
+        Verb::Leave => about.mac == from.mac,
+        Verb::Disable | Verb::Enable => about.mac != from.mac && is_keeper(site, from),
+    };
+    if !may {
+        return None;
+    }
+    let mut events = Vec::new();
+    // A node without such a service is out as soon as it can be missed.
+    if answer.verb == Verb::Leave && answer.yes && !needs_a_keeper(site, about) {
+        let said = "no service of it has to be taken out".into();
+        events.push(DutyEvent::Answered(Answer { verb: Verb::Disable, said, ..answer.clone() }));
+    }
+    events.insert(0, DutyEvent::Answered(answer));
+    Some((about.mac, events))
+}

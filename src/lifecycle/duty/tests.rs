@@ -1,0 +1,211 @@
+//! Drains as a table: what was asked, what was answered, when, and what it comes to.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::lifecycle::{Attempt, AttemptId, Stage, WipeScope};
+use crate::site::testing::paper_site;
+use crate::site::{Mac, Site};
+
+const NOW: u64 = 100_000;
+
+fn attempt() -> Attempt {
+    Attempt::new(AttemptId::from_random([1; 4]), WipeScope::DestroyData)
+}
+
+fn ready() -> State {
+    State::Ready { attempt: attempt() }
+}
+
+/// The paper's rack, everything ready, and what becomes of it.
+struct Rack {
+    site: Site,
+    nodes: BTreeMap<Mac, (State, Duty)>,
+    now: u64,
+}
+
+impl Rack {
+    fn new() -> Self {
+        let site = paper_site();
+        let nodes = site.nodes.iter().map(|node| (node.mac, (ready(), Duty::default()))).collect();
+        Self { site, nodes, now: NOW }
+    }
+
+    fn of(&mut self, name: &str) -> &mut (State, Duty) {
+        let mac = self.site.node_by_name(name).unwrap().mac;
+        self.nodes.get_mut(&mac).unwrap()
+    }
+
+    fn asks(&mut self, name: &str, id: &str) -> bool {
+        let now = self.now;
+        let entry = self.of(name);
+        let next = entry.1.apply(&DutyEvent::Asked { id: id.into() }, now);
+        next.map(|next| entry.1 = next).is_some()
+    }
+
+    /// A node asks for errands and takes them; what they say.
+    fn polls(&mut self, name: &str) -> Vec<String> {
+        let node = self.site.node_by_name(name).unwrap().clone();
+        let all = wanted(&self.site, &|mac| self.nodes.get(&mac).map(|(s, d)| (s, d)), &node, self.now);
+        for Errand { verb, id, about } in &all {
+            let (_, duty) = self.nodes.get_mut(&about.1).unwrap();
+            if let Some(next) = duty.apply(&DutyEvent::Given { verb: *verb, id: id.clone() }, self.now) {
+                *duty = next;
+            }
+        }
+        all.iter().map(ToString::to_string).collect()
+    }
+
+    /// What a node says; whether somebody listened.
+    fn says(&mut self, name: &str, answer: &str) -> bool {
+        let node = self.site.node_by_name(name).unwrap().clone();
+        let look = |mac: Mac| self.nodes.get(&mac).map(|(s, d)| (s, d));
+        let Some((mac, events)) = heard(&self.site, &look, &node, answer.parse().unwrap()) else { return false };
+        let (_, duty) = self.nodes.get_mut(&mac).unwrap();
+        let next = events.iter().try_fold(duty.clone(), |duty, event| duty.apply(event, self.now));
+        next.map(|next| *duty = next).is_some()
+    }
+
+    fn outcome(&mut self, name: &str) -> &'static str {
+        let now = self.now;
+        self.of(name).1.outcome(now).word()
+    }
+
+    fn becomes(&mut self, name: &str, next: State) {
+        let entry = self.of(name);
+        entry.1 = entry.1.after(&entry.0, &next);
+        entry.0 = next;
+    }
+}
+
+/// compute2 was drained.
+fn drained() -> Rack {
+    let mut rack = Rack::new();
+    assert!(rack.asks("compute2", "a1"));
+    assert_eq!(rack.polls("compute2"), ["leave a1 compute2"]);
+    assert!(rack.says("compute2", "leave a1 yes 3 copies"));
+    assert_eq!(rack.polls("controller"), ["disable a1 compute2"]);
+    assert!(rack.says("controller", "disable a1 yes it is disabled"));
+    assert_eq!(rack.outcome("compute2"), "drained");
+    rack
+}
+
+#[test]
+fn a_node_leaves_when_it_says_so_itself_and_the_controller_took_its_service_out() {
+    let mut rack = Rack::new();
+    assert_eq!((rack.outcome("compute2"), rack.polls("compute2")), ("", vec![]));
+    assert!(rack.asks("compute2", "a1"));
+    assert_eq!(rack.polls("controller"), Vec::<String>::new(), "first the bricks");
+    assert_eq!(rack.polls("compute3"), Vec::<String>::new(), "nobody else is asked");
+    assert_eq!(rack.polls("compute2"), ["leave a1 compute2"]);
+    assert_eq!(rack.polls("compute2"), ["leave a1 compute2"], "as long as it has not answered");
+    assert!(!rack.says("compute3", "leave a1 yes it may"), "not another's to say");
+    assert!(!rack.says("controller", "disable a1 yes done"), "nobody told it to");
+    assert!(rack.says("compute2", "leave a1 yes 3 copies"));
+    assert!(!rack.says("compute2", "leave a1 no now not"), "said is said");
+    assert_eq!(rack.outcome("compute2"), "waits");
+    assert!(!rack.says("compute2", "disable a1 yes done"), "the controller's to say");
+    assert_eq!(rack.polls("controller"), ["disable a1 compute2"]);
+    assert!(rack.says("controller", "disable a1 yes it is disabled"));
+    assert_eq!(rack.of("compute2").1.outcome(NOW), Outcome::Drained("3 copies; it is disabled".into()));
+    assert!(!rack.asks("compute2", "a2"), "a good drain is not done again");
+}
+
+#[test]
+fn its_service_comes_back_after_the_reimage_and_after_an_arming_that_came_to_nothing() {
+    let armed = |previous| State::Armed { attempt: attempt(), previous };
+    let mut rack = drained();
+    rack.becomes("compute2", armed(Some(Box::new(ready()))));
+    assert!(rack.polls("controller").is_empty(), "it stays out");
+    rack.becomes("compute2", State::Installing { attempt: attempt() });
+    assert!(rack.polls("controller").is_empty());
+    rack.becomes("compute2", State::Firstboot { attempt: attempt() });
+    assert_eq!(rack.polls("controller"), ["enable a1 compute2"], "its own steps prove an enabled service");
+    assert!(rack.polls("controller").is_empty(), "it was told");
+    rack.now += ASK_AGAIN_SECONDS + 1;
+    assert_eq!(rack.polls("controller"), ["enable a1 compute2"], "it did not answer");
+    assert!(!rack.says("compute2", "enable a1 yes done"), "not its own to say");
+    assert!(!rack.says("controller", "enable a1 no the database is away"));
+    assert!(rack.says("controller", "enable a1 yes done"));
+    assert_eq!(*rack.of("compute2"), (State::Firstboot { attempt: attempt() }, Duty::default()));
+
+    let mut rack = drained();
+    rack.becomes("compute2", armed(Some(Box::new(ready()))));
+    rack.becomes("compute2", ready());
+    assert_eq!((rack.outcome("compute2"), rack.polls("controller")), ("", vec!["enable a1 compute2".into()]));
+
+    let mut rack = drained();
+    assert!(rack.polls("controller").is_empty(), "it may be armed any moment");
+    rack.now += GOOD_SECONDS + 1;
+    assert_eq!((rack.outcome("compute2"), rack.polls("controller")), ("", vec!["enable a1 compute2".into()]));
+    assert!(rack.asks("compute2", "a2"));
+}
+
+#[test]
+fn a_no_of_either_ends_it_and_a_service_that_may_be_out_comes_back() {
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.polls("compute2");
+    assert!(rack.says("compute2", "leave a1 no 4 files are not healed"));
+    assert_eq!(rack.of("compute2").1.outcome(NOW), Outcome::Refused("4 files are not healed".into()));
+    assert!(rack.polls("controller").is_empty(), "nothing was taken out");
+    assert!(rack.asks("compute2", "a2"), "and may be asked again at once");
+
+    rack.polls("compute2");
+    rack.says("compute2", "leave a2 yes fine");
+    rack.polls("controller");
+    assert!(rack.says("controller", "disable a2 no the database is away"));
+    assert_eq!(rack.outcome("compute2"), "refused");
+    assert_eq!(rack.polls("controller"), ["enable a2 compute2"], "it may have been disabled all the same");
+}
+
+#[test]
+fn who_does_not_come_cannot_be_reached_and_who_came_and_is_silent_says_no() {
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.now += REACH_SECONDS;
+    assert_eq!(rack.outcome("compute2"), "waits");
+    rack.now += 1;
+    assert_eq!(rack.outcome("compute2"), "unreached");
+    assert!(rack.polls("compute2").is_empty(), "too late");
+    assert!(rack.asks("compute2", "a2"), "it is asked anew");
+    rack.polls("compute2");
+    rack.now += ANSWER_SECONDS;
+    assert_eq!(rack.outcome("compute2"), "waits");
+    rack.now += 1;
+    assert_eq!(rack.outcome("compute2"), "refused");
+    assert!(!rack.says("compute2", "leave a2 yes at last"));
+
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.polls("compute2");
+    rack.says("compute2", "leave a1 yes fine");
+    rack.becomes("controller", State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into() });
+    assert!(rack.polls("controller").is_empty(), "only a ready one is asked");
+    rack.now += REACH_SECONDS + 1;
+    assert_eq!(rack.outcome("compute2"), "refused");
+    // A clock that was set back makes nothing fresh.
+    let mut rack = drained();
+    rack.now -= GOOD_SECONDS + 1;
+    assert_eq!(rack.outcome("compute2"), "");
+}
+
+#[test]
+fn a_node_without_a_compute_service_needs_no_controller() {
+    let mut rack = Rack::new();
+    rack.asks("controller", "a1");
+    assert_eq!(rack.polls("controller"), ["leave a1 controller"]);
+    assert!(rack.says("controller", "leave a1 yes no brick"));
+    assert_eq!(rack.outcome("controller"), "drained");
+    assert!(rack.of("controller").1.out.is_none());
+}
+
+#[test]
+fn an_answer_reads_back_and_anything_else_is_none() {
+    let answer: Answer = "leave a1 no  4 files\nare  not healed".parse().unwrap();
+    assert_eq!((answer.verb, answer.id.as_str(), answer.yes), (Verb::Leave, "a1", false));
+    assert_eq!(answer.said, "4 files are not healed");
+    for broken in ["", "leave", "leave a1", "leave a1 maybe", "wipe a1 yes", "yes a1 leave"] {
+        assert_eq!(broken.parse::<Answer>(), Err(()), "{broken}");
+    }
+}
