@@ -312,7 +312,8 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
             if code == 0:
                 break
             equal((seed, code), (seed, -9))
-            node.power_cut() if cut % 2 else node.kill()
+            # A boot makes the first steps run again, whose entries would use up a short life.
+            node.power_cut() if EVERY > 1 and cut % 2 else node.kill()
         (node.fake / "kill.at").unlink()
         for kill in range(KILLS):
             node.start()

@@ -15,7 +15,7 @@ def site(**how):
         world.close()
 
 
-def all_ready(world, seconds=60):
+def all_ready(world, seconds=120):
     world.wait(lambda: all(n.ready() for n in world.nodes.values()), seconds, "five ready nodes")
 
 
