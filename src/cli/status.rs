@@ -6,6 +6,9 @@ use super::client::Daemon;
 use super::{Failure, print, table};
 use crate::server::admin::StatusReport;
 
+/// So many lines of a failed step's log are shown; `--json` has all that the node sent.
+const LAST_LINES: usize = 10;
+
 /// Show every node: its state, since when, its step, and what it waits for or why it failed.
 ///
 /// Asks the running daemon over its Unix socket; exits 3 when no daemon answers.
@@ -24,5 +27,32 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&report).map_err(Failure::bug)?;
         return print(&format!("{text}\n"));
     }
-    print(&table::nodes(&report))
+    let failed = report.nodes.iter().filter(|node| node.state == "failed");
+    let ends: String = failed.filter_map(|node| Some(end_of_log(&node.name, node.detail.as_deref()?))).collect();
+    print(&(table::nodes(&report) + &ends))
+}
+
+/// The last lines that a node sent with its failure; nothing when the table has said all of it.
+fn end_of_log(name: &str, detail: &str) -> String {
+    let lines: Vec<&str> = detail.lines().skip(1).collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    if last.is_empty() {
+        return String::new();
+    }
+    let quoted: String = last.iter().map(|line| format!("  | {line}\n")).collect();
+    format!("\n{name}, the end of its log:\n{quoted}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_shown_with_the_end_of_its_log() {
+        assert_eq!(end_of_log("compute2", "disk sdb is not blank"), "");
+        let log: String = (1..=20).map(|n| format!("\nline {n}")).collect();
+        let text = end_of_log("compute2", &format!("`apply` of 02-a/01-b ended with status 1{log}"));
+        assert!(text.starts_with("\ncompute2, the end of its log:\n  | line 11\n"), "{text}");
+        assert!(text.ends_with("  | line 20\n"), "{text}");
+    }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
-use crate::lifecycle::BootToken;
+use crate::lifecycle::{BootToken, GlusterId};
 use crate::secrets::{MASK, Secrets, of_targets};
 use crate::site::{Image, Nic, Node, Security, Site};
 
@@ -62,7 +62,18 @@ struct PayloadValues<'a> {
     /// Cards are known by MAC: their names depend on the order of drivers.
     lan_mac: String,
     public_mac: String,
+    /// Empty unless the node was in a pool before.
+    gluster_uuid: &'a str,
     hosts: &'a [HostValues],
+}
+
+/// What a node is told of what the store remembers; nothing for people and proofs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told<'a> {
+    /// The secrets of the whole site; masked without.
+    pub secrets: Option<&'a Secrets>,
+    /// Who it was to its GlusterFS peers.
+    pub gluster: Option<&'a GlusterId>,
 }
 
 /// What the payloads of all nodes have in common: every node has to know every other.
@@ -89,10 +100,11 @@ pub(super) fn files(
     node: &Node,
     token: &BootToken,
     cluster: &Cluster<'_>,
-    secrets: Option<&Secrets>,
+    told: Told<'_>,
 ) -> Result<Vec<PayloadFile>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
-    let values = PayloadValues::new(site, node, token, &targets, cluster);
+    let gluster_uuid = told.gluster.map(GlusterId::as_str).unwrap_or_default();
+    let values = PayloadValues { gluster_uuid, ..PayloadValues::new(site, node, token, &targets, cluster) };
     let mut files = Vec::new();
     for name in engine.names(FOLDER) {
         let path = &name[FOLDER.len()..];
@@ -112,7 +124,7 @@ pub(super) fn files(
         };
         files.push(file);
     }
-    let text = match secrets {
+    let text = match told.secrets {
         Some(secrets) => secrets_file(site, node, secrets)?,
         None => secret_lines(site, node, |_| Ok(MASK.into()))?,
     };
@@ -235,6 +247,7 @@ impl<'a> PayloadValues<'a> {
             acceptance: acceptance(site),
             lan_mac: mac(node.lan_nic()),
             public_mac: mac(node.public_nic()),
+            gluster_uuid: "",
             hosts: &cluster.hosts,
         }
     }
@@ -342,9 +355,15 @@ mod tests {
         ] {
             let node = site.node_by_name(name).unwrap();
             let token = BootToken::from_random([0; 16]);
-            let files =
-                files(&Engine::new(Default::default()).unwrap(), &site, node, &token, &Cluster::new(&site), None)
-                    .unwrap();
+            let files = files(
+                &Engine::new(Default::default()).unwrap(),
+                &site,
+                node,
+                &token,
+                &Cluster::new(&site),
+                Told::default(),
+            )
+            .unwrap();
             let text = |path: &str| {
                 let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
                 String::from_utf8(file.data.clone()).unwrap()

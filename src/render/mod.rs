@@ -23,14 +23,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::lifecycle::{BootToken, WipeScope};
+use crate::lifecycle::{BootToken, GlusterId, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::secrets::Secrets;
 use crate::site::{Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
-use firstboot::Cluster;
+use firstboot::{Cluster, Told};
 use kickstart::KickstartValues;
 use storage::StorageValues;
 
@@ -165,19 +165,22 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
     ) -> Result<Vec<PayloadFile>, RenderError> {
-        firstboot::files(&self.engine, site, node, token, &Cluster::new(site), None)
+        firstboot::files(&self.engine, site, node, token, &Cluster::new(site), Told::default())
     }
 
     /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
-    /// `secrets` are those of the whole site; those of the node's own targets go in.
+    /// `secrets` are those of the whole site; those of the node's own targets go in. `gluster` is who the node was to its
+    /// GlusterFS peers before it was installed anew.
     pub fn firstboot_payload(
         &self,
         site: &Site,
         node: &Node,
         token: &BootToken,
         secrets: &Secrets,
+        gluster: Option<&GlusterId>,
     ) -> Result<Vec<u8>, RenderError> {
-        self.payload(site, node, token, &Cluster::new(site), Some(secrets))
+        let told = Told { secrets: Some(secrets), gluster };
+        self.payload(site, node, token, &Cluster::new(site), told)
     }
 
     fn payload(
@@ -186,9 +189,9 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
         cluster: &Cluster<'_>,
-        secrets: Option<&Secrets>,
+        told: Told<'_>,
     ) -> Result<Vec<u8>, RenderError> {
-        let files = firstboot::files(&self.engine, site, node, token, cluster, secrets)?;
+        let files = firstboot::files(&self.engine, site, node, token, cluster, told)?;
         firstboot::pack(&files)
             .map_err(|error| RenderError::new("templates/firstboot", RenderProblem::Template(error.to_string())))
     }

@@ -9,7 +9,7 @@ use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::site::{Node, NodeName, Site};
 
-use super::firstboot::{self, Cluster};
+use super::firstboot::{self, Cluster, Told};
 use super::kickstart::KickstartValues;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
@@ -65,7 +65,7 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
         // Payloads of one role differ in the values of `*.j2` only, and the lists of all nodes are the same everywhere:
         // one payload of each kind is made whole, the others with short lists.
         let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
-            true => renderer.payload(site, node, &token, &cluster, None).err(),
+            true => renderer.payload(site, node, &token, &cluster, Told::default()).err(),
             false => firstboot::rendered(&renderer.engine, site, node, &token, &sample).err(),
         };
         errors.push(("firstboot payload", payload));

@@ -41,7 +41,7 @@ pub fn texts_of_site(renderer: &Renderer, site: &Site) -> Result<Texts, RenderEr
     let mut texts = Texts::new();
     for role in site.blueprint.roles.keys() {
         let Some(node) = site.nodes.iter().find(|node| node.role == *role) else { continue };
-        for file in firstboot::files(&renderer.engine, site, node, &token, &cluster, None)? {
+        for file in firstboot::files(&renderer.engine, site, node, &token, &cluster, firstboot::Told::default())? {
             // Rendered files are a node's own; only the list of hosts is the same everywhere.
             if file.mode != 0o600 || file.path == "hosts" {
                 let text = String::from_utf8_lossy(&file.data).into_owned();

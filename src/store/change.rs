@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Custody, Delivery, DutyEvent, Event, Flag, Hardware, Reader, Refused, Report, ReportEvent,
-    State, TokenHash, WipeScope,
+    AttemptId, BootToken, Custody, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, Reader, Refused, Report,
+    ReportEvent, State, TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
 use crate::secrets::Redactor;
@@ -92,6 +92,8 @@ pub enum Change {
         /// The token it said it with.
         token: BootToken,
     },
+    /// Who the node is to its GlusterFS peers, by its own word.
+    Gluster(GlusterId),
     /// Something worth remembering that changes no state: a kickstart was fetched, say.
     Mark {
         /// Moment for the stage timings.
@@ -155,7 +157,7 @@ impl Change {
             }
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } | Self::Mark { .. } => false,
-            Self::Hardware(_) | Self::AcceptHardware | Self::Duty(_) => false,
+            Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) | Self::Duty(_) => false,
             #[cfg(test)]
             Self::Become(_) => false,
         };
@@ -313,6 +315,14 @@ impl Change {
             Self::Become(other) => {
                 record = (**other).clone();
                 None
+            }
+            Self::Gluster(id) => {
+                if record.gluster.as_ref() == Some(id) {
+                    return Err(Refused::NothingToDo);
+                }
+                let before = record.gluster.replace(id.clone());
+                let before = before.map(|before| format!(", before: {}", before.as_str())).unwrap_or_default();
+                Some(LogLine { kind: "gluster", detail: format!("its GlusterFS identity: {}{before}", id.as_str()) })
             }
             Self::Mark { mark, detail } => {
                 record.progress.mark(mark, now);

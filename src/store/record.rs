@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Custody, Duty, Flags, Hardware, Progress, State};
+use crate::lifecycle::{Custody, Duty, Flags, GlusterId, Hardware, Progress, State};
 use crate::plan::{Facts, NodePlan};
 
 /// The version of the shape below. 2: suspect nodes and flags, which an older rackstart would not heed.
@@ -65,6 +65,9 @@ pub struct Record {
     /// The disks that an installer of ours wrote last, in words.
     #[serde(default)]
     pub written: Option<String>,
+    /// Who it is to its GlusterFS peers, as it last said; outlives the attempt, so that a reimaged node rejoins its volume.
+    #[serde(default)]
+    pub gluster: Option<GlusterId>,
     /// Whether it is on duty in the cloud.
     #[serde(default)]
     pub duty: Duty,
@@ -86,6 +89,7 @@ impl Record {
             hardware: Hardware::default(),
             armed_to_wipe: None,
             written: None,
+            gluster: None,
             duty: Duty::default(),
         }
     }

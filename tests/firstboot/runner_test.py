@@ -36,14 +36,14 @@ def a_failed_step_is_reported_at_once_and_resume_goes_on_there():
         equal(len(failed), 1)
         report, at = failed[0]
         holds(at - began < 30, "reported late")
-        equal((report["step"], report["number"], report["total"]), (INSTALL, "3", "5"))
+        equal((report["step"], report["number"], report["total"]), (INSTALL, "3", "6"))
         holds("cannot reach http://mirror/?password=[redacted]" in report["detail"], report)
         holds(SECRET not in str(world.server.reports), "the secret was sent")
         holds(node.token not in report["detail"], "the token was sent")
 
         status = node.run("status")
         equal(status.returncode, 1)
-        holds(f"failed at step 3 of 5, {INSTALL}" in status.stdout, status.stdout)
+        holds(f"failed at step 3 of 6, {INSTALL}" in status.stdout, status.stdout)
         holds("cannot reach" in status.stdout and SECRET not in status.stdout, status.stdout)
         holds("help: mend the cause" in status.stdout, status.stdout)
 
@@ -78,7 +78,7 @@ def a_wait_names_its_condition_and_since_when_and_goes_on_by_itself():
         holds(len({r["detail"].split(",")[0] for r in world.events("compute2", "waiting")}) == 1, "`since` moved")
         status = node.run("status")
         equal(status.returncode, 0)
-        holds("waits in step 5 of 5" in status.stdout and "volume vm-instances" in status.stdout, status.stdout)
+        holds("waits in step 6 of 6" in status.stdout and "volume vm-instances" in status.stdout, status.stdout)
         volume_is_there(world)
         equal(node.process.wait(30), 0)
         world.wait(lambda: world.events("compute2", "ready"), 5, "ready")
@@ -132,7 +132,7 @@ def a_runner_told_to_stop_stops_and_says_where():
         equal(node.process.wait(5), 1)
         status = node.run("status")
         equal(status.returncode, 3)
-        holds(f"stopped at step 5 of 5, {MOUNT}" in status.stdout, status.stdout)
+        holds(f"stopped at step 6 of 6, {MOUNT}" in status.stdout, status.stdout)
         volume_is_there(world)
         equal(node.run("resume").returncode, 0)
 
@@ -157,8 +157,8 @@ def a_step_is_found_by_any_part_that_fits_only_one():
 @test
 def only_the_steps_of_its_roles_run_on_a_node():
     expected = {
-        "compute1": ["01-network-gateway"] * 3 + ["02-glusterfs-all"] * 4 + ["04-glusterfs-all"],
-        "compute2": ["02-glusterfs-all"] * 4 + ["04-glusterfs-all"],
+        "compute1": ["01-network-gateway"] * 3 + ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
+        "compute2": ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
         "controller": ["02-glusterfs-all"] * 4 + ["03-glusterfs-controller"] * 2 + ["04-glusterfs-all"],
     }
     with site(nodes=list(expected)) as world:
@@ -195,7 +195,7 @@ def changed_inputs_that_change_nothing_are_proved_and_apply_nothing():
         node.forget_changes()
         equal(node.run("start").returncode, 0)
         equal((node.changes(), node.entry(START, "result")), ([], "already true"))
-        equal(world.events("compute2")[-1]["detail"], "5 steps verified")
+        equal(world.events("compute2")[-1]["detail"], "6 steps verified")
 
 
 @test

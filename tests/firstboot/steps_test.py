@@ -311,7 +311,7 @@ def the_init_script_starts_stops_and_shows_the_runner():
         world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
         holds("runs already" in init("start").stdout, "a second start")
         status = init("status")
-        holds(status.returncode == 0 and "waits in step 5 of 5" in status.stdout, status.stdout)
+        holds(status.returncode == 0 and "waits in step 6 of 6" in status.stdout, status.stdout)
         # A restart is one runner that ends and then one that begins.
         before = (node.state / "runner.pid").read_text()
         equal(init("restart").returncode, 0)

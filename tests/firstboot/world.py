@@ -250,6 +250,7 @@ class Node:
         for running in self.fake.glob("running.*"):
             running.unlink()
         self.end_mysql()
+        shutil.rmtree(self.root / "proc/4242", ignore_errors=True)
         for place in (self.world.dir / "listen").glob(f"{self.world.address(self.name)}:*"):
             place.unlink(missing_ok=True)
         (self.fake / "live").write_text(DEFAULT_RULES)
@@ -318,6 +319,7 @@ class Node:
             "replica": "4",
             "brick_mount": "/export/gluster",
             "instances": "/var/lib/nova/instances",
+            "gluster_uuid": "",
             "nova_uid": "162",
             "last_group": world.last_group,
             "admin_user": "admin",

@@ -18,7 +18,13 @@ pub(super) async fn payload(
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Payload)).await?;
     let secrets = appliance.store.secrets(&caller.site);
-    let tar = caller.renderer.firstboot_payload(&caller.site, caller.node(), &caller.token, &secrets)?;
+    let tar = caller.renderer.firstboot_payload(
+        &caller.site,
+        caller.node(),
+        &caller.token,
+        &secrets,
+        caller.record.gluster.as_ref(),
+    )?;
     caller.takes(&appliance, Delivery::Payload).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))

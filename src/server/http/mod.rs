@@ -107,6 +107,8 @@ mod errand_tests;
 #[cfg(test)]
 mod hardware_tests;
 #[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::authority::admit;
 use super::form::{NodeForm, tame};
 use super::{Appliance, HttpError, errands};
 use crate::boot::Asked;
-use crate::lifecycle::{Report, ReportEvent};
+use crate::lifecycle::{GlusterId, Report, ReportEvent};
 use crate::secrets::Redactor;
 use crate::store::Change;
 use crate::timeline::harmless;
@@ -30,6 +30,8 @@ pub(super) struct Form {
     total: String,
     #[serde(default)]
     detail: String,
+    #[serde(default)]
+    gluster: String,
 }
 
 impl Form {
@@ -40,6 +42,12 @@ impl Form {
             redactor.wash(text);
         }
         self
+    }
+
+    /// Who the node is to its GlusterFS peers; most reports do not say.
+    fn gluster(&self) -> Result<Option<GlusterId>, HttpError> {
+        let bad = |error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}"));
+        if self.gluster.is_empty() { Ok(None) } else { self.gluster.parse().map(Some).map_err(bad) }
     }
 
     fn report(&self) -> Result<Report, HttpError> {
@@ -70,11 +78,17 @@ pub(super) async fn report(
     NodeForm(form): NodeForm<Form>,
 ) -> Result<StatusCode, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
-    let report = form.washed(&appliance.store.redactor()).report()?;
+    let form = form.washed(&appliance.store.redactor());
+    let (report, gluster) = (form.report()?, form.gluster()?);
     let before = caller.record.state.word();
     let answer = if report.event == ReportEvent::Errand { report.detail.parse().ok() } else { None };
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
+    // The report was of the current attempt, or it would have been refused above.
+    if let Some(id) = gluster.filter(|id| record.gluster.as_ref() != Some(id)) {
+        tracing::info!(node = %caller.node().name, mac = %caller.mac, id = id.as_str(), "told its GlusterFS identity");
+        appliance.store.change(caller.mac, Change::Gluster(id)).await?;
+    }
     let state = record.state.word();
     let node = caller.node();
     if let Some(answer) = answer {

@@ -15,7 +15,11 @@ gluster_do() {
 
 # peers: prints one line `NAME<tab>STATE` for every name of every peer.
 peers() {
-  gluster_do peer status | awk '
+  gluster_do peer status | names_and_states
+}
+
+names_and_states() {
+  awk '
     function flush(i) { for (i = 1; i <= n; i++) print names[i] "\t" state; n = 0; state = "" }
     /^Hostname: /   { flush(); other = 0; names[++n] = $2; next }
     /^State: /      { state = substr($0, 8); next }
@@ -27,7 +31,12 @@ peers() {
 
 # peer_state NAME: prints the state of a peer, by its name or its address.
 peer_state() {
-  peers | awk -F '\t' -v name="$1" -v address="$(address_of "$1")" '
+  gluster_do peer status | state_of "$1"
+}
+
+# state_of NAME: the same of the answer on standard input.
+state_of() {
+  names_and_states | awk -F '\t' -v name="$1" -v address="$(address_of "$1")" '
     $1 == name || $1 == address { print $2; exit }'
 }
 
@@ -39,6 +48,57 @@ in_pool() {
 
 peer_connected() {
   [ "$(peer_state "$1")" = "Peer in Cluster (Connected)" ]
+}
+
+# gluster_on NAME WORDS...: the same question to the glusterd of another node,
+# which answers what only reads to anybody. Fails soon when it is not there.
+gluster_on() {
+  local name=$1
+  shift
+  port_open "$name" 24007 && gluster_do "--remote-host=$name" "$@"
+}
+
+# own_identity: prints the UUID by which its peers know this node, or nothing.
+own_identity() {
+  key_of "$ROOT/var/lib/glusterd/glusterd.info" UUID
+}
+
+has_peers() {
+  ls "$ROOT/var/lib/glusterd/peers/"* >/dev/null 2>&1
+}
+
+# become UUID: gives this node the identity that it had before it was installed
+# anew. glusterd writes its file itself first: with nothing but a UUID in it, it
+# would take itself for a 3.3 that was upgraded and keep to what that knew.
+# Meanwhile no other node hears it, to which it would be a stranger.
+become() {
+  local info=$ROOT/var/lib/glusterd/glusterd.info config=$ROOT/etc/glusterfs/glusterd.vol
+  ! service_running glusterd || service glusterd stop
+  if [ -z "$(own_identity)" ]; then
+    awk '/bind-address 127/ { next }
+      /^end-volume/ { print "    option transport.socket.bind-address 127.0.0.1" }
+      { print }' "$config" | write_file "$config" 0644
+    service glusterd start
+    retry 20 makes_identity
+    service glusterd stop
+    grep -v 'bind-address 127' "$config" | write_file "$config" 0644
+  fi
+  set_line "$info" UUID "UUID=$1"
+  echo "this node is $1 to its GlusterFS peers, as it was before"
+}
+
+# 3.3 has one from its start and does not know the question.
+makes_identity() {
+  [ -n "$(own_identity)" ] || gluster_do system:: uuid get
+}
+
+# brick_runs PATH: the process of this node's brick is there. Not asked of
+# glusterd, whose answer locks the whole pool.
+brick_runs() {
+  cat "$ROOT"/proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | awk -v path="$1" '
+    last == "--brick-name" && $0 == path { found = 1 }
+    { last = $0 }
+    END { exit !found }'
 }
 
 # volume_field VOLUME NAME: prints a line `NAME: value` of the volume's

@@ -116,10 +116,20 @@ report() {
       case $event in
         step-* | waiting) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
       esac
+      case $event in
+        step-done | ready) told_identity ;;
+      esac
       printf '&detail=%s' "$detail"
     } | write_file "$QUEUE/$(printf '%016d' "$sequence").$event" 0600
   ) 7>"$QUEUE/.lock"
   start_sender
+}
+
+# told_identity: the server keeps it for the day that this node is installed anew.
+told_identity() {
+  local uuid
+  uuid=$(own_identity)
+  [ -z "$uuid" ] || printf '&gluster=%s' "$uuid"
 }
 
 # list_queue: sets QUEUED to the names of the queued reports, oldest first, and

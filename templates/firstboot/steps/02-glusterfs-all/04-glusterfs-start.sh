@@ -30,6 +30,17 @@ ports_set() {
   }
 }
 
+# A node that is installed anew is rejected by its peers unless it is who it was.
+# One that has peers is somebody already.
+identity_right() {
+  [ -z "$GLUSTER_UUID" ] || [ "$(own_identity)" = "$GLUSTER_UUID" ] || has_peers
+}
+
+# Left behind when the node died while it was given its identity.
+heard() {
+  ! grep -qs 'bind-address 127' "$config"
+}
+
 # The brick is a directory on the file system, not its root: when the file
 # system is missing the brick stays down instead of filling the root disk.
 brick_exists() {
@@ -38,6 +49,8 @@ brick_exists() {
 
 check() {
   ports_set
+  heard
+  identity_right
   brick_exists
   service_enabled glusterd
   service_running glusterd
@@ -46,6 +59,7 @@ check() {
 
 apply() {
   ! is_target compute || mkdir -p "$brick"
+  heard || grep -v 'bind-address 127' "$config" | write_file "$config" 0644
   if ! ports_set; then
     awk -v min="$BRICK_PORT_MIN" -v max="$BRICK_PORT_MAX" '
       /option (base|max)-port/ { next }
@@ -53,6 +67,7 @@ apply() {
       { print }
     ' "$config" | write_file "$config" 0644
   fi
+  identity_right || become "$GLUSTER_UUID"
   chkconfig glusterd on
   service glusterd restart
 }

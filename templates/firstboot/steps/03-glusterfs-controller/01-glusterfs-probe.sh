@@ -16,7 +16,7 @@ glusterd_open() {
 check() {
   local peer
   for peer in $COMPUTES; do
-    in_pool "$peer"
+    in_pool "$peer" || return 1
   done
 }
 
@@ -25,6 +25,8 @@ apply() {
   for peer in $COMPUTES; do
     in_pool "$peer" || retry 30 gluster_do peer probe "$peer"
   done
+  # A peer that knew this node already is let in by a new handshake only.
+  retry 5 check || service glusterd restart
 }
 
 verify() {

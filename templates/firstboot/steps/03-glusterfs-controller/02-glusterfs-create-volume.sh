@@ -26,6 +26,19 @@ bricks() {
   done
 }
 
+# A controller that was installed anew gets the volume from its peers. When it
+# does not, the virtual machines are still on the bricks of the others.
+nobody_has_it() {
+  local peer
+  for peer in $COMPUTES; do
+    if gluster_on "$peer" volume info "$VOLUME" 2>/dev/null | grep -q '^Status: '; then
+      echo "volume $VOLUME is there already, $peer says, but its peers did not tell this controller of it: it is not made a second time"
+      echo "\`gluster peer status\` here and on $peer shows who rejects whom; docs/firstboot.md, \"A node that comes back\""
+      return 1
+    fi
+  done
+}
+
 # option NAME VALUE: sets it unless it is so already.
 option() {
   [ "$(volume_field "$VOLUME" "$1")" = "$2" ] || gluster_do volume set "$VOLUME" "$1" "$2"
@@ -60,6 +73,7 @@ apply() {
   local copies=
   if ! volume_exists "$VOLUME"; then
     # With one brick there is nothing to replicate, and 1 is refused.
+    nobody_has_it
     [ "$REPLICA" -lt 2 ] || copies="replica $REPLICA"
     gluster_do volume create "$VOLUME" $copies $(bricks)
   fi

@@ -22,6 +22,11 @@ def mapper_node(group, volume):
     return f"/dev/mapper/{group.replace('-', '--')}-{volume.replace('-', '--')}"
 
 
+def type_on(node):
+    """The file system that stays is mounted as what it is: `--noformat` goes without `--fstype`."""
+    return run("blkid", "-p", "-o", "value", "-s", "TYPE", node).strip()
+
+
 def build(handler, physical, release):
     """Make all groups and volumes; returns (mount point, device, type, options, label) per volume."""
     made = []
@@ -61,7 +66,9 @@ def _volume(group, volume, siblings, release):
     options = volume.fsopts or "defaults"
     if volume.preexist or not volume.format:
         run("lvchange", "-q", "-ay", f"{group}/{name}")
-        return volume.mountpoint, node, fstype, options if volume.format else "keep", label
+        if not volume.format:
+            return volume.mountpoint, node, type_on(node), "keep", label
+        return volume.mountpoint, node, fstype, options, label
     report = run("vgs", "--noheadings", "--units", "m", "--nosuffix", "-o", "vg_free,vg_extent_size", group)
     free, extent = (float(word) for word in report.split())
     size = int(volume.size or 0)

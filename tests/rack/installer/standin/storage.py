@@ -196,7 +196,8 @@ class Storage:
             physical[part.mountpoint] = (node, bool(part.format))
         else:
             options = (part.fsopts or "defaults") if part.format else "keep"
-            self.filesystems.append((part.mountpoint, node, part.fstype or "ext4", options, part.label))
+            kind = (part.fstype or "ext4") if part.format else lvm.type_on(node)
+            self.filesystems.append((part.mountpoint, node, kind, options, part.label))
 
 
 def wait_for(node, seconds=10):
