@@ -31,6 +31,23 @@ def a_server_that_is_away_never_holds_up_a_step_and_gets_all_reports_in_order():
 
 
 @test
+def a_step_that_fails_while_the_server_is_away_is_done_again_when_it_answers():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        world.server.away()
+        (node.fake / "yum.broken").write_text("the mirror does not answer")
+        node.start()
+        world.wait(lambda: "waits in step 3 of 6" in node.run("status").stdout, 30, "the wait for the server")
+        holds("to answer" in node.run("status").stdout, node.run("status").stdout)
+        (node.fake / "yum.broken").unlink()
+        world.server.back()
+        equal(node.process.wait(30), 0)
+        told = [r["event"] for r in world.events("compute2")]
+        equal((told.count("step-failed"), told[-1]), (0, "ready"))
+
+
+@test
 def the_queue_and_its_numbers_outlive_a_power_cut():
     with site(nodes=["compute2"]) as world:
         node = world.nodes["compute2"]

@@ -202,6 +202,7 @@ send_in_order() {
         say "dropped report ${name%%.*} (${name#*.}): the server answered $answer" >/dev/null
         ;;
       *)
+        : >"$STATE/away"
         sleep "$pause" 6>&-
         [ "$pause" -ge "${RACKSTART_SEND_PAUSE:-15}" ] || pause=$((pause * 2))
         continue
@@ -218,4 +219,12 @@ post() {
   printf 'url = "%s/report/%s"\n' "$SERVER" "$TOKEN" |
     curl --config - --silent --output /dev/null --write-out '%{http_code}' \
       --noproxy '*' --connect-timeout 5 --max-time 20 --data-binary "@$1" 2>/dev/null 6>&- || :
+}
+
+# server_answers: true when the server says anything at all.
+server_answers() {
+  local answer
+  answer=$(curl --silent --output /dev/null --write-out '%{http_code}' --noproxy '*' \
+    --connect-timeout 5 --max-time 10 "$SERVER/tree/$INSTALL_TREE/.treeinfo" 2>/dev/null)
+  [ "$answer" != 000 ]
 }

@@ -124,6 +124,21 @@ prove() {
   done
 }
 
+# apply_it: `apply`, again when the server was away meanwhile: what a step fetches
+# from it could not come, nor could the failure be told.
+apply_it() {
+  while :; do
+    rm -f "$STATE/away"
+    attempt apply && return 0
+    # The sender has seen it away, or it is.
+    [ -e "$STATE/away" ] || ! server_answers || return 1
+    say "step $NUMBER of $TOTAL, $STEP, failed while $SERVER was away, and is done again when it answers"
+    doing waiting "the server $SERVER to answer (since $(now))"
+    until server_answers; do nap "$PAUSE_MIN"; done
+    doing running
+  done
+}
+
 # make_true HOW: needs, check, apply, verify; HOW `force` applies in any case. RESULT says what it took.
 make_true() {
   wait_for_needs || return 1
@@ -131,7 +146,7 @@ make_true() {
   if [ "$1" != force ] && phase check; then
     RESULT="already true"
   else
-    attempt apply || return 1
+    apply_it || return 1
     RESULT=applied
   fi
   prove
