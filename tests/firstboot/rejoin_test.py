@@ -3,6 +3,7 @@
 import shutil
 
 from harness import equal, holds, test
+from runner_test import volume_is_there
 from site_test import all_ready, changes_of_pool, is_complete, site
 
 REJOIN = "04-glusterfs-compute/01-glusterfs-rejoin"
@@ -109,3 +110,16 @@ def a_controller_that_lost_its_volume_does_not_make_it_a_second_time():
         (world.dir / "gluster/hidden").unlink()
         equal(node.run("resume", timeout=180).returncode, 0)
         equal(len(changes_of_pool(world, "gluster volume create")), 0)
+
+
+@test
+def no_brick_is_made_where_its_file_system_is_not_mounted():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        mounts = node.root / "proc/mounts"
+        mounts.write_text("".join(f"{line}\n" for line in mounts.read_text().splitlines() if "/export/gluster" not in line))
+        equal(node.run("run", REJOIN).returncode, 1)
+        holds("is not mounted on" in node.run("status").stdout, node.run("status").stdout)
+        holds(not (node.root / "export/gluster/brick").exists(), "a brick on the system's disk")
+        holds(not any("reset-brick" in change for change in node.changes()), node.changes())

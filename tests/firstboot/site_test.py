@@ -123,7 +123,7 @@ def a_peer_that_is_rejected_stops_the_controller_by_its_state():
             node.start()
         controller = world.nodes["controller"]
         step = "03-glusterfs-controller/01-glusterfs-probe"
-        world.wait(lambda: controller.entry(step) == "failed", 40, "the failure")
+        world.wait(lambda: controller.entry(step) == "failed", 120, "the failure")
         world.wait(lambda: world.events("controller", "step-failed"), 5, "its report")
         holds("peer compute2" in world.events("controller", "step-failed")[0]["detail"], world.events("controller"))
         (world.dir / "gluster/rejected").unlink()

@@ -161,6 +161,11 @@ how() {
 
 apply() {
   local as=running
+  # Else a brick would be made, or taken for a wiped one, on the system's disk.
+  if ! mounted "$BRICK_MOUNT"; then
+    echo "the file system of the brick is not mounted on $BRICK_MOUNT: nothing is changed"
+    return 1
+  fi
   ! rejected || forget_the_pool
   if ! volume_exists "$VOLUME"; then
     brick_runs "$place" || as=kept
