@@ -294,6 +294,8 @@ fn a_repository_with_mistakes_names_all_of_them() {
         "image `a b` has no checksum",
         "`12` is not a sha256",
         "has unknown `format` `qcow`",
+        "the repository `a` cannot be used: /x does not exist",
+        "the image `b` cannot be used: /x does not exist",
     ] {
         assert!(run.stderr.contains(part), "{part}\nis not in\n{}", run.stderr);
     }

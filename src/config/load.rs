@@ -147,6 +147,8 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
             let verdict = packages::check(site, renderer, &examined.trees, &examined.repositories);
             examined.problems.extend(verdict.problems);
             notes = verdict.notes;
+        } else {
+            examined.problems.extend(media::check_paths(&examined.paths));
         }
     }
     match (examined.site, examined.renderer) {

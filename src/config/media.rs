@@ -52,6 +52,32 @@ pub(super) fn image_places(file: &File<'_>) -> Vec<(String, Range<usize>)> {
     file.images.iter().filter_map(of).collect()
 }
 
+/// A path that the site file names, and where.
+pub(super) struct NamedPath {
+    owner: String,
+    path: PathBuf,
+    at: Range<usize>,
+}
+
+/// Returns the path of every repository and image, as far as they could be read.
+pub(super) fn paths(file: &File<'_>) -> Vec<NamedPath> {
+    let repositories = file.repositories.iter().map(|keys| ("repository", &keys.name, &keys.path));
+    let images = file.images.iter().map(|keys| ("image", &keys.name, &keys.path));
+    let named = repositories.chain(images).filter_map(|(kind, name, path)| {
+        let (name, path) = (name.as_ref()?.get_ref().to_string(), path.as_ref()?);
+        Some(NamedPath { owner: format!("{kind} `{name}`"), path: PathBuf::from(*path.get_ref()), at: path.span() })
+    });
+    named.collect()
+}
+
+/// Reports what is not there, for a file that is not right yet: what is in it is looked at when it is.
+pub(super) fn check_paths(paths: &[NamedPath]) -> impl Iterator<Item = Problem> {
+    paths.iter().filter(|named| !named.path.exists()).map(|named| {
+        let message = format!("the {} cannot be used: {} does not exist", named.owner, named.path.display());
+        Problem::new(named.at.clone(), message, "copy it there, or correct the path")
+    })
+}
+
 /// Adds to the site what only the media know. What cannot be read stays empty; [`check_keys`] and the check of packages
 /// say why.
 pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {

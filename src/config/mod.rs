@@ -50,7 +50,7 @@ pub(crate) use words::{quote, suggest};
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use file::File;
-use media::RepositoryUse;
+use media::{NamedPath, RepositoryUse};
 use reader::Found;
 use this_machine::CardUse;
 use trees::TreeUse;
@@ -85,6 +85,8 @@ struct Examined {
     repositories: Vec<RepositoryUse>,
     /// Where the images stand, by name.
     images: Vec<(String, Range<usize>)>,
+    /// The paths of both.
+    paths: Vec<NamedPath>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
@@ -95,6 +97,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let mut renderer = None;
     let found = Found::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut paths = Vec::new();
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
@@ -102,6 +105,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         cards = this_machine::uses(&file);
         repositories = media::repository_uses(&file);
         images = media::image_places(&file);
+        paths = media::paths(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
@@ -113,7 +117,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards, repositories, images }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, paths }
 }
 
 /// Reads the templates and renders everything with them; the renderer is there when all is well.
