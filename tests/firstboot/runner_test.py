@@ -21,6 +21,12 @@ def volume_is_there(world, node="compute2"):
     (pool / "volume.vm-instances/.bricks").write_text("compute2:/export/gluster/brick\n")
     (pool / "started").touch()
     (pool / f"member.{node}").touch()
+    root = world.nodes[node].root
+    if (root / "export/gluster/brick").is_dir():
+        # Its glusterd was told, and has started the brick.
+        (root / "export/gluster/brick/.glusterfs").mkdir()
+        (root / "proc/4242").mkdir()
+        (root / "proc/4242/cmdline").write_text(f"glusterfsd\0-s\0{node}\0--brick-name\0/export/gluster/brick\0")
 
 
 @test
