@@ -11,7 +11,7 @@ use desk::Desk;
 
 /// Everything that nodes of the paper's site need on EL6, as `check` reported it before there was any repository.
 const ALL: &str = "bash curl lvm2 openssh-server policycoreutils tar glusterfs glusterfs-fuse glusterfs-server fuse \
-    fuse-libs attr qemu-kvm-tools libvirt libvirt-python python-virtinst avahi dmidecode ntp ntpdate mysql mysql-server \
+    fuse-libs qemu-kvm-tools libvirt libvirt-python python-virtinst avahi dmidecode ntp ntpdate mysql mysql-server \
     openstack-utils openstack-keystone openstack-glance openstack-nova-api openstack-nova-cert openstack-nova-console \
     openstack-nova-scheduler openstack-nova-volume qpid-cpp-server cyrus-sasl cyrus-sasl-plain scsi-target-utils \
     openstack-nova-compute iscsi-initiator-utils openstack-nova-network openstack-nova-novncproxy dnsmasq \

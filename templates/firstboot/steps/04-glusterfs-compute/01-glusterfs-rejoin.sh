@@ -4,8 +4,6 @@
 # node that never was part of the volume there is nothing to do.
 verify_seconds=120
 watched=yes
-# For a brick that is put back without `reset-brick`.
-packages="attr"
 
 state=$ROOT/var/lib/glusterd
 place=$BRICK_MOUNT/brick
@@ -144,16 +142,11 @@ mark_missing() {
   umount "$at"
 }
 
-# shellcheck disable=SC2086 # a list
-install_tools() {
-  yum -y install $packages
-}
-
 # A brick runs only where the volume's id is written on its directory.
 claim_brick() {
   local id
   id=$(volume_field "$VOLUME" "Volume ID" | tr -d -)
-  have getfattr setfattr || install_tools || :
+  have getfattr setfattr || echo "there is no getfattr and no setfattr (package attr): the brick cannot be marked"
   if have getfattr setfattr && ! getfattr -n trusted.glusterfs.volume-id "$brick" >/dev/null 2>&1; then
     setfattr -n trusted.glusterfs.volume-id -v "0x$id" "$brick"
   fi
