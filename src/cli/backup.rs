@@ -29,11 +29,14 @@ pub struct BackupArgs {
 ///
 /// A backup knows nothing of what happened since it was made, so nothing in it that leads to a disk is believed: whatever
 /// was armed is disarmed, what was being installed is shown as failed, and a wipe permit that was spent since stays spent.
-/// The former store is moved aside.
+/// The former store is moved aside. A backup that holds no passwords takes those of the former store.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
     /// The backup.
     file: PathBuf,
+    /// Go on although there are no passwords, neither in the backup nor in a former store: the daemon makes new ones.
+    #[arg(long)]
+    new_secrets: bool,
 }
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
@@ -51,14 +54,16 @@ pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let directory = vault::state_directory(place)?;
     let order = Order::new(&Actor::console(rustix::process::getuid().as_raw()), "restore", args.file.display());
     let runtime = vault::runtime()?;
-    let restored = runtime.block_on(store::restore(&directory, &args.file, order)).map_err(Failure::fixable)?;
+    let restored =
+        runtime.block_on(store::restore(&directory, &args.file, order, args.new_secrets)).map_err(Failure::fixable)?;
     let former = restored.former.map(|path| format!("the former store is {}\n", path.display())).unwrap_or_default();
     let ended = match restored.ended.as_slice() {
         [] => "nothing in it was armed or being installed\n".to_string(),
         macs => format!("no longer armed or installing: {}\n", macs.join(", ")),
     };
     print(&format!(
-        "restored; this is epoch {}\n{former}{ended}start the daemon, then look at `rackstart status` before you arm anything\n",
-        restored.epoch
+        "restored; this is epoch {}\n{former}{ended}{}\nstart the daemon, then look at `rackstart status` before you arm anything\n",
+        restored.epoch,
+        restored.passwords.words(),
     ))
 }

@@ -5,6 +5,7 @@ mod anchor;
 mod audit;
 mod backup;
 mod batch;
+mod carry;
 mod change;
 mod database;
 mod memory;
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 
 pub use audit::AuditFilter;
 pub use backup::{BackupError, write_private};
+pub use carry::Passwords;
 pub use change::{Change, LogLine};
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;

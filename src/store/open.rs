@@ -34,6 +34,16 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// A backup that would cost the cloud its passwords.
+    #[error(
+        "the backup {path} holds no passwords, and there is no former store to take them from: new ones would not be those that \
+             the installed nodes know; restore a backup that was made with `--with-secrets` or from a sealed store, or say \
+             `--new-secrets`"
+    )]
+    NoPasswords {
+        /// The backup.
+        path: PathBuf,
+    },
     /// Others may read or write it.
     #[error("the state directory {path} is open to other users (mode {mode:o}); run `chmod 700 {path}`")]
     Mode {

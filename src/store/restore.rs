@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::anchor::{Anchor, Known};
 use super::audit::{self, Ledger};
 use super::backup::write_private;
+use super::carry::{self, Passwords};
 use super::change::{Change, Changed};
 use super::database::Database;
 use super::open::{self, OpenError};
@@ -28,10 +29,13 @@ pub struct Restored {
     pub ended: Vec<String>,
     /// Where the former store lies, if there was one.
     pub former: Option<PathBuf>,
+    /// Whose passwords the store has now.
+    pub passwords: Passwords,
 }
 
-/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside, never deleted.
-pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Restored, OpenError> {
+/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside, never deleted. Passwords that
+/// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
+pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
     let _lock = open::prepare(directory)?;
     let fail = |path: &Path| {
         let path = path.to_path_buf();
@@ -57,8 +61,12 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
     let own = open::epoch(&mut connection).await.map_err(damaged)?.unwrap_or(open::FIRST_EPOCH);
     let epoch = own.max(anchor.as_ref().map_or(0, |known| known.epoch)) + 1;
     let head = audit::head(&mut connection).await.map_err(damaged)?;
+    let passwords = passwords(&mut connection, directory, epoch).await.map_err(damaged)?;
+    if passwords == Passwords::New && !new_secrets {
+        return Err(OpenError::NoPasswords { path: file.into() });
+    }
     let before = anchor.map_or_else(|| "nothing".into(), |known| format!("epoch {}, {}", known.epoch, known.audit));
-    let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}"));
+    let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}; {}", passwords.words()));
     let mut ledger = Ledger::new(head, Anchor::nowhere());
     let now = unix_now();
     let mut ended = Vec::new();
@@ -98,7 +106,27 @@ pub async fn restore(directory: &Path, file: &Path, order: Order) -> Result<Rest
     // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again mends it.
     Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;
     ended.sort();
-    Ok(Restored { epoch, ended, former })
+    Ok(Restored { epoch, ended, former, passwords })
+}
+
+/// Whose passwords the restored store has. A former store that cannot be read has none to give.
+async fn passwords(connection: &mut SqliteConnection, directory: &Path, epoch: u64) -> Result<Passwords, sqlx::Error> {
+    if carry::has_passwords(connection).await? {
+        return Ok(Passwords::Backup);
+    }
+    // A restore that was interrupted has moved it aside already.
+    let places = [directory.join(open::FILE), aside(directory, epoch)];
+    if let Some(former) = places.iter().find(|path| path.exists())
+        && carry::carry(connection, former).await.unwrap_or(false)
+    {
+        return Ok(Passwords::Former);
+    }
+    Ok(Passwords::New)
+}
+
+/// Where the store lies that epoch `epoch` replaced.
+fn aside(directory: &Path, epoch: u64) -> PathBuf {
+    directory.join(format!("{}.before-epoch-{epoch}", open::FILE))
 }
 
 const REASON: &str =
@@ -107,7 +135,7 @@ const REASON: &str =
 /// Moves the former store aside with its log, and the new one in.
 fn swap(directory: &Path, new: &Path, epoch: u64) -> io::Result<Option<PathBuf>> {
     let database = directory.join(open::FILE);
-    let aside = directory.join(format!("{}.before-epoch-{epoch}", open::FILE));
+    let aside = aside(directory, epoch);
     let mut former = None;
     // The database first: without it no daemon starts, whatever else happens.
     for suffix in ["", "-wal", "-shm"] {

@@ -35,9 +35,12 @@ async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore(
     let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
     let (store, task) = armed(&place, &file).await;
     store.change(mac(), redeem()).await.unwrap();
-    assert!(matches!(restore(&place, &file, order()).await, Err(OpenError::InUse(_))), "not under a running daemon");
+    assert!(
+        matches!(restore(&place, &file, order(), true).await, Err(OpenError::InUse(_))),
+        "not under a running daemon"
+    );
     close(store, task).await;
-    let restored = restore(&place, &file, order()).await.unwrap();
+    let restored = restore(&place, &file, order(), true).await.unwrap();
     assert_eq!((restored.epoch, restored.ended), (2, vec![mac().to_string()]));
     assert!(restored.former.unwrap().exists(), "the former store is moved aside");
     let (store, task) = Store::open(&place).await.unwrap();
@@ -49,14 +52,14 @@ async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore(
     store.verify_audit(vec![]).await.unwrap().expect("the log goes on from that of the backup");
     close(store, task).await;
     // The same backup again, and one of a node that was being installed.
-    assert_eq!(restore(&place, &file, order()).await.unwrap().epoch, 3);
+    assert_eq!(restore(&place, &file, order(), true).await.unwrap().epoch, 3);
     let (store, task) = Store::open(&place).await.unwrap();
     store.change_as(mac(), arm(2), order()).await.unwrap();
     store.change(mac(), served()).await.unwrap();
     store.change(mac(), redeem()).await.unwrap();
     write_private(&file, &store.backup(false).await.unwrap()).unwrap();
     close(store, task).await;
-    assert_eq!(restore(&place, &file, order()).await.unwrap().epoch, 4);
+    assert_eq!(restore(&place, &file, order(), true).await.unwrap().epoch, 4);
     let (store, _task) = Store::open(&place).await.unwrap();
     assert_eq!(store.record(mac()).unwrap().state.word(), "failed");
     assert!(store.change(mac(), redeem()).await.is_err(), "not even for the boot that had it");
@@ -92,7 +95,7 @@ async fn a_backup_put_in_place_by_hand_does_not_open() {
     let refused = Store::open(&other).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("rackstart restore"), "{refused}");
     std::fs::remove_file(other.join("rackstart.sqlite")).unwrap();
-    assert_eq!(restore(&other, &file, order()).await.unwrap().epoch, 2);
+    assert_eq!(restore(&other, &file, order(), true).await.unwrap().epoch, 2);
     let (store, _task) = Store::open(&other).await.unwrap();
     assert!(store.change(mac(), redeem()).await.is_err());
 }
@@ -108,17 +111,17 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     write_private(&place.join("rackstart.sqlite-wal"), b"of the former database").unwrap();
     write_private(&place.join("restore.new"), b"half a fi").unwrap();
     assert!(matches!(Store::open(&place).await, Err(OpenError::Older { .. })), "never empty over what was there");
-    restore(&place, &file, order()).await.unwrap();
+    restore(&place, &file, order(), true).await.unwrap();
     let (store, task) = Store::open(&place).await.unwrap();
     assert_ne!(store.record(mac()).unwrap().state.word(), "armed");
     close(store, task).await;
     // Between the database and the anchor.
     let anchor = std::fs::read(place.join("anchor.json")).unwrap();
-    restore(&place, &file, order()).await.unwrap();
+    restore(&place, &file, order(), true).await.unwrap();
     std::fs::write(place.join("anchor.json"), anchor).unwrap();
     let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("epoch 3") && refused.contains("epoch 2"), "{refused}");
-    restore(&place, &file, order()).await.unwrap();
+    restore(&place, &file, order(), true).await.unwrap();
     Store::open(&place).await.unwrap();
 }
 
@@ -131,10 +134,10 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
     let before = std::fs::read(place.join("rackstart.sqlite")).unwrap();
     for bytes in [&b"a text"[..], &[7; 8192]] {
         std::fs::write(&file, bytes).unwrap();
-        assert!(matches!(restore(&place, &file, order()).await, Err(OpenError::Damaged { .. })));
+        assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::Damaged { .. })));
     }
     std::fs::remove_file(&file).unwrap();
-    let missing = restore(&place, &file, order()).await.unwrap_err().to_string();
+    let missing = restore(&place, &file, order(), true).await.unwrap_err().to_string();
     assert!(missing.contains("backup"), "{missing}");
     assert_eq!(std::fs::read(place.join("rackstart.sqlite")).unwrap(), before);
     Store::open(&place).await.expect("the store is as it was");
@@ -160,4 +163,34 @@ async fn a_store_that_others_may_open_or_that_is_a_link_is_refused() {
     std::fs::rename(&database, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &database).unwrap();
     assert!(matches!(Store::open(&place).await, Err(OpenError::Link(_))));
+}
+
+#[tokio::test]
+async fn a_backup_without_passwords_takes_those_of_the_store_that_it_replaces() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let site = crate::site::testing::paper_site();
+    let values = |store: &Store| -> Vec<(String, String)> {
+        store.secrets(&site).iter().map(|(name, value)| (name.clone(), value.reveal().to_string())).collect()
+    };
+    let (store, task) = Store::open(&place).await.unwrap();
+    store.open_secrets(None, &site.blueprint).await.unwrap();
+    let known = values(&store);
+    assert!(!known.is_empty());
+    write_private(&file, &store.backup(false).await.unwrap()).unwrap();
+    close(store, task).await;
+    let restored = restore(&place, &file, order(), false).await.unwrap();
+    assert_eq!(restored.passwords, Passwords::Former);
+    let (store, task) = Store::open(&place).await.unwrap();
+    store.open_secrets(None, &site.blueprint).await.unwrap();
+    assert_eq!(values(&store), known, "the cloud's own");
+    let lines = store.audit_lines(AuditFilter::default()).await.unwrap();
+    assert!(lines.last().unwrap().detail.contains("those of the former store stay"));
+    close(store, task).await;
+    // On another machine there is nothing to take them from.
+    let other = folder.path().join("other");
+    let refused = restore(&other, &file, order(), false).await.unwrap_err().to_string();
+    assert!(refused.contains("--new-secrets"), "{refused}");
+    assert!(!other.join("rackstart.sqlite").exists(), "nothing is half done");
+    assert_eq!(restore(&other, &file, order(), true).await.unwrap().passwords, Passwords::New);
 }
