@@ -71,6 +71,18 @@ pub enum PlanError {
     Name { node: NodeName, what: &'static str, name: String },
     #[error("`{path}` on {node} is not a mount point")]
     MountPoint { node: NodeName, path: String },
+    #[error("`{path}` on {node} cannot be a file system of its own: {why}")]
+    MountReserved { node: NodeName, path: String, why: &'static str },
+    #[error("{what} `{name}` on {node} is a name that {why}")]
+    Reserved { node: NodeName, what: &'static str, name: String, why: &'static str },
+    #[error("the partition for `{path}` on {node} is swap, which is mounted nowhere")]
+    SwapPartition { node: NodeName, path: String },
+    #[error("`/boot` of {node} would be a logical volume, from which no boot loader starts")]
+    BootOnVolume { node: NodeName },
+    #[error(
+        "{node} starts by BIOS from a mirror on disks with a GPT: the installer wants room for the boot loader on both disks, and a kickstart gets it on one"
+    )]
+    MirrorNeedsRoom { node: NodeName },
     #[error("volume `{volume}` on {node} has {problem}")]
     Swap { node: NodeName, volume: String, problem: &'static str },
     #[error("layout `{layout}` of {node} has no `{path}`")]
@@ -148,6 +160,15 @@ impl PlanError {
             Self::Name { .. } => "use letters, digits, `_`, `.` and inner `-`, at most 50 of them".into(),
             Self::MountPoint { .. } => {
                 "write an absolute path of letters, digits, `_`, `.` and `-`, without `/` at its end".into()
+            }
+            Self::MountReserved { .. } => "leave it in `/`".into(),
+            Self::Reserved { what, .. } => format!("give the {what} another name"),
+            Self::SwapPartition { .. } => {
+                "write `file_system = \"ext4\"` or \"xfs\"; swap is a logical volume without `mount`".into()
+            }
+            Self::BootOnVolume { .. } => "give `/boot` a partition of its own".into(),
+            Self::MirrorNeedsRoom { .. } => {
+                "write `label = \"msdos\"` in the layout (disks up to 2 TiB), or let the machine start by UEFI".into()
             }
             Self::Swap { .. } => "give swap no mount point and everything else one".into(),
             Self::Missing { path: "/boot", .. } => "add a partition for `/boot`: no boot loader of these releases \

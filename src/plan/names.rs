@@ -1,6 +1,7 @@
 //! Which names and mount points survive LVM, every installer and a shell unchanged.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::site::{FileSystem, Node, PartitionUse, Release};
 
@@ -28,13 +29,17 @@ pub fn check(node: &Node) -> Result<(), PlanError> {
         false => Err(PlanError::Duplicate { node: node.name.clone(), what, name: name.into() }),
     };
     for partition in &layout.partitions {
-        if let PartitionUse::Mount { path, .. } = &partition.purpose {
+        if let PartitionUse::Mount { path, file_system } = &partition.purpose {
             mount_point(node, path)?;
+            if *file_system == FileSystem::Swap {
+                return Err(PlanError::SwapPartition { node: node.name.clone(), path: path.clone() });
+            }
             once(&mut mounts, "mount point", path)?;
         }
     }
     for group in &layout.volume_groups {
         name(node, "volume group", &group.name)?;
+        reserved(node, "volume group", &group.name, is_device, "/dev has already")?;
         once(&mut groups, "volume group", &group.name)?;
         if let Some(kept) = installer_name(node.release, &group.name) {
             once(&mut groups, "volume group", &kept)?;
@@ -46,6 +51,7 @@ pub fn check(node: &Node) -> Result<(), PlanError> {
         let mut volumes = BTreeSet::new();
         for volume in &group.logical_volumes {
             name(node, "logical volume", &volume.name)?;
+            reserved(node, "logical volume", &volume.name, is_lvm_word, "LVM keeps for itself")?;
             if installer_name(node.release, &volume.name).is_some() {
                 let (node, name) = (node.name.clone(), volume.name.clone());
                 return Err(PlanError::Name { node, what: "logical volume", name });
@@ -85,7 +91,69 @@ fn mount_point(node: &Node, path: &str) -> Result<(), PlanError> {
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
     };
     let good = path == "/" || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part));
-    if good { Ok(()) } else { Err(PlanError::MountPoint { node: node.name.clone(), path: path.into() }) }
+    if !good {
+        return Err(PlanError::MountPoint { node: node.name.clone(), path: path.into() });
+    }
+    let below = |folders: &[&str]| folders.iter().any(|folder| Path::new(path).starts_with(folder));
+    let why = if KERNEL.contains(&path) || below(&KERNEL) {
+        "the kernel mounts its own there"
+    } else if ROOTS_OWN.contains(&path) {
+        "the system needs it before anything is mounted"
+    } else if below(&["/boot/efi"]) {
+        "the EFI system partition is mounted there, which rackstart adds by itself"
+    } else {
+        return Ok(());
+    };
+    Err(PlanError::MountReserved { node: node.name.clone(), path: path.into(), why })
+}
+
+/// File systems of the kernel.
+const KERNEL: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
+
+/// What Anaconda refuses to part from `/` (its `must_be_on_root`, in every release of EL).
+const ROOTS_OWN: [&str; 8] = ["/bin", "/etc", "/lib", "/lib64", "/mnt", "/root", "/sbin", "/lost+found"];
+
+fn reserved(
+    node: &Node,
+    what: &'static str,
+    name: &str,
+    is_reserved: impl Fn(&str) -> bool,
+    why: &'static str,
+) -> Result<(), PlanError> {
+    match is_reserved(name) {
+        true => Err(PlanError::Reserved { node: node.name.clone(), what, name: name.into(), why }),
+        false => Ok(()),
+    }
+}
+
+/// Names of logical volumes that lvm(8) reserves.
+fn is_lvm_word(name: &str) -> bool {
+    const WITHIN: [&str; 12] = [
+        "_cdata", "_cmeta", "_corig", "_mlog", "_mimage", "_pmspare", "_rimage", "_rmeta", "_tdata", "_tmeta",
+        "_vdata", "_vorigin",
+    ];
+    name.starts_with("snapshot") || name.starts_with("pvmove") || WITHIN.iter().any(|word| name.contains(word))
+}
+
+/// Names in /dev of every Linux, which vgcreate(8) refuses: a volume group is a directory there.
+fn is_device(name: &str) -> bool {
+    const ALONE: [&str; 24] = [
+        "block", "bsg", "bus", "char", "console", "core", "cpu", "disk", "fd", "full", "input", "kmsg", "log",
+        "mapper", "mem", "net", "null", "ptmx", "pts", "random", "shm", "stderr", "urandom", "zero",
+    ];
+    const NUMBERED: [&str; 8] = ["dm-", "loop", "md", "nvme", "ram", "sg", "sr", "tty"];
+    const LETTERED: [&str; 4] = ["hd", "sd", "vd", "xvd"];
+    let rest_is = |prefixes: &[&str], good: fn(u8) -> bool| {
+        prefixes
+            .iter()
+            .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.bytes().next().is_some_and(good)))
+    };
+    // A letter or two after sd, with or without a number: any other word (`sdn_data`) is free.
+    let lettered = LETTERED.iter().filter_map(|prefix| name.strip_prefix(prefix)).any(|rest| {
+        let letters = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+        (1..=2).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_lowercase())
+    });
+    ALONE.contains(&name) || name == "tty" || rest_is(&NUMBERED, |b| b.is_ascii_digit()) || lettered
 }
 
 #[cfg(test)]
@@ -99,5 +167,21 @@ mod tests {
         assert_eq!(lost("6.4").as_deref(), Some("novavolumes"));
         assert_eq!(lost("6.10").as_deref(), Some("novavolumes"));
         assert_eq!(installer_name("6.10".parse().unwrap(), "vg_base"), None);
+    }
+
+    #[test]
+    fn names_that_lvm_or_dev_have_are_told_from_free_ones() {
+        for name in ["snapshot1", "pvmove0", "lv_tmeta", "x_mlog", "a_rimage_0"] {
+            assert!(is_lvm_word(name), "{name}");
+        }
+        for name in ["lv_root", "tmeta", "lv_snapshot", "brick_meta"] {
+            assert!(!is_lvm_word(name), "{name}");
+        }
+        for name in ["mapper", "shm", "sda", "sdb1", "md0", "nvme0n1", "dm-3", "tty", "tty1", "vda", "loop7"] {
+            assert!(is_device(name), "{name}");
+        }
+        for name in ["vg_base", "nova-volumes", "sdn_data", "mddata", "vdata", "hdd_pool", "disks"] {
+            assert!(!is_device(name), "{name}");
+        }
     }
 }

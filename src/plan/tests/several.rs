@@ -1,7 +1,7 @@
 //! Several disks, mirrors, labels, 4Kn, and partitions that only `%pre` can make.
 
 use super::*;
-use crate::site::{DiskLabel, DiskRule, DiskSlot};
+use crate::site::{DiskLabel, DiskRule, DiskSlot, FileSystem};
 
 fn disk(slot: &str, sectors: u64, sector_size: u32) -> DiskSlot {
     DiskSlot { slot: slot.into(), rule: DiskRule::of(sectors, sector_size) }
@@ -154,6 +154,43 @@ fn the_firmware_partitions_of_a_mirror_are_on_its_first_disk_only() {
     assert_eq!(plan.disks[0].partitions[0].content, Content::EfiSystem);
     assert_eq!((plan.disks[1].partitions.len(), plan.disks[1].free), (3, Mib(600)));
     assert!(plan.notes.iter().any(|note| note.contains("starts from disk `os` only")), "{:?}", plan.notes);
+}
+
+#[test]
+fn a_bios_mirror_with_a_gpt_has_no_room_for_the_boot_loader_on_its_second_disk() {
+    let mut node = growing(node("compute2"));
+    for volume in &mut node.layout.volume_groups[0].logical_volumes {
+        volume.size = SizeSpec::Grow(Mib(4000));
+    }
+    node.disks.push(disk("os2", 488_397_168, 512));
+    node.layout.mirror = Some(("os".into(), "os2".into()));
+    node.release = "10".parse().unwrap();
+    let error = plan(&node).unwrap_err();
+    assert!(matches!(error, PlanError::MirrorNeedsRoom { .. }), "{error}");
+    node.layout.label = Some(DiskLabel::Msdos);
+    plan(&node).expect("what the error says to write");
+}
+
+#[test]
+fn what_the_installer_refuses_to_mount_or_start_from_is_refused_before() {
+    let partition = |path: &str, file_system| {
+        let (path, mut node) = (path.to_string(), growing(node("compute2")));
+        node.layout.partitions[0].purpose = PartitionUse::Mount { path, file_system };
+        plan(&node).unwrap_err()
+    };
+    assert!(matches!(partition("/boot", FileSystem::Swap), PlanError::SwapPartition { .. }));
+    for path in ["/bin", "/etc", "/root", "/dev/shm", "/run", "/boot/efi"] {
+        assert!(matches!(partition(path, FileSystem::Ext4), PlanError::MountReserved { .. }), "{path}");
+    }
+    let volume = |path: &str| {
+        let mut node = growing(node("compute2"));
+        node.layout.volume_groups[0].logical_volumes[1].mount = Some(path.into());
+        node.layout.volume_groups[0].logical_volumes[1].file_system = FileSystem::Ext4;
+        plan(&node)
+    };
+    assert!(matches!(volume("/boot").unwrap_err(), PlanError::Duplicate { .. } | PlanError::BootOnVolume { .. }));
+    assert!(matches!(volume("/proc/x").unwrap_err(), PlanError::MountReserved { .. }));
+    volume("/var").expect("any other place");
 }
 
 #[test]
