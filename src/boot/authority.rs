@@ -253,7 +253,7 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
 /// 410: it was, and will not be again. 409: not in this state.
 fn status_of(refused: &Refused) -> u16 {
     match refused {
-        Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent => 410,
+        Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks => 410,
         _ => 409,
     }
 }

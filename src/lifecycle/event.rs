@@ -109,6 +109,9 @@ pub enum Refused {
     /// The permit was redeemed by another boot.
     #[error("the wipe permit is spent: it is valid once, for one boot; arm the node again with `rackstart reimage`")]
     PermitSpent,
+    /// One permit, one choice of disks: a repeated question gets the same answer or none.
+    #[error("the wipe permit of this boot was redeemed for other disks; arm the node again with `rackstart reimage`")]
+    OtherDisks,
     /// The end of an installation that was not compared with its plan, or is not like it.
     #[error("the disks of this attempt are not known to be as planned: its installer must send them to /facts first")]
     NotAttested,

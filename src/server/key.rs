@@ -15,14 +15,22 @@ const LEAST: usize = 16;
 pub enum KeyError {
     /// The file cannot be read.
     #[error(
-        "cannot read the key of the secrets {path}: {source}; make one with `head -c 32 /dev/urandom | base64 > {path}` \
-             and keep a copy elsewhere, or mend `[secrets]`"
+        "cannot read the key of the secrets {path}: {source}; give it to the user of the daemon with `chown`, mode 600"
     )]
     Read {
         /// Which.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// There is none.
+    #[error(
+        "there is no key of the secrets at {path}; if the secrets were never sealed, make one with `head -c 32 /dev/urandom | base64 > {path}` \
+             and keep a copy elsewhere; if they were, put the copy back, or mend `[secrets]`"
+    )]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// Others may read it.
     #[error("the key of the secrets {path} can be read by others (mode {mode:o}); run `chmod 600 {path}`")]
@@ -57,7 +65,10 @@ pub fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> 
 }
 
 fn read_file(path: &Path, check_mode: bool) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let fail = |source| KeyError::Read { path: path.into(), source };
+    let fail = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => KeyError::Missing { path: path.into() },
+        _ => KeyError::Read { path: path.into(), source },
+    };
     let mode = std::fs::metadata(path).map_err(fail)?.mode() & 0o777;
     if check_mode && mode & 0o077 != 0 {
         return Err(KeyError::Mode { path: path.into(), mode });
@@ -90,6 +101,10 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let missing = super::read(&KeySource::File(path.clone())).unwrap_err().to_string();
         assert!(missing.contains("head -c 32 /dev/urandom"), "{missing}");
+        // A key that is there is never to be written over.
+        std::fs::write(&path, "correct horse battery").unwrap();
+        let there = super::read(&KeySource::File(path.join("below"))).unwrap_err().to_string();
+        assert!(there.contains("chown") && !there.contains("urandom"), "{there}");
         assert!(super::read(&KeySource::None).unwrap().is_none());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -77,11 +77,32 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    // What lies there is of a call that was interrupted, or of somebody who wants another file written: never followed.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
     io::Write::write_all(&mut file, bytes)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_was_planted_beside_a_backup_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, file) = (folder.path().join("target"), folder.path().join("backup"));
+        fs::write(&target, "not ours").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join("backup.new")).unwrap();
+        write_private(&file, b"ours").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"not ours");
+        assert!(fs::symlink_metadata(&file).unwrap().is_file());
+        assert_eq!(fs::read(&file).unwrap(), b"ours");
+    }
 }

@@ -238,6 +238,10 @@ impl Change {
                 record.custody.hand(Delivery::StorageCommands, reader, now)?;
                 record.written = Some(words.clone());
                 if let Some(frozen) = &mut record.frozen {
+                    let repeated = !frozen.disks.is_empty();
+                    if repeated && (&frozen.disks, &frozen.keep) != (disks, keep) {
+                        return Err(Refused::OtherDisks);
+                    }
                     (frozen.disks, frozen.keep) = (disks.clone(), keep.clone());
                 }
                 if keep.is_empty() {

@@ -62,6 +62,8 @@ pub struct Store {
     logged: watch::Receiver<()>,
     anchor: Anchor,
     vault: secrets::Shared,
+    /// Held from reading the secrets to having them in memory again: two changes at once would lose one.
+    secrets_change: Arc<tokio::sync::Mutex<()>>,
 }
 
 type View = Arc<RwLock<Memory>>;
@@ -140,7 +142,8 @@ impl Store {
             drop(lock); // only now may another daemon open this store
             outcome
         });
-        Ok((Self { commands, questions, view, logged, anchor, vault }, task))
+        let secrets_change = Arc::default();
+        Ok((Self { commands, questions, view, logged, anchor, vault, secrets_change }, task))
     }
 
     /// Makes a change durable, then returns the record after it.

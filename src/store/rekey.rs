@@ -13,6 +13,7 @@ use crate::audit::Order;
 impl Store {
     /// Seals all secrets anew and returns how many. Nothing is changed when a single one does not open.
     pub async fn rekey(&self, former: &[u8], new: &[u8], order: Order) -> Result<usize, SecretsError> {
+        let _alone = self.secrets_change.lock().await;
         let (reply, answer) = oneshot::channel();
         self.tell(Command::SecretRows { reply }).await?;
         let stored = answer.await.map_err(|_| ChangeError::Stopped)?;
@@ -37,8 +38,8 @@ impl Store {
 mod tests {
     use super::*;
     use crate::audit::Actor;
-    use crate::site::SecretSpec;
     use crate::site::testing::paper_site;
+    use crate::site::{Blueprint, SecretSpec};
     use crate::store::AuditFilter;
 
     const FORMER: &[u8] = b"the former key of the site";
@@ -48,15 +49,20 @@ mod tests {
         Order::new(&Actor::console(0), "rekey-secrets", "store")
     }
 
-    #[tokio::test]
-    async fn secrets_keep_their_values_under_another_key_and_the_former_opens_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
+    fn with_three_secrets() -> Blueprint {
         let mut blueprint = paper_site().blueprint;
         for name in ["OS_PASSWORD", "QPID_PASSWORD", "THIRD"] {
             let spec = SecretSpec { targets: vec!["all".into()], paper: None, steps: vec![] };
             blueprint.secrets.insert(name.into(), spec);
         }
+        blueprint
+    }
+
+    #[tokio::test]
+    async fn secrets_keep_their_values_under_another_key_and_the_former_opens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let blueprint = with_three_secrets();
         let (store, task) = Store::open(&path).await.unwrap();
         store.open_secrets(None, &blueprint).await.unwrap();
         assert_eq!(store.rekey(FORMER, NEW, order()).await, Err(SecretsError::NotSealed));
@@ -82,5 +88,22 @@ mod tests {
         assert_eq!(value(&store), before);
         let lines = store.audit_lines(AuditFilter::default()).await.unwrap();
         assert_eq!(lines.iter().filter(|line| line.action == "rekey-secrets").count(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_changes_at_once_do_not_undo_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let blueprint = with_three_secrets();
+        let (store, _task) = Store::open(folder.path().join("state").as_path()).await.unwrap();
+        store.open_secrets(None, &blueprint).await.unwrap();
+        let value = |name: &str| store.kept_secret(name).unwrap().value.reveal().to_string();
+        for _ in 0..30 {
+            let before = ["OS_PASSWORD", "QPID_PASSWORD"].map(value);
+            let change = |name: &str| store.change_secrets(&blueprint, vec![(name.into(), None)], vec![]);
+            let (one, two) = tokio::join!(change("OS_PASSWORD"), change("QPID_PASSWORD"));
+            (one.unwrap(), two.unwrap());
+            let after = ["OS_PASSWORD", "QPID_PASSWORD"].map(value);
+            assert!(before[0] != after[0] && before[1] != after[1], "one change undid the other");
+        }
     }
 }

@@ -118,6 +118,7 @@ impl Store {
     /// Reads the secrets, unseals them, makes those that the blueprint declares and that are not there yet, and seals
     /// what lies open when there is a key. Before this, no node gets a secret.
     pub async fn open_secrets(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
+        let _alone = self.secrets_change.lock().await;
         let (reply, answer) = oneshot::channel();
         self.tell(Command::SecretRows { reply }).await?;
         let stored: Stored = answer.await.map_err(|_| ChangeError::Stopped)?;
@@ -190,6 +191,7 @@ impl Store {
         if let Some((name, _)) = changes.iter().find(|(name, _)| !blueprint.secrets.contains_key(name)) {
             return Err(SecretsError::Unknown(name.clone()));
         }
+        let _alone = self.secrets_change.lock().await;
         let (mut kept, seal) = {
             let vault = self.vault.read().expect("no holder of this lock panics");
             (vault.kept.clone(), vault.seal.clone())

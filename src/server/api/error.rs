@@ -53,9 +53,9 @@ impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         let (status, help) = match &error {
             ChangeError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
-            ChangeError::Refused(Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent) => {
-                (StatusCode::GONE, "ask for the node's state first")
-            }
+            ChangeError::Refused(
+                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
+            ) => (StatusCode::GONE, "ask for the node's state first"),
             ChangeError::Refused(_) => (StatusCode::CONFLICT, "ask for the node's state first"),
         };
         Self::new(status, error.to_string(), help)

@@ -36,6 +36,23 @@ async fn with_a_brick_disk(state: &Path) -> FakeNode {
     node
 }
 
+#[tokio::test]
+async fn one_permit_gives_commands_for_one_choice_of_disks() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = site_with(|node| node.disks[0].rule.name = None); // a rule that two equal disks match
+    let node = FakeNode::of(site, folder.path()).await;
+    node.arm(1, WipeScope::DestroyData).await;
+    let token = node.boots().await.unwrap();
+    let form = |disk: &str| format!("disk={disk}&sectors={SECTORS}&sector_size=512&blank=no");
+    let ask = async |disk: &str| node.post(&format!("/permit/{token}"), &form(disk)).await;
+    let first = ask("sda").await;
+    assert!(first.status == StatusCode::OK && first.text.contains("--drives=sda"), "{}", first.text);
+    let other = ask("sdb").await;
+    assert!(other.status == StatusCode::GONE && other.text.contains("other disks"), "{}", other.text);
+    assert_eq!(ask("sda").await.text, first.text, "an answer that was lost may be asked for again");
+    assert_eq!(node.appliance.store.record(node.mac).unwrap().frozen.unwrap().disks["os"], "sda");
+}
+
 const TABLE: &str = "1:2048:1024000,2:1026048:43008000,3:44034048:444362752";
 
 fn keeping_form(table: &str, identities: &str) -> String {

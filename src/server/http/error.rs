@@ -41,7 +41,9 @@ impl From<ChangeError> for HttpError {
     fn from(error: ChangeError) -> Self {
         let status = match &error {
             ChangeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
-            ChangeError::Refused(Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent) => StatusCode::GONE,
+            ChangeError::Refused(
+                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
+            ) => StatusCode::GONE,
             ChangeError::Refused(_) => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())
