@@ -101,7 +101,8 @@ mod tests {
             let before = ["OS_PASSWORD", "QPID_PASSWORD"].map(value);
             let change = |name: &str| store.change_secrets(&blueprint, vec![(name.into(), None)], vec![]);
             let (one, two) = tokio::join!(change("OS_PASSWORD"), change("QPID_PASSWORD"));
-            (one.unwrap(), two.unwrap());
+            one.unwrap();
+            two.unwrap();
             let after = ["OS_PASSWORD", "QPID_PASSWORD"].map(value);
             assert!(before[0] != after[0] && before[1] != after[1], "one change undid the other");
         }
