@@ -8,8 +8,8 @@ use crate::server::admin::Armed;
 
 /// Arm a node for a blank disk: its next network boot installs it, unless its disk holds data.
 ///
-/// For a node that failed before anything was written (a wrong disk in the site file, a server that was away), or that
-/// got a new disk. It never wipes data; for that there is `rackstart reimage`.
+/// For a node whose installer failed before anything was written (a wrong disk in the site file, a server that was away),
+/// or that got a new disk then. It never wipes data; for that, and for a node that is installed, there is `rackstart reimage`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.

@@ -121,8 +121,8 @@ pub enum Refused {
     /// Arming would pull the rug from under a running installer.
     #[error("the node is installing: wait, or power-cycle it; it is then failed and can be armed again")]
     Busy,
-    /// A blank-disk arm of a ready node.
-    #[error("the node is ready, so its disk is not blank: use `rackstart reimage` to wipe it")]
+    /// A blank-disk arm of an installed node.
+    #[error("the node is installed, so its disk is not blank: use `rackstart reimage` to wipe it")]
     NeedsReimage,
     /// The node is suspect.
     #[error("the node is suspect: look into it, then run `rackstart clear-suspect`")]

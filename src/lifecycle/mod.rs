@@ -129,12 +129,16 @@ impl State {
         }
     }
 
-    /// Arms from every state in which no installer is at work. Without leave to destroy data a ready node is refused:
-    /// its installer would only find data and leave a healthy node `failed`.
+    /// Arms from every state in which no installer is at work. Without leave to destroy data an installed node is refused:
+    /// its installer would only find data, and nobody would listen to its running system any more.
     fn arm(&self, id: &AttemptId, scope: WipeScope) -> Result<Self, Refused> {
         let previous = match self {
             Self::Installing { .. } => return Err(Refused::Busy),
-            Self::Ready { .. } if scope == WipeScope::BlankDiskOnly => return Err(Refused::NeedsReimage),
+            Self::Firstboot { .. } | Self::Ready { .. } | Self::Failed { during: Stage::Firstboot, .. }
+                if scope == WipeScope::BlankDiskOnly =>
+            {
+                return Err(Refused::NeedsReimage);
+            }
             Self::New => None,
             Self::Armed { previous, .. } => previous.clone(),
             other => Some(Box::new(other.clone())),

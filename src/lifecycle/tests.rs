@@ -74,10 +74,10 @@ const TABLE: [(&str, [&str; 18]); 8] = [
     ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-"]),
     ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-"]),
     ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
-    ("firstboot",   ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
+    ("firstboot",   ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
     ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
     ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
+    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
     ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing"]),
 ];
 

@@ -151,6 +151,19 @@ async fn a_suspect_node_gets_nothing_until_an_operator_clears_it() {
 }
 
 #[tokio::test]
+async fn an_installed_node_is_not_armed_for_a_blank_disk_and_goes_on_being_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = installs(&node).await;
+    for (seq, event, state) in [(4, "step-failed", "failed"), (5, "firstboot-started", "firstboot")] {
+        let refused = words(node.appliance.install(&somebody(), "compute2").await.unwrap_err());
+        assert!(refused.contains("`rackstart reimage`"), "{refused}");
+        assert_eq!(node.reports(&token, event, seq).await, 204);
+        assert_eq!(node.state(), state);
+    }
+}
+
+#[tokio::test]
 async fn a_node_with_a_card_of_this_machine_is_never_armed() {
     let folder = tempfile::tempdir().unwrap();
     // A machine without any network card cannot show it; the table of `blast` does.
