@@ -125,47 +125,6 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
     found
 }
 
-/// Commands that change a disk, or say how one is changed.
-const OF_STORAGE: [&str; 14] = [
-    "autopart",
-    "bootloader",
-    "btrfs",
-    "clearpart",
-    "ignoredisk",
-    "logvol",
-    "mount",
-    "part",
-    "partition",
-    "raid",
-    "reqpart",
-    "snapshot",
-    "volgroup",
-    "zerombr",
-];
-
-/// Finds storage commands in a kickstart that is served before the wipe permit is redeemed.
-pub fn storage_commands(text: &str) -> Vec<Complaint> {
-    let mut found = Vec::new();
-    let mut in_section = false;
-    for (index, line) in text.lines().enumerate() {
-        if in_section && !line.trim_ascii_start().starts_with('%') {
-            continue;
-        }
-        let word = line.split_ascii_whitespace().next().unwrap_or_default();
-        match word {
-            "%end" => in_section = false,
-            "%include" | "%ksappend" => {}
-            _ if word.starts_with('%') => in_section = true,
-            _ if !in_section && OF_STORAGE.contains(&word) => {
-                let what = format!("`{word}` would reach the installer before the wipe permit is redeemed");
-                found.push(Complaint::new(index + 1, what, "storage commands belong in kickstart/storage.ks.j2"));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mut Vec<Complaint>) -> Option<Open<'a>> {
     if matches!(word, "%include" | "%ksappend") {
         if line.split_ascii_whitespace().count() != 2 {
