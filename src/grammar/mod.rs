@@ -3,10 +3,12 @@
 //!
 //! Text in, complaints out; knows nothing of nodes or templates.
 
+mod arranged;
 mod departure;
 mod facts;
 mod known;
 mod line;
+mod references;
 mod section;
 mod shell;
 mod stdin;

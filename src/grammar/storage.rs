@@ -1,8 +1,8 @@
 //! Storage commands: none may be served early, and those that are served late are those that the plan demands.
 
+use super::Complaint;
+use super::arranged::{Arranged, option_name};
 use super::departure::{Departure, command_lines};
-use super::table::{self, Takes};
-use super::{Complaint, line};
 use crate::site::Release;
 
 /// Commands that change a disk, or say how one is changed.
@@ -33,9 +33,6 @@ const LITERAL: [&str; 7] = [
     "ignoredisk",
     "clearpart",
 ];
-
-/// Two spellings of one thing.
-const ALIASES: [(&str, &str); 3] = [("partition", "part"), ("--ondrive", "--ondisk"), ("--usepart", "--onpart")];
 
 /// Options that a template may add to a line: they change neither a disk, a place, a size nor a name.
 const OF_TASTE: [&str; 11] = [
@@ -130,10 +127,12 @@ impl Said<'_> {
 
     /// What this line has, the wanted one has not, and makes a difference.
     fn adds<'s>(&'s self, wanted: &Said) -> impl Iterator<Item = &'s str> {
-        let is_free =
-            |word: &str| OF_TASTE.contains(&option(word)) && !wanted.words.iter().any(|w| option(w) == option(word));
-        let longer =
-            |word: &str| word.starts_with("--append=") && self.lacks(wanted).all(|lack| option(lack) != "--append");
+        let is_free = |word: &str| {
+            OF_TASTE.contains(&option_name(word)) && !wanted.words.iter().any(|w| option_name(w) == option_name(word))
+        };
+        let longer = |word: &str| {
+            word.starts_with("--append=") && self.lacks(wanted).all(|lack| option_name(lack) != "--append")
+        };
         self.words
             .iter()
             .map(String::as_str)
@@ -157,10 +156,6 @@ impl Said<'_> {
     }
 }
 
-fn option(word: &str) -> &str {
-    word.split('=').next().unwrap_or(word)
-}
-
 /// The lines that count, in their order.
 fn said(release: Release, text: &str) -> Vec<Said<'_>> {
     let literal = |line: &str| LITERAL.iter().find(|start| line.trim_start().starts_with(**start)).copied();
@@ -174,40 +169,13 @@ fn said(release: Release, text: &str) -> Vec<Said<'_>> {
         .filter_map(|(line, text)| match literal(text) {
             Some(start) => Some(Said { line, text, name: start.into(), words: vec![text.into()] }),
             None => {
-                let (name, words) = words(release, text)?;
-                Some(Said { line, text, name, words })
+                let Arranged { name, plain, options } = Arranged::read(release, text)?;
+                Some(Said { line, text, name, words: [plain, options].concat() })
             }
         })
         .collect();
     said.sort_by_key(|said| said.line);
     said
-}
-
-/// The name of a command, and its words and options in one spelling.
-fn words(release: Release, text: &str) -> Option<(String, Vec<String>)> {
-    let plain =
-        |word: &str| ALIASES.iter().find(|(alias, _)| *alias == word).map_or(word, |(_, name)| name).to_string();
-    let words = line::split(text).ok()?;
-    let (name, words) = words.split_first()?;
-    let command = table::command(name)?;
-    let (mut before, mut options) = (Vec::new(), Vec::new());
-    let mut words = words.iter().peekable();
-    while let Some(word) = words.next() {
-        if !word.starts_with("--") {
-            before.push(word.clone());
-            continue;
-        }
-        let (option, mut value) =
-            word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
-        let takes = command.option(option, release).map_or(Takes::Nothing, |facts| facts.takes);
-        if value.is_none() && !matches!(takes, Takes::Nothing | Takes::Maybe) {
-            value = words.next_if(|word| !word.starts_with('-')).map(String::as_str);
-        }
-        options.push(value.map_or_else(|| plain(option), |value| format!("{}={value}", plain(option))));
-    }
-    options.sort();
-    before.extend(options);
-    Some((plain(name), before))
 }
 
 /// Lines of the preparation that a section lacks, or has in another order. It may do more.
