@@ -32,6 +32,8 @@ pub struct Standing<'a> {
     pub armed_to_wipe: Option<u64>,
     /// Whether it is on duty; none when it never was.
     pub duty: Option<&'a Duty>,
+    /// Whether the storage of an installation is recorded that no attempt has wiped since.
+    pub recorded: bool,
 }
 
 /// What an operator wants to arm.

@@ -372,6 +372,7 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
         ReportEvent::Ready => state.apply(&Event::Ready { token }),
         ReportEvent::Errand => match state.attempt() {
             Some(attempt) if attempt.redeemed_by.as_ref() == Some(&token) => Ok(state.clone()),
+            _ if state.left_behind_with(&token) => Ok(state.clone()),
             _ => Err(Refused::OldAttempt),
         },
     }

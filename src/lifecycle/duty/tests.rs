@@ -180,7 +180,10 @@ fn who_does_not_come_cannot_be_reached_and_who_came_and_is_silent_says_no() {
     rack.asks("compute2", "a1");
     rack.polls("compute2");
     rack.says("compute2", "leave a1 yes fine");
-    rack.becomes("controller", State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into() });
+    rack.becomes(
+        "controller",
+        State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into(), previous: None },
+    );
     assert!(rack.polls("controller").is_empty(), "only a ready one is asked");
     rack.now += REACH_SECONDS + 1;
     assert_eq!(rack.outcome("compute2"), "refused");
