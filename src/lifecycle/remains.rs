@@ -17,6 +17,14 @@ impl State {
         }
     }
 
+    /// The same, when it is heard and can be asked something. While an attempt is armed, or the node is suspect, it is not.
+    pub fn heard_system(&self) -> Option<&Self> {
+        match self {
+            Self::Armed { .. } | Self::Suspect { .. } => None,
+            _ => self.system(),
+        }
+    }
+
     /// What an attempt that fails now leaves as it was. Never a failed attempt behind a failed one: only what is on the disk.
     pub(super) fn left_alone(&self) -> Option<Box<Self>> {
         match self {

@@ -190,14 +190,14 @@ impl Change {
                 Some(LogLine { kind, detail })
             }
             Self::Arm { id, scope, forced, undrained } => {
-                let was_ready = matches!(record.state, State::Ready { .. });
+                let runs = record.state.heard_system().is_some();
                 let event = Event::Armed { id: id.clone(), scope: *scope };
                 let changed = Self::Event { event, mark: None }.work_on(mac, &record, now)?;
                 record = changed.record;
                 let forced = forced.as_ref().map(|reason| format!("; forced: {reason}"));
                 let drained = match undrained {
                     Some(reason) => Some(format!("; not drained: {reason}")),
-                    None if was_ready && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
+                    None if runs && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
                     None => None,
                 };
                 let because = [forced, drained].into_iter().flatten().collect::<String>();

@@ -236,7 +236,7 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
 }
 
 #[test]
-fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
+fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
     use crate::lifecycle::DutyEvent;
     let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
     let answered = |duty: Duty, words: &str| {
@@ -266,9 +266,16 @@ fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_no
         rack.drain = DrainRule::Nothing;
         assert_eq!(rack.wipes(&["compute2"]), ONE, "{what}, with a reason");
     }
-    for word in ["new", "armed", "rearmed", "firstboot", "refused", "step-failed"] {
+    for (word, expected) in [
+        ("new", ONE),
+        ("armed", ONE),
+        ("refused", ONE),
+        ("firstboot", Err("not-drained".into())),
+        ("step-failed", Err("not-drained".into())),
+        ("left-alone", Err("not-drained".into())),
+    ] {
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
-        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
     }
 }

@@ -15,7 +15,7 @@ pub(in crate::server) struct Arming {
     pub scope: WipeScope,
     pub count: Option<usize>,
     pub forced: Option<String>,
-    /// Why a node that is ready is not drained before.
+    /// Why a node whose system runs is not drained before.
     pub undrained: Option<String>,
 }
 
