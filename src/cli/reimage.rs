@@ -18,7 +18,7 @@ use crate::server::admin::{Armed, NodeStatus, ReimageBody, StatusReport};
 /// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
 /// (`server.arming_minutes`) is taken back by itself.
 ///
-/// A node that is ready is drained before, if it still answers: it looks whether every brick of it has whole copies elsewhere,
+/// A node whose system runs is drained before, if it still answers: it looks whether every brick of it has whole copies elsewhere,
 /// and a controller disables its nova-compute service, which is enabled again when the node is back. That takes a minute or
 /// two; without a yes nothing is armed. `--no-drain TEXT` leaves it out.
 ///
@@ -52,7 +52,7 @@ pub struct Args {
     /// Why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<String>,
-    /// Do not drain nodes that are ready, and why; it is kept in the node's history.
+    /// Do not drain nodes whose system runs, and why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT")]
     no_drain: Option<String>,
     #[command(flatten)]

@@ -32,6 +32,8 @@ pub struct Standing<'a> {
     pub armed_to_wipe: Option<u64>,
     /// Whether it is on duty; none when it never was.
     pub duty: Option<&'a Duty>,
+    /// Whether the storage of an installation is recorded that no attempt has wiped since.
+    pub recorded: bool,
 }
 
 /// What an operator wants to arm.
@@ -49,7 +51,7 @@ pub struct Wish<'a> {
     pub drain: DrainRule,
 }
 
-/// What is asked of a node that is ready, before it is wiped.
+/// What is asked of a node whose system runs, before it is wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrainRule {
     /// To be drained, or to be out of reach.
@@ -128,9 +130,9 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusa
     }
 }
 
-/// Whether a node has to be drained before it is wiped: only one that is ready has a duty.
+/// Whether a node has to be drained before it is wiped: its system may run and hold a brick, whether its steps are done or not.
 pub fn needs_drain(state: &State) -> bool {
-    matches!(state, State::Ready { .. })
+    state.heard_system().is_some()
 }
 
 fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal> {

@@ -1,7 +1,7 @@
 //! Taking a node out of the cloud before it is wiped, and putting it back after. Pure: a table beside the states, because a
-//! node stays `ready` all the while.
+//! node stays what it is all the while.
 //!
-//! rackstart has no way into a node. A node that is ready comes and asks for errands (`errand`); a drain is two of them: the
+//! rackstart has no way into a node. A node whose system runs comes and asks for errands (`errand`); a drain is two of them: the
 //! node looks whether every brick of it can be missed, then the controller takes its service out. Nothing arms before.
 
 mod errand;
@@ -210,10 +210,12 @@ impl Duty {
         Some(Self { drain: Some(drain), out: self.out.clone() })
     }
 
-    /// The same after the node became another state: a drain is for one arming.
+    /// The same after the node became another state: a drain is for one arming. It is over when the disk is written, and when
+    /// a system is heard (again) after an arming. A failed step or its repair ends none.
     pub fn after(&self, before: &State, next: &State) -> Self {
-        let is_over = before.word() != next.word() && matches!(next, State::Ready { .. } | State::Firstboot { .. });
-        Self { drain: self.drain.clone().filter(|_| !is_over), out: self.out.clone() }
+        let is_written = matches!((before, next), (State::Armed { .. }, State::Installing { .. }));
+        let is_back = before.heard_system().is_none() && next.heard_system().is_some();
+        Self { drain: self.drain.clone().filter(|_| !is_written && !is_back), out: self.out.clone() }
     }
 
     /// The drain, if this errand of it is open.
@@ -227,12 +229,8 @@ impl Duty {
     fn wants_back(&self, state: &State, now: u64) -> Option<&Out> {
         let out = self.out.as_ref()?;
         let is_leaving = matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_));
-        let wanted = match state {
-            // Its own proof of a started service needs it enabled.
-            State::Firstboot { .. } => true,
-            State::Ready { .. } => !is_leaving,
-            _ => false,
-        };
+        // In firstboot too: its own proof of a started service needs it enabled. Not while only an older system may run.
+        let wanted = !is_leaving && state.heard_system() == Some(state);
         let asked_long_ago = out.asked.is_none_or(|asked| now.abs_diff(asked) > ASK_AGAIN_SECONDS);
         (wanted && asked_long_ago).then_some(out)
     }

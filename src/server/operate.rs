@@ -38,7 +38,7 @@ pub struct Reimage {
     pub count: Option<usize>,
     /// Why the rules about replicas and only nodes are overruled. Stored.
     pub forced: Option<String>,
-    /// Why nodes that are ready are not drained before. Stored.
+    /// Why nodes whose system runs are not drained before. Stored.
     pub undrained: Option<String>,
 }
 
@@ -81,7 +81,7 @@ impl Appliance {
             .map_err(Refusal::Blast)
     }
 
-    /// Begins to take nodes that are ready out of the cloud: each is asked whether it can be missed, then a controller takes
+    /// Begins to take nodes whose system runs out of the cloud: each is asked whether it can be missed, then a controller takes
     /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
     pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
         let (site, own) = (self.site(), own_cards()?);

@@ -190,14 +190,14 @@ impl Change {
                 Some(LogLine { kind, detail })
             }
             Self::Arm { id, scope, forced, undrained } => {
-                let was_ready = matches!(record.state, State::Ready { .. });
+                let runs = record.state.heard_system().is_some();
                 let event = Event::Armed { id: id.clone(), scope: *scope };
                 let changed = Self::Event { event, mark: None }.work_on(mac, &record, now)?;
                 record = changed.record;
                 let forced = forced.as_ref().map(|reason| format!("; forced: {reason}"));
                 let drained = match undrained {
                     Some(reason) => Some(format!("; not drained: {reason}")),
-                    None if was_ready && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
+                    None if runs && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
                     None => None,
                 };
                 let because = [forced, drained].into_iter().flatten().collect::<String>();
@@ -372,6 +372,7 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
         ReportEvent::Ready => state.apply(&Event::Ready { token }),
         ReportEvent::Errand => match state.attempt() {
             Some(attempt) if attempt.redeemed_by.as_ref() == Some(&token) => Ok(state.clone()),
+            _ if state.left_behind_with(&token) => Ok(state.clone()),
             _ => Err(Refused::OldAttempt),
         },
     }

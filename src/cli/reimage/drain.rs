@@ -10,7 +10,7 @@ use crate::server::admin::{NodeStatus, ReimageBody, StatusReport};
 /// Between two looks at how it goes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns when every node that is ready is drained or cannot be reached. When one has to stay nothing is armed; what was
+/// Returns when every node whose system runs is drained or cannot be reached. When one has to stay nothing is armed; what was
 /// taken out comes back by itself.
 pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
     let mut nodes: Vec<NodeStatus> = client.post_with("/v1/reimage/drain", body)?;
@@ -42,7 +42,8 @@ pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
 
 /// Of a node that has to be drained: its name, the outcome and the words.
 fn drain(node: &NodeStatus) -> Option<(&str, &str, &str)> {
-    let drain = node.drain.as_ref().filter(|_| node.state == "ready")?;
+    // Whatever else it is, a drain of before is over.
+    let drain = node.drain.as_ref().filter(|_| ["ready", "firstboot", "failed"].contains(&node.state.as_str()))?;
     Some((&node.name, &drain.outcome, &drain.text))
 }
 

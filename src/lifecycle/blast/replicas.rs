@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::{Refusal, Standing, Wish};
-use crate::lifecycle::{Stage, State};
+use crate::lifecycle::State;
 use crate::site::{Mac, Node, PartitionUse, Site};
 
 /// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
@@ -14,7 +14,7 @@ pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, w
     let holders: HashSet<Mac> = replica_set(site).map(|node| node.mac).collect();
     let missing: Vec<(&Node, String)> =
         replica_set(site).filter_map(|node| Some((node, why_missing(node, standing, &asked)?))).collect();
-    let at_work = wish.nodes.iter().filter(|node| holds_an_installation(standing(node.mac).state));
+    let at_work = wish.nodes.iter().filter(|node| holds_an_installation(&standing(node.mac)));
     let both = |node: &&Node| {
         let copy = holders.contains(&node.mac).then(|| copy_missing(site, node, &missing)).flatten();
         only(site, standing, node).into_iter().chain(copy)
@@ -22,15 +22,11 @@ pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, w
     at_work.flat_map(both).collect()
 }
 
-/// Whether the disk holds what an installation of ours made, as far as is known.
-fn holds_an_installation(state: &State) -> bool {
-    match state {
-        State::Firstboot { .. } | State::Ready { .. } | State::Failed { during: Stage::Firstboot, .. } => true,
-        State::Armed { previous: Some(previous), .. } | State::Suspect { previous, .. } => {
-            holds_an_installation(previous)
-        }
-        _ => false,
-    }
+/// Whether the disk holds what an installation of ours made, as far as is known. By its state or by what was recorded of the
+/// disk, whichever knows more: an attempt that failed before it wrote forgets nothing, and one that kept volume groups kept
+/// the brick.
+fn holds_an_installation(standing: &Standing<'_>) -> bool {
+    standing.recorded || standing.state.system().is_some()
 }
 
 /// The only node of a role of which the blueprint wants at least one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::lifecycle::{Attempt, AttemptId, Stage};
+use crate::lifecycle::{Attempt, AttemptId, Event, Stage};
 use crate::site::testing::paper_site;
 
 const NOW: u64 = 100_000;
@@ -17,12 +17,19 @@ fn state(word: &str) -> State {
     match word {
         "new" => State::New,
         "armed" => State::Armed { attempt, previous: None },
-        "rearmed" => State::Armed { attempt, previous: Some(Box::new(state("ready"))) },
+        "rearmed" => {
+            State::Armed { attempt: Attempt { boots: 1, ..attempt }, previous: Some(Box::new(state("ready"))) }
+        }
         "installing" => State::Installing { attempt },
         "firstboot" => State::Firstboot { attempt },
         "ready" => State::Ready { attempt },
-        "refused" => State::Failed { attempt, during: Stage::Installer, reason: "r".into() },
-        "step-failed" => State::Failed { attempt, during: Stage::Firstboot, reason: "r".into() },
+        "refused" => State::Failed { attempt, during: Stage::Installer, reason: "r".into(), previous: None },
+        "step-failed" => State::Failed { attempt, during: Stage::Firstboot, reason: "r".into(), previous: None },
+        "left-alone" => state("rearmed").apply(&Event::Overdue { reason: "r".into() }).unwrap(),
+        "left-alone-rearmed" => {
+            let id = AttemptId::from_random([2; 4]);
+            state("left-alone").apply(&Event::Armed { id, scope: WipeScope::DestroyData }).unwrap()
+        }
         "suspect" => State::Suspect { previous: Box::new(state("ready")), why: "w".into() },
         _ => panic!("{word}"),
     }
@@ -35,6 +42,7 @@ struct Rack {
     own: Vec<OwnCard>,
     stopped: Option<Stopped>,
     duties: BTreeMap<String, Duty>,
+    recorded: Vec<&'static str>,
     drain: DrainRule,
 }
 
@@ -45,7 +53,7 @@ impl Rack {
         let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
         let states = site.nodes.iter().map(all).collect();
         let (own, duties, drain) = (Vec::new(), BTreeMap::new(), DrainRule::Nothing);
-        Self { states, site, own, stopped: None, duties, drain }
+        Self { states, site, own, stopped: None, duties, recorded: Vec::new(), drain }
     }
 
     fn with(mut self, node: &str, word: &str) -> Self {
@@ -69,7 +77,8 @@ impl Rack {
         let standing = |mac| {
             let node = self.site.node_by_mac(mac).unwrap();
             let (state, flags, armed_to_wipe) = &self.states[node.name.as_str()];
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty: self.duties.get(node.name.as_str()) }
+            let (duty, recorded) = (self.duties.get(node.name.as_str()), self.recorded.contains(&node.name.as_str()));
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty, recorded }
         };
         let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
         let wish = Wish { nodes, scope, count, forced, drain: self.drain };
@@ -133,6 +142,22 @@ fn what_holds_no_installation_of_ours_needs_no_reason() {
         assert_eq!(rack.wipes(&["controller"]), ONE, "{word}");
         assert_eq!(rack.wipes(&["compute2", "compute3"]), Ok([2, 0, 0]), "{word}");
     }
+}
+
+#[test]
+fn a_brick_is_not_forgotten_when_a_later_attempt_failed_before_it_wrote() {
+    for word in ["ready", "firstboot", "step-failed", "rearmed", "left-alone", "left-alone-rearmed"] {
+        let rack = Rack::ready().with("compute2", word).with("compute3", "firstboot");
+        assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()), "{word}");
+        let rack = Rack::ready().with("controller", word);
+        assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()), "{word}");
+    }
+    // The attempt that failed wrote, but not over the brick; or the store was written before states told.
+    let mut rack = Rack::ready().with("compute2", "refused").with("compute3", "firstboot");
+    assert_eq!(rack.wipes(&["compute2"]), ONE);
+    rack.recorded.push("compute2");
+    assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
+    assert_eq!(rack.wipes(&["compute2", "compute3"]), Err("replica replica".into()));
 }
 
 #[test]
@@ -211,7 +236,7 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
 }
 
 #[test]
-fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
+fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
     use crate::lifecycle::DutyEvent;
     let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
     let answered = |duty: Duty, words: &str| {
@@ -241,9 +266,16 @@ fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_no
         rack.drain = DrainRule::Nothing;
         assert_eq!(rack.wipes(&["compute2"]), ONE, "{what}, with a reason");
     }
-    for word in ["new", "armed", "rearmed", "firstboot", "refused", "step-failed"] {
+    for (word, expected) in [
+        ("new", ONE),
+        ("armed", ONE),
+        ("refused", ONE),
+        ("firstboot", Err("not-drained".into())),
+        ("step-failed", Err("not-drained".into())),
+        ("left-alone", Err("not-drained".into())),
+    ] {
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
-        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
     }
 }

@@ -180,14 +180,62 @@ fn who_does_not_come_cannot_be_reached_and_who_came_and_is_silent_says_no() {
     rack.asks("compute2", "a1");
     rack.polls("compute2");
     rack.says("compute2", "leave a1 yes fine");
-    rack.becomes("controller", State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into() });
-    assert!(rack.polls("controller").is_empty(), "only a ready one is asked");
+    rack.becomes("controller", State::Installing { attempt: attempt() });
+    assert!(rack.polls("controller").is_empty(), "only one whose system runs is asked");
     rack.now += REACH_SECONDS + 1;
     assert_eq!(rack.outcome("compute2"), "refused");
     // A clock that was set back makes nothing fresh.
     let mut rack = drained();
     rack.now -= GOOD_SECONDS + 1;
     assert_eq!(rack.outcome("compute2"), "");
+}
+
+fn step_failed() -> State {
+    State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into(), previous: None }
+}
+
+#[test]
+fn a_node_whose_steps_are_not_done_is_drained_alike_and_a_change_of_them_ends_nothing() {
+    let left_alone = State::Failed {
+        attempt: attempt(),
+        during: Stage::Installer,
+        reason: "r".into(),
+        previous: Some(Box::new(ready())),
+    };
+    for before in [State::Firstboot { attempt: attempt() }, step_failed(), left_alone.clone()] {
+        for after in [State::Firstboot { attempt: attempt() }, step_failed(), ready()] {
+            let mut rack = Rack::new();
+            rack.becomes("compute2", before.clone());
+            rack.becomes("controller", step_failed());
+            assert!(rack.asks("compute2", "a1"));
+            assert_eq!(rack.polls("compute2"), ["leave a1 compute2"], "{before:?}");
+            rack.becomes("compute2", after.clone());
+            assert!(rack.says("compute2", "leave a1 yes 3 copies"), "{before:?} -> {after:?}");
+            assert_eq!(rack.polls("controller"), ["disable a1 compute2"]);
+            rack.becomes("compute2", before.clone());
+            assert!(rack.says("controller", "disable a1 yes done"));
+            rack.becomes("compute2", after.clone());
+            assert_eq!(rack.outcome("compute2"), "drained", "{before:?} -> {after:?}");
+            assert!(rack.polls("controller").is_empty(), "it may be armed any moment: {after:?}");
+            rack.now += GOOD_SECONDS + 1;
+            assert_eq!(rack.polls("controller"), ["enable a1 compute2"], "{after:?}");
+        }
+    }
+    let mut rack = drained();
+    rack.becomes("compute2", left_alone);
+    rack.now += GOOD_SECONDS + 1;
+    assert!(rack.polls("controller").is_empty(), "nobody knows whether its old system runs, until it is heard");
+}
+
+#[test]
+fn a_drain_is_over_when_the_disk_is_written() {
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.polls("compute2");
+    rack.says("compute2", "leave a1 no 4 files are not healed");
+    rack.becomes("compute2", State::Armed { attempt: attempt(), previous: Some(Box::new(ready())) });
+    rack.becomes("compute2", State::Installing { attempt: attempt() });
+    assert_eq!(rack.outcome("compute2"), "", "what its former bricks said is no reason against the next arming");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct ReimageBody {
     /// Why the rules about replicas and only nodes are overruled.
     #[serde(default)]
     pub force: Option<String>,
-    /// Why nodes that are ready are not drained before.
+    /// Why nodes whose system runs are not drained before.
     #[serde(default)]
     pub no_drain: Option<String>,
 }

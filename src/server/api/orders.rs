@@ -102,7 +102,7 @@ pub struct Wipe {
     count: Option<usize>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     force: Option<String>,
-    /// Why nodes that are ready are not drained before. Stored.
+    /// Why nodes whose system runs are not drained before. Stored.
     no_drain: Option<String>,
 }
 
@@ -141,7 +141,7 @@ pub struct DrainView {
     text: Option<String>,
 }
 
-/// Begins to take nodes that are ready out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
+/// Begins to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
 /// them needs the outcome `drained` or `unreached`.
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
     responses((status = 200, body = Vec<DrainView>), (status = 404, body = ErrorBody),

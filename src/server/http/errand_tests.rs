@@ -115,6 +115,31 @@ async fn a_no_arms_nothing_and_a_reason_overrules_it_for_the_record() {
 }
 
 #[tokio::test]
+async fn a_node_whose_step_failed_is_asked_and_heard_and_so_is_such_a_controller() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, controller, [own, its]) = rack(folder.path()).await;
+    for (asker, token, event) in [(&node, &own, "step-failed"), (&controller, &its, "waiting")] {
+        assert_eq!(asker.reports(token, event, 1).await, 204);
+    }
+    assert_eq!(node.state(), "failed");
+    let appliance = &node.appliance;
+    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
+    appliance.drain(&who(), order(None)).await.unwrap();
+    let id = errands(&node, &own).await.split(' ').nth(1).expect("an errand").to_string();
+    assert_eq!(node.reports(&own, "step-started", 2).await, 204, "it tries on meanwhile");
+    says(&node, &own, 3, &format!("leave {id} yes 3 copies")).await;
+    assert_eq!(errands(&controller, &its).await, format!("disable {id} compute2\n"));
+    assert_eq!(controller.reports(&its, "step-failed", 2).await, 204);
+    says(&controller, &its, 3, &format!("disable {id} yes it is disabled")).await;
+    assert_eq!(appliance.reimage(&who(), order(None)).await.unwrap().nodes[0].state, "armed");
+    let events = appliance.store.events(Some(node.mac), 50).await;
+    assert!(
+        events.iter().any(|event| event.detail.ends_with("WIPES the disk; 3 copies; it is disabled")),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
 async fn errands_are_for_the_node_itself_and_hold_over_a_restart_of_the_daemon() {
     let folder = tempfile::tempdir().unwrap();
     let (node, controller, [own, its]) = rack(folder.path()).await;

@@ -110,6 +110,29 @@ async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept
 }
 
 #[tokio::test]
+async fn a_node_whose_reimage_never_wrote_still_counts_and_is_heard_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = installs(&node).await;
+    node.reports(&token, "ready", 9).await;
+    node.appliance.reimage(&somebody(), one(Some("a drill"))).await.unwrap();
+    assert_eq!(node.reports(&token, "ready", 10).await, 410, "people wait for its installer");
+    for _ in 0..=crate::lifecycle::MAX_BOOTS {
+        node.boots().await;
+    }
+    assert_eq!(node.state(), "failed");
+    assert_eq!(words(node.appliance.reimage(&somebody(), one(None)).await.unwrap_err()), "replica");
+    for secret in ["kickstart", "firstboot"] {
+        assert_eq!(node.get(&format!("/{secret}/{token}")).await.status, 410, "{secret}");
+    }
+    assert_eq!((node.redeems(&token).await.status.as_u16(), node.state()), (410, "failed"));
+    drop(node);
+    let node = FakeNode::known(folder.path()).await;
+    assert_eq!(node.reports(&token, "ready", 11).await, 204);
+    assert_eq!(node.state(), "ready");
+}
+
+#[tokio::test]
 async fn protecting_and_maintenance_disarm_and_keep_a_node_from_being_armed() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
