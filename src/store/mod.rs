@@ -2,12 +2,14 @@
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
 mod anchor;
+mod aside;
 mod audit;
 mod backup;
 mod batch;
 mod carry;
 mod change;
 mod database;
+mod former;
 mod memory;
 mod open;
 mod place;
@@ -30,10 +32,12 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use aside::{Aside, KEPT_DAYS, list as set_aside};
 pub use audit::AuditFilter;
 pub use backup::{BackupError, write_private};
 pub use carry::Passwords;
 pub use change::{Change, LogLine};
+pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
 pub use reader::{EventPage, NumberedEvent};
@@ -240,6 +244,8 @@ impl Store {
 mod audit_tests;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod restore_forbids_tests;
 #[cfg(test)]
 mod restore_tests;
 #[cfg(test)]
