@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::open::FILE;
+use super::private::gone;
 
 /// What lies beside a database of SQLite.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
@@ -96,14 +97,6 @@ pub(super) fn swap(directory: &Path, new: &Path, epoch: u64) -> io::Result<Optio
 
 fn with(path: &Path, part: &str) -> PathBuf {
     PathBuf::from(format!("{}{part}", path.display()))
-}
-
-/// What is not there is as good as removed.
-fn gone(outcome: io::Result<()>) -> io::Result<()> {
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

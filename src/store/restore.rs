@@ -13,7 +13,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use super::anchor::{Anchor, Known};
 use super::aside;
 use super::audit::{self, Ledger};
-use super::backup::write_private;
 use super::carry::{self, Passwords};
 use super::change::{Change, Changed, LogLine};
 use super::database::Database;
@@ -21,7 +20,7 @@ use super::former::{self, Former};
 use super::memory::Write;
 use super::open::{self, OpenError};
 use super::sqlite::Sqlite;
-use super::{Memory, Record};
+use super::{Memory, Record, private};
 use crate::audit::Order;
 use crate::clock::unix_now;
 use crate::lifecycle::{Event, State, Stopped};
@@ -54,16 +53,22 @@ pub struct Restored {
 /// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
 pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
     let _lock = open::prepare(directory)?;
+    let outcome = put_in_place(directory, file, order, new_secrets).await;
+    if outcome.is_err() {
+        // The copy holds what the backup holds. One that cannot be removed now is removed by the next start.
+        let _ = private::sweep(directory);
+    }
+    outcome
+}
+
+async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
         move |source: io::Error| OpenError::Directory { path, source }
     };
     let bytes = fs::read(file).map_err(fail(file))?;
     let new = directory.join("restore.new");
-    for left in ["restore.new-wal", "restore.new-shm", "restore.new-journal"] {
-        let _ = fs::remove_file(directory.join(left));
-    }
-    write_private(&new, &bytes).map_err(fail(&new))?;
+    private::write(&new, &bytes).map_err(fail(&new))?;
     let anchor = Anchor::read(directory).map_err(fail(directory))?.map(|anchor| anchor.known());
     let damaged = |error: sqlx::Error| OpenError::Damaged { path: file.into(), why: error.to_string() };
     let options = SqliteConnectOptions::new()

@@ -127,6 +127,14 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     close(store, task).await;
     let lies_aside = std::fs::read(place.join("rackstart.sqlite.before-epoch-2")).unwrap();
     assert!(lies_aside == former, "the former store is not overwritten");
+    // Killed while it wrote its copy, and then given up: the next start leaves no passwords lying there.
+    for name in ["restore.new", "restore.new.new", "restore.new-journal", "backup.new"] {
+        write_private(&place.join(name), b"half a fi").unwrap();
+    }
+    let (store, task) = Store::open(&place).await.unwrap();
+    close(store, task).await;
+    let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains(".new")).collect::<Vec<_>>(), [""; 0]);
     // Between the database and the anchor.
     let anchor = std::fs::read(place.join("anchor.json")).unwrap();
     restore(&place, &file, order(), true).await.unwrap();
@@ -147,6 +155,7 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
     for bytes in [&b"a text"[..], &[7; 8192]] {
         std::fs::write(&file, bytes).unwrap();
         assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::Damaged { .. })));
+        assert!(!place.join("restore.new").exists(), "no copy is left");
     }
     std::fs::remove_file(&file).unwrap();
     let missing = restore(&place, &file, order(), true).await.unwrap_err().to_string();
