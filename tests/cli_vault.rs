@@ -87,6 +87,11 @@ fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
     let restored = says(&desk, &["restore", "copy"]);
     assert!(restored.contains("epoch 2") && restored.contains("before-epoch-2"), "{restored}");
     assert!(restored.contains("those of the former store stay"), "{restored}");
+    for part in
+        ["installations are STOPPED", "`rackstart stop --lift`", "is forbidden now", "When you are content: rm "]
+    {
+        assert!(restored.contains(part), "{part} is missing in\n{restored}");
+    }
     says(&desk, &["audit", "verify", "--head", &noted]);
     let lost = desk.run(&["audit", "verify", "--head", &later]);
     assert!(lost.code == 1 && lost.stderr.contains("your own note"), "{}", lost.stderr);

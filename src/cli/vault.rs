@@ -1,8 +1,6 @@
 //! Where the verbs about secrets, audit log and backups get their answers: from the daemon, or, while none runs, from the
 //! store itself, through the very same routes.
 
-use std::path::PathBuf;
-
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, StatusCode};
@@ -78,11 +76,6 @@ pub fn answer(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
-}
-
-/// The state directory of the site.
-pub fn state_directory(place: Place<'_>) -> Result<PathBuf, Failure> {
-    Ok(config::load(place)?.site.server.state)
 }
 
 /// Percent-encodes one part of a path or a query.

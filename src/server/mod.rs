@@ -35,7 +35,7 @@ mod watchdog;
 mod wires;
 
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -123,6 +123,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
+    remind_of_former_stores(&server.state);
     let key = key::read(&site.key)?;
     store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
     let http_address = SocketAddrV4::new(server.address, server.http_port);
@@ -166,6 +167,16 @@ pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, St
     let (recent, strangers) = (Arc::default(), Arc::default());
     let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
     Ok((vault::routes().with_state(appliance), task))
+}
+
+/// What a restore moved aside holds passwords, and is easily forgotten.
+fn remind_of_former_stores(state: &Path) {
+    for aside in crate::store::set_aside(state).unwrap_or_default() {
+        let path = aside.path.display();
+        tracing::warn!(
+            "a restore left the former store {path}, which holds passwords: when you are content, rm {path}"
+        );
+    }
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator

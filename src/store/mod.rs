@@ -2,15 +2,18 @@
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
 mod anchor;
+mod aside;
 mod audit;
 mod backup;
 mod batch;
 mod carry;
 mod change;
 mod database;
+mod former;
 mod memory;
 mod open;
 mod place;
+mod private;
 mod reader;
 mod record;
 mod rekey;
@@ -30,12 +33,15 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use aside::{Aside, KEPT_DAYS, list as set_aside};
 pub use audit::AuditFilter;
-pub use backup::{BackupError, write_private};
+pub use backup::BackupError;
 pub use carry::Passwords;
 pub use change::{Change, LogLine};
+pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
+pub use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
 pub use restore::{Restored, restore};
@@ -240,6 +246,8 @@ impl Store {
 mod audit_tests;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod restore_forbids_tests;
 #[cfg(test)]
 mod restore_tests;
 #[cfg(test)]

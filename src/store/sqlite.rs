@@ -37,6 +37,17 @@ impl Sqlite {
         sqlx::query(upsert).bind(epoch.to_string()).execute(&mut self.connection).await.map(drop)
     }
 
+    /// Ends every token that is valid here and was ended there; returns their names. Of a restore alone, too.
+    pub async fn revoke_again(&mut self, revoked: &[StoredToken]) -> Result<Vec<String>, Failed> {
+        let mut names = Vec::new();
+        for token in revoked {
+            if tokens::revoke_by_id(&mut self.connection, token).await? {
+                names.push(token.name.clone());
+            }
+        }
+        Ok(names)
+    }
+
     async fn run(&mut self, sql: &'static str) -> Result<(), Failed> {
         sqlx::query(sql).fetch_all(&mut self.connection).await.map(drop)
     }
