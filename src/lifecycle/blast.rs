@@ -54,7 +54,7 @@ pub struct Wish<'a> {
 /// What is asked of a node whose system runs, before it is wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrainRule {
-    /// To be drained, or to be out of reach.
+    /// To be drained; or to be out of reach, unless it is ready.
     Needed,
     /// Nothing yet: it will be drained, or a reason was given not to.
     Nothing,
@@ -135,13 +135,17 @@ pub fn needs_drain(state: &State) -> bool {
     state.heard_system().is_some()
 }
 
+/// Silence is no consent where the cloud runs: a node that was ready may only be cut off from here, and serve all the same. One
+/// whose steps are not done may well be dead, and is reimaged for that.
 fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal> {
     let outcome = standing.duty.map_or(Outcome::None, |duty| duty.outcome(now));
-    let why = match (needs_drain(standing.state), &outcome) {
-        (false, _) | (true, Outcome::Drained(_) | Outcome::Unreached(_)) => return None,
-        (true, outcome) => outcome.text().to_string(),
-    };
-    Some(Refusal::NotDrained { node: node.name.clone(), why })
+    match &outcome {
+        _ if !needs_drain(standing.state) => return None,
+        Outcome::Drained(_) => return None,
+        Outcome::Unreached(_) if !matches!(standing.state, State::Ready { .. }) => return None,
+        _ => {}
+    }
+    Some(Refusal::NotDrained { node: node.name.clone(), why: outcome.text().to_string() })
 }
 
 /// Length of the window of the wipe limit, in seconds.

@@ -89,6 +89,8 @@ pub enum DutyEvent {
     },
     /// An errand was answered.
     Answered(Answer),
+    /// The daemon starts. While it was away nobody could ask for an errand or answer one.
+    Resumed,
 }
 
 /// What a drain comes to at this moment.
@@ -168,7 +170,16 @@ impl Duty {
             DutyEvent::Asked { id } => self.asked(id, now),
             DutyEvent::Given { verb, id } => self.given(*verb, id, now),
             DutyEvent::Answered(answer) => self.answered(answer, now),
+            DutyEvent::Resumed => self.resumed(now),
         }
+    }
+
+    /// Whoever is waited for has as long again: a daemon that was away must not take its own silence for theirs.
+    fn resumed(&self, now: u64) -> Option<Self> {
+        let drain = self.drain.as_ref().filter(|drain| matches!(drain.phase, Phase::Asked | Phase::Leaving))?;
+        let waited_for = now.abs_diff(drain.since) <= FORGET_SECONDS;
+        let drain = Drain { since: now, taken: drain.taken.map(|_| now), ..drain.clone() };
+        waited_for.then(|| Self { drain: Some(drain), out: self.out.clone() })
     }
 
     /// A drain under way goes on, and one that is good is not done again.

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
 use crate::lifecycle::timeouts::{self, Moments};
-use crate::lifecycle::{Event, State};
-use crate::site::Site;
+use crate::lifecycle::{DutyEvent, Event, State};
+use crate::site::{Mac, Site};
 use crate::store::{Change, Record, Store};
 
 const TICK: Duration = Duration::from_secs(15);
@@ -46,6 +46,17 @@ pub(super) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
             // It moved on at this very moment, or the daemon is going down.
             Err(_) => {}
         }
+    }
+}
+
+/// Gives whoever a drain waits for as long again. Called once, at the start, before anything is answered.
+pub(super) async fn resume_drains(store: &Store, now: u64) {
+    let resumed = |record: &Record| record.duty.apply(&DutyEvent::Resumed, now).is_some();
+    let waiting: Vec<Mac> =
+        store.look(|draft| draft.records().filter(|(_, record)| resumed(record)).map(|(mac, _)| mac).collect());
+    for mac in waiting {
+        // A store that has stopped ends the daemon; nothing else can come between.
+        let _ = store.change(mac, Change::Duty(vec![DutyEvent::Resumed])).await;
     }
 }
 

@@ -395,6 +395,7 @@ fn duty_words(event: &DutyEvent) -> String {
     match event {
         DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
         DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
+        DutyEvent::Resumed => "the daemon was away: who is waited for has as long again".into(),
         DutyEvent::Answered(answer) => {
             format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
         }

@@ -236,7 +236,7 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
 }
 
 #[test]
-fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
+fn a_node_whose_system_runs_is_wiped_when_it_is_drained_and_others_need_nothing() {
     use crate::lifecycle::DutyEvent;
     let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
     let answered = |duty: Duty, words: &str| {
@@ -244,12 +244,14 @@ fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_othe
         duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
     };
     let drained = answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x");
+    let resumed = |duty: Duty| duty.apply(&DutyEvent::Resumed, NOW);
     type Case = (&'static str, Option<Duty>, Result<[usize; 3], String>);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         ("it was never asked", None, Err("not-drained".into())),
         ("it is asked", Some(asked(NOW)), Err("not-drained".into())),
         ("it said no", Some(answered(asked(NOW), "leave a1 no x")), Err("not-drained".into())),
-        ("it does not come", Some(asked(NOW - 91)), ONE),
+        ("it does not come", Some(asked(NOW - 91)), Err("not-drained".into())),
+        ("it does not come, and the daemon was away", resumed(asked(NOW - 91)), Err("not-drained".into())),
         ("that was long ago", Some(asked(NOW - 3600)), Err("not-drained".into())),
         ("it is drained", Some(drained), ONE),
     ];
@@ -277,5 +279,10 @@ fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_othe
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
         assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
+        // Out of reach: what never was done, or failed, may be dead. What was ready may only be cut off.
+        rack.duties.insert("compute2".into(), asked(NOW - 91));
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+        rack.duties.insert("compute2".into(), resumed(asked(NOW - 91)).unwrap());
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}: the daemon was away");
     }
 }

@@ -142,7 +142,7 @@ pub struct DrainView {
 }
 
 /// Begins to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
-/// them needs the outcome `drained` or `unreached`.
+/// them needs the outcome `drained`, or `unreached` when it is not ready.
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
     responses((status = 200, body = Vec<DrainView>), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]

@@ -2,8 +2,10 @@
 
 use super::tests::FakeNode;
 use crate::audit::Actor;
+use crate::clock::unix_now;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, State, WipeScope};
 use crate::server::operate::{Refusal, Reimage};
+use crate::server::watchdog;
 use crate::store::{Change, Record};
 
 fn order(no_drain: Option<&str>) -> Reimage {
@@ -149,7 +151,16 @@ async fn errands_are_for_the_node_itself_and_hold_over_a_restart_of_the_daemon()
     }
     assert_eq!(node.get(&format!("/errands/{}", "0".repeat(32))).await.status, 404);
     let errand = errands(&node, &own).await;
+    let kept = node.record().duty;
     drop((node, controller));
     let node = FakeNode::known(folder.path()).await;
     assert_eq!(errands(&node, &own).await, errand);
+    // The daemon was away for ten minutes, and nobody could ask it anything.
+    let later = unix_now() + 600;
+    assert_eq!(kept.outcome(later).word(), "refused");
+    watchdog::resume_drains(&node.appliance.store, unix_now()).await;
+    let events = node.appliance.store.events(Some(node.mac), 50).await;
+    assert!(events.last().unwrap().detail.contains("the daemon was away"), "{events:?}");
+    watchdog::resume_drains(&node.appliance.store, later + 3600).await;
+    assert_eq!(node.appliance.store.events(Some(node.mac), 50).await.len(), events.len(), "forgotten by then");
 }
