@@ -308,12 +308,20 @@ impl Change {
                 Some(LogLine { kind: "hardware", detail })
             }
             Self::Duty(events) => {
-                let mut detail = String::new();
+                let (before, mut detail) = (record.duty.clone(), String::new());
                 for event in events {
                     record.duty = record.duty.apply(event, now).ok_or(Refused::NothingToDo)?;
                     detail = duty_words(event);
                 }
-                Some(LogLine { kind: "duty", detail })
+                // A permit must not outlive the drain that it was given for.
+                match record.state.apply(&Event::Disarmed) {
+                    Ok(next) if before.lost_its_drain(&record.duty) => {
+                        let detail = format!("{detail}, so it is drained no more; it is {} again", next.word());
+                        enter(&mut record, next, now);
+                        Some(LogLine { kind: "disarmed", detail })
+                    }
+                    _ => Some(LogLine { kind: "duty", detail }),
+                }
             }
             #[cfg(test)]
             Self::Become(other) => {
@@ -395,6 +403,7 @@ fn duty_words(event: &DutyEvent) -> String {
     match event {
         DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
         DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
+        DutyEvent::TakenBack => "an operator takes its drain back".into(),
         DutyEvent::Resumed => "the daemon was away: who is waited for has as long again".into(),
         DutyEvent::Answered(answer) => {
             format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
