@@ -196,7 +196,12 @@ impl Appliance {
         let (who, scope) = (asked.actor.clone(), arming.scope);
         let (said, mut hear) = tokio::sync::oneshot::channel();
         let (known, order) = (site.clone(), asked.clone());
+        let newest = self.served.clone();
         let judge = move |draft: &Draft<'_>, time| {
+            // What the operator was shown must be what is armed.
+            if !Arc::ptr_eq(&newest.borrow().site, &known) {
+                return Err(Refusal::SiteEdited);
+            }
             let (orders, left) = arm(&known, draft, &arming, &own, time, &order, random::attempt_id)?;
             let _ = said.send(left);
             Ok(orders)

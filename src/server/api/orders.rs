@@ -279,9 +279,11 @@ impl From<Refusal> for ApiError {
             Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
             Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
             Refusal::StoreStopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
-            Refusal::Blast(_) | Refusal::CannotKeep { .. } | Refusal::State { .. } | Refusal::NotStopped => {
-                (StatusCode::CONFLICT, "ask for the node's state first")
-            }
+            Refusal::Blast(_)
+            | Refusal::CannotKeep { .. }
+            | Refusal::State { .. }
+            | Refusal::NotStopped
+            | Refusal::SiteEdited => (StatusCode::CONFLICT, "ask for the node's state first"),
         };
         let help = refusal.help().join("; ");
         Self::new(status, refusal.to_string(), if help.is_empty() { usual.into() } else { help })
