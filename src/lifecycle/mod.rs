@@ -27,7 +27,7 @@ pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
-pub use swap::{Hindrance, hindrances};
+pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.
 pub const MAX_BOOTS: u8 = 3;
@@ -118,7 +118,7 @@ impl State {
         }
         match event {
             Event::Armed { id, scope } => self.arm(id, *scope),
-            Event::Disarmed => self.disarm(),
+            Event::Disarmed | Event::Withdrawn { .. } => self.disarm(),
             Event::BootScriptServed { token } => self.serve_installer(token),
             Event::CameBackUnfinished => self.come_back(),
             Event::PermitRedeemed { token, .. } => self.redeem(token),

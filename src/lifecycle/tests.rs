@@ -65,6 +65,7 @@ fn events() -> Vec<Event> {
         Event::GivenUp { reason: "r".into() },
         Event::Suspected { why: "w".into() },
         Event::Cleared,
+        Event::Withdrawn { why: "w".into() },
     ]
 }
 
@@ -78,17 +79,17 @@ fn left_alone() -> State {
 
 /// One row per state, one column per event of `events()`; `-` is a refusal.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 18]); 9] = [
-    //             arm, blank  arm, destroy  disarm    script   back       redeem        stopped    as planned    differs    installed    working      step failed  ready      overdue   expired  given up  suspected  cleared
-    ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-"]),
-    ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-"]),
-    ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
-    ("firstboot",   ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
-    ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing"]),
+const TABLE: [(&str, [&str; 19]); 9] = [
+    //             arm, blank  arm, destroy  disarm    script   back       redeem        stopped    as planned    differs    installed    working      step failed  ready      overdue   expired  given up  suspected  cleared      withdrawn
+    ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-",         "failed"]),
+    ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-",         "-"]),
+    ("firstboot",   ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-",         "-"]),
+    ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing", "-"]),
 ];
 
 #[test]
@@ -267,7 +268,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             5 => Event::Installed { token },
             6 => Event::Working { token },
             7 => Event::StepFailed { token, reason },
-            8 => Event::Disarmed,
+            8 if destroy => Event::Disarmed,
+            8 => Event::Withdrawn { why: reason },
             11 => Event::Suspected { why: reason },
             12 => Event::Cleared,
             13 if destroy => Event::Expired,

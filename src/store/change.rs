@@ -11,6 +11,7 @@ use crate::secrets::Redactor;
 use crate::site::Mac;
 
 use super::record::{Frozen, Installed, Record};
+use super::words::{condition, describe, duty_words, words};
 
 /// One wanted change of one node.
 #[derive(Debug, Clone)]
@@ -308,12 +309,20 @@ impl Change {
                 Some(LogLine { kind: "hardware", detail })
             }
             Self::Duty(events) => {
-                let mut detail = String::new();
+                let (before, mut detail) = (record.duty.clone(), String::new());
                 for event in events {
                     record.duty = record.duty.apply(event, now).ok_or(Refused::NothingToDo)?;
                     detail = duty_words(event);
                 }
-                Some(LogLine { kind: "duty", detail })
+                // A permit must not outlive the drain that it was given for.
+                match record.state.apply(&Event::Disarmed) {
+                    Ok(next) if before.lost_its_drain(&record.duty) => {
+                        let detail = format!("{detail}, so it is drained no more; it is {} again", next.word());
+                        enter(&mut record, next, now);
+                        Some(LogLine { kind: "disarmed", detail })
+                    }
+                    _ => Some(LogLine { kind: "duty", detail }),
+                }
             }
             #[cfg(test)]
             Self::Become(other) => {
@@ -375,58 +384,5 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
             _ if state.left_behind_with(&token) => Ok(state.clone()),
             _ => Err(Refused::OldAttempt),
         },
-    }
-}
-
-fn words(report: &Report) -> String {
-    match (report.step.is_empty(), report.detail.is_empty()) {
-        (true, _) => report.detail.clone(),
-        (false, true) => report.step.clone(),
-        (false, false) => format!("{}: {}", report.step, report.detail),
-    }
-}
-
-/// The condition in a `waiting` report, without since when.
-fn condition(detail: &str) -> &str {
-    detail.split(" (since").next().unwrap_or(detail)
-}
-
-fn duty_words(event: &DutyEvent) -> String {
-    match event {
-        DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
-        DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
-        DutyEvent::Answered(answer) => {
-            format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
-        }
-    }
-}
-
-fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
-    match event {
-        Event::Armed { id, scope } => ("armed", format!("attempt {id}: its installer {scope}")),
-        Event::BootScriptServed { .. } => match next {
-            State::Failed { reason, .. } => ("failed", reason.clone()),
-            _ => ("boot-script", format!("boot {} of the installer", next.attempt().map_or(0, |a| a.boots))),
-        },
-        Event::CameBackUnfinished => ("failed", "restarted before it reported `installed`".into()),
-        Event::Disarmed => ("disarmed", format!("it is {} again", next.word())),
-        Event::PermitRedeemed { disk, .. } if before == next => {
-            ("permit-answered-again", format!("same boot, disk {disk}"))
-        }
-        Event::PermitRedeemed { disk, .. } => ("permit-redeemed", format!("the storage commands left for disk {disk}")),
-        Event::InstallerStopped { reason, .. } => ("failed", reason.clone()),
-        Event::Attested { differences, .. } if differences.is_empty() => {
-            ("attested", "the disks are as planned".into())
-        }
-        Event::Attested { differences, .. } => ("failed", format!("not as planned: {}", differences.join("; "))),
-        Event::Installed { .. } => ("installed", String::new()),
-        Event::Working { .. } => ("firstboot", String::new()),
-        Event::StepFailed { reason, .. } => ("step-failed", reason.clone()),
-        Event::Ready { .. } => ("ready", String::new()),
-        Event::Overdue { reason } => ("failed", reason.clone()),
-        Event::Expired => ("arming-expired", format!("nobody fetched the installer; it is {} again", next.word())),
-        Event::GivenUp { reason } => ("given-up", reason.clone()),
-        Event::Suspected { why } => ("suspect", why.clone()),
-        Event::Cleared => ("cleared", format!("it is {} again", next.word())),
     }
 }

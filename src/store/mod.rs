@@ -23,6 +23,7 @@ mod secrets;
 mod sqlite;
 mod timeline;
 mod tokens;
+mod words;
 mod writer;
 
 use std::fmt::Display;

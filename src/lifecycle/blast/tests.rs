@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::lifecycle::{Attempt, AttemptId, Event, Stage};
+use crate::lifecycle::{Attempt, AttemptId, DutyEvent, Event, Stage};
 use crate::site::testing::paper_site;
 
 const NOW: u64 = 100_000;
@@ -235,23 +235,70 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
     assert_eq!(rack.asked(&all, WipeScope::BlankDiskOnly, None, false), Ok([3, 0, 0]));
 }
 
+/// Of a drain that was asked for at a moment.
+fn asked(at: u64) -> Duty {
+    Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap()
+}
+
+fn answered(duty: Duty, words: &str) -> Duty {
+    let answer: crate::lifecycle::Answer = words.parse().unwrap();
+    duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
+}
+
+fn drained() -> Duty {
+    answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x")
+}
+
 #[test]
-fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
-    use crate::lifecycle::DutyEvent;
-    let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
-    let answered = |duty: Duty, words: &str| {
-        let answer: crate::lifecycle::Answer = words.parse().unwrap();
-        duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
-    };
-    let drained = answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x");
+fn a_node_that_is_drained_counts_as_gone_before_anything_is_armed() {
+    let refused = answered(asked(NOW), "leave a1 no x");
+    for (duty, copy, only) in [
+        (asked(NOW), Err("replica".into()), "only-one"),
+        (drained(), Err("replica".into()), "only-one"),
+        (refused, ONE, ""),
+    ] {
+        // A drain asks the same question as an arming, before it asks the node.
+        let mut rack = Rack::ready();
+        rack.duties.insert("compute3".into(), duty.clone());
+        assert_eq!(rack.wipes(&["compute2"]), copy, "{duty:?}");
+        assert!(rack.asked(&["compute2"], WipeScope::DestroyData, Some(1), true).is_ok(), "forced");
+        assert_eq!(rack.wipes(&["compute3"]), ONE, "its own drain stands not against it");
+        let mut rack = Rack::ready();
+        rack.site.blueprint.roles.get_mut("compute").unwrap().at_least = 2;
+        assert_eq!(rack.wipes(&["compute2"]), ONE);
+        rack.site.blueprint.variables.remove("brick_mount");
+        rack.duties.insert("compute3".into(), duty);
+        assert_eq!(rack.wipes(&["compute2"]).err().unwrap_or_default(), only);
+    }
+}
+
+#[test]
+fn arming_an_armed_node_again_needs_a_drain_that_is_still_good() {
+    for word in ["rearmed", "left-alone-rearmed"] {
+        let mut rack = Rack::ready().with("compute2", word);
+        rack.drain = DrainRule::Needed;
+        assert_eq!(
+            rack.wipes(&["compute2"]),
+            Err("not-drained".into()),
+            "{word}: it is not heard, and was never drained"
+        );
+        rack.duties.insert("compute2".into(), drained());
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+    }
+}
+
+#[test]
+fn a_node_whose_system_runs_is_wiped_when_it_is_drained_and_others_need_nothing() {
+    let resumed = |duty: Duty| duty.apply(&DutyEvent::Resumed, NOW);
     type Case = (&'static str, Option<Duty>, Result<[usize; 3], String>);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         ("it was never asked", None, Err("not-drained".into())),
         ("it is asked", Some(asked(NOW)), Err("not-drained".into())),
         ("it said no", Some(answered(asked(NOW), "leave a1 no x")), Err("not-drained".into())),
-        ("it does not come", Some(asked(NOW - 91)), ONE),
+        ("it does not come", Some(asked(NOW - 91)), Err("not-drained".into())),
+        ("it does not come, and the daemon was away", resumed(asked(NOW - 91)), Err("not-drained".into())),
         ("that was long ago", Some(asked(NOW - 3600)), Err("not-drained".into())),
-        ("it is drained", Some(drained), ONE),
+        ("it is drained", Some(drained()), ONE),
     ];
     for (what, duty, expected) in cases {
         let mut rack = Rack::ready();
@@ -277,5 +324,10 @@ fn a_node_whose_system_runs_is_wiped_when_it_is_drained_or_out_of_reach_and_othe
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
         assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
+        // Out of reach: what never was done, or failed, may be dead. What was ready may only be cut off.
+        rack.duties.insert("compute2".into(), asked(NOW - 91));
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+        rack.duties.insert("compute2".into(), resumed(asked(NOW - 91)).unwrap());
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}: the daemon was away");
     }
 }

@@ -69,9 +69,11 @@ impl From<Refusal> for HttpError {
             Refusal::Nobody | Refusal::Reason => StatusCode::BAD_REQUEST,
             Refusal::OwnCardsUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Refusal::StoreStopped => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Blast(_) | Refusal::CannotKeep { .. } | Refusal::State { .. } | Refusal::NotStopped => {
-                StatusCode::CONFLICT
-            }
+            Refusal::Blast(_)
+            | Refusal::CannotKeep { .. }
+            | Refusal::State { .. }
+            | Refusal::NotStopped
+            | Refusal::SiteEdited => StatusCode::CONFLICT,
         };
         let help: String = refusal.help().iter().map(|line| format!("\nhelp: {line}")).collect();
         Self::new(status, format!("{refusal}{help}"))

@@ -78,7 +78,7 @@ pub(in crate::server) fn drain(
     for node in arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)) {
         let Some(record) = draft.record(node.mac) else { continue };
         let asked = DutyEvent::Asked { id: fresh_id().to_string() };
-        if blast::needs_drain(&record.state) && record.duty.apply(&asked, time).is_some() {
+        if blast::can_be_drained(&record.state) && record.duty.apply(&asked, time).is_some() {
             changes.push((node.mac, Change::Duty(vec![asked])));
             audit.push(Order { subject: node.name.to_string(), ..order.clone() });
         }
