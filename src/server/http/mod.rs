@@ -111,6 +111,8 @@ mod identity_tests;
 #[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
+mod owner_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod theft_tests;
