@@ -12,6 +12,7 @@ mod flags;
 mod gluster;
 mod hardware;
 mod progress;
+mod report_rate;
 mod suspect;
 mod swap;
 pub mod timeouts;
@@ -26,6 +27,7 @@ pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
 pub use swap::{Hindrance, hindrances};
 
 /// Installer boots of one attempt without redemption before it fails.

@@ -173,7 +173,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
+    let appliance = Appliance { served, store, recent, strangers, reports: Arc::default(), neighbours, machines };
     Ok(Bound { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
 }
 

@@ -65,6 +65,7 @@ mod tests {
     use crate::site::SecretSpec;
     use crate::site::testing::paper_site;
     use crate::store::AuditFilter;
+    use crate::store::tests::close;
 
     const FORMER: &[u8] = b"the former key of the site";
     const NEW: &[u8] = b"the new key of this same site";
@@ -125,7 +126,7 @@ mod tests {
         let before = value(&store);
         assert_eq!(store.renew_secrets(Some(FORMER), &blueprint, order()).await, Err(SecretsError::NotLost));
         assert_eq!(value(&store), before);
-        (drop(store), task.await.unwrap().unwrap());
+        close(store, task).await;
         for key in [Some(NEW), None, Some(FORMER)] {
             let (store, task) = Store::open(&path).await.unwrap();
             if key != Some(FORMER) {
@@ -135,7 +136,7 @@ mod tests {
             store.open_secrets(key, &blueprint).await.unwrap();
             assert!(value(&store).is_some() && value(&store) != before);
             assert_eq!(store.are_secrets_sealed().await, Ok(key.is_some()));
-            (drop(store), task.await.unwrap().unwrap());
+            close(store, task).await;
         }
     }
 
@@ -148,7 +149,7 @@ mod tests {
             let (store, task) = Store::open(&path).await.unwrap();
             store.open_secrets(key, &blueprint).await.unwrap();
             let third = store.kept_secret("THIRD").unwrap().value.reveal().to_string();
-            (drop(store), task.await.unwrap().unwrap());
+            close(store, task).await;
             damage(&path, "UPDATE secret SET value = x'ff00' WHERE name = 'OS_PASSWORD'").await;
             let (store, task) = Store::open(&path).await.unwrap();
             let damaged = store.open_secrets(key, &blueprint).await.unwrap_err();
@@ -160,11 +161,11 @@ mod tests {
             );
             store.change_secrets(&blueprint, vec![("OS_PASSWORD".into(), None)], vec![]).await.unwrap();
             assert!(!store.is_damaged("OS_PASSWORD"));
-            (drop(store), task.await.unwrap().unwrap());
+            close(store, task).await;
             let (store, task) = Store::open(&path).await.unwrap();
             store.open_secrets(key, &blueprint).await.unwrap();
             assert_eq!(store.kept_secret("THIRD").unwrap().value.reveal(), third);
-            (drop(store), task.await.unwrap().unwrap());
+            close(store, task).await;
         }
         damage(&path, "UPDATE meta SET value = '{' WHERE name = 'seal'").await;
         let (store, _task) = Store::open(&path).await.unwrap();
