@@ -8,6 +8,7 @@ use super::client::Daemon;
 use super::{Failure, print, vault};
 use crate::audit::{Actor, Order};
 use crate::config::{self, Place};
+use crate::server::Need;
 use crate::site::{Mac, Site};
 use crate::store::{self, KEPT_DAYS, Restored};
 
@@ -44,7 +45,7 @@ pub struct RestoreArgs {
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     let path = format!("/v1/backup?with_secrets={}", args.with_secrets);
-    let bytes = vault::ask(place, args.daemon, Method::POST, &path, "")?;
+    let bytes = vault::ask(place, args.daemon, Need::Nothing, Method::POST, &path, "")?;
     let name = args.file.display();
     let written = store::write_private(&args.file, &bytes);
     written.map_err(|error| {

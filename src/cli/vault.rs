@@ -12,12 +12,19 @@ use super::client::Daemon;
 use crate::audit::Actor;
 use crate::config::{self, Place};
 use crate::failure::Kind;
-use crate::server;
+use crate::server::{self, Need};
 
 /// Asks once: the daemon if one answers, else the store.
-pub fn ask(place: Place<'_>, daemon: Daemon, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
+pub fn ask(
+    place: Place<'_>,
+    daemon: Daemon,
+    need: Need,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> Result<Vec<u8>, Failure> {
     match daemon.client(place.file).raw(method.clone(), path, body.to_string()) {
-        Err(failure) if failure.kind == Kind::Unreachable => on_the_store(place, method, path, body, failure),
+        Err(failure) if failure.kind == Kind::Unreachable => on_the_store(place, need, method, path, body, failure),
         other => other,
     }
 }
@@ -26,16 +33,18 @@ pub fn ask(place: Place<'_>, daemon: Daemon, method: Method, path: &str, body: &
 pub fn ask_json<T: DeserializeOwned>(
     place: Place<'_>,
     daemon: Daemon,
+    need: Need,
     method: Method,
     path: &str,
     body: &str,
 ) -> Result<T, Failure> {
-    let bytes = ask(place, daemon, method, path, body)?;
+    let bytes = ask(place, daemon, need, method, path, body)?;
     serde_json::from_slice(&bytes).map_err(|error| Failure::bug(format!("cannot read the answer: {error}")))
 }
 
 fn on_the_store(
     place: Place<'_>,
+    need: Need,
     method: Method,
     path: &str,
     body: &str,
@@ -48,7 +57,7 @@ fn on_the_store(
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let (app, store) = server::at_rest(loaded.site, loaded.renderer).await.map_err(Failure::fixable)?;
+        let (app, store) = server::at_rest(loaded.site, loaded.renderer, need).await.map_err(Failure::fixable)?;
         let actor = Actor::console(rustix::process::getuid().as_raw());
         let request = Request::builder().method(method).uri(path).extension(actor).body(Body::from(body.to_string()));
         let request = request.map_err(Failure::bug)?;

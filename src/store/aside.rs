@@ -118,7 +118,8 @@ mod tests {
         for name in [names[0], others[1], others[2]] {
             age(name, 1000);
         }
-        (age(names[1], 30), age(others[0], 29));
+        age(names[1], 30);
+        age(others[0], 29);
         let epochs = |found: &[Aside]| found.iter().map(|aside| aside.epoch).collect::<Vec<_>>();
         assert_eq!(epochs(&list(folder.path()).unwrap()), [2, 10], "by number, not by letter");
         assert!(remove_due(folder.path(), now - day * 2000).unwrap().is_empty(), "a clock that was put back");

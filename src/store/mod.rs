@@ -19,11 +19,11 @@ mod record;
 mod rekey;
 mod restore;
 mod seal;
+mod secret_rows;
 mod secrets;
 mod sqlite;
 mod timeline;
 mod tokens;
-mod words;
 mod writer;
 
 use std::fmt::Display;
@@ -83,8 +83,8 @@ enum Command {
     Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
     Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: oneshot::Sender<u64> },
-    SecretRows { reply: oneshot::Sender<secrets::Stored> },
-    WriteSecrets { write: secrets::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
+    SecretRows { reply: oneshot::Sender<secret_rows::Stored> },
+    WriteSecrets { write: secret_rows::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },

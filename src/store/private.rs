@@ -39,7 +39,7 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
 
 /// Writes a file of the state directory, whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, |file, new| hand_over(file, new))
+    replace(path, bytes, hand_over)
 }
 
 /// Writes a file that only its owner, who runs this, may read, whole or not at all.
@@ -76,7 +76,8 @@ pub(super) fn give_back(directory: &Path) -> io::Result<()> {
 
 /// Removes what work that was killed has left in a state directory that nobody else uses.
 pub(super) fn sweep(directory: &Path) -> io::Result<()> {
-    LEFTOVERS.iter().try_for_each(|name| gone(fs::remove_file(directory.join(name))))
+    let lie_there = LEFTOVERS.iter().map(|name| directory.join(name)).filter(|path| path.symlink_metadata().is_ok());
+    lie_there.map(fs::remove_file).try_for_each(gone)
 }
 
 /// What is not there is as good as removed.
@@ -110,6 +111,7 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::close;
     use super::super::{OpenError, Store, restore};
     use super::*;
     use crate::audit::{Actor, Order};
@@ -158,7 +160,7 @@ mod tests {
         store.rekey(key, other, order()).await.unwrap();
         write_private(&file, &store.backup(true).await.unwrap()).unwrap();
         assert!(all_belong_to(service, &place) >= 5, "lock, anchor, database, its log and its index");
-        (drop(store), task.await.unwrap().unwrap());
+        close(store, task).await;
         restore(&place, &file, order(), false).await.unwrap();
         let (_store, _task) = Store::open(&place).await.unwrap();
         assert!(all_belong_to(service, &place) >= 6, "and the former store");
@@ -171,13 +173,13 @@ mod tests {
         let place = folder.path().join("state");
         let Some(service) = of_a_service(&place) else { return };
         let (store, task) = Store::open(&place).await.unwrap();
-        (drop(store), task.await.unwrap().unwrap());
+        close(store, task).await;
         for name in ["lock", "anchor.json", "rackstart.sqlite"] {
             std::os::unix::fs::chown(place.join(name), Some(0), Some(0)).unwrap();
         }
         let (store, task) = Store::open(&place).await.unwrap();
         all_belong_to(service, &place);
-        (drop(store), task.await.unwrap().unwrap());
+        close(store, task).await;
         let of_root = folder.path().join("of root");
         fs::write(&of_root, "").unwrap();
         for is_soft in [false, true] {

@@ -1,6 +1,6 @@
 //! What an operator forbade after the backup was made stays forbidden after its restore.
 
-use super::tests::{arm, event, mac};
+use super::tests::{arm, close, event, mac};
 use super::*;
 use crate::audit::Actor;
 use crate::lifecycle::{Event, Flag};
@@ -11,11 +11,6 @@ fn order() -> Order {
 
 fn node(n: u8) -> Mac {
     Mac([0x52, 0x54, 0, 0xa8, 2, n])
-}
-
-async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
-    drop(store);
-    task.await.unwrap().unwrap();
 }
 
 async fn stop(store: &Store, who: &str) {

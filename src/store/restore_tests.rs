@@ -1,12 +1,7 @@
-use super::tests::{arm, event, mac, token};
+use super::tests::{arm, close, event, mac, token};
 use super::*;
 use crate::audit::{Actor, Order};
 use crate::lifecycle::{Event, Reader};
-
-async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
-    drop(store);
-    task.await.unwrap().unwrap();
-}
 
 fn order() -> Order {
     Order::new(&Actor::console(0), "restore", "backup")

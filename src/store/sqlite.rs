@@ -8,10 +8,10 @@ use sqlx::{ConnectOptions, Connection, Row};
 use super::database::{Database, Failed, Reading};
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
-use super::secrets::{SecretWrite, Stored};
+use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
-use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secrets, timeline, tokens};
+use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secret_rows, timeline, tokens};
 use crate::audit::{AuditLine, Head};
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
@@ -95,11 +95,11 @@ impl Database for Sqlite {
     }
 
     async fn put_secrets(&mut self, write: SecretWrite) -> Result<(), Failed> {
-        secrets::write(&mut self.connection, write).await
+        secret_rows::write(&mut self.connection, write).await
     }
 
     async fn secrets(&mut self) -> Result<Stored, Failed> {
-        secrets::rows(&mut self.connection).await
+        secret_rows::rows(&mut self.connection).await
     }
 
     async fn forget_replaced(&mut self) -> Result<(), Failed> {
