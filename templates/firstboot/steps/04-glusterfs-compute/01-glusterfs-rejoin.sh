@@ -146,8 +146,6 @@ mark_missing() {
 claim_brick() {
   local id
   id=$(volume_field "$VOLUME" "Volume ID" | tr -d -)
-  # Part of every minimal CentOS 6, so this is for one that was made smaller.
-  have getfattr setfattr || yum -y install attr || :
   have getfattr setfattr || echo "there is no getfattr and no setfattr (package attr): the brick cannot be marked"
   if have getfattr setfattr && ! getfattr -n trusted.glusterfs.volume-id "$brick" >/dev/null 2>&1; then
     setfattr -n trusted.glusterfs.volume-id -v "0x$id" "$brick"
