@@ -68,7 +68,7 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
         };
         let verb = match fault.error.problem {
             RenderProblem::Installer { .. } => "would fail",
-            RenderProblem::Departs { .. } => "is not what the plan demands",
+            RenderProblem::Departs { .. } => "is not as it must be",
             _ => "cannot be rendered",
         };
         let message = format!("the {} of node {node} {verb}: {}", fault.what, fault.error);

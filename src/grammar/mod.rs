@@ -9,8 +9,10 @@ mod facts;
 mod known;
 mod line;
 mod references;
+mod script;
 mod section;
 mod shell;
+mod skeleton;
 mod stdin;
 mod storage;
 mod table;
@@ -20,6 +22,7 @@ mod tests;
 pub use departure::Departure;
 pub use known::KnownScripts;
 pub use section::{check, check_knowing};
+pub use skeleton::skeleton_departures;
 pub use storage::{storage_commands, storage_departures};
 pub use table::{CommandFacts, OptionFacts, Takes, facts_of};
 

@@ -87,6 +87,91 @@ fn the_commands_of_a_keeping_reimage_are_measured_too() {
     }
 }
 
+/// What is said of the site's kickstarts when this replaces that in a template.
+fn said_of_kickstart(release: &str, name: &str, (from, to): (&str, &str)) -> Vec<String> {
+    let shipped = String::from_utf8(engine::KickstartFiles::get(name).unwrap().data.into_owned()).unwrap();
+    assert!(shipped.contains(from), "{name} {from}");
+    let files = BTreeMap::from([(name.to_string(), shipped.replacen(from, to, 1))]);
+    let renderer = Renderer::with_templates(Templates { folder: "own".into(), files }).unwrap();
+    let mut site = paper_site();
+    site.network.ntp = vec!["192.168.0.1".into()];
+    site.nodes.truncate(1);
+    site.nodes[0].release = release.parse().unwrap();
+    prove(&renderer, &site).into_iter().map(|fault| fault.error.to_string()).collect()
+}
+
+#[test]
+fn what_a_kickstart_lost_is_told() {
+    for (name, change, expected) in [
+        ("parts/commands-el6.ks.j2", ("reboot\n", ""), "own/kickstart/parts/commands-el6.ks.j2: missing: `reboot`"),
+        ("parts/commands-el6.ks.j2", ("skipx\n", ""), "own/kickstart/parts/commands-el6.ks.j2: missing: `skipx`"),
+        (
+            "parts/security.ks.j2",
+            ("selinux --permissive\n", ""),
+            "own/kickstart/parts/security.ks.j2: missing: `selinux --permissive`",
+        ),
+        ("parts/packages.ks.j2", ("curl\n", ""), "own/kickstart/parts/packages.ks.j2: missing: `curl`"),
+        ("parts/network.ks.j2", ("dhcp --noipv6 --onboot=no", "dhcp"), ""),
+        (
+            "base.ks.j2",
+            ("%include {{ storage_file }}\n", ""),
+            "own/kickstart/base.ks.j2: missing: `%include /tmp/rackstart-storage.ks`",
+        ),
+        (
+            "base.ks.j2",
+            ("%pre --erroronfail", "%pre"),
+            "own/kickstart/base.ks.j2: missing: `%pre --erroronfail --interpreter=/bin/bash --log=/tmp/rackstart-pre.log`",
+        ),
+        (
+            "base.ks.j2",
+            ("{% include \"kickstart/parts/logs.sh.j2\" %}\n", ""),
+            "own/kickstart/base.ks.j2: missing: `%post --nochroot --interpreter=/bin/bash`",
+        ),
+        (
+            "parts/pre.sh.j2",
+            ("  find_signatures \"$slot\"\n", "  :\n"),
+            "own/kickstart/parts/pre.sh.j2: missing: `find_signatures \"$slot\"`",
+        ),
+        (
+            "parts/pre.sh.j2",
+            ("{% include \"kickstart/parts/blank.sh.j2\" %}\n", ""),
+            "own/kickstart/parts/pre.sh.j2:172: `find_signatures` is called, and no function has this name",
+        ),
+        (
+            "parts/blank.sh.j2",
+            ("refuse \"$volume already", "say \"$volume already"),
+            "own/kickstart/parts/blank.sh.j2: missing: ",
+        ),
+        ("parts/post.sh.j2", ("attest\n", ""), "own/kickstart/parts/post.sh.j2: missing: `attest`"),
+    ] {
+        let said = said_of_kickstart("6.10", &format!("kickstart/{name}"), change);
+        assert!(
+            expected.is_empty() == said.is_empty() && said.iter().all(|said| !said.is_empty()),
+            "{change:?}: {said:?}"
+        );
+        assert!(
+            expected.is_empty() || said.iter().any(|said| said.replace("\\\"", "\"").starts_with(expected)),
+            "{change:?}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_template_says_in_another_way_passes() {
+    for (name, change) in [
+        ("parts/commands-el6.ks.j2", ("reboot\n", "poweroff\n")),
+        ("parts/commands-el6.ks.j2", ("cmdline\n", "text\n")),
+        ("parts/security.ks.j2", ("--permissive", "--enforcing")),
+        ("parts/packages.ks.j2", ("@core\n", "")),
+        ("parts/packages.ks.j2", ("curl\n", "curl.x86_64\nvim\n")),
+        ("parts/pre.sh.j2", ("say \"installing", ": \"installing")),
+        ("parts/pre.sh.j2", ("list_disks\n", "sleep 1\nlist_disks # all\n")),
+        ("parts/disk.sh.j2", ("text=$(value \"$entry/$key\")", "text=$(head -n 1 \"$entry/$key\")")),
+    ] {
+        assert_eq!(said_of_kickstart("6.10", &format!("kickstart/{name}"), change), Vec::<String>::new(), "{change:?}");
+    }
+}
+
 #[test]
 fn what_is_no_fault_passes() {
     for change in [
