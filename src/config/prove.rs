@@ -82,7 +82,7 @@ fn place_and_reason(error: &RenderError) -> String {
     match (&error.problem, error.line) {
         (RenderProblem::Installer { what, .. }, Some(line)) => format!("{}:{line}: {what}", error.template),
         // Sizes and names in it are those of one node.
-        (RenderProblem::Departs { right: Some((template, right)), .. }, line) => {
+        (RenderProblem::Departs { right: Some((template, Some(right))), .. }, line) => {
             format!("{}:{}: {template}:{right}", error.template, line.unwrap_or(0))
         }
         _ => error.to_string(),

@@ -88,21 +88,33 @@ impl Engine {
         own.or_else(|| Some(TemplateFiles::get(name)?.data.into_owned()))
     }
 
-    /// The template and its line that a line of a rendered text most likely came from, the operator's first.
-    pub fn origin(&self, line: &str) -> Option<(String, usize)> {
-        let (name, line) = self.origin_by(line, |name, likeness| (self.own.files.contains_key(name), likeness))?;
-        Some((self.own.place(&name), line))
+    /// The template and its line that a line of a kickstart most likely came from, the operator's first. Where it came
+    /// from one of rackstart that only a file of the operator brings in, that file without a line.
+    pub fn origin(&self, line: &str) -> Option<(String, Option<usize>)> {
+        let is_own = |name: &str| self.own.files.contains_key(name);
+        let (name, line) = self.origin_by(line, |name, likeness| (is_own(name), likeness))?;
+        let blamed = self.blamed(&name);
+        Some(match is_own(&name) || !is_own(&blamed) {
+            true => (self.own.place(&name), Some(line)),
+            false => (self.own.place(&blamed), None),
+        })
     }
 
-    /// The same for a line that `own` lacks: of several like ones, that which a file of its operator stands in for.
+    /// The same for a line that `own` lacks: it is most likely one that a file of its operator should have.
     pub fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
-        self.origin_by(line, |name, likeness| (likeness, own.own.files.contains_key(name)))
+        self.origin_by(line, |name, likeness| (likeness > 0 && own.own.files.contains_key(name), likeness))
+    }
+
+    /// Whether a line of a kickstart can have come from this line of the operator's file.
+    pub fn is_origin(&self, name: &str, number: usize, line: &str) -> bool {
+        let source = self.own.files.get(name).and_then(|text| text.lines().nth(number.saturating_sub(1)));
+        source.is_some_and(|source| likeness(source.trim(), line.trim()).is_some())
     }
 
     fn origin_by<R: Ord>(&self, line: &str, rank: impl Fn(&str, isize) -> R) -> Option<(String, usize)> {
         let line = line.trim();
         let mut best: Option<(R, &str, usize)> = None;
-        for (name, template) in self.environment.templates() {
+        for (name, template) in self.environment.templates().filter(|(name, _)| name.starts_with("kickstart/")) {
             for (index, text) in template.source().lines().enumerate() {
                 let Some(likeness) = likeness(text.trim(), line) else { continue };
                 let rank = rank(name, likeness);
@@ -114,17 +126,21 @@ impl Engine {
         best.map(|(_, name, line)| (name.to_string(), line))
     }
 
-    /// The template to blame when a line is missing that the template of this name should have made: the operator's file in
-    /// its place, or the one that should include it.
+    /// The template to blame for what the template of this name should have made: the operator's file in its place, or one
+    /// that should include it.
     pub fn blamed(&self, name: &str) -> String {
         let include = format!("include \"{name}\"");
         let includes = |file: &str| {
             KickstartFiles::get(file).is_some_and(|text| String::from_utf8_lossy(&text.data).contains(&include))
         };
-        match KickstartFiles::iter().find(|file| includes(file)) {
-            Some(includer) if !self.own.files.contains_key(name) => self.blamed(&includer),
-            _ => self.own.place(name),
-        }
+        let above = || KickstartFiles::iter().filter(|file| includes(file)).map(|file| self.blamed(&file));
+        let own = if self.own.replaces(name) { None } else { above().find(|file| self.own.replaces(file)) };
+        own.unwrap_or_else(|| name.into())
+    }
+
+    /// How messages name a template.
+    pub fn place(&self, name: &str) -> String {
+        self.own.place(name)
     }
 
     /// Renders one template. Values are checked before any of them is written.
@@ -164,11 +180,12 @@ fn likeness(template: &str, line: &str) -> Option<isize> {
         let end = ["}}", "%}", "#}"].iter().filter_map(|mark| tail.find(mark)).min();
         (rest, is_first) = (end.map_or("", |end| &tail[end + 2..]), false);
     }
+    let begins_alike = !template.starts_with('{');
     // A line without any tag is that line or not.
     let is_plain = !template.contains("{{") && !template.contains("{%");
     // What begins with a tag is mostly the end of a line that begins further above.
     let late = if template.starts_with('{') { 1000 } else { 0 };
-    (likeness > 0 && (!is_plain || template == line)).then_some(likeness - late)
+    ((likeness > 0 || begins_alike) && (!is_plain || template == line)).then_some(likeness - late)
 }
 
 /// Refuses values that no text of this kind can carry, by the name of the variable.

@@ -65,8 +65,8 @@ pub enum RenderProblem {
     Departs {
         /// What is wrong.
         what: String,
-        /// Where rackstart's own template does it.
-        right: Option<(String, usize)>,
+        /// Which of rackstart's own templates does it, and in which line; none when nothing should.
+        right: Option<(String, Option<usize>)>,
     },
     /// The storage of the node cannot be planned.
     #[error("{0}")]
@@ -92,8 +92,14 @@ impl RenderError {
             RenderProblem::Undefined { .. } => Some("kickstart/README.md lists every variable".into()),
             RenderProblem::Plan(error) => Some(error.help()),
             RenderProblem::Installer { help, .. } => Some(help.clone()),
-            RenderProblem::Departs { right: Some((template, line)), .. } => {
+            RenderProblem::Departs { right: Some((template, _)), .. } if template.contains("/snippets/") => {
+                Some(format!("include {template} as rackstart's own template does"))
+            }
+            RenderProblem::Departs { right: Some((template, Some(line))), .. } => {
                 Some(format!("write it as line {line} of rackstart's own {template} does"))
+            }
+            RenderProblem::Departs { right: Some((template, None)), .. } => {
+                Some(format!("write it as rackstart's own {template} does"))
             }
             RenderProblem::Departs { right: None, .. } => Some("take it out".into()),
             _ => None,

@@ -10,19 +10,15 @@ use super::storage::StorageValues;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer, STORAGE};
 
 impl Renderer {
-    /// Passes a storage section on when it is what the plan demands.
-    pub(super) fn measure_storage(
-        &self,
-        node: &Node,
-        values: &StorageValues<'_>,
-        section: String,
-    ) -> Result<String, RenderError> {
-        let Some(engine) = &self.measure else { return Ok(section) };
-        let measure = engine.render(STORAGE, values)?;
-        match grammar::storage_departures(node.release, &measure, &section).into_iter().next() {
-            Some(departure) => Err(self.departs(engine, STORAGE, (&measure, &section), departure)),
-            None => Ok(section),
-        }
+    /// Where a storage section is not what the plan demands.
+    pub(super) fn measure_storage(&self, node: &Node, values: &StorageValues<'_>, section: &str) -> Vec<RenderError> {
+        let Some(engine) = &self.measure else { return Vec::new() };
+        let measure = match engine.render(STORAGE, values) {
+            Ok(measure) => measure,
+            Err(error) => return vec![error],
+        };
+        let departures = grammar::storage_departures(node.release, &measure, section).into_iter();
+        departures.map(|departure| self.departs(engine, STORAGE, (&measure, section), departure)).collect()
     }
 
     /// What a kickstart, as it is served, lost of what rackstart's own templates would make of the same values.
@@ -40,12 +36,22 @@ impl Renderer {
     fn departs(&self, engine: &Engine, name: &str, texts: (&str, &str), departure: Departure) -> RenderError {
         let line =
             |text: &str, number: usize| text.lines().nth(number.saturating_sub(1)).unwrap_or_default().to_string();
-        let right = departure.measure.and_then(|number| engine.origin_beside(&self.engine, &line(texts.0, number)));
-        let place = departure.line.and_then(|number| self.engine.origin(&line(texts.1, number)));
-        let (template, line) = match place {
+        let origin = |number| engine.origin_beside(&self.engine, &line(texts.0, number));
+        let right = departure.measure.map(|number| match origin(number) {
             Some((template, line)) => (template, Some(line)),
-            None => (self.engine.blamed(right.as_ref().map_or(name, |(template, _)| template)), None),
-        };
+            // A line that is made of values alone stands near others.
+            None => ((1..number).rev().find_map(origin).map_or_else(|| name.into(), |(template, _)| template), None),
+        });
+        let place = departure.line.and_then(|number| {
+            let text = line(texts.1, number);
+            // Of several like lines, the one in the place of the right one.
+            let same = right.as_ref().filter(|(name, line)| self.engine.is_origin(name, line.unwrap_or(0), &text));
+            same.map(|(name, line)| (self.engine.place(name), *line)).or_else(|| self.engine.origin(&text))
+        });
+        let (template, line) = place.unwrap_or_else(|| {
+            let blamed = self.engine.blamed(right.as_ref().map_or(name, |(template, _)| template));
+            (self.engine.place(&blamed), None)
+        });
         RenderError { template, line, problem: RenderProblem::Departs { what: departure.what, right } }
     }
 }

@@ -54,7 +54,7 @@ const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 /// Renders everything that a node is ever served. Built once; every template is parsed then.
 pub struct Renderer {
     engine: Engine,
-    /// The templates of rackstart alone, where the operator's stand in for some of the kickstart.
+    /// rackstart's own templates, with the operator's hooks, where other files of theirs stand in for some of them.
     measure: Option<Engine>,
 }
 
@@ -66,7 +66,7 @@ impl Renderer {
 
     /// The same, with some templates replaced by the operator's.
     pub fn with_templates(own: Templates) -> Result<Self, RenderError> {
-        let measure = own.replaces_kickstart().then(|| Engine::new(Templates::default())).transpose()?;
+        let measure = own.measure().map(Engine::new).transpose()?;
         Ok(Self { engine: Engine::new(own)?, measure })
     }
 
@@ -139,6 +139,22 @@ impl Renderer {
         scope: WipeScope,
         identities: &[String],
     ) -> Result<String, RenderError> {
+        let (values, section) = self.storage_draft(node, plan, disks, scope, identities)?;
+        match self.measure_storage(node, &values, &section).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(section),
+        }
+    }
+
+    /// The same before anybody looked whether it is what the plan demands.
+    fn storage_draft<'a>(
+        &self,
+        node: &'a Node,
+        plan: &'a NodePlan,
+        disks: &'a BTreeMap<String, String>,
+        scope: WipeScope,
+        identities: &'a [String],
+    ) -> Result<(StorageValues<'a>, String), RenderError> {
         check_disks(plan, disks)?;
         if scope == WipeScope::KeepVolumeGroups && !plan.arrays.is_empty() {
             let why = "cannot be kept on mirrored disks: their devices have no names that last".into();
@@ -146,7 +162,7 @@ impl Renderer {
         }
         let values = StorageValues::new(node, plan, disks, scope, identities);
         let section = self.engine.render(STORAGE, &values)?;
-        self.measure_storage(node, &values, section)
+        Ok((values, section))
     }
 
     /// The whole kickstart with the storage commands in their place, for people and for checks; never served.

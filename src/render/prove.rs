@@ -91,7 +91,12 @@ fn kickstart(
     known: &mut KnownScripts,
 ) -> Vec<(&'static str, RenderError)> {
     let disks = super::example_disks(node, plan);
-    let storage = |scope| renderer.storage_section(node, plan, &disks, scope);
+    // As the store would have recorded them.
+    let identities: Vec<String> = node.keep.iter().map(|group| format!("vg {group} uuid")).collect();
+    let storage = |scope| {
+        let identities = if scope == WipeScope::KeepVolumeGroups { identities.as_slice() } else { &[] };
+        renderer.storage_draft(node, plan, &disks, scope, identities)
+    };
     let values = KickstartValues::new(site, node, plan, token);
     let served = renderer.engine.render(KICKSTART, &values);
     let blank = storage(WipeScope::BlankDiskOnly);
@@ -104,25 +109,27 @@ fn kickstart(
     }
     // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
     for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {
-        let (Ok(served), Ok(storage)) = (&served, storage) else { continue };
+        let (Ok(served), Ok((_, storage))) = (&served, storage) else { continue };
         let whole = super::whole(node, served, &super::storage_commands(storage));
         for complaint in grammar::check_knowing(known, node.release, &whole) {
             errors.push(("kickstart", of_installer(renderer, &whole, complaint)));
         }
     }
     errors.extend(served.err().map(|error| ("kickstart", error)));
-    let sections = [Some(blank), Some(storage(WipeScope::DestroyData)), keep].into_iter().flatten();
-    errors.extend(sections.filter_map(|storage| Some(("storage section", storage.err()?))));
+    for storage in [Some(blank), Some(storage(WipeScope::DestroyData)), keep].into_iter().flatten() {
+        let faults = match storage {
+            Ok((values, section)) => renderer.measure_storage(node, &values, &section),
+            Err(error) => vec![error],
+        };
+        errors.extend(faults.into_iter().map(|error| ("storage section", error)));
+    }
     errors
 }
 
 /// A complaint about a line, with the template that the line most likely came from.
 fn of_installer(renderer: &Renderer, whole: &str, complaint: grammar::Complaint) -> RenderError {
     let text = whole.lines().nth(complaint.line.saturating_sub(1)).unwrap_or_default();
-    let (template, line) = match renderer.engine.origin(text) {
-        Some((template, line)) => (template, Some(line)),
-        None => (KICKSTART.to_string(), None),
-    };
+    let (template, line) = renderer.engine.origin(text).unwrap_or_else(|| (KICKSTART.to_string(), None));
     let problem = RenderProblem::Installer { line: complaint.line, what: complaint.what, help: complaint.help };
     RenderError { template, line, problem }
 }

@@ -28,9 +28,17 @@ impl Templates {
         }
     }
 
-    /// Whether a file stands in for a part of rackstart's kickstart; hooks only add to it.
-    pub(super) fn replaces_kickstart(&self) -> bool {
-        self.files.keys().any(|name| name.starts_with("kickstart/") && !name.starts_with(OPEN_FOLDERS[0]))
+    /// Whether the operator's file stands in for one of rackstart's; a hook only adds to it.
+    pub(super) fn replaces(&self, name: &str) -> bool {
+        self.files.contains_key(name) && !name.starts_with(OPEN_FOLDERS[0])
+    }
+
+    /// The hooks alone, where other files stand in for parts of rackstart's kickstart: what these are measured by.
+    pub(super) fn measure(&self) -> Option<Self> {
+        let replaces = self.files.keys().any(|name| name.starts_with("kickstart/") && self.replaces(name));
+        let hooks = self.files.iter().filter(|(name, _)| !self.replaces(name));
+        let hooks = hooks.map(|(name, text)| (name.clone(), text.clone())).collect();
+        replaces.then(|| Self { folder: self.folder.clone(), files: hooks })
     }
 
     /// Whether a file of this name has an effect; else the nearest name that has.
