@@ -87,6 +87,11 @@ fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
     let restored = says(&desk, &["restore", "copy"]);
     assert!(restored.contains("epoch 2") && restored.contains("before-epoch-2"), "{restored}");
     assert!(restored.contains("those of the former store stay"), "{restored}");
+    for part in
+        ["installations are STOPPED", "`rackstart stop --lift`", "is forbidden now", "When you are content: rm "]
+    {
+        assert!(restored.contains(part), "{part} is missing in\n{restored}");
+    }
     says(&desk, &["audit", "verify", "--head", &noted]);
     let lost = desk.run(&["audit", "verify", "--head", &later]);
     assert!(lost.code == 1 && lost.stderr.contains("your own note"), "{}", lost.stderr);
@@ -121,7 +126,55 @@ fn a_key_seals_the_secrets_and_without_it_the_way_out_is_told() {
     std::fs::write(&key, "another passphrase of some length\n").unwrap();
     let wrong = desk.run(&["secrets", "list"]);
     assert!(wrong.code == 1 && wrong.stderr.contains("does not open the secrets"), "{}", wrong.stderr);
+    for part in [key.to_str().unwrap(), desk.path("state").to_str().unwrap(), "`rackstart secrets rekey --new-secrets`"]
+    {
+        assert!(wrong.stderr.contains(part), "{part} is missing in {}", wrong.stderr);
+    }
+    says(&desk, &["backup", "copy"]);
+    assert!(says(&desk, &["audit"]).contains("backup store: with sealed secrets"), "neither needs the key");
+    // That way out is one.
+    std::fs::remove_file(&key).unwrap();
+    let missing = desk.run(&["secrets", "rekey", "--new-secrets"]);
+    assert!(missing.code == 1 && missing.stderr.contains(key.to_str().unwrap()), "{}", missing.stderr);
+    write_key(&key, "the third passphrase, of another length\n");
+    let renewed = says(&desk, &["secrets", "rekey", "--new-secrets"]);
+    assert!(renewed.contains("OS_PASSWORD") && renewed.contains("installed nodes still use the former"), "{renewed}");
+    let after = says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]);
+    assert!(after != before && after.trim().len() == 32);
+    let again = desk.run(&["secrets", "rekey", "--new-secrets"]);
+    assert!(again.code == 1 && again.stderr.contains("rotate --all"), "nothing is lost now: {}", again.stderr);
+    assert!(says(&desk, &["audit"]).contains("renew-secrets store"));
     std::fs::write(desk.path("rackstart.toml"), site).unwrap();
     let none = desk.run(&["secrets", "list"]);
     assert!(none.code == 1 && none.stderr.contains("key_file"), "{}", none.stderr);
+}
+
+fn write_key(path: &std::path::Path, key: &str) {
+    std::fs::write(path, key).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_key_that_is_a_credential_of_the_unit_is_named_by_its_file_at_a_shell() {
+    let desk = desk_with_a_store();
+    let before = says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]);
+    write_key(&desk.path("key"), "a passphrase of some length\n");
+    write_key(&desk.path("new-key"), "the passphrase of next year\n");
+    let refused = desk.run(&["secrets", "list", "--key-file", "key"]);
+    assert!(refused.code == 1 && refused.stderr.contains("names no key"), "{}", refused.stderr);
+    let site = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    std::fs::write(desk.path("rackstart.toml"), format!("{site}\n[secrets]\ncredential = \"rack-key\"\n")).unwrap();
+    let refused = desk.run(&["secrets", "show", "OS_PASSWORD", "--reveal"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`--key-file FILE`"), "{}", refused.stderr);
+    let shown = |key: &str| desk.run(&["secrets", "show", "OS_PASSWORD", "--reveal", "--key-file", key]);
+    assert_eq!(shown("key").stdout, before);
+    let refused = desk.run(&["secrets", "rekey", "--old-key", "key"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`--new-key FILE`"), "{}", refused.stderr);
+    says(&desk, &["secrets", "rekey", "--old-key", "key", "--new-key", "new-key"]);
+    assert!(shown("key").stderr.contains("does not open") && shown("new-key").stdout == before);
+    // Copies and the audit log need no key.
+    says(&desk, &["backup", "copy"]);
+    says(&desk, &["audit", "verify"]);
+    says(&desk, &["restore", "copy"]);
+    assert_eq!(shown("new-key").stdout, before);
 }

@@ -7,6 +7,7 @@ use super::vault::{ask_json, encode};
 use super::{Failure, print};
 use crate::audit::AuditLine;
 use crate::config::Place;
+use crate::server::Need;
 use crate::server::vault::AuditVerdict;
 
 /// Show who did what, to what, when and from where; or check that nobody changed that log.
@@ -74,7 +75,7 @@ fn list(place: Place<'_>, daemon: Daemon, filter: Filter) -> Result<(), Failure>
     if let Some(hours) = filter.hours {
         path.push_str(&format!("&since={}", crate::clock::unix_now().saturating_sub(hours.saturating_mul(3600))));
     }
-    let lines: Vec<AuditLine> = ask_json(place, daemon, Method::GET, &path, "")?;
+    let lines: Vec<AuditLine> = ask_json(place, daemon, Need::Nothing, Method::GET, &path, "")?;
     let mut text = String::new();
     for line in &lines {
         let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
@@ -92,7 +93,7 @@ fn in_words(line: &AuditLine) -> String {
 
 fn verify(place: Place<'_>, daemon: Daemon, head: Option<String>) -> Result<(), Failure> {
     let path = head.map_or("/v1/audit/verify".into(), |head| format!("/v1/audit/verify?head={}", encode(&head)));
-    let verdict: AuditVerdict = ask_json(place, daemon, Method::GET, &path, "")?;
+    let verdict: AuditVerdict = ask_json(place, daemon, Need::Nothing, Method::GET, &path, "")?;
     match (verdict.head, verdict.broken) {
         (Some(head), None) => print(&format!("the audit log holds together; its head is\n{head}\n")),
         (_, broken) => {

@@ -7,8 +7,10 @@ use hyper::Method;
 use super::client::Daemon;
 use super::{Failure, print, vault};
 use crate::audit::{Actor, Order};
-use crate::config::Place;
-use crate::store;
+use crate::config::{self, Place};
+use crate::server::Need;
+use crate::site::{Mac, Site};
+use crate::store::{self, KEPT_DAYS, Restored};
 
 /// Copy the whole store into one file that only you may read, while the daemon goes on working.
 ///
@@ -29,7 +31,9 @@ pub struct BackupArgs {
 ///
 /// A backup knows nothing of what happened since it was made, so nothing in it that leads to a disk is believed: whatever
 /// was armed is disarmed, what was being installed is shown as failed, and a wipe permit that was spent since stays spent.
-/// The former store is moved aside. A backup that holds no passwords takes those of the former store.
+/// What an operator forbade since stays forbidden, as far as the former store can be read, and installations are stopped until
+/// you say `rackstart stop --lift`. The former store is moved aside, for 30 days at least. A backup that holds no passwords
+/// takes those of the former store.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
     /// The backup.
@@ -41,7 +45,7 @@ pub struct RestoreArgs {
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     let path = format!("/v1/backup?with_secrets={}", args.with_secrets);
-    let bytes = vault::ask(place, args.daemon, Method::POST, &path, "")?;
+    let bytes = vault::ask(place, args.daemon, Need::Nothing, Method::POST, &path, "")?;
     let name = args.file.display();
     let written = store::write_private(&args.file, &bytes);
     written.map_err(|error| {
@@ -51,19 +55,49 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
 }
 
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
-    let directory = vault::state_directory(place)?;
+    let site = config::load(place)?.site;
     let order = Order::new(&Actor::console(rustix::process::getuid().as_raw()), "restore", args.file.display());
     let runtime = vault::runtime()?;
-    let restored =
-        runtime.block_on(store::restore(&directory, &args.file, order, args.new_secrets)).map_err(Failure::fixable)?;
-    let former = restored.former.map(|path| format!("the former store is {}\n", path.display())).unwrap_or_default();
-    let ended = match restored.ended.as_slice() {
-        [] => "nothing in it was armed or being installed\n".to_string(),
-        macs => format!("no longer armed or installing: {}\n", macs.join(", ")),
+    let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
+    print(&told(&site, &runtime.block_on(restored).map_err(Failure::fixable)?))
+}
+
+/// What a restore did, in words: first what holds now, then what is left to do.
+fn told(site: &Site, restored: &Restored) -> String {
+    let name = |mac: &Mac| match site.node_by_mac(*mac) {
+        Some(node) => format!("{} ({mac})", node.name),
+        None => mac.to_string(),
     };
-    print(&format!(
-        "restored; this is epoch {}\n{former}{ended}{}\nstart the daemon, then look at `rackstart status` before you arm anything\n",
+    let mut text = format!(
+        "restored; this is epoch {}\ninstallations are STOPPED, by {}: nothing is armed or wiped until `rackstart stop --lift`\n{}\n",
         restored.epoch,
-        restored.passwords.words(),
-    ))
+        restored.stopped.who,
+        restored.heard.words(),
+    );
+    for (mac, words) in &restored.forbidden {
+        text.push_str(&format!("  {} is {words}, which the backup did not know\n", name(mac)));
+    }
+    for token in &restored.revoked {
+        text.push_str(&format!("  the API token `{token}` is revoked, which the backup did not know\n"));
+    }
+    text.push_str(&match restored.ended.as_slice() {
+        [] => "nothing in the backup was armed or being installed\n".to_string(),
+        macs => {
+            format!("no longer armed or installing: {}\n", macs.iter().map(name).collect::<Vec<_>>().join(", "))
+        }
+    });
+    text.push_str(&format!("{}\n", restored.passwords.words()));
+    text.push_str(
+        "next: start the daemon, look at `rackstart status`, protect what must stay, and lift the stop last\n",
+    );
+    for path in &restored.removed {
+        text.push_str(&format!("removed {}: it lay aside for {KEPT_DAYS} days\n", path.display()));
+    }
+    if let Some(path) = &restored.former {
+        text.push_str(&format!(
+            "the former store is {0}; it holds passwords and hashes of tokens. When you are content: rm {0}\n",
+            path.display()
+        ));
+    }
+    text
 }

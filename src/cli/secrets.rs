@@ -11,8 +11,8 @@ use super::vault::{ask_json, encode, runtime};
 use super::{Failure, print};
 use crate::audit::Actor;
 use crate::config::{self, Place};
-use crate::server;
 use crate::server::vault::{Revealed, Rotated, SecretStatus};
+use crate::server::{self, Need};
 
 /// The passwords of the cloud: which there are and who gets them, one of them in the clear, new ones.
 ///
@@ -30,6 +30,8 @@ pub struct Args {
 enum What {
     /// List them, without their values.
     List {
+        #[command(flatten)]
+        key: Key,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -45,19 +47,29 @@ enum What {
         /// Yes, in the clear.
         #[arg(long)]
         reveal: bool,
+        #[command(flatten)]
+        key: Key,
     },
     /// Give one a value of your own, read from standard input; a line break at its end is not part of it.
     Set {
         /// The secret.
         name: String,
+        #[command(flatten)]
+        key: Key,
     },
     /// Seal them with another key. The daemon must be stopped, and `[secrets]` of the site file name the new key already.
     ///
     /// Backups of before stay sealed with the former key: keep it as long as those.
     Rekey {
         /// The file with the key of before.
+        #[arg(long, value_name = "FILE", required_unless_present = "new_secrets", conflicts_with = "new_secrets")]
+        old_key: Option<PathBuf>,
+        /// The key of before is lost: forget all secrets and make new ones, which no installed node knows.
+        #[arg(long)]
+        new_secrets: bool,
+        /// The file with the new key, where `[secrets]` names a systemd credential.
         #[arg(long, value_name = "FILE")]
-        old_key: PathBuf,
+        new_key: Option<PathBuf>,
     },
     /// Make a new value, and say which nodes have to run which steps again.
     Rotate {
@@ -67,41 +79,61 @@ enum What {
         /// All of them.
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        key: Key,
     },
+}
+
+/// A key that a shell cannot have by itself.
+#[derive(Debug, clap::Args)]
+struct Key {
+    /// The file with the key, where `[secrets]` names a systemd credential and no daemon runs.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl Key {
+    fn need(self) -> Need {
+        Need::Opened(self.key_file)
+    }
 }
 
 pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure> {
     match what {
-        What::List { json } => list(ask_json(place, daemon, Method::GET, "/v1/secrets", "")?, json),
+        What::List { json, key } => list(ask_json(place, daemon, key.need(), Method::GET, "/v1/secrets", "")?, json),
         What::Show { reveal: false, .. } => {
             Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log will tell"))
         }
-        What::Show { name, node, .. } => {
+        What::Show { name, node, key, .. } => {
             let path = match (name, node) {
                 (Some(name), _) => format!("/v1/secrets/{}/reveal", encode(&name)),
                 (None, node) => format!("/v1/secrets-of/{}", encode(&node.unwrap_or_default())),
             };
-            let Revealed { value, .. } = ask_json(place, daemon, Method::POST, &path, "")?;
+            let Revealed { value, .. } = ask_json(place, daemon, key.need(), Method::POST, &path, "")?;
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
-        What::Set { name } => {
+        What::Set { name, key } => {
             let value = read_value()?;
             let path = format!("/v1/secrets/{}", encode(&name));
-            changed(ask_json(place, daemon, Method::POST, &path, &value)?)
+            changed(ask_json(place, daemon, key.need(), Method::POST, &path, &value)?)
         }
-        What::Rekey { old_key } => rekey(place, &old_key),
-        What::Rotate { name, .. } => {
+        What::Rekey { old_key, new_key, .. } => rekey(place, old_key.as_deref(), new_key.as_deref()),
+        What::Rotate { name, key, .. } => {
             let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
             let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
-            changed(ask_json(place, daemon, Method::POST, &path, "")?)
+            changed(ask_json(place, daemon, key.need(), Method::POST, &path, "")?)
         }
     }
 }
 
-fn rekey(place: Place<'_>, old_key: &Path) -> Result<(), Failure> {
+/// Without the former key the secrets are lost, and new ones take their place.
+fn rekey(place: Place<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<(), Failure> {
     let site = config::load(place)?.site;
     let actor = Actor::console(rustix::process::getuid().as_raw());
-    let number = runtime()?.block_on(server::rekey(&site, old_key, &actor)).map_err(Failure::fixable)?;
+    let Some(former) = former else {
+        return changed(runtime()?.block_on(server::renew_secrets(&site, new, &actor)).map_err(Failure::fixable)?);
+    };
+    let number = runtime()?.block_on(server::rekey(&site, former, new, &actor)).map_err(Failure::fixable)?;
     print(&format!(
         "{number} secrets are sealed with the new key; start the daemon, and keep a copy of the key elsewhere\n"
     ))

@@ -1,8 +1,6 @@
 //! Where the verbs about secrets, audit log and backups get their answers: from the daemon, or, while none runs, from the
 //! store itself, through the very same routes.
 
-use std::path::PathBuf;
-
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, StatusCode};
@@ -14,12 +12,19 @@ use super::client::Daemon;
 use crate::audit::Actor;
 use crate::config::{self, Place};
 use crate::failure::Kind;
-use crate::server;
+use crate::server::{self, Need};
 
 /// Asks once: the daemon if one answers, else the store.
-pub fn ask(place: Place<'_>, daemon: Daemon, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
+pub fn ask(
+    place: Place<'_>,
+    daemon: Daemon,
+    need: Need,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> Result<Vec<u8>, Failure> {
     match daemon.client(place.file).raw(method.clone(), path, body.to_string()) {
-        Err(failure) if failure.kind == Kind::Unreachable => on_the_store(place, method, path, body, failure),
+        Err(failure) if failure.kind == Kind::Unreachable => on_the_store(place, need, method, path, body, failure),
         other => other,
     }
 }
@@ -28,16 +33,18 @@ pub fn ask(place: Place<'_>, daemon: Daemon, method: Method, path: &str, body: &
 pub fn ask_json<T: DeserializeOwned>(
     place: Place<'_>,
     daemon: Daemon,
+    need: Need,
     method: Method,
     path: &str,
     body: &str,
 ) -> Result<T, Failure> {
-    let bytes = ask(place, daemon, method, path, body)?;
+    let bytes = ask(place, daemon, need, method, path, body)?;
     serde_json::from_slice(&bytes).map_err(|error| Failure::bug(format!("cannot read the answer: {error}")))
 }
 
 fn on_the_store(
     place: Place<'_>,
+    need: Need,
     method: Method,
     path: &str,
     body: &str,
@@ -50,7 +57,7 @@ fn on_the_store(
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let (app, store) = server::at_rest(loaded.site, loaded.renderer).await.map_err(Failure::fixable)?;
+        let (app, store) = server::at_rest(loaded.site, loaded.renderer, need).await.map_err(Failure::fixable)?;
         let actor = Actor::console(rustix::process::getuid().as_raw());
         let request = Request::builder().method(method).uri(path).extension(actor).body(Body::from(body.to_string()));
         let request = request.map_err(Failure::bug)?;
@@ -78,11 +85,6 @@ pub fn answer(status: StatusCode, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
-}
-
-/// The state directory of the site.
-pub fn state_directory(place: Place<'_>) -> Result<PathBuf, Failure> {
-    Ok(config::load(place)?.site.server.state)
 }
 
 /// Percent-encodes one part of a path or a query.

@@ -31,7 +31,9 @@ pub(super) fn key(is_el6: bool, in_installer: bool, lines: &[&str]) -> String {
         while let Some(quote) = rest.find('\'') {
             let (before, from) = rest.split_at(quote + 1);
             key.push_str(before);
-            let plain = |letter: &u8| letter.is_ascii_alphanumeric() || b"._:-".contains(letter);
+            // What a whole assignment takes may hold blanks: between other quotes these could part two words of a command.
+            let others: &[u8] = if is_assignment(&line[..line.len() - from.len()]) { b"._:- ,/" } else { b"._:-" };
+            let plain = |letter: &u8| letter.is_ascii_alphanumeric() || others.contains(letter);
             let length = from.bytes().take_while(|letter| plain(letter)).count();
             // The end of a here-document is looked for by its word.
             let is_delimiter = before[..quote].trim_end_matches(['-', ' ']).ends_with("<<");
@@ -48,6 +50,12 @@ pub(super) fn key(is_el6: bool, in_installer: bool, lines: &[&str]) -> String {
     key
 }
 
+/// Whether the text is `name='` and nothing else.
+fn is_assignment(text: &str) -> bool {
+    let name = text.trim_start().strip_suffix("='").unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_alphabetic() || letter == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,9 +64,11 @@ mod tests {
     fn scripts_that_differ_in_a_quoted_word_read_alike_and_others_do_not() {
         let of = |line: &str| key(true, true, &[line]);
         assert_eq!(of("node='compute1' mac='52:54:00:a8:01:01'"), of("node='c2' mac='52:54:00:a8:02:01'"));
+        assert_eq!(of("  want_words='serial WD-1, 1 TB'"), of("  want_words='serial WD-2, 2 TB'"));
         for (one, other) in [
             ("node=compute1", "node=compute2"),
-            ("x='a b'", "x='c d'"),
+            ("x 'a b'", "x 'c d'"),
+            ("}' x='a b'", "}' x='c d'"),
             ("x='a$b'", "x='a$c'"),
             ("cat <<'EOF' >x", "cat <<'EOG' >x"),
             ("cat <<- 'EOF' >x", "cat <<- 'EOG' >x"),

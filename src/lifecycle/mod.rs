@@ -13,6 +13,7 @@ mod gluster;
 mod hardware;
 mod progress;
 mod remains;
+mod report_rate;
 mod suspect;
 mod swap;
 pub mod timeouts;
@@ -27,6 +28,7 @@ pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
 pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.

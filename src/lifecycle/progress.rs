@@ -111,6 +111,9 @@ pub struct Progress {
     /// When each moment of the current attempt was first seen (`armed`, `script`, `kickstart`, `permit`, `installed`,
     /// `firstboot`, `ready`).
     pub marks: std::collections::BTreeMap<String, u64>,
+    /// How many of its reports the event log has.
+    #[serde(default)]
+    pub stored: u32,
 }
 
 impl Progress {

@@ -90,18 +90,41 @@ impl Engine {
 
     /// The template and its line that a line of a rendered text most likely came from, the operator's first.
     pub fn origin(&self, line: &str) -> Option<(String, usize)> {
+        let (name, line) = self.origin_by(line, |name, likeness| (self.own.files.contains_key(name), likeness))?;
+        Some((self.own.place(&name), line))
+    }
+
+    /// The same for a line that `own` lacks: of several like ones, that which a file of its operator stands in for.
+    pub fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
+        self.origin_by(line, |name, likeness| (likeness, own.own.files.contains_key(name)))
+    }
+
+    fn origin_by<R: Ord>(&self, line: &str, rank: impl Fn(&str, isize) -> R) -> Option<(String, usize)> {
         let line = line.trim();
-        let mut best: Option<(bool, isize, String, usize)> = None;
+        let mut best: Option<(R, &str, usize)> = None;
         for (name, template) in self.environment.templates() {
             for (index, text) in template.source().lines().enumerate() {
                 let Some(likeness) = likeness(text.trim(), line) else { continue };
-                let rank = (self.own.files.contains_key(name), likeness);
-                if best.as_ref().is_none_or(|best| rank > (best.0, best.1)) {
-                    best = Some((rank.0, rank.1, self.own.place(name), index + 1));
+                let rank = rank(name, likeness);
+                if best.as_ref().is_none_or(|best| rank > best.0) {
+                    best = Some((rank, name, index + 1));
                 }
             }
         }
-        best.map(|(.., name, line)| (name, line))
+        best.map(|(_, name, line)| (name.to_string(), line))
+    }
+
+    /// The template to blame when a line is missing that the template of this name should have made: the operator's file in
+    /// its place, or the one that should include it.
+    pub fn blamed(&self, name: &str) -> String {
+        let include = format!("include \"{name}\"");
+        let includes = |file: &str| {
+            KickstartFiles::get(file).is_some_and(|text| String::from_utf8_lossy(&text.data).contains(&include))
+        };
+        match KickstartFiles::iter().find(|file| includes(file)) {
+            Some(includer) if !self.own.files.contains_key(name) => self.blamed(&includer),
+            _ => self.own.place(name),
+        }
     }
 
     /// Renders one template. Values are checked before any of them is written.

@@ -92,13 +92,15 @@ fn kickstart(
 ) -> Vec<(&'static str, RenderError)> {
     let disks = super::example_disks(node, plan);
     let storage = |scope| renderer.storage_section(node, plan, &disks, scope);
-    let served = renderer.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token));
+    let values = KickstartValues::new(site, node, plan, token);
+    let served = renderer.engine.render(KICKSTART, &values);
     let blank = storage(WipeScope::BlankDiskOnly);
     let keep = (!node.keep.is_empty()).then(|| storage(WipeScope::KeepVolumeGroups));
     let mut errors = Vec::new();
     if let Ok(served) = &served {
         let early = grammar::storage_commands(served).into_iter();
         errors.extend(early.map(|complaint| ("kickstart", of_installer(renderer, served, complaint))));
+        errors.extend(renderer.measure_kickstart(&values, served).into_iter().map(|error| ("kickstart", error)));
     }
     // The storage sections of the scopes differ; a kept volume group has commands that no other scope uses.
     for storage in [Some(&blank), keep.as_ref()].into_iter().flatten() {

@@ -26,7 +26,8 @@ pub enum KeyError {
     /// There is none.
     #[error(
         "there is no key of the secrets at {path}; if the secrets were never sealed, make one with `head -c 32 /dev/urandom | base64 > {path}` \
-             and keep a copy elsewhere; if they were, put the copy back, or mend `[secrets]`"
+             and keep a copy elsewhere; if they were, put the copy back, or mend `[secrets]`; if no copy is left, make a key and \
+             then new secrets with `rackstart secrets rekey --new-secrets`"
     )]
     Missing {
         /// Where it should be.
@@ -42,12 +43,29 @@ pub enum KeyError {
     },
     /// It is too short.
     #[error(
-        "the key of the secrets {0} has fewer than {LEAST} bytes; `head -c 32 /dev/urandom | base64` makes a good one"
+        "the key of the secrets {0} has fewer than {LEAST} bytes; if it was cut short, put its copy back; else \
+             `head -c 32 /dev/urandom | base64` makes a good one"
     )]
     Short(PathBuf),
     /// Not started by systemd with that credential.
     #[error("systemd gave rackstart no credentials; add `LoadCredential={0}:/etc/rackstart/secrets.key` to its unit")]
     NoCredentials(String),
+    /// At a shell there are none.
+    #[error(
+        "the site file names the systemd credential `{credential}`, which only the unit of the daemon is given; name the file that \
+             `LoadCredential={credential}:FILE` takes it from with `{flag} FILE`, or start the daemon"
+    )]
+    AtShell {
+        /// Its name.
+        credential: String,
+        /// How the verb is told the file.
+        flag: &'static str,
+    },
+    /// The daemon would not find it.
+    #[error(
+        "the site file names no key of the secrets, so `{0}` would seal them with one that the daemon does not find; write `[secrets]` first"
+    )]
+    NotNamed(&'static str),
 }
 
 /// Reads the key; none when the site file names none. A line break at its end is not part of it.
@@ -61,6 +79,23 @@ pub fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> 
             // systemd gives the directory to this service alone; its modes are systemd's business.
             read_file(&Path::new(&folder).join(name), false).map(Some)
         }
+    }
+}
+
+/// The same for a verb at a shell, which may be told a file with the key that the site file names: the only way where that is
+/// a credential. `flag` is how it is told.
+pub fn read_at_shell(
+    source: &KeySource,
+    file: Option<&Path>,
+    flag: &'static str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+    match (source, file) {
+        (KeySource::None, Some(_)) => Err(KeyError::NotNamed(flag)),
+        (_, Some(file)) => read_file(file, true).map(Some),
+        (KeySource::Credential(name), None) if std::env::var_os("CREDENTIALS_DIRECTORY").is_none() => {
+            Err(KeyError::AtShell { credential: name.clone(), flag })
+        }
+        (source, None) => read(source),
     }
 }
 
@@ -85,6 +120,21 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_verb_at_a_shell_is_told_the_file_of_a_credential() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "correct horse battery").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let credential = KeySource::Credential("rackstart-key".into());
+        let read = |source: &KeySource, file| read_at_shell(source, file, "--key-file");
+        assert_eq!(read(&credential, Some(&path)).unwrap().unwrap().as_slice(), b"correct horse battery");
+        let told = read(&credential, None).unwrap_err().to_string();
+        assert!(told.contains("LoadCredential=rackstart-key:FILE") && told.contains("--key-file FILE"), "{told}");
+        assert!(matches!(read(&KeySource::None, Some(&path)), Err(KeyError::NotNamed(_))));
+        assert!(read(&KeySource::None, None).unwrap().is_none());
+    }
 
     #[test]
     fn a_key_is_long_enough_and_its_owners_alone() {

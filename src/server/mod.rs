@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod api;
+mod at_rest;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
@@ -18,7 +19,6 @@ mod pinned;
 mod privileges;
 mod random;
 pub mod recent;
-mod rekey;
 pub mod reload;
 pub mod router_advertisement;
 pub mod served;
@@ -35,7 +35,7 @@ mod watchdog;
 mod wires;
 
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -48,7 +48,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::{Event, WipeScope};
 use crate::render::Renderer;
 use crate::secrets::Redactor;
-use crate::site::{Server, Site};
+use crate::site::{KeySource, Server, Site};
 use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
@@ -58,7 +58,7 @@ use recent::{Note, Recent};
 use reload::{Reloader, Source};
 use syslog::SyslogServer;
 
-pub use rekey::rekey;
+pub use at_rest::{Need, at_rest, rekey, renew_secrets};
 pub use served::{RefusedReload, Served};
 
 /// Why the daemon cannot start, or had to stop.
@@ -93,14 +93,33 @@ pub enum ServerError {
     #[error(transparent)]
     Key(#[from] key::KeyError),
     /// The secrets cannot be had.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
+    #[error("{source} (the store {}{key})", store.display())]
+    Secrets {
+        /// Where they lie.
+        store: PathBuf,
+        /// Where the site file says that their key is.
+        key: String,
+        /// Why.
+        source: SecretsError,
+    },
     /// A node could not be armed at start.
     #[error("cannot arm the nodes: {0}")]
     Arming(#[from] ChangeError),
     /// The tokens of the API could not be read.
     #[error("cannot read the tokens of the API: {0}")]
     Tokens(ChangeError),
+}
+
+impl ServerError {
+    /// With the files that it is about.
+    fn secrets(site: &Site, source: SecretsError) -> Self {
+        let key = match &site.key {
+            KeySource::None => String::new(),
+            KeySource::File(path) => format!(", the key {}", path.display()),
+            KeySource::Credential(name) => format!(", the systemd credential `{name}`"),
+        };
+        Self::Secrets { store: site.server.state.clone(), key, source }
+    }
 }
 
 /// Every socket bound and the store open, nothing answered yet.
@@ -123,8 +142,10 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
+    remind_of_former_stores(&server.state);
     let key = key::read(&site.key)?;
-    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
+    let opened = store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
+    opened.map_err(|source| ServerError::secrets(&site, source))?;
     let http_address = SocketAddrV4::new(server.address, server.http_port);
     let http = listen::bind(&server.interface, http_address);
     let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
@@ -153,20 +174,18 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
+    let appliance = Appliance { served, store, recent, strangers, reports: Arc::default(), neighbours, machines };
     Ok(Bound { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
 }
 
-/// The admin API of a store that no daemon uses, and the task to wait for when the API is gone.
-pub async fn at_rest(site: Site, renderer: Renderer) -> Result<(axum::Router, StoreTask), ServerError> {
-    let (store, task) = Store::open(&site.server.state).await?;
-    let key = key::read(&site.key)?;
-    store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await?;
-    let (neighbours, machines) = (neighbours::Arp::on(&site.server.interface), Arc::default());
-    let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
-    let (recent, strangers) = (Arc::default(), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, neighbours, machines };
-    Ok((vault::routes().with_state(appliance), task))
+/// What a restore moved aside holds passwords, and is easily forgotten.
+fn remind_of_former_stores(state: &Path) {
+    for aside in crate::store::set_aside(state).unwrap_or_default() {
+        let path = aside.path.display();
+        tracing::warn!(
+            "a restore left the former store {path}, which holds passwords: when you are content, rm {path}"
+        );
+    }
 }
 
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator

@@ -8,12 +8,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::admin::caller::Caller;
+use super::admin::caller::{Caller, Person};
 use super::http::{Appliance, HttpError};
-use crate::audit::{AuditLine, Head, Order};
+use crate::audit::{Actor, AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};
 use crate::site::{SecretSpec, Site};
-use crate::store::{AuditFilter, BackupError, Origin, SecretsError};
+use crate::store::{AuditFilter, BackupError, ChangeError, DecideError, Orders, Origin, SecretsError};
 
 /// A secret as people see it: everything but its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct SecretStatus {
     pub name: String,
     /// The nodes that get it.
     pub nodes: Vec<String>,
-    /// `generated`, `set`, or `paper` for the paper's own value.
+    /// `generated`, `set`, `paper` for the paper's own value, or `damaged`.
     pub origin: String,
     /// Unix seconds of its last change.
     pub changed: u64,
@@ -78,6 +78,7 @@ async fn list(Shared(appliance): Shared<Appliance>) -> Json<Vec<SecretStatus>> {
     let status = |(name, spec): (&String, &SecretSpec)| {
         let kept = appliance.store.kept_secret(name);
         let origin = match &kept {
+            _ if appliance.store.is_damaged(name) => "damaged",
             Some(kept) if kept.origin == Origin::Set => "set",
             _ if paper && spec.paper.is_some() => "paper",
             _ => "generated",
@@ -91,10 +92,14 @@ async fn list(Shared(appliance): Shared<Appliance>) -> Json<Vec<SecretStatus>> {
 async fn reveal(
     Shared(appliance): Shared<Appliance>,
     Path(name): Path<String>,
-    Caller(actor): Caller,
+    person: Person,
 ) -> Result<impl IntoResponse, HttpError> {
+    if appliance.store.is_damaged(&name) {
+        return Err(SecretsError::Damaged(name).into());
+    }
     let value = appliance.store.secrets(&appliance.site()).remove(&name);
     let value = value.ok_or_else(|| unknown(&appliance.site(), &name))?;
+    let actor = owner(&appliance, person, "reveal-secret", &name).await?;
     appliance.store.audit(&actor, "reveal-secret", &name, "").await?;
     tracing::warn!(secret = name, by = %actor, "a secret was shown");
     Ok(unkept(Json(Revealed { name, value: value.reveal().into() })))
@@ -104,12 +109,16 @@ async fn reveal(
 async fn file_of(
     Shared(appliance): Shared<Appliance>,
     Path(name): Path<String>,
-    Caller(actor): Caller,
+    person: Person,
 ) -> Result<impl IntoResponse, HttpError> {
     let site = appliance.site();
     let Some(node) = site.node_by_name(&name) else {
         return Err(HttpError::not_found(format!("the running daemon knows no node called `{name}`")));
     };
+    let actor = owner(&appliance, person, "reveal-secrets-of-node", &name).await?;
+    if let Some(name) = site.blueprint.secrets.keys().find(|name| appliance.store.is_damaged(name)) {
+        return Err(SecretsError::Damaged(name.clone()).into());
+    }
     let value = crate::render::secrets_file(&site, node, &appliance.store.secrets(&site))?;
     appliance.store.audit(&actor, "reveal-secrets-of-node", &name, "").await?;
     tracing::warn!(node = name, by = %actor, "the secrets of a node were shown");
@@ -160,7 +169,7 @@ async fn change(
 }
 
 /// Which nodes have a part in these secrets, and the steps of theirs that use them.
-fn again(site: &Site, names: &[String]) -> Vec<(String, Vec<String>)> {
+pub(super) fn again(site: &Site, names: &[String]) -> Vec<(String, Vec<String>)> {
     let mut again = Vec::new();
     for node in &site.nodes {
         let targets = site.blueprint.targets(&node.role);
@@ -228,9 +237,13 @@ struct BackupQuery {
 async fn backup(
     Shared(appliance): Shared<Appliance>,
     Query(query): Query<BackupQuery>,
-    Caller(actor): Caller,
+    person: Person,
 ) -> Result<impl IntoResponse, HttpError> {
-    let kept = match (query.with_secrets, appliance.store.seals_secrets()) {
+    let actor = match query.with_secrets {
+        true => owner(&appliance, person, "backup", "store").await?,
+        false => person.actor,
+    };
+    let kept = match (query.with_secrets, appliance.store.are_secrets_sealed().await?) {
         (_, true) => "with sealed secrets",
         (true, false) => "with secrets",
         (false, false) => "without secrets",
@@ -238,6 +251,21 @@ async fn backup(
     appliance.store.audit(&actor, "backup", "store", kept).await?;
     let bytes = appliance.store.backup(query.with_secrets).await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], bytes))
+}
+
+/// Members of the socket's group may order; a secret in the clear is for the owner alone. The audit log tells who tried.
+async fn owner(appliance: &Appliance, person: Person, action: &str, subject: &str) -> Result<Actor, HttpError> {
+    if person.is_owner {
+        return Ok(person.actor);
+    }
+    const REASON: &str = "secrets in the clear are for root and the daemon's own user, not for the group of the socket; run it with sudo";
+    let asked = Order::new(&person.actor, action, subject);
+    let refused = appliance.store.decide(asked, |_, _| Err::<Orders, _>(REASON)).await;
+    tracing::warn!(by = %person.actor, action, subject, "refused: {REASON}");
+    Err(match refused {
+        Err(DecideError::Stopped) => ChangeError::Stopped.into(),
+        _ => HttpError::new(StatusCode::FORBIDDEN, REASON),
+    })
 }
 
 fn unknown(site: &Site, name: &str) -> HttpError {

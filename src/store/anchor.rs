@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use super::backup::write_private;
+use super::private;
 use crate::audit::Head;
 
 /// Name of the file.
@@ -82,5 +82,5 @@ fn read(path: &Path) -> io::Result<Known> {
 
 fn write(path: &Path, known: &Known) -> io::Result<()> {
     let text = serde_json::to_string(known).map_err(io::Error::other)?;
-    write_private(path, text.as_bytes())
+    private::write(path, text.as_bytes())
 }

@@ -2,16 +2,13 @@
 //! asked for.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::oneshot;
 
-use super::seal;
-use super::{ChangeError, Command, Store};
+use super::{ChangeError, Command, Store, private, seal};
 
 /// Why there is no backup.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +48,7 @@ async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets:
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let _ = fs::remove_file(path); // what a killed daemon left
     // Made before SQLite writes to it, so that it is never open to others.
-    let new = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
-    new.map_err(|error| words(&error))?;
+    private::create(path).map_err(|error| words(&error))?;
     let target = path.to_str().ok_or("the state directory has a name that is no UTF-8")?.to_string();
     sqlx::query("VACUUM INTO ?").bind(target).execute(connection).await.map_err(|error| words(&error))?;
     let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
@@ -70,39 +66,4 @@ async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets:
     }
     copy.close().await.map_err(|error| words(&error))?;
     fs::read(path).map_err(|error| words(&error))
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    // What lies there is of a call that was interrupted, or of somebody who wants another file written: never followed.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_that_was_planted_beside_a_backup_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, file) = (folder.path().join("target"), folder.path().join("backup"));
-        fs::write(&target, "not ours").unwrap();
-        std::os::unix::fs::symlink(&target, folder.path().join("backup.new")).unwrap();
-        write_private(&file, b"ours").unwrap();
-        assert_eq!(fs::read(&target).unwrap(), b"not ours");
-        assert!(fs::symlink_metadata(&file).unwrap().is_file());
-        assert_eq!(fs::read(&file).unwrap(), b"ours");
-    }
 }

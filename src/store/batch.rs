@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use super::memory::{Draft, Memory, Write};
-use super::secrets::{SecretWrite, Stored};
+use super::secret_rows::{SecretWrite, Stored};
 use super::{AuditFilter, Change, Command, Record, StoredEvent, TokenChange};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};

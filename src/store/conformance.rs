@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::database::{Database, Reading};
 use super::seal::Seal;
-use super::secrets::{SecretRow, SecretWrite};
+use super::secret_rows::{SecretRow, SecretWrite};
 use super::sqlite::{Sqlite, SqliteReading};
 use super::*;
 use crate::audit::{Actor, Head};
@@ -70,7 +70,7 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
         writer.put_node(mac(1), &record(1), 5).await.unwrap();
         writer.log(mac(1), &record(1), line("armed", "attempt"), 5).await.unwrap();
         writer.put_stopped(Some(&stopped)).await.unwrap();
-        let write = SecretWrite { rows: vec![secret("A", b"a", None)], seal: None };
+        let write = SecretWrite { rows: vec![secret("A", b"a", None)], seal: None, forgets: false };
         writer.put_secrets(write).await.unwrap();
         assert!(writer.change_token(&TokenChange::Create(token("t1", "alice"))).await.unwrap());
         let order = Order::new(&Actor::daemon(), "arm", "compute2");
@@ -207,7 +207,7 @@ async fn secrets_and_their_seal_replace_those_before<B: Bench>() {
     ] {
         let seal = key.map(|key| Seal::first(key).unwrap().1);
         writer.begin().await.unwrap();
-        writer.put_secrets(SecretWrite { rows, seal }).await.unwrap();
+        writer.put_secrets(SecretWrite { rows, seal, forgets: false }).await.unwrap();
         writer.commit().await.unwrap();
         writer.forget_replaced().await.unwrap();
         let seal = writer.secrets().await.unwrap().seal;
@@ -219,6 +219,11 @@ async fn secrets_and_their_seal_replace_those_before<B: Bench>() {
         rows.iter().map(|row| (row.name.as_str(), row.value.as_slice(), row.previous.as_deref())).collect();
     assert_eq!(told, [("A", &b"new"[..], Some(&b"old"[..])), ("B", b"b", None)]);
     assert_eq!((rows[0].origin, rows[0].changed), (Origin::Set, 9));
+    writer.begin().await.unwrap();
+    writer.put_secrets(SecretWrite { rows: vec![secret("C", b"c", None)], seal: None, forgets: true }).await.unwrap();
+    writer.commit().await.unwrap();
+    let stored = writer.secrets().await.unwrap();
+    assert_eq!((stored.rows.len(), stored.rows[0].name.as_str(), stored.seal.is_none()), (1, "C", true));
 }
 
 async fn moments_of_nodes_stay_and_those_of_strangers_are_capped<B: Bench>() {
@@ -246,7 +251,7 @@ async fn a_backup_is_made_while_it_works_and_holds_open_secrets_only_when_asked<
     let bench = B::fresh();
     let (mut writer, reader) = bench.open().await;
     writer.begin().await.unwrap();
-    let write = SecretWrite { rows: vec![secret("A", b"plainly-readable", None)], seal: None };
+    let write = SecretWrite { rows: vec![secret("A", b"plainly-readable", None)], seal: None, forgets: false };
     writer.put_secrets(write).await.unwrap();
     writer.put_node(mac(1), &record(1), 5).await.unwrap();
     writer.commit().await.unwrap();

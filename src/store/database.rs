@@ -4,7 +4,7 @@
 
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
-use super::secrets::{SecretWrite, Stored};
+use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::TimelineQuery;
 use super::tokens::{StoredToken, TokenChange};
 use super::{AuditFilter, LogLine, Record, StoredEvent};
@@ -33,7 +33,8 @@ pub(super) trait Database {
     /// Sets or forgets that all installations are stopped.
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed>;
 
-    /// Puts secrets in the place of those of the same names, and the seal in the place of the one before.
+    /// Puts secrets in the place of those of the same names, and the seal in the place of the one before. If the write forgets,
+    /// nothing of before stays.
     async fn put_secrets(&mut self, write: SecretWrite) -> Result<(), Failed>;
     /// All secrets as they lie there.
     async fn secrets(&mut self) -> Result<Stored, Failed>;

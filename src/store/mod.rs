@@ -2,25 +2,28 @@
 //! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
 
 mod anchor;
+mod aside;
 mod audit;
 mod backup;
 mod batch;
 mod carry;
 mod change;
 mod database;
+mod former;
 mod memory;
 mod open;
 mod place;
+mod private;
 mod reader;
 mod record;
 mod rekey;
 mod restore;
 mod seal;
+mod secret_rows;
 mod secrets;
 mod sqlite;
 mod timeline;
 mod tokens;
-mod words;
 mod writer;
 
 use std::fmt::Display;
@@ -31,12 +34,15 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use aside::{Aside, KEPT_DAYS, list as set_aside};
 pub use audit::AuditFilter;
-pub use backup::{BackupError, write_private};
+pub use backup::BackupError;
 pub use carry::Passwords;
 pub use change::{Change, LogLine};
+pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
+pub use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
 pub use restore::{Restored, restore};
@@ -77,8 +83,8 @@ enum Command {
     Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
     Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: oneshot::Sender<u64> },
-    SecretRows { reply: oneshot::Sender<secrets::Stored> },
-    WriteSecrets { write: secrets::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
+    SecretRows { reply: oneshot::Sender<secret_rows::Stored> },
+    WriteSecrets { write: secret_rows::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
@@ -241,6 +247,8 @@ impl Store {
 mod audit_tests;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod restore_forbids_tests;
 #[cfg(test)]
 mod restore_tests;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Row};
 use super::anchor::{Anchor, Known};
 use super::database::Database;
 use super::sqlite::Sqlite;
-use super::{Memory, Record, audit};
+use super::{Memory, Record, audit, private};
 use crate::audit::Head;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
@@ -64,7 +64,9 @@ pub enum OpenError {
         kind: &'static str,
     },
     /// Somebody else owns it.
-    #[error("{path} belongs to user {uid}, and rackstart runs as user {own}; run it as that user, or `chown` it")]
+    #[error(
+        "{path} belongs to user {uid}, and rackstart runs as user {own}; run it as that user, or give it to that user with `chown`"
+    )]
     Owner {
         /// Which.
         path: PathBuf,
@@ -138,8 +140,7 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         .disable_statement_logging();
     if !path.exists() {
         // Made before SQLite writes to it, so that it is never open to others.
-        let new = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        new.map_err(unusable)?;
+        private::create(&path).map_err(unusable)?;
     }
     let mut connection = options.connect().await.map_err(damaged)?;
     check(&mut connection, &path).await?;
@@ -209,6 +210,7 @@ async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) 
     }
 }
 
+/// Takes a state directory for this process alone: whose and where it is, its lock, nothing of work that was killed.
 pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     let fail = |source| OpenError::Directory { path: directory.into(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
@@ -218,14 +220,16 @@ pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     }
     super::place::check(directory)?;
     super::place::owner(directory)?;
-    let lock = directory.join("lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock).map_err(fail)?;
+    let file = private::open_or_create(&directory.join("lock")).map_err(fail)?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(fail)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(directory.into())),
-        Err(fs::TryLockError::Error(error)) => Err(fail(error)),
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.into())),
+        Err(fs::TryLockError::Error(error)) => return Err(fail(error)),
     }
+    private::give_back(directory).map_err(fail)?;
+    private::sweep(directory).map_err(fail)?;
+    Ok(file)
 }
 
 async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {

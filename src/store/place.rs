@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::open::{FILE, OpenError};
+use super::open::OpenError;
+use super::private;
 
 /// What a file system does with what is written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +53,13 @@ pub(super) fn check(directory: &Path) -> Result<(), OpenError> {
 /// Who owns the directory and the files in it, and who may open them.
 pub(super) fn owner(directory: &Path) -> Result<(), OpenError> {
     let own = rustix::process::geteuid().as_raw();
-    for name in ["", FILE, "rackstart.sqlite-wal", "rackstart.sqlite-shm", "anchor.json"] {
+    for name in [""].into_iter().chain(private::KEPT) {
         let path = if name.is_empty() { directory.to_path_buf() } else { directory.join(name) };
         let Ok(found) = fs::symlink_metadata(&path) else { continue };
         if found.file_type().is_symlink() && !name.is_empty() {
             return Err(OpenError::Link(path));
         }
-        // Root may work on the store of another user, and leaves it its owner: SQLite sees to that.
+        // Root may work on the store of another user, and leaves it its owner.
         if found.uid() != own && own != 0 {
             return Err(OpenError::Owner { path, uid: found.uid(), own });
         }

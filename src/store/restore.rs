@@ -1,52 +1,74 @@
 //! Puts a backup in the place of the store, in a new epoch: whatever was armed when the backup was made is not armed any
-//! more, so no permit that was spent since comes back.
+//! more, so no permit that was spent since comes back; and what an operator forbade since stays forbidden.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::anchor::{Anchor, Known};
+use super::aside;
 use super::audit::{self, Ledger};
-use super::backup::write_private;
 use super::carry::{self, Passwords};
-use super::change::{Change, Changed};
+use super::change::{Change, Changed, LogLine};
 use super::database::Database;
+use super::former::{self, Former};
+use super::memory::Write;
 use super::open::{self, OpenError};
 use super::sqlite::Sqlite;
+use super::{Memory, Record, private};
 use crate::audit::Order;
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, State};
+use crate::lifecycle::{Event, State, Stopped};
+use crate::site::Mac;
 
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     /// The epoch from now on.
     pub epoch: u64,
-    /// The MACs of the nodes whose arming or installation ended with the restore.
-    pub ended: Vec<String>,
+    /// The nodes whose arming or installation ended with the restore.
+    pub ended: Vec<Mac>,
+    /// What the backup allows and the former store forbade, node by node and in words: it is forbidden.
+    pub forbidden: Vec<(Mac, String)>,
+    /// The names of tokens that were revoked since, and are so again.
+    pub revoked: Vec<String>,
+    /// Installations are stopped until an operator lifts it.
+    pub stopped: Stopped,
+    /// What could be known of the former store.
+    pub heard: Former,
     /// Where the former store lies, if there was one.
     pub former: Option<PathBuf>,
+    /// Former stores of long ago that are gone now.
+    pub removed: Vec<PathBuf>,
     /// Whose passwords the store has now.
     pub passwords: Passwords,
 }
 
-/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside, never deleted. Passwords that
+/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside. Passwords that
 /// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
 pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
     let _lock = open::prepare(directory)?;
+    let outcome = put_in_place(directory, file, order, new_secrets).await;
+    if outcome.is_err() {
+        // The copy holds what the backup holds. One that cannot be removed now is removed by the next start.
+        let _ = private::sweep(directory);
+    }
+    outcome
+}
+
+async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
         move |source: io::Error| OpenError::Directory { path, source }
     };
     let bytes = fs::read(file).map_err(fail(file))?;
     let new = directory.join("restore.new");
-    for left in ["restore.new-wal", "restore.new-shm", "restore.new-journal"] {
-        let _ = fs::remove_file(directory.join(left));
-    }
-    write_private(&new, &bytes).map_err(fail(&new))?;
+    private::write(&new, &bytes).map_err(fail(&new))?;
     let anchor = Anchor::read(directory).map_err(fail(directory))?.map(|anchor| anchor.known());
     let damaged = |error: sqlx::Error| OpenError::Damaged { path: file.into(), why: error.to_string() };
     let options = SqliteConnectOptions::new()
@@ -57,98 +79,109 @@ pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: b
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(damaged)?;
     open::check(&mut connection, file).await?;
-    let records = open::read(&mut connection).await.map_err(damaged)?;
     let own = open::epoch(&mut connection).await.map_err(damaged)?.unwrap_or(open::FIRST_EPOCH);
-    let epoch = own.max(anchor.as_ref().map_or(0, |known| known.epoch)) + 1;
+    let replaced = aside::former(directory).map_err(fail(directory))?;
+    let (heard, forbidding) = former::read(replaced.as_deref()).await;
+    let known = anchor.as_ref().map_or(0, |known| known.epoch);
+    // Nor the number of a store that lies aside: a restore that was interrupted has moved the former one already.
+    let lying = aside::list(directory).map_err(fail(directory))?.last().map_or(0, |aside| aside.epoch);
+    let epoch = own.max(known).max(lying) + 1;
     let head = audit::head(&mut connection).await.map_err(damaged)?;
-    let passwords = passwords(&mut connection, directory, epoch).await.map_err(damaged)?;
+    let passwords = passwords(&mut connection, replaced.as_deref()).await.map_err(damaged)?;
     if passwords == Passwords::New && !new_secrets {
         return Err(OpenError::NoPasswords { path: file.into() });
     }
     let before = anchor.map_or_else(|| "nothing".into(), |known| format!("epoch {}, {}", known.epoch, known.audit));
-    let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}; {}", passwords.words()));
+    let (heard_words, password_words) = (heard.words(), passwords.words());
+    let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}; {heard_words}; {password_words}"));
     let mut ledger = Ledger::new(head, Anchor::nowhere());
     let now = unix_now();
-    let mut ended = Vec::new();
     let mut database = Sqlite::on(connection, directory);
+    let backup = database.memory().await.map_err(damaged)?;
+    let Work { writes, ended, forbidden } = Work::of(&backup, &forbidding.memory, now);
+    let who = format!("a restore, ordered by {}", order.actor);
+    let stopped = forbidding.memory.stopped.or(backup.stopped).unwrap_or(Stopped { since: now, who });
     database.begin().await.map_err(damaged)?;
-    for (mac, record) in &records {
-        if let State::Suspect { previous, why } = &record.state
-            && let Ok(ended_there) = previous.apply(&Event::Overdue { reason: REASON.into() })
-        {
-            // Behind the suspicion an installer was at work; clearing it must not bring that back.
-            let previous = Box::new(ended_there);
-            let state = State::Suspect { previous, why: why.clone() };
-            let mut record = record.clone();
-            record.state = state;
-            database.put_node(*mac, &record, now).await.map_err(damaged)?;
-            ended.push(mac.to_string());
-            continue;
-        }
-        let event = match &record.state {
-            State::Armed { .. } => Event::Disarmed,
-            State::Installing { .. } => Event::Overdue { reason: REASON.into() },
-            _ => continue,
-        };
-        let change = Change::Event { event, mark: None };
-        let Ok(Changed { record, log }) = change.work_on(*mac, record, now) else { continue };
-        database.put_node(*mac, &record, now).await.map_err(damaged)?;
+    for (mac, record, log) in writes {
+        database.put_node(mac, &record, now).await.map_err(damaged)?;
         if let Some(line) = log {
-            database.log(*mac, &record, line, now).await.map_err(damaged)?;
+            database.log(mac, &record, line, now).await.map_err(damaged)?;
         }
-        ended.push(mac.to_string());
     }
+    database.put_stopped(Some(&stopped)).await.map_err(damaged)?;
+    let revoked = database.revoke_again(&forbidding.revoked).await.map_err(damaged)?;
     database.put_epoch(epoch).await.map_err(damaged)?;
     ledger.append(&mut database, now, &order, "done").await.map_err(damaged)?;
     database.commit().await.map_err(damaged)?;
     database.close().await.map_err(damaged)?;
-    let former = swap(directory, &new, epoch).map_err(fail(directory))?;
+    let former = aside::swap(directory, &new, epoch).map_err(fail(directory))?.or(replaced);
     // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again mends it.
     Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;
-    ended.sort();
-    Ok(Restored { epoch, ended, former, passwords })
+    let removed = aside::remove_due(directory, SystemTime::now()).map_err(fail(directory))?;
+    Ok(Restored { epoch, ended, forbidden, revoked, stopped, heard, former, removed, passwords })
 }
 
-/// Whose passwords the restored store has. A former store that cannot be read has none to give.
-async fn passwords(connection: &mut SqliteConnection, directory: &Path, epoch: u64) -> Result<Passwords, sqlx::Error> {
-    if carry::has_passwords(connection).await? {
-        return Ok(Passwords::Backup);
-    }
-    // A restore that was interrupted has moved it aside already.
-    let places = [directory.join(open::FILE), aside(directory, epoch)];
-    if let Some(former) = places.iter().find(|path| path.exists())
-        && carry::carry(connection, former).await.unwrap_or(false)
-    {
-        return Ok(Passwords::Former);
-    }
-    Ok(Passwords::New)
+/// What a restore changes in the nodes of a backup.
+#[derive(Default)]
+struct Work {
+    writes: Vec<Write>,
+    ended: Vec<Mac>,
+    forbidden: Vec<(Mac, String)>,
 }
 
-/// Where the store lies that epoch `epoch` replaced.
-fn aside(directory: &Path, epoch: u64) -> PathBuf {
-    directory.join(format!("{}.before-epoch-{epoch}", open::FILE))
+impl Work {
+    fn of(backup: &Memory, former: &Memory, now: u64) -> Self {
+        let mut work = Self::default();
+        let macs: BTreeSet<Mac> = backup.nodes.keys().chain(former.nodes.keys()).copied().collect();
+        for mac in macs {
+            let ended = backup.nodes.get(&mac).and_then(|record| end(mac, record, now));
+            if let Some((record, log)) = ended.clone() {
+                work.ended.push(mac);
+                work.writes.push((mac, record, log));
+            }
+            let own = ended.as_ref().map(|(record, _)| record).or(backup.nodes.get(&mac));
+            if let Some(before) = former.nodes.get(&mac)
+                && let Some((record, words)) = former::heed(own, before, now)
+            {
+                let detail = format!("{words}, as in the store that a restore replaced");
+                work.writes.push((mac, record, Some(LogLine { kind: "restored", detail })));
+                work.forbidden.push((mac, words));
+            }
+        }
+        work
+    }
+}
+
+/// The record of a node that was armed or being installed in the backup: it is not any more.
+fn end(mac: Mac, record: &Record, now: u64) -> Option<(Record, Option<LogLine>)> {
+    if let State::Suspect { previous, why } = &record.state {
+        // Behind the suspicion an installer was at work; clearing it must not bring that back.
+        let previous = Box::new(previous.apply(&Event::Overdue { reason: REASON.into() }).ok()?);
+        let mut record = record.clone();
+        record.state = State::Suspect { previous, why: why.clone() };
+        return Some((record, None));
+    }
+    let event = match &record.state {
+        State::Armed { .. } => Event::Disarmed,
+        State::Installing { .. } => Event::Overdue { reason: REASON.into() },
+        _ => return None,
+    };
+    let Changed { record, log } = Change::Event { event, mark: None }.work_on(mac, record, now).ok()?;
+    Some((record, log))
 }
 
 const REASON: &str =
     "the store was restored from a backup while it was installing: what became of it since is not known";
 
-/// Moves the former store aside with its log, and the new one in.
-fn swap(directory: &Path, new: &Path, epoch: u64) -> io::Result<Option<PathBuf>> {
-    let database = directory.join(open::FILE);
-    let aside = aside(directory, epoch);
-    let mut former = None;
-    // The database first: without it no daemon starts, whatever else happens.
-    for suffix in ["", "-wal", "-shm"] {
-        let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-        match fs::rename(with(&database), with(&aside)) {
-            Ok(()) if suffix.is_empty() => former = Some(aside.clone()),
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+/// Whose passwords the restored store has. A former store that cannot be read has none to give.
+async fn passwords(connection: &mut SqliteConnection, former: Option<&Path>) -> Result<Passwords, sqlx::Error> {
+    if carry::has_passwords(connection).await? {
+        return Ok(Passwords::Backup);
     }
-    fs::File::open(new)?.sync_all()?;
-    fs::rename(new, &database)?;
-    fs::File::open(directory)?.sync_all()?;
-    Ok(former)
+    if let Some(former) = former
+        && carry::carry(connection, former).await.unwrap_or(false)
+    {
+        return Ok(Passwords::Former);
+    }
+    Ok(Passwords::New)
 }

@@ -1,15 +1,15 @@
-use super::tests::{arm, event, mac, token};
+use super::tests::{arm, close, event, mac, token};
 use super::*;
 use crate::audit::{Actor, Order};
 use crate::lifecycle::{Event, Reader};
 
-async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
-    drop(store);
-    task.await.unwrap().unwrap();
-}
-
 fn order() -> Order {
     Order::new(&Actor::console(0), "restore", "backup")
+}
+
+async fn lift(store: &Store) {
+    let orders = Orders { stopped: Some(None), ..Orders::default() };
+    store.decide(order(), move |_, _| Ok::<_, String>(orders)).await.unwrap();
 }
 
 fn served() -> Change {
@@ -41,7 +41,7 @@ async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore(
     );
     close(store, task).await;
     let restored = restore(&place, &file, order(), true).await.unwrap();
-    assert_eq!((restored.epoch, restored.ended), (2, vec![mac().to_string()]));
+    assert_eq!((restored.epoch, restored.ended), (2, vec![mac()]));
     assert!(restored.former.unwrap().exists(), "the former store is moved aside");
     let (store, task) = Store::open(&place).await.unwrap();
     assert_ne!(store.record(mac()).unwrap().state.word(), "armed");
@@ -54,6 +54,9 @@ async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore(
     // The same backup again, and one of a node that was being installed.
     assert_eq!(restore(&place, &file, order(), true).await.unwrap().epoch, 3);
     let (store, task) = Store::open(&place).await.unwrap();
+    let stopped = store.change_as(mac(), arm(2), order()).await;
+    assert_eq!(stopped, Err(ChangeError::Refused(Refused::Stopped)), "not before an operator lifts it");
+    lift(&store).await;
     store.change_as(mac(), arm(2), order()).await.unwrap();
     store.change(mac(), served()).await.unwrap();
     store.change(mac(), redeem()).await.unwrap();
@@ -108,19 +111,31 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     close(store, task).await;
     // Between moving the former store aside and the new one in; with what SQLite leaves after a kill.
     std::fs::rename(place.join("rackstart.sqlite"), place.join("rackstart.sqlite.before-epoch-2")).unwrap();
+    let former = std::fs::read(place.join("rackstart.sqlite.before-epoch-2")).unwrap();
     write_private(&place.join("rackstart.sqlite-wal"), b"of the former database").unwrap();
     write_private(&place.join("restore.new"), b"half a fi").unwrap();
     assert!(matches!(Store::open(&place).await, Err(OpenError::Older { .. })), "never empty over what was there");
-    restore(&place, &file, order(), true).await.unwrap();
+    let again = restore(&place, &file, order(), true).await.unwrap();
+    assert_eq!((again.heard, again.former), (Former::Heeded, Some(place.join("rackstart.sqlite.before-epoch-2"))));
     let (store, task) = Store::open(&place).await.unwrap();
     assert_ne!(store.record(mac()).unwrap().state.word(), "armed");
     close(store, task).await;
+    let lies_aside = std::fs::read(place.join("rackstart.sqlite.before-epoch-2")).unwrap();
+    assert!(lies_aside == former, "the former store is not overwritten");
+    // Killed while it wrote its copy, and then given up: the next start leaves no passwords lying there.
+    for name in ["restore.new", "restore.new.new", "restore.new-journal", "backup.new"] {
+        write_private(&place.join(name), b"half a fi").unwrap();
+    }
+    let (store, task) = Store::open(&place).await.unwrap();
+    close(store, task).await;
+    let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains(".new")).collect::<Vec<_>>(), [""; 0]);
     // Between the database and the anchor.
     let anchor = std::fs::read(place.join("anchor.json")).unwrap();
     restore(&place, &file, order(), true).await.unwrap();
     std::fs::write(place.join("anchor.json"), anchor).unwrap();
     let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
-    assert!(refused.contains("epoch 3") && refused.contains("epoch 2"), "{refused}");
+    assert!(refused.contains("epoch 4") && refused.contains("epoch 3"), "{refused}");
     restore(&place, &file, order(), true).await.unwrap();
     Store::open(&place).await.unwrap();
 }
@@ -135,6 +150,7 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
     for bytes in [&b"a text"[..], &[7; 8192]] {
         std::fs::write(&file, bytes).unwrap();
         assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::Damaged { .. })));
+        assert!(!place.join("restore.new").exists(), "no copy is left");
     }
     std::fs::remove_file(&file).unwrap();
     let missing = restore(&place, &file, order(), true).await.unwrap_err().to_string();

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
-use super::seal::{self, Seal, SealRecord};
+use super::seal::{self, Seal};
+use super::secret_rows::{SecretRow, SecretWrite, Stored};
 use super::{ChangeError, Command, Store};
 use crate::audit::Order;
 use crate::clock::unix_now;
@@ -44,6 +43,8 @@ pub(super) struct Vault {
     kept: BTreeMap<String, Kept>,
     redactor: Arc<Redactor>,
     seal: Option<Seal>,
+    /// Names of those that do not open, while an operator mends them.
+    damaged: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Seal {
@@ -54,42 +55,20 @@ impl std::fmt::Debug for Seal {
 
 pub(super) type Shared = Arc<RwLock<Vault>>;
 
-/// One row as stored.
-#[derive(Debug, Clone)]
-pub(super) struct SecretRow {
-    pub name: String,
-    pub value: Vec<u8>,
-    pub previous: Option<Vec<u8>>,
-    pub origin: Origin,
-    pub changed: u64,
-}
-
-/// The whole table, and how it is sealed.
-#[derive(Debug, Default)]
-pub(super) struct Stored {
-    pub seal: Option<SealRecord>,
-    pub rows: Vec<SecretRow>,
-}
-
-/// Rows to write, and how they are sealed from now on.
-#[derive(Debug)]
-pub(super) struct SecretWrite {
-    pub rows: Vec<SecretRow>,
-    pub seal: Option<SealRecord>,
-}
-
 /// Why the secrets cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
     /// No key, but a seal.
     #[error(
         "the secrets in the store are sealed, and the site file names no key: write `key_file = \"...\"` or \
-             `credential = \"...\"` under `[secrets]`, the key that they were sealed with"
+             `credential = \"...\"` under `[secrets]`, the key that they were sealed with; if that is lost for good, \
+             `rackstart secrets rekey --new-secrets` makes new ones"
     )]
     Locked,
     /// A key, but another one.
     #[error(
-        "the key that `[secrets]` names does not open the secrets of the store; give it the key that they were sealed with"
+        "the key that `[secrets]` names does not open the secrets of the store; give it the key that they were sealed with, or, \
+             if that is lost for good, make new secrets with `rackstart secrets rekey --new-secrets`"
     )]
     WrongKey,
     /// Nothing to change.
@@ -104,8 +83,22 @@ pub enum SecretsError {
     #[error("`--old-key` is not the key that the secrets in the store are sealed with: nothing was changed")]
     WrongFormerKey,
     /// A row that no key opens.
-    #[error("the secret {0} in the store is damaged; give it a value again with `rackstart secrets set {0}`")]
+    #[error(
+        "the secret {0} in the store is damaged; with the daemon stopped, give it the value that the nodes know with \
+             `rackstart secrets set {0}`, or a new one with `rackstart secrets rotate {0}`"
+    )]
     Damaged(String),
+    /// The record of the seal, which no key opens either.
+    #[error(
+        "how the secrets in the store were sealed can no longer be read; restore a backup, or make new secrets with \
+             `rackstart secrets rekey --new-secrets`"
+    )]
+    DamagedSeal,
+    /// Nothing is lost that has to be made anew.
+    #[error(
+        "every secret of the store can be read, so nothing was changed; `rackstart secrets rotate --all` makes new ones"
+    )]
+    NotLost,
     /// A name that the blueprint does not have.
     #[error("the blueprint declares no secret `{0}`")]
     Unknown(String),
@@ -118,10 +111,20 @@ impl Store {
     /// Reads the secrets, unseals them, makes those that the blueprint declares and that are not there yet, and seals
     /// what lies open when there is a key. Before this, no node gets a secret.
     pub async fn open_secrets(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
+        self.open_all(key, blueprint, false).await
+    }
+
+    /// The same for an operator who wants to give a damaged secret a value again: it stays as it is, the others open.
+    pub async fn open_secrets_to_mend(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
+        self.open_all(key, blueprint, true).await
+    }
+
+    async fn open_all(&self, key: Option<&[u8]>, blueprint: &Blueprint, mending: bool) -> Result<(), SecretsError> {
         let _alone = self.secrets_change.lock().await;
-        let (reply, answer) = oneshot::channel();
-        self.tell(Command::SecretRows { reply }).await?;
-        let stored: Stored = answer.await.map_err(|_| ChangeError::Stopped)?;
+        let stored = self.stored_secrets().await?;
+        if stored.seal_is_damaged {
+            return Err(SecretsError::DamagedSeal);
+        }
         let (seal, fresh) = match (key, &stored.seal) {
             (None, None) => (None, None),
             (None, Some(_)) => return Err(SecretsError::Locked),
@@ -132,13 +135,18 @@ impl Store {
             }
         };
         let opener = seal.as_ref().filter(|_| stored.seal.is_some());
-        let mut kept = BTreeMap::new();
+        let (mut kept, mut damaged) = (BTreeMap::new(), BTreeSet::new());
         for row in &stored.rows {
-            kept.insert(row.name.clone(), row.open(opener)?);
+            match row.open(opener) {
+                Ok(one) => drop(kept.insert(row.name.clone(), one)),
+                Err(_) if mending => drop(damaged.insert(row.name.clone())),
+                Err(error) => return Err(error),
+            }
         }
         let mut written: BTreeSet<&String> = BTreeSet::new();
         let now = unix_now();
-        for name in blueprint.secrets.keys().filter(|name| !kept.contains_key(*name)).collect::<Vec<_>>() {
+        let is_there = |name: &&String| kept.contains_key(*name) || damaged.contains(*name);
+        for name in blueprint.secrets.keys().filter(|name| !is_there(name)).collect::<Vec<_>>() {
             let (value, previous, origin) = (generate(), None, Origin::Generated);
             kept.insert(name.clone(), Kept { value, previous, origin, changed: now });
             written.insert(name);
@@ -146,10 +154,21 @@ impl Store {
         let rows = kept.iter().filter(|(name, _)| fresh.is_some() || written.contains(name));
         let rows = rows.map(|(name, kept)| SecretRow::of(name, kept, seal.as_ref())).collect::<Result<Vec<_>, _>>()?;
         if !rows.is_empty() || fresh.is_some() {
-            self.write_secrets(rows, fresh, None).await?;
+            self.write_secrets(SecretWrite { rows, seal: fresh, forgets: false }, vec![]).await?;
         }
-        *self.vault.write().expect("no holder of this lock panics") = Vault::new(kept, seal);
+        self.hold(Vault { damaged, ..Vault::new(kept, seal) });
         Ok(())
+    }
+
+    /// Whether they are sealed on the disk, and whether they open or not.
+    pub async fn are_secrets_sealed(&self) -> Result<bool, SecretsError> {
+        let stored = self.stored_secrets().await?;
+        Ok(stored.seal.is_some() || stored.seal_is_damaged)
+    }
+
+    /// Whether a secret lies in the store and does not open.
+    pub fn is_damaged(&self, name: &str) -> bool {
+        self.vault.read().expect("no holder of this lock panics").damaged.contains(name)
     }
 
     /// The secrets in use at a site, by name.
@@ -192,10 +211,8 @@ impl Store {
             return Err(SecretsError::Unknown(name.clone()));
         }
         let _alone = self.secrets_change.lock().await;
-        let (mut kept, seal) = {
-            let vault = self.vault.read().expect("no holder of this lock panics");
-            (vault.kept.clone(), vault.seal.clone())
-        };
+        let Vault { mut kept, seal, mut damaged, .. } =
+            self.vault.read().expect("no holder of this lock panics").clone();
         let mut rows = Vec::new();
         for (name, value) in changes {
             let origin = if value.is_some() { Origin::Set } else { Origin::Generated };
@@ -203,24 +220,29 @@ impl Store {
             let previous = kept.remove(&name).map(|kept| kept.value);
             let new = Kept { value, previous, origin, changed: unix_now() };
             rows.push(SecretRow::of(&name, &new, seal.as_ref())?);
+            damaged.remove(&name);
             kept.insert(name, new);
         }
-        self.write_secrets(rows, None, Some(orders)).await?;
-        *self.vault.write().expect("no holder of this lock panics") = Vault::new(kept, seal);
+        self.write_secrets(SecretWrite { rows, seal: None, forgets: false }, orders).await?;
+        self.hold(Vault { damaged, ..Vault::new(kept, seal) });
         Ok(())
     }
 
-    pub(super) async fn write_secrets(
-        &self,
-        rows: Vec<SecretRow>,
-        seal: Option<SealRecord>,
-        orders: Option<Vec<Order>>,
-    ) -> Result<(), SecretsError> {
+    pub(super) async fn stored_secrets(&self) -> Result<Stored, SecretsError> {
         let (reply, answer) = oneshot::channel();
-        let orders = orders.unwrap_or_default();
-        let write = SecretWrite { rows, seal };
+        self.tell(Command::SecretRows { reply }).await?;
+        Ok(answer.await.map_err(|_| ChangeError::Stopped)?)
+    }
+
+    pub(super) async fn write_secrets(&self, write: SecretWrite, orders: Vec<Order>) -> Result<(), SecretsError> {
+        let (reply, answer) = oneshot::channel();
         self.tell(Command::WriteSecrets { write, orders, reply }).await?;
         Ok(answer.await.map_err(|_| ChangeError::Stopped)?)
+    }
+
+    /// From now on these are at hand.
+    pub(super) fn hold(&self, vault: Vault) {
+        *self.vault.write().expect("no holder of this lock panics") = vault;
     }
 
     pub(super) async fn tell(&self, command: Command) -> Result<(), ChangeError> {
@@ -237,95 +259,16 @@ impl Vault {
     pub(super) fn new(kept: BTreeMap<String, Kept>, seal: Option<Seal>) -> Self {
         let values = kept.values().flat_map(|kept| std::iter::once(&kept.value).chain(&kept.previous));
         let redactor = Arc::new(Redactor::new(values));
-        Self { kept, redactor, seal }
+        Self { kept, redactor, seal, damaged: BTreeSet::new() }
     }
 }
 
-impl SecretRow {
-    pub(super) fn of(name: &str, kept: &Kept, seal: Option<&Seal>) -> Result<Self, SecretsError> {
-        let close = |value: &SecretValue| match seal {
-            Some(seal) => seal.close(name, value.reveal().as_bytes()).map_err(|_| SecretsError::WrongKey),
-            None => Ok(value.reveal().as_bytes().to_vec()),
-        };
-        Ok(Self {
-            name: name.into(),
-            value: close(&kept.value)?,
-            previous: kept.previous.as_ref().map(close).transpose()?,
-            origin: kept.origin,
-            changed: kept.changed,
-        })
-    }
-
-    pub(super) fn open(&self, seal: Option<&Seal>) -> Result<Kept, SecretsError> {
-        let damaged = || SecretsError::Damaged(self.name.clone());
-        let open = |bytes: &Vec<u8>| {
-            let clear = match seal {
-                Some(seal) => seal.open(&self.name, bytes).map_err(|_| damaged())?,
-                None => bytes.clone().into(),
-            };
-            let text = String::from_utf8(clear.to_vec()).map_err(|_| damaged())?;
-            SecretValue::new(text).map_err(|_| damaged())
-        };
-        Ok(Kept {
-            value: open(&self.value)?,
-            previous: self.previous.as_ref().map(open).transpose()?,
-            origin: self.origin,
-            changed: self.changed,
-        })
-    }
-}
-
-fn generate() -> SecretValue {
+/// A value of its own for a secret.
+pub(super) fn generate() -> SecretValue {
     loop {
         let bytes = zeroize::Zeroizing::new(seal::random::<64>());
         if let Some(value) = SecretValue::from_random(bytes.as_slice()) {
             return value;
         }
     }
-}
-
-/// Reads the whole table.
-pub(super) async fn rows(connection: &mut SqliteConnection) -> Result<Stored, sqlx::Error> {
-    let seal: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
-        .bind(seal::ROW)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let seal = seal.map(|text| serde_json::from_str(&text)).transpose();
-    let seal = seal.map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let select = "SELECT name, value, previous, origin, changed FROM secret ORDER BY name";
-    let row = |row: &sqlx::sqlite::SqliteRow| SecretRow {
-        name: row.get(0),
-        value: row.get(1),
-        previous: row.get(2),
-        origin: if row.get::<String, _>(3) == "set" { Origin::Set } else { Origin::Generated },
-        changed: u64::try_from(row.get::<i64, _>(4)).unwrap_or(0),
-    };
-    let rows = sqlx::query(select).fetch_all(connection).await?.iter().map(row).collect();
-    Ok(Stored { seal, rows })
-}
-
-/// Writes them.
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
-    SecretWrite { rows, seal }: SecretWrite,
-) -> Result<(), sqlx::Error> {
-    if let Some(record) = seal {
-        let text = serde_json::to_string(&record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let upsert =
-            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(upsert).bind(seal::ROW).bind(text).execute(&mut *connection).await?;
-    }
-    for row in rows {
-        let upsert = "INSERT INTO secret (name, value, previous, origin, changed) VALUES (?, ?, ?, ?, ?) \
-                      ON CONFLICT (name) DO UPDATE SET value = excluded.value, previous = excluded.previous, \
-                      origin = excluded.origin, changed = excluded.changed";
-        let origin = match row.origin {
-            Origin::Generated => "generated",
-            Origin::Set => "set",
-        };
-        let changed = i64::try_from(row.changed).unwrap_or(i64::MAX);
-        let query = sqlx::query(upsert).bind(row.name).bind(row.value).bind(row.previous).bind(origin).bind(changed);
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
 }

@@ -8,10 +8,10 @@ use sqlx::{ConnectOptions, Connection, Row};
 use super::database::{Database, Failed, Reading};
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
-use super::secrets::{SecretWrite, Stored};
+use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
-use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secrets, timeline, tokens};
+use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secret_rows, timeline, tokens};
 use crate::audit::{AuditLine, Head};
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
@@ -35,6 +35,17 @@ impl Sqlite {
         let upsert = "INSERT INTO meta (name, value) VALUES ('epoch', ?) \
                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         sqlx::query(upsert).bind(epoch.to_string()).execute(&mut self.connection).await.map(drop)
+    }
+
+    /// Ends every token that is valid here and was ended there; returns their names. Of a restore alone, too.
+    pub async fn revoke_again(&mut self, revoked: &[StoredToken]) -> Result<Vec<String>, Failed> {
+        let mut names = Vec::new();
+        for token in revoked {
+            if tokens::revoke_by_id(&mut self.connection, token).await? {
+                names.push(token.name.clone());
+            }
+        }
+        Ok(names)
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), Failed> {
@@ -84,11 +95,11 @@ impl Database for Sqlite {
     }
 
     async fn put_secrets(&mut self, write: SecretWrite) -> Result<(), Failed> {
-        secrets::write(&mut self.connection, write).await
+        secret_rows::write(&mut self.connection, write).await
     }
 
     async fn secrets(&mut self) -> Result<Stored, Failed> {
-        secrets::rows(&mut self.connection).await
+        secret_rows::rows(&mut self.connection).await
     }
 
     async fn forget_replaced(&mut self) -> Result<(), Failed> {

@@ -9,6 +9,11 @@ pub(super) fn token(n: u8) -> BootToken {
     BootToken::from_random([n; 16])
 }
 
+pub(super) async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
+    drop(store);
+    task.await.unwrap().unwrap();
+}
+
 pub(super) fn event(event: Event) -> Change {
     Change::Event { event, mark: None }
 }

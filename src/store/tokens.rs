@@ -74,6 +74,13 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &TokenChang
     Ok(done.rows_affected() > 0)
 }
 
+/// Ends the very token that was ended elsewhere, since then; another one may have its name. False: it is not valid here.
+pub(super) async fn revoke_by_id(connection: &mut SqliteConnection, token: &StoredToken) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE api_token SET revoked = ? WHERE id = ? AND hash = ? AND revoked IS NULL";
+    let query = sqlx::query(update).bind(token.revoked.map(signed)).bind(&token.id).bind(&token.hash);
+    Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
 /// Reads all of them, the revoked ones too.
 pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Vec<StoredToken>, sqlx::Error> {
     let select = "SELECT id, name, role, hash, created, expires, revoked FROM api_token ORDER BY created, id";

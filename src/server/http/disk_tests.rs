@@ -49,6 +49,16 @@ async fn one_permit_gives_commands_for_one_choice_of_disks() {
     assert!(first.status == StatusCode::OK && first.text.contains("--drives=sda"), "{}", first.text);
     let other = ask("sdb").await;
     assert!(other.status == StatusCode::GONE && other.text.contains("other disks"), "{}", other.text);
+    let events = node.appliance.store.events(Some(node.mac), 9).await;
+    let told: Vec<_> = events.iter().filter(|event| event.kind == "other-disks").collect();
+    assert!(told.len() == 1 && told[0].state == "installing", "{told:?}");
+    assert!(told[0].detail.contains("sdb") && told[0].detail.contains("was redeemed for"), "{told:?}");
+    assert!(told[0].detail.split("redeemed for").nth(1).unwrap().contains("sda"), "{told:?}");
+    for _ in 0..50 {
+        ask("sdb").await;
+    }
+    let events = node.appliance.store.events(Some(node.mac), 99).await;
+    assert!(events.iter().filter(|event| event.kind == "other-disks").count() <= 5, "a few a minute");
     assert_eq!(ask("sda").await.text, first.text, "an answer that was lost may be asked for again");
     assert_eq!(node.appliance.store.record(node.mac).unwrap().frozen.unwrap().disks["os"], "sda");
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 
 use super::asker::Asker;
 use super::authority::admit;
+use super::report_rates::admit_report;
 use super::{Appliance, HttpError};
 use crate::boot::Asked;
 use crate::lifecycle::{Refused, State};
@@ -19,6 +20,7 @@ pub(super) async fn facts(
     text: String,
 ) -> Result<StatusCode, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
+    admit_report(&appliance, &caller).await?;
     let facts = Facts::parse(&text).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let change = Change::Attest { token: caller.token.hash(), facts: Box::new(facts) };
     let record = match appliance.store.change(caller.mac, change).await {

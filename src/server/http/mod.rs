@@ -15,6 +15,7 @@ pub mod listen;
 pub(super) mod permit;
 mod piece;
 mod report;
+mod report_rates;
 mod strangers;
 mod witness;
 
@@ -29,6 +30,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 pub use error::HttpError;
+pub use report_rates::ReportRates;
 pub use strangers::Strangers;
 
 use super::machines::Machines;
@@ -55,6 +57,8 @@ pub struct Appliance {
     pub recent: Arc<Recent>,
     /// Keeps warnings about strangers to a few lines.
     pub strangers: Arc<Strangers>,
+    /// Keeps the reports of one node to a number.
+    pub reports: Arc<ReportRates>,
     /// Knows whose card has an address.
     pub neighbours: Arc<dyn Neighbours>,
     /// What machines told of themselves by DHCP.
@@ -110,6 +114,10 @@ mod hardware_tests;
 mod identity_tests;
 #[cfg(test)]
 mod matrix_tests;
+#[cfg(test)]
+mod owner_tests;
+#[cfg(test)]
+mod report_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

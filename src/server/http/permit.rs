@@ -12,9 +12,9 @@ use super::form::{NodeForm, tame};
 use super::found::{FoundDisk, all_different};
 use super::{Appliance, HttpError, unkept};
 use crate::boot::Asked;
-use crate::lifecycle::{Delivery, WipeScope};
+use crate::lifecycle::{Delivery, Refused, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::store::{Change, Installed};
+use crate::store::{Change, ChangeError, Installed};
 
 /// Redeems the wipe permit. 409: a disk is not the planned one, nothing is spent. 410: spent, or an old boot.
 pub(super) async fn redeem(
@@ -47,11 +47,29 @@ pub(super) async fn redeem(
     let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
     let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");
-    let change = Change::Redeem { token: caller.token.hash(), words, disks, keep, reader: caller.reader.clone() };
+    let change =
+        Change::Redeem { token: caller.token.hash(), words: words.clone(), disks, keep, reader: caller.reader.clone() };
     match appliance.store.change(caller.mac, change).await {
         Ok(_) => Ok(unkept(text)),
+        Err(ChangeError::Refused(Refused::OtherDisks)) => Err(other_disks(&appliance, &caller, &words).await),
         Err(error) => Err(caller.refused(&appliance, Delivery::StorageCommands, error).await),
     }
+}
+
+/// One permit, one choice of disks. A boot that comes back with others has disks that change their names, or is not the boot
+/// that it was; either is to be looked into.
+async fn other_disks(appliance: &Appliance, caller: &Caller, asked: &str) -> HttpError {
+    let redeemed = caller.record.written.as_deref().unwrap_or("other disks");
+    let detail = format!("it asked again, for {asked}; its wipe permit was redeemed for {redeemed}");
+    tracing::warn!(node = %caller.node().name, mac = %caller.mac, "other disks: {detail}");
+    // A few lines a minute, for the quarter of an hour in which a boot may ask again.
+    if appliance.strangers.ask(caller.reader.address.into()).is_some() {
+        let note = Change::Note { kind: "other-disks", detail };
+        if let Err(stopped) = appliance.store.change(caller.mac, note).await {
+            return stopped.into();
+        }
+    }
+    ChangeError::Refused(Refused::OtherDisks).into()
 }
 
 /// Reads the disk of each slot of the plan.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::asker::Asker;
 use super::authority::admit;
 use super::form::{NodeForm, tame};
+use super::report_rates::admit_report;
 use super::{Appliance, HttpError, errands};
 use crate::boot::Asked;
 use crate::lifecycle::{GlusterId, Report, ReportEvent};
@@ -70,7 +71,7 @@ fn lines(text: &str) -> String {
     text.lines().map(|line| harmless(line, DETAIL_LIMIT)).collect::<Vec<_>>().join("\n")
 }
 
-/// Takes a report. 204: stored (or seen before). 410: of an old attempt, and nothing changed.
+/// Takes a report. 204: stored (or seen before). 429: too many, later. 410: of an old attempt, and nothing changed.
 pub(super) async fn report(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -78,6 +79,7 @@ pub(super) async fn report(
     NodeForm(form): NodeForm<Form>,
 ) -> Result<StatusCode, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
+    admit_report(&appliance, &caller).await?;
     let form = form.washed(&appliance.store.redactor());
     let (report, gluster) = (form.report()?, form.gluster()?);
     let before = caller.record.state.word();

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State as Shared};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -43,6 +43,9 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
     let recent = &appliance.recent;
     let status = response.status();
     let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return; // an event of its own tells, once
+    }
     if status.is_client_error() || status.is_server_error() {
         // What stands behind the first part may be a token.
         let shown = if matches!(first, "tree" | "firmware" | "boot") { path } else { first };
