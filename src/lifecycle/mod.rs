@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
 pub use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader, Reader};
-pub use duty::{Answer, Duty, DutyEvent, Errand, Outcome, heard, wanted};
+pub use duty::{Answer, Duty, DutyEvent, Errand, Outcome, Verb, heard, wanted};
 pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::{Refusal, Standing, Wish};
-use crate::lifecycle::State;
+use crate::lifecycle::{Stage, State, WipeScope};
 use crate::site::{Mac, Node, PartitionUse, Site};
 
 /// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
@@ -34,7 +34,18 @@ pub(super) fn against<'a>(
 /// disk, whichever knows more: an attempt that failed before it wrote forgets nothing, and one that kept volume groups kept
 /// the brick.
 fn holds_an_installation(standing: &Standing<'_>) -> bool {
-    standing.recorded || standing.state.system().is_some()
+    (standing.recorded && !is_new_and_empty(standing.state)) || standing.state.system().is_some()
+}
+
+/// Whether the storage was made new by an installation that never ended: nobody needs what is in it.
+fn is_new_and_empty(state: &State) -> bool {
+    match state {
+        State::Failed { attempt, during: Stage::Installer, .. } => {
+            attempt.attested && attempt.scope != WipeScope::KeepVolumeGroups
+        }
+        State::Armed { previous: Some(previous), .. } | State::Suspect { previous, .. } => is_new_and_empty(previous),
+        _ => false,
+    }
 }
 
 /// The only node of a role of which the blueprint wants at least one.

@@ -158,6 +158,18 @@ fn a_brick_is_not_forgotten_when_a_later_attempt_failed_before_it_wrote() {
     rack.recorded.push("compute2");
     assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
     assert_eq!(rack.wipes(&["compute2", "compute3"]), Err("replica replica".into()));
+    // Storage that was made new by an installation that then failed holds nothing; storage that was kept does.
+    for (scope, expected) in [
+        (WipeScope::DestroyData, ONE),
+        (WipeScope::BlankDiskOnly, ONE),
+        (WipeScope::KeepVolumeGroups, Err("replica".into())),
+    ] {
+        let attempt = Attempt { scope, attested: true, ..attempt() };
+        let reason = "r".to_string();
+        rack.states.get_mut("compute2").unwrap().0 =
+            State::Failed { attempt, during: Stage::Installer, reason, previous: None };
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{scope:?}");
+    }
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub(super) struct Monitor {
     /// The boot that got the storage commands of an attempt.
     redeemed: HashMap<AttemptId, String>,
     wiped: HashMap<AttemptId, u32>,
+    /// Armed without a reason, because the node was drained.
+    drained: HashSet<AttemptId>,
 }
 
 impl Monitor {
@@ -64,6 +66,11 @@ impl Monitor {
         self.withdrawn(mac);
         assert!(!self.dead.contains(attempt), "an attempt id is used twice");
         self.live.insert(mac, Permit { attempt: attempt.clone(), scope });
+    }
+
+    /// Its system may run, and it was armed because it was drained.
+    pub fn rests_on_a_drain(&mut self, record: &Record) {
+        self.drained.extend(record.state.attempt().map(|attempt| attempt.id.clone()));
     }
 
     /// An order, a timeout or a suspicion took the permit away.
@@ -116,6 +123,11 @@ impl Monitor {
                     assert!(record.flags == Default::default(), "{mac} is armed and flagged");
                     assert!(memory.stopped.is_none(), "{mac} is armed while installations are stopped");
                     assert!(attempt.redeemed_by.is_none(), "{mac} is armed with a spent permit");
+                    let rests = self.drained.contains(&attempt.id);
+                    assert!(
+                        !rests || record.duty.drain.is_some(),
+                        "{mac} is armed by a drain that is over: {record:?}"
+                    );
                 }
                 // A refusal of %pre, too many boots: the attempt ended without an order.
                 _ if live.is_some() => self.withdrawn(*mac),
