@@ -36,6 +36,7 @@ vg vg_base V-base 8192 5249 0
 vg vg_gluster V-gluster 8192 54243 0
 lv vg_base lv_root L-root 20480000
 lv vg_base lv_swap L-swap 12288000
+swap vg_base lv_swap
 lv vg_base lv_home L-home 10231808
 lv vg_gluster lv_gluster L-gluster 444358656
 mount /dev/mapper/vg_base-lv_root / ext4

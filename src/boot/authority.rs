@@ -221,6 +221,9 @@ fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, 
 
 fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Reader) -> Result<Reader, Refusal> {
     let name = &owner.node.name;
+    if owner.state.left_behind_with(owner.hash) {
+        return Err(Refusal::plain(410, Refused::OldAttempt.to_string()));
+    }
     // First, because a second reader is a theft in every state.
     match owner.custody.admits(delivery, &reader, evidence.now) {
         Ok(()) => {}

@@ -86,7 +86,7 @@ fn a_machine_that_starts_with_the_other_firmware_is_not_installed() {
 
 #[test]
 fn only_an_armed_node_gets_the_installer() {
-    let failed = State::Failed { attempt: attempt(), during: Stage::Installer, reason: "x".into() };
+    let failed = State::Failed { attempt: attempt(), during: Stage::Installer, reason: "x".into(), previous: None };
     let token = BootToken::from_random([1; 16]).hash();
     let redeemed = Attempt { redeemed_by: Some(token), ..attempt() };
     let spent = Attempt { boots: MAX_BOOTS, ..attempt() };

@@ -8,8 +8,9 @@ use crate::server::admin::{NodeStatus, ReasonBody};
 
 /// Take an arming back: the node boots its own disk again, and nothing is wiped.
 ///
-/// Works as long as the node has not redeemed its wipe permit; after that, nothing can call the installer back. With
-/// --give-up an installer or a firstboot that is known to be dead is declared so at once, instead of after its timeout.
+/// Works as long as the node has not redeemed its wipe permit; after that, nothing can call the installer back. A node that is
+/// drained and not armed yet stays, and its service comes back. With --give-up an installer or a firstboot that is known to be
+/// dead is declared so at once, instead of after its timeout.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.

@@ -18,9 +18,9 @@ use crate::server::admin::{Armed, NodeStatus, ReimageBody, StatusReport};
 /// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
 /// (`server.arming_minutes`) is taken back by itself.
 ///
-/// A node that is ready is drained before, if it still answers: it looks whether every brick of it has whole copies elsewhere,
-/// and a controller disables its nova-compute service, which is enabled again when the node is back. That takes a minute or
-/// two; without a yes nothing is armed. `--no-drain TEXT` leaves it out.
+/// A node whose system runs is drained before: it looks whether every brick of it has whole copies elsewhere, and a controller
+/// disables its nova-compute service, which is enabled again when the node is back. That takes a minute or two; without a yes
+/// nothing is armed, unless the node does not answer and was not ready. `--no-drain TEXT` leaves it out.
 ///
 /// Refused are protected and suspect nodes, nodes in maintenance, and this machine itself. With --keep the volume groups in
 /// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
@@ -52,7 +52,7 @@ pub struct Args {
     /// Why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<String>,
-    /// Do not drain nodes that are ready, and why; it is kept in the node's history.
+    /// Do not drain nodes whose system runs, and why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT")]
     no_drain: Option<String>,
     #[command(flatten)]

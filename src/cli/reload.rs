@@ -11,7 +11,8 @@ use crate::server::reload::Reloaded;
 ///
 /// The daemon loads the file it was started with, checks it as `check` does, and swaps the whole site between two
 /// packets. When anything is wrong it keeps the site it has, prints every reason, and this command exits 1. Nodes whose
-/// installer is at work keep their entries: a change of theirs refuses the reload. New nodes are armed for a blank disk.
+/// installer is at work keep their entries, and nodes that are armed to wipe their disks: a change of theirs refuses the
+/// reload. New nodes are armed for a blank disk; a node that leaves the file is disarmed if it was armed to wipe.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::disk_name;
 use super::reader::Section;
 use super::size;
 use super::words::quote;
@@ -214,8 +215,13 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
         && letters(value)
         && value.trim() == value
         && (key != "name" || value.starts_with(|letter: char| letter.is_ascii_lowercase()));
-    if !good {
-        let message = format!("{}: {} is not {what}", disk.place, quote(value));
+    let objection = match (good, key) {
+        (false, _) => Some(format!("is not {what}")),
+        (true, "name") => disk_name::objection(value).map(str::to_string),
+        _ => None,
+    };
+    if let Some(objection) = objection {
+        let message = format!("{}: {} {objection}", disk.place, quote(value));
         disk.found.report(text.span(), message, help);
         return None;
     }

@@ -13,7 +13,7 @@ use crate::site::{
 
 /// 1 EiB in MiB: more is a slip of the keyboard, and sums of it still fit a u64.
 const MOST: u64 = 1 << 40;
-const KEYS: [&str; 5] = ["partitions", "volume_group", "mirror", "label", "extended"];
+const KEYS: [&str; 6] = ["partitions", "volume_group", "mirror", "label", "extended", "prepared"];
 const LABELS: [(&str, DiskLabel); 2] = [("msdos", DiskLabel::Msdos), ("gpt", DiskLabel::Gpt)];
 const FILE_SYSTEMS: [(&str, FileSystem); 3] =
     [("ext4", FileSystem::Ext4), ("xfs", FileSystem::Xfs), ("swap", FileSystem::Swap)];
@@ -40,6 +40,7 @@ pub(super) fn read_layout(
         volume_groups: groups,
         mirror: read_mirror(&section),
         label: section.word("label", &LABELS).map(Spanned::into_inner),
+        prepared: section.flag("prepared").unwrap_or(false),
         extended: section.number("extended", 1..=MOST).map(|size| Mib(size.into_inner())),
     };
     check(&section, &layout);

@@ -9,6 +9,7 @@ mod api;
 mod blueprint;
 mod cards;
 mod disk;
+mod disk_name;
 mod duplicates;
 mod file;
 mod layout;

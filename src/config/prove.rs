@@ -68,6 +68,7 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
         };
         let verb = match fault.error.problem {
             RenderProblem::Installer { .. } => "would fail",
+            RenderProblem::Departs { .. } => "is not what the plan demands",
             _ => "cannot be rendered",
         };
         let message = format!("the {} of node {node} {verb}: {}", fault.what, fault.error);
@@ -80,6 +81,10 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
 fn place_and_reason(error: &RenderError) -> String {
     match (&error.problem, error.line) {
         (RenderProblem::Installer { what, .. }, Some(line)) => format!("{}:{line}: {what}", error.template),
+        // Sizes and names in it are those of one node.
+        (RenderProblem::Departs { right: Some((template, right)), .. }, line) => {
+            format!("{}:{}: {template}:{right}", error.template, line.unwrap_or(0))
+        }
         _ => error.to_string(),
     }
 }
@@ -103,8 +108,12 @@ fn help(error: &RenderError) -> String {
         (RenderProblem::Template(_) | RenderProblem::Missing, None) => {
             format!("correct {}; a template of rackstart itself is a defect to report", error.template)
         }
-        (RenderProblem::Undefined { .. } | RenderProblem::Plan(_) | RenderProblem::Installer { .. }, None) => {
-            "correct the template".into()
-        }
+        (
+            RenderProblem::Undefined { .. }
+            | RenderProblem::Plan(_)
+            | RenderProblem::Installer { .. }
+            | RenderProblem::Departs { .. },
+            None,
+        ) => "correct the template".into(),
     }
 }

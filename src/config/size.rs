@@ -7,8 +7,10 @@ use super::words::quote;
 
 /// 4 EiB; more is a slip of the keyboard.
 const MOST_BYTES: u64 = 1 << 62;
-/// Labels for which drive makers agree on a number of sectors.
+/// Labels for which drive makers agree on a number of sectors,
 const LABELS_GB: std::ops::RangeInclusive<u64> = 50..=8000;
+/// but for those of SAS drives, which have other numbers than SATA drives of the same label, or none that is common.
+const SAS_LABELS_GB: [u64; 6] = [72, 73, 146, 147, 300, 450];
 const HELP: &str = "write \"250 GB\" as the drive's label says, \"238475 MiB\", \"232 GiB\", or the number of bytes";
 
 /// A size in bytes, and where it is written.
@@ -52,7 +54,7 @@ impl SizeProblem {
         match self {
             Self::NoSize => HELP,
             Self::NoAgreedLabel => {
-                "write `sectors = N` instead, from `blockdev --getsz /dev/sda`; labels work from 50 GB to 8 TB"
+                "write `sectors = N` instead, from `blockdev --getsz /dev/sda`; labels work from 50 GB to 8 TB, but not for the sizes of SAS drives"
             }
         }
     }
@@ -88,7 +90,7 @@ fn thousandths(number: &str) -> Option<u64> {
 /// Bytes of a drive that is sold as so many GB: LBA1-02 of the drive makers' association IDEMA, which gives the sectors
 /// of the paper's disks (156301488 for 80 GB, 488397168 for 250 GB) and of nearly every drive since, 512 or 4096 bytes.
 fn label(gb: u64) -> Result<u64, SizeProblem> {
-    if !LABELS_GB.contains(&gb) {
+    if !LABELS_GB.contains(&gb) || SAS_LABELS_GB.contains(&gb) {
         return Err(SizeProblem::NoAgreedLabel);
     }
     Ok((97_696_368 + 1_953_504 * (gb - 50)) * 512)
@@ -128,7 +130,7 @@ mod tests {
         for bad in ["", "GB", "1.5 GiB", "250 gb", "-1", "0", "99999999999999999999", "1..5 TB", "1.2345 TB", "big"] {
             assert_eq!(parse(bad), Err(SizeProblem::NoSize), "{bad}");
         }
-        for label in ["40 GB", "10 TB", "8.001 TB"] {
+        for label in ["40 GB", "10 TB", "8.001 TB", "146 GB", "300 GB"] {
             assert_eq!(parse(label), Err(SizeProblem::NoAgreedLabel), "{label}");
         }
     }

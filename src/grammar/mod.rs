@@ -3,18 +3,24 @@
 //!
 //! Text in, complaints out; knows nothing of nodes or templates.
 
+mod arranged;
+mod departure;
 mod facts;
 mod known;
 mod line;
+mod references;
 mod section;
 mod shell;
 mod stdin;
+mod storage;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use departure::Departure;
 pub use known::KnownScripts;
-pub use section::{check, check_knowing, storage_commands};
+pub use section::{check, check_knowing};
+pub use storage::{storage_commands, storage_departures};
 pub use table::{CommandFacts, OptionFacts, Takes, facts_of};
 
 /// One thing in a kickstart that its installer would stumble over.

@@ -1,6 +1,7 @@
 //! A whole kickstart: which lines are commands and which belong to a section that this release knows.
 
 use super::known::{self, KnownScripts};
+use super::references::References;
 use super::shell::{self, Script};
 use super::{Complaint, facts, line};
 use crate::site::Release;
@@ -75,6 +76,7 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;
     let mut commands: Vec<&str> = Vec::new();
+    let mut references = References::default();
     let mut last = 0;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -114,55 +116,16 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
         } else {
             commands.push(word);
             line::check(release, number, line, &mut found);
+            references.add(release, number, line, &mut found);
         }
     }
     if let Some(section) = &open {
         let what = format!("{} has no %end", section.kind.name);
         found.push(Complaint::new(section.line, what, "end every section with a line %end"));
     }
+    references.finish(&mut found);
     facts::check_whole(release, last, &commands, &mut found);
     found.sort_by_key(|complaint| complaint.line);
-    found
-}
-
-/// Commands that change a disk, or say how one is changed.
-const OF_STORAGE: [&str; 14] = [
-    "autopart",
-    "bootloader",
-    "btrfs",
-    "clearpart",
-    "ignoredisk",
-    "logvol",
-    "mount",
-    "part",
-    "partition",
-    "raid",
-    "reqpart",
-    "snapshot",
-    "volgroup",
-    "zerombr",
-];
-
-/// Finds storage commands in a kickstart that is served before the wipe permit is redeemed.
-pub fn storage_commands(text: &str) -> Vec<Complaint> {
-    let mut found = Vec::new();
-    let mut in_section = false;
-    for (index, line) in text.lines().enumerate() {
-        if in_section && !line.trim_ascii_start().starts_with('%') {
-            continue;
-        }
-        let word = line.split_ascii_whitespace().next().unwrap_or_default();
-        match word {
-            "%end" => in_section = false,
-            "%include" | "%ksappend" => {}
-            _ if word.starts_with('%') => in_section = true,
-            _ if !in_section && OF_STORAGE.contains(&word) => {
-                let what = format!("`{word}` would reach the installer before the wipe permit is redeemed");
-                found.push(Complaint::new(index + 1, what, "storage commands belong in kickstart/storage.ks.j2"));
-            }
-            _ => {}
-        }
-    }
     found
 }
 

@@ -36,9 +36,13 @@ fn lines_that_every_installer_takes_pass() {
     for number in ["6.3", "6.10", "7", "8", "9", "10"] {
         for line in [
             "part /boot --fstype=ext4 --size=500 --ondisk=sda --asprimary",
-            "part pv.01 --size 21000 --ondisk sda",
-            "volgroup vg_base --pesize=4096 pv.01",
-            "logvol / --vgname=vg_base --name=lv_root --size=10000 --fstype=ext4",
+            "part pv.01 --size 21000 --ondisk sda\nvolgroup vg_base --pesize=4096 pv.01\n\
+             logvol / --vgname=vg_base --name=lv_root --size=10000 --fstype=ext4",
+            "part raid.01 --size=1\npart raid.02 --size=1\nraid pv.01 --device=md0 --level=RAID1 raid.01 raid.02\n\
+             volgroup a --pesize=4096 pv.01",
+            "logvol / --vgname=a --name=b --useexisting --fstype=ext4",
+            "volgroup a --pesize=4096 pv.01\npart pv.01 --size=1\nlogvol swap --vgname=a --name=b --percent=10\n\
+             logvol swap --vgname=a --name=c --recommended",
             "clearpart --all --initlabel --drives=sda",
             "services --enabled=\"a,b\" # a comment",
             "%include /tmp/x.ks",
@@ -76,6 +80,7 @@ fn options_are_checked_by_release_and_by_what_they_take() {
         ("6.10", "part /x --size", "1: `--size` of `part` has no value"),
         ("9", "bootloader --location=disk", "1: `--location` of `bootloader` cannot be `disk`"),
         ("9", "logvol /x --name=a --size=1", "1: `logvol` has no `--vgname`"),
+        ("9", "logvol /x --name=a --vgname=b --useexisting=1", "1: `--useexisting` of `logvol` takes no value"),
         ("9", "part /a /b --size=1", "1: `part` has 2 words that are no option, and takes 1"),
         ("9", "lang", "1: `lang` has 0 words that are no option, and takes 1"),
         ("9", "rootpw \"x", "1: a quotation that begins with \" has no end on its line"),
@@ -100,10 +105,42 @@ fn el6_dies_on_sections_and_body_lines_that_others_take() {
 #[test]
 fn lines_that_are_correct_and_dangerous_are_refused() {
     assert!(only("9", "clearpart --all").contains("every disk"));
-    assert!(only("6.10", "volgroup a pv.01").contains("32 MiB"));
-    assert!(only("6.10", "volgroup a --useexisting --noformat pv.01").contains("takes no members"));
+    assert!(only("6.10", "volgroup a").contains("32 MiB"));
+    assert!(
+        only("6.10", "part pv.01 --onpart=sda2 --noformat\nvolgroup a --useexisting --noformat pv.01")
+            .contains("takes no members")
+    );
     assert!(only("6.3", "volgroup a --useexisting --noformat").contains("needs its members"));
-    assert!(only("6.10", "logvol / --vgname=a --name=b --size=1 --fstype=xfs").contains("XFS"));
+    assert!(only("6.10", "logvol / --vgname=a --name=b --useexisting --fstype=xfs").contains("XFS"));
+}
+
+#[test]
+fn names_of_storage_are_made_once_and_before_they_are_used() {
+    let (pv, group) = ("part pv.01 --size=1", "volgroup a --pesize=4096 pv.01");
+    for (lines, expected) in [
+        (group.to_string(), "1: no `part` makes `pv.01`"),
+        (format!("{pv}\n{pv}"), "2: `pv.01` is already made 1 lines above"),
+        (format!("{pv}\n{group}\nvolgroup b --pesize=4096 pv.01"), "3: `pv.01` is already a member of something else"),
+        (format!("{pv}\n{group}\nvolgroup a --pesize=4096"), "3: the volume group `a` is already made 1 lines above"),
+        ("logvol /x --vgname=a --name=b --size=1".into(), "1: no `volgroup` makes `a`"),
+        (
+            format!("{pv}\n{group}\nlogvol /x --vgname=a --name=b --size=1\nlogvol swap --vgname a --name b --size 1"),
+            "4: the logical volume `b` of `a` is already made 1 lines above",
+        ),
+        (format!("{pv}\n{group}\nlogvol /x --vgname=a --name=b"), "3: `logvol` says nothing about its size"),
+        ("part /x --size=1\npart /x --size=1".into(), "2: the mount point `/x` is already made 1 lines above"),
+        ("part raid.1 --size=1\nraid / --device=md0 --level=1 raid.1 raid.2".into(), "2: no `part` makes `raid.2`"),
+        ("part raid.1 --size=1\nraid / --device=md0 raid.1".into(), "2: `raid` has no `--level`"),
+        ("raid / --device=md0 --level=RAID3 x".into(), "1: `--level` of `raid` cannot be `RAID3`"),
+    ] {
+        for number in ["6.3", "6.10", "7", "8", "9", "10"] {
+            assert_eq!(only(number, &lines), expected, "{number} {lines}");
+        }
+    }
+    assert_eq!(
+        complaints("6.10", &format!("{pv}\n{group}\nlogvol /x --vgname=a --name=b --grow")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

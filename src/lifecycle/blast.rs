@@ -32,6 +32,8 @@ pub struct Standing<'a> {
     pub armed_to_wipe: Option<u64>,
     /// Whether it is on duty; none when it never was.
     pub duty: Option<&'a Duty>,
+    /// Whether the storage of an installation is recorded that no attempt has wiped since.
+    pub recorded: bool,
 }
 
 /// What an operator wants to arm.
@@ -49,10 +51,10 @@ pub struct Wish<'a> {
     pub drain: DrainRule,
 }
 
-/// What is asked of a node that is ready, before it is wiped.
+/// What is asked of a node whose system runs, before it is wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrainRule {
-    /// To be drained, or to be out of reach.
+    /// To be drained; or to be out of reach, unless it is ready.
     Needed,
     /// Nothing yet: it will be drained, or a reason was given not to.
     Nothing,
@@ -98,7 +100,7 @@ pub fn judge<'a, 's>(
             against.push(Refusal::Count { number, all, given: wish.count });
         }
         if !wish.forced {
-            against.extend(replicas::against(site, standing, wish));
+            against.extend(replicas::against(site, standing, wish, now.time));
         }
         if wish.drain == DrainRule::Needed {
             against.extend(wish.nodes.iter().filter_map(|node| not_drained(node, &standing(node.mac), now.time)));
@@ -128,16 +130,27 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusa
     }
 }
 
-/// Whether a node has to be drained before it is wiped: only one that is ready has a duty.
-pub fn needs_drain(state: &State) -> bool {
-    matches!(state, State::Ready { .. })
+/// Whether a node can be asked to leave: its system may run and hold a brick, whether its steps are done or not.
+pub fn can_be_drained(state: &State) -> bool {
+    state.heard_system().is_some()
 }
 
+/// Silence is no consent where the cloud runs: a node that was ready may only be cut off from here, and serve all the same. One
+/// whose steps are not done may well be dead, and is reimaged for that. One that is armed is not heard: what it said before it
+/// was armed does not become newer by arming it again.
 fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal> {
     let outcome = standing.duty.map_or(Outcome::None, |duty| duty.outcome(now));
-    let why = match (needs_drain(standing.state), &outcome) {
-        (false, _) | (true, Outcome::Drained(_) | Outcome::Unreached(_)) => return None,
-        (true, outcome) => outcome.text().to_string(),
+    match &outcome {
+        _ if standing.state.system().is_none() => return None,
+        Outcome::Drained(_) => return None,
+        Outcome::Unreached(_) if !matches!(standing.state, State::Ready { .. }) => return None,
+        _ => {}
+    }
+    let why = match can_be_drained(standing.state) {
+        true => outcome.text().to_string(),
+        false => {
+            format!("it is {}, and is asked anew when that is taken back: `rackstart disarm`", standing.state.word())
+        }
     };
     Some(Refusal::NotDrained { node: node.name.clone(), why })
 }

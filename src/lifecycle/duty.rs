@@ -1,7 +1,7 @@
 //! Taking a node out of the cloud before it is wiped, and putting it back after. Pure: a table beside the states, because a
-//! node stays `ready` all the while.
+//! node stays what it is all the while.
 //!
-//! rackstart has no way into a node. A node that is ready comes and asks for errands (`errand`); a drain is two of them: the
+//! rackstart has no way into a node. A node whose system runs comes and asks for errands (`errand`); a drain is two of them: the
 //! node looks whether every brick of it can be missed, then the controller takes its service out. Nothing arms before.
 
 mod errand;
@@ -89,6 +89,10 @@ pub enum DutyEvent {
     },
     /// An errand was answered.
     Answered(Answer),
+    /// An operator wants it to stay after all.
+    TakenBack,
+    /// The daemon starts. While it was away nobody could ask for an errand or answer one.
+    Resumed,
 }
 
 /// What a drain comes to at this moment.
@@ -162,18 +166,38 @@ impl Duty {
         self.drain.as_ref().map_or(Outcome::None, |drain| drain.outcome(now))
     }
 
+    /// Whether the node may be gone any moment: it is being drained, or drained.
+    pub fn is_leaving(&self, now: u64) -> bool {
+        matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_))
+    }
+
+    /// Whether it counted as drained and does not any more.
+    pub fn lost_its_drain(&self, next: &Self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.phase == Phase::Drained) && next.drain.is_none()
+    }
+
     /// Applies an event; none when it changes nothing: an answer that came too late or twice.
     pub fn apply(&self, event: &DutyEvent, now: u64) -> Option<Self> {
         match event {
             DutyEvent::Asked { id } => self.asked(id, now),
             DutyEvent::Given { verb, id } => self.given(*verb, id, now),
             DutyEvent::Answered(answer) => self.answered(answer, now),
+            DutyEvent::TakenBack => self.is_leaving(now).then(|| Self { drain: None, out: self.out.clone() }),
+            DutyEvent::Resumed => self.resumed(now),
         }
+    }
+
+    /// Whoever is waited for has as long again: a daemon that was away must not take its own silence for theirs.
+    fn resumed(&self, now: u64) -> Option<Self> {
+        let drain = self.drain.as_ref().filter(|drain| matches!(drain.phase, Phase::Asked | Phase::Leaving))?;
+        let waited_for = now.abs_diff(drain.since) <= FORGET_SECONDS;
+        let drain = Drain { since: now, taken: drain.taken.map(|_| now), ..drain.clone() };
+        waited_for.then(|| Self { drain: Some(drain), out: self.out.clone() })
     }
 
     /// A drain under way goes on, and one that is good is not done again.
     fn asked(&self, id: &str, now: u64) -> Option<Self> {
-        if matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_)) {
+        if self.is_leaving(now) {
             return None;
         }
         let drain = Drain { id: id.into(), phase: Phase::Asked, since: now, taken: None, said: String::new() };
@@ -183,7 +207,7 @@ impl Duty {
     fn given(&self, verb: Verb, id: &str, now: u64) -> Option<Self> {
         if verb == Verb::Enable {
             let out = self.out.clone().filter(|out| out.id == id)?;
-            return Some(Self { out: Some(Out { asked: Some(now), ..out }), ..self.clone() });
+            return Some(Self { drain: self.drain_but(id), out: Some(Out { asked: Some(now), ..out }) });
         }
         let drain = self.waiting_for(verb, id, now).filter(|drain| drain.taken.is_none())?;
         // From here on it may be out, whatever becomes of the answer.
@@ -198,7 +222,7 @@ impl Duty {
         let Answer { verb, id, yes, said } = answer;
         if *verb == Verb::Enable {
             let is_back = *yes && self.out.as_ref().is_some_and(|out| out.id == *id);
-            return is_back.then(|| Self { drain: self.drain.clone(), out: None });
+            return is_back.then(|| Self { drain: self.drain_but(id), out: None });
         }
         let drain = self.waiting_for(*verb, id, now)?;
         let (phase, said) = match (verb, yes) {
@@ -210,10 +234,17 @@ impl Duty {
         Some(Self { drain: Some(drain), out: self.out.clone() })
     }
 
-    /// The same after the node became another state: a drain is for one arming.
+    /// The same after the node became another state: a drain is for one arming. It is over when the disk is written, and when
+    /// a system is heard (again) after an arming. A failed step or its repair ends none.
     pub fn after(&self, before: &State, next: &State) -> Self {
-        let is_over = before.word() != next.word() && matches!(next, State::Ready { .. } | State::Firstboot { .. });
-        Self { drain: self.drain.clone().filter(|_| !is_over), out: self.out.clone() }
+        let is_written = matches!((before, next), (State::Armed { .. }, State::Installing { .. }));
+        let is_back = before.heard_system().is_none() && next.heard_system().is_some();
+        Self { drain: self.drain.clone().filter(|_| !is_written && !is_back), out: self.out.clone() }
+    }
+
+    /// The drain, unless it is this one: its service comes back, so nothing rests on it any more.
+    fn drain_but(&self, id: &str) -> Option<Drain> {
+        self.drain.clone().filter(|drain| drain.id != id)
     }
 
     /// The drain, if this errand of it is open.
@@ -226,13 +257,8 @@ impl Duty {
     /// Whether the controller shall put its service back now.
     fn wants_back(&self, state: &State, now: u64) -> Option<&Out> {
         let out = self.out.as_ref()?;
-        let is_leaving = matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_));
-        let wanted = match state {
-            // Its own proof of a started service needs it enabled.
-            State::Firstboot { .. } => true,
-            State::Ready { .. } => !is_leaving,
-            _ => false,
-        };
+        // In firstboot too: its own proof of a started service needs it enabled. Not while only an older system may run.
+        let wanted = !self.is_leaving(now) && state.heard_system() == Some(state);
         let asked_long_ago = out.asked.is_none_or(|asked| now.abs_diff(asked) > ASK_AGAIN_SECONDS);
         (wanted && asked_long_ago).then_some(out)
     }

@@ -26,6 +26,11 @@ pub enum Event {
     },
     /// An operator takes an unspent permit back.
     Disarmed,
+    /// The site file ends an arming: the node is in it no more, or is not what the permit was given for.
+    Withdrawn {
+        /// Which of it, in words.
+        why: String,
+    },
     /// A boot script with the installer is about to be served.
     BootScriptServed {
         /// The secret minted for this boot.

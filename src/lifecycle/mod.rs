@@ -12,6 +12,7 @@ mod flags;
 mod gluster;
 mod hardware;
 mod progress;
+mod remains;
 mod report_rate;
 mod suspect;
 mod swap;
@@ -28,7 +29,7 @@ pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
 pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
-pub use swap::{Hindrance, hindrances};
+pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.
 pub const MAX_BOOTS: u8 = 3;
@@ -69,6 +70,9 @@ pub enum State {
         during: Stage,
         /// Why, in one sentence.
         reason: String,
+        /// What the disk holds all the same, when this attempt never redeemed its permit: a state of [`State::system`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<Box<State>>,
     },
     /// Not trusted: somebody else may hold its token, or it is another machine. Only an operator clears it.
     Suspect {
@@ -111,9 +115,12 @@ impl State {
         if let Self::Suspect { previous, why } = self {
             return suspect::apply(previous, why, event);
         }
+        if let Some(heard) = self.hear_the_left_behind(event) {
+            return heard;
+        }
         match event {
             Event::Armed { id, scope } => self.arm(id, *scope),
-            Event::Disarmed => self.disarm(),
+            Event::Disarmed | Event::Withdrawn { .. } => self.disarm(),
             Event::BootScriptServed { token } => self.serve_installer(token),
             Event::CameBackUnfinished => self.come_back(),
             Event::PermitRedeemed { token, .. } => self.redeem(token),
@@ -136,11 +143,7 @@ impl State {
     fn arm(&self, id: &AttemptId, scope: WipeScope) -> Result<Self, Refused> {
         let previous = match self {
             Self::Installing { .. } => return Err(Refused::Busy),
-            Self::Firstboot { .. } | Self::Ready { .. } | Self::Failed { during: Stage::Firstboot, .. }
-                if scope == WipeScope::BlankDiskOnly =>
-            {
-                return Err(Refused::NeedsReimage);
-            }
+            _ if scope == WipeScope::BlankDiskOnly && self.system().is_some() => return Err(Refused::NeedsReimage),
             Self::New => None,
             Self::Armed { previous, .. } => previous.clone(),
             other => Some(Box::new(other.clone())),
@@ -164,7 +167,7 @@ impl State {
     /// What an armed node was before.
     fn unarmed(&self, reason: &str) -> Option<Self> {
         let Self::Armed { attempt, previous } = self else { return None };
-        let never = || Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason: reason.into() };
+        let never = || Self::failed_installer(attempt.clone(), reason, None);
         Some(previous.as_ref().map_or_else(never, |previous| (**previous).clone()))
     }
 
@@ -173,7 +176,7 @@ impl State {
         let mut attempt = attempt.clone();
         if attempt.boots >= MAX_BOOTS {
             let reason = format!("booted the installer {MAX_BOOTS} times and never asked for its wipe permit");
-            return Ok(Self::Failed { attempt, during: Stage::Installer, reason });
+            return Ok(Self::failed_installer(attempt, reason, self.left_alone()));
         }
         attempt.boots += 1;
         attempt.newest_boot = Some(token.clone());
@@ -184,8 +187,8 @@ impl State {
     /// is the local disk, and people are told at once; a later report of this attempt heals it.
     fn come_back(&self) -> Result<Self, Refused> {
         let Self::Installing { attempt } = self else { return Err(Refused::NothingToDo) };
-        let reason = "restarted after its wipe permit was spent and before it reported `installed`".to_string();
-        Ok(Self::Failed { attempt: attempt.clone(), during: Stage::Installer, reason })
+        let reason = "restarted after its wipe permit was spent and before it reported `installed`";
+        Ok(Self::failed_installer(attempt.clone(), reason, None))
     }
 
     fn redeem(&self, token: &TokenHash) -> Result<Self, Refused> {
@@ -205,7 +208,7 @@ impl State {
         let attempt = self.spoken_for_by(token)?;
         match self {
             Self::Armed { .. } | Self::Installing { .. } => {
-                Ok(Self::Failed { attempt, during: Stage::Installer, reason: reason.into() })
+                Ok(Self::failed_installer(attempt, reason, self.left_alone()))
             }
             _ => Err(Refused::NothingToDo),
         }
@@ -217,11 +220,11 @@ impl State {
         match self {
             Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } if !differences.is_empty() => {
                 let reason = format!("the disks are not as planned:\n{}", differences.join("\n"));
-                Ok(Self::Failed { attempt, during: Stage::Installer, reason })
+                Ok(Self::failed_installer(attempt, reason, None))
             }
             Self::Installing { .. } => Ok(Self::Installing { attempt }),
             Self::Failed { during: Stage::Installer, reason, .. } => {
-                Ok(Self::Failed { attempt, during: Stage::Installer, reason: reason.clone() })
+                Ok(Self::failed_installer(attempt, reason.as_str(), None))
             }
             // The same question again, after its answer was lost.
             _ => Err(Refused::NothingToDo),
@@ -247,7 +250,7 @@ impl State {
 
     fn step_failed(&self, token: &TokenHash, reason: &str) -> Result<Self, Refused> {
         let attempt = self.attested_redeemer(token)?;
-        Ok(Self::Failed { attempt, during: Stage::Firstboot, reason: reason.into() })
+        Ok(Self::Failed { attempt, during: Stage::Firstboot, reason: reason.into(), previous: None })
     }
 
     fn ready(&self, token: &TokenHash) -> Result<Self, Refused> {
@@ -261,7 +264,8 @@ impl State {
             Self::Firstboot { attempt } => (attempt, Stage::Firstboot),
             _ => return Err(Refused::NothingToDo),
         };
-        Ok(Self::Failed { attempt: attempt.clone(), during, reason: format!("given up by an operator: {reason}") })
+        let reason = format!("given up by an operator: {reason}");
+        Ok(Self::Failed { attempt: attempt.clone(), during, reason, previous: None })
     }
 
     /// Silence ends in `failed`; a later report of the attempt heals it, unless its permit was never redeemed.
@@ -272,7 +276,11 @@ impl State {
             Self::Firstboot { attempt } => (attempt, Stage::Firstboot),
             _ => return Err(Refused::NothingToDo),
         };
-        Ok(Self::Failed { attempt: attempt.clone(), during, reason: reason.into() })
+        Ok(Self::Failed { attempt: attempt.clone(), during, reason: reason.into(), previous: self.left_alone() })
+    }
+
+    fn failed_installer(attempt: Attempt, reason: impl Into<String>, previous: Option<Box<Self>>) -> Self {
+        Self::Failed { attempt, during: Stage::Installer, reason: reason.into(), previous }
     }
 
     /// The attempt, if `token` is its newest boot or the boot that redeemed it.

@@ -24,6 +24,7 @@ pub(super) fn apply(previous: &State, why: &str, event: &Event) -> Result<State,
         | Event::Ready { .. } => Ok(State::Suspect { previous: Box::new(previous.apply(event)?), why: why.into() }),
         Event::Armed { .. }
         | Event::Disarmed
+        | Event::Withdrawn { .. }
         | Event::BootScriptServed { .. }
         | Event::PermitRedeemed { .. }
         | Event::Overdue { .. }

@@ -54,7 +54,8 @@ impl Hindrance {
 
 /// Everything that stands against swapping `old` for `new`; empty when nothing does.
 ///
-/// A node whose installer is at work keeps every word of its entry, because its plan is fixed and its kickstart is out.
+/// A node whose installer is at work keeps every word of its entry, because its plan is fixed and its kickstart is out. One that is
+/// armed to wipe stays what its operator was shown: the permit is for those disks. It may leave the file: see [`withdrawn`].
 /// A node in firstboot keeps its MAC and its address, or its reports would be refused; the rest of its entry counts from
 /// its next installation on.
 pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
@@ -64,12 +65,33 @@ pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) 
         let what = match &state {
             State::Armed { attempt, .. } if attempt.boots > 0 => entry(old, new, node),
             State::Installing { .. } => entry(old, new, node),
+            State::Armed { attempt, .. } if attempt.scope.wipes() => shown(new, node),
             State::Firstboot { .. } => identity(new, node).err(),
             _ => None,
         };
         all.extend(what.map(|what| Hindrance::AtWork { node: node.name.clone(), state: state.word(), what }));
     }
     all
+}
+
+/// The armings to wipe that end with the swap of `old` for `new`, and why: what an operator armed is not there any more. A
+/// change of the node itself is among [`hindrances`], and here for an order that came between those and the swap.
+pub fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<(Mac, String)> {
+    let why = |node: &Node| match new.node_by_mac(node.mac) {
+        Some(_) => shown(new, node).map(|what| format!("the site file was edited: {what}")),
+        None => Some(NOT_IN_THE_FILE.to_string()),
+    };
+    let ends =
+        |node: &Node| Some((node.mac, why(node).filter(|_| state(node.mac).is_some_and(|state| is_to_wipe(&state)))?));
+    old.nodes.iter().filter_map(ends).collect()
+}
+
+/// Why an arming ends whose node has left the site file.
+pub const NOT_IN_THE_FILE: &str = "no node of the site file has its MAC any more";
+
+/// Whether the next boot may cost data.
+pub fn is_to_wipe(state: &State) -> bool {
+    matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
 }
 
 fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
@@ -112,6 +134,20 @@ fn identity<'a>(new: &'a Site, node: &Node) -> Result<&'a Node, String> {
         true => Ok(found),
         false => Err(format!("its address would change from {} to {}", node.address, found.address)),
     }
+}
+
+/// What would change of what an operator is shown, and names, when a node is armed to be wiped.
+fn shown(new: &Site, node: &Node) -> Option<String> {
+    let found = new.node_by_mac(node.mac)?;
+    let changes = [
+        ("name", found.name != node.name),
+        ("disk rule", found.disks != node.disks),
+        ("layout", found.layout != node.layout),
+        ("`keep`", found.keep != node.keep),
+    ];
+    let changed: Vec<&str> = changes.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
+    (!changed.is_empty())
+        .then(|| format!("its {} would change, and its permit to wipe is not for that", changed.join(", ")))
 }
 
 /// What would change for a node whose installer is at work.
@@ -189,6 +225,49 @@ mod tests {
             }
             assert_eq!(said(armed(0), edit), Vec::<String>::new(), "{word}: it has not booted into it");
             assert_eq!(said(State::Ready { attempt: attempt(1) }, edit), Vec::<String>::new(), "{word}");
+        }
+    }
+
+    fn to_wipe() -> State {
+        let attempt = Attempt::new(AttemptId::from_random([1; 4]), WipeScope::DestroyData);
+        State::Armed { attempt, previous: Some(Box::new(State::Ready { attempt: self::attempt(1) })) }
+    }
+
+    #[test]
+    fn a_node_that_is_armed_to_wipe_stays_what_its_operator_was_shown_or_leaves() {
+        type Edit = (&'static str, fn(&mut Site));
+        let edits: [Edit; 4] = [
+            ("its name would", |site| compute2(site).name = "compute9".parse().unwrap()),
+            ("its disk rule would", |site| compute2(site).os_disk_mut().name = Some("sdb".into())),
+            ("its layout would", |site| {
+                compute2(site).layout = site.node_by_name("controller").unwrap().layout.clone()
+            }),
+            ("its `keep` would", |site| compute2(site).keep = vec!["vg_other".into()]),
+        ];
+        for (word, edit) in edits {
+            let told = said(to_wipe(), edit);
+            assert_eq!(told.len(), 1, "{word}: {told:?}");
+            assert!(told[0].starts_with("compute2 is armed, and its") && told[0].contains(word), "{told:?}");
+            assert_eq!(said(armed(0), edit), Vec::<String>::new(), "{word}: a blank disk has nothing to lose");
+            let (old, mut new) = (paper_site(), paper_site());
+            edit(&mut new);
+            let ended = withdrawn(&old, &new, |_| Some(to_wipe()));
+            assert!(matches!(&ended[..], [(_, why)] if why.contains(word)), "{ended:?}");
+        }
+        let calm: [Edit; 3] = [
+            ("kernel arguments", |site| compute2(site).kernel_args = "quiet".into()),
+            ("removed", |site| site.nodes.retain(|node| node.name.as_str() != "compute2")),
+            ("MAC", |site| compute2(site).mac = Mac([2; 6])),
+        ];
+        for (word, edit) in calm {
+            assert_eq!(said(to_wipe(), edit), Vec::<String>::new(), "{word}");
+            let (old, mut new) = (paper_site(), paper_site());
+            edit(&mut new);
+            let gone = new.node_by_mac(old.node_by_name("compute2").unwrap().mac).is_none();
+            assert_eq!(withdrawn(&old, &new, |_| Some(to_wipe())).len(), usize::from(gone), "{word}");
+            for state in [armed(0), State::Ready { attempt: attempt(1) }, State::Installing { attempt: attempt(1) }] {
+                assert_eq!(withdrawn(&old, &new, |_| Some(state.clone())), vec![], "{word}");
+            }
         }
     }
 

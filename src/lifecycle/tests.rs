@@ -27,7 +27,7 @@ fn redeemed() -> Attempt {
 }
 
 fn failed(during: Stage) -> State {
-    State::Failed { attempt: redeemed(), during, reason: "x".into() }
+    State::Failed { attempt: redeemed(), during, reason: "x".into(), previous: None }
 }
 
 fn states() -> Vec<State> {
@@ -39,6 +39,7 @@ fn states() -> Vec<State> {
         State::Ready { attempt: redeemed() },
         failed(Stage::Installer),
         failed(Stage::Firstboot),
+        left_alone(),
         State::Suspect { previous: Box::new(State::Installing { attempt: redeemed() }), why: "w".into() },
     ]
 }
@@ -64,21 +65,31 @@ fn events() -> Vec<Event> {
         Event::GivenUp { reason: "r".into() },
         Event::Suspected { why: "w".into() },
         Event::Cleared,
+        Event::Withdrawn { why: "w".into() },
     ]
+}
+
+/// Ready, armed to wipe, booted by token 2; then that attempt failed without its permit.
+fn left_alone() -> State {
+    let ready = State::Ready { attempt: redeemed() };
+    let armed = ready.apply(&Event::Armed { id: id(2), scope: WipeScope::DestroyData }).unwrap();
+    let booted = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
+    booted.apply(&Event::Overdue { reason: "x".into() }).unwrap()
 }
 
 /// One row per state, one column per event of `events()`; `-` is a refusal.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 18]); 8] = [
-    //             arm, blank  arm, destroy  disarm    script   back       redeem        stopped    as planned    differs    installed    working      step failed  ready      overdue   expired  given up  suspected  cleared
-    ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-"]),
-    ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-"]),
-    ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
-    ("firstboot",   ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-"]),
-    ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-"]),
-    ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing"]),
+const TABLE: [(&str, [&str; 19]); 9] = [
+    //             arm, blank  arm, destroy  disarm    script   back       redeem        stopped    as planned    differs    installed    working      step failed  ready      overdue   expired  given up  suspected  cleared      withdrawn
+    ("new",         ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "-",         "-",         "-",       "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("armed",       ["armed",    "armed",      "failed", "armed", "-",       "installing", "failed",  "-",          "-",       "-",         "-",         "-",         "-",       "failed", "-",     "-",      "suspect", "-",         "failed"]),
+    ("installing",  ["-",        "-",          "-",      "-",     "failed",  "installing", "failed",  "installing", "failed",  "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-",         "-"]),
+    ("firstboot",   ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "firstboot", "firstboot", "failed",    "ready",   "failed", "-",     "failed", "suspect", "-",         "-"]),
+    ("ready",       ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "ready",     "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["armed",    "armed",      "-",      "-",     "-",       "-",          "-",       "failed",     "failed",  "firstboot", "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "failed",    "firstboot", "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("failed",      ["-",        "armed",      "-",      "-",     "-",       "-",          "-",       "-",          "-",       "-",         "ready",     "failed",    "ready",   "-",      "-",     "-",      "suspect", "-",         "-"]),
+    ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing", "-"]),
 ];
 
 #[test]
@@ -128,6 +139,36 @@ fn nothing_is_installed_before_its_disks_were_compared_and_a_difference_is_never
     }
     let same = installing.apply(&Event::Attested { token: token(), differences: vec![] }).unwrap();
     assert_eq!(same.apply(&reports[0]).unwrap().word(), "firstboot");
+}
+
+#[test]
+fn a_system_that_an_attempt_left_alone_is_kept_and_heard_and_gets_nothing() {
+    let ready = State::Ready { attempt: redeemed() };
+    let left = left_alone();
+    assert_eq!((left.system(), left.listens_to(&token(1)), left.listens_to(&token(3))), (Some(&ready), true, false));
+    assert_eq!(left.apply(&Event::Ready { token: token(1) }), Ok(ready.clone()), "the failure is no news any more");
+    assert_eq!(left.apply(&Event::Ready { token: token(2) }), Err(Refused::OldAttempt), "it installed nothing");
+    for delivery in [Delivery::Kickstart, Delivery::StorageCommands, Delivery::Payload] {
+        assert!(left.grants(delivery, &token(1)).is_err() && left.grants(delivery, &token(2)).is_err(), "{delivery}");
+    }
+    // However often that happens, no chain of failures grows.
+    let mut again = left.clone();
+    for n in 3..6 {
+        again = again.apply(&Event::Armed { id: id(n), scope: WipeScope::DestroyData }).unwrap();
+        assert!(!again.listens_to(&token(1)), "people wait for the installer");
+        for boot in 0..=MAX_BOOTS {
+            again = again.apply(&Event::BootScriptServed { token: token(10 * n + boot) }).unwrap();
+        }
+        assert!(matches!(&again, State::Failed { previous: Some(previous), .. } if **previous == ready), "{again:?}");
+    }
+    let refused = State::Armed { attempt: booted(), previous: Some(Box::new(left)) }
+        .apply(&Event::InstallerStopped { token: token(1), reason: "no disk matches".into() });
+    assert_eq!(refused.unwrap().system(), Some(&ready));
+    // An installer that began to write leaves nothing.
+    let wiped = State::Armed { attempt: booted(), previous: Some(Box::new(ready)) }
+        .apply(&Event::PermitRedeemed { token: token(1), disk: "sda".into() })
+        .and_then(|state| state.apply(&Event::Overdue { reason: "r".into() }));
+    assert_eq!(wiped.unwrap().system(), None);
 }
 
 #[test]
@@ -227,7 +268,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             5 => Event::Installed { token },
             6 => Event::Working { token },
             7 => Event::StepFailed { token, reason },
-            8 => Event::Disarmed,
+            8 if destroy => Event::Disarmed,
+            8 => Event::Withdrawn { why: reason },
             11 => Event::Suspected { why: reason },
             12 => Event::Cleared,
             13 if destroy => Event::Expired,

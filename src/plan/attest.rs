@@ -1,9 +1,11 @@
 //! The promise and the fact: what was found on the disks against what was planned, one line for each difference.
 
+mod contents;
+
 use std::collections::BTreeMap;
 
 use super::facts::{Facts, PartitionFact};
-use super::{Content, DiskPlan, NodePlan, Slot, VolumeGroupPlan};
+use super::{DiskPlan, NodePlan, Slot, VolumeGroupPlan};
 
 /// Sectors of 512 bytes in a MiB.
 const MIB: u64 = 2048;
@@ -21,7 +23,7 @@ pub fn differences(plan: &NodePlan, disks: &BTreeMap<String, String>, keep: &[St
     for group in &plan.volume_groups {
         compare_group(disks, group, keep.contains(&group.name), facts, &mut lines);
     }
-    compare_mounts(plan, disks, facts, &mut lines);
+    contents::compare(plan, disks, facts, &mut lines);
     lines
 }
 
@@ -142,46 +144,6 @@ fn compare_physical_volumes(
     lines.extend(found.iter().map(|device| format!("volume group {} is also on {device}", group.name)));
 }
 
-fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
-    let mut wanted: Vec<(String, String, Option<String>)> = Vec::new();
-    for disk in &plan.disks {
-        for partition in &disk.partitions {
-            let device = disks.get(&disk.slot).map(|name| format!("/dev/{}", partition_name(name, partition.number)));
-            match &partition.content {
-                Content::Mount { mount, file_system } => wanted.push((mount.clone(), file_system.to_string(), device)),
-                Content::EfiSystem => wanted.push(("/boot/efi".into(), "vfat".into(), device)),
-                _ => {}
-            }
-        }
-    }
-    for array in &plan.arrays {
-        if let Content::Mount { mount, file_system } = &array.content {
-            wanted.push((mount.clone(), file_system.to_string(), None));
-        }
-    }
-    for group in &plan.volume_groups {
-        for volume in &group.logical_volumes {
-            let Some(mount) = &volume.mount else { continue };
-            let double = |name: &str| name.replace('-', "--");
-            let device = format!("/dev/mapper/{}-{}", double(&group.name), double(&volume.name));
-            wanted.push((mount.clone(), volume.file_system.to_string(), Some(device)));
-        }
-    }
-    for (target, file_system, device) in wanted {
-        // The last mount of a place is the one that is seen; EL6 has a `rootfs` below its root.
-        let Some(fact) = facts.mounts.iter().rfind(|fact| fact.target == target) else {
-            lines.push(format!("nothing is mounted at {target}; planned: {file_system}"));
-            continue;
-        };
-        if fact.file_system != file_system {
-            lines.push(format!("{target} is {}; planned: {file_system}", fact.file_system));
-        }
-        if let Some(device) = device.filter(|device| *device != fact.device) {
-            lines.push(format!("{target} is on {}; planned: {device}", fact.device));
-        }
-    }
-}
-
 /// The kernel's name of a partition: `sda2`, `nvme0n1p2`.
 pub fn partition_name(disk: &str, number: u32) -> String {
     let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
@@ -192,7 +154,7 @@ pub fn partition_name(disk: &str, number: u32) -> String {
 mod tests {
     use super::*;
     use crate::plan::facts::{GroupFact, MountFact, PhysicalVolumeFact, VolumeFact};
-    use crate::plan::plan;
+    use crate::plan::{Content, plan};
     use crate::site::testing::paper_site;
 
     fn promise() -> (NodePlan, BTreeMap<String, String>) {
@@ -203,7 +165,8 @@ mod tests {
 
     /// What an installer that does all right would find.
     fn as_planned(plan: &NodePlan) -> Facts {
-        let mut facts = Facts { labels: vec![("nvme0n1".into(), "msdos".into())], ..Facts::default() };
+        let labels = vec![("nvme0n1".into(), "msdos".into())];
+        let mut facts = Facts { labels, swaps: Some(Vec::new()), arrays: Some(Vec::new()), ..Facts::default() };
         let mount = |device: String, target: &str, file_system: String| MountFact {
             device,
             target: target.into(),
@@ -235,6 +198,9 @@ mod tests {
                     let device = format!("/dev/mapper/{group}-{name}");
                     facts.mounts.push(mount(device, target, volume.file_system.to_string()));
                 }
+                if volume.file_system == crate::site::FileSystem::Swap {
+                    facts.swaps.as_mut().unwrap().push((group.clone(), name.clone()));
+                }
                 facts.volumes.push(VolumeFact { group, name, uuid: uuid(), sectors: volume.size.0 * MIB });
             }
         }
@@ -254,7 +220,7 @@ mod tests {
     #[test]
     fn every_difference_has_its_line() {
         type Change = fn(&mut Facts);
-        let changes: [(Change, &str); 17] = [
+        let changes: [(Change, &str); 18] = [
             (|facts| facts.labels.clear(), "the label of nvme0n1 is none; planned: msdos"),
             (
                 |facts| drop(facts.partitions.remove(1)),
@@ -284,6 +250,7 @@ mod tests {
             (|facts| facts.volumes[0].name = "lv_x".into(), "logical volume vg_base/lv_x is not in the plan"),
             (|facts| facts.mounts.retain(|fact| fact.target != "/home"), "nothing is mounted at /home; planned: ext4"),
             (|facts| facts.mounts[0].file_system = "xfs".into(), "/boot is xfs; planned: ext4"),
+            (|facts| facts.swaps = Some(Vec::new()), "logical volume vg_base/lv_swap is no swap space"),
         ];
         let (plan, disks) = promise();
         for (change, line) in changes {

@@ -157,7 +157,9 @@ impl PlanError {
             }
             Self::UnknownGroup { group, .. } => format!("describe `{group}` among the volume groups of the layout"),
             Self::Duplicate { what, .. } => format!("give each {what} its own name"),
-            Self::Name { .. } => "use letters, digits, `_`, `.` and inner `-`, at most 50 of them".into(),
+            Self::Name { .. } => {
+                "use letters, digits, `_`, `.` and inner `-`, at most 50 of them, and few dashes in long names".into()
+            }
             Self::MountPoint { .. } => {
                 "write an absolute path of letters, digits, `_`, `.` and `-`, without `/` at its end".into()
             }
@@ -168,7 +170,7 @@ impl PlanError {
             }
             Self::BootOnVolume { .. } => "give `/boot` a partition of its own".into(),
             Self::MirrorNeedsRoom { .. } => {
-                "write `label = \"msdos\"` in the layout (disks up to 2 TiB), or let the machine start by UEFI".into()
+                "let the machine start by UEFI, or, with disks of less than 2 TiB, write `label = \"msdos\"` in the layout".into()
             }
             Self::Swap { .. } => "give swap no mount point and everything else one".into(),
             Self::Missing { path: "/boot", .. } => "add a partition for `/boot`: no boot loader of these releases \

@@ -59,6 +59,16 @@ pub struct MountFact {
     pub file_system: String,
 }
 
+/// An md array and the kernel names of what it is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ArrayFact {
+    pub device: String,
+    /// As the kernel calls it: `raid1`.
+    pub level: String,
+    pub members: Vec<String>,
+}
+
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -70,6 +80,12 @@ pub struct Facts {
     pub groups: Vec<GroupFact>,
     pub volumes: Vec<VolumeFact>,
     pub mounts: Vec<MountFact>,
+    /// Group and name of each logical volume that is swap space; none when this was not asked at the time.
+    #[serde(default)]
+    pub swaps: Option<Vec<(String, String)>>,
+    /// None when this was not asked at the time.
+    #[serde(default)]
+    pub arrays: Option<Vec<ArrayFact>>,
 }
 
 /// Why facts are refused as they stand.
@@ -89,7 +105,7 @@ pub enum FactsError {
 impl Facts {
     /// Reads lines such as `partition sda 1 2048 1024000`; the last one is `end`.
     pub fn parse(text: &str) -> Result<Self, FactsError> {
-        let mut facts = Self::default();
+        let mut facts = Self { swaps: Some(Vec::new()), arrays: Some(Vec::new()), ..Self::default() };
         let mut ended = false;
         for (index, line) in text.lines().enumerate() {
             if index >= MOST_LINES {
@@ -134,6 +150,12 @@ impl Facts {
                 name: name.into(),
                 uuid: uuid.into(),
                 sectors: number(sectors)?,
+            }),
+            ["swap", group, name] => self.swaps.get_or_insert_default().push((group.into(), name.into())),
+            ["array", device, level, ref members @ ..] => self.arrays.get_or_insert_default().push(ArrayFact {
+                device: device.into(),
+                level: level.into(),
+                members: members.iter().map(|member| member.to_string()).collect(),
             }),
             ["mount", device, target, file_system] => self.mounts.push(MountFact {
                 device: device.into(),

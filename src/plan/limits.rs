@@ -10,6 +10,8 @@ use super::{Content, NodePlan, PlanError};
 const LEAST_EFI_SYSTEM: Mib = Mib(50);
 /// One extent for the metadata and one for data: blivet makes a smaller physical volume this large.
 pub const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
+/// What the installers of EL9 and EL10 advise for `/boot`.
+const ADVISED_BOOT: Mib = Mib(512);
 const TIB: u64 = 1 << 20;
 
 /// Checks every partition, mirror and volume of a plan.
@@ -52,14 +54,48 @@ fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
 }
 
 /// EL6 makes ext4 of 16 TiB at most, and XFS of 16 TiB until July 2013, so up to 6.4. XFS of less than 300 MiB is
-/// something that its authors support no more, and blivet makes it larger.
+/// something that its authors support no more, and the blivet of EL8 and later makes it larger; before that it needed its
+/// least allocation group. Swap of more than 128 GiB is refused by the installers of EL6 and EL7 (blivet's `_maxSize`).
 fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
-    let (el6, minor) = (node.release.is_el6(), node.release.minor);
+    let (el6, minor, early) = (node.release.is_el6(), node.release.minor, node.release.major < 8);
     match file_system {
         FileSystem::Ext4 => (Mib(2), el6.then_some(Mib(16 * TIB))),
-        FileSystem::Xfs => (Mib(300), el6.then_some(Mib(if minor < 5 { 16 * TIB } else { 100 * TIB }))),
-        FileSystem::Swap => (Mib(1), None),
+        FileSystem::Xfs => {
+            let least = Mib(if early { 16 } else { 300 });
+            (least, el6.then_some(Mib(if minor < 5 { 16 * TIB } else { 100 * TIB })))
+        }
+        FileSystem::Swap => (Mib(1), early.then_some(Mib(128 << 10))),
     }
+}
+
+/// What fits by the numbers and is hardly meant: no system fits into it, or the installer warns of it.
+pub fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
+    let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
+    let arrays = plan.arrays.iter().map(|array| (&array.content, array.at_least));
+    let plain = partitions.chain(arrays).filter_map(|(content, size)| match content {
+        Content::Mount { mount, .. } => Some((mount.as_str(), size)),
+        _ => None,
+    });
+    let volumes = plan.volume_groups.iter().flat_map(|group| &group.logical_volumes);
+    let mounted = volumes.filter_map(|volume| Some((volume.mount.as_deref()?, volume.size)));
+    plain.chain(mounted).filter_map(|(mount, size)| doubt(node, mount, size)).collect()
+}
+
+/// The least that a system of @core needs to be installed, and for `/boot` to take a second kernel.
+fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
+    let major = node.release.major;
+    let needed = match (mount, major) {
+        ("/boot", 6) => 100,
+        ("/boot", _) => 200,
+        ("/", 6) => 1000,
+        ("/", _) => 2000,
+        _ => return None,
+    };
+    if size < Mib(needed) {
+        return Some(format!("`{mount}` is {size}: a system of EL{major} needs {needed} MiB or more there"));
+    }
+    let warns = mount == "/boot" && major >= 9 && size < ADVISED_BOOT;
+    warns.then(|| format!("`/boot` is {size}: the installer of EL{major} warns below {ADVISED_BOOT}, and goes on"))
 }
 
 #[cfg(test)]
@@ -88,7 +124,8 @@ mod tests {
             node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Exact(Mib(296));
         };
         assert!(refusal("9", small_xfs).contains("`lv_gluster` on compute2 would be 296 MiB"));
-        assert!(refusal("6.10", small_xfs).contains("makes none smaller than 300 MiB"));
+        assert!(refusal("8", small_xfs).contains("makes none smaller than 300 MiB"));
+        assert_eq!((refusal("6.10", small_xfs), refusal("7", small_xfs)), (String::new(), String::new()));
         let text = refusal("9", |node| {
             node.firmware = crate::site::Firmware::Uefi;
             let purpose = crate::site::PartitionUse::EfiSystem;
@@ -102,7 +139,33 @@ mod tests {
     }
 
     #[test]
+    fn what_no_system_fits_into_is_doubted_and_planned() {
+        let doubts = |release: &str, boot: u64, root: u64| {
+            let mut node = paper_site().node_by_name("compute2").unwrap().clone();
+            node.release = release.parse().unwrap();
+            node.layout.partitions[0].size = SizeSpec::Exact(Mib(boot));
+            node.layout.volume_groups[0].logical_volumes[0].size = SizeSpec::Exact(Mib(root));
+            node.disks[0].rule.sectors *= 2;
+            plan(&node).unwrap().notes
+        };
+        assert_eq!(doubts("6.3", 500, 10_000), Vec::<String>::new());
+        assert_eq!(doubts("8", 500, 10_000), Vec::<String>::new());
+        let warned = doubts("9", 500, 10_000);
+        assert!(warned[0].contains("warns below 512 MiB"), "{warned:?}");
+        let few = doubts("10", 60, 400);
+        assert!(few.iter().any(|note| note.starts_with("`/boot` is 60 MiB: a system of EL10 needs 200")), "{few:?}");
+        assert!(few.iter().any(|note| note.starts_with("`/` is 400 MiB")), "{few:?}");
+    }
+
+    #[test]
     fn what_the_release_cannot_make_is_refused() {
+        let much_swap = |node: &mut Node| {
+            node.disks[0].rule.sectors *= 2;
+            node.layout.partitions[1].size = SizeSpec::Grow(Mib(21_000));
+            node.layout.volume_groups[0].logical_volumes[1].size = SizeSpec::Exact(Mib(132 << 10));
+        };
+        assert!(refusal("7", much_swap).contains("does not make larger than 131072 MiB"));
+        assert_eq!(refusal("8", much_swap), "");
         let huge = |node: &mut Node| {
             node.layout.partitions[2].size = SizeSpec::Grow(Mib(8000));
             node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(4000));

@@ -29,7 +29,7 @@ use partition::Disk;
 pub use crate::site::DiskLabel;
 pub use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
-pub use facts::{Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
+pub use facts::{ArrayFact, Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
 pub use keep::keep;
 pub use outcome::{
     ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
@@ -52,7 +52,7 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
             ));
         }
     }
-    let plan = NodePlan {
+    let mut plan = NodePlan {
         node: node.name.clone(),
         layout: node.layout.name.clone(),
         release: node.release,
@@ -64,6 +64,7 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
     };
     boot::check_place(node, &plan)?;
     limits::check(node, &plan)?;
+    plan.notes.extend(limits::doubts(node, &plan));
     Ok(plan)
 }
 

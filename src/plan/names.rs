@@ -7,8 +7,12 @@ use crate::site::{FileSystem, Node, PartitionUse, Release};
 
 use super::PlanError;
 
-/// Longest name of a group or volume; device-mapper joins both, with doubled dashes, in 127 bytes.
+/// Longest name of a group or volume.
 const LONGEST: usize = 50;
+
+/// Longest name of a mapped device (DM_NAME_LEN without its last byte). LVM joins group and volume by a dash there, and
+/// doubles their own dashes; sixteen bytes are left for what it appends to hidden volumes of its own, such as `-cow`.
+const LONGEST_MAPPED: usize = 127 - 16;
 
 /// The name that the installer gives a volume group instead of `name`, if it cannot keep it: EL6.4 and later drop
 /// everything but letters, digits, `.` and `_` (anaconda 13.21.191).
@@ -51,6 +55,7 @@ pub fn check(node: &Node) -> Result<(), PlanError> {
         let mut volumes = BTreeSet::new();
         for volume in &group.logical_volumes {
             name(node, "logical volume", &volume.name)?;
+            mapped(node, &group.name, &volume.name)?;
             reserved(node, "logical volume", &volume.name, is_lvm_word, "LVM keeps for itself")?;
             if installer_name(node.release, &volume.name).is_some() {
                 let (node, name) = (node.name.clone(), volume.name.clone());
@@ -81,6 +86,17 @@ fn name(node: &Node, what: &'static str, name: &str) -> Result<(), PlanError> {
         && !name.starts_with(['-', '.'])
         && !name.ends_with('-');
     if good { Ok(()) } else { Err(PlanError::Name { node: node.name.clone(), what, name: name.into() }) }
+}
+
+fn mapped(node: &Node, group: &str, volume: &str) -> Result<(), PlanError> {
+    let length = |name: &str| name.len() + name.matches('-').count();
+    match length(group) + 1 + length(volume) <= LONGEST_MAPPED {
+        true => Ok(()),
+        false => {
+            let name = format!("{group}/{volume}");
+            Err(PlanError::Name { node: node.name.clone(), what: "logical volume", name })
+        }
+    }
 }
 
 fn mount_point(node: &Node, path: &str) -> Result<(), PlanError> {

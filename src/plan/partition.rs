@@ -2,7 +2,7 @@
 
 use crate::site::{DiskLabel, Mib, Node};
 
-use super::order::{self, Disorder, Request};
+use super::order::{self, Disorder, Means, Request};
 use super::share::share;
 use super::size::{self, GRAIN};
 use super::wanted::{Wanted, in_words};
@@ -128,13 +128,18 @@ impl<'a> Disk<'a> {
     /// The flags for each partition, or `Prepared` for all when no flags lead there.
     fn placements(&self, room: &Room, sizes: &[Mib], notes: &mut Vec<String>) -> Result<Vec<Placement>, PlanError> {
         let prepared = vec![Placement::Prepared; sizes.len()];
+        if self.node.layout.prepared {
+            notes.push(format!("%pre makes the partitions of disk `{}`: the layout says `prepared`", self.slot));
+            return Ok(prepared);
+        }
         if let Some(size) = room.extended {
             notes.push(format!(
                 "%pre makes the partitions: the installer would give the extended one all that is left, not {size}"
             ));
             return Ok(prepared);
         }
-        let disorder = match order::place(&self.requests(sizes), self.label == DiskLabel::Msdos) {
+        let means = Means { mbr: self.label == DiskLabel::Msdos, grow: self.grows_to_own_size(sizes) };
+        let disorder = match order::place(&self.requests(sizes), means) {
             Ok(placements) => return Ok(placements),
             Err(disorder) => disorder,
         };
@@ -176,9 +181,31 @@ impl<'a> Disk<'a> {
         Ok(sizes)
     }
 
+    /// Whether `--grow` with `--maxsize` at the partition's own size changes nothing. The early `PartitionRequest`, which EL6
+    /// may have, takes a growth of 0 for one without limit, so there it must find nothing to grow into: a full disk, and
+    /// no logical partitions, whose gaps it would count.
+    fn grows_to_own_size(&self, sizes: &[Mib]) -> bool {
+        !self.node.release.is_el6() || (self.logical() == 0 && total(sizes, GRAIN) == self.end())
+    }
+
     fn requests(&self, sizes: &[Mib]) -> Vec<Request> {
-        let request = |(wanted, &size): (&Wanted, &Mib)| Request { weight: weight(&wanted.content), size };
+        let request = |(wanted, &size): (&Wanted, &Mib)| Request { weight: self.weight(&wanted.content), size };
         self.wanted.iter().zip(sizes).map(request).collect()
+    }
+
+    /// How much Anaconda prefers a partition. Half a mirror has no mount point, so it has no weight either.
+    fn weight(&self, content: &Content) -> u32 {
+        let is_boot = |content: &Content| matches!(content, Content::Mount { mount, .. } if mount == "/boot");
+        match content {
+            Content::EfiSystem | Content::BiosBoot => order::FIRMWARE_WEIGHT,
+            content if is_boot(content) => order::BOOT_WEIGHT,
+            Content::Mount { mount, .. }
+                if mount == "/" && !self.wanted.iter().any(|wanted| is_boot(&wanted.content)) =>
+            {
+                order::ROOT_WEIGHT
+            }
+            _ => 0,
+        }
     }
 
     fn grow<R>(&self, sizes: &mut [Mib], range: R, rest: Mib)
@@ -286,13 +313,4 @@ fn lay_out(requests: impl Iterator<Item = ((Content, Mib), Placement)>, room: &R
         start = start + size;
     }
     partitions
-}
-
-/// How much Anaconda prefers a partition. Half a mirror has no mount point, so it has no weight either.
-fn weight(content: &Content) -> u32 {
-    match content {
-        Content::EfiSystem | Content::BiosBoot => order::FIRMWARE_WEIGHT,
-        Content::Mount { mount, .. } if mount == "/boot" => order::BOOT_WEIGHT,
-        _ => 0,
-    }
 }

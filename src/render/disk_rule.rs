@@ -19,17 +19,20 @@ pub struct DiskRuleValues {
     sector_size: u32,
     min_blocks: u64,
     max_blocks: u64,
+    /// Whether the installer divides the disk, so that its idea of alignment counts.
+    divided: bool,
     words: String,
 }
 
 /// The rules of the disks that the plan uses, that of the operating system first.
 pub fn disk_rules(node: &Node, plan: &NodePlan) -> Vec<DiskRuleValues> {
     let used = |slot: &&DiskSlot| plan.disk(&slot.slot).is_some();
-    node.disks.iter().filter(used).map(DiskRuleValues::new).collect()
+    let divided = |slot: &str| plan.disk(slot).is_some_and(|disk| !disk.is_prepared());
+    node.disks.iter().filter(used).map(|slot| DiskRuleValues::new(slot, divided(&slot.slot))).collect()
 }
 
 impl DiskRuleValues {
-    fn new(DiskSlot { slot, rule }: &DiskSlot) -> Self {
+    fn new(DiskSlot { slot, rule }: &DiskSlot, divided: bool) -> Self {
         let (least, most) = rule.size_range();
         let text = |value: &Option<String>| value.as_deref().unwrap_or_default().trim().to_string();
         Self {
@@ -44,6 +47,7 @@ impl DiskRuleValues {
             sector_size: rule.sector_size,
             min_blocks: least.div_ceil(512),
             // More than any disk has, and still a number that a shell can compare.
+            divided,
             max_blocks: (most / 512).min(1 << 53),
             words: rule.to_string(),
         }

@@ -104,6 +104,19 @@ impl Engine {
         best.map(|(.., name, line)| (name, line))
     }
 
+    /// The template to blame when a line is missing that the template of this name should have made: the operator's file in
+    /// its place, or the one that should include it.
+    pub fn blamed(&self, name: &str) -> String {
+        let include = format!("include \"{name}\"");
+        let includes = |file: &str| {
+            KickstartFiles::get(file).is_some_and(|text| String::from_utf8_lossy(&text.data).contains(&include))
+        };
+        match KickstartFiles::iter().find(|file| includes(file)) {
+            Some(includer) if !self.own.files.contains_key(name) => self.blamed(&includer),
+            _ => self.own.place(name),
+        }
+    }
+
     /// Renders one template. Values are checked before any of them is written.
     pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
         let template = self.environment.get_template(name);

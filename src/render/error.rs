@@ -60,6 +60,14 @@ pub enum RenderProblem {
         /// One thing to do.
         help: String,
     },
+    /// A template of the operator lost or changed what the one of rackstart does.
+    #[error("{what}")]
+    Departs {
+        /// What is wrong.
+        what: String,
+        /// Where rackstart's own template does it.
+        right: Option<(String, usize)>,
+    },
     /// The storage of the node cannot be planned.
     #[error("{0}")]
     Plan(Box<PlanError>),
@@ -84,6 +92,10 @@ impl RenderError {
             RenderProblem::Undefined { .. } => Some("kickstart/README.md lists every variable".into()),
             RenderProblem::Plan(error) => Some(error.help()),
             RenderProblem::Installer { help, .. } => Some(help.clone()),
+            RenderProblem::Departs { right: Some((template, line)), .. } => {
+                Some(format!("write it as line {line} of rackstart's own {template} does"))
+            }
+            RenderProblem::Departs { right: None, .. } => Some("take it out".into()),
             _ => None,
         }
     }

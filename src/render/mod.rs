@@ -11,6 +11,7 @@ mod exposure;
 mod firstboot;
 mod kickstart;
 mod links;
+mod measure;
 mod packages;
 mod prove;
 mod storage;
@@ -53,6 +54,8 @@ const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 /// Renders everything that a node is ever served. Built once; every template is parsed then.
 pub struct Renderer {
     engine: Engine,
+    /// The templates of rackstart alone, where the operator's stand in for some of the kickstart.
+    measure: Option<Engine>,
 }
 
 impl Renderer {
@@ -63,7 +66,8 @@ impl Renderer {
 
     /// The same, with some templates replaced by the operator's.
     pub fn with_templates(own: Templates) -> Result<Self, RenderError> {
-        Ok(Self { engine: Engine::new(own)? })
+        let measure = own.replaces_kickstart().then(|| Engine::new(Templates::default())).transpose()?;
+        Ok(Self { engine: Engine::new(own)?, measure })
     }
 
     /// The boot script that starts the installer; the token is the secret of this one boot.
@@ -140,7 +144,9 @@ impl Renderer {
             let why = "cannot be kept on mirrored disks: their devices have no names that last".into();
             return Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "keep".into(), why }));
         }
-        self.engine.render(STORAGE, &StorageValues::new(node, plan, disks, scope, identities))
+        let values = StorageValues::new(node, plan, disks, scope, identities);
+        let section = self.engine.render(STORAGE, &values)?;
+        self.measure_storage(node, &values, section)
     }
 
     /// The whole kickstart with the storage commands in their place, for people and for checks; never served.

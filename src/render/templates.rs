@@ -28,6 +28,11 @@ impl Templates {
         }
     }
 
+    /// Whether a file stands in for a part of rackstart's kickstart; hooks only add to it.
+    pub(super) fn replaces_kickstart(&self) -> bool {
+        self.files.keys().any(|name| name.starts_with("kickstart/") && !name.starts_with(OPEN_FOLDERS[0]))
+    }
+
     /// Whether a file of this name has an effect; else the nearest name that has.
     pub fn check_name(name: &str) -> Result<(), Option<String>> {
         let in_open_folder = OPEN_FOLDERS.iter().any(|folder| name.starts_with(folder));

@@ -166,6 +166,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
         true => Some(listen_syslog(&server)?),
         false => None,
     };
+    watchdog::resume_drains(&store, unix_now()).await;
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));

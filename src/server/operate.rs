@@ -12,8 +12,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Actor, Order};
+use crate::clock::unix_now;
 use crate::lifecycle::blast::{DrainRule, OwnCard};
-use crate::lifecycle::{Event, Flag, State, WipeScope};
+use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft, Orders, Record};
@@ -38,7 +39,7 @@ pub struct Reimage {
     pub count: Option<usize>,
     /// Why the rules about replicas and only nodes are overruled. Stored.
     pub forced: Option<String>,
-    /// Why nodes that are ready are not drained before. Stored.
+    /// Why nodes whose system runs are not drained before. Stored.
     pub undrained: Option<String>,
 }
 
@@ -81,7 +82,7 @@ impl Appliance {
             .map_err(Refusal::Blast)
     }
 
-    /// Begins to take nodes that are ready out of the cloud: each is asked whether it can be missed, then a controller takes
+    /// Begins to take nodes whose system runs out of the cloud: each is asked whether it can be missed, then a controller takes
     /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
     pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
         let (site, own) = (self.site(), own_cards()?);
@@ -94,9 +95,15 @@ impl Appliance {
         Ok(nodes.map(|node| status(node, self.store.record(node.mac))).collect())
     }
 
-    /// Takes an unspent wipe permit back.
+    /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
     pub async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
-        self.event(who, node, Event::Disarmed, "disarm").await
+        let site = self.site();
+        let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
+        let is_armed = record.as_ref().is_some_and(|record| matches!(record.state, State::Armed { .. }));
+        match record.filter(|record| !is_armed && record.duty.is_leaving(unix_now())) {
+            Some(_) => self.change(who, node, Change::Duty(vec![DutyEvent::TakenBack]), "disarm", "its drain").await,
+            None => self.event(who, node, Event::Disarmed, "disarm").await,
+        }
     }
 
     /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
@@ -189,7 +196,12 @@ impl Appliance {
         let (who, scope) = (asked.actor.clone(), arming.scope);
         let (said, mut hear) = tokio::sync::oneshot::channel();
         let (known, order) = (site.clone(), asked.clone());
+        let newest = self.served.clone();
         let judge = move |draft: &Draft<'_>, time| {
+            // What the operator was shown must be what is armed.
+            if !Arc::ptr_eq(&newest.borrow().site, &known) {
+                return Err(Refusal::SiteEdited);
+            }
             let (orders, left) = arm(&known, draft, &arming, &own, time, &order, random::attempt_id)?;
             let _ = said.send(left);
             Ok(orders)

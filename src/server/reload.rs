@@ -12,11 +12,11 @@ use tokio::sync::{Mutex, watch};
 
 use super::admin::caller::Caller;
 use super::served::{RefusedReload, Served};
-use super::{ServerError, arm_new_nodes, key, notify};
+use super::{ServerError, arm_new_nodes, key, notify, watchdog};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::{self, Loaded};
-use crate::lifecycle::{Hindrance, hindrances};
+use crate::lifecycle::{Hindrance, hindrances, withdrawn};
 use crate::site::Site;
 use crate::store::Store;
 
@@ -111,6 +111,10 @@ impl Reloader {
         self.judge(&site)?;
         let new = Arc::new(Served::new(site, renderer, unix_now()));
         let old = self.served.send_replace(new.clone());
+        let state = |mac| self.store.record(mac).map(|record| record.state);
+        for (mac, why) in withdrawn(&old.site, &new.site, state) {
+            watchdog::withdraw(&self.store, mac, &why).await;
+        }
         let names_missing = |from: &Site, to: &Site| {
             let missing = from.nodes.iter().filter(|node| to.node_by_mac(node.mac).is_none());
             missing.map(|node| node.name.to_string()).collect::<Vec<_>>()

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::unix_now;
 use crate::lifecycle::timeouts::{self, Moments};
-use crate::lifecycle::{Event, State};
-use crate::site::Site;
+use crate::lifecycle::{DutyEvent, Event, NOT_IN_THE_FILE, State, is_to_wipe};
+use crate::site::{Mac, Site};
 use crate::store::{Change, Record, Store};
 
 const TICK: Duration = Duration::from_secs(15);
@@ -32,6 +32,7 @@ pub async fn run<S: AsRef<Site>>(site: watch::Receiver<Arc<S>>, store: Store, sh
 /// Moves every node on that has been where it is for too long. Also called before anything is answered: an arming that
 /// expired while the daemon was away must not be served.
 pub(super) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
+    withdraw_strays(site, store).await;
     for node in &site.nodes {
         let record = store.record(node.mac);
         let Some(event) = record.and_then(|record| overdue(&record, site, started, now)) else { continue };
@@ -46,6 +47,38 @@ pub(super) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
             // It moved on at this very moment, or the daemon is going down.
             Err(_) => {}
         }
+    }
+}
+
+/// Ends every arming to wipe whose node is not in the site file: nobody sees it there, nobody takes it back, and the file may
+/// name that machine again. Its state stays known.
+async fn withdraw_strays(site: &Site, store: &Store) {
+    let strays: Vec<Mac> = store.look(|draft| {
+        let is_stray = |(mac, record): &(Mac, &Record)| is_to_wipe(&record.state) && site.node_by_mac(*mac).is_none();
+        draft.records().filter(is_stray).map(|(mac, _)| mac).collect()
+    });
+    for mac in strays {
+        withdraw(store, mac, NOT_IN_THE_FILE).await;
+    }
+}
+
+/// Ends an arming, because of the site file.
+pub(super) async fn withdraw(store: &Store, mac: Mac, why: &str) {
+    let event = Event::Withdrawn { why: why.into() };
+    // Refused: it is not armed any more.
+    if let Ok(record) = store.change(mac, Change::Event { event, mark: None }).await {
+        tracing::warn!(%mac, state = record.state.word(), why, "disarmed: nothing was wiped");
+    }
+}
+
+/// Gives whoever a drain waits for as long again. Called once, at the start, before anything is answered.
+pub(super) async fn resume_drains(store: &Store, now: u64) {
+    let resumed = |record: &Record| record.duty.apply(&DutyEvent::Resumed, now).is_some();
+    let waiting: Vec<Mac> =
+        store.look(|draft| draft.records().filter(|(_, record)| resumed(record)).map(|(mac, _)| mac).collect());
+    for mac in waiting {
+        // A store that has stopped ends the daemon; nothing else can come between.
+        let _ = store.change(mac, Change::Duty(vec![DutyEvent::Resumed])).await;
     }
 }
 

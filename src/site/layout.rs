@@ -146,6 +146,9 @@ pub struct Layout {
     pub label: Option<DiskLabel>,
     /// The exact size of the extended partition of an MBR; none gives it all that is left, as the installer does.
     pub extended: Option<Mib>,
+    /// `%pre` makes every partition table, even where the installer would make the same one. For disks on which it would
+    /// not, because they ask for another alignment.
+    pub prepared: bool,
 }
 
 impl Layout {

@@ -114,14 +114,10 @@ impl<'a> Draft<'a> {
 }
 
 impl Memory {
-    /// Finds the node whose current boot owns a token.
+    /// Finds the node that a token may speak for.
     pub fn owner(&self, token: &BootToken) -> Option<Mac> {
         let hash = token.hash();
-        let owns = |record: &Record| {
-            let attempt = record.state.attempt();
-            attempt.is_some_and(|a| a.newest_boot.as_ref() == Some(&hash) || a.redeemed_by.as_ref() == Some(&hash))
-        };
-        self.nodes.iter().find(|(_, record)| owns(record)).map(|(mac, _)| *mac)
+        self.nodes.iter().find(|(_, record)| record.state.listens_to(&hash)).map(|(mac, _)| *mac)
     }
 
     /// Takes over what has become durable.

@@ -232,7 +232,7 @@ impl Store {
         self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
-    /// Finds the node whose current boot owns a token.
+    /// Finds the node that a token may speak for.
     pub fn owner(&self, token: &BootToken) -> Option<Mac> {
         self.view.read().expect("no holder of this lock panics").owner(token)
     }

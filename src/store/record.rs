@@ -132,6 +132,18 @@ mod tests {
         let first = r#"{"version":1,"state":{"state":"new"},"progress":{"step":null,"waiting":null,"detail":null,
             "installer_seq":0,"firstboot_seq":0,"marks":{}},"since":7,"updated":7}"#;
         assert_eq!(Record::from_text(first), Ok(Record::new(7)));
+        // Before a failed attempt told what it had left alone.
+        let failed = first.replace(
+            r#"{"state":"new"}"#,
+            r#"{"state":"failed","attempt":{"id":"01010101","scope":"destroy-data","boots":1,"newest_boot":null,
+                "redeemed_by":null},"during":"installer","reason":"r"}"#,
+        );
+        let mut read = Record::from_text(&failed).unwrap();
+        assert_eq!((read.state.word(), read.state.system()), ("failed", None));
+        let State::Failed { attempt, previous, .. } = &mut read.state else { panic!("{:?}", read.state) };
+        *previous = Some(Box::new(State::Ready { attempt: attempt.clone() }));
+        assert!(read.state.system().is_some());
+        assert_eq!(Record::from_text(&read.to_text()), Ok(read));
         let later = record.to_text().replace(&format!("\"version\":{VERSION}"), "\"version\":99");
         assert!(Record::from_text(&later).unwrap_err().contains("its version is 99"));
     }

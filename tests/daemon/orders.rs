@@ -181,15 +181,27 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
 }
 
 #[test]
-fn a_node_that_does_not_come_for_errands_is_said_to_be_out_of_reach_and_armed() {
-    inside("orders::a_node_that_does_not_come_for_errands_is_said_to_be_out_of_reach_and_armed", || {
-        let rack = Rack::powered();
-        let token = rack.boots().expect("armed");
-        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
-        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
-        let armed = rack.says(&["reimage", "compute2", "--yes", "--force", "--reason", "test"]);
-        assert!(armed.contains("compute2 is being drained: it has to ask for errands, every 30 s"), "{armed}");
-        assert!(armed.contains("compute2 is not drained: it has not asked for errands for 90 s: it cannot be reached"));
-        assert!(armed.contains("compute2 is armed; reboot it now"), "{armed}");
-    });
+fn a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when_it_was_ready() {
+    inside(
+        "orders::a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when_it_was_ready",
+        || {
+            let rack = Rack::powered();
+            let token = rack.boots().expect("armed");
+            assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
+            assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+            let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+            let refused = rack.refuses(&reimage);
+            assert!(refused.contains("compute2 cannot be missed now: nothing was armed"), "{refused}");
+            assert!(refused.contains("--no-drain TEXT"), "{refused}");
+            assert_eq!(rack.state(), "ready");
+            // One that failed may be dead, and is to be made anew.
+            assert_eq!(rack.posts(&format!("report/{token}"), "event=step-failed&seq=2"), "204");
+            let armed = rack.says(&reimage);
+            assert!(armed.contains("compute2 is being drained: it has to ask for errands, every 30 s"), "{armed}");
+            assert!(
+                armed.contains("compute2 is not drained: it has not asked for errands for 90 s: it cannot be reached")
+            );
+            assert!(armed.contains("compute2 is armed; reboot it now"), "{armed}");
+        },
+    );
 }

@@ -158,6 +158,24 @@ def a_ready_node_asks_does_what_is_wanted_and_answers_by_a_report():
 
 
 @test
+def a_repair_that_takes_for_ever_does_not_keep_a_node_from_answering():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        node.start("start", RACKSTART_HEALTH_PAUSE="0.3", RACKSTART_REPAIR_GRACE="1", RACKSTART_ERRANDS_PAUSE="1")
+        world.wait(lambda: world.server.asked, 40, "a question")
+        (node.fake / "disk.broken").touch()
+        node.fresh_boot(brick=False)
+        world.wait(lambda: world.events("compute2", "step-failed"), 40, "a repair in vain")
+        world.server.errands[node.token] = "leave 5f0c81aa compute2\n"
+        world.wait(lambda: world.events("compute2", "errand"), 40, "the answer")
+        holds(not [r for r in world.events("compute2", "ready") if r["detail"].startswith("healed:")], "it was healed")
+        holds(world.events("compute2", "errand")[0]["detail"].startswith("leave 5f0c81aa no"), "what it says")
+        node.process.terminate()
+        node.process.wait(10)
+
+
+@test
 def a_stop_does_not_wait_for_an_errand_that_hangs():
     with site(nodes=["compute2"]) as world:
         node = world.nodes["compute2"]

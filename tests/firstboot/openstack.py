@@ -1,7 +1,7 @@
-"""Plays nova, nova-manage, keystone-manage and glance-manage. They read the very
-files that the steps have written, by the rules of the real programs, and log in
-at the real database with what they find there: a setting that would be wrong
-for the real ones fails here too."""
+"""Plays nova, nova-manage, keystone-manage, glance-manage, and what a service of Nova
+does when it starts. They read the very files that the steps have written, by the rules
+of the real programs, and log in at the real database with what they find there: a
+setting that would be wrong for the real ones fails here too."""
 
 import json
 import os
@@ -23,6 +23,11 @@ TABLES = {
     "keystone": "user tenant role endpoint service token migrate_version".split(),
     "glance": "images image_properties migrate_version".split(),
     "nova": "services instances networks migrate_version".split(),
+}
+# As in Essex, nothing keeps a second row of one service on one host out.
+COLUMNS = {
+    "networks": "id INT, cidr VARCHAR(40), label VARCHAR(40), bridge VARCHAR(20)",
+    "services": "id INT AUTO_INCREMENT PRIMARY KEY, host VARCHAR(255), `binary` VARCHAR(255), disabled BOOL DEFAULT FALSE",
 }
 
 
@@ -59,25 +64,45 @@ def sync(database, version):
     changed(f"{database.name} sync")
     there = {row[0] for row in database.ask("SHOW TABLES;")}
     if "migrate_version" in there and database.ask("SELECT version FROM migrate_version;") == [[version]]:
-        return
+        return changed(f"{database.name} synced")
     if there:
         sys.exit(f"OperationalError: (1050, \"Table '{sorted(there)[0]}' already exists\")")
     for table in TABLES[database.name]:
-        database.ask(f"CREATE TABLE `{table}` (id INT, version INT, cidr VARCHAR(40), label VARCHAR(40), bridge VARCHAR(20));")
+        database.ask(f"CREATE TABLE `{table}` ({COLUMNS.get(table, 'id INT, version INT')});")
     database.ask(f"INSERT INTO migrate_version (version) VALUES ({version});")
+    changed(f"{database.name} synced")
+
+
+def row_of(binary, host):
+    return f"`binary` = '{binary}' AND host = '{host}'"
+
+
+def service_starts(database, binary):
+    """Takes up the row of its name and host, and makes one where there is none."""
+    row = row_of(binary, readers.oslo(ROOT / NOVA_CONF, "DEFAULT", "host"))
+    if not database.ask(f"SELECT id FROM services WHERE {row};"):
+        database.ask(f"INSERT INTO services SET {row.replace(' AND ', ', ')};")
 
 
 def service_list(database):
-    database.ask("SELECT COUNT(*) FROM services;")
+    confs = {}
+    for node in (WORLD / "nodes").iterdir():
+        for running in (node / "fake").glob("running.openstack-nova-*"):
+            conf = node / "root" / NOVA_CONF
+            confs[running.name.removeprefix("running.openstack-"), readers.oslo(conf, "DEFAULT", "host")] = conf
     print("Binary           Host                                 Zone             Status     State Updated_At")
-    for node in sorted((WORLD / "nodes").iterdir()):
-        for service in "consoleauth cert scheduler volume compute network".split():
-            if (node / f"fake/running.openstack-nova-{service}").exists():
-                conf = node / "root" / NOVA_CONF
-                host = readers.oslo(conf, "DEFAULT", "host")
-                status = "disabled" if (WORLD / f"disabled.nova-{service}.{host}").exists() else "enabled"
-                print(f"nova-{service:12} {host:36} nova             {status:10} "
-                      f"{':-)' if is_alive(conf) else 'XXX'}   2012-08-14 10:00:00")
+    for binary, host, disabled in database.ask("SELECT `binary`, host, disabled FROM services ORDER BY id;"):
+        conf = confs.get((binary, host))
+        print(f"{binary:16} {host:36} nova             {'disabled' if disabled == '1' else 'enabled':10} "
+              f"{':-)' if conf and is_alive(conf) else 'XXX'}   2012-08-14 10:00:00")
+
+
+def service_set(database, verb, host, binary):
+    row = row_of(binary, host)
+    if not database.ask(f"SELECT id FROM services WHERE {row};"):
+        sys.exit("Unable to find service")
+    changed("nova-manage service", verb, f"--host={host}", f"--service={binary}")
+    database.ask(f"UPDATE services SET disabled = {verb == 'disable'} WHERE {row};")
 
 
 def is_alive(conf):
@@ -99,8 +124,8 @@ def network(database, verb, options):
     values = dict(option.removeprefix("--").split("=", 1) for option in options)
     if database.ask(f"SELECT 1 FROM networks WHERE cidr = '{values['fixed_range_v4']}';"):
         sys.exit("requested cidr conflicts with existing network")
-    changed("nova-manage network create", *options)
     database.ask(f"INSERT INTO networks (cidr, label, bridge) VALUES ('{values['fixed_range_v4']}', '{values['label']}', '{values['bridge']}');")
+    changed("nova-manage network create", *options)
 
 
 class Machines:
@@ -200,8 +225,8 @@ def nova(words):
         case ["secgroup-add-rule", "default", *rule]:
             if " ".join(rule) in known:
                 sys.exit("ERROR: This rule already exists in group 3. (HTTP 400)")
-            changed("nova", *words)
             rules.write_text("\n".join([*known, " ".join(rule)]) + "\n")
+            changed("nova", *words)
         case _:
             Machines(json.loads(answer)["access"]["token"]["id"]).do(words)
 
@@ -218,16 +243,15 @@ def main(name, words):
             database = Database(ROOT, f"etc/glance/glance-{place}.conf", "DEFAULT", "sql_connection")
         return sync(database, "13")
     database = Database(ROOT, NOVA_CONF, "DEFAULT", "sql_connection")
+    if name == "nova-service":
+        return service_starts(database, *words)
     match words:
         case ["db", "sync"]:
             sync(database, "82")
         case ["service", "list"]:
             service_list(database)
         case ["service", ("disable" | "enable") as verb, host, service]:
-            database.ask("SELECT COUNT(*) FROM services;")
-            flag = WORLD / f"disabled.{service.removeprefix('--service=')}.{host.removeprefix('--host=')}"
-            changed("nova-manage service", verb, host, service)
-            flag.touch() if verb == "disable" else flag.unlink(missing_ok=True)
+            service_set(database, verb, host.removeprefix("--host="), service.removeprefix("--service="))
         case ["network", verb, *options]:
             network(database, verb, options)
         case _:

@@ -5,10 +5,11 @@ import re
 import shutil
 
 import readers
-from cloud_test import controller, a_store_that_is_there, every_key_is_right, read, rows
+from cloud_test import every_key_is_right, read, rows
 from harness import equal, holds, test
+from lone_controller import a_store_that_is_there, controller
+from server import OTHER
 from site_test import site
-from world import OTHER
 
 # What writes settings, and what has to be installed for it.
 WRITERS = {

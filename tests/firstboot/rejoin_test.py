@@ -56,6 +56,59 @@ def a_node_that_is_installed_anew_is_who_it_was_and_its_brick_is_in_the_volume()
             is_complete(world)
 
 
+# Called on a directory of the volume while the brick of this node is away: what the other bricks note against it.
+NOTED = """#!/bin/bash
+case ${*: -1} in
+  */rackstart/volume | */rackstart/volume/*)
+    if [ ! -e "$RACKSTART_ROOT/proc/4242" ] && grep -q "/rackstart/volume fuse.glusterfs " "$RACKSTART_ROOT/proc/mounts"; then
+      echo "noted %s ${*: -1}" >>"$FAKE/changes"
+    fi ;;
+esac
+exec /bin/%s "$@"
+"""
+
+
+def records_what_is_noted(node):
+    for command in ("mkdir", "rmdir", "touch"):
+        (node.fake / "bin" / command).write_text(NOTED % (command, command))
+        (node.fake / "bin" / command).chmod(0o755)
+    # Of the package attr, which a minimal CentOS 6 has.
+    for command in ("getfattr", "setfattr"):
+        (node.fake / "bin" / command).symlink_to(node.world.dir / "stand-in")
+
+
+def changes_of_brick(node):
+    words = ("noted", "mount -t", "umount", "setfattr", "gluster volume")
+    return [c.replace(str(node.root), "") for c in node.changes() if c.startswith(words)]
+
+
+@test
+def before_gluster_3_9_a_wiped_brick_is_noted_as_missing_then_claimed_and_healed():
+    for version in ("3.3.0", "3.8.15"):
+        with site() as world:
+            (world.dir / "gluster/version").write_text(f"{version}\n")
+            for node in world.nodes.values():
+                node.start()
+            all_ready(world, 120)
+            node = world.nodes["compute3"]
+            world.wait(lambda: world.events("compute3", "ready"), 20, "the last report")
+            at, brick = "/var/lib/rackstart/volume", "/export/gluster/brick"
+            for keep, expected in (
+                (False, ["mount -t glusterfs localhost:/vm-instances " + at, f"noted mkdir {at}/.rackstart-back-compute3",
+                         f"noted rmdir {at}/.rackstart-back-compute3", f"noted touch {at}", f"umount {at}",
+                         f"setfattr trusted.glusterfs.volume-id 0x0b9d2c4e7a614f389c1d52e8a6f3b700 {brick}",
+                         "gluster volume start vm-instances force", "gluster volume heal vm-instances full"]),
+                (True, ["gluster volume heal vm-instances full"]),
+            ):
+                was = reimage(node, keep)
+                records_what_is_noted(node)
+                equal(node.run("start", timeout=180).returncode, 0)
+                world.wait(lambda: not list((node.state / "queue").glob("[0-9]*")), 20, "the reports")
+                back(node, was, "kept" if keep else "replaced")
+                equal((version, changes_of_brick(node)), (version, expected))
+                is_complete(world, knows_ports=version != "3.3.0")
+
+
 @test
 def a_node_whose_identity_nobody_remembers_asks_the_controller_for_it():
     with site() as world:

@@ -6,7 +6,6 @@ played (`stand-in`). Ports are probed over real TCP on loopback addresses.
 """
 
 import hashlib
-import http.server
 import itertools
 import os
 import pathlib
@@ -20,9 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
 import apis
+from server import IMAGE, Server
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
@@ -48,8 +47,6 @@ SECRETS = {
     "OS_PASSWORD": "controller gateway",
     "DASHBOARD_SECRET_KEY": "gateway",
 }
-OTHER = bytes(range(255)) * 32
-IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 DEFAULT_RULES = """*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
@@ -78,54 +75,6 @@ def render(text, values):
     return re.sub(r"\{\{ (\w+) \| sh \}\}", lambda m: shlex.quote(values[m.group(1)]), text)
 
 
-class Server:
-    """Takes reports on 127.0.0.1; can be away, or answer what it is told to. Has images."""
-
-    def __init__(self):
-        self.reports, self.answer, self.http = [], 204, None
-        self.files = {"/image/cirros-0.3.0-x86_64": IMAGE, "/image/another": OTHER}
-        # Text by token, given once; who asked; and the status of the answer.
-        self.errands, self.asked, self.errands_answer = {}, [], 200
-        self.port = 0
-        self.back()
-
-    def back(self):
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"])).decode("ascii")
-                form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True))
-                if outer.answer == 204:
-                    outer.reports.append((self.path.removeprefix("/report/"), form, time.monotonic()))
-                self.send_response(outer.answer)
-                self.end_headers()
-
-            def do_GET(self):
-                found = outer.files.get(self.path)
-                if self.path.startswith("/errands/"):
-                    outer.asked.append(self.path.removeprefix("/errands/"))
-                    self.send_response(outer.errands_answer)
-                    self.end_headers()
-                    self.wfile.write(outer.errands.pop(self.path.removeprefix("/errands/"), "").encode())
-                    return
-                self.send_response(404 if found is None else 200)
-                self.end_headers()
-                self.wfile.write(found or b"")
-
-            def log_message(self, *_):
-                pass
-
-        http.server.ThreadingHTTPServer.allow_reuse_address = True
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.port = self.http.server_address[1]
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def away(self):
-        self.http.shutdown()
-        self.http.server_close()
-
-
 class World:
     """Goes as far as the shared store unless `last_group` says otherwise."""
 
@@ -133,7 +82,7 @@ class World:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
         for name in ("gluster", "listen", "nodes"):
             (self.dir / name).mkdir()
-        for name in ("stand-in", "openstack.py"):
+        for name in ("stand-in", "stand-in-gluster", "openstack.py"):
             shutil.copy(HERE / name, self.dir / name)
         (self.dir / "pristine").symlink_to(HERE / "pristine")
         self.last_group, self.cloud = last_group, apis.Cloud(self)
@@ -410,7 +359,18 @@ class Node:
                 os.killpg(int(phase.read_text().split()[0]), signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 pass
+        self.end_sender()
         self.fresh_boot(brick=self.name != "controller")
+
+    def end_sender(self):
+        """The process that sends reports has a session of its own."""
+        words = "\0".join(["bash", *self.command("_send")])
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if words in (process / "cmdline").read_text():
+                    os.kill(int(process.name), signal.SIGKILL)
+            except (OSError, UnicodeDecodeError):
+                pass
 
     def ready(self):
         return (self.state / "ready").exists()

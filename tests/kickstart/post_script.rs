@@ -195,7 +195,7 @@ fn a_name_of_the_operators_own_is_bound_to_its_card_from_el7_on_and_ethx_is_left
 fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firstboot() {
     let site = site("6.10", "bios");
     let lvm = "case $* in\npvs*) echo '  /dev/sda2 vg_base P-1 '; echo '  /dev/sda9 P-2' ;;\n\
-               vgs*--units*) echo '  vg_base V-1 8192 5249 0' ;;\nlvs*) echo '  vg_base lv_root L-1 20480000' ;;\nesac";
+               vgs*--units*) echo '  vg_base V-1 8192 5249 0' ;;\nlvs*) echo '  vg_base lv_root L-1 20480000'; echo '  vg_base lv_swap L-2 8192' ;;\nesac";
     for refused in [false, true] {
         let machine = Machine::new();
         payload(&machine, "");
@@ -206,6 +206,11 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             machine.write(&format!("root/sys/block/sda/sda2/{file}"), text);
         }
         machine.write("root/sys/block/dm-0/dm/name", "vg_base-lv_root\n");
+        machine.write("root/dev/vg_base/lv_swap", &format!("{}SWAPSPACE2", "-".repeat(4086)));
+        machine.write("root/sys/block/md127/md/level", "raid1\n");
+        for member in ["sda2", "cciss!c0d0p2"] {
+            machine.write(&format!("root/sys/block/md127/slaves/{member}"), "");
+        }
         machine.write("root/proc/mounts", "rootfs / rootfs rw 0 0\n/dev/dm-0 / ext4 rw 0 0\nproc /proc proc rw 0 0\n");
         machine.program("lvm", lvm);
         if refused {
@@ -221,6 +226,9 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             "pv /dev/sda2 vg_base P-1",
             "vg vg_base V-1 8192 5249 0",
             "lv vg_base lv_root L-1 20480000",
+            "lv vg_base lv_swap L-2 8192",
+            "swap vg_base lv_swap",
+            "array md127 raid1 cciss/c0d0p2 sda2",
             "mount /dev/mapper/vg_base-lv_root / ext4",
             "end",
         ];

@@ -124,6 +124,8 @@ fn every_kind_of_signature_is_found_and_told_to_the_server() {
         (510, &b"\x55\xaa"[..], "a boot record"),
         (512, b"EFI PART", "a GPT"),
         (4096, b"EFI PART", "a GPT"),
+        ((BLOCKS - 1) * 512, b"EFI PART", "the backup of a GPT"),
+        ((BLOCKS - 8) * 512, b"EFI PART", "the backup of a GPT"),
         (512, b"LABELONE", "an LVM physical volume"),
         (4096, b"\xfc\x4e\x2b\xa9", "an md member"),
         (md_090, b"\xfc\x4e\x2b\xa9", "an md member"),
@@ -363,6 +365,22 @@ fn model_bus_id_and_size_range_choose_among_disks() {
 }
 
 #[test]
+fn a_disk_on_which_the_installer_would_align_otherwise_is_refused_unless_pre_makes_the_table() {
+    let odd: [&[(&str, &str)]; 2] = [&[("queue/optimal_io_size", "4194304")], &[("alignment_offset", "3584")]];
+    for attributes in odd {
+        let (mut site, machine) = any_disk("pci0/host1/end_device-1", attributes);
+        assert_refused(&machine, &machine.run(&script(&site)), "write prepared = true in the layout");
+        site.nodes[0].layout.prepared = true;
+        let run = machine.run(&script(&site));
+        assert!(run.said.is_empty() && run.calls.contains("curl permit"), "{}\n{}", run.console, run.said);
+    }
+    for step in ["0", "262144", "1048576"] {
+        let (site, machine) = any_disk("pci0/host1/end_device-1", &[("queue/optimal_io_size", step)]);
+        assert!(machine.run(&script(&site)).ok, "{step}");
+    }
+}
+
+#[test]
 fn the_only_disk_is_refused_when_there_is_another_of_any_size() {
     let (mut site, machine) = any_disk("pci0/ata1", &[]);
     site.nodes[0].os_disk_mut().only = true;
@@ -427,12 +445,12 @@ fn a_reimage_that_keeps_the_brick_erases_nothing_and_refuses_any_other_brick() {
 /// Stands for parted: the kernel sees each partition at once, except that the last one is wrong when $SHORT is asked for.
 const PARTED: &str = r##"
 case $* in *" mkpart "*) ;; *) exit 0 ;; esac
-entry=$MACHINE/root/sys/block/${2##*/}
+entry=$MACHINE/root/sys/block/${4##*/}
 number=$(($(ls -d "$entry"/sda[0-9]* 2>/dev/null | wc -l) + 1))
 mkdir -p "$entry/sda$number"
 echo "$number" >"$entry/sda$number/partition"
-echo "$7" >"$entry/sda$number/start"
-size=$(($8 - $7 + 1))
+echo "$9" >"$entry/sda$number/start"
+size=$((${10} - $9 + 1))
 [ ! -e "$MACHINE/short" ] || size=$((size - 1))
 echo "$size" >"$entry/sda$number/size"
 "##;

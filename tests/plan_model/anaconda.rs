@@ -102,11 +102,21 @@ pub fn empty_disks(plan: &NodePlan) -> BTreeMap<String, Empty> {
         .collect()
 }
 
+/// What differs between installers, or is promised by none.
+#[derive(Debug, Clone, Copy)]
+pub struct Installer {
+    /// Equal requests have no promised order, so none of the outcome may hang on the order of the lines.
+    pub scramble: bool,
+    /// Weight of a `/` from which the machine starts.
+    pub root_weight: i64,
+}
+
 /// The installer's comparison as it stands there: a sum of weighted comparisons, whose sign decides.
-fn compare(a: &Part, b: &Part) -> Ordering {
+fn compare(a: &Part, b: &Part, root_weight: i64) -> Ordering {
     let base = |part: &Part| match part.name.as_str() {
         "/boot/efi" | "biosboot" => 5000,
         "/boot" => 2000,
+        "/" => root_weight,
         _ => 0,
     };
     let sign = |ordering: Ordering| ordering as i64;
@@ -129,12 +139,17 @@ fn compare(a: &Part, b: &Part) -> Ordering {
 }
 
 /// Executes the requests on empty disks. All requests are sorted together, then each goes to its own disk.
-pub fn execute(mut requests: Vec<Part>, disks: &BTreeMap<String, Empty>, scramble: bool) -> BTreeMap<String, Made> {
-    if scramble {
-        // Equal requests have no promised order, so none of the outcome may hang on the order of the lines.
+pub fn execute(
+    mut requests: Vec<Part>,
+    disks: &BTreeMap<String, Empty>,
+    installer: Installer,
+) -> BTreeMap<String, Made> {
+    if installer.scramble {
         requests.reverse();
     }
-    requests.sort_by(compare);
+    let boots_from_root = !requests.iter().any(|part| part.name == "/boot");
+    let root_weight = if boots_from_root { installer.root_weight } else { 0 };
+    requests.sort_by(|a, b| compare(a, b, root_weight));
     disks
         .iter()
         .map(|(name, disk)| {

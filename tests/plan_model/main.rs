@@ -12,9 +12,9 @@ use proptest::strategy::ValueTree;
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::{Content, DiskPlan, NodePlan, PartitionPlan, PhysicalVolumePlan, PlanError, Slot, plan};
 use rackstart::render::Renderer;
-use rackstart::site::Node;
+use rackstart::site::{Node, PartitionUse};
 
-use anaconda::{Part, empty_disks, execute, md_keeps, parts, parts_of, predicted};
+use anaconda::{Installer, Part, empty_disks, execute, md_keeps, parts, parts_of, predicted};
 use nodes::a_node;
 
 fn renderer() -> &'static Renderer {
@@ -34,12 +34,21 @@ fn shape(parts: &[Part]) -> Vec<(String, u64, bool, bool, u64)> {
 }
 
 fn check_plan(node: &Node, plan: &NodePlan) -> Result<(), TestCaseError> {
+    let asked = parts_of(plan);
+    // EL6 may take a growth of 0 for one without limit, so it must have nothing to grow into.
+    for disk in plan.disks.iter().filter(|disk| asked.iter().any(|part| part.grow && part.disk == disk.slot)) {
+        let logical = disk.partitions.iter().any(|partition| partition.slot == Slot::Logical);
+        prop_assert!(!node.release.is_el6() || (disk.free.0 == 0 && !logical), "{:?}", asked);
+    }
     for scramble in [false, true] {
-        let made = execute(parts_of(plan), &empty_disks(plan), scramble);
-        prop_assert_eq!(&made, &predicted(plan));
+        // Whether a `/` without `/boot` has weight depends on the release and its firmware.
+        for root_weight in [0, 1000] {
+            let made = execute(asked.clone(), &empty_disks(plan), Installer { scramble, root_weight });
+            prop_assert_eq!(&made, &predicted(plan));
+        }
     }
     if plan.disks.iter().all(|disk| !disk.is_prepared()) {
-        prop_assert_eq!(shape(&parts(&rendered(node, plan))), shape(&parts_of(plan)));
+        prop_assert_eq!(shape(&parts(&rendered(node, plan))), shape(&asked));
     }
     for disk in &plan.disks {
         check_disk(node, disk)?;
@@ -162,6 +171,11 @@ proptest! {
     }
 }
 
+fn is_plain_root(node: &Node) -> bool {
+    let is_root = |purpose: &PartitionUse| matches!(purpose, PartitionUse::Mount { path, .. } if path == "/");
+    node.layout.partitions.iter().any(|spec| is_root(&spec.purpose))
+}
+
 #[test]
 fn the_random_nodes_are_not_all_refused() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
@@ -177,6 +191,7 @@ fn the_random_nodes_are_not_all_refused() {
                     plan.disks.iter().filter(|disk| disk.is_prepared()).map(|disk| format!("prepared {}", disk.label)),
                 )
                 .chain(plan.disks.iter().map(|disk| format!("sectors of {}", disk.sector_size)))
+                .chain(is_plain_root(&node).then(|| "plain root".to_string()))
                 .chain([format!("{} disks", plan.disks.len()), format!("{} arrays", plan.arrays.len().min(2))])
                 .collect(),
             Err(error) => vec![format!("{error:?}").split(' ').next().unwrap_or_default().to_string()],
@@ -189,6 +204,7 @@ fn the_random_nodes_are_not_all_refused() {
         "msdos, 5 partitions",
         "prepared msdos",
         "prepared gpt",
+        "plain root",
         "sectors of 4096",
         "1 disks",
         "2 disks",
@@ -207,7 +223,7 @@ fn the_random_nodes_are_not_all_refused() {
 fn the_model_scrambles_the_papers_table_without_the_flags() {
     let naive = "part /boot --size=500\npart pv.01 --size=21000\npart pv.02 --size=216974\n";
     let disk = BTreeMap::from([("sda".to_string(), anaconda::Empty { msdos: true, end: 238_475 })]);
-    let made = execute(parts(naive), &disk, false);
+    let made = execute(parts(naive), &disk, Installer { scramble: false, root_weight: 0 });
     let numbers: Vec<_> = made["sda"].iter().map(|partition| (partition.0, partition.2)).collect();
     assert_eq!(numbers, [(1, 500), (2, 216_974), (3, 21000)], "as was measured with blivet");
 }

@@ -50,19 +50,24 @@ pub fn a_node() -> impl Strategy<Value = Node> {
     let slack = prop_oneof![Just(0i64), -20..20i64, 0..100_000i64, Just(5_000_000i64)];
     let disk = (slack, 0..2048u64, prop::sample::select(vec![512u32, 512, 512, 512, 4096]));
     let kind = (prop::bool::weighted(0.4), prop::bool::weighted(0.2), release, 1..4usize);
+    let odd = (prop::bool::weighted(0.1), prop::bool::weighted(0.05));
     let label = prop::sample::select(vec![None, None, None, None, None, Some(DiskLabel::Gpt), Some(DiskLabel::Msdos)]);
     let extended = prop_oneof![4 => Just(None), 1 => (0..100_000u64).prop_map(Some)];
     let groups = prop::collection::vec(a_group(), 1..7);
     let plain = (2..6000u64, 0..3usize, 0..8usize, prop::bool::weighted(0.3));
     let plain = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(plain, 1..3)];
-    (groups, kind, 100..2000u64, prop::collection::vec(disk, 4), (label, extended), plain).prop_map(
-        |(groups, (uefi, mirror, release, disks), boot, sizes, (label, extended), plain)| {
+    (groups, kind, 100..2000u64, prop::collection::vec(disk, 4), (label, extended), plain, odd).prop_map(
+        |(groups, (uefi, mirror, release, disks), boot, sizes, (label, extended), plain, (plain_root, prepared))| {
             let mut node = compute2().clone();
             node.firmware = if uefi { Firmware::Uefi } else { Firmware::Bios };
             node.release = release.parse().expect("a release");
             node.layout = layout(&groups, boot, disks);
             add_plain(&mut node.layout, &plain, disks);
+            if plain_root {
+                make_root_plain(&mut node.layout);
+            }
             node.layout.label = label;
+            node.layout.prepared = prepared;
             node.layout.extended = extended.filter(|_| !mirror).map(Mib);
             node.disks = (0..disks).map(|index| slot(&node.layout, index, sizes[index])).collect();
             if mirror {
@@ -84,6 +89,19 @@ fn add_plain(layout: &mut Layout, plain: &[(u64, usize, usize, bool)], disks: us
         let disk = (0 < disk && disk < disks).then(|| slot_name(disk));
         let place = place.min(layout.partitions.len());
         layout.partitions.insert(place, PartitionSpec { size: SizeSpec::Exact(Mib(size)), purpose, disk });
+    }
+}
+
+/// `/` on a partition of its own, in the place of `/boot`, which there is none of.
+fn make_root_plain(layout: &mut Layout) {
+    let is_boot = |purpose: &PartitionUse| matches!(purpose, PartitionUse::Mount { path, .. } if path == "/boot");
+    for spec in layout.partitions.iter_mut().filter(|spec| is_boot(&spec.purpose)) {
+        spec.purpose = PartitionUse::Mount { path: "/".into(), file_system: FileSystem::Ext4 };
+    }
+    for volume in layout.volume_groups.iter_mut().flat_map(|group| &mut group.logical_volumes) {
+        if volume.mount.as_deref() == Some("/") {
+            volume.mount = Some("/was-root".into());
+        }
     }
 }
 

@@ -10,18 +10,19 @@ use crate::server::admin::{NodeStatus, ReimageBody, StatusReport};
 /// Between two looks at how it goes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns when every node that is ready is drained or cannot be reached. When one has to stay nothing is armed; what was
+/// Returns when every node whose system runs is drained, or cannot be reached and is not ready. When one has to stay nothing is armed; what was
 /// taken out comes back by itself.
 pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
     let mut nodes: Vec<NodeStatus> = client.post_with("/v1/reimage/drain", body)?;
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
         let mut waits = false;
-        for (name, outcome, text) in nodes.iter().filter_map(drain) {
+        for node in &nodes {
+            let Some((name, outcome, text)) = drain(node) else { continue };
             waits |= outcome == "waits";
             if told.get(name).map(String::as_str) != Some(text) {
                 told.insert(name.into(), text.into());
-                print(&line(name, outcome, text))?;
+                print(&line(name, &node.state, outcome, text))?;
             }
         }
         if !waits {
@@ -31,8 +32,12 @@ pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
         let report: StatusReport = client.get("/v1/status")?;
         nodes = report.nodes.into_iter().filter(|node| body.nodes.contains(&node.name)).collect();
     }
-    let stay: Vec<&str> =
-        nodes.iter().filter_map(drain).filter(|(_, outcome, _)| *outcome == "refused").map(|(name, ..)| name).collect();
+    let stays = |node: &&NodeStatus| match drain(node) {
+        Some((_, "unreached", _)) => node.state == "ready",
+        Some((_, outcome, _)) => outcome == "refused",
+        None => false,
+    };
+    let stay: Vec<&str> = nodes.iter().filter(stays).map(|node| node.name.as_str()).collect();
     match stay.is_empty() {
         true => Ok(()),
         false => Err(Failure::fixable(format!("{} cannot be missed now: nothing was armed", stay.join(", ")))
@@ -42,15 +47,18 @@ pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
 
 /// Of a node that has to be drained: its name, the outcome and the words.
 fn drain(node: &NodeStatus) -> Option<(&str, &str, &str)> {
-    let drain = node.drain.as_ref().filter(|_| node.state == "ready")?;
+    // Whatever else it is, a drain of before is over.
+    let drain = node.drain.as_ref().filter(|_| ["ready", "firstboot", "failed"].contains(&node.state.as_str()))?;
     Some((&node.name, &drain.outcome, &drain.text))
 }
 
-fn line(name: &str, outcome: &str, text: &str) -> String {
+fn line(name: &str, state: &str, outcome: &str, text: &str) -> String {
     match outcome {
         "waits" => format!("{name} is being drained: {text}\n"),
         "drained" => format!("{name} is drained: {text}\n"),
-        "unreached" => format!("{name} is not drained: {text}; going on without it\n"),
+        "unreached" if state != "ready" => {
+            format!("{name} is not drained: {text}; it is {state}, so it goes on without\n")
+        }
         _ => format!("{name} has to stay: {text}\n"),
     }
 }

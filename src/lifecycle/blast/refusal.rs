@@ -67,7 +67,7 @@ pub enum Refusal {
         volume: String,
         /// Who holds another copy.
         other: NodeName,
-        /// What is wrong with it: its state, `in maintenance`, or `in the same request`.
+        /// What is wrong with it: its state, `in maintenance`, `in the same request`, or that it is being drained.
         state: String,
         /// How many more holders are not there.
         more: usize,

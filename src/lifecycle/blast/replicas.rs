@@ -5,49 +5,59 @@
 use std::collections::HashSet;
 
 use super::{Refusal, Standing, Wish};
-use crate::lifecycle::{Stage, State};
+use crate::lifecycle::State;
 use crate::site::{Mac, Node, PartitionUse, Site};
 
 /// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
-pub(super) fn against<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, wish: &Wish<'_>) -> Vec<Refusal> {
+///
+/// A node that is being drained counts as gone: two that may leave each for itself must not leave together.
+pub(super) fn against<'a>(
+    site: &Site,
+    standing: &dyn Fn(Mac) -> Standing<'a>,
+    wish: &Wish<'_>,
+    now: u64,
+) -> Vec<Refusal> {
     let asked: HashSet<Mac> = wish.nodes.iter().map(|node| node.mac).collect();
     let holders: HashSet<Mac> = replica_set(site).map(|node| node.mac).collect();
-    let missing: Vec<(&Node, String)> =
-        replica_set(site).filter_map(|node| Some((node, why_missing(node, standing, &asked)?))).collect();
-    let at_work = wish.nodes.iter().filter(|node| holds_an_installation(standing(node.mac).state));
+    let missing: Vec<(&Node, String)> = replica_set(site)
+        .filter_map(|node| Some((node, why_missing(node, &standing(node.mac), &asked, now)?)))
+        .collect();
+    let at_work = wish.nodes.iter().filter(|node| holds_an_installation(&standing(node.mac)));
     let both = |node: &&Node| {
         let copy = holders.contains(&node.mac).then(|| copy_missing(site, node, &missing)).flatten();
-        only(site, standing, node).into_iter().chain(copy)
+        only(site, standing, node, now).into_iter().chain(copy)
     };
     at_work.flat_map(both).collect()
 }
 
-/// Whether the disk holds what an installation of ours made, as far as is known.
-fn holds_an_installation(state: &State) -> bool {
-    match state {
-        State::Firstboot { .. } | State::Ready { .. } | State::Failed { during: Stage::Firstboot, .. } => true,
-        State::Armed { previous: Some(previous), .. } | State::Suspect { previous, .. } => {
-            holds_an_installation(previous)
-        }
-        _ => false,
-    }
+/// Whether the disk holds what an installation of ours made, as far as is known. By its state or by what was recorded of the
+/// disk, whichever knows more: an attempt that failed before it wrote forgets nothing, and one that kept volume groups kept
+/// the brick.
+fn holds_an_installation(standing: &Standing<'_>) -> bool {
+    standing.recorded || standing.state.system().is_some()
 }
 
 /// The only node of a role of which the blueprint wants at least one.
-fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node) -> Option<Refusal> {
+fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, now: u64) -> Option<Refusal> {
     let role = site.blueprint.roles.get(&node.role).filter(|role| role.at_least > 0)?;
     let others = site.nodes.iter().filter(|other| other.role == node.role && other.mac != node.mac);
-    let stay = others.filter(|other| matches!(standing(other.mac).state, State::Ready { .. })).count();
+    let stays = |standing: Standing<'_>| {
+        matches!(standing.state, State::Ready { .. }) && !standing.duty.is_some_and(|duty| duty.is_leaving(now))
+    };
+    let stay = others.filter(|other| stays(standing(other.mac))).count();
     let state = standing(node.mac).state.word();
     (stay < role.at_least).then(|| Refusal::Only { node: node.name.clone(), role: role.name.clone(), state })
 }
 
 /// Why the copy that a node holds does not count, if so.
-fn why_missing<'a>(node: &Node, standing: &dyn Fn(Mac) -> Standing<'a>, asked: &HashSet<Mac>) -> Option<String> {
-    let Standing { state, flags, .. } = standing(node.mac);
+fn why_missing(node: &Node, standing: &Standing<'_>, asked: &HashSet<Mac>, now: u64) -> Option<String> {
+    let Standing { state, flags, duty, .. } = standing;
     match state {
         _ if asked.contains(&node.mac) => Some("in the same request".into()),
         _ if flags.maintenance => Some("in maintenance".into()),
+        State::Ready { .. } if duty.is_some_and(|duty| duty.is_leaving(now)) => {
+            Some("drained, or being drained".into())
+        }
         State::Ready { .. } => None,
         other => Some(other.word().into()),
     }

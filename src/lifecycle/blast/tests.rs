@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::lifecycle::{Attempt, AttemptId, Stage};
+use crate::lifecycle::{Attempt, AttemptId, DutyEvent, Event, Stage};
 use crate::site::testing::paper_site;
 
 const NOW: u64 = 100_000;
@@ -17,12 +17,19 @@ fn state(word: &str) -> State {
     match word {
         "new" => State::New,
         "armed" => State::Armed { attempt, previous: None },
-        "rearmed" => State::Armed { attempt, previous: Some(Box::new(state("ready"))) },
+        "rearmed" => {
+            State::Armed { attempt: Attempt { boots: 1, ..attempt }, previous: Some(Box::new(state("ready"))) }
+        }
         "installing" => State::Installing { attempt },
         "firstboot" => State::Firstboot { attempt },
         "ready" => State::Ready { attempt },
-        "refused" => State::Failed { attempt, during: Stage::Installer, reason: "r".into() },
-        "step-failed" => State::Failed { attempt, during: Stage::Firstboot, reason: "r".into() },
+        "refused" => State::Failed { attempt, during: Stage::Installer, reason: "r".into(), previous: None },
+        "step-failed" => State::Failed { attempt, during: Stage::Firstboot, reason: "r".into(), previous: None },
+        "left-alone" => state("rearmed").apply(&Event::Overdue { reason: "r".into() }).unwrap(),
+        "left-alone-rearmed" => {
+            let id = AttemptId::from_random([2; 4]);
+            state("left-alone").apply(&Event::Armed { id, scope: WipeScope::DestroyData }).unwrap()
+        }
         "suspect" => State::Suspect { previous: Box::new(state("ready")), why: "w".into() },
         _ => panic!("{word}"),
     }
@@ -35,6 +42,7 @@ struct Rack {
     own: Vec<OwnCard>,
     stopped: Option<Stopped>,
     duties: BTreeMap<String, Duty>,
+    recorded: Vec<&'static str>,
     drain: DrainRule,
 }
 
@@ -45,7 +53,7 @@ impl Rack {
         let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
         let states = site.nodes.iter().map(all).collect();
         let (own, duties, drain) = (Vec::new(), BTreeMap::new(), DrainRule::Nothing);
-        Self { states, site, own, stopped: None, duties, drain }
+        Self { states, site, own, stopped: None, duties, recorded: Vec::new(), drain }
     }
 
     fn with(mut self, node: &str, word: &str) -> Self {
@@ -69,7 +77,8 @@ impl Rack {
         let standing = |mac| {
             let node = self.site.node_by_mac(mac).unwrap();
             let (state, flags, armed_to_wipe) = &self.states[node.name.as_str()];
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty: self.duties.get(node.name.as_str()) }
+            let (duty, recorded) = (self.duties.get(node.name.as_str()), self.recorded.contains(&node.name.as_str()));
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty, recorded }
         };
         let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
         let wish = Wish { nodes, scope, count, forced, drain: self.drain };
@@ -133,6 +142,22 @@ fn what_holds_no_installation_of_ours_needs_no_reason() {
         assert_eq!(rack.wipes(&["controller"]), ONE, "{word}");
         assert_eq!(rack.wipes(&["compute2", "compute3"]), Ok([2, 0, 0]), "{word}");
     }
+}
+
+#[test]
+fn a_brick_is_not_forgotten_when_a_later_attempt_failed_before_it_wrote() {
+    for word in ["ready", "firstboot", "step-failed", "rearmed", "left-alone", "left-alone-rearmed"] {
+        let rack = Rack::ready().with("compute2", word).with("compute3", "firstboot");
+        assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()), "{word}");
+        let rack = Rack::ready().with("controller", word);
+        assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()), "{word}");
+    }
+    // The attempt that failed wrote, but not over the brick; or the store was written before states told.
+    let mut rack = Rack::ready().with("compute2", "refused").with("compute3", "firstboot");
+    assert_eq!(rack.wipes(&["compute2"]), ONE);
+    rack.recorded.push("compute2");
+    assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
+    assert_eq!(rack.wipes(&["compute2", "compute3"]), Err("replica replica".into()));
 }
 
 #[test]
@@ -210,23 +235,70 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
     assert_eq!(rack.asked(&all, WipeScope::BlankDiskOnly, None, false), Ok([3, 0, 0]));
 }
 
+/// Of a drain that was asked for at a moment.
+fn asked(at: u64) -> Duty {
+    Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap()
+}
+
+fn answered(duty: Duty, words: &str) -> Duty {
+    let answer: crate::lifecycle::Answer = words.parse().unwrap();
+    duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
+}
+
+fn drained() -> Duty {
+    answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x")
+}
+
 #[test]
-fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_nothing() {
-    use crate::lifecycle::DutyEvent;
-    let asked = |at: u64| Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap();
-    let answered = |duty: Duty, words: &str| {
-        let answer: crate::lifecycle::Answer = words.parse().unwrap();
-        duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
-    };
-    let drained = answered(answered(asked(NOW), "leave a1 yes x"), "disable a1 yes x");
+fn a_node_that_is_drained_counts_as_gone_before_anything_is_armed() {
+    let refused = answered(asked(NOW), "leave a1 no x");
+    for (duty, copy, only) in [
+        (asked(NOW), Err("replica".into()), "only-one"),
+        (drained(), Err("replica".into()), "only-one"),
+        (refused, ONE, ""),
+    ] {
+        // A drain asks the same question as an arming, before it asks the node.
+        let mut rack = Rack::ready();
+        rack.duties.insert("compute3".into(), duty.clone());
+        assert_eq!(rack.wipes(&["compute2"]), copy, "{duty:?}");
+        assert!(rack.asked(&["compute2"], WipeScope::DestroyData, Some(1), true).is_ok(), "forced");
+        assert_eq!(rack.wipes(&["compute3"]), ONE, "its own drain stands not against it");
+        let mut rack = Rack::ready();
+        rack.site.blueprint.roles.get_mut("compute").unwrap().at_least = 2;
+        assert_eq!(rack.wipes(&["compute2"]), ONE);
+        rack.site.blueprint.variables.remove("brick_mount");
+        rack.duties.insert("compute3".into(), duty);
+        assert_eq!(rack.wipes(&["compute2"]).err().unwrap_or_default(), only);
+    }
+}
+
+#[test]
+fn arming_an_armed_node_again_needs_a_drain_that_is_still_good() {
+    for word in ["rearmed", "left-alone-rearmed"] {
+        let mut rack = Rack::ready().with("compute2", word);
+        rack.drain = DrainRule::Needed;
+        assert_eq!(
+            rack.wipes(&["compute2"]),
+            Err("not-drained".into()),
+            "{word}: it is not heard, and was never drained"
+        );
+        rack.duties.insert("compute2".into(), drained());
+        assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+    }
+}
+
+#[test]
+fn a_node_whose_system_runs_is_wiped_when_it_is_drained_and_others_need_nothing() {
+    let resumed = |duty: Duty| duty.apply(&DutyEvent::Resumed, NOW);
     type Case = (&'static str, Option<Duty>, Result<[usize; 3], String>);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         ("it was never asked", None, Err("not-drained".into())),
         ("it is asked", Some(asked(NOW)), Err("not-drained".into())),
         ("it said no", Some(answered(asked(NOW), "leave a1 no x")), Err("not-drained".into())),
-        ("it does not come", Some(asked(NOW - 91)), ONE),
+        ("it does not come", Some(asked(NOW - 91)), Err("not-drained".into())),
+        ("it does not come, and the daemon was away", resumed(asked(NOW - 91)), Err("not-drained".into())),
         ("that was long ago", Some(asked(NOW - 3600)), Err("not-drained".into())),
-        ("it is drained", Some(drained), ONE),
+        ("it is drained", Some(drained()), ONE),
     ];
     for (what, duty, expected) in cases {
         let mut rack = Rack::ready();
@@ -241,9 +313,21 @@ fn a_node_at_work_is_wiped_when_it_is_drained_or_out_of_reach_and_others_need_no
         rack.drain = DrainRule::Nothing;
         assert_eq!(rack.wipes(&["compute2"]), ONE, "{what}, with a reason");
     }
-    for word in ["new", "armed", "rearmed", "firstboot", "refused", "step-failed"] {
+    for (word, expected) in [
+        ("new", ONE),
+        ("armed", ONE),
+        ("refused", ONE),
+        ("firstboot", Err("not-drained".into())),
+        ("step-failed", Err("not-drained".into())),
+        ("left-alone", Err("not-drained".into())),
+    ] {
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
+        // Out of reach: what never was done, or failed, may be dead. What was ready may only be cut off.
+        rack.duties.insert("compute2".into(), asked(NOW - 91));
         assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
+        rack.duties.insert("compute2".into(), resumed(asked(NOW - 91)).unwrap());
+        assert_eq!(rack.wipes(&["compute2"]), expected, "{word}: the daemon was away");
     }
 }

@@ -1,4 +1,4 @@
-//! Errands: what a ready node is asked to do for the cloud, and its answers. On the wire each is one line of words.
+//! Errands: what a node whose system runs is asked to do for the cloud, and its answers. On the wire each is one line of words.
 
 use std::fmt;
 use std::str::FromStr;
@@ -106,14 +106,14 @@ pub(super) fn needs_a_keeper(site: &Site, node: &Node) -> bool {
     is_served(site, node) && site.nodes.iter().any(|other| other.mac != node.mac && is_keeper(site, other))
 }
 
-/// Everything that is wanted of `asker` now. A node that is not ready is asked nothing.
+/// Everything that is wanted of `asker` now. Whose system is not heard is asked nothing.
 pub fn wanted<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
     asker: &Node,
     now: u64,
 ) -> Vec<Errand> {
-    let Some((State::Ready { .. }, own)) = duty(asker.mac) else { return Vec::new() };
+    let Some((_, own)) = duty(asker.mac).filter(|(state, _)| state.heard_system().is_some()) else { return Vec::new() };
     let errand = |verb, id: &str, node: &Node| Errand { verb, id: id.into(), about: (node.name.to_string(), node.mac) };
     let waits = |duty: &Duty, phase| {
         let drain = duty.drain.as_ref().filter(|drain| drain.phase == phase)?;
@@ -123,8 +123,8 @@ pub fn wanted<'a>(
     if is_keeper(site, asker) {
         for node in site.nodes.iter().filter(|node| node.mac != asker.mac) {
             let Some((state, duty)) = duty(node.mac) else { continue };
-            let is_ready = matches!(state, State::Ready { .. });
-            let out = waits(duty, Phase::Leaving).filter(|_| is_ready).map(|id| errand(Verb::Disable, &id, node));
+            let runs = state.heard_system().is_some();
+            let out = waits(duty, Phase::Leaving).filter(|_| runs).map(|id| errand(Verb::Disable, &id, node));
             all.extend(out.or_else(|| duty.wants_back(state, now).map(|out| errand(Verb::Enable, &out.id, node))));
         }
     }

@@ -180,14 +180,127 @@ fn who_does_not_come_cannot_be_reached_and_who_came_and_is_silent_says_no() {
     rack.asks("compute2", "a1");
     rack.polls("compute2");
     rack.says("compute2", "leave a1 yes fine");
-    rack.becomes("controller", State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into() });
-    assert!(rack.polls("controller").is_empty(), "only a ready one is asked");
+    rack.becomes("controller", State::Installing { attempt: attempt() });
+    assert!(rack.polls("controller").is_empty(), "only one whose system runs is asked");
     rack.now += REACH_SECONDS + 1;
     assert_eq!(rack.outcome("compute2"), "refused");
     // A clock that was set back makes nothing fresh.
     let mut rack = drained();
     rack.now -= GOOD_SECONDS + 1;
     assert_eq!(rack.outcome("compute2"), "");
+}
+
+fn step_failed() -> State {
+    State::Failed { attempt: attempt(), during: Stage::Firstboot, reason: "r".into(), previous: None }
+}
+
+#[test]
+fn a_node_whose_steps_are_not_done_is_drained_alike_and_a_change_of_them_ends_nothing() {
+    let left_alone = State::Failed {
+        attempt: attempt(),
+        during: Stage::Installer,
+        reason: "r".into(),
+        previous: Some(Box::new(ready())),
+    };
+    for before in [State::Firstboot { attempt: attempt() }, step_failed(), left_alone.clone()] {
+        for after in [State::Firstboot { attempt: attempt() }, step_failed(), ready()] {
+            let mut rack = Rack::new();
+            rack.becomes("compute2", before.clone());
+            rack.becomes("controller", step_failed());
+            assert!(rack.asks("compute2", "a1"));
+            assert_eq!(rack.polls("compute2"), ["leave a1 compute2"], "{before:?}");
+            rack.becomes("compute2", after.clone());
+            assert!(rack.says("compute2", "leave a1 yes 3 copies"), "{before:?} -> {after:?}");
+            assert_eq!(rack.polls("controller"), ["disable a1 compute2"]);
+            rack.becomes("compute2", before.clone());
+            assert!(rack.says("controller", "disable a1 yes done"));
+            rack.becomes("compute2", after.clone());
+            assert_eq!(rack.outcome("compute2"), "drained", "{before:?} -> {after:?}");
+            assert!(rack.polls("controller").is_empty(), "it may be armed any moment: {after:?}");
+            rack.now += GOOD_SECONDS + 1;
+            assert_eq!(rack.polls("controller"), ["enable a1 compute2"], "{after:?}");
+        }
+    }
+    let mut rack = drained();
+    rack.becomes("compute2", left_alone);
+    rack.now += GOOD_SECONDS + 1;
+    assert!(rack.polls("controller").is_empty(), "nobody knows whether its old system runs, until it is heard");
+}
+
+#[test]
+fn nothing_rests_on_a_drain_whose_service_is_told_to_come_back() {
+    let mut rack = drained();
+    rack.now += GOOD_SECONDS + 1;
+    assert_eq!(rack.polls("controller"), ["enable a1 compute2"]);
+    rack.now -= 2; // the clock was set back
+    assert_eq!(rack.outcome("compute2"), "", "it is on its way back");
+    let mut rack = drained();
+    assert!(rack.says("controller", "enable a1 yes somebody did it by hand"));
+    assert_eq!(rack.of("compute2").1, Duty::default());
+}
+
+#[test]
+fn a_drain_is_taken_back_by_an_operator_as_long_as_the_node_may_leave() {
+    let takes_back = |rack: &mut Rack| {
+        let now = rack.now;
+        let entry = rack.of("compute2");
+        let next = entry.1.apply(&DutyEvent::TakenBack, now);
+        next.map(|next| entry.1 = next).is_some()
+    };
+    let mut rack = Rack::new();
+    assert!(!takes_back(&mut rack), "there is none");
+    rack.asks("compute2", "a1");
+    rack.polls("compute2");
+    assert!(takes_back(&mut rack));
+    assert!(!rack.says("compute2", "leave a1 yes 3 copies"), "nobody waits for that any more");
+    let mut rack = drained();
+    assert!(takes_back(&mut rack));
+    assert_eq!(rack.polls("controller"), ["enable a1 compute2"]);
+}
+
+#[test]
+fn a_daemon_that_was_away_takes_nobody_for_silent() {
+    let resumes = |rack: &mut Rack| {
+        let now = rack.now;
+        let entry = rack.of("compute2");
+        let next = entry.1.apply(&DutyEvent::Resumed, now);
+        next.map(|next| entry.1 = next).is_some()
+    };
+    let mut rack = Rack::new();
+    assert!(!resumes(&mut rack), "nothing waits");
+    rack.asks("compute2", "a1");
+    rack.now += 10 * REACH_SECONDS;
+    assert_eq!(rack.outcome("compute2"), "unreached");
+    assert!(resumes(&mut rack));
+    rack.now += REACH_SECONDS;
+    assert_eq!(rack.polls("compute2"), ["leave a1 compute2"], "it has 90 s from the start");
+    rack.now += ANSWER_SECONDS;
+    assert!(resumes(&mut rack), "and so has an answer that could not come");
+    rack.now += ANSWER_SECONDS;
+    assert!(rack.says("compute2", "leave a1 yes 3 copies"));
+    rack.now += REACH_SECONDS + 1;
+    assert_eq!(rack.outcome("compute2"), "refused");
+    assert!(resumes(&mut rack));
+    assert_eq!(rack.polls("controller"), ["disable a1 compute2"]);
+    rack.says("controller", "disable a1 yes done");
+    rack.now += GOOD_SECONDS + 1;
+    assert!(!resumes(&mut rack), "what was good is not made longer");
+
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.now += FORGET_SECONDS + 1;
+    assert!(!resumes(&mut rack), "nobody waits any more");
+}
+
+#[test]
+fn a_drain_is_over_when_the_disk_is_written() {
+    let mut rack = Rack::new();
+    rack.asks("compute2", "a1");
+    rack.polls("compute2");
+    rack.says("compute2", "leave a1 no 4 files are not healed");
+    rack.becomes("compute2", State::Armed { attempt: attempt(), previous: Some(Box::new(ready())) });
+    rack.becomes("compute2", State::Installing { attempt: attempt() });
+    assert_eq!(rack.outcome("compute2"), "", "what its former bricks said is no reason against the next arming");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct ReimageBody {
     /// Why the rules about replicas and only nodes are overruled.
     #[serde(default)]
     pub force: Option<String>,
-    /// Why nodes that are ready are not drained before.
+    /// Why nodes whose system runs are not drained before.
     #[serde(default)]
     pub no_drain: Option<String>,
 }
@@ -69,9 +69,11 @@ impl From<Refusal> for HttpError {
             Refusal::Nobody | Refusal::Reason => StatusCode::BAD_REQUEST,
             Refusal::OwnCardsUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Refusal::StoreStopped => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Blast(_) | Refusal::CannotKeep { .. } | Refusal::State { .. } | Refusal::NotStopped => {
-                StatusCode::CONFLICT
-            }
+            Refusal::Blast(_)
+            | Refusal::CannotKeep { .. }
+            | Refusal::State { .. }
+            | Refusal::NotStopped
+            | Refusal::SiteEdited => StatusCode::CONFLICT,
         };
         let help: String = refusal.help().iter().map(|line| format!("\nhelp: {line}")).collect();
         Self::new(status, format!("{refusal}{help}"))

@@ -102,7 +102,7 @@ pub struct Wipe {
     count: Option<usize>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     force: Option<String>,
-    /// Why nodes that are ready are not drained before. Stored.
+    /// Why nodes whose system runs are not drained before. Stored.
     no_drain: Option<String>,
 }
 
@@ -141,8 +141,8 @@ pub struct DrainView {
     text: Option<String>,
 }
 
-/// Begins to take nodes that are ready out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
-/// them needs the outcome `drained` or `unreached`.
+/// Begins to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
+/// them needs the outcome `drained`, or `unreached` when it is not ready.
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
     responses((status = 200, body = Vec<DrainView>), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
@@ -279,9 +279,11 @@ impl From<Refusal> for ApiError {
             Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
             Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
             Refusal::StoreStopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
-            Refusal::Blast(_) | Refusal::CannotKeep { .. } | Refusal::State { .. } | Refusal::NotStopped => {
-                (StatusCode::CONFLICT, "ask for the node's state first")
-            }
+            Refusal::Blast(_)
+            | Refusal::CannotKeep { .. }
+            | Refusal::State { .. }
+            | Refusal::NotStopped
+            | Refusal::SiteEdited => (StatusCode::CONFLICT, "ask for the node's state first"),
         };
         let help = refusal.help().join("; ");
         Self::new(status, refusal.to_string(), if help.is_empty() { usual.into() } else { help })

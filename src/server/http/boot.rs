@@ -100,7 +100,12 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
     Ok(())
 }
 
-async fn answer(appliance: &Appliance, served: &Served, node: &Node, arch: ClientArch) -> Result<String, HttpError> {
+pub(in crate::server) async fn answer(
+    appliance: &Appliance,
+    served: &Served,
+    node: &Node,
+    arch: ClientArch,
+) -> Result<String, HttpError> {
     match decision(appliance, &served.site, node, arch) {
         BootDecision::Install => installer(appliance, served, node).await,
         BootDecision::LocalDisk(reason) => {
@@ -123,6 +128,11 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
     // Rendered first: a template that fails must not use up one of the boots.
     let text = served.renderer.boot_script_install(site, node, &token)?;
     let plan = planned(appliance, node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
+    // The file may have been edited since the question came: an installer is only for what the node is now.
+    if appliance.site().node_by_mac(node.mac) != Some(node) {
+        let why = "the site file was edited at this very moment, and this node with it: boot again";
+        return Err(HttpError::new(StatusCode::CONFLICT, why));
+    }
     let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
     match appliance.store.change(node.mac, change).await {
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {

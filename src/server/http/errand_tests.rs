@@ -2,8 +2,10 @@
 
 use super::tests::FakeNode;
 use crate::audit::Actor;
+use crate::clock::unix_now;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, State, WipeScope};
 use crate::server::operate::{Refusal, Reimage};
+use crate::server::watchdog;
 use crate::store::{Change, Record};
 
 fn order(no_drain: Option<&str>) -> Reimage {
@@ -115,6 +117,87 @@ async fn a_no_arms_nothing_and_a_reason_overrules_it_for_the_record() {
 }
 
 #[tokio::test]
+async fn a_node_whose_step_failed_is_asked_and_heard_and_so_is_such_a_controller() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, controller, [own, its]) = rack(folder.path()).await;
+    for (asker, token, event) in [(&node, &own, "step-failed"), (&controller, &its, "waiting")] {
+        assert_eq!(asker.reports(token, event, 1).await, 204);
+    }
+    assert_eq!(node.state(), "failed");
+    let appliance = &node.appliance;
+    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
+    appliance.drain(&who(), order(None)).await.unwrap();
+    let id = errands(&node, &own).await.split(' ').nth(1).expect("an errand").to_string();
+    assert_eq!(node.reports(&own, "step-started", 2).await, 204, "it tries on meanwhile");
+    says(&node, &own, 3, &format!("leave {id} yes 3 copies")).await;
+    assert_eq!(errands(&controller, &its).await, format!("disable {id} compute2\n"));
+    assert_eq!(controller.reports(&its, "step-failed", 2).await, 204);
+    says(&controller, &its, 3, &format!("disable {id} yes it is disabled")).await;
+    assert_eq!(appliance.reimage(&who(), order(None)).await.unwrap().nodes[0].state, "armed");
+    let events = appliance.store.events(Some(node.mac), 50).await;
+    assert!(
+        events.iter().any(|event| event.detail.ends_with("WIPES the disk; 3 copies; it is disabled")),
+        "{events:?}"
+    );
+}
+
+/// compute2 said yes, and the controller took its service out. Returns the name of the drain.
+async fn drains(node: &FakeNode, controller: &FakeNode, [own, its]: &[String; 2]) -> String {
+    node.appliance.drain(&who(), order(None)).await.unwrap();
+    let id = errands(node, own).await.split(' ').nth(1).expect("an errand").to_string();
+    says(node, own, 1, &format!("leave {id} yes 3 copies")).await;
+    errands(controller, its).await;
+    says(controller, its, 1, &format!("disable {id} yes it is disabled")).await;
+    id
+}
+
+#[tokio::test]
+async fn two_copies_do_not_leave_together_and_a_drain_is_taken_back_by_disarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, controller, tokens) = rack(folder.path()).await;
+    let appliance = &node.appliance;
+    let other = || Reimage { nodes: vec!["compute3".into()], ..order(None) };
+    let id = drains(&node, &controller, &tokens).await;
+    for refused in [appliance.drain(&who(), other()).await.map(drop), appliance.rehearse(&other())] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("compute2, which holds another copy, is drained, or being drained"), "{refused}");
+    }
+    let status = appliance.disarm(&who(), "compute2").await.unwrap();
+    assert_eq!((status.state.as_str(), status.drain), ("ready", None));
+    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
+    assert_eq!(errands(&controller, &tokens[1]).await, format!("enable {id} compute2\n"));
+    appliance.drain(&who(), other()).await.unwrap();
+    assert!(matches!(appliance.disarm(&who(), "compute2").await, Err(Refusal::State { .. })), "nothing to take back");
+    let audit = appliance.store.audit_lines(Default::default()).await.unwrap();
+    assert!(audit.iter().any(|line| line.action == "disarm" && line.outcome == "done" && line.detail == "its drain"));
+}
+
+#[tokio::test]
+async fn a_permit_does_not_outlive_the_drain_it_was_given_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, controller, tokens) = rack(folder.path()).await;
+    let appliance = &node.appliance;
+    let id = drains(&node, &controller, &tokens).await;
+    appliance.reimage(&who(), order(None)).await.unwrap();
+    appliance.reimage(&who(), order(None)).await.expect("the yes is still good");
+    assert_eq!(node.state(), "armed");
+    let boot = node.boots().await.expect("the installer");
+    says(&controller, &tokens[1], 2, &format!("enable {id} yes it is enabled")).await;
+    assert_eq!(node.state(), "ready", "its service is back");
+    assert_eq!(node.redeems(&boot).await.status, 410);
+    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
+    let events = appliance.store.events(Some(node.mac), 50).await;
+    let told = events.iter().rfind(|event| event.kind == "disarmed").expect("it is told");
+    assert!(told.detail.ends_with("so it is drained no more; it is ready again"), "{told:?}");
+
+    // Armed without a drain, for a reason: arming it again takes the reason again.
+    appliance.reimage(&who(), order(Some("its board burns"))).await.unwrap();
+    let again = not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err());
+    assert!(again.contains("it is armed, and is asked anew when that is taken back"), "{again}");
+    appliance.reimage(&who(), order(Some("its board burns"))).await.unwrap();
+}
+
+#[tokio::test]
 async fn errands_are_for_the_node_itself_and_hold_over_a_restart_of_the_daemon() {
     let folder = tempfile::tempdir().unwrap();
     let (node, controller, [own, its]) = rack(folder.path()).await;
@@ -124,7 +207,16 @@ async fn errands_are_for_the_node_itself_and_hold_over_a_restart_of_the_daemon()
     }
     assert_eq!(node.get(&format!("/errands/{}", "0".repeat(32))).await.status, 404);
     let errand = errands(&node, &own).await;
+    let kept = node.record().duty;
     drop((node, controller));
     let node = FakeNode::known(folder.path()).await;
     assert_eq!(errands(&node, &own).await, errand);
+    // The daemon was away for ten minutes, and nobody could ask it anything.
+    let later = unix_now() + 600;
+    assert_eq!(kept.outcome(later).word(), "refused");
+    watchdog::resume_drains(&node.appliance.store, unix_now()).await;
+    let events = node.appliance.store.events(Some(node.mac), 50).await;
+    assert!(events.last().unwrap().detail.contains("the daemon was away"), "{events:?}");
+    watchdog::resume_drains(&node.appliance.store, later + 3600).await;
+    assert_eq!(node.appliance.store.events(Some(node.mac), 50).await.len(), events.len(), "forgotten by then");
 }

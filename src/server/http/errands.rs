@@ -1,4 +1,4 @@
-//! `GET /errands/{token}`: a node that is ready asks whether something is wanted of it. Its answer comes as a report.
+//! `GET /errands/{token}`: a node whose system runs asks whether something is wanted of it. Its answer comes as a report.
 
 use axum::extract::{Path, State as Shared};
 use axum::response::IntoResponse;

@@ -173,6 +173,7 @@ pub(in crate::server) fn facts_as_planned() -> String {
      vg vg_gluster V-gluster 8192 54243 0\n\
      lv vg_base lv_root L-root 20480000\n\
      lv vg_base lv_swap L-swap 12288000\n\
+     swap vg_base lv_swap\n\
      lv vg_base lv_home L-home 10231808\n\
      lv vg_gluster lv_gluster L-gluster 444358656\n\
      mount rootfs / rootfs\n\

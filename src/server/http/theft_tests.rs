@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 
-use super::tests::{FakeNode, SECTORS};
+use super::tests::{FakeNode, SECTORS, facts_as_planned};
 use crate::boot::Plane;
 use crate::lifecycle::WipeScope;
 use crate::server::neighbours::testing::THIEF_PORT;
@@ -88,6 +88,8 @@ async fn in_no_race_two_readers_get_a_secret_and_every_one_rings() {
         let token = script.text.split("/kickstart/").nth(1).expect("the installer")[..32].to_string();
         if route == "firstboot" {
             assert_eq!(node.send(honest("permit", &token)).await.status, StatusCode::OK);
+            // Only a system whose disks were looked at has a payload to steal.
+            assert_eq!(node.sends_facts(&token, &facts_as_planned()).await.status, StatusCode::NO_CONTENT);
         }
         let play = |request| {
             let node = node.clone();
@@ -113,6 +115,7 @@ async fn in_no_race_two_readers_get_a_secret_and_every_one_rings() {
         let what = format!("race {race}: {thief:?} on {route}, order {order}: node {node_got}, thief {thief_got}");
         assert_ne!(thief_got, StatusCode::OK, "{what}");
         assert!(order != 0 || node_got != StatusCode::OK, "{what}: the install goes on after a theft");
+        assert!(order != 1 || node_got == StatusCode::OK, "{what}: nobody was there before it");
         assert_eq!(node.state(), "suspect", "{what}");
         let events = node.appliance.store.events(Some(node.mac), 8).await;
         let since = events.iter().rposition(|event| event.kind == "armed").expect("it was armed for this race");

@@ -15,7 +15,7 @@ pub(in crate::server) struct Arming {
     pub scope: WipeScope,
     pub count: Option<usize>,
     pub forced: Option<String>,
-    /// Why a node that is ready is not drained before.
+    /// Why a node whose system runs is not drained before.
     pub undrained: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub(in crate::server) fn drain(
     for node in arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)) {
         let Some(record) = draft.record(node.mac) else { continue };
         let asked = DutyEvent::Asked { id: fresh_id().to_string() };
-        if blast::needs_drain(&record.state) && record.duty.apply(&asked, time).is_some() {
+        if blast::can_be_drained(&record.state) && record.duty.apply(&asked, time).is_some() {
             changes.push((node.mac, Change::Duty(vec![asked])));
             audit.push(Order { subject: node.name.to_string(), ..order.clone() });
         }
@@ -103,9 +103,15 @@ pub(in crate::server) fn is_armed_by_itself(record: Option<&Record>) -> bool {
 /// Where a node stands that has this record.
 fn standing(record: Option<&Record>) -> Standing<'_> {
     match record {
-        Some(Record { state, flags, armed_to_wipe, duty, .. }) => {
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty: Some(duty) }
+        Some(Record { state, flags, armed_to_wipe, duty, installed, .. }) => Standing {
+            state,
+            flags: *flags,
+            armed_to_wipe: *armed_to_wipe,
+            duty: Some(duty),
+            recorded: installed.is_some(),
+        },
+        None => {
+            Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None, duty: None, recorded: false }
         }
-        None => Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None, duty: None },
     }
 }

@@ -41,6 +41,9 @@ pub enum Refusal {
         /// Why.
         refused: Refused,
     },
+    /// Another site file was taken over between the question and the answer.
+    #[error("the site file was edited at this very moment, so nothing was armed: look at it and try again")]
+    SiteEdited,
     /// There is nothing to lift.
     #[error("installations are not stopped")]
     NotStopped,

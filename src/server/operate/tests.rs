@@ -1,10 +1,11 @@
 //! Orders against a store and a node that boots: what they do, what they refuse, what they leave behind.
 
-use crate::audit::Actor;
+use crate::audit::{Actor, Order};
+use crate::boot::ClientArch;
 use crate::lifecycle::{Event, WipeScope};
 use crate::own_cards;
-use crate::server::http::FakeNode;
-use crate::server::operate::{Refusal, Reimage};
+use crate::server::http::{self, FakeNode};
+use crate::server::operate::{Arming, Refusal, Reimage};
 use crate::site::testing::paper_site;
 use crate::store::{AuditFilter, Change};
 
@@ -110,6 +111,29 @@ async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept
 }
 
 #[tokio::test]
+async fn a_node_whose_reimage_never_wrote_still_counts_and_is_heard_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let token = installs(&node).await;
+    node.reports(&token, "ready", 9).await;
+    node.appliance.reimage(&somebody(), one(Some("a drill"))).await.unwrap();
+    assert_eq!(node.reports(&token, "ready", 10).await, 410, "people wait for its installer");
+    for _ in 0..=crate::lifecycle::MAX_BOOTS {
+        node.boots().await;
+    }
+    assert_eq!(node.state(), "failed");
+    assert_eq!(words(node.appliance.reimage(&somebody(), one(None)).await.unwrap_err()), "replica");
+    for secret in ["kickstart", "firstboot"] {
+        assert_eq!(node.get(&format!("/{secret}/{token}")).await.status, 410, "{secret}");
+    }
+    assert_eq!((node.redeems(&token).await.status.as_u16(), node.state()), (410, "failed"));
+    drop(node);
+    let node = FakeNode::known(folder.path()).await;
+    assert_eq!(node.reports(&token, "ready", 11).await, 204);
+    assert_eq!(node.state(), "ready");
+}
+
+#[tokio::test]
 async fn protecting_and_maintenance_disarm_and_keep_a_node_from_being_armed() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
@@ -161,6 +185,33 @@ async fn an_installed_node_is_not_armed_for_a_blank_disk_and_goes_on_being_heard
         assert_eq!(node.reports(&token, event, seq).await, 204);
         assert_eq!(node.state(), state);
     }
+}
+
+/// What only fits between two packets: the site file is swapped while a question is on its way.
+#[tokio::test]
+async fn an_installer_and_an_arming_are_for_the_site_of_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    for removed in [true, false] {
+        let (before, site) = (node.appliance.served(), node.appliance.site());
+        node.edit(|site| match removed {
+            true => site.nodes.retain(|node| node.name.as_str() != "compute2"),
+            false => site.nodes.iter_mut().for_each(|node| node.kernel_args = "quiet".into()),
+        });
+        let asker = site.node_by_mac(node.mac).unwrap();
+        let late = http::boot::answer(&node.appliance, &before, asker, ClientArch::Bios).await;
+        assert!(late.unwrap_err().reason.contains("edited at this very moment"), "removed: {removed}");
+        assert_eq!(node.record().state.attempt().unwrap().boots, 0, "it costs no boot");
+        let order = Order::new(&somebody(), "install", "compute2");
+        let arming = Arming { nodes: vec![node.mac], ..blank() };
+        assert_eq!(node.appliance.arm(&site, order, arming).await.unwrap_err(), Refusal::SiteEdited);
+        node.edit(|now| *now = (*site).clone());
+    }
+    assert!(node.boots().await.is_some());
+}
+
+fn blank() -> Arming {
+    Arming { nodes: vec![], scope: WipeScope::BlankDiskOnly, count: None, forced: None, undrained: None }
 }
 
 #[tokio::test]

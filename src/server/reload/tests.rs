@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::lifecycle::{AttemptId, BootToken, Event, State, WipeScope};
+use crate::lifecycle::{Attempt, AttemptId, BootToken, Event, State, WipeScope};
 use crate::site::Mac;
-use crate::store::Change;
+use crate::store::{Change, Record};
 
 struct Daemon {
     folder: tempfile::TempDir,
@@ -114,6 +114,61 @@ async fn a_node_whose_installer_is_at_work_keeps_its_entry() {
     daemon.store.change(compute2(), Change::Event { event: Event::Disarmed, mark: None }).await.unwrap();
     let again = daemon.edits("52:54:00:a8:02:01", "52:54:00:a8:02:99").await;
     assert!(matches!(again, Reloaded::Swapped { .. }), "{again:?}");
+}
+
+/// Ready once, and armed to wipe.
+async fn armed_to_wipe(daemon: &Daemon) {
+    let token = BootToken::from_random([7; 16]).hash();
+    let mut attempt = Attempt::new(AttemptId::from_random([1; 4]), WipeScope::BlankDiskOnly);
+    (attempt.attested, attempt.redeemed_by) = (true, Some(token));
+    let mut record = Record::new(unix_now());
+    record.state = State::Ready { attempt };
+    daemon.store.change(compute2(), Change::Become(Box::new(record))).await.unwrap();
+    let arm = Change::Arm {
+        id: AttemptId::from_random([2; 4]),
+        scope: WipeScope::DestroyData,
+        forced: None,
+        undrained: Some("a test".into()),
+    };
+    daemon.store.change(compute2(), arm).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_is_armed_to_wipe_keeps_the_disks_that_its_operator_was_shown() {
+    let daemon = Daemon::started().await;
+    armed_to_wipe(&daemon).await;
+    let text = site_file(daemon.folder.path());
+    let at = text.find("name = \"compute2\"").unwrap();
+    let rule = text[at..].lines().find(|line| line.contains("disk")).unwrap().to_string();
+    let edited = text[..at].to_string() + &text[at..].replacen(&rule, &rule.replace("sda", "sdb"), 1);
+    assert_ne!(text, edited, "{rule}");
+    std::fs::write(daemon.folder.path().join("rackstart.toml"), &edited).unwrap();
+    let Reloaded::Refused { why } = daemon.reloader.reload(&Actor::daemon()).await else { panic!("taken") };
+    assert!(why.contains("compute2 is armed, and its disk rule would change"), "{why}");
+    assert!(why.contains("rackstart disarm compute2"), "{why}");
+    assert!(matches!(daemon.store.record(compute2()).unwrap().state, State::Armed { .. }));
+    daemon.store.change(compute2(), Change::Event { event: Event::Disarmed, mark: None }).await.unwrap();
+    assert!(matches!(daemon.reloader.reload(&Actor::daemon()).await, Reloaded::Swapped { .. }));
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_the_file_armed_to_wipe_is_disarmed_and_its_timeline_says_why() {
+    let daemon = Daemon::started().await;
+    armed_to_wipe(&daemon).await;
+    let outcome = daemon.edits("52:54:00:a8:02:01", "52:54:00:a8:02:99").await;
+    assert!(matches!(outcome, Reloaded::Swapped { .. }), "{outcome:?}");
+    assert_eq!(daemon.store.record(compute2()).unwrap().state.word(), "ready");
+    let events = daemon.store.events(Some(compute2()), 10).await;
+    let last = events.last().unwrap();
+    assert_eq!(last.kind, "disarmed");
+    assert_eq!(last.detail, "no node of the site file has its MAC any more; it is ready again");
+    // Edited while the daemon was away, or armed at the very moment of the swap: the watchdog sees it.
+    armed_to_wipe(&daemon).await;
+    watchdog::look(&daemon.served().site, &daemon.store, unix_now(), unix_now()).await;
+    assert_eq!(daemon.store.record(compute2()).unwrap().state.word(), "ready");
+    // It comes back to the file, and nothing is armed.
+    assert!(matches!(daemon.edits("name = \"testbed\"", "name = \"testbed\"").await, Reloaded::Swapped { .. }));
+    assert_eq!(daemon.store.record(compute2()).unwrap().state.word(), "ready");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Dice;
 use super::monitor::Monitor;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
-use crate::lifecycle::{AttemptId, BootToken, Event, Refused, State, WipeScope};
+use crate::lifecycle::{AttemptId, BootToken, DutyEvent, Event, Refused, State, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::server::http::boot::unfinished;
 use crate::server::{operate, watchdog};
@@ -62,6 +62,10 @@ impl Daemon {
         assert_eq!(nodes, self.memory.nodes, "the stored text says the same");
         self.memory.nodes = nodes;
         self.started = self.now;
+        let macs: Vec<Mac> = self.memory.nodes.keys().copied().collect();
+        for mac in macs {
+            let _ = self.change(mac, &Change::Duty(vec![DutyEvent::Resumed]));
+        }
         self.looks_after_silence();
         self.arms_new_nodes();
     }

@@ -1,7 +1,8 @@
-//! Changes in the words of the event log.
+//! What the event log says of changes. Pure.
 
 use crate::lifecycle::{DutyEvent, Event, Report, State};
 
+/// What a report says.
 pub(super) fn words(report: &Report) -> String {
     match (report.step.is_empty(), report.detail.is_empty()) {
         (true, _) => report.detail.clone(),
@@ -15,16 +16,20 @@ pub(super) fn condition(detail: &str) -> &str {
     detail.split(" (since").next().unwrap_or(detail)
 }
 
+/// What became of the duty of a node.
 pub(super) fn duty_words(event: &DutyEvent) -> String {
     match event {
         DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
         DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
+        DutyEvent::TakenBack => "an operator takes its drain back".into(),
+        DutyEvent::Resumed => "the daemon was away: who is waited for has as long again".into(),
         DutyEvent::Answered(answer) => {
             format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
         }
     }
 }
 
+/// The word of an event, and what is told of it.
 pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
     match event {
         Event::Armed { id, scope } => ("armed", format!("attempt {id}: its installer {scope}")),
@@ -49,6 +54,7 @@ pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static
         Event::Ready { .. } => ("ready", String::new()),
         Event::Overdue { reason } => ("failed", reason.clone()),
         Event::Expired => ("arming-expired", format!("nobody fetched the installer; it is {} again", next.word())),
+        Event::Withdrawn { why } => ("disarmed", format!("{why}; it is {} again", next.word())),
         Event::GivenUp { reason } => ("given-up", reason.clone()),
         Event::Suspected { why } => ("suspect", why.clone()),
         Event::Cleared => ("cleared", format!("it is {} again", next.word())),

@@ -39,14 +39,14 @@ impl Change {
                 Some(LogLine { kind, detail })
             }
             Self::Arm { id, scope, forced, undrained } => {
-                let was_ready = matches!(record.state, State::Ready { .. });
+                let runs = record.state.heard_system().is_some();
                 let event = Event::Armed { id: id.clone(), scope: *scope };
                 let changed = Self::Event { event, mark: None }.work_on(mac, &record, now)?;
                 record = changed.record;
                 let forced = forced.as_ref().map(|reason| format!("; forced: {reason}"));
                 let drained = match undrained {
                     Some(reason) => Some(format!("; not drained: {reason}")),
-                    None if was_ready && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
+                    None if runs && scope.wipes() => Some(format!("; {}", record.duty.outcome(now).text())),
                     None => None,
                 };
                 let because = [forced, drained].into_iter().flatten().collect::<String>();
@@ -157,12 +157,20 @@ impl Change {
                 Some(LogLine { kind: "hardware", detail })
             }
             Self::Duty(events) => {
-                let mut detail = String::new();
+                let (before, mut detail) = (record.duty.clone(), String::new());
                 for event in events {
                     record.duty = record.duty.apply(event, now).ok_or(Refused::NothingToDo)?;
                     detail = duty_words(event);
                 }
-                Some(LogLine { kind: "duty", detail })
+                // A permit must not outlive the drain that it was given for.
+                match record.state.apply(&Event::Disarmed) {
+                    Ok(next) if before.lost_its_drain(&record.duty) => {
+                        let detail = format!("{detail}, so it is drained no more; it is {} again", next.word());
+                        enter(&mut record, next, now);
+                        Some(LogLine { kind: "disarmed", detail })
+                    }
+                    _ => Some(LogLine { kind: "duty", detail }),
+                }
             }
             #[cfg(test)]
             Self::Become(other) => {
@@ -237,6 +245,7 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
         ReportEvent::Ready => state.apply(&Event::Ready { token }),
         ReportEvent::Errand => match state.attempt() {
             Some(attempt) if attempt.redeemed_by.as_ref() == Some(&token) => Ok(state.clone()),
+            _ if state.left_behind_with(&token) => Ok(state.clone()),
             _ => Err(Refused::OldAttempt),
         },
     }

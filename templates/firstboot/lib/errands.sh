@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a node that is ready is asked to do for the cloud: `leave` before it is
+# What a node whose steps were done is asked to do for the cloud: `leave` before it is
 # wiped (look whether it can be missed), `disable` and `enable` on the controller
 # (the compute service of another node). The node asks; nobody can come in. Its
 # answer is a report: VERB ID yes|no WORDS.
@@ -9,10 +9,23 @@
 # server waits 90 s for a question, and an arming may be taken back.
 ERRANDS_REST=1
 REST=0
+# Whoever has not asked for 90 s is taken to be out of reach.
+ERRANDS_PAUSE=${RACKSTART_ERRANDS_PAUSE:-30}
+ERRANDS_AT=0
+
+# errands_if_due: asks when the last question is half a minute old, so that a
+# long look or a repair that goes on does not make the node look dead.
+errands_if_due() {
+  [ "$HEALTH_PAUSE" != 0 ] || return 0
+  clock
+  [ $((CLOCK - ERRANDS_AT)) -lt "$ERRANDS_PAUSE" ] || run_errands
+}
 
 # run_errands: asks, does what is wanted, answers.
 run_errands() {
   local answer verb id about
+  clock
+  ERRANDS_AT=$CLOCK
   if [ "$REST" -gt 0 ]; then
     REST=$((REST - 1))
     return 0

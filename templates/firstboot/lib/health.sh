@@ -2,7 +2,8 @@
 # What a node does once it is ready: looks every half minute whether the steps
 # that start something still hold, and does again what does not. A service that
 # died before its database was up, a pid file of a dead one, a mount that is
-# gone: each is mended by the step that made it.
+# gone: each is mended by the step that made it. The server's errands come first
+# and in between, because a repair may take hours.
 
 HEALTH_PAUSE=${RACKSTART_HEALTH_PAUSE:-30}
 
@@ -31,8 +32,8 @@ look_after_node() {
       printf '%s\n' "$$" >"$STATE/runner.pid"
       trap 'stop TERM' TERM
       trap 'stop INT' INT
-      look_once
       run_errands
+      look_once
     fi
     exec 9>&-
   done
@@ -43,6 +44,7 @@ look_once() {
   TOTAL=$(list_steps | wc -l)
   for STEP in $(watched_steps); do
     [ "$(entry "$STEP" state)" = "done" ] || continue
+    errands_if_due
     phase check && continue
     NUMBER=$(list_steps | grep -nFx -- "$STEP" | cut -d : -f 1)
     repair && healed="$healed $STEP"

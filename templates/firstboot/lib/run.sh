@@ -289,6 +289,7 @@ repair() {
       report step-failed "$REASON"
       say "step $NUMBER of $TOTAL, $STEP, cannot be repaired yet; trying on: $(printf '%s\n' "$REASON" | tail -n 1)"
     fi
+    errands_if_due
     nap "$pause"
     pause=$(longer "$pause")
   done

@@ -194,7 +194,7 @@ class Storage:
             raise Stop(f"part --onpart={part.onPart}: there is no such partition")
         if part.mountpoint.startswith(("pv.", "raid.")):
             physical[part.mountpoint] = (node, bool(part.format))
-        else:
+        elif part.fstype != "biosboot":
             options = (part.fsopts or "defaults") if part.format else "keep"
             kind = (part.fstype or "ext4") if part.format else lvm.type_on(node)
             self.filesystems.append((part.mountpoint, node, kind, options, part.label))

@@ -1,0 +1,35 @@
+//! Where one text departs from another one that is its measure.
+
+/// One thing that a text says otherwise than its measure, or does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// Line of the text, from 1; none when it lacks something.
+    pub line: Option<usize>,
+    /// Line of the measure, from 1; none when the text says too much.
+    pub measure: Option<usize>,
+    /// What is wrong: lower case, no full stop.
+    pub what: String,
+}
+
+impl Departure {
+    /// The text lacks this line of the measure.
+    pub(super) fn missing(measure: usize, text: &str) -> Self {
+        Self { line: None, measure: Some(measure), what: format!("missing: `{}`", text.trim().escape_debug()) }
+    }
+}
+
+/// Lines of commands with their numbers: no comments, no empty lines, nothing of sections but the line that opens one.
+pub(super) fn command_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut in_section = false;
+    text.lines().enumerate().filter_map(move |(index, line)| {
+        let start = line.trim_ascii_start();
+        if in_section && !start.starts_with('%') {
+            return None;
+        }
+        let word = start.split_ascii_whitespace().next()?;
+        let opens = word.starts_with('%') && !matches!(word, "%include" | "%ksappend" | "%end");
+        let is_command = (!in_section || opens) && word != "%end" && !word.starts_with('#');
+        in_section = opens || (in_section && word != "%end");
+        is_command.then_some((index + 1, line))
+    })
+}

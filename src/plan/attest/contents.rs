@@ -1,0 +1,119 @@
+//! What the partitions and volumes are used as: halves of a mirror, swap, mounted file systems.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::partition_name;
+use crate::plan::{Content, Facts, NodePlan};
+use crate::site::FileSystem;
+
+/// Compares mirrors, swap and mounts with the plan.
+pub(super) fn compare(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
+    compare_arrays(plan, disks, facts, lines);
+    compare_swap(plan, facts, lines);
+    compare_mounts(plan, disks, facts, lines);
+}
+
+/// Arrays are told apart by their members: the number of one may change from boot to boot.
+fn compare_arrays(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
+    let Some(arrays) = &facts.arrays else { return };
+    for planned in &plan.arrays {
+        let name = |disk: &String| disks.get(disk).map_or("?", String::as_str);
+        let members = planned.members.iter().map(|member| partition_name(name(&member.disk), member.partition));
+        let members: BTreeSet<String> = members.collect();
+        let words = || members.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
+        match arrays.iter().find(|fact| fact.members.iter().cloned().collect::<BTreeSet<_>>() == members) {
+            None => lines.push(format!("{} are no mirror; planned: {}", words(), planned.device)),
+            Some(fact) if fact.level != "raid1" => {
+                lines.push(format!("the array of {} is {}; planned: raid1", words(), fact.level));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// A volume that is to be swap must carry its signature. Whether it is in use depends on the installer.
+fn compare_swap(plan: &NodePlan, facts: &Facts, lines: &mut Vec<String>) {
+    let Some(swaps) = &facts.swaps else { return };
+    for group in &plan.volume_groups {
+        for volume in group.logical_volumes.iter().filter(|volume| volume.file_system == FileSystem::Swap) {
+            if !swaps.contains(&(group.name.clone(), volume.name.clone())) {
+                lines.push(format!("logical volume {}/{} is no swap space", group.name, volume.name));
+            }
+        }
+    }
+}
+
+fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
+    let mut wanted: Vec<(String, String, Option<String>)> = Vec::new();
+    for disk in &plan.disks {
+        for partition in &disk.partitions {
+            let device = disks.get(&disk.slot).map(|name| format!("/dev/{}", partition_name(name, partition.number)));
+            match &partition.content {
+                Content::Mount { mount, file_system } => wanted.push((mount.clone(), file_system.to_string(), device)),
+                Content::EfiSystem => wanted.push(("/boot/efi".into(), "vfat".into(), device)),
+                _ => {}
+            }
+        }
+    }
+    for array in &plan.arrays {
+        if let Content::Mount { mount, file_system } = &array.content {
+            wanted.push((mount.clone(), file_system.to_string(), None));
+        }
+    }
+    for group in &plan.volume_groups {
+        for volume in &group.logical_volumes {
+            let Some(mount) = &volume.mount else { continue };
+            let double = |name: &str| name.replace('-', "--");
+            let device = format!("/dev/mapper/{}-{}", double(&group.name), double(&volume.name));
+            wanted.push((mount.clone(), volume.file_system.to_string(), Some(device)));
+        }
+    }
+    for (target, file_system, device) in wanted {
+        // The last mount of a place is the one that is seen; EL6 has a `rootfs` below its root.
+        let Some(fact) = facts.mounts.iter().rfind(|fact| fact.target == target) else {
+            lines.push(format!("nothing is mounted at {target}; planned: {file_system}"));
+            continue;
+        };
+        if fact.file_system != file_system {
+            lines.push(format!("{target} is {}; planned: {file_system}", fact.file_system));
+        }
+        if let Some(device) = device.filter(|device| *device != fact.device) {
+            lines.push(format!("{target} is on {}; planned: {device}", fact.device));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ArrayFact, ArrayPlan, PartitionRef, plan};
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn a_mirror_is_known_by_its_halves_and_its_level() {
+        let site = paper_site();
+        let mut plan = plan(site.node_by_name("compute2").unwrap()).unwrap();
+        let half = |disk: &str| PartitionRef { disk: disk.into(), partition: 2 };
+        let content = Content::PhysicalVolume { volume_group: "vg_base".into() };
+        let members = vec![half("os"), half("twin")];
+        plan.arrays = vec![ArrayPlan { device: "md0".into(), members, content, at_least: crate::site::Mib(20_000) }];
+        let disks = BTreeMap::from([("os".into(), "sda".into()), ("twin".into(), "nvme0n1".into())]);
+        let lines = |facts: &Facts| {
+            let mut lines = Vec::new();
+            compare_arrays(&plan, &disks, facts, &mut lines);
+            lines.join("; ")
+        };
+        let facts = |level: &str, members: &[&str]| {
+            let members = members.iter().map(|member| member.to_string()).collect();
+            let array = ArrayFact { device: "md127".into(), level: level.into(), members };
+            Facts { arrays: Some(vec![array]), ..Facts::default() }
+        };
+        assert_eq!(lines(&facts("raid1", &["sda2", "nvme0n1p2"])), "");
+        let striped = "the array of nvme0n1p2 and sda2 is raid0; planned: raid1";
+        assert_eq!(lines(&facts("raid0", &["sda2", "nvme0n1p2"])), striped);
+        let missing = "nvme0n1p2 and sda2 are no mirror; planned: md0";
+        assert_eq!(lines(&facts("raid1", &["sda2"])), missing);
+        assert_eq!(lines(&Facts { arrays: Some(Vec::new()), ..Facts::default() }), missing);
+        assert_eq!(lines(&Facts::default()), "", "what an older rackstart recorded");
+    }
+}

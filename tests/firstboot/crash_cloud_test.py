@@ -1,0 +1,167 @@
+"""Kills and power cuts over the whole graph, role by role: at journal entries, and at
+random moments of a node that is not ready yet. The end is the same as without, and
+what is made once in a cloud is made once."""
+
+import os
+import random
+import time
+
+from cloud_test import becomes_ready, every_key_is_right
+from crash_test import KILLS
+from harness import equal, holds, test
+from lone_controller import a_store_that_is_there, controller, end_of
+from rejoin_test import reimage
+from site_test import is_complete, site
+
+# Every so many journal entries a node is killed; 1 is every one.
+EVERY = int(os.environ.get("EVERY", "15"))
+TABLES = "SELECT cidr, label FROM nova.networks; SELECT id, `binary`, host, disabled FROM nova.services ORDER BY id;"
+
+
+def entries(node):
+    """How many journal entries its lives have written since these were counted."""
+    syncs = node.fake / "syncs"
+    return len(syncs.read_text().splitlines()) if syncs.exists() else 0
+
+
+def ends_well(node):
+    process = node.process if node.process and node.ready() else node.start()
+    equal((process.wait(900), (node.state / "failure").exists()), (0, False))
+
+
+def killed_at_entries(node, total, chance):
+    """One life after the other, each ended at an entry; returns how many."""
+    for cut in range(total // EVERY):
+        (node.fake / "syncs").unlink(missing_ok=True)
+        # Of every one: at `done` of a step, and in the next life, which does it again, at `started` of the step after.
+        at = 2 + cut % 2 if EVERY == 1 else chance.randint(1, EVERY)
+        (node.fake / "kill.at").write_text(str(at))
+        code = node.start().wait(900)
+        if code == 0:
+            break
+        equal(code, -9)
+        # A boot makes the first steps run again, whose entries would use up a short life.
+        node.power_cut() if EVERY > 1 and cut % 2 else node.kill()
+    else:
+        cut = total // EVERY
+    (node.fake / "kill.at").unlink()
+    return cut
+
+
+def killed_at_random(node, most, chance):
+    """Ended at random moments until it is ready, at most so many times; returns how many."""
+    for kill in range(most):
+        (node.fake / "kill.at").write_text("0")
+        (node.fake / "syncs").unlink(missing_ok=True)
+        process = node.start()
+        # Most of them in a step that this life has begun; the others while it looks at what is done already.
+        if chance.random() < 0.7:
+            node.world.wait(lambda process=process: entries(node) or process.poll() is not None, 120, "the first step of this life")
+        time.sleep(chance.uniform(0.1, 2))
+        if node.ready():
+            return kill
+        node.power_cut() if kill % 3 == 0 else node.kill()
+    return most
+
+
+def made_nothing_twice(world, node):
+    changes = [c for c in world.cloud.changes if c != "grant"]
+    equal(changes, list(dict.fromkeys(changes)))
+    for words in ("keystone synced", "glance synced", "nova synced", "nova-manage network create", "gluster volume create"):
+        holds(sum(c.startswith(words) for c in node.changes()) <= 1, f"{words} more than once: {node.changes()}")
+
+
+def in_each(seed, function):
+    """Names the seed of what fails."""
+    try:
+        return function(random.Random(seed))
+    except AssertionError as error:
+        raise AssertionError(f"seed {seed}\n{error}") from error
+
+
+def a_lone_controller(end, chance):
+    """Runs to its end; `end` may make that a hard way."""
+    with controller() as world:
+        a_store_that_is_there(world)
+        node = world.nodes["controller"]
+        kills = end(node, chance)
+        ends_well(node)
+        made_nothing_twice(world, node)
+        return kills, end_of(world)
+
+
+@test
+def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothing_twice():
+    counted = []
+
+    def counts(node, _):
+        (node.fake / "kill.at").write_text("0")
+        ends_well(node)
+        counted.append(entries(node))
+
+    def all_of_it(chance):
+        _, expected = a_lone_controller(counts, chance)
+        total, = counted
+        holds(total > 70, f"{total} journal entries")
+        cuts, end = a_lone_controller(lambda node, chance: killed_at_entries(node, total, chance), chance)
+        equal(end, expected)
+        kills = worlds = 0
+        while kills < KILLS:
+            more, end = a_lone_controller(lambda node, chance: killed_at_random(node, KILLS - kills, chance), chance)
+            equal(end, expected)
+            kills, worlds = kills + more, worlds + 1
+        print(f"     controller: {cuts} lives ended at one of {total} journal entries, {kills} at random moments of {worlds} installations")
+
+    in_each(random.randrange(1 << 30), all_of_it)
+
+
+def what_it_leaves(node):
+    """The node's files, and what the cloud has that is made once."""
+    world = node.world
+    files = {str(p.relative_to(node.root)): p.read_text() for p in sorted((node.root / "etc").rglob("*")) if p.is_file()}
+    rules = (world.dir / "security-rules").read_text()
+    return {**files, **node.files(), "tables": world.nodes["controller"].sql(TABLES), "rules": rules, **world.cloud.content()}
+
+
+def forget_the_network(world):
+    """As if the gateway had not made it yet."""
+    world.nodes["controller"].sql("DELETE FROM nova.networks;")
+    (world.dir / "security-rules").unlink()
+
+
+def installed_anew(node, end, chance, expected):
+    reimage(node, keep=chance.random() < 0.5)
+    if node.name == "compute1":
+        forget_the_network(node.world)
+    kills = end(node, chance)
+    ends_well(node)
+    made_nothing_twice(node.world, node)
+    equal(what_it_leaves(node), expected)
+    return kills
+
+
+def killed_in_a_cloud(node, chance):
+    expected, total = what_it_leaves(node), entries(node)
+    holds(total > 30, f"{total} journal entries")
+    cuts = installed_anew(node, lambda node, chance: killed_at_entries(node, total, chance), chance, expected)
+    kills = times = 0
+    while kills < KILLS:
+        kills += installed_anew(node, lambda node, chance: killed_at_random(node, KILLS - kills, chance), chance, expected)
+        times += 1
+    print(f"     {node.name}: {cuts} lives ended at one of {total} journal entries, {kills} at random moments of {times} installations")
+
+
+@test
+def a_compute_node_and_a_gateway_of_a_cloud_that_are_killed_end_the_same_and_make_nothing_twice():
+    def all_of_it(chance):
+        with site(last_group="10") as world:
+            for node in world.nodes.values():
+                (node.fake / "kill.at").write_text("0")
+                node.start()
+            becomes_ready(world)
+            for name in ("compute3", "compute1"):
+                killed_in_a_cloud(world.nodes[name], chance)
+            is_complete(world)
+            every_key_is_right(world)
+
+    in_each(random.randrange(1 << 30), all_of_it)

@@ -1,0 +1,128 @@
+"""The whole graph, not as one would wish: the nodes in any order, one of them late,
+one that loses its power twice, the server away in between.
+
+Minutes of real servers are seconds here: a node that waits looks again after 0.2 s at
+most, a real one after 15 s. So one that comes LATE=8 s after all others have begun to
+wait for it is as late as one that comes after ten minutes.
+"""
+
+import os
+import random
+import time
+
+from cloud_test import (
+    becomes_ready, every_key_is_right, every_singleton_ran_once, failures, keystone_has_what_the_paper_wants,
+    the_cloud_was_accepted,
+)
+from harness import equal, holds, test
+from report_test import in_queue
+from site_test import is_complete, site
+from world import NODES
+
+# How many clouds one after the other, and what the first is made from.
+CLOUDS = int(os.environ.get("CLOUDS", "1"))
+SEED = int(os.environ.get("SEED", "1"))
+# Seconds: how long all stand still for the late node, and how long at least nobody takes their reports.
+LATE = float(os.environ.get("LATE", "8"))
+AWAY = float(os.environ.get("AWAY", "15"))
+FETCH = "07-openstack-controller/18-add-cirros"
+
+
+def waits_in(node):
+    """The step whose gate is closed, if the node stands before one."""
+    doing = node.state / "doing"
+    words = dict(line.split("=", 1) for line in doing.read_text().splitlines()) if doing.exists() else {}
+    return words["step"] if words.get("state") == "waiting" else None
+
+
+def stand_still(world, gates):
+    """Until each node waits in the step that is named for it."""
+    world.wait(lambda: failures(world) or all(waits_in(world.nodes[name]) == step for name, step in gates.items()), 600, f"the wait in {gates}")
+    equal(failures(world), {})
+    equal([name for name, node in world.nodes.items() if node.ready()], [])
+
+
+def loses_its_power(node):
+    holds(not node.ready(), f"{node.name} is ready already")
+    node.power_cut()
+    node.start()
+
+
+def nobody_takes_reports(world, chance, shaken, early):
+    """What they tell is kept on their disks, also over a power cut, and what they fetch is waited for."""
+    world.server.away()
+    gone = time.monotonic()
+    time.sleep(0.3)
+    heard = {name: len(world.events(name)) for name in early}
+    time.sleep(chance.uniform(0, AWAY / 2))
+    loses_its_power(world.nodes[shaken])
+    time.sleep(max(0, AWAY - (time.monotonic() - gone)))
+    if "controller" in early:
+        stand_still(world, {"controller": FETCH})
+    equal({name: len(world.events(name)) for name in early}, heard)
+    kept = {name: in_queue(world.nodes[name]) for name in early}
+    holds(all(kept.values()), kept)
+    world.server.back()
+    return kept
+
+
+def told_in_order(world, name, is_shaken):
+    """Each step once; only what a power cut fell into may be told again."""
+    events = world.events(name)
+    sequences = [int(r["seq"]) for r in events]
+    equal((name, sequences), (name, sorted(set(sequences))))
+    equal((name, events[0]["event"], events[-1]["event"]), (name, "firstboot-started", "ready"))
+    equal((name, [r["detail"] for r in events if r["event"] == "step-failed"]), (name, []))
+    done = [r["step"] for r in events if r["event"] == "step-done"]
+    listed = [word for line in world.nodes[name].run("status").stdout.splitlines() for word in line.split()[2:3] if "/" in word]
+    equal((name, list(dict.fromkeys(done)) if is_shaken else done), (name, listed))
+    equal((name, in_queue(world.nodes[name])), (name, []))
+
+
+def nothing_is_lost(world, kept):
+    """A wait that had not been told yet gives way to the next report of it."""
+    for name, files in kept.items():
+        came = {int(r["seq"]) for r in world.events(name)}
+        equal((name, [f for f in files if not f.endswith(".waiting") and int(f.split(".")[0]) not in came]), (name, []))
+
+
+def story(world, chance, late, early, shaken):
+    for name in early:
+        world.nodes[name].start()
+        time.sleep(chance.uniform(0, 1))
+    world.wait(lambda: world.events(shaken, "step-done"), 60, f"a step of {shaken}")
+    time.sleep(chance.uniform(0, 3))
+    loses_its_power(world.nodes[shaken])
+    kept = nobody_takes_reports(world, chance, shaken, early)
+    gates = {name: "04-glusterfs-all/01-glusterfs-mount" for name in early}
+    if "controller" in early:
+        gates["controller"] = "03-glusterfs-controller/01-glusterfs-probe"
+    stand_still(world, gates)
+    time.sleep(LATE)
+    stand_still(world, gates)
+    world.nodes[late].start()
+    becomes_ready(world)
+    nothing_is_lost(world, kept)
+    for name in NODES:
+        told_in_order(world, name, name == shaken)
+    is_complete(world)
+    every_key_is_right(world)
+    keystone_has_what_the_paper_wants(world)
+    # Setting a password is nothing that must not be done again.
+    every_singleton_ran_once(world, ("saslpasswd2",) if shaken == "controller" else ())
+    the_cloud_was_accepted(world)
+
+
+@test
+def a_cloud_in_any_order_with_one_node_late_one_cut_from_power_twice_and_the_server_away_becomes_ready():
+    for seed in range(SEED, SEED + CLOUDS):
+        chance = random.Random(seed)
+        late, shaken = chance.sample(NODES, 2)
+        early = [name for name in NODES if name != late]
+        chance.shuffle(early)
+        order = f"seed {seed}: {' '.join(early)}, then {late}; {shaken} loses its power twice"
+        try:
+            with site(last_group="10") as world:
+                story(world, chance, late, early, shaken)
+        except AssertionError as error:
+            raise AssertionError(f"{order}\n{error}") from error
