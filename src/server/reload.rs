@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::admin::caller::Caller;
 use super::served::{RefusedReload, Served};
-use super::{arm_new_nodes, key, notify, watchdog};
+use super::{ServerError, arm_new_nodes, key, notify, watchdog};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::{self, Loaded};
@@ -132,7 +132,7 @@ impl Reloader {
         }
         let key = key::read(&site.key).map_err(|error| format!("error: {error}"))?;
         let made = self.store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
-        made.map_err(|error| format!("error: {error}"))
+        made.map_err(|source| format!("error: {}", ServerError::secrets(site, source)))
     }
 
     fn judge(&self, site: &Site) -> Result<(), String> {
