@@ -21,7 +21,7 @@ fn a_node_is_told_port_by_port_in_both_modes() {
         "192.168.0.1, 192.168.0.2, 192.168.0.3, 192.168.0.4",
         "\nwithout a password: ping, dhcp, gluster, migration, consoles\n",
         "\nlistens, closed by the packet filter: rpcbind, where it is installed (tcp 111)\n",
-        "\nsecrets it holds: NOVA_MYSQL_PASSWORD, NOVA_SERVICE_PASSWORD, QPID_PASSWORD\n",
+        "\nsecrets it holds: NOVA_MYSQL_PASSWORD, QPID_PASSWORD\n",
         "\nSELinux: permissive in both modes",
         "\nroot login: nobody: no key, and the password is locked\n",
     ] {

@@ -161,6 +161,27 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
 }
 
 #[test]
+fn a_storage_command_that_is_lost_or_changed_is_told_once_with_the_plans_wish() {
+    let shipped = include_str!("../kickstart/storage.ks.j2");
+    for (from, to, expected) in [
+        ("zerombr\n", "", "is not as it must be: own/kickstart/storage.ks.j2: missing: `zerombr`"),
+        (
+            "--size={{ volume.size }}",
+            "--size={{ volume.size + 4 }}",
+            "own/kickstart/storage.ks.j2:50: `logvol /` has `--size=10004` where the plan wants `--size=10000`",
+        ),
+    ] {
+        let said = Place::new(&[("kickstart/storage.ks.j2", &shipped.replacen(from, to, 1))]).refused();
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(expected), "{said}");
+        assert!(
+            flat.contains("and 4 more") && said.matches("of rackstart's own kickstart/storage.ks.j2 does").count() == 1,
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_fault_of_all_nodes_is_told_once() {
     let said = Place::new(&[("kickstart/snippets/commands.ks.j2", "grup --name=x\n")]).refused();
     assert_eq!(said.matches("did you mean `group`?").count(), 1, "{said}");

@@ -75,9 +75,26 @@ fn notes(site: &Site) -> Vec<String> {
             node.name
         ));
     }
+    notes.extend(bricks(site));
     notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
+}
+
+/// Nodes whose steps wait for a file system that their layout does not have.
+fn bricks(site: &Site) -> Option<String> {
+    let brick = site.blueprint.variables.get("brick_mount")?;
+    let without: Vec<&str> =
+        site.nodes_with_target("compute").filter(|node| !node.layout.mounts(brick)).map(|n| n.name.as_str()).collect();
+    let first = without.first()?;
+    let who = match without.len() {
+        1 => format!("{first} mounts"),
+        several => format!("{first} and {} more mount", several - 1),
+    };
+    Some(format!(
+        "{who} nothing at `{brick}`, and the firstboot of a compute node waits for its brick there: give the layout a volume \
+         with that mount point"
+    ))
 }
 
 /// What is left out because no image is there for it.
@@ -133,5 +150,9 @@ mod tests {
         assert!(notes.contains("add an ssh-rsa key") && notes.contains("compute1: the kernel of CentOS 6"), "{notes}");
         site.access.ssh_keys.push("ssh-rsa AAAA someone".into());
         assert!(!super::notes(&site).join("\n").contains("OpenSSH"));
+        assert!(!notes.contains("/export/gluster"), "{notes}");
+        site.blueprint.variables.insert("brick_mount".into(), "/data".into());
+        let notes = super::notes(&site).join("\n");
+        assert!(notes.contains("compute1 and 3 more mount nothing at `/data`"), "{notes}");
     }
 }

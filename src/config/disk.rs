@@ -113,8 +113,13 @@ fn check_different(node: &Section<'_>, slots: &[(Option<DiskSlot>, Range<usize>)
     }
 }
 
-/// Whether nothing in two rules keeps one disk from matching both.
+/// Whether nothing in two rules keeps one disk from matching both. A name that belongs to one disk alone is not outweighed by
+/// anything that differs: one of the rules is a slip then.
 fn can_be_same(a: &DiskRule, b: &DiskRule) -> bool {
+    let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+    if same(&a.serial, &b.serial) || same(&a.wwn, &b.wwn) || same(&a.by_id, &b.by_id) || same(&a.name, &b.name) {
+        return true;
+    }
     let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
     let sizes = (a.size_range(), b.size_range());
     let apart = sizes.0.1 < sizes.1.0 || sizes.1.1 < sizes.0.0;
@@ -250,5 +255,11 @@ mod tests {
         assert!(can_be_same(&plain, &rule(|rule| (rule.sectors, rule.min_bytes) = (900, Some(1)))));
         let (sata, nvme) = (rule(|rule| rule.bus = Some(DiskBus::Sata)), rule(|rule| rule.bus = Some(DiskBus::Nvme)));
         assert!(!can_be_same(&sata, &nvme));
+        let of = |sectors| {
+            let mut rule = DiskRule::of(sectors, 512);
+            rule.serial = Some("A".into());
+            rule
+        };
+        assert!(can_be_same(&of(1000), &of(2000)), "one serial number is one disk, whatever else is said");
     }
 }

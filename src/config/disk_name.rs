@@ -19,7 +19,7 @@ pub(super) fn objection(name: &str) -> Option<&'static str> {
             _ => None,
         };
     }
-    let is_partition = |rest: &str| rest.trim_start_matches(|letter: char| letter.is_ascii_lowercase()) != "";
+    let is_partition = |rest: &str| !rest.trim_start_matches(|letter: char| letter.is_ascii_lowercase()).is_empty();
     rest_of(&LETTERED).filter(|rest| is_partition(rest)).map(|_| "is a partition, not a disk")
 }
 

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use crate::plan::{PlanError, plan};
 use crate::render::{self, RenderError, RenderProblem, Renderer, Templates};
-use crate::site::{Node, Site};
+use crate::site::{Node, NodeName, Site};
 
 /// Fewer nodes are not worth a second thread.
 const MOST_NODES_ALONE: usize = 64;
@@ -50,12 +50,19 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
         running.into_iter().flat_map(join).collect()
     });
     let mut grouped: Vec<(render::Fault, usize)> = Vec::new();
+    // The faults of one node follow each other, and it may have one in several lines.
+    let mut last: Vec<NodeName> = Vec::new();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     for fault in faults {
         match places.entry((fault.what, place_and_reason(&fault.error))) {
-            Entry::Occupied(place) => grouped[*place.get()].1 += 1,
+            Entry::Occupied(place) => {
+                let place = *place.get();
+                grouped[place].1 += usize::from(last[place] != fault.node);
+                last[place] = fault.node;
+            }
             Entry::Vacant(place) => {
                 place.insert(grouped.len());
+                last.push(fault.node.clone());
                 grouped.push((fault, 0));
             }
         }

@@ -93,7 +93,8 @@ impl References {
 
     fn volume(&mut self, release: Release, number: usize, line: &Arranged, found: &mut Vec<Complaint>) {
         // EL6 takes a volume that only grows; later readers want a size to begin with.
-        if !SIZES.iter().any(|option| line.has(option)) && !(release.is_el6() && line.has("--grow")) {
+        let grows = release.is_el6() && line.has("--grow");
+        if !grows && !SIZES.iter().any(|option| line.has(option)) {
             found.push(Complaint::new(
                 number,
                 "`logvol` says nothing about its size",

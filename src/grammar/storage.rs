@@ -66,6 +66,9 @@ fn of_storage(line: &str) -> Option<&str> {
 /// Where a storage section says something else than its measure, which is what the plan demands. Comments, blanks, the
 /// order of options and other commands are nobody's business.
 pub fn storage_departures(release: Release, measure: &str, section: &str) -> Vec<Departure> {
+    if measure == section {
+        return Vec::new();
+    }
     let (mut wanted, mut strays) = (said(release, measure), Vec::new());
     for own in said(release, section) {
         match wanted.iter().position(|wanted| own.meets(wanted)) {

@@ -152,6 +152,16 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Whether a partition or a logical volume is mounted there.
+    pub fn mounts(&self, path: &str) -> bool {
+        let volumes = self.volume_groups.iter().flat_map(|group| &group.logical_volumes);
+        let partitions = self.partitions.iter().filter_map(|partition| match &partition.purpose {
+            PartitionUse::Mount { path, .. } => Some(path),
+            PartitionUse::PhysicalVolume { .. } | PartitionUse::EfiSystem => None,
+        });
+        volumes.filter_map(|volume| volume.mount.as_ref()).chain(partitions).any(|mount| mount == path)
+    }
+
     /// Every slot that the layout names, each once, in no promised order. Not that of the operating system by default.
     pub fn slots(&self) -> BTreeSet<&str> {
         let named = self.partitions.iter().filter_map(|partition| partition.disk.as_deref());

@@ -206,7 +206,7 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             machine.write(&format!("root/sys/block/sda/sda2/{file}"), text);
         }
         machine.write("root/sys/block/dm-0/dm/name", "vg_base-lv_root\n");
-        machine.write("root/dev/vg_base/lv_swap", &format!("{}SWAPSPACE2", "-".repeat(4086)));
+        machine.write("root/dev/vg_base/lv_swap", format!("{}SWAPSPACE2", "-".repeat(4086)));
         machine.write("root/sys/block/md127/md/level", "raid1\n");
         for member in ["sda2", "cciss!c0d0p2"] {
             machine.write(&format!("root/sys/block/md127/slaves/{member}"), "");

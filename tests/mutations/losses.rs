@@ -157,7 +157,7 @@ fn calls(functions: &BTreeSet<String>, line: &str) -> bool {
                 if place.is_empty() { code.strip_prefix(&call) } else { code.split_once(&call).map(|(_, end)| end) };
             end.is_some_and(|end| end.is_empty() || end.starts_with([' ', '(', ';']))
         };
-        name != "say" && places.iter().any(|place| begins(&place))
+        name != "say" && places.iter().any(begins)
     };
     let brings_in = ["{% include", "trap ", ". \""].iter().any(|start| code.starts_with(start));
     brings_in || functions.iter().any(is_call)

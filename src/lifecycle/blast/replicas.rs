@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::{Refusal, Standing, Wish};
 use crate::lifecycle::{Stage, State, WipeScope};
-use crate::site::{Mac, Node, PartitionUse, Site};
+use crate::site::{Mac, Node, Site};
 
 /// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
 ///
@@ -94,11 +94,5 @@ fn replica_set(site: &Site) -> impl Iterator<Item = &Node> {
 }
 
 fn has_brick(site: &Site, node: &Node) -> bool {
-    let Some(brick) = site.blueprint.variables.get("brick_mount") else { return false };
-    let volumes = node.layout.volume_groups.iter().flat_map(|group| &group.logical_volumes);
-    let partitions = node.layout.partitions.iter().filter_map(|partition| match &partition.purpose {
-        PartitionUse::Mount { path, .. } => Some(path),
-        _ => None,
-    });
-    volumes.filter_map(|volume| volume.mount.as_ref()).chain(partitions).any(|mount| mount == brick)
+    site.blueprint.variables.get("brick_mount").is_some_and(|brick| node.layout.mounts(brick))
 }
