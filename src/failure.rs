@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub enum Kind {
     /// The reader can fix it: exit code 1.
     Fixable,
-    /// The command line is wrong: exit code 2.
+    /// The command line is wrong, or `diff` cannot tell a difference: exit code 2.
     Usage,
     /// The daemon is not reachable: exit code 3.
     Unreachable,

@@ -60,6 +60,12 @@ fn a_node_that_is_gone_and_one_that_is_new_are_told() {
 }
 
 #[test]
+fn a_file_that_cannot_be_compared_is_not_taken_for_a_difference() {
+    let output = diff(|text| text.replace("role = \"gateway\"", "role = \"gatway\""), &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn without_a_daemon_and_without_two_files_it_says_so() {
     let folder = place();
     let mut program = Command::new(env!("CARGO_BIN_EXE_rackstart"));

@@ -86,6 +86,8 @@ fn the_site_file_can_name_the_folder_and_the_command_line_stands_above_it() {
     let key = format!("[site]\ntemplates = \"{}/own\"\n", place.path().display());
     fs::write(place.path().join("site.toml"), site.replace("[site]\n", &key)).unwrap();
     assert!(place.text(&KICKSTART).contains("group --name=own\n"));
+    let note = format!("note: templates from {}/own: kickstart/snippets/commands.ks.j2\n", place.path().display());
+    assert!(place.text(&["check"]).contains(&note), "{}", place.text(&["check"]));
     let other = place.path().join("other/kickstart/snippets");
     fs::create_dir_all(&other).unwrap();
     fs::write(other.join("commands.ks.j2"), "group --name=other\n").unwrap();
@@ -143,6 +145,11 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
             "templates/firstboot/hosts.j2",
             "{{ nobody }}\n",
             "own/templates/firstboot/hosts.j2:1: `nobody` is not defined",
+        ),
+        (
+            "kickstart/snippets/posst.sh.j2",
+            "x",
+            "the files in kickstart/snippets/ are commands.ks.j2, packages.ks.j2, pre.sh.j2, post.sh.j2",
         ),
         ("kickstart/base.ks.js", "x", "own/kickstart/base.ks.js stands in for no template"),
     ] {

@@ -51,7 +51,11 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     written.map_err(|error| {
         Failure::fixable(format!("cannot write the backup {name}: {error}")).hint("name a file in a directory of yours")
     })?;
-    print(&format!("wrote {name}: {} bytes, for your eyes only\n", bytes.len()))
+    let passwords = match args.with_secrets {
+        true => "with the passwords",
+        false => "without passwords that are not sealed (`--with-secrets` takes them along)",
+    };
+    print(&format!("wrote {name}: {} bytes, for your eyes only, {passwords}\n", bytes.len()))
 }
 
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use super::{Failure, no_such_node, vault};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// Which daemon a verb talks to.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Daemon {
     /// The daemon's socket [default: `server.socket` of the site file].
     #[arg(long, value_name = "PATH")]

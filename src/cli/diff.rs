@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::client::{Client, Daemon};
-use super::{Failure, print, unified};
+use super::{Failure, Kind, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::texts::SiteDigest;
@@ -13,7 +13,7 @@ use crate::server::texts::SiteDigest;
 ///
 /// Compares the site file with what the running daemon serves, or two site files: `rackstart diff OLD NEW`. One line for
 /// each node first, then the changes as `diff -u` shows them. Nothing is loaded, and no node notices. Exits 0 when nothing
-/// would change and 1 when something would, as diff(1) does.
+/// would change, 1 when something would and 2 when it cannot be told, as diff(1) does; 3 when the daemon does not answer.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The site file that is in use [default: ask the running daemon].
@@ -36,21 +36,33 @@ enum Side {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let load = |file| config::load(Place { file, ..place }).and_then(Side::file);
-    let (old, new) = match (&args.old, &args.new) {
-        (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
-        _ => {
-            let client = args.daemon.client(place.file);
-            let digest = client.get("/v1/site")?;
-            (Side::Daemon(client, digest), load(place.file)?)
-        }
-    };
-    let changes = changes(&old, &new)?;
-    print(&report(&changes, args.summary))?;
+    let changes = compared(place, &args).map_err(trouble)?;
+    print(&report(&changes, args.summary)).map_err(trouble)?;
     match changes.is_empty() {
         true => Ok(()),
         false => Err(Failure::fixable("")),
     }
+}
+
+/// Exit code 1 is for differences alone.
+fn trouble(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Fixable => Failure { kind: Kind::Usage, ..failure },
+        _ => failure,
+    }
+}
+
+fn compared(place: Place<'_>, args: &Args) -> Result<Vec<Change>, Failure> {
+    let load = |file| config::load(Place { file, ..place }).and_then(Side::file);
+    let (old, new) = match (&args.old, &args.new) {
+        (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
+        _ => {
+            let client = args.daemon.clone().client(place.file);
+            let digest = client.get("/v1/site")?;
+            (Side::Daemon(client, digest), load(place.file)?)
+        }
+    };
+    changes(&old, &new)
 }
 
 /// The texts of one node, or of all nodes, that are not the same on both sides.

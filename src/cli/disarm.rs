@@ -30,6 +30,10 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         return print(&format!("{} is {}: what it was at is given up\n", status.name, status.state));
     }
     let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
-    let again = if status.state == "failed" { "; `rackstart install` arms it again" } else { "" };
-    print(&format!("{} is disarmed: it is {}, nothing was wiped{again}\n", status.name, status.state))
+    let now = match (status.state.as_str(), &status.written) {
+        ("failed", None) => format!("it was never installed; `rackstart install {}` arms it again", status.name),
+        ("failed", _) => "it is failed, nothing was wiped; `rackstart install` or `reimage` arms it again".into(),
+        (state, _) => format!("it is {state}, nothing was wiped"),
+    };
+    print(&format!("{} is disarmed: {now}\n", status.name))
 }

@@ -3,26 +3,73 @@
 use std::path::Path;
 
 use super::client::Daemon;
-use super::{Failure, print};
-use crate::server::admin::Armed;
+use super::{Failure, no_such_node, print};
+use crate::server::admin::{Armed, NodeStatus, StatusReport};
 
-/// Arm a node for a blank disk: its next network boot installs it, unless its disk holds data.
+/// Arm nodes for a blank disk: their next network boot installs them, unless their disk holds data.
 ///
-/// For a node whose installer failed before anything was written (a wrong disk in the site file, a server that was away),
-/// or that got a new disk then. It never wipes data; for that, and for a node that is installed, there is `rackstart reimage`.
+/// For nodes whose installer failed before anything was written (a wrong disk in the site file, a server that was away), that
+/// were disarmed before they were ever installed, or that got a new disk. It never wipes data; for that, and for a node that
+/// is installed, there is `rackstart reimage`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The name of the node.
-    node: String,
+    /// The names of the nodes.
+    #[arg(value_name = "NODE", required_unless_present = "all")]
+    nodes: Vec<String>,
+    /// All nodes that are new, or failed before anything was ever written to their disks.
+    #[arg(long, conflicts_with = "nodes")]
+    all: bool,
     #[command(flatten)]
     daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let client = args.daemon.client(config);
-    let node = client.node(&args.node)?;
-    let armed: Armed = client.post(&format!("/v1/install/{}", node.name))?;
-    let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
-    let name = &node.name;
-    print(&format!("{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"))
+    let report: StatusReport = client.get("/v1/status")?;
+    let names = if args.all { untouched(&report.nodes) } else { known(&report.nodes, &args.nodes)? };
+    if names.is_empty() {
+        return print("no node is new, or failed before anything was written\n");
+    }
+    for name in names {
+        let armed: Armed = client.post(&format!("/v1/install/{name}"))?;
+        let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
+        print(&format!("{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"))?;
+    }
+    Ok(())
+}
+
+/// The nodes of these names. A name that is wrong is told before anything is armed.
+fn known<'a>(nodes: &'a [NodeStatus], names: &[String]) -> Result<Vec<&'a str>, Failure> {
+    let all = || nodes.iter().map(|node| node.name.as_str());
+    names.iter().map(|name| all().find(|known| known == name).ok_or_else(|| no_such_node(name, all()))).collect()
+}
+
+/// The nodes that wait for their first installation, and that nobody keeps from it.
+fn untouched(nodes: &[NodeStatus]) -> Vec<&str> {
+    let waits = |node: &&NodeStatus| matches!(node.state.as_str(), "new" | "failed") && node.written.is_none();
+    nodes.iter().filter(waits).filter(|node| node.flags.is_empty()).map(|node| node.name.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::admin::node_status;
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn all_means_what_was_never_written_and_nobody_holds_back() {
+        let mut nodes: Vec<NodeStatus> = paper_site().nodes.iter().map(|node| node_status(node, None)).collect();
+        nodes[1].state = "ready".into();
+        (nodes[2].state, nodes[2].written) = ("failed".into(), Some("sda".into()));
+        nodes[3].state = "failed".into();
+        nodes[4].flags = vec!["protected".into()];
+        assert_eq!(untouched(&nodes), ["controller", "compute3"]);
+    }
+
+    #[test]
+    fn a_wrong_name_among_several_arms_none() {
+        let nodes: Vec<NodeStatus> = paper_site().nodes.iter().map(|node| node_status(node, None)).collect();
+        assert_eq!(known(&nodes, &["compute1".into(), "controller".into()]).unwrap(), ["compute1", "controller"]);
+        assert!(known(&nodes, &["compute1".into(), "compute22".into()]).is_err());
+    }
 }

@@ -1,12 +1,14 @@
 //! `rackstart render`: any text that a node can be served, with its token blanked out.
 
+use std::collections::BTreeMap;
+
 use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
-use crate::config::{Loaded, Place};
+use crate::config::{Loaded, Place, quote, suggest};
 use crate::lifecycle::{BootToken, WipeScope};
-use crate::plan;
+use crate::plan::{self, NodePlan};
 use crate::render::{self, RenderError, Renderer};
-use crate::site::Site;
+use crate::site::{Node, Site};
 
 /// Print a text as a node would get it. Nothing is served, nothing is armed.
 ///
@@ -24,9 +26,10 @@ pub struct Args {
     /// The kickstart as it travels, with an %include where the storage commands will be.
     #[arg(long)]
     as_served: bool,
-    /// The disk that %pre would find [default: the name in the disk rule, else sda].
-    #[arg(long, value_name = "NAME")]
-    disk: Option<String>,
+    /// The disk that %pre would find [default: the name in the disk rule, else sda]. Of a node with several disks each by
+    /// its slot: `--disk os=sdb --disk brick=sda`.
+    #[arg(long, value_name = "[SLOT=]NAME")]
+    disk: Vec<String>,
     /// The storage commands of a reimage, which may erase data.
     #[arg(long)]
     destroy_data: bool,
@@ -64,10 +67,11 @@ fn show(site: &Site, renderer: &Renderer, args: &Args) -> Result<String, Failure
     let node = find_node(site, &args.node)?;
     let token = BootToken::from_random([0; 16]);
     let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
-    let mut disks = render::example_disks(node, &plan);
-    if let (Some(name), Some(os)) = (&args.disk, plan.disks.first()) {
-        disks.insert(os.slot.clone(), name.clone());
+    if args.keep && node.keep.is_empty() {
+        return Err(Failure::fixable(format!("the site file names nothing that a reimage of {} keeps", node.name))
+            .hint("give the node `keep = [\"vg_gluster\"]`, its own volume groups"));
     }
+    let disks = disks(node, &plan, &args.disk)?;
     let scope = match (args.keep, args.destroy_data) {
         (true, _) => WipeScope::KeepVolumeGroups,
         (false, true) => WipeScope::DestroyData,
@@ -99,6 +103,31 @@ fn show(site: &Site, renderer: &Renderer, args: &Args) -> Result<String, Failure
     text.map_err(explain)
 }
 
+/// The disks of the plan by slot, as the command line names them.
+fn disks(node: &Node, plan: &NodePlan, named: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut disks = render::example_disks(node, plan);
+    let slots = || plan.disks.iter().map(|disk| disk.slot.as_str());
+    for word in named {
+        let (slot, name) = match word.split_once('=') {
+            Some(named) => named,
+            None if plan.disks.len() == 1 => (plan.os_disk().slot.as_str(), word.as_str()),
+            None => {
+                let all: Vec<&str> = slots().collect();
+                return Err(Failure::usage(format!("{} has several disks: {}", node.name, all.join(", ")))
+                    .hint(format!("say which one is {}: `--disk {}={word}`", quote(word), all[0])));
+            }
+        };
+        if disks.insert(slot.into(), name.into()).is_none() {
+            return Err(Failure::usage(format!("{} has no disk called {}", node.name, quote(slot))).hint(suggest(
+                slot,
+                "its disks",
+                slots(),
+            )));
+        }
+    }
+    Ok(disks)
+}
+
 fn explain(error: RenderError) -> Failure {
     let failure = Failure::fixable(&error);
     match error.help() {
@@ -112,18 +141,44 @@ mod tests {
     use super::*;
     use crate::site::testing::paper_site;
 
-    fn text(what: What, as_served: bool) -> String {
-        let args = Args {
+    fn args(what: What) -> Args {
+        Args {
             node: "compute2".into(),
             what,
             path: None,
-            as_served,
-            disk: None,
+            as_served: false,
+            disk: Vec::new(),
             destroy_data: false,
             keep: false,
             reveal_hash: false,
-        };
+        }
+    }
+
+    fn text(what: What, as_served: bool) -> String {
+        let args = Args { as_served, ..args(what) };
         show(&paper_site(), &Renderer::new().unwrap(), &args).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_node_that_keeps_nothing() {
+        let show = |site: &Site| show(site, &Renderer::new().unwrap(), &Args { keep: true, ..args(What::Storage) });
+        let mut site = paper_site();
+        let failure = show(&site).unwrap_err();
+        assert!(failure.to_string().contains("`keep = [\"vg_gluster\"]`"), "{failure}");
+        let index = site.nodes.iter().position(|node| node.name.as_str() == "compute2").unwrap();
+        site.nodes[index].keep = vec!["vg_gluster".into()];
+        assert!(show(&site).unwrap().contains("--useexisting"));
+    }
+
+    #[test]
+    fn a_disk_is_named_by_its_slot_or_alone_when_it_is_the_only_one() {
+        let storage = |word: &str| {
+            let args = Args { disk: vec![word.into()], ..args(What::Storage) };
+            show(&paper_site(), &Renderer::new().unwrap(), &args)
+        };
+        assert!(storage("sdq").unwrap().contains("--ondisk=sdq"));
+        assert_eq!(storage("os=sdq"), storage("sdq"));
+        assert!(storage("brick=sdq").unwrap_err().to_string().contains("no disk called `brick`"));
     }
 
     #[test]

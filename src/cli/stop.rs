@@ -23,7 +23,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let client = args.daemon.client(config);
     if args.lift {
         client.post::<()>("/v1/stop/lift")?;
-        return print("installations are allowed again; arm what shall be installed\n");
+        return print("installations are allowed again; `rackstart install --all` arms the nodes that never were\n");
     }
     let StopAnswer { disarmed } = client.post("/v1/stop")?;
     let nodes = match disarmed.as_slice() {

@@ -13,8 +13,8 @@ pub fn nodes(report: &StatusReport) -> String {
         let ago = duration(report.now.saturating_sub(refused.at));
         let first = refused.why.lines().next().unwrap_or_default();
         text.push_str(&format!(
-            "\nthe site file changed, and the reload {ago} ago was refused: {first}\n\
-             help: `rackstart reload` says it all; the table shows the site as it was before\n"
+            "\nthe newest reload was refused, {ago} ago, for what the site file was then: {first}\n\
+             help: `rackstart reload` tries what it is now and says it all; the table shows the site that was loaded before\n"
         ));
     }
     text

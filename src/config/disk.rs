@@ -14,6 +14,8 @@ use crate::site::{DiskBus, DiskRule, DiskSlot, OS_SLOT};
 const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
 const DISKS: &str =
     "disks = { os = { name = \"sda\", size = \"250 GB\" }, brick = { name = \"sdb\", size = \"1 TB\" } }";
+/// The ways to say how large a disk is.
+const SIZES: &str = "size = \"250 GB\"` as the drive's label says, `min_size = \"200 GB\"`, or `sectors = 488397168";
 const KEYS: [&str; 12] = [
     "sectors",
     "size",
@@ -172,7 +174,9 @@ fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Op
         (false, true) => size::read(disk, "size")?,
         (false, false) if disk.has("min_size") => size::Size { bytes: min?.bytes, at: min?.at.clone() },
         (false, false) => {
-            disk.need("sectors", "sectors = 488397168");
+            if !["sectors", "min_size"].iter().any(|key| disk.is_misspelt(key)) {
+                disk.need("size", SIZES);
+            }
             return None;
         }
     };

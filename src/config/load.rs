@@ -31,7 +31,7 @@ pub struct Loaded {
     pub path: PathBuf,
     /// Proved on the site, with the operator's templates in it.
     pub renderer: Renderer,
-    /// What was seen of repositories and images that is allowed and worth a look.
+    /// What was seen of repositories, images and templates that is allowed and worth a look.
     pub notes: Vec<String>,
 }
 
@@ -147,6 +147,7 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
             let verdict = packages::check(site, renderer, &examined.trees, &examined.repositories);
             examined.problems.extend(verdict.problems);
             notes = verdict.notes;
+            notes.extend(renderer.own_templates());
         } else {
             examined.problems.extend(media::check_paths(&examined.paths));
         }

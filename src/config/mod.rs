@@ -141,8 +141,9 @@ fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &
             return None;
         }
     };
+    variables::check_last_group(&file.variables, &renderer.step_groups(), found);
     let faults = prove::prove_templates(&renderer, site);
-    let is_proved = faults.is_empty();
+    let is_proved = faults.is_empty() && found.count() == 0;
     for (index, fault) in faults {
         let at = file.nodes.get(index).map_or(0..0, |node| node.at.clone());
         found.report(at, fault.message, fault.help);

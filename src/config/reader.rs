@@ -94,9 +94,14 @@ impl<'a> Section<'a> {
 
     /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.
     pub fn need(&self, key: &str, example: &str) {
-        if !self.has(key) && !self.misspelt.iter().any(|meant| meant == key) {
+        if !self.has(key) && !self.is_misspelt(key) {
             self.found.report(self.at.clone(), format!("{} has no `{key}`", self.place), format!("add `{example}`"));
         }
+    }
+
+    /// Whether a key is there that probably meant this one.
+    pub fn is_misspelt(&self, key: &str) -> bool {
+        self.misspelt.iter().any(|meant| meant == key)
     }
 
     /// A text without control characters.

@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::reader::Section;
 use super::words::quote;
 
+/// A smaller number was meant to have a unit.
+const LEAST_BYTES: u64 = 1 << 20;
 /// 4 EiB; more is a slip of the keyboard.
 const MOST_BYTES: u64 = 1 << 62;
 /// Labels for which drive makers agree on a number of sectors,
@@ -23,6 +25,13 @@ pub(super) struct Size {
 pub(super) fn read(section: &Section<'_>, key: &str) -> Option<Size> {
     if section.is_number(key) {
         let bytes = section.number(key, 1..=MOST_BYTES)?;
+        let number = *bytes.get_ref();
+        if number < LEAST_BYTES {
+            let message = format!("{}: `{key}` is {number} bytes, which is no disk", section.place);
+            let help = format!("a number without a unit counts bytes: do you mean `{key} = \"{number} GB\"`?");
+            section.found.report(bytes.span(), message, help);
+            return None;
+        }
         return Some(Size { bytes: *bytes.get_ref(), at: bytes.span() });
     }
     let text = section.text(key)?;

@@ -58,11 +58,7 @@ fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> 
             collect(&path, &name, files)?;
             continue;
         }
-        if let Err(nearest) = Templates::check_name(&name) {
-            let help = match nearest {
-                Some(nearest) => format!("did you mean {nearest}?"),
-                None => "own files belong in kickstart/snippets/ or templates/firstboot/steps/".into(),
-            };
+        if let Err(help) = Templates::check_name(&name) {
             return Err((format!("{} stands in for no template of rackstart", path.display()), help));
         }
         files.insert(name, read_text(&path)?);

@@ -33,6 +33,28 @@ fn a_site_gives_variables_of_its_blueprint_its_own_values() {
 }
 
 #[test]
+fn a_last_group_that_is_none_is_refused_with_those_that_are() {
+    let problems = parse(&format!("{EXAMPLE}\n[variables]\nlast_group = \"99\"\n"), "f").unwrap_err().to_string();
+    assert!(
+        problems.contains("no group of steps `99`") && problems.contains("write one of 01, 02, 03, "),
+        "{problems}"
+    );
+}
+
+#[test]
+fn a_disk_of_250_bytes_is_asked_whether_it_has_250_gb() {
+    let problems = parse(&EXAMPLE.replacen("sectors = 488397168", "size = 250", 1), "f").unwrap_err().to_string();
+    assert!(problems.contains("do you mean `size = \"250 GB\"`?"), "{problems}");
+}
+
+#[test]
+fn the_commented_sections_of_the_example_are_a_site_file_too() {
+    let text =
+        EXAMPLE.replace("# [api]", "[api]").replace("# listen = ", "listen = ").replace("# hosts = ", "hosts = ");
+    assert!(parse(&text, "f").unwrap_or_else(|problems| panic!("{problems}")).api.is_some());
+}
+
+#[test]
 fn optional_keys_have_the_defaults_that_the_example_names() {
     let optional = ["security", "timezone", "kernel_args", "http_port", "state =", "socket", "lease_seconds", "dns"];
     let more = ["router_advertisement", "firmware", "ssh_keys", "wipes_per_minute", "arming_minutes", "token_minutes"];

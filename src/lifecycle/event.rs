@@ -150,6 +150,9 @@ pub enum Refused {
     /// The payload is for an installer at work.
     #[error("the node is {0}, not installing")]
     NotInstalling(&'static str),
+    /// The flag is set, or is not, already.
+    #[error("the node is {0}")]
+    FlaggedSo(&'static str),
     /// The event says nothing new in this state.
     #[error("nothing to do in this state")]
     NothingToDo,

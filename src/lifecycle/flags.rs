@@ -24,6 +24,18 @@ pub enum Flag {
     Maintenance,
 }
 
+impl Flag {
+    /// What a node is already that is given the flag, or has it taken away, in vain.
+    pub fn words(self, on: bool) -> &'static str {
+        match (self, on) {
+            (Self::Protected, true) => "protected already",
+            (Self::Protected, false) => "not protected",
+            (Self::Maintenance, true) => "in maintenance already",
+            (Self::Maintenance, false) => "not in maintenance",
+        }
+    }
+}
+
 impl Flags {
     /// The flags with one of them set or not.
     pub fn with(self, flag: Flag, on: bool) -> Self {

@@ -153,7 +153,8 @@ impl State {
 
     /// Takes an unspent permit back. A node without an earlier state ends in `failed`, because `new` would arm itself.
     fn disarm(&self) -> Result<Self, Refused> {
-        self.unarmed("disarmed before it was ever installed").ok_or(Refused::NotArmed(self.word()))
+        self.unarmed("disarmed; it was never installed, `rackstart install` arms it again")
+            .ok_or(Refused::NotArmed(self.word()))
     }
 
     /// The same when nobody fetched the installer in time.

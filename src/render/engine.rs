@@ -77,6 +77,11 @@ impl Engine {
         embedded.chain(self.own.files.keys().cloned()).filter(|name| name.starts_with(folder)).collect()
     }
 
+    /// Which files of the operator are in use, in words.
+    pub fn own_in_use(&self) -> Option<String> {
+        self.own.in_use()
+    }
+
     /// The names of the operator's files.
     pub fn own_names(&self) -> Vec<&str> {
         self.own.files.keys().map(String::as_str).collect()

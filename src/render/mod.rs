@@ -70,6 +70,11 @@ impl Renderer {
         Ok(Self { engine: Engine::new(own)?, measure })
     }
 
+    /// Which templates of the operator are in use, in words; none when it is none.
+    pub fn own_templates(&self) -> Option<String> {
+        self.engine.own_in_use()
+    }
+
     /// The boot script that starts the installer; the token is the secret of this one boot.
     pub fn boot_script_install(&self, site: &Site, node: &Node, token: &BootToken) -> Result<String, RenderError> {
         let values = InstallValues::new(site, node, token);

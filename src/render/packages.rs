@@ -3,6 +3,8 @@
 //! Both are read from what the node is sent: the `%packages` section as it is rendered, and the line `packages="..."` of
 //! each step, which the step itself uses.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::lifecycle::BootToken;
@@ -52,6 +54,13 @@ impl Renderer {
             }
         }
         Ok(needs)
+    }
+
+    /// The numbers of the groups of steps, the operator's among them.
+    pub fn step_groups(&self) -> BTreeSet<String> {
+        let folder = format!("{FOLDER}steps/");
+        let of = |name: &String| name.strip_prefix(&folder)?.split_once('-').map(|(group, _)| group.to_string());
+        self.engine.names(&folder).iter().filter_map(of).collect()
     }
 
     /// Whether the operator's hook may name other packages for each node.

@@ -7,8 +7,15 @@ use super::engine::{KickstartFiles, TemplateFiles};
 /// The hooks of a kickstart, empty unless the operator fills them; `kickstart/README.md` says where each stands.
 pub(super) const HOOKS: [&str; 4] = ["commands", "packages", "pre", "post"];
 
-/// Folders below which a file may have any name.
-const OPEN_FOLDERS: [&str; 2] = ["kickstart/snippets/", "templates/firstboot/steps/"];
+/// The folder of the hooks, and the only files in it.
+const SNIPPETS: &str = "kickstart/snippets/";
+const SNIPPET_FILES: [&str; 4] = ["commands.ks.j2", "packages.ks.j2", "pre.sh.j2", "post.sh.j2"];
+
+/// Below it a file may have any name.
+const STEPS: &str = "templates/firstboot/steps/";
+
+/// So many files are named; the rest is counted.
+const NAMED: usize = 6;
 
 /// The files of the operator's template folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +37,7 @@ impl Templates {
 
     /// Whether the operator's file stands in for one of rackstart's; a hook only adds to it.
     pub(super) fn replaces(&self, name: &str) -> bool {
-        self.files.contains_key(name) && !name.starts_with(OPEN_FOLDERS[0])
+        self.files.contains_key(name) && !name.starts_with(SNIPPETS)
     }
 
     /// The hooks alone, where other files stand in for parts of rackstart's kickstart: what these are measured by.
@@ -41,21 +48,37 @@ impl Templates {
         replaces.then(|| Self { folder: self.folder.clone(), files: hooks })
     }
 
-    /// Whether a file of this name has an effect; else the nearest name that has.
-    pub fn check_name(name: &str) -> Result<(), Option<String>> {
-        let in_open_folder = OPEN_FOLDERS.iter().any(|folder| name.starts_with(folder));
+    /// Which files are in use, in words; none when it is none.
+    pub(super) fn in_use(&self) -> Option<String> {
+        let named: Vec<&str> = self.files.keys().take(NAMED).map(String::as_str).collect();
+        let more = match self.files.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!named.is_empty()).then(|| format!("templates from {}: {}{more}", self.folder, named.join(", ")))
+    }
+
+    /// Whether a file of this name has an effect; else the one thing to do.
+    pub fn check_name(name: &str) -> Result<(), String> {
+        if let Some(file) = name.strip_prefix(SNIPPETS) {
+            let help = || format!("the files in {SNIPPETS} are {}", SNIPPET_FILES.join(", "));
+            return if SNIPPET_FILES.contains(&file) { Ok(()) } else { Err(help()) };
+        }
         let known = || KickstartFiles::iter().chain(TemplateFiles::iter());
-        if in_open_folder || known().any(|known| known == name) {
+        if name.starts_with(STEPS) || known().any(|known| known == name) {
             return Ok(());
         }
         let scored = known().map(|known| (strsim::jaro_winkler(&known, name), known));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-        Err(best.filter(|(score, _)| *score > 0.8).map(|(_, name)| name.into_owned()))
+        Err(match best.filter(|(score, _)| *score > 0.8) {
+            Some((_, nearest)) => format!("did you mean {nearest}?"),
+            None => format!("own files belong in {SNIPPETS} or {STEPS}"),
+        })
     }
 }
 
 /// Whether the file fills the hook.
 pub(super) fn is_hook(name: &str, hook: &str) -> bool {
-    let file = name.strip_prefix("kickstart/snippets/").unwrap_or_default();
+    let file = name.strip_prefix(SNIPPETS).unwrap_or_default();
     file.strip_suffix(".sh.j2").or_else(|| file.strip_suffix(".ks.j2")) == Some(hook)
 }

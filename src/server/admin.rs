@@ -10,8 +10,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::http::{Appliance, HttpError};
-use super::operate::status as node_status;
-pub use super::operate::{Armed, DrainStatus, NodeStatus};
+pub use super::operate::{Armed, DrainStatus, NodeStatus, status as node_status};
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
@@ -133,10 +132,15 @@ fn in_words(decision: &BootDecision, installs: &str) -> String {
         BootDecision::Ignore(reason) => format!("no answer: {reason}"),
         BootDecision::AddressOnly => "its address, nothing to boot".into(),
         BootDecision::ChainloadTftp(program) => format!("its address and `{}` by TFTP", program.file_name()),
-        BootDecision::ChainloadHttp(_, url) => format!("its address and {url}"),
-        BootDecision::Script(url) => format!("its address and the boot script {url}"),
+        BootDecision::ChainloadHttp(_, url) => format!("its address and {}", without_query(url)),
+        BootDecision::Script(url) => format!("its address and the boot script {}", without_query(url)),
         BootDecision::Install => installs.into(),
         BootDecision::LocalDisk(reason) => format!("the local disk, because {reason}"),
         BootDecision::Unknown => "a screen with its MAC and what to do, then its next boot device".into(),
     }
+}
+
+/// What iPXE has to fill in says nothing to people.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }

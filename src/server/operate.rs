@@ -20,7 +20,7 @@ use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft, Orders, Record};
 
 use super::http::Appliance;
-use super::http::permit::keepable;
+use super::http::permit::{NOTHING_TO_KEEP, keepable};
 use super::random;
 
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
@@ -211,7 +211,7 @@ impl Appliance {
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
         let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
         for node in &nodes {
-            tracing::warn!(%who, node = node.name, ?scope, "armed by an operator: its next network boot installs it{because}");
+            tracing::warn!(%who, node = node.name, "armed by an operator: its next network boot {scope}{because}");
         }
         let replaced = before.into_iter().filter(|name| !later.contains(name)).collect();
         Ok(Armed { nodes, replaced, later, again_in })
@@ -219,6 +219,9 @@ impl Appliance {
 
     /// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
     fn can_keep(&self, node: &Node) -> Result<(), String> {
+        if node.keep.is_empty() {
+            return Err(NOTHING_TO_KEEP.into());
+        }
         let installed = self.store.record(node.mac).and_then(|record| record.installed);
         let installed =
             installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;

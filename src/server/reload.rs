@@ -78,7 +78,11 @@ impl Reloader {
         };
         let (action, detail) = match &outcome {
             Reloaded::Swapped { nodes, added, removed } => {
-                ("reload", format!("{nodes} nodes; added: {}; removed: {}", added.join(" "), removed.join(" ")))
+                let named = |what, names: &[String]| match names {
+                    [] => String::new(),
+                    names => format!("; {what}: {}", names.join(" ")),
+                };
+                ("reload", format!("{nodes} nodes{}{}", named("added", added), named("removed", removed)))
             }
             Reloaded::Refused { why } => ("reload-refused", why.lines().next().unwrap_or_default().to_string()),
         };

@@ -273,8 +273,8 @@ fn unknown(site: &Site, name: &str) -> HttpError {
     let known = if known.is_empty() { "it declares none".into() } else { format!("it has {}", known.join(", ")) };
     // Whatever else was typed in its place is not repeated: it may be a value.
     let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    let name = if is_name { name } else { "of that name" };
-    HttpError::not_found(format!("blueprint `{}` declares no secret `{name}`; {known}", site.blueprint.name))
+    let name = if is_name { format!("`{name}`") } else { "of the name that was typed".into() };
+    HttpError::not_found(format!("blueprint `{}` declares no secret {name}; {known}", site.blueprint.name))
 }
 
 fn unkept(answer: impl IntoResponse) -> impl IntoResponse {

@@ -130,6 +130,10 @@ fn kept(
     Ok(expected)
 }
 
+/// Why a node without `keep` is not reimaged around its data.
+pub(in crate::server) const NOTHING_TO_KEEP: &str =
+    "the site file names nothing to keep: give the node `keep = [\"vg_gluster\"]`";
+
 /// The identities of the groups to keep, or why they cannot be kept under this plan.
 pub(in crate::server) fn keepable(
     installed: &Installed,
@@ -137,7 +141,7 @@ pub(in crate::server) fn keepable(
     keep: &[String],
 ) -> Result<Vec<String>, String> {
     if keep.is_empty() {
-        return Err("the site file names nothing to keep: give the node `keep = [\"vg_gluster\"]`".into());
+        return Err(NOTHING_TO_KEEP.into());
     }
     if installed.promise.plan.release.major > plan.release.major {
         let (old, new) = (installed.promise.plan.release, plan.release);

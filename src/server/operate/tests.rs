@@ -226,3 +226,13 @@ async fn a_node_with_a_card_of_this_machine_is_never_armed() {
     let refused = node.appliance.install(&somebody(), "compute2").await.unwrap_err();
     assert_eq!(words(refused), "own-mac");
 }
+
+#[tokio::test]
+async fn what_can_change_nothing_is_refused_with_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let refused = node.appliance.maintenance(&somebody(), "compute2", false).await.unwrap_err();
+    assert_eq!(words(refused), "compute2: the node is not in maintenance");
+    let refused = node.appliance.reimage(&somebody(), Reimage { keep: true, ..one(Some("r")) }).await.unwrap_err();
+    assert!(words(refused.clone()).contains("give the node `keep = [\"vg_gluster\"]`"), "{refused:?}");
+}

@@ -29,6 +29,14 @@ pub(super) fn duty_words(event: &DutyEvent) -> String {
     }
 }
 
+/// What a node is that is armed no longer.
+pub(super) fn back(before: &State, next: &State) -> String {
+    match before {
+        State::Armed { previous: None, .. } => "it was never installed".into(),
+        _ => format!("it is {} again", next.word()),
+    }
+}
+
 /// The word of an event, and what is told of it.
 pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
     match event {
@@ -38,7 +46,7 @@ pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static
             _ => ("boot-script", format!("boot {} of the installer", next.attempt().map_or(0, |a| a.boots))),
         },
         Event::CameBackUnfinished => ("failed", "restarted before it reported `installed`".into()),
-        Event::Disarmed => ("disarmed", format!("it is {} again", next.word())),
+        Event::Disarmed => ("disarmed", back(before, next)),
         Event::PermitRedeemed { disk, .. } if before == next => {
             ("permit-answered-again", format!("same boot, disk {disk}"))
         }
@@ -53,8 +61,8 @@ pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static
         Event::StepFailed { reason, .. } => ("step-failed", reason.clone()),
         Event::Ready { .. } => ("ready", String::new()),
         Event::Overdue { reason } => ("failed", reason.clone()),
-        Event::Expired => ("arming-expired", format!("nobody fetched the installer; it is {} again", next.word())),
-        Event::Withdrawn { why } => ("disarmed", format!("{why}; it is {} again", next.word())),
+        Event::Expired => ("arming-expired", format!("nobody fetched the installer; {}", back(before, next))),
+        Event::Withdrawn { why } => ("disarmed", format!("{why}; {}", back(before, next))),
         Event::GivenUp { reason } => ("given-up", reason.clone()),
         Event::Suspected { why } => ("suspect", why.clone()),
         Event::Cleared => ("cleared", format!("it is {} again", next.word())),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::words::{condition, describe, duty_words, words};
+use super::words::{back, condition, describe, duty_words, words};
 use super::{Change, Changed, LogLine};
 use crate::lifecycle::{
     BootToken, Custody, Delivery, Event, Flag, Refused, Report, ReportEvent, STORED_PER_ATTEMPT, State,
@@ -55,11 +55,11 @@ impl Change {
             Self::Flag { flag, on } => {
                 let flags = record.flags.with(*flag, *on);
                 if flags == record.flags {
-                    return Err(Refused::NothingToDo);
+                    return Err(Refused::FlaggedSo(flag.words(*on)));
                 }
                 record.flags = flags;
                 let disarmed = on.then(|| record.state.apply(&Event::Disarmed).ok()).flatten();
-                let detail = disarmed.as_ref().map(|state| format!("disarmed: it is {} again", state.word()));
+                let detail = disarmed.as_ref().map(|state| format!("disarmed: {}", back(&record.state, state)));
                 if let Some(state) = disarmed {
                     enter(&mut record, state, now);
                 }
@@ -165,7 +165,8 @@ impl Change {
                 // A permit must not outlive the drain that it was given for.
                 match record.state.apply(&Event::Disarmed) {
                     Ok(next) if before.lost_its_drain(&record.duty) => {
-                        let detail = format!("{detail}, so it is drained no more; it is {} again", next.word());
+                        let back = back(&record.state, &next);
+                        let detail = format!("{detail}, so it is drained no more; {back}");
                         enter(&mut record, next, now);
                         Some(LogLine { kind: "disarmed", detail })
                     }
