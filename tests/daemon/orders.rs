@@ -82,7 +82,14 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
         assert!(rack.says(&["explain", "compute4"]).contains("no silence fails it"));
         rack.says(&["unprotect", "compute3"]);
         rack.says(&["maintenance", "compute4", "--off"]);
-        assert!(rack.refuses(&["unprotect", "compute3"]).contains("nothing to do"));
+        assert!(rack.refuses(&["unprotect", "compute3"]).contains("the node is not protected"));
+        assert!(rack.says(&["status"]).contains("it was never installed, `rackstart install` arms it again"));
+        let untouched = rack.says(&["install", "--all"]);
+        assert!(
+            untouched.starts_with("compute3 is armed; ") && untouched.contains("\ncompute4 is armed; "),
+            "{untouched}"
+        );
+        assert_eq!(untouched.lines().count(), 2, "the others are armed already: {untouched}");
 
         let all = rack.says(&["reimage", "--all", "--count", "5"]);
         assert_eq!(all.matches("reboot it now").count(), 5, "{all}");
