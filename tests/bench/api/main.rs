@@ -21,7 +21,7 @@ const PAGES: [(&str, &str); 7] = [
     ("count of states", "/api/v1/states"),
     ("one node", "/api/v1/nodes/node0500"),
     ("100 nodes", "/api/v1/nodes?limit=100"),
-    ("1,000 nodes", "/api/v1/nodes?limit=1000"),
+    ("500 nodes", "/api/v1/nodes?limit=500"),
     ("log of one node, 100 events", "/api/v1/nodes/node0500/timeline?limit=100"),
     ("newest 100 events of all", "/api/v1/timeline"),
     ("plan of one node", "/api/v1/nodes/node0500/plan"),
