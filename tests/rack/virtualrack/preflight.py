@@ -75,7 +75,8 @@ class Preflight:
     def arm(self, node, how="install", *words):
         """`rackstart install` or `rackstart reimage`, as the operator does."""
         # The rest of this rack is never powered on, so the copies of a brick that it should hold are not there.
-        force = ["--force", "--reason", "a rehearsal"] if how == "reimage" else []
+        # Nor has the node a system that could be asked.
+        force = ["--force", "--reason", "a rehearsal", "--no-drain", "a rehearsal"] if how == "reimage" else []
         done = self.daemon.cli(how, node.name, *words, *force)
         if done.returncode != 0:
             raise Stalled(f"rackstart {how} {node.name}: exit {done.returncode}\n{done.stderr}{done.stdout}")
