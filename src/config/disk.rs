@@ -116,14 +116,13 @@ fn check_different(node: &Section<'_>, slots: &[(Option<DiskSlot>, Range<usize>)
 /// Whether nothing in two rules keeps one disk from matching both. A name that belongs to one disk alone is not outweighed by
 /// anything that differs: one of the rules is a slip then.
 fn can_be_same(a: &DiskRule, b: &DiskRule) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-    if same(&a.serial, &b.serial) || same(&a.wwn, &b.wwn) || same(&a.by_id, &b.by_id) || same(&a.name, &b.name) {
+    let identities = [(&a.name, &b.name), (&a.serial, &b.serial), (&a.wwn, &b.wwn), (&a.by_id, &b.by_id)];
+    if identities.iter().any(|(a, b)| a.is_some() && a == b) {
         return true;
     }
     let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
     let sizes = (a.size_range(), b.size_range());
     let apart = sizes.0.1 < sizes.1.0 || sizes.1.1 < sizes.0.0;
-    let identities = [(&a.name, &b.name), (&a.serial, &b.serial), (&a.wwn, &b.wwn), (&a.by_id, &b.by_id)];
     let named_apart = identities.iter().any(|(a, b)| differ(a, b)) || differ(&a.model, &b.model);
     let bus_apart = a.bus.is_some() && b.bus.is_some() && a.bus != b.bus;
     !(apart || named_apart || bus_apart || a.sector_size != b.sector_size)

@@ -16,9 +16,7 @@ const TIB: u64 = 1 << 20;
 
 /// Checks every partition, mirror and volume of a plan.
 pub fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
-    let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
-    let arrays = plan.arrays.iter().map(|array| (&array.content, array.at_least));
-    for (content, size) in partitions.chain(arrays) {
+    for (content, size) in contents(plan) {
         check_size(node, || in_words(content), size, range(node, content))?;
     }
     for volume in plan.volume_groups.iter().flat_map(|group| &group.logical_volumes) {
@@ -26,6 +24,12 @@ pub fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
         check_size(node, what, volume.size, of_file_system(node, volume.file_system))?;
     }
     Ok(())
+}
+
+/// What every partition and mirror holds, and its size.
+fn contents(plan: &NodePlan) -> impl Iterator<Item = (&Content, Mib)> {
+    let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
+    partitions.chain(plan.arrays.iter().map(|array| (&array.content, array.at_least)))
 }
 
 fn check_size(
@@ -70,9 +74,7 @@ fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
 
 /// What fits by the numbers and is hardly meant: no system fits into it, or the installer warns of it.
 pub fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
-    let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
-    let arrays = plan.arrays.iter().map(|array| (&array.content, array.at_least));
-    let plain = partitions.chain(arrays).filter_map(|(content, size)| match content {
+    let plain = contents(plan).filter_map(|(content, size)| match content {
         Content::Mount { mount, .. } => Some((mount.as_str(), size)),
         _ => None,
     });

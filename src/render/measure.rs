@@ -1,6 +1,8 @@
 //! The operator's templates held against rackstart's own: the same values, rendered by both. What a template may add is
 //! the operator's choice; what it lost or changed of the storage commands is a fault, at `check` and whenever it is served.
 
+use serde::Serialize;
+
 use crate::grammar::{self, Departure};
 use crate::site::Node;
 
@@ -12,24 +14,28 @@ use super::{KICKSTART, RenderError, RenderProblem, Renderer, STORAGE};
 impl Renderer {
     /// Where a storage section is not what the plan demands.
     pub(super) fn measure_storage(&self, node: &Node, values: &StorageValues<'_>, section: &str) -> Vec<RenderError> {
-        let Some(engine) = &self.measure else { return Vec::new() };
-        let measure = match engine.render(STORAGE, values) {
-            Ok(measure) => measure,
-            Err(error) => return vec![error],
-        };
-        let departures = grammar::storage_departures(node.release, &measure, section).into_iter();
-        departures.map(|departure| self.departs(engine, STORAGE, (&measure, section), departure)).collect()
+        self.measure(STORAGE, values, section, |measure| grammar::storage_departures(node.release, measure, section))
     }
 
     /// What a kickstart, as it is served, lost of what rackstart's own templates would make of the same values.
     pub(super) fn measure_kickstart(&self, values: &KickstartValues<'_>, served: &str) -> Vec<RenderError> {
+        self.measure(KICKSTART, values, served, |measure| grammar::skeleton_departures(measure, served))
+    }
+
+    /// Renders the measure of a text, if there are templates of the operator's, and tells where the text departs from it.
+    fn measure(
+        &self,
+        name: &str,
+        values: &impl Serialize,
+        text: &str,
+        compare: impl FnOnce(&str) -> Vec<Departure>,
+    ) -> Vec<RenderError> {
         let Some(engine) = &self.measure else { return Vec::new() };
-        let measure = match engine.render(KICKSTART, values) {
+        let measure = match engine.render(name, values) {
             Ok(measure) => measure,
             Err(error) => return vec![error],
         };
-        let departures = grammar::skeleton_departures(&measure, served).into_iter();
-        departures.map(|departure| self.departs(engine, KICKSTART, (&measure, served), departure)).collect()
+        compare(&measure).into_iter().map(|departure| self.departs(engine, name, (&measure, text), departure)).collect()
     }
 
     /// A departure with the template and the line that it most likely comes from. `texts` are the measure and the text.
