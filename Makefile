@@ -18,6 +18,9 @@ demo: setup release ## Set up, then install the paper's five servers as virtual 
 test: setup ## Set up, then run every test, two whole life cycles on virtual machines among them
 	tests/run
 
+test-long: ## What takes too long for every commit: lists the parts, PART=name runs one
+	@tests/long/run $(PART)
+
 build: compiler firmware ## Build for development
 	$(CARGO) build --locked
 
@@ -60,4 +63,4 @@ clean: ## Remove what was built, the virtual rack's images included
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help demo test build release install setup firmware compiler lint bench fmt clean
+.PHONY: help demo test test-long build release install setup firmware compiler lint bench fmt clean
