@@ -50,10 +50,12 @@ class Cloud:
         }
 
     def keystone(self, method, path, body, headers):
+        if method == "GET" and path in ("/", "/v2.0/", "/v2.0"):
+            return self.versions(path)
         parts = path.strip("/").split("/")[1:]
         match method, *parts:
-            case "GET", *none if not none:
-                return 200, {"version": {"id": "v2.0"}}
+            case "GET", "extensions":
+                return 200, {"extensions": {"values": []}}
             case "POST", "tokens":
                 asked = body["auth"]
                 who = asked["passwordCredentials"]
@@ -96,6 +98,14 @@ class Cloud:
                 self.users[user]["password"] = body["user"]["password"]
                 return 200, {"user": {"id": user}}
         return 404, {"error": {"message": f"{method} {path}"}}
+
+    def versions(self, path):
+        """It looks its own address up in the catalog, and is not implemented where that has none."""
+        if path == "/v2.0":
+            return 500, {"error": {"message": "An unexpected error prevented the server from fulfilling your request."}}
+        if not any(self.services[e["service_id"]]["type"] == "identity" for e in self.endpoints.values()):
+            return 501, {"error": {"message": "The action you have requested has not been implemented."}}
+        return 200, {"version": {"id": "v2.0"}}
 
     def glance(self, method, path, body, headers):
         if headers["X-Auth-Token"] not in self.tokens:

@@ -171,18 +171,16 @@ def takes_new_passwords(world, node):
 def a_schema_that_was_cut_short_begins_again_while_it_holds_nothing():
     with controller() as world:
         node = world.nodes["controller"]
-        steps = ["02-mysql-install", "03-mysql-start", "04-keystone-install", "05-keystone-create-db", "07-keystone-config"]
-        for step in steps:
-            equal((step, node.run("run", step).returncode), (step, 0))
-        node.sql("CREATE TABLE keystone.user (id INT);")
-        (node.state / "schema-of-keystone-began").touch()
-        equal(node.run("run", "keystone-init-db").returncode, 0)
-        equal(node.sql("SELECT version FROM keystone.migrate_version;"), "1\n")
+        node.steps("02-mysql-install", "03-mysql-start", "12-glance-install", "13-glance-create-db", "14-glance-config")
+        node.sql("CREATE TABLE glance.images (id INT);")
+        (node.state / "schema-of-glance-began").touch()
+        node.steps("15-glance-init-db")
+        equal(node.sql("SELECT version FROM glance.migrate_version;"), "13\n")
         # What holds something is never dropped.
-        node.sql("INSERT INTO keystone.user (id) VALUES (7); UPDATE keystone.migrate_version SET version = 0;")
-        (node.state / "schema-of-keystone-began").touch()
-        equal(node.run("run", "keystone-init-db", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
-        equal(node.sql("SELECT id FROM keystone.user;"), "7\n")
+        node.sql("INSERT INTO glance.images (id, status) VALUES (7, 'active'); UPDATE glance.migrate_version SET version = 0;")
+        (node.state / "schema-of-glance-began").touch()
+        equal(node.run("run", "15-glance-init-db", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
+        equal(node.sql("SELECT id FROM glance.images;"), "7\n")
 
 
 @test

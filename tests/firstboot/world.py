@@ -332,6 +332,23 @@ class Node:
             stdin=subprocess.DEVNULL,
         )
 
+    def play(self, *words, stdin=None, **env):
+        """Runs one command as a person on the node would."""
+        return subprocess.run(words, env=self.env(**env), text=True, capture_output=True, timeout=60, input=stdin)
+
+    def holds(self, step):
+        """What the step's `check` says; STEP with its group."""
+        return self.run("_phase", step, "check", str(os.getpid())).returncode == 0
+
+    def steps(self, *names, **env):
+        """Runs these steps, each of which has to succeed."""
+        for name in names:
+            done = self.run("run", name, **env)
+            log = self.root / "var/log/rackstart"
+            tail = "\n".join(p.read_text()[-2000:] for p in log.glob(f"*{name.replace('/', '.')}*")) if done.returncode else ""
+            if done.returncode:
+                raise AssertionError(f"{name} on {self.name}: {done.stdout}{done.stderr}{tail}")
+
     def start(self, *words, **env):
         """Starts the runner in the background, as boot does."""
         self.process = subprocess.Popen(

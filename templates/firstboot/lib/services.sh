@@ -89,6 +89,11 @@ owned() {
   [ -z "${3:-}" ] || [ "$(stat -c %a "$ROOT$1")" = "$3" ]
 }
 
+# owned_below PATH USER:GROUP: true when it and all that lies below belong to them.
+owned_below() {
+  owned "$1" "$2" && ! find "$ROOT$1" -exec stat -c %U:%G {} + | grep -qvxF "$2"
+}
+
 # own PATH USER:GROUP [MODE]
 own() {
   owned "$@" || {

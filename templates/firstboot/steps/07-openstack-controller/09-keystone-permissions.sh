@@ -4,7 +4,7 @@
 
 check() {
   owned /etc/keystone/keystone.conf root:keystone 640
-  owned /var/log/keystone keystone:keystone
+  owned_below /var/log/keystone keystone:keystone
   owned /var/lib/keystone keystone:keystone
 }
 

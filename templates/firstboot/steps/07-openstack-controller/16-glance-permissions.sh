@@ -8,7 +8,7 @@ check() {
   for name in $configs; do
     owned "/etc/glance/$name" root:glance 640
   done
-  owned /var/log/glance glance:glance
+  owned_below /var/log/glance glance:glance
   owned /var/lib/glance glance:glance
   owned /var/lib/glance/images glance:glance
 }
