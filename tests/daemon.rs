@@ -321,6 +321,47 @@ fn a_log_that_nobody_reads_any_more_does_not_stop_the_daemon() {
 }
 
 #[test]
+fn a_reader_of_the_log_that_stops_reading_stops_nothing_and_learns_later_what_it_missed() {
+    inside("a_reader_of_the_log_that_stops_reading_stops_nothing_and_learns_later_what_it_missed", || {
+        let mut rack = Rack::powered();
+        rack.daemon.kill().unwrap();
+        rack.daemon.wait().unwrap();
+        let (mut unread, log) = std::io::pipe().unwrap();
+        let mut command = Command::new(PROGRAM);
+        // With every packet in the log: no limit of lines stands before the queue.
+        command.env("RUST_LOG", "rackstart=debug");
+        rack.daemon = command.current_dir(rack.folder.path()).arg("serve").stderr(log).spawn().unwrap();
+        drop(command); // its end of the pipe would keep the log open
+        wait_until("the daemon answers", || rack.cli(&["status"]).status.success());
+        let socket = rack.machine.socket(|| Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap());
+        let tftp: SocketAddr = "192.168.0.254:69".parse().unwrap();
+        // Requests to write are refused, each with its lines.
+        for packet in 0..15_000 {
+            socket.send_to(b"\0\x02nothing\0octet\0", &tftp.into()).unwrap();
+            if packet % 100 == 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let token = rack.boots().expect("HTTP answers although the log is full");
+        assert_eq!(rack.redeems(&token), "200");
+        let program =
+            rack.machine.run("curl -sSf -m 60 -o /dev/null -w %{size_download} tftp://192.168.0.254/undionly.kpxe");
+        assert!(program.parse::<u64>().unwrap() > 10_000, "TFTP answers: {program}");
+        let told = std::thread::spawn(move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut unread, &mut text).unwrap();
+            text
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        run(&format!("kill -TERM {}", rack.daemon.id()));
+        assert!(rack.daemon.wait().unwrap().success());
+        let told = told.join().unwrap();
+        assert!(told.contains("the log was not read fast enough: lines were dropped"), "{} bytes", told.len());
+        assert!(told.contains("stopping"), "it flows again");
+    });
+}
+
+#[test]
 fn sighup_takes_over_the_site_file_and_the_daemon_goes_on() {
     inside("sighup_takes_over_the_site_file_and_the_daemon_goes_on", || {
         let rack = Rack::powered();

@@ -1,6 +1,8 @@
 //! `rackstart serve`.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::Failure;
 use crate::audit::Actor;
 use crate::config::{Loaded, Place};
+use crate::server::log_queue::{self, LogLines, LogThread};
 use crate::server::reload::Source;
 use crate::server::wash::Wash;
 use crate::server::{self, ServerError, firmware};
@@ -33,38 +36,52 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
         return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))
             .hint("run `make firmware`, then build again"));
     }
-    let log = start_logging(args.json_log);
-    // One thread moves packets faster than two that wake each other up; SQLite has its own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(serve(loaded, place.templates, log))
+    let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
+    let log = start_logging(args.json_log).map_err(cannot_start)?;
+    let runtime = server::runtime().map_err(cannot_start)?;
+    let ended = runtime.block_on(serve(loaded, place.templates, &log));
+    // A thread that waits for a file system which does not answer must not keep the daemon.
+    runtime.shutdown_timeout(LAST_FILES);
+    ended
 }
 
-type Log = Wash<fn() -> std::io::Stderr>;
+/// How long files that are being read may take after everything else has ended.
+const LAST_FILES: Duration = Duration::from_secs(1);
 
-fn start_logging(json: bool) -> Log {
-    let log = Wash::new(std::io::stderr as fn() -> std::io::Stderr);
+/// The log and what is known of it. Dropping it writes the rest.
+struct Log {
+    wash: Wash<fn() -> std::io::Stderr>,
+    lines: Arc<LogLines>,
+    _thread: LogThread,
+}
+
+fn start_logging(json: bool) -> std::io::Result<Log> {
+    let wash = Wash::new(std::io::stderr as fn() -> std::io::Stderr);
+    let (queue, thread) = log_queue::start(wash.clone())?;
+    let lines = queue.lines();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
     // A log that nobody reads any more (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
     let logs = tracing_subscriber::fmt().log_internal_errors(false);
-    let logs = logs.with_env_filter(filter).with_writer(log.clone()).with_target(false);
+    let logs = logs.with_env_filter(filter).with_writer(queue).with_target(false);
     if json {
         logs.json().init()
     } else {
         logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
     }
-    log
+    // Nor may the words of a panic wait for a log that nobody reads.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{}", Failure::panicked(panic).error)));
+    Ok(Log { wash, lines, _thread: thread })
 }
 
-async fn serve(loaded: Loaded, templates: Option<&Path>, log: Log) -> Result<(), Failure> {
+async fn serve(loaded: Loaded, templates: Option<&Path>, log: &Log) -> Result<(), Failure> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
     let source = Source { file: absolute(&loaded.path), templates: templates.map(absolute) };
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     let mut hang_up = stop(SignalKind::hangup())?;
-    let bound = server::bind(loaded.site, loaded.renderer, source).await.map_err(explain)?;
-    log.with(bound.redactor());
+    let bound = server::bind(loaded.site, loaded.renderer, source, log.lines.clone()).await.map_err(explain)?;
+    log.wash.with(bound.redactor());
     let (order, reloader) = (shutdown.clone(), bound.reloader());
     let signalled = Actor { how: "signal SIGHUP".into(), from: "this machine".into() };
     tokio::spawn(async move {

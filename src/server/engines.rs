@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,16 @@ impl Engines {
     /// Starts an engine. It must end on the order to stop, and only then.
     pub(super) fn start(&mut self, name: &'static str, engine: impl Future<Output = ()> + Send + 'static) {
         self.names.insert(self.tasks.spawn(engine).id(), name);
+    }
+
+    /// The same on another runtime.
+    pub(super) fn start_on(
+        &mut self,
+        runtime: &Handle,
+        name: &'static str,
+        engine: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.names.insert(self.tasks.spawn_on(engine, runtime).id(), name);
     }
 
     /// Waits for the order to stop, or for an engine or the store to fail; then ends everything within bounds.

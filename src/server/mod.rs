@@ -1,15 +1,18 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
 pub mod admin;
+pub mod alarms;
 pub mod api;
 mod at_rest;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
+pub mod health;
 pub mod http;
 mod keeper;
 mod key;
 mod log_limit;
+pub mod log_queue;
 pub mod machines;
 pub mod neighbours;
 mod notify;
@@ -29,6 +32,7 @@ pub mod story;
 pub mod syslog;
 pub mod texts;
 pub mod tftp;
+mod threads;
 pub mod vault;
 pub mod wash;
 mod watchdog;
@@ -53,13 +57,17 @@ use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
 use engines::{Engines, StoreTask};
+use health::Health;
 use http::{Appliance, listen};
+use log_queue::LogLines;
 use recent::{Note, Recent};
 use reload::{Reloader, Source};
 use syslog::SyslogServer;
+use threads::PacketThread;
 
 pub use at_rest::{Need, at_rest, rekey, renew_secrets};
 pub use served::{RefusedReload, Served};
+pub use threads::runtime;
 
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +80,9 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// The system has no thread left.
+    #[error("cannot start the thread of DHCP and TFTP: {0}")]
+    Thread(std::io::Error),
     /// Something else lies where the admin socket belongs.
     #[error("{0} is not a socket, so it was left alone; name another place in `server.socket`")]
     NotASocket(PathBuf),
@@ -125,6 +136,7 @@ impl ServerError {
 /// Every socket bound and the store open, nothing answered yet.
 pub struct Bound {
     appliance: Appliance,
+    packets: PacketThread,
     store_task: StoreTask,
     reloader: Reloader,
     notes: mpsc::Receiver<Note>,
@@ -137,8 +149,9 @@ pub struct Bound {
     syslog: Option<SyslogServer>,
 }
 
-/// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`.
-pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Bound, ServerError> {
+/// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`; `log` is
+/// shown among the metrics. Must be called within the runtime of [`runtime`].
+pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLines>) -> Result<Bound, ServerError> {
     let server = site.server.clone();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
@@ -152,7 +165,11 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
-    let tftp = tftp::TftpServer::bind(Some(&server.interface), server.address, 69);
+    let packets = PacketThread::start().map_err(ServerError::Thread)?;
+    let tftp = {
+        let _within = packets.handle().enter();
+        tftp::TftpServer::bind(Some(&server.interface), server.address, 69)
+    };
     let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
     let api = match &site.api {
         Some(api) => {
@@ -174,8 +191,10 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source) -> Result<Boun
     let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, reports: Arc::default(), neighbours, machines };
-    Ok(Bound { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
+    let health = Arc::new(Health { dhcp: dhcp.counters(), log, ..Health::default() });
+    let reports = Arc::default();
+    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
+    Ok(Bound { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
 }
 
 /// What a restore moved aside holds passwords, and is easily forgotten.
@@ -229,19 +248,21 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog } = self;
+        let Self { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog } =
+            self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
         let mut engines = Engines::new(shutdown.clone());
-        engines.start("DHCP", dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance)));
-        let tftp_observer = wires::tftp_observer(&appliance);
-        engines.start("TFTP", tftp.run(wires::tftp_content(&appliance), shutdown.clone(), tftp_observer));
+        let dhcp = dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance));
+        engines.start_on(packets.handle(), "DHCP", dhcp);
+        let tftp = tftp.run(wires::tftp_content(&appliance), shutdown.clone(), wires::tftp_observer(&appliance));
+        engines.start_on(packets.handle(), "TFTP", tftp);
         if site.network.router_advertisement {
             let (interface, newest, order) = (server.interface.clone(), receiver.clone(), shutdown.clone());
             // It cannot work without IPv6; then it waits for the order to stop like the others.
             let run = async move { router_advertisement::run(&interface, newest, order).await };
-            engines.start("router advertisement", run);
+            engines.start_on(packets.handle(), "router advertisement", run);
         }
         let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
         let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
@@ -266,7 +287,7 @@ impl Bound {
             // Whoever holds the store keeps it from being closed.
             None => drop((appliance, tokens)),
         }
-        engines.start("the sign of life", notify::keep_alive(shutdown));
+        engines.start("the sign of life", notify::keep_alive(packets.handle().clone(), shutdown));
         tracing::info!(
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
             "serving DHCP, TFTP and HTTP"

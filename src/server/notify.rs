@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 /// The daemon answers.
@@ -24,14 +25,20 @@ pub(super) fn stopping() {
 }
 
 /// Tells that the daemon lives, twice in each interval that the service manager wants, until `shutdown`. It runs among
-/// all other tasks, so a daemon that is stuck falls silent.
-pub(super) async fn keep_alive(shutdown: CancellationToken) {
+/// all other tasks and asks `packets` each time, so a daemon of which either runtime is stuck falls silent.
+pub(super) async fn keep_alive(packets: Handle, shutdown: CancellationToken) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return shutdown.cancelled().await };
     let mut ticks = tokio::time::interval((interval / 2).max(Duration::from_millis(100)));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = ticks.tick() => tell(&[NotifyState::Watchdog]),
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            alive = packets.spawn(async {}) => if alive.is_ok() {
+                tell(&[NotifyState::Watchdog]);
+            }
         }
     }
 }

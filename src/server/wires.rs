@@ -1,7 +1,8 @@
 //! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,6 +11,7 @@ use axum::body::Bytes;
 use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
+use super::log_limit::LogLimit;
 use super::served::Served;
 use super::tftp::{self, NotServed, TftpContent};
 use crate::boot::Asking;
@@ -44,10 +46,42 @@ pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
     Arc::new(Programs { served: appliance.served.clone() })
 }
 
+/// Whose line it is.
+#[derive(Clone, Copy)]
+enum Who {
+    Node,
+    Stranger,
+}
+
+/// The limits of the lines about TFTP: anybody on the wire can cause one with each packet.
+struct Lines {
+    nodes: LogLimit<Ipv4Addr>,
+    strangers: LogLimit<Ipv4Addr>,
+}
+
+impl Lines {
+    /// A boot reads one to five files; more than two dozen a minute is a node in trouble.
+    fn new() -> Self {
+        let minute = Duration::from_secs(60);
+        Self { nodes: LogLimit::new(24, minute, 200), strangers: LogLimit::new(2, minute, 10) }
+    }
+
+    fn ask(&mut self, who: Who, client: Ipv4Addr) -> Option<u64> {
+        let limit = match who {
+            Who::Node => &mut self.nodes,
+            Who::Stranger => &mut self.strangers,
+        };
+        limit.ask(client, Instant::now())
+    }
+}
+
 /// Logs the end of each TFTP request and remembers it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
-    let (served, recent) = (appliance.served.clone(), appliance.recent.clone());
+    let (served, recent, health) = (appliance.served.clone(), appliance.recent.clone(), appliance.health.clone());
+    let lines = Mutex::new(Lines::new());
     Arc::new(move |seen| {
+        health.tftp.count(&seen);
+        let may_tell = |who: Who| lines.lock().expect("no holder of this lock panics").ask(who, seen.client);
         let text = format!(
             "read of `{}`: {} ({} bytes, {} ms)",
             seen.name,
@@ -56,20 +90,30 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
             seen.elapsed.as_millis()
         );
         let site = &served.borrow().site;
-        match site.nodes.iter().find(|node| node.address == seen.client) {
+        match site.nodes.by_address(seen.client) {
             Some(node) => {
-                tracing::info!(node = %node.name, mac = %node.mac, boot_file = seen.name, outcome = %seen.outcome, "tftp");
+                if let Some(held_back) = may_tell(Who::Node) {
+                    let (name, boot_file) = (&node.name, &seen.name);
+                    tracing::info!(node = %name, mac = %node.mac, boot_file, outcome = %seen.outcome, held_back, "tftp");
+                }
                 recent.note(node.mac, "tftp", text);
                 recent.gave(node.mac, program(&seen));
             }
             None if site.lends(seen.client) => {
-                tracing::info!(peer = %seen.client, boot_file = seen.name, outcome = %seen.outcome, "tftp of a stranger");
+                if let Some(held_back) = may_tell(Who::Stranger) {
+                    let boot_file = &seen.name;
+                    tracing::info!(peer = %seen.client, boot_file, outcome = %seen.outcome, held_back, "tftp of a stranger");
+                }
                 if let Some(mac) = recent.at(seen.client) {
                     recent.note(mac, "tftp", text);
                     recent.gave(mac, program(&seen));
                 }
             }
-            None => tracing::warn!(peer = %seen.client, outcome = %seen.outcome, "tftp request from no node"),
+            None => {
+                if let Some(held_back) = may_tell(Who::Stranger) {
+                    tracing::warn!(peer = %seen.client, outcome = %seen.outcome, held_back, "tftp request from no node");
+                }
+            }
         }
     })
 }

@@ -75,8 +75,16 @@ impl Desk {
         let (sender, served) = watch::channel(Arc::new(served));
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
         let (neighbours, store_too) = (crate::server::neighbours::Arp::on("lo"), store.clone());
-        let appliance =
-            Appliance { served, store: store_too, recent, strangers, reports: Arc::default(), neighbours, machines };
+        let appliance = Appliance {
+            served,
+            store: store_too,
+            recent,
+            strangers,
+            reports: Arc::default(),
+            neighbours,
+            machines,
+            health: Arc::default(),
+        };
         let keeper = Keeper::open(store.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
         let api = Api::new(appliance, keeper, shutdown.clone());

@@ -33,6 +33,7 @@ pub use error::HttpError;
 pub use report_rates::ReportRates;
 pub use strangers::Strangers;
 
+use super::health::Health;
 use super::machines::Machines;
 use super::neighbours::Neighbours;
 use super::recent::Recent;
@@ -63,6 +64,8 @@ pub struct Appliance {
     pub neighbours: Arc<dyn Neighbours>,
     /// What machines told of themselves by DHCP.
     pub machines: Arc<Machines>,
+    /// What the daemon knows of itself.
+    pub health: Arc<Health>,
 }
 
 impl Appliance {

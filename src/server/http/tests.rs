@@ -67,7 +67,8 @@ impl FakeNode {
         store.open_secrets(None, &blueprint).await.unwrap();
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
         let neighbours = Arc::new(Wire(cards));
-        let appliance = Appliance { served, store, recent, strangers, reports: Arc::default(), neighbours, machines };
+        let (reports, health) = (Arc::default(), Arc::default());
+        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
         Self {
             appliance,
             address: "192.168.0.2",

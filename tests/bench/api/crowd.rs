@@ -132,8 +132,16 @@ async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, a
     let (_sender, served) = watch::channel(Arc::new(Served::new(site, renderer, 0)));
     let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
     let (neighbours, store_too) = (rackstart::server::neighbours::Arp::on("lo"), store.clone());
-    let appliance =
-        Appliance { served, store: store_too, recent, strangers, reports: Arc::default(), neighbours, machines };
+    let appliance = Appliance {
+        served,
+        store: store_too,
+        recent,
+        strangers,
+        reports: Arc::default(),
+        neighbours,
+        machines,
+        health: Arc::default(),
+    };
     let keeper = Keeper::open(store.clone()).await.expect("tokens");
     let token = keeper.create("bench", Role::Viewer, None, &Actor::daemon()).await.expect("a token");
     (token.reveal().into(), routes::app(Api::new(appliance, keeper, order)))
