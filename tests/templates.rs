@@ -97,13 +97,13 @@ fn the_site_file_can_name_the_folder_and_the_command_line_stands_above_it() {
 
 #[test]
 fn own_firstboot_files_travel_in_the_payload() {
-    let step = "#!/bin/bash\n# own\n";
+    let step = "#!/bin/bash\ncheck() { false; }\napply() { true; }\nverify() { true; }\n";
     let place = Place::new(&[
         ("templates/firstboot/steps/09-monitoring-all/01-agent.sh", step),
         ("templates/firstboot/hosts.j2", "127.0.0.1 localhost\n# own hosts of {{ node }}\n"),
     ]);
     let with = |what: &[&str]| place.text(&[&["render", "compute2"], what, &["--templates", "own"]].concat());
-    assert!(with(&["firstboot-list"]).contains("0755      18 steps/09-monitoring-all/01-agent.sh\n"));
+    assert!(with(&["firstboot-list"]).contains("0755      68 steps/09-monitoring-all/01-agent.sh\n"));
     assert_eq!(with(&["firstboot-file", "hosts"]), "127.0.0.1 localhost\n# own hosts of compute2\n");
 }
 
@@ -152,6 +152,17 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
             "the files in kickstart/snippets/ are commands.ks.j2, packages.ks.j2, pre.sh.j2, post.sh.j2",
         ),
         ("kickstart/base.ks.js", "x", "own/kickstart/base.ks.js stands in for no template"),
+        ("templates/blueprints/lab.toml", "x", "own/templates/blueprints/lab.toml stands in for no template"),
+        (
+            "templates/firstboot/steps/05-lab-compute/01-hello.sh",
+            "echo\n",
+            "01-hello.sh does not define `check`, `apply`, `verify`",
+        ),
+        (
+            "templates/firstboot/steps/05-lab-comptue/01-hello.sh",
+            "check() { :; }\napply() { :; }\nverify() { :; }\n",
+            "is for the target `comptue`, which no node has",
+        ),
     ] {
         let said = Place::new(&[(file, text)]).refused();
         let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -192,4 +203,6 @@ fn a_fault_of_all_nodes_is_told_once() {
 fn a_folder_that_is_no_folder_of_templates_is_refused() {
     assert!(Place::new(&[]).refused().contains("the folder of templates own cannot be read: it does not exist"));
     assert!(Place::new(&[("notes.txt", "")]).refused().contains("own holds no template"));
+    let stray = Place::new(&[("kickstart/snippets/post.sh.j2", ""), ("foo/bar.j2", ""), ("README.md", "")]).refused();
+    assert!(stray.contains("own/foo stands in for no template of rackstart"), "{stray}");
 }

@@ -142,6 +142,9 @@ fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &
         }
     };
     variables::check_last_group(&file.variables, &renderer.step_groups(), found);
+    for fault in renderer.own_step_faults(&site.blueprint) {
+        report(fault.message, fault.help);
+    }
     let faults = prove::prove_templates(&renderer, site);
     let is_proved = faults.is_empty() && found.count() == 0;
     for (index, fault) in faults {

@@ -15,6 +15,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     let mut blueprint = resolve_blueprint(site, found)?;
     file.own.add_to(&mut blueprint, found);
     super::variables::change(&file.variables, &mut blueprint, found);
+    super::variables::check_vm_network(file, &blueprint, found);
     super::roles::check(file, &blueprint, found);
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();

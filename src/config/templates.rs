@@ -32,11 +32,40 @@ pub(super) fn read(folder: &Path) -> Result<Templates, (String, String)> {
             collect(&place, below, &mut files)?;
         }
     }
+    let strays = strays(folder)?;
+    if let Some(stray) = strays.first().filter(|_| !files.is_empty()) {
+        let help = "only what lies in kickstart/ and templates/ is read: move it there, or out of this folder".into();
+        return Err((format!("{name}/{stray} stands in for no template of rackstart"), help));
+    }
     if files.is_empty() {
         let help = "put files such as kickstart/snippets/post.sh.j2 or kickstart/base.ks.j2 there".into();
         return Err((format!("the folder of templates {name} holds no template"), help));
     }
     Ok(Templates { folder: name.to_string(), files })
+}
+
+/// What lies beside the two folders that are read: somebody believes that it counts.
+fn strays(folder: &Path) -> Result<Vec<String>, (String, String)> {
+    let failed = |error: std::io::Error| {
+        (
+            format!("{} cannot be read: {}", folder.display(), reason(&error)),
+            "make it readable for this user".to_string(),
+        )
+    };
+    let mut strays = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let file = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        if !["kickstart", "templates"].contains(&file.as_str()) && !is_beside(&file) {
+            strays.push(file);
+        }
+    }
+    strays.sort();
+    Ok(strays)
+}
+
+/// What editors, version control and people leave beside templates.
+fn is_beside(file: &str) -> bool {
+    file.starts_with('.') || file.ends_with(['~', '#']) || file.ends_with(".orig") || file == "README.md"
 }
 
 fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> Result<(), (String, String)> {
@@ -49,8 +78,7 @@ fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> 
         let Ok(file) = entry.file_name().into_string() else {
             return Err((format!("{} has a name that is not UTF-8", path.display()), "rename it".into()));
         };
-        // What editors, version control and people leave beside templates.
-        if file.starts_with('.') || file.ends_with(['~', '#']) || file.ends_with(".orig") || file == "README.md" {
+        if is_beside(&file) {
             continue;
         }
         let name = format!("{prefix}/{file}");

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use ipnet::Ipv4Net;
 use toml::de::DeTable;
 
+use super::file::File;
 use super::reader::{Found, Section};
 use super::words::quote;
 use crate::site::Blueprint;
@@ -23,6 +25,40 @@ pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &F
             blueprint.variables.insert(name.to_string(), value.into_inner().to_string());
         }
     }
+}
+
+/// The variable that names the network of the virtual machines.
+const VM_NETWORK: &str = "vm_network";
+
+/// Reports a network of virtual machines that is no network, or shares addresses with the provisioning network: its DHCP
+/// would lend addresses of nodes to machines, and its gateway would be one of them.
+pub(super) fn check_vm_network(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+    let Some(value) = blueprint.variables.get(VM_NETWORK) else { return };
+    let written = file.variables.as_ref().and_then(|(_, table)| table.get(VM_NETWORK)).map(toml::Spanned::span);
+    let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref());
+    let Some(at) = written.or(lan.map(toml::Spanned::span)) else { return };
+    let Ok(machines) = value.parse::<Ipv4Net>() else {
+        let message = format!("`{VM_NETWORK}` {} is not a network", quote(value));
+        return found.report(at, message, "write its address and prefix, such as 10.0.0.0/24");
+    };
+    let Some(lan) = lan.map(|subnet| *subnet.get_ref()) else { return };
+    if !overlap(machines, lan) {
+        return;
+    }
+    let free = CANDIDATES.iter().find(|text| text.parse().is_ok_and(|candidate| !overlap(candidate, lan)));
+    let message = format!(
+        "`{VM_NETWORK}` {machines} of the virtual machines and the provisioning network {lan} share addresses: machines would \
+         be lent those of nodes"
+    );
+    let help = format!("write `{VM_NETWORK} = \"{}\"` in `[variables]`", free.unwrap_or(&CANDIDATES[0]));
+    found.report(at, message, help);
+}
+
+/// Private networks to propose; no provisioning network holds all three.
+const CANDIDATES: [&str; 3] = ["10.0.0.0/24", "172.16.0.0/24", "192.168.254.0/24"];
+
+fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
 }
 
 /// Reports a last group of steps that is none of them: nobody would notice that it ends elsewhere.

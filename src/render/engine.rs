@@ -82,6 +82,11 @@ impl Engine {
         self.own.in_use()
     }
 
+    /// What is wrong with the operator's own firstboot steps.
+    pub fn own_step_faults(&self, blueprint: &crate::site::Blueprint) -> Vec<super::StepFault> {
+        super::own_steps::faults(&self.own, blueprint)
+    }
+
     /// The names of the operator's files.
     pub fn own_names(&self) -> Vec<&str> {
         self.own.files.keys().map(String::as_str).collect()

@@ -62,6 +62,8 @@ struct PayloadValues<'a> {
     /// Cards are known by MAC: their names depend on the order of drivers.
     lan_mac: String,
     public_mac: String,
+    /// By which libvirt tells this node from its peers.
+    host_uuid: String,
     /// Empty unless the node was in a pool before.
     gluster_uuid: &'a str,
     hosts: &'a [HostValues],
@@ -247,6 +249,7 @@ impl<'a> PayloadValues<'a> {
             acceptance: acceptance(site),
             lan_mac: mac(node.lan_nic()),
             public_mac: mac(node.public_nic()),
+            host_uuid: super::host_uuid::of(node.mac),
             gluster_uuid: "",
             hosts: &cluster.hosts,
         }

@@ -9,9 +9,11 @@ mod error;
 mod escape;
 mod exposure;
 mod firstboot;
+mod host_uuid;
 mod kickstart;
 mod links;
 mod measure;
+mod own_steps;
 mod packages;
 mod prove;
 mod storage;
@@ -27,7 +29,7 @@ use serde::Serialize;
 use crate::lifecycle::{BootToken, GlusterId, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::secrets::Secrets;
-use crate::site::{Mac, Node, Site};
+use crate::site::{Blueprint, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
@@ -39,6 +41,7 @@ pub use error::{RenderError, RenderProblem};
 pub use exposure::{Exposure, Fact, Opening};
 pub use firstboot::{PayloadFile, secrets_file};
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
+pub use own_steps::StepFault;
 pub use packages::PackageNeeds;
 pub use prove::{Fault, prove, prove_nodes};
 pub use templates::Templates;
@@ -73,6 +76,11 @@ impl Renderer {
     /// Which templates of the operator are in use, in words; none when it is none.
     pub fn own_templates(&self) -> Option<String> {
         self.engine.own_in_use()
+    }
+
+    /// What is wrong with the operator's own firstboot steps.
+    pub fn own_step_faults(&self, blueprint: &Blueprint) -> Vec<StepFault> {
+        self.engine.own_step_faults(blueprint)
     }
 
     /// The boot script that starts the installer; the token is the secret of this one boot.

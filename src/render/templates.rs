@@ -12,7 +12,7 @@ const SNIPPETS: &str = "kickstart/snippets/";
 const SNIPPET_FILES: [&str; 4] = ["commands.ks.j2", "packages.ks.j2", "pre.sh.j2", "post.sh.j2"];
 
 /// Below it a file may have any name.
-const STEPS: &str = "templates/firstboot/steps/";
+pub(super) const STEPS: &str = "templates/firstboot/steps/";
 
 /// So many files are named; the rest is counted.
 const NAMED: usize = 6;
@@ -63,6 +63,18 @@ impl Templates {
         if let Some(file) = name.strip_prefix(SNIPPETS) {
             let help = || format!("the files in {SNIPPETS} are {}", SNIPPET_FILES.join(", "));
             return if SNIPPET_FILES.contains(&file) { Ok(()) } else { Err(help()) };
+        }
+        // Compiled into the site before any template is read, so a file here would change nothing.
+        for (folder, instead) in [
+            (
+                "templates/blueprints/",
+                "the blueprint is inside rackstart: `[role.NAME]`, `[layout]` and `[variables]` of the site file change it",
+            ),
+            ("templates/site/", "the file that `init` writes is inside rackstart: edit what it wrote"),
+        ] {
+            if name.starts_with(folder) {
+                return Err(instead.into());
+            }
         }
         let known = || KickstartFiles::iter().chain(TemplateFiles::iter());
         if name.starts_with(STEPS) || known().any(|known| known == name) {

@@ -72,7 +72,7 @@ def filled_in(value, node):
             return name, world.secrets[secret], "controller", name
         case [secret]:
             return world.secrets[secret]
-    return value.replace("{node}", node.name)
+    return value.replace("{node}", node.name).replace("{host_uuid}", node.host_uuid())
 
 
 def read(node, file, section, key):

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 
 import apis
 from server import IMAGE, Server
@@ -239,6 +240,10 @@ class Node:
         (folder / "CentOS-Media.repo").write_text("[c6-media]\nbaseurl=file:///media/\nenabled=0\n")
         (folder / "mine.repo").write_text(f"[mine]\nbaseurl=http://mine/\nenabled=1\n\n[old]\n{dead}x\n")
 
+    def host_uuid(self):
+        """As rackstart derives it from a MAC; here every node has the same cards, so its name stands for them."""
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name}.host.rackstart"))
+
     def unpack(self):
         """What %post does: extract the payload and run `install`."""
         payload = self.root / "usr/lib/rackstart"
@@ -268,6 +273,7 @@ class Node:
             "replica": "4",
             "brick_mount": "/export/gluster",
             "instances": "/var/lib/nova/instances",
+            "host_uuid": self.host_uuid(),
             "gluster_uuid": "",
             "nova_uid": "162",
             "last_group": world.last_group,

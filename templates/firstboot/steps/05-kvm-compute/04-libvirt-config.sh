@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Lets compute nodes hand running machines to each other: libvirt listens on tcp
 # 16509, without a password as in the paper. In hardened mode the packet filter
-# lets the compute nodes alone through.
+# lets the compute nodes alone through. Each host has a UUID of its own: whole
+# batches of boards share one, and between two of those libvirt migrates nothing.
 
 config=$ROOT/etc/libvirt/libvirtd.conf
 daemon=$ROOT/etc/sysconfig/libvirtd
@@ -10,6 +11,7 @@ check() {
   [ "$(key_of "$config" listen_tls)" = 0 ]
   [ "$(key_of "$config" listen_tcp)" = 1 ]
   [ "$(key_of "$config" auth_tcp)" = '"none"' ]
+  [ "$(key_of "$config" host_uuid)" = "\"$HOST_UUID\"" ]
   [ "$(key_of "$daemon" LIBVIRTD_ARGS)" = '"--listen"' ]
 }
 
@@ -17,6 +19,7 @@ apply() {
   set_key "$config" listen_tls 0
   set_key "$config" listen_tcp 1
   set_key "$config" auth_tcp '"none"'
+  set_key "$config" host_uuid "\"$HOST_UUID\""
   # Read by a shell: no blanks.
   set_line "$daemon" LIBVIRTD_ARGS 'LIBVIRTD_ARGS="--listen"'
 }

@@ -1,0 +1,31 @@
+//! The UUID by which libvirt tells a compute node from its peers. By itself it takes the SMBIOS UUID of the board, which
+//! whole batches of boards share; between two hosts of one UUID it refuses to migrate a machine.
+
+use sha1::{Digest, Sha1};
+
+use crate::site::Mac;
+
+/// The name space of names in the DNS (RFC 9562, section 6.6).
+const DNS: [u8; 16] = [0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
+
+/// The UUID of the node with this MAC: version 5 (RFC 9562, section 5.5), the same at each installation.
+pub(super) fn of(mac: Mac) -> String {
+    let hash = Sha1::new().chain_update(DNS).chain_update(format!("{mac}.host.rackstart")).finalize();
+    let mut bytes: Vec<u8> = hash.iter().copied().take(16).collect();
+    bytes[6] = bytes[6] & 0x0f | 0x50;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_names_the_same_uuid() {
+        // uuid.uuid5(uuid.NAMESPACE_DNS, "52:54:00:a8:02:01.host.rackstart")
+        assert_eq!(of("52:54:00:a8:02:01".parse().unwrap()), "e1c11c3f-9f19-573b-a71a-c6c6a711818f");
+        assert_eq!(of("52:54:00:a8:03:01".parse().unwrap()), "461aa749-b194-5702-8ec5-50534a68d6b0");
+    }
+}

@@ -1,0 +1,135 @@
+//! The operator's own firstboot steps: what the runner on the node would trip over, said before anything is served.
+
+use crate::site::Blueprint;
+
+use super::templates::{STEPS, Templates};
+
+/// The functions that the runner calls; a step that lacks one cannot end well.
+const FUNCTIONS: [&str; 3] = ["check", "apply", "verify"];
+
+/// A step that would not run, or not as its author means it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFault {
+    /// What is wrong with which file.
+    pub message: String,
+    /// One thing to do.
+    pub help: String,
+}
+
+/// Everything that is wrong with the steps of the operator's folder, file by file.
+pub(super) fn faults(own: &Templates, blueprint: &Blueprint) -> Vec<StepFault> {
+    let steps = own.files.iter().filter_map(|(name, text)| Some((name, name.strip_prefix(STEPS)?, text)));
+    let fault = |(name, path, text): (&String, &str, &String)| {
+        let (what, help) = look(path, text, blueprint)?;
+        Some(StepFault { message: format!("the step {} {what}", own.place(name)), help })
+    };
+    steps.filter_map(fault).collect()
+}
+
+/// What is wrong with one file below the folder of steps, and what to do.
+fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String)> {
+    if path == "order" {
+        return None; // it stands in for rackstart's own
+    }
+    let shape = || ("is not named as a step".to_string(), format!("name it {STEPS}NN-purpose-target/NN-name.sh"));
+    let Some((folder, file)) = path.split_once('/').filter(|(_, file)| !file.contains('/')) else {
+        return Some(shape());
+    };
+    let file = file.strip_suffix(".j2").unwrap_or(file);
+    let (Some((group, rest)), true) = (numbered(folder), file.ends_with(".sh") && numbered(file).is_some()) else {
+        return Some(shape());
+    };
+    let Some((_, target)) = rest.rsplit_once('-') else { return Some(shape()) };
+    let roles = || blueprint.roles.keys().map(String::as_str);
+    if target != "all" && !roles().any(|role| role == target) {
+        let help =
+            format!("{}the targets are all, {}", nearest(target, roles()), roles().collect::<Vec<_>>().join(", "));
+        return Some((format!("is for the target `{target}`, which no node has: it would never run"), help));
+    }
+    if let Some(last) = blueprint.variables.get("last_group").filter(|last| group > last.as_str()) {
+        let help = format!("give it a number up to {last}, or set `last_group = \"{group}\"` in `[variables]`");
+        return Some((format!("is of group {group}, after the last group {last}: it would never run"), help));
+    }
+    let missing: Vec<String> =
+        FUNCTIONS.iter().filter(|name| !defines(text, name)).map(|name| format!("`{name}`")).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let help =
+        "a step is a file with the functions check (is it so already?), apply and verify; `true` is a body".to_string();
+    Some((format!("does not define {}", missing.join(", ")), help))
+}
+
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let scored = known.map(|known| (strsim::jaro_winkler(known, word), known));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
+    best.map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "))
+}
+
+/// The two digits that a name begins with, and what follows their hyphen.
+fn numbered(name: &str) -> Option<(&str, &str)> {
+    let (number, rest) = name.split_once('-')?;
+    (number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty())
+        .then_some((number, rest))
+}
+
+/// Whether a shell text defines a function: `name() {` or `function name {`.
+fn defines(text: &str, name: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        let (is_keyword, line) = match line.strip_prefix("function ") {
+            Some(rest) => (true, rest.trim_start()),
+            None => (false, line),
+        };
+        let rest = line.strip_prefix(name).map(str::trim_start);
+        rest.is_some_and(|rest| {
+            rest.starts_with("()") || rest.starts_with("( )") || is_keyword && rest.starts_with('{')
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn a_step_that_would_never_run_or_never_end_is_told() {
+        let mut blueprint = paper_site().blueprint;
+        blueprint.variables.insert("last_group".into(), "10".into());
+        let good = "check() {\n  true\n}\napply () {\n  true\n}\nfunction verify {\n  true\n}\n";
+        let said = |path: &str, text: &str| look(path, text, &blueprint).map(|(what, help)| format!("{what}; {help}"));
+        for path in ["05-lab-compute/01-hello.sh", "05-lab-all/01-hello.sh.j2", "order"] {
+            assert_eq!(said(path, good), None, "{path}");
+        }
+        for (path, text, expected) in [
+            ("05-lab-srever/01-hello.sh", good, "the target `srever`, which no node has"),
+            ("05-lab-comptue/01-hello.sh", good, "did you mean `compute`?"),
+            ("11-lab-all/01-hello.sh", good, "after the last group 10"),
+            ("05-lab-all/hello.sh", good, "NN-name.sh"),
+            ("5-lab-all/01-hello.sh", good, "NN-purpose-target"),
+            ("lab/01-hello.sh", good, "NN-purpose-target"),
+            ("01-hello.sh", good, "NN-purpose-target"),
+            ("05-lab-all/more/01-hello.sh", good, "NN-purpose-target"),
+            ("05-lab-all/01-hello.sh", "echo hello\n", "does not define `check`, `apply`, `verify`"),
+            ("05-lab-all/01-hello.sh", "check() {\n}\n# apply() {\nverify(){ :; }\n", "does not define `apply`;"),
+        ] {
+            let said = said(path, text).unwrap_or_default();
+            assert!(said.contains(expected), "{path}: {said}");
+        }
+    }
+
+    #[test]
+    fn every_step_of_rackstart_passes() {
+        let blueprint = paper_site().blueprint;
+        let files = super::super::engine::TemplateFiles::iter().filter(|name| name.starts_with(STEPS));
+        let text = |name: &str| {
+            let file = super::super::engine::TemplateFiles::get(name).unwrap();
+            String::from_utf8(file.data.into_owned()).unwrap()
+        };
+        let files: std::collections::BTreeMap<String, String> =
+            files.map(|name| (name.to_string(), text(&name))).collect();
+        assert!(files.len() > 40, "{}", files.len());
+        assert_eq!(faults(&Templates { folder: "own".into(), files }, &blueprint), []);
+    }
+}
