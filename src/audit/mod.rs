@@ -25,6 +25,15 @@ impl Actor {
         Self { how: format!("socket uid {uid}"), from }
     }
 
+    /// The same, who says for whom it acts (`SUDO_USER`). Nobody has verified that, and the line says so.
+    pub fn by_its_own_word_for(self, user: &str) -> Self {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+        if user.is_empty() || user.len() > LONGEST_USER || !user.chars().all(is_plain) {
+            return self;
+        }
+        Self { from: format!("{}; unverified: sudo of {user}", self.from), ..self }
+    }
+
     /// The owner of an API token.
     pub fn token(name: &str, from: impl fmt::Display) -> Self {
         Self { how: format!("token {name}"), from: from.to_string() }
@@ -152,5 +161,22 @@ fn tame(text: &str) -> String {
     text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// Longest name of a user that is noted, in bytes.
+const LONGEST_USER: usize = 64;
+
 /// Most characters of one field.
 const MOST: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_caller_says_of_itself_is_marked_as_unverified_or_left_out() {
+        let said = |user: &str| Actor::socket(0, Some(7)).by_its_own_word_for(user).to_string();
+        assert_eq!(said("alice"), "socket uid 0 (pid 7; unverified: sudo of alice)");
+        for nonsense in ["", "a b", "eve) done", "a\nb", &"x".repeat(65)] {
+            assert_eq!(said(nonsense), "socket uid 0 (pid 7)", "{nonsense}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use hyper::Method;
 
 use super::client::Daemon;
 use super::{Failure, print, vault};
-use crate::audit::{Actor, Order};
+use crate::audit::Order;
 use crate::config::{self, Place};
 use crate::server::Need;
 use crate::site::{Mac, Site};
@@ -60,7 +60,7 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
 
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let site = config::load(place)?.site;
-    let order = Order::new(&Actor::console(rustix::process::getuid().as_raw()), "restore", args.file.display());
+    let order = Order::new(&vault::console(), "restore", args.file.display());
     let runtime = vault::runtime()?;
     let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
     print(&told(&site, &runtime.block_on(restored).map_err(Failure::fixable)?))

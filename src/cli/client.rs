@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 
 use super::{Failure, no_such_node, vault};
 use crate::server::admin::{NodeStatus, StatusReport};
+use crate::server::socket::ACTS_FOR;
 
 /// Which daemon a verb talks to.
 #[derive(Debug, Clone, clap::Args)]
@@ -84,6 +85,7 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
         let driver = tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "rackstart");
+        let request = vault::acts_for().iter().fold(request, |request, user| request.header(ACTS_FOR, user));
         let request = request.header("content-type", "application/json").body(Body::from(body));
         let request = request.map_err(|error| Failure::bug(format!("cannot ask `{path}`: {error}")))?;
         let response = sender.send_request(request).await.map_err(|error| away(&error))?;

@@ -8,6 +8,7 @@ use super::{Failure, Kind, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::texts::SiteDigest;
+use crate::site::Node;
 
 /// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
 ///
@@ -36,9 +37,10 @@ enum Side {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let changes = compared(place, &args).map_err(trouble)?;
-    print(&report(&changes, args.summary)).map_err(trouble)?;
-    match changes.is_empty() {
+    let Difference { changes, restarts, differ } = compared(place, &args).map_err(trouble)?;
+    let told = restarts.iter().chain(&differ).map(|line| format!("note: {line}\n")).collect::<String>();
+    print(&(report(&changes, args.summary, restarts.is_empty()) + &told)).map_err(trouble)?;
+    match changes.is_empty() && restarts.is_empty() {
         true => Ok(()),
         false => Err(Failure::fixable("")),
     }
@@ -52,7 +54,7 @@ fn trouble(failure: Failure) -> Failure {
     }
 }
 
-fn compared(place: Place<'_>, args: &Args) -> Result<Vec<Change>, Failure> {
+fn compared(place: Place<'_>, args: &Args) -> Result<Difference, Failure> {
     let load = |file| config::load(Place { file, ..place }).and_then(Side::file);
     let (old, new) = match (&args.old, &args.new) {
         (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
@@ -62,7 +64,24 @@ fn compared(place: Place<'_>, args: &Args) -> Result<Vec<Change>, Failure> {
             (Side::Daemon(client, digest), load(place.file)?)
         }
     };
-    changes(&old, &new)
+    let changes = changes(&old, &new)?;
+    Ok(Difference { changes, restarts: restarts(old.digest(), new.digest()), differ: new.differ(old.digest()) })
+}
+
+/// Everything that there is to tell.
+struct Difference {
+    changes: Vec<Change>,
+    /// Keys that are read once: a reload with another value is refused.
+    restarts: Vec<String>,
+    /// Nodes that were installed as something else than the new file says.
+    differ: Vec<String>,
+}
+
+fn restarts(old: &SiteDigest, new: &SiteDigest) -> Vec<String> {
+    let pairs = new.read_once.iter().filter_map(|(key, to)| Some((key, old.read_once.get(key)?, to)));
+    let changed = pairs.filter(|(_, from, to)| from != to);
+    let tell = |(key, from, to)| format!("`{key}` changes from {from} to {to}, which needs a restart of the daemon");
+    changed.map(tell).collect()
 }
 
 /// The texts of one node, or of all nodes, that are not the same on both sides.
@@ -109,7 +128,10 @@ fn compare(who: &str, old: &Texts, new: &Texts) -> Vec<(String, String)> {
     diffs.filter(|(_, diff)| !diff.is_empty()).collect()
 }
 
-fn report(changes: &[Change], summary: bool) -> String {
+fn report(changes: &[Change], summary: bool, is_all: bool) -> String {
+    if changes.is_empty() && !is_all {
+        return "no text of a node would change\n".into();
+    }
     if changes.is_empty() {
         return "nothing would change\n".into();
     }
@@ -139,6 +161,16 @@ impl Side {
         let loaded = Loaded { site: loaded.site.masked(), ..loaded };
         let digest = SiteDigest::new(&loaded.renderer, &loaded.site).map_err(broken)?;
         Ok(Self::File(Box::new(loaded), digest))
+    }
+
+    /// The nodes of a file that were installed as something else.
+    fn differ(&self, running: &SiteDigest) -> Vec<String> {
+        let Self::File(loaded, _) = self else { return Vec::new() };
+        let differs = |node: &Node| {
+            let said = running.installed.get(&node.mac)?.differs(&loaded.site, node)?;
+            Some(format!("{}: {said}", node.name))
+        };
+        loaded.site.nodes.iter().filter_map(differs).collect()
     }
 
     fn digest(&self) -> &SiteDigest {

@@ -31,7 +31,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     }
     let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
     let now = match (status.state.as_str(), &status.written) {
-        ("failed", None) => format!("it was never installed; `rackstart install {}` arms it again", status.name),
+        ("new", _) => format!("it was never installed; `rackstart install {}` arms it again", status.name),
         ("failed", _) => "it is failed, nothing was wiped; `rackstart install` or `reimage` arms it again".into(),
         (state, _) => format!("it is {state}, nothing was wiped"),
     };

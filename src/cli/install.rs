@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn all_means_what_was_never_written_and_nobody_holds_back() {
-        let mut nodes: Vec<NodeStatus> = paper_site().nodes.iter().map(|node| node_status(node, None)).collect();
+        let site = paper_site();
+        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
         nodes[1].state = "ready".into();
         (nodes[2].state, nodes[2].written) = ("failed".into(), Some("sda".into()));
         nodes[3].state = "failed".into();
@@ -68,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_wrong_name_among_several_arms_none() {
-        let nodes: Vec<NodeStatus> = paper_site().nodes.iter().map(|node| node_status(node, None)).collect();
+        let site = paper_site();
+        let nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
         assert_eq!(known(&nodes, &["compute1".into(), "controller".into()]).unwrap(), ["compute1", "controller"]);
         assert!(known(&nodes, &["compute1".into(), "compute22".into()]).is_err());
     }

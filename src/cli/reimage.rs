@@ -8,7 +8,7 @@ use std::path::Path;
 use super::client::Daemon;
 use super::{Failure, no_such_node, print, table};
 use crate::lifecycle::blast::needs_count;
-use crate::server::admin::{Armed, NodeStatus, ReimageBody, StatusReport};
+use crate::server::admin::{Armed, Loss, NodeStatus, Rehearsal, ReimageBody, StatusReport};
 
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
@@ -39,6 +39,12 @@ pub struct Args {
     /// Keep the volume groups that the site file names in the node's `keep`, and everything in them.
     #[arg(long)]
     keep: bool,
+    /// Say what would be lost, or why it would be refused, and change nothing.
+    #[arg(long)]
+    rehearse: bool,
+    /// Print what would be lost as JSON: the body that the API answers with.
+    #[arg(long, requires = "rehearse")]
+    json: bool,
     /// Do not ask for the name. Only with exact names.
     #[arg(long)]
     yes: bool,
@@ -60,20 +66,26 @@ pub struct Args {
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let Args { nodes, all, role, keep, yes, count, force: _, reason, no_drain, daemon } = args;
+    let Args { nodes, all, role, keep, rehearse, json, yes, count, force: _, reason, no_drain, daemon } = args;
     let client = daemon.client(config);
     // What the running daemon goes by, not what the file says by now.
     let report: StatusReport = client.get("/v1/status")?;
     let chosen = choose(&report, &nodes, all, &role)?;
     let (number, of_all) = (chosen.len(), report.nodes.len());
-    print(&chosen.iter().map(|node| describe(node, keep, report.now)).collect::<String>())?;
     if let Some(count) = count.filter(|count| *count != number) {
         return Err(Failure::fixable(format!("this is about {number} nodes, not {count}: nothing was changed")));
     }
     let names: Vec<String> = chosen.iter().map(|node| node.name.clone()).collect();
     // What would be refused anyway is refused before anybody is asked.
     let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason, no_drain };
-    client.post_with::<()>("/v1/reimage/rehearse", &body)?;
+    let rehearsal: Rehearsal = client.post_with("/v1/reimage/rehearse", &body)?;
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&rehearsal).map_err(Failure::bug)?));
+    }
+    print(&rehearsal.nodes.iter().map(|loss| describe(loss, report.now)).collect::<String>())?;
+    if rehearse {
+        return print("nothing stands against it now, and nothing was changed\n");
+    }
     body.count = match (yes, count) {
         // The daemon says whether these are so many that their number must be given.
         (true, count) => count,
@@ -111,23 +123,33 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-fn describe(node: &NodeStatus, keep: bool, now: u64) -> String {
-    let kept = match (keep, node.keep.is_empty()) {
-        (true, false) => format!(", but for {}", node.keep.join(", ")),
-        _ => String::new(),
+fn describe(loss: &Loss, now: u64) -> String {
+    let kept = match loss.kept.as_slice() {
+        [] => String::new(),
+        groups => format!(", but for {}", groups.join(", ")),
     };
-    let machine = node.machine.as_ref().map(|machine| format!("  its machine: {machine}\n")).unwrap_or_default();
-    let lately = node.written.as_ref().map(|disk| format!("  last written: disk {disk}\n")).unwrap_or_default();
-    format!(
-        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n{lately}{machine}",
-        node.name,
-        node.role,
-        node.mac,
-        node.address,
-        node.state,
-        table::duration(now.saturating_sub(node.since)),
-        node.disk,
-    )
+    let mut text = format!(
+        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n",
+        loss.name,
+        loss.role,
+        loss.mac,
+        loss.address,
+        loss.state,
+        table::duration(now.saturating_sub(loss.since)),
+        loss.disks.join("; "),
+    );
+    if !loss.forgotten.is_empty() {
+        let groups = loss.forgotten.join(", ");
+        text.push_str(&format!("  `keep` names {groups}, and --keep was not given: WIPED with everything in it\n"));
+    }
+    if let Some(brick) = &loss.brick {
+        text.push_str(&format!("  its brick at {brick} is lost: one copy of its volume less\n"));
+    }
+    for (word, said) in [("", &loss.differs), ("last written: disk ", &loss.written), ("its machine: ", &loss.machine)]
+    {
+        text.extend(said.iter().map(|said| format!("  {word}{said}\n")));
+    }
+    text
 }
 
 /// Asks for the name of one node, or the number of several. Returns the number.

@@ -21,7 +21,7 @@ pub struct Args {
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     match args.daemon.client(config).post("/v1/reload")? {
-        Reloaded::Swapped { nodes, added, removed } => print(&text(nodes, &added, &removed)),
+        Reloaded::Swapped { nodes, added, removed, differ } => print(&text(nodes, &added, &removed, &differ)),
         Reloaded::Refused { why } => {
             // As `check` prints them. Nobody may be there to read it; the exit code says it too.
             let _ = writeln!(std::io::stderr(), "{}", why.trim_end());
@@ -30,12 +30,15 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     }
 }
 
-fn text(nodes: usize, added: &[String], removed: &[String]) -> String {
+fn text(nodes: usize, added: &[String], removed: &[String], differ: &[String]) -> String {
     let mut text = format!("reloaded: {nodes} nodes\n");
     for (what, names) in [("added", added), ("removed", removed)] {
         if !names.is_empty() {
             text.push_str(&format!("{what}: {}\n", names.join(", ")));
         }
+    }
+    for said in differ {
+        text.push_str(&format!("{said}; its next installation makes that true\n"));
     }
     text
 }

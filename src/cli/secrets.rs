@@ -7,9 +7,8 @@ use hyper::Method;
 use zeroize::Zeroizing;
 
 use super::client::Daemon;
-use super::vault::{ask_json, encode, runtime};
+use super::vault::{ask_json, console, encode, runtime};
 use super::{Failure, print};
-use crate::audit::Actor;
 use crate::config::{self, Place};
 use crate::server::vault::{Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
@@ -129,7 +128,7 @@ pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure>
 /// Without the former key the secrets are lost, and new ones take their place.
 fn rekey(place: Place<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<(), Failure> {
     let site = config::load(place)?.site;
-    let actor = Actor::console(rustix::process::getuid().as_raw());
+    let actor = console();
     let Some(former) = former else {
         return changed(runtime()?.block_on(server::renew_secrets(&site, new, &actor)).map_err(Failure::fixable)?);
     };

@@ -49,12 +49,14 @@ pub fn remark(node: &NodeStatus) -> String {
     let first_line = |text: &str| text.lines().next().unwrap_or_default().to_string();
     let news = match (&node.waiting, &node.detail, &node.permit) {
         (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
-        (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect") => first_line(detail),
+        (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect" | "new") => first_line(detail),
         (None, _, Some(permit)) => format!("its next network boot {permit}"),
         _ => String::new(),
     };
-    let words: Vec<String> = node.flags.iter().cloned().chain((!news.is_empty()).then_some(news)).collect();
-    words.join("; ")
+    let silence = node.silence.as_ref().map(|text| format!("silent: {text}"));
+    let news = (!news.is_empty()).then_some(news);
+    let words = node.flags.iter().chain(&node.differs).cloned().chain(news).chain(silence);
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// Seconds as people say them: `42 s`, `3 min`, `5 h`, `2 d`.

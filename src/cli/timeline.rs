@@ -7,7 +7,7 @@ use super::client::Daemon;
 use super::{Failure, Kind, explain, print};
 use crate::clock::unix_now;
 use crate::server::story::Wanted;
-use crate::timeline::{Moment, Page, utc};
+use crate::timeline::{Moment, Page, utc, utc_ms};
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
 ///
@@ -71,7 +71,7 @@ pub fn line(moment: &Moment, json: bool) -> String {
         (1, _) => String::new(),
         (times, until) => format!(" (again, {times} times until {})", &utc(until)[11..]),
     };
-    format!("{}  {:<9}  {}{again}\n", utc(moment.at), moment.source, moment.text)
+    format!("{}  {:<9}  {}{again}\n", utc_ms(moment.at, moment.ms), moment.source, moment.text)
 }
 
 /// `15m` in seconds.
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_repeated_line_says_how_often_and_until_when() {
         let once = Moment::new(951_782_399, Mac([2; 6]), "dhcp", "DHCPDISCOVER");
-        assert_eq!(line(&once, false), "2000-02-28 23:59:59Z  dhcp       DHCPDISCOVER\n");
+        assert_eq!(line(&once, false), "2000-02-28 23:59:59.000Z  dhcp       DHCPDISCOVER\n");
         let again = Moment { until: 951_782_404, times: 12, ..once };
         assert!(line(&again, false).ends_with("DHCPDISCOVER (again, 12 times until 00:00:04Z)\n"));
         let read: Moment = serde_json::from_str(&line(&again, true)).unwrap();

@@ -58,7 +58,7 @@ fn on_the_store(
     let runtime = runtime()?;
     runtime.block_on(async {
         let (app, store) = server::at_rest(loaded.site, loaded.renderer, need).await.map_err(Failure::fixable)?;
-        let actor = Actor::console(rustix::process::getuid().as_raw());
+        let actor = console();
         let request = Request::builder().method(method).uri(path).extension(actor).body(Body::from(body.to_string()));
         let request = request.map_err(Failure::bug)?;
         let Ok(response) = app.oneshot(request).await;
@@ -68,6 +68,17 @@ fn on_the_store(
         store.await.map_err(Failure::bug)?.map_err(Failure::fixable)?;
         answer(status, bytes)
     })
+}
+
+/// Who sits at this shell, and for whom by sudo's word.
+pub fn console() -> Actor {
+    let actor = Actor::console(rustix::process::getuid().as_raw());
+    acts_for().iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
+}
+
+/// Who called sudo; a note for the audit log that nobody has verified.
+pub fn acts_for() -> Option<String> {
+    std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// The body of an answer, or what the daemon refused it with.

@@ -13,7 +13,7 @@ use crate::server::admin::{NodeStatus, StatusReport};
 /// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End with exit code 0 as soon as every node is ready.
+    /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect.
     #[arg(long)]
     until_ready: bool,
     /// End with exit code 1 after so many seconds.
@@ -34,6 +34,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
                 if args.until_ready && report.nodes.iter().all(|node| node.state == "ready") {
                     return Ok(());
                 }
+                if let Some(failure) = failed(&report.nodes).filter(|_| args.until_ready) {
+                    return Err(failure);
+                }
             }
             // A daemon that restarts is waited for; one that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && !shown.is_empty() => {}
@@ -46,6 +49,22 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// That nodes need a person before they can become ready. One in maintenance has one.
+fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
+    let needs = |node: &&NodeStatus| {
+        matches!(node.state.as_str(), "failed" | "suspect") && !node.flags.iter().any(|flag| flag == "maintenance")
+    };
+    let words: Vec<String> = nodes
+        .iter()
+        .filter(needs)
+        .map(|node| format!("{} is {}: {}", node.name, node.state, table::remark(node)))
+        .collect();
+    if words.is_empty() {
+        return None;
+    }
+    Some(Failure::fixable(words.join("\n")).hint("`rackstart status` and `rackstart timeline` say more of each"))
 }
 
 fn show(report: &StatusReport, shown: &mut Vec<String>) -> Result<(), Failure> {
@@ -70,4 +89,23 @@ fn line(node: &NodeStatus) -> String {
     let step = node.step.as_ref().filter(|_| node.state != "ready");
     let step = step.map_or(node.stage.clone().unwrap_or_default(), |s| format!("{}/{} {}", s.number, s.total, s.name));
     format!("{} {} {step} {}", node.name, node.state, table::remark(node)).trim_end().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::admin::node_status;
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn waiting_ends_when_a_node_needs_a_person_and_not_before() {
+        let site = paper_site();
+        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
+        assert_eq!(failed(&nodes), None);
+        (nodes[2].state, nodes[2].detail) = ("failed".into(), Some("no disk matches\nlog".into()));
+        let text = failed(&nodes).unwrap().to_string();
+        assert!(text.starts_with("error: compute2 is failed: no disk matches\nhelp: "), "{text}");
+        nodes[2].flags = vec!["maintenance".into()];
+        assert_eq!(failed(&nodes), None, "somebody works on it");
+    }
 }

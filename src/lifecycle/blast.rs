@@ -6,7 +6,7 @@ mod replicas;
 
 pub use refusal::Refusal;
 
-use super::{Duty, Flags, Outcome, State, Stopped, WipeScope};
+use super::{Duty, Flags, InstalledAs, Outcome, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
 
 /// So many nodes need no count, unless they are more than a tenth of the site.
@@ -34,6 +34,23 @@ pub struct Standing<'a> {
     pub duty: Option<&'a Duty>,
     /// Whether the storage of an installation is recorded that no attempt has wiped since.
     pub recorded: bool,
+    /// What that installation made of it; none when nothing is recorded, and then the site file is believed.
+    pub installed_as: Option<&'a InstalledAs>,
+}
+
+impl Standing<'_> {
+    /// The role that its system plays.
+    fn role<'a>(&'a self, node: &'a Node) -> &'a str {
+        self.installed_as.map_or(node.role.as_str(), |installed| installed.role.as_str())
+    }
+
+    /// Whether it holds a brick, or will when it is installed.
+    fn has_brick(&self, site: &Site, node: &Node) -> bool {
+        match self.installed_as {
+            Some(installed) => installed.brick.is_some(),
+            None => super::installed_as::brick(site, node).is_some(),
+        }
+    }
 }
 
 /// What an operator wants to arm.

@@ -11,6 +11,7 @@ mod event;
 mod flags;
 mod gluster;
 mod hardware;
+mod installed_as;
 mod progress;
 mod remains;
 mod report_rate;
@@ -27,9 +28,10 @@ pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
+pub use installed_as::InstalledAs;
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
 pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
-pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, withdrawn};
+pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.
 pub const MAX_BOOTS: u8 = 3;
@@ -38,7 +40,7 @@ pub const MAX_BOOTS: u8 = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum State {
-    /// In the site file, never armed.
+    /// In the site file, and never installed: not armed yet, or armed and taken back before anything was touched.
     New,
     /// May be installed: the next network boot gets the installer.
     Armed {
@@ -151,25 +153,24 @@ impl State {
         Ok(Self::Armed { attempt: Attempt::new(id.clone(), scope), previous })
     }
 
-    /// Takes an unspent permit back. A node without an earlier state ends in `failed`, because `new` would arm itself.
+    /// Takes an unspent permit back. What was never anything else is `new` again; that it does not arm itself is kept beside
+    /// the state.
     fn disarm(&self) -> Result<Self, Refused> {
-        self.unarmed("disarmed; it was never installed, `rackstart install` arms it again")
-            .ok_or(Refused::NotArmed(self.word()))
+        self.unarmed().ok_or(Refused::NotArmed(self.word()))
     }
 
     /// The same when nobody fetched the installer in time.
     fn expire(&self) -> Result<Self, Refused> {
         match self {
             Self::Armed { attempt, .. } if attempt.boots > 0 => Err(Refused::NothingToDo),
-            _ => self.unarmed("its arming expired before it booted the installer").ok_or(Refused::NothingToDo),
+            _ => self.unarmed().ok_or(Refused::NothingToDo),
         }
     }
 
     /// What an armed node was before.
-    fn unarmed(&self, reason: &str) -> Option<Self> {
-        let Self::Armed { attempt, previous } = self else { return None };
-        let never = || Self::failed_installer(attempt.clone(), reason, None);
-        Some(previous.as_ref().map_or_else(never, |previous| (**previous).clone()))
+    fn unarmed(&self) -> Option<Self> {
+        let Self::Armed { previous, .. } = self else { return None };
+        Some(previous.as_ref().map_or(Self::New, |previous| (**previous).clone()))
     }
 
     fn serve_installer(&self, token: &TokenHash) -> Result<Self, Refused> {

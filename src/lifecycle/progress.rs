@@ -111,15 +111,26 @@ pub struct Progress {
     /// When each moment of the current attempt was first seen (`armed`, `script`, `kickstart`, `permit`, `installed`,
     /// `firstboot`, `ready`).
     pub marks: std::collections::BTreeMap<String, u64>,
+    /// The moment that was seen last.
+    #[serde(default)]
+    pub newest: Option<String>,
     /// How many of its reports the event log has.
     #[serde(default)]
     pub stored: u32,
 }
 
 impl Progress {
-    /// Notes a moment once; later ones of the same name keep the first time.
+    /// Notes a moment. One of a name that was noted before keeps its first time, and is the newest all the same.
     pub fn mark(&mut self, moment: &str, now: u64) {
         self.marks.entry(moment.into()).or_insert(now);
+        self.newest = Some(moment.into());
+    }
+
+    /// The moment that was seen last.
+    pub fn stage(&self) -> Option<&str> {
+        // A record of before that was kept knows the times alone.
+        let latest = || self.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.as_str());
+        self.newest.as_deref().or_else(latest)
     }
 
     /// Takes over what a report says. Returns false for a report that was seen before.
@@ -169,6 +180,17 @@ mod tests {
         assert!(!progress.note(&report(ReportEvent::StepDone, 5, ""), 101));
         assert_eq!(progress, before);
         assert_eq!(progress.waiting.as_deref(), Some("gluster.up@compute3"));
+    }
+
+    #[test]
+    fn the_stage_is_what_was_seen_last_also_within_one_second() {
+        let mut progress = Progress::default();
+        for moment in ["script", "kickstart", "pre-started"] {
+            progress.mark(moment, 7);
+        }
+        assert_eq!(progress.stage(), Some("pre-started"));
+        progress.mark("script", 9);
+        assert_eq!((progress.stage(), progress.marks["script"]), (Some("script"), 7), "a second boot");
     }
 
     #[test]

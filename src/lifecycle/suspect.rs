@@ -5,7 +5,7 @@ use super::{Event, Refused, State};
 
 /// The suspect form of a state. An unspent permit is withdrawn: whoever holds its token cannot use it any more.
 pub(super) fn of(state: &State, why: &str) -> State {
-    let previous = state.unarmed("suspected while it was armed").unwrap_or_else(|| state.clone());
+    let previous = state.unarmed().unwrap_or_else(|| state.clone());
     State::Suspect { previous: Box::new(previous), why: why.into() }
 }
 

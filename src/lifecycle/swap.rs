@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::State;
-use crate::site::{InstallTree, Mac, Node, NodeName, Site};
+use crate::site::{InstallTree, Mac, Node, NodeName, Server, Site};
 
 /// One reason why a site cannot take the place of the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,32 +94,41 @@ pub fn is_to_wipe(state: &State) -> bool {
     matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
 }
 
+/// The keys of the site file that are read once, when the daemon starts, and their values in words.
+pub fn read_once(site: &Site) -> Vec<(&'static str, String)> {
+    // Named one by one, so that a new key cannot come without a decision. Those that are left out are read at each use.
+    let Server {
+        interface,
+        address,
+        http_port,
+        token_seconds: _,
+        state,
+        socket,
+        socket_group,
+        syslog,
+        wipes_per_minute: _,
+        arming_seconds: _,
+    } = &site.server;
+    let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
+    vec![
+        ("server.interface", interface.clone()),
+        ("server.address", address.to_string()),
+        ("server.http_port", http_port.to_string()),
+        ("server.state", state.display().to_string()),
+        ("server.socket", socket.display().to_string()),
+        ("server.socket_group", or_nothing(socket_group.clone())),
+        ("api.listen", or_nothing(site.api.as_ref().map(|api| api.listen.to_string()))),
+        ("server.syslog", syslog.to_string()),
+        ("secrets", site.key.to_string()),
+        ("network.subnet", site.network.subnet.to_string()),
+        ("network.router_advertisement", site.network.router_advertisement.to_string()),
+    ]
+}
+
 fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
-    let values = |site: &Site| {
-        let (server, network) = (&site.server, &site.network);
-        [
-            ("server.interface", server.interface.clone()),
-            ("server.address", server.address.to_string()),
-            ("server.http_port", server.http_port.to_string()),
-            ("server.state", server.state.display().to_string()),
-            ("server.socket", server.socket.display().to_string()),
-            ("server.socket_group", server.socket_group.clone().unwrap_or_default()),
-            ("api.listen", site.api.as_ref().map_or_else(|| "nothing".into(), |api| api.listen.to_string())),
-            ("server.syslog", server.syslog.to_string()),
-            ("secrets", format!("{:?}", site.key)),
-            ("network.subnet", network.subnet.to_string()),
-            ("network.router_advertisement", network.router_advertisement.to_string()),
-        ]
-    };
-    let pairs = values(old).into_iter().zip(values(new));
+    let pairs = read_once(old).into_iter().zip(read_once(new));
     let changed = pairs.filter(|((_, from), (_, to))| from != to);
-    let mut all: Vec<Hindrance> =
-        changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect();
-    if all.is_empty() && old.server != new.server {
-        let (from, to) = (format!("{:?}", old.server), format!("{:?}", new.server));
-        all.push(Hindrance::NeedsRestart { key: "server", from, to });
-    }
-    all
+    changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect()
 }
 
 /// The same node in the new site, if it can still be told by its MAC and its address.
@@ -300,6 +309,12 @@ mod tests {
         });
         assert_eq!(told.len(), 2);
         assert!(told[0].starts_with("`server.interface` changes from lo to eth7, which needs a restart"), "{told:?}");
+        let told = said(State::New, |site| site.key = crate::site::KeySource::File("/etc/rackstart/key".into()));
+        assert!(told[0].starts_with("`secrets` changes from no key to the file /etc/rackstart/key, which"), "{told:?}");
+        let told = said(State::New, |site| {
+            (site.server.wipes_per_minute, site.server.token_seconds, site.server.arming_seconds) = (1, 60, 60);
+        });
+        assert_eq!(told, Vec::<String>::new(), "these are read at each use");
         let help = Hindrance::NeedsRestart { key: "x", from: String::new(), to: String::new() }.help();
         assert!(help.starts_with("restart the daemon"), "{help}");
     }

@@ -10,11 +10,11 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::http::{Appliance, HttpError};
-pub use super::operate::{Armed, DrainStatus, NodeStatus, status as node_status};
+pub use super::operate::{Armed, DrainStatus, Loss, NodeStatus, Rehearsal, status as node_status};
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
-use crate::site::Mac;
+use crate::site::{Mac, Node};
 use crate::timeline::Moment;
 pub use orders::{ReasonBody, ReimageBody, StopAnswer};
 
@@ -87,7 +87,11 @@ pub fn app(appliance: Appliance) -> Router {
 
 async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
     let served = appliance.served();
-    let nodes = served.site.nodes.iter().map(|node| node_status(node, appliance.store.record(node.mac))).collect();
+    let status = |node: &Node| NodeStatus {
+        silence: appliance.recent.silence(node.mac),
+        ..node_status(&served.site, node, appliance.store.record(node.mac))
+    };
+    let nodes = served.site.nodes.iter().map(status).collect();
     let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
     Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped: appliance.store.stopped() })
 }

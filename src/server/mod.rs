@@ -47,13 +47,14 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{Actor, Order};
 use crate::boot::Plane;
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, WipeScope};
+use crate::lifecycle::{Event, InstalledAs, WipeScope};
 use crate::render::Renderer;
 use crate::secrets::Redactor;
 use crate::site::{KeySource, Server, Site};
-use crate::store::{Change, ChangeError, OpenError, SecretsError, Store};
+use crate::store::{Change, ChangeError, OpenError, Record, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
 use engines::{Engines, StoreTask};
@@ -126,8 +127,7 @@ impl ServerError {
     fn secrets(site: &Site, source: SecretsError) -> Self {
         let key = match &site.key {
             KeySource::None => String::new(),
-            KeySource::File(path) => format!(", the key {}", path.display()),
-            KeySource::Credential(name) => format!(", the systemd credential `{name}`"),
+            key => format!(", its key {key}"),
         };
         Self::Secrets { store: site.server.state.clone(), key, source }
     }
@@ -185,6 +185,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     };
     watchdog::resume_drains(&store, unix_now()).await;
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
+    record_what_is_installed(&site, &store).await?;
     arm_new_nodes(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone());
@@ -207,15 +208,37 @@ fn remind_of_former_stores(state: &Path) {
     }
 }
 
+/// What nodes were installed as was not recorded once: it is taken from the site file, the last time that this is believed.
+async fn record_what_is_installed(site: &Site, store: &Store) -> Result<(), ChangeError> {
+    for node in &site.nodes {
+        let lacks = |record: &Record| record.installed_as.is_none() && record.has_system();
+        if !store.record(node.mac).as_ref().is_some_and(lacks) {
+            continue;
+        }
+        let change = Change::InstalledAs(Box::new(InstalledAs::of(site, node)));
+        match store.change(node.mac, change).await {
+            Ok(_) | Err(ChangeError::Refused(_)) => {}
+            Err(stopped) => return Err(stopped),
+        }
+    }
+    Ok(())
+}
+
 /// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
 /// said otherwise of it, or of the whole site.
 async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
+    if store.stopped().is_some() {
+        tracing::warn!("installations are stopped: no new node is armed; `rackstart stop --lift` allows them again");
+        return Ok(());
+    }
     for node in &site.nodes {
         if !operate::is_armed_by_itself(store.record(node.mac).as_ref()) {
             continue;
         }
         let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-        match store.change(node.mac, Change::Event { event, mark: None }).await {
+        let order = Order::new(&Actor::daemon(), "arm", &node.name);
+        let order = order.detail(format!("it was never installed; its installer {}", WipeScope::BlankDiskOnly));
+        match store.change_as(node.mac, Change::Event { event, mark: None }, order).await {
             Ok(_) => {
                 tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
             }

@@ -5,6 +5,7 @@
 
 mod orders;
 mod refusal;
+mod rehearsal;
 mod view;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::lifecycle::blast::{DrainRule, OwnCard};
 use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
-use crate::store::{Change, ChangeError, Draft, Orders, Record};
+use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record};
 
 use super::http::Appliance;
 use super::http::permit::{NOTHING_TO_KEEP, keepable};
@@ -25,8 +26,9 @@ use super::random;
 
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
 pub use refusal::Refusal;
-pub(in crate::server) use view::flags;
+pub use rehearsal::{Loss, Rehearsal};
 pub use view::{DrainStatus, NodeStatus, status};
+pub(in crate::server) use view::{HELD, differs, flags};
 
 /// An order to wipe and install nodes anew at their next network boot.
 #[derive(Debug, Clone)]
@@ -59,40 +61,62 @@ pub struct Armed {
 impl Appliance {
     /// Arms one node for a blank disk: nothing can be lost.
     pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
-        let site = self.site();
-        let nodes = find(&site, &[node.to_string()])?.iter().map(|node| node.mac).collect();
+        let (site, asked) = (self.site(), Order::new(who, "install", node));
+        let found = find(&site, &[node.to_string()]).map(|nodes| nodes.iter().map(|node| node.mac).collect());
+        let nodes = self.or_told(&asked, found).await?;
         let arming = Arming { nodes, scope: WipeScope::BlankDiskOnly, count: None, forced: None, undrained: None };
-        self.arm(&site, Order::new(who, "install", node), arming).await
+        self.arm(&site, asked, arming).await
     }
 
     /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
     /// alone.
     pub async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
-        let site = self.site();
-        let arming = self.to_wipe(&site, &order)?;
-        self.arm(&site, Order::new(who, "reimage", order.nodes.join(" ")), arming).await
+        let (site, asked) = (self.site(), Order::new(who, "reimage", order.nodes.join(" ")));
+        let arming = self.or_told(&asked, self.to_wipe(&site, &order)).await?;
+        self.arm(&site, asked, arming).await
     }
 
-    /// What [`Self::reimage`] would say now, without doing it: for the question that is asked before.
-    pub fn rehearse(&self, order: &Reimage) -> Result<(), Refusal> {
-        let (site, own) = (self.site(), own_cards()?);
-        let arming = self.to_wipe(&site, order)?;
+    /// What [`Self::reimage`] would say now, and what it would cost, without doing it: for the question that is asked before.
+    /// The command line asks nothing further when this refuses, so the audit log tells a refusal.
+    pub async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
+        let site = self.site();
+        let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
+        self.or_told(&asked, self.judge_rehearsal(&site, order)).await
+    }
+
+    fn judge_rehearsal(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {
+        let (own, arming) = (own_cards()?, self.to_wipe(site, order)?);
         self.store
-            .look(|draft| judge(&site, draft, &arming, DrainRule::Nothing, &own, super::unix_now()).map(drop))
-            .map_err(Refusal::Blast)
+            .look(|draft| judge(site, draft, &arming, DrainRule::Nothing, &own, super::unix_now()).map(drop))
+            .map_err(Refusal::Blast)?;
+        let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
+        let loss = |node: &Node| Loss::of(site, node, self.store.record(node.mac), order.keep);
+        Ok(Rehearsal { nodes: nodes.map(loss).collect() })
+    }
+
+    /// Tells the audit log of a refusal that the store has not seen.
+    async fn or_told<T>(&self, asked: &Order, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        if let Err(refusal) = &outcome {
+            let words = refusal.to_string();
+            let refused = self.store.decide(asked.clone(), move |_, _| Err::<Orders, String>(words)).await;
+            if matches!(refused, Err(DecideError::Stopped)) {
+                return Err(Refusal::StoreStopped);
+            }
+        }
+        outcome
     }
 
     /// Begins to take nodes whose system runs out of the cloud: each is asked whether it can be missed, then a controller takes
     /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
     pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
-        let (site, own) = (self.site(), own_cards()?);
-        let arming = self.to_wipe(&site, &order)?;
-        let asked = Order::new(who, "drain", order.nodes.join(" "));
+        let (site, asked) = (self.site(), Order::new(who, "drain", order.nodes.join(" ")));
+        let (own, arming) =
+            self.or_told(&asked, own_cards().and_then(|own| Ok((own, self.to_wipe(&site, &order)?)))).await?;
         let (known, line, nodes) = (site.clone(), asked.clone(), arming.nodes.clone());
         let judge = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
         let nodes = nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
-        Ok(nodes.map(|node| status(node, self.store.record(node.mac))).collect())
+        Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac))).collect())
     }
 
     /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
@@ -108,7 +132,7 @@ impl Appliance {
 
     /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
     pub async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
-        let reason = refusal::reason(reason)?;
+        let reason = self.or_told(&Order::new(who, "give-up", node), refusal::reason(reason)).await?;
         self.event(who, node, Event::GivenUp { reason }, "give-up").await
     }
 
@@ -185,7 +209,7 @@ impl Appliance {
     }
 
     async fn arm(&self, site: &Arc<Site>, asked: Order, arming: Arming) -> Result<Armed, Refusal> {
-        let own = own_cards()?;
+        let own = self.or_told(&asked, own_cards()).await?;
         let nodes: Vec<&Node> = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
         let before: Vec<String> =
             nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
@@ -209,7 +233,7 @@ impl Appliance {
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
         let Left { later, again_in } = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
-        let nodes: Vec<NodeStatus> = armed.map(|node| status(node, self.store.record(node.mac))).collect();
+        let nodes: Vec<NodeStatus> = armed.map(|node| status(site, node, self.store.record(node.mac))).collect();
         for node in &nodes {
             tracing::warn!(%who, node = node.name, "armed by an operator: its next network boot {scope}{because}");
         }
@@ -247,15 +271,16 @@ impl Appliance {
         detail: &str,
     ) -> Result<NodeStatus, Refusal> {
         let site = self.site();
-        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))?;
-        let mac = node.mac;
         let order = Order::new(who, action, name).detail(detail);
+        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()));
+        let node = self.or_told(&order, node).await?;
+        let mac = node.mac;
         let record = self.store.change_as(mac, change, order).await;
         let record = record.map_err(|error| match error {
             ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
             ChangeError::Stopped => Refusal::StoreStopped,
         })?;
-        let status = status(node, Some(record));
+        let status = status(&site, node, Some(record));
         let flags = status.flags.join(" ");
         tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
         Ok(status)

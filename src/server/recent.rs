@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock::unix_now;
+use crate::clock::stamp;
 use crate::site::Mac;
 use crate::timeline::{Given, Moment, silence};
 
@@ -48,6 +48,8 @@ struct Machine {
     given: Option<(Given, Instant)>,
     /// The address that it was given last.
     address: Option<Ipv4Addr>,
+    /// What its silence means, from when it has lasted too long until the machine is given something again.
+    silence: Option<String>,
 }
 
 impl Recent {
@@ -60,7 +62,8 @@ impl Recent {
     /// Notes a moment. The text may hold the machine's own words.
     pub fn note(&self, mac: Mac, source: &str, text: impl AsRef<str>) {
         let Some(keeper) = &self.keeper else { return };
-        let moment = Moment::new(unix_now(), mac, source, text.as_ref());
+        let at = stamp();
+        let moment = Moment::new(at.seconds, mac, source, text.as_ref()).with_ms(at.ms);
         if keeper.try_send(Note::Moment(moment)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -68,7 +71,15 @@ impl Recent {
 
     /// Remembers what a machine was given, so that its silence after it can be told. None: nothing more is expected.
     pub fn gave(&self, mac: Mac, given: Option<Given>) {
-        self.with(mac, |machine| machine.given = given.map(|given| (given, Instant::now())));
+        self.with(mac, |machine| {
+            (machine.given, machine.silence) = (given.map(|given| (given, Instant::now())), None);
+        });
+    }
+
+    /// What the silence of a machine means that has said nothing for too long; none while it is not silent.
+    pub fn silence(&self, mac: Mac) -> Option<String> {
+        let inner = self.inner.lock().expect("no holder of this lock panics");
+        inner.machines.get(&mac).and_then(|machine| machine.silence.clone())
     }
 
     /// Remembers the address that a machine was given.
@@ -89,7 +100,7 @@ impl Recent {
         for (mac, machine) in &mut inner.machines {
             let text = machine.given.as_ref().and_then(|(given, since)| silence(given, now.duration_since(*since)));
             if let Some(text) = text {
-                machine.given = None;
+                (machine.given, machine.silence) = (None, Some(text.clone()));
                 silent.push((*mac, text));
             }
         }
@@ -170,5 +181,9 @@ mod tests {
         assert_eq!((moment.mac, moment.source.as_str()), (stopped, "silence"));
         assert_eq!(moment.text, "asked for the kernel, nothing since 120 s");
         assert!(notes.try_recv().is_err(), "it is told once");
+        assert_eq!(recent.silence(stopped).as_deref(), Some("asked for the kernel, nothing since 120 s"));
+        assert_eq!(recent.silence(goes_on), None);
+        recent.gave(stopped, Some(Given::Offer));
+        assert_eq!(recent.silence(stopped), None, "it is back");
     }
 }

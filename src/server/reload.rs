@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
 use super::admin::caller::Caller;
+use super::operate::differs;
 use super::served::{RefusedReload, Served};
-use super::{ServerError, arm_new_nodes, key, notify, watchdog};
+use super::{ServerError, arm_new_nodes, key, notify, record_what_is_installed, watchdog};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::{self, Loaded};
 use crate::lifecycle::{Hindrance, hindrances, withdrawn};
-use crate::site::Site;
+use crate::site::{Node, Site};
 use crate::store::Store;
 
 /// Where the site file and the templates of a daemon are. Absolute, so that nothing depends on a working directory.
@@ -41,6 +42,9 @@ pub enum Reloaded {
         added: Vec<String>,
         /// Names of nodes that the new one does not have.
         removed: Vec<String>,
+        /// Nodes that were installed as something else than the new one says, in words.
+        #[serde(default)]
+        differ: Vec<String>,
     },
     /// Everything stays as it was.
     Refused {
@@ -77,12 +81,20 @@ impl Reloader {
             Err(why) => self.refuse(why),
         };
         let (action, detail) = match &outcome {
-            Reloaded::Swapped { nodes, added, removed } => {
+            Reloaded::Swapped { nodes, added, removed, differ } => {
                 let named = |what, names: &[String]| match names {
                     [] => String::new(),
                     names => format!("; {what}: {}", names.join(" ")),
                 };
-                ("reload", format!("{nodes} nodes{}{}", named("added", added), named("removed", removed)))
+                (
+                    "reload",
+                    format!(
+                        "{nodes} nodes{}{}{}",
+                        named("added", added),
+                        named("removed", removed),
+                        named("differ", differ)
+                    ),
+                )
             }
             Reloaded::Refused { why } => ("reload-refused", why.lines().next().unwrap_or_default().to_string()),
         };
@@ -109,6 +121,10 @@ impl Reloader {
         let Loaded { site, renderer, .. } = loaded;
         self.judge(&site)?;
         self.make_secrets(&site).await?;
+        // By the site that they were installed from, before another one takes its place.
+        let running = self.served.borrow().site.clone();
+        let known = record_what_is_installed(&running, &self.store).await;
+        known.map_err(|error| format!("error: cannot record what is installed: {error}"))?;
         // Before the swap, so that no new node asks while it is not armed yet.
         arm_new_nodes(&site, &self.store).await.map_err(|error| format!("error: cannot arm the new nodes: {error}"))?;
         // A node may have booted its installer since the first look. From here on nothing waits.
@@ -126,7 +142,15 @@ impl Reloader {
         let (added, removed) = (names_missing(&new.site, &old.site), names_missing(&old.site, &new.site));
         let nodes = new.site.nodes.len();
         tracing::info!(nodes, added = added.join(" "), removed = removed.join(" "), "reloaded the site file");
-        Ok(Reloaded::Swapped { nodes, added, removed })
+        let differs = |node: &Node| {
+            let said = differs(&new.site, node, &self.store.record(node.mac)?)?;
+            Some(format!("{}: {said}", node.name))
+        };
+        let differ: Vec<String> = new.site.nodes.iter().filter_map(differs).collect();
+        for said in &differ {
+            tracing::warn!("{said}; its next installation makes that true, and guards go by what is installed");
+        }
+        Ok(Reloaded::Swapped { nodes, added, removed, differ })
     }
 
     /// A blueprint may declare secrets that the running one does not have.

@@ -78,12 +78,17 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 pub struct Caller {
     uid: u32,
     pid: Option<i32>,
+    /// For whom it acts, by its own word.
+    acts_for: Option<String>,
 }
+
+/// In which header the command line tells `SUDO_USER`.
+pub const ACTS_FOR: &str = "rackstart-acts-for";
 
 impl Caller {
     /// Somebody with this user id; what the kernel says, or a test.
     pub fn new(uid: u32, pid: Option<i32>) -> Self {
-        Self { uid, pid }
+        Self { uid, pid, acts_for: None }
     }
 
     /// Root, or the user whose daemon this is.
@@ -93,7 +98,8 @@ impl Caller {
 
     /// For the audit log.
     pub fn actor(&self) -> Actor {
-        Actor::socket(self.uid, self.pid)
+        let actor = Actor::socket(self.uid, self.pid);
+        self.acts_for.iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
     }
 }
 
@@ -102,7 +108,8 @@ async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request,
     else {
         return HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who asks").into_response();
     };
-    let caller = Caller::new(uid, pid);
+    let acts_for = request.headers().get(ACTS_FOR).and_then(|value| value.to_str().ok()).map(String::from);
+    let caller = Caller { acts_for, ..Caller::new(uid, pid) };
     // The mode of the socket keeps others out already; it may have been changed since.
     let is_member = || group.as_deref().is_some_and(|name| read_groups().has(name, uid, gid));
     if !caller.is_owner() && !is_member() {
@@ -196,7 +203,7 @@ mod tests {
             format!("{} {}", caller.actor(), caller.is_owner())
         }
         let ask = async |peer: Option<Peer>| {
-            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            let mut request = Request::get("/").header(ACTS_FOR, "alice").body(Body::empty()).unwrap();
             if let Some(peer) = peer {
                 request.extensions_mut().insert(ConnectInfo(peer));
             }
@@ -207,11 +214,11 @@ mod tests {
             (status, String::from_utf8(body.to_vec()).unwrap())
         };
         let is_like = |uid| Some(Peer(Some((uid, 60_001, Some(7)))));
-        assert_eq!(ask(is_like(0)).await, (200, "socket uid 0 (pid 7) true".into()));
+        assert_eq!(ask(is_like(0)).await, (200, "socket uid 0 (pid 7; unverified: sudo of alice) true".into()));
         assert_eq!(ask(is_like(own_uid())).await.0, 200);
         assert_eq!(
             ask(Some(Peer(Some((60_001, 0, None))))).await,
-            (200, "socket uid 60001 (this machine) false".into())
+            (200, "socket uid 60001 (this machine; unverified: sudo of alice) false".into())
         );
         for stranger in [is_like(60_001), Some(Peer(None)), None] {
             assert_eq!(ask(stranger).await.0, 403, "{stranger:?}");

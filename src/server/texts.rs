@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 use super::http::{Appliance, HttpError};
+use crate::lifecycle::{InstalledAs, read_once};
 use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
-use crate::site::Site;
+use crate::site::{Mac, Site};
 
 /// The digest of the texts of every node; the texts of the few that differ are asked for one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ pub struct SiteDigest {
     pub shared: String,
     /// By name of the node.
     pub nodes: BTreeMap<String, String>,
+    /// The keys of the site file that are read once, and their values in words.
+    #[serde(default)]
+    pub read_once: BTreeMap<String, String>,
+    /// What the nodes were installed as, by MAC; empty for a file.
+    #[serde(default)]
+    pub installed: BTreeMap<Mac, InstalledAs>,
 }
 
 impl SiteDigest {
@@ -26,7 +33,9 @@ impl SiteDigest {
         let node =
             |node: &crate::site::Node| Ok((node.name.to_string(), digest(&texts_of_node(renderer, site, node)?)));
         let nodes = site.nodes.iter().map(node).collect::<Result<_, RenderError>>()?;
-        Ok(Self { shared: digest(&texts_of_site(renderer, site)?), nodes })
+        let read_once = read_once(site).into_iter().map(|(key, value)| (key.to_string(), value)).collect();
+        let shared = digest(&texts_of_site(renderer, site)?);
+        Ok(Self { shared, nodes, read_once, installed: BTreeMap::new() })
     }
 }
 
@@ -44,7 +53,12 @@ fn digest(texts: &Texts) -> String {
 /// `GET /v1/site`.
 pub(super) async fn digests(Shared(appliance): Shared<Appliance>) -> Result<Json<SiteDigest>, HttpError> {
     let served = appliance.served();
-    Ok(Json(off_the_road(move || SiteDigest::new(&served.renderer, &served.site)).await?))
+    let installed = appliance.store.look(|draft| {
+        let known = draft.records().filter_map(|(mac, record)| Some((mac, record.installed_as.as_deref()?.clone())));
+        known.collect()
+    });
+    let digest = off_the_road(move || SiteDigest::new(&served.renderer, &served.site)).await?;
+    Ok(Json(SiteDigest { installed, ..digest }))
 }
 
 /// `GET /v1/site/shared`.

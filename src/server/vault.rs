@@ -12,7 +12,7 @@ use super::admin::caller::{Caller, Person};
 use super::http::{Appliance, HttpError};
 use crate::audit::{Actor, AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};
-use crate::site::{SecretSpec, Site};
+use crate::site::{Mac, SecretSpec, Site};
 use crate::store::{AuditFilter, BackupError, ChangeError, DecideError, Orders, Origin, SecretsError};
 
 /// A secret as people see it: everything but its value.
@@ -203,7 +203,18 @@ async fn lines(
     Shared(appliance): Shared<Appliance>,
     Query(filter): Query<AuditFilter>,
 ) -> Result<Json<Vec<AuditLine>>, HttpError> {
+    let filter = with_both_names(&appliance.site(), filter);
     Ok(Json(appliance.store.audit_lines(filter).await?))
+}
+
+/// A node is found by its name and by its MAC, whichever a line has.
+pub(super) fn with_both_names(site: &Site, filter: AuditFilter) -> AuditFilter {
+    let other = |subject: &String| match subject.parse::<Mac>() {
+        Ok(mac) => site.node_by_mac(mac).map(|node| node.name.to_string()),
+        Err(_) => site.node_by_name(subject).map(|node| node.mac.to_string()),
+    };
+    let plain = |subject: String| subject.parse::<Mac>().map_or(subject, |mac| mac.to_string());
+    AuditFilter { also: filter.subject.as_ref().and_then(other), subject: filter.subject.map(plain), ..filter }
 }
 
 /// A head that the asker has noted elsewhere.

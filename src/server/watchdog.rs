@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
 use crate::lifecycle::timeouts::{self, Moments};
 use crate::lifecycle::{DutyEvent, Event, NOT_IN_THE_FILE, State, is_to_wipe};
@@ -36,7 +37,12 @@ pub(super) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
     for node in &site.nodes {
         let record = store.record(node.mac);
         let Some(event) = record.and_then(|record| overdue(&record, site, started, now)) else { continue };
-        match store.change(node.mac, Change::Event { event, mark: None }).await {
+        let change = Change::Event { event: event.clone(), mark: None };
+        let outcome = match &event {
+            Event::Expired => store.change_as(node.mac, change, taken_back(&node.name, "its arming expired")).await,
+            _ => store.change(node.mac, change).await,
+        };
+        match outcome {
             Ok(Record { state: State::Failed { reason, .. }, .. }) => {
                 tracing::warn!(node = %node.name, mac = %node.mac, reason, "failed");
             }
@@ -66,9 +72,14 @@ async fn withdraw_strays(site: &Site, store: &Store) {
 pub(super) async fn withdraw(store: &Store, mac: Mac, why: &str) {
     let event = Event::Withdrawn { why: why.into() };
     // Refused: it is not armed any more.
-    if let Ok(record) = store.change(mac, Change::Event { event, mark: None }).await {
+    if let Ok(record) = store.change_as(mac, Change::Event { event, mark: None }, taken_back(mac, why)).await {
         tracing::warn!(%mac, state = record.state.word(), why, "disarmed: nothing was wiped");
     }
+}
+
+/// The line for the audit log: what an operator armed, the daemon takes back.
+fn taken_back(node: impl std::fmt::Display, why: &str) -> Order {
+    Order::new(&Actor::daemon(), "disarm", node).detail(why)
 }
 
 /// Gives whoever a drain waits for as long again. Called once, at the start, before anything is answered.
@@ -118,12 +129,16 @@ mod tests {
         look(&site, &store, start, start + 60).await;
         assert_eq!(words(), ["armed", "armed", "armed", "installing", "new"]);
         look(&site, &store, start, start + 3 * 3600 + 300).await; // the changes above took a moment
-        assert_eq!(words(), ["failed", "armed", "failed", "failed", "new"]);
+        assert_eq!(words(), ["new", "armed", "failed", "failed", "new"]);
         let reason = |node: usize| match store.record(site.nodes[node].mac).unwrap().state {
             State::Failed { reason, .. } => reason,
             other => panic!("{other:?}"),
         };
-        assert!(reason(0).contains("its arming expired"), "{}", reason(0));
+        assert!(store.record(site.nodes[0].mac).unwrap().held, "nothing failed, and it does not arm itself");
+        let lines = store.audit_lines(Default::default()).await.unwrap();
+        let told: Vec<String> =
+            lines.iter().map(|line| format!("{} {} {}", line.actor.how, line.action, line.detail)).collect();
+        assert_eq!(told, ["rackstart disarm its arming expired"]);
         assert!(reason(2).contains("never asked for its permit for 18"), "{}", reason(2));
         assert!(reason(3).contains("the installer said nothing for 18"), "{}", reason(3));
     }

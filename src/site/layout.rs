@@ -154,12 +154,17 @@ pub struct Layout {
 impl Layout {
     /// Whether a partition or a logical volume is mounted there.
     pub fn mounts(&self, path: &str) -> bool {
+        self.mount_points().any(|mount| mount == path)
+    }
+
+    /// Where partitions and logical volumes are mounted, in no promised order.
+    pub fn mount_points(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volume_groups.iter().flat_map(|group| &group.logical_volumes);
         let partitions = self.partitions.iter().filter_map(|partition| match &partition.purpose {
             PartitionUse::Mount { path, .. } => Some(path),
             PartitionUse::PhysicalVolume { .. } | PartitionUse::EfiSystem => None,
         });
-        volumes.filter_map(|volume| volume.mount.as_ref()).chain(partitions).any(|mount| mount == path)
+        volumes.filter_map(|volume| volume.mount.as_ref()).chain(partitions).map(String::as_str)
     }
 
     /// Every slot that the layout names, each once, in no promised order. Not that of the operating system by default.

@@ -13,6 +13,7 @@ mod source;
 #[cfg(test)]
 pub mod testing;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -123,6 +124,16 @@ pub enum KeySource {
     File(PathBuf),
     /// A systemd credential, by name.
     Credential(String),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no key"),
+            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Credential(name) => write!(f, "the systemd credential `{name}`"),
+        }
+    }
 }
 
 /// Everything that the site file and its blueprint describe, validated.

@@ -17,8 +17,10 @@ pub struct AuditFilter {
     pub who: Option<String>,
     /// The action, whole.
     pub action: Option<String>,
-    /// The subject, whole.
+    /// One of the subjects, whole: the name of a node, a secret, a token.
     pub subject: Option<String>,
+    /// Another name of the same subject, such as the MAC of a node.
+    pub also: Option<String>,
     /// Not older than these Unix seconds.
     pub since: Option<u64>,
     /// At most so many, the newest ones.
@@ -127,9 +129,11 @@ pub(super) async fn lines(
 ) -> Result<Vec<AuditLine>, sqlx::Error> {
     let select = "SELECT id, at, how, source, action, subject, detail, outcome, hash FROM audit \
                   WHERE (?1 IS NULL OR instr(how, ?1) > 0) AND (?2 IS NULL OR action = ?2) \
-                  AND (?3 IS NULL OR subject = ?3) AND (?4 IS NULL OR at >= ?4) ORDER BY id DESC LIMIT ?5";
+                  AND (?3 IS NULL OR instr(' ' || subject || ' ', ' ' || ?3 || ' ') > 0 \
+                  OR instr(' ' || subject || ' ', ' ' || ?6 || ' ') > 0) \
+                  AND (?4 IS NULL OR at >= ?4) ORDER BY id DESC LIMIT ?5";
     let query = sqlx::query(select).bind(&filter.who).bind(&filter.action).bind(&filter.subject);
-    let query = query.bind(filter.since.map(number)).bind(filter.limit.unwrap_or(100));
+    let query = query.bind(filter.since.map(number)).bind(filter.limit.unwrap_or(100)).bind(&filter.also);
     let rows = query.fetch_all(connection).await?;
     rows.iter().rev().map(line).collect()
 }

@@ -120,8 +120,10 @@ impl Batch {
 /// database, in which the permit is unspent, is known for what it is.
 fn spent(mac: Mac, record: &Record, words: &str) -> Order {
     let attempt = record.state.attempt().map(|attempt| attempt.id.to_string()).unwrap_or_default();
-    let order = Order::new(&Actor::node(mac, "its own address"), "wipe-permit", mac);
-    order.detail(format!("attempt {attempt}: the storage commands left for disk {words}"))
+    let installed_as = record.frozen.as_ref().and_then(|frozen| frozen.installed_as.as_ref());
+    let name = installed_as.map_or_else(|| mac.to_string(), |installed| installed.name.clone());
+    let order = Order::new(&Actor::node(&name, "its own address"), "wipe-permit", &name);
+    order.detail(format!("attempt {attempt} of {mac}: the storage commands left for disk {words}"))
 }
 
 fn outcome_words<T, E: std::fmt::Display>(outcome: &Result<T, E>) -> String {

@@ -6,8 +6,8 @@ mod work;
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, Reader, Refused, Report, TokenHash,
-    WipeScope,
+    AttemptId, BootToken, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, InstalledAs, Reader, Refused, Report,
+    TokenHash, WipeScope,
 };
 use crate::plan::{Facts, NodePlan};
 use crate::secrets::Redactor;
@@ -50,7 +50,11 @@ pub enum Change {
         token: TokenHash,
         /// What the disks will look like.
         plan: Box<NodePlan>,
+        /// What the installation makes of the node.
+        installed_as: Box<InstalledAs>,
     },
+    /// What a node was installed as that was installed before that was recorded.
+    InstalledAs(Box<InstalledAs>),
     /// `%pre` asked for the storage commands.
     Redeem {
         /// Who asks.
@@ -168,6 +172,7 @@ impl Change {
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } => false,
             Self::Mark { .. } | Self::Note { .. } => false,
             Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) | Self::Duty(_) => false,
+            Self::InstalledAs(_) => false,
             #[cfg(test)]
             Self::Become(_) => false,
         };

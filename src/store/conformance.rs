@@ -8,6 +8,7 @@ use super::secret_rows::{SecretRow, SecretWrite};
 use super::sqlite::{Sqlite, SqliteReading};
 use super::*;
 use crate::audit::{Actor, Head};
+use crate::clock::Stamp;
 use crate::lifecycle::{AttemptId, State, WipeScope};
 use crate::timeline::Cursor;
 
@@ -28,6 +29,10 @@ fn record(n: u8) -> Record {
     let mut record = Record::new(u64::from(n));
     record.state = State::Armed { attempt, previous: None };
     record
+}
+
+fn at(seconds: u64) -> Stamp {
+    Stamp { seconds, ms: 0 }
 }
 
 fn line(kind: &'static str, detail: &str) -> LogLine {
@@ -68,7 +73,7 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
     for commits in [false, true] {
         writer.begin().await.unwrap();
         writer.put_node(mac(1), &record(1), 5).await.unwrap();
-        writer.log(mac(1), &record(1), line("armed", "attempt"), 5).await.unwrap();
+        writer.log(mac(1), &record(1), line("armed", "attempt"), at(5)).await.unwrap();
         writer.put_stopped(Some(&stopped)).await.unwrap();
         let write = SecretWrite { rows: vec![secret("A", b"a", None)], seal: None, forgets: false };
         writer.put_secrets(write).await.unwrap();
@@ -127,7 +132,7 @@ async fn events_are_numbered_in_their_order_and_read_in_pages<B: Bench>() {
     for (batch, who) in [(0, mac(1)), (1, mac(2)), (2, mac(1))] {
         writer.begin().await.unwrap();
         for n in 0..3 {
-            writer.log(who, &record(1), line("step-done", &format!("{batch}.{n}\nüß")), 50 + batch).await.unwrap();
+            writer.log(who, &record(1), line("step-done", &format!("{batch}.{n}\nüß")), at(50 + batch)).await.unwrap();
         }
         writer.commit().await.unwrap();
     }
@@ -171,6 +176,9 @@ async fn audit_lines_come_back_word_by_word_and_are_found_by_who_what_and_when<B
     assert_eq!(found(&mut writer, action).await, lines[..1]);
     let since = AuditFilter { since: Some(101), limit: Some(1), ..Default::default() };
     assert_eq!(found(&mut writer, since).await, lines[2..]);
+    let also =
+        AuditFilter { subject: Some("02:00:00:00:00:01".into()), also: Some("compute2".into()), ..Default::default() };
+    assert_eq!(found(&mut writer, also).await, lines, "by another name of the same");
     let nobody = AuditFilter { subject: Some("compute".into()), ..Default::default() };
     assert!(found(&mut writer, nobody).await.is_empty(), "a subject is a whole word");
     writer.begin().await.unwrap();

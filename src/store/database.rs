@@ -9,6 +9,7 @@ use super::timeline::TimelineQuery;
 use super::tokens::{StoredToken, TokenChange};
 use super::{AuditFilter, LogLine, Record, StoredEvent};
 use crate::audit::{AuditLine, Head};
+use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
@@ -29,7 +30,7 @@ pub(super) trait Database {
     /// Puts a node in the place of the one that has its MAC.
     async fn put_node(&mut self, mac: Mac, record: &Record, now: u64) -> Result<(), Failed>;
     /// Appends to the event log. Numbers grow, and none is used twice.
-    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, now: u64) -> Result<(), Failed>;
+    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed>;
     /// Sets or forgets that all installations are stopped.
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed>;
 

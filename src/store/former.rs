@@ -98,6 +98,10 @@ pub(super) fn heed(own: Option<&Record>, former: &Record, now: u64) -> Option<(R
         (record.state, record.since) = (suspect, now);
         words.push("suspect");
     }
+    if former.held && !record.held && record.state == State::New {
+        record.held = true;
+        words.push("not to be armed by itself");
+    }
     (!words.is_empty()).then(|| (record, words.join(" and ")))
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Custody, Duty, Flags, GlusterId, Hardware, Progress, State};
+use crate::lifecycle::{Custody, Duty, Flags, GlusterId, Hardware, InstalledAs, Progress, Stage, State};
 use crate::plan::{Facts, NodePlan};
 
-/// The version of the shape below. 2: suspect nodes and flags, which an older rackstart would not heed.
-const VERSION: u32 = 2;
+/// The version of the shape below. 2: suspect nodes and flags. 3: nodes that are `new` and held, and what a node was installed
+/// as. An older rackstart would not heed them.
+const VERSION: u32 = 3;
 /// The oldest version that can still be read: what it lacks has a default.
 const OLDEST: u32 = 1;
 
@@ -21,6 +22,9 @@ pub struct Frozen {
     pub disks: BTreeMap<String, String>,
     /// The volume groups that this attempt keeps.
     pub keep: Vec<String>,
+    /// What this attempt makes of the node; none in a record of before that was kept.
+    #[serde(default)]
+    pub installed_as: Option<InstalledAs>,
 }
 
 /// The storage that the last successful installation made: what a keeping reimage must find again.
@@ -50,6 +54,12 @@ pub struct Record {
     /// What is on its disks, as far as an installation of ours put it there; outlives the attempt.
     #[serde(default)]
     pub installed: Option<Box<Installed>>,
+    /// What that installation made of it, whatever the site file says since; outlives the attempt.
+    #[serde(default)]
+    pub installed_as: Option<Box<InstalledAs>>,
+    /// Its first arming was taken back: it is `new`, and not armed by itself.
+    #[serde(default)]
+    pub held: bool,
     /// What an operator said about it.
     #[serde(default)]
     pub flags: Flags,
@@ -84,6 +94,8 @@ impl Record {
             updated: now,
             frozen: None,
             installed: None,
+            installed_as: None,
+            held: false,
             flags: Flags::default(),
             custody: Custody::default(),
             hardware: Hardware::default(),
@@ -108,10 +120,28 @@ impl Record {
     pub fn from_text(text: &str) -> Result<Self, String> {
         let record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if (OLDEST..=VERSION).contains(&record.version) {
-            Ok(Self { version: VERSION, ..record })
+            Ok(Self { version: VERSION, ..record.upgraded() })
         } else {
             Err(format!("its version is {}, this rackstart reads {OLDEST} to {VERSION}", record.version))
         }
+    }
+
+    /// Until version 2 a node whose first arming was taken back was `failed`, although nothing had failed.
+    fn upgraded(mut self) -> Self {
+        const TAKEN_BACK: [&str; 2] = ["disarmed; it was never installed", "its arming expired before it booted"];
+        if let State::Failed { attempt, during: Stage::Installer, reason, previous: None } = &self.state
+            && self.version < 3
+            && attempt.redeemed_by.is_none()
+            && TAKEN_BACK.iter().any(|words| reason.starts_with(words))
+        {
+            (self.state, self.held) = (State::New, true);
+        }
+        self
+    }
+
+    /// Whether a system of ours may be on its disks.
+    pub fn has_system(&self) -> bool {
+        self.installed.is_some() || self.state.system().is_some()
     }
 
     /// The text to store.
@@ -132,6 +162,20 @@ mod tests {
         let first = r#"{"version":1,"state":{"state":"new"},"progress":{"step":null,"waiting":null,"detail":null,
             "installer_seq":0,"firstboot_seq":0,"marks":{}},"since":7,"updated":7}"#;
         assert_eq!(Record::from_text(first), Ok(Record::new(7)));
+        // Before a node whose first arming was taken back was `new` again.
+        for (reason, is_held) in
+            [("disarmed; it was never installed, `rackstart install` arms it again", true), ("r", false)]
+        {
+            let old = first.replace(
+                r#"{"state":"new"}"#,
+                &format!(
+                    r#"{{"state":"failed","attempt":{{"id":"01010101","scope":"blank-disk-only","boots":1,"newest_boot":null,
+                    "redeemed_by":null}},"during":"installer","reason":"{reason}"}}"#
+                ),
+            );
+            let read = Record::from_text(&old).unwrap();
+            assert_eq!((read.held, read.state == State::New), (is_held, is_held), "{reason}");
+        }
         // Before a failed attempt told what it had left alone.
         let failed = first.replace(
             r#"{"state":"new"}"#,

@@ -22,7 +22,7 @@ use super::open::{self, OpenError};
 use super::sqlite::Sqlite;
 use super::{Memory, Record, private};
 use crate::audit::Order;
-use crate::clock::unix_now;
+use crate::clock::{Stamp, stamp};
 use crate::lifecycle::{Event, State, Stopped};
 use crate::site::Mac;
 
@@ -95,7 +95,8 @@ async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: 
     let (heard_words, password_words) = (heard.words(), passwords.words());
     let order = order.detail(format!("epoch {epoch}; the anchor file knew {before}; {heard_words}; {password_words}"));
     let mut ledger = Ledger::new(head, Anchor::nowhere());
-    let now = unix_now();
+    let at = stamp();
+    let Stamp { seconds: now, .. } = at;
     let mut database = Sqlite::on(connection, directory);
     let backup = database.memory().await.map_err(damaged)?;
     let Work { writes, ended, forbidden } = Work::of(&backup, &forbidding.memory, now);
@@ -105,7 +106,7 @@ async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: 
     for (mac, record, log) in writes {
         database.put_node(mac, &record, now).await.map_err(damaged)?;
         if let Some(line) = log {
-            database.log(mac, &record, line, now).await.map_err(damaged)?;
+            database.log(mac, &record, line, at).await.map_err(damaged)?;
         }
     }
     database.put_stopped(Some(&stopped)).await.map_err(damaged)?;

@@ -51,7 +51,7 @@ async fn what_was_forbidden_since_the_backup_or_in_it_is_forbidden_after_the_res
     assert_eq!((restored.revoked, restored.stopped.who.as_str()), (vec!["of goes".into()], "alice, because of smoke"));
     let (store, _task) = Store::open(&place).await.unwrap();
     let record = |n| store.record(node(n)).unwrap();
-    assert!(record(1).flags.protected && record(1).state.word() == "failed", "disarmed, too");
+    assert!(record(1).flags.protected && record(1).state.word() == "new" && record(1).held, "disarmed, too");
     assert!(record(2).flags.protected && record(2).flags.maintenance, "by the backup, and since");
     assert_eq!(record(3).state.word(), "suspect");
     assert_eq!(store.stopped().map(|stopped| stopped.who), Some("alice, because of smoke".into()));

@@ -13,6 +13,7 @@ use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
 use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secret_rows, timeline, tokens};
 use crate::audit::{AuditLine, Head};
+use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
@@ -75,10 +76,10 @@ impl Database for Sqlite {
         query.execute(&mut self.connection).await.map(drop)
     }
 
-    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, now: u64) -> Result<(), Failed> {
-        let insert = "INSERT INTO event (at, mac, kind, state, attempt, detail) VALUES (?, ?, ?, ?, ?, ?)";
+    async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed> {
+        let insert = "INSERT INTO event (at, ms, mac, kind, state, attempt, detail) VALUES (?, ?, ?, ?, ?, ?, ?)";
         let attempt = record.state.attempt().map(|attempt| attempt.id.to_string());
-        let query = sqlx::query(insert).bind(signed(now)).bind(mac.to_string()).bind(line.kind);
+        let query = sqlx::query(insert).bind(signed(at.seconds)).bind(at.ms).bind(mac.to_string()).bind(line.kind);
         let query = query.bind(record.state.word()).bind(attempt).bind(line.detail);
         query.execute(&mut self.connection).await.map(drop)
     }

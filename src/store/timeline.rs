@@ -102,9 +102,10 @@ async fn count(connection: &mut SqliteConnection) -> Result<HashMap<Mac, Kept>, 
 }
 
 async fn insert(connection: &mut SqliteConnection, moment: &Moment) -> Result<i64, sqlx::Error> {
-    let insert = "INSERT INTO moment (at, until, mac, source, text, times) VALUES (?, ?, ?, ?, ?, ?)";
-    let query = sqlx::query(insert).bind(seconds(moment.at)).bind(seconds(moment.until)).bind(moment.mac.to_string());
-    let query = query.bind(&moment.source).bind(&moment.text).bind(i64::from(moment.times));
+    let insert = "INSERT INTO moment (at, ms, until, mac, source, text, times) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let query = sqlx::query(insert).bind(seconds(moment.at)).bind(moment.ms).bind(seconds(moment.until));
+    let query =
+        query.bind(moment.mac.to_string()).bind(&moment.source).bind(&moment.text).bind(i64::from(moment.times));
     Ok(query.execute(connection).await?.last_insert_rowid())
 }
 
@@ -122,10 +123,10 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
     let bound = |select: &'static str, after: i64| {
         sqlx::query(select).bind(mac.to_string()).bind(seconds(*since)).bind(after).bind(i64::from(*limit))
     };
-    let select = "SELECT id, at, until, source, text, times FROM moment \
+    let select = "SELECT id, at, until, source, text, times, ms FROM moment \
                   WHERE mac = ? AND until >= ? AND id > ? ORDER BY id DESC LIMIT ?";
     let seen = bound(select, after.moment).fetch_all(&mut *connection).await?;
-    let select = "SELECT id, at, kind, detail, state FROM event \
+    let select = "SELECT id, at, kind, detail, state, ms FROM event \
                   WHERE mac = ? AND at >= ? AND id > ? ORDER BY id DESC LIMIT ?";
     let events = bound(select, after.event).fetch_all(&mut *connection).await?;
     let newest = |rows: &[SqliteRow], after: i64| rows.first().map_or(after, |row| row.get(0));
@@ -133,6 +134,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
     let at = |row: &SqliteRow, column: usize| u64::try_from(row.get::<i64, _>(column)).unwrap_or(0);
     let seen = seen.iter().rev().map(|row| Moment {
         at: at(row, 1),
+        ms: row.get(6),
         until: at(row, 2),
         mac: *mac,
         source: row.get(3),
@@ -146,6 +148,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
         let text = words.replace('\n', " | ");
         Moment {
             at: at(row, 1),
+            ms: row.get(5),
             until: at(row, 1),
             mac: *mac,
             source: "node".into(),
@@ -154,7 +157,8 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
         }
     });
     let mut moments: Vec<Moment> = seen.chain(events).collect();
-    moments.sort_by_key(|moment| moment.at); // stable: within a second, in the order in which each table has them
+    // Stable: within a millisecond, in the order in which each table has them.
+    moments.sort_by_key(|moment| (moment.at, moment.ms));
     let surplus = moments.len().saturating_sub(usize::try_from(*limit).unwrap_or(usize::MAX));
     moments.drain(..surplus);
     Ok(Page { moments, next })

@@ -7,7 +7,7 @@ use super::audit::Ledger;
 use super::batch::{Batch, Lookup};
 use super::database::{Database, Failed};
 use super::{Command, View, secrets};
-use crate::clock::unix_now;
+use crate::clock::{Stamp, stamp};
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
@@ -50,7 +50,8 @@ async fn commit<D: Database>(
     ledger: &mut Ledger,
     commands: Vec<Command>,
 ) -> Result<(), Failed> {
-    let now = unix_now();
+    let at = stamp();
+    let Stamp { seconds: now, .. } = at;
     let redactor = vault.read().expect("no holder of this lock panics").redactor();
     let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, &redactor, now);
     let (mut appended, mut token_answers) = (Vec::new(), Vec::new());
@@ -58,7 +59,7 @@ async fn commit<D: Database>(
     for (mac, record, log) in batch.writes {
         database.put_node(mac, &record, now).await?;
         if let Some(line) = log {
-            database.log(mac, &record, line, now).await?;
+            database.log(mac, &record, line, at).await?;
         }
     }
     if let Some(stopped) = &batch.fresh.1 {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use redact::harmless;
 pub use repeats::Repeats;
 pub use silence::{Given, silence};
-pub use utc::utc;
+pub use utc::{utc, utc_ms};
 
 use crate::site::Mac;
 
@@ -23,6 +23,9 @@ pub const LONGEST: usize = 1000;
 pub struct Moment {
     /// Unix seconds.
     pub at: u64,
+    /// Milliseconds within that second; 0 in lines that are older than rackstart 0.2.
+    #[serde(default)]
+    pub ms: u16,
     /// Unix seconds of the last repetition; the same as `at` for a line that stands for itself.
     pub until: u64,
     /// Whose story it is.
@@ -38,7 +41,12 @@ pub struct Moment {
 impl Moment {
     /// A line that stands for itself. The text may hold a machine's own words: it is made harmless here.
     pub fn new(at: u64, mac: Mac, source: &str, text: &str) -> Self {
-        Self { at, until: at, mac, source: source.into(), text: harmless(text, LONGEST), times: 1 }
+        Self { at, ms: 0, until: at, mac, source: source.into(), text: harmless(text, LONGEST), times: 1 }
+    }
+
+    /// The same with the milliseconds of its second.
+    pub fn with_ms(self, ms: u16) -> Self {
+        Self { ms, ..self }
     }
 
     /// Whether the other one tells the same again.

@@ -48,7 +48,13 @@ fn expectation(given: &Given) -> (u64, String) {
             )
         }
         Given::Program(name) => {
-            let why = "its screen says why; a card that iPXE does not know is the usual reason";
+            let why = match name.ends_with(".efi") {
+                true => {
+                    "its screen says why; Secure Boot that is switched on (`Access Denied`) is the usual reason, then a card \
+                     that iPXE does not know"
+                }
+                false => "its screen says why; a card that iPXE does not know is the usual reason",
+            };
             (120, format!("loaded {name}, and no DHCPDISCOVER of iPXE for 120 s: {why}"))
         }
         Given::ScriptUrl => (

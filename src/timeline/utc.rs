@@ -17,9 +17,14 @@ pub fn utc(at: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The same with milliseconds: `2026-11-20 08:15:43.007Z`.
+pub fn utc_ms(at: u64, ms: u16) -> String {
+    utc(at).replace('Z', &format!(".{ms:03}Z"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::{utc, utc_ms};
 
     #[test]
     fn known_moments_are_written_as_the_calendar_has_them() {
@@ -35,5 +40,6 @@ mod tests {
         ] {
             assert_eq!(utc(at), text);
         }
+        assert_eq!(utc_ms(951_782_399, 7), "2000-02-28 23:59:59.007Z");
     }
 }

@@ -107,11 +107,10 @@ fn a_person_at_a_terminal_types_the_name_or_the_number() {
         rack.says(&["disarm", "compute2"]);
         let (screen, code) = rack.typed("reimage compute2", "compute3");
         assert!(screen.contains("that is not compute2: nothing was changed") && code == 1, "{code} {screen}");
-        assert_eq!(rack.state(), "failed");
+        assert_eq!(rack.state(), "new");
         let (screen, code) = rack.typed("reimage compute2", "compute2");
         assert_eq!(code, 0, "{screen}");
-        for word in
-            ["MAC 52:54:00:a8:02:01", "failed for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"]
+        for word in ["MAC 52:54:00:a8:02:01", "new for", "WIPES the disk with name sda", "SN-4711", "compute2 is armed"]
         {
             assert!(screen.contains(word), "{word}: {screen}");
         }

@@ -1,6 +1,7 @@
 //! What the cloud would lose: the only node of a needed role, or one more copy of a brick while another is not there.
 //!
-//! It goes by what rackstart knows. What only GlusterFS knows is asked by draining, see `lifecycle::duty`.
+//! It goes by what was installed, whatever the site file says since. What only GlusterFS knows is asked by draining, see
+//! `lifecycle::duty`.
 
 use std::collections::HashSet;
 
@@ -18,8 +19,8 @@ pub(super) fn against<'a>(
     now: u64,
 ) -> Vec<Refusal> {
     let asked: HashSet<Mac> = wish.nodes.iter().map(|node| node.mac).collect();
-    let holders: HashSet<Mac> = replica_set(site).map(|node| node.mac).collect();
-    let missing: Vec<(&Node, String)> = replica_set(site)
+    let holders: HashSet<Mac> = replica_set(site, standing).map(|node| node.mac).collect();
+    let missing: Vec<(&Node, String)> = replica_set(site, standing)
         .filter_map(|node| Some((node, why_missing(node, &standing(node.mac), &asked, now)?)))
         .collect();
     let at_work = wish.nodes.iter().filter(|node| holds_an_installation(&standing(node.mac)));
@@ -50,13 +51,15 @@ fn is_new_and_empty(state: &State) -> bool {
 
 /// The only node of a role of which the blueprint wants at least one.
 fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, now: u64) -> Option<Refusal> {
-    let role = site.blueprint.roles.get(&node.role).filter(|role| role.at_least > 0)?;
-    let others = site.nodes.iter().filter(|other| other.role == node.role && other.mac != node.mac);
+    let own = standing(node.mac);
+    let role = site.blueprint.roles.get(own.role(node)).filter(|role| role.at_least > 0)?;
+    let others =
+        site.nodes.iter().filter(|other| other.mac != node.mac && standing(other.mac).role(other) == role.name);
     let stays = |standing: Standing<'_>| {
         matches!(standing.state, State::Ready { .. }) && !standing.duty.is_some_and(|duty| duty.is_leaving(now))
     };
     let stay = others.filter(|other| stays(standing(other.mac))).count();
-    let state = standing(node.mac).state.word();
+    let state = own.state.word();
     (stay < role.at_least).then(|| Refusal::Only { node: node.name.clone(), role: role.name.clone(), state })
 }
 
@@ -88,11 +91,7 @@ fn copy_missing(site: &Site, node: &Node, missing: &[(&Node, String)]) -> Option
 }
 
 /// The nodes whose bricks are copies of each other. The blueprint makes one set of all of them: its volume has as many
-/// replicas as there are nodes with the target `compute`.
-fn replica_set(site: &Site) -> impl Iterator<Item = &Node> {
-    site.nodes_with_target("compute").filter(|node| has_brick(site, node))
-}
-
-fn has_brick(site: &Site, node: &Node) -> bool {
-    site.blueprint.variables.get("brick_mount").is_some_and(|brick| node.layout.mounts(brick))
+/// replicas as there are nodes that hold a brick.
+fn replica_set<'n, 's>(site: &'n Site, standing: &dyn Fn(Mac) -> Standing<'s>) -> impl Iterator<Item = &'n Node> {
+    site.nodes.iter().filter(move |node| standing(node.mac).has_brick(site, node))
 }

@@ -43,6 +43,7 @@ struct Rack {
     stopped: Option<Stopped>,
     duties: BTreeMap<String, Duty>,
     recorded: Vec<&'static str>,
+    installed_as: BTreeMap<String, InstalledAs>,
     drain: DrainRule,
 }
 
@@ -53,7 +54,7 @@ impl Rack {
         let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
         let states = site.nodes.iter().map(all).collect();
         let (own, duties, drain) = (Vec::new(), BTreeMap::new(), DrainRule::Nothing);
-        Self { states, site, own, stopped: None, duties, recorded: Vec::new(), drain }
+        Self { states, site, own, stopped: None, duties, recorded: Vec::new(), installed_as: BTreeMap::new(), drain }
     }
 
     fn with(mut self, node: &str, word: &str) -> Self {
@@ -78,7 +79,8 @@ impl Rack {
             let node = self.site.node_by_mac(mac).unwrap();
             let (state, flags, armed_to_wipe) = &self.states[node.name.as_str()];
             let (duty, recorded) = (self.duties.get(node.name.as_str()), self.recorded.contains(&node.name.as_str()));
-            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty, recorded }
+            let installed_as = self.installed_as.get(node.name.as_str());
+            Standing { state, flags: *flags, armed_to_wipe: *armed_to_wipe, duty, recorded, installed_as }
         };
         let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
         let wish = Wish { nodes, scope, count, forced, drain: self.drain };
@@ -133,6 +135,36 @@ fn each_rule_refuses_on_its_own() {
         let overruled = matches!(expected, "only-one" | "replica" | "replica replica");
         assert_eq!(forced.is_ok(), overruled, "{node} is {word}, forced");
     }
+}
+
+#[test]
+fn what_was_installed_counts_whatever_the_file_says_since() {
+    // compute2 is ready and holds a brick; the file makes a controller without one of it.
+    let mut rack = Rack::ready().with("compute3", "firstboot");
+    let installed = |rack: &Rack, name: &str| InstalledAs::of(&rack.site, rack.site.node_by_name(name).unwrap());
+    for name in ["controller", "compute1", "compute2", "compute3", "compute4"] {
+        rack.installed_as.insert(name.into(), installed(&rack, name));
+    }
+    let edit = |rack: &mut Rack, name: &str, role: &str| {
+        let node = rack.site.nodes.iter_mut().find(|node| node.name.as_str() == name).unwrap();
+        node.role = role.into();
+        node.layout.volume_groups.clear();
+    };
+    edit(&mut rack, "compute2", "controller");
+    assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
+    // The other copy is still one when its file entry says otherwise.
+    let mut rack = Rack { site: rack.site.clone(), ..Rack::ready().with("compute2", "firstboot") };
+    let was = Rack::ready();
+    for name in ["controller", "compute1", "compute2", "compute3", "compute4"] {
+        rack.installed_as.insert(name.into(), installed(&was, name));
+    }
+    assert_eq!(rack.wipes(&["compute3"]), Err("replica".into()));
+    // The only controller stays the only one when the file calls it a compute node, and another a controller.
+    edit(&mut rack, "controller", "compute");
+    assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()));
+    // Nothing recorded: the file is believed.
+    rack.installed_as.clear();
+    assert_eq!(rack.wipes(&["controller"]), ONE);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use crate::server::http::{Appliance, HttpError};
-use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
+use crate::server::operate::{Armed, NodeStatus, Refusal, Rehearsal, Reimage};
 
 /// The body of an order to reimage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,8 +92,12 @@ async fn reimage(
     Ok(Json(appliance.reimage(&who, body.into()).await?))
 }
 
-async fn rehearse(Shared(appliance): Shared<Appliance>, Json(body): Json<ReimageBody>) -> Answer<()> {
-    Ok(Json(appliance.rehearse(&body.into())?))
+async fn rehearse(
+    Caller(who): Caller,
+    Shared(appliance): Shared<Appliance>,
+    Json(body): Json<ReimageBody>,
+) -> Answer<Rehearsal> {
+    Ok(Json(appliance.rehearse(&who, &body.into()).await?))
 }
 
 async fn drain(

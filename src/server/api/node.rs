@@ -59,7 +59,7 @@ pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Res
     let body = api.appliance.store.look(|memory| {
         let has_role = |role: &str| wanted.role.as_deref().is_none_or(|wanted| wanted == role);
         let views = site.nodes[begin..].iter().filter(|node| has_role(&node.role));
-        let views = views.map(|node| NodeView::of(node, memory.record(node.mac)));
+        let views = views.map(|node| NodeView::of(&site, node, memory.record(node.mac)));
         let mut views = views.filter(|view| wanted.state.as_deref().is_none_or(|wanted| wanted == view.state()));
         let nodes: Vec<_> = views.by_ref().take(limit).collect();
         let next = views.next().and(nodes.last()).map(NodeView::name);
@@ -74,7 +74,7 @@ pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Res
 pub async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Response, ApiError> {
     let site = api.appliance.site();
     let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
-    json(api.appliance.store.look(|memory| serde_json::to_vec(&NodeView::of(node, memory.record(node.mac)))))
+    json(api.appliance.store.look(|memory| serde_json::to_vec(&NodeView::of(&site, node, memory.record(node.mac)))))
 }
 
 /// An answer that was written while the store could be looked at.

@@ -11,7 +11,7 @@ use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::keeper::Holder;
 use crate::audit::Actor;
-use crate::server::operate::{Armed, NodeStatus, Refusal, Reimage};
+use crate::server::operate::{Armed, NodeStatus, Refusal, Rehearsal, Reimage};
 
 /// Who gives the order: the name of the token, and where it came from.
 pub struct Who(Actor);
@@ -121,13 +121,13 @@ pub async fn reimage(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>)
     Ok(Json(api.appliance.reimage(&who.0, wipe.into()).await?.into()))
 }
 
-/// Says what an order to reimage would be answered, and changes nothing.
+/// Says what an order to reimage would be answered and what it would cost, and changes nothing.
 #[utoipa::path(post, path = "/api/v1/reimage/rehearse", tag = "orders", request_body = Wipe,
-    responses((status = 204, description = "it would be followed"), (status = 404, body = ErrorBody),
+    responses((status = 200, description = "it would be followed, and this is lost", body = Rehearsal),
+              (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub async fn rehearse(Shared(api): Shared<Api>, Json(wipe): Json<Wipe>) -> Result<StatusCode, ApiError> {
-    api.appliance.rehearse(&wipe.into())?;
-    Ok(StatusCode::NO_CONTENT)
+pub async fn rehearse(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>) -> Answer<Rehearsal> {
+    Ok(Json(api.appliance.rehearse(&who.0, &wipe.into()).await?))
 }
 
 /// Where the drain of a node is.

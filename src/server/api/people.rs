@@ -9,6 +9,7 @@ use super::Api;
 use super::console::TokenView;
 use super::error::ApiError;
 use crate::audit::AuditLine;
+use crate::server::vault;
 use crate::store::AuditFilter;
 
 /// All tokens, without their secrets.
@@ -69,6 +70,8 @@ impl From<AuditLine> for AuditView {
 pub async fn audit(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Vec<AuditView>>, ApiError> {
     let limit = Some(wanted.limit.unwrap_or(100).clamp(1, 1000));
     let Wanted { who, action, subject, since, .. } = wanted;
-    let lines = api.appliance.store.audit_lines(AuditFilter { who, action, subject, since, limit }).await?;
+    let filter = AuditFilter { who, action, subject, also: None, since, limit };
+    let filter = vault::with_both_names(&api.appliance.site(), filter);
+    let lines = api.appliance.store.audit_lines(filter).await?;
     Ok(Json(lines.into_iter().map(AuditView::from).collect()))
 }

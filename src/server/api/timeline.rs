@@ -83,6 +83,8 @@ pub struct Chapter {
 pub struct Line {
     /// When.
     at: u64,
+    /// Milliseconds within that second.
+    ms: u16,
     /// The last time that it happened again.
     until: u64,
     /// How often until then.
@@ -95,8 +97,8 @@ pub struct Line {
 
 impl From<Moment> for Line {
     fn from(moment: Moment) -> Self {
-        let Moment { at, until, times, source, text, .. } = moment;
-        Self { at, until, times, source, text }
+        let Moment { at, ms, until, times, source, text, .. } = moment;
+        Self { at, ms, until, times, source, text }
     }
 }
 

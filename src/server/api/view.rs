@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use crate::clock::unix_now;
 use crate::lifecycle::{Outcome, State, StepProgress};
-use crate::server::operate::flags;
-use crate::site::Node;
+use crate::server::operate::{HELD, differs, flags};
+use crate::site::{Node, Site};
 use crate::store::Record;
 
 /// One node. Times are Unix seconds.
@@ -16,8 +16,10 @@ use crate::store::Record;
 pub struct NodeView<'a> {
     /// Host name.
     name: &'a str,
-    /// Role in the blueprint.
+    /// Role in the site file.
     role: &'a str,
+    /// Where the site file says something else than what the node was installed as, in words.
+    differs: Option<String>,
     /// MAC of the boot NIC.
     mac: String,
     /// Reserved address.
@@ -67,7 +69,7 @@ pub struct StepView<'a> {
 
 impl<'a> NodeView<'a> {
     /// How a node with this record looks.
-    pub fn of(node: &'a Node, record: Option<&'a Record>) -> Self {
+    pub fn of(site: &Site, node: &'a Node, record: Option<&'a Record>) -> Self {
         let state = record.map_or(&State::New, |record| &record.state);
         let progress = record.map(|record| &record.progress);
         let is_installed = !matches!(state, State::New | State::Armed { .. } | State::Installing { .. });
@@ -76,6 +78,7 @@ impl<'a> NodeView<'a> {
         Self {
             name: node.name.as_str(),
             role: &node.role,
+            differs: record.and_then(|record| differs(site, node, record)),
             mac: node.mac.to_string(),
             address: node.address.to_string(),
             disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
@@ -89,12 +92,13 @@ impl<'a> NodeView<'a> {
                 State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
                 _ => None,
             },
-            stage: progress.and_then(|p| p.marks.iter().max_by_key(|(_, at)| **at)).map(|(mark, _)| mark.as_str()),
+            stage: progress.and_then(|progress| progress.stage()),
             step: progress.and_then(|progress| progress.step.as_ref()).filter(|_| is_installed).map(step),
             waiting: progress.and_then(|progress| progress.waiting.as_deref()),
             detail: match state {
                 State::Failed { reason, .. } => Some(reason),
                 State::Suspect { why, .. } => Some(why),
+                State::New if record.is_some_and(|record| record.held) => Some(HELD),
                 _ => progress.and_then(|progress| progress.detail.as_deref()),
             },
             since: record.map_or(0, |record| record.since),

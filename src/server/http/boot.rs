@@ -10,7 +10,7 @@ use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide, judge_script};
-use crate::lifecycle::{Event, Shown, Sight, State, TokenHash, WipeScope};
+use crate::lifecycle::{Event, InstalledAs, Shown, Sight, SmbiosUuid, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::server::served::Served;
@@ -74,6 +74,18 @@ pub(super) async fn script(
     Ok(unkept(text))
 }
 
+/// Another node whose board has the same UUID: whole batches do.
+fn twin(appliance: &Appliance, node: &Node, uuid: SmbiosUuid) -> Option<String> {
+    let site = appliance.site();
+    appliance.store.look(|draft| {
+        let is_twin = |other: &&Node| {
+            let shown = draft.record(other.mac).and_then(|record| record.hardware.pinned.uuid);
+            other.mac != node.mac && shown.is_some_and(|shown| shown.is(uuid))
+        };
+        site.nodes.iter().find(is_twin).map(|other| other.name.to_string())
+    })
+}
+
 /// Pins the machine of a node when it is seen first. Another machine gets no installer before a person says so.
 async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), HttpError> {
     let mut shown = Shown::of(told.uuid.as_deref(), told.serial.as_deref());
@@ -83,7 +95,15 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
         Sight::Known => {}
         Sight::Pinned(now) => {
             tracing::info!(node = %node.name, mac = %node.mac, machine = %now.pinned, "its machine is known now");
+            let twin = now.pinned.uuid.and_then(|uuid| twin(appliance, node, uuid));
             appliance.store.change(node.mac, Change::Hardware(now)).await?;
+            if let Some(twin) = twin {
+                let text = format!(
+                    "its SMBIOS UUID is that of {twin} too; the MAC tells them apart, for libvirt a UUID of its own"
+                );
+                tracing::warn!(node = %node.name, mac = %node.mac, "{text}");
+                appliance.recent.note(node.mac, "http", text);
+            }
         }
         Sight::Other(now) => {
             if now != hardware {
@@ -133,7 +153,8 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
         let why = "the site file was edited at this very moment, and this node with it: boot again";
         return Err(HttpError::new(StatusCode::CONFLICT, why));
     }
-    let change = Change::Boot { token: token.hash(), plan: Box::new(plan) };
+    let installed_as = Box::new(InstalledAs::of(site, node));
+    let change = Change::Boot { token: token.hash(), plan: Box::new(plan), installed_as };
     match appliance.store.change(node.mac, change).await {
         Ok(Record { state: State::Armed { attempt, .. }, .. }) => {
             let (attempt, boot) = (&attempt.id, attempt.boots);

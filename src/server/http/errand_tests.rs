@@ -65,7 +65,7 @@ async fn a_node_at_work_is_armed_when_it_and_the_controller_said_yes_and_comes_b
     let (node, controller, [own, its]) = rack(folder.path()).await;
     let appliance = &node.appliance;
     assert_eq!(errands(&node, &own).await, "");
-    appliance.rehearse(&order(None)).unwrap();
+    appliance.rehearse(&who(), &order(None)).await.unwrap();
     let undrained = appliance.reimage(&who(), order(None)).await.unwrap_err();
     assert!(undrained.help()[0].contains("--no-drain"), "{:?}", undrained.help());
     assert_eq!(not_drained(undrained), "compute2 is not drained: it was not drained");
@@ -158,7 +158,9 @@ async fn two_copies_do_not_leave_together_and_a_drain_is_taken_back_by_disarm() 
     let appliance = &node.appliance;
     let other = || Reimage { nodes: vec!["compute3".into()], ..order(None) };
     let id = drains(&node, &controller, &tokens).await;
-    for refused in [appliance.drain(&who(), other()).await.map(drop), appliance.rehearse(&other())] {
+    for refused in
+        [appliance.drain(&who(), other()).await.map(drop), appliance.rehearse(&who(), &other()).await.map(drop)]
+    {
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("compute2, which holds another copy, is drained, or being drained"), "{refused}");
     }

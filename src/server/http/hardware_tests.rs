@@ -53,7 +53,7 @@ async fn the_first_machine_is_pinned_and_another_one_gets_no_installer_until_it_
     assert!(!boots_as(&node, OTHER, "SN-9").await);
     let who = Actor { how: "a test".into(), from: "here".into() };
     let after = node.appliance.accept_hardware(&who, "compute2").await.unwrap();
-    assert_eq!((after.state.as_str(), after.other_machine), ("failed", None));
+    assert_eq!((after.state.as_str(), after.other_machine), ("new", None));
     assert_eq!(after.machine, Some(format!("UUID {OTHER}, serial number SN-9")));
     node.appliance.accept_hardware(&who, "compute2").await.expect_err("there is nothing to accept any more");
     armed_again(&node).await;
@@ -106,7 +106,7 @@ async fn a_token_ends_with_its_time_with_disarming_with_a_new_arming_and_with_th
     assert_eq!(node.get(&path("kickstart", &token)).await.status, StatusCode::GONE, "armed anew");
     let token = node.boots().await.unwrap();
     node.appliance.store.change(node.mac, Change::Event { event: Event::Disarmed, mark: None }).await.unwrap();
-    assert_eq!(node.get(&path("kickstart", &token)).await.status, StatusCode::CONFLICT, "disarmed");
+    assert_eq!(node.get(&path("kickstart", &token)).await.status, StatusCode::GONE, "disarmed");
     assert_eq!(node.redeems(&token).await.status, StatusCode::GONE);
     node.arm(6, WipeScope::BlankDiskOnly).await;
     let token = node.boots().await.unwrap();

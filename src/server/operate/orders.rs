@@ -97,21 +97,27 @@ pub(in crate::server) fn stop(draft: &Draft<'_>, now: u64, by: String, order: Or
 
 /// Whether a node of the site file is armed without an order, for a blank disk, when the daemon starts.
 pub(in crate::server) fn is_armed_by_itself(record: Option<&Record>) -> bool {
-    record.is_none_or(|record| record.state == State::New && record.flags == Flags::default())
+    record.is_none_or(|record| record.state == State::New && !record.held && record.flags == Flags::default())
 }
 
 /// Where a node stands that has this record.
 fn standing(record: Option<&Record>) -> Standing<'_> {
     match record {
-        Some(Record { state, flags, armed_to_wipe, duty, installed, .. }) => Standing {
+        Some(Record { state, flags, armed_to_wipe, duty, installed, installed_as, .. }) => Standing {
             state,
             flags: *flags,
             armed_to_wipe: *armed_to_wipe,
             duty: Some(duty),
             recorded: installed.is_some(),
+            installed_as: installed_as.as_deref(),
         },
-        None => {
-            Standing { state: &State::New, flags: Flags::default(), armed_to_wipe: None, duty: None, recorded: false }
-        }
+        None => Standing {
+            state: &State::New,
+            flags: Flags::default(),
+            armed_to_wipe: None,
+            duty: None,
+            recorded: false,
+            installed_as: None,
+        },
     }
 }

@@ -84,12 +84,12 @@ async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept
     let asked = node.appliance.reimage(&somebody(), one(None)).await.unwrap_err();
     assert_eq!(words(asked.clone()), "replica", "the other computes are not ready");
     assert_eq!(asked.help().len(), 1, "the same advice once: {:?}", asked.help());
-    assert_eq!(words(node.appliance.rehearse(&one(None)).unwrap_err()), "replica");
+    assert_eq!(words(node.appliance.rehearse(&somebody(), &one(None)).await.unwrap_err()), "replica");
     for reason in ["", " ", "two\nlines", &"x".repeat(301)] {
         assert_eq!(node.appliance.reimage(&somebody(), one(Some(reason))).await.unwrap_err(), Refusal::Reason);
     }
     assert_eq!(node.state(), "ready");
-    node.appliance.rehearse(&one(Some("r"))).unwrap();
+    node.appliance.rehearse(&somebody(), &one(Some("r"))).await.unwrap();
     let armed = node.appliance.reimage(&somebody(), one(Some("a disk is dying"))).await.unwrap();
     assert_eq!((armed.nodes[0].state.as_str(), armed.replaced.len()), ("armed", 0));
     let again = node.appliance.reimage(&somebody(), one(Some("a disk is dying"))).await.unwrap();
@@ -104,10 +104,13 @@ async fn a_reimage_is_refused_with_every_reason_and_forced_with_one_that_is_kept
     let audit = node.appliance.store.audit_lines(AuditFilter::default()).await.unwrap();
     let told: Vec<&str> =
         audit.iter().filter(|line| line.action == "reimage").map(|line| line.outcome.as_str()).collect();
-    assert_eq!(told.len(), 3, "a refusal and two armings: {told:?}");
+    assert_eq!(told.len(), 8, "an order, a rehearsal and four reasons were refused, two were followed: {told:?}");
     let brick = "refused: compute2 holds a brick of the volume vm-instances, and compute1, which holds another copy";
-    assert!(told[0].starts_with(brick) && told[0].ends_with("is new; 2 more are missing"), "{told:?}");
-    assert_eq!(told[1..], ["done", "done"]);
+    for told in &told[..2] {
+        assert!(told.starts_with(brick) && told.ends_with("is new; 2 more are missing"), "{told}");
+    }
+    assert!(told[2..6].iter().all(|told| told.starts_with("refused: a reason is one line")), "{told:?}");
+    assert_eq!(told[6..], ["done", "done"]);
 }
 
 #[tokio::test]
@@ -140,7 +143,7 @@ async fn protecting_and_maintenance_disarm_and_keep_a_node_from_being_armed() {
     let (appliance, who) = (&node.appliance, somebody());
     let token = node.boots().await.unwrap();
     let status = appliance.protect(&who, "compute2", true).await.unwrap();
-    assert_eq!((status.state.as_str(), status.flags.as_slice()), ("failed", &["protected".to_string()][..]));
+    assert_eq!((status.state.as_str(), status.flags.as_slice()), ("new", &["protected".to_string()][..]));
     assert_eq!(node.redeems(&token).await.status, 410);
     assert_eq!(words(appliance.install(&who, "compute2").await.unwrap_err()), "protected");
     assert!(matches!(appliance.protect(&who, "compute2", true).await, Err(Refusal::State { .. })), "it is already");

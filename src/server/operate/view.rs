@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::unix_now;
 use crate::lifecycle::{Duty, Outcome, State, StepProgress};
-use crate::site::{Mac, Node};
+use crate::site::{Mac, Node, Site};
 use crate::store::Record;
 
 /// One node as people see it. Times are Unix seconds.
@@ -12,8 +12,11 @@ use crate::store::Record;
 pub struct NodeStatus {
     /// Host name.
     pub name: String,
-    /// Role.
+    /// Role in the site file.
     pub role: String,
+    /// Where the site file says something else than what the node was installed as, in words.
+    #[serde(default)]
+    pub differs: Option<String>,
     /// MAC of the boot NIC.
     pub mac: Mac,
     /// Reserved address.
@@ -53,6 +56,9 @@ pub struct NodeStatus {
     pub waiting: Option<String>,
     /// Why it failed, or its last words.
     pub detail: Option<String>,
+    /// What its silence means, when it should have asked for something and has not.
+    #[serde(default)]
+    pub silence: Option<String>,
     /// Since when it is in this state.
     pub since: u64,
     /// When it was last heard of.
@@ -79,6 +85,15 @@ impl DrainStatus {
     }
 }
 
+/// What is said of a node whose first arming was taken back.
+pub(in crate::server) const HELD: &str =
+    "its arming was taken back: it was never installed, `rackstart install` arms it again";
+
+/// Where the site file says something else than what the node was installed as.
+pub(in crate::server) fn differs(site: &Site, node: &Node, record: &Record) -> Option<String> {
+    record.installed_as.as_ref()?.differs(site, node)
+}
+
 /// Its flags and whether its service is out, in words.
 pub(in crate::server) fn flags(record: &Record) -> Vec<&'static str> {
     let mut words = record.flags.words();
@@ -87,15 +102,17 @@ pub(in crate::server) fn flags(record: &Record) -> Vec<&'static str> {
 }
 
 /// How a node with this record looks.
-pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
+pub fn status(site: &Site, node: &Node, record: Option<Record>) -> NodeStatus {
     let record = record.unwrap_or_else(|| Record::new(0));
+    let differs = differs(site, node, &record);
     let (flags, drain) = (flags(&record), DrainStatus::of(&record.duty));
     let progress = record.progress;
-    let stage = progress.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.clone());
+    let stage = progress.stage().map(String::from);
     let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
     let detail = match &record.state {
         State::Failed { reason, .. } => Some(reason.clone()),
         State::Suspect { why, .. } => Some(why.clone()),
+        State::New if record.held => Some(HELD.into()),
         _ => progress.detail,
     };
     NodeStatus {
@@ -103,6 +120,7 @@ pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
         machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
         other_machine: record.hardware.other.as_ref().map(|shown| shown.to_string()),
         role: node.role.clone(),
+        differs,
         mac: node.mac,
         address: node.address.to_string(),
         disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
@@ -120,6 +138,7 @@ pub fn status(node: &Node, record: Option<Record>) -> NodeStatus {
         step: progress.step.filter(|_| in_firstboot),
         waiting: progress.waiting,
         detail,
+        silence: None,
         since: record.since,
         updated: record.updated,
         timings: progress.marks,

@@ -62,7 +62,10 @@ async fn a_good_file_is_swapped_whole_and_its_new_nodes_are_armed() {
                 disk = { name = \"sda\", sectors = 488397168 }\n\
                 nics = [{ name = \"eth0\", mac = \"52:54:00:a8:09:01\", network = \"lan\" }]\n\n# Layouts and roles";
     let outcome = daemon.edits("# Layouts and roles", more).await;
-    assert_eq!(outcome, Reloaded::Swapped { nodes: 6, added: vec!["compute9".into()], removed: vec![] });
+    assert_eq!(
+        outcome,
+        Reloaded::Swapped { nodes: 6, added: vec!["compute9".into()], removed: vec![], differ: vec![] }
+    );
     let after = daemon.served();
     let mac = after.site.node_by_name("compute9").unwrap().mac;
     assert!(matches!(daemon.store.record(mac).unwrap().state, State::Armed { .. }));

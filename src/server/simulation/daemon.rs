@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Dice;
 use super::monitor::Monitor;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
-use crate::lifecycle::{AttemptId, BootToken, DutyEvent, Event, Refused, State, WipeScope};
+use crate::lifecycle::{AttemptId, BootToken, DutyEvent, Event, InstalledAs, Refused, State, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::server::http::boot::unfinished;
 use crate::server::{operate, watchdog};
@@ -102,7 +102,8 @@ impl Daemon {
                 BootDecision::Install => {
                     assert!(is_armed, "the decision is the installer for a node that is not armed");
                     let plan = Box::new(daemon.plans[&mac].clone());
-                    let record = daemon.change(mac, &Change::Boot { token: token.hash(), plan });
+                    let installed_as = Box::new(InstalledAs::of(&daemon.site, node));
+                    let record = daemon.change(mac, &Change::Boot { token: token.hash(), plan, installed_as });
                     matches!(record, Ok(Record { state: State::Armed { .. }, .. })).then(|| {
                         daemon.monitor.booted(mac, &token);
                         token

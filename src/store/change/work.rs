@@ -36,6 +36,9 @@ impl Change {
                     record.progress.mark(mark, now);
                 }
                 enter(&mut record, next, now);
+                if matches!(event, Event::Armed { .. }) {
+                    record.since = now; // armed anew counts anew
+                }
                 Some(LogLine { kind, detail })
             }
             Self::Arm { id, scope, forced, undrained } => {
@@ -71,12 +74,13 @@ impl Change {
                 };
                 Some(LogLine { kind, detail: detail.unwrap_or_default() })
             }
-            Self::Boot { token, plan } => {
+            Self::Boot { token, plan, installed_as } => {
                 let event = Event::BootScriptServed { token: token.clone() };
                 let changed = Self::Event { event, mark: Some("script") }.work_on(mac, &record, now)?;
                 record = changed.record;
                 let (plan, disks, keep) = ((**plan).clone(), BTreeMap::new(), Vec::new());
-                record.frozen = Some(Box::new(Frozen { plan, disks, keep }));
+                let installed_as = Some((**installed_as).clone());
+                record.frozen = Some(Box::new(Frozen { plan, disks, keep, installed_as }));
                 record.custody = Custody::minted(now);
                 changed.log
             }
@@ -95,7 +99,7 @@ impl Change {
                 }
                 if keep.is_empty() {
                     // What was on the disks is gone from here on, whatever becomes of this installation.
-                    record.installed = None;
+                    (record.installed, record.installed_as) = (None, None);
                 }
                 changed.log
             }
@@ -111,6 +115,7 @@ impl Change {
                     && let Some(frozen) = &record.frozen
                 {
                     let (promise, facts) = ((**frozen).clone(), (**facts).clone());
+                    record.installed_as = promise.installed_as.clone().map(Box::new);
                     record.installed = Some(Box::new(Installed { promise, facts }));
                 }
                 changed.log
@@ -178,6 +183,15 @@ impl Change {
                 record = (**other).clone();
                 None
             }
+            Self::InstalledAs(installed_as) => {
+                if record.installed_as.is_some() || !record.has_system() {
+                    return Err(Refused::NothingToDo);
+                }
+                let role = &installed_as.role;
+                let detail = format!("what it was installed as was not recorded yet; by the site file it is {role}");
+                record.installed_as = Some(installed_as.clone());
+                Some(LogLine { kind: "installed-as", detail })
+            }
             Self::Gluster(id) => {
                 if record.gluster.as_ref() == Some(id) {
                     return Err(Refused::NothingToDo);
@@ -192,7 +206,7 @@ impl Change {
                 Some(LogLine { kind: mark, detail: detail.clone() })
             }
         };
-        if !matches!(self, Self::Duty(_) | Self::Note { .. }) {
+        if !matches!(self, Self::Duty(_) | Self::Note { .. } | Self::InstalledAs(_)) {
             record.updated = now; // what others say of its duty is no word of its own, nor is what was refused
         }
         tracing::debug!(%mac, state = record.state.word(), ?log, "store");
@@ -219,6 +233,12 @@ fn enter(record: &mut Record, next: State, now: u64) {
     if record.state.word() != next.word() {
         record.since = now;
     }
+    record.held = match (&record.state, &next) {
+        (State::Armed { .. }, State::New) => true,
+        (State::Armed { .. }, State::Suspect { previous, .. }) => **previous == State::New,
+        (_, State::New | State::Suspect { .. }) => record.held,
+        _ => false,
+    };
     record.duty = record.duty.after(&record.state, &next);
     record.state = next;
 }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rackstart::audit::Actor;
-use rackstart::lifecycle::{AttemptId, BootToken, Event, WipeScope};
+use rackstart::lifecycle::{AttemptId, BootToken, Event, InstalledAs, WipeScope};
 use rackstart::plan;
 use rackstart::render::Renderer;
 use rackstart::server::Served;
@@ -106,12 +106,13 @@ async fn give_past(store: &Store, site: &Site, events: usize) {
     let mut nodes = tokio::task::JoinSet::new();
     for (n, node) in site.nodes.iter().enumerate() {
         let (store, mac, plan) = (store.clone(), node.mac, plan::plan(node).expect("a plan"));
+        let installed_as = Box::new(InstalledAs::of(site, node));
         nodes.spawn(async move {
             let id = AttemptId::from_random((n as u32).to_be_bytes());
             let token = BootToken::from_random((n as u128).to_be_bytes()).hash();
             let armed = Change::Event { event: Event::Armed { id, scope: WipeScope::BlankDiskOnly }, mark: None };
             store.change(mac, armed).await.expect("armed");
-            let boot = Change::Boot { token: token.clone(), plan: Box::new(plan) };
+            let boot = Change::Boot { token: token.clone(), plan: Box::new(plan), installed_as };
             store.change(mac, boot).await.expect("booted");
             for event in 2..events {
                 store.change(mac, said(event as u64)).await.expect("said");

@@ -1,0 +1,105 @@
+//! What a node was installed as. An edited site file changes what its next installation makes, never what is on its disks:
+//! every guard goes by this, and people are told where the two differ.
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::{Node, Site};
+
+/// The step target whose nodes hold bricks.
+const BRICK_TARGET: &str = "compute";
+
+/// The entry of a node in the site file when its installer was booted, as far as a guard or a person asks for it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledAs {
+    /// Its host name.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// Name of its layout.
+    pub layout: String,
+    /// Where its file systems are mounted, sorted.
+    pub mounts: Vec<String>,
+    /// The mount point of its brick; none when it holds no copy of a volume.
+    pub brick: Option<String>,
+}
+
+impl InstalledAs {
+    /// What an installation of this node makes now.
+    pub fn of(site: &Site, node: &Node) -> Self {
+        let mut mounts: Vec<String> = node.layout.mount_points().map(String::from).collect();
+        mounts.sort();
+        Self {
+            name: node.name.to_string(),
+            role: node.role.clone(),
+            layout: node.layout.name.clone(),
+            mounts,
+            brick: brick(site, node).map(String::from),
+        }
+    }
+
+    /// Where the site file says something else by now, in words; none when it says the same.
+    pub fn differs(&self, site: &Site, node: &Node) -> Option<String> {
+        let Self { name, role, layout, mounts, brick: was } = self;
+        let words = |brick: Option<&str>| brick.map_or("no brick".to_string(), |at| format!("a brick at {at}"));
+        let is = brick(site, node);
+        let (installed, file) = match () {
+            () if *role != node.role => (format!("as {role}"), node.role.clone()),
+            () if *layout != node.layout.name => {
+                (format!("with the layout {layout}"), format!("the layout {}", node.layout.name))
+            }
+            () if !has_mounts(node, mounts) => {
+                (format!("with file systems at {}", mounts.join(", ")), Self::of(site, node).mounts.join(", "))
+            }
+            () if was.as_deref() != is => (format!("with {}", words(was.as_deref())), words(is)),
+            () if *name != node.name.as_str() => (format!("as {name}"), node.name.to_string()),
+            () => return None,
+        };
+        Some(format!("installed {installed}, the file says {file}"))
+    }
+}
+
+fn has_mounts(node: &Node, mounts: &[String]) -> bool {
+    let now = || node.layout.mount_points();
+    now().count() == mounts.len() && now().all(|mount| mounts.iter().any(|known| known == mount))
+}
+
+/// Where a node that is installed as the site file says mounts its brick.
+pub(super) fn brick<'a>(site: &'a Site, node: &Node) -> Option<&'a str> {
+    let mount = site.blueprint.variables.get("brick_mount")?;
+    let holds = site.blueprint.targets(&node.role).iter().any(|target| target == BRICK_TARGET);
+    (holds && node.layout.mounts(mount)).then_some(mount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn what_the_file_says_otherwise_is_told_with_the_weightiest_first() {
+        let site = paper_site();
+        let node = site.node_by_name("compute2").unwrap();
+        let installed = InstalledAs::of(&site, node);
+        assert_eq!(installed.brick.as_deref(), Some("/export/gluster"));
+        assert_eq!(installed.differs(&site, node), None);
+        let edited = |edit: fn(&mut Node)| {
+            let mut node = node.clone();
+            edit(&mut node);
+            installed.differs(&site, &node).unwrap()
+        };
+        let said = edited(|node| {
+            (node.role, node.layout.name) = ("controller".into(), "other".into());
+        });
+        assert_eq!(said, "installed as compute, the file says controller");
+        let said = edited(|node| node.layout.name = "other".into());
+        assert_eq!(said, "installed with the layout paper, the file says the layout other");
+        let said = edited(|node| node.layout.volume_groups.clear());
+        assert!(said.starts_with("installed with file systems at /, ") && said.contains("the file says "), "{said}");
+        let said = edited(|node| node.name = "compute9".parse().unwrap());
+        assert_eq!(said, "installed as compute2, the file says compute9");
+        let mut without = site.clone();
+        without.blueprint.variables.remove("brick_mount");
+        let said = installed.differs(&without, node).unwrap();
+        assert_eq!(said, "installed with a brick at /export/gluster, the file says no brick");
+    }
+}

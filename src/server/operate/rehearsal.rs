@@ -1,0 +1,70 @@
+//! What an order to reimage would cost, said before it is given: the same words for the command line and the API.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::site::{Node, Site};
+use crate::store::Record;
+
+/// An order that would be followed now, and what it would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rehearsal {
+    /// Node by node, each once, in the order in which they were named.
+    pub nodes: Vec<Loss>,
+}
+
+/// What the reimage of one node would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Loss {
+    /// Host name.
+    pub name: String,
+    /// Role in the site file.
+    pub role: String,
+    /// MAC of the boot NIC.
+    pub mac: String,
+    /// Reserved address.
+    pub address: String,
+    /// Its state.
+    pub state: String,
+    /// Unix seconds: since when it is in this state; 0 when nothing ever happened to it.
+    pub since: u64,
+    /// The disk rules: these disks are wiped, but for what is kept.
+    pub disks: Vec<String>,
+    /// The volume groups that stay.
+    pub kept: Vec<String>,
+    /// The volume groups that the site file keeps and this order does not: they are wiped with everything in them.
+    pub forgotten: Vec<String>,
+    /// The mount point of the brick that its installation made, if that is wiped: one copy of a volume less.
+    pub brick: Option<String>,
+    /// Where the site file says something else than what the node was installed as, in words.
+    pub differs: Option<String>,
+    /// The disks that an installer of rackstart wrote last, in words.
+    pub written: Option<String>,
+    /// The UUID and the serial number that the machine showed first.
+    pub machine: Option<String>,
+}
+
+impl Loss {
+    /// What is lost of a node with this record.
+    pub(super) fn of(site: &Site, node: &Node, record: Option<Record>, keep: bool) -> Self {
+        let record = record.unwrap_or_else(|| Record::new(0));
+        let (kept, forgotten) = if keep { (node.keep.clone(), Vec::new()) } else { (Vec::new(), node.keep.clone()) };
+        let differs = super::differs(site, node, &record);
+        let brick = record.installed_as.as_ref().and_then(|installed| installed.brick.clone());
+        Self {
+            name: node.name.to_string(),
+            role: node.role.clone(),
+            mac: node.mac.to_string(),
+            address: node.address.to_string(),
+            state: record.state.word().into(),
+            since: record.since,
+            disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
+            brick: brick.filter(|_| kept.is_empty()),
+            kept,
+            forgotten,
+            differs,
+            written: record.written,
+            machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
+        }
+    }
+}
