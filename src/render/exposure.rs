@@ -113,7 +113,8 @@ impl Row {
             _ => None,
         };
         let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
-        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "vms", "nobody"].contains(&from.as_str())
+        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "machines", "vms", "nobody"]
+            .contains(&from.as_str())
             && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
         let password = (asked(hardened)?, asked(paper)?);
         let service = words.collect::<Vec<_>>().join(" ");
@@ -123,13 +124,14 @@ impl Row {
     fn opening(&self, site: &Site) -> Opening {
         let lan = || site.network.subnet.to_string();
         let of = |target| site.nodes_with_target(target).map(|node| node.address.to_string());
-        let bridge = || site.blueprint.variables.get("vm_bridge").cloned().unwrap_or_default();
+        let variable = |name: &str| site.blueprint.variables.get(name).cloned().unwrap_or_default();
         let from = match (site.security, self.from.as_str()) {
             (Security::Paper, _) | (_, "anywhere") => vec!["anywhere".into()],
             (_, "lan" | "ssh") => vec![lan()],
             (_, "gateway") => of("gateway").take(1).collect(),
             (_, "computes") => of("compute").collect(),
-            (_, "vms") => vec![format!("on {}", bridge())],
+            (_, "machines") => vec![variable("vm_network")],
+            (_, "vms") => vec![format!("on {}", variable("vm_bridge"))],
             _ => Vec::new(),
         };
         Opening {
@@ -163,7 +165,10 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
     }
     if is("gateway") {
         let text = match hardened {
-            true => "of the LAN and the virtual machines to the outside, and answers; nothing else",
+            true => {
+                "of the LAN and the virtual machines to the outside, answers, and what comes to a floating address \
+                 of a virtual machine; nothing else"
+            }
             false => "everything, in both directions",
         };
         add("forwarding", format!("{text}; addresses are translated"));
@@ -189,7 +194,15 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
         );
     }
     if is("controller") {
-        add("qpidd", if hardened { "a user with a password" } else { "no password: anybody may send orders" }.into());
+        add(
+            "qpidd",
+            if hardened {
+                "a user with a password, and no other way in"
+            } else {
+                "no password: anybody may send orders"
+            }
+            .into(),
+        );
         let nova = if hardened { "from the addresses of the compute nodes" } else { "from any address ('%')" };
         add("MySQL", format!("takes the account nova {nova}"));
         add("Keystone", "keeps its admin token switched on; HTTP without TLS, as all services".into());

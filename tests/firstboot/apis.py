@@ -24,7 +24,7 @@ class Cloud:
 
     def admin_token(self):
         conf = self.world.nodes["controller"].root / "etc/keystone/keystone.conf"
-        return readers.oslo(conf, "DEFAULT", "admin_token")
+        return readers.setting(conf, "DEFAULT", "admin_token")
 
     def add(self, kind, values):
         key = f"id{next(self.numbers):04}"
@@ -116,7 +116,11 @@ class Cloud:
             case "POST", "images":
                 values = {name: headers[f"X-Image-Meta-{name}"] for name in ("Name", "Is-Public", "Disk-Format", "Container-Format")}
                 image = self.add("images", {"name": values["Name"], "status": "saving", "checksum": None, "meta": values})
+                # One whose connection was cut, too: it has what came until then.
                 image.update(status="active", checksum=hashlib.md5(body).hexdigest())
+                if headers.get("X-Image-Meta-Checksum", image["checksum"]) != image["checksum"]:
+                    del self.images[image["id"]]
+                    return 400, {"error": "Supplied checksum and checksum generated from uploaded image did not match"}
                 return 201, {"image": image}
             case "DELETE", "images", key:
                 self.changes.append(f"delete image {self.images.pop(key)['name']}")
@@ -132,8 +136,18 @@ def serve(cloud, address, port):
     lock = threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def body(self):
+            """All that comes, also where the caller goes away before its end."""
+            if self.headers.get("transfer-encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("content-length") or 0))
+            data = b""
+            while size := int(self.rfile.readline().strip() or b"0", 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            return data
+
         def answer(self):
-            data = self.rfile.read(int(self.headers.get("content-length") or 0))
+            data = self.body()
             is_json = (self.headers.get("content-type") or "").startswith("application/json")
             path = urllib.parse.urlsplit(self.path).path
             with lock:

@@ -12,6 +12,9 @@ import urllib.request
 
 sys.path.insert(0, os.environ["FAKE_TESTS"])
 sys.dont_write_bytecode = True
+import message_queue  # noqa: E402
+import nova_rules  # noqa: E402
+import machines  # noqa: E402
 import readers  # noqa: E402
 import schema  # noqa: E402
 
@@ -36,7 +39,7 @@ class Database:
     """By the URL of a configuration file."""
 
     def __init__(self, root, path, section, key):
-        self.user, self.password, host, self.name = readers.connection(readers.oslo(root / path, section, key))
+        self.user, self.password, host, self.name = readers.connection(readers.setting(root / path, section, key))
         self.host = address_of(host)
 
     def ask(self, statements):
@@ -96,7 +99,7 @@ def row_of(binary, host):
 
 def service_starts(database, binary):
     """Takes up the row of its name and host, and makes one where there is none."""
-    row = row_of(binary, readers.oslo(ROOT / NOVA_CONF, "DEFAULT", "host"))
+    row = row_of(binary, readers.setting(ROOT / NOVA_CONF, "DEFAULT", "host"))
     if not database.ask(f"SELECT id FROM services WHERE {row};"):
         database.ask(f"INSERT INTO services SET {row.replace(' AND ', ', ')};")
 
@@ -106,7 +109,7 @@ def service_list(database):
     for node in (WORLD / "nodes").iterdir():
         for running in (node / "fake").glob("running.openstack-nova-*"):
             conf = node / "root" / NOVA_CONF
-            confs[running.name.removeprefix("running.openstack-"), readers.oslo(conf, "DEFAULT", "host")] = conf
+            confs[running.name.removeprefix("running.openstack-"), readers.setting(conf, "DEFAULT", "host")] = conf
     print("Binary           Host                                 Zone             Status     State Updated_At")
     for binary, host, disabled in database.ask("SELECT `binary`, host, disabled FROM services ORDER BY id;"):
         conf = confs.get((binary, host))
@@ -124,16 +127,15 @@ def service_set(database, verb, host, binary):
 
 def is_alive(conf):
     """The message queue takes what this node has been told to say."""
-    controller = WORLD / "nodes/controller"
-    if not (controller / "fake/running.qpidd").exists():
-        return False
-    if readers.plain(controller / "root/etc/qpidd.conf", "auth") != "yes":
-        return True
-    return readers.oslo(conf, "DEFAULT", "qpid_password") == (WORLD / "queue.password").read_bytes().decode()
+    return message_queue.service_gets_in(WORLD, conf)
 
 
 def network(database, verb, options):
     if verb == "list":
+        if not database.ask("SELECT 1 FROM networks LIMIT 1;"):
+            # On standard output, as everything that nova-manage has to say.
+            print("Command failed, please check log for more info")
+            sys.exit(1)
         print("id   IPv4            IPv6  start address  DNS1 DNS2 VlanID project uuid")
         for cidr, in database.ask("SELECT cidr FROM networks;"):
             print(f"1    {cidr}     None  10.0.0.2  8.8.4.4  None None None 0b0c")
@@ -143,80 +145,6 @@ def network(database, verb, options):
         sys.exit("requested cidr conflicts with existing network")
     database.ask(f"INSERT INTO networks (cidr, label, bridge) VALUES ('{values['fixed_range_v4']}', '{values['label']}', '{values['bridge']}');")
     changed("nova-manage network create", *options)
-
-
-class Machines:
-    """What the administrator has made, in one file."""
-
-    def __init__(self, token):
-        self.path, self.token = WORLD / "machines", token
-        self.all = json.loads(self.path.read_text()) if self.path.exists() else {"machines": {}, "volumes": {}, "keys": []}
-
-    def keep(self, *words):
-        changed("nova", *words)
-        self.path.write_text(json.dumps(self.all))
-
-    def computes(self):
-        nodes = sorted((WORLD / "nodes").iterdir())
-        mounted = lambda node: " /var/lib/nova/instances fuse.glusterfs " in (node / "root/proc/mounts").read_text()  # noqa: E731
-        return [n.name for n in nodes if (n / "fake/running.openstack-nova-compute").exists() and mounted(n)]
-
-    def boot(self, image, flavor, key, name):
-        request = urllib.request.Request(
-            f"http://{address_of('controller')}:9292/v1/images/detail", headers={"X-Auth-Token": self.token})
-        images = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10))["images"]
-        if not any(i["name"] == image and i["status"] == "active" for i in images):
-            sys.exit(f"ERROR: no image {image}")
-        if flavor != "m1.tiny" or key not in self.all["keys"] or name in self.all["machines"]:
-            sys.exit("ERROR: refused")
-        # It is being built at first.
-        self.all["machines"][name] = {"id": "0b1c-77", "host": self.computes()[0], "looked": 0}
-
-    def do(self, words):
-        machines, volumes = self.all["machines"], self.all["volumes"]
-        match words:
-            case ["list"]:
-                print("+----+------+\n| ID | Name |\n" + "".join(f"| 0b1c-77 | {name} | ACTIVE |\n" for name in machines), end="")
-            case ["keypair-list"]:
-                print("| Name | Fingerprint |\n" + "".join(f"| {key} | aa:bb |\n" for key in self.all["keys"]), end="")
-            case ["keypair-add", name] if name not in self.all["keys"]:
-                self.all["keys"].append(name)
-                self.keep(*words)
-                print("-----BEGIN RSA PRIVATE KEY-----")
-            case ["keypair-delete", name] if name in self.all["keys"]:
-                self.all["keys"].remove(name)
-                self.keep(*words)
-            case ["boot", "--image", image, "--flavor", flavor, "--key_name", key, name]:
-                self.boot(image, flavor, key, name)
-                self.keep(*words)
-            case ["show", name] if name in machines:
-                it = machines[name]
-                it["looked"] += 1
-                self.path.write_text(json.dumps(self.all))
-                print(f"| Property | Value |\n| status | {'ACTIVE' if it['looked'] > 2 else 'BUILD'} |\n| id | {it['id']} |\n"
-                      f"| OS-EXT-SRV-ATTR:host | {it['host']} |\n| public network | 10.0.0.2 |")
-            case ["delete", name] if name in machines:
-                del machines[name]
-                self.keep(*words)
-            case ["volume-list"]:
-                print("| ID | Status | Display Name | Size |\n" + "".join(f"| 7 | {v} | {name} | 1 |\n" for name, v in volumes.items()), end="")
-            case ["volume-create", "--display_name", name, "1"] if name not in volumes:
-                volumes[name] = "available"
-                self.keep(*words)
-            case ["volume-attach", "0b1c-77", "7", "/dev/vdc"] if machines and "available" in volumes.values():
-                volumes.update({name: "in-use" for name in volumes})
-                self.keep(*words)
-            case ["volume-detach", "0b1c-77", "7"] if "in-use" in volumes.values():
-                volumes.update({name: "available" for name in volumes})
-                self.keep(*words)
-            case ["volume-delete", "7"] if "available" in volumes.values():
-                volumes.clear()
-                self.keep(*words)
-            case ["live-migration", name, host] if name in machines and host in self.computes() and "in-use" not in volumes.values():
-                machines[name]["host"] = host
-                self.keep(*words)
-            case _:
-                sys.exit(f"ERROR: nova {words} is refused")
 
 
 def nova(words):
@@ -245,7 +173,24 @@ def nova(words):
             rules.write_text("\n".join([*known, " ".join(rule)]) + "\n")
             changed("nova", *words)
         case _:
-            Machines(json.loads(answer)["access"]["token"]["id"]).do(words)
+            machines.Machines(WORLD, FAKE, json.loads(answer)["access"]["token"]["id"]).do(words)
+
+
+def rules(service):
+    """What a service that starts does to the packet filter of its node."""
+    get = lambda key: readers.setting(ROOT / NOVA_CONF, "DEFAULT", key)  # noqa: E731
+    live = (FAKE / "live").read_text()
+    match service:
+        case "openstack-nova-network":
+            made = nova_rules.of_network(get("fixed_range"), get("routing_source_ip") or get("my_ip"), get("metadata_host"), get("flat_network_bridge"))
+        case "openstack-nova-metadata-api":
+            made = nova_rules.of_metadata(get("metadata_host"))
+        case "openstack-nova-compute" if get("host") in machines.hosts(WORLD):
+            made = nova_rules.of_bridge(get("flat_network_bridge"))
+        case _:
+            return
+    (FAKE / "live.part").write_text(nova_rules.into(live, nova_rules.BINARIES[service], made))
+    (FAKE / "live.part").rename(FAKE / "live")
 
 
 def main(name, words):
@@ -260,6 +205,10 @@ def main(name, words):
         return glance_manage(words)
     if name == "glance-registry":
         return registry_starts()
+    if name == "nova-rules":
+        return rules(*words)
+    if name == "nova-targets":
+        return machines.exports(WORLD, FAKE)
     database = Database(ROOT, NOVA_CONF, "DEFAULT", "sql_connection")
     if name == "nova-service":
         return service_starts(database, *words)
@@ -271,6 +220,9 @@ def main(name, words):
             service_list(database)
         case ["service", ("disable" | "enable") as verb, host, service]:
             service_set(database, verb, host.removeprefix("--host="), service.removeprefix("--service="))
+        case ["floating", "list"]:
+            pool = (WORLD / "floating").read_text().split() if (WORLD / "floating").exists() else []
+            print("\n".join(f"None\t{address}\tNone\tnova\teth0" for address in pool) or "No floating IP addresses have been defined.")
         case ["network", verb, *options]:
             network(database, verb, options)
         case _:

@@ -30,7 +30,7 @@ def in_paper_mode_every_key_has_the_value_of_the_table_too():
                 equal((name, step, done.returncode), (name, step, 0))
         every_key_is_right(world)
         conf = world.nodes["compute2"].root / "etc/nova/nova.conf"
-        equal(readers.oslo(conf, "DEFAULT", "qpid_password"), None)
+        equal(readers.setting(conf, "DEFAULT", "qpid_password"), None)
 
 
 @test
@@ -43,7 +43,7 @@ def a_processor_without_the_extension_gets_emulation_and_amd_its_own_module():
                 equal((step, node.run("run", f"/{'02-' if step != 'nova-config' else '04-'}{step}").returncode), (step, 0))
             script = (node.root / "etc/sysconfig/modules/kvm.modules").read_text()
             equal(script, "#!/bin/sh\nmodprobe kvm\n" + (f"modprobe {module}\n" if module else ""))
-            equal(readers.oslo(node.root / "etc/nova/nova.conf", "DEFAULT", "libvirt_type"), kind)
+            equal(readers.setting(node.root / "etc/nova/nova.conf", "DEFAULT", "libvirt_type"), kind)
 
 
 @test

@@ -1,44 +1,126 @@
 """Reads settings as the programs of the cloud do, so that a test compares what
-a program would get, not how a file is spelled."""
+a program would get, not how a file is spelled. No reader of Essex takes quotes off.
+
+Which program reads which file, from which source: README.md of this folder."""
 
 import re
 import urllib.parse
 
 
-def sections(path):
-    """`{section: {key: raw value}}`; the last of several values counts."""
-    found, values, key = {}, None, None
-    for line in path.read_bytes().decode("utf-8").splitlines():
-        if line.startswith("["):
-            values, key = found.setdefault(line[1 : line.index("]")], {}), None
-        elif not line.strip() or line[0] in "#;":
-            continue
-        elif line[0].isspace():
-            if key is not None:
-                values[key] += "\n" + line.strip()
-        elif values is not None:
-            key, value = re.split(r"\s*[=:]", line, maxsplit=1)
-            values[key] = value.strip()
+class Unreadable(Exception):
+    """What the program says where it cannot get the value."""
+
+
+def iniparser(path):
+    """`{section: {key: value}}` as Nova's own parser has it; the last of several values counts."""
+    found, section, key = {}, None, None
+    for line in path.read_bytes().decode("utf-8").split("\n"):
+        line = line.rstrip()
+        if not line:
+            key = None
+        elif line[0] in " \t":
+            if key is None:
+                raise Unreadable(f"Unexpected continuation line: {line!r}")
+            found[section][key] += "\n" + line.lstrip()
+        elif line[0] == "[":
+            if line[-1] != "]":
+                raise Unreadable(f"Invalid section: {line!r}")
+            section, key = line[1:-1], None
+            found.setdefault(section, {})
+        elif line[0] not in "#;":
+            at = min((i for i in (line.find(":"), line.find("=")) if i >= 0), default=-1)
+            if at < 0 or section is None:
+                raise Unreadable(f"No ':' or '=' found in assignment: {line!r}")
+            key = line[:at].strip()
+            found[section][key] = line[at + 1 :].strip()
     return found
 
 
-def oslo(path, section, key):
-    """As OpenStack's own parser of that time: quotes come off, `$name` is another option."""
-    value = sections(path).get(section, {}).get(key)
-    if value and value[0] == value[-1] and value[0] in "\"'":
-        value = value[1:-1]
-    return value and re.sub(r"\$(\$|\w+)", lambda m: "$" if m[1] == "$" else f"<option {m[1]}>", value)
+def config_parser(path):
+    """The same as Python 2.7's ConfigParser has it, uninterpolated; names of options in small letters."""
+    found, values, key = {}, None, None
+    for line in path.read_bytes().decode("utf-8").split("\n"):
+        if not line.strip() or line[0] in "#;" or re.match(r"[rR][eE][mM]\s", line):
+            continue
+        if line[0].isspace() and values is not None and key:
+            values[key] += "\n" + line.strip()
+        elif header := re.match(r"\[([^]]+)\]", line):
+            values, key = found.setdefault(header[1], {}), None
+        elif values is None:
+            raise Unreadable(f"File contains no section headers: {line!r}")
+        elif option := re.match(r"([^:=\s][^:=]*)\s*[:=]\s*(.*)$", line):
+            key, value = option[1].rstrip().lower(), option[2]
+            at = value.find(";")
+            if at != -1 and value[at - 1].isspace():
+                value = value[:at]
+            value = value.strip()
+            values[key] = "" if value == '""' else value
+        else:
+            raise Unreadable(f"File contains parsing errors: {line!r}")
+    return found
 
 
-def paste(path, section, key):
-    """As Python 2's ConfigParser: a comment after a blank, `%` only where `%(` is."""
-    value = sections(path).get(section, {}).get(key)
-    if value is None:
-        return None
-    at = value.find(";")
-    if at > 0 and value[at - 1].isspace():
-        value = value[:at].strip()
-    return value.replace("%%", "%") if "%(" in value else value
+def substituted(value):
+    """As cfg does with string.Template: `$$` is a dollar, a name another option."""
+    return re.sub(r"\$(?:(\$)|([_a-zA-Z]\w*)|\{([_a-zA-Z]\w*)\})", lambda m: m[1] or f"<option {m[2] or m[3]}>", value, flags=re.A)
+
+
+def safe_interpolated(value):
+    """SafeConfigParser: each `%` means something."""
+    out, rest = "", value
+    while "%" in rest:
+        before, rest = rest.split("%", 1)
+        out += before
+        if not rest.startswith("%"):
+            raise Unreadable(f"InterpolationSyntaxError or another option: %{rest!r}")
+        out, rest = out + "%", rest[1:]
+    return out + rest
+
+
+def loop_interpolated(value):
+    """ConfigParser: only where a `%(` is, and what comes out is looked at again."""
+    if "%(" in value:
+        raise Unreadable(f"InterpolationMissingOptionError, or TypeError: {value!r}")
+    return value
+
+
+def nova(value):
+    return substituted(value)
+
+
+def keystone(value):
+    """It asks for the raw value."""
+    return substituted(value)
+
+
+def glance(value):
+    return substituted(safe_interpolated(value))
+
+
+# By the file: who parses it, and what then becomes of a value.
+READERS = {
+    r"nova\.conf$": (iniparser, nova),
+    r"keystone\.conf$": (config_parser, keystone),
+    r"-paste\.ini$": (config_parser, loop_interpolated),
+    r"glance-\w+\.conf$": (config_parser, glance),
+    r"my\.cnf$": (config_parser, str),
+}
+
+
+def sections(path):
+    """What the file's reader finds in it, before anything is done to a value."""
+    return reader(path)[0](path)
+
+
+def reader(path):
+    return next((found for pattern, found in READERS.items() if re.search(pattern, path.name)), (iniparser, str))
+
+
+def setting(path, section, key):
+    """What the program that reads this file would get; None: it has its own default."""
+    parse, mean = reader(path)
+    value = parse(path).get(section, {}).get(key)
+    return value if value is None else mean(value)
 
 
 def python(path, name):

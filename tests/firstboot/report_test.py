@@ -200,7 +200,7 @@ def no_spelling_of_a_secret_leaves_the_node():
             "check() { false; }\nverify() { :; }\napply() {\n"
             '  for s in "$NOVA_MYSQL_PASSWORD" "$QPID_PASSWORD"; do\n'
             '    printf "<%s> <%s> " "$s" "mysql://nova:$(url_part "$s")@controller/nova"\n'
-            '    printf "<%s> <%s> <%s> <%s>\\n" "$(oslo_value "$s")" "$(quoted "$s")" "$(sql_string "$s")" "$(python_string "$s")"\n'
+            '    printf "<%s> <%s> <%s> <%s>\\n" "$(glance_value "$s")" "$(quoted "$s")" "$(sql_string "$s")" "$(python_string "$s")"\n'
             "  done\n  return 1\n}\n"
         )
         equal(node.run("resume").returncode, 1)

@@ -171,7 +171,7 @@ def ip_forwarding_is_set_whatever_the_file_held():
             equal(node.run("run", "ip-forward").returncode, 0)
             lines = (node.root / "etc/sysctl.conf").read_text().splitlines()
             equal([l for l in lines if not l.startswith("#")], ["a.b = 1", "net.ipv4.ip_forward = 1"])
-            equal((node.fake / "sysctl").read_text(), "1\n")
+            equal((node.fake / "sysctl.net.ipv4.ip_forward").read_text(), "1\n")
 
 
 @test

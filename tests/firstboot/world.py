@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
     "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
-    " chown stat groupadd useradd modprobe vgs ping"
+    " chown stat groupadd useradd modprobe vgs ping ip"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
@@ -177,9 +177,11 @@ class Node:
         )
         self.cards(eth0="public", eth1="lan")
         self.fresh_boot(brick=name != "controller")
-        (self.root / "etc/sysctl.conf").write_text("# kernel\nnet.ipv4.ip_forward=0\nkernel.sysrq = 0\n")
+        (self.root / "etc/sysctl.conf").write_text("# kernel\nnet.ipv4.ip_forward=0\nkernel.sysrq = 0\n\n# Disable netfilter on bridges.\nnet.bridge.bridge-nf-call-ip6tables = 0\n"
+            "net.bridge.bridge-nf-call-iptables = 0\nnet.bridge.bridge-nf-call-arptables = 0\n")
         (self.root / "etc/selinux/config").write_text("SELINUX=enforcing\nSELINUXTYPE=targeted\n")
-        (self.fake / "sysctl").write_text("0\n")
+        (self.fake / "sysctl.net.ipv4.ip_forward").write_text("0\n")
+        (self.fake / "addresses").write_text("eth0 203.0.113.2/24\n")
         (self.fake / "selinux").write_text("Enforcing\n")
         self.repositories()
         self.unpack()

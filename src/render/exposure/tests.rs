@@ -112,10 +112,13 @@ fn what_asks_for_no_password_differs_by_mode() {
         let open = exposure.open.into_iter().filter(|opening| !opening.password);
         open.map(|opening| opening.name).collect::<Vec<_>>()
     };
-    assert_eq!(without(Security::Hardened, "controller"), ["ping", "dhcp", "gluster", "metadata", "volumes"]);
+    assert_eq!(
+        without(Security::Hardened, "controller"),
+        ["ping", "dhcp", "gluster", "metadata", "vm-metadata", "volumes"]
+    );
     assert_eq!(
         without(Security::Paper, "controller"),
-        ["ping", "dhcp", "gluster", "portmapper", "messages", "metadata", "volumes"]
+        ["ping", "dhcp", "gluster", "portmapper", "messages", "metadata", "vm-metadata", "volumes"]
     );
 }
 
@@ -142,6 +145,8 @@ fn the_facts_are_those_of_the_steps() {
         step("steps/07-openstack-controller/23-nova-config.sh")
             .contains("if [ \"$SECURITY\" = paper ]; then echo no; else echo yes; fi")
     );
+    assert!(step("steps/07-openstack-controller/23-nova-config.sh").contains("'mech_list: PLAIN'"));
+    assert!(step("lib/firewall.sh").contains("--ctstate DNAT -j ACCEPT"), "floating addresses");
     let database = step("lib/database.sh");
     assert!(database.split("\"$SECURITY\" = paper").nth(1).is_some_and(|rest| rest.contains('%')), "{database}");
     let bricks = step("lib/gluster.sh");

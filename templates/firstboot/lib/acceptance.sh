@@ -5,6 +5,10 @@
 ACCEPTED=$STATE/accepted
 MACHINE=rackstart-acceptance
 MACHINE_KEY=$STATE/acceptance.pem
+MACHINE_ID=$STATE/acceptance-machine
+FLOATING=$STATE/acceptance-floating
+# Outside, and there for good: a root server of DNS.
+OUTSIDE=198.41.0.4
 
 # wanted TEST: true when the site has it on and it was not done yet. A test that
 # needs the machine needs `boot`.
@@ -27,8 +31,21 @@ shown() {
     name == field { value = $3; gsub(/^ +| +$/, "", value); print value; exit }'
 }
 
+# machine_ids: of every machine of that name. Nova takes a second one.
+machine_ids() {
+  local list
+  list=$(nova_cli list) || return 1
+  printf '%s\n' "$list" | awk -F '|' -v name="$MACHINE" '
+    { for (i = 2; i < NF; i++) { cell[i] = $i; gsub(/^ +| +$/, "", cell[i]) } }
+    NF > 3 && cell[3] == name { print cell[2] }'
+}
+
+# machine FIELD: of the machine that was booted last.
 machine() {
-  nova_cli show "$MACHINE" | shown "$1"
+  local table
+  [ -s "$MACHINE_ID" ] || return 1
+  table=$(nova_cli show "$(cat "$MACHINE_ID")") || return 1
+  printf '%s\n' "$table" | shown "$1"
 }
 
 # column ROW N: of the first row of a table that has ROW as a cell, cell N.
@@ -40,15 +57,25 @@ column() {
 
 # volume N: a column of the volume's row: 1 is its id, 2 its state.
 volume() {
-  nova_cli volume-list | column "$MACHINE" "$1"
+  local list
+  list=$(nova_cli volume-list) || return 1
+  printf '%s\n' "$list" | column "$MACHINE" "$1"
+}
+
+# no_machine: none of that name is left.
+no_machine() {
+  local ids
+  ids=$(machine_ids) && [ -z "$ids" ]
 }
 
 machine_is() {
   [ "$(machine status)" = "$1" ]
 }
 
+# volume_is STATE: an empty one means that there is none.
 volume_is() {
-  [ "$(volume 2)" = "$1" ]
+  local state
+  state=$(volume 2) && [ "$state" = "$1" ]
 }
 
 # machine_address: on the network of the virtual machines.
@@ -56,8 +83,22 @@ machine_address() {
   machine 'public network' | awk -F ', *' '{ print $1 }'
 }
 
-# in_machine COMMAND: in the machine, by its key.
+# in_machine COMMAND [ADDRESS]: in the machine, by its key.
 in_machine() {
+  local address=${2:-}
+  [ -n "$address" ] || address=$(machine_address)
+  [ -n "$address" ] || return 1
   timeout 60 ssh -i "$MACHINE_KEY" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-    -o ConnectTimeout=10 -o LogLevel=ERROR "cirros@$(machine_address)" "$1" </dev/null
+    -o ConnectTimeout=10 -o LogLevel=ERROR "cirros@$address" "$1" </dev/null
+}
+
+# told WHAT COMMAND [ADDRESS]: adds to the record what the machine answers, which
+# must be something.
+told() {
+  local said
+  if ! said=$(in_machine "$2" "${3:-}") || [ -z "$said" ]; then
+    echo "the machine $MACHINE does not say its $1"
+    return 1
+  fi
+  saw "$1: $said"
 }

@@ -40,6 +40,16 @@ card_is_there() {
   return 1
 }
 
+# address_on CARD: prints its IPv4 address, nothing when it has none. Floating
+# addresses of virtual machines are there too, each a network of its own.
+address_on() {
+  ip -4 -o addr show dev "$1" scope global 2>/dev/null | awk '
+    { address = $4; sub(/\/.*/, "", address) }
+    $4 !~ /\/32$/ && !found { found = address }
+    !first { first = address }
+    END { print found ? found : first }'
+}
+
 # The cards of this node, empty where there is none. Asked again in every step.
 LAN_NIC=$(card_of "$LAN_MAC" || :)
 PUBLIC_NIC=

@@ -27,33 +27,62 @@ url_part() {
   printf '%s' "$1" | urlencoded
 }
 
-# oslo_value VALUE: for a file that OpenStack reads by its own parser. `$` would
-# name another option; blanks at the ends and a pair of quotes would be taken off.
-oslo_value() {
-  local value=${1//'$'/'$$'}
-  case $value in
-    ' '* | *' ' | \" | \' | \"*\" | \'*\') value="\"$value\"" ;;
+# spelled FILE VALUE: prints VALUE in the spelling of the program that reads FILE.
+# One that this program could not get from there, whatever its spelling, is
+# refused: none of them takes quotes off.
+spelled() {
+  case $1 in
+    */nova.conf) nova_value "$2" ;;
+    */keystone.conf) keystone_value "$2" ;;
+    *-paste.ini) paste_value "$2" ;;
+    */glance-*.conf) glance_value "$2" ;;
+    *) printf '%s' "$2" ;;
   esac
-  printf '%s' "$value"
 }
 
-# paste_value VALUE: for a *-paste.ini file, read by Python's ConfigParser, which
-# looks at `%` only where a `%(` is, and ends a value at a blank and its first `;`.
-paste_value() {
+# refused WHAT: says what a file cannot hold.
+refused() {
+  echo "a value of this file $1, which cannot be written there: choose another value" >&2
+  return 1
+}
+
+# nova_value VALUE: for nova.conf, read by Nova's own parser, which takes blanks
+# at the ends off; `$` would name another option.
+nova_value() {
+  case $1 in ' '* | *' ') refused "has a blank at an end" || return 1 ;; esac
+  printf '%s' "${1//'$'/'$$'}"
+}
+
+# parser_takes VALUE: for whatever Python's ConfigParser reads, which also ends a
+# value at its first `;` if a blank is before it.
+parser_takes() {
   local before=${1%%;*}
   # No `;`: nothing is before it.
   [ "$before" != "$1" ] || before=
   case $1 in ' '* | *' ') before=' ' ;; esac
-  case $before in
-    *' ')
-      echo "a value for a paste.ini file has a blank at an end or before its first ';', which cannot be written there: choose another value" >&2
-      return 1
-      ;;
-  esac
-  case $1 in
-    *'%('*) printf '%s' "${1//%/%%}" ;;
-    *) printf '%s' "$1" ;;
-  esac
+  case $before in *' ') refused "has a blank at an end or before its first ';'" || return 1 ;; esac
+  [ "$1" != '""' ] || refused "is a pair of quotes"
+}
+
+# keystone_value VALUE: for keystone.conf: ConfigParser, and `$` as in Nova.
+keystone_value() {
+  parser_takes "$1" || return 1
+  printf '%s' "${1//'$'/'$$'}"
+}
+
+# glance_value VALUE: for glance-*.conf: as Keystone's, and each `%` means something.
+glance_value() {
+  local value=${1//'$'/'$$'}
+  parser_takes "$1" || return 1
+  printf '%s' "${value//%/%%}"
+}
+
+# paste_value VALUE: for a *-paste.ini file. `%` means something only where a `%(`
+# is, and what stands for that is looked at again.
+paste_value() {
+  parser_takes "$1" || return 1
+  case $1 in *'%('*) refused "has a '%('" || return 1 ;; esac
+  printf '%s' "$1"
 }
 
 # backslashed VALUE: prints it for between double quotes, as JSON, curl's and

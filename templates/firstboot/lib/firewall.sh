@@ -47,6 +47,7 @@ input_of_ports() {
       anywhere) rule "$name" -A INPUT "$match" -j ACCEPT ;;
       lan) rule "$name" -A INPUT -s "$LAN_CIDR" "$match" -j ACCEPT ;;
       ssh) for peer in $SSH_FROM; do rule "$name" -A INPUT -s "$peer" "$match" -j ACCEPT; done ;;
+      machines) rule "$name" -A INPUT -s "$VM_CIDR" "$match" -j ACCEPT ;;
       vms) rule "$name" -A INPUT -i "$VM_BRIDGE" "$match" -j ACCEPT ;;
       gateway) [ -z "$GATEWAY" ] || rule "$name" -A INPUT -s "$(address_of "$GATEWAY")" "$match" -j ACCEPT ;;
       computes) for peer in $COMPUTES; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done ;;
@@ -73,6 +74,15 @@ filter_rules() {
   ! is_target gateway || forward_of_gateway
 }
 
+# mangle_rules: what may come in from outside to be forwarded. nova-network lets
+# everything into and out of its bridge before any rule of `filter`; it writes
+# none here. A floating address of a virtual machine is a translation.
+mangle_rules() {
+  rule outside-answers -A FORWARD -i "$PUBLIC_NIC" -m state --state ESTABLISHED,RELATED -j ACCEPT
+  rule outside-floating -A FORWARD -i "$PUBLIC_NIC" -m conntrack --ctstate DNAT -j ACCEPT
+  rule outside -A FORWARD -i "$PUBLIC_NIC" -j DROP
+}
+
 nat_rules() {
   rule masquerade-lan -A POSTROUTING -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
   rule masquerade-vm -A POSTROUTING -s "$VM_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
@@ -88,6 +98,11 @@ firewall_rules() {
     printf '*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n' "$policy" "$policy"
     filter_rules
     printf 'COMMIT\n'
+    if is_target gateway && [ "$SECURITY" != paper ] && [ -n "$PUBLIC_NIC" ]; then
+      printf '*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n'
+      mangle_rules
+      printf 'COMMIT\n'
+    fi
     if is_target gateway; then
       printf '*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n'
       nat_rules
@@ -146,9 +161,10 @@ has_ip6tables() {
   [ -e "$ROOT/etc/init.d/ip6tables" ] || [ -e "$ROOT/usr/lib/systemd/system/ip6tables.service" ]
 }
 
-# firewall_apply: writes the file and loads it. Connections that exist go on.
+# firewall_apply: writes the file and loads it. Connections that exist go on; the
+# rules that Nova made beside are lost, and its services make them again.
 firewall_apply() {
-  local rules
+  local rules pair
   rules=$(firewall_rules) || return 1
   if [ -e "$ROOT/usr/lib/systemd/system/firewalld.service" ]; then
     # From EL7 on a second owner of the rules would undo them.
@@ -159,7 +175,13 @@ firewall_apply() {
   fi
   printf '%s\n' "$rules" | write_file "$FIREWALL_FILE" 0600
   chkconfig iptables on
+  for pair in $NOVA_RULES; do
+    keeps_rules "${pair%%:*}" || :
+  done
   service iptables restart
+  for pair in $NOVA_RULES; do
+    rules_back "${pair%%:*}"
+  done
   if [ "$SECURITY" != paper ] && has_ip6tables; then
     rules=$(firewall6_rules)
     printf '%s\n' "$rules" | write_file "$FIREWALL6_FILE" 0600

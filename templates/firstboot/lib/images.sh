@@ -36,8 +36,8 @@ image_list() {
   printf '%s' "$answer" | json_rows images name status checksum id
 }
 
-# image_is_there NAME: one active image of that name. Where this node has put
-# it there itself, it must still be that very one.
+# image_is_there NAME: one active image of that name, and the one that the server has,
+# by its md5: from the site file, or noted when it was brought here.
 image_is_there() {
   local rows sum
   rows=$(image_list) || return 1
@@ -46,14 +46,28 @@ image_is_there() {
     echo "Glance does not have exactly one active image $1"
     return 1
   fi
-  sum=$(cat "$STATE/image-$1.md5" 2>/dev/null) || return 0
+  sum=$(cat "$STATE/image-$1.md5" 2>/dev/null) || sum=$(image_word "$1" | awk -F '|' '$3 == "md5" { print $4 }')
+  [ -n "$sum" ] || { echo "the md5 of $1 is not known yet" && return 1; }
   [ "$(printf '%s\n' "$rows" | cut -f 3)" = "$sum" ] || { echo "the image $1 in Glance is another one than was put there" && return 1; }
 }
 
-# add_image NAME: a public image. One that an upload which was cut short has
-# left is removed; one that is active stays.
+# remove_images NAME MD5: those that an upload which was cut short has left. Glance
+# may call one of them active that has a part of its bytes.
+remove_images() {
+  local token rows id
+  token=$(glance_token) || return 1
+  rows=$(image_list) || return 1
+  printf '%s\n' "$rows" | NAME=$1 SUM=$2 awk -F '\t' '
+    $1 "" == ENVIRON["NAME"] "" && ($2 != "active" || $3 "" != ENVIRON["SUM"] "") { print $4 }' |
+    while IFS= read -r id; do
+      http DELETE "$(glance_url)/images/$id" "X-Auth-Token: $token" </dev/null
+    done
+}
+
+# add_image NAME: a public image. What it must be is noted before it is sent, and
+# Glance refuses one that arrives as another.
 add_image() {
-  local name=$1 source=$SERVER/image/$1 file=$STATE/images/$1 format kind sum token rows id
+  local name=$1 source=$SERVER/image/$1 file=$STATE/images/$1 format kind sum md5 token
   ! image_is_there "$1" >/dev/null 2>&1 || return 0
   IFS='|' read -r _ format kind sum <<<"$(image_word "$1")"
   mkdir -p "${file%/*}"
@@ -62,19 +76,18 @@ add_image() {
     echo "$source does not have the $kind of the site file"
     return 1
   fi
+  md5=$(md5sum <"$file" | cut -c 1-32)
+  printf '%s\n' "$md5" | write_file "$STATE/image-$name.md5" 0600
+  remove_images "$name" "$md5"
+  # Which may have been there all the time.
+  ! image_is_there "$1" >/dev/null 2>&1 || { rm -f "$file" && return 0; }
   token=$(glance_token)
-  rows=$(image_list)
-  printf '%s\n' "$rows" | NAME=$name awk -F '\t' '$1 "" == ENVIRON["NAME"] "" && $2 != "active" { print $4 }' |
-    while IFS= read -r id; do
-      http DELETE "$(glance_url)/images/$id" "X-Auth-Token: $token" </dev/null
-    done
   # A header takes no byte above 127 and needs no spelling below; the name of
   # an image is one that people type.
   printf 'header = "X-Auth-Token: %s"\nheader = "X-Image-Meta-Name: %s"\n' "$token" "$(backslashed "$name")" |
     curl --config - --silent --show-error --fail --noproxy '*' --request POST --output /dev/null \
       --header 'Content-Type: application/octet-stream' --header 'X-Image-Meta-Is-Public: True' \
       --header "X-Image-Meta-Disk-Format: $format" --header 'X-Image-Meta-Container-Format: bare' \
-      --header 'Expect:' --upload-file "$file" "$(glance_url)/images"
-  md5sum <"$file" | cut -c 1-32 | write_file "$STATE/image-$name.md5" 0600
+      --header "X-Image-Meta-Checksum: $md5" --header 'Expect:' --upload-file "$file" "$(glance_url)/images"
   rm -f "$file"
 }

@@ -2,8 +2,8 @@
 # Settings in files with [sections], as openstack-config and crudini make them,
 # but with tools of EL6 @core: comments, commented defaults and the order of
 # lines stay, a section that is missing is added, a setting that is right
-# already leaves the file alone. Values are taken and given as they are;
-# lib/encode.sh knows the spellings of their readers.
+# already leaves the file alone. These take and give values as the file has them;
+# `setting` below takes them as they are meant.
 
 # ini_set FILE SECTION KEY VALUE: leaves one such line in the section, where the
 # first one was, else at the section's end.
@@ -86,7 +86,8 @@ ini_edit() {
 
 # The settings of a step, said once and used twice: a step writes a function
 # `settings` with one line `setting FILE SECTION KEY VALUE` for each, and calls
-# `settings_hold` in check and verify, `write_settings` in apply.
+# `settings_hold` in check and verify, `write_settings` in apply. lib/encode.sh
+# knows the spelling of each file.
 SETTING_VERB=
 
 settings_hold() {
@@ -94,7 +95,10 @@ settings_hold() {
   settings
 }
 
+# What a file cannot hold is refused before anything is written.
 write_settings() {
+  SETTING_VERB=spell
+  settings || return 1
   SETTING_VERB="set"
   settings
 }
@@ -102,10 +106,18 @@ write_settings() {
 # setting FILE SECTION KEY VALUE: what is not as it should be is named without
 # its value, which may be a secret.
 setting() {
-  if [ "$SETTING_VERB" = set ]; then
-    ini_set "$ROOT$1" "$2" "$3" "$4"
-  elif [ "$(ini_get "$ROOT$1" "$2" "$3")" != "$4" ]; then
-    echo "$1: [$2] $3 is not what this node shall have"
+  local value
+  value=$(spelled "$1" "$4") || {
+    echo "$1: [$2] $3 cannot be written"
     return 1
-  fi
+  }
+  case $SETTING_VERB in
+    spell) ;;
+    set) ini_set "$ROOT$1" "$2" "$3" "$value" ;;
+    *)
+      [ "$(ini_get "$ROOT$1" "$2" "$3")" = "$value" ] && return 0
+      echo "$1: [$2] $3 is not what this node shall have"
+      return 1
+      ;;
+  esac
 }

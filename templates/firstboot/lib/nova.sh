@@ -3,11 +3,12 @@
 # lib/nova-config.sh).
 
 # nova_account: the user of Nova with the same number on every node, because the
-# volume's files belong to it. Before the packages, which would take any number.
+# volume's files belong to it. Before the packages, which would take any number
+# (and put a user that they make into the group nobody).
 nova_account() {
   getent group nova >/dev/null || groupadd -r -g "$NOVA_UID" nova
   getent passwd nova >/dev/null ||
-    useradd -r -u "$NOVA_UID" -g nova -d /var/lib/nova -s /sbin/nologin -c "OpenStack Nova" nova
+    useradd -r -u "$NOVA_UID" -g nova -G nobody -d /var/lib/nova -s /sbin/nologin -c "OpenStack Nova" nova
 }
 
 nova_account_is_right() {
@@ -27,14 +28,25 @@ public_address() {
   printf '%s' "${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}"
 }
 
+# source_setting: what virtual machines look like from outside. nova-network puts
+# its own translation before any other and takes `my_ip`, which nobody outside can
+# answer to. The address may come by DHCP, late or another one: while there is
+# none, the last stays.
+source_setting() {
+  local address
+  is_target gateway && [ -n "$PUBLIC_NIC" ] || return 0
+  address=$(address_on "$PUBLIC_NIC")
+  [ -z "$address" ] || setting /etc/nova/nova.conf DEFAULT routing_source_ip "$address"
+}
+
 # nova_settings: the settings of nova.conf on this node. Not the same file on
 # every node, as the paper has it: addresses and cards differ.
 nova_settings() {
   local file=/etc/nova/nova.conf public
   public=$(public_address)
-  set_nova() { setting "$file" DEFAULT "$1" "$(oslo_value "$2")"; }
+  set_nova() { setting "$file" DEFAULT "$1" "$2"; }
   set_nova verbose True || return 1
-  setting "$file" DEFAULT sql_connection "$(database_url nova "$NOVA_MYSQL_PASSWORD")" || return 1
+  set_nova sql_connection "$(database_url nova "$NOVA_MYSQL_PASSWORD")" || return 1
   set_nova auth_strategy keystone || return 1
   set_nova host "$NODE" || return 1
   set_nova my_ip "$ADDRESS" || return 1
@@ -44,6 +56,7 @@ nova_settings() {
   if [ "$SECURITY" != paper ]; then
     set_nova qpid_username nova || return 1
     set_nova qpid_password "$QPID_PASSWORD" || return 1
+    set_nova qpid_sasl_mechanisms PLAIN || return 1
   fi
   # The network.
   set_nova network_manager nova.network.manager.FlatDHCPManager || return 1
@@ -52,14 +65,15 @@ nova_settings() {
   set_nova flat_interface "$LAN_NIC" || return 1
   set_nova flat_network_bridge "$VM_BRIDGE" || return 1
   set_nova public_interface "${PUBLIC_NIC:-$LAN_NIC}" || return 1
+  source_setting || return 1
   set_nova force_dhcp_release False || return 1
   set_nova metadata_host "$(address_of "$CONTROLLER")" || return 1
   # Images, volumes and machines.
   set_nova glance_host "$CONTROLLER" || return 1
   set_nova iscsi_helper tgtadm || return 1
-  set_nova volumes_dir /etc/nova/volumes || return 1
   set_nova instances_path "$INSTANCES" || return 1
   if is_target compute; then
+    set_nova connection_type libvirt || return 1
     set_nova libvirt_type "$(hypervisor)" || return 1
     set_nova live_migration_flag VIR_MIGRATE_UNDEFINE_SOURCE,VIR_MIGRATE_PEER2PEER,VIR_MIGRATE_LIVE || return 1
   fi
@@ -101,4 +115,59 @@ all_alive() {
       return 1
     fi
   done
+}
+
+# What Nova puts into the packet filter by itself, and who: a service and the
+# beginning of the names of its chains.
+NOVA_RULES="openstack-nova-network:nova-network- openstack-nova-compute:nova-compute- openstack-nova-metadata-api:nova-api-metada"
+
+BOOT_ID=/proc/sys/kernel/random/boot_id
+
+# noted_in_this_boot FILE: the boot before ended every rule.
+noted_in_this_boot() {
+  [ "$(cat "$1" 2>/dev/null)" = "$(cat "$BOOT_ID")" ]
+}
+
+# keeps_rules SERVICE: false when the filter had rules of it and has them no more,
+# as after a reload. Notes that it has some; a service need not make any.
+keeps_rules() {
+  local note=$STATE/rules-of-$1 pair
+  for pair in $NOVA_RULES; do
+    [ "${pair%%:*}" = "$1" ] || continue
+    if iptables-save | grep "^:${pair#*:}" >/dev/null; then
+      noted_in_this_boot "$note" || cat "$BOOT_ID" >"$note"
+    elif noted_in_this_boot "$note"; then
+      echo "the packet filter has lost the rules of $1"
+      return 1
+    fi
+  done
+}
+
+# rules_back SERVICE: has it make its rules again. Once: what then stays away was
+# of machines that are gone.
+rules_back() {
+  ! keeps_rules "$1" || return 0
+  rm -f "$STATE/rules-of-$1"
+  ! service_running "$1" || service "$1" restart
+}
+
+NOVA_LOCK=$ROOT/var/lib/nova/tmp/nova-iptables.lock
+
+# lock_is_stale: from before this boot, so nobody holds it.
+lock_is_stale() {
+  clock
+  [ -e "$NOVA_LOCK" ] && [ "$(stat -c %Y "$NOVA_LOCK")" -lt $(($(date +%s) - CLOCK)) ]
+}
+
+# free_lock: a lock that no process holds makes Nova's services wait for ever.
+free_lock() {
+  local pair
+  [ -e "$NOVA_LOCK" ] || return 0
+  if ! lock_is_stale; then
+    for pair in $NOVA_RULES; do
+      ! service_running "${pair%%:*}" || return 0
+    done
+  fi
+  echo "removing $NOVA_LOCK, which a service that is gone has left"
+  rm -rf "$NOVA_LOCK"
 }

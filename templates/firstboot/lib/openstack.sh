@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # What the OpenStack steps have in common: who is where, and its HTTP APIs.
 
-# database_url NAME PASSWORD: for a file that OpenStack reads.
+# database_url NAME PASSWORD
 database_url() {
-  oslo_value "mysql://$1:$(url_part "$2")@$CONTROLLER/$1"
+  printf '%s' "mysql://$1:$(url_part "$2")@$CONTROLLER/$1"
 }
 
 # has_secrets NAME...: true when this node was given all of them; says which it lacks.

@@ -40,7 +40,9 @@ spellings() {
     case $value in
       *[!A-Za-z0-9]*)
         url_part "$value" && echo
-        oslo_value "$value" && echo
+        url_part "$value" | sed 's/%/%%/g' && echo
+        printf '%s\n' "${value//'$'/'$$'}"
+        printf '%s\n' "${value//'$'/'$$'}" | sed 's/%/%%/g'
         backslashed "$value" && echo
         sql_string "$value" | sed "s/^'//; s/'\$/\n/"
         python_string "$value" | sed "s/^'//; s/'\$/\n/"

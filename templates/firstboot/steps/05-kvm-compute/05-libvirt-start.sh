@@ -16,6 +16,8 @@ check() {
 # shellcheck disable=SC2086 # a list
 apply() {
   serve libvirtd $files
+  # Its init script returns before its socket is there.
+  retry 30 virsh list
   if [ -e "$network" ]; then
     virsh net-autostart default --disable
     virsh net-destroy default || echo "the network default did not run"

@@ -7,16 +7,13 @@ check() {
   owned /etc/nova root:nova
   owned /etc/nova/nova.conf root:nova 640
   owned /etc/nova/api-paste.ini root:nova 640
-  owned /etc/nova/volumes nova:nova
   owned /var/lib/nova nova:nova
 }
 
 apply() {
-  mkdir -p "$ROOT/etc/nova/volumes"
   own /etc/nova root:nova
   own /etc/nova/nova.conf root:nova 640
   own /etc/nova/api-paste.ini root:nova 640
-  own /etc/nova/volumes nova:nova
   own /var/lib/nova nova:nova
 }
 

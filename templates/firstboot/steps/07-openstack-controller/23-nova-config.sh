@@ -1,12 +1,10 @@
 # shellcheck shell=bash
-# Configures Nova here (lib/nova.sh), its account in Keystone, who may use the
-# message queue, and where the iSCSI target finds the volumes.
+# Configures Nova here (lib/nova.sh), its account in Keystone, and who may use the
+# message queue.
 
 paste=/etc/nova/api-paste.ini
-targets=$ROOT/etc/tgt/targets.conf
 # A part of the table of users, which holds passwords only as the queue wants them.
 users=/var/lib/qpidd/qpidd.sasldb
-include='include /etc/nova/volumes/*'
 
 needs() {
   nova_config_needs
@@ -17,9 +15,9 @@ settings() {
   nova_settings || return 1
   # The metadata service is one of its own; nova-api would take its port.
   setting /etc/nova/nova.conf DEFAULT enabled_apis ec2,osapi_compute,osapi_volume || return 1
-  setting $paste $section admin_tenant_name "$(paste_value "$SERVICE_TENANT")" || return 1
-  setting $paste $section admin_user "$(paste_value "$NOVA_USER")" || return 1
-  setting $paste $section admin_password "$(paste_value "$NOVA_SERVICE_PASSWORD")" || return 1
+  setting $paste $section admin_tenant_name "$SERVICE_TENANT" || return 1
+  setting $paste $section admin_user "$NOVA_USER" || return 1
+  setting $paste $section admin_password "$NOVA_SERVICE_PASSWORD" || return 1
   setting $paste $section auth_uri "http://$CONTROLLER:5000/" || return 1
   setting $paste $section auth_host "$CONTROLLER" || return 1
   setting $paste $section auth_port 35357 || return 1
@@ -35,9 +33,31 @@ queue_user() {
   printf '%s' "$QPID_PASSWORD" | sha256sum
 }
 
+# sasl: how users prove who they are. The package's file names ANONYMOUS too, or
+# that alone, and then whoever asks is let in.
+sasl() {
+  printf '%s\n' '# Written by rackstart-firstboot.' 'pwcheck_method: auxprop' 'auxprop_plugin: sasldb' "sasldb_path: $users" \
+    'mech_list: PLAIN' 'sql_select: dummy select'
+}
+
+# acl: what they may do then, where this qpidd has the module for it.
+acl() {
+  printf '%s\n' '# Written by rackstart-firstboot.' 'acl allow nova@QPID all' 'acl deny all all'
+}
+
+has_acl() {
+  local module
+  for module in "$ROOT"/usr/lib*/qpid/daemon/acl.so; do
+    [ ! -e "$module" ] || return 0
+  done
+  return 1
+}
+
 queue_is_right() {
   [ "$(key_of "$ROOT/etc/qpidd.conf" auth)" = "$(queue_auth)" ] || return 1
   [ "$SECURITY" != paper ] || return 0
+  sasl | file_is "$ROOT/etc/sasl2/qpidd.conf" || return 1
+  ! has_acl || { acl | file_is "$ROOT/etc/qpidd.acl" && [ "$(key_of "$ROOT/etc/qpidd.conf" acl-file)" = /etc/qpidd.acl ]; } || return 1
   [ -e "$ROOT$users" ] && [ "$(cat "$STATE/queue-user" 2>/dev/null)" = "$(queue_user)" ]
 }
 
@@ -46,25 +66,25 @@ check() {
   has_secrets NOVA_SERVICE_PASSWORD
   settings_hold
   queue_is_right
-  grep -qxF "$include" "$targets"
 }
 
 apply() {
   nova_secrets
   has_secrets NOVA_SERVICE_PASSWORD
-  # Refused before anything is written.
-  paste_value "$NOVA_SERVICE_PASSWORD" >/dev/null
-  paste_value "$NOVA_USER" >/dev/null
   write_settings
   # Not `auth = no`: qpidd takes blanks for a part of the name.
   set_line "$ROOT/etc/qpidd.conf" auth "auth=$(queue_auth)"
   if [ "$SECURITY" != paper ] && ! queue_is_right; then
+    sasl | write_file "$ROOT/etc/sasl2/qpidd.conf" 0644
+    if has_acl; then
+      acl | write_file "$ROOT/etc/qpidd.acl" 0644
+      set_line "$ROOT/etc/qpidd.conf" acl-file acl-file=/etc/qpidd.acl
+    fi
     printf '%s' "$QPID_PASSWORD" | saslpasswd2 -p -c -f "$ROOT$users" -u QPID nova
     chown qpidd:qpidd "$ROOT$users"
     chmod 0600 "$ROOT$users"
     queue_user | write_file "$STATE/queue-user" 0600
   fi
-  grep -qxF "$include" "$targets" || { cat "$targets" && printf '%s\n' "$include"; } | write_file "$targets" keep
 }
 
 verify() {

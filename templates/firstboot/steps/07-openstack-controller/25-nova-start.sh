@@ -23,25 +23,46 @@ services() {
   echo openstack-nova-{cert,consoleauth,metadata-api,scheduler,volume} "$(direct_api)"
 }
 
+# queue_files: what qpidd reads when it starts.
+queue_files() {
+  local file
+  for file in /etc/qpidd.conf /etc/sasl2/qpidd.conf /etc/qpidd.acl; do
+    [ ! -e "$ROOT$file" ] || printf '%s\n' "$file"
+  done
+}
+
+# targets_start: tgtd keeps its targets in memory alone; nova-volume exports its
+# volumes again when it starts, which it is therefore told to do.
+targets_start() {
+  ! served tgtd /etc/tgt/targets.conf || return 0
+  rm -f "$STATE/served/openstack-nova-volume"
+  serve tgtd /etc/tgt/targets.conf
+}
+
+# shellcheck disable=SC2046 # a list
 check() {
   local name
-  served qpidd /etc/qpidd.conf
+  served qpidd $(queue_files)
   served tgtd /etc/tgt/targets.conf
   served openstack-nova-api $conf /etc/nova/api-paste.ini
   for name in $(services); do
     served "$name" $conf
   done
+  keeps_rules openstack-nova-metadata-api
 }
 
+# shellcheck disable=SC2046 # a list
 apply() {
   local name
-  serve qpidd /etc/qpidd.conf
-  serve tgtd /etc/tgt/targets.conf
+  serve qpidd $(queue_files)
+  targets_start
   retry 60 port_open "$NODE" 5672
+  free_lock
   serve openstack-nova-api $conf /etc/nova/api-paste.ini
   for name in $(services); do
     serve "$name" $conf
   done
+  rules_back openstack-nova-metadata-api
 }
 
 # shellcheck disable=SC2086 # a list

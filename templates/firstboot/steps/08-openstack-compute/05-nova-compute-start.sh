@@ -16,8 +16,10 @@ needs() {
 # shellcheck disable=SC2086 # a list
 check() {
   mounted "$INSTANCES" fuse.glusterfs
+  if lock_is_stale; then return 1; fi
   served libvirtd $libvirt
   served openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf
+  keeps_rules openstack-nova-compute
 }
 
 # shellcheck disable=SC2086 # a list
@@ -28,7 +30,9 @@ apply() {
   fi
   serve libvirtd $libvirt
   retry 30 port_open "$NODE" 16509
+  free_lock
   serve openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf
+  rules_back openstack-nova-compute
 }
 
 verify() {

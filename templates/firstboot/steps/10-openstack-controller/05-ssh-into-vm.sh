@@ -1,13 +1,64 @@
 # shellcheck shell=bash
-# Reaches the machine by ping and by ssh, with the key that Nova gave it.
+# Reaches the machine by ping and by ssh, with the key that Nova gave it, and asks
+# from inside what people ask: the metadata, a name, the outside. Then once more by
+# a floating address, where the cloud has any.
 verify_seconds=300
 
 check() {
   ! wanted ssh
 }
 
+# floating_left: this cloud was given floating addresses (nova-manage floating create).
+floating_left() {
+  local list
+  list=$(nova-manage floating list 2>/dev/null) || return 1
+  printf '%s\n' "$list" | grep -qE '[0-9]+(\.[0-9]+){3}'
+}
+
+# One is asked for once, and noted before it is used.
 apply() {
-  :
+  wanted ssh || return 0
+  floating_left || return 0
+  if ! [ -s "$FLOATING" ]; then
+    nova_cli floating-ip-create | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 | write_file "$FLOATING" 0600
+  fi
+  # Which it may have from an earlier try.
+  machine 'public network' | grep -qF "$(cat "$FLOATING")" ||
+    nova_cli add-floating-ip "$(cat "$MACHINE_ID")" "$(cat "$FLOATING")"
+}
+
+# By the names of /etc/hosts on the gateway, whose dnsmasq virtual machines ask.
+name_is_found() {
+  local found
+  found=$(in_machine "nslookup $CONTROLLER") || found=
+  if ! printf '%s\n' "$found" | grep -qwF "$(address_of "$CONTROLLER")"; then
+    echo "the machine does not find the name $CONTROLLER; see dnsmasq on $GATEWAY"
+    return 1
+  fi
+  saw "name: $CONTROLLER is $(address_of "$CONTROLLER")"
+}
+
+# Compared with this node, which goes by the same gateway: what it does not reach
+# either is no fault of the cloud.
+outside_is_reached() {
+  if ! ping -c 1 -W 5 "$OUTSIDE" >/dev/null; then
+    saw "outside: not asked, this node does not reach $OUTSIDE either"
+    return 0
+  fi
+  if ! in_machine "ping -c 1 $OUTSIDE" >/dev/null; then
+    echo "this node reaches $OUTSIDE outside, the machine does not; see routing_source_ip in nova.conf of $GATEWAY, and iptables -t nat -S there"
+    return 1
+  fi
+  saw "outside: $OUTSIDE answers"
+}
+
+floating_is_reached() {
+  if ! [ -s "$FLOATING" ]; then
+    saw "floating address: none in this cloud (nova-manage floating create, on $GATEWAY)"
+    return 0
+  fi
+  ping -c 1 -W 5 "$(cat "$FLOATING")"
+  told "floating address $(cat "$FLOATING")" 'uname -n' "$(cat "$FLOATING")"
 }
 
 verify() {
@@ -15,5 +66,10 @@ verify() {
   local address
   address=$(machine_address)
   ping -c 1 -W 5 "$address"
-  saw "ping to $address is answered; ssh: $(in_machine 'uname -sr')"
+  saw "ping to $address is answered"
+  told ssh 'uname -sr'
+  told metadata 'wget -q -O - http://169.254.169.254/latest/meta-data/instance-id'
+  [ -z "$GATEWAY" ] || name_is_found
+  [ -z "$GATEWAY" ] || outside_is_reached
+  [ -z "$GATEWAY" ] || floating_is_reached
 }

@@ -8,7 +8,11 @@ check() {
 
 apply() {
   wanted volume || return 0
-  [ -n "$(volume 1)" ] || nova_cli volume-create --display_name "$MACHINE" 1
+  local id
+  # Which an earlier try has left.
+  ! volume_is error || { nova_cli volume-delete "$(volume 1)" && retry 120 volume_is ''; }
+  id=$(volume 1)
+  [ -n "$id" ] || nova_cli volume-create --display_name "$MACHINE" 1
 }
 
 verify() {

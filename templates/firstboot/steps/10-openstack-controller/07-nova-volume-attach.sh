@@ -14,9 +14,11 @@ apply() {
 
 verify() {
   wanted volume || return 0
+  local host
+  host=$(machine OS-EXT-SRV-ATTR:host)
   if ! volume_is in-use; then
-    echo "the volume $MACHINE is $(volume 2), not in-use; see /var/log/nova/compute.log on $(machine OS-EXT-SRV-ATTR:host)"
+    echo "the volume $MACHINE is $(volume 2), not in-use; see /var/log/nova/compute.log on $host"
     return 1
   fi
-  saw "volume in use by the machine on $(machine OS-EXT-SRV-ATTR:host)"
+  saw "volume in use by the machine on $host"
 }

@@ -13,20 +13,30 @@ check() {
   ! wanted migration
 }
 
+# was_on: prints where the machine was; nothing when what is noted is of another one.
+was_on() {
+  local id host
+  { read -r id host <"$before"; } 2>/dev/null || return 0
+  [ "$id" != "$(cat "$MACHINE_ID")" ] || printf '%s' "$host"
+}
+
 # Noted first: after a kill nobody else knows where it was. A volume that is
 # attached would have to move too, so it is taken off.
 apply() {
   wanted migration || return 0
-  local host
-  [ -e "$before" ] || machine OS-EXT-SRV-ATTR:host | write_file "$before" 0600
+  local host from
+  host=$(machine OS-EXT-SRV-ATTR:host)
+  [ -n "$host" ]
+  [ -n "$(was_on)" ] || printf '%s %s\n' "$(cat "$MACHINE_ID")" "$host" | write_file "$before" 0600
+  from=$(was_on)
   if volume_is in-use; then
     nova_cli volume-detach "$(machine id)" "$(volume 1)"
     retry 60 volume_is available
   fi
-  [ "$(machine OS-EXT-SRV-ATTR:host)" = "$(cat "$before")" ] || return 0
+  [ "$host" = "$from" ] || return 0
   for host in $COMPUTES; do
-    if [ "$host" != "$(cat "$before")" ]; then
-      nova_cli live-migration "$MACHINE" "$host"
+    if [ "$host" != "$from" ]; then
+      nova_cli live-migration "$(cat "$MACHINE_ID")" "$host"
       return
     fi
   done
@@ -36,11 +46,13 @@ apply() {
 
 verify() {
   wanted migration || return 0
-  local host
+  local host from
   host=$(machine OS-EXT-SRV-ATTR:host)
-  if [ "$host" = "$(cat "$before")" ] || ! machine_is ACTIVE; then
-    echo "the machine is $(machine status) on $host, as before; see /var/log/nova/compute.log there, and libvirtd's"
+  from=$(was_on)
+  [ -n "$from" ]
+  if [ "$host" = "$from" ] || ! machine_is ACTIVE; then
+    echo "the machine is $(machine status) on $host, after $from; see /var/log/nova/compute.log there, and libvirtd's"
     return 1
   fi
-  saw "live migration: from $(cat "$before") to $host, ACTIVE"
+  saw "live migration: from $from to $host, ACTIVE"
 }

@@ -1,0 +1,55 @@
+"""Whom qpidd lets in: by the files that it was started with, and by what its client can speak."""
+
+import readers
+
+# Where the file does not say: whatever the library has.
+ALL = ["ANONYMOUS", "DIGEST-MD5", "EXTERNAL", "PLAIN"]
+
+
+def mechanisms(controller):
+    """Those on offer. `auth=no` lets everybody in whatever they are."""
+    path = controller / "fake/qpidd/etc/sasl2/qpidd.conf"
+    for line in path.read_text().splitlines() if path.exists() else []:
+        name, _, value = line.partition(":")
+        if name.strip() == "mech_list":
+            return value.split()
+    return ALL
+
+
+def allowed(controller, user):
+    """By the access list, where qpidd was given one."""
+    path = readers.plain(controller / "fake/qpidd/etc/qpidd.conf", "acl-file")
+    if not path:
+        return True
+    for line in (controller / "fake/qpidd" / path.lstrip("/")).read_text().splitlines():
+        match line.split():
+            case ["acl", verdict, who, "all"] if who in (user, "all"):
+                return verdict == "allow"
+    return False
+
+
+def lets_in(world, wanted, user, password):
+    """Whether a client that would use one of these mechanisms gets in and may send."""
+    controller = world / "nodes/controller"
+    if not (controller / "fake/running.qpidd").exists():
+        return False
+    if readers.plain(controller / "fake/qpidd/etc/qpidd.conf", "auth") != "yes":
+        return True
+    offered = [m for m in wanted if m in mechanisms(controller)]
+    if not offered:
+        return False
+    if offered[0] == "ANONYMOUS":
+        return allowed(controller, "anonymous@QPID")
+    accounts = world / "queue.password"
+    known = user == "nova" and accounts.exists() and password == accounts.read_bytes().decode()
+    return known and allowed(controller, f"{user}@QPID")
+
+
+def service_gets_in(world, conf):
+    """A service of Nova, by its nova.conf. Without the package its client cannot speak PLAIN."""
+    packages = conf.parents[3] / "fake/packages"
+    can = [m for m in ALL if m != "PLAIN" or "cyrus-sasl-plain" in packages.read_text().split()]
+    user = readers.setting(conf, "DEFAULT", "qpid_username")
+    chosen = readers.setting(conf, "DEFAULT", "qpid_sasl_mechanisms")
+    wanted = chosen.split() if chosen else ALL[1:] if user else ALL
+    return lets_in(world, [m for m in wanted if m in can], user, readers.setting(conf, "DEFAULT", "qpid_password"))
