@@ -13,8 +13,8 @@ from site_test import site
 
 # What writes settings, and what has to be installed for it.
 WRITERS = {
-    "compute2": ["02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "02-install-nova", "03-nova-permissions", "04-nova-config"],
-    "compute1": ["02-ip-forward", "02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "02-install-nova",
+    "compute2": ["02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "06-bridge-filter", "02-install-nova", "03-nova-permissions", "04-nova-config"],
+    "compute1": ["02-ip-forward", "02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "06-bridge-filter", "02-install-nova",
                  "03-nova-permissions", "04-nova-config", "05-dashboard-install", "06-dashboard-config"],
     "controller": ["02-selinux-permissive", "02-mysql-install", "03-mysql-start", "04-keystone-install", "07-keystone-config",
                    "12-glance-install", "14-glance-config", "20-nova-install", "23-nova-config"],
