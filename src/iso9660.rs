@@ -66,6 +66,11 @@ pub fn find(size: u64, read: ReadAt<'_>, path: &str) -> Result<Option<Found>, Br
     Ok(Some(Found::Directory))
 }
 
+/// Whether the image has the whole names of its files, which Rock Ridge keeps. `size` is that of the image in bytes.
+pub fn has_long_names(size: u64, read: ReadAt<'_>) -> Result<bool, Broken> {
+    Ok(skip(root(size, read)?, read)?.is_some())
+}
+
 /// The extent of the top directory, from the primary volume descriptor (ECMA-119 8.4).
 fn root(size: u64, read: ReadAt<'_>) -> Result<Extent, Broken> {
     for number in FIRST_DESCRIPTOR..FIRST_DESCRIPTOR + MOST_DESCRIPTORS {
@@ -293,10 +298,16 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_rock_ridge_has_small_letters() {
+    fn an_image_without_rock_ridge_has_small_letters_and_no_long_names() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("README.TXT"), "x").unwrap();
+        let long = |image: &[u8]| {
+            let read = |start: u64, length: usize| Ok(image[start as usize..start as usize + length].to_vec());
+            has_long_names(image.len() as u64, &read).unwrap()
+        };
+        assert!(long(&image(folder.path(), &["-R"])));
         let image = image(folder.path(), &["-U", "--norock"]);
+        assert!(!long(&image));
         assert!(matches!(search(&image, "readme.txt").unwrap(), Some(Found::File(_))));
     }
 

@@ -2,13 +2,13 @@
 //!
 //! With `templates`, `media` and `packages`, the only file of this folder that does I/O.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
-use super::{media, packages};
+use super::{apart, media, packages};
 use crate::failure::Failure;
 use crate::media::Media;
 use crate::render::{Renderer, Templates};
@@ -138,6 +138,9 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
+    if let Some(site) = &examined.site {
+        examined.problems.extend(apart::check(site, path, &examined.served));
+    }
     let mut notes = Vec::new();
     if depth == Depth::Whole {
         examined.problems.extend(media::check_keys(&examined.repositories));
@@ -147,9 +150,10 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
             let verdict = packages::check(site, renderer, &examined.trees, &examined.repositories);
             examined.problems.extend(verdict.problems);
             notes = verdict.notes;
+            notes.extend(media::unserved(site));
             notes.extend(renderer.own_templates());
         } else {
-            examined.problems.extend(media::check_paths(&examined.paths));
+            examined.problems.extend(media::check_paths(&examined.served));
         }
     }
     match (examined.site, examined.renderer) {
@@ -174,11 +178,20 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         }
     };
     let meta = fs::metadata(path).map_err(failed)?;
+    let too_long = |bytes: u64| {
+        Failure::fixable(format!("{name} has {bytes} bytes, more than any site file"))
+            .hint("name the site file with `-c FILE`")
+    };
     if meta.is_file() && meta.len() > MOST_BYTES {
-        return Err(Failure::fixable(format!("{name} has {} bytes, more than any site file", meta.len()))
-            .hint("name the site file with `-c FILE`"));
+        return Err(too_long(meta.len()));
     }
-    let bytes = fs::read(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    // What has no length of its own, such as a pipe, has a limit too.
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(too_long(bytes.len() as u64));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;

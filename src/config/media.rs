@@ -2,14 +2,14 @@
 //!
 //! Opens files through `crate::media`; which packages are missing is decided by `crate::packages`.
 
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::apart::ServedPath;
 use super::file::File;
 use super::load::reason;
 use super::problem::Problem;
-use crate::media::{self, Content, Media};
+use crate::media::{self, Content, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Image, Site};
 
@@ -17,6 +17,10 @@ use crate::site::{Image, Site};
 const MOST_KEY_BYTES: u64 = 256 * 1024;
 /// No list of checksums is larger.
 const MOST_SUMS_BYTES: u64 = 1 << 20;
+/// Names that are looked at in one tree: a mirror of a whole release has some hundred thousand.
+const MOST_NAMES: usize = 2_000_000;
+/// Names that one note lists.
+const MOST_NAMED: usize = 10;
 /// The folder of an install tree with images, and the list of their checksums in it.
 const IMAGES: &str = "images";
 const SUMS: &str = "SHA256SUMS";
@@ -52,30 +56,47 @@ pub(super) fn image_places(file: &File<'_>) -> Vec<(String, Range<usize>)> {
     file.images.iter().filter_map(of).collect()
 }
 
-/// A path that the site file names, and where.
-pub(super) struct NamedPath {
-    owner: String,
-    path: PathBuf,
-    at: Range<usize>,
-}
-
-/// Returns the path of every repository and image, as far as they could be read.
-pub(super) fn paths(file: &File<'_>) -> Vec<NamedPath> {
+/// Returns the path of every install tree, repository and image, as far as they could be read.
+pub(super) fn served(file: &File<'_>) -> Vec<ServedPath> {
+    let trees = file.trees.iter().map(|keys| ("install tree", &keys.name, &keys.path));
     let repositories = file.repositories.iter().map(|keys| ("repository", &keys.name, &keys.path));
     let images = file.images.iter().map(|keys| ("image", &keys.name, &keys.path));
-    let named = repositories.chain(images).filter_map(|(kind, name, path)| {
-        let (name, path) = (name.as_ref()?.get_ref().to_string(), path.as_ref()?);
-        Some(NamedPath { owner: format!("{kind} `{name}`"), path: PathBuf::from(*path.get_ref()), at: path.span() })
+    let named = trees.chain(repositories).chain(images).filter_map(|(kind, name, path)| {
+        let (name, path) = (name.as_ref()?.get_ref(), path.as_ref()?);
+        Some(ServedPath { owner: format!("{kind} `{name}`"), path: PathBuf::from(*path.get_ref()), at: path.span() })
     });
     named.collect()
 }
 
-/// Reports what is not there, for a file that is not right yet: what is in it is looked at when it is.
-pub(super) fn check_paths(paths: &[NamedPath]) -> impl Iterator<Item = Problem> {
-    paths.iter().filter(|named| !named.path.exists()).map(|named| {
-        let message = format!("the {} cannot be used: {} does not exist", named.owner, named.path.display());
-        Problem::new(named.at.clone(), message, "copy it there, or correct the path")
+/// Reports what is not there, for a file that is not right yet: what is in it is looked at when it is. Install trees are
+/// looked at in any case.
+pub(super) fn check_paths(served: &[ServedPath]) -> impl Iterator<Item = Problem> {
+    let gone = |served: &&ServedPath| !served.owner.starts_with("install tree") && !served.path.exists();
+    served.iter().filter(gone).map(|served| {
+        let message = format!("the {} cannot be used: {} does not exist", served.owner, served.path.display());
+        Problem::new(served.at.clone(), message, "copy it there, or correct the path")
     })
+}
+
+/// Names what lies in the trees and repositories of the site and leaves none of them: links that lead out, and what is no
+/// file.
+pub(super) fn unserved(site: &Site) -> Vec<String> {
+    let trees = site.install_trees.iter().map(|tree| (format!("install tree `{}`", tree.name), &tree.path));
+    let repositories = site.repositories.iter().map(|known| (format!("repository `{}`", known.name), &known.path));
+    let note = |(owner, path): (String, &PathBuf)| {
+        let (found, all) = Media::open(path).ok()?.unserved(MOST_NAMES);
+        let one = |(path, why): &(String, Unserved)| match why {
+            Unserved::Outward(target) => format!("{path} (a link that leads out, to {target})"),
+            Unserved::Special => format!("{path} (a device, a socket or a FIFO)"),
+        };
+        let mut named: Vec<String> = found.iter().take(MOST_NAMED).map(one).collect();
+        if found.len() > MOST_NAMED {
+            named.push(format!("{} more", found.len() - MOST_NAMED));
+        }
+        let looked = if all { "" } else { "; it is so large that not all of it was looked at" };
+        (!found.is_empty()).then(|| format!("nobody gets this from the {owner}: {}{looked}", named.join(", ")))
+    };
+    trees.chain(repositories).filter_map(note).collect()
 }
 
 /// Adds to the site what only the media know. What cannot be read stays empty; [`check_keys`] and the check of packages
@@ -109,11 +130,11 @@ pub(super) fn check_keys(uses: &[RepositoryUse]) -> Vec<Problem> {
 }
 
 fn read_key(path: &Path) -> Result<String, String> {
-    let meta = fs::metadata(path).map_err(|error| reason(&error))?;
-    if meta.len() > MOST_KEY_BYTES {
+    let content = Content::named(path).map_err(|error| reason(&error))?;
+    if content.length() > MOST_KEY_BYTES {
         return Err("it is larger than any key".into());
     }
-    let bytes = fs::read(path).map_err(|error| reason(&error))?;
+    let bytes = content.bytes(MOST_KEY_BYTES).map_err(|error| reason(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_string())?;
     let (begin, end) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
     match text.contains(begin) && text.contains(end) {
@@ -152,7 +173,7 @@ fn sum_of(sums: &str, file: &str) -> Option<Checksum> {
 /// it does not name is in the install tree, at `tree_at`.
 pub(super) fn check_images(site: &Site, places: &[(String, Range<usize>)], tree_at: Range<usize>) -> Vec<Problem> {
     let wrong = site.images.iter().filter_map(|image| {
-        let why = prove(image).err()?;
+        let why = prove(site, image).err()?;
         let place = places.iter().find(|(name, _)| *name == image.name);
         let message = format!("the image `{}` ({}) cannot be used: {why}", image.name, image.path.display());
         let help = match place {
@@ -164,8 +185,8 @@ pub(super) fn check_images(site: &Site, places: &[(String, Range<usize>)], tree_
     wrong.collect()
 }
 
-fn prove(image: &Image) -> Result<(), String> {
-    let mut content = fs::File::open(&image.path).and_then(Content::whole).map_err(|error| reason(&error))?;
+fn prove(site: &Site, image: &Image) -> Result<(), String> {
+    let mut content = Content::of_image(site, image).map_err(|error| reason(&error))?;
     let found = content.checksum(image.checksum.algorithm).map_err(|error| reason(&error))?;
     match found == image.checksum.hex {
         true => Ok(()),

@@ -5,6 +5,7 @@
 
 mod access;
 mod addresses;
+mod apart;
 mod api;
 mod blueprint;
 mod cards;
@@ -50,8 +51,9 @@ pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
+use apart::ServedPath;
 use file::File;
-use media::{NamedPath, RepositoryUse};
+use media::RepositoryUse;
 use reader::Found;
 use this_machine::CardUse;
 use trees::TreeUse;
@@ -86,8 +88,8 @@ struct Examined {
     repositories: Vec<RepositoryUse>,
     /// Where the images stand, by name.
     images: Vec<(String, Range<usize>)>,
-    /// The paths of both.
-    paths: Vec<NamedPath>,
+    /// The paths of all that is served.
+    served: Vec<ServedPath>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
@@ -98,7 +100,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let mut renderer = None;
     let found = Found::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut paths = Vec::new();
+    let mut served = Vec::new();
     let document = document(text, &found);
     let site = document.as_ref().and_then(|document| {
         let file = File::read(document.get_ref(), &found);
@@ -106,7 +108,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         cards = this_machine::uses(&file);
         repositories = media::repository_uses(&file);
         images = media::image_places(&file);
-        paths = media::paths(&file);
+        served = media::served(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
@@ -118,7 +120,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, paths }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served }
 }
 
 /// Reads the templates and renders everything with them; the renderer is there when all is well.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::load::reason;
+use crate::media::Content;
 use crate::render::Templates;
 
 /// No folder of templates is larger.
@@ -103,10 +104,11 @@ fn read_text(path: &Path) -> Result<String, (String, String)> {
     let failed = |error: std::io::Error| {
         (format!("{name} cannot be read: {}", reason(&error)), "make it readable for this user".into())
     };
-    if fs::metadata(path).map_err(failed)?.len() > MOST_BYTES {
+    let content = Content::named(path).map_err(failed)?;
+    if content.length() > MOST_BYTES {
         return Err((format!("{name} is larger than any template"), "move it elsewhere".into()));
     }
-    String::from_utf8(fs::read(path).map_err(failed)?).map_err(|error| {
+    String::from_utf8(content.bytes(MOST_BYTES).map_err(failed)?).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
         (format!("{name}:{line}: the template is not UTF-8 text"), "save it as UTF-8".into())

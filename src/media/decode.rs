@@ -4,12 +4,10 @@ use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes per read.
 const CHUNK: usize = 128 * 1024;
-/// No list of packages is larger as text; more is not read.
-const MOST_BYTES: u64 = 4 << 30;
 /// What a decoder may take for its window: createrepo's own compressors stay below 70 MiB.
 const MOST_WINDOW: u32 = 96 << 20;
 
-/// Returns the text behind `input`, told by its first bytes, not by its name.
+/// Returns the text behind `input`, told by its first bytes, not by its name. How much of it is read, its reader limits.
 pub(super) fn text<'a>(input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let start = input.fill_buf()?;
@@ -25,7 +23,7 @@ pub(super) fn text<'a>(input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a
         }
         _ => Box::new(input),
     };
-    Ok(Box::new(BufReader::with_capacity(CHUNK, text.take(MOST_BYTES))))
+    Ok(Box::new(BufReader::with_capacity(CHUNK, text)))
 }
 
 #[cfg(test)]

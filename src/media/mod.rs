@@ -1,29 +1,37 @@
 //! Install trees, repositories and images of virtual machines where they lie: files in directories and disc images.
 //!
 //! Opens and reads; what the content means is decided by the pure modules. A path inside is relative, is cut at `/`, and
-//! never leads out by `..`.
+//! never leads out, neither by `..` nor by a link; [`beneath`] opens every file.
 
+mod beneath;
 mod decode;
 mod repository;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::SystemTime;
 
+pub use beneath::{Unserved, leads_out};
 pub use repository::{SEVERAL, folders, read_repository};
 
 use crate::iso9660::{self, Broken, Found};
 use crate::packages::{Algorithm, Hasher};
+use crate::site::{Image, InstallTree, Site};
 
 /// A place with files below it: a directory, or a disc image, which is read without mounting it.
 #[derive(Debug)]
 pub enum Media {
     /// A directory.
-    Directory(PathBuf),
+    Directory(Directory),
     /// An image, and its length in bytes.
     Image(File, u64),
 }
+
+/// A directory with files below it.
+#[derive(Debug)]
+pub struct Directory(beneath::Folder);
 
 /// One file of it, open: reads from its first to its last byte.
 #[derive(Debug)]
@@ -32,46 +40,48 @@ pub struct Content {
     start: u64,
     length: u64,
     left: u64,
+    modified: Option<SystemTime>,
 }
 
 impl Media {
-    /// Opens a directory, or a file that is an ISO 9660 image.
+    /// Opens a directory, or a file that is an ISO 9660 image with the whole names of its files.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let meta = path.metadata()?;
-        if meta.is_dir() {
-            return Ok(Self::Directory(path.into()));
+        match beneath::Folder::at(path) {
+            Ok(folder) => return Ok(Self::Directory(Directory(folder))),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
+            Err(error) => return Err(error),
         }
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is neither a directory nor a disc image"));
+        let file = beneath::named(path)?;
+        let size = file.metadata()?.len();
+        let has_long_names = iso9660::has_long_names(size, &read_at(&file)).map_err(broken)?;
+        if !has_long_names {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, NO_LONG_NAMES));
         }
-        let media = Self::Image(File::open(path)?, meta.len());
-        // Any question shows whether it is an image.
-        match media.file(".treeinfo") {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
-            _ => Ok(media),
+        Ok(Self::Image(file, size))
+    }
+
+    /// Opens the file at a path below it. Doubled slashes count as one.
+    pub fn file(&self, path: &str) -> io::Result<Content> {
+        if path.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no path has a zero byte"));
+        }
+        let path = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/");
+        match self {
+            Self::Directory(Directory(folder)) => Content::whole(folder.file(&path)?),
+            Self::Image(file, size) => match iso9660::find(*size, &read_at(file), &path).map_err(broken)? {
+                Some(Found::File(extent)) => Content::part(file.try_clone()?, extent.start, extent.length),
+                Some(Found::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
         }
     }
 
-    /// Opens the file at a path below it.
-    pub fn file(&self, path: &str) -> io::Result<Content> {
+    /// What lies in it and is not served, by its path; at most `most` names are looked at, and the second value says
+    /// whether that was all of them. An image has no such thing: its links are not followed.
+    pub fn unserved(&self, most: usize) -> (Vec<(String, Unserved)>, bool) {
         match self {
-            Self::Directory(_) if !is_inside(path) => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "the path leads outside"))
-            }
-            Self::Directory(folder) => Content::whole(File::open(folder.join(path))?),
-            Self::Image(file, size) => {
-                let read = |start: u64, length: usize| {
-                    let mut bytes = vec![0; length];
-                    let read = file.read_exact_at(&mut bytes, start);
-                    read.map(|()| bytes).map_err(|error| Broken::Unreadable(error.to_string()))
-                };
-                match iso9660::find(*size, &read, path) {
-                    Ok(Some(Found::File(extent))) => Content::part(file.try_clone()?, extent.start, extent.length),
-                    Ok(Some(Found::Directory)) => Err(io::ErrorKind::IsADirectory.into()),
-                    Ok(None) => Err(io::ErrorKind::NotFound.into()),
-                    Err(broken) => Err(io::Error::new(io::ErrorKind::InvalidData, broken.to_string())),
-                }
-            }
+            Self::Directory(Directory(folder)) => folder.unserved(most),
+            Self::Image(..) => (Vec::new(), true),
         }
     }
 
@@ -82,29 +92,50 @@ impl Media {
 
     /// A whole file of at most `most` bytes.
     pub fn read(&self, path: &str, most: u64) -> io::Result<Vec<u8>> {
-        let content = self.file(path)?;
-        if content.length > most {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
-        }
-        let mut bytes = Vec::new();
-        content.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        self.file(path)?.bytes(most)
     }
 }
 
 impl Content {
     /// All of a file.
-    pub fn whole(file: File) -> io::Result<Self> {
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is not a file"));
+    fn whole(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Self::part(file, 0, length)
+    }
+
+    /// A file that the site file names by its whole path.
+    pub fn named(path: &Path) -> io::Result<Self> {
+        Self::whole(beneath::named(path)?)
+    }
+
+    /// The file of an image; where it lies in an install tree, by the rules of that tree.
+    pub fn of_image(site: &Site, image: &Image) -> io::Result<Self> {
+        let below = |tree: &InstallTree| image.path.strip_prefix(&tree.path).ok().map(|path| (tree.path.clone(), path));
+        match site.install_trees.iter().find_map(below) {
+            Some((tree, path)) => Media::open(&tree)?.file(&path.to_string_lossy()),
+            None => Self::named(&image.path),
         }
-        Self::part(file, 0, meta.len())
     }
 
     /// A piece of a file: `length` bytes from `start` on.
-    pub fn part(file: File, start: u64, length: u64) -> io::Result<Self> {
-        Ok(Self { file, start, length, left: length })
+    fn part(file: File, start: u64, length: u64) -> io::Result<Self> {
+        let modified = file.metadata()?.modified().ok();
+        Ok(Self { file, start, length, left: length, modified })
+    }
+
+    /// When it was last changed, as far as the file system knows; a file in an image is as old as the image.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// All of it, when it has at most `most` bytes.
+    pub fn bytes(self, most: u64) -> io::Result<Vec<u8>> {
+        if self.length > most {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+        }
+        let mut bytes = Vec::new();
+        self.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The bytes from `first` on, at most `length` of them.
@@ -149,7 +180,18 @@ impl Read for Content {
     }
 }
 
-fn is_inside(path: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-    path.split('/').all(plain) && !path.contains('\0')
+/// What an image without Rock Ridge is told; the installer would ask for names that are not in it.
+const NO_LONG_NAMES: &str = "the disc image has no Rock Ridge names, so the names of its files are cut short or changed; \
+    make it again with `xorriso -as mkisofs -R` (or `mkisofs -R`), or name a directory";
+
+fn read_at(file: &File) -> impl Fn(u64, usize) -> Result<Vec<u8>, Broken> {
+    |start, length| {
+        let mut bytes = vec![0; length];
+        let read = file.read_exact_at(&mut bytes, start);
+        read.map(|()| bytes).map_err(|error| Broken::Unreadable(error.to_string()))
+    }
+}
+
+fn broken(broken: Broken) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, broken.to_string())
 }

@@ -9,6 +9,8 @@ use crate::packages::{self, Kind, Metadata, Names, Part};
 pub const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
 /// No index of a repository is larger.
 const MOST_INDEX_BYTES: u64 = 4 << 20;
+/// No other file of metadata is larger, compressed as it is.
+const MOST_PART_BYTES: u64 = 1 << 30;
 const INDEX: &str = "repodata/repomd.xml";
 
 /// Returns the folders of a place that are repositories: the place itself (an empty text), or those of [`SEVERAL`].
@@ -42,6 +44,9 @@ fn read_part(media: &Media, path: &str, part: &Part, names: &Names, metadata: &m
         && size != content.length()
     {
         return Err(format!("it has {} bytes, and repomd.xml says {size}", content.length()));
+    }
+    if content.length() > MOST_PART_BYTES {
+        return Err(format!("it has {} bytes, more than any metadata", content.length()));
     }
     // Only what is as it was made goes to the decoders.
     let found = content.checksum(part.checksum.algorithm).map_err(|error| reason(&error))?;

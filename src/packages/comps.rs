@@ -3,22 +3,23 @@
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::{Damaged, Metadata, damaged};
+use super::pieces::Pieces;
+use super::{Damaged, Metadata};
+
+/// No list of groups is larger as text: the largest have a few MiB.
+const MOST_BYTES: u64 = 64 << 20;
 
 pub(super) fn read(text: impl BufRead, metadata: &mut Metadata) -> Result<(), Damaged> {
-    let mut reader = Reader::from_reader(text);
-    let mut buffer = Vec::new();
+    let mut pieces = Pieces::of(text, MOST_BYTES);
     // Tags from the outermost one on: `id` and `name` count directly below a group only, and not in other languages.
     let mut open: Vec<String> = Vec::new();
     let mut is_translation = false;
     let mut is_comps = false;
     let mut groups = BTreeSet::new();
     loop {
-        buffer.clear();
-        match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
+        match pieces.next()? {
             Event::Start(start) => {
                 is_translation = start.attributes().flatten().any(|attribute| attribute.key.as_ref() == "xml:lang");
                 open.push(start.local_name().as_ref().to_string());

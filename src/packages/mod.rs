@@ -6,6 +6,7 @@
 mod checksum;
 mod comps;
 mod metadata;
+mod pieces;
 mod primary;
 mod repomd;
 mod version;
@@ -57,10 +58,6 @@ pub fn missing<'a>(needs: &'a Needs, repositories: &[&Metadata]) -> Vec<(&'a str
 /// Returns the newest version of a package in any of the repositories, which is what yum installs.
 pub fn newest<'a>(name: &str, repositories: &[&'a Metadata]) -> Option<&'a Version> {
     repositories.iter().filter_map(|metadata| metadata.version(name)).max()
-}
-
-fn damaged(error: &quick_xml::Error) -> Damaged {
-    Damaged(format!("it is not XML: {error}"))
 }
 
 #[cfg(test)]

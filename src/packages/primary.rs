@@ -1,11 +1,15 @@
 //! `primary.xml`: every package of a repository with its version and what it provides.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{Damaged, Metadata, Names, Version, damaged};
+use super::pieces::{Pieces, append};
+use super::{Damaged, Metadata, Names, Version};
+
+/// No list of packages is larger as text: the largest have some hundred MiB.
+const MOST_BYTES: u64 = 2 << 30;
 
 /// Where the reader is inside a package.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,15 +21,13 @@ enum Place {
 }
 
 pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -> Result<(), Damaged> {
-    let mut reader = Reader::from_reader(text);
-    let mut buffer = Vec::new();
+    let mut pieces = Pieces::of(text, MOST_BYTES);
     let (mut name, mut arch, mut version) = (String::new(), String::new(), Version::default());
-    let mut provided: Vec<String> = Vec::new();
+    let mut provided: BTreeSet<String> = BTreeSet::new();
     let mut place = Place::Elsewhere;
     let (mut is_list, mut is_elsewhere) = (false, false);
     loop {
-        buffer.clear();
-        match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
+        match pieces.next()? {
             Event::Start(start) => match start.local_name().as_ref() {
                 "metadata" => is_list = true,
                 "package" => {
@@ -55,8 +57,8 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                 _ => {}
             },
             Event::Text(content) => match place {
-                Place::Name => name.push_str(&content.xml10_content()),
-                Place::Arch => arch.push_str(&content.xml10_content()),
+                Place::Name => append(&mut name, &content.xml10_content())?,
+                Place::Arch => append(&mut arch, &content.xml10_content())?,
                 _ => {}
             },
             Event::End(end) => match end.local_name().as_ref() {
@@ -71,7 +73,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                             *known = std::mem::take(&mut version);
                         }
                     }
-                    metadata.provided.extend(provided.drain(..));
+                    metadata.provided.append(&mut provided);
                 }
                 "name" | "arch" | "provides" => place = Place::Elsewhere,
                 _ => {}

@@ -1,9 +1,9 @@
 //! `repomd.xml`, the index of a repository: where the other files of its metadata are, and their checksums.
 
-use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::{Algorithm, Checksum, Damaged, damaged};
+use super::pieces::{Pieces, append};
+use super::{Algorithm, Checksum, Damaged};
 
 /// What a file of the metadata is for, as far as it is asked here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +29,13 @@ pub struct Part {
 
 /// Reads the index. There is exactly one file of packages, and at most one of groups: a compressed one counts.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
-    let mut reader = Reader::from_reader(text);
-    let mut buffer = Vec::new();
+    let mut pieces = Pieces::of(text, text.len() as u64);
     let mut parts: Vec<Part> = Vec::new();
     let mut draft: Option<Draft> = None;
     let mut inside = String::new();
     let mut is_index = false;
     loop {
-        buffer.clear();
-        match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
+        match pieces.next()? {
             Event::Start(start) | Event::Empty(start) => {
                 let value = |name: &str| {
                     let attribute = start.try_get_attribute(name).ok().flatten();
@@ -55,7 +53,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
             Event::Text(content) => {
                 let Some(draft) = &mut draft else { continue };
                 match inside.as_str() {
-                    "checksum" => draft.hex.push_str(content.xml10_content().trim()),
+                    "checksum" => append(&mut draft.hex, content.xml10_content().trim())?,
                     "size" => draft.size = content.xml10_content().trim().parse().ok(),
                     _ => {}
                 }

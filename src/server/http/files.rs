@@ -5,21 +5,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use tower::ServiceExt;
-use tower_http::services::{ServeDir, ServeFile};
 
 use super::form::tame;
 use super::{Appliance, HttpError, piece};
-use crate::media::Media;
+use crate::media::{Content, Media};
 use crate::server::firmware;
 use crate::site::Site;
 
-/// Bytes per read of a tree file: larger chunks cost less per gigabyte, and this much memory per running download.
-const CHUNK: usize = 256 * 1024;
 /// Most bytes of a path that people are shown.
 const PATH_SHOWN: usize = 200;
 
@@ -43,8 +38,8 @@ pub(super) async fn tree(
     if path.starts_with("images/") {
         tell_fetch(&appliance, &site, peer, &path);
     }
-    below(&tree.path, &format!("/tree/{name}"), &path, &format!("the install tree `{name}` has no `{path}`"), request)
-        .await
+    let missing = format!("the install tree `{name}` has no `{}`", tame(&path, PATH_SHOWN));
+    below(&tree.path, &path, missing, request).await
 }
 
 /// Serves a file of a repository, by the same rules.
@@ -57,8 +52,8 @@ pub(super) async fn repository(
     let site = appliance.site();
     let repository = site.repository(&name).ok_or_else(|| HttpError::not_found("no repository has this name"))?;
     stay_inside(&appliance, peer, &path)?;
-    let prefix = format!("/repo/{name}");
-    below(&repository.path, &prefix, &path, &format!("the repository `{name}` has no `{path}`"), request).await
+    let missing = format!("the repository `{name}` has no `{}`", tame(&path, PATH_SHOWN));
+    below(&repository.path, &path, missing, request).await
 }
 
 /// Serves an image of virtual machines.
@@ -71,16 +66,16 @@ pub(super) async fn image(
     let site = appliance.site();
     let image = site.image(&name).ok_or_else(|| HttpError::not_found("no image has this name"))?;
     tell_fetch(&appliance, &site, peer, &format!("image/{name}"));
-    let file = ServeFile::new(&image.path).with_buf_chunk_size(CHUNK);
-    let response = file.oneshot(request).await.expect("ServeFile never fails");
-    if response.status() == StatusCode::NOT_FOUND {
-        return Err(HttpError::not_found(format!("the file of the image `{name}` is gone")));
-    }
-    Ok(response.map(Body::new))
+    let missing = format!("the image `{name}` has no file");
+    let image = image.clone();
+    send(move || Content::of_image(&site, &image), missing, request).await
 }
 
 /// Refuses a path that leads out of its folder.
 fn stay_inside(appliance: &Appliance, peer: SocketAddr, path: &str) -> Result<(), HttpError> {
+    if path.contains('\0') {
+        return Err(HttpError::not_found("no file has a zero byte in its name"));
+    }
     if path.split(['/', '\\']).all(|part| part != "..") {
         return Ok(());
     }
@@ -99,38 +94,30 @@ fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) 
     }
 }
 
-/// Serves what is below a folder or in a disc image, without the prefix of its URL; `missing` is said where there is
-/// nothing.
-async fn below(
-    place: &FilePath,
-    prefix: &str,
-    path: &str,
-    missing: &str,
+/// Serves what is below a folder or in a disc image; `missing` is said where there is nothing.
+async fn below(place: &FilePath, path: &str, missing: String, request: Request) -> Result<Response, HttpError> {
+    let (place, path) = (place.to_path_buf(), path.to_string());
+    let open = move || Media::open(&place).and_then(|media| media.file(&path));
+    send(open, missing, request).await
+}
+
+/// Answers with a file that `open` opens, on a thread that may wait for the disk.
+async fn send(
+    open: impl FnOnce() -> io::Result<Content> + Send + 'static,
+    missing: String,
     request: Request,
 ) -> Result<Response, HttpError> {
-    if place.is_file() {
-        let (place, path) = (place.to_path_buf(), path.to_string());
-        let open = move || Media::open(&place).and_then(|media| media.file(&path));
-        let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
-        return match content {
-            Ok(content) => piece::answer(content, request.method(), request.headers()),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                tracing::error!(%error, "a disc image cannot be read although `check` passed");
-                Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
-            }
-            Err(_) => Err(HttpError::not_found(missing)),
-        };
+    let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
+    match content {
+        Ok(content) => piece::answer(content, request.method(), request.headers()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::error!(%error, "a disc image cannot be read although `check` passed");
+            Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(HttpError::not_found(missing)),
+        // A link that leads out, something that is no file, a file that cannot be read.
+        Err(error) => Err(HttpError::not_found(format!("{missing} that can be served: {error}"))),
     }
-    let rest = request.uri().path().strip_prefix(prefix).unwrap_or("/").to_string();
-    let uri = Uri::try_from(rest).map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let (mut parts, body) = request.into_parts();
-    parts.uri = uri;
-    let files = ServeDir::new(place).append_index_html_on_directories(false).with_buf_chunk_size(CHUNK);
-    let response = files.oneshot(Request::from_parts(parts, body)).await.expect("ServeDir never fails");
-    if response.status() == StatusCode::NOT_FOUND {
-        return Err(HttpError::not_found(missing));
-    }
-    Ok(response.map(Body::new))
 }
 
 /// Everything else.

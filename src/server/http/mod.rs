@@ -118,6 +118,8 @@ mod identity_tests;
 #[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
+mod outside_tests;
+#[cfg(test)]
 mod owner_tests;
 #[cfg(test)]
 mod report_tests;

@@ -1,9 +1,14 @@
-//! One file out of a disc image as an answer: whole, or the bytes that were asked for (RFC 9110 14).
+//! One file as an answer: whole, the bytes that were asked for (RFC 9110 14), or nothing because the client has it
+//! already (RFC 9110 13).
 
 use std::io::{self, Read};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response, StatusCode, header};
+use axum::http::header::{self, HeaderName};
+use axum::http::response::Builder;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use axum::response::IntoResponse;
 use futures_util::stream;
 
 use super::HttpError;
@@ -15,10 +20,17 @@ const CHUNK: usize = 256 * 1024;
 /// Answers with the file, or with the range of it that the headers name.
 pub(super) fn answer(content: Content, method: &Method, headers: &HeaderMap) -> Result<Response<Body>, HttpError> {
     let whole = content.length();
-    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let modified = content.modified().map(in_seconds);
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/octet-stream")
         .header(header::ACCEPT_RANGES, "bytes");
+    if let Some(modified) = modified {
+        response = response.header(header::LAST_MODIFIED, httpdate::fmt_http_date(modified));
+    }
+    if is_known(headers, modified) {
+        return finish(response.status(StatusCode::NOT_MODIFIED), Body::empty());
+    }
+    let wanted = text(headers, header::RANGE).filter(|_| is_same(headers, modified));
     let content = match wanted.map_or(Ok(None), |text| range(text, whole)) {
         Ok(None) => content,
         Ok(Some((first, length))) => {
@@ -29,13 +41,44 @@ pub(super) fn answer(content: Content, method: &Method, headers: &HeaderMap) -> 
             content.cut(first, length)
         }
         Err(Beyond) => {
-            return Err(HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("the file has {whole} bytes")));
+            let reason = HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("the file has {whole} bytes"));
+            let mut refused = reason.into_response();
+            // Whoever asks learns the length (RFC 9110 15.5.17).
+            let length = HeaderValue::from_str(&format!("bytes */{whole}")).expect("digits");
+            refused.headers_mut().insert(header::CONTENT_RANGE, length);
+            return Ok(refused);
         }
     };
     response = response.header(header::CONTENT_LENGTH, content.length());
     let body =
         if method == Method::HEAD { Body::empty() } else { Body::from_stream(stream::try_unfold(content, next)) };
+    finish(response, body)
+}
+
+fn finish(response: Builder, body: Body) -> Result<Response<Body>, HttpError> {
     response.body(body).map_err(|error| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Dates of HTTP have seconds and no more.
+fn in_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+/// Whether the client has the file as it is now.
+fn is_known(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
+    let since = text(headers, header::IF_MODIFIED_SINCE).and_then(|date| httpdate::parse_http_date(date).ok());
+    modified.zip(since).is_some_and(|(modified, since)| modified <= since)
+}
+
+/// Whether a range may be cut from the file as it is now: it is what the client has the rest of.
+fn is_same(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
+    let Some(of) = text(headers, header::IF_RANGE) else { return true };
+    modified.zip(httpdate::parse_http_date(of).ok()).is_some_and(|(modified, of)| modified == of)
 }
 
 /// The next bytes and what remains. Read by a thread that may wait for the disk.
@@ -46,7 +89,7 @@ async fn next(mut content: Content) -> io::Result<Option<(Vec<u8>, Content)>> {
         chunk.truncate(length);
         match (length, content.left()) {
             (0, 0) => Ok(None),
-            (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the image became shorter")),
+            (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter")),
             _ => Ok(Some((chunk, content))),
         }
     };
