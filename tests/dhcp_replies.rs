@@ -72,6 +72,8 @@ fn grants_its_reservation(name: &str, kind: u8) -> Parts {
         assert_eq!(parts.file, file, "{name}: `file` is always filled");
         assert_eq!(parts.text(67).unwrap_or(file), file, "{name}: both say the same");
         assert_eq!(parts.option(67).is_some(), request.wants(67), "{name}");
+        let ends_with_zero = parts.option(67).is_none_or(|data| data.ends_with(b"\0") != file.contains("://"));
+        assert!(ends_with_zero, "{name}: old firmware reads a TFTP name up to a zero byte");
     }
     parts
 }

@@ -75,10 +75,26 @@ fn notes(site: &Site) -> Vec<String> {
             node.name
         ));
     }
+    notes.extend(disk_order(site));
     notes.extend(bricks(site));
     notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
+}
+
+/// BIOS firmware boots the first disk of its own order, and no boot script can name another one by what Linux calls it.
+fn disk_order(site: &Site) -> Option<String> {
+    let several = |node: &&Node| node.firmware == Firmware::Bios && node.disks.len() > 1;
+    let names: Vec<&str> = site.nodes.iter().filter(several).map(|node| node.name.as_str()).collect();
+    let (who, have) = match names.as_slice() {
+        [] => return None,
+        [one] => (one.to_string(), "has"),
+        [first, more @ ..] => (format!("{first} and {} more", more.len()), "have"),
+    };
+    Some(format!(
+        "{who} {have} several disks and legacy BIOS: put the disk of the system first in the firmware's order of disks, \
+         because that is the one that a boot from the local disk starts"
+    ))
 }
 
 /// Nodes whose steps wait for a file system that their layout does not have.
@@ -139,6 +155,17 @@ mod tests {
             "controller  controller  192.168.0.5  52:54:00:a8:05:00  bios      6.10     paper   sda, 80.0 GB"
         );
         assert_eq!(lines[7], "ok: 5 nodes, 1 install tree in rackstart.toml; blueprint essex, hardened mode");
+    }
+
+    #[test]
+    fn the_order_of_several_disks_is_for_the_firmware() {
+        let mut site = testing::paper_site();
+        assert_eq!(disk_order(&site), None);
+        let second = site.nodes[1].disks[0].clone();
+        site.nodes[1].disks.push(second);
+        assert!(disk_order(&site).unwrap().starts_with("compute1 has several disks and legacy BIOS: "));
+        site.nodes[1].firmware = Firmware::Uefi;
+        assert_eq!(disk_order(&site), None);
     }
 
     #[test]

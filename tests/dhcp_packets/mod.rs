@@ -76,7 +76,8 @@ impl Parts {
     }
 
     pub fn text(&self, number: u8) -> Option<&str> {
-        self.option(number).map(|data| std::str::from_utf8(data).expect("a text option"))
+        let text = |data| std::str::from_utf8(data).expect("a text option").trim_end_matches('\0');
+        self.option(number).map(text)
     }
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod firstboot;
 mod form;
 mod found;
+mod head;
 mod kickstart;
 pub mod listen;
 pub(super) mod permit;
@@ -88,13 +89,13 @@ fn unkept(text: String) -> impl IntoResponse + use<> {
 /// Everything that a node may ask over HTTP.
 pub fn app(appliance: Appliance) -> Router {
     Router::new()
-        .route("/boot/{mac}", get(boot::script))
-        .route("/kickstart/{token}", get(kickstart::kickstart))
+        .route("/boot/{mac}", get(boot::script).head(head::nothing_taken))
+        .route("/kickstart/{token}", get(kickstart::kickstart).head(head::nothing_taken))
         .route("/permit/{token}", post(permit::redeem))
         .route("/facts/{token}", post(facts::facts).layer(DefaultBodyLimit::max(FACTS_LIMIT)))
         .route("/report/{token}", post(report::report))
-        .route("/errands/{token}", get(errands::errands))
-        .route("/firstboot/{token}", get(firstboot::payload))
+        .route("/errands/{token}", get(errands::errands).head(head::nothing_taken))
+        .route("/firstboot/{token}", get(firstboot::payload).head(head::nothing_taken))
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
         .route("/repo/{name}/{*path}", get(files::repository))

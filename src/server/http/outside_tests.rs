@@ -99,3 +99,22 @@ async fn a_client_that_has_a_file_already_is_told_so_and_one_with_another_gets_a
     assert_eq!(ask(&[range, ("if-range", "\"a tag\"")]).await, (200, "0123456789".into()));
     assert_eq!(ask(&[("range", "bytes=10-")]).await.0, 416);
 }
+
+#[tokio::test]
+async fn a_head_uses_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = with_tree(&folder).await;
+    let boot = format!("/boot/{}", node.mac.hyphenated());
+    let head = async |path: &str| {
+        let answer = node.ask(Request::head(path).body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, ""), "{path}");
+    };
+    for _ in 0..5 {
+        head(&boot).await;
+    }
+    assert_eq!(node.record().state.attempt().unwrap().boots, 0);
+    let token = node.boots().await.expect("it still gets the installer");
+    head(&format!("/kickstart/{token}")).await;
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK, "and is its first reader");
+    assert_eq!(node.state(), "armed");
+}

@@ -90,7 +90,12 @@ impl Grant<'_> {
     fn push_boot(&self, writer: &mut OptionWriter, boot_file: &str) {
         let fits_file = boot_file.len() <= LONGEST_FILE;
         if !boot_file.is_empty() && (self.request.wants(code::BOOT_FILE) || !fits_file) {
-            writer.push(&DhcpOption::BootfileName(boot_file.as_bytes().to_vec()));
+            let mut name = boot_file.as_bytes().to_vec();
+            if !boot_file.contains("://") {
+                // Old firmware reads the name up to a zero byte, whatever its length says. Who knows better cuts it off.
+                name.push(0);
+            }
+            writer.push(&DhcpOption::BootfileName(name));
         }
         match self.decision {
             // Never `PXEClient` without option 43: OVMF would then go and ask port 4011.

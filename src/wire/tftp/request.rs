@@ -74,6 +74,11 @@ impl Request {
         }
         let mut strings = body.split(|byte| *byte == 0);
         let (Some(name), Some(mode)) = (strings.next(), strings.next()) else { return Err(RequestError::Unterminated) };
+        // Old firmware takes the name from DHCP's options and reads on to a zero byte, past their end mark.
+        let name = match name.iter().position(|byte| *byte == 0xff) {
+            Some(end @ 1..) => &name[..end],
+            _ => name,
+        };
         if name.is_empty() {
             return Err(RequestError::NoName);
         }
@@ -134,6 +139,11 @@ mod tests {
     #[test]
     fn name_ends_at_its_nul_and_is_taken_as_asked() {
         assert_eq!(read("undionly.kpxe\0octet\0").unwrap().name, "undionly.kpxe");
+        let read_on = Request::parse(b"\0\x01undionly.kpxe\xff\x00octet\0").unwrap();
+        assert_eq!(
+            read_on.name, "undionly.kpxe",
+            "without the end mark of the options, which old firmware asks for too"
+        );
         assert_eq!(read("../../etc/passwd\0octet\0").unwrap().name, "../../etc/passwd");
         assert_eq!(read("a\0b\0octet\0"), Err(RequestError::Mode("b".into())));
     }
