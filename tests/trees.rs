@@ -12,7 +12,7 @@ use desk::Desk;
 
 fn desk() -> Desk {
     let desk = Desk::new();
-    desk.site(&desk.tree("6.10"), "\"/var/lib/rackstart\"", &format!("{:?}", desk.path("state")));
+    desk.site(&desk.tree("6.10"), "state = \"/var/lib/rackstart\"", &format!("state = {:?}", desk.path("state")));
     desk
 }
 
@@ -57,7 +57,7 @@ fn a_served_path_with_the_state_or_the_site_file_in_it_is_refused() {
         } else {
             fs::rename(desk.path("tree"), &place).unwrap();
         }
-        desk.site(&place, "\"/var/lib/rackstart\"", &format!("{:?}", desk.path("state")));
+        desk.site(&place, "state = \"/var/lib/rackstart\"", &format!("state = {:?}", desk.path("state")));
         let run = desk.run(&["check"]);
         assert!(run.code == 1 && run.stderr.contains(why), "{}", run.stderr);
     }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod alarms;
 pub mod api;
 mod at_rest;
+pub mod capacity;
 pub mod dhcp;
 mod engines;
 pub mod firmware;
@@ -153,6 +154,7 @@ pub struct Bound {
 /// shown among the metrics. Must be called within the runtime of [`runtime`].
 pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLines>) -> Result<Bound, ServerError> {
     let server = site.server.clone();
+    capacity::raise_descriptors();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let (store, store_task) = Store::open(&server.state).await?;
     remind_of_former_stores(&server.state);
@@ -297,7 +299,7 @@ impl Bound {
             engines.start("syslog", syslog.run(logs, receiver.clone(), recent, store, shutdown.clone()));
         }
         let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
-        engines.start("HTTP", listen::serve(http, app, listen::Limits::default(), shutdown.clone()));
+        engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
         let desk = api::console::routes(tokens.clone(), api.is_some());
         let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
         let group = server.socket_group.clone();

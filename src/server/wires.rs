@@ -1,6 +1,6 @@
 //! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,17 +8,51 @@ use tokio::sync::watch;
 
 use axum::body::Bytes;
 
+use super::capacity::{Capacity, descriptors};
 use super::dhcp;
 use super::firmware;
 use super::http::Appliance;
+use super::http::listen::{Guests, Limits, Share};
 use super::log_limit::LogLimit;
 use super::served::Served;
-use super::tftp::{self, NotServed, TftpContent};
+use super::tftp::{self, NotServed, Places, TftpContent};
 use crate::boot::Asking;
 use crate::lifecycle::SmbiosUuid;
 use crate::timeline::Given;
 use crate::wire::dhcp::MessageKind;
 use crate::wire::tftp::Ending;
+
+/// Connections of one node. dnf of later releases may have twenty downloads.
+const CONNECTIONS_OF_A_NODE: usize = 28;
+/// Connections of one stranger.
+const CONNECTIONS_OF_A_STRANGER: usize = 16;
+
+/// Who asks over HTTP: the addresses that are reserved for nodes, and everybody else.
+pub(super) struct Rack {
+    served: watch::Receiver<Arc<Served>>,
+}
+
+impl Rack {
+    pub(super) fn of(appliance: &Appliance) -> Self {
+        Self { served: appliance.served.clone() }
+    }
+}
+
+impl Guests for Rack {
+    fn is_node(&self, peer: IpAddr) -> bool {
+        let IpAddr::V4(address) = peer else { return false };
+        self.served.borrow().site.nodes.by_address(address).is_some()
+    }
+
+    fn limits(&self) -> Limits {
+        let capacity = Capacity::of(self.served.borrow().site.nodes.len(), descriptors());
+        Limits {
+            nodes: Share { all: capacity.connections, each: CONNECTIONS_OF_A_NODE },
+            strangers: Share { all: capacity.stranger_connections, each: CONNECTIONS_OF_A_STRANGER },
+            ..Limits::default()
+        }
+    }
+}
 
 /// TFTP reads the network boot programs and nothing else.
 struct Programs {
@@ -36,8 +70,16 @@ impl TftpContent for Programs {
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
-        let site = &self.served.borrow().site;
-        site.nodes.by_address(client).is_some() || site.lends(client)
+        self.is_node(client) || self.served.borrow().site.lends(client)
+    }
+
+    fn is_node(&self, client: Ipv4Addr) -> bool {
+        self.served.borrow().site.nodes.by_address(client).is_some()
+    }
+
+    fn places(&self) -> Places {
+        let capacity = Capacity::of(self.served.borrow().site.nodes.len(), descriptors());
+        Places { nodes: capacity.transfers, strangers: capacity.stranger_transfers }
     }
 }
 

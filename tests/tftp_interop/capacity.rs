@@ -1,13 +1,14 @@
 //! Many clients at once, and too many.
 
-use std::net::Ipv4Addr;
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use rackstart::server::tftp::{Outcome, Stop};
 use tokio::task::JoinSet;
 
 use crate::client::{Answer, Client};
-use crate::server::{TestServer, content};
+use crate::server::{GUEST, TestServer, content};
 
 /// The n-th machine, with an address of its own.
 fn machine(n: u16) -> Ipv4Addr {
@@ -33,29 +34,88 @@ async fn two_hundred_machines_download_at_once() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn machine_beyond_the_cap_is_told_and_dead_transfers_give_way_to_it() {
-    let server = TestServer::with(content(74_000)).await;
+/// The n-th machine with a lent address.
+fn guest(n: u16) -> Ipv4Addr {
+    let [high, low] = n.to_be_bytes();
+    Ipv4Addr::new(127, GUEST.octets()[1], high, low)
+}
+
+/// Transfers that are under way, and wait for more from their clients.
+async fn holding(count: u16, address: SocketAddrV4, machine: fn(u16) -> Ipv4Addr) -> Vec<Client> {
     let mut holding = Vec::new();
-    for n in 0..256 {
-        let mut client = Client::at(machine(n), server.address).await;
+    for n in 0..count {
+        let mut client = Client::at(machine(n), address).await;
         client.ask("nbp", "timeout 100").await;
         assert!(matches!(client.receive().await, Answer::Oack(_)));
+        client.acknowledge(0).await;
+        assert!(matches!(client.receive().await, Answer::Data { block: 1, .. }));
         holding.push(client);
     }
-    let mut late = Client::at(machine(999), server.address).await;
+    holding
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_beyond_the_share_is_told_a_node_is_served_and_dead_transfers_give_way() {
+    let server = TestServer::with(content(74_000)).await;
+    let mut held = holding(64, server.address, guest).await;
+    let mut late = Client::at(guest(999), server.address).await;
     let busy = late.fetch("nbp", "").await.unwrap_err();
-    assert_eq!(busy, (0, "server is busy with 256 transfers, try again".into()));
+    assert_eq!(busy, (0, "server is busy with 64 transfers, try again".into()));
+    let mut node = Client::at(machine(1), server.address).await;
+    assert!(node.fetch("nbp", "").await.unwrap() == content(74_000), "nodes have places of their own");
 
     tokio::time::advance(Duration::from_secs(4)).await;
     assert!(late.fetch("nbp", "").await.unwrap() == content(74_000));
     let text = "too many transfers, this one was the most silent".to_string();
     let told = async |client: &mut Client| client.receive_within(Duration::from_millis(1)).await;
     let mut gave_way = 0;
-    for client in &mut holding {
+    for client in &mut held {
         gave_way += usize::from(told(client).await == Some(Answer::Error { code: 0, text: text.clone() }));
     }
     assert_eq!(gave_way, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_beyond_the_places_of_nodes_hears_nothing_and_is_served_when_it_asks_again() {
+    let mut server = TestServer::with(content(74_000)).await;
+    let _held = holding(256, server.address, machine).await;
+    let mut late = Client::at(machine(999), server.address).await;
+    late.ask("nbp", "").await;
+    assert_eq!(
+        late.receive_within(Duration::from_millis(1)).await,
+        None,
+        "an error would send it to another boot device"
+    );
+    let seen = server.seen().await;
+    assert!(matches!(&seen.outcome, Outcome::Refused(text) if text.contains("busy with 256 transfers")), "{seen:?}");
+    tokio::time::advance(Duration::from_secs(4)).await;
+    assert!(late.fetch("nbp", "").await.unwrap() == content(74_000));
+}
+
+#[tokio::test]
+async fn a_flood_of_requests_that_nobody_answers_keeps_no_node_and_no_stranger_out() {
+    rackstart::server::capacity::raise_descriptors();
+    let mut server = TestServer::with(content(74_000)).await;
+    let address = server.address;
+    let mut kept = VecDeque::new();
+    // Both kinds of addresses, four ports of each, and never an acknowledgement; many more than there are places.
+    for n in 0..1500 {
+        for from in [machine(1000 + n / 4), guest(1000 + n / 4)] {
+            let mut forged = Client::at(from, address).await;
+            forged.ask("nbp", "").await;
+            // Where a port is open nobody says that it is not.
+            kept.push_back(forged);
+        }
+        kept.drain(..kept.len().saturating_sub(800));
+        if n % 100 == 99 {
+            for from in [machine(n), guest(n)] {
+                let mut client = Client::at(from, address).await;
+                assert!(client.fetch("nbp", "").await.unwrap() == content(74_000), "{from} after {n}");
+            }
+        }
+    }
+    let seen = server.all_seen();
+    assert!(seen.iter().any(|seen| seen.outcome == Outcome::Stopped(Stop::Unheard)));
 }
 
 #[tokio::test]

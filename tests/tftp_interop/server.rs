@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// Machines of 127.66.0.0/16 are strangers.
 pub const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 66, 0, 1);
 
+/// Machines of 127.67.0.0/16 were lent their addresses.
+pub const GUEST: Ipv4Addr = Ipv4Addr::new(127, 67, 0, 1);
+
 /// Publishes exactly these names.
 #[derive(Default)]
 pub struct Published(pub HashMap<String, Bytes>);
@@ -28,6 +31,10 @@ impl TftpContent for Published {
 
     fn knows(&self, client: Ipv4Addr) -> bool {
         client.octets()[1] != STRANGER.octets()[1]
+    }
+
+    fn is_node(&self, client: Ipv4Addr) -> bool {
+        self.knows(client) && client.octets()[1] != GUEST.octets()[1]
     }
 }
 

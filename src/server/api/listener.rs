@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use tokio::net::TcpListener;
 
-use crate::server::http::listen::Limits;
+use crate::server::http::listen::{Limits, Share};
 
 /// What connections may take. A reverse proxy is one peer for all its callers, so one peer may have many.
 pub fn limits() -> Limits {
-    Limits { per_peer: 128, ..Limits::default() }
+    Limits { strangers: Share { all: 256, each: 128 }, ..Limits::default() }
 }
 
 /// Listens on `address`, unless the provisioning interface has it: `check` knows only one address of that interface.

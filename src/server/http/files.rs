@@ -6,10 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::form::tame;
+use super::listen::Visit;
 use super::{Appliance, HttpError, piece};
 use crate::media::{Content, Media};
 use crate::server::firmware;
@@ -107,9 +108,15 @@ async fn send(
     missing: String,
     request: Request,
 ) -> Result<Response, HttpError> {
+    // Without a listener, as in tests, nobody counts.
+    let download = match request.extensions().get::<Visit>().map(Visit::download) {
+        None => None,
+        Some(Some(download)) => Some(download),
+        Some(None) => return Ok(too_many_downloads()),
+    };
     let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
     match content {
-        Ok(content) => piece::answer(content, request.method(), request.headers()),
+        Ok(content) => piece::answer(content, request.method(), request.headers(), download),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             tracing::error!(%error, "a disc image cannot be read although `check` passed");
             Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
@@ -118,6 +125,14 @@ async fn send(
         // A link that leads out, something that is no file, a file that cannot be read.
         Err(error) => Err(HttpError::not_found(format!("{missing} that can be served: {error}"))),
     }
+}
+
+/// Said before a short question has to wait behind downloads. Who downloads comes again.
+fn too_many_downloads() -> Response {
+    let reason = "as many downloads as may be are running; the rest of the connections is for short questions";
+    let mut response = HttpError::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 /// Everything else.

@@ -12,13 +12,20 @@ use axum::response::IntoResponse;
 use futures_util::stream;
 
 use super::HttpError;
+use super::listen::Download;
 use crate::media::Content;
 
-/// Bytes per read.
+/// Bytes per read where nobody counts downloads.
 const CHUNK: usize = 256 * 1024;
 
 /// Answers with the file, or with the range of it that the headers name.
-pub(super) fn answer(content: Content, method: &Method, headers: &HeaderMap) -> Result<Response<Body>, HttpError> {
+/// `download` is kept until all of it is sent.
+pub(super) fn answer(
+    content: Content,
+    method: &Method,
+    headers: &HeaderMap,
+    download: Option<Download>,
+) -> Result<Response<Body>, HttpError> {
     let whole = content.length();
     let modified = content.modified().map(in_seconds);
     let mut response = Response::builder()
@@ -50,8 +57,10 @@ pub(super) fn answer(content: Content, method: &Method, headers: &HeaderMap) -> 
         }
     };
     response = response.header(header::CONTENT_LENGTH, content.length());
-    let body =
-        if method == Method::HEAD { Body::empty() } else { Body::from_stream(stream::try_unfold(content, next)) };
+    let body = match method == Method::HEAD {
+        true => Body::empty(),
+        false => Body::from_stream(stream::try_unfold((content, download), next)),
+    };
     finish(response, body)
 }
 
@@ -81,16 +90,20 @@ fn is_same(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
     modified.zip(httpdate::parse_http_date(of).ok()).is_some_and(|(modified, of)| modified == of)
 }
 
+/// What is left of an answer.
+type Rest = (Content, Option<Download>);
+
 /// The next bytes and what remains. Read by a thread that may wait for the disk.
-async fn next(mut content: Content) -> io::Result<Option<(Vec<u8>, Content)>> {
+async fn next((mut content, download): Rest) -> io::Result<Option<(Vec<u8>, Rest)>> {
+    let most = download.as_ref().map_or(CHUNK, Download::chunk);
     let read = move || {
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; most.min(usize::try_from(content.left()).unwrap_or(most))];
         let length = content.read(&mut chunk)?;
         chunk.truncate(length);
         match (length, content.left()) {
             (0, 0) => Ok(None),
             (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter")),
-            _ => Ok(Some((chunk, content))),
+            _ => Ok(Some((chunk, (content, download)))),
         }
     };
     tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?

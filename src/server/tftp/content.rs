@@ -12,6 +12,23 @@ pub trait TftpContent: Send + Sync {
 
     /// Whether this is the address of a known machine. An unknown one gets at most one error per second.
     fn knows(&self, client: Ipv4Addr) -> bool;
+
+    /// Whether it is the reserved address of a node: no stranger can take its place.
+    fn is_node(&self, client: Ipv4Addr) -> bool;
+
+    /// How many transfers there may be now; asked for every request.
+    fn places(&self) -> Places {
+        Places { nodes: 256, strangers: 64 }
+    }
+}
+
+/// Transfers at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Of all nodes together.
+    pub nodes: usize,
+    /// Of everybody else together.
+    pub strangers: usize,
 }
 
 /// Why a name is not served.

@@ -7,6 +7,7 @@
 mod content;
 mod endpoint;
 mod error_limit;
+mod rooms;
 mod seen;
 mod serve;
 mod transfers;
@@ -21,7 +22,7 @@ use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-pub use content::{Bytes, NotServed, TftpContent};
+pub use content::{Bytes, NotServed, Places, TftpContent};
 pub use seen::{Observer, Outcome, Seen, Stop};
 
 use crate::wire::tftp::Request;

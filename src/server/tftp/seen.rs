@@ -49,15 +49,18 @@ pub enum Stop {
     Replaced,
     /// Newer transfers needed the place, and this one was silent for longest.
     Crowded,
+    /// A newer transfer needed the place, and the client of this one never answered: nobody may be there.
+    Unheard,
     /// The server is stopping.
     ServerStops,
 }
 
 impl Stop {
-    /// What the client is told. Nothing, if it would take that for the answer to its new request.
+    /// What the client is told. Nothing, if it would take that for the answer to its new request; nor if it was never
+    /// heard: a client that is there asks again, and an error would make its firmware give up.
     pub(super) fn text(self) -> Option<&'static str> {
         match self {
-            Self::Replaced => None,
+            Self::Replaced | Self::Unheard => None,
             Self::Crowded => Some("too many transfers, this one was the most silent"),
             Self::ServerStops => Some("server is stopping"),
         }
@@ -84,6 +87,7 @@ impl fmt::Display for Outcome {
             Self::NotServed(text) => write!(f, "not served: {text}"),
             Self::Refused(text) => write!(f, "refused: {text}"),
             Self::Stopped(Stop::Replaced) => f.write_str("replaced by a new request from the same port"),
+            Self::Stopped(Stop::Unheard) => f.write_str("gave way to a newer transfer before its client answered"),
             Self::Stopped(Stop::Crowded) => f.write_str("gave way to newer transfers"),
             Self::Stopped(Stop::ServerStops) => f.write_str("server is stopping"),
             Self::Broken(text) => write!(f, "network failed: {text}"),

@@ -41,6 +41,11 @@ impl Desk {
         }
     }
 
+    /// Reports a request that got no place and no answer.
+    pub(super) fn turned_away(&self, client: SocketAddrV4, text: String) {
+        self.report(without_transfer(client, String::new(), Outcome::Refused(text)));
+    }
+
     fn report(&self, seen: Seen) {
         let (bytes, elapsed_ms, outcome) = (seen.bytes, seen.elapsed.as_millis(), &seen.outcome);
         debug!(peer = %seen.client, boot_file = %seen.name, bytes, elapsed_ms, %outcome, "tftp request is over");

@@ -11,12 +11,11 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::error;
 
+use super::rooms::Rooms;
 use super::seen::Stop;
 use super::serve::{self, Desk};
 use crate::wire::tftp::{ErrorCode, Request};
 
-/// The most transfers at once.
-const MAX_TRANSFERS: usize = 256;
 /// The most transfers of one client at once. Firmware has one, GRUB a few.
 const MAX_PER_CLIENT: usize = 4;
 /// A transfer silent for this long gives way when all places are taken.
@@ -68,6 +67,7 @@ impl LastHeard {
 #[derive(Debug)]
 struct Running {
     task: Id,
+    is_node: bool,
     request: Request,
     heard: Arc<LastHeard>,
     orders: watch::Sender<Order>,
@@ -77,12 +77,13 @@ struct Running {
 pub(super) struct Transfers {
     desk: Arc<Desk>,
     running: HashMap<SocketAddrV4, Running>,
+    rooms: Rooms,
     tasks: JoinSet<()>,
 }
 
 impl Transfers {
     pub(super) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk, running: HashMap::new(), tasks: JoinSet::new() }
+        Self { desk, running: HashMap::new(), rooms: Rooms::default(), tasks: JoinSet::new() }
     }
 
     /// Whether a running transfer already answers this very request.
@@ -103,15 +104,26 @@ impl Transfers {
             return;
         }
         self.stop(client, Stop::Replaced);
-        if !self.make_room(client) {
-            let text = format!("server is busy with {MAX_TRANSFERS} transfers, try again");
-            return self.refuse(client, ErrorCode::NotDefined, text);
+        let is_node = self.desk.content.is_node(*client.ip());
+        if let Err(places) = self.make_room(client, is_node) {
+            return self.turn_away(client, is_node, places);
         }
         let (orders, receiver) = watch::channel(Order::Serve);
         let heard = Arc::new(LastHeard::new());
         let serve = serve::serve(self.desk.clone(), client, request.clone(), heard.clone(), receiver);
         let task = self.tasks.spawn(serve).id();
-        self.running.insert(client, Running { task, request, heard, orders });
+        self.rooms.enter(client, is_node, task);
+        self.running.insert(client, Running { task, is_node, request, heard, orders });
+    }
+
+    /// A stranger is told that there is no place. A node is not: its firmware asks again when it hears nothing, and boots
+    /// something else when it hears an error.
+    fn turn_away(&mut self, client: SocketAddrV4, is_node: bool, places: usize) {
+        let text = format!("server is busy with {places} transfers, try again");
+        if is_node {
+            return self.desk.turned_away(client, text);
+        }
+        self.refuse(client, ErrorCode::NotDefined, text);
     }
 
     /// Tells a client why its request is not served, unless it was told something within the last second.
@@ -150,36 +162,52 @@ impl Transfers {
                 failure.id()
             }
         };
-        self.running.retain(|_, running| running.task != task);
+        if let Some(client) = self.rooms.of_task(task) {
+            self.remove(client);
+        }
+    }
+
+    fn remove(&mut self, client: SocketAddrV4) -> Option<Running> {
+        let running = self.running.remove(&client)?;
+        self.rooms.leave(client, running.is_node, running.task);
+        Some(running)
     }
 
     fn stop(&mut self, client: SocketAddrV4, why: Stop) {
-        if let Some(running) = self.running.remove(&client) {
+        if let Some(running) = self.remove(client) {
             running.orders.send_replace(Order::Stop(why));
         }
     }
 
-    /// Makes room for one more transfer of this client: its own most silent one goes first; with all places taken,
-    /// the most silent of all, if it is silent enough to be dead.
-    fn make_room(&mut self, client: SocketAddrV4) -> bool {
-        let most_silent = |running: &HashMap<SocketAddrV4, Running>, of_client: bool| {
-            let candidates = running.iter().filter(|(other, _)| !of_client || other.ip() == client.ip());
-            candidates.max_by_key(|(_, running)| running.heard.silence()).map(|(other, _)| *other)
-        };
-        let own = self.running.keys().filter(|other| other.ip() == client.ip()).count();
-        if own >= MAX_PER_CLIENT
-            && let Some(other) = most_silent(&self.running, true)
+    /// Makes room for one more transfer of this client: its own most silent one goes first. With all places of its kind
+    /// taken, the oldest one whose client was never heard goes, and then the most silent, if it is silent enough to be
+    /// dead. An error is how many places there are.
+    fn make_room(&mut self, client: SocketAddrV4, is_node: bool) -> Result<(), usize> {
+        let running = &self.running;
+        let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());
+        let own = self.rooms.of_client(*client.ip());
+        if own.len() >= MAX_PER_CLIENT
+            && let Some(other) = own.iter().max_by_key(|other| silence(other)).copied()
         {
             self.stop(other, Stop::Crowded);
         }
-        if self.running.len() < MAX_TRANSFERS {
-            return true;
+        let places = self.desk.content.places();
+        let places = if is_node { places.nodes } else { places.strangers };
+        if self.rooms.taken(is_node) < places {
+            return Ok(());
         }
-        let Some(other) = most_silent(&self.running, false) else { return false };
-        let is_dead = self.running[&other].heard.silence() >= GIVES_WAY_AFTER;
-        if is_dead {
-            self.stop(other, Stop::Crowded);
+        let running = &self.running;
+        let is_unheard = |other| running.get(&other).is_some_and(|running| running.heard.is_never());
+        if let Some(other) = self.rooms.oldest_unheard(is_node, is_unheard) {
+            self.stop(other, Stop::Unheard);
+            return Ok(());
         }
-        is_dead
+        let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());
+        let most_silent = self.rooms.all(is_node).max_by_key(silence).ok_or(places)?;
+        if silence(&most_silent).is_none_or(|silence| silence < GIVES_WAY_AFTER) {
+            return Err(places);
+        }
+        self.stop(most_silent, Stop::Crowded);
+        Ok(())
     }
 }

@@ -71,7 +71,8 @@ add_image() {
   ! image_is_there "$1" >/dev/null 2>&1 || return 0
   IFS='|' read -r _ format kind sum <<<"$(image_word "$1")"
   mkdir -p "${file%/*}"
-  curl --silent --show-error --fail --noproxy '*' --output "$file" "$source"
+  # The server says 503 rather than let short questions wait behind downloads.
+  curl --silent --show-error --fail --retry 5 --retry-delay 10 --noproxy '*' --output "$file" "$source"
   if [ "$("${kind}sum" <"$file" | awk '{ print $1 }')" != "$sum" ]; then
     echo "$source does not have the $kind of the site file"
     return 1

@@ -103,6 +103,10 @@ impl TftpContent for Files {
     fn knows(&self, _: Ipv4Addr) -> bool {
         true
     }
+
+    fn is_node(&self, _: Ipv4Addr) -> bool {
+        true
+    }
 }
 
 /// Runs the server over the files of a directory, until killed.

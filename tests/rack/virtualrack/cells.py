@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 
@@ -72,13 +73,22 @@ def write_site(path, nodes, tree):
     return path
 
 
+def linked(source, target):
+    """The same file under another name; a copy where that is another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def tree_of(directory, tree, release):
     """The rack's install tree under another release number: `.treeinfo` is what rackstart and the stand-in go by."""
     path = f"{directory}/tree-{release}"
     if not os.path.exists(path):
         os.makedirs(path)
         for name in ("images", "stand-in"):
-            os.symlink(f"{tree}/{name}", f"{path}/{name}")
+            # Not by a symbolic link: one that leads out of a tree is not served.
+            shutil.copytree(f"{tree}/{name}", f"{path}/{name}", copy_function=linked)
         with open(f"{tree}/.treeinfo") as old, open(f"{path}/.treeinfo", "w") as new:
             new.write(re.sub(r"(?m)^version = .*$", f"version = {release}", old.read()))
     return path

@@ -1,14 +1,17 @@
-//! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, and nobody gets all places.
-//! `axum::serve` has none of these limits.
+//! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, nobody gets all places, and
+//! nodes have places that no stranger can take. `axum::serve` has none of these limits.
 
+mod held;
 mod patience;
 mod places;
+mod reasons;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -27,8 +30,12 @@ use tower::Service;
 
 use crate::server::log_limit::LogLimit;
 use crate::server::pinned;
+use held::Held;
 use patience::Patience;
 use places::{Place, Places};
+use reasons::Reasons;
+
+pub use places::{Download, Share, Visit};
 
 /// Connections that may wait to be let in.
 const BACKLOG: i32 = 1024;
@@ -37,6 +44,9 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// The pause after the listening socket failed, for example with no descriptor left, so that it is no busy loop.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
 
+/// How long a connection that was served may take to end when somebody else was given its place.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What one connection, one peer, and all together may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -44,15 +54,36 @@ pub struct Limits {
     pub head: Duration,
     /// How long a peer may take nothing of a response before it counts as gone.
     pub stall: Duration,
-    /// Connections of all peers.
-    pub connections: usize,
-    /// Connections of one peer. Installers use a few at once.
-    pub per_peer: usize,
+    /// Places of nodes.
+    pub nodes: Share,
+    /// Places of everybody else.
+    pub strangers: Share,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), stall: Duration::from_secs(30), connections: 256, per_peer: 16 }
+        let share = Share { all: 256, each: 16 };
+        Self { head: Duration::from_secs(10), stall: Duration::from_secs(30), nodes: share, strangers: share }
+    }
+}
+
+/// Who may ask, and how much at once.
+pub trait Guests: Send + Sync {
+    /// Whether this is the address of a node, which has places apart.
+    fn is_node(&self, peer: IpAddr) -> bool;
+
+    /// What may be taken now; asked for every connection.
+    fn limits(&self) -> Limits;
+}
+
+/// The same limits at all times, and nobody is a node.
+impl Guests for Limits {
+    fn is_node(&self, _: IpAddr) -> bool {
+        false
+    }
+
+    fn limits(&self) -> Limits {
+        *self
     }
 }
 
@@ -64,10 +95,10 @@ pub fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
 }
 
 /// Serves until `shutdown`, then until the running responses are finished. Drop it to end them earlier.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown: CancellationToken) {
+pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shutdown: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_LIMIT);
-    let mut door = Door { places: Places::new(limits.connections, limits.per_peer), log: LogLimit::new(1, MINUTE, 10) };
+    http.timer(TokioTimer::new()).header_read_timeout(guests.limits().head).max_buf_size(HEAD_LIMIT);
+    let mut door = Door { guests, places: Places::default(), log: LogLimit::new(1, MINUTE, 10) };
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -81,9 +112,9 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown:
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(place) = door.let_in(peer.ip()) {
-                    let stream = Patience::new(stream, limits.stall);
-                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place };
+                if let Some((place, stall)) = door.let_in(peer.ip()) {
+                    let stream = Patience::new(stream, stall);
+                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place: Arc::new(place) };
                     connections.spawn(connection.serve(stream, shutdown.clone()));
                 }
             }
@@ -107,21 +138,31 @@ fn note_panic(ended: &Result<(), JoinError>) {
 }
 
 /// Who may come in.
-struct Door {
+struct Door<G> {
+    guests: G,
     places: Places,
     log: LogLimit<IpAddr>,
 }
 
-impl Door {
-    fn let_in(&mut self, peer: IpAddr) -> Option<Place> {
-        let full = match self.places.take(peer) {
-            Ok(place) => return Some(place),
-            Err(full) => full,
-        };
-        if let Some(held_back) = self.log.ask(peer, Instant::now()) {
-            tracing::warn!(%peer, held_back, "an HTTP connection was refused: {full}");
+impl<G: Guests> Door<G> {
+    fn let_in(&mut self, peer: IpAddr) -> Option<(Place, Duration)> {
+        let (limits, is_node) = (self.guests.limits(), self.guests.is_node(peer));
+        let share = if is_node { limits.nodes } else { limits.strangers };
+        match self.places.take(peer, is_node, share) {
+            Ok((place, None)) => Some((place, limits.stall)),
+            Ok((place, Some(full))) => {
+                if let Some(held_back) = self.log.ask(peer, Instant::now()) {
+                    tracing::warn!(%peer, held_back, "an idle HTTP connection gave way to a new one: {full}");
+                }
+                Some((place, limits.stall))
+            }
+            Err(full) => {
+                if let Some(held_back) = self.log.ask(peer, Instant::now()) {
+                    tracing::warn!(%peer, held_back, "an HTTP connection was refused: {full}");
+                }
+                None
+            }
         }
-        None
     }
 
     async fn failed(&mut self, error: &io::Error) {
@@ -142,7 +183,7 @@ struct Connection {
     http: http1::Builder,
     app: Router,
     peer: SocketAddr,
-    place: Place,
+    place: Arc<Place>,
 }
 
 impl Connection {
@@ -153,11 +194,25 @@ impl Connection {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            app.clone().call(request)
+            request.extensions_mut().insert(Visit(place.clone()));
+            let asking = place.asks();
+            let answer = app.clone().call(request);
+            async { answer.await.map(|response| response.map(|body| Held::new(body, asking))) }
         });
+        let stream = Reasons::new(stream, place.clone());
         let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = place.leave().cancelled() => {
+                if !place.has_asked() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(FAREWELL, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return,
+                }
+            }
             () = shutdown.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -166,6 +221,5 @@ impl Connection {
         if let Err(error) = ended {
             tracing::debug!(%peer, "HTTP connection ended: {error}");
         }
-        drop(place);
     }
 }

@@ -1,92 +1,357 @@
-//! How many connections there are, in total and per peer.
+//! Who has a connection: nodes and strangers each have places of their own. When they are taken, the newest connection
+//! that nothing runs on gives way; and some of the places are not for downloads, so that a short question never waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// All places of one listener.
-pub(super) struct Places {
-    total: usize,
-    per_peer: usize,
-    taken: Taken,
+use tokio_util::sync::CancellationToken;
+
+/// What all running downloads together may hold in memory, in bytes.
+const MOST_CHUNKS: usize = 64 << 20;
+/// Bytes per read of a download: larger ones cost less per gigabyte.
+const CHUNK: usize = 256 << 10;
+/// Still worth a read.
+const SMALLEST_CHUNK: usize = 16 << 10;
+
+/// Places of one kind of peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Connections of all of them.
+    pub all: usize,
+    /// Connections of each.
+    pub each: usize,
 }
 
-type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+impl Share {
+    /// How many of the places may be downloads.
+    fn downloads(self) -> Self {
+        let most = |places: usize| (places - places / 4).max(1);
+        Self { all: most(self.all), each: most(self.each) }
+    }
+}
+
+/// All places of one listener.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    last: u64,
+    guests: BTreeMap<u64, Guest>,
+    peers: HashMap<IpAddr, Peer>,
+    nodes: Room,
+    strangers: Room,
+}
+
+struct Guest {
+    peer: IpAddr,
+    is_node: bool,
+    leave: CancellationToken,
+}
+
+#[derive(Default)]
+struct Peer {
+    guests: BTreeSet<u64>,
+    downloads: usize,
+}
+
+#[derive(Default)]
+struct Room {
+    taken: usize,
+    downloads: usize,
+    /// Connections without a running request, by age.
+    idle: BTreeSet<u64>,
+}
 
 /// One place; dropping it gives it back.
-#[derive(Debug)]
 pub(super) struct Place {
+    number: u64,
     peer: IpAddr,
-    taken: Taken,
+    is_node: bool,
+    share: Share,
+    leave: CancellationToken,
+    places: Places,
+    has_asked: AtomicBool,
+    /// A request has ended, and downloads, whose last bytes may not be sent yet.
+    ended: AtomicBool,
+    ended_downloads: AtomicUsize,
 }
 
-/// Why there is no place.
+/// Why a place is missing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Full {
     Peer(usize),
-    All(usize),
+    Nodes(usize),
+    Strangers(usize),
 }
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Peer(limit) => write!(f, "this peer has {limit} connections already"),
-            Self::All(limit) => write!(f, "all {limit} connections are taken"),
+            Self::Nodes(limit) => write!(f, "all {limit} connections of nodes are taken"),
+            Self::Strangers(limit) => write!(f, "all {limit} connections of strangers are taken"),
         }
     }
 }
 
 impl Places {
-    pub(super) fn new(total: usize, per_peer: usize) -> Self {
-        Self { total, per_peer, taken: Taken::default() }
+    /// Takes a place for a connection of `peer`; says with it why another had to go for it.
+    pub(super) fn take(&self, peer: IpAddr, is_node: bool, share: Share) -> Result<(Place, Option<Full>), Full> {
+        let mut taken = self.lock();
+        let mut gave_way = None;
+        if taken.peers.get(&peer).is_some_and(|peer| peer.guests.len() >= share.each) {
+            let full = || Full::Peer(share.each);
+            let own = taken.newest_idle_of(peer).ok_or_else(full)?;
+            taken.send_away(own);
+            gave_way = Some(full());
+        } else if taken.room(is_node).taken >= share.all {
+            let full = || if is_node { Full::Nodes(share.all) } else { Full::Strangers(share.all) };
+            let newest = taken.room(is_node).idle.last().copied().ok_or_else(full)?;
+            taken.send_away(newest);
+            gave_way = Some(full());
+        }
+        let leave = CancellationToken::new();
+        let number = taken.enter(Guest { peer, is_node, leave: leave.clone() });
+        let (has_asked, ended, ended_downloads) = Default::default();
+        let places = self.clone();
+        let place = Place { number, peer, is_node, share, leave, places, has_asked, ended, ended_downloads };
+        Ok((place, gave_way))
     }
 
-    /// Takes a place for a connection of `peer`.
-    pub(super) fn take(&self, peer: IpAddr) -> Result<Place, Full> {
-        let mut taken = lock(&self.taken);
-        let own = taken.get(&peer).copied().unwrap_or_default();
-        if own >= self.per_peer {
-            return Err(Full::Peer(self.per_peer));
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn room(&mut self, is_node: bool) -> &mut Room {
+        if is_node { &mut self.nodes } else { &mut self.strangers }
+    }
+
+    fn enter(&mut self, guest: Guest) -> u64 {
+        self.last += 1;
+        let number = self.last;
+        self.peers.entry(guest.peer).or_default().guests.insert(number);
+        let room = self.room(guest.is_node);
+        room.taken += 1;
+        room.idle.insert(number);
+        self.guests.insert(number, guest);
+        number
+    }
+
+    fn newest_idle_of(&self, peer: IpAddr) -> Option<u64> {
+        let is_idle = |number: &&u64| self.nodes.idle.contains(number) || self.strangers.idle.contains(number);
+        self.peers.get(&peer)?.guests.iter().rev().find(is_idle).copied()
+    }
+
+    /// Gives the place of a connection to somebody else, and tells it to end.
+    fn send_away(&mut self, number: u64) {
+        if let Some(guest) = self.remove(number) {
+            guest.leave.cancel();
         }
-        if taken.values().sum::<usize>() >= self.total {
-            return Err(Full::All(self.total));
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Guest> {
+        let guest = self.guests.remove(&number)?;
+        let room = self.room(guest.is_node);
+        room.taken -= 1;
+        room.idle.remove(&number);
+        if let Some(peer) = self.peers.get_mut(&guest.peer) {
+            peer.guests.remove(&number);
+            self.forget_if_gone(guest.peer);
         }
-        taken.insert(peer, own + 1);
-        Ok(Place { peer, taken: self.taken.clone() })
+        Some(guest)
+    }
+
+    fn forget_if_gone(&mut self, peer: IpAddr) {
+        if self.peers.get(&peer).is_some_and(|peer| peer.guests.is_empty() && peer.downloads == 0) {
+            self.peers.remove(&peer);
+        }
+    }
+
+    /// Notes whether a request runs on a connection; nothing if it was sent away.
+    fn is_idle(&mut self, number: u64, idle: bool) {
+        let Some(is_node) = self.guests.get(&number).map(|guest| guest.is_node) else { return };
+        let room = self.room(is_node);
+        if idle {
+            room.idle.insert(number);
+        } else {
+            room.idle.remove(&number);
+        }
+    }
+
+    fn end_downloads(&mut self, peer: IpAddr, is_node: bool, count: usize) {
+        self.room(is_node).downloads -= count;
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.downloads -= count;
+        }
+        self.forget_if_gone(peer);
+    }
+}
+
+impl Place {
+    /// When its connection has to end, because somebody else was given the place.
+    pub(super) fn leave(&self) -> &CancellationToken {
+        &self.leave
+    }
+
+    /// Whether a whole request has come yet.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
+    }
+
+    /// A request runs as long as the value is kept, and until what it wrote is sent.
+    pub(super) fn asks(self: &Arc<Self>) -> Asking {
+        self.has_asked.store(true, Ordering::Relaxed);
+        self.ended.store(false, Ordering::Relaxed);
+        self.places.lock().is_idle(self.number, false);
+        Asking(self.clone())
+    }
+
+    /// Everything that was written so far is sent.
+    pub(super) fn sent(&self) {
+        if self.ended.swap(false, Ordering::Relaxed) {
+            self.places.lock().is_idle(self.number, true);
+        }
+        let downloads = self.ended_downloads.swap(0, Ordering::Relaxed);
+        if downloads > 0 {
+            self.places.lock().end_downloads(self.peer, self.is_node, downloads);
+        }
+    }
+
+    /// Takes one of the downloads that this kind of peers, and this peer, may have at once.
+    fn download(self: &Arc<Self>) -> Option<Download> {
+        let mut taken = self.places.lock();
+        let most = self.share.downloads();
+        if taken.room(self.is_node).downloads >= most.all {
+            return None;
+        }
+        let own = taken.peers.get_mut(&self.peer)?;
+        if own.downloads >= most.each {
+            return None;
+        }
+        own.downloads += 1;
+        taken.room(self.is_node).downloads += 1;
+        Some(Download(self.clone()))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = lock(&self.taken);
-        if let Some(own) = taken.get_mut(&self.peer) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.peer);
-            }
-        }
+        self.sent();
+        self.places.lock().remove(self.number);
     }
 }
 
-fn lock(taken: &Taken) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
+/// A running request.
+pub(super) struct Asking(Arc<Place>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What handlers know of the connection that they answer on.
+#[derive(Clone)]
+pub struct Visit(pub(super) Arc<Place>);
+
+impl Visit {
+    /// Takes a place for a download; none when there are as many as may be. The rest of the places is for short questions.
+    pub fn download(&self) -> Option<Download> {
+        self.0.download()
+    }
+}
+
+/// A running download. It has its place until it was dropped and its last bytes are sent.
+pub struct Download(Arc<Place>);
+
+impl Download {
+    /// How many bytes it may hold at once: less when many run.
+    pub fn chunk(&self) -> usize {
+        let taken = self.0.places.lock();
+        let running = taken.nodes.downloads + taken.strangers.downloads;
+        (MOST_CHUNKS / running.max(1)).clamp(SMALLEST_CHUNK, CHUNK)
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        self.0.ended_downloads.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+    const THIRD: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
+    const SHARE: Share = Share { all: 5, each: 4 };
+
+    fn enter(places: &Places, peer: IpAddr) -> (Arc<Place>, Option<Full>) {
+        let (place, gave_way) = places.take(peer, false, SHARE).unwrap();
+        (Arc::new(place), gave_way)
+    }
+
     #[test]
-    fn peer_with_all_its_places_keeps_none_from_others_and_gets_one_back_when_it_leaves() {
-        let (places, one, other) = (Places::new(5, 3), IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let mut of_one: Vec<_> = (0..3).map(|_| places.take(one).unwrap()).collect();
-        assert_eq!(places.take(one).unwrap_err(), Full::Peer(3));
-        let of_other = [places.take(other).unwrap(), places.take(other).unwrap()];
-        assert_eq!(places.take(other).unwrap_err(), Full::All(5));
-        of_one.pop();
-        of_one.push(places.take(one).unwrap());
-        drop((of_one, of_other));
-        assert!(lock(&places.taken).is_empty(), "peers that left are forgotten");
+    fn the_newest_idle_connection_gives_way_and_a_busy_one_never() {
+        let places = Places::default();
+        let first: Vec<_> = (0..4).map(|_| enter(&places, ONE).0).collect();
+        let busy: Vec<_> = first[1..].iter().map(|place| place.asks()).collect();
+        let (fifth, gave_way) = enter(&places, ONE);
+        assert_eq!(gave_way, Some(Full::Peer(4)));
+        assert!(first[0].leave().is_cancelled(), "the only idle one of this peer");
+        let of_fifth = fifth.asks();
+        assert_eq!(places.take(ONE, false, SHARE).err(), Some(Full::Peer(4)));
+        let (other, gave_way) = enter(&places, OTHER);
+        assert_eq!((gave_way, other.leave().is_cancelled()), (None, false));
+        let (third, gave_way) = enter(&places, THIRD);
+        assert_eq!(gave_way, Some(Full::Strangers(5)));
+        assert!(other.leave().is_cancelled() && !third.leave().is_cancelled());
+        drop(third.asks());
+        assert_eq!(places.take(OTHER, false, SHARE).err(), Some(Full::Strangers(5)), "its answer is not sent yet");
+        let of_third = third.asks();
+        // Nodes have places of their own.
+        let node = places.take(OTHER, true, SHARE).unwrap();
+        drop((busy, of_fifth, of_third, first, fifth, other, third, node));
+        let taken = places.lock();
+        assert!(taken.guests.is_empty() && taken.peers.is_empty(), "who left is forgotten");
+        assert_eq!((taken.strangers.taken, taken.strangers.idle.len(), taken.nodes.taken), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_quarter_of_the_places_is_not_for_downloads() {
+        let places = Places::default();
+        let place = enter(&places, ONE).0;
+        let visit = Visit(place.clone());
+        let mut running: Vec<_> = (0..3).map(|_| visit.download().unwrap()).collect();
+        assert!(visit.download().is_none(), "three of the four of this peer");
+        let other = Visit(enter(&places, OTHER).0);
+        running.push(other.download().unwrap());
+        assert!(other.download().is_none(), "four of the five of all strangers");
+        drop(running);
+        assert!(visit.download().is_none(), "their last bytes are not sent yet");
+        place.sent();
+        assert!(visit.download().is_some());
+        drop((visit, other, place));
+        let taken = places.lock();
+        assert!(taken.peers.is_empty() && taken.strangers.downloads == 0);
+    }
+
+    #[test]
+    fn many_downloads_hold_less_each() {
+        let places = Places::default();
+        let share = Share { all: 10_000, each: 10_000 };
+        let visit = Visit(Arc::new(places.take(ONE, true, share).unwrap().0));
+        let first = visit.download().unwrap();
+        assert_eq!(first.chunk(), CHUNK);
+        let _more: Vec<_> = (0..2000).map(|_| visit.download().unwrap()).collect();
+        assert!(first.chunk() * 2001 <= MOST_CHUNKS);
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -22,9 +25,41 @@ struct Server {
     task: JoinHandle<()>,
 }
 
+/// Everybody from 127.1.0.0/16 is a node.
+struct Rack(Limits);
+
+impl Guests for Rack {
+    fn is_node(&self, peer: IpAddr) -> bool {
+        matches!(peer, IpAddr::V4(address) if address.octets()[1] == 1)
+    }
+
+    fn limits(&self) -> Limits {
+        self.0
+    }
+}
+
+const NODE: [u8; 4] = [127, 1, 0, 1];
+
+/// The n-th stranger.
+fn stranger(n: u8) -> [u8; 4] {
+    [127, 9, 0, n]
+}
+
+fn of_strangers(all: usize, each: usize) -> Limits {
+    Limits { strangers: Share { all, each }, ..Limits::default() }
+}
+
+async fn download(Extension(visit): Extension<Visit>) -> Response {
+    match visit.download() {
+        Some(download) => Body::new(Held::new(Body::from(vec![b'x'; BIG]), download)).into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
 impl Server {
     fn with(limits: Limits) -> Self {
         let app = Router::new()
+            .route("/download", get(download))
             .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
             .route("/big", get(|| async { vec![b'x'; BIG] }))
             .route(
@@ -38,7 +73,7 @@ impl Server {
         let listener = bind("lo", SocketAddrV4::new(PEER.into(), 0)).unwrap();
         let SocketAddr::V4(address) = listener.local_addr().unwrap() else { unreachable!("bound to IPv4") };
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
+        let task = tokio::spawn(serve(listener, app, Rack(limits), shutdown.clone()));
         Self { address, shutdown, task }
     }
 
@@ -91,33 +126,121 @@ async fn a_client_that_is_silent_slow_or_done_is_cut_after_the_limit() {
 }
 
 #[tokio::test]
-async fn twenty_idle_connections_of_one_peer_do_not_stop_another() {
+async fn of_twenty_idle_connections_of_one_peer_the_newest_give_way() {
     let server = Server::with(Limits::default());
     let mut idle = Vec::new();
     for _ in 0..20 {
         idle.push(server.connect(PEER).await);
+        sleep(SHORT / 30).await;
     }
-    for refused in &mut idle[16..] {
-        assert!(rest(refused).await.is_empty(), "over the cap: closed at once");
+    for gave_way in &mut idle[15..19] {
+        assert!(rest(gave_way).await.is_empty(), "over the cap: closed for the next one");
     }
-    assert!(!server.answers(PEER).await);
     assert!(server.answers(OTHER_PEER).await);
-    idle.truncate(15);
-    sleep(SHORT).await;
-    assert!(server.answers(PEER).await, "a place was given back");
+    assert!(server.answers(PEER).await, "in the place of the twentieth");
+    idle[0].write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(starts_with_200(&mut idle[0]).await, "the first one still has its place");
 }
 
 #[tokio::test]
-async fn all_peers_together_have_a_cap_too() {
-    let server = Server::with(Limits { connections: 3, ..Limits::default() });
-    let _idle = [server.connect(PEER).await, server.connect(PEER).await, server.connect(OTHER_PEER).await];
+async fn all_strangers_together_have_a_cap_and_busy_ones_keep_their_places() {
+    let server = Server::with(of_strangers(3, 16));
+    let mut busy = Vec::new();
+    for n in 0..3 {
+        let mut stream = server.ask(stranger(n), "/big").await;
+        assert!(starts_with_200(&mut stream).await);
+        busy.push(stream);
+    }
+    assert!(!server.answers(stranger(9)).await, "nobody is idle");
+    assert!(server.answers(NODE).await, "a node has a place of its own");
+    assert!(rest(&mut busy[0]).await.len() >= BIG - 15, "nobody was cut");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_answered_and_is_kept_gives_way() {
+    let server = Server::with(of_strangers(1, 1));
+    let mut kept = server.ask(stranger(1), "/").await;
+    assert!(starts_with_200(&mut kept).await);
     sleep(SHORT).await;
-    assert!(!server.answers([127, 0, 0, 3]).await);
+    assert!(server.answers(stranger(2)).await);
+    rest(&mut kept).await;
+}
+
+/// Plays one of the floods and counts how many of `asks` questions of a node are answered within the time of ten.
+async fn answered_beside(server: &Server, asks: usize) -> usize {
+    let mut answered = 0;
+    for _ in 0..asks {
+        let within = timeout(Duration::from_secs(10), server.answers(NODE)).await;
+        answered += usize::from(within == Ok(true));
+        sleep(SHORT / 10).await;
+    }
+    answered
+}
+
+#[tokio::test]
+async fn a_node_is_answered_beside_strangers_that_are_silent_slow_or_download() {
+    crate::server::capacity::raise_descriptors();
+    for flood in ["silent", "head byte by byte", "slow downloads"] {
+        let server = Server::with(of_strangers(32, 16));
+        let mut crowd = Vec::new();
+        for n in 0..17 {
+            for _ in 0..16 {
+                let mut stream = server.connect(stranger(n)).await;
+                let start: &[u8] = match flood {
+                    "silent" => b"",
+                    "slow downloads" => b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n",
+                    _ => b"GET / HT",
+                };
+                // It may have been refused or sent away already.
+                let _ = stream.write_all(start).await;
+                crowd.push(stream);
+            }
+        }
+        assert_eq!(answered_beside(&server, 10).await, 10, "{flood}");
+        assert!(server.answers(stranger(200)).await || flood == "slow downloads", "{flood}: the newest idle one went");
+    }
+}
+
+#[tokio::test]
+async fn a_short_question_does_not_wait_behind_the_downloads_of_the_same_node() {
+    let server = Server::with(Limits { nodes: Share { all: 40, each: 8 }, ..Limits::default() });
+    let mut downloads = Vec::new();
+    for _ in 0..6 {
+        let mut stream = server.ask(NODE, "/download").await;
+        assert!(starts_with_200(&mut stream).await);
+        downloads.push(stream);
+    }
+    let mut seventh = server.ask(NODE, "/download").await;
+    let mut head = [0; 12];
+    seventh.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 503", "it is told to come again");
+    assert!(server.answers(NODE).await);
+    drop(downloads);
+    sleep(SHORT).await;
+    let mut again = server.ask(NODE, "/download").await;
+    assert!(starts_with_200(&mut again).await, "places of downloads come back");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_why() {
+    let server = Server::with(Limits::default());
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(200_000));
+    for (sent, status, reason) in [
+        (&b"GARBAGE\r\n\r\n"[..], "400", "no HTTP request that can be read"),
+        (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", "400", "no HTTP request that can be read"),
+        (long.as_bytes(), "431", "larger than 64 KiB"),
+    ] {
+        let mut stream = server.connect(PEER).await;
+        // The server may close before it has read all.
+        let _ = stream.write_all(sent).await;
+        let answer = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(reason), "{answer}");
+    }
 }
 
 #[tokio::test]
 async fn a_reader_that_stops_in_a_big_file_is_cut_and_a_slow_one_gets_all_of_it() {
-    let server = Server::with(Limits { stall: SHORT, per_peer: 1, ..Limits::default() });
+    let server = Server::with(Limits { stall: SHORT, ..of_strangers(256, 1) });
     let mut stalled = server.ask(PEER, "/big").await;
     let mut slow = server.ask(OTHER_PEER, "/big").await;
     let (mut bytes, mut chunk) = (0, vec![0; 1024 * 1024]);
