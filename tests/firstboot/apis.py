@@ -99,6 +99,12 @@ class Cloud:
                 return 200, {"user": {"id": user}}
         return 404, {"error": {"message": f"{method} {path}"}}
 
+    def keystone_starts(self):
+        """Sessions that it keeps in memory, as where nobody says otherwise, are gone."""
+        conf = self.world.nodes["controller"].root / "etc/keystone/keystone.conf"
+        if readers.setting(conf, "token", "driver") != "keystone.token.backends.sql.Token":
+            self.tokens.clear()
+
     def versions(self, path):
         """It looks its own address up in the catalog, and is not implemented where that has none."""
         if path == "/v2.0":
@@ -132,7 +138,9 @@ class Cloud:
 
 
 def serve(cloud, address, port):
-    """Returns the listener for one port of a service."""
+    """Returns the listener for one port of a service, which has just been started."""
+    if PORTS[port] == "keystone":
+        cloud.keystone_starts()
     lock = threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -116,6 +116,14 @@ def every_step_defines_what_the_runner_calls():
 
 
 @test
+def what_a_record_or_a_file_gets_was_got_before():
+    """A command that fails inside an argument ends no step: an empty word would be taken for what was seen or meant."""
+    fallible = r"(machine|volume|in_machine|nova_cli|spelled|was_on|address_on)"
+    found = [f"{script}:{number}: {line.strip()}" for script, number, line in code_lines() if re.search(rf"\b(saw|setting|set_nova) .*\$\({fallible}\b", line)]
+    equal(found, [])
+
+
+@test
 def a_volume_is_never_created_by_force():
     equal([line for _, _, line in code_lines() if "volume create" in line and "force" in line], [])
 

@@ -99,6 +99,8 @@ def row_of(binary, host):
 
 def service_starts(database, binary):
     """Takes up the row of its name and host, and makes one where there is none."""
+    if binary == "nova-compute" and readers.setting(ROOT / NOVA_CONF, "DEFAULT", "connection_type") != "libvirt":
+        sys.exit("Unknown connection type \"None\"")
     row = row_of(binary, readers.setting(ROOT / NOVA_CONF, "DEFAULT", "host"))
     if not database.ask(f"SELECT id FROM services WHERE {row};"):
         database.ask(f"INSERT INTO services SET {row.replace(' AND ', ', ')};")

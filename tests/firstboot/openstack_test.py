@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import time
 
 import readers
 from cloud_test import every_key_is_right, read, rows
@@ -63,6 +64,28 @@ def time_servers_of_the_installation_stay_and_those_of_centos_go():
             (node.fake / "offset").write_text("12.5\n")
             equal(node.run("run", "04-ntp-start", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
             holds("off by 12.5 s" in world.events("compute2", "step-failed")[-1]["detail"], "the offset")
+
+
+@test
+def a_time_server_that_is_silent_or_unsure_is_waited_for():
+    with site(last_group="09", nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        node.steps("02-ntp-install", "03-ntp-config")
+        # All behind a gateway that is not there yet; then one that has no time itself; then one that has.
+        silent = node.fake / "ntp.silent"
+        silent.write_text("all")
+        answer = node.play("ntpdate", "-q", "0.pool.ntp.org")
+        holds(answer.returncode == 1 and "stratum 0, offset 0.000000" in answer.stdout, answer)
+        process = node.start("run", "04-ntp-start")
+        world.wait(lambda: world.events("compute2", "waiting"), 60, "the wait")
+        holds("a time server to answer (0.pool.ntp.org 1.pool.ntp.org 2.pool.ntp.org)" in world.events("compute2", "waiting")[0]["detail"], "what for")
+        silent.write_text("0.pool.ntp.org 1.pool.ntp.org:16 2.pool.ntp.org")
+        time.sleep(1)
+        equal((process.poll(), world.events("compute2", "step-failed")), (None, []))
+        silent.write_text("0.pool.ntp.org 1.pool.ntp.org:16")
+        equal(process.wait(120), 0)
+        log = next((node.root / "var/log/rackstart").glob("*04-ntp-start.log")).read_text()
+        holds("2.pool.ntp.org says that this clock is off by 0.001 s" in log, log)
 
 
 @test

@@ -5,6 +5,7 @@ import subprocess
 
 from harness import equal, holds, test
 from lone_controller import controller
+from site_test import site
 
 MYSQL = ("02-mysql-install", "03-mysql-start")
 GLANCE = ("12-glance-install", "13-glance-create-db", "14-glance-config")
@@ -106,3 +107,25 @@ def a_log_that_root_has_made_ends_glance_and_keystone():
         for service in ("glance-registry", "keystone"):
             node.play("service", f"openstack-{service}", "start")
             holds((node.fake / f"running.openstack-{service}").exists(), service)
+
+
+@test
+def libvirtd_is_asked_again_until_its_socket_is_there():
+    with site(last_group="05", nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        node.steps("03-libvirt-install", "04-libvirt-config")
+        equal(node.play("service", "libvirtd", "restart").returncode, 0)
+        equal([node.play("virsh", "list").returncode for _ in range(2)], [1, 0])
+        equal(node.play("service", "libvirtd", "stop").returncode, 0)
+        node.steps("05-libvirt-start")
+        equal([c for c in node.changes() if c.startswith("virsh")], ["virsh net-autostart default --disable", "virsh net-destroy default"])
+
+
+@test
+def a_nova_that_is_one_package_is_told_by_its_floor():
+    with site(last_group="09", nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        (node.fake / "yum.missing").write_text("openstack-nova-compute\n")
+        equal(node.run("run", "epel-add-repo", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
+        detail = world.events("compute2", "step-failed")[0]["detail"]
+        holds("take 2012.1.1-11 or later" in detail, detail)

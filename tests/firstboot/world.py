@@ -351,7 +351,7 @@ class Node:
     def steps(self, *names, **env):
         """Runs these steps, each of which has to succeed."""
         for name in names:
-            done = self.run("run", name, **env)
+            done = self.run("run", name, timeout=600, **env)
             log = self.root / "var/log/rackstart"
             tail = "\n".join(p.read_text()[-2000:] for p in log.glob(f"*{name.replace('/', '.')}*")) if done.returncode else ""
             if done.returncode:

@@ -26,6 +26,9 @@ verify() {
   none=$(missing)
   [ -n "$none" ] || return 0
   echo "no repository of this node has: ${none//$'\n'/ }"
+  case $none in
+    *openstack-nova-*) echo "Nova comes in these parts from 2012.1.1-10 of EPEL on (27 July 2012); take 2012.1.1-11 or later" ;;
+  esac
   say_where_packages_come_from
   return 1
 }
