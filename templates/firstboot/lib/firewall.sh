@@ -64,6 +64,13 @@ forward_of_gateway() {
   rule forward-back -A FORWARD -m state --state ESTABLISHED,RELATED -j ACCEPT
 }
 
+# forward_of_bridge: what the bridge of virtual machines passes on, which the filter
+# sees (06-bridge-filter). Nova's security groups come before; its own rule for the
+# bridge goes each time nova-compute is started again.
+forward_of_bridge() {
+  rule forward-bridge -A FORWARD -i "$VM_BRIDGE" -o "$VM_BRIDGE" -j ACCEPT
+}
+
 filter_rules() {
   if [ "$SECURITY" = paper ]; then
     ! is_target gateway || forward_of_gateway
@@ -71,6 +78,7 @@ filter_rules() {
   fi
   input_of_every_node
   input_of_ports
+  ! is_target compute || forward_of_bridge
   ! is_target gateway || forward_of_gateway
 }
 

@@ -7,7 +7,7 @@ needs() {
 
 check() {
   schema_is_there nova services instances networks migrate_version
-  owned_below /var/log/nova nova:nova
+  owned /var/log/nova nova:nova
 }
 
 apply() {
