@@ -45,21 +45,23 @@ apply() {
 # BUILD: when a message was lost on the way, it stays so. Nova deletes later than
 # it says.
 boot_another() {
-  local id
+  local id table
   for id in $(machine_ids); do
     nova_cli delete "$id"
   done
   retry 120 no_machine
   rm -f "$STATE/acceptance-host"
-  id=$(nova_cli boot --image "$CIRROS_IMAGE" --flavor m1.tiny --key_name "$MACHINE" "$MACHINE" | shown id)
+  table=$(nova_cli boot --image "$CIRROS_IMAGE" --flavor m1.tiny --key_name "$MACHINE" "$MACHINE")
+  id=$(printf '%s\n' "$table" | shown id)
   [ -n "$id" ]
   printf '%s\n' "$id" | write_file "$MACHINE_ID" 0600
 }
 
 # console_answers: Nova hands out an address with a token, and the proxy is there.
 console_answers() {
-  local url
-  url=$(nova_cli get-vnc-console "$(cat "$MACHINE_ID")" novnc | shown novnc)
+  local table url
+  table=$(nova_cli get-vnc-console "$(cat "$MACHINE_ID")" novnc) || return 1
+  url=$(printf '%s\n' "$table" | shown novnc)
   case $url in
     "http://$(public_address):6080/"*token=?*) ;;
     *)

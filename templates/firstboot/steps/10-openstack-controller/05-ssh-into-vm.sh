@@ -19,8 +19,10 @@ floating_left() {
 apply() {
   wanted ssh || return 0
   floating_left || return 0
+  local table
   if ! [ -s "$FLOATING" ]; then
-    nova_cli floating-ip-create | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 | write_file "$FLOATING" 0600
+    table=$(nova_cli floating-ip-create)
+    printf '%s\n' "$table" | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 | write_file "$FLOATING" 0600
   fi
   # Which it may have from an earlier try.
   machine 'public network' | grep -qF "$(cat "$FLOATING")" ||
