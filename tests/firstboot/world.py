@@ -333,7 +333,7 @@ class Node:
     def command(self, *words):
         return [str(self.root / "usr/lib/rackstart/rackstart-firstboot"), *words]
 
-    def run(self, *words, timeout=60, **env):
+    def run(self, *words, timeout=300, **env):
         """Runs the runner to its end."""
         return subprocess.run(
             self.command(*words), env=self.env(**env), text=True, capture_output=True, timeout=timeout,
@@ -342,7 +342,7 @@ class Node:
 
     def play(self, *words, stdin=None, **env):
         """Runs one command as a person on the node would."""
-        return subprocess.run(words, env=self.env(**env), text=True, capture_output=True, timeout=60, input=stdin)
+        return subprocess.run(words, env=self.env(**env), text=True, capture_output=True, timeout=300, input=stdin)
 
     def holds(self, step):
         """What the step's `check` says; STEP with its group."""
