@@ -1,11 +1,11 @@
 //! Who may have which address: everything in the subnet, nothing twice over, the discovery range on its own.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
 
-use super::file::{File, NetworkKeys};
+use super::file::{File, NetworkKeys, ServerKeys};
 use super::node::NodeKeys;
 use super::reader::Found;
 
@@ -21,6 +21,9 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
     };
     if let Some(address) = server {
         outside("rackstart itself", *address.get_ref(), address.span());
+    }
+    if let Some(server) = &file.server {
+        check_forwarders(server, found);
     }
     if let Some(address) = &network.router {
         outside("the router", *address.get_ref(), address.span());
@@ -48,6 +51,17 @@ fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, ser
     {
         let message = format!("{} has the address {address}, which the discovery range lends to others", node.place);
         found.add(super::Problem::new(at, message, "move the node or the range").also(range.span(), "the range"));
+    }
+}
+
+fn check_forwarders(server: &ServerKeys<'_>, found: &Found) {
+    let own = server.address.as_ref().map(|address| IpAddr::V4(*address.get_ref()));
+    for forwarder in server.dns_forwarders.iter().flatten() {
+        let address = forwarder.get_ref();
+        if Some(*address) == own || address.is_unspecified() || address.is_multicast() {
+            let message = format!("`dns_forwarders` names {address}, where rackstart would ask itself or nobody");
+            found.report(forwarder.span(), message, "name a resolver of another machine, or none");
+        }
     }
 }
 

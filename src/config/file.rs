@@ -1,6 +1,6 @@
 //! The site file as written: every section with its keys, each value with its place. Nothing is compared here yet.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
@@ -16,7 +16,7 @@ use super::reader::{Found, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::text;
 use super::variables;
-use crate::site::{KeySource, Release, Security, Software, User};
+use crate::site::{KeySource, Release, Security, Software, TimeService, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -60,6 +60,10 @@ pub(super) struct ServerKeys<'a> {
     pub socket: Option<Spanned<&'a str>>,
     pub socket_group: Option<Spanned<&'a str>>,
     pub syslog: Option<bool>,
+    pub ntp: Option<Spanned<TimeService>>,
+    pub dns: Option<bool>,
+    /// Nothing when the key is not there.
+    pub dns_forwarders: Option<Vec<Spanned<IpAddr>>>,
     pub wipes_per_minute: Option<Spanned<u64>>,
     pub arming_minutes: Option<Spanned<u64>>,
 }
@@ -100,6 +104,11 @@ const SECTIONS: [&str; 14] = [
     "layout",
     "role",
     "node",
+];
+const TIME_WORDS: [(&str, TimeService); 3] = [
+    (TimeService::Always.as_str(), TimeService::Always),
+    (TimeService::Synchronised.as_str(), TimeService::Synchronised),
+    (TimeService::Off.as_str(), TimeService::Off),
 ];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
@@ -185,6 +194,9 @@ impl<'a> ServerKeys<'a> {
             "socket",
             "socket_group",
             "syslog",
+            "ntp",
+            "dns",
+            "dns_forwarders",
             "wipes_per_minute",
             "arming_minutes",
         ];
@@ -200,6 +212,9 @@ impl<'a> ServerKeys<'a> {
             socket: text::absolute_path(&section, "socket"),
             socket_group: text::group_name(&section, "socket_group"),
             syslog: section.flag("syslog"),
+            ntp: section.word("ntp", &TIME_WORDS),
+            dns: section.flag("dns"),
+            dns_forwarders: section.has("dns_forwarders").then(|| text::forwarders(&section)),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
             arming_minutes: section.number("arming_minutes", 5..=10_080),
         })

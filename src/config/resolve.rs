@@ -79,6 +79,9 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         socket: or(&server.socket, super::socket::DEFAULT),
         socket_group: server.socket_group.as_ref().map(|name| name.get_ref().to_string()),
         syslog: server.syslog.unwrap_or(true),
+        ntp: server.ntp.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
+        dns: server.dns.unwrap_or(true),
+        dns_forwarders: server.dns_forwarders.as_ref().map(|all| all.iter().map(|one| *one.get_ref()).collect()),
         wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
         arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
     })

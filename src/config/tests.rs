@@ -57,11 +57,13 @@ fn the_commented_sections_of_the_example_are_a_site_file_too() {
 #[test]
 fn optional_keys_have_the_defaults_that_the_example_names() {
     let optional = ["security", "timezone", "kernel_args", "http_port", "state =", "socket", "lease_seconds", "dns"];
-    let more = ["router_advertisement", "firmware", "ssh_keys", "wipes_per_minute", "arming_minutes", "token_minutes"];
+    let more =
+        ["router_advertisement", "ntp", "firmware", "ssh_keys", "wipes_per_minute", "arming_minutes", "token_minutes"];
     let optional = [&optional[..], &more].concat();
     let short: Vec<&str> = EXAMPLE.lines().filter(|line| !optional.iter().any(|key| line.starts_with(key))).collect();
     let mut expected = parse(EXAMPLE, "f").unwrap();
     expected.network.dns.clear();
+    expected.network.ntp.clear();
     assert_eq!(parse(&short.join("\n"), "f").unwrap(), expected);
 }
 

@@ -3,7 +3,7 @@
 //! Everything here ends up in a kickstart, a shell script, a boot script or a URL, so each value has a short list of
 //! letters that it may hold; quoting is the renderer's work and this is the second fence.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
@@ -51,6 +51,17 @@ pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// Reads whom to ask for names, at most 3; every wrong address is reported.
+pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
+    let texts = section.texts("dns_forwarders");
+    if texts.len() > 3 {
+        let message = format!("{} names {} DNS forwarders, but 3 are asked", section.place, texts.len());
+        section.found.report(texts[3].span(), message, "keep the three nearest ones");
+    }
+    let help = "write an address, such as \"10.0.0.53\"; names cannot be resolved by themselves";
+    texts.into_iter().filter_map(|text| section.parse_text(text, "an IP address", help)).collect()
 }
 
 /// A kernel name of a network interface.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::State;
-use crate::site::{InstallTree, Mac, Node, NodeName, Server, Site};
+use crate::site::{InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
 
 /// One reason why a site cannot take the place of the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +106,9 @@ pub fn read_once(site: &Site) -> Vec<(&'static str, String)> {
         socket,
         socket_group,
         syslog,
+        ntp,
+        dns,
+        dns_forwarders: _,
         wipes_per_minute: _,
         arming_seconds: _,
     } = &site.server;
@@ -119,6 +122,8 @@ pub fn read_once(site: &Site) -> Vec<(&'static str, String)> {
         ("server.socket_group", or_nothing(socket_group.clone())),
         ("api.listen", or_nothing(site.api.as_ref().map(|api| api.listen.to_string()))),
         ("server.syslog", syslog.to_string()),
+        ("server.ntp", (*ntp != TimeService::Off).to_string()),
+        ("server.dns", dns.to_string()),
         ("secrets", site.key.to_string()),
         ("network.subnet", site.network.subnet.to_string()),
         ("network.router_advertisement", site.network.router_advertisement.to_string()),

@@ -6,6 +6,7 @@ pub mod api;
 mod at_rest;
 pub mod capacity;
 pub mod dhcp;
+pub mod dns;
 mod engines;
 pub mod firmware;
 pub mod health;
@@ -17,7 +18,10 @@ pub mod log_queue;
 pub mod machines;
 pub mod neighbours;
 mod notify;
+pub mod ntp;
 pub mod operate;
+mod optional;
+mod pace;
 mod packet;
 mod pinned;
 mod privileges;
@@ -54,7 +58,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::{Event, InstalledAs, WipeScope};
 use crate::render::Renderer;
 use crate::secrets::Redactor;
-use crate::site::{KeySource, Server, Site};
+use crate::site::{KeySource, Site};
 use crate::store::{Change, ChangeError, OpenError, Record, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
@@ -62,9 +66,9 @@ use engines::{Engines, StoreTask};
 use health::Health;
 use http::{Appliance, listen};
 use log_queue::LogLines;
+use optional::Optional;
 use recent::{Note, Recent};
 use reload::{Reloader, Source};
-use syslog::SyslogServer;
 use threads::PacketThread;
 
 pub use at_rest::{Need, at_rest, rekey, renew_secrets};
@@ -147,7 +151,7 @@ pub struct Bound {
     tokens: Arc<Keeper>,
     dhcp: dhcp::DhcpServer,
     tftp: tftp::TftpServer,
-    syslog: Option<SyslogServer>,
+    optional: Optional,
 }
 
 /// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`; `log` is
@@ -181,10 +185,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
         None => None,
     };
     let tokens = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
-    let syslog = match server.syslog {
-        true => Some(listen_syslog(&server)?),
-        false => None,
-    };
+    let optional = Optional::bind(&server, &packets)?;
     watchdog::resume_drains(&store, unix_now()).await;
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     record_what_is_installed(&site, &store).await?;
@@ -197,7 +198,7 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     let health = Arc::new(Health { dhcp: dhcp.counters(), log, ..Health::default() });
     let reports = Arc::default();
     let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
-    Ok(Bound { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog })
+    Ok(Bound { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, optional })
 }
 
 /// What a restore moved aside holds passwords, and is easily forgotten.
@@ -253,13 +254,6 @@ async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
     Ok(())
 }
 
-fn listen_syslog(server: &Server) -> Result<SyslogServer, ServerError> {
-    SyslogServer::bind(&server.interface, server.address, syslog::PORT).map_err(|source| {
-        let what = format!("syslog {}:{} (`syslog = false` in `[server]` does without)", server.address, syslog::PORT);
-        ServerError::Bind { what, source }
-    })
-}
-
 impl Bound {
     /// Knows the secrets of every moment, so that the log can do without them.
     pub fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
@@ -273,7 +267,7 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, syslog } =
+        let Self { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, optional } =
             self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
@@ -293,11 +287,7 @@ impl Bound {
         let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
         engines.start("the keeper of the timelines", keeper);
         engines.start("the watchdog", watchdog::run(receiver.clone(), appliance.store.clone(), shutdown.clone()));
-        if let Some(syslog) = syslog {
-            let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
-            let logs = server.state.join("logs");
-            engines.start("syslog", syslog.run(logs, receiver.clone(), recent, store, shutdown.clone()));
-        }
+        optional.start(&mut engines, &packets, &appliance, &shutdown);
         let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
         let desk = api::console::routes(tokens.clone(), api.is_some());

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 
+use ipnet::Ipv4Net;
 use socket2::{Domain, Socket, Type};
 
 /// A socket on `address` that hears and speaks on `interface` only, and does not block. `prepare` sets what has to be
@@ -23,11 +24,27 @@ pub(super) fn bind(
     Ok(socket)
 }
 
+/// Whether a packet can come from one machine of `subnet`. A forged request then reaches no victim beyond the link.
+pub(super) fn may_answer(client: SocketAddrV4, subnet: Ipv4Net) -> bool {
+    let (ip, is_whole) = (client.ip(), subnet.prefix_len() >= 31);
+    let is_one_machine = is_whole || (*ip != subnet.broadcast() && *ip != subnet.network());
+    client.port() != 0 && subnet.contains(ip) && is_one_machine
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+
+    #[test]
+    fn only_single_machines_of_the_subnet_are_answered() {
+        let answered = |client: &str| may_answer(client.parse().unwrap(), "192.168.0.0/24".parse().unwrap());
+        assert!(answered("192.168.0.7:2070"));
+        for client in ["10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.0:2070", "192.168.0.7:0", "0.0.0.0:68"] {
+            assert!(!answered(client), "{client}");
+        }
+    }
 
     #[test]
     fn socket_hears_its_interface_and_a_port_in_use_keeps_its_kind_of_error() {

@@ -14,7 +14,7 @@ mod source;
 pub mod testing;
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
@@ -51,6 +51,29 @@ impl std::fmt::Display for Security {
     }
 }
 
+/// When rackstart gives its time to nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeService {
+    /// Always, as long as its clock is believable: nodes that agree with each other are worth more than none.
+    #[default]
+    Always,
+    /// Only while a daemon of its machine keeps the clock right; else it tells them not to believe it.
+    Synchronised,
+    /// Never; the port stays closed.
+    Off,
+}
+
+impl TimeService {
+    /// Its word in the site file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Synchronised => "synchronised",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Where rackstart itself listens and keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -70,6 +93,12 @@ pub struct Server {
     pub socket_group: Option<String>,
     /// Whether the installers' logs are received, on port 514 of our address.
     pub syslog: bool,
+    /// Whether nodes get the time, on port 123 of our address.
+    pub ntp: TimeService,
+    /// Whether nodes get names resolved, on port 53 of our address.
+    pub dns: bool,
+    /// Who is asked for names that are not of the site; nothing written: whom this machine asks itself.
+    pub dns_forwarders: Option<Vec<IpAddr>>,
     /// At most so many nodes are armed to lose data within a minute.
     pub wipes_per_minute: u32,
     /// How long an arming that wipes waits for its first boot, in seconds.

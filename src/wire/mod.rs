@@ -2,6 +2,8 @@
 
 pub mod datagram;
 pub mod dhcp;
+pub mod dns;
+pub mod ntp;
 pub mod router_advertisement;
 pub mod syslog;
 pub mod tftp;

@@ -1,0 +1,162 @@
+//! Names for the nodes: answers from the site what the site knows, asks a resolver for the rest. On the provisioning
+//! interface, to machines of the provisioning network only. Remembers no reply; the resolvers do.
+
+mod forward;
+mod tcp;
+mod upstreams;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::ResponseCode;
+use socket2::Type;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::pace::Pace;
+use super::pinned;
+use super::served::Served;
+use crate::site::Site;
+use crate::wire::dns::{Asked, Carrier, Query, Zone};
+use forward::Forwarder;
+
+/// The port of DNS.
+pub const PORT: u16 = 53;
+/// Pause after a failed receive, so that a network that is down is no busy loop.
+const AFTER_ERROR: Duration = Duration::from_millis(200);
+/// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
+const LONGEST_QUESTION: usize = 1232;
+/// Questions in a second, of one machine and of all. A node that installs asks some tens of them.
+const EACH: u32 = 400;
+const ALL: u32 = 20_000;
+
+/// The name server, bound.
+pub struct NameServer {
+    udp: UdpSocket,
+    tcp: TcpListener,
+    address: Ipv4Addr,
+}
+
+impl NameServer {
+    /// Binds both sockets to `interface` and `address`. Must be called within a runtime.
+    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let at = SocketAddrV4::new(address, port);
+        let udp = pinned::bind(Type::DGRAM, Some(interface), at, |_| Ok(()))?;
+        let tcp = pinned::bind(Type::STREAM, Some(interface), at, |socket| socket.set_reuse_address(true))?;
+        tcp.listen(128)?;
+        Ok(Self { udp: UdpSocket::from_std(udp.into())?, tcp: TcpListener::from_std(tcp.into())?, address })
+    }
+
+    /// Answers until `shutdown`.
+    pub(super) async fn run(self, served: watch::Receiver<Arc<Served>>, shutdown: CancellationToken) {
+        let desk = Arc::new(Desk::new(self.address, served));
+        let udp = Arc::new(self.udp);
+        let mut waiting = JoinSet::new();
+        let mut connections = tcp::Connections::default();
+        let mut packet = [0; LONGEST_QUESTION];
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return, // whoever waits for a resolver is let go with the sets
+                Some(_) = waiting.join_next() => {}
+                Some(_) = connections.ended() => {}
+                received = udp.recv_from(&mut packet) => match received {
+                    Ok((length, SocketAddr::V4(client))) if desk.admits(client) => {
+                        let Some(query) = desk.at_once(&packet[..length], Carrier::Udp, &mut |reply| {
+                            // Never waits: who gets no answer asks again.
+                            let _ = udp.try_send_to(&reply, client.into());
+                        }) else { continue };
+                        let (desk, udp) = (desk.clone(), udp.clone());
+                        waiting.spawn(async move {
+                            let reply = desk.elsewhere(&query, *client.ip()).await;
+                            let _ = udp.send_to(&reply, client).await;
+                        });
+                    }
+                    Ok((_, client)) => tracing::debug!(peer = %client, "a question from no machine of the network, or too many"),
+                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                },
+                accepted = self.tcp.accept() => match accepted {
+                    Ok((stream, SocketAddr::V4(client))) if desk.admits(client) => connections.place(stream, client, &desk),
+                    Ok((_, client)) => tracing::debug!(peer = %client, "a connection from no machine of the network, or too many"),
+                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                },
+            }
+        }
+    }
+}
+
+/// Where both sockets come together.
+struct Desk {
+    address: Ipv4Addr,
+    served: watch::Receiver<Arc<Served>>,
+    pace: Mutex<Pace>,
+    newest: Mutex<Option<Arc<Names>>>,
+}
+
+/// What is made of a site once: it is used until the next reload.
+struct Names {
+    site: Arc<Site>,
+    zone: Zone,
+    forwarder: Forwarder,
+}
+
+impl Desk {
+    fn new(address: Ipv4Addr, served: watch::Receiver<Arc<Served>>) -> Self {
+        let pace = Mutex::new(Pace::new(EACH, ALL, Duration::from_secs(1)));
+        Self { address, served, pace, newest: Mutex::default() }
+    }
+
+    /// Whether a question from there may be answered. Nothing of this machine asks by way of the provisioning network,
+    /// so what comes from our own address is a loop or a forgery.
+    fn admits(&self, client: SocketAddrV4) -> bool {
+        let subnet = self.served.borrow().site.network.subnet;
+        let is_known = pinned::may_answer(client, subnet) && *client.ip() != self.address;
+        is_known && self.pace().admits(*client.ip(), Instant::now())
+    }
+
+    /// Answers what needs nobody else; returns the question that does.
+    fn at_once(&self, bytes: &[u8], carrier: Carrier, answer: &mut dyn FnMut(Vec<u8>)) -> Option<Query> {
+        let query = match Query::read(bytes, carrier) {
+            Asked::Question(query) => *query,
+            Asked::Refused(reply) => {
+                answer(reply);
+                return None;
+            }
+            Asked::Silence => return None,
+        };
+        let found = self.names().zone.look_up(query.name(), query.kind());
+        match query.answer(found) {
+            Some(reply) => {
+                answer(reply);
+                None
+            }
+            None => Some(query),
+        }
+    }
+
+    /// The answer of somebody else, or that there is none.
+    async fn elsewhere(&self, query: &Query, asker: Ipv4Addr) -> Vec<u8> {
+        let reply = self.names().forwarder.ask(query, asker).await;
+        reply.unwrap_or_else(|| query.failure(ResponseCode::ServFail))
+    }
+
+    fn names(&self) -> Arc<Names> {
+        let site = self.served.borrow().site.clone();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*newest {
+            Some(names) if Arc::ptr_eq(&names.site, &site) => names.clone(),
+            _ => {
+                let (zone, forwarder) = (Zone::of(&site), Forwarder::new(&site.server));
+                newest.insert(Arc::new(Names { site, zone, forwarder })).clone()
+            }
+        }
+    }
+
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,83 @@
+//! Questions by TCP: for replies that no datagram holds.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::{Desk, LONGEST_QUESTION};
+use crate::wire::dns::Carrier;
+
+/// Connections of one machine, and of all. The oldest one gives way.
+const EACH: usize = 4;
+const ALL: usize = 128;
+/// How long a connection may say nothing, and how long a peer may take to read an answer.
+const IDLE: Duration = Duration::from_secs(10);
+/// Questions on one connection.
+const QUESTIONS: usize = 100;
+
+/// A message with its length before it, as streams have it (RFC 1035 section 4.2.2).
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).unwrap_or(0);
+    [&length.to_be_bytes(), &message[..usize::from(length)]].concat()
+}
+
+/// Connections that are open.
+#[derive(Default)]
+pub(super) struct Connections {
+    tasks: JoinSet<()>,
+    of: HashMap<Ipv4Addr, VecDeque<AbortHandle>>,
+}
+
+impl Connections {
+    /// Takes a connection; an older one gives way when there are too many.
+    pub(super) fn place(&mut self, stream: TcpStream, client: SocketAddrV4, desk: &Arc<Desk>) {
+        self.of.retain(|_, handles| {
+            handles.retain(|handle| !handle.is_finished());
+            !handles.is_empty()
+        });
+        let open: usize = self.of.values().map(VecDeque::len).sum();
+        let own = self.of.entry(*client.ip()).or_default();
+        if (own.len() >= EACH || open >= ALL)
+            && let Some(oldest) = own.pop_front()
+        {
+            oldest.abort();
+        } else if open >= ALL {
+            return;
+        }
+        own.push_back(self.tasks.spawn(serve(stream, *client.ip(), desk.clone())));
+    }
+
+    /// Waits for one to end.
+    pub(super) async fn ended(&mut self) -> Option<()> {
+        self.tasks.join_next().await.map(drop)
+    }
+}
+
+async fn serve(mut stream: TcpStream, client: Ipv4Addr, desk: Arc<Desk>) {
+    for _ in 0..QUESTIONS {
+        let Ok(Some(question)) = timeout(IDLE, read(&mut stream)).await else { return };
+        let mut reply = None;
+        if let Some(query) = desk.at_once(&question, Carrier::Tcp, &mut |answer| reply = Some(answer)) {
+            reply = Some(desk.elsewhere(&query, client).await);
+        }
+        let Some(reply) = reply else { return };
+        let Ok(Ok(())) = timeout(IDLE, stream.write_all(&framed(&reply))).await else { return };
+    }
+}
+
+/// One question; none at the end, or when it is too long to be one.
+async fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let length = usize::from(stream.read_u16().await.ok()?);
+    if length > LONGEST_QUESTION {
+        return None;
+    }
+    let mut question = vec![0; length];
+    stream.read_exact(&mut question).await.ok()?;
+    Some(question)
+}

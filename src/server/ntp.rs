@@ -1,0 +1,114 @@
+//! Time for the nodes: answers SNTP on the provisioning interface, to machines of the provisioning network only.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use socket2::Type;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::pace::Pace;
+use super::pinned;
+use super::served::Served;
+use crate::site::TimeService;
+use crate::wire::ntp::{Clock, Kept, Leap, answer};
+
+/// The port of NTP.
+pub const PORT: u16 = 123;
+/// Pause after a failed receive, so that a network that is down is no busy loop.
+const AFTER_ERROR: Duration = Duration::from_millis(200);
+/// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most.
+const EACH: u32 = 32;
+const ALL: u32 = 20_000;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// The time server, bound.
+pub struct TimeServer {
+    socket: UdpSocket,
+    address: Ipv4Addr,
+}
+
+impl TimeServer {
+    /// Binds to `interface` and `address`. Must be called within a runtime.
+    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = pinned::bind(Type::DGRAM, Some(interface), SocketAddrV4::new(address, port), |_| Ok(()))?;
+        Ok(Self { socket: UdpSocket::from_std(socket.into())?, address })
+    }
+
+    /// Answers until `shutdown`.
+    pub(super) async fn run(self, served: watch::Receiver<Arc<Served>>, shutdown: CancellationToken) {
+        let mut pace = Pace::new(EACH, ALL, WINDOW);
+        let mut told = None;
+        // One byte more than the header tells a longer request; what follows it is of no interest.
+        let mut packet = [0; 128];
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                received = self.socket.recv_from(&mut packet) => received,
+            };
+            let (length, client) = match received {
+                Ok((length, SocketAddr::V4(client))) => (length, client),
+                Ok(_) => continue,
+                Err(_) => {
+                    tokio::time::sleep(AFTER_ERROR).await;
+                    continue;
+                }
+            };
+            let at = SystemTime::now();
+            let (subnet, service) = {
+                let site = &served.borrow().site;
+                (site.network.subnet, site.server.ntp)
+            };
+            let is_known = pinned::may_answer(client, subnet) && *client.ip() != self.address;
+            if !is_known || !pace.admits(*client.ip(), Instant::now()) {
+                continue;
+            }
+            let clock = Clock::judge(kept(), service == TimeService::Always, at);
+            tell(clock, &mut told);
+            if let Some(reply) = answer(&packet[..length], clock, at, SystemTime::now()) {
+                // Never waits: who gets no answer asks again.
+                let _ = self.socket.try_send_to(&reply, client.into());
+            }
+        }
+    }
+}
+
+/// Says once what the clock is worth, and again when that changes.
+fn tell(clock: Clock, told: &mut Option<std::mem::Discriminant<Clock>>) {
+    let kind = std::mem::discriminant(&clock);
+    if told.replace(kind) == Some(kind) {
+        return;
+    }
+    match clock {
+        Clock::Kept(_) => tracing::info!("nodes get the time of this machine, which is synchronised"),
+        Clock::Local => tracing::warn!(
+            "nodes get the time of this machine, which is not synchronised: they agree with each other, not with the world"
+        ),
+        Clock::Unsynchronised => tracing::warn!(
+            "the clock of this machine is not synchronised, or far in the past: nodes are told not to believe it"
+        ),
+    }
+}
+
+/// What the kernel says of the clock; nothing when nobody keeps it right, or when asking is forbidden.
+#[allow(unsafe_code)]
+fn kept() -> Option<Kept> {
+    // SAFETY: `timex` is numbers only, for which zeros are values; with `modes` zero the call reads and changes nothing.
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&mut timex), timex)
+    };
+    if state < 0 || state == libc::TIME_ERROR || timex.status & libc::STA_UNSYNC != 0 {
+        return None;
+    }
+    let leap = match timex.status {
+        status if status & libc::STA_INS != 0 => Leap::Insert,
+        status if status & libc::STA_DEL != 0 => Leap::Delete,
+        _ => Leap::None,
+    };
+    Some(Kept { leap, max_error: Duration::from_micros(u64::try_from(timex.maxerror).unwrap_or(0)) })
+}
