@@ -38,11 +38,13 @@ impl FromStr for Mac {
     /// Accepts `52:54:00:a8:01:01`, `52-54-00-A8-01-01`, `5254.00a8.0101` and `525400a80101`.
     fn from_str(text: &str) -> Result<Self, MacError> {
         let error = || MacError(text.chars().take(40).collect());
+        let is_written = |separator: char, length: usize| {
+            let mut parts = text.split(separator);
+            parts.all(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
         let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
-        let separators = text.len() - digits.len();
-        let well_formed =
-            digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit()) && matches!(separators, 0 | 2 | 5);
-        if !well_formed {
+        let well_formed = is_written(':', 2) || is_written('-', 2) || is_written('.', 4) || is_written(':', 12);
+        if digits.len() != 12 || !well_formed {
             return Err(error());
         }
         let mut bytes = [0; 6];
@@ -92,7 +94,15 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_mac_is_refused_and_named() {
-        for text in ["", "52:54:00:a8:01", "52:54:00:a8:01:0g", "52:54:00:a8:01:01:02", "é2:54:00:a8:01:01"] {
+        for text in [
+            "",
+            "52:54:00:a8:01",
+            "5:254:00:a8:01:01",
+            "52:54-00:a8:01:01",
+            "52:54:00:a8:01:0g",
+            "52:54:00:a8:01:01:02",
+            "é2:54:00:a8:01:01",
+        ] {
             assert_eq!(text.parse::<Mac>(), Err(MacError(text.into())), "{text}");
         }
     }

@@ -3,10 +3,13 @@
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::response::IntoResponse;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::role::Rule;
@@ -22,10 +25,33 @@ use super::{console, error, events, health, metrics, node, orders, people, plan,
         orders::rehearse,
         orders::drain, orders::stop, orders::lift, people::tokens, people::audit
     ),
-    components(schemas(error::ErrorBody, console::TokenView)),
+    components(schemas(error::ErrorBody, console::TokenView, crate::store::NumberedEvent)),
     modifiers(&Rules)
 )]
 struct Description;
+
+/// What any request may be answered by the doors in front of the handlers.
+const EVERYBODY: [(&str, &str); 4] = [
+    ("400", "the request cannot be read: its path, its query or a header"),
+    ("403", "from the provisioning network, from a page of another site, or with a token of a lesser role"),
+    ("421", "the API is not called by this host name"),
+    ("503", "it took too long, no token exists at all, or the daemon is going down"),
+];
+/// And one that needs a token.
+const OF_TOKENS: [(&str, &str); 2] =
+    [("401", "without a valid token"), ("429", "too many wrong tokens came from this address")];
+/// And one that has a body.
+const OF_ORDERS: [(&str, &str); 4] = [
+    ("409", "not in this state"),
+    ("413", "the body is too long"),
+    ("415", "the body is not said to be JSON"),
+    ("422", "the body is JSON of another shape"),
+];
+
+fn refusal(why: &str) -> RefOr<utoipa::openapi::Response> {
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+    ResponseBuilder::new().description(why).content("application/json", body).build().into()
+}
 
 /// Adds to each operation who may ask it, and what it says to everybody else.
 struct Rules;
@@ -47,6 +73,10 @@ impl Modify for Rules {
                     format!("Needs the role {role} or a mightier one.")
                 }
             };
+            let refusals = EVERYBODY.iter().chain(if route.rule == Rule::Public { &[][..] } else { &OF_TOKENS });
+            for (status, why) in refusals.chain(if route.method == Method::POST { &OF_ORDERS[..] } else { &[] }) {
+                operation.responses.responses.entry(status.to_string()).or_insert_with(|| refusal(why));
+            }
             operation.description = Some(match operation.description.take() {
                 Some(words) => format!("{words}\n\n{rule}"),
                 None => rule,
@@ -55,7 +85,7 @@ impl Modify for Rules {
     }
 }
 
-pub(super) fn operation<'a>(item: &'a mut PathItem, method: &axum::http::Method) -> Option<&'a mut Operation> {
+pub(super) fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
     match method.as_str() {
         "GET" => item.get.as_mut(),
         "POST" => item.post.as_mut(),

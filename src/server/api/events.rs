@@ -38,7 +38,8 @@ pub struct Wanted {
 /// Events as they happen: `id` is the number, `event` the kind, `data` the event as JSON.
 #[utoipa::path(get, path = "/api/v1/events", tag = "timelines",
     params(Wanted, ("Last-Event-ID" = Option<i64>, Header, description = "the number of the last event that was received")),
-    responses((status = 200, body = NumberedEvent, content_type = "text/event-stream"),
+    responses((status = 200, body = String, content_type = "text/event-stream",
+               description = "server-sent events without an end; the data of each is a `NumberedEvent` as JSON"),
               (status = 503, description = "too many streams", body = ErrorBody)))]
 pub async fn events(
     Shared(api): Shared<Api>,

@@ -55,14 +55,6 @@ fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
     }
     check_host(&site, request.uri(), request.headers())?;
     check_origin(&site, request.headers())?;
-    if request.method() == Method::POST && !is_json(request.headers()) {
-        let error = "a POST needs `Content-Type: application/json`";
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            error,
-            "send JSON, `{}` when there is nothing to say",
-        ));
-    }
     Ok(())
 }
 
@@ -148,6 +140,15 @@ pub(super) async fn authorise(
             StatusCode::FORBIDDEN,
             error,
             "`rackstart token create` makes one with another role",
+        ));
+    }
+    // A page of another site can send a form without asking; it cannot send JSON so.
+    if request.method() == Method::POST && !is_json(request.headers()) {
+        let error = "a POST needs `Content-Type: application/json`";
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            error,
+            "send JSON, `{}` when there is nothing to say",
         ));
     }
     request.extensions_mut().insert(holder);

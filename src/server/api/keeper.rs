@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -120,8 +120,11 @@ impl Keeper {
         let now = unix_now();
         let Some(token) = shown.and_then(Token::parse) else {
             let nobody = if self.is_set_up(now) { Nobody::Refused } else { Nobody::NotSetUp };
-            // Nothing shown is no attempt; something that is no token is one.
-            return Err(if shown.is_some() { self.failed(peer, None, "is no token", nobody).await } else { nobody });
+            // Neither nothing nor what cannot be a token is a guess: no number of them comes nearer to one.
+            if shown.is_some() {
+                self.audit_failure(peer, None, "is no token").await;
+            }
+            return Err(nobody);
         };
         let digest = self.digest(&token);
         let Some((hash, role_now)) = self.recognise(&token, &digest, now) else {

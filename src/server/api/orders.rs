@@ -94,6 +94,7 @@ pub struct Nothing {}
 #[serde(deny_unknown_fields)]
 pub struct Wipe {
     /// The exact names of the nodes, as a person would have to type them.
+    #[schema(min_items = 1)]
     nodes: Vec<String>,
     /// Leave the volume groups that the site file keeps.
     #[serde(default)]
@@ -101,8 +102,18 @@ pub struct Wipe {
     /// How many nodes this is. Needed when it is more than five, or more than a tenth of the site.
     count: Option<usize>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     force: Option<String>,
     /// Why nodes whose system runs are not drained before. Stored.
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     no_drain: Option<String>,
 }
 
@@ -220,6 +231,11 @@ pub async fn maintenance(
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// One line. Stored.
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     reason: String,
 }
 

@@ -122,7 +122,7 @@ pub struct Place {
 
 /// What a machine asked, what it was answered and why, silences included; also of machines that no node is.
 #[utoipa::path(get, path = "/api/v1/stories/{mac}", tag = "timelines",
-    params(("mac", description = "the MAC of a machine"), Chapter),
+    params(("mac" = String, Path, description = "the MAC of a machine", pattern = r"^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12})$"), Chapter),
     responses((status = 200, body = Story), (status = 400, description = "this is no MAC", body = ErrorBody)))]
 pub async fn story(
     Shared(api): Shared<Api>,

@@ -4,7 +4,7 @@ use crate::lifecycle::{Refused, blast};
 use crate::site::Site;
 use crate::store::DecideError;
 
-/// Longest reason an operator may give, in bytes.
+/// Longest reason an operator may give, in characters.
 const LONGEST_REASON: usize = 300;
 
 /// One refusal; nothing was changed.
@@ -17,7 +17,7 @@ pub enum Refusal {
     #[error("no node was named")]
     Nobody,
     /// A reason that cannot be kept.
-    #[error("a reason is one line of text of at most {LONGEST_REASON} bytes, and not empty")]
+    #[error("a reason is one line of text of at most {LONGEST_REASON} characters, and not empty")]
     Reason,
     /// Too much at once, or something that is never armed.
     #[error("{}", list(.0))]
@@ -91,7 +91,7 @@ fn list(refusals: &[blast::Refusal]) -> String {
 
 /// A reason as it is stored.
 pub(super) fn reason(text: &str) -> Result<String, Refusal> {
+    let is_line = text.chars().count() <= LONGEST_REASON && !text.chars().any(char::is_control);
     let text = text.trim();
-    let is_good = !text.is_empty() && text.len() <= LONGEST_REASON && !text.chars().any(char::is_control);
-    if is_good { Ok(text.into()) } else { Err(Refusal::Reason) }
+    if is_line && !text.is_empty() { Ok(text.into()) } else { Err(Refusal::Reason) }
 }
