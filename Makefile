@@ -24,8 +24,10 @@ test-long: ## What takes too long for every commit: lists the parts, PART=name r
 build: compiler firmware ## Build for development
 	$(CARGO) build --locked
 
-release: compiler firmware ## Build the optimised binary, target/release/rackstart
+release: compiler firmware ## Build the optimised binary, target/release/rackstart, and what it is made of, rackstart.cdx.json
 	$(CARGO) build --locked --release
+	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
+	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
 install: ## Install the binary and the systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
 	@test -x $(BINARY) || { echo "make: $(BINARY) is missing; build it first: make release" >&2; exit 1; }

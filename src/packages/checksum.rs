@@ -4,7 +4,6 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use md5::Digest as _;
-use sha2::Digest as _;
 
 /// A kind of checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
