@@ -8,6 +8,7 @@ use std::path::Path as FilePath;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use rustix::io::Errno;
 
 use super::form::tame;
 use super::listen::Visit;
@@ -122,9 +123,23 @@ async fn send(
             Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(HttpError::not_found(missing)),
+        Err(error) if is_passing(&error) => {
+            tracing::error!(%error, "a file cannot be opened now");
+            let reason = format!("the file cannot be opened now, try again: {error}");
+            Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, reason))
+        }
         // A link that leads out, something that is no file, a file that cannot be read.
         Err(error) => Err(HttpError::not_found(format!("{missing} that can be served: {error}"))),
     }
+}
+
+/// Whether the same file may be there in a moment: a 404 would be believed.
+fn is_passing(error: &io::Error) -> bool {
+    use Errno as E;
+    matches!(
+        Errno::from_io_error(error),
+        Some(E::MFILE | E::NFILE | E::NOMEM | E::IO | E::STALE | E::TIMEDOUT | E::INTR | E::AGAIN)
+    )
 }
 
 /// Said before a short question has to wait behind downloads. Who downloads comes again.
@@ -147,4 +162,19 @@ pub(super) async fn nothing_here(
         tracing::warn!(peer = %peer.ip(), path = %format!("/{first}/…"), held_back, "nothing is served there");
     }
     HttpError::not_found("nothing here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_not_there() {
+        for errno in [Errno::MFILE, Errno::IO, Errno::STALE] {
+            assert!(is_passing(&errno.into()), "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::LOOP, Errno::XDEV, Errno::ACCESS, Errno::NAMETOOLONG] {
+            assert!(!is_passing(&errno.into()), "{errno}");
+        }
+    }
 }
