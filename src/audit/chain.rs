@@ -55,6 +55,11 @@ impl fmt::Debug for ChainHash {
 }
 
 impl AuditLine {
+    /// Whether this is what was written after a line with the hash `before`.
+    pub fn follows(&self, before: &ChainHash) -> bool {
+        self.hash == self.chained_to(before)
+    }
+
     /// The hash that this line must have after a line with the hash `before`. Each field is preceded by its length, so
     /// that no two different lines give the same bytes.
     pub(super) fn chained_to(&self, before: &ChainHash) -> ChainHash {

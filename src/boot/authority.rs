@@ -193,8 +193,8 @@ fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Refusal {
     }
 }
 
-/// One machine, whichever of its cards the kernel asked: Linux answers for its address on every card.
-fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
+/// Whether this is one of the node's cards. One machine, whichever of its cards the kernel asked: Linux answers for its address on every card.
+pub fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
     match neighbour {
         Neighbour::Card(mac) => mac == node.mac || node.nics.iter().any(|nic| nic.mac == mac),
         Neighbour::NoCards => true,

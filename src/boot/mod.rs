@@ -4,7 +4,9 @@ mod authority;
 mod reason;
 mod request;
 
-pub use authority::{Asked, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Refusal, Token, judge, judge_script};
+pub use authority::{
+    Asked, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Refusal, Token, is_card_of, judge, judge_script,
+};
 pub use reason::{IgnoreReason, LocalDiskReason};
 pub use request::{Asking, BootRequest, ClientArch};
 

@@ -2,13 +2,14 @@
 
 use crate::lifecycle::Stopped;
 use crate::server::admin::{NodeStatus, StatusReport};
+use crate::server::alarms::Alarm;
 
 /// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now.
 pub fn nodes(report: &StatusReport) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
     let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
-    let mut text = stop + &columns(&rows);
+    let mut text = alarms(report) + &stop + &columns(&rows);
     if let Some(refused) = &report.refused {
         let ago = duration(report.now.saturating_sub(refused.at));
         let first = refused.why.lines().next().unwrap_or_default();
@@ -18,6 +19,15 @@ pub fn nodes(report: &StatusReport) -> String {
         ));
     }
     text
+}
+
+/// What a person should look at now, above everything else.
+fn alarms(report: &StatusReport) -> String {
+    let told = |alarm: &Alarm| {
+        let since = duration(report.now.saturating_sub(alarm.since));
+        format!("{} (for {since})\n\n", alarm.text)
+    };
+    report.alarms.iter().map(told).collect()
 }
 
 /// That all installations are stopped, by whom and since when.

@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::alarms::Alarm;
 use super::http::{Appliance, HttpError};
 pub use super::operate::{Armed, DrainStatus, Loss, NodeStatus, Rehearsal, status as node_status};
 use super::served::RefusedReload;
@@ -36,6 +37,9 @@ pub struct StatusReport {
     /// Set while all installations are stopped.
     #[serde(default)]
     pub stopped: Option<Stopped>,
+    /// What a person should look at now.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
 }
 
 /// What would be answered now, and why.
@@ -93,7 +97,8 @@ async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
     };
     let nodes = served.site.nodes.iter().map(status).collect();
     let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
-    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped: appliance.store.stopped() })
+    let (stopped, alarms) = (appliance.store.stopped(), appliance.health.alarms.ringing());
+    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped, alarms })
 }
 
 async fn explain(
@@ -127,7 +132,7 @@ async fn explain(
         other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        timeline: super::story::newest(&appliance, mac).await.moments,
+        timeline: super::story::newest(&appliance, mac).await?.moments,
     }))
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(
             _ = complaints.tick() => {
                 let lost = recent.dropped() + keeper.held_back;
                 if lost > told {
-                    tracing::warn!(lines = lost - told, "timelines: lines came faster than they are kept and were dropped");
+                    tracing::warn!(lines = lost - told, "timelines: lines came faster than they are kept, or the disk was full: they were dropped");
                     told = lost;
                 }
             }
@@ -110,7 +110,11 @@ impl Keeper {
             self.waiting.extend(self.repeats.due(unix_now()));
         }
         if !self.waiting.is_empty() {
-            self.store.keep(std::mem::take(&mut self.waiting)).await;
+            let count = self.waiting.len() as u64;
+            // The disk is full, or the daemon is going down: a line of a timeline decides nothing.
+            if self.store.keep(std::mem::take(&mut self.waiting)).await.is_err() {
+                self.held_back += count;
+            }
         }
         for reader in self.readers.drain(..) {
             let _ = reader.send(());
@@ -149,7 +153,7 @@ mod tests {
 
         async fn told(&self, mac: Mac) -> Vec<Moment> {
             let query = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: 10_000 };
-            self.store.timeline(query).await.moments
+            self.store.timeline(query).await.unwrap().moments
         }
     }
 
@@ -169,7 +173,7 @@ mod tests {
         desk.keeper.await.unwrap();
         let query = TimelineQuery { mac: COMPUTE2, since: 0, after: Cursor::default(), limit: 10 };
         let told: Vec<(String, u32)> =
-            desk.store.timeline(query).await.moments.into_iter().map(|m| (m.source, m.times)).collect();
+            desk.store.timeline(query).await.unwrap().moments.into_iter().map(|m| (m.source, m.times)).collect();
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(told.contains(&("dhcp".into(), 5)) && told.contains(&("tftp".into(), 1)), "{told:?}");
     }

@@ -15,57 +15,65 @@ pub struct LogLimit<Sender> {
     window: Duration,
     lines_per_second: u32,
     heard: HashMap<Sender, Count>,
-    all: Option<Count>,
-    held_back: u64,
+    all: Option<(Instant, u32)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
     since: Instant,
     lines: u32,
+    held_back: u64,
 }
 
 impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
     /// Allows `lines_each` lines for one sender in every `window`, and `lines_per_second` for all together.
     pub fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
-        Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None, held_back: 0 }
+        Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None }
     }
 
-    /// Asks for a line about `sender`. When it may be written, returns how many were held back since the last one.
+    /// Asks for a line about `sender`. When it may be written, returns how many of this sender's were held back since its
+    /// last one.
     pub fn ask(&mut self, sender: Sender, now: Instant) -> Option<u64> {
-        let allowed = self.allows_in_total(now) && self.allows_sender(sender, now);
-        if !allowed {
-            self.held_back += 1;
+        if !self.allows_in_total(now) {
+            if let Some(count) = self.heard.get_mut(&sender) {
+                count.held_back += 1;
+            }
             return None;
         }
-        if let Some(all) = &mut self.all {
-            all.lines += 1;
+        let (window, lines_each) = (self.window, self.lines_each);
+        let count = self.count_of(sender, now)?;
+        if now.duration_since(count.since) >= window {
+            (count.since, count.lines) = (now, 0);
         }
-        Some(std::mem::take(&mut self.held_back))
+        if count.lines >= lines_each {
+            count.held_back += 1;
+            return None;
+        }
+        count.lines += 1;
+        let held_back = std::mem::take(&mut count.held_back);
+        if let Some((_, lines)) = &mut self.all {
+            *lines += 1;
+        }
+        Some(held_back)
     }
 
     fn allows_in_total(&mut self, now: Instant) -> bool {
-        let all = self.all.get_or_insert(Count { since: now, lines: 0 });
-        if now.duration_since(all.since) >= SECOND {
-            *all = Count { since: now, lines: 0 };
+        let all = self.all.get_or_insert((now, 0));
+        if now.duration_since(all.0) >= SECOND {
+            *all = (now, 0);
         }
-        all.lines < self.lines_per_second
+        all.1 < self.lines_per_second
     }
 
-    fn allows_sender(&mut self, sender: Sender, now: Instant) -> bool {
+    fn count_of(&mut self, sender: Sender, now: Instant) -> Option<&mut Count> {
         let window = self.window;
         if self.heard.len() >= REMEMBERED && !self.heard.contains_key(&sender) {
             self.heard.retain(|_, count| now.duration_since(count.since) < window);
             if self.heard.len() >= REMEMBERED {
-                return false;
+                return None;
             }
         }
-        let count = self.heard.entry(sender).or_insert(Count { since: now, lines: 0 });
-        if now.duration_since(count.since) >= window {
-            *count = Count { since: now, lines: 0 };
-        }
-        count.lines += 1;
-        count.lines <= self.lines_each
+        Some(self.heard.entry(sender).or_insert(Count { since: now, lines: 0, held_back: 0 }))
     }
 }
 
@@ -87,8 +95,8 @@ mod tests {
         for second in 1..60 {
             assert_eq!(limit.ask(mac(1), start + Duration::from_secs(second)), None);
         }
-        assert_eq!(limit.ask(mac(2), start + Duration::from_secs(59)), Some(59), "another machine is heard");
-        assert_eq!(limit.ask(mac(1), start + Duration::from_secs(60)), Some(0));
+        assert_eq!(limit.ask(mac(2), start + Duration::from_secs(59)), Some(0), "another machine is heard, for itself");
+        assert_eq!(limit.ask(mac(1), start + Duration::from_secs(60)), Some(59));
     }
 
     #[test]

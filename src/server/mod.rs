@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod alarms;
 pub mod api;
+mod arming;
 mod at_rest;
 pub mod capacity;
 pub mod dhcp;
@@ -33,6 +34,7 @@ pub mod served;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
+mod store_alarms;
 pub mod story;
 pub mod syslog;
 pub mod texts;
@@ -52,16 +54,16 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Actor, Order};
 use crate::boot::Plane;
 use crate::clock::unix_now;
-use crate::lifecycle::{Event, InstalledAs, WipeScope};
+use crate::lifecycle::InstalledAs;
 use crate::render::Renderer;
 use crate::secrets::Redactor;
 use crate::site::{KeySource, Site};
 use crate::store::{Change, ChangeError, OpenError, Record, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
+use arming::Unarmed;
 use engines::{Engines, StoreTask};
 use health::Health;
 use http::{Appliance, listen};
@@ -96,7 +98,7 @@ pub enum ServerError {
     #[error(transparent)]
     Store(#[from] OpenError),
     /// The store failed while running.
-    #[error("the store could not be written: {0}; look at the disk below `server.state`, then start again")]
+    #[error("the store failed: {0}; look at the disk below `server.state`, then start again")]
     Durability(sqlx::Error),
     /// An engine ended before anybody told it to.
     #[error("{engine} {how}, so the daemon stopped; start it again, the log says more")]
@@ -144,6 +146,7 @@ pub struct Bound {
     packets: PacketThread,
     store_task: StoreTask,
     reloader: Reloader,
+    unarmed: Unarmed,
     notes: mpsc::Receiver<Note>,
     http: TcpListener,
     admin: UnixListener,
@@ -189,16 +192,31 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     watchdog::resume_drains(&store, unix_now()).await;
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     record_what_is_installed(&site, &store).await?;
-    arm_new_nodes(&site, &store).await?;
+    let unarmed = Unarmed::default();
+    unarmed.arm_new(&site, &store).await?;
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
-    let reloader = Reloader::new(source, sender, store.clone());
+    let reloader = Reloader::new(source, sender, store.clone(), unarmed.clone());
     let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
     let health = Arc::new(Health { dhcp: dhcp.counters(), log, ..Health::default() });
     let reports = Arc::default();
     let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
-    Ok(Bound { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, optional })
+    Ok(Bound {
+        appliance,
+        packets,
+        store_task,
+        reloader,
+        unarmed,
+        notes,
+        http,
+        admin,
+        api,
+        tokens,
+        dhcp,
+        tftp,
+        optional,
+    })
 }
 
 /// What a restore moved aside holds passwords, and is easily forgotten.
@@ -220,34 +238,8 @@ async fn record_what_is_installed(site: &Site, store: &Store) -> Result<(), Chan
         }
         let change = Change::InstalledAs(Box::new(InstalledAs::of(site, node)));
         match store.change(node.mac, change).await {
-            Ok(_) | Err(ChangeError::Refused(_)) => {}
-            Err(stopped) => return Err(stopped),
-        }
-    }
-    Ok(())
-}
-
-/// A node that is in the site file and was never installed is armed by itself, for a blank disk only; unless an operator
-/// said otherwise of it, or of the whole site.
-async fn arm_new_nodes(site: &Site, store: &Store) -> Result<(), ChangeError> {
-    if store.stopped().is_some() {
-        tracing::warn!("installations are stopped: no new node is armed; `rackstart stop --lift` allows them again");
-        return Ok(());
-    }
-    for node in &site.nodes {
-        if !operate::is_armed_by_itself(store.record(node.mac).as_ref()) {
-            continue;
-        }
-        let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-        let order = Order::new(&Actor::daemon(), "arm", &node.name);
-        let order = order.detail(format!("it was never installed; its installer {}", WipeScope::BlankDiskOnly));
-        match store.change_as(node.mac, Change::Event { event, mark: None }, order).await {
-            Ok(_) => {
-                tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
-            }
-            Err(ChangeError::Refused(refused)) => {
-                tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
-            }
+            // Without room it is tried at the next start or reload.
+            Ok(_) | Err(ChangeError::Refused(_) | ChangeError::NoRoom) => {}
             Err(stopped) => return Err(stopped),
         }
     }
@@ -267,8 +259,21 @@ impl Bound {
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        let Self { appliance, packets, store_task, reloader, notes, http, admin, api, tokens, dhcp, tftp, optional } =
-            self;
+        let Self {
+            appliance,
+            packets,
+            store_task,
+            reloader,
+            unarmed,
+            notes,
+            http,
+            admin,
+            api,
+            tokens,
+            dhcp,
+            tftp,
+            optional,
+        } = self;
         let receiver = appliance.served.clone();
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
@@ -286,7 +291,8 @@ impl Bound {
         let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
         let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
         engines.start("the keeper of the timelines", keeper);
-        engines.start("the watchdog", watchdog::run(receiver.clone(), appliance.store.clone(), shutdown.clone()));
+        let watchdog = watchdog::run(appliance.clone(), unarmed, shutdown.clone());
+        engines.start("the watchdog", watchdog);
         optional.start(&mut engines, &packets, &appliance, &shutdown);
         let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));

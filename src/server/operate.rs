@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Actor, Order};
-use crate::clock::unix_now;
+use crate::clock::{BUILT, unix_now};
 use crate::lifecycle::blast::{DrainRule, OwnCard};
 use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::plan;
@@ -23,6 +23,7 @@ use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record};
 use super::http::Appliance;
 use super::http::permit::{NOTHING_TO_KEEP, keepable};
 use super::random;
+use super::store_alarms::clock_before_build;
 
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
 pub use refusal::Refusal;
@@ -99,8 +100,8 @@ impl Appliance {
         if let Err(refusal) = &outcome {
             let words = refusal.to_string();
             let refused = self.store.decide(asked.clone(), move |_, _| Err::<Orders, String>(words)).await;
-            if matches!(refused, Err(DecideError::Stopped)) {
-                return Err(Refusal::StoreStopped);
+            if let Err(DecideError::Store(lost)) = refused {
+                return Err(Refusal::Store(lost));
             }
         }
         outcome
@@ -204,6 +205,9 @@ impl Appliance {
         };
         let forced = order.forced.as_deref().map(refusal::reason).transpose()?;
         let undrained = order.undrained.as_deref().map(refusal::reason).transpose()?;
+        if let Some(wrong) = clock_before_build(unix_now(), BUILT) {
+            return Err(Refusal::Clock(wrong));
+        }
         let nodes = nodes.iter().map(|node| node.mac).collect();
         Ok(Arming { nodes, scope, count: order.count, forced, undrained })
     }
@@ -278,7 +282,7 @@ impl Appliance {
         let record = self.store.change_as(mac, change, order).await;
         let record = record.map_err(|error| match error {
             ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
-            ChangeError::Stopped => Refusal::StoreStopped,
+            lost => Refusal::Store(lost),
         })?;
         let status = status(&site, node, Some(record));
         let flags = status.flags.join(" ");

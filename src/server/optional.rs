@@ -55,7 +55,10 @@ impl Optional {
         if let Some(syslog) = self.syslog {
             let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
             let logs = appliance.site().server.state.join("logs");
-            engines.start("syslog", syslog.run(logs, served.clone(), recent, store, shutdown.clone()));
+            engines.start(
+                "syslog",
+                syslog.run(logs, served.clone(), recent, store, appliance.neighbours.clone(), shutdown.clone()),
+            );
         }
         if let Some(names) = self.names {
             engines.start("DNS", names.run(served.clone(), shutdown.clone()));

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
 use super::admin::caller::Caller;
+use super::arming::Unarmed;
 use super::operate::differs;
 use super::served::{RefusedReload, Served};
-use super::{ServerError, arm_new_nodes, key, notify, record_what_is_installed, watchdog};
+use super::{ServerError, key, notify, record_what_is_installed, watchdog};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::{self, Loaded};
@@ -59,13 +60,14 @@ pub struct Reloader {
     source: Arc<Source>,
     served: watch::Sender<Arc<Served>>,
     store: Store,
+    unarmed: Unarmed,
     one_at_a_time: Arc<Mutex<()>>,
 }
 
 impl Reloader {
     /// Swaps what `served` holds for what `source` says, when it is told to.
-    pub(super) fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store) -> Self {
-        Self { source: Arc::new(source), served, store, one_at_a_time: Arc::default() }
+    pub(super) fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store, unarmed: Unarmed) -> Self {
+        Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default() }
     }
 
     /// Loads, proves and swaps, or keeps the running site and says why. The audit log tells who wanted it.
@@ -99,8 +101,8 @@ impl Reloader {
             Reloaded::Refused { why } => ("reload-refused", why.lines().next().unwrap_or_default().to_string()),
         };
         let site = self.served.borrow().site.name.clone();
-        if self.store.audit(who, action, &site, &detail).await.is_err() {
-            tracing::error!("the reload could not be written to the audit log: the store has stopped");
+        if let Err(error) = self.store.audit(who, action, &site, &detail).await {
+            tracing::error!("the reload could not be written to the audit log: {error}");
         }
         notify::ready();
         outcome
@@ -126,7 +128,8 @@ impl Reloader {
         let known = record_what_is_installed(&running, &self.store).await;
         known.map_err(|error| format!("error: cannot record what is installed: {error}"))?;
         // Before the swap, so that no new node asks while it is not armed yet.
-        arm_new_nodes(&site, &self.store).await.map_err(|error| format!("error: cannot arm the new nodes: {error}"))?;
+        let armed = self.unarmed.arm_new(&site, &self.store).await;
+        armed.map_err(|error| format!("error: cannot arm the new nodes: {error}"))?;
         // A node may have booted its installer since the first look. From here on nothing waits.
         self.judge(&site)?;
         let new = Arc::new(Served::new(site, renderer, unix_now()));

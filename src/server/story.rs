@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::http::{Appliance, HttpError};
 use crate::site::Mac;
-use crate::store::TimelineQuery;
+use crate::store::{ChangeError, TimelineQuery};
 use crate::timeline::{Cursor, Page};
 
 /// Lines that `explain` shows.
@@ -30,7 +30,7 @@ pub struct Wanted {
 }
 
 /// The end of a timeline, with everything that was noted until now.
-pub(super) async fn newest(appliance: &Appliance, mac: Mac) -> Page {
+pub(super) async fn newest(appliance: &Appliance, mac: Mac) -> Result<Page, ChangeError> {
     read(appliance, TimelineQuery { mac, since: 0, after: Cursor::default(), limit: EXPLAINED }).await
 }
 
@@ -42,11 +42,11 @@ pub(super) async fn timeline(
 ) -> Result<Json<Page>, HttpError> {
     let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
     let after = Cursor { moment: wanted.moment, event: wanted.event };
-    Ok(Json(read(&appliance, TimelineQuery { mac, since: wanted.since, after, limit: MOST }).await))
+    Ok(Json(read(&appliance, TimelineQuery { mac, since: wanted.since, after, limit: MOST }).await?))
 }
 
 /// A piece of a timeline, with everything that was noted until now.
-pub(super) async fn read(appliance: &Appliance, query: TimelineQuery) -> Page {
+pub(super) async fn read(appliance: &Appliance, query: TimelineQuery) -> Result<Page, ChangeError> {
     appliance.recent.settle().await;
     appliance.store.timeline(query).await
 }

@@ -13,7 +13,7 @@ use super::http::{Appliance, HttpError};
 use crate::audit::{Actor, AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};
 use crate::site::{Mac, SecretSpec, Site};
-use crate::store::{AuditFilter, BackupError, ChangeError, DecideError, Orders, Origin, SecretsError};
+use crate::store::{AuditFilter, BackupError, DecideError, Orders, Origin, SecretsError};
 
 /// A secret as people see it: everything but its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,7 +274,7 @@ async fn owner(appliance: &Appliance, person: Person, action: &str, subject: &st
     let refused = appliance.store.decide(asked, |_, _| Err::<Orders, _>(REASON)).await;
     tracing::warn!(by = %person.actor, action, subject, "refused: {REASON}");
     Err(match refused {
-        Err(DecideError::Stopped) => ChangeError::Stopped.into(),
+        Err(DecideError::Store(lost)) => lost.into(),
         _ => HttpError::new(StatusCode::FORBIDDEN, REASON),
     })
 }
@@ -303,6 +303,9 @@ impl From<BackupError> for HttpError {
 
 impl From<SecretsError> for HttpError {
     fn from(error: SecretsError) -> Self {
-        Self::new(StatusCode::CONFLICT, error.to_string())
+        match error {
+            SecretsError::Store(lost) => lost.into(),
+            other => Self::new(StatusCode::CONFLICT, other.to_string()),
+        }
     }
 }

@@ -1,33 +1,70 @@
 //! The one timer: what falls silent ends in `failed`, and an arming that nobody fetched is taken back. How long that takes
 //! is a table in `lifecycle::timeouts`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::arming::Unarmed;
+use super::http::Appliance;
+use super::store_alarms;
 use crate::audit::{Actor, Order};
-use crate::clock::unix_now;
+use crate::clock::{self, unix_now};
 use crate::lifecycle::timeouts::{self, Moments};
 use crate::lifecycle::{DutyEvent, Event, NOT_IN_THE_FILE, State, is_to_wipe};
 use crate::site::{Mac, Site};
-use crate::store::{Change, Record, Store};
+use crate::store::{Change, Draft, Orders, Record, Store};
 
 const TICK: Duration = Duration::from_secs(15);
+/// How often the wall clock is looked at.
+const CLOCK: Duration = Duration::from_secs(2);
+/// Seconds by which clocks may differ without anybody having set one.
+const SLACK: i64 = 2;
 
 /// Looks at every node now and then, until `shutdown`.
-pub async fn run<S: AsRef<Site>>(site: watch::Receiver<Arc<S>>, store: Store, shutdown: CancellationToken) {
-    let started = unix_now();
-    let mut ticks = tokio::time::interval(TICK);
+pub(super) async fn run(appliance: Appliance, unarmed: Unarmed, shutdown: CancellationToken) {
+    let (store, mut started) = (&appliance.store, unix_now());
+    let (mut ticks, mut clock, mut room) = (tokio::time::interval(TICK), tokio::time::interval(CLOCK), store.room());
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
+            _ = clock.tick() => {
+                if !follow_clock(store, &mut started).await {
+                    continue;
+                }
+            }
             _ = ticks.tick() => {}
+            Ok(()) = room.changed() => {}
         }
-        let site = site.borrow().clone();
-        look((*site).as_ref(), &store, started, unix_now()).await;
+        let site = appliance.site();
+        store_alarms::ring(&appliance.health.alarms, store, &site);
+        look(&site, store, started, unix_now()).await;
+        // A store that has stopped ends the daemon.
+        let _ = unarmed.make_good(&site, store).await;
     }
+}
+
+/// Takes over a wall clock that was set, and moves along whatever is counted from. Returns whether it was set.
+async fn follow_clock(store: &Store, started: &mut u64) -> bool {
+    let by = clock::ahead();
+    if by.abs() < SLACK {
+        return false;
+    }
+    let line = Order::new(&Actor::daemon(), "clock-set", "server").detail(format!("by {by:+} s"));
+    let asked = line.clone();
+    let judge = move |draft: &Draft<'_>, _| {
+        let counted = draft.records().filter(|(_, record)| record.is_counted_from());
+        let changes = counted.map(|(mac, _)| (mac, Change::ClockSet(by))).collect();
+        Ok::<_, String>(Orders { changes, stopped: None, audit: vec![line] })
+    };
+    // Where this finds no room the clock goes on as it was, and it is tried again.
+    if store.decide(asked, judge).await.is_err() {
+        return false;
+    }
+    clock::adopt();
+    *started = started.saturating_add_signed(by);
+    tracing::warn!(seconds = by, "the clock of this server was set: what nodes are waited for moves along");
+    true
 }
 
 /// Moves every node on that has been where it is for too long. Also called before anything is answered: an arming that

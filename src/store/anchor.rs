@@ -64,15 +64,25 @@ impl Anchor {
         read(&self.path)
     }
 
-    /// Moves on to a later head.
-    pub async fn advance(&self, audit: Head) -> io::Result<()> {
+    /// Writes a later head down beside the file, durably. It counts once it is published.
+    pub async fn prepare(&self, audit: Head) -> io::Result<()> {
         let (path, known) = (self.path.clone(), Known { audit, ..self.known() });
-        let moved = known.clone();
-        // Waiting for a disk must not hold up a DHCP answer.
-        tokio::task::spawn_blocking(move || write(&path, &moved)).await.map_err(io::Error::other)??;
-        *self.known.lock().expect("no holder of this lock panics") = known;
+        let text = serde_json::to_string(&known).map_err(io::Error::other)?;
+        off_the_road(move || private::prepare(&path, text.as_bytes())).await
+    }
+
+    /// Moves on to the head that was prepared.
+    pub async fn publish(&self, audit: Head) -> io::Result<()> {
+        let path = self.path.clone();
+        off_the_road(move || private::publish(&path)).await?;
+        self.known.lock().expect("no holder of this lock panics").audit = audit;
         Ok(())
     }
+}
+
+/// Waiting for a disk must not hold up a DHCP answer.
+async fn off_the_road(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 fn read(path: &Path) -> io::Result<Known> {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
 use super::database::Database;
-use super::{ChangeError, Command, Store};
+use super::{ChangeError, Command, Store, answered};
 use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, Order, Verdict, verify};
 
 /// Which lines to show; an empty filter shows them all.
@@ -33,8 +33,8 @@ impl Store {
     pub async fn audit(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<u64, ChangeError> {
         let order = Order::new(actor, action, subject).detail(detail);
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Audit { order, reply }).await.map_err(|_| ChangeError::Stopped)?;
-        answer.await.map_err(|_| ChangeError::Stopped)
+        self.tell(Command::Audit { order, reply }).await?;
+        answered(answer).await
     }
 
     /// Returns the newest lines that pass the filter, oldest first.
@@ -90,10 +90,29 @@ impl Ledger {
         Ok(line.id)
     }
 
-    /// After the commit: tells the anchor how far the log goes. Nobody is answered before this is on the disk too.
-    pub async fn settle(&mut self) -> Result<(), sqlx::Error> {
-        if std::mem::take(&mut self.ahead) {
-            self.anchor.advance(self.head.clone()).await.map_err(sqlx::Error::Io)?;
+    /// What to go back to when a transaction is undone.
+    pub fn mark(&self) -> (Head, bool) {
+        (self.head.clone(), self.ahead)
+    }
+
+    /// Forgets the lines of a transaction that was undone.
+    pub fn back_to(&mut self, (head, ahead): (Head, bool)) {
+        (self.head, self.ahead) = (head, ahead);
+    }
+
+    /// Before the commit: writes down how far the log goes, beside the anchor, while a disk without room can still undo it all.
+    pub async fn prepare(&self) -> Result<(), sqlx::Error> {
+        match self.ahead {
+            true => self.anchor.prepare(self.head.clone()).await.map_err(sqlx::Error::Io),
+            false => Ok(()),
+        }
+    }
+
+    /// After the commit: what was prepared is the anchor. Nobody is answered before this is on the disk too.
+    pub async fn publish(&mut self) -> Result<(), sqlx::Error> {
+        if self.ahead {
+            self.anchor.publish(self.head.clone()).await.map_err(sqlx::Error::Io)?;
+            self.ahead = false;
         }
         Ok(())
     }
@@ -111,7 +130,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, line: &AuditLine) 
 /// The last line of the log.
 pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, sqlx::Error> {
     let row = sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetch_optional(connection).await?;
-    row.map_or(Ok(Head::START), |row| Ok(Head { id: unsigned(&row, 0), hash: hash(&row, 1)? }))
+    row.map_or(Ok(Head::START), |row| Ok(Head { id: unsigned(&row, 0)?, hash: hash(&row, 1)? }))
 }
 
 /// The hash of one line, if there is such a line.
@@ -127,7 +146,8 @@ pub(super) async fn lines(
     connection: &mut SqliteConnection,
     filter: &AuditFilter,
 ) -> Result<Vec<AuditLine>, sqlx::Error> {
-    let select = "SELECT id, at, how, source, action, subject, detail, outcome, hash FROM audit \
+    let select = "SELECT id, at, how, source, action, subject, detail, outcome, hash, \
+                  (SELECT before.hash FROM audit before WHERE before.id = audit.id - 1) FROM audit \
                   WHERE (?1 IS NULL OR instr(how, ?1) > 0) AND (?2 IS NULL OR action = ?2) \
                   AND (?3 IS NULL OR instr(' ' || subject || ' ', ' ' || ?3 || ' ') > 0 \
                   OR instr(' ' || subject || ' ', ' ' || ?6 || ' ') > 0) \
@@ -135,31 +155,57 @@ pub(super) async fn lines(
     let query = sqlx::query(select).bind(&filter.who).bind(&filter.action).bind(&filter.subject);
     let query = query.bind(filter.since.map(number)).bind(filter.limit.unwrap_or(100)).bind(&filter.also);
     let rows = query.fetch_all(connection).await?;
-    rows.iter().rev().map(line).collect()
+    Ok(rows.iter().rev().map(|row| line(row).unwrap_or_else(|_| damaged(row))).collect())
 }
 
+/// Reads a line, if it follows the one before it.
 fn line(row: &SqliteRow) -> Result<AuditLine, sqlx::Error> {
-    Ok(AuditLine {
-        id: unsigned(row, 0),
-        at: unsigned(row, 1),
-        actor: Actor { how: row.get(2), from: row.get(3) },
-        action: row.get(4),
-        subject: row.get(5),
-        detail: row.get(6),
-        outcome: row.get(7),
+    let line = AuditLine {
+        id: unsigned(row, 0)?,
+        at: unsigned(row, 1)?,
+        actor: Actor { how: row.try_get(2)?, from: row.try_get(3)? },
+        action: row.try_get(4)?,
+        subject: row.try_get(5)?,
+        detail: row.try_get(6)?,
+        outcome: row.try_get(7)?,
         hash: hash(row, 8)?,
-    })
+    };
+    let before = if line.id == 1 { ChainHash::START } else { hash(row, 9)? };
+    match line.follows(&before) {
+        true => Ok(line),
+        false => Err(sqlx::Error::Decode("it does not follow the line before it".into())),
+    }
+}
+
+/// A line that is not what was written, or whose line before it is not. It fits no chain, so `verify` finds it, too.
+fn damaged(row: &SqliteRow) -> AuditLine {
+    let text = |column: usize| {
+        row.try_get_raw(column).ok().and_then(|value| {
+            Some(String::from_utf8_lossy(<&[u8] as sqlx::Decode<sqlx::Sqlite>>::decode(value).ok()?).into_owned())
+        })
+    };
+    let text = |column: usize| text(column).unwrap_or_default();
+    AuditLine {
+        id: unsigned(row, 0).unwrap_or(0),
+        at: unsigned(row, 1).unwrap_or(0),
+        actor: Actor { how: text(2), from: text(3) },
+        action: text(4),
+        subject: text(5),
+        detail: text(6),
+        outcome: format!("DAMAGED, this line or the one before it (`rackstart audit verify`); it says: {}", text(7)),
+        hash: hash(row, 8).unwrap_or(ChainHash::START),
+    }
 }
 
 fn hash(row: &SqliteRow, index: usize) -> Result<ChainHash, sqlx::Error> {
-    let text: String = row.get(index);
-    ChainHash::parse(&text).ok_or_else(|| sqlx::Error::Decode(format!("`{text}` is no hash of an audit line").into()))
+    let text: &str = row.try_get(index)?;
+    ChainHash::parse(text).ok_or_else(|| sqlx::Error::Decode(format!("`{text}` is no hash of an audit line").into()))
 }
 
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn unsigned(row: &SqliteRow, index: usize) -> u64 {
-    u64::try_from(row.get::<i64, _>(index)).unwrap_or(0)
+fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, sqlx::Error> {
+    Ok(u64::try_from(row.try_get::<i64, _>(index)?).unwrap_or(0))
 }

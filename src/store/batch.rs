@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::memory::{Draft, Memory, Write};
 use super::secret_rows::{SecretWrite, Stored};
-use super::{AuditFilter, Change, Command, Record, StoredEvent, TokenChange};
+use super::{AuditFilter, Change, ChangeError, Command, Record, StoredEvent, TokenChange};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};
 use crate::secrets::Redactor;
@@ -17,13 +17,13 @@ use crate::timeline::Moment;
 #[derive(Default)]
 pub(super) struct Batch {
     pub writes: Vec<Write>,
-    /// Lines for the audit log, their outcome, and who wants to know their number.
-    pub audit: Vec<(Order, String, Option<oneshot::Sender<u64>>)>,
-    pub secrets: Vec<(SecretWrite, oneshot::Sender<()>)>,
-    /// Changes of the API's tokens, who ordered them, and who waits for them.
-    pub tokens: Vec<(TokenChange, Order, oneshot::Sender<bool>)>,
-    /// Moments for the timelines, and who waits for them.
-    pub kept: Vec<(Vec<Moment>, oneshot::Sender<()>)>,
+    /// Lines for the audit log, and their outcome.
+    pub audit: Vec<(Order, String)>,
+    pub secrets: Vec<SecretWrite>,
+    /// Changes of the API's tokens, and who ordered them.
+    pub tokens: Vec<(TokenChange, Order)>,
+    /// Moments for the timelines.
+    pub moments: Vec<Moment>,
     pub answers: Vec<Answer>,
     pub lookups: Vec<Lookup>,
     /// What the memory takes over once it is durable.
@@ -40,11 +40,21 @@ pub(super) enum Lookup {
     Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
 }
 
-/// Sends an answer that waits for the commit. The asker may have hung up; the change holds all the same.
-type Answer = Box<dyn FnOnce() + Send>;
+/// What only the database could say, in the order of the batch.
+#[derive(Default)]
+pub(super) struct Done {
+    /// Whether each change of a token changed anything.
+    pub tokens: Vec<bool>,
+    /// The number of each line of the audit log.
+    pub audit: Vec<u64>,
+}
 
-fn answer<T: Send + 'static>(reply: oneshot::Sender<T>, answer: T) -> Answer {
-    Box::new(move || drop(reply.send(answer)))
+/// Tells an asker that it is durable, or why nothing of it happened. The asker may have hung up; a change holds all the same.
+pub(super) type Answer = Box<dyn FnOnce(Result<&Done, ChangeError>) + Send>;
+
+/// Answers with what is known before the commit, or with why nothing happened.
+fn answer<T: Send + 'static>(reply: oneshot::Sender<Result<T, ChangeError>>, answer: T) -> Answer {
+    Box::new(move |done| drop(reply.send(done.map(|_| answer))))
 }
 
 impl Batch {
@@ -58,7 +68,7 @@ impl Batch {
                     change.redact(redactor);
                     let outcome = batch.change(&mut draft, mac, &change, now);
                     if let Some(order) = order {
-                        batch.audit.push((order, outcome_words(&outcome), None));
+                        batch.audit.push((order, outcome_words(&outcome)));
                     }
                     batch.answers.push(answer(reply, outcome));
                 }
@@ -68,22 +78,23 @@ impl Batch {
                         match &outcome {
                             Ok(writes) => {
                                 batch.writes.extend(writes.iter().cloned());
-                                batch.audit.extend(orders.audit.into_iter().map(|order| (order, "done".into(), None)));
+                                batch.audit.extend(orders.audit.into_iter().map(|order| (order, "done".into())));
                             }
-                            refused => batch.audit.push((asked, outcome_words(refused), None)),
+                            refused => batch.audit.push((asked, outcome_words(refused))),
                         }
                         let records = |writes: Vec<Write>| writes.into_iter().map(|(_, record, _)| record).collect();
                         batch.answers.push(answer(reply, outcome.map(records)));
                     }
                     Err(words) => {
-                        batch.audit.push((asked, format!("refused: {words}"), None));
+                        batch.audit.push((asked, format!("refused: {words}")));
                         // The judge has told its asker why; dropping the sender lets the asker look.
-                        batch.answers.push(Box::new(move || drop(reply)));
+                        batch.answers.push(Box::new(move |done| drop(done.map_err(|lost| reply.send(Err(lost))))));
                     }
                 },
                 Command::WriteSecrets { write, orders, reply } => {
-                    batch.secrets.push((write, reply));
-                    batch.audit.extend(orders.into_iter().map(|order| (order, "done".into(), None)));
+                    batch.secrets.push(write);
+                    batch.audit.extend(orders.into_iter().map(|order| (order, "done".into())));
+                    batch.answers.push(answer(reply, ()));
                 }
                 Command::SecretRows { reply } => batch.lookups.push(Lookup::Secrets { reply }),
                 Command::Backup { with_open_secrets, reply } => {
@@ -91,16 +102,32 @@ impl Batch {
                 }
                 Command::Keep { mut moments, reply } => {
                     moments.iter_mut().for_each(|moment| redactor.wash(&mut moment.text));
-                    batch.kept.push((moments, reply));
+                    batch.moments.append(&mut moments);
+                    batch.answers.push(answer(reply, ()));
                 }
-                Command::Token { change, order, reply } => batch.tokens.push((change, order, reply)),
-                Command::Audit { order, reply } => batch.audit.push((order, "done".into(), Some(reply))),
+                Command::Token { change, order, reply } => {
+                    let index = batch.tokens.len();
+                    batch.tokens.push((change, order));
+                    batch.answers.push(Box::new(move |done| drop(reply.send(done.map(|done| done.tokens[index])))));
+                }
+                Command::Audit { order, reply } => {
+                    let index = batch.audit.len();
+                    batch.audit.push((order, "done".into()));
+                    batch.answers.push(Box::new(move |done| drop(reply.send(done.map(|done| done.audit[index])))));
+                }
                 Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),
                 Command::Events { mac, limit, reply } => batch.lookups.push(Lookup::Events { mac, limit, reply }),
             }
         }
         batch.fresh = draft.into_parts();
         batch
+    }
+
+    /// Whether there is anything to write: a batch of questions needs no transaction, and is answered on a full disk too.
+    pub fn is_to_write(&self) -> bool {
+        let Self { writes, audit, secrets, tokens, moments, fresh, answers: _, lookups: _ } = self;
+        let is_empty = writes.is_empty() && audit.is_empty() && secrets.is_empty() && tokens.is_empty();
+        !(is_empty && moments.is_empty() && fresh.1.is_none())
     }
 
     fn change(&mut self, draft: &mut Draft<'_>, mac: Mac, change: &Change, now: u64) -> Result<Record, Refused> {
@@ -110,7 +137,7 @@ impl Batch {
         let record = write.1.clone();
         self.writes.push(write);
         if let (Change::Redeem { words, .. }, false) = (change, was_spent) {
-            self.audit.push((spent(mac, &record, words), "done".into(), None));
+            self.audit.push((spent(mac, &record, words), "done".into()));
         }
         Ok(record)
     }

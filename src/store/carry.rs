@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::seal;
+use super::{seal, sums};
 
 /// Where the passwords of a restored store come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,30 @@ pub(super) async fn has_passwords(connection: &mut SqliteConnection) -> Result<b
 /// Copies the passwords of `former`, sealed as they are; false if it has none.
 pub(super) async fn carry(connection: &mut SqliteConnection, former: &Path) -> Result<bool, sqlx::Error> {
     sqlx::query("ATTACH DATABASE ? AS former").bind(former.to_string_lossy()).execute(&mut *connection).await?;
-    let rows = sqlx::query(
-        "INSERT INTO secret (name, value, previous, origin, changed) \
-         SELECT name, value, previous, origin, changed FROM former.secret",
-    );
-    let seal = sqlx::query("INSERT INTO meta (name, value) SELECT name, value FROM former.meta WHERE name = ?");
+    let knows_sums = "SELECT count(*) FROM pragma_table_info('secret', 'former') WHERE name = 'sum'";
+    let knows_sums = sqlx::query_scalar::<_, i64>(knows_sums).fetch_one(&mut *connection).await? > 0;
+    // What is damaged stays known as damaged.
+    let (rows, seal) = match knows_sums {
+        true => (
+            "INSERT INTO secret (name, value, previous, origin, changed, sum) \
+             SELECT name, value, previous, origin, changed, sum FROM former.secret",
+            "INSERT INTO meta (name, value, sum) SELECT name, value, sum FROM former.meta WHERE name = ?",
+        ),
+        false => (
+            "INSERT INTO secret (name, value, previous, origin, changed) \
+             SELECT name, value, previous, origin, changed FROM former.secret",
+            "INSERT INTO meta (name, value) SELECT name, value FROM former.meta WHERE name = ?",
+        ),
+    };
+    let (rows, seal) = (sqlx::query(rows), sqlx::query(seal));
     // The copy is a file of its own until all is done: what fails half way leaves nothing in the store.
     let copied = match rows.execute(&mut *connection).await {
         Ok(done) => seal.bind(seal::ROW).execute(&mut *connection).await.map(|_| done.rows_affected() > 0),
         Err(error) => Err(error),
     };
     sqlx::query("DETACH DATABASE former").execute(&mut *connection).await?;
+    for table in ["secret", "meta"] {
+        sums::fill_table(connection, table).await?;
+    }
     copied
 }

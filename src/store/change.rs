@@ -98,6 +98,8 @@ pub enum Change {
         /// The token it said it with.
         token: BootToken,
     },
+    /// The clock of this server was set by so many seconds: what is counted from moves along.
+    ClockSet(i64),
     /// Who the node is to its GlusterFS peers, by its own word.
     Gluster(GlusterId),
     /// Something that was refused and is worth remembering; it changes nothing.
@@ -170,7 +172,7 @@ impl Change {
             }
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } => false,
-            Self::Mark { .. } | Self::Note { .. } => false,
+            Self::Mark { .. } | Self::Note { .. } | Self::ClockSet(_) => false,
             Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) | Self::Duty(_) => false,
             Self::InstalledAs(_) => false,
             #[cfg(test)]

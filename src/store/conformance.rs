@@ -62,7 +62,7 @@ fn token(id: &str, name: &str) -> StoredToken {
 
 fn secret(name: &str, value: &[u8], previous: Option<&[u8]>) -> SecretRow {
     let previous = previous.map(<[u8]>::to_vec);
-    SecretRow { name: name.into(), value: value.into(), previous, origin: Origin::Set, changed: 9 }
+    SecretRow { name: name.into(), value: value.into(), previous, origin: Origin::Set, changed: 9, is_damaged: false }
 }
 
 /// What is committed is there afterwards and for the reader, what is not is not: everything at once.

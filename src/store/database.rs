@@ -14,7 +14,8 @@ use crate::lifecycle::Stopped;
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
 
-/// A database said no. Whoever writes stops then and never tries again: a sync that failed once may lie the next time.
+/// A database said no. Unless its disk is just full, whoever writes stops then and never tries again: a sync that failed
+/// once may lie the next time.
 pub(super) type Failed = sqlx::Error;
 
 /// The one writer. Between `begin` and `commit` nothing is seen by a [`Reading`]; when `commit` returns all of it is durable;
@@ -24,6 +25,13 @@ pub(super) trait Database {
     async fn begin(&mut self) -> Result<(), Failed>;
     /// Makes it durable.
     async fn commit(&mut self) -> Result<(), Failed>;
+    /// Undoes whatever was begun, if anything was.
+    async fn rollback(&mut self) -> Result<(), Failed>;
+    /// Whether this failed for want of room alone: then nothing of the transaction is on the disk, and another one may be
+    /// begun after a `rollback`.
+    fn is_full(&self, error: &Failed) -> bool;
+    /// Whether a change finds room; tried with a change that changes nothing.
+    async fn tries_to_write(&mut self) -> Result<bool, Failed>;
 
     /// Everything that decisions go by.
     async fn memory(&mut self) -> Result<Memory, Failed>;
@@ -72,6 +80,8 @@ pub(super) trait Reading {
     async fn tokens(&mut self) -> Result<Vec<StoredToken>, Failed>;
     /// The newest lines of a MAC, moments and events together.
     async fn timeline(&mut self, query: &TimelineQuery) -> Result<Page, Failed>;
+    /// Whether this is said of a database that is damaged, or cannot be read at all.
+    fn is_damage(&self, error: &Failed) -> bool;
     /// Ends orderly.
     async fn close(self);
 }

@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::memory::Memory;
 use super::tokens::{self, StoredToken};
-use super::{Record, open};
+use super::{Record, open, sums};
 use crate::lifecycle::{Event, State};
 
 /// What a restore knows of the store that it replaces.
@@ -70,11 +70,16 @@ async fn orders(connection: &mut SqliteConnection) -> Result<Orders, sqlx::Error
     if verdict != "ok" {
         return Err(sqlx::Error::Decode(verdict.into()));
     }
-    let nodes = open::read(connection).await?;
-    let stopped = open::read_stopped(connection).await?;
+    // One of before there were checksums is given them for as long as it is read, and stays as it is.
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    if !sums::are_there(connection).await? {
+        sums::add(connection).await?;
+    }
+    let memory = open::memory(connection).await?;
     let mut revoked = tokens::read(connection).await?;
     revoked.retain(|token| token.revoked.is_some());
-    Ok(Orders { memory: Memory { nodes, stopped }, revoked })
+    sqlx::query("ROLLBACK").execute(connection).await?;
+    Ok(Orders { memory, revoked })
 }
 
 /// A record of the backup with all that the former store forbade of its node, and that in words; none when nothing is new.

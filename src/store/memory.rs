@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::change::{Change, Changed, LogLine};
+use super::damage::Damage;
 use super::record::Record;
 use crate::audit::Order;
 use crate::lifecycle::{BootToken, Refused, Stopped};
@@ -16,6 +17,8 @@ pub struct Memory {
     pub nodes: HashMap<Mac, Record>,
     /// Set while all installations are stopped.
     pub stopped: Option<Stopped>,
+    /// What cannot be remembered any more.
+    pub damage: Damage,
 }
 
 /// Several changes that happen together or not at all.
@@ -74,6 +77,11 @@ impl<'a> Draft<'a> {
         self.stopped.as_ref().unwrap_or(&self.memory.stopped).as_ref()
     }
 
+    /// What cannot be known any more.
+    pub fn damage(&self) -> &Damage {
+        &self.memory.damage
+    }
+
     /// Works one change out, or says why it is refused.
     pub fn change(&mut self, mac: Mac, change: &Change, now: u64) -> Result<Write, Refused> {
         let write = self.work_out(mac, change, now)?;
@@ -122,9 +130,13 @@ impl Memory {
 
     /// Takes over what has become durable.
     pub fn take(&mut self, (fresh, stopped): (HashMap<Mac, Record>, Option<Option<Stopped>>)) {
+        for mac in fresh.keys() {
+            self.damage.nodes.remove(mac);
+        }
         self.nodes.extend(fresh);
         if let Some(stopped) = stopped {
             self.stopped = stopped;
+            self.damage.stopped = false;
         }
     }
 }

@@ -8,9 +8,11 @@ mod backup;
 mod batch;
 mod carry;
 mod change;
+mod damage;
 mod database;
 mod former;
 mod memory;
+mod meta;
 mod open;
 mod place;
 mod private;
@@ -18,10 +20,12 @@ mod reader;
 mod record;
 mod rekey;
 mod restore;
+mod room;
 mod seal;
 mod secret_rows;
 mod secrets;
 mod sqlite;
+mod sums;
 mod timeline;
 mod tokens;
 mod writer;
@@ -39,6 +43,7 @@ pub use audit::AuditFilter;
 pub use backup::BackupError;
 pub use carry::Passwords;
 pub use change::{Change, LogLine};
+pub use damage::{DAMAGED, Damage};
 pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
 pub use open::OpenError;
@@ -46,6 +51,7 @@ pub use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
 pub use restore::{Restored, restore};
+pub use room::NoRoom;
 pub use secrets::{Kept, Origin, SecretsError};
 pub use timeline::TimelineQuery;
 pub use tokens::{StoredToken, TokenChange};
@@ -55,6 +61,7 @@ use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
 use anchor::Anchor;
+use database::{Database, Failed};
 use sqlite::SqliteReading;
 
 /// How many changes may wait for the writer before callers wait too.
@@ -67,6 +74,7 @@ pub struct Store {
     questions: mpsc::Sender<reader::Question>,
     view: View,
     logged: watch::Receiver<()>,
+    room: watch::Receiver<Option<NoRoom>>,
     anchor: Anchor,
     vault: secrets::Shared,
     /// Held from reading the secrets to having them in memory again: two changes at once would lose one.
@@ -78,17 +86,20 @@ type View = Arc<RwLock<Memory>>;
 /// Looks at everything as it is at that very moment and gives orders, or says in words why not.
 type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
+/// Where the answer to a change goes. Whatever writes can find no room, and then nothing of it happened.
+type Reply<T> = oneshot::Sender<Result<T, ChangeError>>;
+
 enum Command {
-    Token { change: TokenChange, order: Order, reply: oneshot::Sender<bool> },
-    Change { mac: Mac, change: Change, order: Option<Order>, reply: oneshot::Sender<Result<Record, Refused>> },
-    Decide { asked: Order, judge: Judge, reply: oneshot::Sender<Result<Vec<Record>, OrderRefused>> },
-    Audit { order: Order, reply: oneshot::Sender<u64> },
+    Token { change: TokenChange, order: Order, reply: Reply<bool> },
+    Change { mac: Mac, change: Change, order: Option<Order>, reply: Reply<Result<Record, Refused>> },
+    Decide { asked: Order, judge: Judge, reply: Reply<Result<Vec<Record>, OrderRefused>> },
+    Audit { order: Order, reply: Reply<u64> },
+    WriteSecrets { write: secret_rows::SecretWrite, orders: Vec<Order>, reply: Reply<()> },
+    Keep { moments: Vec<Moment>, reply: Reply<()> },
     SecretRows { reply: oneshot::Sender<secret_rows::Stored> },
-    WriteSecrets { write: secret_rows::SecretWrite, orders: Vec<Order>, reply: oneshot::Sender<()> },
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
     Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
-    Keep { moments: Vec<Moment>, reply: oneshot::Sender<()> },
 }
 
 /// One line of the event log as stored.
@@ -106,16 +117,33 @@ pub struct StoredEvent {
     pub detail: String,
 }
 
+impl From<NumberedEvent> for StoredEvent {
+    fn from(event: NumberedEvent) -> Self {
+        let NumberedEvent { at, mac, kind, state, detail, .. } = event;
+        Self { at, mac, kind, state, detail }
+    }
+}
+
 /// Why a change did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// The lifecycle refuses it.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The disk is full. Nothing happened; it may be asked again.
+    #[error("{NO_ROOM}")]
+    NoRoom,
+    /// A question could not be answered; the log says why.
+    #[error("the store could not be read: the daemon's log says why")]
+    Unreadable,
     /// The store stopped, so nothing may be acknowledged any more.
     #[error("the store has stopped: the daemon is going down")]
     Stopped,
 }
+
+/// What whoever wanted a change is told while the disk is full.
+pub const NO_ROOM: &str = "the disk of rackstart's server is full, so nothing that changes a state is accepted until there is \
+                           room below `server.state`; then it goes on by itself";
 
 /// Why a decision changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,8 +152,8 @@ pub enum DecideError<R> {
     Judged(R),
     /// The lifecycle refused one of its orders.
     Refused(OrderRefused),
-    /// The store stopped, so nothing may be acknowledged any more.
-    Stopped,
+    /// The store took no answer.
+    Store(ChangeError),
 }
 
 impl Store {
@@ -138,19 +166,23 @@ impl Store {
         let vault = secrets::Shared::default();
         let (questions, asked) = mpsc::channel(QUEUE);
         let reading = SqliteReading::open(directory).await;
-        let reading = reading.map_err(|error| OpenError::Damaged { path: directory.into(), why: error.to_string() })?;
+        let reading = reading.map_err(|error| OpenError::of(error, directory, directory))?;
         let reader = tokio::spawn(reader::run(reading, asked));
         let (logs, logged) = watch::channel(());
+        let (room, has_room) = watch::channel(None);
         let ledger = audit::Ledger::new(head, anchor.clone());
-        let others = writer::Others { reader, logs };
-        let writer = writer::run(database, queue, view.clone(), vault.clone(), ledger, others);
+        let desk = writer::Desk { view: view.clone(), vault: vault.clone(), logs, room };
+        let writer = writer::run(database, queue, ledger, desk);
         let task = tokio::spawn(async move {
-            let outcome = writer.await;
+            let outcome = both(reader, writer).await;
+            if let Err(error) = &outcome {
+                tracing::error!(%error, "the store failed: stopping, nothing more is acknowledged");
+            }
             drop(lock); // only now may another daemon open this store
             outcome
         });
         let secrets_change = Arc::default();
-        Ok((Self { commands, questions, view, logged, anchor, vault, secrets_change }, task))
+        Ok((Self { commands, questions, view, logged, room: has_room, anchor, vault, secrets_change }, task))
     }
 
     /// Makes a change durable, then returns the record after it.
@@ -165,9 +197,8 @@ impl Store {
 
     async fn send(&self, mac: Mac, change: Change, order: Option<Order>) -> Result<Record, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Change { mac, change, order, reply };
-        self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;
-        Ok(answer.await.map_err(|_| ChangeError::Stopped)??)
+        self.tell(Command::Change { mac, change, order, reply }).await?;
+        Ok(answered(answer).await??)
     }
 
     /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
@@ -187,10 +218,14 @@ impl Store {
                 words
             })
         });
-        self.commands.send(Command::Decide { asked, judge, reply }).await.map_err(|_| DecideError::Stopped)?;
-        match answer.await {
+        self.tell(Command::Decide { asked, judge, reply }).await.map_err(DecideError::Store)?;
+        match answered(answer).await {
             Ok(outcome) => outcome.map_err(DecideError::Refused),
-            Err(_) => said.try_recv().map_or(Err(DecideError::Stopped), |refusal| Err(DecideError::Judged(refusal))),
+            Err(ChangeError::Stopped) => {
+                let stopped = DecideError::Store(ChangeError::Stopped);
+                Err(said.try_recv().map_or(stopped, DecideError::Judged))
+            }
+            Err(lost) => Err(DecideError::Store(lost)),
         }
     }
 
@@ -208,18 +243,26 @@ impl Store {
         self.logged.clone()
     }
 
-    /// Adds moments to the timelines; returns when they are on the disk. A store that stopped has lost them.
-    pub async fn keep(&self, moments: Vec<Moment>) {
+    /// Adds moments to the timelines; returns when they are on the disk. What could not be kept is lost.
+    pub async fn keep(&self, moments: Vec<Moment>) -> Result<(), ChangeError> {
         let (reply, done) = oneshot::channel();
-        if self.commands.send(Command::Keep { moments, reply }).await.is_ok() {
-            let _ = done.await;
-        }
+        self.tell(Command::Keep { moments, reply }).await?;
+        answered(done).await
     }
 
-    /// Returns a piece of a timeline; empty when the store has stopped.
-    pub async fn timeline(&self, query: TimelineQuery) -> Page {
-        let nothing = Page { moments: Vec::new(), next: query.after };
-        self.ask(|reply| reader::Question::Timeline(query, reply)).await.unwrap_or(nothing)
+    /// Returns a piece of a timeline.
+    pub async fn timeline(&self, query: TimelineQuery) -> Result<Page, ChangeError> {
+        self.ask(|reply| reader::Question::Timeline(query, reply)).await
+    }
+
+    /// Since when the disk has no room for a change; none while it has.
+    pub fn no_room(&self) -> Option<NoRoom> {
+        *self.room.borrow()
+    }
+
+    /// Returns what is marked as changed whenever the disk becomes full or has room again.
+    pub fn room(&self) -> watch::Receiver<Option<NoRoom>> {
+        self.room.clone()
     }
 
     /// Returns what is known of a node.
@@ -232,6 +275,11 @@ impl Store {
         self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
+    /// What of it is damaged.
+    pub fn damage(&self) -> Damage {
+        self.view.read().expect("no holder of this lock panics").damage.clone()
+    }
+
     /// Finds the node that a token may speak for.
     pub fn owner(&self, token: &BootToken) -> Option<Mac> {
         self.view.read().expect("no holder of this lock panics").owner(token)
@@ -241,6 +289,33 @@ impl Store {
     pub fn look<T>(&self, look: impl FnOnce(&Draft<'_>) -> T) -> T {
         look(&Draft::on(&self.view.read().expect("no holder of this lock panics")))
     }
+}
+
+/// Waits until reader and writer have ended as they should, or the first of them fails: neither works alone.
+async fn both<D: Database>(
+    mut reader: JoinHandle<Result<(), Failed>>,
+    writer: impl Future<Output = Result<D, Failed>>,
+) -> Result<(), Failed> {
+    tokio::pin!(writer);
+    let database = tokio::select! {
+        biased;
+        read = &mut reader => {
+            reader::ended(read)?;
+            writer.await?
+        }
+        written = &mut writer => {
+            let database = written?;
+            reader::ended(reader.await)?;
+            database
+        }
+    };
+    // Last of all: the last connection that is closed tidies up the log of SQLite.
+    database.close().await
+}
+
+/// Waits for the writer. No answer: it has stopped.
+async fn answered<T>(answer: oneshot::Receiver<Result<T, ChangeError>>) -> Result<T, ChangeError> {
+    answer.await.unwrap_or(Err(ChangeError::Stopped))
 }
 
 #[cfg(test)]

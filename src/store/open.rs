@@ -10,10 +10,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Row};
 
 use super::anchor::{Anchor, Known};
+use super::damage::{DAMAGED, Damage};
 use super::database::Database;
 use super::sqlite::Sqlite;
-use super::{Memory, Record, audit, private};
+use super::{Memory, Record, audit, meta, private, sums, tokens};
 use crate::audit::Head;
+use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
 use crate::site::Mac;
 
@@ -81,6 +83,9 @@ pub enum OpenError {
     /// Another daemon uses it.
     #[error("the state directory {0} is in use by another rackstart; stop that one first")]
     InUse(PathBuf),
+    /// The disk is full.
+    #[error("the disk of the state directory {0} is full: make room there, then start again")]
+    NoRoom(PathBuf),
     /// SQLite cannot read it.
     #[error(
         "the store {path} is damaged: {why}; restore a copy, or move it away: every node is then treated as never \
@@ -108,6 +113,16 @@ pub enum OpenError {
     Foreign(PathBuf),
 }
 
+impl OpenError {
+    /// What became of `path` in a state directory.
+    pub(super) fn of(error: sqlx::Error, path: &Path, directory: &Path) -> Self {
+        match super::room::is_full(&error, directory) {
+            true => Self::NoRoom(directory.into()),
+            false => Self::Damaged { path: path.into(), why: error.to_string() },
+        }
+    }
+}
+
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
 pub(super) struct Opened {
     pub database: Sqlite,
@@ -127,7 +142,7 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         // Starting empty here would forget every permit that was spent.
         return Err(OpenError::Older { path, why: "it is gone, and the anchor file says that there was one".into() });
     }
-    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.clone(), why: error.to_string() };
+    let damaged = |error: sqlx::Error| OpenError::of(error, &path, directory);
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true)
@@ -137,6 +152,8 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         .pragma("trusted_schema", "OFF")
         // A rotated secret leaves no copy in a free page.
         .pragma("secure_delete", "ON")
+        // What a statement sets aside on the way never waits for another disk.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging();
     if !path.exists() {
         // Made before SQLite writes to it, so that it is never open to others.
@@ -158,8 +175,10 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         }
     };
     vouch(&mut connection, &path, &anchor).await?;
+    let is_mended = mend_indexes(&mut connection, &path).await?;
     let mut database = Sqlite::on(connection, directory);
-    let memory = database.memory().await.map_err(damaged)?;
+    let mut memory = database.memory().await.map_err(damaged)?;
+    memory.damage.indexes = is_mended;
     let head = database.audit_head().await.map_err(damaged)?;
     Ok(Opened { database, memory, lock, anchor, head })
 }
@@ -173,8 +192,15 @@ pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Res
     if verdict != "ok" {
         return Err(damaged(verdict));
     }
-    let migrated = sqlx::migrate!("src/store/migrations").run(connection).await;
-    migrated.map_err(|error| damaged(error.to_string()))
+    let migrated = sqlx::migrate!("src/store/migrations").run(&mut *connection).await;
+    migrated.map_err(|error| damaged(error.to_string()))?;
+    sums::fill_in(connection).await.map_err(|error| damaged(error.to_string()))?;
+    let shapes = (shape(connection).await, new_shape().await);
+    match shapes {
+        (Ok(found), Ok(wanted)) if found == wanted => Ok(()),
+        (Ok(_), Ok(_)) => Err(damaged("its tables are not those of this rackstart".into())),
+        (Err(error), _) | (_, Err(error)) => Err(damaged(error.to_string())),
+    }
 }
 
 /// The epoch of a store that was never restored.
@@ -182,9 +208,7 @@ pub(super) const FIRST_EPOCH: u64 = 1;
 
 /// Which epoch the database belongs to; none before its anchor was first written.
 pub(super) async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u64>, sqlx::Error> {
-    let text: Option<String> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'").fetch_optional(connection).await?;
-    Ok(text.and_then(|text| text.parse().ok()))
+    Ok(meta::get(connection, "epoch").await?.and_then(|text| text.parse().ok()))
 }
 
 /// Compares the database with what the anchor knows. An older copy is refused.
@@ -198,8 +222,7 @@ async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) 
             return Err(older(format!("it is of epoch {epoch}, the anchor file of epoch {}", known.epoch)));
         }
         None if known.epoch == FIRST_EPOCH => {
-            let insert = sqlx::query("INSERT INTO meta (name, value) VALUES ('epoch', ?)");
-            insert.bind(known.epoch.to_string()).execute(&mut *connection).await.map_err(damaged)?;
+            meta::put(connection, "epoch", &known.epoch.to_string()).await.map_err(damaged)?;
         }
         None => return Err(older(format!("it has no epoch, the anchor file has {}", known.epoch))),
     }
@@ -249,23 +272,80 @@ async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(
         .map_err(|source| OpenError::Directory { path: path.into(), source })
 }
 
-/// Reads every node.
-pub(super) async fn read(connection: &mut SqliteConnection) -> Result<HashMap<Mac, Record>, sqlx::Error> {
+/// Reads every node, and what is damaged of them.
+pub(super) async fn read(connection: &mut SqliteConnection) -> Result<(HashMap<Mac, Record>, Damage), sqlx::Error> {
     let unreadable = |why: String| sqlx::Error::Decode(why.into());
-    let mut records = HashMap::new();
-    for row in sqlx::query("SELECT mac, record FROM node").fetch_all(connection).await? {
-        let (mac, text): (String, String) = (row.get(0), row.get(1));
-        let key = mac.parse::<Mac>().map_err(|error| unreadable(error.to_string()))?;
-        let record = Record::from_text(&text).map_err(|why| unreadable(format!("the record of {mac}: {why}")))?;
-        records.insert(key, record);
+    let (mut records, mut damage) = (HashMap::new(), Damage::default());
+    for row in sqlx::query("SELECT mac, record, updated, sum FROM node").fetch_all(connection).await? {
+        if sums::holds("node", &row, 3) {
+            let (mac, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let key = mac.parse::<Mac>().map_err(|error| unreadable(error.to_string()))?;
+            let record = Record::from_text(&text).map_err(|why| unreadable(format!("the record of {mac}: {why}")))?;
+            records.insert(key, record);
+        } else if let Some(mac) = row.try_get::<&str, _>(0).ok().and_then(|mac| mac.parse::<Mac>().ok()) {
+            tracing::error!(%mac, "the record of this node in the store is damaged: it is suspect and protected");
+            records.insert(mac, Record::damaged(unix_now()));
+            damage.nodes.insert(mac);
+        } else {
+            tracing::error!("the record of a node in the store is damaged, and with it which node it is");
+            damage.nobodys += 1;
+        }
     }
-    Ok(records)
+    Ok((records, damage))
 }
 
-/// Reads whether all installations are stopped.
-pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<Option<Stopped>, sqlx::Error> {
-    let select = "SELECT value FROM site_wide WHERE key = 'stopped'";
-    let text: Option<String> = sqlx::query_scalar(select).fetch_optional(connection).await?;
-    let stopped = text.map(|text| serde_json::from_str(&text)).transpose();
-    stopped.map_err(|error| sqlx::Error::Decode(format!("`stopped`: {error}").into()))
+/// Reads whether all installations are stopped, and whether that is because nobody can know any more.
+pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<(Option<Stopped>, bool), sqlx::Error> {
+    let rows = sqlx::query("SELECT key, value, sum FROM site_wide").fetch_all(connection).await?;
+    if rows.iter().any(|row| !sums::holds("site_wide", row, 2)) {
+        let who = "rackstart itself, because its store is damaged where such an order stands".into();
+        return Ok((Some(Stopped { since: unix_now(), who }), true));
+    }
+    let found = rows.iter().find(|row| row.try_get::<&str, _>(0).is_ok_and(|key| key == "stopped"));
+    let stopped = found.map(|row| {
+        serde_json::from_str(row.try_get(1)?).map_err(|error| sqlx::Error::Decode(format!("`stopped`: {error}").into()))
+    });
+    Ok((stopped.transpose()?, false))
+}
+
+/// Everything that decisions go by.
+pub(super) async fn memory(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Error> {
+    let (nodes, mut damage) = read(connection).await?;
+    let (stopped, is_damaged) = read_stopped(connection).await?;
+    damage.stopped = is_damaged;
+    damage.tokens = tokens::read(connection).await?.iter().filter(|token| token.role == DAMAGED).count();
+    Ok(Memory { nodes, stopped, damage })
+}
+
+/// Every table with its columns, every index and trigger, a line each.
+async fn shape(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT concat_ws(' ', m.type, m.name, c.cid, c.name, c.type, c.\"notnull\", c.pk) AS line \
+                  FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) c ON m.type = 'table' \
+                  WHERE m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY line";
+    sqlx::query_scalar(select).fetch_all(connection).await
+}
+
+/// What a new database looks like.
+async fn new_shape() -> Result<Vec<String>, sqlx::Error> {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).disable_statement_logging().connect().await?;
+    sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
+    sums::fill_in(&mut connection).await?;
+    shape(&mut connection).await
+}
+
+/// An index only says where a record lies, so a damaged one is made anew. Returns whether there was one.
+async fn mend_indexes(connection: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+    let mut verdict = String::new();
+    for is_mended in [false, true] {
+        verdict = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await.map_err(damaged)?;
+        if verdict == "ok" {
+            return Ok(is_mended);
+        }
+        if !is_mended {
+            tracing::error!("an index of the store is damaged ({verdict}): all of them are made anew");
+            sqlx::query("REINDEX").execute(&mut *connection).await.map_err(damaged)?;
+        }
+    }
+    Err(OpenError::Damaged { path: path.into(), why: verdict })
 }

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::open::FILE;
+use super::room::PROBE;
 
 /// What the daemon opens when it starts.
 pub(super) const KEPT: [&str; 5] = ["lock", FILE, "rackstart.sqlite-wal", "rackstart.sqlite-shm", "anchor.json"];
 
 /// What work on a store leaves when it is killed. All of it may hold passwords, and none of it is ever read again.
-const LEFTOVERS: [&str; 8] = [
+const LEFTOVERS: [&str; 9] = [
     "restore.new",
     "restore.new.new",
     "restore.new-journal",
@@ -23,6 +24,7 @@ const LEFTOVERS: [&str; 8] = [
     "backup.new",
     "backup.new-journal",
     "anchor.json.new",
+    PROBE,
 ];
 
 /// Makes a file of the state directory that it lies in, or refuses one that is there.
@@ -39,12 +41,25 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
 
 /// Writes a file of the state directory, whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, hand_over)
+    prepare(path, bytes)?;
+    publish(path)
+}
+
+/// Writes down, beside a file of the state directory, what it shall be once it is published.
+pub(super) fn prepare(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    prepare_with(path, bytes, hand_over)
+}
+
+/// Puts what was prepared in the place of the file.
+pub(super) fn publish(path: &Path) -> io::Result<()> {
+    fs::rename(new_name(path), path)?;
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Writes a file that only its owner, who runs this, may read, whole or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, |file, _| Ok(file))
+    prepare_with(path, bytes, |file, _| Ok(file))?;
+    publish(path)
 }
 
 /// Gives a file of a state directory that root made, or found, to the owner of the directory.
@@ -88,17 +103,19 @@ pub(super) fn gone(outcome: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn replace(path: &Path, bytes: &[u8], made: impl FnOnce(File, &Path) -> io::Result<File>) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
+fn prepare_with(path: &Path, bytes: &[u8], made: impl FnOnce(File, &Path) -> io::Result<File>) -> io::Result<()> {
+    let new = new_name(path);
     // What lies there is of a call that was interrupted, or of somebody who wants another file written: never followed.
     gone(fs::remove_file(&new))?;
     let mut file = made(new_file(&new)?, &new)?;
     io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder_of(path))?.sync_all()
+    file.sync_all()
+}
+
+fn new_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {

@@ -4,11 +4,12 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinError;
 
-use super::database::Reading;
+use super::database::{Failed, Reading};
 use super::timeline::TimelineQuery;
 use super::tokens::StoredToken;
-use super::{ChangeError, Store};
+use super::{ChangeError, DAMAGED, Reply, Store, answered, sums};
 use crate::site::Mac;
 use crate::timeline::Page;
 
@@ -44,9 +45,9 @@ pub struct NumberedEvent {
 }
 
 pub(super) enum Question {
-    Events(EventPage, oneshot::Sender<Vec<NumberedEvent>>),
-    Tokens(oneshot::Sender<Vec<StoredToken>>),
-    Timeline(TimelineQuery, oneshot::Sender<Page>),
+    Events(EventPage, Reply<Vec<NumberedEvent>>),
+    Tokens(Reply<Vec<StoredToken>>),
+    Timeline(TimelineQuery, Reply<Page>),
 }
 
 impl Store {
@@ -60,26 +61,48 @@ impl Store {
         self.ask(Question::Tokens).await
     }
 
-    pub(super) async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, ChangeError> {
+    pub(super) async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.questions.send(question(reply)).await.map_err(|_| ChangeError::Stopped)?;
-        answer.await.map_err(|_| ChangeError::Stopped)
+        answered(answer).await
     }
 }
 
-/// Answers until every handle is gone. A question that fails is answered with nothing, which its asker sees.
-pub(super) async fn run<R: Reading>(mut reading: R, mut questions: mpsc::Receiver<Question>) {
+/// Answers until every handle is gone, or the database turns out to be damaged: then no other answer can be trusted.
+pub(super) async fn run<R: Reading>(mut reading: R, mut questions: mpsc::Receiver<Question>) -> Result<(), Failed> {
     while let Some(question) = questions.recv().await {
         let outcome = match question {
-            Question::Events(page, reply) => reading.event_page(page).await.map(|events| drop(reply.send(events))),
-            Question::Timeline(query, reply) => reading.timeline(&query).await.map(|page| drop(reply.send(page))),
-            Question::Tokens(reply) => reading.tokens().await.map(|tokens| drop(reply.send(tokens))),
+            Question::Events(page, reply) => tell(reply, reading.event_page(page).await),
+            Question::Timeline(query, reply) => tell(reply, reading.timeline(&query).await),
+            Question::Tokens(reply) => tell(reply, reading.tokens().await),
         };
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be read");
+            if reading.is_damage(&error) {
+                return Err(error);
+            }
         }
     }
     reading.close().await;
+    Ok(())
+}
+
+fn tell<T>(reply: Reply<T>, found: Result<T, Failed>) -> Result<(), Failed> {
+    match found {
+        Ok(found) => {
+            let _ = reply.send(Ok(found));
+            Ok(())
+        }
+        Err(error) => {
+            let _ = reply.send(Err(ChangeError::Unreadable));
+            Err(error)
+        }
+    }
+}
+
+/// How the reader ended.
+pub(super) fn ended(ended: Result<Result<(), Failed>, JoinError>) -> Result<(), Failed> {
+    ended.unwrap_or_else(|error| Err(sqlx::Error::Protocol(format!("the task that reads the store ended: {error}"))))
 }
 
 // One statement for each kind of page, so that each one walks its index from where it begins.
@@ -87,12 +110,13 @@ pub(super) async fn events(
     connection: &mut SqliteConnection,
     page: EventPage,
 ) -> Result<Vec<NumberedEvent>, sqlx::Error> {
-    const OF_NODE: &str =
-        "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE mac = ? AND id > ? ORDER BY id LIMIT ?";
-    const OF_ALL: &str = "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE id > ? ORDER BY id LIMIT ?";
+    const OF_NODE: &str = "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event WHERE mac = ? AND id > ? ORDER BY id LIMIT ?";
+    const OF_ALL: &str =
+        "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event WHERE id > ? ORDER BY id LIMIT ?";
     const NEWEST_OF_NODE: &str =
-        "SELECT id, at, mac, kind, state, attempt, detail FROM event WHERE mac = ? ORDER BY id DESC LIMIT ?";
-    const NEWEST: &str = "SELECT id, at, mac, kind, state, attempt, detail FROM event ORDER BY id DESC LIMIT ?";
+        "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event WHERE mac = ? ORDER BY id DESC LIMIT ?";
+    const NEWEST: &str =
+        "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event ORDER BY id DESC LIMIT ?";
     let mac = page.mac.map(|mac| mac.to_string());
     let query = match (mac, page.after) {
         (Some(mac), Some(after)) => sqlx::query(OF_NODE).bind(mac).bind(after),
@@ -101,21 +125,46 @@ pub(super) async fn events(
         (None, None) => sqlx::query(NEWEST),
     };
     let rows = query.bind(page.limit).fetch_all(connection).await?;
-    let mut events: Vec<NumberedEvent> = rows.iter().filter_map(event).collect();
+    let mut events: Vec<NumberedEvent> = rows.iter().map(event).collect();
     if page.after.is_none() {
         events.reverse();
     }
+    place_damaged(&mut events);
     Ok(events)
 }
 
-fn event(row: &SqliteRow) -> Option<NumberedEvent> {
-    Some(NumberedEvent {
-        id: row.get(0),
-        at: u64::try_from(row.get::<i64, _>(1)).ok()?,
-        mac: row.get::<&str, _>(2).parse().ok()?,
-        kind: row.get(3),
-        state: row.get(4),
-        attempt: row.get(5),
-        detail: row.get(6),
-    })
+/// Reads a row of `at, ms, mac, kind, state, attempt, detail, sum, id`. One that is not what was written says so, and nothing else.
+pub(super) fn event(row: &SqliteRow) -> NumberedEvent {
+    let read = || -> Result<NumberedEvent, sqlx::Error> {
+        let mac: &str = row.try_get(2)?;
+        Ok(NumberedEvent {
+            id: row.try_get(8)?,
+            at: u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0),
+            mac: mac.parse().map_err(|error| sqlx::Error::Decode(format!("{mac}: {error}").into()))?,
+            kind: row.try_get(3)?,
+            state: row.try_get(4)?,
+            attempt: row.try_get(5)?,
+            detail: row.try_get(6)?,
+        })
+    };
+    match read() {
+        Ok(event) if sums::holds("event", row, 7) => event,
+        _ => {
+            let id = row.try_get(8).unwrap_or_default();
+            let mac = row.try_get::<&str, _>(2).ok().and_then(|mac| mac.parse().ok()).unwrap_or(Mac([0; 6]));
+            let detail = format!("line {id} of the event log is damaged: what it said is not known");
+            NumberedEvent { id, at: 0, mac, kind: DAMAGED.into(), state: String::new(), attempt: None, detail }
+        }
+    }
+}
+
+/// A damaged line is shown where it stands: at the time of the line before it, or of the one after it.
+pub(super) fn place_damaged(events: &mut [NumberedEvent]) {
+    let mut at = events.iter().find(|event| event.kind != DAMAGED).map_or(0, |event| event.at);
+    for event in events {
+        if event.kind == DAMAGED {
+            event.at = at;
+        }
+        at = event.at;
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::timeouts::Phase;
 use crate::lifecycle::{Custody, Duty, Flags, GlusterId, Hardware, InstalledAs, Progress, Stage, State};
 use crate::plan::{Facts, NodePlan};
 
@@ -106,6 +107,15 @@ impl Record {
         }
     }
 
+    /// A node whose record is not what was written. Nothing is known of it, so it is what nothing is done to: suspect, and
+    /// protected, because it may have been. Both are for an operator to take back.
+    pub(super) fn damaged(now: u64) -> Self {
+        let why = "its record in the store is damaged, so nothing is known of it; when you know what is on its disks: \
+                   `rackstart clear-suspect`, then `rackstart unprotect`, or restore a backup";
+        let state = State::Suspect { previous: Box::new(State::New), why: why.into() };
+        Self { state, flags: Flags { protected: true, maintenance: false }, ..Self::new(now) }
+    }
+
     /// Whether the permit of its attempt is redeemed.
     pub fn has_spent_its_permit(&self) -> bool {
         self.state.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
@@ -114,6 +124,22 @@ impl Record {
     /// When it was armed, in Unix seconds.
     pub fn armed(&self) -> u64 {
         self.progress.marks.get("armed").copied().unwrap_or(self.since)
+    }
+
+    /// Whether something is counted from a time of this record: it waits for a machine, or is being drained.
+    pub fn is_counted_from(&self) -> bool {
+        Phase::of(&self.state).is_some() || self.duty.drain.is_some() || self.duty.out.is_some()
+    }
+
+    /// Moves every time by so many seconds, as the clock of the server was.
+    pub(super) fn set_clock(&mut self, by: i64) {
+        let Self { since, updated, armed_to_wipe, progress, custody, duty, .. } = self;
+        let drain = duty.drain.iter_mut().flat_map(|drain| std::iter::once(&mut drain.since).chain(&mut drain.taken));
+        let out = duty.out.iter_mut().filter_map(|out| out.asked.as_mut());
+        let times = [since, updated, &mut custody.minted].into_iter().chain(armed_to_wipe);
+        let times = times.chain(progress.marks.values_mut()).chain(custody.handed.values_mut()).chain(drain).chain(out);
+        // 0 is no time.
+        times.filter(|time| **time > 0).for_each(|time| *time = time.saturating_add_signed(by).max(1));
     }
 
     /// Reads a stored text.
@@ -153,6 +179,22 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn when_the_clock_is_set_all_ages_stay_what_they_were() {
+        let mut record = Record::new(1000);
+        record.custody = Custody::minted(1010);
+        record.progress.mark("armed", 1005);
+        record.armed_to_wipe = Some(1005);
+        let before = record.clone();
+        record.set_clock(800_000_000);
+        assert_eq!((record.since, record.updated, record.custody.minted), (800_001_000, 800_001_000, 800_001_010));
+        assert_eq!((record.armed(), record.armed_to_wipe), (800_001_005, Some(800_001_005)));
+        assert!(!record.custody.is_expired(800_001_020, 60));
+        record.set_clock(-800_000_000);
+        assert_eq!(record, before);
+        assert!(!record.is_counted_from(), "nothing is waited for");
+    }
 
     #[test]
     fn a_record_of_the_first_version_is_read_and_one_of_a_later_version_is_not() {

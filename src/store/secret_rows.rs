@@ -1,10 +1,11 @@
 //! Secrets as they lie in the database, open or sealed one by one.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::seal::{self, Seal, SealRecord};
 use super::secrets::{Kept, Origin, SecretsError};
+use super::{meta, sums};
 use crate::secrets::SecretValue;
 
 /// One row as stored.
@@ -15,6 +16,8 @@ pub(super) struct SecretRow {
     pub previous: Option<Vec<u8>>,
     pub origin: Origin,
     pub changed: u64,
+    /// It is not what was written: its value is worth nothing, and its name may be another one.
+    pub is_damaged: bool,
 }
 
 /// The whole table, and how it is sealed.
@@ -63,11 +66,15 @@ impl SecretRow {
             previous: kept.previous.as_ref().map(close).transpose()?,
             origin: kept.origin,
             changed: kept.changed,
+            is_damaged: false,
         })
     }
 
     pub(super) fn open(&self, seal: Option<&Seal>) -> Result<Kept, SecretsError> {
         let damaged = || SecretsError::Damaged(self.name.clone());
+        if self.is_damaged {
+            return Err(damaged());
+        }
         let open = |bytes: &Vec<u8>| {
             let clear = match seal {
                 Some(seal) => seal.open(&self.name, bytes).map_err(|_| damaged())?,
@@ -87,22 +94,32 @@ impl SecretRow {
 
 /// Reads the whole table.
 pub(super) async fn rows(connection: &mut SqliteConnection) -> Result<Stored, sqlx::Error> {
-    let seal: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
-        .bind(seal::ROW)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let record = seal.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    let seal_is_damaged = seal.is_some() && record.is_none();
-    let select = "SELECT name, value, previous, origin, changed FROM secret ORDER BY name";
-    let row = |row: &sqlx::sqlite::SqliteRow| SecretRow {
-        name: row.get(0),
-        value: row.get(1),
-        previous: row.get(2),
-        origin: if row.get::<String, _>(3) == "set" { Origin::Set } else { Origin::Generated },
-        changed: u64::try_from(row.get::<i64, _>(4)).unwrap_or(0),
-    };
-    let rows = sqlx::query(select).fetch_all(connection).await?.iter().map(row).collect();
+    let seal = meta::get(connection, seal::ROW).await;
+    let record = seal.as_ref().ok().and_then(|seal| serde_json::from_str(seal.as_deref()?).ok());
+    let seal_is_damaged = record.is_none() && !matches!(seal, Ok(None));
+    let select = "SELECT name, value, previous, origin, changed, sum FROM secret ORDER BY name";
+    let rows = sqlx::query(select).fetch_all(connection).await?;
+    let rows = rows.iter().map(|row| row_of(row).unwrap_or_else(|_| damaged(row))).collect();
     Ok(Stored { seal: record, seal_is_damaged, rows })
+}
+
+fn row_of(row: &SqliteRow) -> Result<SecretRow, sqlx::Error> {
+    if !sums::holds("secret", row, 5) {
+        return Err(sqlx::Error::Decode("its checksum is another one".into()));
+    }
+    Ok(SecretRow {
+        name: row.try_get(0)?,
+        value: row.try_get(1)?,
+        previous: row.try_get(2)?,
+        origin: if row.try_get::<&str, _>(3)? == "set" { Origin::Set } else { Origin::Generated },
+        changed: u64::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
+        is_damaged: false,
+    })
+}
+
+fn damaged(row: &SqliteRow) -> SecretRow {
+    let name = row.try_get(0).unwrap_or_else(|_| "of an unreadable name".into());
+    SecretRow { name, value: vec![], previous: None, origin: Origin::Generated, changed: 0, is_damaged: true }
 }
 
 /// Writes them.
@@ -112,25 +129,28 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     if forgets {
         sqlx::query("DELETE FROM secret").execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM meta WHERE name = ?").bind(seal::ROW).execute(&mut *connection).await?;
+        // With it whatever may have been it before it was damaged.
+        let delete = "DELETE FROM meta WHERE name NOT IN ('epoch', 'sums')";
+        sqlx::query(delete).execute(&mut *connection).await?;
     }
     if let Some(record) = seal {
         let text = serde_json::to_string(&record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let upsert =
-            "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(upsert).bind(seal::ROW).bind(text).execute(&mut *connection).await?;
+        meta::put(connection, seal::ROW, &text).await?;
     }
     for row in rows {
-        let upsert = "INSERT INTO secret (name, value, previous, origin, changed) VALUES (?, ?, ?, ?, ?) \
+        let upsert = "INSERT INTO secret (name, value, previous, origin, changed, sum) VALUES (?, ?, ?, ?, ?, ?) \
                       ON CONFLICT (name) DO UPDATE SET value = excluded.value, previous = excluded.previous, \
-                      origin = excluded.origin, changed = excluded.changed";
+                      origin = excluded.origin, changed = excluded.changed, sum = excluded.sum";
         let origin = match row.origin {
             Origin::Generated => "generated",
             Origin::Set => "set",
         };
         let changed = i64::try_from(row.changed).unwrap_or(i64::MAX);
+        let (name, value, previous) =
+            (row.name.as_str().into(), row.value.as_slice().into(), row.previous.as_deref().into());
+        let sum = sums::sum("secret", &[name, value, previous, origin.into(), changed.into()]);
         let query = sqlx::query(upsert).bind(row.name).bind(row.value).bind(row.previous).bind(origin).bind(changed);
-        query.execute(&mut *connection).await?;
+        query.bind(sum).execute(&mut *connection).await?;
     }
     Ok(())
 }

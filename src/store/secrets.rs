@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::seal::{self, Seal};
 use super::secret_rows::{SecretRow, SecretWrite, Stored};
-use super::{ChangeError, Command, Store};
+use super::{ChangeError, Command, Store, answered};
 use crate::audit::Order;
 use crate::clock::unix_now;
 use crate::secrets::{Redactor, SecretValue, Secrets, in_use};
@@ -136,10 +136,16 @@ impl Store {
         };
         let opener = seal.as_ref().filter(|_| stored.seal.is_some());
         let (mut kept, mut damaged) = (BTreeMap::new(), BTreeSet::new());
+        let is_stored = |name: &str| stored.rows.iter().any(|row| row.name == name);
         for row in &stored.rows {
             match row.open(opener) {
                 Ok(one) => drop(kept.insert(row.name.clone(), one)),
-                Err(_) if mending => drop(damaged.insert(row.name.clone())),
+                Err(_) if mending => {
+                    // A name that is damaged too may have been that of any secret that is not there now.
+                    let lost = |name: &&String| **name == row.name || row.is_damaged && !is_stored(name);
+                    damaged.extend(blueprint.secrets.keys().filter(lost).cloned());
+                    damaged.insert(row.name.clone());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -237,7 +243,7 @@ impl Store {
     pub(super) async fn write_secrets(&self, write: SecretWrite, orders: Vec<Order>) -> Result<(), SecretsError> {
         let (reply, answer) = oneshot::channel();
         self.tell(Command::WriteSecrets { write, orders, reply }).await?;
-        Ok(answer.await.map_err(|_| ChangeError::Stopped)?)
+        Ok(answered(answer).await?)
     }
 
     /// From now on these are at hand.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection};
 
 use super::database::{Database, Failed, Reading};
 use super::memory::Memory;
@@ -11,7 +11,10 @@ use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
-use super::{AuditFilter, LogLine, Record, StoredEvent, audit, backup, open, reader, secret_rows, timeline, tokens};
+use super::{
+    AuditFilter, LogLine, Record, StoredEvent, audit, backup, meta, open, reader, room, secret_rows, sums, timeline,
+    tokens,
+};
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
@@ -33,9 +36,7 @@ impl Sqlite {
 
     /// Begins an epoch. Not a part of the seam: only a database that is a file can be put back as one.
     pub async fn put_epoch(&mut self, epoch: u64) -> Result<(), Failed> {
-        let upsert = "INSERT INTO meta (name, value) VALUES ('epoch', ?) \
-                      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(upsert).bind(epoch.to_string()).execute(&mut self.connection).await.map(drop)
+        meta::put(&mut self.connection, "epoch", &epoch.to_string()).await
     }
 
     /// Ends every token that is valid here and was ended there; returns their names. Of a restore alone, too.
@@ -63,34 +64,72 @@ impl Database for Sqlite {
         self.run("COMMIT").await
     }
 
+    async fn rollback(&mut self) -> Result<(), Failed> {
+        self.shelf = Shelf::default(); // it counted what is not there
+        match self.run("ROLLBACK").await {
+            // SQLite has undone it already (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors").
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("1") => Ok(()),
+            other => other,
+        }
+    }
+
+    fn is_full(&self, error: &Failed) -> bool {
+        room::is_full(error, &self.directory)
+    }
+
+    async fn tries_to_write(&mut self) -> Result<bool, Failed> {
+        if !room::is_enough(&self.directory) {
+            return Ok(false);
+        }
+        self.begin().await?;
+        self.run("UPDATE meta SET value = value WHERE name = 'epoch'").await?;
+        self.commit().await.map(|()| true)
+    }
+
     async fn memory(&mut self) -> Result<Memory, Failed> {
-        let nodes = open::read(&mut self.connection).await?;
-        let stopped = open::read_stopped(&mut self.connection).await?;
-        Ok(Memory { nodes, stopped })
+        open::memory(&mut self.connection).await
     }
 
     async fn put_node(&mut self, mac: Mac, record: &Record, now: u64) -> Result<(), Failed> {
-        let upsert = "INSERT INTO node (mac, record, updated) VALUES (?, ?, ?) \
-                      ON CONFLICT (mac) DO UPDATE SET record = excluded.record, updated = excluded.updated";
-        let query = sqlx::query(upsert).bind(mac.to_string()).bind(record.to_text()).bind(signed(now));
+        let upsert = "INSERT INTO node (mac, record, updated, sum) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT (mac) DO UPDATE SET record = excluded.record, updated = excluded.updated, \
+                      sum = excluded.sum";
+        let (mac, text, now) = (mac.to_string(), record.to_text(), signed(now));
+        let sum = sums::sum("node", &[mac.as_str().into(), text.as_str().into(), now.into()]);
+        let query = sqlx::query(upsert).bind(mac).bind(text).bind(now).bind(sum);
         query.execute(&mut self.connection).await.map(drop)
     }
 
     async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed> {
-        let insert = "INSERT INTO event (at, ms, mac, kind, state, attempt, detail) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let insert = "INSERT INTO event (at, ms, mac, kind, state, attempt, detail, sum) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let attempt = record.state.attempt().map(|attempt| attempt.id.to_string());
-        let query = sqlx::query(insert).bind(signed(at.seconds)).bind(at.ms).bind(mac.to_string()).bind(line.kind);
-        let query = query.bind(record.state.word()).bind(attempt).bind(line.detail);
-        query.execute(&mut self.connection).await.map(drop)
+        let (now, ms, mac, state) = (signed(at.seconds), i64::from(at.ms), mac.to_string(), record.state.word());
+        let fields = [
+            now.into(),
+            ms.into(),
+            mac.as_str().into(),
+            line.kind.into(),
+            state.into(),
+            attempt.as_deref().into(),
+            line.detail.as_str().into(),
+        ];
+        let sum = sums::sum("event", &fields);
+        let query = sqlx::query(insert).bind(now).bind(ms).bind(mac).bind(line.kind).bind(state).bind(attempt);
+        query.bind(line.detail).bind(sum).execute(&mut self.connection).await.map(drop)
     }
 
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed> {
+        // Whatever stands there is this order, or was it before it was damaged.
+        self.run("DELETE FROM site_wide").await?;
         let query = match stopped {
             Some(stopped) => {
                 let text = serde_json::to_string(stopped).expect("a number and a text");
-                sqlx::query("INSERT OR REPLACE INTO site_wide (key, value) VALUES ('stopped', ?)").bind(text)
+                let sum = sums::sum("site_wide", &["stopped".into(), text.as_str().into()]);
+                let insert = "INSERT OR REPLACE INTO site_wide (key, value, sum) VALUES ('stopped', ?, ?)";
+                sqlx::query(insert).bind(text).bind(sum)
             }
-            None => sqlx::query("DELETE FROM site_wide WHERE key = 'stopped'"),
+            None => return Ok(()),
         };
         query.execute(&mut self.connection).await.map(drop)
     }
@@ -134,21 +173,11 @@ impl Database for Sqlite {
     }
 
     async fn events(&mut self, mac: Option<Mac>, limit: u32) -> Result<Vec<StoredEvent>, Failed> {
-        let select =
-            "SELECT at, mac, kind, state, detail FROM event WHERE ?1 IS NULL OR mac = ?1 ORDER BY id DESC LIMIT ?2";
+        let select = "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event \
+                      WHERE ?1 IS NULL OR mac = ?1 ORDER BY id DESC LIMIT ?2";
         let query = sqlx::query(select).bind(mac.map(|mac| mac.to_string())).bind(limit);
         let rows = query.fetch_all(&mut self.connection).await?;
-        let event = |row: &sqlx::sqlite::SqliteRow| {
-            let mac: String = row.get(1);
-            Some(StoredEvent {
-                at: u64::try_from(row.get::<i64, _>(0)).ok()?,
-                mac: mac.parse().ok()?,
-                kind: row.get(2),
-                state: row.get(3),
-                detail: row.get(4),
-            })
-        };
-        Ok(rows.iter().rev().filter_map(event).collect())
+        Ok(rows.iter().rev().map(reader::event).map(StoredEvent::from).collect())
     }
 
     async fn backup(&mut self, with_open_secrets: bool) -> Result<Vec<u8>, String> {
@@ -163,6 +192,7 @@ impl Database for Sqlite {
 /// The connection that reads; in WAL mode it waits for no commit.
 pub(super) struct SqliteReading {
     connection: SqliteConnection,
+    directory: PathBuf,
 }
 
 impl SqliteReading {
@@ -170,7 +200,7 @@ impl SqliteReading {
     pub async fn open(directory: &Path) -> Result<Self, Failed> {
         let options = SqliteConnectOptions::new().filename(directory.join(open::FILE)).read_only(true);
         let connection = options.pragma("trusted_schema", "OFF").disable_statement_logging().connect().await?;
-        Ok(Self { connection })
+        Ok(Self { connection, directory: directory.into() })
     }
 }
 
@@ -185,6 +215,12 @@ impl Reading for SqliteReading {
 
     async fn timeline(&mut self, query: &TimelineQuery) -> Result<Page, Failed> {
         timeline::read(&mut self.connection, query).await
+    }
+
+    fn is_damage(&self, error: &Failed) -> bool {
+        // SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB with all that is more exactly said of each: the low byte is the kind.
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26)) && !room::is_full(error, &self.directory)
     }
 
     async fn close(self) {

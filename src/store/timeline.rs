@@ -6,13 +6,15 @@ use std::collections::HashMap;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::reader::{self, NumberedEvent};
+use super::{DAMAGED, sums};
 use crate::site::Mac;
 use crate::timeline::{Cursor, Moment, Page};
 
-/// Lines kept of one MAC.
-const PER_MAC: u64 = 2000;
-/// So many more may gather before a MAC is trimmed, so that not every line costs a deletion.
-const SLACK: u64 = 200;
+/// Lines kept of one MAC and one source. Each source has its own: whoever forges DHCP pushes out no line that others wrote.
+const PER_SOURCE: u64 = 1000;
+/// So many more may gather before they are trimmed, so that not every line costs a deletion.
+const SLACK: u64 = 100;
 /// Strangers kept: MACs that no state is stored of. The one that was heard of longest ago goes first.
 const STRANGERS: usize = 1024;
 /// Seconds that a line is kept.
@@ -40,9 +42,10 @@ pub(super) struct Shelf {
     checked: u64,
 }
 
-#[derive(Default, Clone, Copy)]
+#[derive(Default)]
 struct Kept {
-    lines: u64,
+    /// By source.
+    lines: HashMap<String, u64>,
     newest: i64,
 }
 
@@ -62,11 +65,13 @@ impl Shelf {
         for moment in moments {
             let id = insert(connection, moment).await?;
             let kept = macs.entry(moment.mac).or_default();
-            (kept.lines, kept.newest) = (kept.lines + 1, id);
+            *kept.lines.entry(moment.source.clone()).or_default() += 1;
+            kept.newest = id;
         }
-        for mac in moments.iter().map(|moment| moment.mac) {
-            let Some(kept) = macs.get_mut(&mac).filter(|kept| kept.lines > PER_MAC + SLACK) else { continue };
-            kept.lines -= trim(connection, mac).await?;
+        for Moment { mac, source, .. } in moments {
+            let lines = macs.get_mut(mac).and_then(|kept| kept.lines.get_mut(source));
+            let Some(lines) = lines.filter(|lines| **lines > PER_SOURCE + SLACK) else { continue };
+            *lines -= trim(connection, *mac, source).await?.min(*lines);
         }
         if macs.len() > STRANGERS {
             let mut strangers: Vec<(i64, Mac)> =
@@ -92,76 +97,96 @@ impl Shelf {
 }
 
 async fn count(connection: &mut SqliteConnection) -> Result<HashMap<Mac, Kept>, sqlx::Error> {
-    let select = "SELECT mac, count(*), max(id) FROM moment GROUP BY mac";
-    let rows = sqlx::query(select).fetch_all(connection).await?;
-    let kept = |row: &SqliteRow| {
-        let (mac, lines): (String, i64) = (row.get(0), row.get(1));
-        Some((mac.parse().ok()?, Kept { lines: u64::try_from(lines).ok()?, newest: row.get(2) }))
-    };
-    Ok(rows.iter().filter_map(kept).collect())
+    let select = "SELECT mac, source, count(*), max(id) FROM moment GROUP BY mac, source";
+    let mut macs: HashMap<Mac, Kept> = HashMap::new();
+    for row in sqlx::query(select).fetch_all(connection).await? {
+        // A line whose MAC or source is damaged goes by its age.
+        let (Ok(mac), Ok(source)) = (row.try_get::<&str, _>(0), row.try_get::<String, _>(1)) else { continue };
+        let Ok(mac) = mac.parse() else { continue };
+        let kept = macs.entry(mac).or_default();
+        kept.newest = kept.newest.max(row.try_get(3)?);
+        kept.lines.insert(source, u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0));
+    }
+    Ok(macs)
 }
 
 async fn insert(connection: &mut SqliteConnection, moment: &Moment) -> Result<i64, sqlx::Error> {
-    let insert = "INSERT INTO moment (at, ms, until, mac, source, text, times) VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let query = sqlx::query(insert).bind(seconds(moment.at)).bind(moment.ms).bind(seconds(moment.until));
+    let insert = "INSERT INTO moment (at, ms, until, mac, source, text, times, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let (at, ms) = (seconds(moment.at), i64::from(moment.ms));
+    let (until, mac, times) = (seconds(moment.until), moment.mac.to_string(), i64::from(moment.times));
+    let (source, text) = (moment.source.as_str(), moment.text.as_str());
+    let fields = [at.into(), ms.into(), until.into(), mac.as_str().into(), source.into(), text.into(), times.into()];
+    let sum = sums::sum("moment", &fields);
     let query =
-        query.bind(moment.mac.to_string()).bind(&moment.source).bind(&moment.text).bind(i64::from(moment.times));
+        sqlx::query(insert).bind(at).bind(ms).bind(until).bind(mac).bind(source).bind(text).bind(times).bind(sum);
     Ok(query.execute(connection).await?.last_insert_rowid())
 }
 
-/// Deletes all but the newest lines of a MAC.
-async fn trim(connection: &mut SqliteConnection, mac: Mac) -> Result<u64, sqlx::Error> {
-    let delete = "DELETE FROM moment WHERE mac = ?1 AND id <= \
-                  (SELECT id FROM moment WHERE mac = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-    let offset = i64::try_from(PER_MAC).unwrap_or(i64::MAX);
-    Ok(sqlx::query(delete).bind(mac.to_string()).bind(offset).execute(connection).await?.rows_affected())
+/// Deletes all but the newest lines of a MAC and a source.
+async fn trim(connection: &mut SqliteConnection, mac: Mac, source: &str) -> Result<u64, sqlx::Error> {
+    let delete = "DELETE FROM moment WHERE mac = ?1 AND source = ?2 AND id <= \
+                  (SELECT id FROM moment WHERE mac = ?1 AND source = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)";
+    let offset = i64::try_from(PER_SOURCE).unwrap_or(i64::MAX);
+    let query = sqlx::query(delete).bind(mac.to_string()).bind(source).bind(offset);
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 /// The newest lines of a MAC, moments and events together.
 pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuery) -> Result<Page, sqlx::Error> {
     let TimelineQuery { mac, since, after, limit } = query;
-    let bound = |select: &'static str, after: i64| {
-        sqlx::query(select).bind(mac.to_string()).bind(seconds(*since)).bind(after).bind(i64::from(*limit))
-    };
-    let select = "SELECT id, at, until, source, text, times, ms FROM moment \
+    let select = "SELECT at, ms, until, mac, source, text, times, sum, id FROM moment \
                   WHERE mac = ? AND until >= ? AND id > ? ORDER BY id DESC LIMIT ?";
-    let seen = bound(select, after.moment).fetch_all(&mut *connection).await?;
-    let select = "SELECT id, at, kind, detail, state, ms FROM event \
-                  WHERE mac = ? AND at >= ? AND id > ? ORDER BY id DESC LIMIT ?";
-    let events = bound(select, after.event).fetch_all(&mut *connection).await?;
-    let newest = |rows: &[SqliteRow], after: i64| rows.first().map_or(after, |row| row.get(0));
-    let next = Cursor { moment: newest(&seen, after.moment), event: newest(&events, after.event) };
-    let at = |row: &SqliteRow, column: usize| u64::try_from(row.get::<i64, _>(column)).unwrap_or(0);
-    let seen = seen.iter().rev().map(|row| Moment {
-        at: at(row, 1),
-        ms: row.get(6),
-        until: at(row, 2),
-        mac: *mac,
-        source: row.get(3),
-        text: row.get(4),
-        times: u32::try_from(row.get::<i64, _>(5)).unwrap_or(1),
-    });
-    let events = events.iter().rev().map(|row| {
-        let (kind, detail, state): (String, String, String) = (row.get(2), row.get(3), row.get(4));
-        let words = if detail.is_empty() { kind } else { format!("{kind}: {detail}") };
-        // The log of a script that failed: people want all of it, each line on its own.
-        let text = words.replace('\n', " | ");
-        Moment {
-            at: at(row, 1),
-            ms: row.get(5),
-            until: at(row, 1),
-            mac: *mac,
-            source: "node".into(),
-            text: format!("{text} [{state}]"),
-            times: 1,
-        }
-    });
-    let mut moments: Vec<Moment> = seen.chain(events).collect();
+    let bound = sqlx::query(select).bind(mac.to_string()).bind(seconds(*since)).bind(after.moment);
+    let seen = bound.bind(i64::from(*limit)).fetch_all(&mut *connection).await?;
+    let select = "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event \
+                  WHERE mac = ? AND id > ? ORDER BY id DESC LIMIT ?";
+    let bound = sqlx::query(select).bind(mac.to_string()).bind(after.event).bind(i64::from(*limit));
+    let events = bound.fetch_all(&mut *connection).await?;
+    let newest = |rows: &[SqliteRow], after: i64| rows.first().map_or(Ok(after), |row| row.try_get(8));
+    let next = Cursor { moment: newest(&seen, after.moment)?, event: newest(&events, after.event)? };
+    let mut moments = Vec::with_capacity(seen.len() + events.len());
+    for row in seen.iter().rev() {
+        moments.push(moment(row, *mac).unwrap_or_else(|_| {
+            let at = moments.last().map_or(*since, |before: &Moment| before.at);
+            Moment::new(at, *mac, "store", "a line of the timeline is damaged: what it said is not known")
+        }));
+    }
+    let within: Vec<u16> = events.iter().rev().map(|row| row.try_get(1).unwrap_or_default()).collect();
+    let mut events: Vec<NumberedEvent> = events.iter().rev().map(reader::event).collect();
+    reader::place_damaged(&mut events);
+    let told = events.into_iter().zip(within).filter(|(event, _)| event.at >= *since);
+    moments.extend(told.map(|(event, ms)| in_words(event, ms, *mac)));
     // Stable: within a millisecond, in the order in which each table has them.
     moments.sort_by_key(|moment| (moment.at, moment.ms));
     let surplus = moments.len().saturating_sub(usize::try_from(*limit).unwrap_or(usize::MAX));
     moments.drain(..surplus);
     Ok(Page { moments, next })
+}
+
+fn moment(row: &SqliteRow, mac: Mac) -> Result<Moment, sqlx::Error> {
+    if !sums::holds("moment", row, 7) {
+        return Err(sqlx::Error::Decode("its checksum is another one".into()));
+    }
+    Ok(Moment {
+        at: u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0),
+        ms: row.try_get(1)?,
+        until: u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0),
+        mac,
+        source: row.try_get(4)?,
+        text: row.try_get(5)?,
+        times: u32::try_from(row.try_get::<i64, _>(6)?).unwrap_or(1),
+    })
+}
+
+fn in_words(event: NumberedEvent, ms: u16, mac: Mac) -> Moment {
+    let NumberedEvent { at, kind, state, detail, .. } = event;
+    if kind == DAMAGED {
+        return Moment::new(at, mac, "store", &detail);
+    }
+    let words = if detail.is_empty() { kind } else { format!("{kind}: {detail}") };
+    // The log of a script that failed: people want all of it, each line on its own.
+    let text = format!("{} [{state}]", words.replace('\n', " | "));
+    Moment { at, ms, until: at, mac, source: "node".into(), text, times: 1 }
 }
 
 fn seconds(at: u64) -> i64 {
@@ -193,25 +218,25 @@ mod tests {
         let (store, task) = Store::open(&folder.path().join("state")).await.unwrap();
         let began = crate::clock::unix_now() - 100;
         let seen = |mac, source: &str, text: &str| Moment::new(began, mac, source, text);
-        store.keep(vec![seen(mac(1), "dhcp", "DHCPDISCOVER"), seen(mac(2), "dhcp", "x")]).await;
+        store.keep(vec![seen(mac(1), "dhcp", "DHCPDISCOVER"), seen(mac(2), "dhcp", "x")]).await.unwrap();
         let event = Event::Armed { id: AttemptId::from_random([1; 4]), scope: WipeScope::BlankDiskOnly };
         store.change(mac(1), Change::Event { event, mark: None }).await.unwrap();
         drop(store);
         task.await.unwrap().unwrap();
         let store = self::store(&folder).await;
-        let page = store.timeline(all(mac(1))).await;
+        let page = store.timeline(all(mac(1))).await.unwrap();
         let told: Vec<(&str, &str)> = page.moments.iter().map(|m| (m.source.as_str(), m.text.as_str())).collect();
         assert_eq!(told[0], ("dhcp", "DHCPDISCOVER"));
         assert_eq!(told[1].0, "node");
         assert!(told[1].1.starts_with("armed: attempt 01010101") && told[1].1.ends_with("[armed]"), "{told:?}");
         assert_eq!(told.len(), 2);
         let after = TimelineQuery { after: page.next, ..all(mac(1)) };
-        assert!(store.timeline(after).await.moments.is_empty());
+        assert!(store.timeline(after).await.unwrap().moments.is_empty());
         let late = seen(mac(1), "tftp", "read");
-        store.keep(vec![late.clone()]).await;
-        assert_eq!(store.timeline(after).await.moments, [late]);
-        assert_eq!(store.timeline(TimelineQuery { since: began + 1, ..all(mac(1)) }).await.moments.len(), 1);
-        assert_eq!(store.timeline(TimelineQuery { limit: 1, ..all(mac(1)) }).await.moments[0].source, "node");
+        store.keep(vec![late.clone()]).await.unwrap();
+        assert_eq!(store.timeline(after).await.unwrap().moments, [late]);
+        assert_eq!(store.timeline(TimelineQuery { since: began + 1, ..all(mac(1)) }).await.unwrap().moments.len(), 1);
+        assert_eq!(store.timeline(TimelineQuery { limit: 1, ..all(mac(1)) }).await.unwrap().moments[0].source, "node");
     }
 
     #[tokio::test]
@@ -223,25 +248,32 @@ mod tests {
         let now = crate::clock::unix_now();
         for batch in 0..10 {
             let lines = (0..250).map(|n| Moment::new(now, mac(1), "dhcp", &(batch * 250 + n).to_string()));
-            store.keep(lines.collect()).await;
+            store.keep(lines.collect()).await.unwrap();
         }
-        let kept = store.timeline(all(mac(1))).await.moments;
-        assert!((2000..=2201).contains(&kept.len()), "{}", kept.len());
+        let kept = store.timeline(all(mac(1))).await.unwrap().moments;
+        assert!((1000..=1101).contains(&kept.len()), "{}", kept.len());
         assert!(kept.iter().any(|moment| moment.text == "2499"), "the newest stay");
+        let booted = Moment::new(now, mac(1), "http", "boot script: the installer");
+        store.keep(vec![booted]).await.unwrap();
+        for _ in 0..10 {
+            store.keep((0..250).map(|n| Moment::new(now, mac(1), "dhcp", &n.to_string())).collect()).await.unwrap();
+        }
+        let kept = store.timeline(all(mac(1))).await.unwrap().moments;
+        assert!(kept.iter().any(|moment| moment.source == "http"), "forged DHCP pushes out nothing else");
         let strangers = |range: std::ops::Range<u16>| range.map(|n| Moment::new(now, mac(n), "dhcp", "who")).collect();
-        store.keep(strangers(100..1000)).await;
-        store.keep(strangers(1000..1500)).await;
-        assert!(store.timeline(all(mac(100))).await.moments.is_empty(), "the first stranger went");
-        assert_eq!(store.timeline(all(mac(1499))).await.moments.len(), 1);
-        assert_eq!(store.timeline(all(mac(1))).await.moments.len(), kept.len(), "a node is no stranger");
+        store.keep(strangers(100..1000)).await.unwrap();
+        store.keep(strangers(1000..1500)).await.unwrap();
+        assert!(store.timeline(all(mac(100))).await.unwrap().moments.is_empty(), "the first stranger went");
+        assert_eq!(store.timeline(all(mac(1499))).await.unwrap().moments.len(), 1);
+        assert_eq!(store.timeline(all(mac(1))).await.unwrap().moments.len(), kept.len(), "a node is no stranger");
     }
 
     #[tokio::test]
     async fn old_lines_go_by_age() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder).await;
-        store.keep(vec![Moment::new(5, mac(1), "dhcp", "long ago")]).await;
-        assert!(store.timeline(all(mac(1))).await.moments.is_empty(), "the first batch looked for old ones");
+        store.keep(vec![Moment::new(5, mac(1), "dhcp", "long ago")]).await.unwrap();
+        assert!(store.timeline(all(mac(1))).await.unwrap().moments.is_empty(), "the first batch looked for old ones");
     }
 
     /// The figure that is asked for: a thousand nodes with a hundred lines each, any of them read in under a second.
@@ -251,10 +283,13 @@ mod tests {
         let store = store(&folder).await;
         let now = crate::clock::unix_now();
         for round in 0..100 {
-            store.keep((0..1000).map(|n| Moment::new(now, mac(n), "dhcp", &round.to_string())).collect()).await;
+            store
+                .keep((0..1000).map(|n| Moment::new(now, mac(n), "dhcp", &round.to_string())).collect())
+                .await
+                .unwrap();
         }
         let began = std::time::Instant::now();
-        assert_eq!(store.timeline(all(mac(500))).await.moments.len(), 100);
+        assert_eq!(store.timeline(all(mac(500))).await.unwrap().moments.len(), 100);
         assert!(began.elapsed().as_secs() < 1, "{:?}", began.elapsed());
     }
 }

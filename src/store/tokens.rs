@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
 
-use super::{ChangeError, Command, Store};
+use super::{ChangeError, Command, DAMAGED, Store, answered, sums};
 use crate::audit::Order;
 
 /// One token. Times are Unix seconds.
@@ -51,8 +51,8 @@ impl Store {
     /// Makes a change of the tokens and its audit line durable. `false`: nothing changed, because the name was taken, or no token has it.
     pub async fn change_token(&self, change: TokenChange, order: Order) -> Result<bool, ChangeError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Token { change, order, reply }).await.map_err(|_| ChangeError::Stopped)?;
-        answer.await.map_err(|_| ChangeError::Stopped)
+        self.tell(Command::Token { change, order, reply }).await?;
+        answered(answer).await
     }
 }
 
@@ -64,41 +64,53 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &TokenChang
                           VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
             let query = sqlx::query(insert).bind(&token.id).bind(&token.name).bind(&token.role).bind(&token.hash);
             let query = query.bind(signed(token.created)).bind(token.expires.map(signed));
-            query.bind(token.revoked.map(signed)).execute(connection).await?
+            query.bind(token.revoked.map(signed)).execute(&mut *connection).await?
         }
         TokenChange::Revoke { name, at } => {
-            let update = "UPDATE api_token SET revoked = ? WHERE name = ? AND revoked IS NULL";
-            sqlx::query(update).bind(signed(*at)).bind(name).execute(connection).await?
+            let update = "UPDATE api_token SET revoked = ?, sum = 0 WHERE name = ? AND revoked IS NULL";
+            sqlx::query(update).bind(signed(*at)).bind(name).execute(&mut *connection).await?
         }
     };
+    sums::fill_table(connection, "api_token").await?;
     Ok(done.rows_affected() > 0)
 }
 
 /// Ends the very token that was ended elsewhere, since then; another one may have its name. False: it is not valid here.
 pub(super) async fn revoke_by_id(connection: &mut SqliteConnection, token: &StoredToken) -> Result<bool, sqlx::Error> {
-    let update = "UPDATE api_token SET revoked = ? WHERE id = ? AND hash = ? AND revoked IS NULL";
+    let update = "UPDATE api_token SET revoked = ?, sum = 0 WHERE id = ? AND hash = ? AND revoked IS NULL";
     let query = sqlx::query(update).bind(token.revoked.map(signed)).bind(&token.id).bind(&token.hash);
-    Ok(query.execute(connection).await?.rows_affected() > 0)
+    let is_ended = query.execute(&mut *connection).await?.rows_affected() > 0;
+    sums::fill_table(connection, "api_token").await?;
+    Ok(is_ended)
 }
 
-/// Reads all of them, the revoked ones too.
+/// Reads all of them, the revoked ones too. One that is damaged opens nothing, whatever it says.
 pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Vec<StoredToken>, sqlx::Error> {
-    let select = "SELECT id, name, role, hash, created, expires, revoked FROM api_token ORDER BY created, id";
+    let select = "SELECT id, name, role, hash, created, expires, revoked, sum FROM api_token ORDER BY created, id";
     let rows = sqlx::query(select).fetch_all(connection).await?;
-    Ok(rows.iter().map(token).collect())
+    Ok(rows.iter().map(|row| token(row).unwrap_or_else(|_| damaged(row))).collect())
 }
 
-fn token(row: &SqliteRow) -> StoredToken {
-    let time = |column: usize| row.get::<Option<i64>, _>(column).map(i64::unsigned_abs);
-    StoredToken {
-        id: row.get(0),
-        name: row.get(1),
-        role: row.get(2),
-        hash: row.get(3),
-        created: time(4).unwrap_or_default(),
-        expires: time(5),
-        revoked: time(6),
+fn token(row: &SqliteRow) -> Result<StoredToken, sqlx::Error> {
+    if !sums::holds("api_token", row, 7) {
+        return Err(sqlx::Error::Decode("its checksum is another one".into()));
     }
+    let time = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(i64::unsigned_abs));
+    Ok(StoredToken {
+        id: row.try_get(0)?,
+        name: row.try_get(1)?,
+        role: row.try_get(2)?,
+        hash: row.try_get(3)?,
+        created: time(4)?.unwrap_or_default(),
+        expires: time(5)?,
+        revoked: time(6)?,
+    })
+}
+
+fn damaged(row: &SqliteRow) -> StoredToken {
+    let text = |column: usize| row.try_get(column).unwrap_or_default();
+    let (id, name) = (text(0), text(1));
+    StoredToken { id, name, role: DAMAGED.into(), hash: String::new(), created: 0, expires: Some(0), revoked: None }
 }
 
 fn signed(seconds: u64) -> i64 {

@@ -1,108 +1,160 @@
 //! The one task that writes. Waiting changes share a transaction (group commit); nobody is answered before the commit.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::audit::Ledger;
-use super::batch::{Batch, Lookup};
+use super::batch::{Batch, Done, Lookup};
 use super::database::{Database, Failed};
-use super::{Command, View, secrets};
-use crate::clock::{Stamp, stamp};
+use super::room::NoRoom;
+use super::{ChangeError, Command, View, secrets};
+use crate::clock::{Stamp, stamp, unix_now};
 
 /// Most changes in one transaction.
 const BATCH: usize = 64;
+/// How often a full disk is asked whether it has room again.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Who has to do with the writer.
-pub(super) struct Others {
-    /// Reads on a connection of its own, which has to be closed first: the last one tidies up the log of SQLite.
-    pub reader: JoinHandle<()>,
+/// What the writer shares with others.
+pub(super) struct Desk {
+    /// What is known, as of the last commit.
+    pub view: View,
+    /// Holds the values that are taken out of texts.
+    pub vault: secrets::Shared,
     /// Told when the event log has grown.
     pub logs: watch::Sender<()>,
+    /// Since when there is no room.
+    pub room: watch::Sender<Option<NoRoom>>,
 }
 
-/// Serves commands until every handle is gone, or a write fails.
+/// Serves commands until every handle is gone, and gives the database back to be closed; or a write fails for another
+/// reason than a full disk.
 pub(super) async fn run<D: Database>(
-    mut database: D,
+    database: D,
     mut queue: mpsc::Receiver<Command>,
-    view: View,
-    vault: secrets::Shared,
-    mut ledger: Ledger,
-    others: Others,
-) -> Result<(), Failed> {
+    ledger: Ledger,
+    desk: Desk,
+) -> Result<D, Failed> {
+    let mut writer = Writer { database, ledger, desk, to_forget: false };
     let mut waiting = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let batch = std::mem::take(&mut waiting);
-        let outcome = commit(&mut database, &view, &vault, &mut ledger, batch).await;
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the store could not be written: stopping, nothing more is acknowledged");
-            return Err(error);
+    loop {
+        let looks = writer.desk.room.borrow().is_some();
+        tokio::select! {
+            biased;
+            count = queue.recv_many(&mut waiting, BATCH) => {
+                if count == 0 {
+                    return Ok(writer.database);
+                }
+                writer.serve(std::mem::take(&mut waiting)).await?;
+            }
+            () = tokio::time::sleep(LOOK), if looks => writer.look_for_room().await?,
         }
-        others.logs.send_replace(());
     }
-    let _ = others.reader.await;
-    database.close().await
 }
 
-async fn commit<D: Database>(
-    database: &mut D,
-    view: &View,
-    vault: &secrets::Shared,
-    ledger: &mut Ledger,
-    commands: Vec<Command>,
-) -> Result<(), Failed> {
-    let at = stamp();
-    let Stamp { seconds: now, .. } = at;
-    let redactor = vault.read().expect("no holder of this lock panics").redactor();
-    let batch = Batch::of(&view.read().expect("no holder of this lock panics"), commands, &redactor, now);
-    let (mut appended, mut token_answers) = (Vec::new(), Vec::new());
-    database.begin().await?;
-    for (mac, record, log) in batch.writes {
-        database.put_node(mac, &record, now).await?;
-        if let Some(line) = log {
-            database.log(mac, &record, line, at).await?;
+struct Writer<D> {
+    database: D,
+    ledger: Ledger,
+    desk: Desk,
+    /// Whether a secret was replaced whose former value still lies somewhere in the files.
+    to_forget: bool,
+}
+
+impl<D: Database> Writer<D> {
+    async fn serve(&mut self, commands: Vec<Command>) -> Result<(), Failed> {
+        let at = stamp();
+        let now = at.seconds;
+        let redactor = self.desk.vault.read().expect("no holder of this lock panics").redactor();
+        let mut batch = {
+            let memory = self.desk.view.read().expect("no holder of this lock panics");
+            Batch::of(&memory, commands, &redactor, now)
+        };
+        let (answers, lookups) = (std::mem::take(&mut batch.answers), std::mem::take(&mut batch.lookups));
+        let outcome = if batch.is_to_write() { self.commit(batch, at).await } else { Ok(Done::default()) };
+        let said = match &outcome {
+            Ok(done) => Ok(done),
+            Err(error) if self.database.is_full(error) => {
+                self.full(now);
+                Err(ChangeError::NoRoom)
+            }
+            Err(_) => return outcome.map(drop),
+        };
+        for answer in answers {
+            answer(said.clone());
         }
+        for lookup in lookups {
+            self.answer(lookup).await?;
+        }
+        if said.is_ok() {
+            self.desk.logs.send_replace(());
+        }
+        Ok(())
     }
-    if let Some(stopped) = &batch.fresh.1 {
-        database.put_stopped(stopped.as_ref()).await?;
+
+    /// All of the batch, durably, or nothing of it.
+    async fn commit(&mut self, batch: Batch, at: Stamp) -> Result<Done, Failed> {
+        let before = self.ledger.mark();
+        let (fresh, replaces) = (batch.fresh.clone(), !batch.secrets.is_empty());
+        let done = match self.write(batch, at).await {
+            Ok(done) => done,
+            Err(error) => {
+                self.ledger.back_to(before);
+                if self.database.is_full(&error) {
+                    self.database.rollback().await?;
+                }
+                return Err(error);
+            }
+        };
+        self.desk.view.write().expect("no holder of this lock panics").take(fresh);
+        // If this finds no room, the changes hold and nobody is told so: the next commit makes good for it.
+        self.ledger.publish().await?;
+        self.to_forget |= replaces;
+        if self.to_forget {
+            self.to_forget = match self.database.forget_replaced().await {
+                Err(error) if self.database.is_full(&error) => true,
+                other => other.map(|()| false)?,
+            };
+        }
+        Ok(done)
     }
-    let mut replies = Vec::new();
-    for (write, reply) in batch.secrets {
-        database.put_secrets(write).await?;
-        replies.push(reply);
+
+    async fn write(&mut self, batch: Batch, at: Stamp) -> Result<Done, Failed> {
+        let Self { database, ledger, desk, .. } = self;
+        let (mut done, now) = (Done::default(), at.seconds);
+        database.begin().await?;
+        for (mac, record, log) in batch.writes {
+            database.put_node(mac, &record, now).await?;
+            if let Some(line) = log {
+                database.log(mac, &record, line, at).await?;
+            }
+        }
+        if let Some(stopped) = &batch.fresh.1 {
+            database.put_stopped(stopped.as_ref()).await?;
+        }
+        for write in batch.secrets {
+            database.put_secrets(write).await?;
+        }
+        for (change, order) in batch.tokens {
+            let changed = database.change_token(&change).await?;
+            let words = if changed { "done" } else { "refused: there is nothing to change" };
+            ledger.append(database, now, &order, words).await?;
+            done.tokens.push(changed);
+        }
+        for (order, outcome) in batch.audit {
+            done.audit.push(ledger.append(database, now, &order, &outcome).await?);
+        }
+        if !batch.moments.is_empty() {
+            let is_known = |mac| desk.view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
+            database.add_moments(&batch.moments, now, is_known).await?;
+        }
+        ledger.prepare().await?;
+        database.commit().await?;
+        Ok(done)
     }
-    for (change, order, reply) in batch.tokens {
-        let changed = database.change_token(&change).await?;
-        let words = if changed { "done" } else { "refused: there is nothing to change" };
-        ledger.append(database, now, &order, words).await?;
-        token_answers.push((reply, changed));
-    }
-    for (order, outcome, reply) in batch.audit {
-        let id = ledger.append(database, now, &order, &outcome).await?;
-        appended.extend(reply.map(|reply| (reply, id)));
-    }
-    for (moments, _) in &batch.kept {
-        let is_known = |mac| view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
-        database.add_moments(moments, now, is_known).await?;
-    }
-    database.commit().await?;
-    ledger.settle().await?;
-    view.write().expect("no holder of this lock panics").take(batch.fresh);
-    for answer in batch.answers {
-        answer();
-    }
-    for (reply, changed) in token_answers {
-        let _ = reply.send(changed);
-    }
-    for (reply, id) in appended {
-        let _ = reply.send(id);
-    }
-    if !replies.is_empty() {
-        database.forget_replaced().await?;
-    }
-    for reply in replies {
-        let _ = reply.send(());
-    }
-    for lookup in batch.lookups {
+
+    async fn answer(&mut self, lookup: Lookup) -> Result<(), Failed> {
+        let database = &mut self.database;
         match lookup {
             Lookup::Events { mac, limit, reply } => drop(reply.send(database.events(mac, limit).await?)),
             Lookup::Secrets { reply } => drop(reply.send(database.secrets().await?)),
@@ -111,9 +163,28 @@ async fn commit<D: Database>(
             }
             Lookup::Audit { filter, reply } => drop(reply.send(database.audit_lines(&filter).await?)),
         }
+        Ok(())
     }
-    for (_, reply) in batch.kept {
-        let _ = reply.send(());
+
+    fn full(&mut self, now: u64) {
+        if self.desk.room.borrow().is_none() {
+            self.desk.room.send_replace(Some(NoRoom { since: now }));
+            tracing::error!("{}", super::NO_ROOM);
+        }
     }
-    Ok(())
+
+    /// Tries whether a change finds room again.
+    async fn look_for_room(&mut self) -> Result<(), Failed> {
+        match self.database.tries_to_write().await {
+            Ok(true) => {
+                let since = self.desk.room.send_replace(None).map_or(0, |full| full.since);
+                let seconds = unix_now().saturating_sub(since);
+                tracing::warn!(seconds, "the disk has room again: changes are accepted");
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(error) if self.database.is_full(&error) => self.database.rollback().await,
+            Err(error) => Err(error),
+        }
+    }
 }

@@ -26,25 +26,29 @@ const POINTS: [(&str, &[&str]); 11] = [
 ];
 
 /// The same, but the call fails with this error.
-const FAULTS: [(&str, &str, &[&str]); 5] = [
+const FAULTS: [(&str, &str, &[&str]); 3] = [
     ("fsync", "EIO", &["rackstart.sqlite", "rackstart.sqlite-wal"]),
-    ("pwrite64", "ENOSPC", &["rackstart.sqlite", "rackstart.sqlite-wal"]),
     ("fsync", "EIO", &["anchor.json.new"]),
-    ("write", "ENOSPC", &["anchor.json.new"]),
     ("rename", "EROFS", &["anchor.json.new", "anchor.json"]),
 ];
 
-/// One victim under strace, which hits call number `when`.
-fn hit(place: &Path, call: &str, files: &[&str], what: &str, when: usize) -> Output {
+/// Where a disk can turn out to be full.
+const FULL: [(&str, &[&str]); 4] = [
+    ("pwrite64", &["rackstart.sqlite", "rackstart.sqlite-wal"]),
+    ("openat", &["anchor.json.new"]),
+    ("write", &["anchor.json.new"]),
+    ("rename", &["anchor.json.new", "anchor.json"]),
+];
+
+/// One victim under strace, which hits call number `when`, and every later one if it `lasts`.
+fn hit(place: &Path, call: &str, files: &[&str], what: &str, when: usize, lasts: bool) -> Output {
     let (program, words, environment) = victim::command(place, 1);
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={call}"));
     for file in files {
         strace.arg("-P").arg(if file.is_empty() { place.to_path_buf() } else { place.join(file) });
     }
-    strace
-        .arg("-e")
-        .arg(format!("inject={call}:{what}:when={when}{}", if what.starts_with("error") { "+" } else { "" }));
+    strace.arg("-e").arg(format!("inject={call}:{what}:when={when}{}", if lasts { "+" } else { "" }));
     strace.arg(program).args(words).envs(environment).stdout(Stdio::piped()).stderr(Stdio::piped());
     strace.output().expect("strace starts; `make setup` installs it")
 }
@@ -71,7 +75,8 @@ fn every_call(call: &str, files: &[&str], what: &str, judge: impl Fn(&Output, &P
         let when = 1 + count * stride;
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("state");
-        let output = hit(&place, call, files, what, when);
+        // A disk that is broken stays broken; nobody is killed twice.
+        let output = hit(&place, call, files, what, when, what.starts_with("error"));
         if output.status.success() {
             hold(&output, &place, "untouched");
             return count;
@@ -106,7 +111,6 @@ fn a_kill_at_every_call_that_changes_the_disk_loses_nothing() {
 fn a_disk_that_fails_ends_the_victim_and_nothing_is_acknowledged_that_is_not_there() {
     let hits = AtomicUsize::new(0);
     spread(FAULTS.to_vec(), |(call, error, files)| {
-        // From this call on, all fail: a disk that is broken stays broken.
         let count = every_call(call, files, &format!("error={error}"), |output, place, when| {
             let code = output.status.code();
             assert!(code == Some(3) || code == Some(4), "{when}: the victim ended with {:?}", output.status);
@@ -121,4 +125,37 @@ fn a_disk_that_fails_ends_the_victim_and_nothing_is_acknowledged_that_is_not_the
     });
     let hits = hits.into_inner();
     assert!(hits * setting("CRASH_STRIDE", 1) > 50, "only {hits} points: did strace reach the victim?");
+}
+
+#[test]
+fn a_disk_that_is_full_ends_nothing_and_whoever_asks_again_is_served_once_there_is_room() {
+    let hits = AtomicUsize::new(0);
+    spread(FULL.to_vec(), |(call, files)| {
+        let full = "error=ENOSPC";
+        let judge = |output: &Output, place: &Path, when: &str| {
+            let code = output.status.code();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(code == Some(5) || code == Some(4), "{when}, to the end: {:?} {said}", output.status);
+            let mut known = Acknowledged::default();
+            known.read(&String::from_utf8_lossy(&output.stdout));
+            known.refused = None; // that it did not open on a full disk is right
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(known.hold_against(place, when));
+            if code == Some(4) {
+                return;
+            }
+            let number = when.split(' ').nth(2).unwrap().parse().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("state");
+            let output = hit(&place, call, files, full, number, false);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{when}, once: {:?} {said}", output.status);
+            hold(&output, &place, when);
+        };
+        let count = every_call(call, files, full, judge);
+        eprintln!("{call} finds no room on {}: {count} points", files.join(", "));
+        hits.fetch_add(count, Ordering::Relaxed);
+    });
+    let hits = hits.into_inner();
+    assert!(hits * setting("CRASH_STRIDE", 1) > 30, "only {hits} points: did strace reach the victim?");
 }

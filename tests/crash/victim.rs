@@ -8,7 +8,7 @@ use rackstart::audit::{Actor, Order};
 use rackstart::lifecycle::{AttemptId, BootToken, Event, Reader, Report, ReportEvent, WipeScope};
 use rackstart::secrets::SecretValue;
 use rackstart::site::{Blueprint, Mac, SecretSpec};
-use rackstart::store::{Change, ChangeError, Store};
+use rackstart::store::{Change, ChangeError, SecretsError, Store};
 
 /// Where the state directory of the victim is.
 const PLACE: &str = "CRASH_PLACE";
@@ -76,7 +76,7 @@ async fn work(place: &Path, lives: u32) -> i32 {
     };
     if let Err(error) = store.open_secrets(None, &blueprint()).await {
         say(&format!("LOCKED {error}"));
-        return 3;
+        return if error == SecretsError::Store(ChangeError::NoRoom) { 4 } else { 3 };
     }
     say("OPEN");
     // Several at once, so that changes share commits.
@@ -85,7 +85,15 @@ async fn work(place: &Path, lives: u32) -> i32 {
     let ends = [a.await.unwrap(), b.await.unwrap(), c.await.unwrap()];
     drop(store);
     let closed = task.await.unwrap();
-    if closed.is_ok() && ends.iter().all(Result::is_ok) { 0 } else { 3 }
+    match (closed, ends.iter().all(Result::is_ok)) {
+        (Ok(()), true) => 0,
+        // Nothing failed but want of room, to the end: the store was there all the time and is closed in order.
+        (Ok(()), false) if ends.iter().all(|end| matches!(end, Ok(()) | Err(ChangeError::NoRoom))) => 5,
+        (closed, _) => {
+            eprintln!("the store ended with {closed:?}, its users with {ends:?}");
+            3
+        }
+    }
 }
 
 /// One node through its lives, each step acknowledged before the next one.
@@ -109,9 +117,10 @@ async fn live(store: Store, node: u8, lives: u32) -> Result<(), ChangeError> {
         };
         // A node that was killed at `installing` is given up first, as an operator would.
         if store.record(mac).is_some_and(|record| record.state.word() == "installing") {
-            store.change(mac, event(Event::Overdue { reason: "killed".into() })).await?;
+            patiently(|| store.change(mac, event(Event::Overdue { reason: "killed".into() }))).await?;
         }
-        store.change_as(mac, event(Event::Armed { id, scope: WipeScope::DestroyData }), order).await?;
+        let armed = event(Event::Armed { id, scope: WipeScope::DestroyData });
+        patiently(|| store.change_as(mac, armed.clone(), order.clone())).await?;
         say(&format!("AT {node} {life} 1"));
         let steps = [
             event(Event::BootScriptServed { token: token.hash() }),
@@ -121,22 +130,40 @@ async fn live(store: Store, node: u8, lives: u32) -> Result<(), ChangeError> {
             report(ReportEvent::Ready, 1),
         ];
         for (index, step) in steps.into_iter().enumerate() {
-            store.change(mac, step).await?;
+            patiently(|| store.change(mac, step.clone())).await?;
             say(&format!("AT {node} {life} {}", index + 2));
         }
-        let id = store.audit(&Actor::daemon(), "note", "site", &format!("node {node}, life {life}")).await?;
+        let (actor, words) = (Actor::daemon(), format!("node {node}, life {life}"));
+        let id = patiently(|| store.audit(&actor, "note", "site", &words)).await?;
         say(&format!("AUDIT {id}"));
         if node == 1 {
             let value = SecretValue::new(format!("value-{life:08}")).unwrap();
             let order = Order::new(&Actor::console(0), "set-secret", "A_PASSWORD");
             let change = vec![("A_PASSWORD".to_string(), Some(value))];
-            if store.change_secrets(&blueprint(), change, vec![order]).await.is_err() {
-                return Err(ChangeError::Stopped);
-            }
+            let blueprint = blueprint();
+            patiently(async || {
+                let changed = store.change_secrets(&blueprint, change.clone(), vec![order.clone()]).await;
+                changed.map_err(|error| match error {
+                    SecretsError::Store(lost) => lost,
+                    other => panic!("{other}"),
+                })
+            })
+            .await?;
             say(&format!("SECRET {life}"));
         }
     }
     Ok(())
+}
+
+/// Asks again while the disk is full, as a node does; not for ever.
+async fn patiently<T, F: Future<Output = Result<T, ChangeError>>>(ask: impl Fn() -> F) -> Result<T, ChangeError> {
+    for _ in 0..4 {
+        match ask().await {
+            Err(ChangeError::NoRoom) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            other => return other,
+        }
+    }
+    ask().await
 }
 
 /// The life that a node is in and how far it has come in it, from 1 (armed) to 6 (ready).

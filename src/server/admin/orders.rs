@@ -68,11 +68,12 @@ impl From<Refusal> for HttpError {
             Refusal::UnknownNode(_) => StatusCode::NOT_FOUND,
             Refusal::Nobody | Refusal::Reason => StatusCode::BAD_REQUEST,
             Refusal::OwnCardsUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Refusal::StoreStopped => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Blast(_)
             | Refusal::CannotKeep { .. }
             | Refusal::State { .. }
             | Refusal::NotStopped
+            | Refusal::Clock(_)
             | Refusal::SiteEdited => StatusCode::CONFLICT,
         };
         let help: String = refusal.help().iter().map(|line| format!("\nhelp: {line}")).collect();

@@ -52,6 +52,8 @@ impl ApiError {
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         let (status, help) = match &error {
+            ChangeError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "make room on that disk, then ask again"),
+            ChangeError::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, "look at the daemon's log"),
             ChangeError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
             ChangeError::Refused(
                 Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,

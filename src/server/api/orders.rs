@@ -294,11 +294,12 @@ impl From<Refusal> for ApiError {
             Refusal::Nobody => (StatusCode::BAD_REQUEST, "write exact names into `nodes`"),
             Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
             Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
-            Refusal::StoreStopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
+            Refusal::Store(lost) => return ApiError::from(lost.clone()),
             Refusal::Blast(_)
             | Refusal::CannotKeep { .. }
             | Refusal::State { .. }
             | Refusal::NotStopped
+            | Refusal::Clock(_)
             | Refusal::SiteEdited => (StatusCode::CONFLICT, "ask for the node's state first"),
         };
         let help = refusal.help().join("; ");

@@ -135,7 +135,7 @@ pub async fn story(
     let after = Cursor { moment: chapter.moment.unwrap_or_default(), event: chapter.event.unwrap_or_default() };
     let limit = chapter.limit.unwrap_or(USUAL).clamp(1, MOST);
     let query = TimelineQuery { mac, since: chapter.since.unwrap_or_default(), after, limit };
-    let page = story::read(&api.appliance, query).await;
+    let page = story::read(&api.appliance, query).await?;
     let next = Place { moment: page.next.moment, event: page.next.event };
     Ok(Json(Story { lines: page.moments.into_iter().map(Line::from).collect(), next }))
 }

@@ -56,13 +56,13 @@ pub(super) async fn script(
         return refuse(&appliance, Some(node), asker.address, refusal).await;
     }
     let Query(told) = Query::<Told>::try_from_uri(&uri).unwrap_or_default();
-    look_at(&appliance, node, &told).await?;
+    let seen = look_at(&appliance, node, &told).await;
     let arch = match told.arch.as_deref() {
         Some("efi-x64") => ClientArch::EfiX64,
         Some("bios") => ClientArch::Bios,
         _ => ClientArch::of(node.firmware),
     };
-    let text = match answer(&appliance, &served, node, arch).await {
+    let text = match answer(&appliance, &served, node, arch, seen).await {
         Ok(text) => text,
         // iPXE shows no text of an error, and whoever stands before the machine should know.
         Err(error) => {
@@ -125,9 +125,14 @@ pub(in crate::server) async fn answer(
     served: &Served,
     node: &Node,
     arch: ClientArch,
+    seen: Result<(), HttpError>,
 ) -> Result<String, HttpError> {
     match decision(appliance, &served.site, node, arch) {
-        BootDecision::Install => installer(appliance, served, node).await,
+        // Which machine it is could not be written down: the local disk needs nobody to know, an installer does.
+        BootDecision::Install => match seen {
+            Ok(()) => installer(appliance, served, node).await,
+            Err(unknown) => Err(unknown),
+        },
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
             local_disk(appliance, served, node, &reason)
@@ -187,7 +192,7 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     if let LocalDiskReason::WrongFirmware(..) = reason {
         let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
         tracing::warn!(node = %node.name, mac = %node.mac, %reason, "not installed");
-        return Ok(appliance.store.change(node.mac, note).await.map(drop)?);
+        return settled(appliance.store.change(node.mac, note).await);
     }
     let Some(event) = unfinished(reason, || random::boot_token().hash()) else { return Ok(()) };
     match appliance.store.change(node.mac, Change::Event { event, mark: None }).await {
@@ -195,11 +200,18 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
             tracing::info!(node = %node.name, mac = %node.mac, %reason, "failed, in maintenance");
         }
         Ok(_) => tracing::warn!(node = %node.name, mac = %node.mac, %reason, "failed"),
-        // A second request at the same moment was first.
-        Err(ChangeError::Refused(_)) => {}
-        Err(stopped) => return Err(stopped.into()),
+        other => settled(other)?,
     }
     Ok(())
+}
+
+/// A local disk boots whatever becomes of the note: a second request at the same moment was first, or the disk of the store
+/// is full and the next boot tells it again.
+fn settled(noted: Result<Record, ChangeError>) -> Result<(), HttpError> {
+    match noted {
+        Ok(_) | Err(ChangeError::Refused(_) | ChangeError::NoRoom) => Ok(()),
+        Err(stopped) => Err(stopped.into()),
+    }
 }
 
 /// What a boot script with the local disk says about the attempt.

@@ -40,7 +40,7 @@ impl From<RenderError> for HttpError {
 impl From<ChangeError> for HttpError {
     fn from(error: ChangeError) -> Self {
         let status = match &error {
-            ChangeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            ChangeError::NoRoom | ChangeError::Unreadable | ChangeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             ChangeError::Refused(
                 Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
             ) => StatusCode::GONE,

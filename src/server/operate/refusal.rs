@@ -2,7 +2,7 @@
 
 use crate::lifecycle::{Refused, blast};
 use crate::site::Site;
-use crate::store::DecideError;
+use crate::store::{ChangeError, DecideError};
 
 /// Longest reason an operator may give, in characters.
 const LONGEST_REASON: usize = 300;
@@ -47,9 +47,12 @@ pub enum Refusal {
     /// There is nothing to lift.
     #[error("installations are not stopped")]
     NotStopped,
-    /// The store stopped.
-    #[error("the store has stopped: the daemon is going down")]
-    StoreStopped,
+    /// The clock of this server cannot be right, and an arming to wipe lives by it.
+    #[error("{0}")]
+    Clock(String),
+    /// The store took no order.
+    #[error(transparent)]
+    Store(ChangeError),
 }
 
 impl Refusal {
@@ -73,7 +76,7 @@ impl Refusal {
                 let node = node.map_or(refused.mac.to_string(), |node| node.name.to_string());
                 Self::State { node, refused: refused.refused }
             }
-            DecideError::Stopped => Self::StoreStopped,
+            DecideError::Store(lost) => Self::Store(lost),
         }
     }
 }

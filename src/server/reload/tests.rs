@@ -32,9 +32,10 @@ impl Daemon {
         std::fs::write(&file, text).unwrap();
         let loaded = config::read(&file, None).unwrap();
         let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
-        arm_new_nodes(&loaded.site, &store).await.unwrap();
+        let unarmed = Unarmed::default();
+        unarmed.arm_new(&loaded.site, &store).await.unwrap();
         let (sender, receiver) = watch::channel(Arc::new(Served::new(loaded.site, loaded.renderer, 7)));
-        let reloader = Reloader::new(Source { file, templates: None }, sender, store.clone());
+        let reloader = Reloader::new(Source { file, templates: None }, sender, store.clone(), unarmed);
         Self { folder, store, reloader, receiver }
     }
 

@@ -13,6 +13,10 @@ use crate::timeline::utc;
 
 /// Most bytes of one log.
 pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
+/// Most bytes of all logs together; the oldest go first.
+const ALL: u64 = 2 * 1024 * 1024 * 1024;
+/// Bytes that are left free for what must be written, or a tenth of the disk where that is less: then no log is kept.
+const FLOOR: u64 = 1024 * 1024 * 1024;
 /// Logs kept of one node; the oldest goes when an attempt begins a new one.
 const PER_NODE: usize = 10;
 
@@ -29,6 +33,10 @@ pub(super) struct Line {
 pub(super) struct Logs {
     folder: PathBuf,
     complained: u64,
+    /// Most bytes of all of them.
+    all: u64,
+    /// Bytes of all of them; none before they were counted.
+    held: Option<u64>,
 }
 
 /// Writes what comes until nobody sends any more. The disk may take its time, so another thread waits for it.
@@ -49,26 +57,61 @@ pub(super) async fn write(mut logs: Logs, mut queue: mpsc::Receiver<Line>, most:
 
 impl Logs {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, complained: 0 }
+        Self { folder, complained: 0, all: ALL, held: None }
     }
 
     fn append_all(&mut self, lines: &[Line]) {
         let now = unix_now();
         let time = utc(now);
+        if !has_room(&self.folder) {
+            return self.complain(now, "the disk is nearly full; what is left of it is for the store");
+        }
         for part in lines.chunk_by(|a, b| (&a.node, &a.attempt) == (&b.node, &b.attempt)) {
             let text: String = part.iter().map(|line| format!("{time} {}\n", line.said)).collect();
             let written = self.append(part[0].node.as_str(), &part[0].attempt, &text);
-            // A full disk stops no installation; it is told once a minute.
-            if let Err(error) = written
-                && now >= self.complained + 60
-            {
-                self.complained = now;
-                tracing::warn!(folder = %self.folder.display(), %error, "cannot keep the installers' logs");
+            if let Err(error) = written {
+                self.complain(now, &error.to_string());
             }
         }
     }
 
-    fn append(&self, node: &str, attempt: &str, text: &str) -> io::Result<()> {
+    /// A full disk stops no installation; it is told once a minute.
+    fn complain(&mut self, now: u64, why: &str) {
+        if now >= self.complained.saturating_add(60) {
+            self.complained = now;
+            tracing::warn!(folder = %self.folder.display(), "cannot keep the installers' logs: {why}");
+        }
+    }
+
+    /// Removes the oldest logs of all nodes until there is room for one more of full length; not the one that is written.
+    fn make_room_in_all(&mut self, current: &Path, more: u64) -> io::Result<()> {
+        if self.held.is_some_and(|held| held.saturating_add(more) <= self.all) {
+            return Ok(());
+        }
+        let mut logs = Vec::new();
+        for node in fs::read_dir(&self.folder)? {
+            for log in fs::read_dir(node?.path())? {
+                let (path, found) = {
+                    let log = log?;
+                    (log.path(), log.metadata()?)
+                };
+                logs.push((found.modified()?, found.len(), path));
+            }
+        }
+        logs.sort();
+        let mut held: u64 = logs.iter().map(|(_, size, _)| size).sum();
+        for (_, size, path) in logs.into_iter().filter(|(_, _, path)| path != current) {
+            if held.saturating_add(more.max(LARGEST.min(self.all / 8))) <= self.all {
+                break;
+            }
+            fs::remove_file(path)?;
+            held -= size;
+        }
+        self.held = Some(held);
+        Ok(())
+    }
+
+    fn append(&mut self, node: &str, attempt: &str, text: &str) -> io::Result<()> {
         let folder = self.folder.join(node);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let path = folder.join(format!("{attempt}.log"));
@@ -81,6 +124,9 @@ impl Logs {
         if room == 0 {
             return Ok(());
         }
+        let more = text.len().min(room) as u64;
+        self.make_room_in_all(&path, more)?;
+        self.held = self.held.map(|held| held + more);
         if text.len() < room {
             return file.write_all(text.as_bytes());
         }
@@ -92,6 +138,16 @@ impl Logs {
         let width = room - whole_lines - 1;
         file.write_all(format!("{end:.<width$}\n").as_bytes())
     }
+}
+
+/// Whether the disk has more than what is left free for the store. Where nobody says how much it has, it has.
+fn has_room(folder: &Path) -> bool {
+    let place = folder.ancestors().find(|place| place.exists()).unwrap_or(folder);
+    rustix::fs::statvfs(place).map_or(true, |found| {
+        let (free, size) =
+            (found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize));
+        free > FLOOR.min(size / 10)
+    })
 }
 
 /// Removes the oldest logs of a node until there is room for one more.
@@ -128,6 +184,22 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_eq!(mode(&folder.path().join("logs")), 0o700);
+    }
+
+    #[test]
+    fn all_logs_together_have_an_end_and_the_oldest_go_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs { all: 100_000, ..Logs::new(folder.path().into()) };
+        let of = |node: &str, said: &str| Line { node: node.parse().unwrap(), attempt: "aa".into(), said: said.into() };
+        for node in 1..=20 {
+            logs.append_all(&vec![of(&format!("compute{node}"), &"x".repeat(1000)); 20]);
+            std::thread::sleep(std::time::Duration::from_millis(15)); // a file system tells times by the tick
+        }
+        let size =
+            |node: u32| fs::metadata(folder.path().join(format!("compute{node}/aa.log"))).map_or(0, |log| log.len());
+        let all: u64 = (1..=20).map(size).sum();
+        assert!((50_000..=100_000).contains(&all), "{all}");
+        assert!(size(20) > 20_000 && size(1) == 0);
     }
 
     #[test]

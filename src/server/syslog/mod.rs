@@ -1,8 +1,9 @@
 //! Receives the logs of the installers: UDP, and TCP because that is what Anaconda's rsyslog uses, whatever its manual
-//! says. From the reserved addresses of nodes only. Reading never stops for a full disk or a slow store: an installer
+//! says. Only from nodes that are armed or being installed, and only as far as the wire agrees that it is they. Reading never stops for a full disk or a slow store: an installer
 //! that logs must not wait for us.
 
 mod files;
+mod senders;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use socket2::Type;
@@ -20,15 +21,17 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::log_limit::LogLimit;
+use super::neighbours::Neighbours;
 use super::pinned;
 use super::recent::Recent;
 use super::served::Served;
+use crate::lifecycle::State;
 use crate::site::{Mac, NodeName};
 use crate::store::Store;
 use crate::timeline::harmless;
 use crate::wire::syslog::{Frames, LONGEST, Message, Severity, parse};
 use files::{Line, Logs};
+use senders::{Heard, Senders};
 
 /// The port that installers send to.
 pub const PORT: u16 = 514;
@@ -67,12 +70,13 @@ impl SyslogServer {
         served: watch::Receiver<Arc<Served>>,
         recent: Arc<Recent>,
         store: Store,
+        neighbours: Arc<dyn Neighbours>,
         shutdown: CancellationToken,
     ) {
         let Self { udp, tcp } = self;
         let (lines, queue) = mpsc::channel(QUEUE);
-        let limit = Mutex::new(LogLimit::new(3000, Duration::from_secs(10), 20_000));
-        let desk = Arc::new(Desk { served, recent, store, lines, limit, lost: AtomicU64::default() });
+        let senders = Mutex::new(Senders::new(neighbours));
+        let desk = Arc::new(Desk { served, recent, store, lines, senders, lost: AtomicU64::default() });
         let writer = tokio::spawn(files::write(Logs::new(folder), queue, BATCH));
         let mut connections = Connections::default();
         let mut packet = vec![0; LONGEST];
@@ -85,7 +89,7 @@ impl SyslogServer {
                     Err(_) => tokio::time::sleep(AFTER_ERROR).await,
                 },
                 accepted = tcp.accept() => match accepted {
-                    Ok((stream, from)) if desk.node_at(from.ip()).is_some() => {
+                    Ok((stream, from)) if desk.sender(from.ip()).is_some() => {
                         let order = connections.place(from.ip(), &shutdown);
                         tokio::spawn(listen(stream, from.ip(), desk.clone(), order));
                     }
@@ -140,23 +144,35 @@ struct Desk {
     recent: Arc<Recent>,
     store: Store,
     lines: mpsc::Sender<Line>,
-    limit: Mutex<LogLimit<IpAddr>>,
+    senders: Mutex<Senders>,
     lost: AtomicU64,
 }
 
 impl Desk {
-    fn node_at(&self, peer: IpAddr) -> Option<(Mac, NodeName)> {
-        let served = self.served.borrow();
-        let node = served.site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer)?;
-        Some((node.mac, node.name.clone()))
+    /// The node whose installer may log from this address now, and the attempt that it is at.
+    fn sender(&self, peer: IpAddr) -> Option<(Mac, NodeName, String)> {
+        let IpAddr::V4(address) = peer else { return None };
+        let site = self.served.borrow().site.clone();
+        let node = site.nodes.by_address(address)?;
+        let state = self.store.record(node.mac)?.state;
+        let (State::Armed { attempt, .. } | State::Installing { attempt, .. }) = state else { return None };
+        let is_node = self.senders().is(node, Instant::now());
+        is_node.then(|| (node.mac, node.name.clone(), attempt.id.to_string()))
+    }
+
+    fn senders(&self) -> MutexGuard<'_, Senders> {
+        self.senders.lock().expect("no holder of this lock panics")
     }
 
     fn hear(&self, peer: IpAddr, message: &[u8]) {
-        let Some((mac, node)) = self.node_at(peer) else { return };
-        let allowed = self.limit.lock().expect("no holder of this lock panics").ask(peer, Instant::now());
-        let Some(held_back) = allowed else { return };
-        if held_back > 0 {
-            tracing::warn!(%node, %mac, held_back, "its installer logs faster than is kept");
+        let Some((mac, node, attempt)) = self.sender(peer) else { return };
+        let heard = self.senders().hear(mac, Instant::now());
+        match heard {
+            Heard::Kept => {}
+            Heard::HeldBack(None) => return,
+            Heard::HeldBack(Some(held_back)) => {
+                return tracing::warn!(%node, %mac, held_back, "its installer logs faster than is kept");
+            }
         }
         let Message { severity, program, text } = parse(message);
         let said = match program.is_empty() {
@@ -168,8 +184,7 @@ impl Desk {
         if severity <= Severity::Warning {
             self.recent.note(mac, "installer", &said);
         }
-        let attempt = self.store.record(mac).and_then(|record| Some(record.state.attempt()?.id.to_string()));
-        let line = Line { node, attempt: attempt.unwrap_or_else(|| "no-attempt".into()), said };
+        let line = Line { node, attempt, said };
         if self.lines.try_send(line).is_err() && self.lost.fetch_add(1, Ordering::Relaxed).is_multiple_of(10_000) {
             tracing::warn!("the disk does not keep up with the installers' logs: lines are lost");
         }

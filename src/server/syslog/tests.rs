@@ -3,6 +3,7 @@
 use super::*;
 use crate::lifecycle::{AttemptId, BootToken, Event, WipeScope};
 use crate::render::Renderer;
+use crate::server::neighbours::Arp;
 use crate::server::recent::Note;
 use crate::site::testing::paper_site;
 use crate::store::Change;
@@ -15,6 +16,7 @@ struct Receiver {
     notes: mpsc::Receiver<Note>,
     shutdown: CancellationToken,
     task: tokio::task::JoinHandle<()>,
+    store: Store,
     _site: watch::Sender<Arc<Served>>,
 }
 
@@ -32,8 +34,9 @@ impl Receiver {
         let port = server.udp.local_addr().unwrap().port();
         let shutdown = CancellationToken::new();
         let logs = folder.path().join("logs");
-        let task = tokio::spawn(server.run(logs, served, Arc::new(recent), store, shutdown.clone()));
-        Self { folder, port, notes, shutdown, task, _site: sender }
+        let task =
+            tokio::spawn(server.run(logs, served, Arc::new(recent), store.clone(), Arp::on("lo"), shutdown.clone()));
+        Self { folder, port, notes, shutdown, task, store, _site: sender }
     }
 
     /// Stops it and returns the log of the attempt, and what was noted.
@@ -92,6 +95,22 @@ async fn only_nodes_are_heard() {
     let stranger = UdpSocket::bind(("127.0.0.9", 0)).await.unwrap();
     stranger.send_to(b"<8>Nov 20 08:15:43 x evil: words", ("127.0.0.1", receiver.port)).await.unwrap();
     let _open = sends(receiver.port, b"<14>Nov 20 08:15:43 localhost anaconda: mine\n").await;
+    receiver.has("mine").await;
+    let (log, notes) = receiver.stopped().await;
+    assert!(!log.contains("evil") && notes.is_empty(), "{log}{notes:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_installs_nothing_is_not_heard() {
+    let receiver = Receiver::started().await;
+    let event = Event::Disarmed;
+    receiver.store.change(COMPUTE2, Change::Event { event, mark: None }).await.unwrap();
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    udp.send_to(b"<11>Nov 20 08:15:43 x evil: words", ("127.0.0.1", receiver.port)).await.unwrap();
+    let event = Event::Armed { id: AttemptId::from_random([7; 4]), scope: WipeScope::BlankDiskOnly };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    receiver.store.change(COMPUTE2, Change::Event { event, mark: None }).await.unwrap();
+    udp.send_to(b"<14>Nov 20 08:15:43 x anaconda: mine", ("127.0.0.1", receiver.port)).await.unwrap();
     receiver.has("mine").await;
     let (log, notes) = receiver.stopped().await;
     assert!(!log.contains("evil") && notes.is_empty(), "{log}{notes:?}");

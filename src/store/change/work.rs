@@ -192,6 +192,12 @@ impl Change {
                 record.installed_as = Some(installed_as.clone());
                 Some(LogLine { kind: "installed-as", detail })
             }
+            Self::ClockSet(by) => {
+                record.set_clock(*by);
+                let detail =
+                    format!("the clock of the server was set by {by:+} s; the times of this attempt moved along");
+                Some(LogLine { kind: "clock", detail })
+            }
             Self::Gluster(id) => {
                 if record.gluster.as_ref() == Some(id) {
                     return Err(Refused::NothingToDo);
@@ -206,7 +212,7 @@ impl Change {
                 Some(LogLine { kind: mark, detail: detail.clone() })
             }
         };
-        if !matches!(self, Self::Duty(_) | Self::Note { .. } | Self::InstalledAs(_)) {
+        if !matches!(self, Self::Duty(_) | Self::Note { .. } | Self::InstalledAs(_) | Self::ClockSet(_)) {
             record.updated = now; // what others say of its duty is no word of its own, nor is what was refused
         }
         tracing::debug!(%mac, state = record.state.word(), ?log, "store");

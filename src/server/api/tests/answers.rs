@@ -76,7 +76,7 @@ async fn a_story_holds_packets_and_events_also_of_machines_that_no_node_is() {
     desk.compute2_is_installing().await;
     let moment = |mac: &str, text| crate::timeline::Moment::new(unix_now(), mac.parse().unwrap(), "dhcp", text);
     let (node, stranger) = ("52:54:00:a8:02:01", "52:54:00:99:00:01");
-    desk.store.keep(vec![moment(node, "DHCPDISCOVER: its address"), moment(stranger, "no answer")]).await;
+    desk.store.keep(vec![moment(node, "DHCPDISCOVER: its address"), moment(stranger, "no answer")]).await.unwrap();
     let story = desk.get(&format!("/api/v1/stories/{node}"), &token).await.json();
     let lines = story["lines"].as_array().unwrap();
     let from = |source: &str| lines.iter().filter(|line| line["source"] == source).count();
