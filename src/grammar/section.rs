@@ -45,7 +45,7 @@ const KINDS: [Kind; 9] = [
     Kind { name: "%pre", majors: (6, 10), script: true, options: SCRIPT },
     Kind { name: "%post", majors: (6, 10), script: true, options: POST },
     Kind { name: "%traceback", majors: (6, 7), script: true, options: SCRIPT },
-    Kind { name: "%onerror", majors: (8, 10), script: true, options: SCRIPT },
+    Kind { name: "%onerror", majors: (7, 10), script: true, options: SCRIPT },
     Kind { name: "%pre-install", majors: (7, 10), script: true, options: SCRIPT },
     Kind { name: "%packages", majors: (6, 10), script: false, options: PACKAGES },
     Kind { name: "%addon", majors: (7, 10), script: false, options: &[] },
@@ -145,7 +145,9 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
         found.push(Complaint::new(number, what, help));
         return None;
     };
-    if !(kind.majors.0..=kind.majors.1).contains(&release.major) {
+    // EL7 learnt it with 7.4.
+    let too_early = kind.name == "%onerror" && (release.major, release.minor) < (7, 4);
+    if too_early || !(kind.majors.0..=kind.majors.1).contains(&release.major) {
         let what = format!("CentOS {release} does not know the section `{word}`");
         let (first, last) = kind.majors;
         found.push(Complaint::new(

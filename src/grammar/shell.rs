@@ -14,8 +14,26 @@ pub(super) struct Script<'a> {
     pub in_installer: bool,
 }
 
-/// Tools that people expect and EL6's installer does not have.
-const MISSING_TOOLS: [&str; 7] = ["lsblk", "sgdisk", "partprobe", "jq", "findmnt", "systemctl", "python3"];
+/// Tools that people expect and EL6's installer does not have (scripts/upd-instroot of Anaconda 13.21). `awk` is `gawk`.
+const MISSING_TOOLS: [&str; 17] = [
+    "lsblk",
+    "sgdisk",
+    "partprobe",
+    "jq",
+    "findmnt",
+    "systemctl",
+    "python3",
+    "tr",
+    "awk",
+    "od",
+    "cmp",
+    "diff",
+    "stat",
+    "timeout",
+    "seq",
+    "base64",
+    "dirname",
+];
 
 /// What bash learnt after 4.1, and when.
 const LATER: [(&str, &str); 12] = [
@@ -46,12 +64,14 @@ pub(super) fn check(release: Release, script: &Script<'_>, found: &mut Vec<Compl
         return;
     }
     if script.in_installer {
-        let is_missing = |word: &&Spoken<'_>| MISSING_TOOLS.contains(&word.text);
+        let no_wipefs = release.minor < 8;
+        let is_missing =
+            |word: &&Spoken<'_>| MISSING_TOOLS.contains(&word.text) || (no_wipefs && word.text == "wipefs");
         for Spoken { text: tool, line: index, .. } in reading.commands.iter().filter(is_missing) {
             let asked = format!("command -v {tool}");
             if !script.lines.iter().any(|line| line.contains(&asked)) {
-                let what = format!("the installer of EL6 has no `{tool}`");
-                found.push(Complaint::new(line(*index), what, "use parted, blockdev, wipefs or /sys instead"));
+                let what = format!("the installer of EL{release} has no `{tool}`");
+                found.push(Complaint::new(line(*index), what, "use sed, cut, dd, parted, blockdev or /sys instead"));
             }
         }
     }

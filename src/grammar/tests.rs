@@ -92,6 +92,8 @@ fn options_are_checked_by_release_and_by_what_they_take() {
 #[test]
 fn el6_dies_on_sections_and_body_lines_that_others_take() {
     assert!(only("6.10", "%onerror\necho\n%end").contains("does not know the section `%onerror`"));
+    assert!(only("7.3", "%onerror\necho\n%end").contains("does not know the section `%onerror`"));
+    assert_eq!(complaints("7.4", "%onerror\necho\n%end"), Vec::<String>::new());
     assert_eq!(complaints("9", "%onerror\necho\n%end"), Vec::<String>::new());
     assert!(only("6.10", "%addon x\n%end").contains("%addon"));
     assert!(only("6.10", "%packages --nocore\n%end").contains("`--nocore`"));
@@ -194,8 +196,11 @@ fn correct_scripts_pass() {
 
 #[test]
 fn el6_scripts_use_only_what_its_installer_has() {
-    assert_eq!(script("6.10", "echo a\nlsblk -d"), ["3: the installer of EL6 has no `lsblk`"]);
-    assert_eq!(script("6.10", "x=$(sgdisk -p /dev/sda | head)"), ["2: the installer of EL6 has no `sgdisk`"]);
+    assert_eq!(script("6.10", "echo a\nlsblk -d"), ["3: the installer of EL6.10 has no `lsblk`"]);
+    assert_eq!(script("6.10", "x=$(sgdisk -p /dev/sda | head)"), ["2: the installer of EL6.10 has no `sgdisk`"]);
+    assert_eq!(script("6.7", "wipefs -a /dev/sda"), ["2: the installer of EL6.7 has no `wipefs`"]);
+    assert_eq!(script("6.8", "wipefs -a /dev/sda"), [""; 0]);
+    assert_eq!(script("6.10", "x=$(echo A | tr A B)"), ["2: the installer of EL6.10 has no `tr`"]);
     assert_eq!(script("9", "lsblk -d"), Vec::<String>::new());
     assert_eq!(script("6.10", "echo lsblk"), Vec::<String>::new());
     assert_eq!(complaints("6.10", "%post\nlsblk\n%end"), Vec::<String>::new(), "the installed system may have it");

@@ -87,7 +87,8 @@ def differences(want, have):
 
 def at_least(group, have):
     """A group on a mirror may have more than planned, never less; its exact volumes are exact all the same."""
-    name, extent = group["name"], group["extent_size"] * MIB
+    # What the installer made: from 6.4 on EL6 drops dashes.
+    name, extent = group.get("installer_name") or group["name"], group["extent_size"] * MIB
     wrong = []
     size, free = have.get(f"{name} size", 0), have.get(f"{name} free", -1)
     if not group["size"] * MIB <= size <= (group["size"] + 140) * MIB:

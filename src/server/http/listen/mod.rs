@@ -11,7 +11,7 @@ mod tests;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -99,6 +99,7 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(guests.limits().head).max_buf_size(HEAD_LIMIT);
     let mut door = Door { guests, places: Places::default(), log: LogLimit::new(1, MINUTE, 10) };
+    let malformed = Arc::new(Mutex::new(LogLimit::new(1, MINUTE, 10)));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -114,7 +115,8 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
             Ok((stream, peer)) => {
                 if let Some((place, stall)) = door.let_in(peer.ip()) {
                     let stream = Patience::new(stream, stall);
-                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place: Arc::new(place) };
+                    let (place, malformed) = (Arc::new(place), malformed.clone());
+                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place, malformed };
                     connections.spawn(connection.serve(stream, shutdown.clone()));
                 }
             }
@@ -184,11 +186,13 @@ struct Connection {
     app: Router,
     peer: SocketAddr,
     place: Arc<Place>,
+    /// Who was told of a request that is no HTTP.
+    malformed: Arc<Mutex<LogLimit<IpAddr>>>,
 }
 
 impl Connection {
     async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
-        let Self { http, app, peer, place } = self;
+        let Self { http, app, peer, place, malformed } = self;
         // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
         let _ = stream.get_ref().set_nodelay(true);
         let service = service_fn(|request: Request<Incoming>| {
@@ -219,6 +223,13 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
+            // It was answered with 400 before anything of ours saw it. An installer whose loader asks so waits for ever.
+            if error.is_parse() {
+                let mut limit = malformed.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(held_back) = limit.ask(peer.ip(), Instant::now()) {
+                    tracing::warn!(%peer, held_back, "a request that is no HTTP was refused (400): {error}");
+                }
+            }
             tracing::debug!(%peer, "HTTP connection ended: {error}");
         }
     }

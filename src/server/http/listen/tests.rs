@@ -308,3 +308,41 @@ async fn a_restarted_server_gets_its_port_back_at_once() {
     rest(&mut kept).await;
     bind("lo", server.address).expect("the closed connection lingers and is no obstacle");
 }
+
+/// What the log says, for a test that runs on one thread.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_http_is_answered_and_logged_once_a_minute_with_its_address() {
+    let paper = Paper::default();
+    let writer = paper.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let server = Server::with(Limits::default());
+    // As EL6's loader sends what dmidecode prints: comment lines and line ends within one header.
+    let serial =
+        "# SMBIOS implementations newer than version 2.6 are not\n# fully supported by this version of dmidecode.\nX1";
+    for _ in 0..3 {
+        let mut stream = server.connect(PEER).await;
+        let request = format!("GET / HTTP/1.0\r\nHost: a\r\nX-System-Serial-Number: {serial}\n\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(rest(&mut stream).await.starts_with(b"HTTP/1.1 400 "));
+    }
+    server.shutdown.cancel();
+    server.task.await.unwrap();
+    let log = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("no HTTP was refused (400)")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("WARN") && lines[0].contains("peer=127.0.0.1:"), "{log}");
+}
