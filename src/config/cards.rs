@@ -5,13 +5,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::fixed::{self, FixedKeys};
 use super::node::NodeKeys;
 use super::reader::{Found, Section};
 use super::text;
 use super::words::{quote, suggest};
-use crate::site::{Bond, Mac, Nic, NicNetwork, Release, Vlan};
+use crate::site::{Bond, Mac, Nic, NicNetwork, Vlan};
 
-const MAC_HELP: &str = "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"";
 pub(super) const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";
 const BONDS: &str = "bonds = [{ name = \"bond0\", cards = [\"eth0\", \"eth1\"], network = \"lan\" }]";
 const VLANS: &str = "vlans = [{ id = 100, over = \"eth0\", network = \"public\" }]";
@@ -25,26 +25,30 @@ const LONGEST_NAME: usize = 15;
 
 pub(super) struct NicKeys<'a> {
     pub at: Range<usize>,
+    pub place: String,
     pub name: Option<Spanned<&'a str>>,
     pub mac: Option<Spanned<Mac>>,
     pub network: Option<Spanned<NicNetwork>>,
+    pub fixed: FixedKeys,
 }
 
 pub(super) struct BondKeys<'a> {
     at: Range<usize>,
-    place: String,
+    pub place: String,
     name: Option<Spanned<&'a str>>,
     cards: Vec<Spanned<&'a str>>,
     mode: Option<Spanned<&'static str>>,
-    network: Option<Spanned<NicNetwork>>,
+    pub network: Option<Spanned<NicNetwork>>,
+    pub fixed: FixedKeys,
 }
 
 pub(super) struct VlanKeys<'a> {
     at: Range<usize>,
-    place: String,
+    pub place: String,
     id: Option<Spanned<u64>>,
     over: Option<Spanned<&'a str>>,
-    network: Option<Spanned<NicNetwork>>,
+    pub network: Option<Spanned<NicNetwork>>,
+    pub fixed: FixedKeys,
 }
 
 /// Reads `nics`; a card that a bond names needs no network of its own.
@@ -59,20 +63,27 @@ fn read_nic<'a>(node: &Section<'a>, at: Range<usize>, table: &'a DeTable<'a>, bo
         Some(name) => format!("card {} of {}", quote(name), node.place),
         None => format!("a card of {}", node.place),
     };
-    let nic = Section::open(place, at, table, &["name", "mac", "network"], node.found);
+    let nic = Section::open(place, at, table, &["name", "mac", "network", "address", "gateway"], node.found);
     nic.need("name", "name = \"eth0\"");
     nic.need("mac", "mac = \"52:54:00:a8:01:01\"");
     if !bonds.iter().any(|bond| written.is_some_and(|name| bond.has(name))) {
         nic.need("network", "network = \"lan\"");
     }
-    let mac: Option<Spanned<Mac>> = nic.parse("mac", "a MAC address", MAC_HELP);
+    let mac = text::mac(&nic);
     if let Some(mac) = &mac
         && (mac.get_ref().is_multicast() || mac.get_ref().is_zero())
     {
         let message = format!("{}: no card can own the MAC `{}`", nic.place, mac.get_ref());
         nic.found.report(mac.span(), message, "copy the MAC from the card's label or from the firmware's screen");
     }
-    NicKeys { name: text::interface(&nic, "name"), mac, network: nic.word("network", &NETWORKS), at: nic.at }
+    NicKeys {
+        name: text::interface(&nic, "name"),
+        mac,
+        network: nic.word("network", &NETWORKS),
+        fixed: fixed::read(&nic),
+        at: nic.at,
+        place: nic.place,
+    }
 }
 
 /// Reads `bonds`.
@@ -82,7 +93,8 @@ pub(super) fn read_bonds<'a>(node: &Section<'a>) -> Vec<BondKeys<'a>> {
             Some(name) => format!("bond {} of {}", quote(name), node.place),
             None => format!("a bond of {}", node.place),
         };
-        let bond = Section::open(place, at, table, &["name", "cards", "mode", "network"], node.found);
+        let bond =
+            Section::open(place, at, table, &["name", "cards", "mode", "network", "address", "gateway"], node.found);
         bond.need("name", "name = \"bond0\"");
         bond.need("cards", "cards = [\"eth0\", \"eth1\"]");
         bond.need("network", "network = \"lan\"");
@@ -91,6 +103,7 @@ pub(super) fn read_bonds<'a>(node: &Section<'a>) -> Vec<BondKeys<'a>> {
             cards: bond.texts("cards"),
             mode: bond.word("mode", &MODES.map(|mode| (mode, mode))),
             network: bond.word("network", &NETWORKS),
+            fixed: fixed::read(&bond),
             at: bond.at,
             place: bond.place,
         }
@@ -101,8 +114,13 @@ pub(super) fn read_bonds<'a>(node: &Section<'a>) -> Vec<BondKeys<'a>> {
 /// Reads `vlans`.
 pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
     let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
-        let vlan =
-            Section::open(format!("a VLAN of {}", node.place), at, table, &["id", "over", "network"], node.found);
+        let vlan = Section::open(
+            format!("a VLAN of {}", node.place),
+            at,
+            table,
+            &["id", "over", "network", "address", "gateway"],
+            node.found,
+        );
         vlan.need("id", "id = 100");
         vlan.need("over", "over = \"eth0\"");
         vlan.need("network", "network = \"public\"");
@@ -110,6 +128,7 @@ pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
             id: vlan.number("id", 1..=4094),
             over: vlan.text("over"),
             network: vlan.word("network", &NETWORKS),
+            fixed: fixed::read(&vlan),
             at: vlan.at,
             place: vlan.place,
         }
@@ -118,22 +137,16 @@ pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
 }
 
 impl BondKeys<'_> {
-    fn has(&self, card: &str) -> bool {
+    pub fn has(&self, card: &str) -> bool {
         self.cards.iter().any(|name| *name.get_ref() == card)
     }
 }
 
 /// Reports a node whose cards cannot work together.
-pub(super) fn check(node: &NodeKeys<'_>, release: Option<Release>, found: &Found) {
+pub(super) fn check(node: &NodeKeys<'_>, found: &Found) {
     check_networks(node, found);
     check_bonds(node, found);
     check_vlans(node, found);
-    let first = node.bonds.first().map(|bond| &bond.at).or(node.vlans.first().map(|vlan| &vlan.at));
-    if let (Some(at), Some(release)) = (first, release.filter(|release| !release.has_bonds_and_vlans())) {
-        let message =
-            format!("the installer of CentOS {release} makes no bonds and no VLANs, and {} has some", node.place);
-        found.report(at.clone(), message, "install 6.4 or later on it, or give each network a card of its own");
-    }
 }
 
 /// One way to the provisioning network, and at most one to the outside.
@@ -271,6 +284,7 @@ pub(super) fn resolve(node: &NodeKeys<'_>) -> Option<(Vec<Nic>, Vec<Bond>, Vec<V
             cards: bond.cards.iter().map(|card| card.get_ref().to_string()).collect(),
             mode: bond.mode.as_ref().map_or(MODES[0], |mode| mode.get_ref()).to_string(),
             network: *bond.network.as_ref()?.get_ref(),
+            fixed: bond.fixed.value(),
         })
     };
     let bonds: Vec<Bond> = node.bonds.iter().map(bond).collect::<Option<_>>()?;
@@ -278,13 +292,14 @@ pub(super) fn resolve(node: &NodeKeys<'_>) -> Option<(Vec<Nic>, Vec<Bond>, Vec<V
         let name = nic.name.as_ref()?.get_ref().to_string();
         let of_bond = bonds.iter().find(|bond| bond.cards.contains(&name)).map(|bond| bond.network);
         let network = of_bond.or(nic.network.as_ref().map(|word| *word.get_ref()))?;
-        Some(Nic { name, mac: *nic.mac.as_ref()?.get_ref(), network })
+        Some(Nic { name, mac: *nic.mac.as_ref()?.get_ref(), network, fixed: nic.fixed.value() })
     };
     let vlan = |vlan: &VlanKeys<'_>| {
         Some(Vlan {
             id: u16::try_from(*vlan.id.as_ref()?.get_ref()).ok()?,
             over: vlan.over.as_ref()?.get_ref().to_string(),
             network: *vlan.network.as_ref()?.get_ref(),
+            fixed: vlan.fixed.value(),
         })
     };
     let nics = node.nics.iter().map(nic).collect::<Option<_>>()?;

@@ -139,9 +139,11 @@ fn read_rule(node: &Section<'_>, place: String, at: Range<usize>, table: &DeTabl
     }
     let sector_size = sector_size.map_or(512, |size| if *size.get_ref() == 4096 { 4096 } else { 512 });
     let own = |key: &str| word(&disk, key).map(|text| text.into_inner().to_string());
+    let own_name = own("name").map(|name| name.replace('!', "/"));
     let (min, max) = (size::read(&disk, "min_size"), size::read(&disk, "max_size"));
     let rule = DiskRule {
-        name: own("name"),
+        // /sys writes `!` for the slash in the names of Smart Array controllers.
+        name: own_name,
         serial: own("serial"),
         wwn: own("wwn"),
         by_id: own("by_id"),
@@ -210,13 +212,19 @@ fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
 /// What a disk is called by the kernel, by its maker or by udev.
 fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let (what, more, help) = match key {
-        "name" => ("the kernel name of a disk", "!-", "write for example \"sda\" or \"nvme0n1\", without /dev/"),
+        "name" => (
+            "the kernel name of a disk",
+            "-",
+            "write for example \"sda\", \"nvme0n1\" or \"cciss/c0d0\", without /dev/",
+        ),
         "serial" => ("a serial number", "._-", "copy ID_SERIAL_SHORT from `udevadm info /dev/sda`"),
         "wwn" => ("a world wide name", "._-", "copy ID_WWN from `udevadm info /dev/sda`"),
         "by_id" => ("a name of /dev/disk/by-id", "._-+:=@", "copy it from `ls /dev/disk/by-id`, without the directory"),
         _ => ("a model of disks", "._-+/ ", "copy it from /sys/block/sda/device/model"),
     };
     let text = disk.text(key)?;
+    let smart_array = key == "name" && text.get_ref().starts_with("cciss");
+    let more = if smart_array { "/!-" } else { more };
     let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter));
     let value = *text.get_ref();
     let good = (1..=128).contains(&value.len())
@@ -225,7 +233,7 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
         && (key != "name" || value.starts_with(|letter: char| letter.is_ascii_lowercase()));
     let objection = match (good, key) {
         (false, _) => Some(format!("is not {what}")),
-        (true, "name") => disk_name::objection(value).map(str::to_string),
+        (true, "name") => disk_name::objection(&value.replace('!', "/")).map(str::to_string),
         _ => None,
     };
     if let Some(objection) = objection {

@@ -4,7 +4,7 @@
 pub(super) fn objection(name: &str) -> Option<&'static str> {
     const NO_DISKS: [&str; 8] = ["loop", "md", "dm-", "sr", "fd", "ram", "zram", "nbd"];
     const LETTERED: [&str; 4] = ["sd", "hd", "vd", "xvd"];
-    const NUMBERED: [&str; 3] = ["nvme", "mmcblk", "cciss!c"];
+    const NUMBERED: [&str; 3] = ["nvme", "mmcblk", "cciss/c"];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_digit());
     let rest_of = |prefixes: &[&str]| prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
     if rest_of(&NO_DISKS).is_some_and(digits) {
@@ -29,11 +29,11 @@ mod tests {
 
     #[test]
     fn whole_disks_are_told_from_their_partitions_and_from_what_is_none() {
-        for disk in ["sda", "sdab", "vda", "xvdb", "hda", "nvme0n1", "nvme10n2", "mmcblk0", "cciss!c0d0", "dasda"] {
+        for disk in ["sda", "sdab", "vda", "xvdb", "hda", "nvme0n1", "nvme10n2", "mmcblk0", "cciss/c0d0", "dasda"] {
             assert_eq!(objection(disk), None, "{disk}");
         }
         for other in
-            ["sda1", "vdb12", "nvme0n1p2", "mmcblk0p1", "cciss!c0d0p1", "nvme0", "loop0", "md127", "dm-3", "sr0"]
+            ["sda1", "vdb12", "nvme0n1p2", "mmcblk0p1", "cciss/c0d0p1", "nvme0", "loop0", "md127", "dm-3", "sr0"]
         {
             assert!(objection(other).is_some(), "{other}");
         }

@@ -14,8 +14,8 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
-use super::text;
 use super::variables;
+use super::{text, timezone};
 use crate::site::{KeySource, Release, Security, Software, TimeService, User};
 
 /// What a whole site file may hold.
@@ -175,7 +175,7 @@ impl<'a> SiteKeys<'a> {
             layout: section.text("layout"),
             release: text::release(&section),
             install_tree: section.text("install_tree"),
-            timezone: text::timezone(&section),
+            timezone: timezone::read(&section),
             kernel_args: text::kernel_args(&section),
             templates: text::absolute_path(&section, "templates"),
             software: access::software(&section),

@@ -1,5 +1,6 @@
 //! Reads one layout of a blueprint or of the site file: partitions, volume groups, logical volumes. Does no arithmetic; `plan` does.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,7 +9,8 @@ use toml::de::DeTable;
 use super::reader::{Found, Section};
 use super::words::{quote, suggest};
 use crate::site::{
-    DiskLabel, FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec,
+    DiskLabel, FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
+    VolumeGroupSpec,
 };
 
 /// 1 EiB in MiB: more is a slip of the keyboard, and sums of it still fit a u64.
@@ -42,6 +44,7 @@ pub(super) fn read_layout(
         label: section.word("label", &LABELS).map(Spanned::into_inner),
         prepared: section.flag("prepared").unwrap_or(false),
         extended: section.number("extended", 1..=MOST).map(|size| Mib(size.into_inner())),
+        options: names.options,
     };
     check(&section, &layout);
     Some(layout)
@@ -68,17 +71,21 @@ fn read_mirror(layout: &Section<'_>) -> Option<(String, String)> {
 /// The names that a layout has given already. The planner refuses a second one as well, but only for a node that has
 /// the layout; a layout in waiting shall be right too.
 #[derive(Default)]
-struct Names(Vec<(&'static str, String)>);
+struct Names {
+    taken: Vec<(&'static str, String)>,
+    /// What is said of the file systems at the mount points.
+    options: BTreeMap<String, FileSystemOptions>,
+}
 
 impl Names {
     /// Takes a name for one thing, or reports that it is taken.
     fn take(&mut self, section: &Section<'_>, kind: &'static str, name: &str, at: Range<usize>) -> Option<()> {
-        if self.0.iter().any(|(known, taken)| *known == kind && taken == name) {
+        if self.taken.iter().any(|(known, taken)| *known == kind && taken == name) {
             let message = format!("{}: {kind} {} is used twice", section.place, quote(name));
             section.found.report(at, message, "keep one of the two, or give one another name");
             return None;
         }
-        self.0.push((kind, name.into()));
+        self.taken.push((kind, name.into()));
         Some(())
     }
 }
@@ -89,9 +96,25 @@ fn read_partition(
     table: &DeTable<'_>,
     names: &mut Names,
 ) -> Option<PartitionSpec> {
-    let keys = ["mount", "file_system", "volume_group", "efi_system", "size", "at_least", "disk"];
+    let keys = [
+        "mount",
+        "file_system",
+        "volume_group",
+        "efi_system",
+        "size",
+        "at_least",
+        "disk",
+        "mount_options",
+        "mkfs_options",
+    ];
     let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
     let size = read_size(&section);
+    if section.text("file_system").is_some_and(|word| *word.get_ref() == "swap") {
+        let message = format!("{}: swap has to be a logical volume", section.place);
+        let help = "write it into a `volume_group`: `{ name = \"lv_swap\", file_system = \"swap\", size = 4096 }`";
+        section.found.report(section.at, message, help);
+        return None;
+    }
     let purpose = match (section.has("mount"), section.has("volume_group"), section.has("efi_system")) {
         (true, false, false) => {
             section.need("file_system", "file_system = \"ext4\"");
@@ -99,6 +122,7 @@ fn read_partition(
             let file_system = section.word("file_system", &FILE_SYSTEMS);
             let path = path?;
             names.take(&section, "mount point", path.get_ref(), path.span())?;
+            read_options(&section, path.get_ref(), names);
             PartitionUse::Mount { path: path.into_inner().into(), file_system: file_system?.into_inner() }
         }
         (false, true, false) => {
@@ -146,7 +170,7 @@ fn read_volume(
     names: &mut Names,
     own: &mut Names,
 ) -> Option<LogicalVolumeSpec> {
-    let keys = ["name", "file_system", "mount", "size", "at_least"];
+    let keys = ["name", "file_system", "mount", "size", "at_least", "mount_options", "mkfs_options"];
     let section = Section::open(format!("a logical volume of {}", group.place), at, table, &keys, group.found);
     section.need("name", "name = \"lv_root\"");
     section.need("file_system", "file_system = \"ext4\"");
@@ -160,9 +184,39 @@ fn read_volume(
     own.take(&section, "logical volume", name.get_ref(), name.span())?;
     if let Some(path) = &mount {
         names.take(&section, "mount point", path.get_ref(), path.span())?;
+        read_options(&section, path.get_ref(), names);
+    } else if let Some(options) = section.text("mount_options").or(section.text("mkfs_options")) {
+        let message = format!("{}: swap has no options", section.place);
+        section.found.report(options.span(), message, "remove them");
     }
     let mount = mount.map(|path| path.into_inner().to_string());
     Some(LogicalVolumeSpec { name: name.into_inner().into(), size: size?, file_system, mount })
+}
+
+/// Reads `mount_options` and `mkfs_options`. They stand in a kickstart and in `/etc/fstab`, so few letters are allowed.
+fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
+    let read = |key: &str, more: &str, example: &str| {
+        let text = section.text(key)?;
+        let value = *text.get_ref();
+        let letters = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
+        if !value.is_empty() && value.len() <= 200 && value.trim() == value && value.chars().all(letters) {
+            return Some(value.to_string());
+        }
+        let message = format!("{}: {} cannot be `{key}`", section.place, quote(value));
+        section.found.report(
+            text.span(),
+            message,
+            format!("write for example \"{example}\"; letters, digits and {more}"),
+        );
+        None
+    };
+    let options = FileSystemOptions {
+        mount: read("mount_options", "=,_.:/-", "noatime,nodev"),
+        mkfs: read("mkfs_options", "=,_.:/^- ", "-i size=512"),
+    };
+    if options != FileSystemOptions::default() {
+        names.options.insert(mount.into(), options);
+    }
 }
 
 fn read_size(section: &Section<'_>) -> Option<SizeSpec> {

@@ -218,6 +218,11 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
     }
     let treeinfo = String::from_utf8(media.read(TREE_FILES[0], MOST_TREEINFO_BYTES).ok()?).ok()?;
     let treeinfo = treeinfo.as_str();
+    // The installer of another architecture cannot start, or starts and finds no package for its kernel.
+    if let Some(arch) = super::trees::architecture(treeinfo).filter(|arch| !["x86_64", "amd64"].contains(arch)) {
+        let message = format!("the install tree {name} is for {}, and nodes are x86_64", arch.escape_debug());
+        return problem(message, "use the x86_64 tree of that release");
+    }
     let version = super::trees::version(treeinfo)?;
     let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
     let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());

@@ -13,6 +13,7 @@ mod disk;
 mod disk_name;
 mod duplicates;
 mod file;
+mod fixed;
 mod layout;
 mod load;
 mod media;
@@ -35,6 +36,7 @@ mod templates;
 mod tests;
 mod text;
 mod this_machine;
+mod timezone;
 mod trees;
 mod variables;
 mod words;
@@ -112,6 +114,8 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
+        fixed::check(&file, &found);
+        timezone::check(&file, &found);
         let mut site = resolve::resolve(&file, &found)?;
         complete(&mut site, &repositories);
         if found.count() == 0 {

@@ -52,6 +52,7 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
     let mut verdict = Verdict::default();
     let known = read_all(site, &groups);
     report_damage(site, uses, trees, &known, &mut verdict);
+    report_compression(site, uses, trees, &groups, &known, &mut verdict);
     let mut silent = BTreeSet::new();
     for group in &groups {
         let tree = group.nodes[0].install_tree.as_str();
@@ -176,6 +177,38 @@ fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: 
         for why in of_tree.filter_map(|(_, read)| read.as_ref().err()) {
             let message = format!("the package metadata of the install tree {} is damaged: {why}", tree.path.display());
             add(tree.at.clone(), message, "copy the whole tree again");
+        }
+    }
+}
+
+/// Says which repositories yum of EL6 and EL7 cannot read, each once: it knows no zstd, and stops in the installation.
+fn report_compression(
+    site: &Site,
+    uses: &[RepositoryUse],
+    trees: &[TreeUse],
+    groups: &[Group<'_>],
+    known: &Known,
+    verdict: &mut Verdict,
+) {
+    let mut told = BTreeSet::new();
+    for group in groups.iter().filter(|group| group.nodes[0].release.major < 8) {
+        let all = group.places.iter().chain(&group.later);
+        for place in all.filter(|place| matches!(known.get(place), Some(Ok(metadata)) if metadata.has_zstd)) {
+            if !told.insert(place.0.clone()) {
+                continue;
+            }
+            let tree = trees.iter().find(|tree| tree.path == place.0).map(|tree| tree.at.clone());
+            let at = tree.or_else(|| {
+                let name = &site.repositories.iter().find(|repository| repository.path == place.0)?.name;
+                Some(uses.iter().find(|known| known.name == *name)?.path_at.clone())
+            });
+            let release = group.nodes[0].release;
+            let message = format!(
+                "the package metadata of {} is compressed with zstd (.zst), which yum of CentOS {release} cannot read",
+                place.0.display()
+            );
+            let help = "make it again with `createrepo_c --general-compress-type=gz DIRECTORY`";
+            verdict.problems.push(Problem::new(at.unwrap_or(0..0), message, help));
         }
     }
 }

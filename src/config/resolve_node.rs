@@ -22,7 +22,7 @@ pub(super) fn resolve_node(
     found: &Found,
 ) -> Option<Node> {
     let release = node.release.as_ref().or(site.release.as_ref()).map(|release| *release.get_ref());
-    cards::check(node, release, found);
+    cards::check(node, found);
     check_tree_name(file, &node.place, node.install_tree.as_ref(), found);
     let firmware = node.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
     let layout = resolve_layout(site, blueprint, node, firmware, found);

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::reader::Section;
 use super::words::quote;
-use crate::site::Release;
+use crate::site::{Mac, Release};
 
 /// A text that keeps a rule; `help` says the rule.
 fn ruled<'a>(
@@ -64,6 +64,30 @@ pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
     texts.into_iter().filter_map(|text| section.parse_text(text, "an IP address", help)).collect()
 }
 
+/// The MAC of an Ethernet card. InfiniBand's addresses are longer, and people copy them from `ip link` or the label.
+pub(super) fn mac(section: &Section<'_>) -> Option<Spanned<Mac>> {
+    let text = section.text("mac")?;
+    let bytes = text.get_ref().split([':', '-']).count();
+    let is_hexadecimal = only(text.get_ref(), ":-.")
+        && text.get_ref().bytes().filter(u8::is_ascii_alphabetic).all(|b| b.is_ascii_hexdigit());
+    let digits = text.get_ref().bytes().filter(u8::is_ascii_hexdigit).count();
+    let kind = match (is_hexadecimal, bytes, digits) {
+        (true, 20, _) | (true, _, 40) => "the hardware address of an InfiniBand port (20 bytes)",
+        (true, 8, _) | (true, _, 16) => "an 8-byte identifier, such as the GUID of an InfiniBand port",
+        _ => {
+            return section.parse_text(
+                text,
+                "a MAC address",
+                "write six hexadecimal bytes, such as \"52:54:00:a8:01:01\"",
+            );
+        }
+    };
+    let message = format!("{}: {} is {kind}, not a MAC", section.place, quote(text.get_ref()));
+    let help = "write the six-byte MAC of an Ethernet card; rackstart does not boot or set up InfiniBand (IPoIB)";
+    section.found.report(text.span(), message, help);
+    None
+}
+
 /// A kernel name of a network interface.
 pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let help = "write the kernel's name, such as `eth0`; `ip link` lists them";
@@ -114,16 +138,6 @@ pub(super) fn release(section: &Section<'_>) -> Option<Spanned<Release>> {
         "a supported release",
         "write for example \"6.3\", \"6.10\", \"7\", \"8\", \"9\" or \"10\"",
     )
-}
-
-/// A name below /usr/share/zoneinfo.
-pub(super) fn timezone<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
-    let rule = |text: &str| {
-        (1..=64).contains(&text.len())
-            && only(text, "_+-/")
-            && text.split('/').all(|part| part.starts_with(|letter: char| letter.is_ascii_alphabetic()))
-    };
-    ruled(section, "timezone", "a time zone", "write for example \"UTC\" or \"Australia/Melbourne\"", rule)
 }
 
 /// Kernel arguments: they pass through an iPXE script, the kernel command line and a quoted kickstart option.

@@ -43,13 +43,22 @@ pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
 
 /// Returns the version of a `.treeinfo` as written; none when it says none.
 pub(super) fn version(treeinfo: &str) -> Option<&str> {
+    general(treeinfo, "version")
+}
+
+/// Returns the architecture of a `.treeinfo` as written; none when it says none.
+pub(super) fn architecture(treeinfo: &str) -> Option<&str> {
+    general(treeinfo, "arch")
+}
+
+fn general<'a>(treeinfo: &'a str, wanted: &str) -> Option<&'a str> {
     let mut in_general = false;
     for line in treeinfo.lines().map(str::trim) {
         if line.starts_with('[') {
             in_general = line == "[general]";
         } else if in_general
             && let Some((key, value)) = line.split_once('=')
-            && key.trim() == "version"
+            && key.trim() == wanted
         {
             return Some(value.trim()).filter(|value| !value.is_empty());
         }
@@ -74,6 +83,7 @@ mod tests {
         let text = "[header]\nversion = 1.2\n[general]\nfamily = CentOS\nversion = 6.10\n";
         assert_eq!(version(text), Some("6.10"));
         assert_eq!(version("[general]\nfamily = CentOS\n"), None);
+        assert_eq!(architecture("[general]\narch = i386\nversion = 6.10\n"), Some("i386"));
     }
 
     #[test]

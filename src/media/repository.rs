@@ -32,6 +32,7 @@ pub fn read_repository(media: &Media, folder: &str, names: &Names) -> Result<Met
     let parts = packages::index(&text).map_err(|error| of(&index)(&error))?;
     let mut metadata = Metadata::default();
     for part in &parts {
+        metadata.has_zstd |= part.path.ends_with(".zst");
         let path = below(folder, &part.path);
         read_part(media, &path, part, names, &mut metadata).map_err(|error| of(&path)(&error))?;
     }

@@ -15,6 +15,8 @@ pub struct Metadata {
     pub(super) groups: Option<BTreeSet<String>>,
     /// How many packages the repository holds, asked for or not.
     pub(super) count: usize,
+    /// Whether a file of it is compressed with zstd, as createrepo_c 1.0 and later do by themselves.
+    pub has_zstd: bool,
 }
 
 impl Metadata {

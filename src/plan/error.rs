@@ -97,7 +97,15 @@ pub enum PlanError {
     Keep { node: NodeName, problem: String },
     #[error("{node} cannot be reimaged around what it keeps: its disks mirror each other")]
     KeepMirror { node: NodeName, groups: String },
-    #[error("the disk of {node} is larger than 2 TiB, which release {release} cannot boot from with BIOS firmware")]
+    #[error(
+        "`{path}` of {node} would end at {end}, and the installer of EL7 wants it within the first 2 TiB of the disk"
+    )]
+    BootTooFar { node: NodeName, path: &'static str, end: Mib },
+    #[error("`{path}` on {node} has `mkfs_options`, and a kickstart of release {release} has no word for them")]
+    MkfsOptions { node: NodeName, path: String, release: Release },
+    #[error(
+        "the disk of {node} has 2^32 - 1 sectors or more, which release {release} cannot boot from with BIOS firmware"
+    )]
     TooLargeForBios { node: NodeName, release: Release },
     #[error("the disk of {node} has sectors of {sector_size} bytes, which {problem}")]
     SectorSize { node: NodeName, sector_size: u32, problem: &'static str },
@@ -178,6 +186,8 @@ impl PlanError {
                 .into(),
             Self::Missing { path, .. } => format!("add a volume or a partition with the mount point `{path}`"),
             Self::Xfs { .. } => "use ext4 there".into(),
+            Self::BootTooFar { .. } => "list it before the large partitions".into(),
+            Self::MkfsOptions { .. } => "remove them, or install EL7 or later".into(),
             Self::Dash { group, .. } => format!("call it `{}`", group.replace('-', "_")),
             Self::RangeOfLabels { .. } => "set `max_size = \"2047 GiB\"`, or a `min_size` above 2 TiB".into(),
             Self::Keep { node, .. } => {

@@ -10,7 +10,7 @@ use super::{Content, NodePlan, PlanError};
 const LEAST_EFI_SYSTEM: Mib = Mib(50);
 /// One extent for the metadata and one for data: blivet makes a smaller physical volume this large.
 pub const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
-/// What the installers of EL9 and EL10 advise for `/boot`.
+/// What the installers of EL8 (its last ones, as of Stream 8), EL9 and EL10 advise for `/boot`.
 const ADVISED_BOOT: Mib = Mib(512);
 const TIB: u64 = 1 << 20;
 
@@ -19,11 +19,40 @@ pub fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     for (content, size) in contents(plan) {
         check_size(node, || in_words(content), size, range(node, content))?;
     }
+    check_boot_end(node, plan)?;
+    check_mkfs_options(node)?;
     for volume in plan.volume_groups.iter().flat_map(|group| &group.logical_volumes) {
         let what = || format!("the logical volume `{}`", volume.name);
         check_size(node, what, volume.size, of_file_system(node, volume.file_system))?;
     }
     Ok(())
+}
+
+/// The installer of EL7 wants the file system of `/boot` (or `/` without one) to end within the first 2 TiB of its disk.
+fn check_boot_end(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
+    let boots = if node.layout.mounts("/boot") { "/boot" } else { "/" };
+    let is_boot = |content: &Content| matches!(content, Content::Mount { mount, .. } if mount == boots);
+    let of_mirror = |array: &str| plan.arrays.iter().any(|known| known.device == array && is_boot(&known.content));
+    let holds = |content: &Content| match content {
+        Content::RaidMember { array } => of_mirror(array),
+        content => is_boot(content),
+    };
+    let mut all = plan.disks.iter().flat_map(|disk| &disk.partitions).filter(|partition| holds(&partition.content));
+    match all.find(|partition| node.release.major == 7 && partition.end() > Mib(2 * TIB)) {
+        Some(partition) => Err(PlanError::BootTooFar { node: node.name.clone(), path: boots, end: partition.end() }),
+        None => Ok(()),
+    }
+}
+
+/// EL6's kickstart has no word for options of mkfs.
+fn check_mkfs_options(node: &Node) -> Result<(), PlanError> {
+    let mut with = node.layout.options.iter().filter(|(_, options)| options.mkfs.is_some());
+    match with.next().filter(|_| node.release.is_el6()) {
+        Some((path, _)) => {
+            Err(PlanError::MkfsOptions { node: node.name.clone(), path: path.clone(), release: node.release })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What every partition and mirror holds, and its size.
@@ -96,7 +125,7 @@ fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
     if size < Mib(needed) {
         return Some(format!("`{mount}` is {size}: a system of EL{major} needs {needed} MiB or more there"));
     }
-    let warns = mount == "/boot" && major >= 9 && size < ADVISED_BOOT;
+    let warns = mount == "/boot" && (major >= 9 || (major == 8 && node.release.minor >= 6)) && size < ADVISED_BOOT;
     warns.then(|| format!("`/boot` is {size}: the installer of EL{major} warns below {ADVISED_BOOT}, and goes on"))
 }
 
@@ -151,12 +180,38 @@ mod tests {
             plan(&node).unwrap().notes
         };
         assert_eq!(doubts("6.3", 500, 10_000), Vec::<String>::new());
-        assert_eq!(doubts("8", 500, 10_000), Vec::<String>::new());
+        assert_eq!(doubts("8.5", 500, 10_000), Vec::<String>::new());
+        assert!(doubts("8", 500, 10_000)[0].contains("EL8 warns below 512 MiB"));
         let warned = doubts("9", 500, 10_000);
         assert!(warned[0].contains("warns below 512 MiB"), "{warned:?}");
         let few = doubts("10", 60, 400);
         assert!(few.iter().any(|note| note.starts_with("`/boot` is 60 MiB: a system of EL10 needs 200")), "{few:?}");
         assert!(few.iter().any(|note| note.starts_with("`/` is 400 MiB")), "{few:?}");
+    }
+
+    #[test]
+    fn boot_that_ends_behind_two_tebibytes_is_refused_on_el7_only() {
+        let far = |node: &mut Node| {
+            node.firmware = crate::site::Firmware::Uefi;
+            node.disks[0].rule.sectors = 6_000_000_000;
+            node.layout.prepared = true;
+            node.layout.partitions.rotate_left(1);
+            let brick = &mut node.layout.partitions[1];
+            brick.size = SizeSpec::Exact(Mib(2_200_000));
+        };
+        let text = refusal("7", far);
+        assert!(text.contains("`/boot` of compute2 would end at 2222") && text.contains("list it before"), "{text}");
+        assert_eq!((refusal("8", far), refusal("9", far)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn options_of_mkfs_are_refused_where_a_kickstart_has_no_word_for_them() {
+        let options = |node: &mut Node| {
+            let options = crate::site::FileSystemOptions { mkfs: Some("-i size=512".into()), mount: None };
+            node.layout.options.insert("/export/gluster".into(), options);
+        };
+        assert!(refusal("6.10", options).contains("`/export/gluster` on compute2 has `mkfs_options`"));
+        assert_eq!(refusal("7", options), "");
     }
 
     #[test]

@@ -76,9 +76,12 @@ fn arguments(site: &Site, node: &Node, token: &BootToken) -> String {
         (true, true) => format!(" syslog={}:514", site.server.address),
         (true, false) => format!(" inst.syslog={}:514", site.server.address),
     };
+    // Up to 6.5 the loader puts all that dmidecode says into one header, comments and line ends included, and such a
+    // request can only be refused; it asks once, and then waits at a dialog for ever.
+    let serial = if node.release.minor >= 6 { " kssendsn" } else { "" };
     let arguments = if node.release.is_el6() {
         format!(
-            "initrd=initrd.img{syslog} ks={kickstart} ksdevice=bootif BOOTIF=01-{card} kssendmac kssendsn method={tree} \
+            "initrd=initrd.img{syslog} ks={kickstart} ksdevice=bootif BOOTIF=01-{card} kssendmac{serial} method={tree} \
              ip=dhcp noipv6 cmdline {}",
             node.kernel_args
         )

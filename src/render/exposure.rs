@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::secrets::of_targets;
-use crate::site::{Node, Security, Site};
+use crate::site::{NicNetwork, Node, Security, Site};
 
 use super::engine::Engine;
 use super::firstboot::FOLDER;
@@ -156,10 +156,10 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
             false => "none: whatever listens is open on every card".into(),
         },
     );
-    if let Some(card) = node.public_nic() {
+    if let Some(link) = node.link(NicNetwork::Public) {
         let text = match hardened {
-            true => format!("{} faces the outside: `anywhere` is also the Internet", card.name),
-            false => format!("{} faces the outside, and every port is open there too", card.name),
+            true => format!("{link} faces the outside: `anywhere` is also the Internet"),
+            false => format!("{link} faces the outside, and every port is open there too"),
         };
         add("public card", text);
     }

@@ -5,10 +5,11 @@ use tar::{Builder, EntryType, Header};
 
 use crate::lifecycle::{BootToken, GlusterId};
 use crate::secrets::{MASK, Secrets, of_targets};
-use crate::site::{Image, Nic, Node, Security, Site};
+use crate::site::{Image, Nic, NicNetwork, Node, Security, Site};
 
 use super::engine::Engine;
 use super::escape::Context;
+use super::links;
 use super::{RenderError, RenderProblem};
 
 /// Where the payload comes from.
@@ -64,6 +65,9 @@ struct PayloadValues<'a> {
     public_mac: String,
     /// By which libvirt tells this node from its peers.
     host_uuid: String,
+    /// What the two networks are reached by: a card, a bond or a VLAN.
+    lan_link: String,
+    public_link: String,
     /// Empty unless the node was in a pool before.
     gluster_uuid: &'a str,
     hosts: &'a [HostValues],
@@ -250,6 +254,8 @@ impl<'a> PayloadValues<'a> {
             lan_mac: mac(node.lan_nic()),
             public_mac: mac(node.public_nic()),
             host_uuid: super::host_uuid::of(node.mac),
+            lan_link: links::words(node, NicNetwork::Lan),
+            public_link: links::words(node, NicNetwork::Public),
             gluster_uuid: "",
             hosts: &cluster.hosts,
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::site::{Bond, Nic, NicNetwork, Node, Site};
+use crate::site::{Bond, FixedAddress, Link, Nic, NicNetwork, Node, Site};
 
 /// Where `%pre` writes the commands of bonds and VLANs, and where the kickstart includes them from.
 pub const NETWORK_FILE: &str = "/tmp/rackstart-network.ks";
@@ -18,7 +18,27 @@ pub struct NicValues {
     netmask: String,
     router: Option<String>,
     bond: Option<String>,
+    boots: bool,
     carries_vlan: bool,
+    fixed: Option<FixedValues>,
+}
+
+/// An address that is not on the provisioning network.
+#[derive(Debug, Serialize)]
+pub struct FixedValues {
+    address: String,
+    netmask: String,
+    gateway: Option<String>,
+}
+
+impl From<FixedAddress> for FixedValues {
+    fn from(fixed: FixedAddress) -> Self {
+        Self {
+            address: fixed.net.addr().to_string(),
+            netmask: fixed.net.netmask().to_string(),
+            gateway: fixed.gateway.map(|gateway| gateway.to_string()),
+        }
+    }
 }
 
 /// A card that a command needs by its name: `%pre` puts the name into a variable.
@@ -38,6 +58,7 @@ pub struct BondValues<'a> {
     address: String,
     netmask: String,
     router: Option<String>,
+    fixed: Option<FixedValues>,
 }
 
 /// A VLAN.
@@ -45,9 +66,12 @@ pub struct BondValues<'a> {
 pub struct VlanValues<'a> {
     id: u16,
     over: String,
+    /// What carries it, by its name in the site file.
+    carrier: &'a str,
     /// The card that carries it, unless a bond does.
     card: Option<&'a str>,
     network: NicNetwork,
+    fixed: Option<FixedValues>,
 }
 
 /// The LAN card first: Anaconda brings the first one up.
@@ -64,12 +88,20 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
             netmask: site.network.subnet.netmask().to_string(),
             router: router(site, node),
             bond: node.bond_of(nic).map(|bond| bond.name.clone()),
+            boots: nic.mac == node.mac,
             carries_vlan,
+            fixed: nic.fixed.map(FixedValues::from),
         }
     };
     let mut nics: Vec<&Nic> = node.nics.iter().collect();
-    nics.sort_by_key(|nic| nic.network != NicNetwork::Lan);
+    nics.sort_by_key(|nic| (nic.network != NicNetwork::Lan, nic.mac != node.mac));
     nics.into_iter().map(values).collect()
+}
+
+/// Whether `%pre` writes commands for bonds and VLANs. EL6's installer ignores them in an included file, or stops there;
+/// its `%post` makes them.
+pub fn in_installer(node: &Node) -> bool {
+    !node.release.is_el6() && !(node.bonds.is_empty() && node.vlans.is_empty())
 }
 
 /// Every card that is in a bond or below a VLAN.
@@ -89,6 +121,7 @@ pub fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
         address: node.address.to_string(),
         netmask: site.network.subnet.netmask().to_string(),
         router: router(site, node),
+        fixed: bond.fixed.map(FixedValues::from),
     };
     node.bonds.iter().map(values).collect()
 }
@@ -100,15 +133,17 @@ pub fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
     all.map(|(vlan, over_bond)| VlanValues {
         id: vlan.id,
         over: if over_bond { vlan.over.clone() } else { format!("${}", variable(node, &vlan.over)) },
+        carrier: &vlan.over,
         card: (!over_bond).then_some(vlan.over.as_str()),
         network: vlan.network,
+        fixed: vlan.fixed.map(FixedValues::from),
     })
     .collect()
 }
 
 /// The commands that `%pre` would write, with the names of the site file; none when the text has none.
 pub fn commands(node: &Node, served: &str) -> Option<String> {
-    if node.bonds.is_empty() && node.vlans.is_empty() {
+    if !in_installer(node) {
         return None;
     }
     let (_, from) = served.split_once(" <<NETWORK\n")?;
@@ -119,6 +154,21 @@ pub fn commands(node: &Node, served: &str) -> Option<String> {
         lines = lines.replace(&format!("${}", variable(node, &nic.name)), &nic.name);
     }
     Some(lines)
+}
+
+/// How firstboot finds the interface of a network, by what the kickstart made of it: `card` by its MAC, `bond NAME`,
+/// `vlan ID card` by the MAC of its card, or `vlan ID bond NAME`; nothing when the node is not on that network. Several
+/// interfaces may have one MAC, so a MAC alone tells no bond and no VLAN.
+pub fn words(node: &Node, network: NicNetwork) -> String {
+    match node.link(network) {
+        None => String::new(),
+        Some(Link::Card(_)) => "card".into(),
+        Some(Link::Bond(bond)) => format!("bond {}", bond.name),
+        Some(Link::Vlan(vlan)) => match node.bonds.iter().any(|bond| bond.name == vlan.over) {
+            true => format!("vlan {} bond {}", vlan.id, vlan.over),
+            false => format!("vlan {} card", vlan.id),
+        },
+    }
 }
 
 fn variable(node: &Node, card: &str) -> String {

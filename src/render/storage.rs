@@ -6,9 +6,12 @@ use serde::Serialize;
 
 use crate::lifecycle::WipeScope;
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
-use crate::site::Node;
+use crate::site::{FileSystem, Mib, Node};
 
 use super::kickstart::ESP_LABEL;
+
+/// What 32-bit inode numbers reach on an XFS with inodes of 256 bytes.
+const ONE_TIB: Mib = Mib(1 << 20);
 
 /// Everything that `kickstart/storage.ks.j2` may name.
 #[derive(Debug, Serialize)]
@@ -67,6 +70,8 @@ struct PartValues {
     label: Option<&'static str>,
     as_primary: bool,
     grow_to_own_size: bool,
+    mount_options: Option<String>,
+    mkfs_options: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,6 +80,8 @@ struct ArrayValues {
     device: String,
     file_system: Option<String>,
     members: Vec<String>,
+    mount_options: Option<String>,
+    mkfs_options: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +100,8 @@ struct VolumeValues {
     exists: bool,
     kept: bool,
     file_system: String,
+    mount_options: Option<String>,
+    mkfs_options: Option<String>,
 }
 
 /// The names `pv.01` and `raid.01` that kickstart lines know each other by.
@@ -140,7 +149,7 @@ impl<'a> StorageValues<'a> {
         let mut partitions = Vec::new();
         for disk in &plan.disks {
             for partition in &disk.partitions {
-                partitions.extend(part(disk, kernel_name(disk), partition, keeps, &mut names));
+                partitions.extend(part(node, disk, kernel_name(disk), partition, keeps, &mut names));
             }
         }
         let arrays: Vec<ArrayValues> = plan
@@ -153,7 +162,8 @@ impl<'a> StorageValues<'a> {
                     _ => (array.device.clone(), None), // the planner mirrors nothing else
                 };
                 let members = names.members.get(&array.device).cloned().unwrap_or_default();
-                ArrayValues { name, device: array.device.clone(), file_system, members }
+                let (mount_options, mkfs_options) = options(node, &array.content, array.at_least);
+                ArrayValues { name, device: array.device.clone(), file_system, members, mount_options, mkfs_options }
             })
             .collect();
         // EL6.3 wants the members of a group that it finds; later readers stop at them.
@@ -166,14 +176,21 @@ impl<'a> StorageValues<'a> {
             members: if lists_members { names.of_group(&group.name) } else { Vec::new() },
         });
         let volumes = plan.volume_groups.iter().flat_map(|group| {
-            group.logical_volumes.iter().map(move |volume| VolumeValues {
-                target: volume.mount.clone().unwrap_or_else(|| "swap".into()),
-                group: group.name.clone(),
-                name: volume.name.clone(),
-                size: volume.size.0,
-                exists: keeps,
-                kept: keeps && node.keep.contains(&group.name),
-                file_system: volume.file_system.to_string(),
+            group.logical_volumes.iter().map(move |volume| {
+                let mount = volume.mount.clone().unwrap_or_default();
+                let content = Content::Mount { mount, file_system: volume.file_system };
+                let (mount_options, mkfs_options) = options(node, &content, volume.size);
+                VolumeValues {
+                    target: volume.mount.clone().unwrap_or_else(|| "swap".into()),
+                    group: group.name.clone(),
+                    name: volume.name.clone(),
+                    size: volume.size.0,
+                    exists: keeps,
+                    kept: keeps && node.keep.contains(&group.name),
+                    file_system: volume.file_system.to_string(),
+                    mount_options,
+                    mkfs_options,
+                }
             })
         });
         let by_flags = plan.disks.iter().filter(|disk| !disk.is_prepared());
@@ -216,12 +233,27 @@ impl<'a> StorageValues<'a> {
     }
 }
 
+/// The options for mount and mkfs of a file system. EL6's mkfs.xfs makes inodes of 256 bytes, and its kernel keeps the
+/// inodes of an XFS in its first TiB unless it is told `inode64`: a large brick is then full while df shows room.
+fn options(node: &Node, content: &Content, size: Mib) -> (Option<String>, Option<String>) {
+    let Content::Mount { mount, file_system } = content else { return (None, None) };
+    let written = node.layout.options.get(mount).cloned().unwrap_or_default();
+    let mut mounted = written.mount;
+    let large = node.release.is_el6() && *file_system == FileSystem::Xfs && size >= ONE_TIB;
+    if large && !mounted.as_deref().is_some_and(|options| options.contains("inode")) {
+        let before = mounted.unwrap_or_else(|| "defaults".into());
+        mounted = Some(format!("{before},inode64"));
+    }
+    (mounted, written.mkfs)
+}
+
 fn holds_a_mirror(disk: &DiskPlan) -> bool {
     disk.partitions.iter().any(|partition| matches!(partition.content, Content::RaidMember { .. }))
 }
 
 /// The `part` command of a partition; none for what the installer makes by itself.
 fn part(
+    node: &Node,
     disk: &DiskPlan,
     kernel_name: &str,
     partition: &PartitionPlan,
@@ -241,6 +273,7 @@ fn part(
         }
     };
     let in_place = keeps || disk.is_prepared();
+    let (mount_options, mkfs_options) = options(node, &partition.content, partition.size);
     Some(PartValues {
         name,
         file_system,
@@ -251,6 +284,8 @@ fn part(
         label,
         as_primary: !in_place && partition.placement.as_primary(),
         grow_to_own_size: !in_place && partition.placement.grow_to_own_size(),
+        mount_options,
+        mkfs_options,
     })
 }
 

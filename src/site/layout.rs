@@ -1,6 +1,6 @@
 //! What an operator wants on a disk: partitions, volume groups and logical volumes, before any arithmetic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -149,6 +149,17 @@ pub struct Layout {
     /// `%pre` makes every partition table, even where the installer would make the same one. For disks on which it would
     /// not, because they ask for another alignment.
     pub prepared: bool,
+    /// How file systems are made and mounted, by mount point, where it is not the installer's own way.
+    pub options: BTreeMap<String, FileSystemOptions>,
+}
+
+/// How a file system is made and mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileSystemOptions {
+    /// For mount(8), as `/etc/fstab` has them: `noatime,nodev`.
+    pub mount: Option<String>,
+    /// For the program that makes it: `-i size=512`.
+    pub mkfs: Option<String>,
 }
 
 impl Layout {

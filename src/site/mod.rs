@@ -2,6 +2,7 @@
 
 mod access;
 mod blueprint;
+mod cards;
 mod disk;
 mod layout;
 mod mac;
@@ -22,11 +23,15 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Software, User};
 pub use blueprint::{Blueprint, Role, SecretSpec};
+pub use cards::{Bond, FixedAddress, Link, Nic, NicNetwork, Vlan};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
-pub use layout::{FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec, VolumeGroupSpec};
+pub use layout::{
+    FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
+    VolumeGroupSpec,
+};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
-pub use node::{Bond, Firmware, Nic, NicNetwork, Node, Vlan};
+pub use node::{Firmware, Node};
 pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
 pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};

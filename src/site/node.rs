@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
 use super::{DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
 
 /// How a node starts: which firmware, hence which network boot program, disk label and local-disk method.
@@ -25,53 +26,6 @@ impl fmt::Display for Firmware {
             Self::Uefi => "uefi",
         })
     }
-}
-
-/// What a NIC is connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NicNetwork {
-    /// The provisioning and cluster network: PXE boots here, static address afterwards.
-    Lan,
-    /// The outside: DHCP, owns the default route (the paper's gateway).
-    Public,
-    /// Not connected; disabled in the installed system.
-    None,
-}
-
-/// One network interface card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nic {
-    /// What the installed system calls it, for example `eth0`.
-    pub name: String,
-    /// Its MAC.
-    pub mac: Mac,
-    /// What it is connected to.
-    pub network: NicNetwork,
-}
-
-/// Several cards that are one: the installed system sees the bond, the firmware boots from its first card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bond {
-    /// What the installed system calls it, for example `bond0`.
-    pub name: String,
-    /// Names of its cards, the boot card first if it is one of them. At least two.
-    pub cards: Vec<String>,
-    /// The bonding driver's word, for example `active-backup`.
-    pub mode: String,
-    /// What it is connected to.
-    pub network: NicNetwork,
-}
-
-/// A VLAN (IEEE 802.1Q) over a card or a bond. Never the provisioning network: firmware boots untagged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vlan {
-    /// Its number, 1 to 4094.
-    pub id: u16,
-    /// Name of the card or bond that carries it.
-    pub over: String,
-    /// What it is connected to: the outside, or nothing yet.
-    pub network: NicNetwork,
 }
 
 /// One server, validated: its role exists, its address is in the subnet, its layout is resolved.
@@ -137,13 +91,26 @@ impl Node {
 
     /// The NIC that faces the outside, if any; of a bond or below a VLAN, the first card.
     pub fn public_nic(&self) -> Option<&Nic> {
-        let plain = self.nics.iter().find(|nic| nic.network == NicNetwork::Public);
-        plain.or_else(|| {
-            let over = &self.vlans.iter().find(|vlan| vlan.network == NicNetwork::Public)?.over;
-            let bond = self.bonds.iter().find(|bond| bond.name == *over);
-            let card = bond.and_then(|bond| bond.cards.first()).unwrap_or(over);
-            self.nics.iter().find(|nic| nic.name == *card)
-        })
+        match self.link(NicNetwork::Public)? {
+            Link::Card(nic) => Some(nic),
+            Link::Bond(bond) => self.first_card(bond),
+            Link::Vlan(vlan) => match self.bonds.iter().find(|bond| bond.name == vlan.over) {
+                Some(bond) => self.first_card(bond),
+                None => self.nics.iter().find(|nic| nic.name == vlan.over),
+            },
+        }
+    }
+
+    fn first_card(&self, bond: &Bond) -> Option<&Nic> {
+        self.nics.iter().find(|nic| bond.cards.first() == Some(&nic.name))
+    }
+
+    /// What the installed system reaches a network by: a card that is in no bond, a bond, or a VLAN.
+    pub fn link(&self, network: NicNetwork) -> Option<Link<'_>> {
+        let card = self.nics.iter().find(|nic| nic.network == network && self.bond_of(nic).is_none());
+        let bond = || self.bonds.iter().find(|bond| bond.network == network).map(Link::Bond);
+        let vlan = || self.vlans.iter().find(|vlan| vlan.network == network).map(Link::Vlan);
+        card.map(Link::Card).or_else(bond).or_else(vlan)
     }
 
     /// The bond that a card is in.

@@ -26,11 +26,6 @@ impl Release {
         format!("RHEL{}", self.major)
     }
 
-    /// Whether its installer makes bonds and VLANs from a kickstart: EL6 learnt it with 6.4.
-    pub fn has_bonds_and_vlans(&self) -> bool {
-        (self.major, self.minor) >= (6, 4)
-    }
-
     /// Whether this is EL6: GRUB legacy, SysV init, `ks=` without `inst.`.
     pub fn is_el6(&self) -> bool {
         self.major == 6

@@ -103,7 +103,7 @@ fn secret(name: &str, targets: &[&str], paper: Option<&str>) -> (String, super::
 }
 
 fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
-    Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network }
+    Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network, fixed: None }
 }
 
 /// Five nodes of the paper: controller, compute1 (gateway), compute2 to compute4.

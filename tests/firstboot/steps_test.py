@@ -2,6 +2,7 @@
 that were edited by hand before, and the installation of the runner."""
 
 import configparser
+import shutil
 import subprocess
 
 from harness import equal, holds, test
@@ -119,6 +120,67 @@ def a_card_that_is_missing_or_there_twice_fails_by_its_mac():
             equal(node.run("resume").returncode, 1)
             detail = world.events("compute1", "step-failed")[0]["detail"]
             holds(reason in detail, detail)
+
+
+def links(node, rows):
+    """What /sys/class/net shows: name, MAC, whether it is a card, and the card's own MAC when it is in a bond."""
+    net = node.root / "sys/class/net"
+    shutil.rmtree(net, ignore_errors=True)
+    for name, mac, card, own in rows:
+        (net / name / ("device" if card else "power")).mkdir(parents=True)
+        (net / name / "address").write_text(mac + "\n")
+        if own:
+            (net / name / "bonding_slave").mkdir()
+            (net / name / "bonding_slave/perm_hwaddr").write_text(own + "\n")
+
+
+@test
+def networks_are_found_by_what_the_kickstart_made_where_several_interfaces_have_one_mac():
+    a, b, c = "52:54:00:a8:01:01", "52:54:00:a8:01:00", "52:54:00:a8:01:02"
+    bond = [("eth0", a, True, b), ("eth1", a, True, a), ("bond0", a, False, None)]
+    cases = [
+        # LAN, outside; their MACs; what is there; the names that are right.
+        ("bond bond0", "card", a, c, [*bond, ("eth2", c, True, None)], "bond0", "eth2"),
+        ("bond bond0", "vlan 100 bond bond0", a, a, [*bond, ("bond0.100", a, False, None)], "bond0", "bond0.100"),
+        ("card", "vlan 100 card", a, a, [("em1", a, True, None), ("em1.100", a, False, None)], "em1", "em1.100"),
+        ("card", "bond bond1", c, a, [("em1", c, True, None), ("eth0", a, True, b), ("eth1", a, True, a),
+                                      ("bond1", a, False, None)], "em1", "bond1"),
+        ("card", "vlan 7 card", a, b, [("p1", a, True, None), ("p2", b, True, None), ("p1.7", a, False, None),
+                                       ("p2.7", b, False, None)], "p1", "p2.7"),
+    ]
+    for lan, outside, lan_mac, public_mac, rows, lan_nic, public_nic in cases:
+        values = {"lan_link": lan, "public_link": outside, "lan_mac": lan_mac, "public_mac": public_mac}
+        with site(nodes=["compute1"], values=values) as world:
+            node = world.nodes["compute1"]
+            links(node, rows)
+            done = node.run("run", "iptables-nat")
+            equal(done.returncode, 0)
+            equal(masquerades(node), [public_nic, public_nic])
+            rules = (node.fake / "live").read_text()
+            holds(f"-A INPUT -i {public_nic} -s {world.prefix}.0/24" in rules, rules)
+            # Nothing names what the LAN comes in by, nor a card of its bond.
+            for name in {lan_nic, "eth0", "eth1"} - {public_nic}:
+                holds(f" -i {name} " not in rules and f" -o {name} " not in rules, rules)
+
+
+@test
+def a_node_whose_outside_is_not_there_gets_no_rules_that_could_lock_it_out():
+    a, b = "52:54:00:a8:01:01", "52:54:00:a8:01:00"
+    cases = [
+        ("card", "vlan 100 card", a, a, [("em1", a, True, None)], "the public network has no interface here: vlan 100 card"),
+        ("bond bond0", "card", a, b, [("em1", a, True, None), ("em2", b, True, None)], "the LAN network has no interface here: bond bond0"),
+        ("card", "card", a, a, [("em1", a, True, None)], "em1 is the card of the LAN and of the outside"),
+    ]
+    for lan, outside, lan_mac, public_mac, rows, reason in cases:
+        values = {"lan_link": lan, "public_link": outside, "lan_mac": lan_mac, "public_mac": public_mac}
+        with site(nodes=["compute1"], values=values) as world:
+            node = world.nodes["compute1"]
+            links(node, rows)
+            equal(node.run("resume").returncode, 1)
+            detail = world.events("compute1", "step-failed")[0]["detail"]
+            holds(reason in detail, detail)
+            rules = (node.fake / "live").read_text() if (node.fake / "live").exists() else ""
+            holds("-i em1 " not in rules, rules)
 
 
 @test

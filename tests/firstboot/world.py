@@ -266,6 +266,8 @@ class Node:
             "lan_cidr": f"{world.prefix}.0/24",
             "lan_mac": MACS["lan"],
             "public_mac": MACS["public"] if self.name == "compute1" else "",
+            "lan_link": "card",
+            "public_link": "card" if self.name == "compute1" else "",
             "release": "6.10",
             "install_tree": "centos6",
             "vm_network": "10.0.0.0/24",

@@ -152,7 +152,7 @@ fn ksvalidator_sees_a_fault_when_there_is_one() {
 
 /// How the scripts of a release begin.
 fn scripts(release: &str) -> [&'static str; 4] {
-    let failed = if ["8", "9", "10"].contains(&release) { "%onerror" } else { "%traceback" };
+    let failed = if ["7", "8", "9", "10"].contains(&release) { "%onerror" } else { "%traceback" };
     ["%pre", failed, "%post --nochroot", "%post --interpreter"]
 }
 

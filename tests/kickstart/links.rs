@@ -72,7 +72,7 @@ fn site(release: &str) -> Site {
         "kernel_args = \"\"",
         "packages = [\"tmux\", \"-plymouth\"]\nservices = [\"snmpd\"]\nservices_off = [\"cups\"]",
     );
-    for (from, to) in LINKS.iter().filter(|_| release != "6.3") {
+    for (from, to) in LINKS {
         assert!(text.contains(from));
         text = text.replace(from, to);
     }
@@ -88,7 +88,7 @@ fn lines<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
 
 #[test]
 fn bonds_and_vlans_are_told_with_the_names_that_the_site_file_gives() {
-    for (release, bindto) in [("6.4", ""), ("6.10", ""), ("7.3", ""), ("7", " --bindto=mac"), ("10", " --bindto=mac")] {
+    for (release, bindto) in [("7.3", ""), ("7", " --bindto=mac"), ("10", " --bindto=mac")] {
         let site = site(release);
         assert_eq!(
             lines(&whole(&site, "compute1"), "network "),
@@ -117,7 +117,29 @@ fn bonds_and_vlans_are_told_with_the_names_that_the_site_file_gives() {
         let opening = "network --device=bond1 --bondslaves=eth1,eth2 --bondopts=mode=active-backup,miimon=100";
         assert!(network[1].starts_with(opening) && network[1].contains("--bootproto=dhcp"), "{}", network[1]);
         assert_eq!(site.node_by_name("compute1").unwrap().mac.to_string(), "52:54:00:a8:01:01", "boots from the first");
-        assert_eq!(lines(&compute2, "vconfig").len(), usize::from(release.starts_with('6')));
+        assert!(lines(&compute2, "vconfig").is_empty());
+    }
+}
+
+#[test]
+fn el6_installs_over_the_card_that_it_boots_from_and_leaves_bonds_and_vlans_to_post() {
+    for release in ["6.3", "6.4", "6.10"] {
+        let site = site(release);
+        let compute1 = whole(&site, "compute1");
+        assert_eq!(
+            lines(&compute1, "network "),
+            [
+                "network --device=52:54:00:a8:01:01 --bootproto=static --ip=192.168.0.1 --netmask=255.255.255.0 \
+                 --nodefroute --nameserver=192.168.0.254 --noipv6 --onboot=yes --hostname=compute1",
+                "network --device=52:54:00:a8:01:00 --bootproto=dhcp --noipv6 --onboot=no",
+            ]
+        );
+        for name in ["compute1", "compute2", "controller"] {
+            let text = whole(&site, name);
+            assert!(!text.contains("rackstart-network.ks") && !text.contains("--vlanid"), "{release} {name}");
+            assert_eq!(lines(&text, "network ").iter().filter(|line| line.contains("--hostname=")).count(), 1);
+        }
+        assert_eq!(lines(&compute1, "vconfig").len(), 1);
     }
 }
 
@@ -177,7 +199,7 @@ fn ksvalidator_and_our_own_table_have_nothing_to_say_about_them() {
     for (syntax, files) in by_syntax {
         let is_over_bond = |file: &std::path::PathBuf| {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name.ends_with("-compute1.ks") && !name.starts_with("6.3-")
+            name.ends_with("-compute1.ks") && !name.starts_with("6.")
         };
         let (over_bond, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_over_bond);
         let said = ksvalidator(&syntax, &others);
@@ -203,7 +225,7 @@ fn name_cards(site: &Site, name: &str) -> String {
 
 #[test]
 fn pre_names_the_cards_of_this_machine_by_their_macs() {
-    let site = site("6.10");
+    let site = site("7");
     let machine = Machine::new();
     // This machine has other names, and its bond has the MAC of a card.
     for (name, mac, has_device) in [
@@ -226,7 +248,8 @@ fn pre_names_the_cards_of_this_machine_by_their_macs() {
 
 #[test]
 fn a_machine_without_one_of_the_cards_is_refused_before_its_disks_are_looked_at() {
-    let machine = Machine::new();
+    let machine = Machine::installer("9");
+    machine.card("em1", "52:54:00:a8:01:01");
     let run = machine.run(&name_cards(&site("9"), "compute1"));
     assert!(
         !run.ok && run.console.contains("no card of this machine has the MAC 52:54:00:a8:01:00"),
@@ -289,34 +312,103 @@ fn a_user_that_the_installer_did_not_make_fails_the_installation() {
     assert!(!run.ok && run.console.contains("the installer did not make the account ann"), "{}", run.console);
 }
 
-#[test]
-fn el6_files_of_bonds_and_vlans_have_the_names_of_the_site_file() {
+/// The files of the interfaces of an EL6 node when `%post` is through, by name; the installer calls the cards `em1`, `em2`
+/// and writes what it writes of a card.
+fn interface_files(site: &Site, name: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let cards = "root/etc/sysconfig/network-scripts";
     let machine = Machine::new();
     machine.write("root/etc/udev/rules.d/x", "");
     machine.write("root/etc/passwd", "ann:x:500:501::/home/ann:/bin/bash\n");
-    machine.write(&format!("{cards}/ifcfg-em1"), "DEVICE=em1\nMASTER=bond0\nSLAVE=yes\n");
-    machine.write(&format!("{cards}/ifcfg-em2"), "DEVICE=em2\nMASTER=bond0\nSLAVE=yes\nHWADDR=52:54:00:a8:01:01\n");
-    machine.write(&format!("{cards}/ifcfg-bond0"), "DEVICE=bond0\nIPADDR=192.168.0.1\n");
-    machine.write(&format!("{cards}/ifcfg-bond0.100"), "DEVICE=bond0.100\nVLAN=yes\n");
-    post(&site("6.10"), "compute1", &machine);
-    let names = |machine: &Machine| {
-        let entries = std::fs::read_dir(machine.path(cards)).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+    for (index, nic) in node(site, name).nics.iter().rev().enumerate() {
+        let mac = nic.mac.to_string().to_uppercase();
+        let text = format!("DEVICE=em{index}\nHWADDR={mac}\nBOOTPROTO=static\nIPADDR=192.168.0.99\nONBOOT=yes\n");
+        machine.write(&format!("{cards}/ifcfg-em{index}"), text);
+    }
+    let run = post(site, name, &machine);
+    assert_eq!(run.said, "");
+    let read = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        // As the scripts of the service `network` read it: a shell does.
+        let pairs = text.lines().map(|line| line.split_once('=').unwrap_or_else(|| panic!("{text}")));
+        pairs.map(|(key, value)| (key.to_string(), value.trim_matches('"').to_string())).collect()
     };
-    assert_eq!(names(&machine), ["ifcfg-bond0", "ifcfg-bond0.100", "ifcfg-eth0", "ifcfg-eth1"]);
-    let eth0 = std::fs::read_to_string(machine.path(&format!("{cards}/ifcfg-eth0"))).unwrap();
-    assert!(eth0.starts_with("DEVICE=eth0\nHWADDR=52:54:00:a8:01:00\nMASTER=bond0\nSLAVE=yes\n"), "{eth0}");
+    let entries = std::fs::read_dir(machine.path(cards)).unwrap().map(Result::unwrap);
+    let named = |name: std::ffi::OsString| name.into_string().unwrap().trim_start_matches("ifcfg-").to_string();
+    entries.map(|entry| (named(entry.file_name()), read(entry.path()))).collect()
+}
 
-    let machine = Machine::new();
-    machine.write("root/etc/udev/rules.d/x", "");
-    machine.write("root/etc/passwd", "ann:x:500:501::/home/ann:/bin/bash\n");
-    machine.write(&format!("{cards}/ifcfg-em1"), "DEVICE=em1\nHWADDR=52:54:00:A8:02:00\n");
-    machine.write(&format!("{cards}/ifcfg-em1.200"), "DEVICE=em1.200\nVLAN=yes\nPHYSDEV=em1\nBOOTPROTO=dhcp\n");
-    post(&site("6.10"), "compute2", &machine);
-    assert_eq!(names(&machine), ["ifcfg-eth0", "ifcfg-eth0.200"]);
-    let vlan = std::fs::read_to_string(machine.path(&format!("{cards}/ifcfg-eth0.200"))).unwrap();
-    assert_eq!(vlan, "DEVICE=\"eth0.200\"\nVLAN=yes\nBOOTPROTO=dhcp\n");
+/// Whether a file has these lines, written as `KEY=value KEY=value`, and no other addresses.
+fn assert_has(files: &BTreeMap<String, BTreeMap<String, String>>, name: &str, expected: &str) {
+    let file = files.get(name).unwrap_or_else(|| panic!("no {name}: {files:?}"));
+    assert_eq!(file.get("DEVICE").map(String::as_str), Some(name), "{files:?}");
+    for (key, value) in expected.split(' ').filter_map(|pair| pair.split_once('=')) {
+        assert_eq!(
+            file.get(key).map(String::as_str),
+            Some(value.replace('+', " ").as_str()),
+            "{name} {key}: {files:?}"
+        );
+    }
+    for key in ["IPADDR", "GATEWAY", "MASTER", "HWADDR"] {
+        assert_eq!(file.contains_key(key), expected.contains(&format!("{key}=")), "{name} {key}: {files:?}");
+    }
+}
+
+#[test]
+fn el6_gets_its_bonds_and_vlans_from_post() {
+    for release in ["6.3", "6.10"] {
+        let site = site(release);
+        let files = interface_files(&site, "compute1");
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["bond0", "bond0.100", "eth0", "eth1"]);
+        assert_has(
+            &files,
+            "bond0",
+            "ONBOOT=yes BOOTPROTO=none IPADDR=192.168.0.1 NETMASK=255.255.255.0 DEFROUTE=no DNS1=192.168.0.254 BONDING_OPTS=mode=802.3ad+miimon=100",
+        );
+        assert_has(&files, "bond0.100", "ONBOOT=yes BOOTPROTO=dhcp VLAN=yes");
+        assert_has(&files, "eth0", "HWADDR=52:54:00:a8:01:00 MASTER=bond0 SLAVE=yes ONBOOT=yes BOOTPROTO=none");
+        assert_has(&files, "eth1", "HWADDR=52:54:00:a8:01:01 MASTER=bond0 SLAVE=yes ONBOOT=yes BOOTPROTO=none");
+        let files = interface_files(&site, "compute2");
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["eth0", "eth0.200", "eth1"]);
+        assert_has(&files, "eth0", "HWADDR=52:54:00:a8:02:00 ONBOOT=yes BOOTPROTO=none");
+        assert_has(&files, "eth0.200", "ONBOOT=yes BOOTPROTO=dhcp VLAN=yes");
+        let files = interface_files(&site, "controller");
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["bond1", "eth0", "eth1", "eth2"]);
+        assert_has(&files, "bond1", "ONBOOT=yes BOOTPROTO=dhcp BONDING_OPTS=mode=active-backup+miimon=100");
+    }
+}
+
+/// compute1 with fixed addresses: the outside on a VLAN over the LAN card, storage on a VLAN and on a card of its own.
+fn with_fixed_addresses(release: &str) -> Site {
+    let (from, _) = LINKS[0];
+    let to = r#"nics = [
+  { name = "eth0", mac = "52:54:00:a8:01:00", network = "none", address = "10.20.0.1/16" },
+  { name = "eth1", mac = "52:54:00:a8:01:01", network = "lan" },
+]
+vlans = [
+  { id = 100, over = "eth1", network = "public", address = "203.0.113.6/28", gateway = "203.0.113.1" },
+  { id = 7, over = "eth1", network = "none", address = "10.30.0.1/24" },
+]"#;
+    let text = EXAMPLE.replace("release = \"6.10\"", &format!("release = \"{release}\"")).replace(from, to);
+    config::parse(&text, "site.toml").unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn fixed_addresses_outside_the_lan_reach_the_cards_and_vlans() {
+    let text = whole(&with_fixed_addresses("9"), "compute1");
+    assert_eq!(
+        lines(&text, "network ")[1..],
+        [
+            "network --device=52:54:00:a8:01:00 --bindto=mac --bootproto=static --ip=10.20.0.1 --netmask=255.255.0.0 \
+             --nodefroute --noipv6 --onboot=yes",
+            "network --device=eth1 --vlanid=100 --bootproto=static --ip=203.0.113.6 --netmask=255.255.255.240 \
+             --gateway=203.0.113.1 --nameserver=192.168.0.254 --noipv6 --onboot=yes",
+            "network --device=eth1 --vlanid=7 --bootproto=static --ip=10.30.0.1 --netmask=255.255.255.0 \
+             --nodefroute --noipv6 --onboot=yes",
+        ]
+    );
+    let files = interface_files(&with_fixed_addresses("6.10"), "compute1");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["eth0", "eth1", "eth1.100", "eth1.7"]);
+    let outside = "ONBOOT=yes BOOTPROTO=none IPADDR=203.0.113.6 NETMASK=255.255.255.240 GATEWAY=203.0.113.1 VLAN=yes";
+    assert_has(&files, "eth1.100", outside);
+    assert_has(&files, "eth1.7", "ONBOOT=yes BOOTPROTO=none IPADDR=10.30.0.1 NETMASK=255.255.255.0 DEFROUTE=no");
 }

@@ -25,6 +25,29 @@ pub struct Run {
     pub said: String,
 }
 
+/// The commands that a `%pre` finds, by release; where they come from stands in the file.
+const COMMANDS: &str = include_str!("installer_commands.txt");
+
+/// The commands of the installer of a release.
+pub fn commands_of(release: &str) -> Vec<&'static str> {
+    let number = |release: &str| release.parse::<rackstart::site::Release>().unwrap();
+    let (mut found, mut here) = (Vec::new(), false);
+    for line in COMMANDS.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let (section, wanted) =
+                (number(&format!("{name}{}", if name.contains('.') { "" } else { ".0" })), number(release));
+            here = section.major == wanted.major && section <= wanted;
+            if here {
+                found.clear();
+            }
+        } else if here {
+            found.extend(line.split_whitespace());
+        }
+    }
+    assert!(!found.is_empty(), "{release}");
+    found
+}
+
 /// Answers requests from the files `answer.<path>` (status on the first line, then the body), and writes down the form.
 /// A status of 000 is a server that is away; `answer.<path>.1` is used once, before the others.
 pub const CURL: &str = r##"
@@ -51,6 +74,9 @@ tail -n +2 "$answer.now" >"$out"
 printf %s "$status"
 "##;
 
+/// A look whether something ended takes a tenth of a second, often; nobody asks for those.
+const NOTE_SLEEP: &str = "[ \"$1\" = 0.1 ] || echo \"sleep $*\" >>\"$MACHINE/calls\"\n";
+
 impl Machine {
     /// A machine without disks, whose server takes every report and has no other answer yet.
     pub fn new() -> Self {
@@ -70,6 +96,25 @@ impl Machine {
         machine
     }
 
+    /// The same with no command on its path but those that the installer of a release has.
+    pub fn installer(release: &str) -> Self {
+        let machine = Self::new();
+        let commands = commands_of(release);
+        for stand_in in fs::read_dir(machine.path("bin")).unwrap().map(Result::unwrap) {
+            if !commands.contains(&stand_in.file_name().to_str().unwrap()) {
+                fs::remove_file(stand_in.path()).unwrap();
+            }
+        }
+        fs::create_dir(machine.path("tools")).unwrap();
+        for command in commands {
+            let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(|place| Path::new(place).join(command));
+            if let Some(place) = places.iter().find(|place| place.exists()) {
+                std::os::unix::fs::symlink(place, machine.path("tools").join(command)).unwrap();
+            }
+        }
+        machine
+    }
+
     /// A path in its folder.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
@@ -84,8 +129,15 @@ impl Machine {
 
     /// Puts a stand-in for a program on its path; every call but curl's is written down as it is.
     pub fn program(&self, name: &str, body: &str) {
-        let note = if name == "curl" { "" } else { "echo \"${0##*/} $*\" >>\"$MACHINE/calls\"\n" };
-        self.write(&format!("bin/{name}"), format!("#!/bin/bash\n{note}{body}\n"));
+        let note = if name == "curl" {
+            ""
+        } else if name == "sleep" {
+            NOTE_SLEEP
+        } else {
+            "echo \"${0##*/} $*\" >>\"$MACHINE/calls\"\n"
+        };
+        let path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n";
+        self.write(&format!("bin/{name}"), format!("#!/bin/bash\n{path}{note}{body}\n"));
         fs::set_permissions(self.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -102,6 +154,12 @@ impl Machine {
         std::os::unix::fs::symlink(self.path(&device), self.path(&format!("root/sys/block/{name}"))).unwrap();
         let file = fs::File::create(self.path(&format!("root/dev/{name}"))).unwrap();
         file.set_len(blocks * 512).unwrap();
+    }
+
+    /// Adds a network card.
+    pub fn card(&self, name: &str, mac: &str) {
+        self.write(&format!("root/sys/class/net/{name}/address"), format!("{mac}\n"));
+        self.write(&format!("root/sys/class/net/{name}/device/vendor"), "0x8086\n");
     }
 
     /// Writes bytes onto a disk.
@@ -138,10 +196,12 @@ impl Machine {
     /// Runs a script.
     pub fn run(&self, script: &str) -> Run {
         self.write("script", script);
+        let tools = self.path("tools");
+        let tools = if tools.exists() { tools.display().to_string() } else { "/usr/sbin:/usr/bin:/sbin:/bin".into() };
         let output = Command::new("/bin/bash")
             .arg(self.path("script"))
             .env_clear()
-            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.path("bin").display()))
+            .env("PATH", format!("{}:{tools}", self.path("bin").display()))
             .env("MACHINE", self.folder.path())
             .env("RACKSTART_ROOT", self.path("root"))
             .output()

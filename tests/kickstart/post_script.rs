@@ -139,7 +139,7 @@ fn the_efi_system_partition_gets_the_label_that_the_local_boot_looks_for() {
 
 #[test]
 fn an_installer_that_gives_up_tells_its_last_words_without_the_secret() {
-    for (release, opening) in [("6.10", "%traceback"), ("7", "%traceback"), ("9", "%onerror")] {
+    for (release, opening) in [("6.10", "%traceback"), ("7.3", "%traceback"), ("7.4", "%onerror"), ("9", "%onerror")] {
         let site = site(release, "bios");
         let served = Renderer::new().unwrap().kickstart(&site, node(&site, "compute2"), &token()).unwrap();
         let machine = Machine::new();

@@ -1,6 +1,6 @@
 //! The disk guard, run on a fake machine: it must find the right disk, and without a permit nothing may be touched.
 
-use crate::machine::{CURL, Machine, Run};
+use crate::machine::{CURL, Machine, Run, commands_of};
 use crate::variants::{body, node, on, site, token};
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::plan;
@@ -29,7 +29,7 @@ fn commands(site: &Site, disk: &str, scope: WipeScope) -> String {
 }
 
 fn machine_with_sda(site: &Site) -> Machine {
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "WD-1")]);
     machine.answers("permit", "200", &commands(site, "sda", WipeScope::BlankDiskOnly));
     machine
@@ -83,7 +83,7 @@ fn a_serial_number_or_a_world_wide_name_tells_equal_disks_apart() {
         let mut site = testbed();
         let rule = site.nodes[0].os_disk_mut();
         (rule.name, rule.serial, rule.wwn) = (None, serial.map(Into::into), wwn.map(Into::into));
-        let machine = Machine::new();
+        let machine = Machine::installer("6.10");
         machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "A"), ("wwid", "naa.5000c500a1b2c3d5")]);
         machine.disk("sdb", BLOCKS, "pci0/ata2", &[("device/serial", " B "), ("wwid", "naa.5000c500a1b2c3d4")]);
         machine.answers("permit", "200", &commands(&site, "sdb", WipeScope::BlankDiskOnly));
@@ -96,7 +96,7 @@ fn a_serial_number_or_a_world_wide_name_tells_equal_disks_apart() {
 #[test]
 fn no_disk_that_matches_is_refused_with_the_reason_for_each() {
     let site = testbed();
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     machine.disk("sda", BLOCKS - 1, "pci0/ata1", &[]);
     machine.disk("sdb", BLOCKS, "pci0/usb1/1-1", &[("removable", "1")]);
     machine.disk("sr0", BLOCKS, "pci0/ata2", &[]);
@@ -111,7 +111,7 @@ fn no_disk_that_matches_is_refused_with_the_reason_for_each() {
 #[test]
 fn a_machine_without_any_disk_is_refused() {
     let site = testbed();
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     let run = machine.run(&script(&site));
     assert_refused(&machine, &run, "there is no disk");
 }
@@ -144,6 +144,163 @@ fn every_kind_of_signature_is_found_and_told_to_the_server() {
     let run = machine.run(&script(&site));
     assert!(run.calls.contains("blank.os=no found.os=partition 1, ext4"), "{}", run.calls);
     assert_refused(&machine, &run, "the storage commands are for a blank disk, and sda holds partition 1, ext4");
+}
+
+/// One release of each installer that has other commands than the one before.
+const INSTALLERS: [&str; 9] = ["6.3", "6.4", "6.7", "6.8", "6.10", "7", "8", "9", "10"];
+
+/// The same for a release, with a disk that grows where the paper's tables do not fit.
+fn testbed_of(release: &str) -> Site {
+    let mut site = site(release, if release == "10" { "uefi" } else { "bios" });
+    site.nodes.retain(|node| node.name.as_str() == "compute2");
+    site
+}
+
+#[test]
+fn every_release_installs_onto_zeros_with_the_commands_that_its_installer_has() {
+    for release in INSTALLERS {
+        let site = testbed_of(release);
+        let machine = Machine::installer(release);
+        machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "WD-1")]);
+        for nic in &node(&site, "compute2").nics {
+            machine.card(&format!("em{}", nic.name), &nic.mac.to_string());
+        }
+        machine.answers("permit", "200", &commands(&site, "sda", WipeScope::BlankDiskOnly));
+        let run = machine.run(&script(&site));
+        assert!(run.ok && run.said.is_empty(), "{release}: {}\n{}", run.console, run.said);
+        assert!(run.calls.contains("serial.os=WD-1") && run.calls.contains("blank.os=yes found.os= "), "{}", run.calls);
+    }
+}
+
+/// What others leave on a disk: where, its bytes, and what it is called where that is known. Places that are counted from
+/// the end are negative. From the documentation of each format.
+const LEFTOVERS: [(i64, &[u8], &str); 38] = [
+    (0, b"bluestore block device\n", "Ceph BlueStore"),
+    (0, b"LUKS\xba\xbe\x00\x02", "a LUKS volume"),
+    (0, b"XFSB", "an XFS file system"),
+    (0, b"dmvdo001", "a VDO volume"),
+    (0, b"hsqs", "data without a known signature at its beginning"),
+    (3, b"NTFS    ", "an NTFS file system"),
+    (510, b"\x55\xaa", "a boot record"),
+    (512, b"EFI PART", "a GPT"),
+    (512, b"LABELONE", "an LVM physical volume"),
+    (516, b"!Stra0tis\x86\xff\x02^\x41rh", "a Stratis pool"),
+    (1024, b"\x10\x20\xf5\xf2", "data without a known signature at its beginning"),
+    (1080, b"\x53\xef", "an ext file system"),
+    (4086, b"SWAPSPACE2", "swap space"),
+    (4096, b"\xfc\x4e\x2b\xa9", "an md member"),
+    (4096, b"EFI PART", "a GPT"),
+    (4120, b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81", "a bcache device"),
+    (4120, b"\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef", "a bcachefs file system"),
+    (16_400, b"\x00name\x00\x00pool_guid", "a ZFS member"),
+    (32_769, b"CD001", "an ISO 9660 file system"),
+    (65_526, b"SWAPSPACE2", "swap space"),
+    (65_536, b"\x01\x16\x19\x70", "a GFS file system"),
+    (65_588, b"ReIsEr2Fs", "data without a known signature at its beginning"),
+    (65_600, b"_BHRfS_M", "a Btrfs file system"),
+    (278_550, b"pool_guid", "a ZFS member"),
+    (1 << 20, b"\x0d\xd0\x01\xc0", "a VMFS volume"),
+    (2 << 20, b"\x5e\xf1\xab\x2f", "a VMFS file system"),
+    ((4 << 20) - 1, b"\x01", "data without a known signature at its beginning"),
+    (-(2 << 20), b"\x01", "data without a known signature at its end"),
+    (-(3087 * 512), b"Promise Technology, Inc.", "data without a known signature at its end"),
+    (-524_288 + 16_500, b"pool_guid", "a ZFS member"),
+    (-262_144 + 16_500, b"pool_guid", "a ZFS member"),
+    (-65_536, b"\xfc\x4e\x2b\xa9", "an md member"),
+    (-8192, b"\xfc\x4e\x2b\xa9", "an md member"),
+    (-4096, b"\x83\x74\x02\x6b", "data without a known signature at its end"),
+    (-1024, b"Intel Raid ISM Cfg Sig. 1.3.00", "a member of an Intel RAID"),
+    (-512, b"EFI PART", "the backup of a GPT"),
+    (-512, b"\xde\x11\xde\x11", "a DDF member"),
+    (-1, b"\x01", "data without a known signature at its end"),
+];
+
+#[test]
+fn whatever_others_left_at_either_end_is_found_with_the_tools_of_the_oldest_installer_and_of_the_newest() {
+    for (release, step) in [("6.3", 1), ("10", 6)] {
+        let site = testbed_of(release);
+        let (script, answer) = (script(&site), commands(&site, "sda", WipeScope::BlankDiskOnly));
+        for (place, bytes, name) in LEFTOVERS.into_iter().step_by(step) {
+            let machine = Machine::installer(release);
+            machine.disk("sda", BLOCKS, "pci0/ata1", &[]);
+            // Neither helps: what they do not know is found all the same.
+            for tool in ["blkid", "wipefs"].iter().filter(|tool| commands_of(release).contains(tool)) {
+                machine.program(tool, "exit 2");
+            }
+            let place = if place < 0 { BLOCKS * 512 - place.unsigned_abs() } else { place.unsigned_abs() };
+            machine.put("sda", place, bytes);
+            machine.answers("permit", "200", &answer);
+            let run = machine.run(&script);
+            assert_refused(&machine, &run, &format!("the storage commands are for a blank disk, and sda holds {name}"));
+            assert!(run.calls.contains(&format!("blank.os=no found.os={name} ")), "{release} {name}: {}", run.calls);
+            assert!(!run.console.contains("reimage"), "{}", run.console);
+            assert_eq!(machine.get("sda", place, bytes.len()), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_reimage_makes_blank_what_a_first_install_would_refuse() {
+    for release in ["6.3", "10"] {
+        let site = testbed_of(release);
+        let (script, answer) = (script(&site), commands(&site, "sda", WipeScope::DestroyData));
+        for (place, bytes, name) in LEFTOVERS.into_iter().step_by(5) {
+            let machine = Machine::installer(release);
+            machine.disk("sda", BLOCKS, "pci0/ata1", &[]);
+            let place = if place < 0 { BLOCKS * 512 - place.unsigned_abs() } else { place.unsigned_abs() };
+            machine.put("sda", place, bytes);
+            machine.put("sda", 20 << 20, b"far inside");
+            machine.answers("permit", "200", &answer);
+            let run = machine.run(&script);
+            assert!(run.ok && run.said.is_empty(), "{release} {name}: {}\n{}", run.console, run.said);
+            assert_eq!(machine.get("sda", place, bytes.len()), vec![0; bytes.len()], "{release} {name}");
+            assert_eq!(machine.get("sda", 20 << 20, 10), b"far inside");
+        }
+    }
+}
+
+#[test]
+fn a_disk_of_which_a_piece_cannot_be_read_is_not_called_blank() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    machine.program("dd", "case \" $* \" in *\"/sda \"*skip=1*) exit 1 ;; esac\nexec dd \"$@\"");
+    let run = machine.run(&script(&site));
+    assert_refused(&machine, &run, "sda holds blocks that cannot be read at its end");
+}
+
+#[test]
+fn a_card_of_the_site_file_that_the_machine_lacks_is_told_before_the_permit_is_asked_for() {
+    for release in INSTALLERS {
+        let site = testbed_of(release);
+        let nics = &node(&site, "compute2").nics;
+        let machine = Machine::installer(release);
+        machine.disk("sda", BLOCKS, "pci0/ata1", &[]);
+        machine.card("em1", &nics[1].mac.to_string());
+        machine.card("em2", "52:54:00:ff:ff:ff");
+        machine.answers("permit", "200", &commands(&site, "sda", WipeScope::DestroyData));
+        let run = machine.run(&script(&site));
+        let missing = format!(
+            "no card of this machine has the MAC {} of {} in the site file; it has em1 ({}), em2 (52:54:00:ff:ff:ff)",
+            nics[0].mac, nics[0].name, nics[1].mac
+        );
+        assert!(!run.ok && run.console.contains(&missing), "{release}: {}", run.console);
+        assert!(!run.calls.contains("curl permit") && run.calls.contains("event=refused"), "{}", run.calls);
+    }
+}
+
+#[test]
+fn a_hidden_path_of_an_nvme_drive_is_no_disk() {
+    let mut site = testbed();
+    let rule = site.nodes[0].os_disk_mut();
+    (rule.name, rule.serial) = (None, Some("S64".into()));
+    let machine = Machine::installer("9");
+    let same = [("wwid", "eui.36"), ("serial", "S64")];
+    machine.disk("nvme0c0n1", BLOCKS, "pci0/nvme/nvme0", &[same[0], same[1], ("hidden", "1")]);
+    std::fs::remove_file(machine.path("root/dev/nvme0c0n1")).unwrap();
+    machine.disk("nvme0n1", BLOCKS, "virtual/nvme-subsystem/nvme-subsys0", &[same[0], same[1], ("hidden", "0")]);
+    machine.answers("permit", "200", &commands(&site, "nvme0n1", WipeScope::BlankDiskOnly));
+    let run = machine.run(&script(&site));
+    assert!(run.ok && run.calls.contains("disk.os=nvme0n1") && run.calls.contains("paths.os=1"), "{}", run.console);
 }
 
 #[test]
@@ -204,9 +361,17 @@ fn a_server_that_hangs_is_given_up_by_the_clock() {
 #[test]
 fn a_disk_that_does_not_answer_is_never_called_blank() {
     let site = testbed();
-    for tool in ["wipefs", "dd"] {
+    for (tool, word) in [("wipefs", "-p"), ("dd", "bs=512"), ("lvm", "pvs")] {
         let machine = machine_with_sda(&site);
-        machine.program("timeout", &format!("shift; [ \"$1\" != {tool} ] || exit 124; exec \"$@\""));
+        machine.write("root/proc/uptime", "100.00 90.00\n");
+        // Each look at it takes a minute of the machine's time.
+        let minute = "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+                      echo \"$((${now%%.*} + 60)).25 90.00\" >\"$MACHINE/root/proc/uptime\"";
+        machine.program("sleep", minute);
+        machine.program(
+            tool,
+            &format!("case \" $* \" in *\" {word} \"*) exec /bin/sleep 600 ;; esac\nexec {tool} \"$@\""),
+        );
         let run = machine.run(&script(&site));
         assert_refused(&machine, &run, &format!("a disk does not answer: {tool} took longer than 120 seconds"));
         assert!(!run.calls.contains("curl permit"), "{}", run.calls);
@@ -230,7 +395,7 @@ fn an_answer_that_is_cut_or_for_another_disk_is_never_used() {
 fn a_reimage_erases_the_old_signatures_of_the_chosen_disk_only() {
     let mut site = testbed();
     site.nodes[0].os_disk_mut().name = Some("nvme0n1".into());
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     machine.disk("nvme0n1", BLOCKS, "pci0/nvme0", &[]);
     machine.disk("nvme0n10", BLOCKS - 8, "pci0/nvme1", &[]);
     for part in ["nvme0n1p1", "nvme0n1p2"] {
@@ -282,7 +447,7 @@ fn a_script_that_dies_refuses_on_its_way_out() {
 fn any_disk(bus: &str, attributes: &[(&str, &str)]) -> (Site, Machine) {
     let mut site = testbed();
     site.nodes[0].os_disk_mut().name = None;
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     machine.disk("sda", BLOCKS, bus, attributes);
     machine.answers("permit", "200", &commands(&site, "sda", WipeScope::BlankDiskOnly));
     (site, machine)
@@ -352,7 +517,7 @@ fn model_bus_id_and_size_range_choose_among_disks() {
         change(rule);
         let larger = if rule.has_range() { BLOCKS + 4096 } else { BLOCKS };
         let smaller = if rule.has_range() { BLOCKS - 4096 } else { BLOCKS };
-        let machine = Machine::new();
+        let machine = Machine::installer("6.10");
         machine.disk("sda", smaller, "pci0/ata1", &[("device/model", "SLOW DISK"), ("device/vendor", "ATA")]);
         machine.disk("sdb", larger, "pci0/host1/end_device-1", &[("device/model", "FAST DISK  ")]);
         std::fs::create_dir_all(machine.path("root/dev/disk/by-id")).unwrap();
@@ -396,7 +561,7 @@ fn two_slots_that_choose_the_same_disk_are_refused_and_two_disks_are_told_apart(
     let by = |serial: &str| DiskRule { serial: Some(serial.into()), ..DiskRule::of(size, 512) };
     site.nodes[0].disks = vec![DiskSlot::os(by("A")), DiskSlot { slot: "brick".into(), rule: by("A") }];
     site.nodes[0].layout.partitions[2].disk = Some("brick".into());
-    let machine = Machine::new();
+    let machine = Machine::installer("6.10");
     machine.disk("sda", BLOCKS, "pci0/ata1", &[("device/serial", "A")]);
     machine.disk("sdb", BLOCKS, "pci0/ata2", &[("device/serial", "B")]);
     assert_refused(&machine, &machine.run(&script(&site)), "choose the same disk, sda");
@@ -466,7 +631,7 @@ fn a_table_that_no_flags_lead_to_is_made_after_the_permit_and_looked_at() {
     let served = renderer.kickstart(&site, node, &token()).unwrap();
     let script = body(&served, "%pre");
     for short in [false, true] {
-        let machine = Machine::new();
+        let machine = Machine::installer("6.10");
         machine.disk("sda", node.os_disk().sectors, "pci0/ata1", &[]);
         machine.program("parted", PARTED);
         machine.answers("permit", "200", &answer);

@@ -135,7 +135,7 @@ fn what_a_kickstart_lost_is_told() {
         (
             "parts/pre.sh.j2",
             ("{% include \"kickstart/parts/blank.sh.j2\" %}\n", ""),
-            "own/kickstart/parts/pre.sh.j2:174: `find_signatures` is called, and no function has this name",
+            "own/kickstart/parts/pre.sh.j2: `erase` is called, and no function has this name",
         ),
         (
             "parts/blank.sh.j2",

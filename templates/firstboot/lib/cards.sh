@@ -1,13 +1,23 @@
 # shellcheck shell=bash
-# Which name the network cards of the site file have today. Drivers hand out the
-# names in the order in which they find the cards; only the MAC stays.
+# Which name the networks' cards, bonds and VLANs of the site file have today. Drivers
+# hand out the names of cards in the order in which they find them, and only the MAC
+# stays. A bond has the name that the kickstart gave it, and a VLAN that of its card or
+# bond and its number: their MAC is that of a card, so it tells them from nothing.
+
+# own_mac LINK: prints the MAC that the card was made with; in a bond it shows another.
+own_mac() {
+  local mac=
+  { read -r mac <"$1/bonding_slave/perm_hwaddr"; } 2>/dev/null ||
+    { read -r mac <"$1/address"; } 2>/dev/null || return 1
+  printf '%s' "$mac"
+}
 
 # bearers MAC: prints the names of the interfaces that have it, the physical ones
 # if there are any: a bridge (br100 of nova-network) takes the MAC of its port.
 bearers() {
   local link address cards='' others=''
   for link in "$ROOT"/sys/class/net/*; do
-    { read -r address <"$link/address"; } 2>/dev/null || continue
+    address=$(own_mac "$link") || continue
     [ "$address" = "$1" ] || continue
     if [ -e "$link/device" ]; then
       cards="$cards ${link##*/}"
@@ -27,11 +37,34 @@ card_of() {
   [ $# -eq 2 ] && printf '%s' "$2"
 }
 
-# card_is_there MAC NETWORK: true when there is exactly one such card; says why not.
+# link_of MAC KIND WORD...: prints the name of the interface that the kickstart made:
+# `card`, `bond NAME`, `vlan ID card` over the card with the MAC, `vlan ID bond NAME`.
+link_of() {
+  local mac=$1 name
+  shift
+  case "$*" in
+    bond' '*) name=$2 ;;
+    vlan' '*' bond '*) name=$4.$2 ;;
+    vlan' '*) name=$(card_of "$mac").$2 || return 1 ;;
+    *) name=$(card_of "$mac") || return 1 ;;
+  esac
+  [ -e "$ROOT/sys/class/net/$name" ] && printf '%s' "$name"
+}
+
+# card_is_there MAC NETWORK: true when the interface of that network is there; says
+# why not.
 card_is_there() {
-  local names
-  card_of "$1" >/dev/null && return 0
+  local names link=$LAN_LINK
+  [ "$2" != public ] || link=$PUBLIC_LINK
+  # shellcheck disable=SC2086 # words
+  link_of "$1" $link >/dev/null && return 0
   names=$(bearers "$1")
+  case "$link" in
+    bond' '* | vlan' '*)
+      echo "the $2 network has no interface here: $link, over the card with the MAC $1; see the site file, and /sys/class/net here" >&2
+      return 1
+      ;;
+  esac
   if [ -n "$names" ]; then
     echo "more than one network card has the MAC $1 of the $2 network:$names" >&2
   else
@@ -50,7 +83,9 @@ address_on() {
     END { print found ? found : first }'
 }
 
-# The cards of this node, empty where there is none. Asked again in every step.
-LAN_NIC=$(card_of "$LAN_MAC" || :)
+# The interfaces of this node, empty where there is none. Asked again in every step.
+# shellcheck disable=SC2086 # words
+LAN_NIC=$(link_of "$LAN_MAC" $LAN_LINK || :)
 PUBLIC_NIC=
-[ -z "$PUBLIC_MAC" ] || PUBLIC_NIC=$(card_of "$PUBLIC_MAC" || :)
+# shellcheck disable=SC2086 # words
+[ -z "$PUBLIC_MAC" ] || PUBLIC_NIC=$(link_of "$PUBLIC_MAC" $PUBLIC_LINK || :)

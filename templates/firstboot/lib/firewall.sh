@@ -97,10 +97,15 @@ nat_rules() {
 }
 
 # firewall_rules: prints the rule file in the format of iptables-restore. None
-# at all when the card that rules must name is missing.
+# at all when the card that rules must name is missing, or is that of the LAN:
+# a rule against what claims to come from the LAN would lock the node out of it.
 firewall_rules() {
   local policy=DROP rules
   [ -z "$PUBLIC_MAC" ] || card_is_there "$PUBLIC_MAC" public || return 1
+  if [ -n "$PUBLIC_NIC" ] && [ "$PUBLIC_NIC" = "$LAN_NIC" ]; then
+    echo "$PUBLIC_NIC is the card of the LAN and of the outside; rules for the one would cut off the other" >&2
+    return 1
+  fi
   [ "$SECURITY" != paper ] || policy=ACCEPT
   rules=$(
     printf '*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n' "$policy" "$policy"
