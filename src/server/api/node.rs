@@ -24,7 +24,8 @@ pub struct Wanted {
     /// Those after the node of this name, in the order of the site file.
     after: Option<String>,
     /// How many at most: 1 to 500, 100 when missing.
-    limit: Option<usize>,
+    #[param(maximum = 65535)]
+    limit: Option<u16>,
     /// Those in this state.
     state: Option<String>,
     /// Those of this role.
@@ -48,7 +49,7 @@ pub struct Nodes<'a> {
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
 pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
     let site = api.appliance.site();
-    let limit = wanted.limit.unwrap_or(USUAL).clamp(1, MOST);
+    let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MOST);
     let begin = match &wanted.after {
         None => 0,
         Some(name) => {

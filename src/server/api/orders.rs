@@ -100,7 +100,8 @@ pub struct Wipe {
     #[serde(default)]
     keep: bool,
     /// How many nodes this is. Needed when it is more than five, or more than a tenth of the site.
-    count: Option<usize>,
+    #[schema(maximum = 4294967295.0)]
+    count: Option<u32>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     #[schema(
         min_length = 1,
@@ -120,7 +121,7 @@ pub struct Wipe {
 impl From<Wipe> for Reimage {
     fn from(wipe: Wipe) -> Self {
         let Wipe { nodes, keep, count, force, no_drain } = wipe;
-        Self { nodes, keep, count, forced: force, undrained: no_drain }
+        Self { nodes, keep, count: count.map(|count| count as usize), forced: force, undrained: no_drain }
     }
 }
 

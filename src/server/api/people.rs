@@ -30,9 +30,11 @@ pub struct Wanted {
     /// To what: the name of a node.
     subject: Option<String>,
     /// Not older than these Unix seconds.
-    since: Option<u64>,
+    #[param(maximum = 4294967295.0)]
+    since: Option<u32>,
     /// At most so many, the newest ones: 1 to 1000, 100 when missing.
-    limit: Option<u32>,
+    #[param(maximum = 65535)]
+    limit: Option<u16>,
 }
 
 /// One line of the audit log.
@@ -68,9 +70,9 @@ impl From<AuditLine> for AuditView {
 /// The newest lines of the audit log, oldest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "people", params(Wanted), responses((status = 200, body = [AuditView])))]
 pub async fn audit(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Vec<AuditView>>, ApiError> {
-    let limit = Some(wanted.limit.unwrap_or(100).clamp(1, 1000));
+    let limit = Some(wanted.limit.map_or(100, u32::from).clamp(1, 1000));
     let Wanted { who, action, subject, since, .. } = wanted;
-    let filter = AuditFilter { who, action, subject, also: None, since, limit };
+    let filter = AuditFilter { who, action, subject, also: None, since: since.map(u64::from), limit };
     let filter = vault::with_both_names(&api.appliance.site(), filter);
     let lines = api.appliance.store.audit_lines(filter).await?;
     Ok(Json(lines.into_iter().map(AuditView::from).collect()))

@@ -24,7 +24,8 @@ pub struct Wanted {
     /// Those after this number; 0 begins with the oldest. Without it the newest ones are shown.
     after: Option<i64>,
     /// How many at most: 1 to 1000, 100 when missing.
-    limit: Option<u32>,
+    #[param(maximum = 65535)]
+    limit: Option<u16>,
 }
 
 /// Events, oldest first.
@@ -57,7 +58,7 @@ pub async fn of_all(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> R
 }
 
 async fn page(api: &Api, mac: Option<Mac>, wanted: Wanted) -> Result<Json<Timeline>, ApiError> {
-    let page = EventPage { mac, after: wanted.after, limit: wanted.limit.unwrap_or(USUAL).clamp(1, MOST) };
+    let page = EventPage { mac, after: wanted.after, limit: wanted.limit.map_or(USUAL, u32::from).clamp(1, MOST) };
     let events = api.appliance.store.event_page(page).await?;
     let next = events.last().map_or(wanted.after.unwrap_or_default(), |event| event.id);
     Ok(Json(Timeline { events, next }))
@@ -69,13 +70,15 @@ async fn page(api: &Api, mac: Option<Mac>, wanted: Wanted) -> Result<Json<Timeli
 #[into_params(parameter_in = Query)]
 pub struct Chapter {
     /// Nothing before these Unix seconds.
-    since: Option<u64>,
+    #[param(maximum = 4294967295.0)]
+    since: Option<u32>,
     /// `moment` of the last answer's `next`.
     moment: Option<i64>,
     /// `event` of the last answer's `next`.
     event: Option<i64>,
     /// The newest so many lines: 1 to 1000, 100 when missing.
-    limit: Option<u32>,
+    #[param(maximum = 65535)]
+    limit: Option<u16>,
 }
 
 /// One line of a story. Times are Unix seconds.
@@ -133,8 +136,8 @@ pub async fn story(
         ApiError::new(StatusCode::BAD_REQUEST, error.to_string(), "write it as 52:54:00:a8:02:01")
     })?;
     let after = Cursor { moment: chapter.moment.unwrap_or_default(), event: chapter.event.unwrap_or_default() };
-    let limit = chapter.limit.unwrap_or(USUAL).clamp(1, MOST);
-    let query = TimelineQuery { mac, since: chapter.since.unwrap_or_default(), after, limit };
+    let limit = chapter.limit.map_or(USUAL, u32::from).clamp(1, MOST);
+    let query = TimelineQuery { mac, since: chapter.since.unwrap_or_default().into(), after, limit };
     let page = story::read(&api.appliance, query).await?;
     let next = Place { moment: page.next.moment, event: page.next.event };
     Ok(Json(Story { lines: page.moments.into_iter().map(Line::from).collect(), next }))
