@@ -10,7 +10,7 @@ use dhcp_packets::{Parts, all, packet};
 use proptest::prelude::*;
 #[allow(unused_imports)]
 use rackstart::site::*;
-use rackstart::wire::dhcp::{Answer, Judgement, Request, judge};
+use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, Request, judge};
 
 #[path = "../src/site/testing.rs"]
 #[allow(dead_code)]
@@ -33,6 +33,14 @@ fn answers_within_bounds(bytes: &[u8]) {
 
 fn is_within_bounds(answer: Answer) {
     if let Answer::Reply(_, reply) = &answer {
+        // Whatever a request claims, nothing leaves the link: the site names no relay agent.
+        match reply.to {
+            ReplyTo::Relay(relay) => panic!("to the relay agent {relay}"),
+            ReplyTo::Address(address) | ReplyTo::Link { address, .. } => {
+                assert!(testing::paper_site().network.subnet.contains(&address), "to {address}");
+            }
+            ReplyTo::Broadcast => {}
+        }
         let parts = Parts::of(&reply.bytes);
         assert_eq!(parts.op, 2);
         assert!(parts.file.len() <= 127);

@@ -26,7 +26,9 @@ fn ask(name: &str) -> Answer {
 }
 
 fn answer(bytes: &[u8]) -> Answer {
-    match judge(&testing::paper_site(), bytes) {
+    let mut site = testing::paper_site();
+    site.network.relays = vec![Ipv4Addr::new(192, 168, 0, 250)];
+    match judge(&site, bytes) {
         Judgement::Final(answer) => answer,
         Judgement::Stranger(stranger) => panic!("there is no discovery range: {stranger:?}"),
     }

@@ -64,6 +64,7 @@ pub(super) struct ServerKeys<'a> {
     pub dns: Option<bool>,
     /// Nothing when the key is not there.
     pub dns_forwarders: Option<Vec<Spanned<IpAddr>>>,
+    pub allows_rivals: Option<Spanned<bool>>,
     pub wipes_per_minute: Option<Spanned<u64>>,
     pub arming_minutes: Option<Spanned<u64>>,
 }
@@ -75,6 +76,7 @@ pub(super) struct NetworkKeys {
     pub ntp: Vec<String>,
     pub lease_seconds: Option<Spanned<u64>>,
     pub router_advertisement: Option<bool>,
+    pub relays: Vec<Spanned<Ipv4Addr>>,
     pub discovery: Option<Spanned<(Ipv4Addr, Ipv4Addr)>>,
 }
 
@@ -197,6 +199,7 @@ impl<'a> ServerKeys<'a> {
             "ntp",
             "dns",
             "dns_forwarders",
+            "dhcp_rivals",
             "wipes_per_minute",
             "arming_minutes",
         ];
@@ -215,6 +218,7 @@ impl<'a> ServerKeys<'a> {
             ntp: section.word("ntp", &TIME_WORDS),
             dns: section.flag("dns"),
             dns_forwarders: section.has("dns_forwarders").then(|| text::forwarders(&section)),
+            allows_rivals: section.word("dhcp_rivals", &[("alarm", false), ("allow", true)]),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
             arming_minutes: section.number("arming_minutes", 5..=10_080),
         })
@@ -223,7 +227,7 @@ impl<'a> ServerKeys<'a> {
 
 impl NetworkKeys {
     fn read(top: &Section<'_>) -> Option<Self> {
-        let keys = ["subnet", "router", "dns", "ntp", "lease_seconds", "router_advertisement", "discovery"];
+        let keys = ["subnet", "router", "dns", "ntp", "lease_seconds", "router_advertisement", "relays", "discovery"];
         let section = section(top, "network", true, &keys)?;
         section.need("subnet", "subnet = \"192.168.0.0/24\"");
         section.need("router", "router = \"192.168.0.1\"");
@@ -243,6 +247,7 @@ impl NetworkKeys {
             ntp: text::host_names(&section, "ntp"),
             lease_seconds: section.number("lease_seconds", 120..=31_536_000),
             router_advertisement: section.flag("router_advertisement"),
+            relays: text::relays(&section),
             discovery: text::address_range(&section, "discovery"),
         })
     }

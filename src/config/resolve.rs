@@ -82,6 +82,7 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         ntp: server.ntp.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
         dns: server.dns.unwrap_or(true),
         dns_forwarders: server.dns_forwarders.as_ref().map(|all| all.iter().map(|one| *one.get_ref()).collect()),
+        allows_rivals: server.allows_rivals.as_ref().is_some_and(|allows| *allows.get_ref()),
         wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
         arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
     })
@@ -96,6 +97,7 @@ fn resolve_network(network: &NetworkKeys) -> Option<Network> {
         ntp: network.ntp.clone(),
         lease_seconds: u32::try_from(lease).ok()?,
         router_advertisement: network.router_advertisement.unwrap_or(true),
+        relays: network.relays.iter().map(|relay| *relay.get_ref()).collect(),
         discovery: network.discovery.as_ref().map(|range| *range.get_ref()),
     })
 }

@@ -170,6 +170,22 @@ pub(super) fn subnet(section: &Section<'_>) -> Option<Spanned<Ipv4Net>> {
     Some(subnet)
 }
 
+/// Addresses of relay agents, each that of one machine.
+pub(super) fn relays(section: &Section<'_>) -> Vec<Spanned<Ipv4Addr>> {
+    let help = "write the address that the relay agent puts into requests (giaddr), such as \"10.0.1.1\"";
+    let texts = section.texts("relays").into_iter();
+    let relays = texts.filter_map(|text| section.parse_text::<Ipv4Addr>(text, "an IPv4 address", help));
+    let (usable, others): (Vec<_>, Vec<_>) = relays.partition(|relay: &Spanned<Ipv4Addr>| {
+        let address = relay.get_ref();
+        !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast())
+    });
+    for relay in others {
+        let message = format!("{}: no relay agent can have the address {}", section.place, relay.get_ref());
+        section.found.report(relay.span(), message, help);
+    }
+    usable
+}
+
 /// Two addresses with a hyphen between them, the first not above the second.
 pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<(Ipv4Addr, Ipv4Addr)>> {
     let text = section.text(key)?;

@@ -12,7 +12,7 @@ use super::tftp::{Outcome, Seen};
 #[derive(Default)]
 pub struct Health {
     /// What a person should look at.
-    pub alarms: Alarms,
+    pub alarms: Arc<Alarms>,
     /// What DHCP did.
     pub dhcp: Arc<DhcpCounters>,
     /// What TFTP did.

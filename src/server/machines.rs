@@ -1,5 +1,5 @@
-//! The UUIDs that machines tell by DHCP (option 97), in memory only: DHCP never touches the store. They stand in where iPXE
-//! tells none in its request for the boot script.
+//! The UUIDs that machines tell by DHCP (option 97), in memory only: DHCP never touches the store. Where iPXE tells
+//! none in its request for the boot script, they are compared with the one that is known, for people to read.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;

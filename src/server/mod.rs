@@ -16,6 +16,7 @@ mod keeper;
 mod key;
 mod log_limit;
 pub mod log_queue;
+mod lookout;
 pub mod machines;
 pub mod neighbours;
 mod notify;
@@ -29,6 +30,7 @@ mod privileges;
 mod random;
 pub mod recent;
 pub mod reload;
+pub mod rivals;
 pub mod router_advertisement;
 pub mod served;
 #[cfg(test)]
@@ -68,9 +70,11 @@ use engines::{Engines, StoreTask};
 use health::Health;
 use http::{Appliance, listen};
 use log_queue::LogLines;
+use lookout::Lookout;
 use optional::Optional;
 use recent::{Note, Recent};
 use reload::{Reloader, Source};
+use rivals::Rivals;
 use threads::PacketThread;
 
 pub use at_rest::{Need, at_rest, rekey, renew_secrets};
@@ -145,6 +149,8 @@ pub struct Bound {
     appliance: Appliance,
     packets: PacketThread,
     store_task: StoreTask,
+    rivals: Arc<Rivals>,
+    lookout: Option<Lookout>,
     reloader: Reloader,
     unarmed: Unarmed,
     notes: mpsc::Receiver<Note>,
@@ -174,7 +180,11 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
     let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
+    let alarms = Arc::default();
+    let rivals = Arc::new(Rivals::new(Arc::clone(&alarms)));
+    let dhcp = dhcp.beside(rivals.clone());
     let packets = PacketThread::start().map_err(ServerError::Thread)?;
+    let lookout = look_out(&packets, &server, rivals.clone()).await;
     let tftp = {
         let _within = packets.handle().enter();
         tftp::TftpServer::bind(Some(&server.interface), server.address, 69)
@@ -199,13 +209,15 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     let (recent, notes) = Recent::kept();
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
-    let health = Arc::new(Health { dhcp: dhcp.counters(), log, ..Health::default() });
+    let health = Arc::new(Health { alarms, dhcp: dhcp.counters(), log, ..Health::default() });
     let reports = Arc::default();
     let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
     Ok(Bound {
         appliance,
         packets,
         store_task,
+        rivals,
+        lookout,
         reloader,
         unarmed,
         notes,
@@ -217,6 +229,23 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
         tftp,
         optional,
     })
+}
+
+/// Looks for other DHCP servers once, before anything is answered.
+async fn look_out(packets: &PacketThread, server: &Server, rivals: Arc<Rivals>) -> Option<Lookout> {
+    let opened = {
+        let _within = packets.handle().enter();
+        Lookout::open(&server.interface, rivals)
+    };
+    match opened {
+        Ok(lookout) if server.allows_rivals => Some(lookout),
+        Ok(lookout) => packets.handle().spawn(lookout.before_start()).await.ok(),
+        Err(error) => {
+            let interface = &server.interface;
+            tracing::warn!(interface, "cannot look out for other DHCP servers ({error}): CAP_NET_RAW would help");
+            None
+        }
+    }
 }
 
 /// What a restore moved aside holds passwords, and is easily forgotten.
@@ -263,6 +292,8 @@ impl Bound {
             appliance,
             packets,
             store_task,
+            rivals,
+            lookout,
             reloader,
             unarmed,
             notes,
@@ -280,8 +311,13 @@ impl Bound {
         let mut engines = Engines::new(shutdown.clone());
         let dhcp = dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance));
         engines.start_on(packets.handle(), "DHCP", dhcp);
-        let tftp = tftp.run(wires::tftp_content(&appliance), shutdown.clone(), wires::tftp_observer(&appliance));
+        let tftp =
+            tftp.run(wires::tftp_content(&appliance, rivals), shutdown.clone(), wires::tftp_observer(&appliance));
         engines.start_on(packets.handle(), "TFTP", tftp);
+        if let Some(lookout) = lookout {
+            let run = lookout.run(receiver.clone(), shutdown.clone());
+            engines.start_on(packets.handle(), "the look-out for other DHCP servers", run);
+        }
         if site.network.router_advertisement {
             let (interface, newest, order) = (server.interface.clone(), receiver.clone(), shutdown.clone());
             // It cannot work without IPv6; then it waits for the order to stop like the others.

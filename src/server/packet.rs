@@ -36,6 +36,11 @@ impl LinkSocket {
     }
 }
 
+/// Where a packet socket hears all IPv4 of the interface of `link`.
+pub fn ipv4_of(link: &LinkSocket) -> SockAddr {
+    link_address(link.interface, EVERYBODY)
+}
+
 #[allow(unsafe_code)]
 fn link_address(interface: u32, mac: Mac) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();

@@ -14,12 +14,13 @@ use super::firmware;
 use super::http::Appliance;
 use super::http::listen::{Guests, Limits, Share};
 use super::log_limit::LogLimit;
+use super::rivals::Rivals;
 use super::served::Served;
 use super::tftp::{self, NotServed, Places, TftpContent};
-use crate::boot::Asking;
+use crate::boot::{Asking, IgnoreReason};
 use crate::lifecycle::SmbiosUuid;
 use crate::timeline::Given;
-use crate::wire::dhcp::MessageKind;
+use crate::wire::dhcp::{MessageKind, SilenceReason};
 use crate::wire::tftp::Ending;
 
 /// Connections of one node. dnf of later releases may have twenty downloads.
@@ -56,6 +57,7 @@ impl Guests for Rack {
 
 /// TFTP reads the network boot programs and nothing else.
 struct Programs {
+    rivals: Arc<Rivals>,
     served: watch::Receiver<Arc<Served>>,
 }
 
@@ -63,6 +65,11 @@ impl TftpContent for Programs {
     fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
         if !self.knows(client) {
             return Err(NotServed { text: format!("{client} is reserved for no node and not in the discovery range") });
+        }
+        if let Some(other) = self.rivals.passive() {
+            return Err(NotServed {
+                text: format!("this rackstart is passive: another one, {other}, serves this network"),
+            });
         }
         // Some firmware puts a slash in front of the boot file that DHCP named.
         let program = firmware::by_name(name.trim_start_matches('/'));
@@ -84,8 +91,8 @@ impl TftpContent for Programs {
 }
 
 /// What TFTP may read.
-pub(super) fn tftp_content(appliance: &Appliance) -> Arc<dyn TftpContent> {
-    Arc::new(Programs { served: appliance.served.clone() })
+pub(super) fn tftp_content(appliance: &Appliance, rivals: Arc<Rivals>) -> Arc<dyn TftpContent> {
+    Arc::new(Programs { rivals, served: appliance.served.clone() })
 }
 
 /// Whose line it is.
@@ -183,7 +190,13 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             dhcp::Outcome::Silent(reason) => format!("no answer: {reason}"),
             dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
         };
-        recent.note(seen.mac, "dhcp", format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch));
+        let line = format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch);
+        // Who looks at the node should see that it comes from a card it does not boot from.
+        if let dhcp::Outcome::Silent(SilenceReason::Boot(IgnoreReason::NotTheBootNic { boot_mac, .. })) = &seen.outcome
+        {
+            recent.note(*boot_mac, "dhcp", &line);
+        }
+        recent.note(seen.mac, "dhcp", line);
         recent.gave(seen.mac, given(&seen));
         if let dhcp::Outcome::Answered { kind: MessageKind::Ack, address, .. } = seen.outcome {
             recent.addressed(seen.mac, address);

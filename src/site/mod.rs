@@ -104,6 +104,8 @@ pub struct Server {
     pub dns: bool,
     /// Who is asked for names that are not of the site; nothing written: whom this machine asks itself.
     pub dns_forwarders: Option<Vec<IpAddr>>,
+    /// Whether other DHCP servers on the provisioning network are meant to be there.
+    pub allows_rivals: bool,
     /// At most so many nodes are armed to lose data within a minute.
     pub wipes_per_minute: u32,
     /// How long an arming that wipes waits for its first boot, in seconds.
@@ -144,6 +146,8 @@ pub struct Network {
     pub lease_seconds: u32,
     /// Answer router solicitations with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
     pub router_advertisement: bool,
+    /// The relay agents that may pass requests on; others get no answer.
+    pub relays: Vec<Ipv4Addr>,
     /// First and last address of the optional discovery range for unknown machines.
     pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
 }

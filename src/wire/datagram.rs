@@ -3,6 +3,8 @@
 
 use std::net::SocketAddrV4;
 
+use crate::site::Mac;
+
 const IP_HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
 const TIME_TO_LIVE: u8 = 64;
@@ -31,6 +33,22 @@ pub fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Opti
     };
     packet[IP_HEADER + 6..IP_HEADER + 8].copy_from_slice(&checksum.to_be_bytes());
     Some(packet)
+}
+
+/// Takes the Ethernet frame of a UDP datagram in IPv4 apart: who sent it on this link, and the payload. Checksums are the
+/// kernel's to judge; a virtual card may pass a partial one.
+pub fn udp_in_frame(frame: &[u8]) -> Option<(Mac, &[u8])> {
+    let (ethernet, ip) = frame.split_at_checked(14)?;
+    if ethernet[12..] != [8, 0] || ip.first()? >> 4 != 4 || *ip.get(9)? != UDP {
+        return None;
+    }
+    let from = ethernet[6..12].try_into().ok()?;
+    let total = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+    let header = usize::from(ip[0] & 15) * 4;
+    // What stands behind the packet fills the frame to its least length.
+    let udp = ip.get(header..total)?;
+    let length = usize::from(u16::from_be_bytes([*udp.get(4)?, *udp.get(5)?]));
+    Some((Mac(from), udp.get(UDP_HEADER..length)?))
 }
 
 fn ip_header(from: SocketAddrV4, to: SocketAddrV4, udp_length: u16) -> [u8; IP_HEADER] {
@@ -98,5 +116,20 @@ mod tests {
     fn payload_over_the_length_field_is_refused() {
         assert!(udp_in_ipv4(FROM, TO, &vec![0; MAX_PAYLOAD]).is_some());
         assert_eq!(udp_in_ipv4(FROM, TO, &vec![0; MAX_PAYLOAD + 1]), None);
+    }
+
+    #[test]
+    fn a_frame_is_taken_apart_without_its_filling_and_a_cut_one_is_none() {
+        let packet = udp_in_ipv4("10.0.0.1:67".parse().unwrap(), "10.0.0.2:68".parse().unwrap(), b"hello").unwrap();
+        let frame = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 9], &[8, 0], &packet, &[0; 20]].concat();
+        assert_eq!(udp_in_frame(&frame), Some((Mac([2, 0, 0, 0, 0, 9]), &b"hello"[..])));
+        for length in 0..14 + packet.len() {
+            assert_eq!(udp_in_frame(&frame[..length]), None, "{length}");
+        }
+        for (place, byte) in [(13, 6), (14, 0x65), (23, 6)] {
+            let mut other = frame.clone();
+            other[place] = byte;
+            assert_eq!(udp_in_frame(&other), None, "byte {place}");
+        }
     }
 }

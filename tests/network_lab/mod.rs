@@ -117,6 +117,18 @@ impl Machine {
         run(&format!("nsenter --target {} --net {line}", self.0.id()))
     }
 
+    /// Starts a program on the machine, which the caller ends.
+    pub fn spawn(&self, line: &str) -> Child {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.0.id().to_string(), "--net"]).args(line.split_whitespace());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// The process that holds its network namespace.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Makes a socket on the machine: a socket stays in the namespace that it was made in.
     pub fn socket(&self, make: impl FnOnce() -> Socket + Send) -> Socket {
         let namespace = File::open(format!("/proc/{}/ns/net", self.0.id())).expect("its network namespace");

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 pub use counters::DhcpCounters;
 pub use seen::{Observer, Outcome, Seen};
 
+use crate::server::rivals::Rivals;
 use crate::site::Site;
-use crate::wire::dhcp::{Answer, Judgement, judge};
+use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, judge};
 use counters::add;
 use leases::Leases;
 use sockets::Sockets;
@@ -36,6 +37,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(200);
 pub struct DhcpServer {
     sockets: Sockets,
     counters: Arc<DhcpCounters>,
+    rivals: Arc<Rivals>,
 }
 
 impl DhcpServer {
@@ -43,7 +45,13 @@ impl DhcpServer {
     /// (68, relay agents 67); on any other port to the port that asked, so that a test needs no privilege; port 0
     /// picks a free one.
     pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
-        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default() })
+        let rivals = Arc::new(Rivals::new(Arc::default()));
+        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default(), rivals })
+    }
+
+    /// Shares what is known of other servers.
+    pub fn beside(self, rivals: Arc<Rivals>) -> Self {
+        Self { rivals, ..self }
     }
 
     /// The port it listens on.
@@ -64,12 +72,12 @@ impl DhcpServer {
         shutdown: CancellationToken,
         observer: Observer,
     ) {
-        let Self { sockets, counters } = self;
+        let Self { sockets, counters, rivals } = self;
         let interface = sockets.interface().to_string();
         let mut worker = match sockets.into_async() {
             Ok(sockets) => {
                 let (leases, story) = (Leases::default(), Story::new(interface));
-                Worker { sockets, counters, leases, story, observer }
+                Worker { sockets, counters, rivals, leases, story, observer }
             }
             Err(error) => return tracing::error!(%interface, "DHCP stopped: cannot use its sockets: {error}"),
         };
@@ -97,6 +105,7 @@ impl DhcpServer {
 struct Worker {
     sockets: sockets::AsyncSockets,
     counters: Arc<DhcpCounters>,
+    rivals: Arc<Rivals>,
     leases: Leases,
     story: Story,
     observer: Observer,
@@ -113,11 +122,33 @@ impl Worker {
         }
     }
 
+    /// Another rackstart asks who is here.
+    fn show_ourselves(&self, site: &Site, probe: &Probe) {
+        if !self.rivals.is_me(&probe.mark) {
+            let answer = probe.answer(site.server.address, &self.rivals.mark());
+            if let Err(error) = self.sockets.send_to_card(probe.mac, &answer) {
+                tracing::debug!(mac = %probe.mac, "cannot answer another rackstart: {error}");
+            }
+        }
+    }
+
     fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
-        let answer = match judge(site, packet) {
-            Judgement::Final(answer) => answer,
-            Judgement::Stranger(stranger) => self.leases.settle(site, stranger, Instant::now()),
+        if let Some(probe) = Probe::read(packet) {
+            return self.show_ourselves(site, &probe);
+        }
+        let answer = match (judge(site, packet), self.rivals.passive()) {
+            (Judgement::Final(Answer::Reply(request, _)), Some(other)) => {
+                Answer::Silence(request, SilenceReason::Passive(other))
+            }
+            (Judgement::Stranger(stranger), Some(other)) => stranger.silence(SilenceReason::Passive(other)),
+            (Judgement::Final(answer), _) => answer,
+            (Judgement::Stranger(stranger), None) => self.leases.settle(site, stranger, Instant::now()),
         };
+        if let Answer::Silence(_, SilenceReason::ChoseAnotherServer(server)) = &answer
+            && !site.server.allows_rivals
+        {
+            self.rivals.chosen(*server, Instant::now());
+        }
         self.counters.count(&answer);
         let sent = match &answer {
             Answer::Reply(_, reply) => self.sockets.send(reply, from),

@@ -116,6 +116,11 @@ impl AsyncSockets {
         }
     }
 
+    /// Sends to a card that has no address here, as to everybody. Never waits.
+    pub fn send_to_card(&self, mac: Mac, bytes: &[u8]) -> io::Result<Way> {
+        self.send_link(mac, SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT), bytes)
+    }
+
     fn send_routed(&self, to: SocketAddrV4, bytes: &[u8]) -> io::Result<Way> {
         self.to_us.try_send_to(bytes, to.into())?;
         Ok(Way::AsMeant)

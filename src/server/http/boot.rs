@@ -10,7 +10,7 @@ use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide, judge_script};
-use crate::lifecycle::{Event, InstalledAs, Shown, Sight, SmbiosUuid, State, TokenHash, WipeScope};
+use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, SmbiosUuid, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::server::served::Served;
@@ -88,9 +88,9 @@ fn twin(appliance: &Appliance, node: &Node, uuid: SmbiosUuid) -> Option<String> 
 
 /// Pins the machine of a node when it is seen first. Another machine gets no installer before a person says so.
 async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), HttpError> {
-    let mut shown = Shown::of(told.uuid.as_deref(), told.serial.as_deref());
-    shown.uuid = shown.uuid.or_else(|| appliance.machines.of(node.mac));
+    let shown = Shown::of(told.uuid.as_deref(), told.serial.as_deref());
     let hardware = appliance.store.record(node.mac).map(|record| record.hardware).unwrap_or_default();
+    warn_of_another(appliance, node, &shown, &hardware);
     match hardware.sees(&shown) {
         Sight::Known => {}
         Sight::Pinned(now) => {
@@ -118,6 +118,23 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// What only DHCP told proves nothing: anybody on the wire can say it with one packet. So it pins nothing and makes nobody
+/// suspect; where iPXE itself tells no UUID, a difference is a line for people.
+fn warn_of_another(appliance: &Appliance, node: &Node, shown: &Shown, hardware: &Hardware) {
+    let Some(told) = appliance.machines.of(node.mac).filter(|_| shown.uuid.is_none()) else { return };
+    if let Some(pinned) = hardware.pinned.uuid
+        && !pinned.is(told)
+    {
+        let line = format!(
+            "by DHCP this card told the UUID {told}, and {pinned} is known: another machine, or a forged packet"
+        );
+        if let Some(held_back) = appliance.strangers.ask(node.address.into()) {
+            tracing::warn!(node = %node.name, mac = %node.mac, held_back, "{line}");
+        }
+        appliance.recent.note(node.mac, "http", line);
+    }
 }
 
 pub(in crate::server) async fn answer(

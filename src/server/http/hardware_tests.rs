@@ -61,13 +61,13 @@ async fn the_first_machine_is_pinned_and_another_one_gets_no_installer_until_it_
 }
 
 #[tokio::test]
-async fn a_machine_that_ipxe_does_not_name_is_known_by_its_dhcp_and_by_the_headers_of_its_installer() {
+async fn what_only_dhcp_told_pins_nothing_and_makes_nobody_suspect_and_the_headers_of_the_installer_do() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let uuid = |text: &str| text.parse::<SmbiosUuid>().unwrap();
     node.appliance.machines.tell(node.mac, uuid(UUID));
     let token = node.boots().await.unwrap();
-    assert_eq!(node.record().hardware.pinned.uuid, Some(uuid(UUID)));
+    assert_eq!(node.record().hardware.pinned.uuid, None, "one packet of anybody must not pin a machine");
     let kickstart = |serial: &str| {
         let request = axum::http::Request::get(format!("/kickstart/{token}")).header("X-System-Serial-Number", serial);
         request.body(axum::body::Body::empty()).unwrap()
@@ -77,8 +77,11 @@ async fn a_machine_that_ipxe_does_not_name_is_known_by_its_dhcp_and_by_the_heade
     assert_eq!(node.ask(kickstart("SN-3")).await.status, StatusCode::FORBIDDEN);
     assert_eq!(node.state(), "suspect");
     armed_again(&node).await;
+    assert!(boots_as(&node, UUID, "SN-2").await);
     node.appliance.machines.tell(node.mac, uuid(OTHER));
-    assert_eq!(node.boots().await, None, "by DHCP it is another machine");
+    assert!(node.boots().await.is_some(), "a forged packet told another UUID");
+    assert_eq!(node.state(), "armed");
+    assert!(!boots_as(&node, OTHER, "SN-2").await, "the boot itself tells it");
     assert_eq!(node.state(), "suspect");
 }
 

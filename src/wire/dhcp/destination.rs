@@ -35,8 +35,10 @@ impl ReplyTo {
             return Self::Broadcast;
         }
         match request.client_address {
-            // A DHCPDISCOVER must have none; one that has is asking for a new life.
-            Some(current) if request.kind != MessageKind::Discover => Self::Address(current),
+            // A DHCPDISCOVER must have none; one that has is asking for a new life. A DHCPREQUEST may write anything there, so
+            // it counts only where it is what it gets; that of a DHCPINFORM was found to be on the subnet.
+            Some(current) if request.kind == MessageKind::Inform => Self::Address(current),
+            Some(current) if request.kind == MessageKind::Request && current == address => Self::Address(current),
             _ if request.broadcast => Self::Broadcast,
             _ => Self::Link { mac: request.boot.mac, address },
         }

@@ -6,6 +6,7 @@ mod client;
 mod destination;
 mod kind;
 mod options;
+mod probe;
 mod reason;
 mod reply;
 mod request;
@@ -15,10 +16,9 @@ mod writer;
 
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
-
 pub use destination::ReplyTo;
 pub use kind::MessageKind;
+pub use probe::{Heard, Mark, Probe};
 pub use reason::{NakReason, SilenceReason};
 pub use request::{MachineUuid, Malformed, Request};
 pub use stranger::{LENT_SECONDS, Stranger, Wish};
@@ -107,7 +107,7 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     match request.kind {
         MessageKind::Decline => return Err(SilenceReason::Declined(node.address)),
         MessageKind::Release => return Err(SilenceReason::Released(node.address)),
-        _ => check_link(site.network.subnet, request)?,
+        _ => check_link(site, request)?,
     }
     let decision = boot::decide(site, None, &request.boot);
     if let BootDecision::Ignore(reason) = decision {
@@ -132,12 +132,19 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     }
 }
 
-/// An address only works on its own subnet, and a reply only goes where a machine can be.
-fn check_link(subnet: Ipv4Net, request: &Request) -> Result<(), SilenceReason> {
+/// An address only works on its own subnet, and a reply only goes where a machine can be: on the link, or to a relay agent
+/// that the site file names. Anybody can write any address into a request.
+fn check_link(site: &Site, request: &Request) -> Result<(), SilenceReason> {
+    let subnet = site.network.subnet;
     if let Some(relay) = request.relay
         && (relay.is_multicast() || relay.is_broadcast() || relay == subnet.broadcast())
     {
         return Err(SilenceReason::ImpossibleRelay(relay));
+    }
+    if let Some(relay) = request.relay
+        && !site.network.relays.contains(&relay)
+    {
+        return Err(SilenceReason::UnknownRelay(relay));
     }
     if let Some(relay) = request.link
         && request.relay.is_some()

@@ -9,6 +9,7 @@ pub mod code {
     #![allow(missing_docs)]
     pub const HOST_NAME: u8 = 12;
     pub const BROADCAST_ADDRESS: u8 = 28;
+    pub const VENDOR_SPECIFIC: u8 = 43;
     pub const REQUESTED_ADDRESS: u8 = 50;
     pub const OVERLOAD: u8 = 52;
     pub const MESSAGE_TYPE: u8 = 53;

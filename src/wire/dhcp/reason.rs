@@ -54,6 +54,12 @@ pub enum SilenceReason {
         /// The provisioning subnet.
         subnet: Ipv4Net,
     },
+    /// A relay agent that nobody told us of.
+    #[error("its relay agent {0} is not in the site file: add it to `relays` in `[network]` if it is yours")]
+    UnknownRelay(Ipv4Addr),
+    /// Another rackstart served this link before us.
+    #[error("this rackstart is passive: another one, {0}, serves this network")]
+    Passive(Ipv4Addr),
     /// No machine can have this relay agent's address.
     #[error("its relay agent claims the address {0}, which no machine can have")]
     ImpossibleRelay(Ipv4Addr),

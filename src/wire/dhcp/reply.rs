@@ -52,7 +52,9 @@ impl Grant<'_> {
         let boot_file = boot_file(self.decision).unwrap_or_default();
         let mut header = header(request, yours, server);
         if kind == MessageKind::Ack {
-            header.set_ciaddr(request.client_address.unwrap_or(Ipv4Addr::UNSPECIFIED));
+            // An address that is not its own does not come back.
+            let own = request.client_address.filter(|current| !gives_address || *current == self.address);
+            header.set_ciaddr(own.unwrap_or(Ipv4Addr::UNSPECIFIED));
         }
         // Always in `file` too: shim takes its directory from there, never from option 67.
         if boot_file.len() <= LONGEST_FILE {

@@ -79,7 +79,7 @@ fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceR
     if mac.is_multicast() || mac.is_zero() {
         return Err(SilenceReason::ImpossibleMac(mac));
     }
-    check_link(site.network.subnet, request)?;
+    check_link(site, request)?;
     // The address in use goes first: the reply travels to it.
     let named = request.client_address.or(request.requested_address).ok_or(SilenceReason::NamesNoAddress);
     let wish = match request.kind {

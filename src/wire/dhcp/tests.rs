@@ -11,6 +11,16 @@ const COMPUTE2: [u8; 6] = [0x52, 0x54, 0, 0xa8, 2, 1];
 const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
 const OURS: [u8; 4] = [192, 168, 0, 254];
 
+const ON_LINK: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 250);
+const OFF_LINK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// The paper's site, with two relay agents.
+fn relayed() -> Site {
+    let mut site = paper_site();
+    site.network.relays = vec![ON_LINK, OFF_LINK];
+    site
+}
+
 /// A packet under construction.
 struct Packet(Vec<u8>);
 
@@ -48,14 +58,14 @@ impl Packet {
     }
 
     fn reply(&self) -> Reply {
-        match judge(&paper_site(), &self.0) {
+        match judge(&relayed(), &self.0) {
             Judgement::Final(Answer::Reply(_, reply)) => reply,
             other => panic!("wanted a reply, got {other:?}"),
         }
     }
 
     fn silence(&self) -> SilenceReason {
-        self.silence_of(&paper_site())
+        self.silence_of(&relayed())
     }
 
     fn silence_of(&self, site: &Site) -> SilenceReason {
@@ -134,7 +144,7 @@ fn broadcast_flag_decides_where_an_offer_goes() {
 
 #[test]
 fn relayed_request_is_answered_to_the_relay_whatever_its_flag() {
-    let relay = Ipv4Addr::new(192, 168, 0, 250);
+    let relay = ON_LINK;
     let reply = Packet::new(DISCOVER).giaddr(relay.octets()).broadcast().reply();
     assert_eq!(reply.to, ReplyTo::Relay(relay));
     assert_eq!(reply.bytes[24..28], relay.octets());
@@ -145,7 +155,7 @@ fn relayed_request_is_answered_to_the_relay_whatever_its_flag() {
 
 #[test]
 fn relay_agent_on_another_network_gets_silence_unless_it_names_our_link() {
-    let relay = Ipv4Addr::new(10, 0, 0, 1);
+    let relay = OFF_LINK;
     let packet = Packet::new(DISCOVER).giaddr(relay.octets());
     assert!(matches!(packet.silence(), SilenceReason::RelayOffSubnet { relay: found, .. } if found == relay));
     let packet = packet.option(82, &[1, 1, 7, 5, 4, 192, 168, 0, 0]);
@@ -158,6 +168,29 @@ fn relay_agent_that_no_machine_can_be_is_never_sent_to() {
         let packet = Packet::new(DISCOVER).giaddr(address).option(82, &[5, 4, 192, 168, 0, 0]);
         assert_eq!(packet.silence(), SilenceReason::ImpossibleRelay(address.into()));
     }
+}
+
+#[test]
+fn relay_agent_that_the_site_file_does_not_name_is_never_sent_to() {
+    for relay in [[203, 0, 113, 7], [192, 168, 0, 9]] {
+        for kind in [DISCOVER, REQUEST, INFORM] {
+            let forged = Packet::new(kind).giaddr(relay).option(50, &[8, 8, 8, 8]).option(82, &[5, 4, 192, 168, 0, 0]);
+            assert_eq!(forged.silence(), SilenceReason::UnknownRelay(relay.into()));
+            let strange = forged.at(28, &[2, 0, 0, 0, 0, 1]);
+            let with_discovery = strange.silence_of(&discovering());
+            assert_eq!(with_discovery, SilenceReason::UnknownRelay(relay.into()));
+        }
+    }
+}
+
+#[test]
+fn address_that_a_request_only_claims_is_never_sent_to() {
+    let forged = Packet::new(REQUEST).option(50, &ITS_ADDRESS.octets()).ciaddr([203, 0, 113, 7]);
+    let reply = forged.reply();
+    assert_eq!(reply.kind, MessageKind::Ack);
+    assert_eq!(reply.to, ReplyTo::Link { mac: Mac(COMPUTE2), address: ITS_ADDRESS });
+    assert_eq!(reply.bytes[12..16], [0; 4], "ciaddr");
+    assert_eq!(forged.broadcast().reply().to, ReplyTo::Broadcast);
 }
 
 #[test]
