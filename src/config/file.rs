@@ -10,19 +10,21 @@ use toml::de::DeTable;
 use super::access;
 use super::api::ApiKeys;
 use super::node::NodeKeys;
+use super::notify;
 use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::variables;
 use super::{text, timezone};
-use crate::site::{KeySource, Release, Security, Software, TimeService, User};
+use crate::site::{KeySource, Notify, Release, Security, Software, TimeService, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
     pub site: Option<SiteKeys<'a>>,
     pub server: Option<ServerKeys<'a>>,
     pub api: Option<ApiKeys>,
+    pub notify: Option<Notify>,
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
@@ -91,10 +93,11 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "site",
     "server",
     "api",
+    "notify",
     "network",
     "access",
     "user",
@@ -133,6 +136,7 @@ impl<'a> File<'a> {
             site: SiteKeys::read(&top),
             server: ServerKeys::read(&top),
             api: section(&top, "api", false, &["listen", "hosts", "plain_http"]).as_ref().map(ApiKeys::read),
+            notify: section(&top, "notify", false, &notify::KEYS).as_ref().map(notify::read),
             network: NetworkKeys::read(&top),
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])

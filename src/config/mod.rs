@@ -18,6 +18,7 @@ mod layout;
 mod load;
 mod media;
 mod node;
+mod notify;
 mod own;
 mod packages;
 mod problem;

@@ -34,6 +34,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             Some(keys) => Some(keys.resolve()?),
             None => None,
         },
+        notify: file.notify.clone(),
         network: resolve_network(file.network.as_ref()?)?,
         access: Access {
             root_password_hash: file.access.root_password_hash.map(str::to_string),

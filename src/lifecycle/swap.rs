@@ -109,6 +109,7 @@ pub fn read_once(site: &Site) -> Vec<(&'static str, String)> {
         ntp,
         dns,
         dns_forwarders: _,
+        allows_rivals: _,
         wipes_per_minute: _,
         arming_seconds: _,
     } = &site.server;

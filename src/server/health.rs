@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::alarms::Alarms;
 use super::dhcp::DhcpCounters;
 use super::log_queue::LogLines;
+use super::tell::TellCounters;
 use super::tftp::{Outcome, Seen};
 
 /// Alarms and counts. Counts only grow.
@@ -17,8 +19,31 @@ pub struct Health {
     pub dhcp: Arc<DhcpCounters>,
     /// What TFTP did.
     pub tftp: TftpCounters,
+    /// What became of the messages to people.
+    pub told: TellCounters,
+    /// What the keeper of the timelines waited for.
+    pub commits: CommitCounters,
+    /// HTTP connections of nodes and strangers that found no place.
+    pub refused_connections: AtomicU64,
     /// What became of the log.
     pub log: Arc<LogLines>,
+}
+
+/// Commits of the store, as one who waits for them sees it.
+#[derive(Debug, Default)]
+pub struct CommitCounters {
+    /// How many.
+    pub count: AtomicU64,
+    /// How long they took together.
+    pub microseconds: AtomicU64,
+}
+
+impl CommitCounters {
+    /// Counts one that took so long.
+    pub fn count(&self, took: Duration) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.microseconds.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 /// Ends of TFTP requests, and what they cost.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::health::Health;
 use super::log_limit::LogLimit;
 use super::recent::{Note, Recent};
 use super::served::Served;
@@ -31,9 +32,10 @@ pub(super) async fn run(
     mut notes: mpsc::Receiver<Note>,
     served: watch::Receiver<Arc<Served>>,
     store: Store,
+    health: Arc<Health>,
     shutdown: CancellationToken,
 ) {
-    let mut keeper = Keeper::new(served, store);
+    let mut keeper = Keeper::new(served, store, health);
     let mut batch = Vec::with_capacity(BATCH);
     let (mut gather, mut silences) = (tokio::time::interval(GATHER), tokio::time::interval(SILENCES));
     let mut complaints = tokio::time::interval(COMPLAINTS);
@@ -70,6 +72,7 @@ pub(super) async fn run(
 struct Keeper {
     served: watch::Receiver<Arc<Served>>,
     store: Store,
+    health: Arc<Health>,
     repeats: Repeats,
     nodes: LogLimit<Mac>,
     strangers: LogLimit<Mac>,
@@ -79,11 +82,11 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn new(served: watch::Receiver<Arc<Served>>, store: Store) -> Self {
+    fn new(served: watch::Receiver<Arc<Served>>, store: Store, health: Arc<Health>) -> Self {
         // An installation has some fifty lines. Anybody can invent MACs, so those cost the disk a few lines a second.
         let (nodes, strangers) = (LogLimit::new(120, MINUTE, 2000), LogLimit::new(10, MINUTE, 5));
         let (repeats, waiting, readers) = (Repeats::default(), Vec::new(), Vec::new());
-        Self { served, store, repeats, nodes, strangers, waiting, readers, held_back: 0 }
+        Self { served, store, health, repeats, nodes, strangers, waiting, readers, held_back: 0 }
     }
 
     fn take(&mut self, notes: &mut Vec<Note>) {
@@ -111,10 +114,12 @@ impl Keeper {
         }
         if !self.waiting.is_empty() {
             let count = self.waiting.len() as u64;
+            let began = Instant::now();
             // The disk is full, or the daemon is going down: a line of a timeline decides nothing.
             if self.store.keep(std::mem::take(&mut self.waiting)).await.is_err() {
                 self.held_back += count;
             }
+            self.health.commits.count(began.elapsed());
         }
         for reader in self.readers.drain(..) {
             let _ = reader.send(());
@@ -147,7 +152,8 @@ mod tests {
             let (site, receiver) = watch::channel(served);
             let (recent, notes) = Recent::kept();
             let (recent, shutdown) = (Arc::new(recent), CancellationToken::new());
-            let keeper = tokio::spawn(run(recent.clone(), notes, receiver, store.clone(), shutdown.clone()));
+            let keeper =
+                tokio::spawn(run(recent.clone(), notes, receiver, store.clone(), Arc::default(), shutdown.clone()));
             Self { recent, store, shutdown, keeper, _site: site, _folder: folder }
         }
 

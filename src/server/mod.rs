@@ -39,6 +39,7 @@ pub mod socket;
 mod store_alarms;
 pub mod story;
 pub mod syslog;
+pub mod tell;
 pub mod texts;
 pub mod tftp;
 mod threads;
@@ -325,7 +326,7 @@ impl Bound {
             engines.start_on(packets.handle(), "router advertisement", run);
         }
         let (recent, store) = (appliance.recent.clone(), appliance.store.clone());
-        let keeper = keeper::run(recent, notes, receiver.clone(), store, shutdown.clone());
+        let keeper = keeper::run(recent, notes, receiver.clone(), store, appliance.health.clone(), shutdown.clone());
         engines.start("the keeper of the timelines", keeper);
         let watchdog = watchdog::run(appliance.clone(), unarmed, shutdown.clone());
         engines.start("the watchdog", watchdog);
@@ -336,6 +337,7 @@ impl Bound {
         let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
         let group = server.socket_group.clone();
         engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
+        engines.start("whoever tells people", tell::run(appliance.clone(), shutdown.clone()));
         match api {
             Some(listener) => {
                 let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));

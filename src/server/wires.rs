@@ -1,6 +1,7 @@
 //! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use axum::body::Bytes;
 use super::capacity::{Capacity, descriptors};
 use super::dhcp;
 use super::firmware;
+use super::health::Health;
 use super::http::Appliance;
 use super::http::listen::{Guests, Limits, Share};
 use super::log_limit::LogLimit;
@@ -31,11 +33,12 @@ const CONNECTIONS_OF_A_STRANGER: usize = 16;
 /// Who asks over HTTP: the addresses that are reserved for nodes, and everybody else.
 pub(super) struct Rack {
     served: watch::Receiver<Arc<Served>>,
+    health: Arc<Health>,
 }
 
 impl Rack {
     pub(super) fn of(appliance: &Appliance) -> Self {
-        Self { served: appliance.served.clone() }
+        Self { served: appliance.served.clone(), health: appliance.health.clone() }
     }
 }
 
@@ -52,6 +55,10 @@ impl Guests for Rack {
             strangers: Share { all: capacity.stranger_connections, each: CONNECTIONS_OF_A_STRANGER },
             ..Limits::default()
         }
+    }
+
+    fn refused(&self) {
+        self.health.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 }
 

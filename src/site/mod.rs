@@ -131,6 +131,27 @@ pub struct Api {
     pub hosts: Vec<String>,
 }
 
+/// Who is told what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notify {
+    /// A program and its arguments; the message is on its standard input. Empty: none.
+    pub command: Vec<String>,
+    /// An `http` address that each message is posted to.
+    pub webhook: Option<String>,
+    /// Of [`Notify::WORDS`].
+    pub on: Vec<String>,
+}
+
+impl Notify {
+    /// What can be told.
+    pub const WORDS: [&str; 5] = ["failed", "suspect", "ready", "rival", "disk-full"];
+
+    /// Whether it is to be told. An alarm that has no word of its own always is.
+    pub fn wants(&self, word: &str) -> bool {
+        self.on.iter().any(|wanted| wanted == word) || !Self::WORDS.contains(&word)
+    }
+}
+
 /// The provisioning network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
@@ -189,6 +210,8 @@ pub struct Site {
     pub server: Server,
     /// The remote API, when it is on.
     pub api: Option<Api>,
+    /// Who is told what, if anybody.
+    pub notify: Option<Notify>,
     /// The provisioning network.
     pub network: Network,
     /// Who may log in as root.

@@ -177,6 +177,7 @@ pub fn paper_site() -> Site {
             arming_seconds: 7200,
         },
         api: None,
+        notify: None,
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
             router: Ipv4Addr::new(192, 168, 0, 1),

@@ -1,4 +1,6 @@
-//! Figures for the monitoring system, in the OpenMetrics text that Prometheus reads. No name of a node is in them.
+//! Figures for the monitoring system, in the OpenMetrics text that Prometheus reads. docs/monitoring.md has all of them.
+
+mod figures;
 
 use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
@@ -41,7 +43,7 @@ impl Meters {
     }
 }
 
-/// Nodes by state, and what the API was asked.
+/// Nodes by state and for how long, what the engines did, and how the daemon and its disk are.
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "daemon",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiError> {
@@ -58,6 +60,13 @@ pub async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiE
     let streams = Gauge::<i64>::default();
     streams.set(i64::try_from(super::STREAMS - api.streams.available_permits()).unwrap_or_default());
     registry.register("api_event_streams", "Open streams of events", streams);
+    figures::packets(&mut registry, &api.appliance);
+    figures::daemon(&mut registry, &api.appliance);
+    figures::nodes(&mut registry, &api.appliance);
+    let state = api.appliance.site().server.state.clone();
+    if let Ok(room) = tokio::task::spawn_blocking(move || figures::Room::of(&state)).await {
+        room.register(&mut registry);
+    }
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
         ApiError::new(

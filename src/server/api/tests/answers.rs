@@ -1,5 +1,7 @@
 //! What the answers hold, and what they never hold.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::lifecycle::{AttemptId, BootToken, Event, WipeScope};
 use crate::store::Change;
@@ -158,7 +160,7 @@ async fn orders_are_followed_or_refused_with_the_reason_and_the_audit_log_names_
 }
 
 #[tokio::test]
-async fn metrics_count_states_and_answers_and_name_no_node() {
+async fn metrics_have_every_figure_that_the_page_explains() {
     let desk = Desk::new().await;
     let token = desk.token(Role::Metrics).await;
     desk.compute2_is_installing().await;
@@ -174,5 +176,16 @@ async fn metrics_count_states_and_answers_and_name_no_node() {
     ] {
         assert!(answer.text.lines().any(|found| found == line), "{line} is missing in\n{}", answer.text);
     }
-    assert!(!answer.text.contains("compute2"));
+    assert!(
+        answer.text.contains("rackstart_node_state_seconds{node=\"compute2\",state=\"installing\"} "),
+        "{}",
+        answer.text
+    );
+    // A figure that is on the page is there, and the other way round.
+    let page = include_str!("../../../../docs/monitoring.md");
+    let told = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(['{', '`']).next());
+    let told: BTreeSet<&str> = told.filter(|name| name.starts_with("rackstart_")).collect();
+    let samples = answer.text.lines().filter(|line| !line.starts_with('#'));
+    let found: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    assert_eq!(found, told);
 }

@@ -74,6 +74,9 @@ pub trait Guests: Send + Sync {
 
     /// What may be taken now; asked for every connection.
     fn limits(&self) -> Limits;
+
+    /// A connection found no place.
+    fn refused(&self) {}
 }
 
 /// The same limits at all times, and nobody is a node.
@@ -159,6 +162,7 @@ impl<G: Guests> Door<G> {
                 Some((place, limits.stall))
             }
             Err(full) => {
+                self.guests.refused();
                 if let Some(held_back) = self.log.ask(peer, Instant::now()) {
                     tracing::warn!(%peer, held_back, "an HTTP connection was refused: {full}");
                 }

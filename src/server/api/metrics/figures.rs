@@ -1,0 +1,154 @@
+//! Where the figures come from: what the engines counted, what the store knows, and what the file system says.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::Labels;
+use crate::clock::unix_now;
+use crate::server::http::Appliance;
+
+/// The kinds of alarms that are there while they do not ring.
+const ALARMS: [&str; 3] = ["rival", "passive", "disk-full"];
+
+type Words = Vec<(&'static str, String)>;
+
+/// What the packet engines did.
+pub(super) fn packets(registry: &mut Registry, appliance: &Appliance) {
+    let dhcp = &appliance.health.dhcp;
+    let plain = [
+        ("dhcp_received", "Packets to DHCP", &dhcp.received),
+        ("dhcp_silent", "DHCP requests without an answer", &dhcp.silent),
+        ("dhcp_malformed", "Packets that are no DHCP request", &dhcp.malformed),
+        ("dhcp_not_sent", "DHCP answers that the system would not send", &dhcp.not_sent),
+        ("dhcp_broadcast_instead", "DHCP answers that were broadcast instead", &dhcp.broadcast_instead),
+        ("dhcp_panics", "Packets that met a bug", &dhcp.panics),
+    ];
+    counters(registry, &plain);
+    family(
+        registry,
+        "dhcp_answers",
+        "DHCP answers by kind",
+        "kind",
+        &[("offer", &dhcp.offers), ("ack", &dhcp.acks), ("nak", &dhcp.naks)],
+    );
+    let tftp = &appliance.health.tftp;
+    family(
+        registry,
+        "tftp_requests",
+        "TFTP requests by their end",
+        "outcome",
+        &[("finished", &tftp.finished), ("refused", &tftp.refused), ("failed", &tftp.failed)],
+    );
+    counters(
+        registry,
+        &[
+            ("tftp_retransmissions", "TFTP packets that were sent again", &tftp.retransmissions),
+            ("tftp_bytes", "Content that TFTP clients acknowledged, bytes", &tftp.bytes),
+        ],
+    );
+}
+
+/// How the daemon itself is.
+pub(super) fn daemon(registry: &mut Registry, appliance: &Appliance) {
+    let health = &appliance.health;
+    let told = &health.told;
+    counters(
+        registry,
+        &[
+            ("http_refused_connections", "HTTP connections that found no place", &health.refused_connections),
+            ("notify_told", "Messages that every receiver took", &told.told),
+            ("notify_failed", "Messages that were given up", &told.failed),
+            ("notify_dropped", "Messages that found no room in the queue", &told.dropped),
+            ("store_commits", "Commits that the keeper of the timelines waited for", &health.commits.count),
+        ],
+    );
+    number(registry, "log_dropped_lines", "Lines of the log that found no room", health.log.dropped());
+    number(registry, "timeline_dropped_lines", "Lines of timelines that found no room", appliance.recent.dropped());
+    let seconds = Counter::<f64, AtomicU64>::default();
+    seconds.inc_by(health.commits.microseconds.load(Ordering::Relaxed) as f64 / 1e6);
+    registry.register("store_commit_seconds", "How long those commits took, seconds", seconds);
+    let alarms = Family::<Words, Gauge>::default();
+    for kind in ALARMS {
+        alarms.get_or_create(&vec![("kind", kind.into())]).set(0);
+    }
+    for alarm in health.alarms.ringing() {
+        alarms.get_or_create(&vec![("kind", alarm.kind)]).inc();
+    }
+    registry.register("alarms", "Alarms that ring", alarms);
+    gauge(registry, "stopped", "Whether all installations are stopped", appliance.store.stopped().is_some().into());
+    let refused = appliance.served().refused.is_some();
+    gauge(registry, "reload_refused", "Whether an older site than that of the file is served", refused.into());
+}
+
+/// How long each node is in its state.
+pub(super) fn nodes(registry: &mut Registry, appliance: &Appliance) {
+    let (site, now) = (appliance.site(), unix_now());
+    let since = Family::<Words, Gauge>::default();
+    appliance.store.look(|memory| {
+        for node in &site.nodes {
+            let Some(record) = memory.record(node.mac) else { continue };
+            let labels = vec![("node", node.name.to_string()), ("state", record.state.word().into())];
+            since.get_or_create(&labels).set(whole(now.saturating_sub(record.since)));
+        }
+    });
+    registry.register("node_state_seconds", "How long each node is in its state, seconds", since);
+}
+
+/// The store and its disk; asks the file system, so not on a thread that may not wait.
+pub(super) struct Room {
+    store: u64,
+    free: u64,
+    size: u64,
+}
+
+impl Room {
+    /// Of the state directory. What cannot be read is 0.
+    pub(super) fn of(state: &Path) -> Self {
+        let length = |name: &str| std::fs::metadata(state.join(name)).map_or(0, |file| file.len());
+        let store = ["rackstart.sqlite", "rackstart.sqlite-wal", "rackstart.sqlite-shm"].map(length).iter().sum();
+        let (free, size) = rustix::fs::statvfs(state)
+            .map_or((0, 0), |disk| (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize));
+        Self { store, free, size }
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        gauge(registry, "store_bytes", "The store on the disk, bytes", self.store);
+        gauge(registry, "disk_free_bytes", "Room on the file system of the store, bytes", self.free);
+        gauge(registry, "disk_size_bytes", "Size of that file system, bytes", self.size);
+    }
+}
+
+fn counters(registry: &mut Registry, all: &[(&str, &str, &AtomicU64)]) {
+    for (name, help, value) in all {
+        number(registry, name, help, value.load(Ordering::Relaxed));
+    }
+}
+
+fn number(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let counter = Counter::<u64>::default();
+    counter.inc_by(value);
+    registry.register(name, help, counter);
+}
+
+fn family(registry: &mut Registry, name: &str, help: &str, label: &'static str, all: &[(&'static str, &AtomicU64)]) {
+    let family = Family::<Labels, Counter>::default();
+    for (word, value) in all {
+        family.get_or_create(&[(label, *word)]).inc_by(value.load(Ordering::Relaxed));
+    }
+    registry.register(name, help, family);
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let gauge = Gauge::<i64>::default();
+    gauge.set(whole(value));
+    registry.register(name, help, gauge);
+}
+
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
