@@ -69,29 +69,30 @@ impl Lookout {
         for _ in 0..2 {
             self.ask();
             // It never ends by itself while the interface works.
-            let _ = tokio::time::timeout(BEFORE_START / 2, self.hear()).await;
+            let _ = tokio::time::timeout(BEFORE_START / 2, self.hear(|| false)).await;
         }
         self
     }
 
     /// Looks out until `shutdown`, unless the newest `site` allows others.
     pub(super) async fn run<S: AsRef<Site>>(self, site: watch::Receiver<Arc<S>>, shutdown: CancellationToken) {
+        let allows = || (**site.borrow()).as_ref().server.allows_rivals;
         let mut ticks = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.hear() => {}
-                _ = ticks.tick() => self.look(&site),
+                () = self.hear(allows) => {}
+                _ = ticks.tick() => self.look(allows()),
                 () = self.rivals.wanted() => {
-                    self.look(&site);
+                    self.look(allows());
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    fn look<S: AsRef<Site>>(&self, site: &watch::Receiver<Arc<S>>) {
-        if (**site.borrow()).as_ref().server.allows_rivals {
+    fn look(&self, allowed: bool) {
+        if allowed {
             return self.rivals.allow();
         }
         self.rivals.forget(Instant::now());
@@ -109,12 +110,12 @@ impl Lookout {
         }
     }
 
-    /// Hears until a receive fails.
-    async fn hear(&self) {
+    /// Hears until a receive fails; nothing is noted while others are allowed.
+    async fn hear(&self, allows: impl Fn() -> bool) {
         let mut frame = [0; 2048];
         while let Ok(length) = self.socket.recv(&mut frame).await {
             let Some((from, payload)) = udp_in_frame(&frame[..length]) else { continue };
-            if from == self.card {
+            if from == self.card || allows() {
                 continue;
             }
             if let Some(heard) = Heard::read(payload) {

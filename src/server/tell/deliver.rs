@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::task::JoinSet;
 
 use crate::site::Notify;
 
@@ -83,12 +84,9 @@ async fn post(url: &str, text: &str) -> Result<(), String> {
         .header(header::CONNECTION, "close")
         .body(Body::from(text.to_string()))
         .map_err(|error| fail(&error))?;
-    let answer = async {
-        tokio::select! {
-            answer = sender.send_request(request) => answer.map_err(|error| fail(&error)),
-            ended = connection => Err(ended.err().map_or_else(|| format!("{url}: closed without an answer"), |error| fail(&error))),
-        }
-    };
-    let status = answer.await?.status();
+    // Ended with the set, whatever the server does with the connection.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let status = sender.send_request(request).await.map_err(|error| fail(&error))?.status();
     if status.is_success() { Ok(()) } else { Err(format!("{url} answered {status}")) }
 }

@@ -122,6 +122,7 @@ async fn a_receiver_that_hangs_costs_messages_that_are_counted_and_nothing_else(
         teller.send("rival", Message::of_alarm("testbed", &alarm));
     }
     assert_eq!(node.appliance.health.told.dropped.load(Ordering::Relaxed), 10);
-    teller.send("nothing-that-is-wanted", Message::of_alarm("testbed", &alarm));
+    node.edit(|site| site.notify.as_mut().unwrap().on = vec!["failed".into()]);
+    teller.send("rival", Message::of_alarm("testbed", &alarm));
     assert_eq!(node.appliance.health.told.dropped.load(Ordering::Relaxed), 10);
 }
