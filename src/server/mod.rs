@@ -62,7 +62,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::InstalledAs;
 use crate::render::Renderer;
 use crate::secrets::Redactor;
-use crate::site::{KeySource, Site};
+use crate::site::{KeySource, Server, Site};
 use crate::store::{Change, ChangeError, OpenError, Record, SecretsError, Store};
 use api::Api;
 use api::keeper::Keeper;
