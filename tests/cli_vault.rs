@@ -138,7 +138,10 @@ fn a_key_seals_the_secrets_and_without_it_the_way_out_is_told() {
     assert!(missing.code == 1 && missing.stderr.contains(key.to_str().unwrap()), "{}", missing.stderr);
     write_key(&key, "the third passphrase, of another length\n");
     let renewed = says(&desk, &["secrets", "rekey", "--new-secrets"]);
-    assert!(renewed.contains("OS_PASSWORD") && renewed.contains("installed nodes still use the former"), "{renewed}");
+    assert!(
+        renewed.contains("OS_PASSWORD") && renewed.contains("ready nodes take the new values by themselves"),
+        "{renewed}"
+    );
     let after = says(&desk, &["secrets", "show", "OS_PASSWORD", "--reveal"]);
     assert!(after != before && after.trim().len() == 32);
     let again = desk.run(&["secrets", "rekey", "--new-secrets"]);

@@ -241,6 +241,11 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
     if let Err(refused) = owner.state.grants(delivery, owner.hash) {
         return Err(Refusal::plain(status_of(&refused), refused.to_string()));
     }
+    if delivery == Delivery::Renewal {
+        // Its key is no older than the node, and nobody on the wire has seen it; protection is against wiping.
+        let admitted = if owner.flags.maintenance { Err(Refused::Maintenance) } else { Ok(reader) };
+        return admitted.map_err(|refused| Refusal::plain(409, refused.to_string()));
+    }
     if delivery != Delivery::Payload {
         let installs = Event::PermitRedeemed { token: owner.hash.clone(), disk: String::new() };
         owner.flags.admit(&installs).map_err(|refused| Refusal::plain(409, refused.to_string()))?;

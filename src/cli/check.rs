@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Failure, print, table};
 use crate::config;
-use crate::site::{DiskRule, Firmware, Node, Site};
+use crate::site::{BrickSets, DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
@@ -77,6 +77,7 @@ fn notes(site: &Site) -> Vec<String> {
     }
     notes.extend(disk_order(site));
     notes.extend(bricks(site));
+    notes.extend(copies(site));
     notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
@@ -111,6 +112,29 @@ fn bricks(site: &Site) -> Option<String> {
         "{who} nothing at `{brick}`, and the firstboot of a compute node waits for its brick there: give the layout a volume \
          with that mount point"
     ))
+}
+
+/// What was chosen about copies of the volume's data, and whose brick has to wait.
+fn copies(site: &Site) -> Option<String> {
+    let BrickSets { copies, named, sets, spare } = BrickSets::of(site);
+    let holders = sets.iter().flatten().count() + spare.len();
+    if holders < 2 {
+        return None;
+    }
+    let why = match (named, copies) {
+        (true, 2) => " as the site file says; two that differ have no majority",
+        (true, _) => " as the site file says",
+        (false, 4) => ", as in the paper; before a fifth node is added, name `replica` under `[variables]`",
+        (false, _) => ", the least with a majority; `replica` under `[variables]` names another number",
+    };
+    let waits = match spare.as_slice() {
+        [] => String::new(),
+        [first, more @ ..] => {
+            let names: Vec<&str> = std::iter::once(first).chain(more).map(|node| node.name.as_str()).collect();
+            format!("; no set is left for {}: the volume does not use that space yet", names.join(", "))
+        }
+    };
+    Some(format!("{holders} bricks make {} of {copies} copies{why}{waits}", count(sets.len(), "set")))
 }
 
 /// What is left out because no image is there for it.
@@ -181,5 +205,21 @@ mod tests {
         site.blueprint.variables.insert("brick_mount".into(), "/data".into());
         let notes = super::notes(&site).join("\n");
         assert!(notes.contains("compute1 and 3 more mount nothing at `/data`"), "{notes}");
+    }
+
+    #[test]
+    fn what_was_chosen_about_copies_is_explained_and_who_has_to_wait() {
+        let site = testing::paper_site();
+        assert!(copies(&site).unwrap().starts_with("4 bricks make 1 set of 4 copies, as in the paper; before a fifth"));
+        let mut site = testing::paper_site();
+        site.blueprint.variables.insert("replica".into(), "3".into());
+        let said = copies(&site).unwrap();
+        assert!(said.contains("1 set of 3 copies as the site file says; no set is left for compute4"), "{said}");
+        site.blueprint.variables.insert("replica".into(), "2".into());
+        assert!(
+            copies(&site)
+                .unwrap()
+                .contains("2 sets of 2 copies as the site file says; two that differ have no majority")
+        );
     }
 }

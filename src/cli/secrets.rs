@@ -169,16 +169,17 @@ fn list(secrets: Vec<SecretStatus>, json: bool) -> Result<(), Failure> {
 fn changed(Rotated { names, again }: Rotated) -> Result<(), Failure> {
     let mut text = format!("{} changed in the store: {}\n", names.len(), names.join(", "));
     if !again.is_empty() {
-        text.push_str("installed nodes still use the former values until you bring them the new ones:\n");
+        text.push_str(
+            "ready nodes take the new values by themselves, those that keep an account after those that use it:\n",
+        );
     }
     for (node, steps) in again {
-        text.push_str(&format!(
-            "  rackstart secrets show --node {node} --reveal  to /usr/lib/rackstart/secrets of {node}\n"
-        ));
+        text.push_str(&format!("  {node}\n"));
         for step in steps {
-            text.push_str(&format!("    then run again there: {step}\n"));
+            text.push_str(&format!("    does again: {step}\n"));
         }
     }
+    text.push_str("`rackstart status` shows who is updating; a stopped site and a node in maintenance wait\n");
     text.push_str("nodes that are installed from now on get the new values by themselves\n");
     print(&text)
 }

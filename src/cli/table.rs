@@ -60,6 +60,7 @@ pub fn remark(node: &NodeStatus) -> String {
     let news = match (&node.waiting, &node.detail, &node.permit) {
         (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
         (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect" | "new") => first_line(detail),
+        (None, Some(detail), _) if detail.starts_with("updating, ") => first_line(detail),
         (None, _, Some(permit)) => format!("its next network boot {permit}"),
         _ => String::new(),
     };

@@ -24,8 +24,9 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into(), repositories: Vec::new() })
     };
+    let name = site.name.as_ref()?;
     let site = Site {
-        name: site.name.as_ref()?.get_ref().to_string(),
+        name: name.get_ref().to_string(),
         blueprint,
         security: site.security.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
         timezone: site.timezone.as_ref().map_or("UTC", |text| text.get_ref()).to_string(),
@@ -48,6 +49,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         images: file.images.iter().map(|keys| keys.resolve()).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
+    super::variables::check_replica(&file.variables, &site, name.span(), found);
     Some(site)
 }
 

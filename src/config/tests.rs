@@ -42,6 +42,22 @@ fn a_last_group_that_is_none_is_refused_with_those_that_are() {
 }
 
 #[test]
+fn a_number_of_copies_that_makes_no_volume_is_refused_and_two_bricks_are_asked_about() {
+    let told = |text: &str| parse(text, "f").err().map(|problems| problems.to_string()).unwrap_or_default();
+    let with = |value: &str| told(&format!("{EXAMPLE}\n[variables]\nreplica = \"{value}\"\n"));
+    for good in ["1", "2", "4", ""] {
+        assert_eq!(with(good), "", "{good}");
+    }
+    assert!(with("many").contains("which is no number of copies") && with("0").contains("which is no number"));
+    assert!(with("5").contains("`replica = \"5\"` needs that many bricks, and there are 4"));
+    let is_third =
+        |block: &&str| !["compute3", "compute4"].iter().any(|name| block.contains(&format!("name = \"{name}\"")));
+    let two = EXAMPLE.split("[[node]]").filter(is_third).collect::<Vec<_>>().join("[[node]]");
+    assert!(told(&two).contains("two bricks can be two copies of everything or none"), "{}", told(&two));
+    assert_eq!(told(&format!("{two}\n[variables]\nreplica = \"2\"\n")), "");
+}
+
+#[test]
 fn a_disk_of_250_bytes_is_asked_whether_it_has_250_gb() {
     let problems = parse(&EXAMPLE.replacen("sectors = 488397168", "size = 250", 1), "f").unwrap_err().to_string();
     assert!(problems.contains("do you mean `size = \"250 GB\"`?"), "{problems}");

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::file::File;
 use super::reader::{Found, Section};
 use super::words::quote;
-use crate::site::Blueprint;
+use crate::site::{Blueprint, BrickSets, REPLICA, Site};
 
 /// The table as written, and where it stands.
 pub(super) type Written<'a> = Option<(Range<usize>, &'a DeTable<'a>)>;
@@ -69,5 +69,26 @@ pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>,
         let known: Vec<&str> = groups.iter().map(String::as_str).collect();
         let message = format!("`[variables]`: there is no group of steps {} to be the last one", quote(group));
         found.report(value.span(), message, format!("write one of {}", known.join(", ")));
+    }
+}
+
+/// Reports a number of copies that makes no volume of these bricks, and two bricks of which nobody said what they are.
+pub(super) fn check_replica(written: &Written<'_>, site: &Site, at: Range<usize>, found: &Found) {
+    let value = site.blueprint.variables.get(REPLICA).map(String::as_str).unwrap_or_default();
+    let at = written.as_ref().and_then(|(_, table)| Some(table.get(REPLICA)?.span())).unwrap_or(at);
+    if !value.is_empty() && !matches!(value.parse(), Ok(1..=64u32)) {
+        let message = format!("`[variables]`: `replica` is {}, which is no number of copies", quote(value));
+        return found.report(at, message, "write a number from 1 on, for example \"3\"");
+    }
+    let bricks = BrickSets::of(site);
+    let number = bricks.members().count() + bricks.spare.len();
+    if bricks.named && bricks.sets.is_empty() && number > 0 {
+        let message = format!("`[variables]`: `replica = \"{value}\"` needs that many bricks, and there are {number}");
+        found.report(at, message, "name at most as many copies as there are nodes with a brick, or leave it empty");
+    } else if !bricks.named && number == 2 {
+        let message = "two bricks can be two copies of everything or none, and nobody said which";
+        let help = "write `replica = \"2\"` under `[variables]` (two copies that differ have no majority: one of them is \
+                    lost), `replica = \"1\"`, or add a third node with a brick";
+        found.report(at, message, help);
     }
 }

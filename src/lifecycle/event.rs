@@ -150,6 +150,9 @@ pub enum Refused {
     /// The payload is for an installer at work.
     #[error("the node is {0}, not installing")]
     NotInstalling(&'static str),
+    /// A newer payload is for a system that runs.
+    #[error("the node is {0}: no newer payload is for it")]
+    NotRunning(&'static str),
     /// The flag is set, or is not, already.
     #[error("the node is {0}")]
     FlaggedSo(&'static str),

@@ -14,6 +14,7 @@ mod hardware;
 mod installed_as;
 mod progress;
 mod remains;
+mod renewal;
 mod report_rate;
 mod suspect;
 mod swap;
@@ -30,6 +31,7 @@ pub use gluster::{GlusterId, NotAGlusterId};
 pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use installed_as::InstalledAs;
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
+pub use renewal::{Told, held_back};
 pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
 pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
 

@@ -21,10 +21,11 @@ pub enum ReportEvent {
     StepFailed,
     Ready,
     Errand,
+    Updating,
 }
 
 impl ReportEvent {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("pre-started", Self::PreStarted),
         ("refused", Self::Refused),
         ("post-started", Self::PostStarted),
@@ -37,6 +38,7 @@ impl ReportEvent {
         ("step-failed", Self::StepFailed),
         ("ready", Self::Ready),
         ("errand", Self::Errand),
+        ("updating", Self::Updating),
     ];
 
     /// The word on the wire and in the event log.
@@ -104,6 +106,9 @@ pub struct Progress {
     pub waiting: Option<String>,
     /// Its last words.
     pub detail: Option<String>,
+    /// What it changes while it is ready, because its payload changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updating: Option<String>,
     /// Highest sequence number from the installer in this boot.
     pub installer_seq: u64,
     /// Highest sequence number from firstboot.
@@ -144,6 +149,14 @@ impl Progress {
             return true; // the answer to a question, nothing of its own life
         }
         let said = (!report.detail.is_empty()).then(|| report.detail.clone());
+        if report.event == ReportEvent::Updating {
+            // Its numbers count what changed; those of its role stay.
+            let Report { number, total, step, .. } = report;
+            let waits = said.map(|said| format!(", waits for {said}")).unwrap_or_default();
+            self.updating = Some(format!("updating, {number} of {total}: {step}{waits}"));
+            return true;
+        }
+        self.updating = None;
         self.waiting = if report.event == ReportEvent::Waiting { said.clone() } else { None };
         self.detail = said;
         if !report.step.is_empty() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::State;
-use crate::site::{InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
+use crate::site::{BrickSets, InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
 
 /// One reason why a site cannot take the place of the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,13 @@ pub enum Hindrance {
         from: String,
         /// The wanted value.
         to: String,
+    },
+    /// The copies of a volume that is there already.
+    Copies {
+        /// Of each file, as it was made.
+        from: usize,
+        /// As the new file means.
+        to: usize,
     },
     /// A node that an installer or firstboot is at work on.
     AtWork {
@@ -35,6 +42,9 @@ impl fmt::Display for Hindrance {
                 write!(f, "`{key}` changes from {from} to {to}, which needs a restart: `rackstart serve` reads it once")
             }
             Self::AtWork { node, state, what } => write!(f, "{node} is {state}, and {what}"),
+            Self::Copies { from, to } => {
+                write!(f, "the volume was made with {from} copies, and with these nodes the site file means {to}")
+            }
         }
     }
 }
@@ -43,9 +53,17 @@ impl Hindrance {
     /// One thing to do.
     pub fn help(&self) -> String {
         match self {
+            Self::Copies { from, .. } => {
+                format!("write `replica = \"{from}\"` under `[variables]`: a volume that is there keeps its number")
+            }
             Self::NeedsRestart { .. } => "restart the daemon; no node loses its state".into(),
             Self::AtWork { node, state: "armed", .. } => {
                 format!("wait for its installation, or take it back first: `rackstart disarm {node}`")
+            }
+            Self::AtWork { node, state: "ready", .. } => {
+                format!(
+                    "undo that change; to move it, take {node} out of the file, reload, add it again and reimage it"
+                )
             }
             Self::AtWork { .. } => "undo that change, or wait until the node is ready or failed".into(),
         }
@@ -60,6 +78,7 @@ impl Hindrance {
 /// its next installation on.
 pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
     let mut all = restarts(old, new);
+    all.extend(copies(old, new, &state));
     for node in &old.nodes {
         let Some(state) = state(node.mac) else { continue };
         let what = match &state {
@@ -67,6 +86,8 @@ pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) 
             State::Installing { .. } => entry(old, new, node),
             State::Armed { attempt, .. } if attempt.scope.wipes() => shown(new, node),
             State::Firstboot { .. } => identity(new, node).err(),
+            // The others would look for it there as soon as they have their newer payloads.
+            State::Ready { .. } => new.node_by_mac(node.mac).and_then(|_| identity(new, node).err()),
             _ => None,
         };
         all.extend(what.map(|what| Hindrance::AtWork { node: node.name.clone(), state: state.word(), what }));
@@ -92,6 +113,16 @@ pub const NOT_IN_THE_FILE: &str = "no node of the site file has its MAC any more
 /// Whether the next boot may cost data.
 pub fn is_to_wipe(state: &State) -> bool {
     matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
+}
+
+/// The number of copies is chosen by the number of bricks unless it is named, and a volume that exists has the one it was
+/// made with. Not when nodes leave: whoever takes a brick away says with how many copies.
+fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Option<Hindrance> {
+    let (before, after) = (BrickSets::of(old), BrickSets::of(new));
+    let made = before.members().any(|node| state(node.mac).is_some_and(|state| state.system().is_some()));
+    let bricks = |sets: &BrickSets<'_>| sets.members().count() + sets.spare.len();
+    let changes = before.copies != after.copies && !after.named && bricks(&after) > bricks(&before);
+    (made && changes).then_some(Hindrance::Copies { from: before.copies, to: after.copies })
 }
 
 /// The keys of the site file that are read once, when the daemon starts, and their values in words.
@@ -239,7 +270,9 @@ mod tests {
                 assert!(told[0].contains(word), "{told:?}");
             }
             assert_eq!(said(armed(0), edit), Vec::<String>::new(), "{word}: it has not booted into it");
-            assert_eq!(said(State::Ready { attempt: attempt(1) }, edit), Vec::<String>::new(), "{word}");
+            // The others find it where its system is.
+            let moved = usize::from(word == "address");
+            assert_eq!(said(State::Ready { attempt: attempt(1) }, edit).len(), moved, "{word}");
         }
     }
 
@@ -293,6 +326,30 @@ mod tests {
         let told = said(firstboot(), |site| compute2(site).address = [192, 168, 0, 77].into());
         assert_eq!(told, ["compute2 is firstboot, and its address would change from 192.168.0.2 to 192.168.0.77"]);
         assert_eq!(said(firstboot(), |site| site.nodes.clear()), ["compute2 is firstboot, and it would be removed"]);
+    }
+
+    #[test]
+    fn a_ready_node_stays_where_the_others_find_it_and_may_leave() {
+        let ready = || State::Ready { attempt: attempt(1) };
+        let told = said(ready(), |site| compute2(site).address = [192, 168, 0, 77].into());
+        assert_eq!(told, ["compute2 is ready, and its address would change from 192.168.0.2 to 192.168.0.77"]);
+        assert!(said(ready(), |site| site.nodes.clear()).is_empty());
+        assert!(said(ready(), |site| compute2(site).role = "controller".into()).is_empty());
+    }
+
+    #[test]
+    fn a_volume_keeps_its_number_of_copies_when_a_node_is_added() {
+        let grown = |named: &str| {
+            said(State::Ready { attempt: Attempt { attested: true, ..attempt(1) } }, |site| {
+                let mut more = compute2(site).clone();
+                (more.name, more.mac, more.address) =
+                    ("compute9".parse().unwrap(), Mac([2; 6]), [192, 168, 0, 9].into());
+                site.nodes.push(more);
+                site.blueprint.variables.insert("replica".into(), named.into());
+            })
+        };
+        assert_eq!(grown(""), ["the volume was made with 4 copies, and with these nodes the site file means 3"]);
+        assert!(grown("4").is_empty());
     }
 
     #[test]

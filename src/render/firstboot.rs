@@ -4,8 +4,8 @@ use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
 use crate::lifecycle::{BootToken, GlusterId};
-use crate::secrets::{MASK, Secrets, of_targets};
-use crate::site::{Image, Nic, NicNetwork, Node, Security, Site};
+use crate::secrets::{MASK, RenewalKey, Secrets, of_targets};
+use crate::site::{BrickSets, Image, Nic, NicNetwork, Node, REPLICA, Security, Site};
 
 use super::engine::Engine;
 use super::escape::Context;
@@ -14,12 +14,15 @@ use super::{RenderError, RenderProblem};
 
 /// Where the payload comes from.
 pub(super) const FOLDER: &str = "templates/firstboot/";
-/// The variable that says what is tried in the end.
+/// The variable that says what is tried in the end. It and the number of copies are worked out before they are rendered.
 const ACCEPTANCE: &str = "acceptance";
 /// The folder of the payload with the public keys of repositories.
 const KEYS: &str = "keys";
 /// The file of the payload that holds secrets.
 const SECRETS: &str = "secrets";
+/// The files that a node needs to take a newer payload.
+const DIGEST: &str = "digest";
+const RENEWAL_KEY: &str = "renewal-key";
 
 /// One file of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,8 @@ struct PayloadValues<'a> {
     controller: &'a str,
     gateway: &'a str,
     replica: usize,
+    /// The nodes whose bricks make the volume: whole sets of `replica` each, in the order of the sets.
+    bricks: &'a str,
     security: Security,
     lan_cidr: String,
     /// Where ssh is answered from in hardened mode: the provisioning network alone.
@@ -80,6 +85,8 @@ pub(super) struct Told<'a> {
     pub secrets: Option<&'a Secrets>,
     /// Who it was to its GlusterFS peers.
     pub gluster: Option<&'a GlusterId>,
+    /// The digest of this payload and the key for a newer one.
+    pub renewal: Option<(&'a str, &'a RenewalKey)>,
 }
 
 /// What the payloads of all nodes have in common: every node has to know every other.
@@ -87,6 +94,7 @@ pub(super) struct Told<'a> {
 pub(super) struct Cluster<'a> {
     nodes: String,
     computes: String,
+    bricks: String,
     replica: usize,
     controller: &'a str,
     gateway: &'a str,
@@ -135,6 +143,11 @@ pub(super) fn files(
         None => secret_lines(site, node, |_| Ok(MASK.into()))?,
     };
     files.push(PayloadFile { path: SECRETS.into(), mode: 0o600, data: text.into_bytes() });
+    if let Some((digest, key)) = told.renewal {
+        for (path, text) in [(DIGEST, digest), (RENEWAL_KEY, key.reveal())] {
+            files.push(PayloadFile { path: path.into(), mode: 0o600, data: format!("{text}\n").into_bytes() });
+        }
+    }
     for repository in site.repositories_of(node) {
         let key = repository.gpg_key.as_ref().map(|key| key.clone().into_bytes());
         files.extend(key.map(|data| PayloadFile { path: format!("{KEYS}/{}", repository.name), mode: 0o644, data }));
@@ -228,7 +241,8 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
 impl<'a> PayloadValues<'a> {
     fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String], cluster: &'a Cluster<'a>) -> Self {
         let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
-        let variables = site.blueprint.variables.iter().filter(|(name, _)| *name != ACCEPTANCE);
+        let variables =
+            site.blueprint.variables.iter().filter(|(name, _)| ![ACCEPTANCE, REPLICA].contains(&name.as_str()));
         let variables = variables.map(|(name, value)| (name.clone(), value.clone().into()));
         Self {
             variables: variables.collect(),
@@ -240,6 +254,7 @@ impl<'a> PayloadValues<'a> {
             targets: targets.join(" "),
             nodes: &cluster.nodes,
             replica: cluster.replica,
+            bricks: &cluster.bricks,
             computes: &cluster.computes,
             controller: cluster.controller,
             gateway: cluster.gateway,
@@ -313,15 +328,28 @@ impl<'a> Cluster<'a> {
             nodes.iter().filter(move |node| roles.contains(&&node.role)).map(|node| node.name.as_str())
         };
         let computes: Vec<&str> = of("compute").collect();
+        let sets = sets_of(site, nodes);
         Self {
             nodes: nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" "),
-            replica: computes.len(),
+            replica: sets.copies,
+            bricks: sets.members().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" "),
             computes: computes.join(" "),
             controller: of("controller").next().unwrap_or_default(),
             gateway: of("gateway").next().unwrap_or_default(),
             hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
         }
     }
+}
+
+/// The sets of bricks among these nodes.
+fn sets_of<'a>(site: &'a Site, nodes: &'a [Node]) -> BrickSets<'a> {
+    let is_here = |node: &&Node| nodes.iter().any(|other| other.mac == node.mac);
+    if nodes.len() == site.nodes.len() {
+        return BrickSets::of(site);
+    }
+    let all = BrickSets::of(site);
+    let holders = all.members().chain(all.spare.iter().copied()).filter(is_here).collect();
+    BrickSets::among(crate::site::named_replica(site), holders)
 }
 
 impl HostValues {

@@ -25,10 +25,11 @@ mod texts;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::lifecycle::{BootToken, GlusterId, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::secrets::Secrets;
+use crate::secrets::{RenewalKey, Secrets};
 use crate::site::{Blueprint, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
@@ -214,8 +215,31 @@ impl Renderer {
         secrets: &Secrets,
         gluster: Option<&GlusterId>,
     ) -> Result<Vec<u8>, RenderError> {
-        let told = Told { secrets: Some(secrets), gluster };
+        let told = Told { secrets: Some(secrets), gluster, renewal: None };
         self.payload(site, node, token, &Cluster::new(site), told)
+    }
+
+    /// The payload with what a node needs to take a newer one later: its digest, and the key that those are sealed with.
+    pub fn firstboot_renewal(
+        &self,
+        site: &Site,
+        node: &Node,
+        token: &BootToken,
+        secrets: &Secrets,
+        gluster: Option<&GlusterId>,
+        key: &RenewalKey,
+    ) -> Result<Vec<u8>, RenderError> {
+        let digest = self.firstboot_digest(site, node, secrets)?;
+        let told = Told { secrets: Some(secrets), gluster, renewal: Some((&digest, key)) };
+        self.payload(site, node, token, &Cluster::new(site), told)
+    }
+
+    /// Tells two payloads apart by what concerns the node: not by the token of its boot, nor by who it was to its GlusterFS
+    /// peers, which it told itself.
+    pub fn firstboot_digest(&self, site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
+        let told = Told { secrets: Some(secrets), ..Told::default() };
+        let tar = self.payload(site, node, &BootToken::from_random([0; 16]), &Cluster::new(site), told)?;
+        Ok(Sha256::digest(&tar).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn payload(

@@ -1,6 +1,7 @@
 //! The passwords of a cloud: what the blueprint declares, what each node may have, and texts without them.
 
 mod redact;
+mod renewal;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 pub use redact::Redactor;
+pub use renewal::{Question, RenewalKey, SITE_SECRET};
 
 use crate::site::{Blueprint, SecretSpec};
 

@@ -39,8 +39,8 @@ pub async fn at_rest(site: Site, renderer: Renderer, need: Need) -> Result<(axum
     let (neighbours, machines) = (neighbours::Arp::on(&site.server.interface), Arc::default());
     let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let (recent, strangers) = (Arc::default(), Arc::default());
-    let (reports, health) = (Arc::default(), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
+    let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
+    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
     Ok((vault::routes().with_state(appliance), task))
 }
 

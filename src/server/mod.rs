@@ -211,8 +211,8 @@ pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLi
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
     let health = Arc::new(Health { alarms, dhcp: dhcp.counters(), log, ..Health::default() });
-    let reports = Arc::default();
-    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
+    let (reports, renewals) = (Arc::default(), Arc::default());
+    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
     Ok(Bound {
         appliance,
         packets,

@@ -115,8 +115,8 @@ mod tests {
         let (_sender, served) = watch::channel(both);
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
         let neighbours = crate::server::neighbours::Arp::on("lo");
-        let (reports, health) = (Arc::default(), Arc::default());
-        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
+        let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
+        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
         let get = async |path: &str| {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = super::super::admin::app(appliance.clone()).oneshot(request).await.unwrap();

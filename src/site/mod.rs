@@ -2,6 +2,7 @@
 
 mod access;
 mod blueprint;
+mod bricks;
 mod cards;
 mod disk;
 mod layout;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Software, User};
 pub use blueprint::{Blueprint, Role, SecretSpec};
+pub use bricks::{BrickSets, REPLICA, named as named_replica};
 pub use cards::{Bond, FixedAddress, Link, Nic, NicNetwork, Vlan};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use layout::{

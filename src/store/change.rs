@@ -170,6 +170,7 @@ impl Change {
             Self::Event { event, .. } => {
                 matches!(event, Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. })
             }
+            // A newer payload neither: a restored store is stopped, and may hold passwords of long ago.
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } => false,
             Self::Mark { .. } | Self::Note { .. } | Self::ClockSet(_) => false,

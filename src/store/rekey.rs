@@ -100,7 +100,11 @@ mod tests {
         let before = value(&store);
         assert_eq!(store.rekey(b"no key of this store at all", NEW, order()).await, Err(SecretsError::WrongFormerKey));
         assert_eq!(store.rekey(FORMER, FORMER, order()).await, Err(SecretsError::SameKey));
-        assert_eq!(store.rekey(FORMER, NEW, order()).await, Ok(blueprint.secrets.len()));
+        assert_eq!(
+            store.rekey(FORMER, NEW, order()).await,
+            Ok(blueprint.secrets.len() + 1),
+            "and that of newer payloads"
+        );
         assert_eq!(value(&store), before);
         // What is made afterwards is sealed with the new one, too.
         store.change_secrets(&blueprint, vec![("QPID_PASSWORD".into(), None)], vec![]).await.unwrap();

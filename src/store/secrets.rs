@@ -11,7 +11,7 @@ use super::secret_rows::{SecretRow, SecretWrite, Stored};
 use super::{ChangeError, Command, Store, answered};
 use crate::audit::Order;
 use crate::clock::unix_now;
-use crate::secrets::{Redactor, SecretValue, Secrets, in_use};
+use crate::secrets::{Redactor, SITE_SECRET, SecretValue, Secrets, in_use};
 use crate::site::{Blueprint, Security, Site};
 
 /// Where a value comes from.
@@ -152,7 +152,9 @@ impl Store {
         let mut written: BTreeSet<&String> = BTreeSet::new();
         let now = unix_now();
         let is_there = |name: &&String| kept.contains_key(*name) || damaged.contains(*name);
-        for name in blueprint.secrets.keys().filter(|name| !is_there(name)).collect::<Vec<_>>() {
+        let own = SITE_SECRET.to_string();
+        let names = blueprint.secrets.keys().chain([&own]);
+        for name in names.filter(|name| !is_there(name)).collect::<Vec<_>>() {
             let (value, previous, origin) = (generate(), None, Origin::Generated);
             kept.insert(name.clone(), Kept { value, previous, origin, changed: now });
             written.insert(name);
@@ -188,6 +190,11 @@ impl Store {
     /// What is kept of a secret, as far as the secrets were opened.
     pub fn kept_secret(&self, name: &str) -> Option<Kept> {
         self.vault.read().expect("no holder of this lock panics").kept.get(name).cloned()
+    }
+
+    /// What the keys are made from with which payloads for nodes that run are sealed; none before the secrets are opened.
+    pub fn renewal_secret(&self) -> Option<SecretValue> {
+        self.kept_secret(SITE_SECRET).map(|kept| kept.value)
     }
 
     /// Whether the secrets are sealed on the disk.

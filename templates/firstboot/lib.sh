@@ -11,6 +11,7 @@
 . "$PAYLOAD/lib/cards.sh"
 . "$PAYLOAD/lib/firewall.sh"
 . "$PAYLOAD/lib/gluster.sh"
+. "$PAYLOAD/lib/members.sh"
 . "$PAYLOAD/lib/packages.sh"
 . "$PAYLOAD/lib/openstack.sh"
 . "$PAYLOAD/lib/database.sh"

@@ -163,7 +163,7 @@ def a_repair_that_takes_for_ever_does_not_keep_a_node_from_answering():
         node = world.nodes["compute2"]
         volume_is_there(world)
         node.start("start", RACKSTART_HEALTH_PAUSE="0.3", RACKSTART_REPAIR_GRACE="1", RACKSTART_ERRANDS_PAUSE="1")
-        world.wait(lambda: world.server.asked, 40, "a question")
+        world.wait(lambda: world.events("compute2", "ready") and world.server.asked, 40, "a ready node that asks")
         (node.fake / "disk.broken").touch()
         node.fresh_boot(brick=False)
         world.wait(lambda: world.events("compute2", "step-failed"), 40, "a repair in vain")
@@ -181,7 +181,7 @@ def a_stop_does_not_wait_for_an_errand_that_hangs():
         node = world.nodes["compute2"]
         volume_is_there(world)
         node.start("start", RACKSTART_HEALTH_PAUSE="0.3")
-        world.wait(lambda: world.server.asked, 40, "a question")
+        world.wait(lambda: world.events("compute2", "ready") and world.server.asked, 40, "a ready node that asks")
         gluster = node.fake / "bin/gluster"
         gluster.write_text(f'#!/bin/bash\necho $$ >{node.fake}/hangs\nexec sleep 300\n')
         gluster.chmod(0o755)

@@ -5,6 +5,8 @@ import threading
 import time
 import urllib.parse
 
+from renewals import Renewals
+
 OTHER = bytes(range(255)) * 32
 IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 
@@ -17,6 +19,7 @@ class Server:
         self.files = {"/image/cirros-0.3.0-x86_64": IMAGE, "/image/another": OTHER}
         # Text by token, given once; who asked; and the status of the answer.
         self.errands, self.asked, self.errands_answer = {}, [], 200
+        self.renewals = Renewals()
         self.port = 0
         self.back()
 
@@ -34,11 +37,20 @@ class Server:
 
             def do_GET(self):
                 found = outer.files.get(self.path)
-                if self.path.startswith("/errands/"):
-                    outer.asked.append(self.path.removeprefix("/errands/"))
+                path, _, query = self.path.partition("?")
+                token = path.rsplit("/", 1)[1]
+                if path.startswith("/errands/"):
+                    outer.asked.append(token)
                     self.send_response(outer.errands_answer)
                     self.end_headers()
-                    self.wfile.write(outer.errands.pop(self.path.removeprefix("/errands/"), "").encode())
+                    errands = "" if "only=renew" in query else outer.errands.pop(token, "")
+                    self.wfile.write((errands + outer.renewals.errand(token, query)).encode())
+                    return
+                if path.startswith("/renewal/"):
+                    status, body = outer.renewals.answer(token, query)
+                    self.send_response(status)
+                    self.end_headers()
+                    self.wfile.write(body)
                     return
                 self.send_response(404 if found is None else 200)
                 self.end_headers()

@@ -22,6 +22,7 @@ import time
 import uuid
 
 import apis
+from renewals import seal_folder
 from server import IMAGE, Server
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -32,6 +33,8 @@ PLAYED = (
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
+# Those that a site has later, with places of their own.
+EVERYBODY = NODES + ["compute5", "compute6", "compute7", "compute8"]
 TARGETS = {"compute1": "all gateway compute", "controller": "all controller"}
 MACS = {"lan": "52:54:00:a8:01:01", "public": "52:54:00:a8:01:00"}
 SECRET = "s3cr3t-of-the-mirror"
@@ -79,8 +82,10 @@ def render(text, values):
 class World:
     """Goes as far as the shared store unless `last_group` says otherwise."""
 
-    def __init__(self, security="hardened", nodes=NODES, values=None, last_group="04", secrets=None):
+    def __init__(self, security="hardened", nodes=NODES, values=None, last_group="04", secrets=None, names=NODES):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
+        # The nodes of the site file, whether they are played or not.
+        self.names = list(names)
         for name in ("gluster", "listen", "nodes"):
             (self.dir / name).mkdir()
         for name in ("stand-in", "stand-in-gluster", "openstack.py"):
@@ -98,7 +103,7 @@ class World:
         self.nodes = {name: Node(self, name) for name in nodes}
 
     def address(self, name):
-        return f"{self.prefix}.{NODES.index(name) + 1}"
+        return f"{self.prefix}.{EVERYBODY.index(name) + 1}"
 
     def _listen(self):
         while self.open:
@@ -152,7 +157,7 @@ class World:
 class Node:
     def __init__(self, world, name):
         self.world, self.name, self.process = world, name, None
-        self.token = f"{NODES.index(name) + 1:032x}"
+        self.token = f"{EVERYBODY.index(name) + 1:032x}"
         self.root = world.dir / "nodes" / name / "root"
         self.fake = world.dir / "nodes" / name / "fake"
         self.state = self.root / "var/lib/rackstart"
@@ -249,17 +254,29 @@ class Node:
     def unpack(self):
         """What %post does: extract the payload and run `install`."""
         payload = self.root / "usr/lib/rackstart"
+        self.write_payload(payload)
+        seal_folder(payload, self.token)
+        # The brick of a compute node is a real directory here, below the root.
+        (self.root / "export/gluster").mkdir(parents=True, exist_ok=True)
+        # There is a systemd on the machine of the tests, not on this node.
+        subprocess.run([payload / "install"], env=self.env(), check=True, stdout=subprocess.DEVNULL)
+
+    def write_payload(self, payload):
+        """The files that the server has for this node as the site is now."""
         shutil.copytree(TEMPLATES, payload, ignore=shutil.ignore_patterns("*.j2"))
         world = self.world
+        computes = [name for name in world.names if name.startswith("compute")]
+        replica = int(world.values.get("replica", 4))
         values = {
             "server": f"http://127.0.0.1:{world.server.port}",
             "token": self.token,
             "node": self.name,
-            "role": {"compute1": "gateway"}.get(self.name, self.name.rstrip("1234")),
+            "role": {"compute1": "gateway"}.get(self.name, self.name.rstrip("0123456789")),
             "targets": TARGETS.get(self.name, "all compute"),
             "address": world.address(self.name),
-            "nodes": " ".join(NODES),
-            "computes": " ".join(COMPUTES),
+            "nodes": " ".join(world.names),
+            "computes": " ".join(computes),
+            "bricks": " ".join(computes[: len(computes) // replica * replica]),
             "controller": "controller",
             "gateway": "compute1",
             "security": world.security,
@@ -294,7 +311,7 @@ class Node:
             "yum_repositories": "",
             "acceptance": "services boot ssh volume migration",
             "hosts": [
-                {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in NODES
+                {"address": world.address(n), "names": n + (" gateway" if n == "compute1" else "")} for n in world.names
             ],
         }
         values.update(world.values)
@@ -307,10 +324,6 @@ class Node:
         (payload / "secrets").write_text("".join(
             f"{name}={shlex.quote(world.secrets[name])}\n" for name, who in SECRETS.items() if set(who.split()) & set(targets)
         ))
-        # The brick of a compute node is a real directory here, below the root.
-        (self.root / "export/gluster").mkdir(parents=True, exist_ok=True)
-        # There is a systemd on the machine of the tests, not on this node.
-        subprocess.run([payload / "install"], env=self.env(), check=True, stdout=subprocess.DEVNULL)
 
     def env(self, **more):
         return {
@@ -391,10 +404,10 @@ class Node:
 
     def end_sender(self):
         """The process that sends reports has a session of its own."""
-        words = "\0".join(["bash", *self.command("_send")])
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if words in (process / "cmdline").read_text():
+                words = (process / "cmdline").read_text()
+                if str(self.root) in words and words.endswith("rackstart-firstboot\0_send\0"):
                     os.kill(int(process.name), signal.SIGKILL)
             except (OSError, UnicodeDecodeError):
                 pass

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::{Refusal, Standing, Wish};
 use crate::lifecycle::{Stage, State, WipeScope};
-use crate::site::{Mac, Node, Site};
+use crate::site::{BrickSets, Mac, Node, Site, named_replica};
 
 /// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
 ///
@@ -19,13 +19,15 @@ pub(super) fn against<'a>(
     now: u64,
 ) -> Vec<Refusal> {
     let asked: HashSet<Mac> = wish.nodes.iter().map(|node| node.mac).collect();
-    let holders: HashSet<Mac> = replica_set(site, standing).map(|node| node.mac).collect();
-    let missing: Vec<(&Node, String)> = replica_set(site, standing)
+    let holders = site.nodes.iter().filter(|node| standing(node.mac).has_brick(site, node)).collect();
+    let bricks = BrickSets::among(named_replica(site), holders);
+    let missing: Vec<(&Node, String)> = bricks
+        .members()
         .filter_map(|node| Some((node, why_missing(node, &standing(node.mac), &asked, now)?)))
         .collect();
     let at_work = wish.nodes.iter().filter(|node| holds_an_installation(&standing(node.mac)));
     let both = |node: &&Node| {
-        let copy = holders.contains(&node.mac).then(|| copy_missing(site, node, &missing)).flatten();
+        let copy = copy_missing(site, node, bricks.set_of(node), &missing);
         only(site, standing, node, now).into_iter().chain(copy)
     };
     at_work.flat_map(both).collect()
@@ -77,21 +79,16 @@ fn why_missing(node: &Node, standing: &Standing<'_>, asked: &HashSet<Mac>, now: 
     }
 }
 
-/// The first other holder of the same data that is not there, or would go with it.
-fn copy_missing(site: &Site, node: &Node, missing: &[(&Node, String)]) -> Option<Refusal> {
-    let mut others = missing.iter().filter(|(other, _)| other.mac != node.mac);
+/// The first other holder of the same data that is not there, or would go with it. Other sets hold other data.
+fn copy_missing(site: &Site, node: &Node, set: &[&Node], missing: &[(&Node, String)]) -> Option<Refusal> {
+    let in_set = |other: &Node| other.mac != node.mac && set.iter().any(|member| member.mac == other.mac);
+    let mut others = missing.iter().filter(|(other, _)| in_set(other));
     let (other, state) = others.next()?;
     Some(Refusal::Replica {
         node: node.name.clone(),
         volume: site.blueprint.variables.get("volume").cloned().unwrap_or_default(),
         other: other.name.clone(),
         state: state.clone(),
-        more: missing.len() - 1 - usize::from(missing.iter().any(|(other, _)| other.mac == node.mac)),
+        more: others.count(),
     })
-}
-
-/// The nodes whose bricks are copies of each other. The blueprint makes one set of all of them: its volume has as many
-/// replicas as there are nodes that hold a brick.
-fn replica_set<'n, 's>(site: &'n Site, standing: &dyn Fn(Mac) -> Standing<'s>) -> impl Iterator<Item = &'n Node> {
-    site.nodes.iter().filter(move |node| standing(node.mac).has_brick(site, node))
 }

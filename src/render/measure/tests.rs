@@ -76,7 +76,7 @@ fn a_storage_command_that_is_lost_or_changed_is_told_with_its_place_and_the_plan
 fn the_commands_of_a_keeping_reimage_are_measured_too() {
     for change in [
         ("--noformat\n{% elif", "--useexisting\n{% elif"),
-        ("--useexisting --fstype", "--fstype"),
+        (" --useexisting{% if", "{% if"),
         ("# keep:{% for word in identity %} {{ word }}{% endfor +%}\n", ""),
         ("clearpart --none\n", "clearpart --all --drives={{ boot_disk }}\n"),
         (" --noformat{% endif %}\n{%- else %}", "{% endif %}\n{%- else %}"),

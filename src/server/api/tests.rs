@@ -84,6 +84,7 @@ impl Desk {
             neighbours,
             machines,
             health: Arc::default(),
+            renewals: Arc::default(),
         };
         let keeper = Keeper::open(store.clone()).await.unwrap();
         let shutdown = CancellationToken::new();

@@ -13,13 +13,18 @@ fn order(no_drain: Option<&str>) -> Reimage {
     Reimage { nodes: vec!["compute2".into()], keep: false, count: None, forced: None, undrained }
 }
 
-fn who() -> Actor {
+pub(super) fn who() -> Actor {
     Actor::socket(0, Some(7))
 }
 
 /// The whole rack is ready. Returns compute2, the controller, and their tokens.
 async fn rack(folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
-    let node = FakeNode::known(folder).await;
+    rack_of(crate::site::testing::paper_site(), folder).await
+}
+
+/// The same of any site that has the paper's nodes.
+pub(super) async fn rack_of(site: crate::site::Site, folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
+    let node = FakeNode::of(site, folder).await;
     let token = |n: u8| BootToken::from_random([n; 16]);
     let site = node.appliance.site();
     for (at, other) in site.nodes.iter().enumerate() {

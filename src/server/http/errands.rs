@@ -1,26 +1,38 @@
 //! `GET /errands/{token}`: a node whose system runs asks whether something is wanted of it. Its answer comes as a report.
 
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::response::IntoResponse;
+use serde::Deserialize;
 
 use super::asker::Asker;
 use super::authority::admit;
-use super::{Appliance, HttpError, unkept};
+use super::{Appliance, HttpError, renewal, unkept};
 use crate::boot::Asked;
 use crate::clock::unix_now;
 use crate::lifecycle::{Answer, DutyEvent, Errand, heard, wanted};
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft};
 
+/// What a node tells of itself with the question.
+#[derive(Debug, Deserialize)]
+pub(super) struct Has {
+    /// The digest of its payload; nodes that were installed before there were digests have none.
+    payload: Option<String>,
+    /// `renew`: it starts, or waits, and has no time for anything else.
+    only: Option<String>,
+}
+
 /// One line for each errand, `VERB ID NODE`; nothing when there is none. What was taken is noted durably before.
 pub(super) async fn errands(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
     Path(token): Path<String>,
+    Query(has): Query<Has>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     let mut text = String::new();
-    for errand in of(&appliance, &caller.site, caller.node()) {
+    let other = if has.only.is_some() { Vec::new() } else { of(&appliance, &caller.site, caller.node()) };
+    for errand in other {
         let Errand { verb, id, about: (_, mac) } = &errand;
         let given = DutyEvent::Given { verb: *verb, id: id.clone() };
         match appliance.store.change(*mac, Change::Duty(vec![given])).await {
@@ -30,6 +42,9 @@ pub(super) async fn errands(
             Err(stopped) => return Err(stopped.into()),
         }
         text.push_str(&format!("{errand}\n"));
+    }
+    if let Some(payload) = &has.payload {
+        text.extend(renewal::errand(&appliance, &caller, payload)?);
     }
     Ok(unkept(text))
 }

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 
 use super::asker::Asker;
 use super::authority::admit;
-use super::{Appliance, HttpError};
+use super::{Appliance, HttpError, renewal};
 use crate::boot::Asked;
 use crate::lifecycle::Delivery;
 
@@ -18,13 +18,11 @@ pub(super) async fn payload(
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Payload)).await?;
     let secrets = appliance.store.secrets(&caller.site);
-    let tar = caller.renderer.firstboot_payload(
-        &caller.site,
-        caller.node(),
-        &caller.token,
-        &secrets,
-        caller.record.gluster.as_ref(),
-    )?;
+    let (site, node, gluster) = (&caller.site, caller.node(), caller.record.gluster.as_ref());
+    let tar = match renewal::key_of(&appliance, &caller) {
+        Some(key) => caller.renderer.firstboot_renewal(site, node, &caller.token, &secrets, gluster, &key)?,
+        None => caller.renderer.firstboot_payload(site, node, &caller.token, &secrets, gluster)?,
+    };
     caller.takes(&appliance, Delivery::Payload).await?;
     tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))

@@ -15,6 +15,7 @@ mod kickstart;
 pub mod listen;
 pub(super) mod permit;
 mod piece;
+mod renewal;
 mod report;
 mod report_rates;
 mod strangers;
@@ -31,6 +32,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 pub use error::HttpError;
+pub use renewal::Renewals;
 pub use report_rates::ReportRates;
 pub use strangers::Strangers;
 
@@ -67,6 +69,8 @@ pub struct Appliance {
     pub machines: Arc<Machines>,
     /// What the daemon knows of itself.
     pub health: Arc<Health>,
+    /// Which payload each node has.
+    pub renewals: Arc<Renewals>,
 }
 
 impl Appliance {
@@ -96,6 +100,7 @@ pub fn app(appliance: Appliance) -> Router {
         .route("/report/{token}", post(report::report))
         .route("/errands/{token}", get(errands::errands).head(head::nothing_taken))
         .route("/firstboot/{token}", get(firstboot::payload).head(head::nothing_taken))
+        .route("/renewal/{token}", get(renewal::payload).head(head::nothing_taken))
         .route("/firmware/{file}", get(files::firmware))
         .route("/tree/{name}/{*path}", get(files::tree))
         .route("/repo/{name}/{*path}", get(files::repository))
@@ -122,6 +127,8 @@ mod matrix_tests;
 mod outside_tests;
 #[cfg(test)]
 mod owner_tests;
+#[cfg(test)]
+mod renewal_tests;
 #[cfg(test)]
 mod report_tests;
 #[cfg(test)]

@@ -67,8 +67,8 @@ impl FakeNode {
         store.open_secrets(None, &blueprint).await.unwrap();
         let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
         let neighbours = Arc::new(Wire(cards));
-        let (reports, health) = (Arc::default(), Arc::default());
-        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health };
+        let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
+        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
         Self {
             appliance,
             address: "192.168.0.2",
@@ -105,6 +105,16 @@ impl FakeNode {
 
     pub(in crate::server) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// The body of an answer that is no text.
+    pub(in crate::server) async fn bytes(&self, path: &str) -> Vec<u8> {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address.parse().unwrap(), self.port)));
+        request.extensions_mut().insert(Plane::Provisioning);
+        let response = app(self.appliance.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().collect().await.unwrap().to_bytes().to_vec()
     }
 
     pub(in crate::server) async fn post(&self, path: &str, form: &str) -> Answer {

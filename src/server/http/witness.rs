@@ -67,6 +67,7 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
         "kickstart" => recent.gave(mac, Some(Given::Kickstart)),
         "permit" | "facts" | "report" => recent.gave(mac, None),
         "firstboot" => recent.note(mac, "http", "GET the firstboot payload"),
+        "renewal" => recent.note(mac, "http", "GET a newer payload"),
         _ => {}
     }
 }

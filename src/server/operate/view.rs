@@ -113,7 +113,7 @@ pub fn status(site: &Site, node: &Node, record: Option<Record>) -> NodeStatus {
         State::Failed { reason, .. } => Some(reason.clone()),
         State::Suspect { why, .. } => Some(why.clone()),
         State::New if record.held => Some(HELD.into()),
-        _ => progress.detail,
+        _ => progress.updating.or(progress.detail),
     };
     NodeStatus {
         name: node.name.to_string(),

@@ -140,6 +140,7 @@ impl Change {
                     Delivery::Kickstart => "kickstart",
                     Delivery::StorageCommands => "permit",
                     Delivery::Payload => "payload",
+                    Delivery::Renewal => "renewal",
                 };
                 record.progress.mark(mark, now);
                 let again = if again { ", once more" } else { "" };
@@ -270,7 +271,7 @@ fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<Sta
         }
         ReportEvent::StepFailed => state.apply(&Event::StepFailed { token, reason: reason() }),
         ReportEvent::Ready => state.apply(&Event::Ready { token }),
-        ReportEvent::Errand => match state.attempt() {
+        ReportEvent::Errand | ReportEvent::Updating => match state.attempt() {
             Some(attempt) if attempt.redeemed_by.as_ref() == Some(&token) => Ok(state.clone()),
             _ if state.left_behind_with(&token) => Ok(state.clone()),
             _ => Err(Refused::OldAttempt),

@@ -69,6 +69,7 @@ database_is_there() {
     # Not by grep: not even a hash belongs on a command line.
     case $accounts in *$'\n'"$host"$'\t'"$hash"$'\n'*) ;; *) return 1 ;; esac
   done
+  [ -z "$(former_accounts "$1")" ] || return 1
   log_in "$1" "$2"
 }
 
@@ -100,6 +101,7 @@ make_database() {
         "$1" "$(sql_string "$1")" "$(sql_string "$host")" "$(sql_string "$hash")"
     done
   } | as_root
+  drop_former_accounts "$1"
 }
 
 # tables_of NAME: prints the names of its tables.

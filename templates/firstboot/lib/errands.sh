@@ -30,7 +30,7 @@ run_errands() {
     REST=$((REST - 1))
     return 0
   fi
-  answer=$(ask_errands)
+  answer=$(ask_errands '')
   case ${answer##*$'\n'} in
     200) ;;
     4??) REST=$ERRANDS_REST && return 0 ;;
@@ -42,11 +42,16 @@ run_errands() {
       leave/?*/?* | disable/?*/?* | enable/?*/?*) run_errand "$verb" "$id" "$about" ;;
     esac
   done < <(printf '%s\n' "$answer" | sed '$d')
+  hear "$answer"
+  [ -z "$NEWEST" ] || renew "$NEWEST" || :
 }
 
-# ask_errands: prints what the server answers, and its status on the last line.
+# ask_errands ONLY: prints what the server answers, and its status on the last
+# line. It hears which payload this node has; with ONLY `renew` nothing else is asked for.
 ask_errands() {
-  printf 'url = "%s/errands/%s"\n' "$SERVER" "$TOKEN" |
+  local digest
+  digest=$(own_digest)
+  printf 'url = "%s/errands/%s%s%s"\n' "$SERVER" "$TOKEN" "${digest:+?payload=$digest}" "${digest:+${1:+&only=$1}}" |
     curl --config - --silent --write-out '\n%{http_code}' --noproxy '*' --connect-timeout 5 --max-time 20 \
       2>/dev/null 8>&- 9>&- || :
 }

@@ -50,14 +50,10 @@ HASH=
 HASH_STEP=
 
 # hash_step STEP: sets HASH to a hash of everything the step's outcome depends
-# on. SERVER and TOKEN are left out: a new attempt does not change what is right.
+# on (lib/inputs.sh).
 hash_step() {
   [ "$HASH_STEP" != "$1" ] || return 0
-  HASH=$({
-    cat "$PAYLOAD/steps/$1.sh" "$PAYLOAD/hosts" "$PAYLOAD/lib.sh" "$PAYLOAD"/lib/*.sh
-    grep -vE '^(SERVER|TOKEN)=' "$PAYLOAD/env"
-    [ ! -f "$PAYLOAD/secrets" ] || cat "$PAYLOAD/secrets"
-  } | sha256sum)
+  HASH=$(inputs_of "$1" | sha256sum)
   HASH=${HASH:0:16}
   HASH_STEP=$1
 }

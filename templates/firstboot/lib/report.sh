@@ -116,7 +116,7 @@ report() {
     {
       printf 'event=%s&seq=%s' "$event" "$sequence"
       case $event in
-        step-* | waiting) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
+        step-* | waiting | updating) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
       esac
       case $event in
         step-done | ready) told_identity ;;

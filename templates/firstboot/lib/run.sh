@@ -105,6 +105,8 @@ wait_for_needs() {
     fi
     nap "$pause"
     pause=$(longer "$pause")
+    # What it waits for may have left the site file.
+    renew_if_due
   done
 }
 
@@ -219,7 +221,9 @@ run_all() {
   TOTAL=$(printf '%s' "$steps" | grep -c . || :)
   NUMBER=0
   if was_ready "$steps"; then
-    keep_ready "$steps"
+    # Right after the swap the node is as it was; after a boot it may not be.
+    [ -n "$RENEWED_NOW" ] || keep_ready "$steps"
+    [ ! -e "$RENEWED" ] || update "$steps"
     return 0
   fi
   doing running
@@ -229,20 +233,22 @@ run_all() {
     still_true || run_step "" || return 1
   done
   now | write_file "$STATE/ready" 0600
+  rm -f "$RENEWED"
   sync
   doing ready
   report ready "$TOTAL steps verified"
   say "ready: $TOTAL steps verified"
 }
 
-# was_ready STEPS: this node has been ready with these very steps.
+# was_ready STEPS: this node has been ready with these very steps, or with those
+# of the payload before.
 was_ready() {
   [ -e "$STATE/ready" ] || return 1
   local step
   for step in $1; do
     case $(entry "$step" state) in
       done | skipped) ;;
-      *) return 1 ;;
+      *) [ -e "$RENEWED" ] || return 1 ;;
     esac
   done
 }
@@ -255,6 +261,8 @@ keep_ready() {
   doing verifying
   for STEP in $1; do
     NUMBER=$((NUMBER + 1))
+    # What a newer payload changed comes after, and not one by one.
+    [ ! -e "$RENEWED" ] || is_finished "$STEP" || is_skipped "$STEP" || continue
     still_true || { repair && repaired="$repaired $STEP"; }
   done
   doing ready

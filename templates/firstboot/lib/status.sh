@@ -20,6 +20,10 @@ headline() {
   case $1 in
     ready) printf 'ready since %s\n' "$(cat "$STATE/ready")" ;;
     waiting) printf 'waits in %s\n  for %s\n' "$at" "$(doing_now detail)" ;;
+    updating)
+      printf 'ready, and updating, %s of %s: %s\n' "$(doing_now number)" "$(doing_now total)" "$(doing_now step)"
+      [ -z "$(doing_now detail)" ] || printf '  waits for %s\n' "$(doing_now detail)"
+      ;;
     failed) printf 'failed at %s, %s\n' "$at" "$(doing_now since)" ;;
     stopped) printf 'stopped at %s, %s\n' "$at" "$(doing_now since)" ;;
     '') printf 'firstboot has not begun\n' ;;

@@ -141,6 +141,7 @@ async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, a
         reports: Arc::default(),
         neighbours,
         machines,
+        renewals: Arc::default(),
         health: Arc::default(),
     };
     let keeper = Keeper::open(store.clone()).await.expect("tokens");

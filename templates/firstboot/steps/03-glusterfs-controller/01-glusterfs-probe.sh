@@ -6,24 +6,30 @@ verify_seconds=120
 # shellcheck disable=SC2086 # COMPUTES is a list
 needs() {
   need_names
-  need_each "glusterd on % (tcp 24007)" glusterd_open $COMPUTES
+  # The cloud that runs does not wait for a node that is added to it.
+  volume_exists "$VOLUME" || need_each "glusterd on % (tcp 24007)" glusterd_open $COMPUTES
 }
 
 glusterd_open() {
   port_open "$1" 24007
 }
 
+# awaited PEER: 03-glusterfs-grow lets in who comes after the volume was made.
+awaited() {
+  ! volume_exists "$VOLUME" || glusterd_open "$1"
+}
+
 check() {
   local peer
   for peer in $COMPUTES; do
-    in_pool "$peer" || return 1
+    in_pool "$peer" || ! awaited "$peer" || return 1
   done
 }
 
 apply() {
   local peer
   for peer in $COMPUTES; do
-    in_pool "$peer" || retry 30 gluster_do peer probe "$peer"
+    in_pool "$peer" || ! awaited "$peer" || retry 30 gluster_do peer probe "$peer"
   done
   # A peer that knew this node already is let in by a new handshake only.
   retry 5 check || service glusterd restart
@@ -32,7 +38,7 @@ apply() {
 verify() {
   local peer
   for peer in $COMPUTES; do
-    if ! peer_connected "$peer"; then
+    if ! peer_connected "$peer" && awaited "$peer"; then
       echo "peer $peer: $(peer_state "$peer"), expected Peer in Cluster (Connected)"
       gluster_do peer status
       return 1

@@ -4,10 +4,10 @@
 # one that belongs to another volume.
 verify_seconds=120
 
-# shellcheck disable=SC2086 # COMPUTES is a list
+# shellcheck disable=SC2086 # BRICKS is a list
 needs() {
   need_names
-  need_each "peer % to be connected" peer_connected $COMPUTES
+  volume_exists "$VOLUME" || need_each "peer % to be connected" peer_connected $BRICKS
 }
 
 # Addresses, because 3.3 knows neither networks nor names here.
@@ -19,10 +19,11 @@ allowed() {
   printf '%s' "$list"
 }
 
+# Sets of $REPLICA copies each, one after the other.
 bricks() {
   local peer
-  for peer in $COMPUTES; do
-    printf '%s:%s/brick\n' "$peer" "$BRICK_MOUNT"
+  for peer in $BRICKS; do
+    brick_of "$peer"
   done
 }
 
@@ -85,9 +86,10 @@ apply() {
 verify() {
   volume_started "$VOLUME"
   local online expected
-  expected=$(bricks | wc -l)
+  # That of a node which has left may be up or not.
+  expected=$(bricks_of_site)
   online=$(bricks_online "$VOLUME")
-  if [ "$online" -ne "$expected" ]; then
+  if [ "$online" -lt "$expected" ]; then
     echo "$online of $expected bricks of $VOLUME are online"
     gluster_do volume status "$VOLUME"
     return 1

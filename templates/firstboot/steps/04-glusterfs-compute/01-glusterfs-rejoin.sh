@@ -27,11 +27,17 @@ has_a_place() {
   gluster_on "$CONTROLLER" volume info "$VOLUME" 2>/dev/null | grep -qE "^Brick[0-9]+: $NODE:$place\$"
 }
 
+# in_volume: the volume, as this node knows it, has its brick.
+in_volume() {
+  volume_bricks | grep -qxF "$(brick_of "$NODE")"
+}
+
 check() {
   [ -n "$CONTROLLER" ] || return 0
   if rejected; then return 1; fi
   if volume_started "$VOLUME"; then
-    brick_runs "$place" && [ "$(how)" != replacing ]
+    # A brick that waits for a set is part of nothing yet.
+    ! in_volume || { brick_runs "$place" && [ "$(how)" != replacing ]; }
   else
     volume_exists "$VOLUME" || ! has_a_place
   fi
@@ -171,7 +177,7 @@ apply() {
     brick_runs "$place" || as=kept
     join
   fi
-  volume_started "$VOLUME" || return 0
+  volume_started "$VOLUME" && in_volume || return 0
   mkdir -p "$brick"
   if brick_runs "$place"; then
     [ "$(how)" = replacing ] || echo "$as" | write_file "$STATE/rejoined" 0600

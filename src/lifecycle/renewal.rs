@@ -1,0 +1,62 @@
+//! In which order nodes take newer payloads. Pure.
+//!
+//! A password is changed where it is kept (the first of its steps says where) and known where it is used. Whoever keeps one
+//! goes last: its users have the new value in their files by then, wait for it to be taken, and start again with it within
+//! seconds. The other way round they would be locked out until they asked for errands.
+
+use std::collections::HashMap;
+
+use crate::site::{Mac, Node, NodeName, Site};
+
+/// A node that did not ask for so long, in seconds, is not waited for.
+const AWAKE: u64 = 90;
+/// Nobody is waited for longer, in seconds: a node that cannot take its payload must not hold up the others for ever.
+const PATIENCE: u64 = 600;
+
+/// What a node last told of its payload. Times are Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The digest of the payload that it has.
+    pub digest: String,
+    /// When it asked for errands last.
+    pub asked: u64,
+    /// Since when others go first.
+    pub held: Option<u64>,
+}
+
+/// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have.
+pub fn held_back(
+    site: &Site,
+    node: &Node,
+    told: &HashMap<Mac, Told>,
+    wanted: &mut dyn FnMut(&Node) -> Option<String>,
+    now: u64,
+) -> Option<NodeName> {
+    let targets = site.blueprint.targets(&node.role);
+    let kept: Vec<&[String]> = site
+        .blueprint
+        .secrets
+        .values()
+        .filter(|secret| secret.steps.first().is_some_and(|step| targets.iter().any(|target| is_of(step, target))))
+        .map(|secret| secret.targets.as_slice())
+        .collect();
+    let uses = |other: &Node| {
+        let targets = site.blueprint.targets(&other.role);
+        kept.iter().any(|users| users.iter().any(|user| targets.contains(user)))
+    };
+    let behind = |other: &Node, told: &Told, wanted: Option<String>| {
+        other.role != node.role && wanted.is_some_and(|wanted| wanted != told.digest)
+    };
+    let others = site.nodes.iter().filter(|other| other.mac != node.mac && uses(other));
+    let mut awake = others
+        .filter_map(|other| Some((other, told.get(&other.mac)?)))
+        .filter(|(_, told)| now.abs_diff(told.asked) <= AWAKE);
+    let first = awake.find(|(other, told)| behind(other, told, wanted(other)))?.0;
+    let waited = told.get(&node.mac).and_then(|own| own.held).map_or(0, |held| now.abs_diff(held));
+    (waited <= PATIENCE).then(|| first.name.clone())
+}
+
+/// Whether a step such as `07-openstack-controller/03-mysql-start` is for this target.
+fn is_of(step: &str, target: &str) -> bool {
+    step.split('/').next().and_then(|folder| folder.rsplit('-').next()) == Some(target)
+}

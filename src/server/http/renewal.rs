@@ -1,0 +1,145 @@
+//! `GET /renewal/{token}`: a node whose system runs takes a newer payload. What it has it tells with its errands; what
+//! leaves is sealed with the key that its first payload held (`secrets::renewal`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::asker::Asker;
+use super::authority::{Caller, admit};
+use super::{Appliance, HttpError};
+use crate::boot::Asked;
+use crate::clock::unix_now;
+use crate::lifecycle::{Delivery, Told, held_back};
+use crate::secrets::{Question, RenewalKey};
+use crate::server::random;
+use crate::server::served::Served;
+use crate::site::{Mac, Node};
+
+/// What the nodes told of their payloads, and the digests of those that they should have. In memory alone: they tell again
+/// within half a minute.
+#[derive(Default)]
+pub struct Renewals {
+    told: Mutex<HashMap<Mac, Told>>,
+    digests: Mutex<Digests>,
+}
+
+/// Digests of one site with one set of secrets; making one renders a whole payload.
+#[derive(Default)]
+struct Digests {
+    served: Option<Arc<Served>>,
+    secrets: crate::secrets::Secrets,
+    by_node: HashMap<Mac, String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    payload: String,
+    nonce: String,
+    proof: String,
+}
+
+/// Serves the newest payload to a node that proves that it had the one before.
+pub(super) async fn payload(
+    Shared(appliance): Shared<Appliance>,
+    asker: Asker,
+    Path(token): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<impl IntoResponse, HttpError> {
+    let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Renewal)).await?;
+    let node = caller.node();
+    let refuse = |status, why: &str| {
+        appliance.recent.note(caller.mac, "http", format!("no newer payload: {why}"));
+        tracing::warn!(node = %node.name, mac = %caller.mac, "no newer payload: {why}");
+        Err(HttpError::new(status, why.to_string()))
+    };
+    let Some(question) = Question::new(&wanted.payload, &wanted.nonce) else {
+        return refuse(StatusCode::BAD_REQUEST, "the question is not made of hexadecimal digits");
+    };
+    let Some(key) = key_of(&appliance, &caller) else {
+        return refuse(StatusCode::CONFLICT, "the secrets of the site are not opened");
+    };
+    if !key.proves(&question, &wanted.proof) {
+        return refuse(StatusCode::FORBIDDEN, "it was asked for without the key that the node's first payload held");
+    }
+    let digest = appliance.renewals.digest(&appliance, node)?;
+    if digest != question.digest {
+        return refuse(StatusCode::CONFLICT, "the site was changed meanwhile: ask for errands again");
+    }
+    let secrets = appliance.store.secrets(&caller.site);
+    let (site, renderer) = (&caller.site, &caller.renderer);
+    let tar = renderer.firstboot_renewal(site, node, &caller.token, &secrets, caller.record.gluster.as_ref(), &key)?;
+    caller.takes(&appliance, Delivery::Renewal).await?;
+    let answer = key.seal(&question, &tar, random::bytes());
+    tracing::info!(node = %node.name, mac = %caller.mac, bytes = answer.len(), digest, "fetched a newer payload");
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], answer))
+}
+
+/// The key of the boot that asks.
+pub(super) fn key_of(appliance: &Appliance, caller: &Caller) -> Option<RenewalKey> {
+    let site = appliance.store.renewal_secret()?;
+    Some(RenewalKey::of(&site, caller.token.reveal()))
+}
+
+/// The line for a node that tells which payload it has: `renew DIGEST NODE`; nothing when it has the right one, or is not to
+/// change now.
+pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Result<Option<String>, HttpError> {
+    let (node, now) = (caller.node(), unix_now());
+    appliance.renewals.hears(caller.mac, has, now);
+    let hash = caller.token.hash();
+    let may = caller.record.state.grants(Delivery::Renewal, &hash).is_ok()
+        && !caller.record.flags.maintenance
+        && appliance.store.stopped().is_none();
+    let wanted = appliance.renewals.digest(appliance, node)?;
+    if !may || wanted == has {
+        return Ok(None);
+    }
+    let told = appliance.renewals.told.lock().expect("no holder of this lock panics").clone();
+    let mut wanted_of = |other: &Node| appliance.renewals.digest(appliance, other).ok();
+    let first = held_back(&caller.site, node, &told, &mut wanted_of, now);
+    appliance.renewals.holds(caller.mac, first.is_some(), now);
+    if let Some(other) = first {
+        appliance.recent.note(caller.mac, "http", format!("its newer payload waits until {other} has its own"));
+        return Ok(None);
+    }
+    Ok(Some(format!("renew {wanted} {}\n", node.name)))
+}
+
+impl Renewals {
+    fn hears(&self, mac: Mac, has: &str, now: u64) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        let held = told.get(&mac).filter(|before| before.digest == has).and_then(|before| before.held);
+        told.insert(mac, Told { digest: has.into(), asked: now, held });
+    }
+
+    /// Notes since when a node is held back, or that it is not.
+    fn holds(&self, mac: Mac, held: bool, now: u64) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        if let Some(told) = told.get_mut(&mac) {
+            told.held = held.then(|| told.held.unwrap_or(now));
+        }
+    }
+
+    /// The digest of the payload that a node should have now.
+    pub(super) fn digest(&self, appliance: &Appliance, node: &Node) -> Result<String, HttpError> {
+        let served = appliance.served();
+        let secrets = appliance.store.secrets(&served.site);
+        let mut digests = self.digests.lock().expect("no holder of this lock panics");
+        let same =
+            digests.served.as_ref().is_some_and(|known| Arc::ptr_eq(known, &served)) && digests.secrets == secrets;
+        if !same {
+            let served = Some(served.clone());
+            *digests = Digests { served, secrets: secrets.clone(), by_node: HashMap::new() };
+        }
+        if let Some(digest) = digests.by_node.get(&node.mac) {
+            return Ok(digest.clone());
+        }
+        let digest = served.renderer.firstboot_digest(&served.site, node, &secrets)?;
+        digests.by_node.insert(node.mac, digest.clone());
+        Ok(digest)
+    }
+}

@@ -1,0 +1,151 @@
+//! A newer payload for nodes that run: who gets it, when, and that it is of no use to anybody else.
+
+use std::io::Read;
+
+use super::errand_tests::{rack_of, who};
+use super::tests::FakeNode;
+use crate::config::shipped_blueprint;
+use crate::lifecycle::Flag;
+use crate::secrets::{Question, RenewalKey};
+use crate::site::Site;
+use crate::site::testing::paper_site;
+use crate::store::Change;
+
+const OLD: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The paper's rack with the secrets of its cloud.
+fn cloud() -> Site {
+    let mut site = paper_site();
+    site.blueprint.secrets = shipped_blueprint("essex").unwrap().unwrap().secrets;
+    site
+}
+
+impl FakeNode {
+    /// The question for the newest payload of this node: itself, the key of its boot, and the query that asks it.
+    pub(super) fn question(&self, token: &str) -> (Question, RenewalKey, String) {
+        let site = self.appliance.site();
+        let digest = self.appliance.renewals.digest(&self.appliance, site.node_by_mac(self.mac).unwrap()).unwrap();
+        let question = Question::new(&digest, "00112233445566778899aabbccddeeff").unwrap();
+        let key = RenewalKey::of(&self.appliance.store.renewal_secret().unwrap(), token);
+        let query = format!("?payload={digest}&nonce={}&proof={}", question.nonce, key.proof(&question));
+        (question, key, query)
+    }
+
+    /// What `/errands` says to a node with this payload.
+    async fn hears(&self, token: &str, has: &str) -> String {
+        let answer = self.get(&format!("/errands/{token}?payload={has}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text
+    }
+
+    /// Whether the errand is to take a newer payload.
+    async fn is_to_renew(&self, token: &str, has: &str) -> bool {
+        self.hears(token, has).await.starts_with("renew ")
+    }
+
+    async fn edited(&self) {
+        self.edit(|site| drop(site.blueprint.variables.insert("region".into(), "Elsewhere".into())));
+    }
+}
+
+/// One file of a tar file.
+fn file(tar: &[u8], path: &str) -> String {
+    let mut archive = tar::Archive::new(tar);
+    let mut entry = archive.entries().unwrap().map(Result::unwrap).find(|e| e.path().unwrap().to_str() == Some(path));
+    let mut text = String::new();
+    entry.as_mut().unwrap_or_else(|| panic!("no {path}")).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_ready_node_whose_site_changed_takes_a_payload_that_nobody_else_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, _, [own, _]) = rack_of(cloud(), folder.path()).await;
+    let (first, ..) = node.question(&own);
+    assert_eq!(node.hears(&own, &first.digest).await, "", "it has the newest");
+    node.edited().await;
+    let (question, key, query) = node.question(&own);
+    assert_ne!(question.digest, first.digest);
+    assert_eq!(node.hears(&own, &first.digest).await, format!("renew {} compute2\n", question.digest));
+    let answer = node.bytes(&format!("/renewal/{own}{query}")).await;
+    let password = node.appliance.store.kept_secret("NOVA_MYSQL_PASSWORD").unwrap().value.reveal().to_string();
+    let shows = |bytes: &[u8]| bytes.windows(password.len()).any(|window| window == password.as_bytes());
+    assert!(!shows(&answer), "a password is on the wire");
+    let tar = key.open(&question, &answer).unwrap();
+    assert!(shows(&tar));
+    assert_eq!(file(&tar, "digest").trim_end(), question.digest);
+    assert_eq!(file(&tar, "renewal-key").trim_end(), key.reveal());
+    assert!(file(&tar, "env").contains("REGION='Elsewhere'") || file(&tar, "env").contains(&format!("TOKEN='{own}'")));
+    assert_eq!(node.hears(&own, &question.digest).await, "");
+    assert_eq!(node.state(), "ready");
+}
+
+#[tokio::test]
+async fn a_stolen_token_brings_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, _, [own, _]) = rack_of(cloud(), folder.path()).await;
+    node.edited().await;
+    let (question, _, query) = node.question(&own);
+    // From the very place of the node, but without its key.
+    let (forged, of_old) = ("0".repeat(64), OLD);
+    let nonce = &question.nonce;
+    for (wrong, status) in [
+        (format!("?payload={}&nonce={nonce}&proof={forged}", question.digest), 403),
+        (query.replace(nonce, "ffeeddccbbaa99887766554433221100"), 403),
+        (format!("?payload={of_old}&nonce={nonce}&proof={forged}"), 403),
+        (format!("?payload=x&nonce={nonce}&proof={forged}"), 400),
+        (String::new(), 400),
+    ] {
+        let answer = node.get(&format!("/renewal/{own}{wrong}")).await;
+        assert_eq!(answer.status, status, "{wrong}: {}", answer.text);
+        assert_eq!(node.state(), "ready", "{wrong}");
+    }
+    // From anywhere else it is a theft, with or without the key.
+    let thief = FakeNode { address: "192.168.0.3", ..node.clone() };
+    assert_eq!(thief.get(&format!("/renewal/{own}{query}")).await.status, 404);
+    assert_eq!(node.state(), "suspect");
+    assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 409, "nobody gets it now");
+    assert!(!node.is_to_renew(&own, OLD).await);
+}
+
+#[tokio::test]
+async fn who_works_on_a_node_or_stops_the_site_is_not_disturbed_and_protection_is_about_disks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, _, [own, _]) = rack_of(cloud(), folder.path()).await;
+    let (_, _, query) = node.question(&own);
+    let flag = |flag, on| node.appliance.store.change(node.mac, Change::Flag { flag, on });
+    flag(Flag::Protected, true).await.unwrap();
+    assert!(node.is_to_renew(&own, OLD).await, "protected");
+    flag(Flag::Protected, false).await.unwrap();
+    flag(Flag::Maintenance, true).await.unwrap();
+    assert!(!node.is_to_renew(&own, OLD).await, "in maintenance");
+    assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 409);
+    flag(Flag::Maintenance, false).await.unwrap();
+    node.appliance.stop(&who()).await.unwrap();
+    assert!(!node.is_to_renew(&own, OLD).await, "stopped");
+    assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 409);
+    node.appliance.lift_stop(&who()).await.unwrap();
+    assert!(node.is_to_renew(&own, OLD).await);
+    assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_keeps_a_password_takes_it_after_those_who_use_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, controller, [own, its]) = rack_of(cloud(), folder.path()).await;
+    let (before, before_its) = (node.question(&own).0.digest, controller.question(&its).0.digest);
+    assert!(node.hears(&own, &before).await.is_empty() && controller.hears(&its, &before_its).await.is_empty());
+    let blueprint = node.appliance.site().blueprint.clone();
+    let rotated = vec![("NOVA_MYSQL_PASSWORD".to_string(), None)];
+    node.appliance.store.change_secrets(&blueprint, rotated, vec![]).await.unwrap();
+    assert!(!controller.is_to_renew(&its, &before_its).await, "compute2 still has the old password");
+    assert!(node.is_to_renew(&own, &before).await);
+    let after = node.question(&own).0.digest;
+    assert_eq!(node.hears(&own, &after).await, "");
+    assert!(controller.is_to_renew(&its, &before_its).await);
+    // What no other node uses waits for nobody.
+    let rotated = vec![("MYSQL_ROOT_PASSWORD".to_string(), None)];
+    node.appliance.store.change_secrets(&blueprint, rotated, vec![]).await.unwrap();
+    assert_eq!(node.hears(&own, &after).await, "", "it does not concern compute2");
+    assert!(controller.is_to_renew(&its, &before_its).await);
+}

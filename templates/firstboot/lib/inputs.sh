@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# What a step's outcome depends on: its own text, the functions of lib/ that it
+# calls, directly or through others, the values of `env` and `secrets` that any
+# of these names, and the tables that they read. Found by words, so that too much
+# may count, and never too little: a step that is looked at in vain costs seconds.
+
+# inputs_of STEP: prints all of it. SERVER and TOKEN are left out, because a new
+# attempt does not change what is right; GLUSTER_UUID, because the node told it.
+inputs_of() {
+  local secrets=/dev/null
+  [ ! -f "$PAYLOAD/secrets" ] || secrets=$PAYLOAD/secrets
+  awk '
+    function ends() { text[name] = text[name] $0 "\n"; if ($0 ~ /^}/ || $0 ~ /^[^{]*\{.*}[ \t]*$/) name = "" }
+    FNR == 1 { name = "" }
+    kind == 1 { step = step $0 "\n"; next }
+    kind <= 3 && /^[A-Za-z_][A-Za-z_0-9]*=/ {
+      value = $0; sub(/=.*/, "", value)
+      if (value !~ /^(SERVER|TOKEN|GLUSTER_UUID)$/) text[value] = $0 "\n"
+      next
+    }
+    kind <= 3 { next }
+    name != "" { ends(); next }
+    /^[a-z_0-9]+\(\) \{/ { name = $0; sub(/\(.*/, "", name); ends(); next }
+    /^[A-Z_0-9]+=/ { value = $0; sub(/=.*/, "", value); text[value] = text[value] $0 "\n" }
+    # names TEXT: adds what its words mean, except those of comments.
+    function names(from, lines, n, i, words, m, j) {
+      n = split(from, lines, "\n")
+      for (i = 1; i <= n; i++) {
+        if (lines[i] ~ /^[ \t]*#/) continue
+        m = split(lines[i], words, /[^A-Za-z_0-9]+/)
+        for (j = 1; j <= m; j++)
+          if ((words[j] in text) && !(words[j] in seen)) { seen[words[j]] = 1; todo[++last] = words[j] }
+          else if (words[j] == "hosts" || words[j] == "ports") reads[words[j]] = 1
+      }
+    }
+    END {
+      names(step)
+      for (k = 1; k <= last; k++) names(text[todo[k]])
+      printf "%s", step
+      for (k = 1; k <= last; k++) printf "%s", text[todo[k]]
+      if ("hosts" in reads) while ((getline line < hosts) > 0) print line
+      if ("ports" in reads) while ((getline line < ports) > 0) print line
+    }' hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 "$PAYLOAD"/lib/*.sh
+}

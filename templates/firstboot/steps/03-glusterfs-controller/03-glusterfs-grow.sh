@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# Lets compute nodes in that came after the volume was made, adds bricks when a
+# whole set of them is there, and lets peers go that have left the site file.
+# Bricks are never taken away here: that moves data, and a person decides it
+# (docs/operation.md, "Remove a node").
+verify_seconds=120
+watched=yes
+
+needs() {
+  need "the volume $VOLUME" volume_started "$VOLUME"
+}
+
+# holds_brick NAME
+holds_brick() {
+  volume_bricks | grep -q "^$1:"
+}
+
+# leaving: the former peers that hold no brick.
+leaving() {
+  local peer
+  for peer in $(former_peers); do
+    holds_brick "$peer" || printf '%s\n' "$peer"
+  done
+}
+
+check() {
+  [ -z "$(late_peers)" ]
+  [ -z "$(leaving)" ]
+  [ -z "$(late_sets)" ]
+}
+
+apply() {
+  local peer bricks
+  for peer in $(late_peers); do
+    gluster_do peer probe "$peer"
+    retry 30 peer_connected "$peer"
+  done
+  for peer in $(leaving); do
+    # By force, because it may be switched off; who holds a brick is refused all the same.
+    gluster_do peer detach "$peer" force
+  done
+  late_sets | while read -r bricks; do
+    # shellcheck disable=SC2086 # a list
+    gluster_do volume add-brick "$VOLUME" $bricks
+    # New files may go there. What exists stays where it is: a machine that runs has its disk open.
+    gluster_do volume rebalance "$VOLUME" fix-layout start
+  done
+}
+
+verify() {
+  local peer
+  check
+  for peer in $(former_peers); do
+    echo "$peer is in no site file, and its brick belongs to $VOLUME: see \"Remove a node\" in docs/operation.md" >>"$STATE/saw"
+  done
+  if [ "$(copies_of_volume)" != "$REPLICA" ]; then
+    echo "$VOLUME was made with $(copies_of_volume) copies, and the site file means $REPLICA: no brick is added" >>"$STATE/saw"
+  fi
+}

@@ -1,0 +1,235 @@
+"""A site that changes while its nodes are ready: they take newer payloads, let new nodes in and old ones go."""
+
+import pathlib
+import random
+import shutil
+import tempfile
+import time
+
+from harness import equal, holds, test
+from runner_test import volume_is_there
+from site_test import all_ready, site
+from world import MEMORY, NODES, Node
+
+LIVING = {"RACKSTART_HEALTH_PAUSE": "0.3", "RACKSTART_ERRANDS_PAUSE": "0"}
+
+
+def changes(world, names=None, held=(), secrets=(), **values):
+    """The site file is edited and loaded, or a secret rotated: from now on the server has newer payloads."""
+    world.names = list(names or world.names)
+    world.secrets.update({name: f"Rotated{len(world.secrets[name])}{world.secrets[name][::-1]}" for name in secrets})
+    world.values.update(values)
+    world.server.renewals.held = set(held)
+    for name, node in world.nodes.items():
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY))
+        node.write_payload(folder / "new")
+        node.wanted = world.server.renewals.offer(node.token, name, folder / "new")
+        shutil.rmtree(folder)
+
+
+def joins(world, name):
+    """A machine is powered on that the site file has since then."""
+    world.nodes[name] = Node(world, name)
+    world.nodes[name].start("start", **LIVING)
+    changes(world)
+
+
+def payload(node):
+    return (node.root / "usr/lib/rackstart/digest").read_text().strip()
+
+
+def is_updated(node):
+    return payload(node) == node.wanted and not (node.state / "renewed").exists()
+
+
+def all_updated(world, seconds=120):
+    world.wait(lambda: all(is_updated(node) for node in world.nodes.values()), seconds, "newer payloads everywhere")
+
+
+def log_of(node):
+    return (node.root / "var/log/rackstart/runner.log").read_text()
+
+
+def volume(world, option):
+    return (world.dir / "gluster/volume.vm-instances" / option).read_text().split()
+
+
+def ends(world):
+    for node in world.nodes.values():
+        if node.process:
+            node.process.terminate()
+            node.process.wait(20)
+
+
+def everybody_knows(world, name):
+    for node in world.nodes.values():
+        holds(f"{world.address(name)} {name}\n" in (node.root / "etc/hosts").read_text(), f"{node.name}: /etc/hosts")
+        rules = (node.fake / "live").read_text()
+        holds(node.name == "controller" or f"migration-{name}" in rules, f"{node.name} lets no machine of {name} in")
+    holds(world.address(name) in volume(world, "auth.allow")[0], volume(world, "auth.allow"))
+
+
+def nobody_knows(world, name):
+    holds(world.address(name) not in volume(world, "auth.allow")[0], volume(world, "auth.allow"))
+    for node in world.nodes.values():
+        holds(name not in (node.fake / "live").read_text() + (node.root / "etc/hosts").read_text(), node.name)
+
+
+def leaves(world, name):
+    gone = world.nodes.pop(name)
+    gone.process.terminate()
+    gone.process.wait(20)
+    world.names.remove(name)
+    changes(world)
+    all_updated(world)
+
+
+@test
+def a_sixth_node_joins_five_that_are_ready():
+    with site() as world:
+        for node in world.nodes.values():
+            node.start("start", **LIVING)
+        all_ready(world)
+        world.names.append("compute5")
+        joins(world, "compute5")
+        world.wait(lambda: world.nodes["compute5"].ready(), 120, "compute5 ready")
+        all_updated(world)
+        everybody_knows(world, "compute5")
+        # No set of four is left for its brick.
+        equal(len(volume(world, ".bricks")), 4)
+        equal([(n, world.events(n, "step-failed")) for n in world.nodes if world.events(n, "step-failed")], [])
+        ends(world)
+
+
+@test
+def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
+    names = ["compute1", "compute2", "controller"]
+    with site(nodes=names, names=names, values={"replica": "2"}) as world:
+        for node in world.nodes.values():
+            node.start("start", **LIVING)
+        all_ready(world)
+        world.names.append("compute3")
+        joins(world, "compute3")
+        world.wait(lambda: world.nodes["compute3"].ready(), 120, "compute3 ready")
+        all_updated(world)
+        everybody_knows(world, "compute3")
+        leaves(world, "compute3")
+        world.wait(lambda: not (world.dir / "gluster/member.compute3").exists(), 60, "compute3 out of the pool")
+        nobody_knows(world, "compute3")
+        # It comes again, as another machine, with a fourth.
+        shutil.rmtree(world.dir / "nodes/compute3")
+        world.names += ["compute3", "compute4"]
+        joins(world, "compute3")
+        joins(world, "compute4")
+        world.wait(lambda: len(volume(world, ".bricks")) == 4, 120, "a second set")
+        equal(volume(world, ".bricks")[2:], [f"compute{n}:/export/gluster/brick" for n in (3, 4)])
+        all_updated(world)
+        added = [c for node in world.nodes.values() for c in node.changes() if "add-brick" in c or "rebalance" in c]
+        equal([c.split()[2] for c in added], ["add-brick", "rebalance"])
+        # Whose brick holds data is not put out of the pool, and loses all else.
+        leaves(world, "compute4")
+        nobody_knows(world, "compute4")
+        holds((world.dir / "gluster/member.compute4").exists(), "a brick with data was let go")
+        equal([(n, world.events(n, "step-failed")) for n in world.nodes if world.events(n, "step-failed")], [])
+        ends(world)
+
+
+@test
+def an_update_says_how_far_it_is_and_a_ready_node_never_begins_again():
+    with site(nodes=["compute2"]) as world:
+        node = world.nodes["compute2"]
+        volume_is_there(world)
+        node.start("start", **LIVING)
+        world.wait(lambda: world.events("compute2", "ready"), 60, "ready")
+        node.forget_changes()
+        started = len(world.events("compute2", "firstboot-started"))
+        changes(world, ssh_from="10.1.2.0/24")
+        world.wait(lambda: is_updated(node), 60, "the newer payload")
+        world.wait(lambda: any("updated:" in r["detail"] for r in world.events("compute2", "ready")), 20, "the end of the update")
+        told = world.events("compute2", "updating")
+        # The packet filter alone is made from it.
+        equal([(r["step"], r["number"], r["total"]) for r in told], [("02-glusterfs-all/01-iptables-flush", "1", "1")])
+        holds("10.1.2.0/24" in (node.fake / "live").read_text(), "the packet filter")
+        holds(not [c for c in node.changes() if c.startswith(("yum", "gluster"))], node.changes())
+        equal(len(world.events("compute2", "firstboot-started")), started)
+        holds("ready since" in node.run("status").stdout, node.run("status").stdout)
+        ends(world)
+
+
+@test
+def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away():
+    with site(nodes=["compute2"]) as world:
+        node, server = world.nodes["compute2"], world.server
+        volume_is_there(world)
+        node.start("start", **LIVING)
+        world.wait(lambda: world.events("compute2", "ready"), 60, "ready")
+        first = payload(node)
+        for forged, why in [
+            (lambda text: b"0" * 64 + text[64:], "server did not make"),
+            (lambda text: text[:-16], "server did not make"),
+            (lambda text: b"", "server did not make"),
+        ]:
+            server.renewals.forged = forged
+            said = log_of(node).count(why)
+            changes(world, region=f"R{said}")
+            world.wait(lambda: log_of(node).count(why) > said, 30, why)
+            equal(payload(node), first)
+        server.renewals.forged = None
+        # One that is the server's, with a script that no shell reads.
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
+        node.write_payload(folder)
+        (folder / "lib/files.sh").write_text("if then\n")
+        server.renewals.offer(node.token, "compute2", folder)
+        world.wait(lambda: "a script that no shell reads: lib/files.sh" in log_of(node), 30, "the refusal")
+        world.wait(lambda: any("no shell reads" in r["detail"] for r in world.events("compute2", "updating")), 20, "the report of it")
+        equal(payload(node), first)
+        shutil.rmtree(folder.parent)
+        changes(world, targets="all controller")
+        world.wait(lambda: any("takes a new installation" in r["detail"] for r in world.events("compute2", "updating")), 30, "another role")
+        equal(payload(node), first)
+        world.values.pop("targets")
+        holds(not world.events("compute2", "step-failed"), "a ready node failed")
+        arguments = (node.fake / "arguments").read_text()
+        key = (node.root / "usr/lib/rackstart/renewal-key").read_text().strip()
+        holds(key not in arguments and node.token not in arguments, "a key stood on a command line")
+        changes(world, region="R9")
+        world.wait(lambda: is_updated(node), 30, "a good one")
+        ends(world)
+
+
+@test
+def a_swap_that_is_cut_short_at_any_moment_leaves_the_old_or_the_new_payload():
+    with site(nodes=["compute2"]) as world:
+        node, chance = world.nodes["compute2"], random.Random(7)
+        volume_is_there(world)
+        equal(node.run("start").returncode, 0)
+        for round_ in range(12):
+            changes(world, ssh_from=f"10.1.{round_}.0/24", region=f"R{round_}")
+            for _ in range(3):
+                node.start("start", **LIVING)
+                time.sleep(chance.uniform(0.05, 1.2))
+                if round_ % 3 == 0:
+                    node.power_cut()
+                else:
+                    node.kill()
+                home = node.root / "usr/lib/rackstart"
+                holds(home.is_symlink() and (home / "rackstart-firstboot").exists() and (home / "env").exists(), "no whole payload")
+        node.start("start", **LIVING)
+        world.wait(lambda: is_updated(node), 60, "the newest payload")
+        holds("10.1.11.0/24" in (node.fake / "live").read_text(), "the packet filter")
+        kept = list((node.root / "usr/lib/rackstart-payloads").iterdir())
+        holds(len(kept) <= 3, kept)
+        equal(world.events("compute2", "step-failed"), [])
+        ends(world)
+
+
+@test
+def a_node_that_waits_for_one_that_was_taken_out_of_the_file_goes_on_without_it():
+    with site(nodes=["compute1", "compute2", "compute3", "controller"], values={"replica": "3"}) as world:
+        for node in world.nodes.values():
+            node.start("start", **LIVING)
+        world.wait(lambda: any("compute4" in r["detail"] for r in world.events("controller", "waiting")), 60, "the wait")
+        changes(world, names=[name for name in NODES if name != "compute4"])
+        all_ready(world)
+        equal(len(volume(world, ".bricks")), 3)
+        ends(world)

@@ -1,0 +1,101 @@
+"""A cloud that runs: each kind of password is exchanged without a person and nobody is locked out half way; then a node
+comes and goes."""
+
+import subprocess
+import threading
+
+from cloud_test import every_key_is_right, services_of
+from growth_test import LIVING, all_updated, changes, ends, is_updated, joins, leaves
+from harness import equal, holds, test
+from rejoin_cloud_test import alive
+from site_test import all_ready, site
+
+NAMES = ["compute1", "compute2", "controller"]
+# As the server gives them out: `src/lifecycle/renewal.rs` holds back who keeps an account while others use it.
+SHARED = ["NOVA_MYSQL_PASSWORD", "QPID_PASSWORD"]
+KEPT_BY_THE_CONTROLLER = ["KEYSTONE_ADMIN_TOKEN", "KEYSTONE_MYSQL_PASSWORD", "GLANCE_MYSQL_PASSWORD",
+                          "GLANCE_SERVICE_PASSWORD", "NOVA_SERVICE_PASSWORD", "MYSQL_ROOT_PASSWORD"]
+OF_TWO = ["OS_PASSWORD", "DASHBOARD_SECRET_KEY"]
+
+
+def logs_in(world, user, password):
+    words = ["/usr/bin/mysql", "--no-defaults", "-u", user, "-h", world.address("controller"), "-BN", "-e", "SELECT 1"]
+    env = {"PATH": "/usr/bin:/bin", "MYSQL_PWD": password}
+    return subprocess.run(words, env=env, capture_output=True, text=True, timeout=20).stdout == "1\n"
+
+
+class Load:
+    """Logs in all the while with the password of before and with the new one: one of them has to work."""
+
+    def __init__(self, world, user, old, new):
+        self.refused, self.tries, self.open = 0, 0, True
+        self.thread = threading.Thread(target=self.run, args=(world, user, old, new))
+
+    def run(self, world, user, old, new):
+        while self.open:
+            self.tries += 1
+            self.refused += not (logs_in(world, user, old) or logs_in(world, user, new))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.open = False
+        self.thread.join()
+
+
+def everything_runs(world):
+    world.wait(lambda: not [line for line in alive(world) if line[2:] != ("enabled", ":-)")], 120, "every service of Nova")
+    every_key_is_right(world)
+    equal({user["name"]: user["password"] for user in world.cloud.users.values()}, {
+        "admin": world.secrets["OS_PASSWORD"], "glance": world.secrets["GLANCE_SERVICE_PASSWORD"],
+        "nova": world.secrets["NOVA_SERVICE_PASSWORD"]})
+    equal([(name, world.events(name, "step-failed")) for name in world.nodes if world.events(name, "step-failed")], [])
+
+
+def the_shared_ones(world):
+    """Those who use them have the new ones first, wait, and go on with what they had."""
+    compute, old = world.nodes["compute2"], world.secrets["NOVA_MYSQL_PASSWORD"]
+    changes(world, secrets=SHARED, held={"controller"})
+    new = world.secrets["NOVA_MYSQL_PASSWORD"]
+    with Load(world, "nova", old, new) as load:
+        waits = lambda name: any("the database of Nova on controller" in r["detail"] for r in world.events(name, "updating"))  # noqa: E731
+        world.wait(lambda: waits("compute2") and waits("compute1"), 120, "the wait for the controller")
+        holds(logs_in(world, "nova", old) and not logs_in(world, "nova", new), "the controller went first")
+        holds((compute.fake / "running.openstack-nova-compute").exists(), "nova-compute does not run meanwhile")
+        equal("ready and updating" in compute.run("status").stdout or "updating, " in compute.run("status").stdout, True)
+        world.server.renewals.held = set()
+        all_updated(world, 300)
+    holds(load.tries > 5 and load.refused == 0, f"{load.refused} of {load.tries} times neither password worked")
+    holds(logs_in(world, "nova", new) and not logs_in(world, "nova", old), "the old password still works")
+
+
+def accounts(world, user):
+    return set(world.nodes["controller"].sql(f"SELECT Host FROM mysql.user WHERE User = '{user}';").split())
+
+
+@test
+def each_kind_of_password_is_rotated_in_a_cloud_that_runs_and_a_node_comes_and_goes():
+    with site(last_group="09", nodes=NAMES, names=NAMES, values={"replica": "2"}) as world:
+        for node in world.nodes.values():
+            node.start("start", **LIVING)
+        all_ready(world, 900)
+        everything_runs(world)
+        the_shared_ones(world)
+        everything_runs(world)
+        for secrets in (KEPT_BY_THE_CONTROLLER, OF_TWO):
+            changes(world, secrets=secrets)
+            all_updated(world, 300)
+            everything_runs(world)
+        world.names.append("compute3")
+        joins(world, "compute3")
+        world.wait(lambda: world.nodes["compute3"].ready(), 300, "compute3 ready")
+        all_updated(world, 300)
+        everything_runs(world)
+        equal(services_of(world, "compute3"), [("nova-compute", "compute3", "0")])
+        holds(world.address("compute3") in accounts(world, "nova"), accounts(world, "nova"))
+        leaves(world, "compute3")
+        holds(is_updated(world.nodes["controller"]), "the controller")
+        equal(accounts(world, "nova"), {"localhost", "controller", *map(world.address, NAMES)})
+        ends(world)
