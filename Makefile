@@ -12,7 +12,7 @@ export CARGO_TERM_COLOR ?= auto
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup release ## Set up, then install the paper's five servers as virtual machines (NODES="controller compute2" for some)
+demo: cost setup release ## Set up, then install the paper's five servers as virtual machines (NODES="controller compute2" for some)
 	tests/rack/demo
 
 test: setup ## Set up, then run every test, two whole life cycles on virtual machines among them
@@ -38,6 +38,10 @@ install: ## Install the binary and the systemd service (as root; PREFIX=/usr/loc
 	sed 's,@BINDIR@,$(PREFIX)/bin,' templates/systemd/rackstart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
 	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
 	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload; docs/operation.md goes on"
+
+# What it will take, before anything is installed or built.
+cost:
+	@python3 tests/rack/demo --cost
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
 	tests/setup
@@ -65,4 +69,4 @@ clean: ## Remove what was built, the virtual rack's images included
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help demo test test-long build release install setup firmware compiler lint bench fmt clean
+.PHONY: help cost demo test test-long build release install setup firmware compiler lint bench fmt clean

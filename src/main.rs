@@ -4,14 +4,13 @@ use std::io::Write;
 use std::panic;
 use std::process::ExitCode;
 
-use clap::Parser;
 use rackstart::cli::Cli;
 use rackstart::failure::{self, Failure};
 
 fn main() -> ExitCode {
     // Tells the panics of the daemon's tasks too, which end the task and not the process.
     panic::set_hook(Box::new(|panic| say(&Failure::panicked(panic))));
-    match failure::guard(|| Cli::parse().run()) {
+    match failure::guard(|| Cli::read().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say(&failure);

@@ -72,3 +72,23 @@ fn without_a_daemon_and_without_two_files_it_says_so() {
     let output = program.current_dir(folder.path()).args(["diff", "--socket", "/nonexistent"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn what_needs_a_restart_is_told_and_programs_get_all_of_it_as_json() {
+    let edit = |text: String| text.replace("interface = \"eth0\"", "interface = \"eth7\"");
+    let output = diff(edit, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    assert!(text.contains("note: `server.interface` changes from eth0 to eth7, which needs a restart"), "{text}");
+    let output = diff(edit, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_str(&said(&output)).unwrap();
+    assert_eq!(told["restarts"].as_array().unwrap().len(), 1, "{told}");
+    let output = diff(|text| text.replace("\"192.168.0.5\"", "\"192.168.0.50\""), &["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said(&output)).unwrap();
+    assert_eq!(told["changes"][1]["who"], "controller", "{told}");
+    assert!(told["changes"][1]["diffs"]["firstboot/env"].as_str().unwrap().contains("+ADDRESS="), "{told}");
+    let same = diff(|text| text, &["--json"]);
+    assert_eq!(same.status.code(), Some(0));
+    assert!(said(&same).contains("\"changes\": []"));
+}

@@ -105,3 +105,32 @@ fn who_asks_the_daemon_learns_its_socket_from_a_file_with_any_mistake_and_from_n
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stderr.contains("/run/rackstart/rackstart.sock"), "{}", run.stderr);
 }
+
+#[test]
+fn a_word_that_is_no_verb_is_never_answered_with_one_that_arms() {
+    let desk = Desk::new();
+    for word in ["instal", "isntall", "list", "reimag", "re-image", "discover"] {
+        let run = desk.run(&[word]);
+        let tips: Vec<&str> = run.stderr.lines().filter(|line| line.contains("similar")).collect();
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(!tips.iter().any(|tip| tip.contains("'install'") || tip.contains("'reimage'")), "{word}: {tips:?}");
+    }
+    let harmless = desk.run(&["statsu"]);
+    assert!(harmless.stderr.contains("status"), "{}", harmless.stderr);
+}
+
+#[test]
+fn a_text_and_a_plan_are_shown_before_the_install_tree_is_there() {
+    let desk = desk_with_a_site();
+    std::fs::remove_dir_all(desk.path("tree")).unwrap();
+    for args in [&["plan", "compute2"][..], &["render", "compute2", "kickstart"]] {
+        let run = desk.run(args);
+        assert!(run.code == 0 && run.stdout.contains("vg_base"), "{args:?}: {}", run.stderr);
+        assert!(
+            run.stderr.starts_with("note: the install tree ") && run.stderr.contains("is assumed to hold"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(desk.run(&["check"]).code, 1, "it could not be served");
+}

@@ -149,3 +149,24 @@ fn init_writes_where_the_common_option_points() {
     assert!(!desk.path("other.toml").exists());
     assert_eq!(desk.run(&["-c", "mine.toml", "init", "--output", "-"]).code, 0);
 }
+
+#[test]
+fn programs_get_the_verdict_as_json_with_the_place_of_each_mistake() {
+    let desk = Desk::new();
+    let tree = desk.tree("6.10");
+    desk.site(&tree, "", "");
+    let json = |code| {
+        let run = desk.run(&["check", "--json"]);
+        assert_eq!((run.code, run.stderr.as_str()), (code, ""), "{}", run.stdout);
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()
+    };
+    let good = json(0);
+    assert_eq!((good["ok"].as_bool(), good["nodes"].as_array().unwrap().len()), (Some(true), 5), "{good}");
+    desk.site(&tree, "role = \"compute\"", "role = \"comptue\"");
+    let bad = json(1);
+    let first = &bad["problems"][0];
+    assert_eq!(first["message"], "node `compute2` has unknown role `comptue`", "{bad}");
+    let text = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    let line = text.lines().position(|line| line.contains("comptue")).unwrap() + 1;
+    assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(line as u64), Some(8)), "{bad}");
+}

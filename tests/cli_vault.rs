@@ -181,3 +181,69 @@ fn a_key_that_is_a_credential_of_the_unit_is_named_by_its_file_at_a_shell() {
     says(&desk, &["restore", "copy"]);
     assert_eq!(shown("new-key").stdout, before);
 }
+
+#[test]
+fn at_night_the_store_speaks_without_a_daemon_and_whatever_the_site_file_says() {
+    let desk = desk_with_a_store();
+    let state = desk.path("state").display().to_string();
+    let nothing = desk.run(&["audit"]);
+    assert_eq!(nothing.code, 3, "{}", nothing.stderr);
+    assert!(nothing.stderr.contains(&format!("there is no store in {state}")), "{}", nothing.stderr);
+    says(&desk, &["secrets", "rotate", "OS_PASSWORD"]);
+
+    let status = desk.run(&["status"]);
+    assert_eq!(status.code, 3, "nothing is served: {}", status.stderr);
+    assert!(status.stdout.contains("compute2") && status.stderr.contains("stands in the store"), "{}", status.stderr);
+    let stopped = says(&desk, &["stop"]);
+    assert!(stopped.starts_with("all installations are stopped"), "{stopped}");
+    assert!(says(&desk, &["status", "--state", &state]).contains("ALL INSTALLATIONS ARE STOPPED, by console uid"));
+
+    let good = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    let broken = [good.replace("role = \"compute\"", "role = \"comptue\""), format!("[[[\n{good}"), String::new()];
+    for text in broken {
+        std::fs::write(desk.path("rackstart.toml"), text).unwrap();
+        for words in [&["audit"][..], &["status"], &["secrets", "list"], &["stop"], &["stop", "--lift"], &["stop"]] {
+            let run = desk.run(&[words, &["--state", &state]].concat());
+            assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
+        }
+        let timeline = desk.run(&["timeline", "52:54:00:a8:02:01", "--state", &state]);
+        assert_eq!(timeline.code, 0, "{}", timeline.stderr);
+        let backup = desk.path("backup").display().to_string();
+        let said = says(&desk, &["backup", &backup, "--state", &state]);
+        assert!(said.contains("WITHOUT the passwords") && said.contains("not on another machine"), "{said}");
+    }
+    std::fs::remove_file(desk.path("rackstart.toml")).unwrap();
+    assert_eq!(desk.run(&["audit", "--state", &state]).code, 0, "no site file at all");
+    let log = desk.run(&["audit", "--state", &state, "--action", "stop", "--json"]);
+    assert!(log.stdout.lines().count() >= 4, "{}", log.stdout);
+
+    let logs = desk.path("state").join("logs/compute2");
+    std::fs::create_dir_all(&logs).unwrap();
+    std::fs::write(logs.join("0a0b0c0d.log"), "2026-11-28 21:00:00Z info anaconda: stage post\n").unwrap();
+    assert!(says(&desk, &["log", "compute2", "--state", &state]).contains("anaconda: stage post"));
+    assert_eq!(says(&desk, &["log", "compute2", "--list", "--state", &state]), "0a0b0c0d\n");
+    let none = desk.run(&["log", "compute3", "--state", &state]);
+    assert!(none.code == 1 && none.stderr.contains("there is no such log of compute3"), "{}", none.stderr);
+}
+
+#[test]
+fn a_backup_says_where_it_can_be_restored_and_a_restore_whether_the_key_opens_it() {
+    let desk = desk_with_a_store();
+    let key = desk.path("key");
+    write_key(&key, "correct horse battery");
+    let site = std::fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    let sealed = format!("{site}\n[secrets]\nkey_file = \"{}\"\n", key.display());
+    std::fs::write(desk.path("rackstart.toml"), &sealed).unwrap();
+    says(&desk, &["secrets", "rotate", "--all"]);
+    let file = desk.path("b").display().to_string();
+    let said = says(&desk, &["backup", &file]);
+    assert!(said.contains("with the passwords, sealed") && said.contains("keep a copy of that"), "{said}");
+    let said = says(&desk, &["restore", &file]);
+    assert!(said.contains("the passwords are those of the backup") && !said.contains("BUT"), "{said}");
+    write_key(&key, "another horse battery");
+    let said = says(&desk, &["restore", &file]);
+    assert!(said.contains("BUT the passwords do not open, and the daemon will not start: the key that"), "{said}");
+    std::fs::write(desk.path("rackstart.toml"), &site).unwrap();
+    let said = says(&desk, &["restore", &file]);
+    assert!(said.contains("BUT the passwords do not open") && said.contains("names no key"), "{said}");
+}

@@ -1,13 +1,10 @@
 //! `rackstart audit`.
 
-use hyper::Method;
-
-use super::client::Daemon;
-use super::vault::{ask_json, encode};
+use super::client::StoreArgs;
+use super::vault::{Desk, encode};
 use super::{Failure, print};
 use crate::audit::AuditLine;
 use crate::config::Place;
-use crate::server::Need;
 use crate::server::vault::AuditVerdict;
 
 /// Show who did what, to what, when and from where; or check that nobody changed that log.
@@ -21,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
-    daemon: Daemon,
+    store: StoreArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -60,12 +57,12 @@ struct Filter {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     match args.what {
-        Some(What::Verify { head }) => verify(place, args.daemon, head),
-        None => list(place, args.daemon, args.filter),
+        Some(What::Verify { head }) => verify(&Desk::new(place, args.store), head),
+        None => list(&Desk::new(place, args.store), args.filter),
     }
 }
 
-fn list(place: Place<'_>, daemon: Daemon, filter: Filter) -> Result<(), Failure> {
+fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
     let mut path = format!("/v1/audit?limit={}", filter.limit);
     for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
         if let Some(value) = value {
@@ -75,7 +72,7 @@ fn list(place: Place<'_>, daemon: Daemon, filter: Filter) -> Result<(), Failure>
     if let Some(hours) = filter.hours {
         path.push_str(&format!("&since={}", crate::clock::unix_now().saturating_sub(hours.saturating_mul(3600))));
     }
-    let lines: Vec<AuditLine> = ask_json(place, daemon, Need::Nothing, Method::GET, &path, "")?;
+    let lines: Vec<AuditLine> = desk.get(&path)?;
     let mut text = String::new();
     for line in &lines {
         let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
@@ -91,9 +88,9 @@ fn in_words(line: &AuditLine) -> String {
     format!("{:>5}  {}  {}  {} {}{detail}{outcome}", line.id, utc(line.at), line.actor, line.action, line.subject)
 }
 
-fn verify(place: Place<'_>, daemon: Daemon, head: Option<String>) -> Result<(), Failure> {
+fn verify(desk: &Desk<'_>, head: Option<String>) -> Result<(), Failure> {
     let path = head.map_or("/v1/audit/verify".into(), |head| format!("/v1/audit/verify?head={}", encode(&head)));
-    let verdict: AuditVerdict = ask_json(place, daemon, Need::Nothing, Method::GET, &path, "")?;
+    let verdict: AuditVerdict = desk.get(&path)?;
     match (verdict.head, verdict.broken) {
         (Some(head), None) => print(&format!("the audit log holds together; its head is\n{head}\n")),
         (_, broken) => {

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use hyper::Method;
 
-use super::client::Daemon;
-use super::{Failure, print, vault};
+use super::client::StoreArgs;
+use super::vault::{self, Desk};
+use super::{Failure, print};
 use crate::audit::Order;
-use crate::config::{self, Place};
-use crate::server::Need;
+use crate::config::Place;
+use crate::server;
+use crate::server::vault::Sealed;
 use crate::site::{Mac, Site};
 use crate::store::{self, KEPT_DAYS, Restored};
 
@@ -24,7 +26,7 @@ pub struct BackupArgs {
     #[arg(long)]
     with_secrets: bool,
     #[command(flatten)]
-    daemon: Daemon,
+    store: StoreArgs,
 }
 
 /// Put a backup in the place of the store. The daemon must be stopped.
@@ -38,6 +40,9 @@ pub struct BackupArgs {
 pub struct RestoreArgs {
     /// The backup.
     file: PathBuf,
+    /// The state directory [default: `server.state` of the site file].
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Go on although there are no passwords, neither in the backup nor in a former store: the daemon makes new ones.
     #[arg(long)]
     new_secrets: bool,
@@ -45,25 +50,36 @@ pub struct RestoreArgs {
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     let path = format!("/v1/backup?with_secrets={}", args.with_secrets);
-    let bytes = vault::ask(place, args.daemon, Need::Nothing, Method::POST, &path, "")?;
+    let desk = Desk::new(place, args.store);
+    let bytes = desk.ask(Method::POST, &path, "")?;
+    let Sealed { sealed } = desk.get("/v1/sealed")?;
     let name = args.file.display();
     let written = store::write_private(&args.file, &bytes);
     written.map_err(|error| {
         Failure::fixable(format!("cannot write the backup {name}: {error}")).hint("name a file in a directory of yours")
     })?;
-    let passwords = match args.with_secrets {
-        true => "with the passwords",
-        false => "without passwords that are not sealed (`--with-secrets` takes them along)",
+    let passwords = match (sealed, args.with_secrets) {
+        (true, _) => {
+            "with the passwords, sealed; elsewhere it can be restored with their key: keep a copy of that, apart from it"
+        }
+        (false, true) => "with the passwords, open; it can be restored on any machine: keep it as safe as the store",
+        (false, false) => {
+            "WITHOUT the passwords, which are not sealed; it can be restored beside this store alone, and not on another machine \
+             (`--with-secrets` takes them along)"
+        }
     };
     print(&format!("wrote {name}: {} bytes, for your eyes only, {passwords}\n", bytes.len()))
 }
 
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
-    let site = config::load(place)?.site;
+    let site = vault::resting(place, args.state.as_deref())?.site;
     let order = Order::new(&vault::console(), "restore", args.file.display());
     let runtime = vault::runtime()?;
     let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
-    print(&told(&site, &runtime.block_on(restored).map_err(Failure::fixable)?))
+    let restored = runtime.block_on(restored).map_err(Failure::fixable)?;
+    let locked = runtime.block_on(server::try_key(&site)).err();
+    let locked = locked.map(|error| format!("BUT the passwords do not open, and the daemon will not start: {error}\n"));
+    print(&(told(&site, &restored) + &locked.unwrap_or_default()))
 }
 
 /// What a restore did, in words: first what holds now, then what is left to do.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Failure, print, table};
-use crate::config;
+use crate::config::{self, Spot};
 use crate::site::{BrickSets, DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
@@ -16,9 +16,71 @@ pub struct Args {
     /// Print nothing when all is well.
     #[arg(short, long)]
     quiet: bool,
+    /// Print JSON: the problems, each with its place, or the nodes and notes of a site that passes.
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Verdict {
+    /// Whether it can be served.
+    ok: bool,
+    /// Everything that is wrong.
+    problems: Vec<Spot>,
+    /// What is allowed and worth a second look.
+    notes: Vec<String>,
+    /// Its nodes, in the order of the file.
+    nodes: Vec<Checked>,
+}
+
+/// A node of a site that passes.
+#[derive(serde::Serialize)]
+struct Checked {
+    name: String,
+    role: String,
+    address: String,
+    mac: String,
+    firmware: String,
+    release: String,
+    layout: String,
+}
+
+impl Checked {
+    fn of(node: &Node) -> Self {
+        Self {
+            name: node.name.to_string(),
+            role: node.role.clone(),
+            address: node.address.to_string(),
+            mac: node.mac.to_string(),
+            firmware: node.firmware.to_string(),
+            release: node.release.to_string(),
+            layout: node.layout.name.clone(),
+        }
+    }
+}
+
+fn json(place: config::Place<'_>) -> Result<(), Failure> {
+    let verdict = match config::read(&config::find(place.file)?, place.templates) {
+        Ok(loaded) => {
+            let notes = loaded.notes.iter().cloned().chain(notes(&loaded.site)).collect();
+            let nodes = loaded.site.nodes.iter().map(Checked::of).collect();
+            Verdict { ok: true, problems: Vec::new(), notes, nodes }
+        }
+        Err(config::LoadError::Unreadable(failure)) => return Err(failure),
+        Err(config::LoadError::Problems(problems)) => {
+            Verdict { ok: false, problems: problems.spots(), notes: Vec::new(), nodes: Vec::new() }
+        }
+    };
+    print(&(serde_json::to_string_pretty(&verdict).map_err(Failure::bug)? + "\n"))?;
+    // The problems are told; the exit code says that there are some.
+    if verdict.ok { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
 pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
+    if args.json {
+        return json(place);
+    }
     let loaded = config::load(place)?;
     if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path, &loaded.notes)) }
 }

@@ -18,14 +18,25 @@ use crate::server::socket::ACTS_FOR;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Daemon {
     /// The daemon's socket [default: `server.socket` of the site file].
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
+}
+
+/// Which daemon a verb talks to, or which store it works on while none runs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoreArgs {
+    #[command(flatten)]
+    pub daemon: Daemon,
+    /// Ask no daemon: work on the store in this directory, whose daemon is stopped [default: `server.state` of the site file,
+    /// when no daemon answers].
+    #[arg(long, value_name = "DIR", conflicts_with = "socket", global = true)]
+    pub state: Option<PathBuf>,
 }
 
 impl Daemon {
     /// Uses `--socket`, or else the socket that the site file names.
     pub fn client(self, config: Option<&Path>) -> Client {
-        Client { socket: self.socket.unwrap_or_else(|| crate::config::socket(config)) }
+        Client { socket: self.socket.unwrap_or_else(|| crate::config::alone(config).socket) }
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Args {
     /// One line for each node, without the changes themselves.
     #[arg(long)]
     summary: bool,
+    /// Print JSON: what changes for whom, what needs a restart, and which nodes were installed as something else.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -38,11 +41,45 @@ enum Side {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let Difference { changes, restarts, differ } = compared(place, &args).map_err(trouble)?;
+    let is_same = changes.is_empty() && restarts.is_empty();
+    if args.json {
+        let told = Told { changes: changes.iter().map(Told::change).collect(), restarts, installed_otherwise: differ };
+        print(&(serde_json::to_string_pretty(&told).map_err(Failure::bug)? + "\n")).map_err(trouble)?;
+        return if is_same { Ok(()) } else { Err(Failure::fixable("")) };
+    }
     let told = restarts.iter().chain(&differ).map(|line| format!("note: {line}\n")).collect::<String>();
     print(&(report(&changes, args.summary, restarts.is_empty()) + &told)).map_err(trouble)?;
-    match changes.is_empty() && restarts.is_empty() {
+    match is_same {
         true => Ok(()),
         false => Err(Failure::fixable("")),
+    }
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    changes: Vec<ToldChange<'a>>,
+    /// Keys that need a restart of the daemon, in words.
+    restarts: Vec<String>,
+    /// Nodes that were installed as something else than the new file says, in words.
+    installed_otherwise: Vec<String>,
+}
+
+/// What changes for one node, or for all of them together.
+#[derive(serde::Serialize)]
+struct ToldChange<'a> {
+    /// The node, or `every node`.
+    who: &'a str,
+    /// `new` or `gone`; none when both files have it.
+    only: Option<&'a str>,
+    /// Name of each text that changes, and its diff as `diff -u` writes it.
+    diffs: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn change(change: &'a Change) -> ToldChange<'a> {
+        let diffs = change.diffs.iter().map(|(name, diff)| (name.as_str(), diff.as_str())).collect();
+        ToldChange { who: &change.who, only: change.only, diffs }
     }
 }
 

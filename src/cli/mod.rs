@@ -9,6 +9,7 @@ mod disarm;
 mod explain;
 mod init;
 mod install;
+mod log;
 mod plan;
 mod protect;
 mod reimage;
@@ -28,6 +29,7 @@ mod watch;
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Place, quote, suggest};
@@ -65,6 +67,7 @@ enum Verb {
     Watch(watch::Args),
     Explain(explain::Args),
     Timeline(timeline::Args),
+    Log(log::Args),
     Install(install::Args),
     Reimage(reimage::Args),
     Disarm(disarm::Args),
@@ -86,7 +89,25 @@ enum Verb {
     Token(token::Args),
 }
 
+/// Verbs that lead to a disk. They are never proposed for a word that was mistyped.
+const ARMING: [&str; 2] = ["install", "reimage"];
+
 impl Cli {
+    /// Reads the command line; ends the process with help, or with what is wrong.
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(ContextValue::Strings(tips)) = error.get(ContextKind::SuggestedSubcommand) {
+                let harmless: Vec<String> =
+                    tips.iter().filter(|tip| !ARMING.contains(&tip.as_str())).cloned().collect();
+                error.remove(ContextKind::SuggestedSubcommand);
+                if !harmless.is_empty() {
+                    error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(harmless));
+                }
+            }
+            error.exit()
+        })
+    }
+
     /// Runs the verb.
     pub fn run(self) -> Result<(), Failure> {
         let config = self.config.as_deref();
@@ -99,10 +120,11 @@ impl Cli {
             Verb::Render(args) => render::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
-            Verb::Status(args) => status::run(config, args),
+            Verb::Status(args) => status::run(place, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
-            Verb::Timeline(args) => timeline::run(config, args),
+            Verb::Timeline(args) => timeline::run(place, args),
+            Verb::Log(args) => log::run(place, args),
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),
@@ -110,7 +132,7 @@ impl Cli {
             Verb::Audit(args) => audit::run(place, args),
             Verb::Backup(args) => backup::backup(place, args),
             Verb::Restore(args) => backup::restore(place, args),
-            Verb::Stop(args) => stop::run(config, args),
+            Verb::Stop(args) => stop::run(place, args),
             Verb::Protect(args) => protect::protect(config, args),
             Verb::Unprotect(args) => protect::unprotect(config, args),
             Verb::Maintenance(args) => protect::maintenance(config, args),
@@ -129,6 +151,13 @@ fn print(text: &str) -> Result<(), Failure> {
             Err(Failure::fixable(format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Tells on stderr what was assumed, beside the data on stdout. Nobody may be there to read it.
+fn tell_notes(notes: &[String]) {
+    for note in notes {
+        let _ = writeln!(std::io::stderr(), "note: {note}");
     }
 }
 

@@ -58,7 +58,8 @@ enum What {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let Loaded { site, renderer, .. } = crate::config::load(place)?;
+    let Loaded { site, renderer, notes, .. } = crate::config::load_to_plan(place)?;
+    super::tell_notes(&notes);
     let site = if args.reveal_hash { site } else { site.masked() };
     print(&show(&site, &renderer, &args)?)
 }

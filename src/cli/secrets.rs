@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use hyper::Method;
 use zeroize::Zeroizing;
 
-use super::client::Daemon;
-use super::vault::{ask_json, console, encode, runtime};
+use super::client::StoreArgs;
+use super::vault::{Desk, console, encode, runtime};
 use super::{Failure, print};
 use crate::config::{self, Place};
 use crate::server::vault::{Revealed, Rotated, SecretStatus};
@@ -22,7 +22,7 @@ pub struct Args {
     #[command(subcommand)]
     what: What,
     #[command(flatten)]
-    daemon: Daemon,
+    store: StoreArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -97,9 +97,11 @@ impl Key {
     }
 }
 
-pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure> {
+pub fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> {
     match what {
-        What::List { json, key } => list(ask_json(place, daemon, key.need(), Method::GET, "/v1/secrets", "")?, json),
+        What::List { json, key } => {
+            list(Desk::opening(place, store, key.need()).json(Method::GET, "/v1/secrets", "")?, json)
+        }
         What::Show { reveal: false, .. } => {
             Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log will tell"))
         }
@@ -108,19 +110,19 @@ pub fn run(place: Place<'_>, Args { what, daemon }: Args) -> Result<(), Failure>
                 (Some(name), _) => format!("/v1/secrets/{}/reveal", encode(&name)),
                 (None, node) => format!("/v1/secrets-of/{}", encode(&node.unwrap_or_default())),
             };
-            let Revealed { value, .. } = ask_json(place, daemon, key.need(), Method::POST, &path, "")?;
+            let Revealed { value, .. } = Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?;
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
         What::Set { name, key } => {
             let value = read_value()?;
             let path = format!("/v1/secrets/{}", encode(&name));
-            changed(ask_json(place, daemon, key.need(), Method::POST, &path, &value)?)
+            changed(Desk::opening(place, store, key.need()).json(Method::POST, &path, &value)?)
         }
         What::Rekey { old_key, new_key, .. } => rekey(place, old_key.as_deref(), new_key.as_deref()),
         What::Rotate { name, key, .. } => {
             let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
             let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
-            changed(ask_json(place, daemon, key.need(), Method::POST, &path, "")?)
+            changed(Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?)
         }
     }
 }

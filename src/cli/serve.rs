@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::vault::console;
 use crate::audit::Actor;
 use crate::config::{Loaded, Place};
 use crate::server::log_queue::{self, LogLines, LogThread};
@@ -26,6 +27,9 @@ pub struct Args {
     /// Log one JSON object per line instead of text.
     #[arg(long)]
     json_log: bool,
+    /// Stop all installations before anything is armed, for a first look: `rackstart stop --lift` allows them.
+    #[arg(long)]
+    stopped: bool,
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
@@ -39,7 +43,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
     let log = start_logging(args.json_log).map_err(cannot_start)?;
     let runtime = server::runtime().map_err(cannot_start)?;
-    let ended = runtime.block_on(serve(loaded, place.templates, &log));
+    let ended = runtime.block_on(serve(loaded, place.templates, &log, args.stopped.then(console)));
     // A thread that waits for a file system which does not answer must not keep the daemon.
     runtime.shutdown_timeout(LAST_FILES);
     ended
@@ -73,14 +77,15 @@ fn start_logging(json: bool) -> std::io::Result<Log> {
     Ok(Log { wash, lines, _thread: thread })
 }
 
-async fn serve(loaded: Loaded, templates: Option<&Path>, log: &Log) -> Result<(), Failure> {
+async fn serve(loaded: Loaded, templates: Option<&Path>, log: &Log, stopped_by: Option<Actor>) -> Result<(), Failure> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
     let source = Source { file: absolute(&loaded.path), templates: templates.map(absolute) };
     let shutdown = CancellationToken::new();
     let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     let mut hang_up = stop(SignalKind::hangup())?;
-    let bound = server::bind(loaded.site, loaded.renderer, source, log.lines.clone()).await.map_err(explain)?;
+    let bound =
+        server::bind(loaded.site, loaded.renderer, source, log.lines.clone(), stopped_by).await.map_err(explain)?;
     log.wash.with(bound.redactor());
     let (order, reloader) = (shutdown.clone(), bound.reloader());
     let signalled = Actor { how: "signal SIGHUP".into(), from: "this machine".into() };

@@ -1,9 +1,11 @@
 //! `rackstart status`.
 
-use std::path::Path;
+use hyper::Method;
 
-use super::client::Daemon;
-use super::{Failure, print, table};
+use super::client::StoreArgs;
+use super::vault::Desk;
+use super::{Failure, Kind, print, table};
+use crate::config::Place;
 use crate::server::admin::StatusReport;
 
 /// So many lines of a failed step's log are shown; `--json` has all that the node sent.
@@ -11,25 +13,49 @@ const LAST_LINES: usize = 10;
 
 /// Show every node: its state, since when, its step, and what it waits for or why it failed.
 ///
-/// Asks the running daemon over its Unix socket; exits 3 when no daemon answers.
+/// Asks the running daemon over its Unix socket. When none answers it shows what the store holds and exits 3; with --state it
+/// shows that at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    daemon: Daemon,
+    store: StoreArgs,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let report: StatusReport = args.daemon.client(config).get("/v1/status")?;
-    if args.json {
-        let text = serde_json::to_string_pretty(&report).map_err(Failure::bug)?;
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let desk = Desk::new(place, args.store);
+    let away = match desk.is_offline() {
+        true => None,
+        false => match desk.ask_daemon(Method::GET, "/v1/status", "") {
+            Ok(bytes) => {
+                let report = serde_json::from_slice(&bytes).map_err(|error| {
+                    Failure::bug(format!("cannot read the daemon's answer: {error}"))
+                        .hint("are the daemon and this command of the same version?")
+                })?;
+                return show(&report, args.json);
+            }
+            Err(failure) if failure.kind == Kind::Unreachable => Some(failure),
+            Err(failure) => return Err(failure),
+        },
+    };
+    let report: StatusReport = desk.get("/v1/status")?;
+    show(&report, args.json)?;
+    match away {
+        Some(failure) => Err(failure.hint("what is shown stands in the store; nothing is served and nothing is heard")),
+        None => Ok(()),
+    }
+}
+
+fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string_pretty(report).map_err(Failure::bug)?;
         return print(&format!("{text}\n"));
     }
     let failed = report.nodes.iter().filter(|node| node.state == "failed");
     let ends: String = failed.filter_map(|node| Some(end_of_log(&node.name, node.detail.as_deref()?))).collect();
-    print(&(table::nodes(&report) + &ends))
+    print(&(table::nodes(report) + &ends))
 }
 
 /// The last lines that a node sent with its failure; nothing when the table has said all of it.

@@ -48,7 +48,8 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
         node.role.clone(),
         node.address.clone(),
         node.state.clone(),
-        duration(now.saturating_sub(node.since)),
+        // 0: nothing ever happened to it.
+        if node.since == 0 { String::new() } else { duration(now.saturating_sub(node.since)) },
         step,
         remark(node),
     ]

@@ -1,12 +1,15 @@
 //! `rackstart timeline`.
 
-use std::path::Path;
 use std::time::Duration;
 
-use super::client::Daemon;
-use super::{Failure, Kind, explain, print};
+use super::client::StoreArgs;
+use super::vault::Desk;
+use super::{Failure, Kind, no_such_node, print};
 use crate::clock::unix_now;
+use crate::config::Place;
+use crate::server::admin::StatusReport;
 use crate::server::story::Wanted;
+use crate::site::Mac;
 use crate::timeline::{Moment, Page, utc, utc_ms};
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
@@ -28,19 +31,19 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    daemon: Daemon,
+    store: StoreArgs,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
-    let mac = explain::mac(&client, &args.machine)?;
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let desk = Desk::new(place, args.store);
+    let mac = mac(&desk, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
     let mut wanted = Wanted { since, ..Wanted::default() };
     let mut first = true;
     loop {
         let Wanted { since, moment, event } = &wanted;
         let path = format!("/v1/timeline/{}?since={since}&moment={moment}&event={event}", mac.hyphenated());
-        match client.get::<Page>(&path) {
+        match desk.get::<Page>(&path) {
             Ok(page) => {
                 if first && page.moments.is_empty() && !args.json {
                     print(
@@ -60,6 +63,16 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         first = false;
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// The MAC that a command line means: itself, or that of a node.
+fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
+    if let Ok(mac) = machine.parse() {
+        return Ok(mac);
+    }
+    let report: StatusReport = desk.get("/v1/status")?;
+    let missing = || no_such_node(machine, report.nodes.iter().map(|node| node.name.as_str()));
+    report.nodes.iter().find(|node| node.name == machine).map(|node| node.mac).ok_or_else(missing)
 }
 
 /// One line of text or of JSON.
@@ -87,7 +100,6 @@ fn seconds(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::Mac;
 
     #[test]
     fn a_repeated_line_says_how_often_and_until_when() {

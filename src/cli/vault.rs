@@ -1,6 +1,8 @@
 //! Where the verbs about secrets, audit log and backups get their answers: from the daemon, or, while none runs, from the
 //! store itself, through the very same routes.
 
+use std::path::Path;
+
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, StatusCode};
@@ -8,66 +10,128 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt;
 
 use super::Failure;
-use super::client::Daemon;
+use super::client::StoreArgs;
 use crate::audit::Actor;
-use crate::config::{self, Place};
+use crate::config::{self, Alone, Place};
 use crate::failure::Kind;
-use crate::server::{self, Need};
+use crate::render::Renderer;
+use crate::server::{self, Need, Resting};
+use crate::site::Site;
+use crate::store;
 
-/// Asks once: the daemon if one answers, else the store.
-pub fn ask(
-    place: Place<'_>,
-    daemon: Daemon,
+/// Where one verb gets its answers.
+pub struct Desk<'a> {
+    place: Place<'a>,
+    args: StoreArgs,
     need: Need,
-    method: Method,
-    path: &str,
-    body: &str,
-) -> Result<Vec<u8>, Failure> {
-    match daemon.client(place.file).raw(method.clone(), path, body.to_string()) {
-        Err(failure) if failure.kind == Kind::Unreachable => on_the_store(place, need, method, path, body, failure),
-        other => other,
+}
+
+impl<'a> Desk<'a> {
+    /// For what needs no secret.
+    pub fn new(place: Place<'a>, args: StoreArgs) -> Self {
+        Self { place, args, need: Need::Nothing }
+    }
+
+    /// For what needs the secrets opened.
+    pub fn opening(place: Place<'a>, args: StoreArgs, need: Need) -> Self {
+        Self { place, args, need }
+    }
+
+    /// Whether the store was named, so that no daemon is asked.
+    pub fn is_offline(&self) -> bool {
+        self.args.state.is_some()
+    }
+
+    /// Asks once: the daemon if one answers, else the store.
+    pub fn ask(&self, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
+        if self.is_offline() {
+            return self.on_the_store(method, path, body, None);
+        }
+        match self.ask_daemon(method.clone(), path, body) {
+            Err(failure) if failure.kind == Kind::Unreachable => self.on_the_store(method, path, body, Some(failure)),
+            other => other,
+        }
+    }
+
+    /// Asks the daemon and nobody else.
+    pub fn ask_daemon(&self, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
+        self.args.daemon.clone().client(self.place.file).raw(method, path, body.to_string())
+    }
+
+    /// The same for an answer in JSON.
+    pub fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: &str) -> Result<T, Failure> {
+        let bytes = self.ask(method, path, body)?;
+        serde_json::from_slice(&bytes).map_err(|error| Failure::bug(format!("cannot read the answer: {error}")))
+    }
+
+    /// Asks, and reads the JSON of the answer.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.json(Method::GET, path, "")
+    }
+
+    fn on_the_store(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+        unreachable: Option<Failure>,
+    ) -> Result<Vec<u8>, Failure> {
+        let resting = resting(self.place, self.args.state.as_deref())?;
+        let state = resting.site.server.state.clone();
+        // Secrets may be set before the first start, in a directory that is there for it; nothing else makes a store.
+        let may_begin = matches!(self.need, Need::Opened(_)) && state.is_dir();
+        if !store::exists(&state) && !may_begin {
+            return Err(no_store(&state, unreachable));
+        }
+        if !resting.knows_its_nodes && config::find(self.place.file).is_ok_and(|file| file.exists()) {
+            let note =
+                "the site file has mistakes, which `rackstart check` tells; nodes are those that the store knows";
+            super::tell_notes(&[note.into()]);
+        }
+        let runtime = runtime()?;
+        runtime.block_on(async {
+            let (app, store) = server::at_rest(resting, self.need.clone()).await.map_err(Failure::fixable)?;
+            let request = Request::builder().method(method).uri(path).extension(console());
+            let request = request.header("content-type", "application/json").body(Body::from(body.to_string()));
+            let Ok(response) = app.oneshot(request.map_err(Failure::bug)?).await;
+            let status = response.status();
+            let bytes = response.into_body().collect().await.map_err(Failure::bug)?.to_bytes().to_vec();
+            // The store is closed before its answer counts.
+            store.await.map_err(Failure::bug)?.map_err(Failure::fixable)?;
+            answer(status, bytes)
+        })
     }
 }
 
-/// The same for an answer in JSON.
-pub fn ask_json<T: DeserializeOwned>(
-    place: Place<'_>,
-    daemon: Daemon,
-    need: Need,
-    method: Method,
-    path: &str,
-    body: &str,
-) -> Result<T, Failure> {
-    let bytes = ask(place, daemon, need, method, path, body)?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::bug(format!("cannot read the answer: {error}")))
+/// The site of a store that no daemon uses: as its file says, or, when that is of no use, as the store knows it.
+pub fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
+    let file = config::find(place.file).ok();
+    let loaded = file.as_ref().map(|file| config::read_to_plan(file, place.templates));
+    let mut resting = match loaded {
+        Some(Ok(loaded)) => Resting { site: loaded.site, renderer: loaded.renderer, knows_its_nodes: true },
+        _ => {
+            let Alone { state, key, blueprint, .. } = config::alone(place.file);
+            let named = blueprint.as_deref().and_then(config::shipped_blueprint);
+            let any = || config::blueprint_names().next().and_then(config::shipped_blueprint);
+            let blueprint = named.or_else(any).and_then(Result::ok);
+            let blueprint = blueprint.ok_or_else(|| Failure::bug("no blueprint is inside rackstart"))?;
+            let renderer = Renderer::new().map_err(Failure::bug)?;
+            Resting { site: Site::bare(state, key, blueprint), renderer, knows_its_nodes: false }
+        }
+    };
+    if let Some(state) = state {
+        resting.site.server.state = std::path::absolute(state).unwrap_or_else(|_| state.into());
+    }
+    Ok(resting)
 }
 
-fn on_the_store(
-    place: Place<'_>,
-    need: Need,
-    method: Method,
-    path: &str,
-    body: &str,
-    unreachable: Failure,
-) -> Result<Vec<u8>, Failure> {
-    let loaded = config::load(place)?;
-    if !loaded.site.server.state.exists() {
-        // Nothing was ever stored, so the missing daemon is what matters.
-        return Err(unreachable);
+/// Neither a daemon nor a store: what is missing, and what to do.
+fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
+    let gone = format!("there is no store in {}: nothing was ever kept there, or it was removed", state.display());
+    match unreachable {
+        None => Failure::fixable(gone).hint("name the directory that `server.state` of the site file names"),
+        Some(failure) => Failure { error: format!("{}; and {gone}", failure.error), ..failure },
     }
-    let runtime = runtime()?;
-    runtime.block_on(async {
-        let (app, store) = server::at_rest(loaded.site, loaded.renderer, need).await.map_err(Failure::fixable)?;
-        let actor = console();
-        let request = Request::builder().method(method).uri(path).extension(actor).body(Body::from(body.to_string()));
-        let request = request.map_err(Failure::bug)?;
-        let Ok(response) = app.oneshot(request).await;
-        let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(Failure::bug)?.to_bytes().to_vec();
-        // The store is closed before its answer counts.
-        store.await.map_err(Failure::bug)?.map_err(Failure::fixable)?;
-        answer(status, bytes)
-    })
 }
 
 /// Who sits at this shell, and for whom by sudo's word.

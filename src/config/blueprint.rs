@@ -60,7 +60,7 @@ fn read_variables(top: &Section<'_>) -> BTreeMap<String, String> {
 }
 
 fn read_roles(top: &Section<'_>) -> Option<BTreeMap<String, Role>> {
-    let written = role::tables(top);
+    let written = role::tables(top, &[]);
     let mut roles = BTreeMap::new();
     for (name, section) in &written {
         section.need("summary", "summary = \"what it does, in one sentence\"");

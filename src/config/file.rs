@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::access;
 use super::api::ApiKeys;
+use super::defaults::{self, Defaults};
 use super::node::NodeKeys;
 use super::notify;
 use super::own::OwnKeys;
@@ -17,7 +18,7 @@ use super::reader::{Found, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::variables;
 use super::{text, timezone};
-use crate::site::{KeySource, Notify, Release, Security, Software, TimeService, User};
+use crate::site::{KeySource, Notify, Security, Software, TimeService, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -45,10 +46,9 @@ pub(super) struct SiteKeys<'a> {
     pub blueprint: Option<Spanned<&'a str>>,
     pub security: Option<Spanned<Security>>,
     pub layout: Option<Spanned<&'a str>>,
-    pub release: Option<Spanned<Release>>,
-    pub install_tree: Option<Spanned<&'a str>>,
+    /// What nodes have that say nothing else, nor their role.
+    pub defaults: Defaults<'a>,
     pub timezone: Option<Spanned<&'a str>>,
-    pub kernel_args: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
     pub software: Software,
 }
@@ -153,6 +153,15 @@ impl<'a> File<'a> {
     }
 }
 
+impl<'a> File<'a> {
+    /// What holds for a node: what it says itself, else its role, else the site.
+    pub fn defaults_of(&self, node: &NodeKeys<'a>) -> Defaults<'a> {
+        let role = node.role.as_ref().and_then(|role| self.own.defaults(role.get_ref()));
+        let own = role.map_or_else(|| node.own.clone(), |role| node.own.or(role));
+        self.site.as_ref().map_or_else(|| own.clone(), |site| own.or(&site.defaults))
+    }
+}
+
 impl<'a> SiteKeys<'a> {
     fn read(top: &Section<'a>) -> Option<Self> {
         let keys = [
@@ -160,10 +169,11 @@ impl<'a> SiteKeys<'a> {
             "blueprint",
             "security",
             "layout",
-            "release",
-            "install_tree",
+            defaults::KEYS[0],
+            defaults::KEYS[1],
+            defaults::KEYS[2],
             "timezone",
-            "kernel_args",
+            defaults::KEYS[3],
             "templates",
             access::SOFTWARE[0],
             access::SOFTWARE[1],
@@ -179,10 +189,8 @@ impl<'a> SiteKeys<'a> {
             blueprint: section.text("blueprint"),
             security: section.word("security", &[("hardened", Security::Hardened), ("paper", Security::Paper)]),
             layout: section.text("layout"),
-            release: text::release(&section),
-            install_tree: section.text("install_tree"),
+            defaults: Defaults::read(&section),
             timezone: timezone::read(&section),
-            kernel_args: text::kernel_args(&section),
             templates: text::absolute_path(&section, "templates"),
             software: access::software(&section),
         })

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
+use super::alone::Alone;
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
 use super::{apart, media, packages};
@@ -105,11 +106,16 @@ pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Where the daemon of a site file listens for commands. Reads that key alone and never fails: a running daemon can be
-/// asked whatever else the file has become since it was started.
-pub fn socket(path: Option<&Path>) -> PathBuf {
+/// Where the daemon of a site file listens for commands, and where its store and the key of its secrets are. Reads these keys
+/// alone and never fails, whatever else the file has become.
+pub fn alone(path: Option<&Path>) -> Alone {
     let text = find(path).ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
-    super::socket::path(&String::from_utf8_lossy(&text))
+    super::alone::read(&String::from_utf8_lossy(&text))
+}
+
+/// Reads a site file as [`load_to_plan`] does. Prints nothing.
+pub fn read_to_plan(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
+    read_with(path, templates, Depth::Plan)
 }
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
@@ -142,6 +148,13 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
         examined.problems.extend(apart::check(site, path, &examined.served));
     }
     let mut notes = Vec::new();
+    if depth == Depth::Plan {
+        let missing = examined.trees.iter().filter(|tree| !tree.path.exists());
+        notes.extend(missing.map(|tree| {
+            let path = tree.path.display();
+            format!("the install tree {path} is not there yet: it is assumed to hold the release that the file names")
+        }));
+    }
     if depth == Depth::Whole {
         examined.problems.extend(media::check_keys(&examined.repositories));
         if let (Some(site), Some(renderer)) = (&examined.site, &examined.renderer) {

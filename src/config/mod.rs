@@ -5,10 +5,12 @@
 
 mod access;
 mod addresses;
+mod alone;
 mod apart;
 mod api;
 mod blueprint;
 mod cards;
+mod defaults;
 mod disk;
 mod disk_name;
 mod duplicates;
@@ -30,7 +32,6 @@ mod role;
 mod roles;
 mod secrets;
 mod size;
-mod socket;
 mod sources;
 mod templates;
 #[cfg(test)]
@@ -47,9 +48,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub use alone::Alone;
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub use load::{LoadError, Loaded, Place, find, load, load_to_plan, read, socket};
-pub use problem::{Problem, Problems};
+pub use load::{LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan};
+pub use problem::{Problem, Problems, Spot};
 pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};

@@ -7,11 +7,11 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::cards::{self, BondKeys, NICS, NicKeys, VlanKeys};
+use super::defaults::Defaults;
 use super::disk::{self, DiskKeys};
 use super::reader::Section;
-use super::text;
 use super::words::quote;
-use crate::site::{Firmware, NodeName, Release};
+use crate::site::NodeName;
 
 pub(super) struct NodeKeys<'a> {
     /// For messages: "node `compute1`", or its number when it has no name.
@@ -21,16 +21,14 @@ pub(super) struct NodeKeys<'a> {
     pub name: Option<Spanned<NodeName>>,
     pub role: Option<Spanned<&'a str>>,
     pub address: Option<Spanned<Ipv4Addr>>,
-    pub firmware: Option<Spanned<Firmware>>,
     pub disks: Option<DiskKeys>,
     pub nics: Vec<NicKeys<'a>>,
     pub bonds: Vec<BondKeys<'a>>,
     pub vlans: Vec<VlanKeys<'a>>,
     pub layout: Option<Spanned<&'a str>>,
     pub keep: Vec<Spanned<&'a str>>,
-    pub release: Option<Spanned<Release>>,
-    pub install_tree: Option<Spanned<&'a str>>,
-    pub kernel_args: Option<Spanned<&'a str>>,
+    /// What it says itself of that which a role or `[site]` may say for it.
+    pub own: Defaults<'a>,
     /// Whether `nics` is there at all.
     pub has_nics: bool,
 }
@@ -77,16 +75,13 @@ impl<'a> NodeKeys<'a> {
             name: section.parse("name", "a host name", NAME_HELP),
             role: section.text("role"),
             address: section.parse("address", "an IPv4 address", "write four numbers from 0 to 255"),
-            firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
             disks: disk::read_disks(&section),
             nics: cards::read_nics(&section, &bonds),
             bonds,
             vlans: cards::read_vlans(&section),
             layout: section.text("layout"),
             keep: section.texts("keep"),
-            release: text::release(&section),
-            install_tree: section.text("install_tree"),
-            kernel_args: text::kernel_args(&section),
+            own: Defaults::read(&section),
             has_nics: section.has("nics"),
             place: section.place,
         }

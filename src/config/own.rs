@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::defaults::{self, Defaults};
 use super::reader::{Found, Section};
 use super::role::{read_layouts, read_role, tables};
 use super::words::{quote, suggest};
@@ -24,6 +25,8 @@ struct OwnRole<'a> {
     name: Spanned<&'a str>,
     section: Section<'a>,
     role: Role,
+    /// What its nodes have that say nothing else.
+    defaults: Defaults<'a>,
 }
 
 /// What only a role of the operator's own may say; the blueprint says it for its roles.
@@ -37,12 +40,23 @@ impl<'a> OwnKeys<'a> {
         let layouts = read_layouts(top, "`[layout.NAME]`");
         note_places(&mut places, "", top, &layouts);
         let mut roles = Vec::new();
-        for (name, section) in tables(top) {
+        for (name, section) in tables(top, &defaults::KEYS) {
             let role = read_role(name.get_ref(), &section);
             note_places(&mut places, name.get_ref(), &section, &role.layouts);
-            roles.push(OwnRole { name, section, role });
+            let defaults = Defaults::read(&section);
+            roles.push(OwnRole { name, section, role, defaults });
         }
         Self { layouts, roles, places, has_problems: top.found.count() != before }
+    }
+
+    /// What the nodes of a role have that say nothing else.
+    pub fn defaults(&self, role: &str) -> Option<&Defaults<'a>> {
+        self.roles.iter().find(|own| *own.name.get_ref() == role).map(|own| &own.defaults)
+    }
+
+    /// The install trees that roles name, each with its role for messages.
+    pub fn install_trees(&self) -> impl Iterator<Item = (&str, &Spanned<&'a str>)> {
+        self.roles.iter().filter_map(|own| Some((own.section.place.as_str(), own.defaults.install_tree.as_ref()?)))
     }
 
     /// Where the site file describes this layout of a role, itself or of one that it includes; none for one of the

@@ -36,6 +36,21 @@ impl Problem {
     }
 }
 
+/// One mistake for programs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Spot {
+    /// What is wrong with which thing.
+    pub message: String,
+    /// One thing to do.
+    pub help: String,
+    /// Which file.
+    pub file: String,
+    /// Its line, from 1; none when no line is to blame.
+    pub line: Option<usize>,
+    /// The character of that line, from 1.
+    pub column: Option<usize>,
+}
+
 /// Everything that is wrong with one file, in the order of its lines. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -55,6 +70,19 @@ impl Problems {
     /// The mistakes, in the order of the lines.
     pub fn list(&self) -> &[Problem] {
         &self.list
+    }
+
+    /// The same for programs: each mistake with its place. Lines and columns count from 1, columns in characters.
+    pub fn spots(&self) -> Vec<Spot> {
+        self.list.iter().map(|problem| self.spot(problem)).collect()
+    }
+
+    fn spot(&self, problem: &Problem) -> Spot {
+        let (message, help, file) = (problem.message.clone(), problem.help.clone(), self.file_name.clone());
+        let Some(at) = &problem.at else { return Spot { message, help, file, line: None, column: None } };
+        let before = &self.text[..self.clamp(at).start];
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Spot { message, help, file, line: Some(before.matches('\n').count() + 1), column: Some(column) }
     }
 
     /// The text for people: each mistake, then one line that counts them.
@@ -137,6 +165,15 @@ mod tests {
         let masked = mask(text, std::slice::from_ref(&(4..10)));
         assert_eq!(masked, "a = ***\n**\nb = 1");
         assert_eq!(masked.len(), text.len());
+    }
+
+    #[test]
+    fn programs_get_line_and_column() {
+        let list = vec![Problem::new(6..7, "no value", "write one")];
+        let spots = Problems::new("f", "a = é\nb = 1", list, &[]).spots();
+        assert_eq!((spots[0].line, spots[0].column, spots[0].message.as_str()), (Some(1), Some(6), "no value"));
+        let list = vec![Problem::new(7..8, "no value", "write one")];
+        assert_eq!(Problems::new("f", "a = é\nb = 1", list, &[]).spots()[0].line, Some(2));
     }
 
     #[test]

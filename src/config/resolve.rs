@@ -11,7 +11,10 @@ use crate::site::{Access, Blueprint, InstallTree, Network, Node, Server, Site};
 /// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
 pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     let site = file.site.as_ref()?;
-    check_tree_name(file, "`[site]`", site.install_tree.as_ref(), found);
+    check_tree_name(file, "`[site]`", site.defaults.install_tree.as_ref(), found);
+    for (place, name) in file.own.install_trees() {
+        check_tree_name(file, place, Some(name), found);
+    }
     let mut blueprint = resolve_blueprint(site, found)?;
     file.own.add_to(&mut blueprint, found);
     super::variables::change(&file.variables, &mut blueprint, found);
@@ -78,8 +81,8 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         address: *server.address.as_ref()?.get_ref(),
         token_seconds: server.token_minutes.as_ref().map_or(120, |minutes| *minutes.get_ref()) * 60,
         http_port: server.http_port.as_ref().map_or(Some(80), |port| u16::try_from(*port.get_ref()).ok())?,
-        state: or(&server.state, "/var/lib/rackstart"),
-        socket: or(&server.socket, super::socket::DEFAULT),
+        state: or(&server.state, super::alone::STATE),
+        socket: or(&server.socket, super::alone::SOCKET),
         socket_group: server.socket_group.as_ref().map(|name| name.get_ref().to_string()),
         syslog: server.syslog.unwrap_or(true),
         ntp: server.ntp.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),

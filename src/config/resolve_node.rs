@@ -21,17 +21,16 @@ pub(super) fn resolve_node(
     node: &NodeKeys<'_>,
     found: &Found,
 ) -> Option<Node> {
-    let release = node.release.as_ref().or(site.release.as_ref()).map(|release| *release.get_ref());
+    let all = file.defaults_of(node);
+    let release = all.release.as_ref().map(|release| *release.get_ref());
     cards::check(node, found);
-    check_tree_name(file, &node.place, node.install_tree.as_ref(), found);
-    let firmware = node.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
+    check_tree_name(file, &node.place, node.own.install_tree.as_ref(), found);
+    let firmware = all.firmware.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
     let layout = resolve_layout(site, blueprint, node, firmware, found);
     if let Some(layout) = &layout {
         check_keep(node, layout, found);
     }
-    let own_or_site = |own: &Option<Spanned<&str>>, common: &Option<Spanned<&str>>| {
-        own.as_ref().or(common.as_ref()).map(|text| text.get_ref().to_string())
-    };
+    let text = |text: &Option<Spanned<&str>>| text.as_ref().map(|text| text.get_ref().to_string());
     let (nics, bonds, vlans) = cards::resolve(node)?;
     let node_value = Node {
         name: node.name.as_ref()?.get_ref().clone(),
@@ -45,9 +44,9 @@ pub(super) fn resolve_node(
         vlans,
         layout: layout?,
         keep: node.keep.iter().map(|group| group.get_ref().to_string()).collect(),
-        install_tree: own_or_site(&node.install_tree, &site.install_tree)?,
+        install_tree: text(&all.install_tree)?,
         release: release?,
-        kernel_args: own_or_site(&node.kernel_args, &site.kernel_args).unwrap_or_default(),
+        kernel_args: text(&all.kernel_args).unwrap_or_default(),
     };
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {

@@ -24,15 +24,16 @@ const KEYS: [&str; 10] = [
     "services_off",
 ];
 
-/// Opens every `[role.NAME]`.
-pub(super) fn tables<'a>(top: &Section<'a>) -> Vec<(Spanned<&'a str>, Section<'a>)> {
+/// Opens every `[role.NAME]`, which may have `more` keys.
+pub(super) fn tables<'a>(top: &Section<'a>, more: &[&str]) -> Vec<(Spanned<&'a str>, Section<'a>)> {
     let Some((_, table)) = top.table("role", "`[role.NAME]`") else { return Vec::new() };
+    let keys: Vec<&str> = KEYS.iter().chain(more).copied().collect();
     let mut sections = Vec::new();
     for (name, value) in table.iter() {
         let place = format!("role {}", quote(name.get_ref()));
         match value.get_ref().as_table() {
             Some(role) => {
-                let section = Section::open(place, value.span(), role, &KEYS, top.found);
+                let section = Section::open(place, value.span(), role, &keys, top.found);
                 sections.push((Spanned::new(name.span(), &**name.get_ref()), section));
             }
             None => top.found.report(value.span(), format!("{place} is not a table"), "write `[role.NAME]`"),

@@ -187,3 +187,52 @@ fn a_layout_of_one_role_replaces_that_of_the_blueprint_there_and_where_it_is_inc
         assert_eq!(node.layout.volume_groups.len(), groups, "{}", node.name);
     }
 }
+
+#[test]
+fn what_a_node_does_not_say_its_role_says_or_the_site() {
+    // The example says `firmware` at its first node alone.
+    let text = EXAMPLE
+        .replace("# firmware = \"uefi\"\n", "firmware = \"uefi\"\n")
+        .replace("layout = \"paper\"", "layout = \"grow\"");
+    let own = "\n[role.controller]\nfirmware = \"bios\"\nkernel_args = \"console=ttyS1\"\n";
+    let larger = text.replace("156301488", "976773168").replace("488397168", "976773168");
+    let site = parse(&format!("{larger}{own}"), "f").unwrap_or_else(|problems| panic!("{problems}"));
+    let of = |name: &str| {
+        let node = site.node_by_name(name).unwrap();
+        (node.firmware, node.kernel_args.as_str())
+    };
+    assert_eq!(of("compute2"), (Firmware::Uefi, ""));
+    assert_eq!(of("controller"), (Firmware::Bios, "console=ttyS1"));
+    assert_eq!(of("compute1").0, Firmware::Bios, "it says so itself");
+    let unknown = format!("{EXAMPLE}\n[role.controller]\ninstall_tree = \"centos7\"\n");
+    let problems = parse(&unknown, "f").unwrap_err().to_string();
+    assert!(problems.contains("role `controller` names unknown install tree `centos7`"), "{problems}");
+}
+
+#[test]
+fn the_network_of_the_machines_shares_no_address_with_the_nodes() {
+    let lan = |subnet: &str, prefix: &str| {
+        let text = EXAMPLE
+            .replace("\"192.168.0.0/24\"", &format!("\"{subnet}\""))
+            .replace("\"192.168.0.", &format!("\"{prefix}."));
+        parse(&text, "f").map(drop).map_err(|problems| problems.to_string())
+    };
+    for (subnet, prefix) in [("10.0.0.0/24", "10.0.0"), ("10.0.0.0/16", "10.0.1"), ("10.0.0.0/8", "10.9.9")] {
+        let said = lan(subnet, prefix).unwrap_err();
+        assert!(
+            said.contains(&format!(
+                "`vm_network` 10.0.0.0/24 of the virtual machines and the provisioning network {subnet}"
+            )),
+            "{said}"
+        );
+        assert!(said.contains("write `vm_network = \"172.16.0.0/24\"` in `[variables]`"), "{said}");
+    }
+    assert_eq!(lan("10.0.1.0/24", "10.0.1"), Ok(()));
+    for (network, part) in
+        [("192.168.0.128/25", "share addresses"), ("10.0.0.0", "is not a network"), ("172.16.0.0/24", "")]
+    {
+        let text = format!("{EXAMPLE}\n[variables]\nvm_network = \"{network}\"\n");
+        let said = parse(&text, "f").err().map(|problems| problems.to_string()).unwrap_or_default();
+        assert!(said.contains(part) && said.is_empty() == part.is_empty(), "{network}: {said}");
+    }
+}

@@ -45,9 +45,8 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
     let Some(site) = &file.site else { return };
     let Some(zone) = &site.timezone else { return };
     let Some((name, Some(since))) = zones().find(|(name, _)| name == zone.get_ref()) else { return };
-    let common = site.release.as_ref();
     let mut releases: Vec<Release> =
-        file.nodes.iter().filter_map(|node| node.release.as_ref().or(common)).map(|word| *word.get_ref()).collect();
+        file.nodes.iter().filter_map(|node| file.defaults_of(node).release).map(|word| *word.get_ref()).collect();
     releases.sort_unstable();
     let Some(release) = releases.into_iter().find(|release| tzdata(*release) < since) else { return };
     let message =

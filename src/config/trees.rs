@@ -25,10 +25,8 @@ pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
         let Some(path) = &tree.path else { continue };
         let mut releases = Vec::new();
         for node in &file.nodes {
-            let site = file.site.as_ref();
-            let name = node.install_tree.as_ref().or(site.and_then(|site| site.install_tree.as_ref()));
-            let release = node.release.as_ref().or(site.and_then(|site| site.release.as_ref()));
-            if let (Some(name), Some(own), Some(release)) = (name, &tree.name, release)
+            let all = file.defaults_of(node);
+            if let (Some(name), Some(own), Some(release)) = (&all.install_tree, &tree.name, &all.release)
                 && name.get_ref() == own.get_ref()
                 && !releases.contains(release.get_ref())
             {

@@ -75,18 +75,30 @@ pub struct Explanation {
 /// The routes of the admin API.
 pub fn app(appliance: Appliance) -> Router {
     Router::new()
-        .route("/v1/status", get(status))
+        .merge(records())
         .route("/v1/site", get(super::texts::digests))
         .route("/v1/site/shared", get(super::texts::shared))
         .route("/v1/site/node/{name}", get(super::texts::node))
         .route("/v1/explain/{mac}", get(explain))
         .merge(orders::routes())
-        .merge(super::vault::routes())
-        .route("/v1/timeline/{mac}", get(super::story::timeline))
         .fallback(|| async {
             HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
         })
         .with_state(appliance)
+}
+
+/// What can be read and ordered whether a daemon runs or not.
+fn records() -> Router<Appliance> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/timeline/{mac}", get(super::story::timeline))
+        .route("/v1/log/{node}", get(super::logs::log))
+        .merge(super::vault::routes())
+}
+
+/// The routes of a store that no daemon uses.
+pub(super) fn at_rest() -> Router<Appliance> {
+    records().merge(orders::stops()).fallback(|| async { HttpError::not_found("this needs the daemon") })
 }
 
 async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {

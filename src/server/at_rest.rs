@@ -9,11 +9,11 @@ use super::engines::StoreTask;
 use super::http::Appliance;
 use super::served::Served;
 use super::vault::{self, Rotated};
-use super::{ServerError, key, neighbours, unix_now};
+use super::{ServerError, admin, key, neighbours, unix_now};
 use crate::audit::{Actor, Order};
 use crate::render::Renderer;
-use crate::site::{KeySource, Site};
-use crate::store::{SecretsError, Store};
+use crate::site::{KeySource, Mac, Node, Nodes, Site};
+use crate::store::{Record, SecretsError, Store};
 
 /// What a verb needs of the secrets.
 #[derive(Debug, Clone)]
@@ -24,9 +24,20 @@ pub enum Need {
     Opened(Option<PathBuf>),
 }
 
+/// What is known of a site whose daemon is stopped.
+pub struct Resting {
+    /// The site; its store is where `server.state` says.
+    pub site: Site,
+    /// Its templates.
+    pub renderer: Renderer,
+    /// Whether its nodes are those of the site file; else they are those of the store.
+    pub knows_its_nodes: bool,
+}
+
 /// The admin API of a store that no daemon uses, and the task to wait for when the API is gone. Secrets that are damaged do
 /// not open, and can be given a value again.
-pub async fn at_rest(site: Site, renderer: Renderer, need: Need) -> Result<(axum::Router, StoreTask), ServerError> {
+pub async fn at_rest(resting: Resting, need: Need) -> Result<(axum::Router, StoreTask), ServerError> {
+    let Resting { mut site, renderer, knows_its_nodes } = resting;
     let key = match &need {
         Need::Nothing => None,
         Need::Opened(file) => key::read_at_shell(&site.key, file.as_deref(), "--key-file")?,
@@ -36,12 +47,44 @@ pub async fn at_rest(site: Site, renderer: Renderer, need: Need) -> Result<(axum
         let opened = store.open_secrets_to_mend(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
         opened.map_err(|source| ServerError::secrets(&site, source))?;
     }
+    if !knows_its_nodes {
+        site.nodes = known_nodes(&store);
+    }
     let (neighbours, machines) = (neighbours::Arp::on(&site.server.interface), Arc::default());
     let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let (recent, strangers) = (Arc::default(), Arc::default());
     let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
     let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
-    Ok((vault::routes().with_state(appliance), task))
+    Ok((admin::at_rest().with_state(appliance), task))
+}
+
+/// The nodes that a store knows, by the names that they were installed with.
+fn known_nodes(store: &Store) -> Nodes {
+    let node = |(mac, record): (Mac, &Record)| {
+        let installed = record.installed_as.as_deref();
+        let nameless = || format!("mac-{}", mac.hyphenated());
+        let name = installed.map_or_else(nameless, |installed| installed.name.clone());
+        let role = installed.map(|installed| installed.role.clone()).unwrap_or_default();
+        Some(Node::bare(name.parse().ok()?, mac, role))
+    };
+    let mut nodes: Vec<Node> = store.look(|draft| draft.records().filter_map(node).collect());
+    nodes.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
+    nodes.into()
+}
+
+/// Whether the key that the site file names opens the secrets of its store. Changes nothing.
+pub async fn try_key(site: &Site) -> Result<(), ServerError> {
+    let (store, task) = Store::open(&site.server.state).await?;
+    let outcome = match key::read_at_shell(&site.key, None, "--key-file") {
+        Ok(key) => store.try_key(key.as_ref().map(|key| key.as_slice())).await,
+        Err(error) => {
+            let sealed = store.are_secrets_sealed().await;
+            close(store, task).await?;
+            return if sealed.unwrap_or(true) { Err(error.into()) } else { Ok(()) };
+        }
+    };
+    close(store, task).await?;
+    outcome.map_err(|source| ServerError::secrets(site, source))
 }
 
 /// Seals the secrets of a site with the key that its file names; `former` is the file with the key of before, `new` one with

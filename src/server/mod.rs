@@ -16,6 +16,7 @@ mod keeper;
 mod key;
 mod log_limit;
 pub mod log_queue;
+pub mod logs;
 mod lookout;
 pub mod machines;
 pub mod neighbours;
@@ -57,6 +58,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Actor;
 use crate::boot::Plane;
 use crate::clock::unix_now;
 use crate::lifecycle::InstalledAs;
@@ -78,7 +80,7 @@ use reload::{Reloader, Source};
 use rivals::Rivals;
 use threads::PacketThread;
 
-pub use at_rest::{Need, at_rest, rekey, renew_secrets};
+pub use at_rest::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
 pub use served::{RefusedReload, Served};
 pub use threads::runtime;
 
@@ -165,12 +167,30 @@ pub struct Bound {
 }
 
 /// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`; `log` is
-/// shown among the metrics. Must be called within the runtime of [`runtime`].
-pub async fn bind(site: Site, renderer: Renderer, source: Source, log: Arc<LogLines>) -> Result<Bound, ServerError> {
+/// shown among the metrics. `stopped_by`: who wants all installations stopped before anything is armed. Must be called within the runtime of [`runtime`].
+pub async fn bind(
+    site: Site,
+    renderer: Renderer,
+    source: Source,
+    log: Arc<LogLines>,
+    stopped_by: Option<Actor>,
+) -> Result<Bound, ServerError> {
     let server = site.server.clone();
     capacity::raise_descriptors();
     let fail = |what: String| move |source| ServerError::Bind { what, source };
+    let is_new = !crate::store::exists(&server.state);
     let (store, store_task) = Store::open(&server.state).await?;
+    if is_new {
+        tracing::warn!(
+            nodes = site.nodes.len(),
+            "there was no store in {}: it is made now, with new passwords, and every node counts as never installed; if there \
+             were installed nodes, stop this daemon and run `rackstart restore`",
+            server.state.display()
+        );
+    }
+    if let Some(who) = stopped_by {
+        operate::stop_store(&store, &who, &site.name).await?;
+    }
     remind_of_former_stores(&server.state);
     let key = key::read(&site.key)?;
     let opened = store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;

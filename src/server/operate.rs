@@ -18,7 +18,7 @@ use crate::lifecycle::blast::{DrainRule, OwnCard};
 use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
-use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record};
+use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record, Store};
 
 use super::http::Appliance;
 use super::http::permit::{NOTHING_TO_KEEP, keepable};
@@ -288,6 +288,18 @@ impl Appliance {
         let flags = status.flags.join(" ");
         tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
         Ok(status)
+    }
+}
+
+/// Stops all installations of a store whose daemon does not answer anybody yet.
+pub(in crate::server) async fn stop_store(store: &Store, who: &Actor, site: &str) -> Result<(), ChangeError> {
+    let asked = Order::new(who, "stop", site).detail("before the daemon started");
+    let (by, order) = (who.to_string(), asked.clone());
+    let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+    match store.decide(asked, judge).await {
+        Ok(_) => Ok(()),
+        // To disarm what is armed is refused by nothing.
+        Err(_) => Err(ChangeError::Stopped),
     }
 }
 

@@ -69,6 +69,7 @@ pub fn routes() -> Router<Appliance> {
         .route("/v1/audit", get(lines))
         .route("/v1/audit/verify", get(verify))
         .route("/v1/backup", post(backup))
+        .route("/v1/sealed", get(sealed))
 }
 
 async fn list(Shared(appliance): Shared<Appliance>) -> Json<Vec<SecretStatus>> {
@@ -235,6 +236,17 @@ async fn verify(
         Ok(verdict) => AuditVerdict { head: Some(verdict.head.to_string()), broken: None },
         Err(broken) => AuditVerdict { head: None, broken: Some(broken.to_string()) },
     }))
+}
+
+/// Whether the secrets lie sealed in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Whether they do; their key is then needed wherever the store goes.
+    pub sealed: bool,
+}
+
+async fn sealed(Shared(appliance): Shared<Appliance>) -> Result<Json<Sealed>, HttpError> {
+    Ok(Json(Sealed { sealed: appliance.store.are_secrets_sealed().await? }))
 }
 
 /// What goes into a backup.

@@ -1,6 +1,7 @@
 //! What exists: the validated site description. Pure values; `config` makes them, everything else reads them.
 
 mod access;
+mod bare;
 mod blueprint;
 mod bricks;
 mod cards;

@@ -46,7 +46,7 @@ pub use change::{Change, LogLine};
 pub use damage::{DAMAGED, Damage};
 pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
-pub use open::OpenError;
+pub use open::{OpenError, exists};
 pub use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};
@@ -328,3 +328,5 @@ mod restore_forbids_tests;
 mod restore_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;

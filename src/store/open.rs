@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row};
 
@@ -108,6 +109,17 @@ pub enum OpenError {
         /// How that is known.
         why: String,
     },
+    /// A shape that this program does not know.
+    #[error(
+        "the store {path} was written by a newer rackstart (its shape {shape} is not known here): run that one, or restore a \
+             backup that was made before the upgrade"
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Number of the first change of the shape that is not known.
+        shape: i64,
+    },
     /// A database of something else.
     #[error("{0} is not a rackstart store; name another directory in `server.state`")]
     Foreign(PathBuf),
@@ -121,6 +133,11 @@ impl OpenError {
             false => Self::Damaged { path: path.into(), why: error.to_string() },
         }
     }
+}
+
+/// Whether there is a store in this directory, or was one that is gone.
+pub fn exists(directory: &Path) -> bool {
+    directory.join(FILE).exists() || matches!(Anchor::read(directory), Ok(Some(_)) | Err(_))
 }
 
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
@@ -193,7 +210,10 @@ pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Res
         return Err(damaged(verdict));
     }
     let migrated = sqlx::migrate!("src/store/migrations").run(&mut *connection).await;
-    migrated.map_err(|error| damaged(error.to_string()))?;
+    migrated.map_err(|error| match error {
+        MigrateError::VersionMissing(shape) => OpenError::Newer { path: path.into(), shape },
+        error => damaged(error.to_string()),
+    })?;
     sums::fill_in(connection).await.map_err(|error| damaged(error.to_string()))?;
     let shapes = (shape(connection).await, new_shape().await);
     match shapes {

@@ -168,6 +168,17 @@ impl Store {
         Ok(())
     }
 
+    /// Whether this key opens them; an error says why not. Changes nothing.
+    pub async fn try_key(&self, key: Option<&[u8]>) -> Result<(), SecretsError> {
+        let stored = self.stored_secrets().await?;
+        match (key, &stored.seal) {
+            _ if stored.seal_is_damaged => Err(SecretsError::DamagedSeal),
+            (None, Some(_)) => Err(SecretsError::Locked),
+            (Some(key), Some(record)) => Seal::again(key, record).map(drop).map_err(|_| SecretsError::WrongKey),
+            (_, None) => Ok(()),
+        }
+    }
+
     /// Whether they are sealed on the disk, and whether they open or not.
     pub async fn are_secrets_sealed(&self) -> Result<bool, SecretsError> {
         let stored = self.stored_secrets().await?;

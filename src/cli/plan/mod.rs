@@ -39,6 +39,7 @@ pub struct Args {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let loaded = crate::config::load_to_plan(place)?;
+    super::tell_notes(&loaded.notes);
     let site = &loaded.site;
     if args.security {
         return print(&exposed(&loaded, &args)?);

@@ -58,8 +58,12 @@ pub(super) fn routes() -> Router<Appliance> {
         .route("/v1/accept-hardware/{node}", post(accept_hardware))
         .route("/v1/protected/{node}/{on}", post(protect))
         .route("/v1/maintenance/{node}/{on}", post(maintenance))
-        .route("/v1/stop", post(stop))
-        .route("/v1/stop/lift", post(lift))
+        .merge(stops())
+}
+
+/// Those that need no daemon.
+pub(super) fn stops() -> Router<Appliance> {
+    Router::new().route("/v1/stop", post(stop)).route("/v1/stop/lift", post(lift))
 }
 
 impl From<Refusal> for HttpError {

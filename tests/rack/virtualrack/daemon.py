@@ -39,7 +39,7 @@ class Daemon:
         if checked.returncode != 0:
             raise Stalled(f"rackstart check refuses the rack's site file {self.config}:\n{checked.stdout}{checked.stderr}")
 
-    def cli(self, *words, seconds=30):
+    def cli(self, *words, seconds=300):
         """Run one rackstart command with this site file."""
         return subprocess.run([binary(), "-c", self.config, *words], capture_output=True, text=True, timeout=seconds)
 
@@ -62,7 +62,7 @@ class Daemon:
                 raise Stalled(f"rackstart serve ended with {self.process.returncode}:\n{self.tail()}")
             return self.cli("status", "--json").returncode == 0
 
-        wait_until("rackstart serve to answer", 20, answers, every=0.02)
+        wait_until("rackstart serve to answer", 200, answers, every=0.02)
         return time.monotonic() - began
 
     def kill(self):
@@ -70,7 +70,7 @@ class Daemon:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=60):
         """SIGTERM; returns the exit status."""
         if self.process is None or self.process.poll() is not None:
             return None

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from virtualrack.waiting import Stalled, wait_until
+from virtualrack.waiting import Stalled, wait_moving
 
 OVMF = "/usr/share/OVMF"
 FAILURES = re.compile(r"stand-in installer: FAILED: .*|Kernel panic.*|Traceback .*")
@@ -133,6 +133,11 @@ class Guest:
                     reply = json.loads(stream.readline())
             return reply.get("return", reply)
 
+    def sign(self, disks=False):
+        """Changes whenever the server says something; with `disks` also when it writes, as one that waits does too."""
+        written = [os.stat(path).st_mtime_ns for path in self.disks] if disks else []
+        return (os.path.getsize(self.serial_log), *written)
+
     # ---- serial line
 
     def _mark(self, what):
@@ -152,7 +157,9 @@ class Guest:
         return "\n".join(self.text(False).splitlines()[-lines:])
 
     def wait_serial(self, pattern, seconds):
-        """Wait for a line on the serial console; stops early when the stand-in says that it failed."""
+        """Wait for a line on the serial console, until it has been silent for so many seconds; stops early when the stand-in
+        says that it failed.
+        """
         found = re.compile(pattern)
 
         def look():
@@ -166,7 +173,9 @@ class Guest:
             return None
 
         try:
-            return wait_until(f"{self.node.name}: {pattern!r} on the serial line", seconds, look)
+            # A slow machine is given its time; one that talks without an end is not.
+            return wait_moving(f"{self.node.name}: {pattern!r} on the serial line", lambda: {"it": self.sign(disks=True)}, look,
+                               quiet=seconds, longest=10 * seconds)
         except Stalled as error:
             if "\n" in str(error):
                 raise

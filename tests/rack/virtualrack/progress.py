@@ -50,6 +50,12 @@ def describe(status, console=""):
     return ", ".join(words)
 
 
+def signs(status, guests):
+    """Node name -> what changes when that node gets on, for `wait_moving`."""
+    at_work = ("armed", "installing")
+    return {name: (describe(status[name]), guest.sign(disks=status[name]["state"] in at_work)) for name, guest in guests.items()}
+
+
 def gate(status):
     """What a node waits for, without the running seconds."""
     return re.sub(r" \(since [^)]*\)", "", status["waiting"])

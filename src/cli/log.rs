@@ -1,0 +1,56 @@
+//! `rackstart log`.
+
+use std::time::Duration;
+
+use super::client::StoreArgs;
+use super::vault::{Desk, encode};
+use super::{Failure, Kind, print};
+use crate::config::Place;
+use crate::server::logs::LogPiece;
+
+/// Show what the installer of a node said: the whole log of its newest attempt, or of an earlier one.
+///
+/// Installers send their log to rackstart by syslog; the ten newest logs of each node are kept. `timeline` has the warnings of it
+/// among everything else that happened. Works without a daemon, too.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The name of the node.
+    node: String,
+    /// The public id of an attempt [default: the newest that has a log].
+    #[arg(long, value_name = "ID")]
+    attempt: Option<String>,
+    /// Name the attempts that have a log, the oldest first.
+    #[arg(long, conflicts_with_all = ["attempt", "follow"])]
+    list: bool,
+    /// Go on as it comes, until you interrupt it.
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let desk = Desk::new(place, args.store);
+    let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
+    loop {
+        let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();
+        match desk.get::<LogPiece>(&format!("/v1/log/{}?from={from}{of}", encode(&args.node))) {
+            Ok(piece) if args.list => return print(&(piece.attempts.join("\n") + "\n")),
+            Ok(piece) => {
+                print(&piece.text)?;
+                let is_all = piece.next == from;
+                (attempt, from, first) = (Some(piece.attempt), piece.next, false);
+                if !is_all {
+                    continue;
+                }
+            }
+            // A daemon that restarts is waited for; one that was never there is an error.
+            Err(failure) if failure.kind == Kind::Unreachable && args.follow && !first => {}
+            Err(failure) => return Err(failure),
+        }
+        if !args.follow {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,104 @@
+//! Single keys out of a site file that may otherwise be wrong: a daemon that runs can be asked, and a store that is there can be
+//! read, whatever slip was made in the file since then.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use crate::site::KeySource;
+
+/// Where the daemon listens when the file does not say.
+pub(super) const SOCKET: &str = "/run/rackstart/rackstart.sock";
+/// Where the store is when the file does not say.
+pub(super) const STATE: &str = "/var/lib/rackstart";
+
+/// What is read alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alone {
+    /// `server.socket`.
+    pub socket: PathBuf,
+    /// `server.state`.
+    pub state: PathBuf,
+    /// Where the key of the secrets is.
+    pub key: KeySource,
+    /// `site.blueprint`, if it is a text.
+    pub blueprint: Option<String>,
+}
+
+/// Reads these keys and nothing else; a path that is not absolute counts as missing.
+pub(super) fn read(text: &str) -> Alone {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let value = |section: &str, key: &str| {
+        let table = document.get_ref().get(section).and_then(|table| table.get_ref().as_table());
+        table.and_then(|table| text_of(table, key)).or_else(|| by_line(text, section, key))
+    };
+    let path = |section, key| value(section, key).filter(|text| Path::new(text).is_absolute()).map(PathBuf::from);
+    let key = match (path("secrets", "key_file"), value("secrets", "credential")) {
+        (Some(file), _) => KeySource::File(file),
+        (None, Some(name)) => KeySource::Credential(name),
+        (None, None) => KeySource::None,
+    };
+    Alone {
+        socket: path("server", "socket").unwrap_or_else(|| SOCKET.into()),
+        state: path("server", "state").unwrap_or_else(|| STATE.into()),
+        key,
+        blueprint: value("site", "blueprint"),
+    }
+}
+
+fn text_of(table: &DeTable<'_>, key: &str) -> Option<String> {
+    table.get(key)?.get_ref().as_str().map(String::from)
+}
+
+/// A parser that stumbled over a broken line may have lost its neighbours too; line by line they are still there.
+fn by_line(text: &str, section: &str, key: &str) -> Option<String> {
+    let heading = format!("[{section}");
+    let lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with(&heading)).skip(1);
+    let mut lines = lines.take_while(|line| !line.starts_with('['));
+    lines.find_map(|line| text_of(DeTable::parse(line).ok()?.get_ref(), key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_keys_are_read_from_a_file_with_any_other_mistake() {
+        let good = super::super::EXAMPLE.replace(SOCKET, "/tmp/mine").replace(STATE, "/tmp/store");
+        let good = good + "\n[secrets]\nkey_file = \"/tmp/key\"\n";
+        let mine = || Alone {
+            socket: "/tmp/mine".into(),
+            state: "/tmp/store".into(),
+            key: KeySource::File("/tmp/key".into()),
+            blueprint: None,
+        };
+        let path = |text: &str| Alone { blueprint: None, ..read(text) };
+        assert_eq!(read(&good).blueprint.as_deref(), Some("essex"));
+        assert_eq!(path(&good), mine());
+        for (right, slip) in [
+            ("blueprint = ", "blueprnt = "),
+            ("role = \"compute\"", "role = \"comptue\""),
+            ("[site]", "[site"),
+            ("name = \"", "name = "),
+            ("name = \"testbed\"", "name = \"testbed"),
+            ("[server]", "[server"),
+            ("[network]", "= 7\n[network]"),
+            ("interface = ", "interface "),
+            ("address = \"", "address = \"\"\""),
+            ("[[node]]", "[node]"),
+            ("mac = \"", "mac = [\""),
+        ] {
+            assert!(good.contains(right), "{right}");
+            assert_eq!(path(&good.replacen(right, slip, 1)), mine(), "{slip}");
+            assert_eq!(path(&good.replace(right, slip)), mine(), "{slip} everywhere");
+        }
+    }
+
+    #[test]
+    fn what_names_no_socket_means_the_usual_one() {
+        for text in ["", "\0", "server = 3", "[server]\nsocket = 7", "[server]\nsocket = \"mine\"", "[[server]]"] {
+            let Alone { socket, state, key, .. } = read(text);
+            assert_eq!((socket, state, key), (SOCKET.into(), STATE.into(), KeySource::None), "{text}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What nodes have that do not say it themselves: by `[role.NAME]`, else by `[site]`.
+
+use toml::Spanned;
+
+use super::reader::Section;
+use super::text;
+use crate::site::{Firmware, Release};
+
+/// The keys, in `[site]` and in every `[role.NAME]` of the site file.
+pub(super) const KEYS: [&str; 4] = ["firmware", "release", "install_tree", "kernel_args"];
+
+/// Their values as written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Defaults<'a> {
+    pub firmware: Option<Spanned<Firmware>>,
+    pub release: Option<Spanned<Release>>,
+    pub install_tree: Option<Spanned<&'a str>>,
+    pub kernel_args: Option<Spanned<&'a str>>,
+}
+
+impl<'a> Defaults<'a> {
+    /// Reads them from a section, and reports what is wrong.
+    pub fn read(section: &Section<'a>) -> Self {
+        Self {
+            firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
+            release: text::release(section),
+            install_tree: section.text("install_tree"),
+            kernel_args: text::kernel_args(section),
+        }
+    }
+
+    /// These, and where one is missing that of `other`.
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            firmware: self.firmware.clone().or_else(|| other.firmware.clone()),
+            release: self.release.clone().or_else(|| other.release.clone()),
+            install_tree: self.install_tree.clone().or_else(|| other.install_tree.clone()),
+            kernel_args: self.kernel_args.clone().or_else(|| other.kernel_args.clone()),
+        }
+    }
+}

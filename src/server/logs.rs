@@ -1,0 +1,114 @@
+//! `GET /v1/log/{node}`: what the installers of a node said, as it was received.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path as FilePath, PathBuf};
+use std::time::SystemTime;
+
+use axum::Json;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::http::{Appliance, HttpError};
+use crate::site::NodeName;
+
+/// Most bytes of one answer.
+const MOST: u64 = 256 * 1024;
+
+/// Which part of which log.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LogQuery {
+    /// The attempt [default: the newest that has a log].
+    pub attempt: Option<String>,
+    /// From this byte on.
+    #[serde(default)]
+    pub from: u64,
+}
+
+/// A piece of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPiece {
+    /// The attempt that it is of.
+    pub attempt: String,
+    /// All attempts of the node that have a log, the oldest first.
+    pub attempts: Vec<String>,
+    /// Whole lines, harmless and without tokens.
+    pub text: String,
+    /// Where the next piece begins; the same as before when there is no more yet.
+    pub next: u64,
+}
+
+/// `GET /v1/log/{node}`.
+pub(super) async fn log(
+    Shared(appliance): Shared<Appliance>,
+    Path(node): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<LogPiece>, HttpError> {
+    // A name cannot lead out of the folder of logs, and a node that has left the site file still has its own.
+    let node: NodeName = node.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
+    let folder = appliance.site().server.state.join("logs").join(node.as_str());
+    let piece = tokio::task::spawn_blocking(move || piece(&folder, &query)).await;
+    let piece = piece.map_err(|error| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    piece.map(Json).ok_or_else(|| {
+        let hint = "help: it is kept from the first line that an installer sends by syslog; `[server] syslog = false` keeps none";
+        HttpError::not_found(format!("there is no such log of {node}\n{hint}"))
+    })
+}
+
+fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {
+    let logs = logs(folder);
+    let (attempt, path) = match &query.attempt {
+        Some(wanted) => logs.iter().find(|(attempt, _)| attempt == wanted)?,
+        None => logs.last()?,
+    };
+    let mut file = std::fs::File::open(path).ok()?;
+    file.seek(SeekFrom::Start(query.from)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    // A line that is being written, or that the piece cuts, comes with the next one.
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let next = query.from + whole as u64;
+    let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
+    let attempts = logs.iter().map(|(attempt, _)| attempt.clone()).collect();
+    Some(LogPiece { attempt: attempt.clone(), attempts, text, next })
+}
+
+/// The attempts with a log, the one that was written last at the end.
+fn logs(folder: &FilePath) -> Vec<(String, PathBuf)> {
+    let mut logs: Vec<(SystemTime, String, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let written = entry.metadata().and_then(|meta| meta.modified());
+        if let (Some(attempt), Ok(written)) = (name.strip_suffix(".log"), written) {
+            logs.push((written, attempt.to_string(), path));
+        }
+    }
+    logs.sort();
+    logs.into_iter().map(|(_, attempt, path)| (attempt, path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_log_is_read_in_whole_lines_from_where_the_reader_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        assert_eq!(piece(folder.path(), &LogQuery::default()), None);
+        write("0a0a0a0a.log", "old\n");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write("0b0b0b0b.log", "one\ntwo\nthr");
+        write("notes", "no log\n");
+        let first = piece(folder.path(), &LogQuery::default()).unwrap();
+        assert_eq!((first.attempt.as_str(), first.text.as_str(), first.next), ("0b0b0b0b", "one\ntwo\n", 8));
+        assert_eq!(first.attempts, ["0a0a0a0a", "0b0b0b0b"]);
+        let more = LogQuery { attempt: Some("0b0b0b0b".into()), from: first.next };
+        assert_eq!(piece(folder.path(), &more).unwrap().next, 8, "the last line is not whole yet");
+        write("0b0b0b0b.log", "one\ntwo\nthree\n");
+        assert_eq!(piece(folder.path(), &more).unwrap().text, "three\n");
+        let old = LogQuery { attempt: Some("0a0a0a0a".into()), from: 0 };
+        assert_eq!(piece(folder.path(), &old).unwrap().text, "old\n");
+        assert_eq!(piece(folder.path(), &LogQuery { attempt: Some("../x".into()), from: 0 }), None);
+    }
+}
