@@ -464,7 +464,7 @@ fn a_card_that_took_over_the_address_of_a_node_gets_nothing_and_rings() {
         assert_eq!(code(&format!("kickstart/{token}")), "404");
         assert_eq!(rack.state(), "suspect");
         card("52:54:00:a8:02:01");
-        assert_eq!(rack.redeems(&token), "409", "the permit is withdrawn");
+        assert_eq!(rack.redeems(&token), "410", "the permit is withdrawn");
         let why = rack.says(&["explain", "compute2"]);
         assert!(why.contains("by the card 52:54:00:99:99:99, not 52:54:00:a8:02:01"), "{why}");
         assert!(rack.says(&["status"]).contains("52:54:00:99:99:99"));

@@ -101,7 +101,7 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
 /// Whether `%pre` writes commands for bonds and VLANs. EL6's installer ignores them in an included file, or stops there;
 /// its `%post` makes them.
 pub fn in_installer(node: &Node) -> bool {
-    !node.release.is_el6() && !(node.bonds.is_empty() && node.vlans.is_empty())
+    !node.release.is_el6() && (!node.bonds.is_empty() || !node.vlans.is_empty())
 }
 
 /// Every card that is in a bond or below a VLAN.

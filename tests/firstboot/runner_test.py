@@ -165,7 +165,7 @@ def only_the_steps_of_its_roles_run_on_a_node():
     expected = {
         "compute1": ["01-network-gateway"] * 3 + ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
         "compute2": ["02-glusterfs-all"] * 4 + ["04-glusterfs-compute", "04-glusterfs-all"],
-        "controller": ["02-glusterfs-all"] * 4 + ["03-glusterfs-controller"] * 2 + ["04-glusterfs-all"],
+        "controller": ["02-glusterfs-all"] * 4 + ["03-glusterfs-controller"] * 3 + ["04-glusterfs-all"],
     }
     with site(nodes=list(expected)) as world:
         for name, groups in expected.items():
