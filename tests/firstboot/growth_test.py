@@ -42,7 +42,7 @@ def is_updated(node):
     return payload(node) == node.wanted and not (node.state / "renewed").exists()
 
 
-def all_updated(world, seconds=120):
+def all_updated(world, seconds=300):
     world.wait(lambda: all(is_updated(node) for node in world.nodes.values()), seconds, "newer payloads everywhere")
 
 
@@ -89,10 +89,10 @@ def a_sixth_node_joins_five_that_are_ready():
     with site() as world:
         for node in world.nodes.values():
             node.start("start", **LIVING)
-        all_ready(world)
+        all_ready(world, 300)
         world.names.append("compute5")
         joins(world, "compute5")
-        world.wait(lambda: world.nodes["compute5"].ready(), 120, "compute5 ready")
+        world.wait(lambda: world.nodes["compute5"].ready(), 300, "compute5 ready")
         all_updated(world)
         everybody_knows(world, "compute5")
         # No set of four is left for its brick.
@@ -107,10 +107,10 @@ def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
     with site(nodes=names, names=names, values={"replica": "2"}) as world:
         for node in world.nodes.values():
             node.start("start", **LIVING)
-        all_ready(world)
+        all_ready(world, 300)
         world.names.append("compute3")
         joins(world, "compute3")
-        world.wait(lambda: world.nodes["compute3"].ready(), 120, "compute3 ready")
+        world.wait(lambda: world.nodes["compute3"].ready(), 300, "compute3 ready")
         all_updated(world)
         everybody_knows(world, "compute3")
         leaves(world, "compute3")
@@ -121,7 +121,7 @@ def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
         world.names += ["compute3", "compute4"]
         joins(world, "compute3")
         joins(world, "compute4")
-        world.wait(lambda: len(volume(world, ".bricks")) == 4, 120, "a second set")
+        world.wait(lambda: len(volume(world, ".bricks")) == 4, 300, "a second set")
         equal(volume(world, ".bricks")[2:], [f"compute{n}:/export/gluster/brick" for n in (3, 4)])
         all_updated(world)
         added = [c for node in world.nodes.values() for c in node.changes() if "add-brick" in c or "rebalance" in c]
@@ -230,6 +230,6 @@ def a_node_that_waits_for_one_that_was_taken_out_of_the_file_goes_on_without_it(
             node.start("start", **LIVING)
         world.wait(lambda: any("compute4" in r["detail"] for r in world.events("controller", "waiting")), 60, "the wait")
         changes(world, names=[name for name in NODES if name != "compute4"])
-        all_ready(world)
+        all_ready(world, 300)
         equal(len(volume(world, ".bricks")), 3)
         ends(world)
