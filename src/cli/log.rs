@@ -11,7 +11,7 @@ use crate::server::logs::LogPiece;
 /// Show what the installer of a node said: the whole log of its newest attempt, or of an earlier one.
 ///
 /// Installers send their log to rackstart by syslog; the ten newest logs of each node are kept. `timeline` has the warnings of it
-/// among everything else that happened. Works without a daemon, too.
+/// among everything else that happened. With --state it works while the daemon is stopped.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::new(place, args.store);
+    let desk = Desk::watching(place, args.store);
     let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
     loop {
         let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();

@@ -1,10 +1,8 @@
 //! `rackstart status`.
 
-use hyper::Method;
-
 use super::client::StoreArgs;
 use super::vault::Desk;
-use super::{Failure, Kind, print, table};
+use super::{Failure, print, table};
 use crate::config::Place;
 use crate::server::admin::StatusReport;
 
@@ -13,8 +11,8 @@ const LAST_LINES: usize = 10;
 
 /// Show every node: its state, since when, its step, and what it waits for or why it failed.
 ///
-/// Asks the running daemon over its Unix socket. When none answers it shows what the store holds and exits 3; with --state it
-/// shows that at once.
+/// Asks the running daemon over its Unix socket; exits 3 when no daemon answers. With --state it shows what the store of a stopped
+/// daemon holds.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the whole report as JSON.
@@ -25,27 +23,8 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::new(place, args.store);
-    let away = match desk.is_offline() {
-        true => None,
-        false => match desk.ask_daemon(Method::GET, "/v1/status", "") {
-            Ok(bytes) => {
-                let report = serde_json::from_slice(&bytes).map_err(|error| {
-                    Failure::bug(format!("cannot read the daemon's answer: {error}"))
-                        .hint("are the daemon and this command of the same version?")
-                })?;
-                return show(&report, args.json);
-            }
-            Err(failure) if failure.kind == Kind::Unreachable => Some(failure),
-            Err(failure) => return Err(failure),
-        },
-    };
-    let report: StatusReport = desk.get("/v1/status")?;
-    show(&report, args.json)?;
-    match away {
-        Some(failure) => Err(failure.hint("what is shown stands in the store; nothing is served and nothing is heard")),
-        None => Ok(()),
-    }
+    let report: StatusReport = Desk::watching(place, args.store).get("/v1/status")?;
+    show(&report, args.json)
 }
 
 fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {

@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::new(place, args.store);
+    let desk = Desk::watching(place, args.store);
     let mac = mac(&desk, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
     let mut wanted = Wanted { since, ..Wanted::default() };

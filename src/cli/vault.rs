@@ -24,21 +24,29 @@ pub struct Desk<'a> {
     place: Place<'a>,
     args: StoreArgs,
     need: Need,
+    /// Whether the store is asked when no daemon answers, although it was not named.
+    falls_back: bool,
 }
 
 impl<'a> Desk<'a> {
     /// For what needs no secret.
     pub fn new(place: Place<'a>, args: StoreArgs) -> Self {
-        Self { place, args, need: Need::Nothing }
+        Self { place, args, need: Need::Nothing, falls_back: true }
+    }
+
+    /// For what is asked again and again, also while a daemon starts: reading the store takes its lock, which that daemon would
+    /// find taken. Only a store that is named is read.
+    pub fn watching(place: Place<'a>, args: StoreArgs) -> Self {
+        Self { falls_back: false, ..Self::new(place, args) }
     }
 
     /// For what needs the secrets opened.
     pub fn opening(place: Place<'a>, args: StoreArgs, need: Need) -> Self {
-        Self { place, args, need }
+        Self { place, args, need, falls_back: true }
     }
 
     /// Whether the store was named, so that no daemon is asked.
-    pub fn is_offline(&self) -> bool {
+    fn is_offline(&self) -> bool {
         self.args.state.is_some()
     }
 
@@ -48,13 +56,16 @@ impl<'a> Desk<'a> {
             return self.on_the_store(method, path, body, None);
         }
         match self.ask_daemon(method.clone(), path, body) {
+            Err(failure) if failure.kind == Kind::Unreachable && !self.falls_back => {
+                Err(failure.hint("`--state DIR` shows what the store of a stopped daemon holds"))
+            }
             Err(failure) if failure.kind == Kind::Unreachable => self.on_the_store(method, path, body, Some(failure)),
             other => other,
         }
     }
 
     /// Asks the daemon and nobody else.
-    pub fn ask_daemon(&self, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
+    fn ask_daemon(&self, method: Method, path: &str, body: &str) -> Result<Vec<u8>, Failure> {
         self.args.daemon.clone().client(self.place.file).raw(method, path, body.to_string())
     }
 
