@@ -41,7 +41,7 @@ install: ## Install the binary and the systemd service (as root; PREFIX=/usr/loc
 
 # What it will take, before anything is installed or built.
 cost:
-	@python3 tests/rack/demo --cost
+	@! command -v python3 >/dev/null || tests/rack/demo --cost
 
 setup: ## Install what the tests and the demo need (apt packages, as root) and build the virtual rack's images
 	tests/setup

@@ -108,34 +108,33 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The other end, with the program that a node has.
-#[cfg(test)]
-impl RenewalKey {
-    /// The payload, if this is the answer to this question.
-    pub(crate) fn open(&self, question: &Question, answer: &[u8]) -> Option<Vec<u8>> {
-        use std::io::Write;
-        use std::process::{Command, Stdio};
-        let (mac, sealed) = (&answer[..64], &answer[65..]);
-        let sent = format!("sent {} {}\n", question.digest, question.nonce);
-        if keyed(self.0.as_bytes(), &sent, &[sealed]).as_bytes() != mac {
-            return None;
-        }
-        let mut openssl = Command::new("openssl");
-        openssl.args(["enc", "-d", "-aes-256-cbc", "-md", "sha256", "-pass"]);
-        openssl.arg(format!("pass:{}", self.word("seal", question)));
-        openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = openssl.spawn().expect("this test needs the program openssl");
-        let (mut pipe, sealed) = (child.stdin.take().unwrap(), sealed.to_vec());
-        let writer = std::thread::spawn(move || pipe.write_all(&sealed));
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap().unwrap();
-        output.status.success().then_some(output.stdout)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The other end, with the program that a node has.
+    impl RenewalKey {
+        /// The payload, if this is the answer to this question.
+        pub(crate) fn open(&self, question: &Question, answer: &[u8]) -> Option<Vec<u8>> {
+            use std::io::Write;
+            use std::process::{Command, Stdio};
+            let (mac, sealed) = (&answer[..64], &answer[65..]);
+            let sent = format!("sent {} {}\n", question.digest, question.nonce);
+            if keyed(self.0.as_bytes(), &sent, &[sealed]).as_bytes() != mac {
+                return None;
+            }
+            let mut openssl = Command::new("openssl");
+            openssl.args(["enc", "-d", "-aes-256-cbc", "-md", "sha256", "-pass"]);
+            openssl.arg(format!("pass:{}", self.word("seal", question)));
+            openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = openssl.spawn().expect("this test needs the program openssl");
+            let (mut pipe, sealed) = (child.stdin.take().unwrap(), sealed.to_vec());
+            let writer = std::thread::spawn(move || pipe.write_all(&sealed));
+            let output = child.wait_with_output().unwrap();
+            writer.join().unwrap().unwrap();
+            output.status.success().then_some(output.stdout)
+        }
+    }
 
     fn key() -> RenewalKey {
         RenewalKey::of(&SecretValue::new("the secret of the site".into()).unwrap(), "5f0c")

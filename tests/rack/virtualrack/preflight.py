@@ -50,6 +50,8 @@ class Preflight:
     def boot(self, node):
         """Network boot as this node up to the end of %pre: {"log", "storage", "console", "script"}."""
         mac = node.boot_nic.mac
+        others = [nic.mac for nic in node.nics if not nic.boot]
+        self.bench.shell("; ".join(f"ip link set eth{n} address {other}" for n, other in enumerate(others, 1)) or ":")
         self.bench.shell(
             f"ip addr flush dev eth0; ip link set eth0 down; ip link set eth0 address {mac}; ip link set eth0 up; "
             "busybox udhcpc -i eth0 -s /usr/share/stand-in/udhcpc -f -q -n -t 10 -T 2")

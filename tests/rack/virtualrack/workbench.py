@@ -52,7 +52,9 @@ class Workbench:
         ]
         if tap:
             command += ["-netdev", f"tap,id=net0,ifname={tap},script=no,downscript=no",
-                        "-device", "virtio-net-pci,netdev=net0,romfile="]
+                        "-device", "virtio-net-pci,netdev=net0,romfile=",
+                        # Of a card of the site file that this one has to have, too; it leads nowhere.
+                        "-netdev", "hubport,id=net1,hubid=51", "-device", "virtio-net-pci,netdev=net1,romfile="]
         if root:
             command += ["-drive", f"if=none,id=root,file={root},format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=root"]
         for number, disk in enumerate(disks):
