@@ -52,6 +52,8 @@ def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_a
         ("server", "address", '"192.168.0.254"'),
         ("server", "state", f'"{state}"'),
         ("server", "socket", f'"{socket}"'),
+        # The small tree of the rack has no package of a time daemon.
+        ("network", "ntp", "[]"),
     ):
         head = set_key(head, section, key, value)
     head = re.sub(r'(?m)^path = "[^"]*"$', f'path = "{tree}"', head, count=1)
