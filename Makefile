@@ -26,7 +26,7 @@ build: compiler firmware ## Build for development
 
 release: compiler firmware ## Build the optimised binary, target/release/rackstart, and what it is made of, rackstart.cdx.json
 	$(CARGO) build --locked --release
-	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
+	@mkdir -p target/release; if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
 install: ## Install the binary and the systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)

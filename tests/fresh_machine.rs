@@ -16,6 +16,7 @@ impl Machine {
         // What is ready late is overtaken, unless it is waited for.
         machine.script("tests/setup", "#!/bin/bash\nsleep 0.2; echo set up");
         machine.script("firmware/collect", "#!/bin/bash\nsleep 0.1; echo collected");
+        machine.script("tests/sbom", "#!/bin/bash\ntrue");
         machine.script("tests/rack/demo", "#!/bin/bash\n[ \"${1:-}\" = --cost ] || echo shown");
         machine.script("bin/cargo", "#!/bin/bash\necho built");
         machine

@@ -163,8 +163,8 @@ fn users_packages_and_services_are_told_as_the_release_knows_them() {
         assert_eq!(lines(&text, "sshkey "), by_command, "{release}");
         let services = lines(&text, "services ");
         let expected = match release.starts_with('6') {
-            true => "services --enabled=network,sshd,snmpd,cups",
-            false => "services --enabled=sshd,snmpd,cups",
+            true => "services --enabled=network,sshd,ntpd,snmpd,cups",
+            false => "services --enabled=sshd,chronyd,snmpd,cups",
         };
         assert_eq!(services, [expected], "the role's word about cups comes after that of the site");
         let controller = whole(&site(release), "controller");
