@@ -129,7 +129,7 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
         (
             "kickstart/snippets/pre.sh.j2",
             "echo a\nlsblk\n",
-            "own/kickstart/snippets/pre.sh.j2:2: the installer of EL6 has no `lsblk`",
+            "own/kickstart/snippets/pre.sh.j2:2: the installer of EL6.10 has no `lsblk`",
         ),
         (
             "kickstart/snippets/post.sh.j2",
