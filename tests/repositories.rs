@@ -147,7 +147,7 @@ fn a_later_release_may_have_more_repositories_than_are_seen_here() {
     for folder in ["BaseOS", "AppStream"] {
         repository(
             &desk.path("tree").join(folder),
-            &["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"],
+            &["bash", "chrony", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"],
             "zstd",
         );
     }
@@ -160,7 +160,11 @@ fn a_later_release_may_have_more_repositories_than_are_seen_here() {
     }
     // What the installer needs it takes from here and nowhere else.
     for folder in ["BaseOS", "AppStream"] {
-        repository(&desk.path("tree").join(folder), &["bash", "curl", "lvm2", "openssh-server", "tar"], "zstd");
+        repository(
+            &desk.path("tree").join(folder),
+            &["bash", "chrony", "curl", "lvm2", "openssh-server", "tar"],
+            "zstd",
+        );
     }
     let run = desk.run(&["check"]);
     assert!(
@@ -246,6 +250,8 @@ fn damage_is_one_clear_error() {
     fs::remove_file(&list).unwrap();
     says("is damaged: repodata/primary.xml.x: it does not exist");
     fs::write(desk.path("essex/repodata/repomd.xml"), "<html>").unwrap();
+    says("is damaged: repodata/repomd.xml: it ends in the middle");
+    fs::write(desk.path("essex/repodata/repomd.xml"), "<html></html>").unwrap();
     says("is damaged: repodata/repomd.xml: it is no index of a repository");
     fs::remove_dir_all(desk.path("essex")).unwrap();
     fs::write(desk.path("tree/repodata/primary.xml.x"), "").unwrap();
