@@ -333,8 +333,19 @@ fn a_server_that_stays_away_ends_in_a_refusal() {
     let machine = machine_with_sda(&site);
     machine.answers("permit", "000", "");
     let run = machine.run(&script(&site));
-    assert_refused(&machine, &run, "the server did not answer for 900 seconds");
+    assert_refused(&machine, &run, "the server gave no permit for 900 seconds: no answer from the server");
     assert_eq!(run.calls.matches("curl permit").count(), 181, "{}", run.calls);
+}
+
+#[test]
+fn a_server_that_cannot_answer_now_is_asked_again_and_its_reason_is_shown() {
+    let site = testbed();
+    let machine = machine_with_sda(&site);
+    machine.answers_once("permit", "503", "the disk of the server is full");
+    let run = machine.run(&script(&site));
+    assert!(run.ok && machine.storage().is_some(), "{}\n{}", run.console, run.said);
+    let line = "the server gives no permit yet (HTTP 503): the disk of the server is full; asking again";
+    assert!(run.console.contains(line), "{}", run.console);
 }
 
 /// The clock of the machine goes on by so many seconds with every request.
@@ -354,7 +365,7 @@ fn a_server_that_hangs_is_given_up_by_the_clock() {
     slow_server(&machine, 30);
     machine.answers("permit", "000", "");
     let run = machine.run(&script(&site));
-    assert_refused(&machine, &run, "the server did not answer for 900 seconds");
+    assert_refused(&machine, &run, "the server gave no permit for 900 seconds: no answer from the server");
     assert_eq!(run.calls.matches("curl permit").count(), 30, "{}", run.calls);
 }
 
