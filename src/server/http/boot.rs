@@ -208,7 +208,9 @@ fn planned(appliance: &Appliance, node: &Node) -> Result<NodePlan, PlanError> {
 async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<(), HttpError> {
     if let LocalDiskReason::WrongFirmware(..) = reason {
         let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
-        tracing::warn!(node = %node.name, mac = %node.mac, %reason, "not installed");
+        if let Some(held_back) = appliance.strangers.node(node.mac) {
+            tracing::warn!(node = %node.name, mac = %node.mac, %reason, held_back, "not installed");
+        }
         return settled(appliance.store.change(node.mac, note).await);
     }
     let Some(event) = unfinished(reason, || random::boot_token().hash()) else { return Ok(()) };
@@ -246,7 +248,9 @@ fn local_disk(
     node: &Node,
     reason: &LocalDiskReason,
 ) -> Result<String, HttpError> {
-    tracing::info!(node = %node.name, mac = %node.mac, %reason, "boots its local disk");
+    if let Some(held_back) = appliance.strangers.node(node.mac) {
+        tracing::info!(node = %node.name, mac = %node.mac, %reason, held_back, "boots its local disk");
+    }
     appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
     appliance.recent.gave(node.mac, None);
     Ok(served.renderer.boot_script_local_disk(node, &reason.to_string())?)

@@ -91,7 +91,9 @@ fn stay_inside(appliance: &Appliance, peer: SocketAddr, path: &str) -> Result<()
 fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) {
     if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip()) {
         let path = tame(path, PATH_SHOWN);
-        tracing::info!(node = %node.name, mac = %node.mac, path, "fetches");
+        if let Some(held_back) = appliance.strangers.node(node.mac) {
+            tracing::info!(node = %node.name, mac = %node.mac, path, held_back, "fetches");
+        }
         appliance.recent.note(node.mac, "http", format!("GET {path}"));
     }
 }

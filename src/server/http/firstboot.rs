@@ -24,6 +24,9 @@ pub(super) async fn payload(
         None => caller.renderer.firstboot_payload(site, node, &caller.token, &secrets, gluster)?,
     };
     caller.takes(&appliance, Delivery::Payload).await?;
-    tracing::info!(node = %caller.node().name, mac = %caller.mac, bytes = tar.len(), "fetched its firstboot payload");
+    if let Some(held_back) = appliance.strangers.node(caller.mac) {
+        let (node, bytes) = (&caller.node().name, tar.len());
+        tracing::info!(%node, mac = %caller.mac, bytes, held_back, "fetched its firstboot payload");
+    }
     Ok(([(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")], tar))
 }

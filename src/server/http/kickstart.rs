@@ -19,6 +19,8 @@ pub(super) async fn kickstart(
     let plan = caller.promised_plan()?;
     let text = caller.renderer.kickstart_planned(&caller.site, caller.node(), &plan, &caller.token)?;
     caller.takes(&appliance, Delivery::Kickstart).await?;
-    tracing::info!(node = %caller.node().name, mac = %caller.mac, "fetched its kickstart");
+    if let Some(held_back) = appliance.strangers.node(caller.mac) {
+        tracing::info!(node = %caller.node().name, mac = %caller.mac, held_back, "fetched its kickstart");
+    }
     Ok(unkept(text))
 }

@@ -29,7 +29,9 @@ pub(super) async fn redeem(
     let plan = caller.promised_plan()?;
     let found = read(&plan, &form).map_err(|reason| HttpError::new(StatusCode::BAD_REQUEST, reason))?;
     let refuse = |reason: String| {
-        tracing::warn!(node = %node.name, mac = %caller.mac, %reason, "the wipe permit was not redeemed");
+        if let Some(held_back) = appliance.strangers.node(caller.mac) {
+            tracing::warn!(node = %node.name, mac = %caller.mac, %reason, held_back, "the wipe permit was not redeemed");
+        }
         HttpError::new(StatusCode::CONFLICT, reason)
     };
     judge(&caller, &plan, &found, scope).map_err(refuse)?;

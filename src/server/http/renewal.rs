@@ -54,7 +54,9 @@ pub(super) async fn payload(
     let node = caller.node();
     let refuse = |status, why: &str| {
         appliance.recent.note(caller.mac, "http", format!("no newer payload: {why}"));
-        tracing::warn!(node = %node.name, mac = %caller.mac, "no newer payload: {why}");
+        if let Some(held_back) = appliance.strangers.node(caller.mac) {
+            tracing::warn!(node = %node.name, mac = %caller.mac, held_back, "no newer payload: {why}");
+        }
         Err(HttpError::new(status, why.to_string()))
     };
     let Some(question) = Question::new(&wanted.payload, &wanted.nonce) else {
@@ -75,7 +77,10 @@ pub(super) async fn payload(
     let tar = renderer.firstboot_renewal(site, node, &caller.token, &secrets, caller.record.gluster.as_ref(), &key)?;
     caller.takes(&appliance, Delivery::Renewal).await?;
     let answer = key.seal(&question, &tar, random::bytes());
-    tracing::info!(node = %node.name, mac = %caller.mac, bytes = answer.len(), digest, "fetched a newer payload");
+    if let Some(held_back) = appliance.strangers.node(caller.mac) {
+        let bytes = answer.len();
+        tracing::info!(node = %node.name, mac = %caller.mac, bytes, digest, held_back, "fetched a newer payload");
+    }
     Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], answer))
 }
 
