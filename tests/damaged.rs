@@ -48,7 +48,8 @@ struct Said {
 const NODES: std::ops::RangeInclusive<u8> = 1..=12;
 
 async fn hear(store: &Store) -> Said {
-    let opened = store.open_secrets(None, &blueprint()).await;
+    let damaged = |()| store.damaged_secrets().pop_first().map_or(Ok(()), |name| Err(SecretsError::Damaged(name)));
+    let opened = store.open_secrets(None, &blueprint()).await.and_then(damaged);
     let kept = |name: &String| (name.clone(), store.kept_secret(name).unwrap().value.reveal().to_string());
     let mut stories = BTreeMap::new();
     for n in NODES {

@@ -44,7 +44,7 @@ pub async fn at_rest(resting: Resting, need: Need) -> Result<(axum::Router, Stor
     };
     let (store, task) = Store::open(&site.server.state).await?;
     if let Need::Opened(_) = need {
-        let opened = store.open_secrets_to_mend(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
+        let opened = store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
         opened.map_err(|source| ServerError::secrets(&site, source))?;
     }
     if !knows_its_nodes {

@@ -1,5 +1,7 @@
 //! What is wrong with the store and with the clock of this server, as alarms: what goes on, what does not, and the way out.
 
+use std::collections::BTreeSet;
+
 use super::alarms::Alarms;
 use crate::clock::{BUILT, unix_now};
 use crate::site::{Mac, Site};
@@ -17,6 +19,7 @@ pub(super) fn ring(alarms: &Alarms, store: &Store, site: &Site) {
     for (what, wrong) in of_damage(&store.damage(), site) {
         set(alarms, "store-damaged", what, wrong);
     }
+    set(alarms, "store-damaged", "secrets", of_secrets(&store.damaged_secrets()));
 }
 
 /// What is damaged, in words, with the way out of each.
@@ -50,6 +53,17 @@ fn of_damage(damage: &Damage, site: &Site) -> [(&'static str, Option<String>); 5
                 .into()
         })),
     ]
+}
+
+/// What is said of secrets that do not open.
+fn of_secrets(damaged: &BTreeSet<String>) -> Option<String> {
+    let first = damaged.first()?;
+    let names = damaged.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "THE STORE IS DAMAGED: the secrets {names}; nodes that use them get no payload, all else goes on. Give each the value \
+         that the nodes know, `rackstart secrets set {first}`, or a new one, `rackstart secrets rotate {first}`; or restore a \
+         backup"
+    ))
 }
 
 /// What to say of a clock that cannot be right.
@@ -91,5 +105,8 @@ mod tests {
         assert!(all.iter().all(|(_, text)| text.as_ref().is_some_and(|text| text.contains("`rackstart "))), "{all:?}");
         assert!(all[0].1.as_ref().unwrap().contains(site.nodes[0].name.as_str()), "{all:?}");
         assert!(of_damage(&Damage::default(), &site).iter().all(|(_, text)| text.is_none()));
+        let secrets = of_secrets(&["A".to_string(), "B".to_string()].into()).unwrap();
+        assert!(secrets.contains("the secrets A, B") && secrets.contains("`rackstart secrets set A`"), "{secrets}");
+        assert_eq!(of_secrets(&BTreeSet::new()), None);
     }
 }

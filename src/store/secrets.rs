@@ -11,7 +11,7 @@ use super::secret_rows::{SecretRow, SecretWrite, Stored};
 use super::{ChangeError, Command, Store, answered};
 use crate::audit::Order;
 use crate::clock::unix_now;
-use crate::secrets::{Redactor, SITE_SECRET, SecretValue, Secrets, in_use};
+use crate::secrets::{Redactor, SITE_SECRET, SecretValue, Secrets, in_use, of_targets};
 use crate::site::{Blueprint, Security, Site};
 
 /// Where a value comes from.
@@ -43,7 +43,7 @@ pub(super) struct Vault {
     kept: BTreeMap<String, Kept>,
     redactor: Arc<Redactor>,
     seal: Option<Seal>,
-    /// Names of those that do not open, while an operator mends them.
+    /// Names of those that do not open. Nodes that use one get no payload until it has a value again.
     damaged: BTreeSet<String>,
 }
 
@@ -84,8 +84,8 @@ pub enum SecretsError {
     WrongFormerKey,
     /// A row that no key opens.
     #[error(
-        "the secret {0} in the store is damaged; with the daemon stopped, give it the value that the nodes know with \
-             `rackstart secrets set {0}`, or a new one with `rackstart secrets rotate {0}`"
+        "the secret {0} in the store is damaged; give it the value that the nodes know with `rackstart secrets set {0}`, or a \
+             new one with `rackstart secrets rotate {0}`"
     )]
     Damaged(String),
     /// The record of the seal, which no key opens either.
@@ -109,17 +109,9 @@ pub enum SecretsError {
 
 impl Store {
     /// Reads the secrets, unseals them, makes those that the blueprint declares and that are not there yet, and seals
-    /// what lies open when there is a key. Before this, no node gets a secret.
+    /// what lies open when there is a key. Before this, no node gets a secret. A damaged one stays as it is until an operator
+    /// gives it a value again; the others open.
     pub async fn open_secrets(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
-        self.open_all(key, blueprint, false).await
-    }
-
-    /// The same for an operator who wants to give a damaged secret a value again: it stays as it is, the others open.
-    pub async fn open_secrets_to_mend(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
-        self.open_all(key, blueprint, true).await
-    }
-
-    async fn open_all(&self, key: Option<&[u8]>, blueprint: &Blueprint, mending: bool) -> Result<(), SecretsError> {
         let _alone = self.secrets_change.lock().await;
         let stored = self.stored_secrets().await?;
         if stored.seal_is_damaged {
@@ -140,13 +132,18 @@ impl Store {
         for row in &stored.rows {
             match row.open(opener) {
                 Ok(one) => drop(kept.insert(row.name.clone(), one)),
-                Err(_) if mending => {
+                // Only payloads for systems that run are sealed with it: a new one costs those, and no password.
+                Err(_) if row.name == SITE_SECRET => {
+                    tracing::error!(
+                        "the secret behind newer payloads is damaged: a new one is made, for nodes to come"
+                    );
+                }
+                Err(_) => {
                     // A name that is damaged too may have been that of any secret that is not there now.
                     let lost = |name: &&String| **name == row.name || row.is_damaged && !is_stored(name);
                     damaged.extend(blueprint.secrets.keys().filter(lost).cloned());
                     damaged.insert(row.name.clone());
                 }
-                Err(error) => return Err(error),
             }
         }
         let mut written: BTreeSet<&String> = BTreeSet::new();
@@ -188,6 +185,18 @@ impl Store {
     /// Whether a secret lies in the store and does not open.
     pub fn is_damaged(&self, name: &str) -> bool {
         self.vault.read().expect("no holder of this lock panics").damaged.contains(name)
+    }
+
+    /// Names of the secrets that lie in the store and do not open.
+    pub fn damaged_secrets(&self) -> BTreeSet<String> {
+        self.vault.read().expect("no holder of this lock panics").damaged.clone()
+    }
+
+    /// A damaged secret that nodes of this role use, if there is one. The values of paper mode are in no store.
+    pub fn damaged_secret_of(&self, site: &Site, role: &str) -> Option<String> {
+        let (damaged, in_use) = (self.damaged_secrets(), self.secrets(site));
+        let is_lost = |name: &&String| damaged.contains(*name) && !in_use.contains_key(*name);
+        of_targets(&site.blueprint, &site.blueprint.targets(role)).map(|(name, _)| name).find(is_lost).cloned()
     }
 
     /// The secrets in use at a site, by name.

@@ -17,6 +17,7 @@ pub(super) async fn payload(
     Path(token): Path<String>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Payload)).await?;
+    renewal::refuse_damaged(&appliance, &caller.site, caller.node())?;
     let secrets = appliance.store.secrets(&caller.site);
     let (site, node, gluster) = (&caller.site, caller.node(), caller.record.gluster.as_ref());
     let tar = match renewal::key_of(&appliance, &caller) {

@@ -114,6 +114,8 @@ pub fn app(appliance: Appliance) -> Router {
 #[cfg(test)]
 mod canary_tests;
 #[cfg(test)]
+mod damaged_secret_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod errand_tests;

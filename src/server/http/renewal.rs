@@ -18,7 +18,8 @@ use crate::lifecycle::{Delivery, Told, held_back};
 use crate::secrets::{Question, RenewalKey};
 use crate::server::random;
 use crate::server::served::Served;
-use crate::site::{Mac, Node};
+use crate::site::{Mac, Node, Site};
+use crate::store::SecretsError;
 
 /// What the nodes told of their payloads, and the digests of those that they should have. In memory alone: they tell again
 /// within half a minute.
@@ -68,6 +69,7 @@ pub(super) async fn payload(
     if !key.proves(&question, &wanted.proof) {
         return refuse(StatusCode::FORBIDDEN, "it was asked for without the key that the node's first payload held");
     }
+    refuse_damaged(&appliance, &caller.site, node)?;
     let digest = appliance.renewals.digest(&appliance, node)?;
     if digest != question.digest {
         return refuse(StatusCode::CONFLICT, "the site was changed meanwhile: ask for errands again");
@@ -84,6 +86,14 @@ pub(super) async fn payload(
     Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], answer))
 }
 
+/// A payload that lacks a secret would be taken for a whole one; the node asks again.
+pub(super) fn refuse_damaged(appliance: &Appliance, site: &Site, node: &Node) -> Result<(), HttpError> {
+    match appliance.store.damaged_secret_of(site, &node.role) {
+        Some(name) => Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, SecretsError::Damaged(name).to_string())),
+        None => Ok(()),
+    }
+}
+
 /// The key of the boot that asks.
 pub(super) fn key_of(appliance: &Appliance, caller: &Caller) -> Option<RenewalKey> {
     let site = appliance.store.renewal_secret()?;
@@ -98,7 +108,8 @@ pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Resul
     let hash = caller.token.hash();
     let may = caller.record.state.grants(Delivery::Renewal, &hash).is_ok()
         && !caller.record.flags.maintenance
-        && appliance.store.stopped().is_none();
+        && appliance.store.stopped().is_none()
+        && refuse_damaged(appliance, &caller.site, node).is_ok();
     let wanted = appliance.renewals.digest(appliance, node)?;
     if !may || wanted == has {
         return Ok(None);
