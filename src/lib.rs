@@ -1,7 +1,7 @@
 //! rackstart: from a file of MACs and roles to a working OpenStack cloud, unattended.
 //!
 //! The map. PURE modules hold every decision, all arithmetic and all rendering; they know no socket, clock or file
-//! (`tests/layering.rs` enforces it). The others do I/O and decide nothing.
+//! (`tests/repo/layering.rs` enforces it). The others do I/O and decide nothing.
 //!
 //! | module | kind | what it is for |
 //! |---|---|---|

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::network_lab::inside;
-use super::{PROGRAM, Rack, text};
+use crate::rack::{Rack, text};
+use crate::support::network_lab::inside;
+use crate::support::serving::PROGRAM;
 
 impl Rack {
     /// What is refused, with its exit code 1.
@@ -33,7 +34,7 @@ impl Rack {
 
 #[test]
 fn an_operator_stops_everything_within_a_second_and_it_stays_stopped() {
-    inside("orders::an_operator_stops_everything_within_a_second_and_it_stays_stopped", || {
+    inside(|| {
         let mut rack = Rack::powered();
         let token = rack.boots().expect("armed");
         let began = Instant::now();
@@ -60,7 +61,7 @@ fn an_operator_stops_everything_within_a_second_and_it_stays_stopped() {
 
 #[test]
 fn what_must_not_be_wiped_is_refused_on_the_console() {
-    inside("orders::what_must_not_be_wiped_is_refused_on_the_console", || {
+    inside(|| {
         let rack = Rack::powered();
         let many = rack.refuses(&["reimage", "compute2", "compute3", "--yes"]);
         assert!(many.contains("about 2 of the 5 nodes") && many.contains("help: say the exact number"), "{many}");
@@ -100,7 +101,7 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
 
 #[test]
 fn a_person_at_a_terminal_types_the_name_or_the_number() {
-    inside("orders::a_person_at_a_terminal_types_the_name_or_the_number", || {
+    inside(|| {
         let rack = Rack::powered();
         let boot = "http://192.168.0.254/boot/52-54-00-a8-02-01?serial=SN-4711";
         rack.machine.run(&format!("curl -sSf -m 5 -o /dev/null {boot}"));
@@ -123,7 +124,7 @@ fn a_person_at_a_terminal_types_the_name_or_the_number() {
 
 #[test]
 fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
-    inside("orders::a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how", || {
+    inside(|| {
         let rack = Rack::powered();
         let token = rack.boots().expect("armed");
         assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
@@ -188,26 +189,21 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
 
 #[test]
 fn a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when_it_was_ready() {
-    inside(
-        "orders::a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when_it_was_ready",
-        || {
-            let rack = Rack::powered();
-            let token = rack.boots().expect("armed");
-            assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
-            assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
-            let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
-            let refused = rack.refuses(&reimage);
-            assert!(refused.contains("compute2 cannot be missed now: nothing was armed"), "{refused}");
-            assert!(refused.contains("--no-drain TEXT"), "{refused}");
-            assert_eq!(rack.state(), "ready");
-            // One that failed may be dead, and is to be made anew.
-            assert_eq!(rack.posts(&format!("report/{token}"), "event=step-failed&seq=2"), "204");
-            let armed = rack.says(&reimage);
-            assert!(armed.contains("compute2 is being drained: it has to ask for errands, every 30 s"), "{armed}");
-            assert!(
-                armed.contains("compute2 is not drained: it has not asked for errands for 90 s: it cannot be reached")
-            );
-            assert!(armed.contains("compute2 is armed; reboot it now"), "{armed}");
-        },
-    );
+    inside(|| {
+        let rack = Rack::powered();
+        let token = rack.boots().expect("armed");
+        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
+        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
+        let refused = rack.refuses(&reimage);
+        assert!(refused.contains("compute2 cannot be missed now: nothing was armed"), "{refused}");
+        assert!(refused.contains("--no-drain TEXT"), "{refused}");
+        assert_eq!(rack.state(), "ready");
+        // One that failed may be dead, and is to be made anew.
+        assert_eq!(rack.posts(&format!("report/{token}"), "event=step-failed&seq=2"), "204");
+        let armed = rack.says(&reimage);
+        assert!(armed.contains("compute2 is being drained: it has to ask for errands, every 30 s"), "{armed}");
+        assert!(armed.contains("compute2 is not drained: it has not asked for errands for 90 s: it cannot be reached"));
+        assert!(armed.contains("compute2 is armed; reboot it now"), "{armed}");
+    });
 }

@@ -1,10 +1,13 @@
-//! Kickstarts from outside: golden texts, the checks of other programs, and the scripts in them run on a fake machine.
+//! Kickstarts and plans from outside: golden texts, the checks of other programs, an independent model of the installer, and
+//! the scripts run on a fake machine.
 
 mod golden;
 mod grammar;
 mod hostile;
 mod links;
 mod machine;
+mod mutations;
+mod plan_model;
 mod post_script;
 mod pre_script;
 mod table;

@@ -1,4 +1,4 @@
-//! The rules of RFC 2131, one packet each. Whole answers to real clients: `tests/dhcp_replies.rs`.
+//! The rules of RFC 2131, one packet each. Whole answers to real clients: `tests/wire/dhcp_replies.rs`.
 
 use std::net::Ipv4Addr;
 

@@ -1,6 +1,6 @@
 """Random layouts by the thousand: the planner's own random nodes, and where blivet would put what their sections ask for.
 
-The planner's side comes from the property test (tests/plan_model), blivet's from outside/positions.py in a chroot of the
+The planner's side comes from the property test (tests/kickstart/plan_model), blivet's from outside/positions.py in a chroot of the
 blivet guest's root. Nothing is written to any disk.
 """
 
@@ -17,7 +17,7 @@ def planned(path, count, seed):
     """Writes so many random plans; returns them."""
     here = os.path.dirname(os.path.abspath(__file__))
     environment = os.environ | {"COUNT": str(count), "SEED": str(seed), "PLANS": path}
-    done = subprocess.run(["cargo", "test", "--quiet", "--locked", "--test", "plan_model", "random_plans", "--", "--ignored"],
+    done = subprocess.run(["cargo", "test", "--quiet", "--locked", "--test", "kickstart", "random_plans", "--", "--ignored"],
                           cwd=f"{here}/../../..", env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         raise Stalled(f"the property test wrote no plans:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,14 @@
+//! Verbs that need no network: the real binary in a folder of its own, and what it makes of files.
+
+mod config_problems;
+mod diff;
+mod every_verb;
+mod init_check;
+mod password_hash;
+mod plan_security;
+mod repositories;
+#[path = "../support/mod.rs"]
+mod support;
+mod templates;
+mod trees;
+mod vault;

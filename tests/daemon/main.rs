@@ -1,0 +1,12 @@
+//! `rackstart serve` on a network of the test's own, met as operators, nodes and service managers meet it.
+
+mod life;
+mod names_and_time;
+mod operation;
+mod orders;
+mod rack;
+mod remote_api;
+mod rivals;
+mod service;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,12 @@
+//! The project itself: its layers, its dependencies, its Makefile, and the files that are shipped beside the program.
+
+mod dependencies;
+mod fresh_machine;
+mod imports;
+mod layering;
+mod long_parts;
+mod monitoring;
+mod panics;
+mod supply;
+#[path = "../support/mod.rs"]
+mod support;
