@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{PanicHookInfo, UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// Who has to act; the kind alone picks the exit code.
+/// The party that has to act; the kind alone picks the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The reader can fix it: exit code 1.
@@ -21,7 +21,7 @@ pub enum Kind {
 /// One failure, ready to print: what is wrong, and things to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Who has to act.
+    /// The party that has to act.
     pub kind: Kind,
     /// What is wrong with which thing, without the word `error`. Empty when the text was already printed.
     pub error: String,

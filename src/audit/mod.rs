@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Broken, ChainHash, Verdict, verify};
 
-/// Who acts.
+/// The person or program that acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// How they proved who they are: `socket uid 0`, `token alice`, `console uid 0`, `node compute1`, `rackstart`.
@@ -25,7 +25,7 @@ impl Actor {
         Self { how: format!("socket uid {uid}"), from }
     }
 
-    /// The same, who says for whom it acts (`SUDO_USER`). Nobody has verified that, and the line says so.
+    /// Adds for whom the actor says that it acts (`SUDO_USER`). Nobody has verified that, and the line says so.
     pub fn by_its_own_word_for(self, user: &str) -> Self {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
         if user.is_empty() || user.len() > LONGEST_USER || !user.chars().all(is_plain) {

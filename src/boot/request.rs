@@ -54,7 +54,7 @@ impl fmt::Display for ClientArch {
     }
 }
 
-/// Who asks.
+/// The kind of client that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
     /// PXE or UEFI HTTP boot firmware, by DHCP.

@@ -29,7 +29,7 @@ enum Verb {
 /// Make a token and print it, once.
 #[derive(Debug, clap::Args)]
 struct Create {
-    /// Who will have it: a name for the audit log.
+    /// The token's holder: a name for the audit log.
     name: String,
     /// What it may do: metrics, viewer, operator or admin; each may do what the ones before it may.
     #[arg(long, value_name = "ROLE")]

@@ -69,7 +69,7 @@ impl<'a> Desk<'a> {
         self.args.daemon.clone().client(self.place.file).raw(method, path, body.to_string())
     }
 
-    /// The same for an answer in JSON.
+    /// Like [`Self::ask`], for an answer in JSON.
     pub fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: &str) -> Result<T, Failure> {
         let bytes = self.ask(method, path, body)?;
         serde_json::from_slice(&bytes).map_err(|error| Failure::bug(format!("cannot read the answer: {error}")))
@@ -145,13 +145,13 @@ fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
     }
 }
 
-/// Who sits at this shell, and for whom by sudo's word.
+/// The user of this shell, and for whom it acts by sudo's word.
 pub fn console() -> Actor {
     let actor = Actor::console(rustix::process::getuid().as_raw());
     acts_for().iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
 }
 
-/// Who called sudo; a note for the audit log that nobody has verified.
+/// The user that called sudo: a note for the audit log that nobody has verified.
 pub fn acts_for() -> Option<String> {
     std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
 }

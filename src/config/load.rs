@@ -70,7 +70,7 @@ pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
     read(&find(place.file)?, place.templates).map_err(print)
 }
 
-/// The same for a plan, which needs the release and not its files: an install tree may not be there yet.
+/// Loads the site for a plan, which needs the release and not its files: an install tree may not be there yet.
 pub fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
     read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }

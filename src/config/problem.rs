@@ -72,7 +72,7 @@ impl Problems {
         &self.list
     }
 
-    /// The same for programs: each mistake with its place. Lines and columns count from 1, columns in characters.
+    /// Each mistake with its place, for programs. Lines and columns count from 1, columns in characters.
     pub fn spots(&self) -> Vec<Spot> {
         self.list.iter().map(|problem| self.spot(problem)).collect()
     }

@@ -71,7 +71,7 @@ pub fn check(release: Release, text: &str) -> Vec<Complaint> {
     check_knowing(&mut KnownScripts::default(), release, text)
 }
 
-/// The same for one of many kickstarts, whose scripts are mostly alike.
+/// Like [`check`], for one of many kickstarts: scripts that were checked before are not checked again.
 pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;

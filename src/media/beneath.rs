@@ -71,7 +71,7 @@ impl Folder {
         }
     }
 
-    /// The same step by step, where the kernel cannot: no step follows a link or goes up by itself.
+    /// Resolves a path step by step, where the kernel cannot: no step follows a link or goes up by itself.
     fn walk(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let mut above: Vec<OwnedFd> = Vec::new();
         let mut left = parts(path);

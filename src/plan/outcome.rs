@@ -174,7 +174,7 @@ pub struct LogicalVolumePlan {
     pub name: String,
     /// Size in MiB.
     pub size: Mib,
-    /// The same in extents.
+    /// Size in extents of its volume group.
     pub extents: u64,
     /// File system.
     pub file_system: FileSystem,

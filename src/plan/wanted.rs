@@ -8,7 +8,7 @@ use super::{Content, PlanError, label};
 const BIOS_BOOT: Mib = Mib(1);
 /// EFI system partition when the layout names none: Anaconda's own default from EL7 on.
 const EFI_SYSTEM: Mib = Mib(600);
-/// The same on EL6.
+/// EFI system partition when the layout names none, on EL6.
 const EFI_SYSTEM_EL6: Mib = Mib(200);
 
 /// One partition to make.

@@ -110,7 +110,7 @@ impl Engine {
         })
     }
 
-    /// The same for a line that `own` lacks: it is most likely one that a file of its operator should have.
+    /// Like [`Self::origin`], for a line that `own` lacks: most likely a file of its operator should have it.
     pub fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
         self.origin_by(line, |name, likeness| (likeness > 0 && own.own.files.contains_key(name), likeness))
     }

@@ -83,7 +83,7 @@ struct PayloadValues<'a> {
 pub(super) struct Told<'a> {
     /// The secrets of the whole site; masked without.
     pub secrets: Option<&'a Secrets>,
-    /// Who it was to its GlusterFS peers.
+    /// Its identity among its GlusterFS peers.
     pub gluster: Option<&'a GlusterId>,
     /// The digest of this payload and the key for a newer one.
     pub renewal: Option<(&'a str, &'a RenewalKey)>,
@@ -308,7 +308,7 @@ impl<'a> Cluster<'a> {
         Self::of(site, &site.nodes)
     }
 
-    /// The same values of a few nodes: enough to prove what a template does with one node's own values.
+    /// Looks at a few nodes only: enough to prove what a template does with one node's own values.
     pub fn sample(site: &'a Site) -> Self {
         Self::of(site, &site.nodes[..site.nodes.len().min(3)])
     }

@@ -68,7 +68,7 @@ impl Renderer {
         Self::with_templates(Templates::default())
     }
 
-    /// The same, with some templates replaced by the operator's.
+    /// Reads the embedded templates, with some replaced by the operator's.
     pub fn with_templates(own: Templates) -> Result<Self, RenderError> {
         let measure = own.measure().map(Engine::new).transpose()?;
         Ok(Self { engine: Engine::new(own)?, measure })
@@ -144,7 +144,7 @@ impl Renderer {
         self.storage_section_keeping(node, plan, disks, scope, &[])
     }
 
-    /// The same for a reimage that keeps volume groups, with the identities that `%pre` must find again.
+    /// Like [`Self::storage_section`], for a reimage that keeps volume groups, with the identities that `%pre` must find again.
     pub fn storage_section_keeping(
         &self,
         node: &Node,
@@ -160,7 +160,7 @@ impl Renderer {
         }
     }
 
-    /// The same before anybody looked whether it is what the plan demands.
+    /// The section as rendered, before it is compared with what the plan demands.
     fn storage_draft<'a>(
         &self,
         node: &'a Node,

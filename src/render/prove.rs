@@ -29,7 +29,7 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
     prove_nodes(renderer, site, &site.nodes)
 }
 
-/// The same for some nodes of the site, so that several threads can share the work.
+/// Like [`prove`], for some nodes of the site, so that several threads can share the work.
 pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Fault> {
     let token = BootToken::from_random([0; 16]);
     let (cluster, sample) = (Cluster::new(site), Cluster::sample(site));

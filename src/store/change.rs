@@ -57,7 +57,7 @@ pub enum Change {
     InstalledAs(Box<InstalledAs>),
     /// `%pre` asked for the storage commands.
     Redeem {
-        /// Who asks.
+        /// The token that asks.
         token: TokenHash,
         /// The disks that will be written, in words.
         words: String,
@@ -72,7 +72,7 @@ pub enum Change {
     Deliver {
         /// Which.
         delivery: Delivery,
-        /// Who asks.
+        /// The token that asks.
         token: TokenHash,
         /// To whom it goes.
         reader: Reader,
@@ -86,7 +86,7 @@ pub enum Change {
     Become(Box<Record>),
     /// The installer told what is on the disks.
     Attest {
-        /// Who says so.
+        /// The token that says so.
         token: TokenHash,
         /// What it found.
         facts: Box<Facts>,
@@ -100,7 +100,7 @@ pub enum Change {
     },
     /// The clock of this server was set by so many seconds: what is counted from moves along.
     ClockSet(i64),
-    /// Who the node is to its GlusterFS peers, by its own word.
+    /// The node's identity among its GlusterFS peers, by its own word.
     Gluster(GlusterId),
     /// Something that was refused and is worth remembering; it changes nothing.
     Note {

@@ -190,7 +190,7 @@ impl Store {
         self.send(mac, change, None).await
     }
 
-    /// The same on somebody's order: the audit log tells it in the same transaction, a refusal too.
+    /// Like [`Self::change`], on somebody's order: the audit log tells it in the same transaction, a refusal too.
     pub async fn change_as(&self, mac: Mac, change: Change, order: Order) -> Result<Record, ChangeError> {
         self.send(mac, change, Some(order)).await
     }

@@ -50,7 +50,7 @@ pub(super) fn check(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Who owns the directory and the files in it, and who may open them.
+/// Owner and permissions of the directory and of the files in it.
 pub(super) fn owner(directory: &Path) -> Result<(), OpenError> {
     let own = rustix::process::geteuid().as_raw();
     for name in [""].into_iter().chain(private::KEPT) {

@@ -76,7 +76,7 @@ pub struct Record {
     /// The disks that an installer of ours wrote last, in words.
     #[serde(default)]
     pub written: Option<String>,
-    /// Who it is to its GlusterFS peers, as it last said; outlives the attempt, so that a reimaged node rejoins its volume.
+    /// Its identity among its GlusterFS peers, as it last said; outlives the attempt, so that a reimaged node rejoins its volume.
     #[serde(default)]
     pub gluster: Option<GlusterId>,
     /// Whether it is on duty in the cloud.

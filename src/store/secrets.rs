@@ -227,7 +227,7 @@ impl Store {
         self.vault.read().expect("no holder of this lock panics").redactor.clone()
     }
 
-    /// The same for every moment to come, without keeping the store open.
+    /// A function that gives the redactor of every moment to come, without keeping the store open.
     pub fn redactors(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
         let vault = self.vault.clone();
         move || vault.read().expect("no holder of this lock panics").redactor()

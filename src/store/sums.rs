@@ -146,7 +146,7 @@ pub(super) async fn add(connection: &mut SqliteConnection) -> Result<(), Failed>
     Ok(())
 }
 
-/// The same within a transaction of the caller.
+/// Fills in missing checksums within a transaction of the caller.
 async fn fill(connection: &mut SqliteConnection) -> Result<(), Failed> {
     sqlx::query("DROP TRIGGER IF EXISTS event_is_append_only_update").execute(&mut *connection).await?;
     sqlx::query("INSERT OR IGNORE INTO meta (name, value) VALUES (?, 'complete')")

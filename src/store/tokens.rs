@@ -12,7 +12,7 @@ use crate::audit::Order;
 pub struct StoredToken {
     /// The public beginning of the token.
     pub id: String,
-    /// Who has it; in the audit log.
+    /// Its holder, as the audit log names it.
     pub name: String,
     /// What it may do.
     pub role: String,

@@ -44,7 +44,7 @@ impl Moment {
         Self { at, ms: 0, until: at, mac, source: source.into(), text: harmless(text, LONGEST), times: 1 }
     }
 
-    /// The same with the milliseconds of its second.
+    /// Sets the milliseconds of its second.
     pub fn with_ms(self, ms: u16) -> Self {
         Self { ms, ..self }
     }

@@ -17,7 +17,7 @@ pub fn utc(at: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The same with milliseconds: `2026-11-20 08:15:43.007Z`.
+/// Like [`utc`], with milliseconds: `2026-11-20 08:15:43.007Z`.
 pub fn utc_ms(at: u64, ms: u16) -> String {
     utc(at).replace('Z', &format!(".{ms:03}Z"))
 }

@@ -56,11 +56,11 @@ impl Mark {
 /// A question of another rackstart, or of ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// The card that asks.
+    /// The mark of the daemon that asks.
     pub mac: Mac,
     /// Its number of the question.
     pub xid: u32,
-    /// Who asks.
+    /// The mark of the daemon that asks.
     pub mark: Mark,
 }
 

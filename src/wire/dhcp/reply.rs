@@ -30,7 +30,7 @@ const HTTP_CLIENT: &[u8] = b"HTTPClient";
 pub struct Grant<'a> {
     /// Where everything is.
     pub site: &'a Site,
-    /// Who gets it; none: a machine that is in no site file.
+    /// The node that gets it; none for a machine that is in no site file.
     pub node: Option<&'a Node>,
     /// The address it gets.
     pub address: Ipv4Addr,

@@ -88,7 +88,7 @@ pub(super) struct Echo {
 pub struct Request {
     /// What it is.
     pub kind: MessageKind,
-    /// Who asks, on what machine, at which point of its boot.
+    /// What asks, on which machine, at which point of its boot.
     pub boot: BootRequest,
     /// The address the client uses already (`ciaddr`).
     pub client_address: Option<Ipv4Addr>,
