@@ -26,7 +26,7 @@ build: compiler firmware ## Build for development
 
 release: compiler firmware ## Build the optimised binary, target/release/rackstart, and what it is made of, rackstart.cdx.json
 	$(CARGO) build --locked --release
-	@mkdir -p target/release; if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
+	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
 install: ## Install the binary and the systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
@@ -54,7 +54,7 @@ compiler:
 	@command -v $(firstword $(CARGO)) >/dev/null || { echo "make: cargo is missing; install Rust, for example from https://rustup.rs" >&2; exit 1; }
 	@echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 || { echo "make: a C compiler is missing; as root: apt-get install gcc libc6-dev" >&2; exit 1; }
 
-lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck
+lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck, cargo-deny (ADVISORIES=DIR for advisories)
 	tests/lint
 
 bench: release ## Measure against peers, in the same run

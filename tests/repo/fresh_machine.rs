@@ -18,7 +18,7 @@ impl Machine {
         machine.script("firmware/collect", "#!/bin/bash\nsleep 0.1; echo collected");
         machine.script("tests/sbom", "#!/bin/bash\ntrue");
         machine.script("tests/rack/demo", "#!/bin/bash\n[ \"${1:-}\" = --cost ] || echo shown");
-        machine.script("bin/cargo", "#!/bin/bash\necho built");
+        machine.script("bin/cargo", "#!/bin/bash\nmkdir -p target/release; echo built");
         machine
     }
 
