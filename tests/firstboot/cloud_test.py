@@ -7,7 +7,7 @@ import csv
 import json
 
 import readers
-from harness import equal, holds, test
+from harness import Story, equal, holds
 from site_test import site, times
 from world import COMPUTES, HERE
 
@@ -26,12 +26,16 @@ HOSTILE = {
 
 
 @contextlib.contextmanager
-def cloud(**how):
-    with site(last_group="10", **how) as world:
+def hostile_cloud():
+    with site(last_group="10", secrets=HOSTILE) as world:
         for node in world.nodes.values():
             node.start()
         becomes_ready(world)
         yield world
+
+
+# All of its nodes are ready, and nothing runs that looks after them.
+cloud = Story(hostile_cloud)
 
 
 def becomes_ready(world):
@@ -147,7 +151,7 @@ def every_singleton_ran_once(world, repeatable=()):
     equal(len(world.cloud.changes), len(set(world.cloud.changes)) + world.cloud.changes.count("grant") - 1)
 
 
-def the_cloud_was_accepted(world):
+def the_cloud_was_accepted(world, outside="198.41.0.4 answers"):
     """What the last steps saw is in their reports, and nothing of theirs is left."""
     said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
     services = said["02-boot-cirros"]
@@ -158,7 +162,7 @@ def the_cloud_was_accepted(world):
     equal(services.count("machine ACTIVE"), 1)
     holds("console: http://128.250.26.161:6080/vnc_auto.html?token=..., answered by compute1" in services and "f00d" not in services, services)
     asked = said["05-ssh-into-vm"].splitlines()
-    for line in ("ping to 10.0.0.2 is answered", "ssh: Linux 3.0.0-12-virtual", "metadata: i-00000001", "outside: 198.41.0.4 answers",
+    for line in ("ping to 10.0.0.2 is answered", "ssh: Linux 3.0.0-12-virtual", "metadata: i-00000001", f"outside: {outside}",
                  f"name: controller is {world.address('controller')}",
                  "floating address: none in this cloud (nova-manage floating create, on compute1)"):
         holds(line in asked, (line, asked))
@@ -195,6 +199,7 @@ def a_compute_node_leaves_and_comes_back(world):
     controller.end_mysql()
     down = controller.run("_errand", "disable", "compute2")
     equal((down.returncode, down.stdout), (1, "`nova-manage service list` fails on controller\n"))
+    controller.steps("03-mysql-start")
 
 
 def owners_are_right(world):
@@ -243,16 +248,15 @@ def a_second_run_changes_nothing(world):
         equal({p: p.read_text(errors="replace").count(" apply\n") for p in logs}, logs)
 
 
-@test
-def a_whole_cloud_with_hostile_passwords_ends_key_by_key_as_the_table_says_and_stays_so():
-    with cloud(secrets=HOSTILE) as world:
-        every_key_is_right(world)
-        nothing_else_has_changed(world)
-        keystone_has_what_the_paper_wants(world)
-        every_singleton_ran_once(world)
-        the_cloud_was_accepted(world)
-        owners_are_right(world)
-        no_secret_shows(world)
-        each_node_has_its_own_secrets_only(world)
-        a_second_run_changes_nothing(world)
-        a_compute_node_leaves_and_comes_back(world)
+@cloud.chapter
+def a_whole_cloud_with_hostile_passwords_ends_key_by_key_as_the_table_says_and_stays_so(world):
+    every_key_is_right(world)
+    nothing_else_has_changed(world)
+    keystone_has_what_the_paper_wants(world)
+    every_singleton_ran_once(world)
+    the_cloud_was_accepted(world)
+    owners_are_right(world)
+    no_secret_shows(world)
+    each_node_has_its_own_secrets_only(world)
+    a_second_run_changes_nothing(world)
+    a_compute_node_leaves_and_comes_back(world)

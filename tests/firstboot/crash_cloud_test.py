@@ -6,15 +6,15 @@ import os
 import random
 import time
 
-from cloud_test import becomes_ready, every_key_is_right, the_acceptance_ended_well
+from cloud_test import cloud, every_key_is_right, the_acceptance_ended_well
 from crash_test import KILLS
 from harness import equal, holds, test
 from lone_controller import a_store_that_is_there, controller, end_of
 from rejoin_test import reimage
-from site_test import is_complete, site
+from site_test import is_complete
 
 # Every so many journal entries a node is killed; 1 is every one.
-EVERY = int(os.environ.get("EVERY", "15"))
+EVERY = int(os.environ.get("EVERY", "25"))
 TABLES = "SELECT cidr, label FROM nova.networks; SELECT id, `binary`, host, disabled FROM nova.services ORDER BY id;"
 
 
@@ -65,6 +65,26 @@ def killed_at_random(node, most, chance):
     return most
 
 
+class Lives:
+    """How those of one node end, installation after installation: at entries first, at random moments in what is left."""
+
+    def __init__(self, entries):
+        self.entries, self.cuts, self.kills, self.installations = entries, 0, 0, 0
+
+    def are_left(self):
+        return self.kills < KILLS or not self.installations
+
+    def of(self, node, chance):
+        if not self.installations:
+            self.cuts = killed_at_entries(node, self.entries, chance)
+        self.kills += killed_at_random(node, KILLS - self.kills, chance)
+        self.installations += 1
+
+    def __str__(self):
+        return (f"{self.cuts} lives ended at one of {self.entries} journal entries, "
+                f"{self.kills} at random moments of {self.installations} installations")
+
+
 def made_nothing_twice(world, node):
     changes = [c for c in world.cloud.changes if c != "grant"]
     equal(changes, list(dict.fromkeys(changes)))
@@ -85,10 +105,10 @@ def a_lone_controller(end, chance):
     with controller() as world:
         a_store_that_is_there(world)
         node = world.nodes["controller"]
-        kills = end(node, chance)
+        end(node, chance)
         ends_well(node)
         made_nothing_twice(world, node)
-        return kills, end_of(world)
+        return end_of(world)
 
 
 @test
@@ -101,17 +121,13 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
         counted.append(entries(node))
 
     def all_of_it(chance):
-        _, expected = a_lone_controller(counts, chance)
+        expected = a_lone_controller(counts, chance)
         total, = counted
         holds(total > 70, f"{total} journal entries")
-        cuts, end = a_lone_controller(lambda node, chance: killed_at_entries(node, total, chance), chance)
-        equal(end, expected)
-        kills = worlds = 0
-        while kills < KILLS:
-            more, end = a_lone_controller(lambda node, chance: killed_at_random(node, KILLS - kills, chance), chance)
-            equal(end, expected)
-            kills, worlds = kills + more, worlds + 1
-        print(f"     controller: {cuts} lives ended at one of {total} journal entries, {kills} at random moments of {worlds} installations")
+        lives = Lives(total)
+        while lives.are_left():
+            equal(a_lone_controller(lives.of, chance), expected)
+        print(f"     controller: {lives}")
 
     in_each(random.randrange(1 << 30), all_of_it)
 
@@ -134,22 +150,20 @@ def installed_anew(node, end, chance, expected):
     reimage(node, keep=chance.random() < 0.5)
     if node.name == "compute1":
         forget_the_network(node.world)
-    kills = end(node, chance)
+    end(node, chance)
     ends_well(node)
     made_nothing_twice(node.world, node)
     equal(what_it_leaves(node), expected)
-    return kills
 
 
 def killed_in_a_cloud(node, chance):
-    expected, total = what_it_leaves(node), entries(node)
+    # Each step is begun, and done.
+    expected, total = what_it_leaves(node), 2 * len(list((node.state / "journal").iterdir()))
     holds(total > 30, f"{total} journal entries")
-    cuts = installed_anew(node, lambda node, chance: killed_at_entries(node, total, chance), chance, expected)
-    kills = times = 0
-    while kills < KILLS:
-        kills += installed_anew(node, lambda node, chance: killed_at_random(node, KILLS - kills, chance), chance, expected)
-        times += 1
-    print(f"     {node.name}: {cuts} lives ended at one of {total} journal entries, {kills} at random moments of {times} installations")
+    lives = Lives(total)
+    while lives.are_left():
+        installed_anew(node, lives.of, chance, expected)
+    print(f"     {node.name}: {lives}")
 
 
 def as_before_its_acceptance(node):
@@ -177,19 +191,14 @@ def killed_in_the_acceptance(node):
     print(f"     acceptance: {len(cuts)} lives ended at one of its 12 journal entries")
 
 
-@test
-def the_nodes_of_a_cloud_that_are_killed_one_after_the_other_end_the_same_and_make_nothing_twice():
+@cloud.chapter
+def the_nodes_of_a_cloud_that_are_killed_one_after_the_other_end_the_same_and_make_nothing_twice(world):
     def all_of_it(chance):
-        with site(last_group="10") as world:
-            for node in world.nodes.values():
-                (node.fake / "kill.at").write_text("0")
-                node.start()
-            becomes_ready(world)
-            # A gateway goes through all steps of a compute node, too.
-            for name in ("compute3", "compute1") if EVERY == 1 else ("compute1",):
-                killed_in_a_cloud(world.nodes[name], chance)
-            is_complete(world)
-            every_key_is_right(world)
-            killed_in_the_acceptance(world.nodes["controller"])
+        # A gateway goes through all steps of a compute node, too.
+        for name in ("compute3", "compute1") if EVERY == 1 else ("compute1",):
+            killed_in_a_cloud(world.nodes[name], chance)
+        is_complete(world)
+        every_key_is_right(world)
+        killed_in_the_acceptance(world.nodes["controller"])
 
     in_each(random.randrange(1 << 30), all_of_it)

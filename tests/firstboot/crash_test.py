@@ -9,7 +9,7 @@ from harness import equal, holds, test
 from runner_test import volume_is_there
 from site_test import changes_of_pool, is_complete, site
 
-KILLS = int(os.environ.get("KILLS", "12"))
+KILLS = int(os.environ.get("KILLS", "8"))
 
 
 def reference():

@@ -1,6 +1,7 @@
 """Errands: what a ready node is asked to do for the cloud, and what it says."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -25,6 +26,13 @@ def bricks(world, names=COMPUTES, **options):
     installed = world.nodes["compute2"].fake / "installed/gluster"
     if not installed.exists():
         installed.symlink_to(world.dir / "stand-in")
+
+
+def no_bricks(world):
+    shutil.rmtree(world.dir / "gluster")
+    (world.dir / "gluster").mkdir()
+    for node in world.nodes.values():
+        (node.fake / "running.glusterd").unlink(missing_ok=True)
 
 
 def goes_down(world, *names):
@@ -73,8 +81,9 @@ def a_brick_stays_unless_enough_whole_copies_of_it_are_up():
         (COMPUTES, "", [], "compute4:/export/gluster/brick 1", f"1 {open_}"),
         (COMPUTES, "", ["compute4"], "compute3:/export/gluster/brick 2", f"2 {open_}"),
     ]
-    for names, quorum, down, unhealed, expected in table:
-        with site(nodes=COMPUTES) as world:
+    with site(nodes=COMPUTES) as world:
+        for names, quorum, down, unhealed, expected in table:
+            no_bricks(world)
             bricks(world, names, **({"cluster_quorum_type": quorum} if quorum else {}))
             goes_down(world, *down)
             (world.dir / "gluster/unhealed").write_text(unhealed + "\n")

@@ -1,17 +1,18 @@
 """A site that changes while its nodes are ready: they take newer payloads, let new nodes in and old ones go."""
 
+import contextlib
 import pathlib
 import random
 import shutil
 import tempfile
 import time
 
-from harness import equal, holds, test
+from harness import Story, equal, holds, test
 from runner_test import volume_is_there
 from site_test import all_ready, site
 from world import MEMORY, NODES, Node
 
-LIVING = {"RACKSTART_HEALTH_PAUSE": "0.3", "RACKSTART_ERRANDS_PAUSE": "0"}
+LIVING = {"RACKSTART_HEALTH_PAUSE": "1", "RACKSTART_ERRANDS_PAUSE": "0"}
 
 
 def changes(world, names=None, held=(), secrets=(), **values):
@@ -134,67 +135,70 @@ def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
         ends(world)
 
 
-@test
-def an_update_says_how_far_it_is_and_a_ready_node_never_begins_again():
+@contextlib.contextmanager
+def one_that_is_ready_and_lives():
     with site(nodes=["compute2"]) as world:
-        node = world.nodes["compute2"]
         volume_is_there(world)
-        node.start("start", **LIVING)
+        world.nodes["compute2"].start("start", **LIVING)
         world.wait(lambda: world.events("compute2", "ready"), 60, "ready")
-        node.forget_changes()
-        started = len(world.events("compute2", "firstboot-started"))
-        changes(world, ssh_from="10.1.2.0/24")
-        world.wait(lambda: is_updated(node), 60, "the newer payload")
-        world.wait(lambda: any("updated:" in r["detail"] for r in world.events("compute2", "ready")), 20, "the end of the update")
-        told = world.events("compute2", "updating")
-        # The packet filter alone is made from it.
-        equal([(r["step"], r["number"], r["total"]) for r in told], [("02-glusterfs-all/01-iptables-flush", "1", "1")])
-        holds("10.1.2.0/24" in (node.fake / "live").read_text(), "the packet filter")
-        holds(not [c for c in node.changes() if c.startswith(("yum", "gluster"))], node.changes())
-        equal(len(world.events("compute2", "firstboot-started")), started)
-        holds("ready since" in node.run("status").stdout, node.run("status").stdout)
+        yield world
         ends(world)
 
 
-@test
-def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away():
-    with site(nodes=["compute2"]) as world:
-        node, server = world.nodes["compute2"], world.server
-        volume_is_there(world)
-        node.start("start", **LIVING)
-        world.wait(lambda: world.events("compute2", "ready"), 60, "ready")
-        first = payload(node)
-        for forged, why in [
-            (lambda text: b"0" * 64 + text[64:], "server did not make"),
-            (lambda text: text[:-16], "server did not make"),
-            (lambda text: b"", "server did not make"),
-        ]:
-            server.renewals.forged = forged
-            said = log_of(node).count(why)
-            changes(world, region=f"R{said}")
-            world.wait(lambda: log_of(node).count(why) > said, 30, why)
-            equal(payload(node), first)
-        server.renewals.forged = None
-        # One that is the server's, with a script that no shell reads.
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
-        node.write_payload(folder)
-        (folder / "lib/files.sh").write_text("if then\n")
-        server.renewals.offer(node.token, "compute2", folder)
-        world.wait(lambda: "a script that no shell reads: lib/files.sh" in log_of(node), 30, "the refusal")
-        world.wait(lambda: any("no shell reads" in r["detail"] for r in world.events("compute2", "updating")), 20, "the report of it")
+living_node = Story(one_that_is_ready_and_lives)
+
+
+@living_node.chapter
+def an_update_says_how_far_it_is_and_a_ready_node_never_begins_again(world):
+    node = world.nodes["compute2"]
+    node.forget_changes()
+    started = len(world.events("compute2", "firstboot-started"))
+    changes(world, ssh_from="10.1.2.0/24")
+    world.wait(lambda: is_updated(node), 60, "the newer payload")
+    world.wait(lambda: any("updated:" in r["detail"] for r in world.events("compute2", "ready")), 20, "the end of the update")
+    told = world.events("compute2", "updating")
+    # The packet filter alone is made from it.
+    equal([(r["step"], r["number"], r["total"]) for r in told], [("02-glusterfs-all/01-iptables-flush", "1", "1")])
+    holds("10.1.2.0/24" in (node.fake / "live").read_text(), "the packet filter")
+    holds(not [c for c in node.changes() if c.startswith(("yum", "gluster"))], node.changes())
+    equal(len(world.events("compute2", "firstboot-started")), started)
+    holds("ready since" in node.run("status").stdout, node.run("status").stdout)
+
+
+@living_node.chapter
+def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away(world):
+    node, server = world.nodes["compute2"], world.server
+    first = payload(node)
+    for forged, why in [
+        (lambda text: b"0" * 64 + text[64:], "server did not make"),
+        (lambda text: text[:-16], "server did not make"),
+        (lambda text: b"", "server did not make"),
+    ]:
+        server.renewals.forged = forged
+        said = log_of(node).count(why)
+        changes(world, region=f"R{said}")
+        world.wait(lambda: log_of(node).count(why) > said, 30, why)
         equal(payload(node), first)
-        shutil.rmtree(folder.parent)
-        changes(world, targets="all controller")
-        world.wait(lambda: any("takes a new installation" in r["detail"] for r in world.events("compute2", "updating")), 30, "another role")
-        equal(payload(node), first)
-        world.values.pop("targets")
-        holds(not world.events("compute2", "step-failed"), "a ready node failed")
-        arguments = (node.fake / "arguments").read_text()
-        key = (node.root / "usr/lib/rackstart/renewal-key").read_text().strip()
-        holds(key not in arguments and node.token not in arguments, "a key stood on a command line")
-        changes(world, region="R9")
-        world.wait(lambda: is_updated(node), 30, "a good one")
-        ends(world)
+    server.renewals.forged = None
+    # One that is the server's, with a script that no shell reads.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
+    node.write_payload(folder)
+    (folder / "lib/files.sh").write_text("if then\n")
+    server.renewals.offer(node.token, "compute2", folder)
+    world.wait(lambda: "a script that no shell reads: lib/files.sh" in log_of(node), 30, "the refusal")
+    world.wait(lambda: any("no shell reads" in r["detail"] for r in world.events("compute2", "updating")), 20, "the report of it")
+    equal(payload(node), first)
+    shutil.rmtree(folder.parent)
+    changes(world, targets="all controller")
+    world.wait(lambda: any("takes a new installation" in r["detail"] for r in world.events("compute2", "updating")), 30, "another role")
+    equal(payload(node), first)
+    world.values.pop("targets")
+    holds(not world.events("compute2", "step-failed"), "a ready node failed")
+    arguments = (node.fake / "arguments").read_text()
+    key = (node.root / "usr/lib/rackstart/renewal-key").read_text().strip()
+    holds(key not in arguments and node.token not in arguments, "a key stood on a command line")
+    changes(world, region="R9")
+    world.wait(lambda: is_updated(node), 30, "a good one")
 
 
 @test

@@ -1,11 +1,14 @@
 """Collects tests and runs a few at a time: most of their time is waiting."""
 
 import concurrent.futures
+import contextlib
 import os
+import resource
 import time
 import traceback
 
-_tests = []
+# What is run one after the other: a test alone, or the chapters of a story.
+_units = []
 
 
 class Skipped(Exception):
@@ -13,8 +16,38 @@ class Skipped(Exception):
 
 
 def test(function):
-    _tests.append(function)
+    _units.append((None, [function]))
     return function
+
+
+class Story:
+    """Tests that share one world, in the order of their lines: each leaves it as the next one, or any other, may find it."""
+
+    def __init__(self, begins):
+        self.begins, self.chapters = begins, []
+        _units.append((self, self.chapters))
+
+    def chapter(self, function):
+        self.chapters.append(function)
+        return function
+
+    def tell(self, chosen):
+        """Yields each chapter with how it ended. One that failed has spoilt the world for those that follow."""
+        held = contextlib.ExitStack()
+        world = None
+        for function in chosen:
+            began, failed = time.monotonic(), ""
+            try:
+                if world is None:
+                    world = held.enter_context(self.begins())
+                function(world)
+                if function is chosen[-1]:
+                    held.close()
+            except Exception:
+                failed, world = traceback.format_exc(), None
+                with contextlib.suppress(Exception):
+                    held.close()
+            yield function, "FAIL" if failed else "ok", failed, time.monotonic() - began
 
 
 def equal(got, expected):
@@ -27,7 +60,7 @@ def holds(condition, what):
         raise AssertionError(what)
 
 
-def _run(function):
+def _alone(function):
     began = time.monotonic()
     try:
         function()
@@ -36,23 +69,25 @@ def _run(function):
         verdict = "skip", str(reason)
     except Exception:
         verdict = "FAIL", traceback.format_exc()
-    return *verdict, time.monotonic() - began
+    return function, *verdict, time.monotonic() - began
+
+
+def _run(story, functions, counted):
+    for function, verdict, text, seconds in story.tell(functions) if story else map(_alone, functions):
+        counted.append(verdict)
+        lines = [f"{verdict:4} {function.__name__} ({seconds:.1f} s)", *(f"     {line}" for line in text.rstrip().splitlines())]
+        print("\n".join(lines), flush=True)
 
 
 def run_all(words):
-    chosen = [t for t in _tests if not words or any(w in t.__name__ for w in words)]
-    passed = failed = skipped = 0
+    chosen = [(story, [f for f in functions if not words or any(w in f.__name__ for w in words)]) for story, functions in _units]
+    counted, began = [], time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "3"))) as pool:
-        running = {pool.submit(_run, t): t for t in chosen}
-        for done in concurrent.futures.as_completed(running):
-            verdict, text, seconds = done.result()
-            print(f"{verdict:4} {running[done].__name__} ({seconds:.1f} s)", flush=True)
-            if text:
-                print("     " + text.replace("\n", "\n     ").rstrip(), flush=True)
-            passed += verdict == "ok"
-            failed += verdict == "FAIL"
-            skipped += verdict == "skip"
-    if skipped:
-        print(f"{skipped} skipped")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        for running in [pool.submit(_run, story, functions, counted) for story, functions in chosen if functions]:
+            running.result()
+    if "skip" in counted:
+        print(f"{counted.count('skip')} skipped")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    processor = sum(u.ru_utime + u.ru_stime for u in used)
+    print(f"{counted.count('ok')} passed, {counted.count('FAIL')} failed; {time.monotonic() - began:.0f} s, of a processor {processor:.0f} s")
+    return 1 if "FAIL" in counted or "ok" not in counted else 0

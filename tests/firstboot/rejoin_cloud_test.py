@@ -3,7 +3,7 @@
 import subprocess
 
 from cloud_test import cloud, every_key_is_right, services_of
-from harness import equal, holds, test
+from harness import equal, holds
 from rejoin_test import back, identity, reimage
 from site_test import is_complete
 from world import NODES
@@ -57,13 +57,15 @@ def row_ids(world):
     return world.nodes["controller"].sql("SELECT id, `binary`, host FROM nova.services ORDER BY id;")
 
 
-@test
-def a_compute_node_and_a_gateway_that_are_installed_anew_have_their_services_back_under_the_same_names():
-    with cloud() as world:
-        equal(len(row_ids(world).splitlines()), 9)
-        before = world.cloud.content(), world.nodes["controller"].sql("SELECT cidr FROM nova.networks;"), (world.dir / "security-rules").read_text()
-        world.nodes["controller"].start("start", RACKSTART_HEALTH_PAUSE="1")
-        for name, keep in (("compute3", False), ("compute1", True)):
-            errand(world, "disable", name)
-            comes_back(world, world.nodes[name], keep)
-        equal((world.cloud.content(), world.nodes["controller"].sql("SELECT cidr FROM nova.networks;"), (world.dir / "security-rules").read_text()), before)
+@cloud.chapter
+def a_compute_node_and_a_gateway_that_are_installed_anew_have_their_services_back_under_the_same_names(world):
+    controller = world.nodes["controller"]
+    equal(len(row_ids(world).splitlines()), 9)
+    before = world.cloud.content(), controller.sql("SELECT cidr FROM nova.networks;"), (world.dir / "security-rules").read_text()
+    controller.start("start", RACKSTART_HEALTH_PAUSE="1")
+    for name, keep in (("compute3", False), ("compute1", True)):
+        errand(world, "disable", name)
+        comes_back(world, world.nodes[name], keep)
+    equal((world.cloud.content(), controller.sql("SELECT cidr FROM nova.networks;"), (world.dir / "security-rules").read_text()), before)
+    controller.process.terminate()
+    controller.process.wait(60)

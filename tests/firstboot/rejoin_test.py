@@ -4,7 +4,7 @@ import shutil
 
 from harness import equal, holds, test
 from runner_test import volume_is_there
-from site_test import all_ready, changes_of_pool, is_complete, site
+from site_test import all_ready, changes_of_pool, five_nodes, is_complete, site
 
 REJOIN = "04-glusterfs-compute/01-glusterfs-rejoin"
 
@@ -39,21 +39,17 @@ def back(node, was, how):
     equal(len(changes_of_pool(node.world, "gluster volume create")), 1)
 
 
-@test
-def a_node_that_is_installed_anew_is_who_it_was_and_its_brick_is_in_the_volume():
-    with site() as world:
-        for node in world.nodes.values():
-            node.start()
-        all_ready(world, 120)
-        node = world.nodes["compute3"]
-        world.wait(lambda: world.events("compute3", "ready"), 20, "the last report")
-        for keep, how in ((True, "kept"), (False, "replaced")):
-            was = reimage(node, keep)
-            equal(node.run("start", timeout=180).returncode, 0)
-            world.wait(lambda: not list((node.state / "queue").glob("[0-9]*")), 20, "the reports")
-            back(node, was, how)
-            equal(any("reset-brick" in c for c in node.changes()), not keep)
-            is_complete(world)
+@five_nodes.chapter
+def a_node_that_is_installed_anew_is_who_it_was_and_its_brick_is_in_the_volume(world):
+    node = world.nodes["compute3"]
+    world.wait(lambda: world.events("compute3", "ready"), 20, "the last report")
+    for keep, how in ((True, "kept"), (False, "replaced")):
+        was = reimage(node, keep)
+        equal(node.run("start", timeout=180).returncode, 0)
+        world.wait(lambda: not list((node.state / "queue").glob("[0-9]*")), 20, "the reports")
+        back(node, was, how)
+        equal(any("reset-brick" in c for c in node.changes()), not keep)
+        is_complete(world)
 
 
 # Called on a directory of the volume while the brick of this node is away: what the other bricks note against it.
@@ -109,60 +105,50 @@ def before_gluster_3_9_a_wiped_brick_is_noted_as_missing_then_claimed_and_healed
                 is_complete(world, knows_ports=version != "3.3.0")
 
 
-@test
-def a_node_whose_identity_nobody_remembers_asks_the_controller_for_it():
-    with site() as world:
-        for node in world.nodes.values():
-            node.start()
-        all_ready(world, 120)
-        node = world.nodes["compute2"]
-        world.wait(lambda: world.events("compute2", "ready"), 20, "the last report")
-        was = identity(node)
-        reimage(node, keep=False)
-        env = node.root / "usr/lib/rackstart/env"
-        env.write_text(env.read_text().replace(f"GLUSTER_UUID={was}", "GLUSTER_UUID=''"))
-        equal(node.run("start", timeout=180).returncode, 0)
-        equal(identity(node), was)
-        is_complete(world)
+@five_nodes.chapter
+def a_node_whose_identity_nobody_remembers_asks_the_controller_for_it(world):
+    node = world.nodes["compute2"]
+    world.wait(lambda: world.events("compute2", "ready"), 20, "the last report")
+    was = identity(node)
+    reimage(node, keep=False)
+    env = node.root / "usr/lib/rackstart/env"
+    env.write_text(env.read_text().replace(f"GLUSTER_UUID={was}", "GLUSTER_UUID=''"))
+    equal(node.run("start", timeout=180).returncode, 0)
+    equal(identity(node), was)
+    is_complete(world)
 
 
-@test
-def a_node_that_its_peers_reject_mends_itself_and_says_so():
-    with site() as world:
-        for node in world.nodes.values():
-            node.start()
-        all_ready(world, 120)
-        node = world.nodes["compute4"]
-        node.process.wait(30)
-        was = identity(node)
-        node.start(RACKSTART_HEALTH_PAUSE="1")
-        world.wait(lambda: len(world.events("compute4", "ready")) == 2, 60, "the second start")
-        (node.root / "var/lib/glusterd/vols").mkdir(exist_ok=True)
-        (node.root / "var/lib/glusterd/vols/spoilt").touch()
-        world.wait(lambda: len(world.events("compute4", "ready")) == 3, 90, "the healing")
-        holds(f"healed: {REJOIN}" in world.events("compute4", "ready")[-1]["detail"], world.events("compute4", "ready"))
-        equal(identity(node), was)
-        holds(list(node.state.glob("glusterd-*/vols/spoilt")), "what was there is put aside, not deleted")
-        is_complete(world)
+@five_nodes.chapter
+def a_node_that_its_peers_reject_mends_itself_and_says_so(world):
+    node = world.nodes["compute4"]
+    was, before = identity(node), len(world.events("compute4", "ready"))
+    node.start(RACKSTART_HEALTH_PAUSE="1")
+    world.wait(lambda: len(world.events("compute4", "ready")) == before + 1, 60, "another start")
+    (node.root / "var/lib/glusterd/vols").mkdir(exist_ok=True)
+    (node.root / "var/lib/glusterd/vols/spoilt").touch()
+    world.wait(lambda: len(world.events("compute4", "ready")) == before + 2, 90, "the healing")
+    holds(f"healed: {REJOIN}" in world.events("compute4", "ready")[-1]["detail"], world.events("compute4", "ready"))
+    equal(identity(node), was)
+    holds(list(node.state.glob("glusterd-*/vols/spoilt")), "what was there is put aside, not deleted")
+    is_complete(world)
+    node.process.terminate()
+    node.process.wait(20)
 
 
-@test
-def a_controller_that_lost_its_volume_does_not_make_it_a_second_time():
-    with site() as world:
-        for node in world.nodes.values():
-            node.start()
-        all_ready(world, 120)
-        node = world.nodes["controller"]
-        world.wait(lambda: world.events("controller", "ready"), 20, "the last report")
-        # The volume as its peers know it, and a controller to which they do not tell it.
-        reimage(node, keep=False)
-        (world.dir / "gluster/hidden").write_text("controller")
-        equal(node.run("start", timeout=180).returncode, 1)
-        equal(len(changes_of_pool(world, "gluster volume create")), 0)
-        holds("it is not made a second time" in (node.state / "failure").read_text(), (node.state / "failure").read_text())
-        (world.dir / "gluster/hidden").unlink()
-        equal(node.run("resume", timeout=180).returncode, 0)
-        equal(len(changes_of_pool(world, "gluster volume create")), 0)
+# The last of its story, because nobody remembers who has made the volume after it.
+@five_nodes.chapter
+def a_controller_that_lost_its_volume_does_not_make_it_a_second_time(world):
+    node = world.nodes["controller"]
+    world.wait(lambda: world.events("controller", "ready"), 20, "the last report")
+    # The volume as its peers know it, and a controller to which they do not tell it.
+    reimage(node, keep=False)
+    (world.dir / "gluster/hidden").write_text("controller")
+    equal(node.run("start", timeout=180).returncode, 1)
+    equal(len(changes_of_pool(world, "gluster volume create")), 0)
+    holds("it is not made a second time" in (node.state / "failure").read_text(), (node.state / "failure").read_text())
+    (world.dir / "gluster/hidden").unlink()
+    equal(node.run("resume", timeout=180).returncode, 0)
+    equal(len(changes_of_pool(world, "gluster volume create")), 0)
 
 
 @test

@@ -1,6 +1,7 @@
 """A cloud that runs: each kind of password is exchanged without a person and nobody is locked out half way; then a node
 comes and goes."""
 
+import json
 import subprocess
 import threading
 
@@ -9,6 +10,7 @@ from growth_test import LIVING, all_updated, changes, ends, is_updated, joins, l
 from harness import equal, holds, test
 from rejoin_cloud_test import alive
 from site_test import all_ready, site
+from strict_cloud_test import as_admin
 
 NAMES = ["compute1", "compute2", "controller"]
 # As the server gives them out: `src/lifecycle/renewal.rs` holds back who keeps an account while others use it.
@@ -71,12 +73,28 @@ def the_shared_ones(world):
     holds(logs_in(world, "nova", new) and not logs_in(world, "nova", old), "the old password still works")
 
 
+def nova(world, *words):
+    done = world.nodes["controller"].play("nova", *words, **as_admin(world))
+    equal((words, done.returncode, done.stderr), (words, 0, ""))
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    return {row[0].strip(): row[-1].strip() for row in rows}
+
+
+def a_machine_moves_onto(world, name):
+    """One that has run since before this node was there; away from it again, for it is to leave."""
+    machine = next(iter(json.loads((world.dir / "machines").read_text())["machines"]))
+    for target in (name, "compute1"):
+        nova(world, "live-migration", machine, target)
+        said = nova(world, "show", machine)
+        equal((said["OS-EXT-SRV-ATTR:host"], said["status"]), (target, "ACTIVE"))
+
+
 def accounts(world, user):
     return set(world.nodes["controller"].sql(f"SELECT Host FROM mysql.user WHERE User = '{user}';").split())
 
 
 @test
-def each_kind_of_password_is_rotated_in_a_cloud_that_runs_and_a_node_comes_and_goes():
+def each_kind_of_password_is_rotated_in_a_cloud_that_runs_and_a_node_comes_takes_a_machine_and_goes():
     with site(last_group="09", nodes=NAMES, names=NAMES, values={"replica": "2"}) as world:
         for node in world.nodes.values():
             node.start("start", **LIVING)
@@ -88,11 +106,15 @@ def each_kind_of_password_is_rotated_in_a_cloud_that_runs_and_a_node_comes_and_g
             changes(world, secrets=secrets)
             all_updated(world, 300)
             everything_runs(world)
+        nova(world, "keypair-add", "mine")
+        nova(world, "boot", "--image", "cirros-0.3.0-x86_64", "--flavor", "m1.tiny", "--key_name", "mine", "mine")
+        world.wait(lambda: nova(world, "show", "mine")["status"] == "ACTIVE", 20, "a machine that runs")
         world.names.append("compute3")
         joins(world, "compute3")
         world.wait(lambda: world.nodes["compute3"].ready(), 300, "compute3 ready")
         all_updated(world, 300)
         everything_runs(world)
+        a_machine_moves_onto(world, "compute3")
         equal(services_of(world, "compute3"), [("nova-compute", "compute3", "0")])
         holds(world.address("compute3") in accounts(world, "nova"), accounts(world, "nova"))
         leaves(world, "compute3")

@@ -18,9 +18,6 @@ def every_row_in_which_the_real_programs_were_stricter_has_its_tests():
     rows = {cells[0]: cells for cells in table_rows(HERE / "README.md") if re.fullmatch(r"[DR]\d+", cells[0])}
     equal(list(rows), wanted)
     known = set(re.findall(r"^def (\w+)\(", "\n".join(p.read_text() for p in HERE.glob("*_test.py")), flags=re.M))
-    # Two rows are of growth_test.py; from when that is there, they are looked at like the others.
-    later = set() if (HERE / "growth_test.py").exists() else {"D11", "D12"}
-    rows = {row: cells for row, cells in rows.items() if row not in later}
     for row, what, tests in rows.values():
         names = re.findall(r"`(\w+)`", tests)
         holds(names and what, row)
@@ -28,7 +25,7 @@ def every_row_in_which_the_real_programs_were_stricter_has_its_tests():
     # One that is never called proves nothing.
     text = "\n".join(p.read_text() for p in HERE.glob("*_test.py"))
     for name in {n for _, _, tests in rows.values() for n in re.findall(r"`(\w+)`", tests)}:
-        holds(f"@test\ndef {name}(" in text or re.search(rf"^ +{name}\(", text, flags=re.M), f"{name} is not run")
+        holds(re.search(rf"^(@test|@\w+\.chapter)\ndef {name}\(|^ +{name}\(", text, flags=re.M), f"{name} is not run")
 
 
 @test

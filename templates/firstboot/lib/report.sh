@@ -14,23 +14,29 @@ NOT_FOUND_LIMIT=${RACKSTART_NOT_FOUND_LIMIT:-12}
 # spellings that a step may have given them. The longest go first: one secret
 # may be a part of another.
 redacted() {
-  local text all value held=
+  local text value held=
   text=$(</dev/stdin)
-  all=$(spellings)
+  know_spellings
   # Nearly every text holds none of them.
   while IFS= read -r value; do
     case $text in *"${value:-$text.}"*) held=yes ;; esac
-  done <<<"$all"
+  done <<<"$SPELLINGS"
   [ -n "$held" ] || { printf '%s\n' "$text" && return 0; }
   while IFS= read -r value; do
     text=${text//"$value"/[redacted]}
-  done < <(awk '$0 != "" && !seen[$0]++ { print length($0) "\t" $0 }' <<<"$all" | sort -rn | cut -f 2-)
+  done < <(awk '$0 != "" && !seen[$0]++ { print length($0) "\t" $0 }' <<<"$SPELLINGS" | sort -rn | cut -f 2-)
   printf '%s\n' "$text"
+}
+
+# know_spellings: sets SPELLINGS, once in the life of a process: it costs more than all else in a report.
+SPELLINGS=
+know_spellings() {
+  [ -n "$SPELLINGS" ] || SPELLINGS=$(spellings)
 }
 
 # spellings: prints every secret as it is and as configuration files have it.
 spellings() {
-  local name value
+  local name value text
   for name in $(secret_names); do
     # Not the text of the line, which is quoted.
     value=${!name:-}
@@ -39,13 +45,11 @@ spellings() {
     # Nothing else changes a generated one.
     case $value in
       *[!A-Za-z0-9]*)
-        url_part "$value" && echo
-        url_part "$value" | sed 's/%/%%/g' && echo
-        printf '%s\n' "${value//'$'/'$$'}"
-        printf '%s\n' "${value//'$'/'$$'}" | sed 's/%/%%/g'
+        text=$(url_part "$value") && printf '%s\n%s\n' "$text" "${text//%/%%}"
+        text=${value//'$'/'$$'} && printf '%s\n%s\n' "$text" "${text//%/%%}"
         backslashed "$value" && echo
-        sql_string "$value" | sed "s/^'//; s/'\$/\n/"
-        python_string "$value" | sed "s/^'//; s/'\$/\n/"
+        text=$(sql_string "$value") && text=${text#?} && printf '%s\n' "${text%?}"
+        text=$(python_string "$value") && text=${text#?} && printf '%s\n' "${text%?}"
         ;;
     esac
   done
@@ -97,6 +101,8 @@ report() {
   local event=$1 detail
   detail=${2:-}
   if [ -n "$detail" ]; then
+    # Here, because what a pipe learns is forgotten with it.
+    know_spellings
     detail=$(printf '%s' "$detail" | plain)
     case $detail in
       # What a form may hold as it is, and most details are.
