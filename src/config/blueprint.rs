@@ -36,7 +36,7 @@ pub fn parse_blueprint(text: &str, file_name: &str) -> Result<Blueprint, Problem
 }
 
 fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
-    let keys = ["name", "summary", "variables", "secret", "role"];
+    let keys = ["name", "summary", "variables", "floors", "secret", "role"];
     let top = Section::open("the blueprint".into(), 0..0, document, &keys, found);
     top.need("name", "name = \"essex\"");
     top.need("summary", "summary = \"what it is, in one sentence\"");
@@ -45,16 +45,19 @@ fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
     Some(Blueprint {
         name: top.text("name")?.into_inner().into(),
         summary: top.text("summary")?.into_inner().into(),
-        variables: read_variables(&top),
+        variables: read_texts(&top, "variables"),
+        floors: read_texts(&top, "floors"),
         secrets: super::secrets::read(&top),
         roles: roles?,
     })
 }
 
-fn read_variables(top: &Section<'_>) -> BTreeMap<String, String> {
-    let Some((at, table)) = top.table("variables", "`[variables]`") else { return BTreeMap::new() };
+/// A table of texts, of whatever names.
+fn read_texts(top: &Section<'_>, key: &'static str) -> BTreeMap<String, String> {
+    let label = format!("`[{key}]`");
+    let Some((at, table)) = top.table(key, &label) else { return BTreeMap::new() };
     let names: Vec<&str> = table.keys().map(|key| &**key.get_ref()).collect();
-    let section = Section::open("`[variables]`".into(), at, table, &names, top.found);
+    let section = Section::open(label, at, table, &names, top.found);
     let read = |name: &&str| Some((name.to_string(), section.text(name)?.into_inner().to_string()));
     names.iter().filter_map(read).collect()
 }

@@ -12,7 +12,7 @@ use super::trees::TreeUse;
 use crate::media::{self, Media};
 use crate::packages::{self, Metadata, Names, Needs};
 use crate::render::{RenderError, Renderer};
-use crate::site::{Firmware, Node, Release, Repository, Site};
+use crate::site::{Blueprint, Firmware, Node, Release, Repository, Site};
 
 /// The folder of an EL6 tree for what it lacks.
 const EXTRA: &str = "extra";
@@ -62,6 +62,8 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
         let (Some(early), Some(later)) = (of(&group.places), of(&group.later)) else { continue };
         let all: Vec<&Metadata> = early.iter().chain(&later).copied().collect();
         check_versions(group, &all, uses, &mut verdict);
+        let at = || trees.iter().find(|known| known.name == tree).map_or(0..0, |tree| tree.at.clone());
+        check_floors(group, &site.blueprint, &all, at, &mut verdict);
         let has_tree = group.places.iter().any(|(path, _)| is_of_tree(site, tree, path));
         if !has_tree {
             silent.insert(tree);
@@ -229,6 +231,26 @@ fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], 
             let help = "correct `expect`, or take the other version out of the repositories and run `createrepo` again";
             verdict.problems.push(Problem::new(at, message, help));
         }
+    }
+}
+
+/// Says which packages of the steps are too old for these.
+fn check_floors(
+    group: &Group<'_>,
+    blueprint: &Blueprint,
+    all: &[&Metadata],
+    at: impl Fn() -> Range<usize>,
+    verdict: &mut Verdict,
+) {
+    let role = &group.nodes[0].role;
+    for (name, floor) in blueprint.floors.iter().filter(|(name, _)| group.steps.contains_key(*name)) {
+        let Some(found) = packages::newest(name, all).filter(|found| !found.is_at_least(floor)) else { continue };
+        let message = format!(
+            "nodes of role `{role}` would get {name} {found}, and the steps of blueprint `{}` need {floor} or later",
+            blueprint.name
+        );
+        let help = "put a later one into a repository of these nodes and run `createrepo` again";
+        verdict.problems.push(Problem::new(at(), message, help));
     }
 }
 

@@ -24,13 +24,14 @@ pub struct Told {
     pub held: Option<u64>,
 }
 
-/// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have.
+/// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have, `heard_since`
+/// from when on nodes could tell what they have: soon after a start nothing is known of those that have not asked yet.
 pub fn held_back(
     site: &Site,
     node: &Node,
     told: &HashMap<Mac, Told>,
     wanted: &mut dyn FnMut(&Node) -> Option<String>,
-    now: u64,
+    (heard_since, now): (u64, u64),
 ) -> Option<NodeName> {
     let targets = site.blueprint.targets(&node.role);
     let kept: Vec<&[String]> = site
@@ -47,11 +48,13 @@ pub fn held_back(
     let behind = |other: &Node, told: &Told, wanted: Option<String>| {
         other.role != node.role && wanted.is_some_and(|wanted| wanted != told.digest)
     };
-    let others = site.nodes.iter().filter(|other| other.mac != node.mac && uses(other));
-    let mut awake = others
-        .filter_map(|other| Some((other, told.get(&other.mac)?)))
-        .filter(|(_, told)| now.abs_diff(told.asked) <= AWAKE);
-    let first = awake.find(|(other, told)| behind(other, told, wanted(other)))?.0;
+    let mut others = site.nodes.iter().filter(|other| other.mac != node.mac && uses(other));
+    let is_new = now.abs_diff(heard_since) <= AWAKE;
+    let mut goes_first = |other: &&Node| match told.get(&other.mac) {
+        Some(told) => now.abs_diff(told.asked) <= AWAKE && behind(other, told, wanted(other)),
+        None => is_new && other.role != node.role,
+    };
+    let first = others.find(|other| goes_first(other))?;
     let waited = told.get(&node.mac).and_then(|own| own.held).map_or(0, |held| now.abs_diff(held));
     (waited <= PATIENCE).then(|| first.name.clone())
 }

@@ -17,6 +17,13 @@ impl Version {
         Self { epoch: epoch.parse().unwrap_or(0), version: version.into(), release: release.into() }
     }
 
+    /// Whether this is the version `VERSION-RELEASE` or a later one, whatever its epoch.
+    pub fn is_at_least(&self, floor: &str) -> bool {
+        let (version, release) = floor.split_once('-').unwrap_or((floor, ""));
+        let order = compare(&self.version, version).then_with(|| compare(&self.release, release));
+        self.epoch > 0 || order.is_ge()
+    }
+
     /// Whether this is what somebody expects: `2012.1`, `2012.1-4.el6`, with `EPOCH:` before either, or the beginning of
     /// one of these followed by `*`.
     pub fn is(&self, expected: &str) -> bool {
@@ -130,6 +137,14 @@ mod tests {
         }
         assert!(Version::new("1", "1", "1") > Version::new("0", "9", "9"));
         assert!(Version::new("", "1", "2") > Version::new("0", "1", "1"));
+    }
+
+    #[test]
+    fn a_floor_is_reached_by_itself_by_what_is_later_and_by_an_epoch() {
+        let reaches = |epoch, version, release| Version::new(epoch, version, release).is_at_least("2012.1.1-11");
+        assert!(reaches("0", "2012.1.1", "11.el6") && reaches("0", "2012.1.1", "15.el6") && reaches("0", "2012.2", "1.el6"));
+        assert!(reaches("0", "2012.1.1", "11") && reaches("1", "2011.3", "1.el6"));
+        assert!(!reaches("0", "2012.1.1", "10.el6") && !reaches("0", "2012.1", "15.el6") && !reaches("0", "2011.3", "18.el6"));
     }
 
     #[test]

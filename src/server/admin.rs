@@ -105,6 +105,7 @@ async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
     let served = appliance.served();
     let status = |node: &Node| NodeStatus {
         silence: appliance.recent.silence(node.mac),
+        out_of_reach: appliance.renewals.out_of_reach(node.mac),
         ..node_status(&served.site, node, appliance.store.record(node.mac))
     };
     let nodes = served.site.nodes.iter().map(status).collect();

@@ -24,6 +24,15 @@ pub struct Alarm {
     pub since: u64,
 }
 
+/// What became of an alarm that was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// It rings from now on.
+    New,
+    /// It rang already, or too many others do.
+    Known,
+}
+
 type Ringing = BTreeMap<(String, String), Alarm>;
 
 /// All that ring.
@@ -36,9 +45,10 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Rings until [`Alarms::clear`]. The newest text counts; only the first one is logged.
-    pub fn raise(&self, kind: &str, subject: &str, text: impl Into<String>) {
+    /// Rings until [`Alarms::clear`]. The newest text counts; only the first one is logged. Returns what became of it.
+    pub fn raise(&self, kind: &str, subject: &str, text: impl Into<String>) -> Raised {
         let (key, text) = ((kind.to_string(), subject.to_string()), text.into());
+        let mut raised = Raised::Known;
         self.0.send_if_modified(|ringing| {
             let since = match ringing.get(&key) {
                 Some(alarm) if alarm.text == text => return false,
@@ -46,6 +56,7 @@ impl Alarms {
                 None if ringing.len() >= MOST => return false,
                 None => {
                     tracing::error!(kind, "ALARM: {text}");
+                    raised = Raised::New;
                     unix_now()
                 }
             };
@@ -53,6 +64,7 @@ impl Alarms {
             ringing.insert(key, alarm);
             true
         });
+        raised
     }
 
     /// Ends an alarm, if it rings.
@@ -84,8 +96,8 @@ mod tests {
     #[test]
     fn an_alarm_rings_until_it_is_over_and_a_storm_of_them_is_bounded() {
         let alarms = Alarms::default();
-        alarms.raise("rival", "192.168.0.9", "a second server");
-        alarms.raise("rival", "192.168.0.9", "a second server, seen again");
+        assert_eq!(alarms.raise("rival", "192.168.0.9", "a second server"), Raised::New);
+        assert_eq!(alarms.raise("rival", "192.168.0.9", "a second server, seen again"), Raised::Known);
         alarms.raise("disk-full", "state", "no room");
         let texts = || alarms.ringing().into_iter().map(|alarm| alarm.text).collect::<Vec<_>>();
         assert_eq!(texts(), ["no room", "a second server, seen again"]);

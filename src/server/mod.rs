@@ -71,7 +71,7 @@ use api::keeper::Keeper;
 use arming::Unarmed;
 use engines::{Engines, StoreTask};
 use health::Health;
-use http::{Appliance, listen};
+use http::{Appliance, Renewals, listen};
 use log_queue::LogLines;
 use lookout::Lookout;
 use optional::Optional;
@@ -231,7 +231,7 @@ pub async fn bind(
     let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
     let (recent, strangers) = (Arc::new(recent), Arc::default());
     let health = Arc::new(Health { alarms, dhcp: dhcp.counters(), log, ..Health::default() });
-    let (reports, renewals) = (Arc::default(), Arc::default());
+    let (reports, renewals) = (Arc::default(), Arc::new(Renewals::since(unix_now())));
     let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
     Ok(Bound {
         appliance,

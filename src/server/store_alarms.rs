@@ -80,7 +80,7 @@ pub(super) fn clock_before_build(now: u64, built: u64) -> Option<String> {
 
 fn set(alarms: &Alarms, kind: &str, subject: &str, wrong: Option<String>) {
     match wrong {
-        Some(text) => alarms.raise(kind, subject, text),
+        Some(text) => drop(alarms.raise(kind, subject, text)),
         None => alarms.clear(kind, subject),
     }
 }

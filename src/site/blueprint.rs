@@ -51,6 +51,8 @@ pub struct Blueprint {
     pub variables: BTreeMap<String, String>,
     /// Secrets by the name that steps know them by, for example `NOVA_MYSQL_PASSWORD`.
     pub secrets: BTreeMap<String, SecretSpec>,
+    /// The oldest version of a package that its steps can work with, `VERSION-RELEASE`, by name.
+    pub floors: BTreeMap<String, String>,
 }
 
 impl Blueprint {

@@ -147,7 +147,7 @@ pub struct Notify {
 
 impl Notify {
     /// What can be told.
-    pub const WORDS: [&str; 5] = ["failed", "suspect", "ready", "rival", "disk-full"];
+    pub const WORDS: [&str; 6] = ["failed", "suspect", "ready", "rival", "disk-full", "wrong-proof"];
 
     /// Whether it is to be told. An alarm that has no word of its own always is.
     pub fn wants(&self, word: &str) -> bool {

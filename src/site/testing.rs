@@ -124,6 +124,7 @@ pub fn paper_site() -> Site {
     Site {
         name: "testbed".into(),
         blueprint: Blueprint {
+            floors: Default::default(),
             name: "essex".into(),
             summary: "the paper's cloud".into(),
             roles: BTreeMap::from([

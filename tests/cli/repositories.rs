@@ -22,7 +22,7 @@ fn primary(packages: &[&str]) -> String {
          xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n",
     );
     for package in packages.iter().chain(&["qemu-rhev"]) {
-        let (name, version) = package.split_once('=').unwrap_or((package, "1.0"));
+        let (name, version) = package.split_once('=').unwrap_or((package, "2012.2"));
         text.push_str(&format!(
             "<package type=\"rpm\"><name>{name}</name><arch>x86_64</arch><version epoch=\"0\" ver=\"{version}\" \
              rel=\"1.el6\"/><format><rpm:provides><rpm:entry name=\"{name}\"/>{}</rpm:provides></format></package>\n",
@@ -219,6 +219,24 @@ fn a_version_that_is_not_the_expected_one_is_named() {
         assert!(run.stderr.contains(part), "{part}\nis not in\n{}", run.stderr);
     }
     assert!(!run.stderr.contains("expects libvirt"), "{}", run.stderr);
+}
+
+#[test]
+fn a_package_that_is_too_old_for_the_steps_is_named_with_what_they_need() {
+    let desk = desk_with("");
+    let others = all().into_iter().filter(|name| !name.starts_with("openstack-nova"));
+    let old: Vec<String> = all().iter().filter(|name| name.starts_with("openstack-nova")).map(|name| format!("{name}=2012.1")).collect();
+    let packages: Vec<&str> = others.chain(old.iter().map(String::as_str)).collect();
+    repository(&desk.path("tree"), &packages, "gzip");
+    let run = desk.run(&["check"]);
+    assert_eq!(run.code, 1);
+    for (role, name) in [("controller", "api"), ("compute", "compute"), ("gateway", "network")] {
+        let part = format!(
+            "nodes of role `{role}` would get openstack-nova-{name} 2012.1-1.el6, and the steps of blueprint `essex` need \
+             2012.1.1-11 or later"
+        );
+        assert!(run.stderr.contains(&part), "{part}\nis not in\n{}", run.stderr);
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) async fn errands(
     Query(has): Query<Has>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
+    appliance.renewals.asks(caller.mac, has.payload.as_deref());
     let mut text = String::new();
     let other = if has.only.is_some() { Vec::new() } else { of(&appliance, &caller.site, caller.node()) };
     for errand in other {

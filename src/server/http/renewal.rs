@@ -1,7 +1,7 @@
 //! `GET /renewal/{token}`: a node whose system runs takes a newer payload. What it has it tells with its errands; what
 //! leaves is sealed with the key that its first payload held (`secrets::renewal`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, Query, State as Shared};
@@ -12,10 +12,12 @@ use serde::Deserialize;
 use super::asker::Asker;
 use super::authority::{Caller, admit};
 use super::{Appliance, HttpError};
+use crate::audit::Actor;
 use crate::boot::Asked;
 use crate::clock::unix_now;
 use crate::lifecycle::{Delivery, Told, held_back};
 use crate::secrets::{Question, RenewalKey};
+use crate::server::alarms::Raised;
 use crate::server::random;
 use crate::server::served::Served;
 use crate::site::{Mac, Node, Site};
@@ -25,9 +27,17 @@ use crate::store::SecretsError;
 /// within half a minute.
 #[derive(Default)]
 pub struct Renewals {
+    /// Since when nodes could tell, in Unix seconds.
+    since: u64,
     told: Mutex<HashMap<Mac, Told>>,
+    /// Those that asked for errands and told of no payload.
+    older: Mutex<HashSet<Mac>>,
     digests: Mutex<Digests>,
 }
+
+/// What `status` says of a node that was installed by a rackstart which gave out no renewal key.
+const OLDER: &str = "no newer payload reaches it: it was installed by an older rackstart, without the key for that; \
+                     `rackstart reimage` (with `--keep`) gives it one";
 
 /// Digests of one site with one set of secrets; making one renders a whole payload.
 #[derive(Default)]
@@ -67,9 +77,11 @@ pub(super) async fn payload(
         return refuse(StatusCode::CONFLICT, "the secrets of the site are not opened");
     };
     if !key.proves(&question, &wanted.proof) {
+        wrong_proof(&appliance, &asker, node).await?;
         return refuse(StatusCode::FORBIDDEN, "it was asked for without the key that the node's first payload held");
     }
     refuse_damaged(&appliance, &caller.site, node)?;
+    appliance.health.alarms.clear(WRONG_PROOF, node.name.as_str());
     let digest = appliance.renewals.digest(&appliance, node)?;
     if digest != question.digest {
         return refuse(StatusCode::CONFLICT, "the site was changed meanwhile: ask for errands again");
@@ -94,6 +106,25 @@ pub(super) fn refuse_damaged(appliance: &Appliance, site: &Site, node: &Node) ->
     }
 }
 
+/// The kind of the alarm that rings when somebody has the token of a node, its address and its card, and not its key.
+const WRONG_PROOF: &str = "wrong-proof";
+
+/// Rings, and keeps for good that it rang, until the node proves itself. It is not made suspect: its token is in the address of
+/// every report, so whoever can speak in its place could take it out of service.
+async fn wrong_proof(appliance: &Appliance, asker: &Asker, node: &Node) -> Result<(), HttpError> {
+    let name = node.name.as_str();
+    let text = format!(
+        "somebody at {} asked for the newer payload of {name} with its token and without its renewal key, and got nothing. Look \
+         who speaks in its place on the network, and who is on the node; the alarm ends when {name} itself takes a payload",
+        asker.address
+    );
+    if appliance.health.alarms.raise(WRONG_PROOF, name, text.as_str()) == Raised::New {
+        let actor = Actor { how: "nobody".into(), from: asker.address.to_string() };
+        appliance.store.audit(&actor, "renewal-refused", name, &text).await?;
+    }
+    Ok(())
+}
+
 /// The key of the boot that asks.
 pub(super) fn key_of(appliance: &Appliance, caller: &Caller) -> Option<RenewalKey> {
     let site = appliance.store.renewal_secret()?;
@@ -116,7 +147,7 @@ pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Resul
     }
     let told = appliance.renewals.told.lock().expect("no holder of this lock panics").clone();
     let mut wanted_of = |other: &Node| appliance.renewals.digest(appliance, other).ok();
-    let first = held_back(&caller.site, node, &told, &mut wanted_of, now);
+    let first = held_back(&caller.site, node, &told, &mut wanted_of, (appliance.renewals.since, now));
     appliance.renewals.holds(caller.mac, first.is_some(), now);
     if let Some(other) = first {
         appliance.recent.note(caller.mac, "http", format!("its newer payload waits until {other} has its own"));
@@ -126,6 +157,22 @@ pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Resul
 }
 
 impl Renewals {
+    /// Nothing is known of any node yet. `since` is when nodes can begin to tell, in Unix seconds.
+    pub fn since(since: u64) -> Self {
+        Self { since, ..Self::default() }
+    }
+
+    /// A node asks for errands; nodes that were installed before there were digests tell of no payload.
+    pub(super) fn asks(&self, mac: Mac, has: Option<&str>) {
+        let mut older = self.older.lock().expect("no holder of this lock panics");
+        if has.is_some() { older.remove(&mac) } else { older.insert(mac) };
+    }
+
+    /// Why no newer payload reaches this node, if none does.
+    pub fn out_of_reach(&self, mac: Mac) -> Option<String> {
+        self.older.lock().expect("no holder of this lock panics").contains(&mac).then(|| OLDER.into())
+    }
+
     fn hears(&self, mac: Mac, has: &str, now: u64) {
         let mut told = self.told.lock().expect("no holder of this lock panics");
         let held = told.get(&mac).filter(|before| before.digest == has).and_then(|before| before.held);

@@ -1,9 +1,12 @@
 //! A newer payload for nodes that run: who gets it, when, and that it is of no use to anybody else.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::errand_tests::{rack_of, who};
 use super::tests::FakeNode;
+use super::{Appliance, Renewals};
+use crate::clock::unix_now;
 use crate::config::shipped_blueprint;
 use crate::lifecycle::Flag;
 use crate::secrets::{Question, RenewalKey};
@@ -100,12 +103,50 @@ async fn a_stolen_token_brings_nothing() {
         assert_eq!(answer.status, status, "{wrong}: {}", answer.text);
         assert_eq!(node.state(), "ready", "{wrong}");
     }
+    // It rings, once, until the node itself proves that it has the key; and it is kept for good.
+    let alarms = &node.appliance.health.alarms;
+    let ringing: Vec<_> = alarms.ringing().into_iter().map(|alarm| (alarm.kind, alarm.subject)).collect();
+    assert_eq!(ringing, [("wrong-proof".to_string(), "compute2".to_string())]);
+    let audit = node.appliance.store.audit_lines(Default::default()).await.unwrap();
+    let tried: Vec<_> = audit.iter().filter(|line| line.action == "renewal-refused").collect();
+    assert_eq!((tried.len(), tried[0].subject.as_str(), tried[0].actor.from.as_str()), (1, "compute2", "192.168.0.2"));
+    assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 200);
+    assert!(alarms.ringing().is_empty());
     // From anywhere else it is a theft, with or without the key.
     let thief = FakeNode { address: "192.168.0.3", ..node.clone() };
     assert_eq!(thief.get(&format!("/renewal/{own}{query}")).await.status, 404);
     assert_eq!(node.state(), "suspect");
     assert_eq!(node.get(&format!("/renewal/{own}{query}")).await.status, 409, "nobody gets it now");
     assert!(!node.is_to_renew(&own, OLD).await);
+}
+
+#[tokio::test]
+async fn right_after_a_start_who_keeps_a_password_waits_for_those_that_could_not_tell_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, controller, [_, its]) = rack_of(cloud(), folder.path()).await;
+    let before = controller.question(&its).0.digest;
+    let blueprint = controller.appliance.site().blueprint.clone();
+    let rotated = vec![("NOVA_MYSQL_PASSWORD".to_string(), None)];
+    controller.appliance.store.change_secrets(&blueprint, rotated, vec![]).await.unwrap();
+    // Half a minute is enough for everybody who is awake; after one and a half nobody is waited for.
+    for (seconds, is_given) in [(0, false), (30, false), (91, true)] {
+        let renewals = Arc::new(Renewals::since(unix_now() - seconds));
+        let appliance = Appliance { renewals, ..controller.appliance.clone() };
+        let started = FakeNode { appliance, ..controller.clone() };
+        assert_eq!(started.is_to_renew(&its, &before).await, is_given, "{seconds} s after the start");
+    }
+}
+
+#[tokio::test]
+async fn a_node_of_an_older_rackstart_is_told_from_one_that_has_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, _, [own, _]) = rack_of(cloud(), folder.path()).await;
+    let why = || node.appliance.renewals.out_of_reach(node.mac);
+    assert_eq!(why(), None, "nothing is known of it yet");
+    assert_eq!(node.get(&format!("/errands/{own}")).await.status, 200);
+    assert!(why().is_some_and(|text| text.contains("rackstart reimage")), "{:?}", why());
+    node.hears(&own, OLD).await;
+    assert_eq!(why(), None);
 }
 
 #[tokio::test]

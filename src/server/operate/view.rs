@@ -59,6 +59,9 @@ pub struct NodeStatus {
     /// What its silence means, when it should have asked for something and has not.
     #[serde(default)]
     pub silence: Option<String>,
+    /// Why no newer payload reaches it, when none does.
+    #[serde(default)]
+    pub out_of_reach: Option<String>,
     /// Since when it is in this state.
     pub since: u64,
     /// When it was last heard of.
@@ -139,6 +142,7 @@ pub fn status(site: &Site, node: &Node, record: Option<Record>) -> NodeStatus {
         waiting: progress.waiting,
         detail,
         silence: None,
+        out_of_reach: None,
         since: record.since,
         updated: record.updated,
         timings: progress.marks,

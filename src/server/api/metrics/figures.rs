@@ -13,7 +13,7 @@ use crate::clock::unix_now;
 use crate::server::http::Appliance;
 
 /// The kinds of alarms that are there while they do not ring.
-const ALARMS: [&str; 3] = ["rival", "passive", "disk-full"];
+const ALARMS: [&str; 4] = ["rival", "passive", "disk-full", "wrong-proof"];
 
 type Words = Vec<(&'static str, String)>;
 
