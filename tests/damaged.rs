@@ -30,7 +30,14 @@ fn blueprint() -> Blueprint {
     let spec = || SecretSpec { targets: vec!["controller".into()], paper: None, steps: vec![] };
     let secrets = ["A_PASSWORD", "B_PASSWORD"].map(|name| (name.to_string(), spec()));
     let (roles, variables) = Default::default();
-    Blueprint { name: "damaged".into(), summary: String::new(), roles, variables, secrets: secrets.into() }
+    Blueprint {
+        floors: Default::default(),
+        name: "damaged".into(),
+        summary: String::new(),
+        roles,
+        variables,
+        secrets: secrets.into(),
+    }
 }
 
 /// Everything that a store says.

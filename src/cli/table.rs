@@ -67,7 +67,8 @@ pub fn remark(node: &NodeStatus) -> String {
     };
     let silence = node.silence.as_ref().map(|text| format!("silent: {text}"));
     let news = (!news.is_empty()).then_some(news);
-    let words = node.flags.iter().chain(&node.differs).cloned().chain(news).chain(silence).chain(node.out_of_reach.clone());
+    let words =
+        node.flags.iter().chain(&node.differs).cloned().chain(news).chain(silence).chain(node.out_of_reach.clone());
     words.collect::<Vec<_>>().join("; ")
 }
 

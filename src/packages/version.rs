@@ -142,9 +142,15 @@ mod tests {
     #[test]
     fn a_floor_is_reached_by_itself_by_what_is_later_and_by_an_epoch() {
         let reaches = |epoch, version, release| Version::new(epoch, version, release).is_at_least("2012.1.1-11");
-        assert!(reaches("0", "2012.1.1", "11.el6") && reaches("0", "2012.1.1", "15.el6") && reaches("0", "2012.2", "1.el6"));
+        assert!(
+            reaches("0", "2012.1.1", "11.el6") && reaches("0", "2012.1.1", "15.el6") && reaches("0", "2012.2", "1.el6")
+        );
         assert!(reaches("0", "2012.1.1", "11") && reaches("1", "2011.3", "1.el6"));
-        assert!(!reaches("0", "2012.1.1", "10.el6") && !reaches("0", "2012.1", "15.el6") && !reaches("0", "2011.3", "18.el6"));
+        assert!(
+            !reaches("0", "2012.1.1", "10.el6")
+                && !reaches("0", "2012.1", "15.el6")
+                && !reaches("0", "2011.3", "18.el6")
+        );
     }
 
     #[test]

@@ -225,7 +225,8 @@ fn a_version_that_is_not_the_expected_one_is_named() {
 fn a_package_that_is_too_old_for_the_steps_is_named_with_what_they_need() {
     let desk = desk_with("");
     let others = all().into_iter().filter(|name| !name.starts_with("openstack-nova"));
-    let old: Vec<String> = all().iter().filter(|name| name.starts_with("openstack-nova")).map(|name| format!("{name}=2012.1")).collect();
+    let old: Vec<String> =
+        all().iter().filter(|name| name.starts_with("openstack-nova")).map(|name| format!("{name}=2012.1")).collect();
     let packages: Vec<&str> = others.chain(old.iter().map(String::as_str)).collect();
     repository(&desk.path("tree"), &packages, "gzip");
     let run = desk.run(&["check"]);

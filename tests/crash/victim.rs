@@ -38,6 +38,7 @@ pub fn mac(n: u8) -> Mac {
 pub fn blueprint() -> Blueprint {
     let spec = SecretSpec { targets: vec!["controller".into()], paper: None, steps: vec![] };
     Blueprint {
+        floors: Default::default(),
         name: "crash".into(),
         summary: String::new(),
         roles: Default::default(),

@@ -12,7 +12,7 @@ from runner_test import volume_is_there
 from site_test import all_ready, site
 from world import MEMORY, NODES, Node
 
-LIVING = {"RACKSTART_HEALTH_PAUSE": "1", "RACKSTART_ERRANDS_PAUSE": "0"}
+LIVING = {"RACKSTART_HEALTH_PAUSE": "2", "RACKSTART_ERRANDS_PAUSE": "1"}
 
 
 def changes(world, names=None, held=(), secrets=(), **values):

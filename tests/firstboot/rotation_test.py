@@ -4,6 +4,7 @@ comes and goes."""
 import json
 import subprocess
 import threading
+import time
 
 from cloud_test import every_key_is_right, services_of
 from growth_test import LIVING, all_updated, changes, ends, is_updated, joins, leaves
@@ -37,6 +38,7 @@ class Load:
         while self.open:
             self.tries += 1
             self.refused += not (logs_in(world, user, old) or logs_in(world, user, new))
+            time.sleep(0.2)
 
     def __enter__(self):
         self.thread.start()

@@ -165,7 +165,11 @@ impl Renewals {
     /// A node asks for errands; nodes that were installed before there were digests tell of no payload.
     pub(super) fn asks(&self, mac: Mac, has: Option<&str>) {
         let mut older = self.older.lock().expect("no holder of this lock panics");
-        if has.is_some() { older.remove(&mac) } else { older.insert(mac) };
+        if has.is_some() {
+            older.remove(&mac)
+        } else {
+            older.insert(mac)
+        };
     }
 
     /// Why no newer payload reaches this node, if none does.
