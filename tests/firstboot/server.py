@@ -12,9 +12,10 @@ IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 
 
 class Server:
-    """Takes reports on 127.0.0.1; can be away, or answer what it is told to. Has images."""
+    """Takes reports; can be away, or answer what it is told to. Has images."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
+        self.host = host
         self.reports, self.answer, self.http = [], 204, None
         self.files = {"/image/cirros-0.3.0-x86_64": IMAGE, "/image/another": OTHER}
         # Text by token, given once; who asked; and the status of the answer.
@@ -60,7 +61,7 @@ class Server:
                 pass
 
         http.server.ThreadingHTTPServer.allow_reuse_address = True
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.http = http.server.ThreadingHTTPServer((self.host, self.port), Handler)
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
