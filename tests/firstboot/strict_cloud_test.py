@@ -276,5 +276,7 @@ def a_cloud_gets_over_what_the_real_programs_do():
         controller.steps("06-nova-volume-create")
         targets_that_tgtd_forgot_are_exported_again(world, controller)
         controller.steps("07-nova-volume-attach")
+        # Which lets machines of other nodes in.
+        compute.steps("01-iptables-flush")
         a_move_of_an_earlier_machine_is_none_of_this_one(controller)
         a_volume_that_cannot_be_deleted_is_named(world, controller)
