@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::client::Daemon;
 use super::{Failure, print};
-use crate::server::reload::Reloaded;
+use crate::server::operate::reload::Reloaded;
 
 /// Let the running daemon take over the edited site file, without a restart.
 ///

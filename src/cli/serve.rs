@@ -13,7 +13,7 @@ use super::vault::console;
 use crate::audit::Actor;
 use crate::config::{Loaded, Place};
 use crate::server::log_queue::{self, LogLines, LogThread};
-use crate::server::reload::Source;
+use crate::server::operate::reload::Source;
 use crate::server::wash::Wash;
 use crate::server::{self, ServerError, firmware};
 

@@ -1,7 +1,7 @@
 //! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
 
-pub(super) mod caller;
 mod orders;
+pub(super) mod reload;
 
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
@@ -10,10 +10,12 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::alarms::Alarm;
-use super::http::{Appliance, HttpError};
+use super::answer::HttpError;
+use super::appliance::Appliance;
 pub use super::operate::{Armed, DrainStatus, Loss, NodeStatus, Rehearsal, status as node_status};
 use super::served::RefusedReload;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
+use crate::clock::unix_now;
 use crate::lifecycle::{State, Stopped};
 use crate::site::{Mac, Node};
 use crate::timeline::Moment;
@@ -111,7 +113,7 @@ async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
     let nodes = served.site.nodes.iter().map(status).collect();
     let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
     let (stopped, alarms) = (appliance.store.stopped(), appliance.health.alarms.ringing());
-    Json(StatusReport { site, now: super::unix_now(), since, refused, nodes, stopped, alarms })
+    Json(StatusReport { site, now: unix_now(), since, refused, nodes, stopped, alarms })
 }
 
 async fn explain(

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::appliance::Appliance;
 use super::engines::StoreTask;
-use super::http::Appliance;
+use super::error::ServerError;
+use super::net::neighbours::Arp;
 use super::served::Served;
 use super::vault::{self, Rotated};
-use super::{ServerError, admin, key, neighbours, unix_now};
+use super::{admin, key};
 use crate::audit::{Actor, Order};
+use crate::clock::unix_now;
 use crate::render::Renderer;
 use crate::site::{KeySource, Mac, Node, Nodes, Site};
 use crate::store::{Record, SecretsError, Store};
@@ -50,11 +53,9 @@ pub async fn at_rest(resting: Resting, need: Need) -> Result<(axum::Router, Stor
     if !knows_its_nodes {
         site.nodes = known_nodes(&store);
     }
-    let (neighbours, machines) = (neighbours::Arp::on(&site.server.interface), Arc::default());
+    let neighbours = Arp::on(&site.server.interface);
     let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
-    let (recent, strangers) = (Arc::default(), Arc::default());
-    let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
-    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
+    let appliance = Appliance::new(served, store, neighbours);
     Ok((admin::at_rest().with_state(appliance), task))
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::ServerError;
+use super::error::ServerError;
 
 /// How long running transfers may go on after the order to stop.
 const GRACE: Duration = Duration::from_secs(10);

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::alarms::Alarms;
 use super::dhcp::DhcpCounters;
 use super::log_queue::LogLines;
-use super::tell::TellCounters;
 use super::tftp::{Outcome, Seen};
 
 /// Alarms and counts. Counts only grow.
@@ -27,6 +26,17 @@ pub struct Health {
     pub refused_connections: AtomicU64,
     /// What became of the log.
     pub log: Arc<LogLines>,
+}
+
+/// What became of the messages to people since the start.
+#[derive(Debug, Default)]
+pub struct TellCounters {
+    /// Taken by every receiver.
+    pub told: AtomicU64,
+    /// Given up after all tries.
+    pub failed: AtomicU64,
+    /// Found no room in the queue.
+    pub dropped: AtomicU64,
 }
 
 /// Commits of the store, as one who waits for them sees it.

@@ -9,7 +9,8 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Appliance, HttpError};
+use super::answer::HttpError;
+use super::appliance::Appliance;
 use crate::site::NodeName;
 
 /// Most bytes of one answer.

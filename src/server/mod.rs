@@ -2,55 +2,46 @@
 
 pub mod admin;
 pub mod alarms;
+mod answer;
 pub mod api;
-mod arming;
+pub mod appliance;
 mod at_rest;
+mod caller;
 pub mod capacity;
 pub mod dhcp;
 pub mod dns;
 mod engines;
+mod error;
 pub mod firmware;
 pub mod health;
-pub mod http;
-mod keeper;
 mod key;
-mod log_limit;
 pub mod log_queue;
 pub mod logs;
-mod lookout;
-pub mod machines;
-pub mod neighbours;
+pub mod net;
+pub mod nodes;
 mod notify;
 pub mod ntp;
 pub mod operate;
 mod optional;
-mod pace;
-mod packet;
-mod pinned;
 mod privileges;
 mod random;
-pub mod recent;
-pub mod reload;
-pub mod rivals;
-pub mod router_advertisement;
 pub mod served;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
-mod store_alarms;
 pub mod story;
 pub mod syslog;
 pub mod tell;
 pub mod texts;
 pub mod tftp;
 mod threads;
+pub mod timeline;
 pub mod vault;
 pub mod wash;
-mod watchdog;
 mod wires;
 
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -61,91 +52,33 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Actor;
 use crate::boot::Plane;
 use crate::clock::unix_now;
-use crate::lifecycle::InstalledAs;
 use crate::render::Renderer;
 use crate::secrets::Redactor;
-use crate::site::{KeySource, Server, Site};
-use crate::store::{Change, ChangeError, OpenError, Record, SecretsError, Store};
+use crate::site::{Server, Site};
+use crate::store::Store;
 use api::Api;
 use api::keeper::Keeper;
-use arming::Unarmed;
+use appliance::{Appliance, Renewals};
+use dhcp::lookout::Lookout;
+use dhcp::rivals::Rivals;
 use engines::{Engines, StoreTask};
 use health::Health;
-use http::{Appliance, Renewals, listen};
 use log_queue::LogLines;
-use lookout::Lookout;
+use net::neighbours::Arp;
+use net::{listen, router_advertisement};
+use operate::arming::Unarmed;
+use operate::installed::record_what_is_installed;
+use operate::reload::{Reloader, Source};
+use operate::watchdog;
 use optional::Optional;
-use recent::{Note, Recent};
-use reload::{Reloader, Source};
-use rivals::Rivals;
 use threads::PacketThread;
+use timeline::keeper;
+use timeline::recent::{Note, Recent};
 
 pub use at_rest::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
+pub use error::ServerError;
 pub use served::{RefusedReload, Served};
 pub use threads::runtime;
-
-/// Why the daemon cannot start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// A socket cannot be had.
-    #[error("cannot listen on {what}: {source}")]
-    Bind {
-        /// Protocol and address.
-        what: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The system has no thread left.
-    #[error("cannot start the thread of DHCP and TFTP: {0}")]
-    Thread(std::io::Error),
-    /// Something else lies where the admin socket belongs.
-    #[error("{0} is not a socket, so it was left alone; name another place in `server.socket`")]
-    NotASocket(PathBuf),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// The store failed while running.
-    #[error("the store failed: {0}; look at the disk below `server.state`, then start again")]
-    Durability(sqlx::Error),
-    /// An engine ended before anybody told it to.
-    #[error("{engine} {how}, so the daemon stopped; start it again, the log says more")]
-    Engine {
-        /// Which.
-        engine: &'static str,
-        /// What became of it.
-        how: String,
-    },
-    /// The key of the secrets cannot be had.
-    #[error(transparent)]
-    Key(#[from] key::KeyError),
-    /// The secrets cannot be had.
-    #[error("{source} (the store {}{key})", store.display())]
-    Secrets {
-        /// Where they lie.
-        store: PathBuf,
-        /// Where the site file says that their key is.
-        key: String,
-        /// Why.
-        source: SecretsError,
-    },
-    /// A node could not be armed at start.
-    #[error("cannot arm the nodes: {0}")]
-    Arming(#[from] ChangeError),
-    /// The tokens of the API could not be read.
-    #[error("cannot read the tokens of the API: {0}")]
-    Tokens(ChangeError),
-}
-
-impl ServerError {
-    /// With the files that it is about.
-    fn secrets(site: &Site, source: SecretsError) -> Self {
-        let key = match &site.key {
-            KeySource::None => String::new(),
-            key => format!(", its key {key}"),
-        };
-        Self::Secrets { store: site.server.state.clone(), key, source }
-    }
-}
 
 /// Every socket bound and the store open, nothing answered yet.
 pub struct Bound {
@@ -228,11 +161,10 @@ pub async fn bind(
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone(), unarmed.clone());
     let (recent, notes) = Recent::kept();
-    let (neighbours, machines) = (neighbours::Arp::on(&server.interface), Arc::default());
-    let (recent, strangers) = (Arc::new(recent), Arc::default());
     let health = Arc::new(Health { alarms, dhcp: dhcp.counters(), log, ..Health::default() });
-    let (reports, renewals) = (Arc::default(), Arc::new(Renewals::since(unix_now())));
-    let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
+    let appliance = Appliance::new(served, store, Arp::on(&server.interface));
+    let renewals = Arc::new(Renewals::since(unix_now()));
+    let appliance = Appliance { recent: Arc::new(recent), health, renewals, ..appliance };
     Ok(Bound {
         appliance,
         packets,
@@ -277,23 +209,6 @@ fn remind_of_former_stores(state: &Path) {
             "a restore left the former store {path}, which holds passwords: when you are content, rm {path}"
         );
     }
-}
-
-/// What nodes were installed as was not recorded once: it is taken from the site file, the last time that this is believed.
-async fn record_what_is_installed(site: &Site, store: &Store) -> Result<(), ChangeError> {
-    for node in &site.nodes {
-        let lacks = |record: &Record| record.installed_as.is_none() && record.has_system();
-        if !store.record(node.mac).as_ref().is_some_and(lacks) {
-            continue;
-        }
-        let change = Change::InstalledAs(Box::new(InstalledAs::of(site, node)));
-        match store.change(node.mac, change).await {
-            // Without room it is tried at the next start or reload.
-            Ok(_) | Err(ChangeError::Refused(_) | ChangeError::NoRoom) => {}
-            Err(stopped) => return Err(stopped),
-        }
-    }
-    Ok(())
 }
 
 impl Bound {
@@ -351,10 +266,10 @@ impl Bound {
         let watchdog = watchdog::run(appliance.clone(), unarmed, shutdown.clone());
         engines.start("the watchdog", watchdog);
         optional.start(&mut engines, &packets, &appliance, &shutdown);
-        let app = http::app(appliance.clone()).layer(Extension(Plane::Provisioning));
+        let app = nodes::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
         let desk = api::console::routes(tokens.clone(), api.is_some());
-        let console = reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
+        let console = admin::reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
         let group = server.socket_group.clone();
         engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
         engines.start("whoever tells people", tell::run(appliance.clone(), shutdown.clone()));

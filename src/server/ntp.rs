@@ -10,16 +10,14 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::pace::Pace;
-use super::pinned;
+use super::net::pace::Pace;
+use super::net::pinned;
 use super::served::Served;
 use crate::site::TimeService;
 use crate::wire::ntp::{Clock, Kept, Leap, answer};
 
 /// The port of NTP.
 pub const PORT: u16 = 123;
-/// Pause after a failed receive, so that a network that is down is no busy loop.
-const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most.
 const EACH: u32 = 32;
 const ALL: u32 = 20_000;
@@ -54,7 +52,7 @@ impl TimeServer {
                 Ok((length, SocketAddr::V4(client))) => (length, client),
                 Ok(_) => continue,
                 Err(_) => {
-                    tokio::time::sleep(AFTER_ERROR).await;
+                    tokio::time::sleep(pinned::AFTER_ERROR).await;
                     continue;
                 }
             };

@@ -4,11 +4,12 @@ use std::io;
 
 use tokio_util::sync::CancellationToken;
 
+use super::appliance::Appliance;
 use super::engines::Engines;
-use super::http::Appliance;
+use super::error::ServerError;
 use super::syslog::{self, SyslogServer};
 use super::threads::PacketThread;
-use super::{ServerError, dns, ntp};
+use super::{dns, ntp};
 use crate::site::{Server, TimeService};
 
 /// Those that are on, bound.

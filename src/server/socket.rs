@@ -14,8 +14,8 @@ use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::ServerError;
-use super::http::HttpError;
+use super::answer::HttpError;
+use super::error::ServerError;
 use crate::audit::Actor;
 
 /// Listens on `path`, for its owner and, if one is named, for a group.

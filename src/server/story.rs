@@ -5,7 +5,8 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::http::{Appliance, HttpError};
+use super::answer::HttpError;
+use super::appliance::Appliance;
 use crate::site::Mac;
 use crate::store::{ChangeError, TimelineQuery};
 use crate::timeline::{Cursor, Page};

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-use super::http::{Appliance, HttpError};
+use super::answer::HttpError;
+use super::appliance::Appliance;
 use crate::lifecycle::{InstalledAs, read_once};
 use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
 use crate::site::{Mac, Site};
@@ -113,10 +114,7 @@ mod tests {
         let both = Arc::new(Served::new(paper_site(), Renderer::new().unwrap(), 0));
         let renderer = both.renderer.clone();
         let (_sender, served) = watch::channel(both);
-        let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
-        let neighbours = crate::server::neighbours::Arp::on("lo");
-        let (reports, health, renewals) = (Arc::default(), Arc::default(), Arc::default());
-        let appliance = Appliance { served, store, recent, strangers, reports, neighbours, machines, health, renewals };
+        let appliance = Appliance::new(served, store, crate::server::net::neighbours::Arp::on("lo"));
         let get = async |path: &str| {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = super::super::admin::app(appliance.clone()).oneshot(request).await.unwrap();

@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::admin::caller::{Caller, Person};
-use super::http::{Appliance, HttpError};
+use super::answer::HttpError;
+use super::appliance::Appliance;
+use super::caller::{Caller, Person};
 use crate::audit::{Actor, AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};
 use crate::site::{Mac, SecretSpec, Site};

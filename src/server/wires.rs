@@ -9,14 +9,14 @@ use tokio::sync::watch;
 
 use axum::body::Bytes;
 
+use super::appliance::Appliance;
 use super::capacity::{Capacity, descriptors};
 use super::dhcp;
+use super::dhcp::rivals::Rivals;
 use super::firmware;
 use super::health::Health;
-use super::http::Appliance;
-use super::http::listen::{Guests, Limits, Share};
-use super::log_limit::LogLimit;
-use super::rivals::Rivals;
+use super::net::listen::{Guests, Limits, Share};
+use super::net::log_limit::LogLimit;
 use super::served::Served;
 use super::tftp::{self, NotServed, Places, TftpContent};
 use crate::boot::{Asking, IgnoreReason};

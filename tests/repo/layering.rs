@@ -119,7 +119,7 @@ fn slips_in(name: &str, code: &str, words: &[&str]) -> Vec<String> {
     slips
 }
 
-fn sources(folder: PathBuf) -> Vec<PathBuf> {
+pub fn sources(folder: PathBuf) -> Vec<PathBuf> {
     if folder.is_file() {
         return vec![folder];
     }

@@ -7,6 +7,7 @@ mod layering;
 mod long_parts;
 mod monitoring;
 mod panics;
+mod rooms;
 mod supply;
 #[path = "../support/mod.rs"]
 mod support;

@@ -21,7 +21,7 @@ fn while_responding(answers: bool, body: impl FnOnce()) {
     let stop = shutdown.clone();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(rackstart::server::router_advertisement::run(BRIDGE, newest, stop));
+        runtime.block_on(rackstart::server::net::router_advertisement::run(BRIDGE, newest, stop));
     });
     body();
     shutdown.cancel();

@@ -6,8 +6,9 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::caller::Caller;
-use crate::server::http::{Appliance, HttpError};
+use crate::server::answer::HttpError;
+use crate::server::appliance::Appliance;
+use crate::server::caller::Caller;
 use crate::server::operate::{Armed, NodeStatus, Refusal, Rehearsal, Reimage};
 
 /// The body of an order to reimage.

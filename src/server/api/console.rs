@@ -13,7 +13,7 @@ use super::keeper::{Keeper, TokenError};
 use super::role::Role;
 use crate::audit::Actor;
 use crate::clock::unix_now;
-use crate::server::http::HttpError;
+use crate::server::answer::HttpError;
 use crate::server::socket::Caller;
 use crate::store::StoredToken;
 

@@ -15,7 +15,7 @@ use super::role::Role;
 use super::token::Token;
 use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
-use crate::server::log_limit::LogLimit;
+use crate::server::net::log_limit::LogLimit;
 use crate::server::random;
 use crate::store::{ChangeError, Store, StoredToken, TokenChange};
 

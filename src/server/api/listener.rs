@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use tokio::net::TcpListener;
 
-use crate::server::http::listen::{Limits, Share};
+use crate::server::net::listen::{Limits, Share};
 
 /// What connections may take. A reverse proxy is one peer for all its callers, so one peer may have many.
 pub fn limits() -> Limits {

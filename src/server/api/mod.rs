@@ -28,7 +28,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::http::Appliance;
+use super::appliance::Appliance;
 use keeper::Keeper;
 use metrics::Meters;
 

@@ -22,7 +22,8 @@ use super::*;
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::render::Renderer;
-use crate::server::Served;
+use crate::server::net::neighbours::Arp;
+use crate::server::served::Served;
 use crate::site::Site;
 use crate::site::testing::paper_site;
 use crate::store::Store;
@@ -73,19 +74,7 @@ impl Desk {
         let (store, _task) = Store::open(&folder.path().join("store")).await.unwrap();
         let served = Served::new(site(), Renderer::new().unwrap(), unix_now());
         let (sender, served) = watch::channel(Arc::new(served));
-        let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
-        let (neighbours, store_too) = (crate::server::neighbours::Arp::on("lo"), store.clone());
-        let appliance = Appliance {
-            served,
-            store: store_too,
-            recent,
-            strangers,
-            reports: Arc::default(),
-            neighbours,
-            machines,
-            health: Arc::default(),
-            renewals: Arc::default(),
-        };
+        let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
         let keeper = Keeper::open(store.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
         let api = Api::new(appliance, keeper, shutdown.clone());

@@ -4,6 +4,8 @@
 
 mod counters;
 mod leases;
+pub(in crate::server) mod lookout;
+pub mod rivals;
 mod seen;
 mod sockets;
 mod story;
@@ -12,7 +14,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,18 +22,17 @@ use tokio_util::sync::CancellationToken;
 pub use counters::DhcpCounters;
 pub use seen::{Observer, Outcome, Seen};
 
-use crate::server::rivals::Rivals;
+use crate::server::net::pinned;
 use crate::site::Site;
 use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, judge};
 use counters::add;
 use leases::Leases;
+use rivals::Rivals;
 use sockets::Sockets;
 use story::Story;
 
 /// Longer packets are no DHCP: they arrive cut and are judged so.
 const LONGEST_PACKET: usize = 4096;
-/// Pause after a failed receive, for example while the interface is down, so that it is no busy loop.
-const AFTER_ERROR: Duration = Duration::from_millis(200);
 
 /// A DHCP server on one interface.
 pub struct DhcpServer {
@@ -95,7 +96,7 @@ impl DhcpServer {
                 }
                 Err(error) => {
                     worker.story.cannot_receive(&error);
-                    tokio::time::sleep(AFTER_ERROR).await;
+                    tokio::time::sleep(pinned::AFTER_ERROR).await;
                 }
             }
         }

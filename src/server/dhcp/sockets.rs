@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use socket2::Type;
 use tokio::net::UdpSocket;
 
-use crate::server::packet::{EVERYBODY, LinkSocket};
-use crate::server::pinned;
+use crate::server::net::packet::{EVERYBODY, LinkSocket};
+use crate::server::net::pinned;
 use crate::site::Mac;
 use crate::wire::datagram::udp_in_ipv4;
 use crate::wire::dhcp::{Reply, ReplyTo};

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
 use super::sockets::Way;
-use crate::server::log_limit::LogLimit;
+use crate::server::net::log_limit::LogLimit;
 use crate::site::Mac;
 use crate::wire::dhcp::{Answer, Malformed, MessageKind, Reply, Request, SilenceReason};
 

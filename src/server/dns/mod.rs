@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::pace::Pace;
-use super::pinned;
+use super::net::pace::Pace;
+use super::net::pinned;
 use super::served::Served;
 use crate::site::Site;
 use crate::wire::dns::{Asked, Carrier, Query, Zone};
@@ -26,8 +26,6 @@ use forward::Forwarder;
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
-/// Pause after a failed receive, so that a network that is down is no busy loop.
-const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
 const LONGEST_QUESTION: usize = 1232;
 /// Questions in a second, of one machine and of all. A node that installs asks some tens of them.
@@ -77,12 +75,12 @@ impl NameServer {
                         });
                     }
                     Ok((_, client)) => tracing::debug!(peer = %client, "a question from no machine of the network, or too many"),
-                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                    Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
                 accepted = self.tcp.accept() => match accepted {
                     Ok((stream, SocketAddr::V4(client))) if desk.admits(client) => connections.place(stream, client, &desk),
                     Ok((_, client)) => tracing::debug!(peer = %client, "a connection from no machine of the network, or too many"),
-                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                    Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
             }
         }

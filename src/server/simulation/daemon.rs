@@ -8,7 +8,7 @@ use super::monitor::Monitor;
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{AttemptId, BootToken, DutyEvent, Event, InstalledAs, Refused, State, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::server::http::boot::unfinished;
+use crate::server::nodes::boot::unfinished;
 use crate::server::{operate, watchdog};
 use crate::site::testing::paper_site;
 use crate::site::{Mac, Site};

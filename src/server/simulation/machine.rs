@@ -8,7 +8,7 @@ use super::Dice;
 use super::daemon::{Daemon, Reply};
 use crate::lifecycle::{BootToken, Reader, Report, ReportEvent, WipeScope};
 use crate::plan::Facts;
-use crate::server::http::facts_as_planned;
+use crate::server::nodes::facts_as_planned;
 use crate::site::Mac;
 use crate::store::Change;
 

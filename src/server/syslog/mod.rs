@@ -21,10 +21,10 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::neighbours::Neighbours;
-use super::pinned;
-use super::recent::Recent;
+use super::net::neighbours::Neighbours;
+use super::net::pinned;
 use super::served::Served;
+use super::timeline::recent::Recent;
 use crate::lifecycle::State;
 use crate::site::{Mac, NodeName};
 use crate::store::Store;
@@ -43,8 +43,6 @@ const IDLE: Duration = Duration::from_mins(60);
 const QUEUE: usize = 8192;
 /// Lines written in one go.
 const BATCH: usize = 1024;
-/// Pause after a failed receive, so that a network that is down is no busy loop.
-const AFTER_ERROR: Duration = Duration::from_millis(200);
 
 /// The receiver, bound.
 pub struct SyslogServer {
@@ -86,7 +84,7 @@ impl SyslogServer {
                 () = shutdown.cancelled() => break,
                 received = udp.recv_from(&mut packet) => match received {
                     Ok((length, from)) => desk.hear(from.ip(), &packet[..length]),
-                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                    Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
                 accepted = tcp.accept() => match accepted {
                     Ok((stream, from)) if desk.sender(from.ip()).is_some() => {
@@ -94,7 +92,7 @@ impl SyslogServer {
                         tokio::spawn(listen(stream, from.ip(), desk.clone(), order));
                     }
                     Ok((_, from)) => tracing::debug!(peer = %from, "a log from no node was refused"),
-                    Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+                    Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::boot::is_card_of;
-use crate::server::neighbours::Neighbours;
+use crate::server::net::neighbours::Neighbours;
 use crate::site::{Mac, Node};
 
 /// Lines kept of one node in each [`WINDOW`]: an installer that is in trouble says some hundred a second.
@@ -78,7 +78,7 @@ impl Senders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::neighbours::Arp;
+    use crate::server::net::neighbours::Arp;
 
     #[test]
     fn who_says_too_much_is_told_once_a_minute_and_nobody_else_is() {

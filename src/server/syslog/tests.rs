@@ -3,8 +3,8 @@
 use super::*;
 use crate::lifecycle::{AttemptId, BootToken, Event, WipeScope};
 use crate::render::Renderer;
-use crate::server::neighbours::Arp;
-use crate::server::recent::Note;
+use crate::server::net::neighbours::Arp;
+use crate::server::timeline::recent::Note;
 use crate::site::testing::paper_site;
 use crate::store::Change;
 

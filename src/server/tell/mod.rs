@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::alarms::Alarm;
-use super::http::Appliance;
+use super::appliance::Appliance;
 use crate::site::{Mac, Notify};
 use crate::store::{EventPage, NumberedEvent};
 use message::Message;
@@ -28,17 +28,6 @@ const BATCH: u32 = 500;
 const LOOK: Duration = Duration::from_secs(30);
 /// The pauses before a message is tried again.
 const AGAIN: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60)];
-
-/// What became of the messages since the start.
-#[derive(Debug, Default)]
-pub struct TellCounters {
-    /// Taken by every receiver.
-    pub told: AtomicU64,
-    /// Given up after all tries.
-    pub failed: AtomicU64,
-    /// Found no room in the queue.
-    pub dropped: AtomicU64,
-}
 
 /// Follows the event log and the alarms until `shutdown`. What happened before the start is not told again.
 pub(super) async fn run(appliance: Appliance, shutdown: CancellationToken) {

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::lifecycle::Event;
-use crate::server::http::FakeNode;
+use crate::server::nodes::FakeNode;
 use crate::site::SecretSpec;
 use crate::site::testing::paper_site;
 use crate::store::Change;

@@ -7,7 +7,7 @@ use rustix::net::sockopt::{Ipv4PathMtuDiscovery, ip_mtu, set_ip_mtu_discover};
 use socket2::{Socket, Type};
 use tokio::net::UdpSocket;
 
-use crate::server::pinned;
+use crate::server::net::pinned;
 use crate::wire::tftp::Limits;
 
 /// The interface and the address that every packet leaves from.

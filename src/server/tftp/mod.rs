@@ -25,6 +25,7 @@ use tracing::{debug, info, warn};
 pub use content::{Bytes, NotServed, Places, TftpContent};
 pub use seen::{Observer, Outcome, Seen, Stop};
 
+use crate::server::net::pinned;
 use crate::wire::tftp::Request;
 use endpoint::Endpoint;
 use error_limit::ErrorLimit;
@@ -35,8 +36,6 @@ use transfers::Transfers;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the farewell to the rest may take.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// The pause after the listening socket failed, so that a network that is down does not cost a core.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
 
 /// A bound TFTP server that does not answer yet.
 #[derive(Debug)]
@@ -89,7 +88,7 @@ impl TftpServer {
                     Ok((_, client)) => debug!(peer = %client, "tftp request from outside the subnet: no answer"),
                     Err(error) => {
                         warn!(address = %local, %error, "tftp cannot receive");
-                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                        tokio::time::sleep(pinned::AFTER_ERROR).await;
                     }
                 },
             }

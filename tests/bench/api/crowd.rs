@@ -14,7 +14,9 @@ use rackstart::server::Served;
 use rackstart::server::api::keeper::Keeper;
 use rackstart::server::api::role::Role;
 use rackstart::server::api::{self, Api, routes};
-use rackstart::server::http::{Appliance, listen};
+use rackstart::server::appliance::Appliance;
+use rackstart::server::net::listen;
+use rackstart::server::net::neighbours::Arp;
 use rackstart::site::{Mac, Node, Site};
 use rackstart::store::{Change, Store};
 use tokio::net::TcpListener;
@@ -131,19 +133,7 @@ fn said(number: u64) -> Change {
 async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, axum::Router) {
     let renderer = Renderer::new().expect("templates");
     let (_sender, served) = watch::channel(Arc::new(Served::new(site, renderer, 0)));
-    let (recent, strangers, machines) = (Arc::default(), Arc::default(), Arc::default());
-    let (neighbours, store_too) = (rackstart::server::neighbours::Arp::on("lo"), store.clone());
-    let appliance = Appliance {
-        served,
-        store: store_too,
-        recent,
-        strangers,
-        reports: Arc::default(),
-        neighbours,
-        machines,
-        renewals: Arc::default(),
-        health: Arc::default(),
-    };
+    let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
     let keeper = Keeper::open(store.clone()).await.expect("tokens");
     let token = keeper.create("bench", Role::Viewer, None, &Actor::daemon()).await.expect("a token");
     (token.reveal().into(), routes::app(Api::new(appliance, keeper, order)))

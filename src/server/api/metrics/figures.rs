@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::Labels;
 use crate::clock::unix_now;
-use crate::server::http::Appliance;
+use crate::server::appliance::Appliance;
 
 /// The kinds of alarms that are there while they do not ring.
 const ALARMS: [&str; 4] = ["rival", "passive", "disk-full", "wrong-proof"];

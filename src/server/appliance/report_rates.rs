@@ -1,0 +1,33 @@
+//! Holds every node to the number of reports that [`ReportRate`] allows. Only nodes of the site file come here, so it is
+//! bounded by that.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use crate::lifecycle::{ReportRate, Verdict};
+use crate::site::Mac;
+
+/// What is left to each node.
+pub struct ReportRates {
+    began: Instant,
+    nodes: Mutex<HashMap<Mac, ReportRate>>,
+}
+
+impl Default for ReportRates {
+    fn default() -> Self {
+        Self { began: Instant::now(), nodes: Mutex::default() }
+    }
+}
+
+impl ReportRates {
+    /// Takes one more report of a node, or says that it is one too many.
+    pub(in crate::server) fn judge(&self, mac: Mac) -> Verdict {
+        let now = self.began.elapsed();
+        let mut nodes = self.nodes.lock().expect("no holder of this lock panics");
+        let rate = nodes.entry(mac).or_insert_with(|| ReportRate::new(now));
+        let (next, verdict) = rate.judge(now);
+        *rate = next;
+        verdict
+    }
+}

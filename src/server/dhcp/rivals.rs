@@ -1,0 +1,240 @@
+//! Who else answers DHCP on the link, and whether we step back. In memory and bounded: anybody on the link can forge what is
+//! heard here, so it rings, and only a daemon that has just started gives way.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::server::alarms::Alarms;
+use crate::server::random;
+use crate::site::Mac;
+use crate::wire::dhcp::{Heard, Mark};
+
+/// A daemon that has served for so long gives way to nobody: a forged packet silences no rack.
+const YOUNG: Duration = Duration::from_secs(60);
+/// How long a rival that is not heard any more is told.
+const FORGOTTEN: Duration = Duration::from_secs(180);
+/// How long the rackstart that we stepped back for must be silent before we serve: longer than its restart takes.
+const TAKE_OVER: Duration = Duration::from_secs(300);
+/// Rivals told at the same time.
+const MOST: usize = 16;
+
+/// What is known of the others.
+pub struct Rivals {
+    id: [u8; 16],
+    began: Instant,
+    alarms: Arc<Alarms>,
+    known: Mutex<Known>,
+    look: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    others: BTreeMap<Ipv4Addr, Rival>,
+    /// Whom we stepped back for, and when it was heard last.
+    passive: Option<(Ipv4Addr, Instant)>,
+}
+
+struct Rival {
+    card: Option<Mac>,
+    seen: Instant,
+}
+
+impl Rivals {
+    /// Nobody is known. What is heard rings among `alarms`.
+    pub fn new(alarms: Arc<Alarms>) -> Self {
+        Self { id: random::bytes(), began: Instant::now(), alarms, known: Mutex::default(), look: Notify::new() }
+    }
+
+    /// What we say of ourselves.
+    pub fn mark(&self) -> Mark {
+        let age = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Mark { id: self.id, age, serves: self.passive().is_none() }
+    }
+
+    /// Whether this mark is our own.
+    pub fn is_me(&self, mark: &Mark) -> bool {
+        mark.id == self.id
+    }
+
+    /// The rackstart that serves here instead of us.
+    pub fn passive(&self) -> Option<Ipv4Addr> {
+        self.known().passive.map(|(server, _)| server)
+    }
+
+    /// Returns when somebody should be looked for at once.
+    pub async fn wanted(&self) {
+        self.look.notified().await;
+    }
+
+    /// Notes what a server said, sent by the card `card`.
+    pub fn heard(&self, heard: &Heard, card: Mac, now: Instant) {
+        let what = match &heard.mark {
+            Some(mark) if self.is_me(mark) => return,
+            Some(_) => "another rackstart",
+            None => "another DHCP server",
+        };
+        self.note(heard.server, Some(card), &format!("{what} sends a {}", heard.kind), now);
+        let Some(mark) = &heard.mark else { return };
+        let own = self.mark();
+        let mut known = self.known();
+        let steps_back = match known.passive {
+            Some((server, _)) => server == heard.server && mark.serves,
+            None => steps_back(&own, mark),
+        };
+        if steps_back {
+            let is_new = known.passive.replace((heard.server, now)).is_none();
+            drop(known);
+            if is_new {
+                let text = format!(
+                    "this rackstart is passive, it answers no DHCP and no TFTP: {} ({card}) served this link before; \
+                     stop one of them, or set `dhcp_rivals = \"allow\"` in `[server]` if both are meant",
+                    heard.server
+                );
+                self.alarms.raise("passive", "dhcp", text);
+            }
+        }
+    }
+
+    /// Notes the server that a machine chose instead of us. Its card is not known from that, so it is looked for.
+    pub fn chosen(&self, server: Ipv4Addr, now: Instant) {
+        if self.note(server, None, "a machine chose another DHCP server", now) {
+            self.look.notify_one();
+        }
+    }
+
+    /// Forgets who is silent, and serves again when the other one does not.
+    pub fn forget(&self, now: Instant) {
+        let mut known = self.known();
+        let gone = |seen: Instant, after: Duration| now.duration_since(seen) >= after;
+        let silent: Vec<Ipv4Addr> =
+            known.others.iter().filter(|(_, rival)| gone(rival.seen, FORGOTTEN)).map(|(server, _)| *server).collect();
+        known.others.retain(|_, rival| !gone(rival.seen, FORGOTTEN));
+        let takes_over = known.passive.is_some_and(|(_, seen)| gone(seen, TAKE_OVER));
+        if takes_over {
+            known.passive = None;
+        }
+        drop(known);
+        for server in silent {
+            self.alarms.clear("rival", &server.to_string());
+        }
+        if takes_over {
+            self.alarms.clear("passive", "dhcp");
+        }
+    }
+
+    /// The operator allows others: nothing rings and nobody steps back.
+    pub fn allow(&self) {
+        let others = std::mem::take(&mut *self.known());
+        for server in others.others.keys() {
+            self.alarms.clear("rival", &server.to_string());
+        }
+        if others.passive.is_some() {
+            self.alarms.clear("passive", "dhcp");
+        }
+    }
+
+    /// Returns whether its card is still unknown.
+    fn note(&self, server: Ipv4Addr, card: Option<Mac>, what: &str, now: Instant) -> bool {
+        let mut known = self.known();
+        if known.others.len() >= MOST && !known.others.contains_key(&server) {
+            return false;
+        }
+        let rival = known.others.entry(server).or_insert(Rival { card: None, seen: now });
+        let is_news = rival.card.is_none();
+        (rival.seen, rival.card) = (now, card.or(rival.card));
+        let card = rival.card;
+        drop(known);
+        if is_news {
+            let card = card.map_or("its card was not seen yet".into(), |card| card.to_string());
+            let text = format!(
+                "two servers answer on this network: {what}, {server} ({card}); switch it off on this network, or set \
+                 `dhcp_rivals = \"allow\"` in `[server]` if both are meant"
+            );
+            self.alarms.raise("rival", &server.to_string(), text);
+        }
+        card.is_none()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// Whether a rackstart gives way to another one: only when it has just started, and the other one is older.
+fn steps_back(own: &Mark, other: &Mark) -> bool {
+    let is_young = Duration::from_millis(own.age) < YOUNG;
+    other.serves && is_young && (other.age, other.id) > (own.age, own.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::dhcp::MessageKind;
+
+    const CARD: Mac = Mac([2, 0, 0, 0, 0, 9]);
+    const THERE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 9);
+
+    fn rivals() -> Rivals {
+        Rivals::new(Arc::default())
+    }
+
+    fn kinds(rivals: &Rivals) -> Vec<String> {
+        rivals.alarms.ringing().into_iter().map(|alarm| alarm.kind).collect()
+    }
+
+    fn says(mark: Option<Mark>) -> Heard {
+        Heard { kind: MessageKind::Offer, server: THERE, mark }
+    }
+
+    #[test]
+    fn of_two_rackstarts_the_younger_one_steps_back_and_one_that_has_served_a_minute_never_does() {
+        let mark = |id, age| Mark { id: [id; 16], age, serves: true };
+        assert!(steps_back(&mark(1, 500), &mark(2, 5_000)));
+        assert!(!steps_back(&mark(2, 5_000), &mark(1, 500)));
+        assert!(steps_back(&mark(1, 500), &mark(2, 500)) && !steps_back(&mark(2, 500), &mark(1, 500)), "one of them");
+        assert!(!steps_back(&mark(1, 60_000), &mark(2, u64::MAX)), "a forged age");
+        assert!(!steps_back(&mark(1, 500), &Mark { serves: false, ..mark(2, 5_000) }));
+    }
+
+    #[test]
+    fn another_server_rings_with_its_address_and_card_until_it_is_silent() {
+        let (rivals, start) = (rivals(), Instant::now());
+        rivals.chosen(THERE, start);
+        let text = |rivals: &Rivals| rivals.alarms.ringing()[0].text.clone();
+        assert!(text(&rivals).contains("192.168.0.9 (its card was not seen yet)"), "{}", text(&rivals));
+        rivals.heard(&says(None), CARD, start);
+        assert!(text(&rivals).contains("192.168.0.9 (02:00:00:00:00:09)"), "{}", text(&rivals));
+        assert_eq!((rivals.passive(), kinds(&rivals).len()), (None, 1));
+        rivals.forget(start + FORGOTTEN / 2);
+        assert_eq!(kinds(&rivals), ["rival"]);
+        rivals.forget(start + FORGOTTEN);
+        assert!(kinds(&rivals).is_empty());
+        for number in 0..1000u32 {
+            rivals.chosen(Ipv4Addr::from_bits(number + 1), start);
+        }
+        assert_eq!(kinds(&rivals).len(), MOST, "forged ones are bounded");
+    }
+
+    #[test]
+    fn a_young_rackstart_is_passive_until_the_other_one_is_silent_for_long_or_the_operator_allows_both() {
+        let older = Mark { id: [0xff; 16], age: 1_000_000, serves: true };
+        let (rivals, start) = (rivals(), Instant::now());
+        rivals.heard(&says(Some(rivals.mark())), CARD, start);
+        assert!(kinds(&rivals).is_empty(), "that was ourselves");
+        rivals.heard(&says(Some(older)), CARD, start);
+        assert_eq!((rivals.passive(), rivals.mark().serves), (Some(THERE), false));
+        assert_eq!(kinds(&rivals), ["passive", "rival"]);
+        rivals.heard(&says(Some(older)), CARD, start + TAKE_OVER / 2);
+        rivals.forget(start + TAKE_OVER);
+        assert_eq!(rivals.passive(), Some(THERE), "it was heard meanwhile");
+        rivals.forget(start + TAKE_OVER / 2 + TAKE_OVER);
+        assert_eq!((rivals.passive(), kinds(&rivals).len()), (None, 0));
+        rivals.heard(&says(Some(older)), CARD, start);
+        rivals.allow();
+        assert_eq!((rivals.passive(), kinds(&rivals).len()), (None, 0));
+    }
+}

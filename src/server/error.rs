@@ -1,0 +1,70 @@
+//! Why the daemon cannot start, or had to stop.
+
+use std::path::PathBuf;
+
+use super::key;
+use crate::site::{KeySource, Site};
+use crate::store::{ChangeError, OpenError, SecretsError};
+
+/// Why the daemon cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A socket cannot be had.
+    #[error("cannot listen on {what}: {source}")]
+    Bind {
+        /// Protocol and address.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system has no thread left.
+    #[error("cannot start the thread of DHCP and TFTP: {0}")]
+    Thread(std::io::Error),
+    /// Something else lies where the admin socket belongs.
+    #[error("{0} is not a socket, so it was left alone; name another place in `server.socket`")]
+    NotASocket(PathBuf),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The store failed while running.
+    #[error("the store failed: {0}; look at the disk below `server.state`, then start again")]
+    Durability(sqlx::Error),
+    /// An engine ended before anybody told it to.
+    #[error("{engine} {how}, so the daemon stopped; start it again, the log says more")]
+    Engine {
+        /// Which.
+        engine: &'static str,
+        /// What became of it.
+        how: String,
+    },
+    /// The key of the secrets cannot be had.
+    #[error(transparent)]
+    Key(#[from] key::KeyError),
+    /// The secrets cannot be had.
+    #[error("{source} (the store {}{key})", store.display())]
+    Secrets {
+        /// Where they lie.
+        store: PathBuf,
+        /// Where the site file says that their key is.
+        key: String,
+        /// Why.
+        source: SecretsError,
+    },
+    /// A node could not be armed at start.
+    #[error("cannot arm the nodes: {0}")]
+    Arming(#[from] ChangeError),
+    /// The tokens of the API could not be read.
+    #[error("cannot read the tokens of the API: {0}")]
+    Tokens(ChangeError),
+}
+
+impl ServerError {
+    /// With the files that it is about.
+    pub(in crate::server) fn secrets(site: &Site, source: SecretsError) -> Self {
+        let key = match &site.key {
+            KeySource::None => String::new(),
+            key => format!(", its key {key}"),
+        };
+        Self::Secrets { store: site.server.state.clone(), key, source }
+    }
+}

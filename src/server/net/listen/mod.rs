@@ -1,0 +1,237 @@
+//! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, nobody gets all places, and
+//! nodes have places that no stranger can take. `axum::serve` has none of these limits.
+
+mod held;
+mod patience;
+mod places;
+mod reasons;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::Type;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use crate::server::net::log_limit::LogLimit;
+use crate::server::net::pinned;
+use held::Held;
+use patience::Patience;
+use places::{Place, Places};
+use reasons::Reasons;
+
+pub use places::{Download, Share, Visit};
+
+/// Connections that may wait to be let in.
+const BACKLOG: i32 = 1024;
+/// Most bytes kept of a request that is not handled yet, its head included.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// How long a connection that was served may take to end when somebody else was given its place.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What one connection, one peer, and all together may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until the head of a request is complete. It is also how long an idle connection is kept.
+    pub head: Duration,
+    /// How long a peer may take nothing of a response before it counts as gone.
+    pub stall: Duration,
+    /// Places of nodes.
+    pub nodes: Share,
+    /// Places of everybody else.
+    pub strangers: Share,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let share = Share { all: 256, each: 16 };
+        Self { head: Duration::from_secs(10), stall: Duration::from_secs(30), nodes: share, strangers: share }
+    }
+}
+
+/// Who may ask, and how much at once.
+pub trait Guests: Send + Sync {
+    /// Whether this is the address of a node, which has places apart.
+    fn is_node(&self, peer: IpAddr) -> bool;
+
+    /// What may be taken now; asked for every connection.
+    fn limits(&self) -> Limits;
+
+    /// A connection found no place.
+    fn refused(&self) {}
+}
+
+/// The same limits at all times, and nobody is a node.
+impl Guests for Limits {
+    fn is_node(&self, _: IpAddr) -> bool {
+        false
+    }
+
+    fn limits(&self) -> Limits {
+        *self
+    }
+}
+
+/// Listens on `address`, on `interface` only. A restarted daemon gets its port back at once.
+pub fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
+    let socket = pinned::bind(Type::STREAM, Some(interface), address, |socket| socket.set_reuse_address(true))?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves until `shutdown`, then until the running responses are finished. Drop it to end them earlier.
+pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shutdown: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(guests.limits().head).max_buf_size(HEAD_LIMIT);
+    let mut door = Door { guests, places: Places::default(), log: LogLimit::new(1, MINUTE, 10) };
+    let malformed = Arc::new(Mutex::new(LogLimit::new(1, MINUTE, 10)));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(ended) = connections.join_next() => {
+                note_panic(&ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Some((place, stall)) = door.let_in(peer.ip()) {
+                    let stream = Patience::new(stream, stall);
+                    let (place, malformed) = (Arc::new(place), malformed.clone());
+                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place, malformed };
+                    connections.spawn(connection.serve(stream, shutdown.clone()));
+                }
+            }
+            Err(error) => door.failed(&error).await,
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        note_panic(&ended);
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// A panic, which would be our bug, costs its connection and nothing else.
+fn note_panic(ended: &Result<(), JoinError>) {
+    if let Err(failure) = ended {
+        tracing::error!(%failure, "a bug: an HTTP request made us panic; its connection was ended");
+    }
+}
+
+/// Who may come in.
+struct Door<G> {
+    guests: G,
+    places: Places,
+    log: LogLimit<IpAddr>,
+}
+
+impl<G: Guests> Door<G> {
+    fn let_in(&mut self, peer: IpAddr) -> Option<(Place, Duration)> {
+        let (limits, is_node) = (self.guests.limits(), self.guests.is_node(peer));
+        let share = if is_node { limits.nodes } else { limits.strangers };
+        match self.places.take(peer, is_node, share) {
+            Ok((place, None)) => Some((place, limits.stall)),
+            Ok((place, Some(full))) => {
+                if let Some(held_back) = self.log.ask(peer, Instant::now()) {
+                    tracing::warn!(%peer, held_back, "an idle HTTP connection gave way to a new one: {full}");
+                }
+                Some((place, limits.stall))
+            }
+            Err(full) => {
+                self.guests.refused();
+                if let Some(held_back) = self.log.ask(peer, Instant::now()) {
+                    tracing::warn!(%peer, held_back, "an HTTP connection was refused: {full}");
+                }
+                None
+            }
+        }
+    }
+
+    async fn failed(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        // The peer went away before its turn; that says nothing about the listening socket.
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+            return;
+        }
+        if let Some(held_back) = self.log.ask(NOBODY, Instant::now()) {
+            tracing::error!(held_back, "cannot accept HTTP connections: {error}");
+        }
+        tokio::time::sleep(pinned::AFTER_ERROR).await;
+    }
+}
+
+/// One connection and the place that it takes.
+struct Connection {
+    http: http1::Builder,
+    app: Router,
+    peer: SocketAddr,
+    place: Arc<Place>,
+    /// Who was told of a request that is no HTTP.
+    malformed: Arc<Mutex<LogLimit<IpAddr>>>,
+}
+
+impl Connection {
+    async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
+        let Self { http, app, peer, place, malformed } = self;
+        // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
+        let _ = stream.get_ref().set_nodelay(true);
+        let service = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(Visit(place.clone()));
+            let asking = place.asks();
+            let answer = app.clone().call(request);
+            async { answer.await.map(|response| response.map(|body| Held::new(body, asking))) }
+        });
+        let stream = Reasons::new(stream, place.clone());
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.leave().cancelled() => {
+                if !place.has_asked() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(FAREWELL, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return,
+                }
+            }
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // It was answered with 400 before anything of ours saw it. An installer whose loader asks so waits for ever.
+            if error.is_parse() {
+                let mut limit = malformed.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(held_back) = limit.ask(peer.ip(), Instant::now()) {
+                    tracing::warn!(%peer, held_back, "a request that is no HTTP was refused (400): {error}");
+                }
+            }
+            tracing::debug!(%peer, "HTTP connection ended: {error}");
+        }
+    }
+}

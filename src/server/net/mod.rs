@@ -1,0 +1,10 @@
+//! What every listener does alike: one interface, who is there, and how much of it is logged.
+
+pub mod listen;
+pub(in crate::server) mod log_limit;
+pub mod machines;
+pub mod neighbours;
+pub(in crate::server) mod pace;
+pub(in crate::server) mod packet;
+pub(in crate::server) mod pinned;
+pub mod router_advertisement;

@@ -1,0 +1,63 @@
+//! Sockets pinned to one interface. An address alone would also hear what came in through another card: the kernel
+//! takes a packet for any address of the machine on every interface.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use socket2::{Domain, Socket, Type};
+
+/// The pause after a socket failed, for example with no descriptor left, so that it is no busy loop.
+pub(in crate::server) const AFTER_ERROR: Duration = Duration::from_millis(200);
+
+/// A socket on `address` that hears and speaks on `interface` only, and does not block. `prepare` sets what has to be
+/// set before it is bound.
+pub(in crate::server) fn bind(
+    kind: Type,
+    interface: Option<&str>,
+    address: SocketAddrV4,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, kind.nonblocking().cloexec(), None)?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    prepare(&socket)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Whether a packet can come from one machine of `subnet`. A forged request then reaches no victim beyond the link.
+pub(in crate::server) fn may_answer(client: SocketAddrV4, subnet: Ipv4Net) -> bool {
+    let (ip, is_whole) = (client.ip(), subnet.prefix_len() >= 31);
+    let is_one_machine = is_whole || (*ip != subnet.broadcast() && *ip != subnet.network());
+    client.port() != 0 && subnet.contains(ip) && is_one_machine
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn only_single_machines_of_the_subnet_are_answered() {
+        let answered = |client: &str| may_answer(client.parse().unwrap(), "192.168.0.0/24".parse().unwrap());
+        assert!(answered("192.168.0.7:2070"));
+        for client in ["10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.0:2070", "192.168.0.7:0", "0.0.0.0:68"] {
+            assert!(!answered(client), "{client}");
+        }
+    }
+
+    #[test]
+    fn socket_hears_its_interface_and_a_port_in_use_keeps_its_kind_of_error() {
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let first = bind(Type::DGRAM, Some("lo"), any, |_| Ok(())).unwrap();
+        assert_eq!(first.device().unwrap().as_deref(), Some(&b"lo"[..]));
+        let taken = first.local_addr().unwrap().as_socket_ipv4().unwrap();
+        let again = bind(Type::DGRAM, Some("lo"), taken, |_| Ok(()));
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(bind(Type::DGRAM, Some("nosuchif0"), any, |_| Ok(())).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! HTTP on the provisioning address: the whole route table on one screen.
+
+mod asker;
+mod authority;
+pub(super) mod boot;
+mod errands;
+mod facts;
+mod files;
+mod firstboot;
+mod form;
+mod found;
+mod head;
+mod kickstart;
+pub(super) mod permit;
+mod piece;
+mod renewal;
+mod report;
+mod report_rates;
+mod witness;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use super::answer::{HttpError, Refusal, unkept};
+use super::appliance::Appliance;
+use super::net::listen;
+
+/// Largest body a node may send, in bytes: a report with its 4000 bytes of detail, percent-encoded.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// Largest body of facts, in bytes: some hundred lines.
+const FACTS_LIMIT: usize = 128 * 1024;
+
+/// Everything that a node may ask over HTTP.
+pub fn app(appliance: Appliance) -> Router {
+    Router::new()
+        .route("/boot/{mac}", get(boot::script).head(head::nothing_taken))
+        .route("/kickstart/{token}", get(kickstart::kickstart).head(head::nothing_taken))
+        .route("/permit/{token}", post(permit::redeem))
+        .route("/facts/{token}", post(facts::facts).layer(DefaultBodyLimit::max(FACTS_LIMIT)))
+        .route("/report/{token}", post(report::report))
+        .route("/errands/{token}", get(errands::errands).head(head::nothing_taken))
+        .route("/firstboot/{token}", get(firstboot::payload).head(head::nothing_taken))
+        .route("/renewal/{token}", get(renewal::payload).head(head::nothing_taken))
+        .route("/firmware/{file}", get(files::firmware))
+        .route("/tree/{name}/{*path}", get(files::tree))
+        .route("/repo/{name}/{*path}", get(files::repository))
+        .route("/image/{name}", get(files::image))
+        .fallback(files::nothing_here)
+        .layer(from_fn_with_state(appliance.clone(), witness::witness))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(appliance)
+}
+
+#[cfg(test)]
+mod canary_tests;
+#[cfg(test)]
+mod damaged_secret_tests;
+#[cfg(test)]
+mod disk_tests;
+#[cfg(test)]
+mod errand_tests;
+#[cfg(test)]
+mod hardware_tests;
+#[cfg(test)]
+mod identity_tests;
+#[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
+mod outside_tests;
+#[cfg(test)]
+mod owner_tests;
+#[cfg(test)]
+mod renewal_tests;
+#[cfg(test)]
+mod report_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod theft_tests;
+#[cfg(test)]
+pub(super) use tests::{FakeNode, facts_as_planned};

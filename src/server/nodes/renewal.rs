@@ -1,0 +1,192 @@
+//! `GET /renewal/{token}`: a node whose system runs takes a newer payload. What it has it tells with its errands; what
+//! leaves is sealed with the key that its first payload held (`secrets::renewal`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::asker::Asker;
+use super::authority::{Caller, admit};
+use super::{Appliance, HttpError};
+use crate::audit::Actor;
+use crate::boot::Asked;
+use crate::clock::unix_now;
+use crate::lifecycle::{Delivery, Told, held_back};
+use crate::secrets::{Question, RenewalKey};
+use crate::server::alarms::Raised;
+use crate::server::appliance::{Digests, Renewals};
+use crate::server::random;
+use crate::site::{Mac, Node, Site};
+use crate::store::SecretsError;
+
+/// What `status` says of a node that was installed by a rackstart which gave out no renewal key.
+const OLDER: &str = "no newer payload reaches it: it was installed by an older rackstart, without the key for that; \
+                     `rackstart reimage` (with `--keep`) gives it one";
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    payload: String,
+    nonce: String,
+    proof: String,
+}
+
+/// Serves the newest payload to a node that proves that it had the one before.
+pub(super) async fn payload(
+    Shared(appliance): Shared<Appliance>,
+    asker: Asker,
+    Path(token): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<impl IntoResponse, HttpError> {
+    let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Renewal)).await?;
+    let node = caller.node();
+    let refuse = |status, why: &str| {
+        appliance.recent.note(caller.mac, "http", format!("no newer payload: {why}"));
+        if let Some(held_back) = appliance.strangers.node(caller.mac) {
+            tracing::warn!(node = %node.name, mac = %caller.mac, held_back, "no newer payload: {why}");
+        }
+        Err(HttpError::new(status, why.to_string()))
+    };
+    let Some(question) = Question::new(&wanted.payload, &wanted.nonce) else {
+        return refuse(StatusCode::BAD_REQUEST, "the question is not made of hexadecimal digits");
+    };
+    let Some(key) = key_of(&appliance, &caller) else {
+        return refuse(StatusCode::CONFLICT, "the secrets of the site are not opened");
+    };
+    if !key.proves(&question, &wanted.proof) {
+        wrong_proof(&appliance, &asker, node).await?;
+        return refuse(StatusCode::FORBIDDEN, "it was asked for without the key that the node's first payload held");
+    }
+    refuse_damaged(&appliance, &caller.site, node)?;
+    appliance.health.alarms.clear(WRONG_PROOF, node.name.as_str());
+    let digest = appliance.renewals.digest(&appliance, node)?;
+    if digest != question.digest {
+        return refuse(StatusCode::CONFLICT, "the site was changed meanwhile: ask for errands again");
+    }
+    let secrets = appliance.store.secrets(&caller.site);
+    let (site, renderer) = (&caller.site, &caller.renderer);
+    let tar = renderer.firstboot_renewal(site, node, &caller.token, &secrets, caller.record.gluster.as_ref(), &key)?;
+    caller.takes(&appliance, Delivery::Renewal).await?;
+    let answer = key.seal(&question, &tar, random::bytes());
+    if let Some(held_back) = appliance.strangers.node(caller.mac) {
+        let bytes = answer.len();
+        tracing::info!(node = %node.name, mac = %caller.mac, bytes, digest, held_back, "fetched a newer payload");
+    }
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], answer))
+}
+
+/// A payload that lacks a secret would be taken for a whole one; the node asks again.
+pub(super) fn refuse_damaged(appliance: &Appliance, site: &Site, node: &Node) -> Result<(), HttpError> {
+    match appliance.store.damaged_secret_of(site, &node.role) {
+        Some(name) => Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, SecretsError::Damaged(name).to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The kind of the alarm that rings when somebody has the token of a node, its address and its card, and not its key.
+const WRONG_PROOF: &str = "wrong-proof";
+
+/// Rings, and keeps for good that it rang, until the node proves itself. It is not made suspect: its token is in the address of
+/// every report, so whoever can speak in its place could take it out of service.
+async fn wrong_proof(appliance: &Appliance, asker: &Asker, node: &Node) -> Result<(), HttpError> {
+    let name = node.name.as_str();
+    let text = format!(
+        "somebody at {} asked for the newer payload of {name} with its token and without its renewal key, and got nothing. Look \
+         who speaks in its place on the network, and who is on the node; the alarm ends when {name} itself takes a payload",
+        asker.address
+    );
+    if appliance.health.alarms.raise(WRONG_PROOF, name, text.as_str()) == Raised::New {
+        let actor = Actor { how: "nobody".into(), from: asker.address.to_string() };
+        appliance.store.audit(&actor, "renewal-refused", name, &text).await?;
+    }
+    Ok(())
+}
+
+/// The key of the boot that asks.
+pub(super) fn key_of(appliance: &Appliance, caller: &Caller) -> Option<RenewalKey> {
+    let site = appliance.store.renewal_secret()?;
+    Some(RenewalKey::of(&site, caller.token.reveal()))
+}
+
+/// The line for a node that tells which payload it has: `renew DIGEST NODE`; nothing when it has the right one, or is not to
+/// change now.
+pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Result<Option<String>, HttpError> {
+    let (node, now) = (caller.node(), unix_now());
+    appliance.renewals.hears(caller.mac, has, now);
+    let hash = caller.token.hash();
+    let may = caller.record.state.grants(Delivery::Renewal, &hash).is_ok()
+        && !caller.record.flags.maintenance
+        && appliance.store.stopped().is_none()
+        && refuse_damaged(appliance, &caller.site, node).is_ok();
+    let wanted = appliance.renewals.digest(appliance, node)?;
+    if !may || wanted == has {
+        return Ok(None);
+    }
+    let told = appliance.renewals.told.lock().expect("no holder of this lock panics").clone();
+    let mut wanted_of = |other: &Node| appliance.renewals.digest(appliance, other).ok();
+    let first = held_back(&caller.site, node, &told, &mut wanted_of, (appliance.renewals.since, now));
+    appliance.renewals.holds(caller.mac, first.is_some(), now);
+    if let Some(other) = first {
+        appliance.recent.note(caller.mac, "http", format!("its newer payload waits until {other} has its own"));
+        return Ok(None);
+    }
+    Ok(Some(format!("renew {wanted} {}\n", node.name)))
+}
+
+impl Renewals {
+    /// Nothing is known of any node yet. `since` is when nodes can begin to tell, in Unix seconds.
+    pub fn since(since: u64) -> Self {
+        Self { since, ..Self::default() }
+    }
+
+    /// A node asks for errands; nodes that were installed before there were digests tell of no payload.
+    pub(super) fn asks(&self, mac: Mac, has: Option<&str>) {
+        let mut older = self.older.lock().expect("no holder of this lock panics");
+        if has.is_some() {
+            older.remove(&mac)
+        } else {
+            older.insert(mac)
+        };
+    }
+
+    /// Why no newer payload reaches this node, if none does.
+    pub fn out_of_reach(&self, mac: Mac) -> Option<String> {
+        self.older.lock().expect("no holder of this lock panics").contains(&mac).then(|| OLDER.into())
+    }
+
+    fn hears(&self, mac: Mac, has: &str, now: u64) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        let held = told.get(&mac).filter(|before| before.digest == has).and_then(|before| before.held);
+        told.insert(mac, Told { digest: has.into(), asked: now, held });
+    }
+
+    /// Notes since when a node is held back, or that it is not.
+    fn holds(&self, mac: Mac, held: bool, now: u64) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        if let Some(told) = told.get_mut(&mac) {
+            told.held = held.then(|| told.held.unwrap_or(now));
+        }
+    }
+
+    /// The digest of the payload that a node should have now.
+    pub(super) fn digest(&self, appliance: &Appliance, node: &Node) -> Result<String, HttpError> {
+        let served = appliance.served();
+        let secrets = appliance.store.secrets(&served.site);
+        let mut digests = self.digests.lock().expect("no holder of this lock panics");
+        let same =
+            digests.served.as_ref().is_some_and(|known| Arc::ptr_eq(known, &served)) && digests.secrets == secrets;
+        if !same {
+            let served = Some(served.clone());
+            *digests = Digests { served, secrets: secrets.clone(), by_node: HashMap::new() };
+        }
+        if let Some(digest) = digests.by_node.get(&node.mac) {
+            return Ok(digest.clone());
+        }
+        let digest = served.renderer.firstboot_digest(&served.site, node, &secrets)?;
+        digests.by_node.insert(node.mac, digest.clone());
+        Ok(digest)
+    }
+}

@@ -1,0 +1,64 @@
+//! Nodes that are armed without an order: in the site file, never installed, and only for a blank disk. What cannot be done
+//! when it is due is kept in mind and done as soon as it can.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use crate::audit::{Actor, Order};
+use crate::lifecycle::{Event, WipeScope};
+use crate::server::{operate, random};
+use crate::site::{Mac, Node, Site};
+use crate::store::{Change, ChangeError, Store};
+
+/// Nodes that could not be armed because the disk of the store was full. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(in crate::server) struct Unarmed(Arc<Mutex<BTreeSet<Mac>>>);
+
+impl Unarmed {
+    /// Arms the nodes of a site that nobody said anything else of; unless an operator stopped the whole site.
+    pub(in crate::server) async fn arm_new(&self, site: &Site, store: &Store) -> Result<(), ChangeError> {
+        if store.stopped().is_some() {
+            tracing::warn!(
+                "installations are stopped: no new node is armed; `rackstart stop --lift` allows them again"
+            );
+            return Ok(());
+        }
+        self.arm(site.nodes.iter(), store).await
+    }
+
+    /// Arms what could not be armed before.
+    pub(in crate::server) async fn make_good(&self, site: &Site, store: &Store) -> Result<(), ChangeError> {
+        let late = std::mem::take(&mut *self.0.lock().expect("no holder of this lock panics"));
+        self.arm(late.iter().filter_map(|mac| site.node_by_mac(*mac)), store).await
+    }
+
+    async fn arm(&self, nodes: impl Iterator<Item = &Node>, store: &Store) -> Result<(), ChangeError> {
+        for node in nodes {
+            let record = store.record(node.mac);
+            if !operate::is_armed_by_itself(record.as_ref()) {
+                continue;
+            }
+            if record.is_none() && store.damage().hides_nodes() {
+                tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself: its record may be one that is damaged");
+                continue;
+            }
+            let order = Order::new(&Actor::daemon(), "arm", &node.name);
+            let order = order.detail(format!("it was never installed; its installer {}", WipeScope::BlankDiskOnly));
+            let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+            match store.change_as(node.mac, Change::Event { event, mark: None }, order).await {
+                Ok(_) => {
+                    tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+                }
+                Err(ChangeError::Refused(refused)) => {
+                    tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
+                }
+                Err(ChangeError::NoRoom) => {
+                    tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself yet: the disk of the store is full");
+                    self.0.lock().expect("no holder of this lock panics").insert(node.mac);
+                }
+                Err(stopped) => return Err(stopped),
+            }
+        }
+        Ok(())
+    }
+}

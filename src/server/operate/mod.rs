@@ -1,0 +1,329 @@
+//! What an operator may order. The admin socket and the API only translate: who asks, what is asked, what is refused.
+//!
+//! Whatever arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the decision and
+//! its effect.
+
+pub(in crate::server) mod arming;
+pub(in crate::server) mod installed;
+mod orders;
+mod refusal;
+mod rehearsal;
+pub mod reload;
+pub(in crate::server) mod store_alarms;
+mod view;
+pub(in crate::server) mod watchdog;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{Actor, Order};
+use crate::clock::{BUILT, unix_now};
+use crate::lifecycle::blast::{DrainRule, OwnCard};
+use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
+use crate::plan;
+use crate::site::{Node, Site};
+use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record, Store};
+
+use super::appliance::Appliance;
+use super::random;
+
+use installed::{NOTHING_TO_KEEP, keepable};
+use store_alarms::clock_before_build;
+
+pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
+pub use refusal::Refusal;
+pub use rehearsal::{Loss, Rehearsal};
+pub use view::{DrainStatus, NodeStatus, status};
+pub(in crate::server) use view::{HELD, differs, flags};
+
+/// An order to wipe and install nodes anew at their next network boot.
+#[derive(Debug, Clone)]
+pub struct Reimage {
+    /// The exact names; each counts once.
+    pub nodes: Vec<String>,
+    /// Leave the volume groups that the site file keeps.
+    pub keep: bool,
+    /// How many nodes the operator believes this is. Needed when it is many, see [`crate::lifecycle::blast::needs_count`].
+    pub count: Option<usize>,
+    /// Why the rules about replicas and only nodes are overruled. Stored.
+    pub forced: Option<String>,
+    /// Why nodes whose system runs are not drained before. Stored.
+    pub undrained: Option<String>,
+}
+
+/// What an order to arm came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Armed {
+    /// These are armed.
+    pub nodes: Vec<NodeStatus>,
+    /// Of these, an earlier arming was replaced; a boot of that one cannot redeem its permit any more.
+    pub replaced: Vec<String>,
+    /// These were too many for this minute and were left as they are.
+    pub later: Vec<String>,
+    /// In so many seconds there is room for more; 0 when nothing was left out.
+    pub again_in: u64,
+}
+
+impl Appliance {
+    /// Arms one node for a blank disk: nothing can be lost.
+    pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
+        let (site, asked) = (self.site(), Order::new(who, "install", node));
+        let found = find(&site, &[node.to_string()]).map(|nodes| nodes.iter().map(|node| node.mac).collect());
+        let nodes = self.or_told(&asked, found).await?;
+        let arming = Arming { nodes, scope: WipeScope::BlankDiskOnly, count: None, forced: None, undrained: None };
+        self.arm(&site, asked, arming).await
+    }
+
+    /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
+    /// alone.
+    pub async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
+        let (site, asked) = (self.site(), Order::new(who, "reimage", order.nodes.join(" ")));
+        let arming = self.or_told(&asked, self.to_wipe(&site, &order)).await?;
+        self.arm(&site, asked, arming).await
+    }
+
+    /// What [`Self::reimage`] would say now, and what it would cost, without doing it: for the question that is asked before.
+    /// The command line asks nothing further when this refuses, so the audit log tells a refusal.
+    pub async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
+        let site = self.site();
+        let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
+        self.or_told(&asked, self.judge_rehearsal(&site, order)).await
+    }
+
+    fn judge_rehearsal(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {
+        let (own, arming) = (own_cards()?, self.to_wipe(site, order)?);
+        self.store
+            .look(|draft| judge(site, draft, &arming, DrainRule::Nothing, &own, unix_now()).map(drop))
+            .map_err(Refusal::Blast)?;
+        let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
+        let loss = |node: &Node| Loss::of(site, node, self.store.record(node.mac), order.keep);
+        Ok(Rehearsal { nodes: nodes.map(loss).collect() })
+    }
+
+    /// Tells the audit log of a refusal that the store has not seen.
+    async fn or_told<T>(&self, asked: &Order, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        if let Err(refusal) = &outcome {
+            let words = refusal.to_string();
+            let refused = self.store.decide(asked.clone(), move |_, _| Err::<Orders, String>(words)).await;
+            if let Err(DecideError::Store(lost)) = refused {
+                return Err(Refusal::Store(lost));
+            }
+        }
+        outcome
+    }
+
+    /// Begins to take nodes whose system runs out of the cloud: each is asked whether it can be missed, then a controller takes
+    /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
+    pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
+        let (site, asked) = (self.site(), Order::new(who, "drain", order.nodes.join(" ")));
+        let (own, arming) =
+            self.or_told(&asked, own_cards().and_then(|own| Ok((own, self.to_wipe(&site, &order)?)))).await?;
+        let (known, line, nodes) = (site.clone(), asked.clone(), arming.nodes.clone());
+        let judge = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let nodes = nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
+        Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac))).collect())
+    }
+
+    /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
+    pub async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
+        let is_armed = record.as_ref().is_some_and(|record| matches!(record.state, State::Armed { .. }));
+        match record.filter(|record| !is_armed && record.duty.is_leaving(unix_now())) {
+            Some(_) => self.change(who, node, Change::Duty(vec![DutyEvent::TakenBack]), "disarm", "its drain").await,
+            None => self.event(who, node, Event::Disarmed, "disarm").await,
+        }
+    }
+
+    /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
+    pub async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
+        let reason = self.or_told(&Order::new(who, "give-up", node), refusal::reason(reason)).await?;
+        self.event(who, node, Event::GivenUp { reason }, "give-up").await
+    }
+
+    /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
+    pub async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        self.event(who, node, Event::Cleared, "clear-suspect").await
+    }
+
+    /// Says that the other machine that was seen as this node is the node from now on. It is suspect no longer.
+    pub async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
+        let other = record.and_then(|record| record.hardware.other).map(|shown| shown.to_string()).unwrap_or_default();
+        self.change(who, node, Change::AcceptHardware, "accept-hardware", &other).await
+    }
+
+    /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
+    pub async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+        let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
+    }
+
+    /// Begins or ends maintenance: the node is never armed, its reports ring no alarm, its silence fails nothing. Beginning
+    /// it disarms.
+    pub async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+        let (flag, action) = (Flag::Maintenance, if on { "maintenance" } else { "maintenance-over" });
+        self.change(who, node, Change::Flag { flag, on }, action, "").await
+    }
+
+    /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
+    /// a restart. Returns the names of the disarmed nodes.
+    pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
+        let asked = Order::new(who, "stop", &self.site().name);
+        let (by, order) = (who.to_string(), asked.clone());
+        let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+        let site = self.site();
+        let before: Vec<&Node> = site.nodes.iter().filter(|node| self.is_armed(node)).collect();
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let disarmed: Vec<String> =
+            before.into_iter().filter(|node| !self.is_armed(node)).map(|node| node.name.to_string()).collect();
+        tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
+        Ok(disarmed)
+    }
+
+    /// Allows installations again. What was disarmed stays so.
+    pub async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
+        let asked = Order::new(who, "lift-stop", &self.site().name);
+        let order = asked.clone();
+        let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
+            Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
+            None => Err(Refusal::NotStopped),
+        };
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&self.site(), error))?;
+        tracing::warn!(%who, "installations are allowed again");
+        Ok(())
+    }
+
+    fn is_armed(&self, node: &Node) -> bool {
+        matches!(self.store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
+    }
+
+    fn to_wipe(&self, site: &Site, order: &Reimage) -> Result<Arming, Refusal> {
+        let nodes = find(site, &order.nodes)?;
+        let can_keep =
+            |node: &&Node| self.can_keep(node).map_err(|why| Refusal::CannotKeep { node: node.name.to_string(), why });
+        let scope = match order.keep {
+            true => nodes.iter().try_for_each(can_keep).map(|()| WipeScope::KeepVolumeGroups)?,
+            false => WipeScope::DestroyData,
+        };
+        let forced = order.forced.as_deref().map(refusal::reason).transpose()?;
+        let undrained = order.undrained.as_deref().map(refusal::reason).transpose()?;
+        if let Some(wrong) = clock_before_build(unix_now(), BUILT) {
+            return Err(Refusal::Clock(wrong));
+        }
+        let nodes = nodes.iter().map(|node| node.mac).collect();
+        Ok(Arming { nodes, scope, count: order.count, forced, undrained })
+    }
+
+    async fn arm(&self, site: &Arc<Site>, asked: Order, arming: Arming) -> Result<Armed, Refusal> {
+        let own = self.or_told(&asked, own_cards()).await?;
+        let nodes: Vec<&Node> = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
+        let before: Vec<String> =
+            nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
+        let forced = arming.forced.as_ref().map(|reason| format!("; forced: {reason}"));
+        let undrained = arming.undrained.as_ref().map(|reason| format!("; not drained: {reason}"));
+        let because = [forced, undrained].into_iter().flatten().collect::<String>();
+        let asked = asked.detail(format!("{}{because}", arming.scope));
+        let (who, scope) = (asked.actor.clone(), arming.scope);
+        let (said, mut hear) = tokio::sync::oneshot::channel();
+        let (known, order) = (site.clone(), asked.clone());
+        let newest = self.served.clone();
+        let judge = move |draft: &Draft<'_>, time| {
+            // What the operator was shown must be what is armed.
+            if !Arc::ptr_eq(&newest.borrow().site, &known) {
+                return Err(Refusal::SiteEdited);
+            }
+            let (orders, left) = arm(&known, draft, &arming, &own, time, &order, random::attempt_id)?;
+            let _ = said.send(left);
+            Ok(orders)
+        };
+        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+        let Left { later, again_in } = hear.try_recv().unwrap_or_default();
+        let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
+        let nodes: Vec<NodeStatus> = armed.map(|node| status(site, node, self.store.record(node.mac))).collect();
+        for node in &nodes {
+            tracing::warn!(%who, node = node.name, "armed by an operator: its next network boot {scope}{because}");
+        }
+        let replaced = before.into_iter().filter(|name| !later.contains(name)).collect();
+        Ok(Armed { nodes, replaced, later, again_in })
+    }
+
+    /// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
+    fn can_keep(&self, node: &Node) -> Result<(), String> {
+        if node.keep.is_empty() {
+            return Err(NOTHING_TO_KEEP.into());
+        }
+        let installed = self.store.record(node.mac).and_then(|record| record.installed);
+        let installed =
+            installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;
+        let plan = plan::keep(node, &installed.promise.plan, &node.keep);
+        let plan = plan.map_err(|error| format!("{error}; {}", error.help()))?;
+        keepable(&installed, &plan, &node.keep).map(drop)
+    }
+
+    async fn event(&self, who: &Actor, name: &str, event: Event, action: &str) -> Result<NodeStatus, Refusal> {
+        let detail = match &event {
+            Event::GivenUp { reason } => reason.clone(),
+            _ => String::new(),
+        };
+        self.change(who, name, Change::Event { event, mark: None }, action, &detail).await
+    }
+
+    async fn change(
+        &self,
+        who: &Actor,
+        name: &str,
+        change: Change,
+        action: &str,
+        detail: &str,
+    ) -> Result<NodeStatus, Refusal> {
+        let site = self.site();
+        let order = Order::new(who, action, name).detail(detail);
+        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()));
+        let node = self.or_told(&order, node).await?;
+        let mac = node.mac;
+        let record = self.store.change_as(mac, change, order).await;
+        let record = record.map_err(|error| match error {
+            ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
+            lost => Refusal::Store(lost),
+        })?;
+        let status = status(&site, node, Some(record));
+        let flags = status.flags.join(" ");
+        tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
+        Ok(status)
+    }
+}
+
+/// Stops all installations of a store whose daemon does not answer anybody yet.
+pub(in crate::server) async fn stop_store(store: &Store, who: &Actor, site: &str) -> Result<(), ChangeError> {
+    let asked = Order::new(who, "stop", site).detail("before the daemon started");
+    let (by, order) = (who.to_string(), asked.clone());
+    let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+    match store.decide(asked, judge).await {
+        Ok(_) => Ok(()),
+        // To disarm what is armed is refused by nothing.
+        Err(_) => Err(ChangeError::Stopped),
+    }
+}
+
+/// The nodes of these names, each once, in the order they were named.
+fn find<'a>(site: &'a Site, names: &[String]) -> Result<Vec<&'a Node>, Refusal> {
+    let mut nodes: Vec<&Node> = Vec::with_capacity(names.len());
+    for name in names {
+        let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.clone()))?;
+        if !nodes.iter().any(|known| known.mac == node.mac) {
+            nodes.push(node);
+        }
+    }
+    if nodes.is_empty() { Err(Refusal::Nobody) } else { Ok(nodes) }
+}
+
+fn own_cards() -> Result<Vec<OwnCard>, Refusal> {
+    crate::own_cards::read().map_err(|error| Refusal::OwnCardsUnknown(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

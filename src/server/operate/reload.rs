@@ -1,0 +1,194 @@
+//! Takes over an edited site file without a restart: load, prove, ask what stands against it, arm the new nodes, swap.
+//! The swap is one assignment between two packets. Whatever fails before it leaves the running site as it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, watch};
+
+use crate::audit::Actor;
+use crate::clock::unix_now;
+use crate::config::{self, Loaded};
+use crate::lifecycle::{Hindrance, hindrances, withdrawn};
+use crate::server::error::ServerError;
+use crate::server::operate::arming::Unarmed;
+use crate::server::operate::differs;
+use crate::server::operate::installed::record_what_is_installed;
+use crate::server::operate::watchdog;
+use crate::server::served::{RefusedReload, Served};
+use crate::server::{key, notify};
+use crate::site::{Node, Site};
+use crate::store::Store;
+
+/// Where the site file and the templates of a daemon are. Absolute, so that nothing depends on a working directory.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The site file.
+    pub file: PathBuf,
+    /// The folder of templates, when the command line names one.
+    pub templates: Option<PathBuf>,
+}
+
+/// What became of a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Reloaded {
+    /// The site was swapped.
+    Swapped {
+        /// How many nodes it has.
+        nodes: usize,
+        /// Names of nodes that the old one did not have.
+        added: Vec<String>,
+        /// Names of nodes that the new one does not have.
+        removed: Vec<String>,
+        /// Nodes that were installed as something else than the new one says, in words.
+        #[serde(default)]
+        differ: Vec<String>,
+    },
+    /// Everything stays as it was.
+    Refused {
+        /// Every reason, ready to print.
+        why: String,
+    },
+}
+
+/// Reloads, one at a time.
+#[derive(Clone)]
+pub struct Reloader {
+    source: Arc<Source>,
+    served: watch::Sender<Arc<Served>>,
+    store: Store,
+    unarmed: Unarmed,
+    one_at_a_time: Arc<Mutex<()>>,
+}
+
+impl Reloader {
+    /// Swaps what `served` holds for what `source` says, when it is told to.
+    pub(in crate::server) fn new(
+        source: Source,
+        served: watch::Sender<Arc<Served>>,
+        store: Store,
+        unarmed: Unarmed,
+    ) -> Self {
+        Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default() }
+    }
+
+    /// Loads, proves and swaps, or keeps the running site and says why. The audit log tells who wanted it.
+    pub async fn reload(&self, who: &Actor) -> Reloaded {
+        let _guard = self.one_at_a_time.lock().await;
+        notify::reloading();
+        let outcome = match self.load().await {
+            Ok(loaded) => self.take_over(loaded).await,
+            Err(why) => Err(why),
+        };
+        let outcome = match outcome {
+            Ok(swapped) => swapped,
+            Err(why) => self.refuse(why),
+        };
+        let (action, detail) = match &outcome {
+            Reloaded::Swapped { nodes, added, removed, differ } => {
+                let named = |what, names: &[String]| match names {
+                    [] => String::new(),
+                    names => format!("; {what}: {}", names.join(" ")),
+                };
+                (
+                    "reload",
+                    format!(
+                        "{nodes} nodes{}{}{}",
+                        named("added", added),
+                        named("removed", removed),
+                        named("differ", differ)
+                    ),
+                )
+            }
+            Reloaded::Refused { why } => ("reload-refused", why.lines().next().unwrap_or_default().to_string()),
+        };
+        let site = self.served.borrow().site.name.clone();
+        if let Err(error) = self.store.audit(who, action, &site, &detail).await {
+            tracing::error!("the reload could not be written to the audit log: {error}");
+        }
+        notify::ready();
+        outcome
+    }
+
+    /// Reading and rendering thousands of nodes takes seconds, in which packets must not wait.
+    async fn load(&self) -> Result<Loaded, String> {
+        let source = self.source.clone();
+        let load = move || config::read(&source.file, source.templates.as_deref());
+        match tokio::task::spawn_blocking(load).await {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(problems)) => Err(problems.to_string()),
+            Err(panic) => Err(format!("error: reading the site file failed: {panic}\nhelp: report this as a bug")),
+        }
+    }
+
+    async fn take_over(&self, loaded: Loaded) -> Result<Reloaded, String> {
+        let Loaded { site, renderer, .. } = loaded;
+        self.judge(&site)?;
+        self.make_secrets(&site).await?;
+        // By the site that they were installed from, before another one takes its place.
+        let running = self.served.borrow().site.clone();
+        let known = record_what_is_installed(&running, &self.store).await;
+        known.map_err(|error| format!("error: cannot record what is installed: {error}"))?;
+        // Before the swap, so that no new node asks while it is not armed yet.
+        let armed = self.unarmed.arm_new(&site, &self.store).await;
+        armed.map_err(|error| format!("error: cannot arm the new nodes: {error}"))?;
+        // A node may have booted its installer since the first look. From here on nothing waits.
+        self.judge(&site)?;
+        let new = Arc::new(Served::new(site, renderer, unix_now()));
+        let old = self.served.send_replace(new.clone());
+        let state = |mac| self.store.record(mac).map(|record| record.state);
+        for (mac, why) in withdrawn(&old.site, &new.site, state) {
+            watchdog::withdraw(&self.store, mac, &why).await;
+        }
+        let names_missing = |from: &Site, to: &Site| {
+            let missing = from.nodes.iter().filter(|node| to.node_by_mac(node.mac).is_none());
+            missing.map(|node| node.name.to_string()).collect::<Vec<_>>()
+        };
+        let (added, removed) = (names_missing(&new.site, &old.site), names_missing(&old.site, &new.site));
+        let nodes = new.site.nodes.len();
+        tracing::info!(nodes, added = added.join(" "), removed = removed.join(" "), "reloaded the site file");
+        let differs = |node: &Node| {
+            let said = differs(&new.site, node, &self.store.record(node.mac)?)?;
+            Some(format!("{}: {said}", node.name))
+        };
+        let differ: Vec<String> = new.site.nodes.iter().filter_map(differs).collect();
+        for said in &differ {
+            tracing::warn!("{said}; its next installation makes that true, and guards go by what is installed");
+        }
+        Ok(Reloaded::Swapped { nodes, added, removed, differ })
+    }
+
+    /// A blueprint may declare secrets that the running one does not have.
+    async fn make_secrets(&self, site: &Site) -> Result<(), String> {
+        if site.blueprint.secrets.keys().all(|name| self.served.borrow().site.blueprint.secrets.contains_key(name)) {
+            return Ok(());
+        }
+        let key = key::read(&site.key).map_err(|error| format!("error: {error}"))?;
+        let made = self.store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
+        made.map_err(|source| format!("error: {}", ServerError::secrets(site, source)))
+    }
+
+    fn judge(&self, site: &Site) -> Result<(), String> {
+        let state = |mac| self.store.record(mac).map(|record| record.state);
+        let against = hindrances(&self.served.borrow().site, site, state);
+        let tell = |hindrance: &Hindrance| format!("error: {hindrance}\nhelp: {}\n\n", hindrance.help());
+        let why: String = against.iter().map(tell).collect();
+        match against.len() {
+            0 => Ok(()),
+            count => Err(format!("{why}{count} reason{} against a reload\n", if count == 1 { "" } else { "s" })),
+        }
+    }
+
+    fn refuse(&self, why: String) -> Reloaded {
+        let file = self.source.file.display();
+        tracing::warn!(%file, "the reload was refused, the running site stays:\n{why}");
+        let refused = Some(RefusedReload { at: unix_now(), why: why.clone() });
+        self.served.send_modify(|served| *served = Arc::new(Served { refused, ..(**served).clone() }));
+        Reloaded::Refused { why }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Where every engine notes what it saw of a MAC. Noting never waits: the line goes into a bounded memory and into a
+//! bounded queue to the store, and when that is full the line is dropped and counted.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::stamp;
+use crate::site::Mac;
+use crate::timeline::{Given, Moment, silence};
+
+/// MACs remembered; a storm of invented ones pushes out strangers first come, first out.
+const MACS: usize = 1024;
+/// Lines that may wait for the store: some seconds of a hall of machines that power on at once.
+const QUEUE: usize = 8192;
+/// How long a reader waits until everything that was noted before is stored.
+const SETTLED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the keeper of the timelines is told.
+pub(in crate::server) enum Note {
+    /// A line to keep.
+    Moment(Moment),
+    /// Somebody wants to read: keep what is waiting now.
+    Settle(oneshot::Sender<()>),
+}
+
+/// What was seen lately, and the way to the timelines.
+#[derive(Default)]
+pub struct Recent {
+    inner: Mutex<Inner>,
+    keeper: Option<mpsc::Sender<Note>>,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    machines: HashMap<Mac, Machine>,
+    order: VecDeque<Mac>,
+}
+
+#[derive(Default)]
+struct Machine {
+    /// What it should go on from, since when.
+    given: Option<(Given, Instant)>,
+    /// The address that it was given last.
+    address: Option<Ipv4Addr>,
+    /// What its silence means, from when it has lasted too long until the machine is given something again.
+    silence: Option<String>,
+}
+
+impl Recent {
+    /// A memory whose lines are kept; the other end is for the keeper.
+    pub(in crate::server) fn kept() -> (Self, mpsc::Receiver<Note>) {
+        let (keeper, notes) = mpsc::channel(QUEUE);
+        (Self { keeper: Some(keeper), ..Self::default() }, notes)
+    }
+
+    /// Notes a moment. The text may hold the machine's own words.
+    pub fn note(&self, mac: Mac, source: &str, text: impl AsRef<str>) {
+        let Some(keeper) = &self.keeper else { return };
+        let at = stamp();
+        let moment = Moment::new(at.seconds, mac, source, text.as_ref()).with_ms(at.ms);
+        if keeper.try_send(Note::Moment(moment)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Remembers what a machine was given, so that its silence after it can be told. None: nothing more is expected.
+    pub fn gave(&self, mac: Mac, given: Option<Given>) {
+        self.with(mac, |machine| {
+            (machine.given, machine.silence) = (given.map(|given| (given, Instant::now())), None);
+        });
+    }
+
+    /// What the silence of a machine means that has said nothing for too long; none while it is not silent.
+    pub fn silence(&self, mac: Mac) -> Option<String> {
+        let inner = self.inner.lock().expect("no holder of this lock panics");
+        inner.machines.get(&mac).and_then(|machine| machine.silence.clone())
+    }
+
+    /// Remembers the address that a machine was given.
+    pub(in crate::server) fn addressed(&self, mac: Mac, address: Ipv4Addr) {
+        self.with(mac, |machine| machine.address = Some(address));
+    }
+
+    /// The machine that was given an address last, for strangers, which have no reservation.
+    pub(in crate::server) fn at(&self, address: Ipv4Addr) -> Option<Mac> {
+        let inner = self.inner.lock().expect("no holder of this lock panics");
+        inner.machines.iter().find(|(_, machine)| machine.address == Some(address)).map(|(mac, _)| *mac)
+    }
+
+    /// Notes every silence that has lasted too long by now, once each.
+    pub(in crate::server) fn note_silences(&self, now: Instant) {
+        let mut silent = Vec::new();
+        let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        for (mac, machine) in &mut inner.machines {
+            let text = machine.given.as_ref().and_then(|(given, since)| silence(given, now.duration_since(*since)));
+            if let Some(text) = text {
+                (machine.given, machine.silence) = (None, Some(text.clone()));
+                silent.push((*mac, text));
+            }
+        }
+        drop(inner);
+        for (mac, text) in silent {
+            tracing::info!(%mac, "silence: {text}");
+            self.note(mac, "silence", text);
+        }
+    }
+
+    /// Returns when everything that was noted before is stored, or could not be within bounds.
+    pub async fn settle(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let (settled, wait) = oneshot::channel();
+        let settle = async {
+            if keeper.send(Note::Settle(settled)).await.is_ok() {
+                let _ = wait.await;
+            }
+        };
+        let _ = tokio::time::timeout(SETTLED_WITHIN, settle).await;
+    }
+
+    /// How many lines found no room on their way to the store.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn with(&self, mac: Mac, change: impl FnOnce(&mut Machine)) {
+        let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        if !inner.machines.contains_key(&mac) {
+            if inner.order.len() == MACS
+                && let Some(oldest) = inner.order.pop_front()
+            {
+                inner.machines.remove(&oldest);
+            }
+            inner.order.push_back(mac);
+        }
+        change(inner.machines.entry(mac).or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_however_many_strangers_knock() {
+        let recent = Recent::default();
+        for n in 0..5000u32 {
+            let [a, b, c, d] = n.to_be_bytes();
+            recent.gave(Mac([2, 0, a, b, c, d]), Some(Given::Offer));
+        }
+        assert_eq!(recent.inner.lock().unwrap().machines.len(), MACS);
+    }
+
+    #[test]
+    fn a_keeper_that_does_not_keep_up_costs_lines_and_never_a_wait() {
+        let (recent, _unread) = Recent::kept();
+        let began = Instant::now();
+        for n in 0..QUEUE + 1000 {
+            recent.note(Mac([2; 6]), "dhcp", n.to_string());
+        }
+        assert_eq!(recent.dropped(), 1000);
+        assert!(began.elapsed() < Duration::from_secs(5), "it waited");
+    }
+
+    #[test]
+    fn a_silence_is_noted_once_and_a_machine_that_goes_on_is_not_silent() {
+        let (recent, mut notes) = Recent::kept();
+        let (stopped, goes_on) = (Mac([2; 6]), Mac([4; 6]));
+        recent.gave(stopped, Some(Given::Kernel));
+        recent.gave(goes_on, Some(Given::Kernel));
+        recent.gave(goes_on, None);
+        for seconds in [1, 130, 260] {
+            recent.note_silences(Instant::now() + Duration::from_secs(seconds));
+        }
+        let Ok(Note::Moment(moment)) = notes.try_recv() else { panic!("nothing was noted") };
+        assert_eq!((moment.mac, moment.source.as_str()), (stopped, "silence"));
+        assert_eq!(moment.text, "asked for the kernel, nothing since 120 s");
+        assert!(notes.try_recv().is_err(), "it is told once");
+        assert_eq!(recent.silence(stopped).as_deref(), Some("asked for the kernel, nothing since 120 s"));
+        assert_eq!(recent.silence(goes_on), None);
+        recent.gave(stopped, Some(Given::Offer));
+        assert_eq!(recent.silence(stopped), None, "it is back");
+    }
+}
