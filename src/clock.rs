@@ -2,7 +2,7 @@
 //!
 //! All ages are differences of times of this clock: how long a node was silent, how old a token is. So it goes on evenly from
 //! what the wall clock said first, and takes over a wall clock that somebody set only when [`adopt`] is called, by who has
-//! moved along what is counted from (`server::watchdog`).
+//! moved along what is counted from (`server::operate::watchdog`).
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

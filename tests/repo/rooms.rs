@@ -90,16 +90,18 @@ fn named(line: &str, depth: usize) -> Vec<&str> {
 
 /// Every arrow of the rooms that lead back to themselves.
 fn circle(arrows: &Arrows) -> Vec<String> {
-    let reach = |from: &String| {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
-        while let Some(room) = next.pop() {
-            next.extend(arrows.get(room).into_iter().flat_map(BTreeMap::keys).filter(|other| seen.insert(*other)));
-        }
-        seen
-    };
-    let reached: BTreeMap<&String, BTreeSet<&String>> = arrows.keys().map(|room| (room, reach(room))).collect();
+    let reached: BTreeMap<&String, BTreeSet<&String>> =
+        arrows.keys().map(|room| (room, reached_from(arrows, room))).collect();
     let leads = |from: &String, to: &String| reached.get(from).is_some_and(|seen| seen.contains(to));
     let all = arrows.iter().flat_map(|(room, others)| others.iter().map(move |(other, place)| (room, other, place)));
     let back = all.filter(|(room, other, _)| leads(other, room));
     back.map(|(room, other, place)| format!("{room} -> {other}: {place}")).collect()
+}
+
+fn reached_from<'a>(arrows: &'a Arrows, from: &'a String) -> BTreeSet<&'a String> {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(room) = next.pop() {
+        next.extend(arrows.get(room).into_iter().flat_map(BTreeMap::keys).filter(|other| seen.insert(*other)));
+    }
+    seen
 }

@@ -1,5 +1,5 @@
 //! Who else answers DHCP on a link: the DHCPDISCOVER that asks, what servers say to it, and the mark by which one rackstart
-//! knows another. The mark proves nothing; what may follow from it is `server::rivals`' to say.
+//! knows another. The mark proves nothing; what may follow from it is `server::dhcp::rivals`' to say.
 
 use std::net::Ipv4Addr;
 
