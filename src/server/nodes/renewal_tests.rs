@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::errand_tests::{rack_of, who};
 use super::tests::FakeNode;
-use super::{Appliance, Renewals};
 use crate::clock::unix_now;
 use crate::config::shipped_blueprint;
 use crate::lifecycle::Flag;
 use crate::secrets::{Question, RenewalKey};
+use crate::server::appliance::{Appliance, Renewals};
 use crate::site::Site;
 use crate::site::testing::paper_site;
 use crate::store::Change;

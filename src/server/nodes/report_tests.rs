@@ -25,7 +25,15 @@ async fn a_flood_of_reports_is_refused_and_told_once_and_another_node_goes_on() 
     assert!(taken >= BURST && refused > 0, "{taken} {refused}");
     let kinds: Vec<_> = node.appliance.store.events(Some(node.mac), 2000).await;
     assert_eq!(kinds.iter().filter(|event| event.kind == "too-many-reports").count(), 1);
-    assert_eq!(node.attests(&token).await.status, StatusCode::TOO_MANY_REQUESTS, "facts are stored, too");
+    // On a busy machine a second can pass between two requests, and one more is taken.
+    let mut facts = node.attests(&token).await.status;
+    for seq in 1000..1010 {
+        if facts != StatusCode::TOO_MANY_REQUESTS {
+            node.reports(&token, "pre-started", seq).await;
+            facts = node.attests(&token).await.status;
+        }
+    }
+    assert_eq!(facts, StatusCode::TOO_MANY_REQUESTS, "facts are stored, too");
     assert_ne!(node.get("/boot/52-54-00-a8-02-01").await.status, StatusCode::TOO_MANY_REQUESTS, "it can still boot");
     let mut other = node.clone();
     (other.mac, other.address) = ("52:54:00:a8:03:01".parse().unwrap(), "192.168.0.3");
