@@ -2,19 +2,16 @@
 random moments of a node that is not ready yet. The end is the same as without, and
 what is made once in a cloud is made once."""
 
-import os
 import random
 import time
 
 from cloud_test import cloud, every_key_is_right, the_acceptance_ended_well
-from crash_test import KILLS
+from crash_test import EVERY, KILLS
 from harness import equal, holds, test
 from lone_controller import a_store_that_is_there, controller, end_of
 from rejoin_test import reimage
 from site_test import is_complete
 
-# Every so many journal entries a node is killed; 1 is every one.
-EVERY = int(os.environ.get("EVERY", "25"))
 TABLES = "SELECT cidr, label FROM nova.networks; SELECT id, `binary`, host, disabled FROM nova.services ORDER BY id;"
 
 

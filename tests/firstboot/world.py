@@ -336,7 +336,7 @@ class Node:
             "PATH": f"{self.fake}/bin:{self.fake}/installed:{os.environ['PATH']}",
             "RACKSTART_ROOT": str(self.root),
             # Five nodes that look too often keep a machine of two processors from what they wait for.
-            **({} if REAL_PAUSES else {"RACKSTART_PAUSE_MIN": "60", "RACKSTART_PAUSE_MAX": "300" if self.world.last_group == "04" else "1000"}),
+            **({} if REAL_PAUSES else {"RACKSTART_PAUSE_MIN": "60", "RACKSTART_PAUSE_MAX": "500" if self.world.last_group == "04" else "1000"}),
             # A played service comes up at once; a proof with many questions takes its time where the machine is busy.
             "RACKSTART_VERIFY_SECONDS": "3" if self.world.last_group == "04" else "90",
             "RACKSTART_SEND_PAUSE": "1",
