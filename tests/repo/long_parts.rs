@@ -47,5 +47,9 @@ fn a_part_that_passed_and_one_that_failed_both_leave_a_row_and_the_failed_one_it
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/long").join(&bad);
     assert!(kept.join("kept").exists(), "it goes on there");
     assert!(!kept.with_file_name(&good).exists());
+    part(folder.path(), &good, "touch \"$LONG_STATE/unfinished\"; echo 'long: 1 of 2 tries | so far'");
+    assert_eq!(run(folder.path(), &[&good]).status.code(), Some(0));
+    assert!(kept.with_file_name(&good).exists(), "it has more to do");
+    std::fs::remove_dir_all(kept.with_file_name(&good)).unwrap();
     std::fs::remove_dir_all(kept).unwrap();
 }

@@ -23,6 +23,8 @@ pub fn behind<F: FnOnce()>(prefix: &[&str], body: F) {
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "behind {prefix:?}:\n{text}");
     assert!(text.contains("1 passed"), "no test `{name}` ran behind {prefix:?}:\n{text}");
+    // What `tests/long` writes down.
+    text.lines().filter(|line| line.starts_with("long: ")).for_each(|line| println!("{line}"));
 }
 
 /// The test that a closure stands in, as this program lists it.

@@ -4,6 +4,7 @@
 pub mod again;
 pub mod desk;
 pub mod dhcp_packets;
+pub mod dice;
 pub mod network_lab;
 mod paper;
 pub mod serving;

@@ -139,7 +139,7 @@ impl Machine {
 
 /// Moves the calling thread, and it alone, into a network namespace.
 #[allow(unsafe_code)]
-fn enter(namespace: &File) {
+pub fn enter(namespace: &File) {
     // SAFETY: setns takes an open descriptor and a flag, and touches no memory of ours.
     let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
     assert_eq!(result, 0, "setns: {}", std::io::Error::last_os_error());

@@ -3,6 +3,7 @@
 mod dhcp_hostile_packets;
 mod dhcp_on_the_wire;
 mod dhcp_replies;
+mod fuzz;
 mod router_advertisement;
 #[path = "../support/mod.rs"]
 mod support;

@@ -20,8 +20,8 @@ use crate::wire::tftp::{ErrorCode, Request};
 const MAX_PER_CLIENT: usize = 4;
 /// A transfer silent for this long gives way when all places are taken.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);
-/// The same request from the same port within this time is a repetition even of a transfer that is under way: no
-/// machine reboots faster.
+/// The same request from the same port is a repetition, which the network held up, of a transfer whose client was heard
+/// within this time: no machine reboots faster.
 const REPEATS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the server tells a running transfer.
@@ -89,8 +89,8 @@ impl Transfers {
     /// Whether a running transfer already answers this very request.
     pub(super) fn is_repeat(&self, client: SocketAddrV4, request: &Request) -> bool {
         self.running.get(&client).is_some_and(|earlier| {
-            let is_young = earlier.heard.started.elapsed() < REPEATS_WITHIN;
-            earlier.request == *request && (is_young || earlier.heard.is_never())
+            let is_under_way = earlier.heard.silence() < REPEATS_WITHIN;
+            earlier.request == *request && (is_under_way || earlier.heard.is_never())
         })
     }
 
@@ -179,17 +179,21 @@ impl Transfers {
         }
     }
 
-    /// Makes room for one more transfer of this client: its own most silent one goes first. With all places of its kind
+    /// Makes room for one more transfer of this client. Of its own, the oldest one that was never heard goes first, because
+    /// anybody can ask in its name and only it can acknowledge; then its most silent one. With all places of its kind
     /// taken, the oldest one whose client was never heard goes, and then the most silent, if it is silent enough to be
     /// dead. An error is how many places there are.
     fn make_room(&mut self, client: SocketAddrV4, is_node: bool) -> Result<(), usize> {
         let running = &self.running;
         let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());
+        let is_unheard = |other: &SocketAddrV4| running.get(other).is_some_and(|running| running.heard.is_never());
         let own = self.rooms.of_client(*client.ip());
-        if own.len() >= MAX_PER_CLIENT
-            && let Some(other) = own.iter().max_by_key(|other| silence(other)).copied()
-        {
-            self.stop(other, Stop::Crowded);
+        if own.len() >= MAX_PER_CLIENT {
+            let unheard = own.iter().find(|other| is_unheard(other)).map(|other| (*other, Stop::Unheard));
+            let most_silent = || own.iter().max_by_key(|other| silence(other)).map(|other| (*other, Stop::Crowded));
+            if let Some((other, why)) = unheard.or_else(most_silent) {
+                self.stop(other, why);
+            }
         }
         let places = self.desk.content.places();
         let places = if is_node { places.nodes } else { places.strangers };

@@ -126,13 +126,34 @@ async fn fifth_transfer_of_a_machine_ends_its_most_silent_one() {
         let mut client = Client::new(server.address).await;
         client.ask("nbp", "timeout 100").await;
         assert!(matches!(client.receive().await, Answer::Oack(_)));
+        client.acknowledge(0).await;
+        assert!(matches!(client.receive().await, Answer::Data { block: 1, .. }));
         tokio::time::sleep(Duration::from_millis(3)).await;
         clients.push(client);
     }
     assert!(matches!(clients[0].receive().await, Answer::Error { code: 0, .. }));
     assert_eq!(server.seen().await.outcome, Outcome::Stopped(Stop::Crowded));
-    clients[4].acknowledge(0).await;
-    assert!(matches!(clients[4].receive().await, Answer::Data { block: 1, .. }));
+    clients[4].acknowledge(1).await;
+    assert!(matches!(clients[4].receive().await, Answer::Data { block: 2, .. }));
+}
+
+#[tokio::test]
+async fn requests_in_the_name_of_a_machine_do_not_end_the_transfer_that_it_acknowledges() {
+    let server = TestServer::with(content(74_000)).await;
+    let mut node = Client::at(machine(1), server.address).await;
+    node.ask("nbp", "timeout 100").await;
+    assert!(matches!(node.receive().await, Answer::Oack(_)));
+    node.acknowledge(0).await;
+    assert!(matches!(node.receive().await, Answer::Data { block: 1, .. }));
+    let mut forged = Vec::new();
+    for _ in 0..20 {
+        let mut other = Client::at(machine(1), server.address).await;
+        other.ask("nbp", "timeout 100").await;
+        assert!(matches!(other.receive().await, Answer::Oack(_)));
+        forged.push(other);
+    }
+    node.acknowledge(1).await;
+    assert!(matches!(node.receive().await, Answer::Data { block: 2, .. }));
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub struct Client {
     server: SocketAddrV4,
     /// The server's transfer identifier: set by its first answer.
     peer: Option<std::net::SocketAddr>,
+    /// What was asked last.
+    request: Vec<u8>,
     /// Drops every DATA packet whose turn is a multiple of this.
     pub loses_every: Option<usize>,
     data_packets: usize,
@@ -38,7 +40,7 @@ impl Client {
     /// A client with an address of its own (127.0.0.0/8 is all loopback).
     pub async fn at(address: Ipv4Addr, server: SocketAddrV4) -> Self {
         let socket = UdpSocket::bind((address, 0)).await.expect("a loopback socket");
-        Self { socket, server, peer: None, loses_every: None, data_packets: 0 }
+        Self { socket, server, peer: None, request: Vec::new(), loses_every: None, data_packets: 0 }
     }
 
     /// Sends a read request; options as words: `blksize 1468 tsize 0`.
@@ -49,7 +51,13 @@ impl Client {
 
     pub async fn ask_raw(&mut self, packet: &[u8]) {
         self.peer = None;
+        self.request = packet.to_vec();
         self.socket.send_to(packet, self.server).await.expect("sent");
+    }
+
+    /// Sends the last request again, and stays with the transfer that has answered it.
+    pub async fn ask_again(&mut self) {
+        self.socket.send_to(&self.request, self.server).await.expect("sent");
     }
 
     /// Receives the next packet; a test that waits for one that never comes fails here.
@@ -102,8 +110,10 @@ impl Client {
             let Some(answer) = self.receive_within(Duration::from_millis(400)).await else {
                 silences += 1;
                 assert!(silences < 50, "the server is silent after {} bytes", content.len());
-                if self.peer.is_some() {
-                    self.acknowledge(last).await;
+                // As firmware does: what was lost is sent again, the request too.
+                match self.peer {
+                    Some(_) => self.acknowledge(last).await,
+                    None => self.ask_again().await,
                 }
                 continue;
             };

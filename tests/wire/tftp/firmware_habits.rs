@@ -1,6 +1,7 @@
 //! What real firmware does beyond the RFCs, as it was seen on the wire.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rackstart::server::tftp::{Outcome, Stop};
 use rackstart::wire::tftp::Ending;
@@ -94,4 +95,21 @@ async fn packet_from_a_third_party_does_not_disturb_the_transfer() {
     other.send_to(b"\0\x05\0\0go away\0", ("127.0.0.1", client.peer_port())).await.unwrap();
     client.acknowledge(1).await;
     assert!(matches!(client.receive().await, Answer::Data { block: 2, .. }));
+}
+
+#[tokio::test]
+async fn repetition_that_the_network_held_up_does_not_end_a_transfer_that_is_under_way() {
+    let server = TestServer::with(content(74_000)).await;
+    let mut client = Client::new(server.address).await;
+    client.ask("nbp", "timeout 100").await;
+    assert!(matches!(client.receive().await, Answer::Oack(_)));
+    let port = client.peer_port();
+    // Busy all were: only now the client is heard, and its second request arrives behind its first acknowledgements.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    client.acknowledge(0).await;
+    assert!(matches!(client.receive().await, Answer::Data { block: 1, .. }));
+    client.ask_again().await;
+    client.acknowledge(1).await;
+    assert!(matches!(client.receive().await, Answer::Data { block: 2, .. }));
+    assert_eq!(client.peer_port(), port);
 }
