@@ -1,6 +1,7 @@
 //! `rackstart audit`.
 
 use super::client::StoreArgs;
+use super::output::{Output, json};
 use super::vault::{Desk, encode};
 use super::{Failure, print};
 use crate::audit::AuditLine;
@@ -30,6 +31,8 @@ enum What {
         /// A head that you noted earlier.
         #[arg(long, value_name = "NUMBER:HASH")]
         head: Option<String>,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -57,7 +60,7 @@ struct Filter {
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     match args.what {
-        Some(What::Verify { head }) => verify(&Desk::new(place, args.store), head),
+        Some(What::Verify { head, output }) => output.of(|| verify(&Desk::new(place, args.store), head, output)),
         None => list(&Desk::new(place, args.store), args.filter),
     }
 }
@@ -88,9 +91,13 @@ fn in_words(line: &AuditLine) -> String {
     format!("{:>5}  {}  {}  {} {}{detail}{outcome}", line.id, utc(line.at), line.actor, line.action, line.subject)
 }
 
-fn verify(desk: &Desk<'_>, head: Option<String>) -> Result<(), Failure> {
+fn verify(desk: &Desk<'_>, head: Option<String>, output: Output) -> Result<(), Failure> {
     let path = head.map_or("/v1/audit/verify".into(), |head| format!("/v1/audit/verify?head={}", encode(&head)));
     let verdict: AuditVerdict = desk.get(&path)?;
+    if output.json {
+        print(&json(&verdict)?)?;
+        return if verdict.broken.is_none() { Ok(()) } else { Err(Failure::fixable("")) };
+    }
     match (verdict.head, verdict.broken) {
         (Some(head), None) => print(&format!("the audit log holds together; its head is\n{head}\n")),
         (_, broken) => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Failure, print, table};
+use super::{Failure, output, print, table};
 use crate::config::{self, Spot};
 use crate::site::{BrickSets, DiskRule, Firmware, Node, Site};
 
@@ -60,7 +60,7 @@ impl Checked {
     }
 }
 
-fn json(place: config::Place<'_>) -> Result<(), Failure> {
+fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
     let verdict = match config::read(&config::find(place.file)?, place.templates) {
         Ok(loaded) => {
             let notes = loaded.notes.iter().cloned().chain(notes(&loaded.site)).collect();
@@ -72,14 +72,14 @@ fn json(place: config::Place<'_>) -> Result<(), Failure> {
             Verdict { ok: false, problems: problems.spots(), notes: Vec::new(), nodes: Vec::new() }
         }
     };
-    print(&(serde_json::to_string_pretty(&verdict).map_err(Failure::bug)? + "\n"))?;
+    print(&output::json(&verdict)?)?;
     // The problems are told; the exit code says that there are some.
     if verdict.ok { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
 pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
     if args.json {
-        return json(place);
+        return verdict(place);
     }
     let loaded = config::load(place)?;
     if args.quiet { Ok(()) } else { print(&report(&loaded.site, &loaded.path, &loaded.notes)) }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::client::{Client, Daemon};
-use super::{Failure, Kind, print, unified};
+use super::{Failure, Kind, output, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::texts::SiteDigest;
@@ -44,7 +44,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let is_same = changes.is_empty() && restarts.is_empty();
     if args.json {
         let told = Told { changes: changes.iter().map(Told::change).collect(), restarts, installed_otherwise: differ };
-        print(&(serde_json::to_string_pretty(&told).map_err(Failure::bug)? + "\n")).map_err(trouble)?;
+        print(&output::json(&told)?).map_err(trouble)?;
         return if is_same { Ok(()) } else { Err(Failure::fixable("")) };
     }
     let told = restarts.iter().chain(&differ).map(|line| format!("note: {line}\n")).collect::<String>();

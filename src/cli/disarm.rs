@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use super::client::Daemon;
-use super::{Failure, print};
+use super::Failure;
+use super::client::{Client, Daemon};
+use super::output::{Output, json};
 use crate::server::admin::{NodeStatus, ReasonBody};
+use crate::server::api::outcome::Standing;
 
 /// Take an arming back: the node boots its own disk again, and nothing is wiped.
 ///
@@ -19,21 +21,32 @@ pub struct Args {
     #[arg(long, value_name = "REASON")]
     give_up: Option<String>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
-    let node = client.node(&args.node)?;
-    if let Some(reason) = args.give_up {
+pub fn run(config: Option<&Path>, Args { node, give_up, output, daemon }: Args) -> Result<(), Failure> {
+    output.of(|| disarm(&daemon.client(config), &node, give_up, output))
+}
+
+fn disarm(client: &Client, name: &str, give_up: Option<String>, output: Output) -> Result<(), Failure> {
+    let node = client.node(name)?;
+    let body = |status: NodeStatus| json(&Standing::from(status));
+    if let Some(reason) = give_up {
         let status: NodeStatus = client.post_with(&format!("/v1/give-up/{}", node.name), &ReasonBody { reason })?;
-        return print(&format!("{} is {}: what it was at is given up\n", status.name, status.state));
+        let words = |status: &NodeStatus| format!("{} is {}: what it was at is given up\n", status.name, status.state);
+        return output.tell(status, words, body);
     }
     let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
+    output.tell(status, disarmed, body)
+}
+
+fn disarmed(status: &NodeStatus) -> String {
     let now = match (status.state.as_str(), &status.written) {
         ("new", _) => format!("it was never installed; `rackstart install {}` arms it again", status.name),
         ("failed", _) => "it is failed, nothing was wiped; `rackstart install` or `reimage` arms it again".into(),
         (state, _) => format!("it is {state}, nothing was wiped"),
     };
-    print(&format!("{} is disarmed: {now}\n", status.name))
+    format!("{} is disarmed: {now}\n", status.name)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::client::{Client, Daemon};
+use super::output::json;
 use super::{Failure, print, table, timeline};
 use crate::server::admin::Explanation;
 use crate::site::Mac;
@@ -27,8 +28,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let mac = mac(&client, &args.machine)?;
     let explanation: Explanation = client.get(&format!("/v1/explain/{}", mac.hyphenated()))?;
     if args.json {
-        let text = serde_json::to_string_pretty(&explanation).map_err(Failure::bug)?;
-        return print(&format!("{text}\n"));
+        return print(&json(&explanation)?);
     }
     print(&text(&explanation))
 }

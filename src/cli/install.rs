@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use super::client::Daemon;
+use super::client::{Client, Daemon};
+use super::output::{Output, json};
 use super::{Failure, no_such_node, print};
 use crate::server::admin::{Armed, NodeStatus, StatusReport};
+use crate::server::api::outcome::ArmedView;
 
 /// Arm nodes for a blank disk: their next network boot installs them, unless their disk holds data.
 ///
@@ -20,22 +22,31 @@ pub struct Args {
     #[arg(long, conflicts_with = "nodes")]
     all: bool,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
+pub fn run(config: Option<&Path>, Args { nodes, all, output, daemon }: Args) -> Result<(), Failure> {
+    output.of(|| install(&daemon.client(config), &nodes, all, output))
+}
+
+fn install(client: &Client, nodes: &[String], all: bool, output: Output) -> Result<(), Failure> {
     let report: StatusReport = client.get("/v1/status")?;
-    let names = if args.all { untouched(&report.nodes) } else { known(&report.nodes, &args.nodes)? };
+    let names = if all { untouched(&report.nodes) } else { known(&report.nodes, nodes)? };
     if names.is_empty() {
-        return print("no node is new, or failed before anything was written\n");
+        output.meanwhile("no node is new, or failed before anything was written\n")?;
     }
+    let mut all = ArmedView::default();
     for name in names {
         let armed: Armed = client.post(&format!("/v1/install/{name}"))?;
         let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
-        print(&format!("{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"))?;
+        output.meanwhile(&format!(
+            "{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"
+        ))?;
+        all = all.and(armed.into());
     }
-    Ok(())
+    if output.json { print(&json(&all)?) } else { Ok(()) }
 }
 
 /// The nodes of these names. A name that is wrong is told before anything is armed.

@@ -10,6 +10,7 @@ mod explain;
 mod init;
 mod install;
 mod log;
+mod output;
 mod plan;
 mod protect;
 mod reimage;

@@ -3,15 +3,19 @@
 
 use std::path::Path;
 
-use super::client::Daemon;
-use super::{Failure, print};
+use super::Failure;
+use super::client::{Client, Daemon};
+use super::output::{Output, json};
 use crate::server::admin::NodeStatus;
+use crate::server::api::outcome::Standing;
 
 /// Of the verbs that need a name and nothing else.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The name of the node.
     node: String,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -46,25 +50,37 @@ pub fn clear_suspect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     order(config, args, |name| format!("/v1/clear-suspect/{name}"), "is trusted again")
 }
 
-pub fn accept_hardware(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
-    let before = client.node(&args.node)?;
+pub fn accept_hardware(config: Option<&Path>, Args { node, output, daemon }: Args) -> Result<(), Failure> {
+    output.of(|| accept(&daemon.client(config), &node, output))
+}
+
+fn accept(client: &Client, node: &str, output: Output) -> Result<(), Failure> {
+    let before = client.node(node)?;
     let machine = before.machine.as_deref().unwrap_or("nothing");
     let Some(other) = &before.other_machine else {
         let reason = format!("no other machine was seen as {}: it shows {machine}", before.name);
         return Err(Failure::fixable(reason).hint("boot it from the network once, then run this again"));
     };
     let after: NodeStatus = client.post(&format!("/v1/accept-hardware/{}", before.name))?;
-    print(&format!(
-        "{} is the machine with {other} from now on, no longer {machine}; it is {}\n",
-        after.name, after.state
-    ))
+    let words = |after: &NodeStatus| {
+        let NodeStatus { name, state, .. } = after;
+        format!("{name} is the machine with {other} from now on, no longer {machine}; it is {state}\n")
+    };
+    output.tell(after, words, |after| json(&Standing::from(after)))
 }
 
-fn order(config: Option<&Path>, args: Args, path: impl Fn(&str) -> String, done: &str) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
-    let before = client.node(&args.node)?;
-    let after: NodeStatus = client.post(&path(&before.name))?;
-    let state = if before.state == after.state { "it is" } else { "it is now" };
-    print(&format!("{} {done}; {state} {}\n", after.name, after.state))
+fn order(
+    config: Option<&Path>,
+    Args { node, output, daemon }: Args,
+    path: impl Fn(&str) -> String,
+    done: &str,
+) -> Result<(), Failure> {
+    output.of(|| {
+        let client = daemon.client(config);
+        let before = client.node(&node)?;
+        let after: NodeStatus = client.post(&path(&before.name))?;
+        let state = if before.state == after.state { "it is" } else { "it is now" };
+        let words = |after: &NodeStatus| format!("{} {done}; {state} {}\n", after.name, after.state);
+        output.tell(after, words, |after| json(&Standing::from(after)))
+    })
 }

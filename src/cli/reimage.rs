@@ -5,10 +5,12 @@ mod drain;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
-use super::client::Daemon;
+use super::client::{Client, Daemon};
+use super::output::{Output, json};
 use super::{Failure, no_such_node, print, table};
 use crate::lifecycle::blast::needs_count;
 use crate::server::admin::{Armed, Loss, NodeStatus, Rehearsal, ReimageBody, StatusReport};
+use crate::server::api::outcome::ArmedView;
 
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
@@ -42,9 +44,6 @@ pub struct Args {
     /// Say what would be lost, or why it would be refused, and change nothing.
     #[arg(long)]
     rehearse: bool,
-    /// Print what would be lost as JSON: the body that the API answers with.
-    #[arg(long, requires = "rehearse")]
-    json: bool,
     /// Do not ask for the name. Only with exact names.
     #[arg(long)]
     yes: bool,
@@ -62,12 +61,22 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     no_drain: Option<String>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let Args { nodes, all, role, keep, rehearse, json, yes, count, force: _, reason, no_drain, daemon } = args;
-    let client = daemon.client(config);
+    let (client, output) = (args.daemon.clone().client(config), args.output);
+    output.of(|| reimage(&client, args))
+}
+
+fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
+    let Args { nodes, all, role, keep, rehearse, yes, count, force: _, reason, no_drain, output, daemon: _ } = args;
+    if output.json && !rehearse && !yes && count.is_none() {
+        let usage = Failure::usage("this wipes disks, and JSON is for programs, which cannot be asked");
+        return Err(usage.hint("name the nodes and add --yes if you mean it, or --rehearse to see what would be lost"));
+    }
     // What the running daemon goes by, not what the file says by now.
     let report: StatusReport = client.get("/v1/status")?;
     let chosen = choose(&report, &nodes, all, &role)?;
@@ -79,10 +88,10 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     // What would be refused anyway is refused before anybody is asked.
     let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason, no_drain };
     let rehearsal: Rehearsal = client.post_with("/v1/reimage/rehearse", &body)?;
-    if json {
-        return print(&format!("{}\n", serde_json::to_string_pretty(&rehearsal).map_err(Failure::bug)?));
+    if rehearse && output.json {
+        return print(&json(&rehearsal)?);
     }
-    print(&rehearsal.nodes.iter().map(|loss| describe(loss, report.now)).collect::<String>())?;
+    output.meanwhile(&rehearsal.nodes.iter().map(|loss| describe(loss, report.now)).collect::<String>())?;
     if rehearse {
         return print("nothing stands against it now, and nothing was changed\n");
     }
@@ -93,10 +102,10 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         (false, None) => Some(confirm(&body.nodes, of_all)?),
     };
     if body.no_drain.is_none() {
-        drain::wait(&client, &body)?;
+        drain::wait(client, &body, output)?;
     }
     let armed: Armed = client.post_with("/v1/reimage", &body)?;
-    tell(&armed)
+    tell(armed, output)
 }
 
 /// The nodes that the command line means, in the order of the site file unless they are named.
@@ -176,7 +185,12 @@ fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
     }
 }
 
-fn tell(armed: &Armed) -> Result<(), Failure> {
+fn tell(armed: Armed, output: Output) -> Result<(), Failure> {
+    if output.json {
+        let is_whole = armed.later.is_empty();
+        print(&json(&ArmedView::from(armed))?)?;
+        return if is_whole { Ok(()) } else { Err(Failure::fixable("")) };
+    }
     for node in &armed.nodes {
         let replaced =
             if armed.replaced.contains(&node.name) { " again, which replaces its earlier arming" } else { "" };

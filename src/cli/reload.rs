@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::client::Daemon;
+use super::client::{Client, Daemon};
+use super::output::{Output, json};
 use super::{Failure, print};
 use crate::server::operate::reload::Reloaded;
 
@@ -16,11 +17,23 @@ use crate::server::operate::reload::Reloaded;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    match args.daemon.client(config).post("/v1/reload")? {
+pub fn run(config: Option<&Path>, Args { output, daemon }: Args) -> Result<(), Failure> {
+    output.of(|| reload(&daemon.client(config), output))
+}
+
+fn reload(client: &Client, output: Output) -> Result<(), Failure> {
+    let reloaded: Reloaded = client.post("/v1/reload")?;
+    if output.json {
+        print(&json(&reloaded)?)?;
+        let is_refused = matches!(reloaded, Reloaded::Refused { .. });
+        return if is_refused { Err(Failure::fixable("")) } else { Ok(()) };
+    }
+    match reloaded {
         Reloaded::Swapped { nodes, added, removed, differ } => print(&text(nodes, &added, &removed, &differ)),
         Reloaded::Refused { why } => {
             // As `check` prints them. Nobody may be there to read it; the exit code says it too.

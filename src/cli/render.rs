@@ -61,7 +61,28 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let Loaded { site, renderer, notes, .. } = crate::config::load_to_plan(place)?;
     super::tell_notes(&notes);
     let site = if args.reveal_hash { site } else { site.masked() };
-    print(&show(&site, &renderer, &args)?)
+    let text = show(&site, &renderer, &args)?;
+    super::tell_notes(&examples(&site, &args)?);
+    print(&text)
+}
+
+/// Which names of disks in the text are examples, because only the machine knows the right ones.
+fn examples(site: &Site, args: &Args) -> Result<Vec<String>, Failure> {
+    let node = find_node(site, &args.node)?;
+    let shows_disks = matches!((args.what, args.as_served), (What::Storage, _) | (What::Kickstart, false));
+    let Some(plan) = plan::plan(node).ok().filter(|_| shows_disks) else { return Ok(Vec::new()) };
+    let several = plan.disks.len() > 1;
+    let is_named = |slot: &str| {
+        let by_rule = node.disk(slot).is_some_and(|rule| rule.name.is_some());
+        by_rule || args.disk.iter().any(|word| word.split_once('=').map_or(!several, |(named, _)| named == slot))
+    };
+    let disks = disks(node, &plan, &args.disk)?;
+    let note = |(slot, disk): (&String, &String)| {
+        format!(
+            "`{disk}` stands for the disk of {slot}, which the machine finds by its rule; `--disk {slot}=NAME` names it"
+        )
+    };
+    Ok(disks.iter().filter(|(slot, _)| !is_named(slot)).map(note).collect())
 }
 
 fn show(site: &Site, renderer: &Renderer, args: &Args) -> Result<String, Failure> {

@@ -7,6 +7,7 @@ use hyper::Method;
 use zeroize::Zeroizing;
 
 use super::client::StoreArgs;
+use super::output::{Output, json};
 use super::vault::{Desk, console, encode, runtime};
 use super::{Failure, print};
 use crate::config::{self, Place};
@@ -55,6 +56,8 @@ enum What {
         name: String,
         #[command(flatten)]
         key: Key,
+        #[command(flatten)]
+        output: Output,
     },
     /// Seal them with another key. The daemon must be stopped, and `[secrets]` of the site file name the new key already.
     ///
@@ -80,6 +83,8 @@ enum What {
         all: bool,
         #[command(flatten)]
         key: Key,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -113,17 +118,21 @@ pub fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> 
             let Revealed { value, .. } = Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?;
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
-        What::Set { name, key } => {
+        What::Set { name, key, output } => output.of(|| {
             let value = read_value()?;
             let path = format!("/v1/secrets/{}", encode(&name));
-            changed(Desk::opening(place, store, key.need()).json(Method::POST, &path, &value)?)
-        }
+            output.tell(Desk::opening(place, store, key.need()).json(Method::POST, &path, &value)?, changed, |body| {
+                json(&body)
+            })
+        }),
         What::Rekey { old_key, new_key, .. } => rekey(place, old_key.as_deref(), new_key.as_deref()),
-        What::Rotate { name, key, .. } => {
+        What::Rotate { name, key, output, .. } => output.of(|| {
             let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
             let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
-            changed(Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?)
-        }
+            output.tell(Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?, changed, |body| {
+                json(&body)
+            })
+        }),
     }
 }
 
@@ -132,7 +141,8 @@ fn rekey(place: Place<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<
     let site = config::load(place)?.site;
     let actor = console();
     let Some(former) = former else {
-        return changed(runtime()?.block_on(server::renew_secrets(&site, new, &actor)).map_err(Failure::fixable)?);
+        let rotated = runtime()?.block_on(server::renew_secrets(&site, new, &actor)).map_err(Failure::fixable)?;
+        return print(&changed(&rotated));
     };
     let number = runtime()?.block_on(server::rekey(&site, former, new, &actor)).map_err(Failure::fixable)?;
     print(&format!(
@@ -155,10 +165,9 @@ fn read_value() -> Result<Zeroizing<String>, Failure> {
     Ok(value)
 }
 
-fn list(secrets: Vec<SecretStatus>, json: bool) -> Result<(), Failure> {
-    if json {
-        let text = serde_json::to_string_pretty(&secrets).map_err(Failure::bug)?;
-        return print(&format!("{text}\n"));
+fn list(secrets: Vec<SecretStatus>, in_json: bool) -> Result<(), Failure> {
+    if in_json {
+        return print(&json(&secrets)?);
     }
     let width = secrets.iter().map(|secret| secret.name.len()).max().unwrap_or(0);
     let line = |secret: &SecretStatus| {
@@ -168,7 +177,7 @@ fn list(secrets: Vec<SecretStatus>, json: bool) -> Result<(), Failure> {
     print(&secrets.iter().map(line).collect::<String>())
 }
 
-fn changed(Rotated { names, again }: Rotated) -> Result<(), Failure> {
+fn changed(Rotated { names, again }: &Rotated) -> String {
     let mut text = format!("{} changed in the store: {}\n", names.len(), names.join(", "));
     if !again.is_empty() {
         text.push_str(
@@ -183,5 +192,5 @@ fn changed(Rotated { names, again }: Rotated) -> Result<(), Failure> {
     }
     text.push_str("`rackstart status` shows who is updating; a stopped site and a node in maintenance wait\n");
     text.push_str("nodes that are installed from now on get the new values by themselves\n");
-    print(&text)
+    text
 }

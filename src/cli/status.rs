@@ -2,7 +2,7 @@
 
 use super::client::StoreArgs;
 use super::vault::Desk;
-use super::{Failure, print, table};
+use super::{Failure, output, print, table};
 use crate::config::Place;
 use crate::server::admin::StatusReport;
 
@@ -29,8 +29,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
 
 fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {
     if json {
-        let text = serde_json::to_string_pretty(report).map_err(Failure::bug)?;
-        return print(&format!("{text}\n"));
+        return print(&output::json(report)?);
     }
     let failed = report.nodes.iter().filter(|node| node.state == "failed");
     let ends: String = failed.filter_map(|node| Some(end_of_log(&node.name, node.detail.as_deref()?))).collect();

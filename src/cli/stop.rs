@@ -2,11 +2,13 @@
 
 use hyper::Method;
 
+use super::Failure;
 use super::client::StoreArgs;
+use super::output::{Output, json};
 use super::vault::Desk;
-use super::{Failure, print};
 use crate::config::Place;
 use crate::server::admin::StopAnswer;
+use crate::server::api::outcome::StoppedView;
 
 /// Stop every installation that can still be stopped: all armed nodes are disarmed, and nothing can be armed.
 ///
@@ -18,19 +20,32 @@ pub struct Args {
     #[arg(long)]
     lift: bool,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::new(place, args.store);
-    if args.lift {
-        desk.json::<()>(Method::POST, "/v1/stop/lift", "")?;
-        return print("installations are allowed again; `rackstart install --all` arms the nodes that never were\n");
-    }
+pub fn run(place: Place<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
+    let desk = Desk::new(place, store);
+    output.of(|| if lift { allow(&desk, output) } else { stop(&desk, output) })
+}
+
+fn allow(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
+    desk.json::<()>(Method::POST, "/v1/stop/lift", "")?;
+    let words = "installations are allowed again; `rackstart install --all` arms the nodes that never were\n";
+    // The API has no body for it.
+    output.tell((), |()| words.into(), |()| Ok(String::new()))
+}
+
+fn stop(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
     let StopAnswer { disarmed } = desk.json(Method::POST, "/v1/stop", "")?;
+    output.tell(StoppedView { disarmed }, stopped, |view| json(&view))
+}
+
+fn stopped(StoppedView { disarmed }: &StoppedView) -> String {
     let nodes = match disarmed.as_slice() {
         [] => "no node was armed".to_string(),
         names => format!("disarmed: {}", names.join(", ")),
     };
-    print(&format!("all installations are stopped; {nodes}\n`rackstart stop --lift` allows them again\n"))
+    format!("all installations are stopped; {nodes}\n`rackstart stop --lift` allows them again\n")
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::client::Daemon;
+use super::output::{Output, json};
 use super::table::{columns, duration};
 use super::{Failure, print};
 use crate::clock::unix_now;
@@ -38,6 +39,8 @@ struct Create {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3650))]
     days: Option<u64>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
@@ -57,14 +60,16 @@ struct Revoke {
     /// Its name.
     name: String,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     match args.verb {
-        Verb::Create(args) => create(config, args),
+        Verb::Create(args) => args.output.of(|| create(config, args)),
         Verb::List(args) => list(config, args),
-        Verb::Revoke(args) => revoke(config, args),
+        Verb::Revoke(args) => args.output.of(|| revoke(config, args)),
     }
 }
 
@@ -72,6 +77,9 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
     let wish = NewToken { name: args.name, role: args.role, days: args.days };
     let made: MadeToken = args.daemon.client(config).post_with("/v1/tokens", &wish)?;
+    if args.output.json {
+        return print(&json(&made)?);
+    }
     print(&format!("{}\n", made.token))?;
     let end = made.view.expires.map_or_else(|| "until it is revoked".into(), |at| format!("for {}", until(at)));
     eprint(&format!(
@@ -89,8 +97,7 @@ fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
 fn list(config: Option<&Path>, args: List) -> Result<(), Failure> {
     let tokens: Vec<TokenView> = args.daemon.client(config).get("/v1/tokens")?;
     if args.json {
-        let text = serde_json::to_string_pretty(&tokens).map_err(Failure::bug)?;
-        return print(&format!("{text}\n"));
+        return print(&json(&tokens)?);
     }
     print(&table(&tokens))
 }
@@ -119,7 +126,8 @@ fn revoke(config: Option<&Path>, args: Revoke) -> Result<(), Failure> {
         return Err(Failure::usage("no token has such a name").hint("`rackstart token list` shows them"));
     }
     let () = client.post(&format!("/v1/tokens/{}/revoke", args.name))?;
-    print(&format!("token `{}` opens nothing any more\n", args.name))
+    // There is nothing to say of it but that it is done.
+    args.output.tell((), |()| format!("token `{}` opens nothing any more\n", args.name), |()| Ok(String::new()))
 }
 
 fn until(at: u64) -> String {

@@ -4,13 +4,15 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::client::Daemon;
+use super::client::{Client, Daemon};
+use super::output::Output;
 use super::{Failure, Kind, print, table};
 use crate::server::admin::{NodeStatus, StatusReport};
 
 /// Follow every node until you interrupt it, or with --until-ready until all are ready.
 ///
-/// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log.
+/// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log. With
+/// --json a line is the node as `status --json` shows it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect.
@@ -20,17 +22,23 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    let client = args.daemon.client(config);
+    let (client, output) = (args.daemon.clone().client(config), args.output);
+    output.of(|| watch(&client, &args))
+}
+
+fn watch(client: &Client, args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     let mut shown: Vec<String> = Vec::new();
     loop {
         match client.get::<StatusReport>("/v1/status") {
             Ok(report) => {
-                show(&report, &mut shown)?;
+                show(&report, args.output.json, &mut shown)?;
                 if args.until_ready && report.nodes.iter().all(|node| node.state == "ready") {
                     return Ok(());
                 }
@@ -67,8 +75,8 @@ fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
     Some(Failure::fixable(words.join("\n")).hint("`rackstart status` and `rackstart timeline` say more of each"))
 }
 
-fn show(report: &StatusReport, shown: &mut Vec<String>) -> Result<(), Failure> {
-    if std::io::stdout().is_terminal() {
+fn show(report: &StatusReport, json: bool, shown: &mut Vec<String>) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() && !json {
         shown.resize(1, String::new());
         // Home, the table with every line cleared to its end, then clear what is left below.
         let lines: String = table::nodes(report).lines().map(|line| format!("{line}\x1b[K\n")).collect();
@@ -76,7 +84,7 @@ fn show(report: &StatusReport, shown: &mut Vec<String>) -> Result<(), Failure> {
     }
     shown.resize(report.nodes.len(), String::new());
     for (node, last) in report.nodes.iter().zip(shown.iter_mut()) {
-        let line = line(node);
+        let line = if json { serde_json::to_string(node).map_err(Failure::bug)? } else { line(node) };
         if line != *last {
             print(&format!("{line}\n"))?;
             *last = line;

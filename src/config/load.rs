@@ -87,11 +87,15 @@ fn print(error: LoadError) -> Failure {
     }
 }
 
-/// Colour is for terminals, unless the user says no (https://no-color.org).
+/// Colour is for terminals, unless the user says no.
 fn wants_colour() -> bool {
     use io::IsTerminal;
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal() && !refused
+    io::stderr().is_terminal() && !refuses_colour()
+}
+
+/// Whether the user wants no colours (https://no-color.org): an empty `NO_COLOR` says nothing.
+pub fn refuses_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Returns the site file to use: the named one, or the first of the usual places that exists.

@@ -50,7 +50,7 @@ use toml::de::DeTable;
 
 pub use alone::Alone;
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub use load::{LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan};
+pub use load::{LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour};
 pub use problem::{Problem, Problems, Spot};
 pub(crate) use words::{quote, suggest};
 

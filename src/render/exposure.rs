@@ -44,6 +44,8 @@ pub struct Opening {
     pub from: Vec<String>,
     /// Whether a caller must have a password, a key, or a token that a password brought.
     pub password: bool,
+    /// What it asks for: `nothing`, `password`, `key`, or `key or password`.
+    pub asks: String,
     /// The service.
     pub service: String,
 }
@@ -134,14 +136,33 @@ impl Row {
             (_, "vms") => vec![format!("on {}", variable("vm_bridge"))],
             _ => Vec::new(),
         };
+        let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };
+        let asks = match (password, self.from.as_str()) {
+            (false, _) => "nothing",
+            (true, "ssh") => what_ssh_asks_for(site),
+            (true, _) => "password",
+        };
         Opening {
             name: self.name.clone(),
             protocol: self.protocol.clone(),
             ports: self.ports.clone(),
             from,
-            password: if site.security == Security::Paper { self.password.1 } else { self.password.0 },
+            password,
+            asks: asks.into(),
             service: self.service.clone(),
         }
+    }
+}
+
+/// A password opens nothing where no account has one.
+fn what_ssh_asks_for(site: &Site) -> &'static str {
+    let users = &site.users;
+    let by_key = !site.access.ssh_keys.is_empty() || users.iter().any(|user| !user.ssh_keys.is_empty());
+    let by_password = site.access.root_password_hash.is_some() || users.iter().any(|user| user.password_hash.is_some());
+    match (by_key, by_password) {
+        (true, true) => "key or password",
+        (false, true) => "password",
+        (_, false) => "key",
     }
 }
 

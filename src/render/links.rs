@@ -20,6 +20,7 @@ pub struct NicValues {
     bond: Option<String>,
     boots: bool,
     carries_vlan: bool,
+    own_command: bool,
     fixed: Option<FixedValues>,
 }
 
@@ -58,6 +59,7 @@ pub struct BondValues<'a> {
     address: String,
     netmask: String,
     router: Option<String>,
+    in_installer: bool,
     fixed: Option<FixedValues>,
 }
 
@@ -90,6 +92,7 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
             bond: node.bond_of(nic).map(|bond| bond.name.clone()),
             boots: nic.mac == node.mac,
             carries_vlan,
+            own_command: node.bond_of(nic).is_none_or(|bond| !makes(node, bond)),
             fixed: nic.fixed.map(FixedValues::from),
         }
     };
@@ -98,10 +101,20 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     nics.into_iter().map(values).collect()
 }
 
-/// Whether `%pre` writes commands for bonds and VLANs. EL6's installer ignores them in an included file, or stops there;
-/// its `%post` makes them.
+/// Whether `%pre` writes commands for bonds and VLANs.
 pub fn in_installer(node: &Node) -> bool {
-    !node.release.is_el6() && (!node.bonds.is_empty() || !node.vlans.is_empty())
+    !node.release.is_el6() && !node.vlans.is_empty() || node.bonds.iter().any(|bond| makes(node, bond))
+}
+
+/// Whether `%pre` writes the commands of cards too.
+pub fn cards_in_pre(node: &Node) -> bool {
+    node.release.is_el6() && in_installer(node)
+}
+
+/// Whether the installer makes the bond. EL6's ignores bonds and VLANs in an included file, or stops there; from 6.5 on
+/// (Anaconda 13.21.215, `NetworkData.execute`) it makes a bond that it is told to activate, which only the LAN has to be.
+fn makes(node: &Node, bond: &Bond) -> bool {
+    !node.release.is_el6() || node.release.minor >= 5 && bond.network == NicNetwork::Lan
 }
 
 /// Every card that is in a bond or below a VLAN.
@@ -121,6 +134,7 @@ pub fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
         address: node.address.to_string(),
         netmask: site.network.subnet.netmask().to_string(),
         router: router(site, node),
+        in_installer: makes(node, bond),
         fixed: bond.fixed.map(FixedValues::from),
     };
     node.bonds.iter().map(values).collect()
@@ -146,14 +160,19 @@ pub fn commands(node: &Node, served: &str) -> Option<String> {
     if !in_installer(node) {
         return None;
     }
-    let (_, from) = served.split_once(" <<NETWORK\n")?;
-    let (lines, _) = from.split_once("\nNETWORK\n")?;
-    let mut lines = format!("{lines}\n");
+    let mut lines = written(served)?;
     // The highest number first: `$card_1` begins `$card_10` too.
     for nic in node.nics.iter().rev() {
         lines = lines.replace(&format!("${}", variable(node, &nic.name)), &nic.name);
     }
     Some(lines)
+}
+
+/// The lines of a kickstart that `%pre` writes into [`NETWORK_FILE`], as they stand there.
+pub fn written(served: &str) -> Option<String> {
+    let (_, from) = served.split_once(" <<NETWORK\n")?;
+    let (lines, _) = from.split_once("\nNETWORK\n")?;
+    Some(format!("{lines}\n"))
 }
 
 /// How firstboot finds the interface of a network, by what the kickstart made of it: `card` by its MAC, `bond NAME`,

@@ -8,6 +8,7 @@ use crate::site::Node;
 
 use super::engine::Engine;
 use super::kickstart::KickstartValues;
+use super::links;
 use super::storage::StorageValues;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer, STORAGE};
 
@@ -17,9 +18,11 @@ impl Renderer {
         self.measure(STORAGE, values, section, |measure| grammar::storage_departures(node.release, measure, section))
     }
 
-    /// What a kickstart, as it is served, lost of what rackstart's own templates would make of the same values.
+    /// What a kickstart, as it is served, lost of what rackstart's own templates would make of the same values. The commands
+    /// that `%pre` writes for its cards are commands too.
     pub(super) fn measure_kickstart(&self, values: &KickstartValues<'_>, served: &str) -> Vec<RenderError> {
-        self.measure(KICKSTART, values, served, |measure| grammar::skeleton_departures(measure, served))
+        let served = with_links(served);
+        self.measure(KICKSTART, values, &served, |measure| grammar::skeleton_departures(measure, &served))
     }
 
     /// Renders the measure of a text, if there are templates of the operator's, and tells where the text departs from it.
@@ -32,7 +35,7 @@ impl Renderer {
     ) -> Vec<RenderError> {
         let Some(engine) = &self.measure else { return Vec::new() };
         let measure = match engine.render(name, values) {
-            Ok(measure) => measure,
+            Ok(measure) => with_links(&measure),
             Err(error) => return vec![error],
         };
         compare(&measure).into_iter().map(|departure| self.departs(engine, name, (&measure, text), departure)).collect()
@@ -59,6 +62,15 @@ impl Renderer {
             (self.engine.place(&blamed), None)
         });
         RenderError { template, line, problem: RenderProblem::Departs { what: departure.what, right } }
+    }
+}
+
+/// The text with the commands that `%pre` writes for cards, bonds and VLANs below the line that includes them.
+fn with_links(text: &str) -> String {
+    let include = format!("%include {}\n", links::NETWORK_FILE);
+    match links::written(text) {
+        Some(lines) => text.replacen(&include, &format!("{include}{lines}"), 1),
+        None => text.into(),
     }
 }
 

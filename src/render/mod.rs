@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use crate::lifecycle::{BootToken, GlusterId, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::secrets::{RenewalKey, Secrets};
-use crate::site::{Blueprint, Mac, Node, Site};
+use crate::site::{Blueprint, DiskBus, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
@@ -288,7 +288,12 @@ pub fn example_disks(node: &Node, plan: &NodePlan) -> BTreeMap<String, String> {
             disks.values().any(|other| other == name)
                 || plan.disks.iter().any(|other| other.slot != disk.slot && named(&other.slot).as_ref() == Some(name))
         };
-        let free = ('a'..='z').map(|letter| format!("sd{letter}")).find(|name| !taken(name));
+        let is_nvme = node.disk(&disk.slot).is_some_and(|rule| rule.bus == Some(DiskBus::Nvme));
+        let usual = |place: usize| match (is_nvme, u8::try_from(place)) {
+            (false, Ok(place)) => format!("sd{}", char::from(b'a' + place)),
+            _ => format!("nvme{place}n1"),
+        };
+        let free = (0..26).map(usual).find(|name| !taken(name));
         disks.insert(disk.slot.clone(), named(&disk.slot).or(free).unwrap_or_else(|| "sda".into()));
     }
     disks

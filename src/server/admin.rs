@@ -127,7 +127,9 @@ async fn explain(
     let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
     let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
     let state = record.map(|record| record.state);
-    let firmware = node.map_or(ClientArch::Bios, |node| ClientArch::of(node.firmware));
+    // A stranger is what it said last.
+    let stranger = || appliance.recent.arch(mac).unwrap_or(ClientArch::Bios);
+    let firmware = node.map_or_else(stranger, |node| ClientArch::of(node.firmware));
     let installs = match &state {
         Some(State::Armed { attempt, .. }) => format!("the installer, which {}", attempt.scope),
         _ => String::new(),

@@ -107,10 +107,10 @@ pub async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor) -> Re
     let (store, task) = Store::open(&site.server.state).await?;
     let order = Order::new(actor, "renew-secrets", "store");
     let outcome = store.renew_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint, order).await;
+    let names: Vec<String> = site.blueprint.secrets.keys().cloned().collect();
+    let again = vault::again(site, &store, &names);
     close(store, task).await?;
     outcome.map_err(|source| ServerError::secrets(site, source))?;
-    let names: Vec<String> = site.blueprint.secrets.keys().cloned().collect();
-    let again = vault::again(site, &names);
     Ok(Rotated { names, again })
 }
 

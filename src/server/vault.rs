@@ -13,8 +13,8 @@ use super::appliance::Appliance;
 use super::caller::{Caller, Person};
 use crate::audit::{Actor, AuditLine, Head, Order};
 use crate::secrets::{self, SecretValue};
-use crate::site::{Mac, SecretSpec, Site};
-use crate::store::{AuditFilter, BackupError, DecideError, Orders, Origin, SecretsError};
+use crate::site::{Mac, Node, SecretSpec, Site};
+use crate::store::{AuditFilter, BackupError, DecideError, Orders, Origin, SecretsError, Store};
 
 /// A secret as people see it: everything but its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,14 +166,15 @@ async fn change(
         return Err(unknown(&site, name));
     }
     appliance.store.change_secrets(&site.blueprint, changes, orders).await?;
-    let again = again(&site, &names);
+    let again = again(&site, &appliance.store, &names);
     Ok(Json(Rotated { names, again }))
 }
 
-/// Which nodes have a part in these secrets, and the steps of theirs that use them.
-pub(super) fn again(site: &Site, names: &[String]) -> Vec<(String, Vec<String>)> {
+/// Which installed nodes have a part in these secrets, and the steps of theirs that use them.
+pub(super) fn again(site: &Site, store: &Store, names: &[String]) -> Vec<(String, Vec<String>)> {
     let mut again = Vec::new();
-    for node in &site.nodes {
+    let is_installed = |node: &&Node| store.record(node.mac).is_some_and(|record| record.has_system());
+    for node in site.nodes.iter().filter(is_installed) {
         let targets = site.blueprint.targets(&node.role);
         let mut steps: Vec<String> = Vec::new();
         let mut concerned = false;

@@ -205,6 +205,9 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
         }
         recent.note(seen.mac, "dhcp", line);
         recent.gave(seen.mac, given(&seen));
+        if matches!(seen.asking, Asking::Firmware | Asking::Ipxe) {
+            recent.is(seen.mac, seen.arch);
+        }
         if let dhcp::Outcome::Answered { kind: MessageKind::Ack, address, .. } = seen.outcome {
             recent.addressed(seen.mac, address);
         }

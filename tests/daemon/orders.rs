@@ -4,6 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::rack::{Rack, text};
 use crate::support::network_lab::inside;
 use crate::support::serving::PROGRAM;
@@ -96,7 +98,38 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
         assert_eq!(all.matches("reboot it now").count(), 5, "{all}");
         assert!(all.contains("compute2 is armed again, which replaces its earlier arming"), "{all}");
         assert!(rack.says(&["install", "compute2"]).contains("which replaces its earlier arming"));
+        orders_in_json(&rack);
     });
+}
+
+/// Orders with `--json` print the bodies of the API, refusals too, and exit as ever.
+fn orders_in_json(rack: &Rack) {
+    let said = |words: &[&str], code: i32| -> Value {
+        let output = rack.cli(&[words, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    };
+    let standing = |state: &str, flags: &[&str]| json!({ "name": "compute3", "state": state, "flags": flags });
+    assert_eq!(said(&["protect", "compute3"], 0), standing("new", &["protected"]));
+    let refused = said(&["reimage", "compute3", "--yes"], 1);
+    assert_eq!(refused.as_object().unwrap().keys().collect::<Vec<_>>(), ["error", "help"]);
+    assert!(refused["error"].as_str().unwrap().contains("compute3 is protected"), "{refused}");
+    assert!(refused["help"].as_str().unwrap().contains("rackstart unprotect compute3"), "{refused}");
+    assert_eq!(said(&["unprotect", "compute3"], 0), standing("new", &[]));
+    assert!(said(&["reimage", "compute3"], 2)["help"].as_str().unwrap().contains("--yes"), "nobody is asked");
+    assert_eq!(said(&["reimage", "compute3", "--rehearse"], 0)["nodes"][0]["name"], "compute3");
+    let armed = |replaced: &[&str]| json!({ "armed": ["compute3"], "replaced": replaced, "later": [], "again_in": 0 });
+    assert_eq!(said(&["install", "compute3"], 0), armed(&[]));
+    assert_eq!(said(&["disarm", "compute3"], 0), standing("new", &[]));
+    assert_eq!(said(&["install", "compute3"], 0), armed(&[]));
+    assert_eq!(said(&["reload"], 0)["outcome"], "swapped");
+    assert_eq!(said(&["stop"], 0)["disarmed"].as_array().unwrap().len(), 5);
+    assert_eq!(text(&rack.cli(&["stop", "--lift", "--json"]).stdout), "", "the API answers without a body");
+    assert!(said(&["stop", "--lift"], 1)["error"].as_str().unwrap().contains("are not stopped"));
+    let watched = rack.cli(&["watch", "--json", "--timeout", "0"]);
+    let watched = text(&watched.stdout);
+    let nodes: Vec<Value> = watched.lines().take(5).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(nodes.iter().all(|node| node["state"] == "new" && node["mac"].is_string()), "{watched}");
 }
 
 #[test]

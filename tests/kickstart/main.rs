@@ -4,6 +4,7 @@
 mod golden;
 mod grammar;
 mod hostile;
+mod images;
 mod links;
 mod machine;
 mod mutations;

@@ -18,12 +18,18 @@ fn testbed() -> Site {
 }
 
 fn script(site: &Site) -> String {
-    let served = Renderer::new().unwrap().kickstart(site, node(site, "compute2"), &token()).unwrap();
-    let sectors = node(site, "compute2").os_disk().sectors;
-    body(&served, "%pre").replace(&sectors.to_string(), &BLOCKS.to_string())
+    script_for(site, BLOCKS)
 }
 
-fn commands(site: &Site, disk: &str, scope: WipeScope) -> String {
+/// The `%pre` of compute2, with a disk rule for a disk of so many blocks.
+pub fn script_for(site: &Site, blocks: u64) -> String {
+    let served = Renderer::new().unwrap().kickstart(site, node(site, "compute2"), &token()).unwrap();
+    let sectors = node(site, "compute2").os_disk().sectors;
+    body(&served, "%pre").replace(&sectors.to_string(), &blocks.to_string())
+}
+
+/// The storage commands of compute2 for a disk of this name.
+pub fn commands(site: &Site, disk: &str, scope: WipeScope) -> String {
     let node = node(site, "compute2");
     Renderer::new().unwrap().storage_section(node, &plan(node).unwrap(), &on(disk), scope).unwrap()
 }
@@ -150,7 +156,7 @@ fn every_kind_of_signature_is_found_and_told_to_the_server() {
 const INSTALLERS: [&str; 9] = ["6.3", "6.4", "6.7", "6.8", "6.10", "7", "8", "9", "10"];
 
 /// The same for a release, with a disk that grows where the paper's tables do not fit.
-fn testbed_of(release: &str) -> Site {
+pub fn testbed_of(release: &str) -> Site {
     let mut site = site(release, if release == "10" { "uefi" } else { "bios" });
     site.nodes.retain(|node| node.name.as_str() == "compute2");
     site

@@ -39,6 +39,15 @@ fn a_part_that_passed_and_one_that_failed_both_leave_a_row_and_the_failed_one_it
     assert_eq!(run(folder.path(), &[&good]).status.code(), Some(0));
     assert_eq!(run(folder.path(), &[&bad]).status.code(), Some(3));
     assert_eq!(run(folder.path(), &["no-such-part"]).status.code(), Some(2));
+    part(folder.path(), "needy", "# Needs: LONG_PARTS NOBODY_SETS_THIS\ntouch \"$0.ran\"");
+    let needy = run(folder.path(), &["needy"]);
+    assert_eq!(needy.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&needy.stderr).into_owned();
+    assert!(
+        said.starts_with("long: needy needs NOBODY_SETS_THIS: make test-long PART=needy NOBODY_SETS_THIS="),
+        "{said}"
+    );
+    assert!(!folder.path().join("needy.ran").exists(), "and it leaves no row");
     let page = std::fs::read_to_string(folder.path().join("page.md")).unwrap();
     let rows: Vec<_> = page.lines().collect();
     assert_eq!(rows.len(), 2, "{page}");

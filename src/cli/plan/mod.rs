@@ -44,7 +44,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     if args.security {
         return print(&exposed(&loaded, &args)?);
     }
-    let pretty = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let pretty = std::io::stdout().is_terminal() && !crate::config::refuses_colour();
     let left_out = super::check::images(site).filter(|_| !args.json && !args.svg);
     let note = left_out.map(|text| format!("\nnote: {text}\n")).unwrap_or_default();
     print(&(show(site, &args, pretty)? + &note))

@@ -29,12 +29,11 @@ pub fn node(exposure: &Exposure) -> String {
 }
 
 fn row(opening: &Opening) -> [String; 5] {
-    let asks = if opening.password { "password" } else { "nothing" };
     [
         opening.name.clone(),
         format!("{} {}", opening.protocol, opening.ports),
         opening.from.join(", "),
-        asks.into(),
+        opening.asks.clone(),
         opening.service.clone(),
     ]
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::cli::Failure;
 use crate::cli::client::Client;
-use crate::cli::{Failure, print};
+use crate::cli::output::Output;
 use crate::server::admin::{NodeStatus, ReimageBody, StatusReport};
 
 /// Between two looks at how it goes.
@@ -12,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns when every node whose system runs is drained, or cannot be reached and is not ready. When one has to stay nothing is armed; what was
 /// taken out comes back by itself.
-pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
+pub(super) fn wait(client: &Client, body: &ReimageBody, output: Output) -> Result<(), Failure> {
     let mut nodes: Vec<NodeStatus> = client.post_with("/v1/reimage/drain", body)?;
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
@@ -22,7 +23,7 @@ pub(super) fn wait(client: &Client, body: &ReimageBody) -> Result<(), Failure> {
             waits |= outcome == "waits";
             if told.get(name).map(String::as_str) != Some(text) {
                 told.insert(name.into(), text.into());
-                print(&line(name, &node.state, outcome, text))?;
+                output.meanwhile(&line(name, &node.state, outcome, text))?;
             }
         }
         if !waits {

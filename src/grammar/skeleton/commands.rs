@@ -35,6 +35,9 @@ const REPEATED: [(&str, &[&str]); 17] = [
     ("%include", &[]),
 ];
 
+/// Options of `network` whose value the site file decides: the address of a card, and whether it comes up at all.
+const DECIDED: [&str; 4] = ["--bootproto=", "--ip=", "--netmask=", "--onboot="];
+
 /// Commands that the measure has more often, each with a line of it that the text has not; and lines of the text that take
 /// the place of another one.
 pub(super) fn departures(measure: &str, text: &str) -> Vec<Departure> {
@@ -42,6 +45,7 @@ pub(super) fn departures(measure: &str, text: &str) -> Vec<Departure> {
     let mut departures = lost(&wanted, &own);
     departures.extend(doubled(&wanted, &own));
     departures.extend(weakened(&wanted, &own));
+    departures.extend(otherwise(&wanted, &own));
     departures
 }
 
@@ -95,6 +99,29 @@ fn weakened(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
         }
     }
     weakened
+}
+
+/// Network cards that would get another address than the site file gives them, or stay down.
+fn otherwise(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
+    let cards = |(_, line): &&Line<'_>| kind(line) == Some("network");
+    let mut otherwise = Vec::new();
+    for (number, line) in own.iter().filter(cards) {
+        let same = wanted.iter().filter(cards).filter(|(_, wanted)| subject(wanted) == subject(line));
+        for (measure, wanted) in same {
+            let both = DECIDED.into_iter().map(|option| (option, word_of(line, option), word_of(wanted, option)));
+            let first = both.into_iter().find(|(_, own, wanted)| own.is_some() && own != wanted);
+            let Some((option, Some(own), wanted)) = first else { continue };
+            let wanted = wanted.map_or_else(|| format!("no `{option}`"), |wanted| format!("`{wanted}`"));
+            let what = format!("`network` has `{own}` where the site file wants {wanted}");
+            otherwise.push(Departure { line: Some(*number), measure: Some(*measure), what });
+        }
+    }
+    otherwise
+}
+
+/// The word of the line that begins so.
+fn word_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
+    line.split_whitespace().find(|word| word.starts_with(option))
 }
 
 /// What a command line is for; none for a line that opens a section.

@@ -111,7 +111,13 @@ fn what_a_kickstart_lost_is_told() {
             "own/kickstart/parts/security.ks.j2: missing: `selinux --permissive`",
         ),
         ("parts/packages.ks.j2", ("curl\n", ""), "own/kickstart/parts/packages.ks.j2: missing: `curl`"),
-        ("parts/network.ks.j2", ("dhcp --noipv6 --onboot=no", "dhcp"), ""),
+        (
+            "parts/nics.ks.j2",
+            ("--bootproto=static --ip={{ nic.address }} --netmask={{ nic.netmask }}", "--bootproto=dhcp"),
+            "own/kickstart/parts/nics.ks.j2:6: `network` has `--bootproto=dhcp` where the site file wants \
+             `--bootproto=static`",
+        ),
+        ("parts/nics.ks.j2", ("dhcp --noipv6 --onboot=no", "dhcp"), ""),
         (
             "base.ks.j2",
             ("%include {{ storage_file }}\n", ""),

@@ -13,6 +13,7 @@ mod listener;
 mod metrics;
 mod node;
 mod orders;
+pub mod outcome;
 mod people;
 mod plan;
 pub mod role;

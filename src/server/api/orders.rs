@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use super::keeper::Holder;
+use super::outcome::{ArmedView, Standing, StoppedView};
 use crate::audit::Actor;
-use crate::server::operate::{Armed, NodeStatus, Refusal, Rehearsal, Reimage};
+use crate::server::operate::{NodeStatus, Refusal, Rehearsal, Reimage};
 
 /// Who gives the order: the name of the token, and where it came from.
 pub struct Who(Actor);
@@ -29,43 +30,6 @@ impl FromRequestParts<Api> for Who {
             // The router puts the door in front of every route; an order that came around it is nobody's.
             _ => Err(ApiError::new(StatusCode::UNAUTHORIZED, "nobody gave this order", "send a token")),
         }
-    }
-}
-
-/// What an order to arm came to.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ArmedView {
-    /// These are armed: their next network boot installs them.
-    armed: Vec<String>,
-    /// Of these, an earlier arming was replaced.
-    replaced: Vec<String>,
-    /// These were too many for this minute and were left as they are.
-    later: Vec<String>,
-    /// In so many seconds there is room for more; 0 when nothing was left out.
-    again_in: u64,
-}
-
-impl From<Armed> for ArmedView {
-    fn from(armed: Armed) -> Self {
-        let Armed { nodes, replaced, later, again_in } = armed;
-        Self { armed: nodes.into_iter().map(|node| node.name).collect(), replaced, later, again_in }
-    }
-}
-
-/// Where a node stands after an order.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Standing {
-    /// Its name.
-    name: String,
-    /// Its state.
-    state: String,
-    /// `protected`, `maintenance`, both or none.
-    flags: Vec<String>,
-}
-
-impl From<NodeStatus> for Standing {
-    fn from(status: NodeStatus) -> Self {
-        Self { name: status.name, state: status.state, flags: status.flags }
     }
 }
 
@@ -264,13 +228,6 @@ pub async fn clear_suspect(
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<Standing> {
     Ok(Json(api.appliance.clear_suspect(&who.0, &name).await?.into()))
-}
-
-/// What the order to stop came to.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StoppedView {
-    /// The nodes that were armed and are no more.
-    disarmed: Vec<String>,
 }
 
 /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted.

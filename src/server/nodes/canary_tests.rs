@@ -231,7 +231,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
         steps("compute2").unwrap(),
         ["08-openstack-compute/04-nova-config", "08-openstack-compute/05-nova-compute-start"]
     );
-    assert_eq!(steps("controller").unwrap()[0], "07-openstack-controller/21-nova-create-db");
+    assert_eq!(steps("controller"), None, "it was never installed, so it knows no former value");
     finds.add("answer to a rotation", again);
     let former = store.kept_secret("NOVA_MYSQL_PASSWORD").unwrap();
     assert_eq!(former.previous.unwrap().reveal(), canaries["NOVA_MYSQL_PASSWORD"]);

@@ -89,7 +89,9 @@ fn stay_inside(appliance: &Appliance, peer: SocketAddr, path: &str) -> Result<()
 
 /// Notes that a node fetches something large.
 fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) {
-    if let Some(node) = site.nodes.iter().find(|node| IpAddr::V4(node.address) == peer.ip()) {
+    if let IpAddr::V4(address) = peer.ip()
+        && let Some(node) = site.nodes.by_address(address)
+    {
         let path = tame(path, PATH_SHOWN);
         if let Some(held_back) = appliance.strangers.node(node.mac) {
             tracing::info!(node = %node.name, mac = %node.mac, path, held_back, "fetches");

@@ -31,7 +31,7 @@ pub(super) async fn witness(
 fn asker(appliance: &Appliance, peer: IpAddr) -> Option<Mac> {
     let IpAddr::V4(address) = peer else { return None };
     let served = appliance.served.borrow();
-    let node = served.site.nodes.iter().find(|node| node.address == address).map(|node| node.mac);
+    let node = served.site.nodes.by_address(address).map(|node| node.mac);
     node.or_else(|| appliance.recent.at(address))
 }
 
@@ -56,14 +56,37 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
         }
         "tree" if rest.ends_with("images/pxeboot/vmlinuz") => recent.gave(mac, Some(Given::Kernel)),
         "tree" if rest.ends_with("images/pxeboot/initrd.img") => recent.gave(mac, Some(Given::Initrd)),
-        "tree" if !rest.contains("/images/") => {
-            let tree = rest.split('/').next().unwrap_or_default();
-            recent.note(mac, "http", format!("GET from the install tree `{tree}`: packages and their lists"));
+        "tree" => {
+            if let Some((tree, file)) = rest.split_once('/').filter(|(_, file)| !file.starts_with("images/")) {
+                recent.note(mac, "http", format!("GET from the install tree `{tree}`: {}", kind_of_file(file)));
+            }
         }
         "kickstart" => recent.gave(mac, Some(Given::Kickstart)),
         "permit" | "facts" | "report" => recent.gave(mac, None),
         "firstboot" => recent.note(mac, "http", "GET the firstboot payload"),
         "renewal" => recent.note(mac, "http", "GET a newer payload"),
         _ => {}
+    }
+}
+
+/// What is read of an install tree, in words that are the same for each of a thousand packages.
+fn kind_of_file(file: &str) -> String {
+    match file {
+        _ if file.ends_with(".rpm") => "packages".into(),
+        _ if file.split('/').any(|part| part == "repodata") => "lists of packages".into(),
+        _ => format!("`{file}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_packages_are_one_kind_of_file_and_anything_else_is_named() {
+        assert_eq!(kind_of_file("Packages/tar-1.23.rpm"), kind_of_file("AppStream/Packages/t/tar-1.34.rpm"));
+        assert_eq!(kind_of_file("repodata/repomd.xml"), "lists of packages");
+        assert_eq!(kind_of_file("BaseOS/repodata/0a1b-primary.xml.gz"), "lists of packages");
+        assert_eq!(kind_of_file(".treeinfo"), "`.treeinfo`");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::boot::ClientArch;
 use crate::clock::stamp;
 use crate::site::Mac;
 use crate::timeline::{Given, Moment, silence};
@@ -48,6 +49,8 @@ struct Machine {
     given: Option<(Given, Instant)>,
     /// The address that it was given last.
     address: Option<Ipv4Addr>,
+    /// What its firmware, or iPXE, said it is.
+    arch: Option<ClientArch>,
     /// What its silence means, from when it has lasted too long until the machine is given something again.
     silence: Option<String>,
 }
@@ -85,6 +88,17 @@ impl Recent {
     /// Remembers the address that a machine was given.
     pub(in crate::server) fn addressed(&self, mac: Mac, address: Ipv4Addr) {
         self.with(mac, |machine| machine.address = Some(address));
+    }
+
+    /// Remembers what a machine said it is, on its way to a boot file.
+    pub(in crate::server) fn is(&self, mac: Mac, arch: ClientArch) {
+        self.with(mac, |machine| machine.arch = Some(arch));
+    }
+
+    /// What a machine said it is; none when it said nothing lately.
+    pub(in crate::server) fn arch(&self, mac: Mac) -> Option<ClientArch> {
+        let inner = self.inner.lock().expect("no holder of this lock panics");
+        inner.machines.get(&mac).and_then(|machine| machine.arch)
     }
 
     /// The machine that was given an address last, for strangers, which have no reservation.

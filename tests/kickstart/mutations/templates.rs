@@ -83,6 +83,7 @@ fn every_fault_of_a_template_is_found_with_its_file_and_line() {
         "kickstart/parts/commands-el6.ks.j2",
         "kickstart/parts/commands-el7.ks.j2",
         "kickstart/parts/network.ks.j2",
+        "kickstart/parts/nics.ks.j2",
         "kickstart/parts/security.ks.j2",
         "kickstart/parts/packages.ks.j2",
         "kickstart/parts/root.ks.j2",

@@ -1,0 +1,69 @@
+//! How an order answers: in words, or with `--json` in the bodies of the API.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Failure, print};
+use crate::server::api::error::ErrorBody;
+
+/// Words for people, or JSON for programs.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Output {
+    /// Print JSON: what the API answers this order with, and a refusal as its `error` and `help`.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Output {
+    /// Runs the verb. With `--json` what it was refused with goes to stdout, and the exit code stays what it is.
+    pub fn of(self, verb: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        let failure = match verb() {
+            Err(failure) if self.json && !failure.error.is_empty() => failure,
+            other => return other,
+        };
+        let body = ErrorBody { error: failure.error, help: failure.hints.join("; ") };
+        print(&json(&body)?)?;
+        Err(Failure { error: String::new(), hints: Vec::new(), ..failure })
+    }
+
+    /// The answer as JSON, or else in words.
+    pub fn tell<T>(
+        self,
+        answer: T,
+        words: impl FnOnce(&T) -> String,
+        body: impl FnOnce(T) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        if self.json { print(&body(answer)?) } else { print(&words(&answer)) }
+    }
+
+    /// Something for people to read while it goes on: on stdout, or on stderr when programs read that.
+    pub fn meanwhile(self, text: &str) -> Result<(), Failure> {
+        if !self.json {
+            return print(text);
+        }
+        // Nobody may be there to read it.
+        let _ = write!(std::io::stderr(), "{text}");
+        Ok(())
+    }
+}
+
+/// A value as JSON, as every verb prints it.
+pub fn json(value: &impl Serialize) -> Result<String, Failure> {
+    Ok(serde_json::to_string_pretty(value).map_err(Failure::bug)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn a_refusal_keeps_its_exit_code_and_is_told_once() {
+        let refused = || Err(Failure::unreachable("the daemon does not answer").hint("start it").hint("or name it"));
+        let told = Output { json: true }.of(refused).unwrap_err();
+        assert_eq!((told.kind, told.to_string().as_str()), (Kind::Unreachable, ""));
+        let told = Output { json: false }.of(refused).unwrap_err();
+        assert!(told.to_string().starts_with("error: the daemon does not answer\nhelp: start it\n"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What an order came to: the bodies of the API, which the command line prints too.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::server::operate::{Armed, NodeStatus};
+
+/// What an order to arm came to.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ArmedView {
+    /// These are armed: their next network boot installs them.
+    armed: Vec<String>,
+    /// Of these, an earlier arming was replaced.
+    replaced: Vec<String>,
+    /// These were too many for this minute and were left as they are.
+    later: Vec<String>,
+    /// In so many seconds there is room for more; 0 when nothing was left out.
+    again_in: u64,
+}
+
+impl From<Armed> for ArmedView {
+    fn from(armed: Armed) -> Self {
+        let Armed { nodes, replaced, later, again_in } = armed;
+        Self { armed: nodes.into_iter().map(|node| node.name).collect(), replaced, later, again_in }
+    }
+}
+
+impl ArmedView {
+    /// Several orders in one answer.
+    pub fn and(mut self, other: Self) -> Self {
+        self.armed.extend(other.armed);
+        self.replaced.extend(other.replaced);
+        self.later.extend(other.later);
+        Self { again_in: self.again_in.max(other.again_in), ..self }
+    }
+}
+
+/// Where a node stands after an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Standing {
+    /// Its name.
+    name: String,
+    /// Its state.
+    state: String,
+    /// `protected`, `maintenance`, both or none.
+    flags: Vec<String>,
+}
+
+impl From<NodeStatus> for Standing {
+    fn from(status: NodeStatus) -> Self {
+        Self { name: status.name, state: status.state, flags: status.flags }
+    }
+}
+
+/// What the order to stop came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoppedView {
+    /// The nodes that were armed and are no more.
+    pub disarmed: Vec<String>,
+}
