@@ -7,7 +7,7 @@ use rackstart::config;
 use rackstart::lifecycle::{BootToken, WipeScope};
 use rackstart::plan::plan;
 use rackstart::render::{self, Fault, RenderError, Renderer, Templates};
-use rackstart::site::{DiskRule, DiskSlot, FileSystemOptions, Mib, Security, Site, SizeSpec};
+use rackstart::site::{Bond, DiskRule, DiskSlot, FileSystemOptions, Mib, NicNetwork, Node, Security, Site, SizeSpec};
 
 use super::{own, rich_example, shipped};
 
@@ -84,7 +84,10 @@ fn sites() -> Vec<Site> {
                 "compute1" => {
                     node.keep = vec!["vg_gluster".into()];
                     // The oldest installer is told the members of a kept group.
-                    node.release = if release == "6.10" { "6.3".parse().unwrap() } else { node.release };
+                    if release == "6.10" {
+                        node.release = "6.3".parse().unwrap();
+                        bond_the_public_card(node);
+                    }
                 }
                 "compute2" => {
                     let rule = DiskRule::of(node.os_disk().sectors, 512);
@@ -109,6 +112,18 @@ fn sites() -> Vec<Site> {
         site
     };
     ["6.10", "7", "9", "10"].map(site).into()
+}
+
+/// Before 6.5 the cards of a bond have commands of their own.
+fn bond_the_public_card(node: &mut Node) {
+    let outside = node.nics.iter_mut().find(|nic| nic.network == NicNetwork::Public).unwrap();
+    outside.network = NicNetwork::None;
+    let mut second = outside.clone();
+    (second.name, second.mac) = ("eth2".into(), "52:54:00:a8:01:02".parse().unwrap());
+    let cards = vec![outside.name.clone(), second.name.clone()];
+    node.nics.push(second);
+    let (name, mode) = ("bond1".to_string(), "active-backup".to_string());
+    node.bonds.push(Bond { name, cards, mode, network: NicNetwork::Public, fixed: None });
 }
 
 /// The operator's folder with every hook and this spoilt template in it.
