@@ -1,11 +1,12 @@
-//! `rackstart init`: writes the commented site file that every new site begins with.
+//! `rackstart init`: writes the commented site file that every new site begins with, or the templates to change.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Failure, print};
 use crate::config::EXAMPLE;
+use crate::render;
 
 /// Write a commented site file that describes the paper's testbed.
 ///
@@ -19,15 +20,23 @@ pub struct Args {
     /// Overwrite a file that is already there.
     #[arg(long)]
     force: bool,
+    /// Write rackstart's own templates below this folder instead, to be changed and named by `[site] templates`.
+    ///
+    /// Delete those that you leave as they are: a copy does not follow the next release.
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    templates: Option<PathBuf>,
 }
 
 /// `config` is what `-c` or its variable names.
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+    if let Some(folder) = &args.templates {
+        return write_templates(folder, args.force);
+    }
     let output = place(config, args.output.as_deref())?;
     if output == Path::new("-") {
         return print(EXAMPLE);
     }
-    write(output, args.force)?;
+    write(output, EXAMPLE, args.force)?;
     let name = output.display();
     let config = if output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
     print(&format!(
@@ -48,14 +57,38 @@ fn place<'a>(config: Option<&'a Path>, output: Option<&'a Path>) -> Result<&'a P
     }
 }
 
-fn write(path: &Path, force: bool) -> Result<(), Failure> {
+/// Every template, each in its place below `folder`.
+fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
+    let (name, shipped) = (folder.display(), render::shipped());
+    let there = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if there && !force {
+        return Err(Failure::fixable(format!("{name} already holds files and was left as it is"))
+            .hint("name a new folder, or overwrite with `--force`"));
+    }
+    for (template, text) in &shipped {
+        let path = folder.join(template);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(|error| {
+            Failure::fixable(format!("cannot make the folder {}: {error}", parent.display()))
+                .hint("name a place of your own with `--templates DIR`")
+        })?;
+        write(&path, text, force)?;
+    }
+    print(&format!(
+        "wrote {} templates below {name}\n\
+         next: change what you need, delete the others, then run `rackstart check --templates {name}`\n",
+        shipped.len()
+    ))
+}
+
+fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let name = path.display();
     let mut options = OpenOptions::new();
     options.write(true);
     // `create_new` leaves no moment in which a file that just appeared could be lost.
     let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
     let written =
-        options.open(path).and_then(|mut file| file.write_all(EXAMPLE.as_bytes()).and_then(|()| file.sync_all()));
+        options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::fixable(format!("{name} is already there and was left as it is"))
             .hint("`--output FILE` writes elsewhere, `--force` overwrites it"),

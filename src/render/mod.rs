@@ -45,7 +45,7 @@ pub use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub use own_steps::StepFault;
 pub use packages::PackageNeeds;
 pub use prove::{Fault, prove, prove_nodes};
-pub use templates::Templates;
+pub use templates::{Templates, shipped};
 pub use texts::{Texts, texts_of_node, texts_of_site};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";

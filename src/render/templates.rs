@@ -89,6 +89,18 @@ impl Templates {
     }
 }
 
+/// Every template that is inside rackstart and that the operator's file of the same name can stand in for: name and text.
+pub fn shipped() -> Vec<(String, String)> {
+    let files = |name: &str| KickstartFiles::get(name).or_else(|| TemplateFiles::get(name));
+    let names = KickstartFiles::iter().chain(TemplateFiles::iter());
+    let mut shipped: Vec<(String, String)> = names
+        .filter(|name| !name.ends_with(".md") && Templates::check_name(name).is_ok())
+        .filter_map(|name| Some((name.to_string(), String::from_utf8_lossy(&files(&name)?.data).into_owned())))
+        .collect();
+    shipped.sort();
+    shipped
+}
+
 /// Whether the file fills the hook.
 pub(super) fn is_hook(name: &str, hook: &str) -> bool {
     let file = name.strip_prefix(SNIPPETS).unwrap_or_default();

@@ -206,3 +206,24 @@ fn a_folder_that_is_no_folder_of_templates_is_refused() {
     let stray = Place::new(&[("kickstart/snippets/post.sh.j2", ""), ("foo/bar.j2", ""), ("README.md", "")]).refused();
     assert!(stray.contains("own/foo stands in for no template of rackstart"), "{stray}");
 }
+
+#[test]
+fn what_init_writes_out_changes_nothing_until_it_is_edited() {
+    let place = Place::new(&[]);
+    let said = place.text(&["init", "--templates", "own"]);
+    assert!(said.starts_with("wrote ") && said.contains("templates below own"), "{said}");
+    let base = place.path().join("own/kickstart/base.ks.j2");
+    assert!(base.exists() && place.path().join("own/templates/firstboot/hosts.j2").exists());
+    let with = |arguments: &[&str]| place.text(&[arguments, &["--templates", "own"]].concat());
+    assert_eq!(with(&KICKSTART), place.text(&KICKSTART));
+    let payload = ["render", "compute2", "firstboot-list"];
+    assert_eq!(with(&payload), place.text(&payload));
+    assert!(with(&["check"]).contains("templates from own: "));
+    fs::write(&base, format!("# ours\n{}", fs::read_to_string(&base).unwrap())).unwrap();
+    assert!(with(&KICKSTART).contains("# ours\n"));
+    let again = place.run(&["init", "--templates", "own"]);
+    assert_eq!(again.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(why.contains("own already holds files and was left as it is") && why.contains("--force"), "{why}");
+    assert!(fs::read_to_string(&base).unwrap().starts_with("# ours"));
+}
