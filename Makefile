@@ -4,6 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PREFIX ?= /usr/local
 BINARY ?= target/release/rackstart
+SHARED := bash-completion/completions zsh/site-functions fish/vendor_completions.d man/man1
 export CARGO
 export CARGO_TERM_COLOR ?= auto
 # The steps of a target build on each other; `make -j` must not mix them.
@@ -29,7 +30,7 @@ release: compiler firmware ## Build the optimised binary, target/release/racksta
 	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
-install: ## Install the binary and the systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
+install: ## Install the binary, its man pages, completions and systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
 	@test -x $(BINARY) || { echo "make: $(BINARY) is missing; build it first: make release" >&2; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rackstart
 	install -D -m 0644 templates/systemd/rackstart.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rackstart.conf
@@ -37,6 +38,11 @@ install: ## Install the binary and the systemd service (as root; PREFIX=/usr/loc
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@BINDIR@,$(PREFIX)/bin,' templates/systemd/rackstart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
 	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(SHARED))
+	$(BINARY) completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rackstart
+	$(BINARY) completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rackstart
+	$(BINARY) completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rackstart.fish
+	$(BINARY) man $(DESTDIR)$(PREFIX)/share/man/man1
 	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload; docs/operation.md goes on"
 
 # What it will take, before anything is installed or built.

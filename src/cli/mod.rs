@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod check;
 mod client;
+mod completions;
 mod diff;
 mod disarm;
 mod explain;
@@ -25,13 +26,14 @@ mod timeline;
 mod token;
 mod unified;
 mod vault;
+mod verbs;
 mod watch;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Place, quote, suggest};
 use crate::failure::{Failure, Kind};
@@ -88,6 +90,9 @@ enum Verb {
     /// Say that a node is another machine from now on, after its board or the whole server was replaced.
     AcceptHardware(protect::Args),
     Token(token::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 /// Verbs that lead to a disk. They are never proposed for a word that was mistyped.
@@ -96,7 +101,8 @@ const ARMING: [&str; 2] = ["install", "reimage"];
 impl Cli {
     /// Reads the command line; ends the process with help, or with what is wrong.
     pub fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|mut error| {
+        let parsed = verbs::command().try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|mut error| {
             if let Some(ContextValue::Strings(tips)) = error.get(ContextKind::SuggestedSubcommand) {
                 let harmless: Vec<String> =
                     tips.iter().filter(|tip| !ARMING.contains(&tip.as_str())).cloned().collect();
@@ -140,6 +146,8 @@ impl Cli {
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
             Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
             Verb::Token(args) => token::run(config, args),
+            Verb::Completions(args) => completions::run(args),
+            Verb::Man(args) => completions::man(args),
         }
     }
 }

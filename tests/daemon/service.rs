@@ -152,6 +152,19 @@ fn the_installed_unit_is_complete_and_shuts_the_daemon_in() {
     for file in ["usr/bin/rackstart", "usr/lib/sysusers.d/rackstart.conf", "usr/lib/tmpfiles.d/rackstart.conf"] {
         assert!(folder.path().join(file).exists(), "{file}");
     }
+    let shared = |file: &str| std::fs::read_to_string(folder.path().join("usr/share").join(file)).expect(file);
+    for file in [
+        "bash-completion/completions/rackstart",
+        "zsh/site-functions/_rackstart",
+        "fish/vendor_completions.d/rackstart.fish",
+        "man/man1/rackstart.1",
+        "man/man1/rackstart-reimage.1",
+    ] {
+        assert!(shared(file).contains("reimage"), "{file}");
+    }
+    let mut reads = Command::new("bash");
+    reads.arg("-n").arg(folder.path().join("usr/share/bash-completion/completions/rackstart"));
+    assert!(reads.status().unwrap().success(), "bash reads what it is given");
     let has_systemd = Command::new("systemd-analyze").arg("--version").output().is_ok_and(|run| run.status.success());
     if !has_systemd {
         return eprintln!("systemd-analyze is missing (Debian: systemd): the unit's exposure was not measured");
