@@ -21,7 +21,7 @@ const WIDTH: usize = 100;
 pub fn command() -> Command {
     let command = Cli::command();
     let verbs = grouped(&command);
-    let template = "{about-with-newline}\n{usage-heading} {usage}\n\nVERBS\nOptions:\n{options}{after-help}";
+    let template = "{about-with-newline}\n{usage-heading} {usage}\n\nVERBSOptions:\n{options}{after-help}";
     command.help_template(template.replace("VERBS", &verbs))
 }
 
