@@ -179,12 +179,12 @@ def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away(world):
         changes(world, region=f"R{said}")
         world.wait(lambda: log_of(node).count(why) > said, 30, why)
         equal(payload(node), first)
-    server.renewals.forged = None
-    # One that is the server's, with a script that no shell reads.
+    # One that is the server's, with a script that no shell reads. The one before was good, but for the forgery.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
     node.write_payload(folder)
     (folder / "lib/files.sh").write_text("if then\n")
     server.renewals.offer(node.token, "compute2", folder)
+    server.renewals.forged = None
     world.wait(lambda: "a script that no shell reads: lib/files.sh" in log_of(node), 30, "the refusal")
     world.wait(lambda: any("no shell reads" in r["detail"] for r in world.events("compute2", "updating")), 20, "the report of it")
     equal(payload(node), first)
