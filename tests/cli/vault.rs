@@ -49,7 +49,9 @@ fn secrets_are_listed_shown_set_and_rotated_and_the_audit_log_tells() {
     let unknown = desk.run(&["secrets", "rotate", "NOBODYS"]);
     assert!(unknown.code == 1 && unknown.stderr.contains("OS_PASSWORD"), "{}", unknown.stderr);
     let rotated = says(&desk, &["secrets", "rotate", "NOVA_MYSQL_PASSWORD"]);
-    for part in ["1 changed in the store: NOVA_MYSQL_PASSWORD", "nodes that are installed from now on get the new values"] {
+    for part in
+        ["1 changed in the store: NOVA_MYSQL_PASSWORD", "nodes that are installed from now on get the new values"]
+    {
         assert!(rotated.contains(part), "{part} is missing in\n{rotated}");
     }
     assert!(!rotated.contains("compute2"), "it was never installed, so no step of it runs again: {rotated}");
