@@ -5,7 +5,7 @@ import shutil
 
 from virtualrack.rack import build_directory
 
-MINUTES = 4  # of five servers on two idle cores, from power-on to ready: tests/rack/README.md has the measured runs
+MINUTES = 7  # of five servers on two idle cores, from power-on to ready: 429 s on 2026-11-29
 OVERHEAD = 350  # MiB that QEMU holds beside the memory of its guest: translated code and its own
 DISK = 1000  # MiB that one installed server writes to its sparse disk
 IMAGES = 1500  # MiB of images that tests/setup makes, once
