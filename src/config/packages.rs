@@ -62,8 +62,7 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
         let (Some(early), Some(later)) = (of(&group.places), of(&group.later)) else { continue };
         let all: Vec<&Metadata> = early.iter().chain(&later).copied().collect();
         check_versions(group, &all, uses, &mut verdict);
-        let at = || trees.iter().find(|known| known.name == tree).map_or(0..0, |tree| tree.at.clone());
-        check_floors(group, &site.blueprint, &all, at, &mut verdict);
+        note_floors(group, &site.blueprint, &all, &mut verdict);
         let has_tree = group.places.iter().any(|(path, _)| is_of_tree(site, tree, path));
         if !has_tree {
             silent.insert(tree);
@@ -234,23 +233,16 @@ fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], 
     }
 }
 
-/// Says which packages of the steps are too old for these.
-fn check_floors(
-    group: &Group<'_>,
-    blueprint: &Blueprint,
-    all: &[&Metadata],
-    at: impl Fn() -> Range<usize>,
-    verdict: &mut Verdict,
-) {
+/// Notes which packages of the steps are older than what those were written for. Somebody may have built them so on purpose.
+fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verdict: &mut Verdict) {
     let role = &group.nodes[0].role;
     for (name, floor) in blueprint.floors.iter().filter(|(name, _)| group.steps.contains_key(*name)) {
         let Some(found) = packages::newest(name, all).filter(|found| !found.is_at_least(floor)) else { continue };
-        let message = format!(
-            "nodes of role `{role}` would get {name} {found}, and the steps of blueprint `{}` need {floor} or later",
+        verdict.notes.push(format!(
+            "nodes of role `{role}` would get {name} {found}, and the steps of blueprint `{}` need {floor} or later: put one \
+             into a repository of these nodes and run `createrepo` again",
             blueprint.name
-        );
-        let help = "put a later one into a repository of these nodes and run `createrepo` again";
-        verdict.problems.push(Problem::new(at(), message, help));
+        ));
     }
 }
 
