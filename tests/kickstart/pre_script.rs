@@ -381,8 +381,9 @@ fn a_disk_that_does_not_answer_is_never_called_blank() {
     for (tool, word) in [("wipefs", "-p"), ("dd", "bs=512"), ("lvm", "pvs")] {
         let machine = machine_with_sda(&site);
         machine.write("root/proc/uptime", "100.00 90.00\n");
-        // Each look at it takes a minute of the machine's time.
-        let minute = "read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
+        // Each look at it takes a minute of the machine's time, and long enough for a program that does answer.
+        let minute = "/bin/sleep 0.7\n\
+                      read -r now _ <\"$MACHINE/root/proc/uptime\"\n\
                       echo \"$((${now%%.*} + 60)).25 90.00\" >\"$MACHINE/root/proc/uptime\"";
         machine.program("sleep", minute);
         machine.program(
