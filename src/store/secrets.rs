@@ -194,7 +194,11 @@ impl Store {
 
     /// A damaged secret that nodes of this role use, if there is one. The values of paper mode are in no store.
     pub fn damaged_secret_of(&self, site: &Site, role: &str) -> Option<String> {
-        let (damaged, in_use) = (self.damaged_secrets(), self.secrets(site));
+        let damaged = self.damaged_secrets();
+        if damaged.is_empty() {
+            return None; // nearly always, and every node that runs asks
+        }
+        let in_use = self.secrets(site);
         let is_lost = |name: &&String| damaged.contains(*name) && !in_use.contains_key(*name);
         of_targets(&site.blueprint, &site.blueprint.targets(role)).map(|(name, _)| name).find(is_lost).cloned()
     }

@@ -2,17 +2,8 @@
 
 use std::path::Path;
 
+use super::renewal_tests::cloud;
 use super::tests::FakeNode;
-use crate::config::shipped_blueprint;
-use crate::site::Site;
-use crate::site::testing::paper_site;
-
-/// The paper's rack with the secrets of its cloud.
-fn cloud() -> Site {
-    let mut site = paper_site();
-    site.blueprint.secrets = shipped_blueprint("essex").unwrap().unwrap().secrets;
-    site
-}
 
 /// Turns a secret on the disk into what nobody wrote.
 async fn damage(store: &Path, name: &'static str) {

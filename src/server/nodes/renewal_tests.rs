@@ -17,7 +17,7 @@ use crate::store::Change;
 const OLD: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The paper's rack with the secrets of its cloud.
-fn cloud() -> Site {
+pub(super) fn cloud() -> Site {
     let mut site = paper_site();
     site.blueprint.secrets = shipped_blueprint("essex").unwrap().unwrap().secrets;
     site
