@@ -9,7 +9,7 @@ use crate::support::serving::Serving;
 pub const BOOT: &str = "http://192.168.0.254/boot/52-54-00-a8-02-01";
 
 /// Table 2 as the installer finds it.
-const FACTS: &str = "\
+pub const FACTS: &str = "\
 label sda msdos
 partition sda 1 2048 1024000
 partition sda 2 1026048 43008000

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::link::CARD;
 use super::site::{address, name};
+use crate::rack::FACTS;
 use crate::support::dhcp_packets::{Parts, packet};
 
 pub const SERVER: [u8; 4] = [10, 77, 255, 254];
@@ -296,25 +297,3 @@ impl Node {
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }
-
-/// Table 2 as the installer finds it.
-const FACTS: &str = "\
-label sda msdos
-partition sda 1 2048 1024000
-partition sda 2 1026048 43008000
-partition sda 3 44034048 444362752
-pv /dev/sda2 vg_base P-base
-pv /dev/sda3 vg_gluster P-gluster
-vg vg_base V-base 8192 5249 0
-vg vg_gluster V-gluster 8192 54243 0
-lv vg_base lv_root L-root 20480000
-lv vg_base lv_swap L-swap 12288000
-swap vg_base lv_swap
-lv vg_base lv_home L-home 10231808
-lv vg_gluster lv_gluster L-gluster 444358656
-mount /dev/mapper/vg_base-lv_root / ext4
-mount /dev/sda1 /boot ext4
-mount /dev/mapper/vg_base-lv_home /home ext4
-mount /dev/mapper/vg_gluster-lv_gluster /export/gluster xfs
-end
-";
