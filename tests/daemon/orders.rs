@@ -159,9 +159,7 @@ fn a_person_at_a_terminal_types_the_name_or_the_number() {
 fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
     inside(|| {
         let rack = Rack::powered();
-        let token = rack.boots().expect("armed");
-        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
-        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        let token = rack.becomes_ready();
         let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
         let order = || {
             let mut command = Command::new(PROGRAM);
@@ -224,9 +222,7 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
 fn a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when_it_was_ready() {
     inside(|| {
         let rack = Rack::powered();
-        let token = rack.boots().expect("armed");
-        assert_eq!((rack.redeems(&token), rack.attests(&token)), ("200".into(), "204".into()));
-        assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        let token = rack.becomes_ready();
         let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
         let refused = rack.refuses(&reimage);
         assert!(refused.contains("compute2 cannot be missed now: nothing was armed"), "{refused}");

@@ -96,6 +96,14 @@ impl Rack {
         let form = format!("-H content-type:text/plain --data-binary @{}", file.display());
         self.machine.run(&format!("curl -sS -m 5 -o /dev/null -w %{{http_code}} {form} {url}"))
     }
+
+    /// Goes through its whole installation and firstboot; returns the token of that boot.
+    pub fn becomes_ready(&self) -> String {
+        let token = self.boots().expect("armed");
+        assert_eq!((self.redeems(&token), self.attests(&token)), ("200".into(), "204".into()));
+        assert_eq!(self.posts(&format!("report/{token}"), "event=ready&seq=1"), "204");
+        token
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {
