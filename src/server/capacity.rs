@@ -9,6 +9,9 @@ const REST: u64 = 192;
 const CONNECTIONS_EACH: usize = 8;
 /// Transfers of one node that are reckoned with.
 const TRANSFERS_EACH: usize = 4;
+/// A small rack has as many transfers at least: requests that somebody forges in its nodes' names take places for some
+/// seconds each, and cost little.
+const MIN_TRANSFERS: usize = 4096;
 /// A small rack has as many places as one of this many nodes.
 const FEW_NODES: usize = 64;
 /// More descriptors than this are of no use.
@@ -36,7 +39,7 @@ impl Capacity {
         let small = usize::try_from(descriptors / 16).unwrap_or(usize::MAX);
         let (stranger_connections, stranger_transfers) = (small.clamp(2, 32), small.clamp(2, 64));
         let usable = usable.saturating_sub(2 * stranger_connections + stranger_transfers);
-        let (connections, transfers) = (nodes * CONNECTIONS_EACH, nodes * TRANSFERS_EACH);
+        let (connections, transfers) = (nodes * CONNECTIONS_EACH, (nodes * TRANSFERS_EACH).max(MIN_TRANSFERS));
         let fits = 2 * connections + transfers <= usable;
         let (connections, transfers) =
             if fits { (connections, transfers) } else { ((usable / 8 * 3).max(8), (usable / 4).max(8)) };
@@ -70,7 +73,7 @@ mod tests {
     #[test]
     fn places_follow_the_nodes_and_never_take_more_descriptors_than_there_are() {
         let unit = Capacity::of(1000, 65_536);
-        assert_eq!((unit.connections, unit.transfers), (8000, 4000));
+        assert_eq!((unit.connections, unit.transfers), (8000, 4096));
         assert_eq!((unit.stranger_connections, unit.stranger_transfers), (32, 64));
         let plain = Capacity::of(16, 1024);
         assert!(plain.connections >= 256 && plain.transfers >= 170, "{plain:?}");

@@ -16,8 +16,11 @@ use super::seen::Stop;
 use super::serve::{self, Desk};
 use crate::wire::tftp::{ErrorCode, Request};
 
-/// The most transfers of one client at once. Firmware has one, GRUB a few.
+/// The most transfers of one client at once that it acknowledged. Firmware has one, GRUB a few.
 const MAX_PER_CLIENT: usize = 4;
+/// The most transfers in the name of one node that nobody acknowledged yet. Anybody can ask in its name, so the node's own
+/// request has to outlive some of those, until an acknowledgement has come through a link that loses packets.
+const MAX_UNHEARD_PER_NODE: usize = 64;
 /// A transfer silent for this long gives way when all places are taken.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);
 /// The same request from the same port is a repetition, which the network held up, of a transfer whose client was heard
@@ -179,21 +182,22 @@ impl Transfers {
         }
     }
 
-    /// Makes room for one more transfer of this client. Of its own, the oldest one that was never heard goes first, because
-    /// anybody can ask in its name and only it can acknowledge; then its most silent one. With all places of its kind
-    /// taken, the oldest one whose client was never heard goes, and then the most silent, if it is silent enough to be
-    /// dead. An error is how many places there are.
+    /// Makes room for one more transfer of this client: of its own, the most silent of those that it acknowledged goes, and
+    /// the oldest of those that it did not. With all places of its kind taken, the oldest one whose client was never heard
+    /// goes, and then the most silent, if it is silent enough to be dead. An error is how many places there are.
     fn make_room(&mut self, client: SocketAddrV4, is_node: bool) -> Result<(), usize> {
         let running = &self.running;
         let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());
         let is_unheard = |other: &SocketAddrV4| running.get(other).is_some_and(|running| running.heard.is_never());
-        let own = self.rooms.of_client(*client.ip());
-        if own.len() >= MAX_PER_CLIENT {
-            let unheard = own.iter().find(|other| is_unheard(other)).map(|other| (*other, Stop::Unheard));
-            let most_silent = || own.iter().max_by_key(|other| silence(other)).map(|other| (*other, Stop::Crowded));
-            if let Some((other, why)) = unheard.or_else(most_silent) {
-                self.stop(other, why);
-            }
+        let (unheard, heard): (Vec<_>, Vec<_>) = self.rooms.of_client(*client.ip()).iter().copied().partition(is_unheard);
+        let most_silent = heard.iter().copied().max_by_key(silence).filter(|_| heard.len() >= MAX_PER_CLIENT);
+        let most_unheard = if is_node { MAX_UNHEARD_PER_NODE } else { MAX_PER_CLIENT };
+        let oldest_unheard = unheard.first().copied().filter(|_| unheard.len() >= most_unheard);
+        if let Some(other) = most_silent {
+            self.stop(other, Stop::Crowded);
+        }
+        if let Some(other) = oldest_unheard {
+            self.stop(other, Stop::Unheard);
         }
         let places = self.desk.content.places();
         let places = if is_node { places.nodes } else { places.strangers };

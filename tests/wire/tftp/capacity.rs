@@ -119,6 +119,23 @@ async fn a_flood_of_requests_that_nobody_answers_keeps_no_node_and_no_stranger_o
 }
 
 #[tokio::test]
+async fn transfer_of_a_node_outlives_requests_forged_in_its_name_until_its_first_acknowledgement() {
+    let server = TestServer::with(content(74_000)).await;
+    let mut node = Client::at(machine(1), server.address).await;
+    node.ask("nbp", "timeout 100").await;
+    assert!(matches!(node.receive().await, Answer::Oack(_)));
+    let mut kept = Vec::new();
+    for _ in 0..60 {
+        let mut forged = Client::at(machine(1), server.address).await;
+        forged.ask("nbp", "").await;
+        assert!(matches!(forged.receive().await, Answer::Data { block: 1, .. }));
+        kept.push(forged);
+    }
+    node.acknowledge(0).await;
+    assert!(matches!(node.receive().await, Answer::Data { block: 1, .. }));
+}
+
+#[tokio::test]
 async fn fifth_transfer_of_a_machine_ends_its_most_silent_one() {
     let mut server = TestServer::with(content(74_000)).await;
     let mut clients = Vec::new();
