@@ -35,6 +35,7 @@ install: ## Install the binary, its man pages, completions and systemd service (
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rackstart
 	install -D -m 0644 templates/systemd/rackstart.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rackstart.conf
 	install -D -m 0644 templates/systemd/rackstart.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rackstart.conf
+	install -D -m 0644 templates/systemd/rackstart.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/60-rackstart.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@BINDIR@,$(PREFIX)/bin,' templates/systemd/rackstart.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
 	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/rackstart.service
@@ -43,7 +44,7 @@ install: ## Install the binary, its man pages, completions and systemd service (
 	$(BINARY) completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rackstart
 	$(BINARY) completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rackstart.fish
 	$(BINARY) man $(DESTDIR)$(PREFIX)/share/man/man1
-	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload; docs/operation.md goes on"
+	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && sysctl --system && systemctl daemon-reload; docs/operation.md goes on"
 
 # What it will take, before anything is installed or built.
 cost:

@@ -61,6 +61,22 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
+/// Says that the kernel has fewer places for neighbours than the site has nodes; a full table drops what leaves. It has one
+/// table for all network namespaces, and shows its size in the first one only.
+pub fn warn_of_few_neighbours(nodes: usize) {
+    let read = |name| std::fs::read_to_string(format!("/proc/sys/net/ipv4/neigh/default/{name}")).ok();
+    // What is above the second threshold is thrown out again after five seconds.
+    let places = read("gc_thresh2").and_then(|text| text.trim().parse::<usize>().ok());
+    if let Some(places) = places.filter(|places| *places < nodes) {
+        tracing::warn!(
+            nodes,
+            places,
+            "the kernel keeps fewer neighbours than there are nodes, and drops answers when more are there at once: raise \
+             net.ipv4.neigh.default.gc_thresh1, gc_thresh2 and gc_thresh3 to 4096, 8192 and 16384 (sysctl -w)"
+        );
+    }
+}
+
 /// The limit on descriptors as it is.
 pub fn descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS)

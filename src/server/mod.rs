@@ -110,6 +110,7 @@ pub async fn bind(
 ) -> Result<Bound, ServerError> {
     let server = site.server.clone();
     capacity::raise_descriptors();
+    capacity::warn_of_few_neighbours(site.nodes.len());
     let fail = |what: String| move |source| ServerError::Bind { what, source };
     let is_new = !crate::store::exists(&server.state);
     let (store, store_task) = Store::open(&server.state).await?;

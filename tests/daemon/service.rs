@@ -149,7 +149,12 @@ fn the_installed_unit_is_complete_and_shuts_the_daemon_in() {
     let text = std::fs::read_to_string(&unit).unwrap();
     assert!(text.contains("ExecStart=/usr/bin/rackstart "), "{text}");
     assert!(!text.contains("@BINDIR@"), "{text}");
-    for file in ["usr/bin/rackstart", "usr/lib/sysusers.d/rackstart.conf", "usr/lib/tmpfiles.d/rackstart.conf"] {
+    for file in [
+        "usr/bin/rackstart",
+        "usr/lib/sysusers.d/rackstart.conf",
+        "usr/lib/tmpfiles.d/rackstart.conf",
+        "usr/lib/sysctl.d/60-rackstart.conf",
+    ] {
         assert!(folder.path().join(file).exists(), "{file}");
     }
     let shared = |file: &str| std::fs::read_to_string(folder.path().join("usr/share").join(file)).expect(file);

@@ -189,7 +189,8 @@ impl Transfers {
         let running = &self.running;
         let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());
         let is_unheard = |other: &SocketAddrV4| running.get(other).is_some_and(|running| running.heard.is_never());
-        let (unheard, heard): (Vec<_>, Vec<_>) = self.rooms.of_client(*client.ip()).iter().copied().partition(is_unheard);
+        let (unheard, heard): (Vec<_>, Vec<_>) =
+            self.rooms.of_client(*client.ip()).iter().copied().partition(is_unheard);
         let most_silent = heard.iter().copied().max_by_key(silence).filter(|_| heard.len() >= MAX_PER_CLIENT);
         let most_unheard = if is_node { MAX_UNHEARD_PER_NODE } else { MAX_PER_CLIENT };
         let oldest_unheard = unheard.first().copied().filter(|_| unheard.len() >= most_unheard);
