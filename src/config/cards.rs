@@ -77,7 +77,7 @@ fn read_nic<'a>(node: &Section<'a>, at: Range<usize>, table: &'a DeTable<'a>, bo
         nic.found.report(mac.span(), message, "copy the MAC from the card's label or from the firmware's screen");
     }
     NicKeys {
-        name: text::interface(&nic, "name"),
+        name: text::node_interface(&nic, "name"),
         mac,
         network: nic.word("network", &NETWORKS),
         fixed: fixed::read(&nic),
@@ -99,7 +99,7 @@ pub(super) fn read_bonds<'a>(node: &Section<'a>) -> Vec<BondKeys<'a>> {
         bond.need("cards", "cards = [\"eth0\", \"eth1\"]");
         bond.need("network", "network = \"lan\"");
         BondKeys {
-            name: text::interface(&bond, "name"),
+            name: text::node_interface(&bond, "name"),
             cards: bond.texts("cards"),
             mode: bond.word("mode", &MODES.map(|mode| (mode, mode))),
             network: bond.word("network", &NETWORKS),

@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 
+use super::kernel_args;
 use super::reader::Section;
 use super::text;
 use crate::site::{Firmware, Release};
@@ -25,7 +26,7 @@ impl<'a> Defaults<'a> {
             firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
             release: text::release(section),
             install_tree: section.text("install_tree"),
-            kernel_args: text::kernel_args(section),
+            kernel_args: kernel_args::read(section),
         }
     }
 

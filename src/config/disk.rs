@@ -223,8 +223,9 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
         _ => ("a model of disks", "._-+/ ", "copy it from /sys/block/sda/device/model"),
     };
     let text = disk.text(key)?;
-    let smart_array = key == "name" && text.get_ref().starts_with("cciss");
-    let more = if smart_array { "/!-" } else { more };
+    // Old drivers of RAID controllers have a folder in /dev.
+    let in_folder = |folder: &str| text.get_ref().strip_prefix(folder).is_some_and(|rest| rest.starts_with(['/', '!']));
+    let more = if key == "name" && ["cciss", "ida", "rd"].into_iter().any(in_folder) { "/!-" } else { more };
     let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter));
     let value = *text.get_ref();
     let good = (1..=128).contains(&value.len())
@@ -234,6 +235,7 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let objection = match (good, key) {
         (false, _) => Some(format!("is not {what}")),
         (true, "name") => disk_name::objection(&value.replace('!', "/")).map(str::to_string),
+        (true, "by_id") if is_part_link(value) => Some("is a partition, not a disk".into()),
         _ => None,
     };
     if let Some(objection) = objection {
@@ -242,6 +244,12 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
         return None;
     }
     Some(text)
+}
+
+/// Whether udev made the name for a partition: `-part` and its number.
+fn is_part_link(name: &str) -> bool {
+    let number = name.rsplit_once("-part").map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

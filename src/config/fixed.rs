@@ -46,13 +46,13 @@ struct Written<'a> {
 /// Reports addresses that cannot work where they stand.
 pub(super) fn check(file: &File<'_>, found: &Found) {
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref()).map(|subnet| *subnet.get_ref());
-    let mut outside: Vec<(Spanned<Ipv4Addr>, String)> = Vec::new();
+    let mut given: Vec<(&Spanned<Ipv4Net>, &str)> = Vec::new();
     for node in &file.nodes {
         let links = links(node);
         let mut nets: Vec<&Spanned<Ipv4Net>> = Vec::new();
         for link in &links {
             check_link(link, lan, found);
-            let Some(address) = &link.fixed.address else { continue };
+            let Some(address) = link.fixed.address.as_ref() else { continue };
             let overlaps = |other: &&&Spanned<Ipv4Net>| overlap(*other.get_ref(), *address.get_ref());
             if let Some(first) = nets.iter().find(overlaps) {
                 let message = format!("{}: two cards of {} are in one network", link.place, node.place);
@@ -60,17 +60,28 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
                 found.add(problem.also(first.span(), "the first one"));
             }
             nets.push(address);
-            if link.network == Some(NicNetwork::Public) {
-                let own = Spanned::new(address.span(), address.get_ref().addr());
-                if let Some((first, owner)) = outside.iter().find(|(other, _)| other.get_ref() == own.get_ref()) {
-                    let message = format!("{owner} and {} share the address {}", node.place, own.get_ref());
-                    let help = format!("give {} an address of its own", node.place);
-                    found.add(Problem::new(own.span(), message, help).also(first.span(), "first used here"));
-                }
-                outside.push((own, node.place.clone()));
+            // Networks that nobody names may be as many as there are cables, but not two with one address of one network.
+            let same = |(other, _): &&(&Spanned<Ipv4Net>, &str)| other.get_ref() == address.get_ref();
+            if let Some((first, owner)) = given.iter().find(same) {
+                let message = format!("{owner} and {} share the address {}", node.place, address.get_ref().addr());
+                let help = format!("give {} an address of its own", node.place);
+                found.add(Problem::new(address.span(), message, help).also(first.span(), "first used here"));
             }
+            given.push((address, &node.place));
         }
     }
+}
+
+/// Every fixed network of the site outside the LAN, and who has it.
+pub(super) fn networks<'a>(file: &'a File<'_>) -> impl Iterator<Item = (Ipv4Net, &'a Spanned<Ipv4Net>, String)> {
+    let of_node = |node: &'a NodeKeys<'_>| {
+        let links = links(node).into_iter();
+        links.filter_map(|link| {
+            let address = link.fixed.address.as_ref()?;
+            Some((address.get_ref().trunc(), address, link.place.to_string()))
+        })
+    };
+    file.nodes.iter().flat_map(of_node)
 }
 
 fn links<'a>(node: &'a NodeKeys<'_>) -> Vec<Written<'a>> {
@@ -144,6 +155,6 @@ fn check_gateway(link: &Written<'_>, net: Ipv4Net, address: &Spanned<Ipv4Net>, f
     }
 }
 
-fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+pub(super) fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
     one.contains(&other.network()) || other.contains(&one.network())
 }

@@ -109,9 +109,19 @@ fn read_partition(
     ];
     let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
     let size = read_size(&section);
-    if section.text("file_system").is_some_and(|word| *word.get_ref() == "swap") {
+    // However people write it: as a file system, or where fstab has it.
+    let says = |key, words: &[&str]| section.text(key).is_some_and(|word| words.contains(word.get_ref()));
+    if says("file_system", &["swap"]) || says("mount", &["swap", "none"]) {
         let message = format!("{}: swap has to be a logical volume", section.place);
         let help = "write it into a `volume_group`: `{ name = \"lv_swap\", file_system = \"swap\", size = 4096 }`";
+        section.found.report(section.at, message, help);
+        return None;
+    }
+    if says("file_system", &["efi", "vfat"]) || says("mount", &["/boot/efi", "biosboot"]) {
+        let message =
+            format!("{}: partitions of the firmware have no file system or mount point to choose", section.place);
+        let help =
+            "write `{ efi_system = true, size = 200 }` for UEFI; what BIOS firmware needs is made without a word";
         section.found.report(section.at, message, help);
         return None;
     }
@@ -176,9 +186,16 @@ fn read_volume(
     section.need("file_system", "file_system = \"ext4\"");
     let (name, size) = (section.text("name"), read_size(&section));
     let file_system = section.word("file_system", &FILE_SYSTEMS)?.into_inner();
-    if section.has("mount") == (file_system == FileSystem::Swap) {
-        let message = format!("{}: only swap has no `mount`", section.place);
-        section.found.report(section.at.clone(), message, "give each file system a `mount`, and swap none");
+    match (section.has("mount"), file_system == FileSystem::Swap) {
+        (true, true) => {
+            let message = format!("{}: swap is mounted nowhere", section.place);
+            section.found.report(section.at.clone(), message, "leave `mount` out");
+        }
+        (false, false) => {
+            let message = format!("{} has no `mount`", section.place);
+            section.found.report(section.at.clone(), message, "add `mount = \"/srv\"`; only swap has none");
+        }
+        _ => {}
     }
     let (name, mount) = (name?, section.text("mount"));
     own.take(&section, "logical volume", name.get_ref(), name.span())?;
@@ -199,7 +216,8 @@ fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
         let text = section.text(key)?;
         let value = *text.get_ref();
         let letters = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
-        if !value.is_empty() && value.len() <= 200 && value.trim() == value && value.chars().all(letters) {
+        let each = value.split(',').all(|option| !option.is_empty());
+        if each && value.len() <= 200 && value.trim() == value && value.chars().all(letters) {
             return Some(value.to_string());
         }
         let message = format!("{}: {} cannot be `{key}`", section.place, quote(value));
@@ -214,9 +232,24 @@ fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
         mount: read("mount_options", "=,_.:/-", "noatime,nodev"),
         mkfs: read("mkfs_options", "=,_.:/^- ", "-i size=512"),
     };
+    if let Some(option) = options.mount.as_deref().and_then(|options| unusable(mount, options)) {
+        let message =
+            format!("{}: `{mount}` mounted with `{option}` cannot be installed or started from", section.place);
+        section.found.report(section.at.clone(), message, format!("take `{option}` out"));
+    }
     if options != FileSystemOptions::default() {
         names.options.insert(mount.into(), options);
     }
+}
+
+/// The option that keeps the installer from writing there or the installed system from running.
+fn unusable<'a>(mount: &str, options: &'a str) -> Option<&'a str> {
+    let never: &[&str] = match mount {
+        "/" => &["ro", "noauto", "bind", "noexec", "nodev", "nosuid", "_netdev"],
+        "/usr" => &["ro", "noauto", "bind", "noexec", "nosuid", "_netdev"],
+        _ => &["ro", "bind"],
+    };
+    options.split(',').find(|option| never.contains(option))
 }
 
 fn read_size(section: &Section<'_>) -> Option<SizeSpec> {

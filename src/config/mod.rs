@@ -16,6 +16,7 @@ mod disk_name;
 mod duplicates;
 mod file;
 mod fixed;
+mod kernel_args;
 mod layout;
 mod load;
 mod media;

@@ -49,7 +49,7 @@ const KEYS: [&str; 14] = [
     "install_tree",
     "kernel_args",
 ];
-const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, not only digits";
+const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, no number, not `localhost`";
 
 impl<'a> NodeKeys<'a> {
     /// Reads every `[[node]]`.

@@ -108,9 +108,43 @@ fn read_text(path: &Path) -> Result<String, (String, String)> {
     if content.length() > MOST_BYTES {
         return Err((format!("{name} is larger than any template"), "move it elsewhere".into()));
     }
-    String::from_utf8(content.bytes(MOST_BYTES).map_err(failed)?).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line_of = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let text = String::from_utf8(content.bytes(MOST_BYTES).map_err(failed)?).map_err(|error| {
+        let line = line_of(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         (format!("{name}:{line}: the template is not UTF-8 text"), "save it as UTF-8".into())
-    })
+    })?;
+    // As editors on Windows save it: no shell and no installer takes either for nothing.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+    match text.find(['\0', '\r']) {
+        None => Ok(text),
+        Some(at) => {
+            let message =
+                format!("{name}:{}: the template holds {}", line_of(&text.as_bytes()[..at]), control(&text[at..]));
+            Err((message, "remove it: scripts and kickstarts are lines of text".into()))
+        }
+    }
+}
+
+fn control(text: &str) -> &'static str {
+    if text.starts_with('\0') { "a zero byte" } else { "a carriage return inside a line" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_saved_on_windows_reads_as_any_other_and_one_that_is_no_text_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("post.sh.j2");
+        let read = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            read_text(&path).map_err(|(message, _)| message.rsplit('/').next().unwrap().to_string())
+        };
+        assert_eq!(read(b"\xef\xbb\xbfecho a\r\necho b\r\n"), Ok("echo a\necho b\n".into()));
+        assert_eq!(read(b"echo a\n\techo b"), Ok("echo a\n\techo b".into()));
+        assert_eq!(read(b"a\nb\0"), Err("post.sh.j2:2: the template holds a zero byte".into()));
+        assert_eq!(read(b"a\rb\n"), Err("post.sh.j2:1: the template holds a carriage return inside a line".into()));
+        assert_eq!(read(b"a\n\xff"), Err("post.sh.j2:2: the template is not UTF-8 text".into()));
+    }
 }

@@ -228,11 +228,92 @@ fn the_network_of_the_machines_shares_no_address_with_the_nodes() {
         assert!(said.contains("write `vm_network = \"172.16.0.0/24\"` in `[variables]`"), "{said}");
     }
     assert_eq!(lan("10.0.1.0/24", "10.0.1"), Ok(()));
-    for (network, part) in
-        [("192.168.0.128/25", "share addresses"), ("10.0.0.0", "is not a network"), ("172.16.0.0/24", "")]
-    {
-        let text = format!("{EXAMPLE}\n[variables]\nvm_network = \"{network}\"\n");
+    for (network, part) in [
+        ("192.168.0.128/25", "share addresses"),
+        ("10.0.0.0", "is not a network"),
+        ("10.0.0.1/24", "write \"10.0.0.0/24\""),
+        ("127.0.0.0/24", "is no network that machines can be in"),
+        ("169.254.0.0/24", "is no network that machines can be in"),
+        ("10.0.0.0/30", "has no room for machines"),
+        ("203.0.113.0/24", "the network of card `eth0` of node `compute1`, 203.0.113.0/28 share addresses"),
+        ("9.9.9.0/24", "the DNS resolver 9.9.9.9/32 share addresses"),
+        ("172.16.0.0/24", ""),
+    ] {
+        let outside = "network = \"public\", address = \"203.0.113.6/28\", gateway = \"203.0.113.1\"";
+        let text = EXAMPLE
+            .replace("network = \"public\" }", &format!("{outside} }}"))
+            .replace("\ndns = [\"192.168.0.254\"]", "\ndns = [\"192.168.0.254\", \"9.9.9.9\"]");
+        let text = format!("{text}\n[variables]\nvm_network = \"{network}\"\n");
         let said = parse(&text, "f").err().map(|problems| problems.to_string()).unwrap_or_default();
         assert!(said.contains(part) && said.is_empty() == part.is_empty(), "{network}: {said}");
     }
+}
+
+#[test]
+fn two_cards_of_one_network_do_not_share_an_address() {
+    let (gateway, other) = (
+        "name = \"eth0\", mac = \"52:54:00:a8:01:00\", network = \"public\"",
+        "\"52:54:00:a8:02:00\", network = \"none\"",
+    );
+    let with = |own: &str| {
+        let text = EXAMPLE
+            .replace(gateway, &format!("{gateway}, address = \"203.0.113.6/28\", gateway = \"203.0.113.1\""))
+            .replace(other, &format!("{other}, address = \"{own}\""));
+        parse(&text, "f").map(drop).map_err(|problems| problems.to_string())
+    };
+    assert!(with("203.0.113.6/28").unwrap_err().contains("share the address 203.0.113.6"));
+    assert_eq!(with("203.0.113.7/28"), Ok(()));
+    // Two cables may have one private network each, with other lengths.
+    assert_eq!(with("203.0.113.6/29"), Ok(()));
+}
+
+#[test]
+fn cards_and_bonds_have_no_name_that_means_something_else() {
+    let with = |name: &str| {
+        let text = EXAMPLE.replace(
+            "name = \"eth0\", mac = \"52:54:00:a8:02:00\"",
+            &format!("name = \"{name}\", mac = \"52:54:00:a8:02:00\""),
+        );
+        parse(&text, "f").err().map(|problems| problems.to_string()).unwrap_or_default()
+    };
+    for good in ["p1p1", "enp3s0f0np0", "em1", "bridge", "brick0", "bond-lan", "vlan100", "br-ex"] {
+        assert_eq!(with(good), "", "{good}");
+    }
+    for bad in ["lo", "all", "default", "bonding_masters", "br100", "virbr0", "vnet3"] {
+        assert!(with(bad).contains("is taken on a running system"), "{bad}");
+    }
+    assert!(with("eth0.5").contains("write the VLAN under `vlans`"));
+}
+
+#[test]
+fn layouts_are_told_what_no_installed_system_can_be_started_from() {
+    let layout = |part: &str, root: &str, volume: &str| {
+        let text = format!(
+            "{EXAMPLE}\n[layout.own]\npartitions = [\n{{ mount = \"/boot\", file_system = \"ext4\", size = 1024 }},\n{part}\n\
+             {{ volume_group = \"vg_base\", at_least = 21000 }},\n]\n[[layout.own.volume_group]]\nname = \"vg_base\"\n\
+             logical_volumes = [\n{{ name = \"lv_root\", at_least = 10000, file_system = \"ext4\", mount = \"/\"{root} }},\n{volume}\n]\n"
+        );
+        parse(&text, "f").err().map(|problems| problems.to_string()).unwrap_or_default()
+    };
+    let swap = "{ name = \"lv_swap\", size = 6000, file_system = \"swap\" },";
+    assert_eq!(layout("", ", mount_options = \"noatime,errors=remount-ro\"", swap), "");
+    for options in ["noexec", "noatime,noauto", "ro"] {
+        let said = layout("", &format!(", mount_options = \"{options}\""), swap);
+        assert!(said.contains("cannot be installed or started from"), "{said}");
+    }
+    assert!(layout("", ", mount_options = \"nodev,,nosuid\"", swap).contains("cannot be `mount_options`"));
+    for part in [
+        "{ mount = \"swap\", size = 4096 },",
+        "{ mount = \"none\", size = 9 },",
+        "{ file_system = \"swap\", size = 4096 },",
+    ] {
+        assert!(layout(part, "", swap).contains("swap has to be a logical volume"), "{part}");
+    }
+    for part in
+        ["{ mount = \"/boot/efi\", file_system = \"vfat\", size = 200 },", "{ mount = \"biosboot\", size = 1 },"]
+    {
+        assert!(layout(part, "", swap).contains("efi_system = true"), "{part}");
+    }
+    let mounted = "{ name = \"lv_swap\", size = 6000, file_system = \"swap\", mount = \"swap\" },";
+    assert!(layout("", "", mounted).contains("swap is mounted nowhere"));
 }

@@ -67,10 +67,12 @@ pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
 /// The MAC of an Ethernet card. InfiniBand's addresses are longer, and people copy them from `ip link` or the label.
 pub(super) fn mac(section: &Section<'_>) -> Option<Spanned<Mac>> {
     let text = section.text("mac")?;
-    let bytes = text.get_ref().split([':', '-']).count();
-    let is_hexadecimal = only(text.get_ref(), ":-.")
-        && text.get_ref().bytes().filter(u8::is_ascii_alphabetic).all(|b| b.is_ascii_hexdigit());
-    let digits = text.get_ref().bytes().filter(u8::is_ascii_hexdigit).count();
+    // `ibstat` writes 0x before a GUID.
+    let written = text.get_ref().strip_prefix("0x").unwrap_or(text.get_ref());
+    let bytes = written.split([':', '-']).count();
+    let is_hexadecimal =
+        only(written, ":-.") && written.bytes().filter(u8::is_ascii_alphabetic).all(|b| b.is_ascii_hexdigit());
+    let digits = written.bytes().filter(u8::is_ascii_hexdigit).count();
     let kind = match (is_hexadecimal, bytes, digits) {
         (true, 20, _) | (true, _, 40) => "the hardware address of an InfiniBand port (20 bytes)",
         (true, 8, _) | (true, _, 16) => "an 8-byte identifier, such as the GUID of an InfiniBand port",
@@ -93,6 +95,29 @@ pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<
     let help = "write the kernel's name, such as `eth0`; `ip link` lists them";
     let rule = |text: &str| (1..=15).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-']);
     ruled(section, key, "an interface name", help, rule)
+}
+
+/// The name that a card or a bond of a node shall have. A dot would make it the name of a VLAN, and some names mean something
+/// else to the kernel, to its sysctls or to what runs on a node.
+pub(super) fn node_interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    const TAKEN: [&str; 4] = ["lo", "all", "default", "bonding_masters"];
+    const MADE_LATER: [&str; 4] = ["br", "virbr", "vnet", "tap"];
+    let name = interface(section, key)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_made_later = MADE_LATER.iter().any(|kind| name.get_ref().strip_prefix(kind).is_some_and(is_number));
+    let objection = if name.get_ref().contains('.') {
+        (
+            "has a dot, which makes it the name of a VLAN",
+            "write the VLAN under `vlans`: `{ id = 100, over = \"eth0\" }`",
+        )
+    } else if TAKEN.contains(name.get_ref()) || is_made_later {
+        ("is taken on a running system", "give it another name, such as `eth0` or `bond0`")
+    } else {
+        return Some(name);
+    };
+    let message = format!("{}: {} {}", section.place, quote(name.get_ref()), objection.0);
+    section.found.report(name.span(), message, objection.1);
+    None
 }
 
 /// The name of a group of users of this machine.
@@ -138,18 +163,6 @@ pub(super) fn release(section: &Section<'_>) -> Option<Spanned<Release>> {
         "a supported release",
         "write for example \"6.3\", \"6.10\", \"7\", \"8\", \"9\" or \"10\"",
     )
-}
-
-/// Kernel arguments: they pass through an iPXE script, the kernel command line and a quoted kickstart option.
-pub(super) fn kernel_args<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
-    let text = section.text("kernel_args")?;
-    let allowed = |letter: &char| letter.is_ascii_alphanumeric() || " =,.:/_-+@%".contains(*letter);
-    if let Some(letter) = text.get_ref().chars().find(|letter| !allowed(letter)) {
-        let message = format!("{}: `kernel_args` holds {}", section.place, quote(&letter.to_string()));
-        section.found.report(text.span(), message, "use letters, digits, blanks and any of = , . : / _ - + @ %");
-        return None;
-    }
-    Some(text)
 }
 
 /// An IPv4 network whose host bits are zero, with room for at least two hosts.

@@ -7,6 +7,8 @@ use ipnet::Ipv4Net;
 use toml::de::DeTable;
 
 use super::file::File;
+use super::fixed::{self, overlap};
+use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::words::quote;
 use crate::site::{Blueprint, BrickSets, REPLICA, Site};
@@ -41,25 +43,46 @@ pub(super) fn check_vm_network(file: &File<'_>, blueprint: &Blueprint, found: &F
         let message = format!("`{VM_NETWORK}` {} is not a network", quote(value));
         return found.report(at, message, "write its address and prefix, such as 10.0.0.0/24");
     };
-    let Some(lan) = lan.map(|subnet| *subnet.get_ref()) else { return };
-    if !overlap(machines, lan) {
-        return;
+    if let Some((why, help)) = unfit(machines) {
+        return found.report(at, format!("`{VM_NETWORK}` {machines} {why}"), help);
     }
-    let free = CANDIDATES.iter().find(|text| text.parse().is_ok_and(|candidate| !overlap(candidate, lan)));
+    let lan = lan.map(|subnet| (*subnet.get_ref(), "the provisioning network".to_string(), None));
+    let others =
+        fixed::networks(file).map(|(net, at, place)| (net, format!("the network of {place},"), Some(at.span())));
+    let resolvers = file.network.iter().flat_map(|network| &network.dns);
+    let resolvers = resolvers.map(|dns| (Ipv4Net::from(*dns), "the DNS resolver".to_string(), None));
+    let taken: Vec<_> = lan.into_iter().chain(others).chain(resolvers).collect();
+    let Some((net, what, place)) = taken.iter().find(|(net, ..)| overlap(machines, *net)) else { return };
+    let is_free = |text: &&&str| text.parse().is_ok_and(|free| taken.iter().all(|(net, ..)| !overlap(free, *net)));
+    let free = CANDIDATES.iter().find(is_free).unwrap_or(&CANDIDATES[0]);
     let message = format!(
-        "`{VM_NETWORK}` {machines} of the virtual machines and the provisioning network {lan} share addresses: machines would \
-         be lent those of nodes"
+        "`{VM_NETWORK}` {machines} of the virtual machines and {what} {net} share addresses: machines would be lent what \
+         others have"
     );
-    let help = format!("write `{VM_NETWORK} = \"{}\"` in `[variables]`", free.unwrap_or(&CANDIDATES[0]));
-    found.report(at, message, help);
+    let mut problem = Problem::new(at, message, format!("write `{VM_NETWORK} = \"{free}\"` in `[variables]`"));
+    if let Some(place) = place {
+        problem = problem.also(place.clone(), "the other one");
+    }
+    found.add(problem);
 }
 
-/// Private networks to propose; no provisioning network holds all three.
-const CANDIDATES: [&str; 3] = ["10.0.0.0/24", "172.16.0.0/24", "192.168.254.0/24"];
-
-fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
-    one.contains(&other.network()) || other.contains(&one.network())
+/// Why no machines can have this network, and one thing to do.
+fn unfit(net: Ipv4Net) -> Option<(&'static str, String)> {
+    let first = net.network();
+    if net != net.trunc() {
+        Some(("is a host, not a network", format!("write \"{}\"", net.trunc())))
+    } else if first.is_loopback() || first.is_multicast() || first.is_unspecified() || first.is_link_local() {
+        Some(("is no network that machines can be in", format!("write a private one, such as \"{}\"", CANDIDATES[0])))
+    } else if net.prefix_len() > 29 {
+        // Its own address, the bridge, the broadcast address, and machines.
+        Some(("has no room for machines", format!("use a prefix length up to 29, such as \"{first}/24\"")))
+    } else {
+        None
+    }
 }
+
+/// Private networks to propose; seldom is one of the others taken when three are.
+const CANDIDATES: [&str; 4] = ["10.0.0.0/24", "172.16.0.0/24", "192.168.254.0/24", "172.30.254.0/24"];
 
 /// Reports a last group of steps that is none of them: nobody would notice that it ends elsewhere.
 pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>, found: &Found) {

@@ -15,6 +15,7 @@ mod shell;
 mod skeleton;
 mod stdin;
 mod storage;
+mod subject;
 mod table;
 #[cfg(test)]
 mod tests;

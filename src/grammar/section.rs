@@ -3,6 +3,7 @@
 use super::known::{self, KnownScripts};
 use super::references::References;
 use super::shell::{self, Script};
+use super::subject::Once;
 use super::{Complaint, facts, line};
 use crate::site::Release;
 
@@ -76,7 +77,7 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;
     let mut commands: Vec<&str> = Vec::new();
-    let mut references = References::default();
+    let (mut references, mut once) = (References::default(), Once::default());
     let mut last = 0;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -117,6 +118,7 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
             commands.push(word);
             line::check(release, number, line, &mut found);
             references.add(release, number, line, &mut found);
+            once.add(number, line, &mut found);
         }
     }
     if let Some(section) = &open {
@@ -131,8 +133,12 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
 
 fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mut Vec<Complaint>) -> Option<Open<'a>> {
     if matches!(word, "%include" | "%ksappend") {
+        let path = line.split_ascii_whitespace().nth(1).unwrap_or_default();
         if line.split_ascii_whitespace().count() != 2 {
             found.push(Complaint::new(number, format!("`{word}` names no file"), "write one path behind it"));
+        } else if word == "%ksappend" || path.contains("://") {
+            let what = format!("`{word} {}` brings lines from elsewhere that nobody has read", path.escape_debug());
+            found.push(Complaint::new(number, what, "write the lines themselves"));
         }
         return None;
     }

@@ -7,18 +7,24 @@ fn release(text: &str) -> Release {
     text.parse().unwrap()
 }
 
-/// A complete kickstart with these lines behind the commands that every one needs.
+/// A complete kickstart with these lines behind the commands that every one needs, but for those that they stand for.
 fn with(release: &str, lines: &str) -> String {
     let install = if release.starts_with('6') { "install\n" } else { "" };
-    format!(
+    let needed = format!(
         "{install}url --url=http://x/\ncmdline\nlang en_US\nkeyboard us\ntimezone UTC\nrootpw --lock --iscrypted x\n\
-         bootloader --location=mbr\nnetwork --bootproto=dhcp\n{lines}"
-    )
+         bootloader --location=mbr\nnetwork --bootproto=dhcp\n"
+    );
+    let command = |line: &str| line.split_whitespace().next().unwrap_or_default().to_string();
+    let own: Vec<String> = lines.lines().map(command).collect();
+    let mut text: String =
+        needed.lines().filter(|line| !own.contains(&command(line))).map(|line| format!("{line}\n")).collect();
+    text.push_str(lines);
+    text
 }
 
 fn complaints(number: &str, lines: &str) -> Vec<String> {
     let text = with(number, lines);
-    let before = with(number, "").lines().count();
+    let before = text.lines().count() - lines.lines().count();
     check(release(number), &text)
         .iter()
         .map(|complaint| format!("{}: {}", complaint.line - before, complaint.what))
@@ -49,6 +55,31 @@ fn lines_that_every_installer_takes_pass() {
             "%post --nochroot --interpreter=/bin/bash\necho a\n%end",
         ] {
             assert_eq!(complaints(number, line), Vec::<String>::new(), "{number} {line}");
+        }
+    }
+}
+
+#[test]
+fn a_second_line_of_what_the_installer_takes_once_is_refused_and_what_it_fetches_from_elsewhere_too() {
+    for number in ["6.3", "6.10", "7", "8", "9", "10"] {
+        for (first, second, what) in [
+            ("selinux --permissive", "selinux --enforcing", "selinux"),
+            ("skipx", "skipx", "skipx"),
+            ("keyboard us", "keyboard de", "keyboard"),
+            ("rootpw --lock --iscrypted x", "rootpw secret", "rootpw"),
+            ("network --device=a --bootproto=dhcp", "network --device=a --bootproto=static", "network --device=a"),
+            ("repo --name=a --baseurl=http://x/", "repo --name=a --baseurl=http://y/", "repo --name=a"),
+            ("user --name=a", "user --name=a --lock", "user --name=a"),
+        ] {
+            let said = format!("2: a second line for `{what}`, of which the installer takes the last one only");
+            assert_eq!(only(number, &format!("{first}\n{second}")), said, "{number}");
+        }
+        let several = "network --device=a --bootproto=dhcp\nnetwork --device=b --bootproto=dhcp\nrepo --name=a --baseurl=http://x/\n\
+                       repo --name=b --baseurl=http://x/\nuser --name=a\nuser --name=b";
+        assert_eq!(complaints(number, several), Vec::<String>::new());
+        for line in ["%include http://192.168.0.9/more.ks", "%ksappend http://192.168.0.9/more.ks", "%ksappend /tmp/x"]
+        {
+            assert_eq!(only(number, line), format!("1: `{line}` brings lines from elsewhere that nobody has read"));
         }
     }
 }

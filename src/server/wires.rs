@@ -78,8 +78,8 @@ impl TftpContent for Programs {
                 text: format!("this rackstart is passive: another one, {other}, serves this network"),
             });
         }
-        // Some firmware puts a slash in front of the boot file that DHCP named.
-        let program = firmware::by_name(name.trim_start_matches('/'));
+        // Some firmware puts a slash, of either kind, in front of the boot file that DHCP named.
+        let program = firmware::by_name(name.trim_start_matches(['/', '\\']));
         program.ok_or_else(|| NotServed { text: "no such network boot program; DHCP names the right one".into() })
     }
 

@@ -31,9 +31,16 @@ impl FromStr for NodeName {
             && text.bytes().all(allowed)
             && !text.starts_with('-')
             && !text.ends_with('-')
-            && !text.bytes().all(|b| b.is_ascii_digit());
+            && !is_number(text)
+            && text != "localhost";
         if good { Ok(Self(text.into())) } else { Err(NameError(text.chars().take(80).collect())) }
     }
+}
+
+/// Whether resolvers take the text for an address: all digits, or 0x and hexadecimal ones (inet_aton(3)).
+fn is_number(text: &str) -> bool {
+    let hexadecimal = text.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    hexadecimal || text.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl TryFrom<String> for NodeName {
@@ -67,10 +74,11 @@ mod tests {
 
     #[test]
     fn host_labels_are_names_and_everything_else_is_refused() {
-        for good in ["compute1", "c", "rack-7-node-12"] {
+        for good in ["compute1", "c", "0xen", "2compute", "rack-7-node-12"] {
             assert_eq!(good.parse::<NodeName>().unwrap().as_str(), good);
         }
-        for bad in ["", "Compute1", "-a", "a-", "a.b", "a b", "a'b", "123", "é", &"a".repeat(64)] {
+        for bad in ["", "Compute1", "-a", "a-", "a.b", "a b", "a'b", "123", "0x10", "localhost", "é", &"a".repeat(64)]
+        {
             assert!(bad.parse::<NodeName>().is_err(), "{bad}");
         }
     }

@@ -101,6 +101,8 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
         get("tftp://192.168.0.254/undionly.kpxe");
         assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
+        // Firmware that takes Windows for its server, and firmware that reads option 67 on to a zero byte.
+        get("tftp://192.168.0.254/%5cundionly.kpxe%ff");
         let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
         assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
         assert_eq!(rack.redeems("00112233445566778899aabbccddeeff"), "404", "no permit for a stranger");

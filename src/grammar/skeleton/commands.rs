@@ -3,47 +3,15 @@
 use std::collections::HashSet;
 
 use crate::grammar::departure::{Departure, command_lines};
-
-/// Commands of which one does for another.
-const ALIKE: [&[&str]; 5] = [
-    &["reboot", "halt", "poweroff", "shutdown"],
-    &["cmdline", "text", "graphical", "vnc", "rdp"],
-    &["url", "nfs", "harddrive", "cdrom", "liveimg", "ostreecontainer"],
-    &["auth", "authconfig", "authselect"],
-    &["skipx", "xconfig"],
-];
-
-/// Commands that may stand more than once, each time about something else: the options that say about what. Without such
-/// options any two lines are about something else. Of every other command the installer takes the last line only.
-const REPEATED: [(&str, &[&str]); 17] = [
-    ("network", &["--device=", "--vlanid="]),
-    ("repo", &["--name="]),
-    ("user", &["--name="]),
-    ("group", &["--name="]),
-    ("sshkey", &[]),
-    ("sshpw", &[]),
-    ("timesource", &[]),
-    ("module", &[]),
-    ("driverdisk", &[]),
-    ("iscsi", &[]),
-    ("fcoe", &[]),
-    ("zfcp", &[]),
-    ("nvdimm", &[]),
-    ("device", &[]),
-    ("dmraid", &[]),
-    ("multipath", &[]),
-    ("%include", &[]),
-];
+use crate::grammar::subject::{kind, subject};
 
 /// Options of `network` whose value the site file decides: the address of a card, and whether it comes up at all.
 const DECIDED: [&str; 4] = ["--bootproto=", "--ip=", "--netmask=", "--onboot="];
 
-/// Commands that the measure has more often, each with a line of it that the text has not; and lines of the text that take
-/// the place of another one.
+/// Commands that the measure has more often, each with a line of it that the text has not.
 pub(super) fn departures(measure: &str, text: &str) -> Vec<Departure> {
     let (wanted, own): (Vec<_>, Vec<_>) = (command_lines(measure).collect(), command_lines(text).collect());
     let mut departures = lost(&wanted, &own);
-    departures.extend(doubled(&wanted, &own));
     departures.extend(weakened(&wanted, &own));
     departures.extend(otherwise(&wanted, &own));
     departures
@@ -66,20 +34,6 @@ fn lost(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
         lost.extend(absent.take(lacks).map(|(number, line)| Departure::missing(*number, line)));
     }
     lost
-}
-
-fn doubled(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
-    let mut doubled = Vec::new();
-    for (number, line) in own.iter().filter(|(_, line)| !is_in(wanted, line)) {
-        let Some(subject) = subject(line) else { continue };
-        let is_it = |other: &&Line<'_>| self::subject(other.1).as_ref() == Some(&subject);
-        let measure = wanted.iter().find(is_it).map(|(number, _)| *number);
-        if own.iter().filter(is_it).count() > wanted.iter().filter(is_it).count().max(1) {
-            let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
-            doubled.push(Departure { line: Some(*number), measure, what });
-        }
-    }
-    doubled
 }
 
 /// Network cards that lost an option and say nothing else instead, such as the one that keeps them from the default route.
@@ -122,24 +76,4 @@ fn otherwise(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
 /// The word of the line that begins so.
 fn word_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
     line.split_whitespace().find(|word| word.starts_with(option))
-}
-
-/// What a command line is for; none for a line that opens a section.
-fn kind(line: &str) -> Option<&str> {
-    let word = line.split_whitespace().next()?;
-    match word {
-        "%include" => Some(line.trim()),
-        _ if word.starts_with('%') => None,
-        _ => Some(ALIKE.iter().find(|alike| alike.contains(&word)).map_or(word, |alike| alike[0])),
-    }
-}
-
-/// What only one command line can be about; none where any number can.
-fn subject(line: &str) -> Option<String> {
-    let kind = kind(line)?;
-    let word = kind.split_whitespace().next()?;
-    let Some((_, options)) = REPEATED.iter().find(|(name, _)| *name == word) else { return Some(kind.into()) };
-    let about: Vec<&str> =
-        line.split_whitespace().filter(|word| options.iter().any(|option| word.starts_with(option))).collect();
-    (!about.is_empty()).then(|| format!("{kind} {}", about.join(" ")))
 }

@@ -1,0 +1,79 @@
+//! What a command line is about: of most things an installer takes one line.
+
+use std::collections::HashSet;
+
+use super::Complaint;
+
+/// Commands of which one does for another.
+const ALIKE: [&[&str]; 5] = [
+    &["reboot", "halt", "poweroff", "shutdown"],
+    &["cmdline", "text", "graphical", "vnc", "rdp"],
+    &["url", "nfs", "harddrive", "cdrom", "liveimg", "ostreecontainer"],
+    &["auth", "authconfig", "authselect"],
+    &["skipx", "xconfig"],
+];
+
+/// Commands that may stand more than once, each time about something else: the options that say about what. Without such
+/// options any two lines are about something else. Of every other command the installer takes the last line only.
+const REPEATED: [(&str, &[&str]); 23] = [
+    ("network", &["--device=", "--vlanid="]),
+    ("repo", &["--name="]),
+    ("user", &["--name="]),
+    ("group", &["--name="]),
+    ("sshkey", &[]),
+    ("sshpw", &[]),
+    ("timesource", &[]),
+    ("module", &[]),
+    ("driverdisk", &[]),
+    ("iscsi", &[]),
+    ("fcoe", &[]),
+    ("zfcp", &[]),
+    ("nvdimm", &[]),
+    ("device", &[]),
+    ("dmraid", &[]),
+    ("multipath", &[]),
+    ("part", &[]),
+    ("partition", &[]),
+    ("raid", &[]),
+    ("volgroup", &[]),
+    ("logvol", &[]),
+    ("btrfs", &[]),
+    ("%include", &[]),
+];
+
+/// The lines that were read so far, by what they are about.
+#[derive(Default)]
+pub(super) struct Once(HashSet<String>);
+
+impl Once {
+    /// Takes one command line in, and complains of one that puts an earlier one out of force.
+    pub fn add(&mut self, number: usize, line: &str, found: &mut Vec<Complaint>) {
+        let Some(subject) = subject(line) else { return };
+        let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
+        if !self.0.insert(subject) {
+            let help =
+                "keep one: change rackstart's line in an own copy of its template, which `init --templates DIR` writes";
+            found.push(Complaint::new(number, what, help));
+        }
+    }
+}
+
+/// What a command line is for; none for a line that opens a section.
+pub(super) fn kind(line: &str) -> Option<&str> {
+    let word = line.split_whitespace().next()?;
+    match word {
+        "%include" => Some(line.trim()),
+        _ if word.starts_with('%') => None,
+        _ => Some(ALIKE.iter().find(|alike| alike.contains(&word)).map_or(word, |alike| alike[0])),
+    }
+}
+
+/// What only one command line can be about; none where any number can.
+pub(super) fn subject(line: &str) -> Option<String> {
+    let kind = kind(line)?;
+    let word = kind.split_whitespace().next()?;
+    let Some((_, options)) = REPEATED.iter().find(|(name, _)| *name == word) else { return Some(kind.into()) };
+    let about: Vec<&str> =
+        line.split_whitespace().filter(|word| options.iter().any(|option| word.starts_with(option))).collect();
+    (!about.is_empty()).then(|| format!("{kind} {}", about.join(" ")))
+}
