@@ -121,7 +121,7 @@ class Guest:
     def qmp(self, command, **arguments):
         """One QMP command on a connection of its own."""
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
+            client.settimeout(100)  # a machine at load 15 answers late
             client.connect(f"{self.directory}/qmp")
             stream = client.makefile("rw")
             stream.readline()
@@ -183,7 +183,7 @@ class Guest:
 
     # ---- agent (only in the stand-in target)
 
-    def run(self, command, seconds=60):
+    def run(self, command, seconds=300):
         """Run a shell command in the installed system; returns (exit status, output)."""
         end = time.monotonic() + seconds
         if self._agent is None:

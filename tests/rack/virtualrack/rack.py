@@ -9,7 +9,7 @@ import subprocess
 from virtualrack import namespace
 from virtualrack.guest import Guest, tap_name
 from virtualrack.site import KERNEL_ARGS
-from virtualrack.waiting import Stalled, wait_until
+from virtualrack.waiting import QUIET, Stalled, wait_moving
 
 SERVER_ADDRESS = "192.168.0.254"
 OUTSIDE_ADDRESS = "203.0.113.1"  # TEST-NET-3: the world beyond the gateway's eth0
@@ -77,7 +77,7 @@ class Rack:
         self.guests[node.name] = Guest(node, directory)
         return self.guests[node.name]
 
-    def inspect(self, names=None, seconds=180):
+    def inspect(self, names=None, seconds=QUIET):
         """Read the disks of switched-off servers in a small guest: the host may have no device-mapper.
 
         Returns node name -> what standin/inspect.py prints for its first disk.
@@ -100,7 +100,8 @@ class Rack:
                         "-device", f"scsi-hd,drive=d{number},bus=scsi0.0,scsi-id={number}"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            wait_until("the inspector", seconds, lambda: process.poll() is not None)
+            said = lambda: {"it": os.path.getsize(log) if os.path.exists(log) else 0}  # noqa: E731
+            wait_moving("the inspector", said, lambda: process.poll() is not None, quiet=seconds)
         finally:
             process.kill()
             process.wait()
