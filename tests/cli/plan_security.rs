@@ -55,3 +55,36 @@ fn a_plan_says_what_is_left_out_without_an_image() {
     assert!(run.stdout.contains("note: there is no image `cirros-0.3.0-x86_64`"), "{}", run.stdout);
     assert!(!desk.run(&["plan", "controller", "--json"]).stdout.contains("note: there is no image"));
 }
+
+#[test]
+fn both_statements_about_ssh_say_the_same() {
+    let key = format!("ssh-rsa AAAAB3NzaC1yc2E{} me", "A".repeat(80));
+    let hash = format!("$6$saltsalt${}", "x".repeat(86));
+    for (access, asks, root) in [
+        (format!("ssh_keys = [\"{key}\"]"), "key", "by 1 key, never by password"),
+        (format!("ssh_keys = []\nroot_password_hash = \"{hash}\""), "password", "by 0 keys, by password"),
+        (
+            format!("ssh_keys = [\"{key}\"]\nroot_password_hash = \"{hash}\""),
+            "key or password",
+            "by 1 key, by password",
+        ),
+    ] {
+        let desk = Desk::new();
+        desk.site(&desk.tree("6.10"), "ssh_keys = []", &access);
+        let said = desk.run(&["plan", "compute2", "--security"]).stdout;
+        let ssh = said.lines().find(|line| line.starts_with("ssh ")).unwrap();
+        assert!(ssh.contains(&format!(" {asks}  ")), "{ssh}");
+        assert!(said.contains(&format!("\nroot login: {root}\n")), "{said}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_known_by_its_serial_number_is_shown_by_a_name_that_is_an_example() {
+    let desk = Desk::new();
+    let rule = "disk = { name = \"sda\", sectors = 488397168 }";
+    desk.site(&desk.tree("6.10"), rule, "disk = { serial = \"S64\", bus = \"nvme\", sectors = 488397168 }");
+    let run = desk.run(&["render", "compute1", "storage"]);
+    assert!(run.stdout.contains("# disk of os: nvme0n1") && !run.stdout.contains("sda"), "{}", run.stdout);
+    let note = "note: `nvme0n1` stands for the disk of os, which the machine finds by its rule";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+}

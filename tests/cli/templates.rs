@@ -227,3 +227,21 @@ fn what_init_writes_out_changes_nothing_until_it_is_edited() {
     assert!(why.contains("own already holds files and was left as it is") && why.contains("--force"), "{why}");
     assert!(fs::read_to_string(&base).unwrap().starts_with("# ours"));
 }
+
+#[test]
+fn a_hook_puts_no_line_of_ours_out_of_force_and_fetches_none_from_elsewhere() {
+    for (line, said) in [
+        ("selinux --enforcing", "a second line for `selinux`, of which the installer takes the last one only"),
+        ("keyboard de", "a second line for `keyboard`"),
+        ("rootpw secret", "a second line for `rootpw`"),
+        ("%include http://192.168.0.9/more.ks", "brings lines from elsewhere that nobody has read"),
+        ("%ksappend /tmp/more.ks", "brings lines from elsewhere that nobody has read"),
+    ] {
+        let place = Place::new(&[("kickstart/snippets/commands.ks.j2", &format!("{line}\n"))]);
+        let refused = place.refused();
+        assert!(refused.contains(&format!("snippets/commands.ks.j2:1: {said}")) || refused.contains(said), "{refused}");
+    }
+    let place = Place::new(&[("kickstart/snippets/commands.ks.j2", "group --name=rack\r\ngroup --name=more\r\n")]);
+    let served = place.text(&[&["--templates", "own"], &KICKSTART[..]].concat());
+    assert!(served.contains("\ngroup --name=rack\ngroup --name=more\n") && !served.contains('\r'), "{served}");
+}

@@ -110,6 +110,13 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         let why = rack.says(&["explain", "52:54:00:99:99:99"]);
         assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
         assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
+
+        // A UEFI machine is told of the loader that it would get.
+        let pxe = "-V PXEClient:Arch:00007:UNDI:003016 -x 0x5d:0007";
+        rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 {pxe} -s {}", script.display()));
+        let why = rack.says(&["explain", "52:54:00:99:99:99"]);
+        let firmware = why.lines().find(|line| line.contains("its firmware, by DHCP")).unwrap();
+        assert!(firmware.contains("snponly.efi"), "{why}");
     });
 }
 
