@@ -89,6 +89,8 @@ fn a_token_made_on_the_console_opens_the_api_for_its_role_until_it_is_revoked() 
         let received = std::fs::read_to_string(&stream).unwrap();
         assert!(received.starts_with("id: 1\nevent: armed\n") || received.contains("\nid: 1\n"), "{received}");
 
+        lists_in_json(&serving);
+
         serving.says(&["token", "create", "bob", "--role", "viewer"]);
         serving.says(&["token", "revoke", "alice"]);
         assert_eq!(get("/states").0, "401");
@@ -103,6 +105,29 @@ fn a_token_made_on_the_console_opens_the_api_for_its_role_until_it_is_revoked() 
         });
         assert!(ended.unwrap().success(), "{}", serving.log());
     });
+}
+
+/// Lists with `--json` are the bodies of the API: that of the console's socket, and of this one where it has them.
+fn lists_in_json(serving: &Serving) {
+    let json =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let socket = serving.folder.path().join("sock");
+    let console = |path: &str| {
+        let (status, body) = curl(&["--unix-socket", socket.to_str().unwrap(), &format!("http://console{path}")]);
+        assert_eq!(status, "200", "{path}: {body}");
+        json(&body)
+    };
+    let says = |words: &[&str]| serving.says(&[words, &["--json"]].concat());
+    assert_eq!(json(&says(&["token", "list"])), console("/v1/tokens"));
+    assert_eq!(json(&says(&["secrets", "list"])), console("/v1/secrets"));
+    assert_eq!(json(&says(&["audit", "verify"])), console("/v1/audit/verify"));
+    let lines: Vec<_> = says(&["audit", "--limit", "5"]).lines().map(json).collect();
+    assert!(lines.len() == 5 && serde_json::Value::from(lines.clone()) == console("/v1/audit?limit=5"), "{lines:?}");
+    let made = json(&says(&["token", "create", "carol", "--role", "admin", "--days", "9"]));
+    let bearer = format!("Authorization: Bearer {}", made["token"].as_str().unwrap());
+    let (status, body) = curl(&["-H", &bearer, &format!("{URL}/tokens")]);
+    assert_eq!((status.as_str(), json(&body)), ("200", json(&says(&["token", "list"]))));
+    assert_eq!(says(&["token", "revoke", "carol"]), "", "the API answers without a body");
 }
 
 #[test]
