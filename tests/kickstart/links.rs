@@ -158,7 +158,7 @@ fn el6_activates_the_bond_of_the_lan_from_6_5_on_and_leaves_other_bonds_and_vlan
         let all = whole(&site, "compute1");
         let unused = "network --device=52:54:00:a8:01:02 --bootproto=dhcp --noipv6 --onboot=no";
         assert_eq!(lines(&all, "network "), [bond, unused]);
-        let machine = Machine::new();
+        let machine = Machine::installer(release);
         for (name, mac) in [("em1", "52:54:00:a8:01:00"), ("em2", "52:54:00:a8:01:01"), ("em3", "52:54:00:a8:01:02")] {
             machine.card(name, mac);
         }
@@ -264,8 +264,14 @@ fn name_cards(site: &Site, name: &str) -> String {
 
 #[test]
 fn pre_names_the_cards_of_this_machine_by_their_macs() {
-    let site = site("7");
-    let machine = Machine::new();
+    for release in ["7", "8", "9", "10"] {
+        names_the_cards(release);
+    }
+}
+
+fn names_the_cards(release: &str) {
+    let site = site(release);
+    let machine = Machine::installer(release);
     // This machine has other names, and its bond has the MAC of a card.
     for (name, mac, has_device) in [
         ("bond0", "52:54:00:a8:01:01", false),

@@ -640,7 +640,13 @@ echo "$size" >"$entry/sda$number/size"
 
 #[test]
 fn a_table_that_no_flags_lead_to_is_made_after_the_permit_and_looked_at() {
-    let mut site = site("6.10", "bios");
+    for release in ["6.3", "6.10"] {
+        makes_the_table(release);
+    }
+}
+
+fn makes_the_table(release: &str) {
+    let mut site = site(release, "bios");
     site.nodes.retain(|node| node.name.as_str() == "controller");
     site.nodes[0].layout.extended = Some(rackstart::site::Mib(28792));
     let node = &site.nodes[0];
@@ -649,7 +655,7 @@ fn a_table_that_no_flags_lead_to_is_made_after_the_permit_and_looked_at() {
     let served = renderer.kickstart(&site, node, &token()).unwrap();
     let script = body(&served, "%pre");
     for short in [false, true] {
-        let machine = Machine::installer("6.10");
+        let machine = Machine::installer(release);
         machine.disk("sda", node.os_disk().sectors, "pci0/ata1", &[]);
         machine.program("parted", PARTED);
         machine.answers("permit", "200", &answer);
