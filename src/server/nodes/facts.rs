@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 
 use super::asker::Asker;
 use super::authority::admit;
+use super::form::NodeText;
 use super::report_rates::admit_report;
 use super::{Appliance, HttpError};
 use crate::boot::Asked;
@@ -17,7 +18,7 @@ pub(super) async fn facts(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
     Path(token): Path<String>,
-    text: String,
+    NodeText(text): NodeText,
 ) -> Result<StatusCode, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     admit_report(&appliance, &caller).await?;

@@ -1,17 +1,13 @@
 //! Form bodies from nodes, the only bodies that are read here: shell scripts send them with `curl --data-urlencode`, so
 //! a broken one gets a sentence back.
 
-use std::time::Duration;
-
-use axum::extract::rejection::FormRejection;
+use axum::extract::rejection::{FormRejection, StringRejection};
 use axum::extract::{Form, FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
 use super::HttpError;
-
-/// How long the whole body may take: it has a few kilobytes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::server::net::listen::Missing;
 
 /// A form, or a 4xx with its reason.
 pub(super) struct NodeForm<T>(pub T);
@@ -20,10 +16,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let read = tokio::time::timeout(PATIENCE, Form::<T>::from_request(request, state)).await;
-        // 408, not 400: a node sends its report again.
-        let late = || format!("the form did not arrive within {} s; send it again", PATIENCE.as_secs());
-        let read = read.map_err(|_| HttpError::new(StatusCode::REQUEST_TIMEOUT, late()))?;
+        is_here(&request)?;
+        let read = Form::<T>::from_request(request, state).await;
         read.map(|Form(form)| Self(form)).map_err(|rejection: FormRejection| {
             let status = match rejection.status() {
                 status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE) => status,
@@ -32,6 +26,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
             HttpError::new(status, rejection.body_text())
         })
     }
+}
+
+/// Plain text, or a 4xx with its reason.
+pub(super) struct NodeText(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for NodeText {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        is_here(&request)?;
+        let read = String::from_request(request, state).await;
+        read.map(Self).map_err(|rejection: StringRejection| HttpError::new(rejection.status(), rejection.body_text()))
+    }
+}
+
+/// 408 for a body that did not come, not 400: a node sends its report again.
+fn is_here(request: &Request) -> Result<(), HttpError> {
+    let Some(Missing { patience }) = request.extensions().get() else { return Ok(()) };
+    let text = format!("the body did not arrive whole within {} s; send it again", patience.as_secs());
+    Err(HttpError::new(StatusCode::REQUEST_TIMEOUT, text))
 }
 
 /// Keeps the machine's own words harmless: control characters other than line ends vanish, length is capped in bytes.

@@ -31,7 +31,7 @@ use super::net::listen;
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// Largest body of facts, in bytes: some hundred lines.
-const FACTS_LIMIT: usize = 128 * 1024;
+const FACTS_LIMIT: usize = listen::MOST;
 
 /// Everything that a node may ask over HTTP.
 pub fn app(appliance: Appliance) -> Router {

@@ -1,6 +1,7 @@
 //! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, nobody gets all places, and
 //! nodes have places that no stranger can take. `axum::serve` has none of these limits.
 
+mod arriving;
 mod held;
 mod patience;
 mod places;
@@ -15,14 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::Type;
+use socket2::{SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ use patience::Patience;
 use places::{Place, Places};
 use reasons::Reasons;
 
+pub use arriving::{MOST, Missing};
 pub use places::{Download, Share, Visit};
 
 /// Connections that may wait to be let in.
@@ -49,6 +50,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Until the head of a request is complete. It is also how long an idle connection is kept.
     pub head: Duration,
+    /// Until the body of a request is complete. As long as it is not, the connection counts as idle.
+    pub body: Duration,
     /// How long a peer may take nothing of a response before it counts as gone.
     pub stall: Duration,
     /// Places of nodes.
@@ -60,7 +63,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let share = Share { all: 256, each: 16 };
-        Self { head: Duration::from_secs(10), stall: Duration::from_secs(30), nodes: share, strangers: share }
+        let seconds = Duration::from_secs;
+        Self { head: seconds(10), body: seconds(30), stall: seconds(30), nodes: share, strangers: share }
     }
 }
 
@@ -113,10 +117,12 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some((place, stall)) = door.let_in(peer.ip()) {
-                    let stream = Patience::new(stream, stall);
+                if let Some((place, limits)) = door.let_in(peer.ip()) {
+                    notice_death(&stream);
+                    let stream = Patience::new(stream, limits.stall);
                     let (place, malformed) = (Arc::new(place), malformed.clone());
-                    let connection = Connection { http: http.clone(), app: app.clone(), peer, place, malformed };
+                    let connection =
+                        Connection { http: http.clone(), app: app.clone(), peer, place, malformed, body: limits.body };
                     connections.spawn(connection.serve(stream, shutdown.clone()));
                 }
             }
@@ -139,6 +145,14 @@ fn note_panic(ended: &Result<(), JoinError>) {
     }
 }
 
+/// A peer whose power was cut says nothing any more, not even that it is gone: the kernel asks it, and ends the connection
+/// after two minutes at the latest.
+fn notice_death(stream: &TcpStream) {
+    let seconds = Duration::from_secs;
+    let ask = TcpKeepalive::new().with_time(seconds(60)).with_interval(seconds(15)).with_retries(4);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&ask);
+}
+
 /// Who may come in.
 struct Door<G> {
     guests: G,
@@ -147,16 +161,16 @@ struct Door<G> {
 }
 
 impl<G: Guests> Door<G> {
-    fn let_in(&mut self, peer: IpAddr) -> Option<(Place, Duration)> {
+    fn let_in(&mut self, peer: IpAddr) -> Option<(Place, Limits)> {
         let (limits, is_node) = (self.guests.limits(), self.guests.is_node(peer));
         let share = if is_node { limits.nodes } else { limits.strangers };
         match self.places.take(peer, is_node, share) {
-            Ok((place, None)) => Some((place, limits.stall)),
+            Ok((place, None)) => Some((place, limits)),
             Ok((place, Some(full))) => {
                 if let Some(held_back) = self.log.ask(peer, Instant::now()) {
                     tracing::warn!(%peer, held_back, "an idle HTTP connection gave way to a new one: {full}");
                 }
-                Some((place, limits.stall))
+                Some((place, limits))
             }
             Err(full) => {
                 self.guests.refused();
@@ -189,20 +203,24 @@ struct Connection {
     place: Arc<Place>,
     /// Who was told of a request that is no HTTP.
     malformed: Arc<Mutex<LogLimit<IpAddr>>>,
+    /// How long the body of a request may take.
+    body: Duration,
 }
 
 impl Connection {
     async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
-        let Self { http, app, peer, place, malformed } = self;
+        let Self { http, app, peer, place, malformed, body } = self;
         // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
         let _ = stream.get_ref().set_nodelay(true);
         let service = service_fn(|request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(Visit(place.clone()));
-            let asking = place.asks();
-            let answer = app.clone().call(request);
-            async { answer.await.map(|response| response.map(|body| Held::new(body, asking))) }
+            let (place, mut app, shutdown) = (place.clone(), app.clone(), shutdown.clone());
+            async move {
+                let mut request = arriving::arrived(request, body, &shutdown).await;
+                request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(Visit(place.clone()));
+                let asking = place.asks();
+                app.call(request).await.map(|response| response.map(|body| Held::new(body, asking)))
+            }
         });
         let stream = Reasons::new(stream, place.clone());
         let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

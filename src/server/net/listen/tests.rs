@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
@@ -56,12 +57,17 @@ async fn download(Extension(visit): Extension<Visit>) -> Response {
     }
 }
 
+async fn form(missing: Option<Extension<Missing>>, text: String) -> String {
+    format!("{} bytes, {}", text.len(), if missing.is_some() { "not whole" } else { "whole" })
+}
+
 impl Server {
     fn with(limits: Limits) -> Self {
         let app = Router::new()
             .route("/download", get(download))
             .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
             .route("/big", get(|| async { vec![b'x'; BIG] }))
+            .route("/form", post(form))
             .route(
                 "/bug",
                 get(|| async {
@@ -295,6 +301,47 @@ async fn a_body_that_never_comes_does_not_hold_a_connection_that_nobody_reads_fr
     let mut stream = server.connect(PEER).await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n").await.unwrap();
     assert!(rest(&mut stream).await.starts_with(b"HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_awaited_in_vain_is_told_to_the_handler_and_one_in_pieces_arrives() {
+    let server = Server::with(Limits { body: SHORT, head: SHORT * 4, ..Limits::default() });
+    let head = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n";
+    let mut never = server.connect(PEER).await;
+    never.write_all(head).await.unwrap();
+    never.write_all(b"abc").await.unwrap();
+    assert!(rest(&mut never).await.ends_with(b"0 bytes, not whole"));
+    let mut pieces = server.connect(PEER).await;
+    pieces.write_all(head).await.unwrap();
+    for piece in [b"ab", b"cd"] {
+        sleep(SHORT / 10).await;
+        pieces.write_all(piece).await.unwrap();
+    }
+    assert!(rest(&mut pieces).await.ends_with(b"4 bytes, whole"));
+}
+
+#[tokio::test]
+async fn connections_whose_bodies_do_not_come_give_way_to_those_that_ask() {
+    let server = Server::with(of_strangers(4, 4));
+    for head in ["Content-Length: 9", "Transfer-Encoding: chunked"] {
+        let mut held = Vec::new();
+        for n in 0..4 {
+            let mut stream = server.connect(stranger(n)).await;
+            let request = format!("POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n{head}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            held.push(stream);
+        }
+        sleep(SHORT / 3).await;
+        for n in 100..108 {
+            assert!(server.answers(stranger(n)).await, "{head}");
+        }
+    }
+    // It does not wait for them when it ends, either.
+    let mut held = server.connect(stranger(1)).await;
+    held.write_all(b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").await.unwrap();
+    sleep(SHORT / 3).await;
+    server.shutdown.cancel();
+    timeout(Duration::from_secs(5), server.task).await.expect("it ends").unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,42 @@
+//! Bodies of requests arrive before anybody handles them, so that a body that never comes costs an idle connection and
+//! nothing else: no handler waits for it, and its place can be given to somebody who asks.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Method, Request};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// The longest body that a handler may get, in bytes; most take less. One that is longer is cut behind this, so that the
+/// handler's own limit refuses it.
+pub const MOST: usize = 128 * 1024;
+
+/// Stands in the extensions of a request whose body did not come in time, or not whole. Its body is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// How long it was waited for.
+    pub patience: Duration,
+}
+
+/// The request with its whole body, which is not waited for once the server ends. GET and HEAD have none that anybody reads.
+pub(super) async fn arrived<B>(request: Request<B>, patience: Duration, shutdown: &CancellationToken) -> Request<Body>
+where
+    B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
+    let (mut head, body) = request.into_parts();
+    if matches!(head.method, Method::GET | Method::HEAD) || body.is_end_stream() {
+        return Request::from_parts(head, Body::new(body));
+    }
+    let whole = timeout(patience, Limited::new(body, MOST).collect());
+    let body = match shutdown.run_until_cancelled(whole).await.unwrap_or_else(|| Ok(Err("the server ends".into()))) {
+        Ok(Ok(whole)) => Body::from(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Body::from(vec![0; MOST + 1]),
+        Ok(Err(_)) | Err(_) => {
+            head.extensions.insert(Missing { patience });
+            Body::empty()
+        }
+    };
+    Request::from_parts(head, body)
+}
