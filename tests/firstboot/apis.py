@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import itertools
 import json
+import subprocess
 import threading
 import urllib.parse
 
@@ -21,10 +22,21 @@ class Cloud:
         self.world, self.numbers = world, itertools.count(1)
         self.tenants, self.users, self.roles, self.services, self.endpoints, self.grants = {}, {}, {}, {}, {}, set()
         self.images, self.tokens, self.changes = {}, {}, []
+        self.started_with = ("", "")
 
-    def admin_token(self):
+    def settings(self):
+        """What keystone.conf says: the administrator's token, and where the database is."""
         conf = self.world.nodes["controller"].root / "etc/keystone/keystone.conf"
-        return readers.setting(conf, "DEFAULT", "admin_token")
+        return readers.setting(conf, "DEFAULT", "admin_token"), readers.setting(conf, "sql", "connection")
+
+    def has_database(self):
+        """Whether the database takes what Keystone read at its start. It can differ only once the file does."""
+        if self.started_with == self.settings():
+            return True
+        user, password, host, name = readers.connection(self.started_with[1])
+        words = ["/usr/bin/mysql", "--no-defaults", "-u", user, "-h", self.world.address(host), "--protocol=tcp", name, "-e", "SELECT 1"]
+        env = {"PATH": "/usr/bin:/bin", "MYSQL_PWD": password}
+        return subprocess.run(words, env=env, capture_output=True, timeout=20).returncode == 0
 
     def add(self, kind, values):
         key = f"id{next(self.numbers):04}"
@@ -52,6 +64,9 @@ class Cloud:
     def keystone(self, method, path, body, headers):
         if method == "GET" and path in ("/", "/v2.0/", "/v2.0"):
             return self.versions(path)
+        if not self.has_database():
+            return 500, {"error": {"message": "An unexpected error prevented the server from fulfilling your request. "
+                                              "(OperationalError) (1045, \"Access denied for user 'keystone'\")"}}
         parts = path.strip("/").split("/")[1:]
         match method, *parts:
             case "GET", "extensions":
@@ -67,7 +82,7 @@ class Cloud:
                 token = f"token-{next(self.numbers)}"
                 self.tokens[token] = user["name"]
                 return 200, {"access": {"token": {"id": token, "tenant": tenant}}}
-        if headers["X-Auth-Token"] != self.admin_token():
+        if headers["X-Auth-Token"] != self.started_with[0]:
             return 401, {"error": {"message": "The request you have made requires authentication."}}
         match method, *parts:
             case "GET", ("tenants" | "users" | "endpoints") as kind:
@@ -100,7 +115,8 @@ class Cloud:
         return 404, {"error": {"message": f"{method} {path}"}}
 
     def keystone_starts(self):
-        """Sessions that it keeps in memory, as where nobody says otherwise, are gone."""
+        """It reads its file once. Sessions that it keeps in memory, as where nobody says otherwise, are gone."""
+        self.started_with = self.settings()
         conf = self.world.nodes["controller"].root / "etc/keystone/keystone.conf"
         if readers.setting(conf, "token", "driver") != "keystone.token.backends.sql.Token":
             self.tokens.clear()

@@ -109,12 +109,13 @@ class World:
 
     def _listen(self):
         while self.open:
-            wanted = set(os.listdir(self.dir / "listen"))
-            for place in wanted - self.listening.keys():
-                address, port = place.rsplit(":", 1)
-                self.listening[place] = self._serve(address, int(port))
+            # A service that was started again has another file of the same name.
+            wanted = {(entry.name, entry.inode()) for entry in os.scandir(self.dir / "listen")}
             for place in self.listening.keys() - wanted:
                 self._end(self.listening.pop(place))
+            for place in wanted - self.listening.keys():
+                address, port = place[0].rsplit(":", 1)
+                self.listening[place] = self._serve(address, int(port))
             time.sleep(0.05)
 
     def _serve(self, address, port):

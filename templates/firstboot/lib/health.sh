@@ -7,11 +7,16 @@
 
 HEALTH_PAUSE=${RACKSTART_HEALTH_PAUSE:-30}
 
-# watched_steps: those with a line `watched=yes`, in their order.
+# is_watched STEP: true for one with a line `watched=yes`.
+is_watched() {
+  grep -qx 'watched=yes' "$PAYLOAD/steps/$1.sh"
+}
+
+# watched_steps: all of them, in their order.
 watched_steps() {
   local step
   for step in $(list_steps); do
-    ! grep -qx 'watched=yes' "$PAYLOAD/steps/$step.sh" || printf '%s\n' "$step"
+    ! is_watched "$step" || printf '%s\n' "$step"
   done
 }
 

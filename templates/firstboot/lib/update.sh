@@ -1,14 +1,23 @@
 # shellcheck shell=bash
 # What a ready node does with a newer payload: every step whose inputs changed is
-# looked at again, in order. The node stays ready meanwhile. A step that waits or
-# fails holds up what comes after it in its own group, and no other group: a
-# password must not wait for a node that is not there yet.
+# looked at again, in order, and every step after it that keeps a service running:
+# it starts the service again when a file has changed that the service read at its
+# start, before the next step asks it. The node stays ready meanwhile. A step that
+# waits or fails holds up what comes after it in its own group, and no other
+# group: a password must not wait for a node that is not there yet.
 
-# changed_steps STEPS: those that are not done with the inputs of today.
+# changed_steps STEPS: those that are not done with the inputs of today, and the
+# services after the first of them.
 changed_steps() {
-  local step
+  local step found=''
   for step in $1; do
-    is_skipped "$step" || is_finished "$step" || printf '%s\n' "$step"
+    ! is_skipped "$step" || continue
+    if ! is_finished "$step"; then
+      found=yes
+    elif [ -z "$found" ] || ! is_watched "$step"; then
+      continue
+    fi
+    printf '%s\n' "$step"
   done
 }
 
