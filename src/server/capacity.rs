@@ -1,5 +1,5 @@
-//! How many places HTTP and TFTP have: enough for every node of the site at once, as far as the descriptors of the process
-//! go; those of strangers are apart and few.
+//! How many places HTTP, TFTP and DNS have: enough for every node of the site at once, as far as the descriptors of the
+//! process go; those of strangers are apart and few. Where descriptors are few, DNS shrinks first: a node installs without it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -9,6 +9,11 @@ const REST: u64 = 192;
 const CONNECTIONS_EACH: usize = 8;
 /// Transfers of one node that are reckoned with.
 const TRANSFERS_EACH: usize = 4;
+/// Questions of one node that wait for a forwarder, each with a socket of its own, and connections by which it asks.
+const WAITING_EACH: usize = 16;
+const NAME_CONNECTIONS_EACH: usize = 2;
+/// More than these at once serve nobody.
+const MOST_WAITING: usize = 4096;
 /// A small rack has as many transfers at least: requests that somebody forges in its nodes' names take places for some
 /// seconds each, and cost little.
 const MIN_TRANSFERS: usize = 4096;
@@ -28,6 +33,49 @@ pub struct Capacity {
     pub transfers: usize,
     /// TFTP transfers of all strangers.
     pub stranger_transfers: usize,
+    /// What DNS has.
+    pub names: NamePlaces,
+}
+
+/// Places of DNS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamePlaces {
+    /// Those of all nodes.
+    pub nodes: NamePart,
+    /// Those of all strangers.
+    pub strangers: NamePart,
+}
+
+/// What DNS has for one kind of machines. Each takes a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamePart {
+    /// Questions that wait for a forwarder.
+    pub waiting: usize,
+    /// TCP connections.
+    pub connections: usize,
+}
+
+impl NamePlaces {
+    /// What `nodes` nodes need.
+    fn wanted(nodes: usize) -> Self {
+        let waiting = (nodes * WAITING_EACH).min(MOST_WAITING);
+        Self {
+            nodes: NamePart { waiting, connections: nodes * NAME_CONNECTIONS_EACH },
+            strangers: NamePart { waiting: 128, connections: 32 },
+        }
+    }
+
+    /// What about `all` descriptors carry.
+    fn few(all: usize) -> Self {
+        Self {
+            nodes: NamePart { waiting: (all / 2).max(2), connections: (all / 4).max(2) },
+            strangers: NamePart { waiting: (all / 8).max(1), connections: (all / 8).max(1) },
+        }
+    }
+
+    fn descriptors(self) -> usize {
+        [self.nodes, self.strangers].iter().map(|part| part.waiting + part.connections).sum()
+    }
 }
 
 impl Capacity {
@@ -36,14 +84,19 @@ impl Capacity {
     pub fn of(nodes: usize, descriptors: u64) -> Self {
         let nodes = nodes.max(FEW_NODES);
         let usable = usize::try_from(descriptors.saturating_sub(REST)).unwrap_or(usize::MAX);
-        let small = usize::try_from(descriptors / 16).unwrap_or(usize::MAX);
-        let (stranger_connections, stranger_transfers) = (small.clamp(2, 32), small.clamp(2, 64));
+        let part = |of: u64| usize::try_from(descriptors / of).unwrap_or(usize::MAX);
+        let (stranger_connections, stranger_transfers) = (part(16).clamp(2, 32), part(32).clamp(2, 64));
         let usable = usable.saturating_sub(2 * stranger_connections + stranger_transfers);
         let (connections, transfers) = (nodes * CONNECTIONS_EACH, (nodes * TRANSFERS_EACH).max(MIN_TRANSFERS));
+        let mut names = NamePlaces::wanted(nodes);
+        if 2 * connections + transfers + names.descriptors() > usable {
+            names = NamePlaces::few(part(64) * 3);
+        }
+        let usable = usable.saturating_sub(names.descriptors());
         let fits = 2 * connections + transfers <= usable;
         let (connections, transfers) =
             if fits { (connections, transfers) } else { ((usable / 8 * 3).max(8), (usable / 4).max(8)) };
-        Self { connections, stranger_connections, transfers, stranger_transfers }
+        Self { connections, stranger_connections, transfers, stranger_transfers, names }
     }
 }
 
@@ -96,11 +149,16 @@ mod tests {
         for descriptors in [256, 512, 1024, 4096, 65_536, 1 << 20] {
             for nodes in [1, 16, 100, 1000, 20_000] {
                 let all = Capacity::of(nodes, descriptors);
-                let taken = 2 * (all.connections + all.stranger_connections) + all.transfers + all.stranger_transfers;
+                let served = 2 * (all.connections + all.stranger_connections) + all.transfers + all.stranger_transfers;
+                let taken = served + all.names.descriptors();
                 assert!(taken as u64 + REST <= descriptors + 64, "{nodes} nodes, {descriptors}: {all:?}");
             }
         }
+        let (names, few) = (unit.names, plain.names);
+        assert_eq!((names.nodes.waiting, names.strangers.waiting), (4096, 128));
+        assert!(few.descriptors() < 64 && few.nodes.waiting > few.strangers.waiting, "DNS shrinks first: {few:?}");
         let tiny = Capacity::of(1000, 64);
+        assert!(tiny.names.descriptors() <= 8, "{tiny:?}");
         assert!(tiny.connections >= 8 && tiny.transfers >= 8 && tiny.stranger_connections >= 2, "{tiny:?}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::net::pace::Pace;
+use super::net::pace::{Budget, Pace};
 use super::net::pinned;
 use super::served::Served;
 use crate::site::TimeService;
@@ -18,9 +18,9 @@ use crate::wire::ntp::{Clock, Kept, Leap, answer};
 
 /// The port of NTP.
 pub const PORT: u16 = 123;
-/// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most.
-const EACH: u32 = 32;
-const ALL: u32 = 20_000;
+/// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most. Nodes are not counted: an answer
+/// is never longer than its question, so whoever forges questions in a node's name gains nothing.
+const BUDGET: Budget = Budget { node: u32::MAX, stranger: 32, strangers: 20_000 };
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// The time server, bound.
@@ -38,7 +38,7 @@ impl TimeServer {
 
     /// Answers until `shutdown`.
     pub(super) async fn run(self, served: watch::Receiver<Arc<Served>>, shutdown: CancellationToken) {
-        let mut pace = Pace::new(EACH, ALL, WINDOW);
+        let mut pace = Pace::new(BUDGET, WINDOW);
         let mut told = None;
         // One byte more than the header tells a longer request; what follows it is of no interest.
         let mut packet = [0; 128];
@@ -57,12 +57,12 @@ impl TimeServer {
                 }
             };
             let at = SystemTime::now();
-            let (subnet, service) = {
+            let (subnet, service, is_node) = {
                 let site = &served.borrow().site;
-                (site.network.subnet, site.server.ntp)
+                (site.network.subnet, site.server.ntp, site.nodes.by_address(*client.ip()).is_some())
             };
             let is_known = pinned::may_answer(client, subnet) && *client.ip() != self.address;
-            if !is_known || !pace.admits(*client.ip(), Instant::now()) {
+            if !is_known || !pace.admits(*client.ip(), is_node, Instant::now()) {
                 continue;
             }
             let clock = Clock::judge(kept(), service == TimeService::Always, at);

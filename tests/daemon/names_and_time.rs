@@ -184,11 +184,15 @@ fn nobody_outside_the_network_hears_anything_and_both_can_be_switched_off() {
             assert_eq!(hears("192.168.0.2", 123, &time), None, "mode {mode}");
         }
         assert_eq!(hears("192.168.0.2", 123, &time[..47]), None);
-        // A flood from one address is not answered packet by packet; another address is.
+        // A flood from one address is not answered packet by packet; a node is, whatever is forged in its name.
         time[0] = 0x23;
-        machine.run(&format!("ip address add 192.168.0.3/24 dev {CARD}"));
-        let answered = (0..60).filter(|_| hears_fast(&machine, &time)).count();
-        assert!((8..=64).contains(&answered), "{answered} of 60");
+        for other in ["192.168.0.3", "192.168.0.77"] {
+            machine.run(&format!("ip address add {other}/24 dev {CARD}"));
+        }
+        let answered = |from, patience| (0..60).filter(|_| hears_within(&machine, from, patience, &time)).count();
+        let stranger = answered("192.168.0.77", Duration::from_millis(30));
+        assert!((8..=64).contains(&stranger) && stranger < 60, "{stranger} of 60");
+        assert_eq!(answered("192.168.0.2", Duration::from_secs(2)), 60);
         assert_eq!(hears("192.168.0.3", 123, &time), Some(48));
         let (code, said) = {
             serving.edit("\ndns = true\n", "\ndns = false\n");
@@ -202,13 +206,48 @@ fn nobody_outside_the_network_hears_anything_and_both_can_be_switched_off() {
     });
 }
 
-/// One question to the time server from 192.168.0.2, and whether an answer came soon.
-fn hears_fast(machine: &Machine, payload: &[u8]) -> bool {
-    let socket = machine.socket(|| socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap());
+/// One question to the time server, and whether an answer came in time.
+fn hears_within(machine: &Machine, from: &str, patience: Duration, payload: &[u8]) -> bool {
+    let socket = machine.socket(|| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+        socket.bind(&format!("{from}:0").parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+        socket
+    });
     let socket: std::net::UdpSocket = socket.into();
-    socket.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
+    socket.set_read_timeout(Some(patience)).unwrap();
     socket.send_to(payload, ("192.168.0.254", 123)).unwrap();
     socket.recv(&mut [0; 100]).is_ok()
+}
+
+#[test]
+fn strangers_who_hold_every_connection_and_ask_dead_names_keep_no_node_from_an_answer() {
+    inside(|| {
+        let machine = compute2();
+        // What it does not know is asked of a server that nobody is.
+        let _world = World::knows(&["--address=/www.example.org/10.1.2.3", "--server=10.255.255.1"]);
+        let _serving = serving("dns = true\ndns_forwarders = [\"127.0.0.1\"]");
+        let mut held = Vec::new();
+        for last in 100..140 {
+            machine.run(&format!("ip address add 192.168.0.{last}/24 dev {CARD}"));
+            for _ in 0..4 {
+                let socket = machine.socket(|| {
+                    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+                    let from = format!("192.168.0.{last}:0").parse::<std::net::SocketAddr>().unwrap();
+                    socket.bind(&from.into()).unwrap();
+                    socket
+                });
+                let server = "192.168.0.254:53".parse::<std::net::SocketAddr>().unwrap();
+                socket.connect_timeout(&server.into(), Duration::from_secs(5)).unwrap();
+                held.push(socket);
+            }
+        }
+        assert_eq!(short(&machine, "+tcp -b 192.168.0.2 compute3"), ["192.168.0.3"]);
+        for number in 0..4 {
+            let dead = format!("+tries=1 +time=2 -b 192.168.0.100 dead{number}.example.net");
+            machine.run(&format!("dig @192.168.0.254 {dead} || :"));
+            assert_eq!(short(&machine, "-b 192.168.0.2 www.example.org"), ["10.1.2.3"], "after dead{number}");
+        }
+    });
 }
 
 #[test]

@@ -19,8 +19,14 @@ const YOUNG: Duration = Duration::from_secs(60);
 const FORGOTTEN: Duration = Duration::from_secs(180);
 /// How long the rackstart that we stepped back for must be silent before we serve: longer than its restart takes.
 const TAKE_OVER: Duration = Duration::from_secs(300);
-/// Rivals told at the same time.
-const MOST: usize = 16;
+/// Servers told one by one: of those that were heard themselves, and of those that a request merely names. They are counted
+/// apart, since one packet names any address.
+const HEARD: usize = 16;
+const NAMED: usize = 4;
+/// Servers beyond these that are counted.
+const COUNTED: usize = 1024;
+/// The subject of the alarm that tells how many there are beyond those told one by one.
+const MORE: &str = "more";
 
 /// What is known of the others.
 pub struct Rivals {
@@ -34,6 +40,8 @@ pub struct Rivals {
 #[derive(Default)]
 struct Known {
     others: BTreeMap<Ipv4Addr, Rival>,
+    /// When those that have no place among `others` were seen last.
+    more: BTreeMap<Ipv4Addr, Instant>,
     /// Whom we stepped back for, and when it was heard last.
     passive: Option<(Ipv4Addr, Instant)>,
 }
@@ -113,6 +121,9 @@ impl Rivals {
         let silent: Vec<Ipv4Addr> =
             known.others.iter().filter(|(_, rival)| gone(rival.seen, FORGOTTEN)).map(|(server, _)| *server).collect();
         known.others.retain(|_, rival| !gone(rival.seen, FORGOTTEN));
+        let counted = known.more.len();
+        known.more.retain(|_, seen| !gone(*seen, FORGOTTEN));
+        let more = known.more.len();
         let takes_over = known.passive.is_some_and(|(_, seen)| gone(seen, TAKE_OVER));
         if takes_over {
             known.passive = None;
@@ -120,6 +131,9 @@ impl Rivals {
         drop(known);
         for server in silent {
             self.alarms.clear("rival", &server.to_string());
+        }
+        if more != counted {
+            self.tell_more(more);
         }
         if takes_over {
             self.alarms.clear("passive", "dhcp");
@@ -132,22 +146,35 @@ impl Rivals {
         for server in others.others.keys() {
             self.alarms.clear("rival", &server.to_string());
         }
+        if !others.more.is_empty() {
+            self.tell_more(0);
+        }
         if others.passive.is_some() {
             self.alarms.clear("passive", "dhcp");
         }
     }
 
-    /// Returns whether its card is still unknown.
+    /// Returns whether it is told while its card is unknown.
     fn note(&self, server: Ipv4Addr, card: Option<Mac>, what: &str, now: Instant) -> bool {
         let mut known = self.known();
-        if known.others.len() >= MOST && !known.others.contains_key(&server) {
+        if !known.has_place(server, card) {
+            let is_new = known.more.len() < COUNTED && known.more.insert(server, now).is_none();
+            let more = known.more.len();
+            drop(known);
+            if is_new {
+                self.tell_more(more);
+            }
             return false;
         }
+        let fewer = known.more.remove(&server).map(|_| known.more.len());
         let rival = known.others.entry(server).or_insert(Rival { card: None, seen: now });
         let is_news = rival.card.is_none();
         (rival.seen, rival.card) = (now, card.or(rival.card));
         let card = rival.card;
         drop(known);
+        if let Some(more) = fewer {
+            self.tell_more(more);
+        }
         if is_news {
             let card = card.map_or("its card was not seen yet".into(), |card| card.to_string());
             let text = format!(
@@ -159,8 +186,32 @@ impl Rivals {
         card.is_none()
     }
 
+    fn tell_more(&self, more: usize) {
+        if more == 0 {
+            return self.alarms.clear("rival", MORE);
+        }
+        let some = if more < COUNTED { "" } else { "at least " };
+        let text = format!(
+            "and {some}{more} more addresses are said to be DHCP servers on this network: somebody makes most of them up; \
+             `tcpdump -eni INTERFACE udp port 67` shows the card that sends them"
+        );
+        self.alarms.raise("rival", MORE, text);
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Known {
+    /// Whether a server is told by itself. One that was heard takes no place of those that were named, nor the reverse.
+    fn has_place(&self, server: Ipv4Addr, card: Option<Mac>) -> bool {
+        let count = |is_heard| self.others.values().filter(|rival| rival.card.is_some() == is_heard).count();
+        match (self.others.get(&server), card) {
+            (Some(Rival { card: Some(_), .. }), _) | (Some(_), None) => true,
+            (_, Some(_)) => count(true) < HEARD,
+            (None, None) => count(false) < NAMED,
+        }
     }
 }
 
@@ -213,10 +264,33 @@ mod tests {
         assert_eq!(kinds(&rivals), ["rival"]);
         rivals.forget(start + FORGOTTEN);
         assert!(kinds(&rivals).is_empty());
+    }
+
+    #[test]
+    fn servers_that_requests_make_up_hide_none_that_is_heard_and_are_told_by_their_number() {
+        let (rivals, start) = (rivals(), Instant::now());
+        let text = |rivals: &Rivals| {
+            rivals.alarms.ringing().into_iter().map(|alarm| alarm.text).collect::<Vec<_>>().join("\n")
+        };
         for number in 0..1000u32 {
             rivals.chosen(Ipv4Addr::from_bits(number + 1), start);
         }
-        assert_eq!(kinds(&rivals).len(), MOST, "forged ones are bounded");
+        assert_eq!(kinds(&rivals).len(), NAMED + 1);
+        assert!(text(&rivals).contains("and 996 more addresses"), "{}", text(&rivals));
+        rivals.chosen(THERE, start);
+        assert!(text(&rivals).contains("and 997 more addresses"), "{}", text(&rivals));
+        rivals.heard(&says(None), CARD, start + FORGOTTEN / 2);
+        assert!(text(&rivals).contains("192.168.0.9 (02:00:00:00:00:09)"), "{}", text(&rivals));
+        assert!(text(&rivals).contains("and 996 more addresses"), "it is told by itself: {}", text(&rivals));
+        for number in 0..2000u32 {
+            let server = Ipv4Addr::from_bits(0x0a00_0000 + number);
+            rivals.heard(&Heard { server, ..says(None) }, CARD, start + FORGOTTEN / 2);
+        }
+        assert_eq!(kinds(&rivals).len(), NAMED + HEARD + 1, "forged ones are bounded");
+        assert!(text(&rivals).contains("and at least 1024 more"), "{}", text(&rivals));
+        rivals.forget(start + FORGOTTEN);
+        rivals.forget(start + FORGOTTEN / 2 + FORGOTTEN);
+        assert!(kinds(&rivals).is_empty(), "{}", text(&rivals));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Asks a resolver in a node's place. Whatever happens, a node hears of it within four seconds, before its own resolver
-//! gives up; and at once while all servers are silent.
+//! gives up; and at once while all servers are silent. A server counts as silent when it does not even answer a question of
+//! our own, which nobody on the link can choose: a name without an answer silences nobody.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,18 +12,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
+use super::places::{Asker, Places, Share};
 use super::upstreams::Upstreams;
 use crate::server::random;
 use crate::site::Server;
 use crate::wire::dns::{Carrier, Query};
 
-/// A datagram may get lost: it is sent again after the first wait.
+/// A datagram may get lost: it is sent again after the first wait, and a question of our own beside it.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(800)];
 /// How long a server that was silent is not asked again.
 const REST: Duration = Duration::from_secs(3);
-/// Questions that wait for a server, of one machine and of all.
-const WAITING_EACH: usize = 64;
-const WAITING: usize = 1024;
 /// The port of every server.
 const PORT: u16 = 53;
 
@@ -30,9 +29,17 @@ const PORT: u16 = 53;
 pub(super) struct Forwarder {
     upstreams: Upstreams,
     port: u16,
-    /// Servers that were silent, and since when.
-    silent: Mutex<HashMap<IpAddr, Instant>>,
-    waiting: Mutex<HashMap<Ipv4Addr, usize>>,
+    standings: Mutex<HashMap<IpAddr, Standing>>,
+    waiting: Places,
+}
+
+/// What is known of a server.
+#[derive(Default)]
+struct Standing {
+    /// When it last answered anything.
+    heard: Option<Instant>,
+    /// When it was found silent, if it did not answer since.
+    silent: Option<Instant>,
 }
 
 impl Forwarder {
@@ -41,13 +48,21 @@ impl Forwarder {
     }
 
     fn to(upstreams: Upstreams, port: u16) -> Self {
-        Self { upstreams, port, silent: Mutex::default(), waiting: Mutex::default() }
+        Self { upstreams, port, standings: Mutex::default(), waiting: Places::default() }
     }
 
-    /// The reply of the first server that has one, ready for the asker; none when nobody has. A server that asks is never
-    /// asked in return: it would ask for ever.
-    pub(super) async fn ask(&self, query: &Query, asker: Ipv4Addr) -> Option<Vec<u8>> {
-        let _place = self.place(asker)?;
+    /// The reply of the first server that has one, ready for the asker; none when nobody has, or when a newer question was
+    /// given its place of those in `share`.
+    pub(super) async fn ask(&self, query: &Query, asker: Asker, share: Share) -> Option<Vec<u8>> {
+        let place = self.waiting.take(asker, share);
+        tokio::select! {
+            () = place.lost() => None,
+            reply = self.ask_each(query, asker.address) => reply,
+        }
+    }
+
+    /// A server that asks is never asked in return: it would ask for ever.
+    async fn ask_each(&self, query: &Query, asker: Ipv4Addr) -> Option<Vec<u8>> {
         let mut last = None;
         for server in self.upstreams.now() {
             if server == asker || self.rests(server) {
@@ -55,115 +70,97 @@ impl Forwarder {
             }
             match self.exchange(query, SocketAddr::new(server, self.port)).await {
                 Ok(reply) => {
-                    lock(&self.silent).remove(&server);
+                    self.heard(server);
                     if !Query::is_failure(&reply) {
                         return Some(reply);
                     }
                     last = Some(reply);
                 }
-                Err(error) => {
-                    tracing::debug!(%server, %error, "a name server has no reply");
-                    lock(&self.silent).insert(server, Instant::now());
-                }
+                Err(error) => tracing::debug!(%server, %error, "a name server has no reply"),
             }
         }
         last
     }
 
     fn rests(&self, server: IpAddr) -> bool {
-        lock(&self.silent).get(&server).is_some_and(|since| since.elapsed() < REST)
+        let standings = self.standings();
+        standings.get(&server).and_then(|standing| standing.silent).is_some_and(|since| since.elapsed() < REST)
+    }
+
+    fn heard(&self, server: IpAddr) {
+        self.standings().insert(server, Standing { heard: Some(Instant::now()), silent: None });
+    }
+
+    /// Nothing of what was asked of a server from `asked` on on one socket was answered. Others may have heard it since.
+    fn not_heard(&self, server: IpAddr, asked: Instant) {
+        let mut standings = self.standings();
+        let standing = standings.entry(server).or_default();
+        if standing.heard.is_none_or(|heard| heard < asked) {
+            standing.silent = Some(Instant::now());
+        }
+    }
+
+    fn standings(&self) -> MutexGuard<'_, HashMap<IpAddr, Standing>> {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new number and a new port for every question: whoever forges a reply has to guess both.
     async fn exchange(&self, query: &Query, server: SocketAddr) -> io::Result<Vec<u8>> {
-        let id = u16::from_be_bytes(random::bytes());
-        let question = query.onward(id);
-        let take_back = |reply: &[u8]| query.take_back(id, reply);
         match query.carrier() {
-            Carrier::Udp => by_udp(&question, server, take_back).await,
-            Carrier::Tcp => {
-                let patience = WAITS.iter().sum();
-                timeout(patience, by_tcp(&question, server, take_back)).await.map_err(|_| silent())?
-            }
+            Carrier::Udp => self.by_udp(query, server).await,
+            // It says nothing of a server that it is silent by TCP: some never speak it.
+            Carrier::Tcp => timeout(WAITS.iter().sum(), by_tcp(query, server)).await.map_err(|_| silent())?,
         }
     }
 
-    fn place(&self, asker: Ipv4Addr) -> Option<Place<'_>> {
-        let mut waiting = lock(&self.waiting);
-        let all: usize = waiting.values().sum();
-        let own = waiting.entry(asker).or_default();
-        if *own >= WAITING_EACH || all >= WAITING {
-            return None;
-        }
-        *own += 1;
-        Some(Place { waiting: &self.waiting, asker })
-    }
-}
-
-/// A question that waits.
-struct Place<'a> {
-    waiting: &'a Mutex<HashMap<Ipv4Addr, usize>>,
-    asker: Ipv4Addr,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut waiting = lock(self.waiting);
-        if let Some(own) = waiting.get_mut(&self.asker) {
-            *own -= 1;
-            if *own == 0 {
-                waiting.remove(&self.asker);
-            }
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn by_udp(
-    question: &[u8],
-    server: SocketAddr,
-    take_back: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> io::Result<Vec<u8>> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any).await?;
-    // The kernel then hears this server alone, and tells when there is none.
-    socket.connect(server).await?;
-    let mut buffer = vec![0; 4096];
-    for patience in WAITS {
-        socket.send(question).await?;
-        let reply = async {
-            loop {
-                let length = socket.recv(&mut buffer).await?;
-                // What is no reply to this question is a forgery or late; the right one may still come.
-                if let Some(reply) = take_back(&buffer[..length]) {
-                    return io::Result::Ok(reply);
-                }
-            }
+    async fn by_udp(&self, query: &Query, server: SocketAddr) -> io::Result<Vec<u8>> {
+        let any: SocketAddr = match server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        if let Ok(reply) = timeout(patience, reply).await {
-            return reply;
+        let socket = UdpSocket::bind(any).await?;
+        // The kernel then hears this server alone, and tells when there is none.
+        socket.connect(server).await?;
+        let (asked, own, id, own_id) = (Instant::now(), Query::of_the_root(), number(), number());
+        let mut buffer = vec![0; 4096];
+        for (turn, patience) in WAITS.into_iter().enumerate() {
+            socket.send(&query.onward(id)).await?;
+            if turn > 0 {
+                socket.send(&own.onward(own_id)).await?;
+            }
+            let reply = async {
+                loop {
+                    let length = socket.recv(&mut buffer).await?;
+                    // What is no reply to this question is a forgery or late; the right one may still come.
+                    if let Some(reply) = query.take_back(id, &buffer[..length]) {
+                        return io::Result::Ok(reply);
+                    }
+                    if own.take_back(own_id, &buffer[..length]).is_some() {
+                        self.heard(server.ip());
+                    }
+                }
+            };
+            if let Ok(reply) = timeout(patience, reply).await {
+                return reply;
+            }
         }
+        self.not_heard(server.ip(), asked);
+        Err(silent())
     }
-    Err(silent())
 }
 
-async fn by_tcp(
-    question: &[u8],
-    server: SocketAddr,
-    take_back: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> io::Result<Vec<u8>> {
+fn number() -> u16 {
+    u16::from_be_bytes(random::bytes())
+}
+
+async fn by_tcp(query: &Query, server: SocketAddr) -> io::Result<Vec<u8>> {
+    let id = number();
     let mut stream = TcpStream::connect(server).await?;
-    stream.write_all(&super::tcp::framed(question)).await?;
+    stream.write_all(&super::tcp::framed(&query.onward(id))).await?;
     let length = stream.read_u16().await?;
     let mut reply = vec![0; usize::from(length)];
     stream.read_exact(&mut reply).await?;
-    take_back(&reply).ok_or_else(|| io::Error::other("the reply is to another question"))
+    query.take_back(id, &reply).ok_or_else(|| io::Error::other("the reply is to another question"))
 }
 
 fn silent() -> io::Error {

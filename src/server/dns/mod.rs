@@ -2,6 +2,7 @@
 //! interface, to machines of the provisioning network only. Remembers no reply; the resolvers do.
 
 mod forward;
+mod places;
 mod tcp;
 mod upstreams;
 
@@ -17,20 +18,28 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::net::pace::Pace;
+use super::capacity::{Capacity, descriptors};
+use super::net::pace::{Budget, Pace};
 use super::net::pinned;
 use super::served::Served;
 use crate::site::Site;
 use crate::wire::dns::{Asked, Carrier, Query, Zone};
 use forward::Forwarder;
+use places::{Asker, Share};
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
 /// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
 const LONGEST_QUESTION: usize = 1232;
-/// Questions in a second, of one machine and of all. A node that installs asks some tens of them.
-const EACH: u32 = 400;
-const ALL: u32 = 20_000;
+/// Questions in a second. A node that installs asks some tens of them; what is forged in its name counts with them.
+const QUESTIONS: Budget = Budget { node: 5000, stranger: 100, strangers: 2000 };
+/// Connections in a second. They count apart: whoever forges datagrams in a node's name takes none of them.
+const CONNECTIONS: Budget = Budget { node: 100, stranger: 20, strangers: 200 };
+/// Questions of one node, and of one stranger, that wait for a forwarder.
+const WAITING_OF_A_NODE: usize = 64;
+const WAITING_OF_A_STRANGER: usize = 16;
+/// Connections of one machine.
+const CONNECTIONS_EACH: usize = 4;
 
 /// The name server, bound.
 pub struct NameServer {
@@ -63,23 +72,28 @@ impl NameServer {
                 Some(_) = waiting.join_next() => {}
                 Some(_) = connections.ended() => {}
                 received = udp.recv_from(&mut packet) => match received {
-                    Ok((length, SocketAddr::V4(client))) if desk.admits(client) => {
+                    Ok((length, SocketAddr::V4(client))) => {
+                        let Some(asker) = desk.admits(client, &desk.questions) else { continue };
                         let Some(query) = desk.at_once(&packet[..length], Carrier::Udp, &mut |reply| {
                             // Never waits: who gets no answer asks again.
                             let _ = udp.try_send_to(&reply, client.into());
                         }) else { continue };
                         let (desk, udp) = (desk.clone(), udp.clone());
                         waiting.spawn(async move {
-                            let reply = desk.elsewhere(&query, *client.ip()).await;
+                            let reply = desk.elsewhere(&query, asker).await;
                             let _ = udp.send_to(&reply, client).await;
                         });
                     }
-                    Ok((_, client)) => tracing::debug!(peer = %client, "a question from no machine of the network, or too many"),
+                    Ok(_) => {}
                     Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
                 accepted = self.tcp.accept() => match accepted {
-                    Ok((stream, SocketAddr::V4(client))) if desk.admits(client) => connections.place(stream, client, &desk),
-                    Ok((_, client)) => tracing::debug!(peer = %client, "a connection from no machine of the network, or too many"),
+                    Ok((stream, SocketAddr::V4(client))) => {
+                        if let Some(asker) = desk.admits(client, &desk.connections) {
+                            connections.place(stream, asker, &desk);
+                        }
+                    }
+                    Ok(_) => {}
                     Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
             }
@@ -91,7 +105,8 @@ impl NameServer {
 struct Desk {
     address: Ipv4Addr,
     served: watch::Receiver<Arc<Served>>,
-    pace: Mutex<Pace>,
+    questions: Mutex<Pace>,
+    connections: Mutex<Pace>,
     newest: Mutex<Option<Arc<Names>>>,
 }
 
@@ -102,18 +117,45 @@ struct Names {
     forwarder: Forwarder,
 }
 
+/// The places of nodes, or those of strangers.
+struct Shares {
+    waiting: Share,
+    connections: Share,
+}
+
 impl Desk {
     fn new(address: Ipv4Addr, served: watch::Receiver<Arc<Served>>) -> Self {
-        let pace = Mutex::new(Pace::new(EACH, ALL, Duration::from_secs(1)));
-        Self { address, served, pace, newest: Mutex::default() }
+        let pace = |budget| Mutex::new(Pace::new(budget, Duration::from_secs(1)));
+        Self { address, served, questions: pace(QUESTIONS), connections: pace(CONNECTIONS), newest: Mutex::default() }
     }
 
-    /// Whether a question from there may be answered. Nothing of this machine asks by way of the provisioning network,
-    /// so what comes from our own address is a loop or a forgery.
-    fn admits(&self, client: SocketAddrV4) -> bool {
-        let subnet = self.served.borrow().site.network.subnet;
-        let is_known = pinned::may_answer(client, subnet) && *client.ip() != self.address;
-        is_known && self.pace().admits(*client.ip(), Instant::now())
+    /// Who asks from there, if that may be answered. Nothing of this machine asks by way of the provisioning network, so what
+    /// comes from our own address is a loop or a forgery.
+    fn admits(&self, client: SocketAddrV4, pace: &Mutex<Pace>) -> Option<Asker> {
+        let address = *client.ip();
+        let (is_known, is_node) = {
+            let site = &self.served.borrow().site;
+            (pinned::may_answer(client, site.network.subnet), site.nodes.by_address(address).is_some())
+        };
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_known || address == self.address || !pace.admits(address, is_node, Instant::now()) {
+            tracing::debug!(peer = %client, "a question from no machine of the network, or too many");
+            return None;
+        }
+        Some(Asker { address, is_node })
+    }
+
+    /// How much machines like this one may have at once.
+    fn shares(&self, asker: Asker) -> Shares {
+        let capacity = Capacity::of(self.served.borrow().site.nodes.len(), descriptors()).names;
+        let (part, waiting_each) = match asker.is_node {
+            true => (capacity.nodes, WAITING_OF_A_NODE),
+            false => (capacity.strangers, WAITING_OF_A_STRANGER),
+        };
+        Shares {
+            waiting: Share { all: part.waiting, each: waiting_each },
+            connections: Share { all: part.connections, each: CONNECTIONS_EACH },
+        }
     }
 
     /// Answers what needs nobody else; returns the question that does.
@@ -137,8 +179,8 @@ impl Desk {
     }
 
     /// The answer of somebody else, or that there is none.
-    async fn elsewhere(&self, query: &Query, asker: Ipv4Addr) -> Vec<u8> {
-        let reply = self.names().forwarder.ask(query, asker).await;
+    async fn elsewhere(&self, query: &Query, asker: Asker) -> Vec<u8> {
+        let reply = self.names().forwarder.ask(query, asker, self.shares(asker).waiting).await;
         reply.unwrap_or_else(|| query.failure(ResponseCode::ServFail))
     }
 
@@ -152,9 +194,5 @@ impl Desk {
                 newest.insert(Arc::new(Names { site, zone, forwarder })).clone()
             }
         }
-    }
-
-    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,21 +1,17 @@
 //! Questions by TCP: for replies that no datagram holds.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::places::{Asker, Places};
 use super::{Desk, LONGEST_QUESTION};
 use crate::wire::dns::Carrier;
 
-/// Connections of one machine, and of all. The oldest one gives way.
-const EACH: usize = 4;
-const ALL: usize = 128;
 /// How long a connection may say nothing, and how long a peer may take to read an answer.
 const IDLE: Duration = Duration::from_secs(10);
 /// Questions on one connection.
@@ -31,26 +27,20 @@ pub(super) fn framed(message: &[u8]) -> Vec<u8> {
 #[derive(Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
-    of: HashMap<Ipv4Addr, VecDeque<AbortHandle>>,
+    places: Places,
 }
 
 impl Connections {
     /// Takes a connection; an older one gives way when there are too many.
-    pub(super) fn place(&mut self, stream: TcpStream, client: SocketAddrV4, desk: &Arc<Desk>) {
-        self.of.retain(|_, handles| {
-            handles.retain(|handle| !handle.is_finished());
-            !handles.is_empty()
+    pub(super) fn place(&mut self, stream: TcpStream, client: Asker, desk: &Arc<Desk>) {
+        let place = self.places.take(client, desk.shares(client).connections);
+        let desk = desk.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = place.lost() => {}
+                () = serve(stream, client, desk) => {}
+            }
         });
-        let open: usize = self.of.values().map(VecDeque::len).sum();
-        let own = self.of.entry(*client.ip()).or_default();
-        if (own.len() >= EACH || open >= ALL)
-            && let Some(oldest) = own.pop_front()
-        {
-            oldest.abort();
-        } else if open >= ALL {
-            return;
-        }
-        own.push_back(self.tasks.spawn(serve(stream, *client.ip(), desk.clone())));
     }
 
     /// Waits for one to end.
@@ -59,7 +49,7 @@ impl Connections {
     }
 }
 
-async fn serve(mut stream: TcpStream, client: Ipv4Addr, desk: Arc<Desk>) {
+async fn serve(mut stream: TcpStream, client: Asker, desk: Arc<Desk>) {
     for _ in 0..QUESTIONS {
         let Ok(Some(question)) = timeout(IDLE, read(&mut stream)).await else { return };
         let mut reply = None;

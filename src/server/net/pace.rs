@@ -1,43 +1,53 @@
-//! How often one machine, and all together, may ask a service that answers datagrams. What is too much gets no answer: a
-//! client that asks in vain asks again.
+//! How often one machine, and all strangers together, may ask a service that answers datagrams. What is too much gets no
+//! answer: a client that asks in vain asks again. What strangers ask counts for no node.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-/// Counts requests in windows of one length. Its memory is bounded by `all`.
+/// Requests in one window. Nodes have no budget together: whoever forges packets in the names of some would use it up for all.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::server) struct Budget {
+    /// Of one node.
+    pub(in crate::server) node: u32,
+    /// Of one stranger.
+    pub(in crate::server) stranger: u32,
+    /// Of all strangers.
+    pub(in crate::server) strangers: u32,
+}
+
+/// Counts requests in windows of one length. Its memory is bounded by the number of nodes and the budget of strangers.
 #[derive(Debug)]
 pub(in crate::server) struct Pace {
-    each: u32,
-    all: u32,
+    budget: Budget,
     window: Duration,
     since: Option<Instant>,
     asked: HashMap<Ipv4Addr, u32>,
-    total: u32,
+    by_strangers: u32,
 }
 
 impl Pace {
-    /// Admits `each` requests of one address and `all` of all addresses in every `window`.
-    pub(in crate::server) fn new(each: u32, all: u32, window: Duration) -> Self {
-        Self { each, all, window, since: None, asked: HashMap::new(), total: 0 }
+    /// Admits `budget` in every `window`.
+    pub(in crate::server) fn new(budget: Budget, window: Duration) -> Self {
+        Self { budget, window, since: None, asked: HashMap::new(), by_strangers: 0 }
     }
 
-    /// Whether a request that comes `now` may be answered.
-    pub(in crate::server) fn admits(&mut self, from: Ipv4Addr, now: Instant) -> bool {
+    /// Whether a request that comes `now` may be answered. `is_node`: `from` is reserved for a node.
+    pub(in crate::server) fn admits(&mut self, from: Ipv4Addr, is_node: bool, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.duration_since(since) >= self.window) {
             self.since = Some(now);
             self.asked.clear();
-            self.total = 0;
+            self.by_strangers = 0;
         }
-        if self.total >= self.all {
+        if !is_node && self.by_strangers >= self.budget.strangers {
             return false;
         }
         let asked = self.asked.entry(from).or_default();
-        if *asked >= self.each {
+        if *asked >= if is_node { self.budget.node } else { self.budget.stranger } {
             return false;
         }
         *asked += 1;
-        self.total += 1;
+        self.by_strangers += u32::from(!is_node);
         true
     }
 }
@@ -46,11 +56,15 @@ impl Pace {
 mod tests {
     use super::*;
 
+    fn pace() -> Pace {
+        Pace::new(Budget { node: 40, stranger: 3, strangers: 100 }, Duration::from_secs(10))
+    }
+
     #[test]
     fn one_who_asks_too_often_is_held_back_alone_and_only_until_the_window_ends() {
-        let mut pace = Pace::new(3, 100, Duration::from_secs(10));
+        let mut pace = pace();
         let (start, [one, other]) = (Instant::now(), [1, 2].map(|last| Ipv4Addr::new(10, 0, 0, last)));
-        let admitted = |pace: &mut Pace, from, at| (0..50).filter(|_| pace.admits(from, at)).count();
+        let admitted = |pace: &mut Pace, from, at| (0..50).filter(|_| pace.admits(from, false, at)).count();
         assert_eq!(admitted(&mut pace, one, start), 3);
         assert_eq!(admitted(&mut pace, other, start + Duration::from_secs(9)), 3);
         assert_eq!(admitted(&mut pace, one, start + Duration::from_secs(9)), 0);
@@ -58,10 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_takes_bounded_memory() {
-        let mut pace = Pace::new(3, 100, Duration::from_secs(10));
-        let now = Instant::now();
-        assert_eq!((0..10_000).filter(|&number| pace.admits(Ipv4Addr::from_bits(number), now)).count(), 100);
+    fn a_flood_of_strangers_takes_bounded_memory_and_nothing_from_a_node() {
+        let (mut pace, now) = (pace(), Instant::now());
+        assert_eq!((0..10_000).filter(|&number| pace.admits(Ipv4Addr::from_bits(number), false, now)).count(), 100);
         assert!(pace.asked.len() <= 100);
+        let (node, other) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
+        assert_eq!((0..50).filter(|_| pace.admits(node, true, now)).count(), 40);
+        assert!(pace.admits(other, true, now), "what is asked in one node's name counts for no other");
     }
 }

@@ -71,6 +71,14 @@ impl Query {
         Asked::Refused(query.failure(refusal))
     }
 
+    /// A question that every resolver which works has an answer to, and that no machine of the network chose: who serves the
+    /// root.
+    pub fn of_the_root() -> Self {
+        let mut message = Message::new(0, MessageType::Query, OpCode::Query);
+        message.add_query(hickory_proto::op::Query::query(Name::root(), RecordType::NS));
+        Self { message, carrier: Carrier::Udp }
+    }
+
     /// The name that is asked about.
     pub fn name(&self) -> &Name {
         self.message.queries[0].name()
