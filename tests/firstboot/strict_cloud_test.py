@@ -62,9 +62,9 @@ def sessions_outlive_a_restart_of_keystone(world, controller):
     """D15."""
     world.cloud.tokens["somebody"] = "admin"
     equal(controller.play("service", "openstack-keystone", "stop").returncode, 0)
-    world.wait(lambda: not any(place.endswith(":5000") for place in world.listening), 10, "its end")
+    world.wait(lambda: not any(place[0].endswith(":5000") for place in world.listening), 10, "its end")
     equal(controller.play("service", "openstack-keystone", "start").returncode, 0)
-    world.wait(lambda: any(place.endswith(":5000") for place in world.listening), 10, "its start")
+    world.wait(lambda: any(place[0].endswith(":5000") for place in world.listening), 10, "its start")
     equal(world.cloud.tokens.get("somebody"), "admin")
 
 
