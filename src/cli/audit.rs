@@ -1,12 +1,15 @@
 //! `rackstart audit`.
 
-use super::client::StoreArgs;
+use super::client::{StoreArgs, encode};
 use super::output::{Output, json};
-use super::vault::{Desk, encode};
+use super::vault::Desk;
 use super::{Failure, print};
-use crate::audit::AuditLine;
+use crate::audit::Actor;
+use crate::clock::unix_now;
 use crate::config::Place;
-use crate::server::vault::AuditVerdict;
+use crate::server::api::people::AuditView;
+use crate::server::operate::records::{self, AuditVerdict};
+use crate::store::AuditFilter;
 
 /// Show who did what, to what, when and from where; or check that nobody changed that log.
 ///
@@ -66,16 +69,23 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
 }
 
 fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
-    let mut path = format!("/v1/audit?limit={}", filter.limit);
+    let since = filter.hours.map(|hours| unix_now().saturating_sub(hours.saturating_mul(3600)));
+    let mut path = format!("/api/v1/audit?limit={}", filter.limit);
     for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
         if let Some(value) = value {
             path.push_str(&format!("&{key}={}", encode(value)));
         }
     }
-    if let Some(hours) = filter.hours {
-        path.push_str(&format!("&since={}", crate::clock::unix_now().saturating_sub(hours.saturating_mul(3600))));
-    }
-    let lines: Vec<AuditLine> = desk.get(&path)?;
+    path.extend(since.map(|since| format!("&since={since}")));
+    let lines: Vec<AuditView> = desk.ask(
+        |client| client.get(&path),
+        async |site, store, _| {
+            let Filter { who, action, subject, limit, .. } = &filter;
+            let (who, action, subject) = (who.clone(), action.clone(), subject.clone());
+            let wanted = AuditFilter { who, action, subject, also: None, since, limit: Some(*limit) };
+            Ok(records::audit_lines(site, store, wanted).await?.into_iter().map(AuditView::from).collect())
+        },
+    )?;
     let mut text = String::new();
     for line in &lines {
         let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
@@ -85,15 +95,19 @@ fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
     print(&text)
 }
 
-fn in_words(line: &AuditLine) -> String {
+fn in_words(line: &AuditView) -> String {
     let outcome = if line.outcome == "done" { String::new() } else { format!(" [{}]", line.outcome) };
     let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
-    format!("{:>5}  {}  {}  {} {}{detail}{outcome}", line.id, utc(line.at), line.actor, line.action, line.subject)
+    let actor = Actor { how: line.who.clone(), from: line.from.clone() };
+    format!("{:>5}  {}  {actor}  {} {}{detail}{outcome}", line.id, utc(line.at), line.action, line.subject)
 }
 
 fn verify(desk: &Desk<'_>, head: Option<String>, output: Output) -> Result<(), Failure> {
-    let path = head.map_or("/v1/audit/verify".into(), |head| format!("/v1/audit/verify?head={}", encode(&head)));
-    let verdict: AuditVerdict = desk.get(&path)?;
+    let noted = head.as_ref().map(|head| format!("?head={}", encode(head))).unwrap_or_default();
+    let verdict: AuditVerdict = desk.ask(
+        |client| client.get(&format!("/api/v1/audit/verify{noted}")),
+        async |_, store, _| records::verify_audit(store, head.clone()).await,
+    )?;
     if output.json {
         print(&json(&verdict)?)?;
         return if verdict.broken.is_none() { Ok(()) } else { Err(Failure::fixable("")) };

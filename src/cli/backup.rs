@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use hyper::Method;
-
-use super::client::StoreArgs;
+use super::client::{StoreArgs, runtime};
 use super::vault::{self, Desk};
 use super::{Failure, print};
 use crate::audit::Order;
 use crate::config::Place;
 use crate::server;
-use crate::server::vault::Sealed;
+use crate::server::operate::records::{self, Sealed};
 use crate::site::{Mac, Site};
 use crate::store::{self, KEPT_DAYS, Restored};
 
@@ -49,16 +47,22 @@ pub struct RestoreArgs {
 }
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
-    let path = format!("/v1/backup?with_secrets={}", args.with_secrets);
-    let desk = Desk::new(place, args.store);
-    let bytes = desk.ask(Method::POST, &path, "")?;
-    let Sealed { sealed } = desk.get("/v1/sealed")?;
+    let with_secrets = args.with_secrets;
+    let (bytes, Sealed { sealed }) = Desk::new(place, args.store).ask(
+        |client| {
+            let bytes = client.bytes(&format!("/api/v1/backup?with_secrets={with_secrets}"))?;
+            Ok((bytes, client.get("/api/v1/sealed")?))
+        },
+        async |_, store, person| {
+            Ok((records::backup(store, person, with_secrets).await?, records::sealed(store).await?))
+        },
+    )?;
     let name = args.file.display();
     let written = store::write_private(&args.file, &bytes);
     written.map_err(|error| {
         Failure::fixable(format!("cannot write the backup {name}: {error}")).hint("name a file in a directory of yours")
     })?;
-    let passwords = match (sealed, args.with_secrets) {
+    let passwords = match (sealed, with_secrets) {
         (true, _) => {
             "with the passwords, sealed; elsewhere it can be restored with their key: keep a copy of that, apart from it"
         }
@@ -74,7 +78,7 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let site = vault::resting(place, args.state.as_deref())?.site;
     let order = Order::new(&vault::console(), "restore", args.file.display());
-    let runtime = vault::runtime()?;
+    let runtime = runtime()?;
     let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
     let restored = runtime.block_on(restored).map_err(Failure::fixable)?;
     let locked = runtime.block_on(server::try_key(&site)).err();

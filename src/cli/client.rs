@@ -10,9 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{Failure, no_such_node, vault};
-use crate::server::admin::{NodeStatus, StatusReport};
-use crate::server::socket::ACTS_FOR;
+use super::{Failure, no_such_node};
+use crate::server::api::error::ErrorBody;
+use crate::server::api::orders::Nothing;
+use crate::server::api::socket::ACTS_FOR;
+use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Which daemon a verb talks to.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,7 +55,7 @@ impl Client {
 
     /// Orders, and reads the JSON of the answer.
     pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(Method::POST, path, String::new())
+        self.post_with(path, &Nothing {})
     }
 
     /// Orders with a body.
@@ -61,21 +63,31 @@ impl Client {
         self.ask(Method::POST, path, serde_json::to_string(body).map_err(Failure::bug)?)
     }
 
+    /// Orders, and returns the body of the answer as it is.
+    pub fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.raw(Method::POST, path, "{}".into())
+    }
+
     /// Finds a node of the running daemon by its name.
     pub fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
-        let report: StatusReport = self.get("/v1/status")?;
+        let report: StatusReport = self.get("/api/v1/status")?;
         let missing = no_such_node(name, report.nodes.iter().map(|node| node.name.as_str()));
         report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
     /// Asks, and returns the body of the answer as it is.
-    pub fn raw(&self, method: Method, path: &str, body: String) -> Result<Vec<u8>, Failure> {
-        let (status, body) = vault::runtime()?.block_on(self.exchange(method, path, body))?;
-        vault::answer(status, body)
+    fn raw(&self, method: Method, path: &str, body: String) -> Result<Vec<u8>, Failure> {
+        let (status, body) = runtime()?.block_on(self.exchange(method, path, body))?;
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(refusal(&body)),
+        }
     }
 
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T, Failure> {
-        serde_json::from_slice(&self.raw(method, path, body)?).map_err(|error| {
+        let answer = self.raw(method, path, body)?;
+        let answer = if answer.is_empty() { b"null" } else { answer.as_slice() };
+        serde_json::from_slice(answer).map_err(|error| {
             Failure::bug(format!("cannot read the daemon's answer: {error}"))
                 .hint("are the daemon and this command of the same version?")
         })
@@ -96,7 +108,7 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
         let driver = tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "rackstart");
-        let request = vault::acts_for().iter().fold(request, |request, user| request.header(ACTS_FOR, user));
+        let request = acts_for().iter().fold(request, |request, user| request.header(ACTS_FOR, user));
         let request = request.header("content-type", "application/json").body(Body::from(body));
         let request = request.map_err(|error| Failure::bug(format!("cannot ask `{path}`: {error}")))?;
         let response = sender.send_request(request).await.map_err(|error| away(&error))?;
@@ -105,4 +117,32 @@ impl Client {
         driver.abort();
         Ok((status, body))
     }
+}
+
+/// What the daemon refused an order with.
+fn refusal(body: &[u8]) -> Failure {
+    match serde_json::from_slice(body) {
+        Ok(ErrorBody { error, help }) => help.lines().fold(Failure::fixable(error), Failure::hint),
+        Err(_) => Failure::fixable(String::from_utf8_lossy(body).trim_end()),
+    }
+}
+
+/// A runtime for one question.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
+}
+
+/// Percent-encodes one part of a path or a query.
+pub fn encode(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// The user that called sudo: a note for the audit log that nobody has verified.
+pub fn acts_for() -> Option<String> {
+    std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
 }

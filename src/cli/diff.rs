@@ -7,7 +7,7 @@ use super::client::{Client, Daemon};
 use super::{Failure, Kind, output, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
-use crate::server::texts::SiteDigest;
+use crate::server::api::texts::SiteDigest;
 use crate::site::Node;
 
 /// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
@@ -97,7 +97,7 @@ fn compared(place: Place<'_>, args: &Args) -> Result<Difference, Failure> {
         (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
         _ => {
             let client = args.daemon.clone().client(place.file);
-            let digest = client.get("/v1/site")?;
+            let digest = client.get("/api/v1/texts")?;
             (Side::Daemon(client, digest), load(place.file)?)
         }
     };
@@ -219,7 +219,7 @@ impl Side {
     fn shared(&self) -> Result<Texts, Failure> {
         match self {
             Self::File(loaded, _) => texts_of_site(&loaded.renderer, &loaded.site).map_err(broken),
-            Self::Daemon(client, _) => client.get("/v1/site/shared"),
+            Self::Daemon(client, _) => client.get("/api/v1/texts/shared"),
         }
     }
 
@@ -229,7 +229,7 @@ impl Side {
                 let node = super::find_node(&loaded.site, name)?;
                 texts_of_node(&loaded.renderer, &loaded.site, node).map_err(broken)
             }
-            Self::Daemon(client, _) => client.get(&format!("/v1/site/node/{name}")),
+            Self::Daemon(client, _) => client.get(&format!("/api/v1/nodes/{name}/texts")),
         }
     }
 }

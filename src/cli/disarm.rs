@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Failure;
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
-use crate::server::admin::{NodeStatus, ReasonBody};
+use crate::server::api::orders::Reason;
 use crate::server::api::outcome::Standing;
 
 /// Take an arming back: the node boots its own disk again, and nothing is wiped.
@@ -32,21 +32,21 @@ pub fn run(config: Option<&Path>, Args { node, give_up, output, daemon }: Args) 
 
 fn disarm(client: &Client, name: &str, give_up: Option<String>, output: Output) -> Result<(), Failure> {
     let node = client.node(name)?;
-    let body = |status: NodeStatus| json(&Standing::from(status));
+    let body = |standing: Standing| json(&standing);
     if let Some(reason) = give_up {
-        let status: NodeStatus = client.post_with(&format!("/v1/give-up/{}", node.name), &ReasonBody { reason })?;
-        let words = |status: &NodeStatus| format!("{} is {}: what it was at is given up\n", status.name, status.state);
+        let status: Standing = client.post_with(&format!("/api/v1/nodes/{}/give-up", node.name), &Reason { reason })?;
+        let words = |status: &Standing| format!("{} is {}: what it was at is given up\n", status.name, status.state);
         return output.tell(status, words, body);
     }
-    let status: NodeStatus = client.post(&format!("/v1/disarm/{}", node.name))?;
+    let status: Standing = client.post(&format!("/api/v1/nodes/{}/disarm", node.name))?;
     output.tell(status, disarmed, body)
 }
 
-fn disarmed(status: &NodeStatus) -> String {
-    let now = match (status.state.as_str(), &status.written) {
-        ("new", _) => format!("it was never installed; `rackstart install {}` arms it again", status.name),
-        ("failed", _) => "it is failed, nothing was wiped; `rackstart install` or `reimage` arms it again".into(),
-        (state, _) => format!("it is {state}, nothing was wiped"),
+fn disarmed(status: &Standing) -> String {
+    let now = match status.state.as_str() {
+        "new" => format!("it was never installed; `rackstart install {}` arms it again", status.name),
+        "failed" => "it is failed, nothing was wiped; `rackstart install` or `reimage` arms it again".into(),
+        state => format!("it is {state}, nothing was wiped"),
     };
     format!("{} is disarmed: {now}\n", status.name)
 }

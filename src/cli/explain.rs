@@ -5,7 +5,7 @@ use std::path::Path;
 use super::client::{Client, Daemon};
 use super::output::json;
 use super::{Failure, print, table, timeline};
-use crate::server::admin::Explanation;
+use crate::server::api::explain::Explanation;
 use crate::site::Mac;
 
 /// Say what a machine would be answered now, and why; and what it did lately.
@@ -26,7 +26,7 @@ pub struct Args {
 pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let client = args.daemon.client(config);
     let mac = mac(&client, &args.machine)?;
-    let explanation: Explanation = client.get(&format!("/v1/explain/{}", mac.hyphenated()))?;
+    let explanation: Explanation = client.get(&format!("/api/v1/explain/{}", mac.hyphenated()))?;
     if args.json {
         return print(&json(&explanation)?);
     }

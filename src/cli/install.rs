@@ -5,8 +5,8 @@ use std::path::Path;
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
 use super::{Failure, no_such_node, print};
-use crate::server::admin::{Armed, NodeStatus, StatusReport};
 use crate::server::api::outcome::ArmedView;
+use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Arm nodes for a blank disk: their next network boot installs them, unless their disk holds data.
 ///
@@ -32,19 +32,19 @@ pub fn run(config: Option<&Path>, Args { nodes, all, output, daemon }: Args) -> 
 }
 
 fn install(client: &Client, nodes: &[String], all: bool, output: Output) -> Result<(), Failure> {
-    let report: StatusReport = client.get("/v1/status")?;
+    let report: StatusReport = client.get("/api/v1/status")?;
     let names = if all { untouched(&report.nodes) } else { known(&report.nodes, nodes)? };
     if names.is_empty() {
         output.meanwhile("no node is new, or failed before anything was written\n")?;
     }
     let mut all = ArmedView::default();
     for name in names {
-        let armed: Armed = client.post(&format!("/v1/install/{name}"))?;
+        let armed: ArmedView = client.post(&format!("/api/v1/nodes/{name}/install"))?;
         let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
         output.meanwhile(&format!(
             "{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"
         ))?;
-        all = all.and(armed.into());
+        all = all.and(armed);
     }
     if output.json { print(&json(&all)?) } else { Ok(()) }
 }
@@ -64,13 +64,13 @@ fn untouched(nodes: &[NodeStatus]) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::admin::node_status;
+    use crate::server::operate::status;
     use crate::site::testing::paper_site;
 
     #[test]
     fn all_means_what_was_never_written_and_nobody_holds_back() {
         let site = paper_site();
-        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
+        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| status(&site, node, None)).collect();
         nodes[1].state = "ready".into();
         (nodes[2].state, nodes[2].written) = ("failed".into(), Some("sda".into()));
         nodes[3].state = "failed".into();
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_wrong_name_among_several_arms_none() {
         let site = paper_site();
-        let nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
+        let nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| status(&site, node, None)).collect();
         assert_eq!(known(&nodes, &["compute1".into(), "controller".into()]).unwrap(), ["compute1", "controller"]);
         assert!(known(&nodes, &["compute1".into(), "compute22".into()]).is_err());
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::client::StoreArgs;
-use super::vault::{Desk, encode};
+use super::client::{StoreArgs, encode};
+use super::vault::Desk;
 use super::{Failure, Kind, print};
 use crate::config::Place;
-use crate::server::logs::LogPiece;
+use crate::server::api::logs::{self, LogPiece, LogQuery};
 
 /// Show what the installer of a node said: the whole log of its newest attempt, or of an earlier one.
 ///
@@ -34,7 +34,13 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
     loop {
         let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();
-        match desk.get::<LogPiece>(&format!("/v1/log/{}?from={from}{of}", encode(&args.node))) {
+        let piece: Result<LogPiece, Failure> = desk.ask(
+            |client| client.get(&format!("/api/v1/nodes/{}/log?from={from}{of}", encode(&args.node))),
+            async |site, _, _| {
+                logs::read(&site.server.state, &args.node, LogQuery { attempt: attempt.clone(), from }).await
+            },
+        );
+        match piece {
             Ok(piece) if args.list => return print(&(piece.attempts.join("\n") + "\n")),
             Ok(piece) => {
                 print(&piece.text)?;

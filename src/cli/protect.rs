@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::Failure;
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
-use crate::server::admin::NodeStatus;
+use crate::server::api::orders::{Nothing, Switch};
 use crate::server::api::outcome::Standing;
 
 /// Of the verbs that need a name and nothing else.
@@ -31,23 +33,23 @@ pub struct MaintenanceArgs {
 }
 
 pub fn protect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    order(config, args, |name| format!("/v1/protected/{name}/on"), "is protected: it is never armed")
+    order(config, args, "protect", &Nothing {}, "is protected: it is never armed")
 }
 
 pub fn unprotect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    order(config, args, |name| format!("/v1/protected/{name}/off"), "is protected no longer")
+    order(config, args, "unprotect", &Nothing {}, "is protected no longer")
 }
 
 pub fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), Failure> {
     if args.off {
-        return order(config, args.node, |name| format!("/v1/maintenance/{name}/off"), "is in maintenance no longer");
+        return order(config, args.node, "maintenance", &Switch { on: false }, "is in maintenance no longer");
     }
     let done = "is in maintenance: it is never armed, rings no alarm, and no silence fails it";
-    order(config, args.node, |name| format!("/v1/maintenance/{name}/on"), done)
+    order(config, args.node, "maintenance", &Switch { on: true }, done)
 }
 
 pub fn clear_suspect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    order(config, args, |name| format!("/v1/clear-suspect/{name}"), "is trusted again")
+    order(config, args, "clear-suspect", &Nothing {}, "is trusted again")
 }
 
 pub fn accept_hardware(config: Option<&Path>, Args { node, output, daemon }: Args) -> Result<(), Failure> {
@@ -61,26 +63,27 @@ fn accept(client: &Client, node: &str, output: Output) -> Result<(), Failure> {
         let reason = format!("no other machine was seen as {}: it shows {machine}", before.name);
         return Err(Failure::fixable(reason).hint("boot it from the network once, then run this again"));
     };
-    let after: NodeStatus = client.post(&format!("/v1/accept-hardware/{}", before.name))?;
-    let words = |after: &NodeStatus| {
-        let NodeStatus { name, state, .. } = after;
+    let after: Standing = client.post(&format!("/api/v1/nodes/{}/accept-hardware", before.name))?;
+    let words = |after: &Standing| {
+        let Standing { name, state, .. } = after;
         format!("{name} is the machine with {other} from now on, no longer {machine}; it is {state}\n")
     };
-    output.tell(after, words, |after| json(&Standing::from(after)))
+    output.tell(after, words, |after| json(&after))
 }
 
 fn order(
     config: Option<&Path>,
     Args { node, output, daemon }: Args,
-    path: impl Fn(&str) -> String,
+    what: &str,
+    body: &impl Serialize,
     done: &str,
 ) -> Result<(), Failure> {
     output.of(|| {
         let client = daemon.client(config);
         let before = client.node(&node)?;
-        let after: NodeStatus = client.post(&path(&before.name))?;
+        let after: Standing = client.post_with(&format!("/api/v1/nodes/{}/{what}", before.name), body)?;
         let state = if before.state == after.state { "it is" } else { "it is now" };
-        let words = |after: &NodeStatus| format!("{} {done}; {state} {}\n", after.name, after.state);
-        output.tell(after, words, |after| json(&Standing::from(after)))
+        let words = |after: &Standing| format!("{} {done}; {state} {}\n", after.name, after.state);
+        output.tell(after, words, |after| json(&after))
     })
 }

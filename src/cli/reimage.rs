@@ -9,8 +9,9 @@ use super::client::{Client, Daemon};
 use super::output::{Output, json};
 use super::{Failure, no_such_node, print, table};
 use crate::lifecycle::blast::needs_count;
-use crate::server::admin::{Armed, Loss, NodeStatus, Rehearsal, ReimageBody, StatusReport};
+use crate::server::api::orders::Wipe;
 use crate::server::api::outcome::ArmedView;
+use crate::server::operate::{Loss, NodeStatus, Rehearsal, StatusReport};
 
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
@@ -78,7 +79,7 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
         return Err(usage.hint("name the nodes and add --yes if you mean it, or --rehearse to see what would be lost"));
     }
     // What the running daemon goes by, not what the file says by now.
-    let report: StatusReport = client.get("/v1/status")?;
+    let report: StatusReport = client.get("/api/v1/status")?;
     let chosen = choose(&report, &nodes, all, &role)?;
     let (number, of_all) = (chosen.len(), report.nodes.len());
     if let Some(count) = count.filter(|count| *count != number) {
@@ -86,8 +87,9 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     }
     let names: Vec<String> = chosen.iter().map(|node| node.name.clone()).collect();
     // What would be refused anyway is refused before anybody is asked.
-    let mut body = ReimageBody { nodes: names, keep, count: Some(number), force: reason, no_drain };
-    let rehearsal: Rehearsal = client.post_with("/v1/reimage/rehearse", &body)?;
+    let count_of = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let mut body = Wipe { nodes: names, keep, count: Some(count_of(number)), force: reason, no_drain };
+    let rehearsal: Rehearsal = client.post_with("/api/v1/reimage/rehearse", &body)?;
     if rehearse && output.json {
         return print(&json(&rehearsal)?);
     }
@@ -97,14 +99,14 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     }
     body.count = match (yes, count) {
         // The daemon says whether these are so many that their number must be given.
-        (true, count) => count,
-        (false, Some(count)) => Some(count),
-        (false, None) => Some(confirm(&body.nodes, of_all)?),
+        (true, count) => count.map(count_of),
+        (false, Some(count)) => Some(count_of(count)),
+        (false, None) => Some(count_of(confirm(&body.nodes, of_all)?)),
     };
     if body.no_drain.is_none() {
         drain::wait(client, &body, output)?;
     }
-    let armed: Armed = client.post_with("/v1/reimage", &body)?;
+    let armed: ArmedView = client.post_with("/api/v1/reimage", &body)?;
     tell(armed, output)
 }
 
@@ -185,16 +187,15 @@ fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
     }
 }
 
-fn tell(armed: Armed, output: Output) -> Result<(), Failure> {
+fn tell(armed: ArmedView, output: Output) -> Result<(), Failure> {
     if output.json {
         let is_whole = armed.later.is_empty();
-        print(&json(&ArmedView::from(armed))?)?;
+        print(&json(&armed)?)?;
         return if is_whole { Ok(()) } else { Err(Failure::fixable("")) };
     }
-    for node in &armed.nodes {
-        let replaced =
-            if armed.replaced.contains(&node.name) { " again, which replaces its earlier arming" } else { "" };
-        print(&format!("{} is {}{replaced}; reboot it now\n", node.name, node.state))?;
+    for name in &armed.armed {
+        let replaced = if armed.replaced.contains(name) { " again, which replaces its earlier arming" } else { "" };
+        print(&format!("{name} is armed{replaced}; reboot it now\n"))?;
     }
     if armed.later.is_empty() {
         return Ok(());

@@ -27,7 +27,7 @@ pub fn run(config: Option<&Path>, Args { output, daemon }: Args) -> Result<(), F
 }
 
 fn reload(client: &Client, output: Output) -> Result<(), Failure> {
-    let reloaded: Reloaded = client.post("/v1/reload")?;
+    let reloaded: Reloaded = client.post("/api/v1/reload")?;
     if output.json {
         print(&json(&reloaded)?)?;
         let is_refused = matches!(reloaded, Reloaded::Refused { .. });

@@ -3,15 +3,15 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use hyper::Method;
 use zeroize::Zeroizing;
 
-use super::client::StoreArgs;
+use super::client::{StoreArgs, encode, runtime};
 use super::output::{Output, json};
-use super::vault::{Desk, console, encode, runtime};
+use super::vault::{Desk, console};
 use super::{Failure, print};
 use crate::config::{self, Place};
-use crate::server::vault::{Revealed, Rotated, SecretStatus};
+use crate::server::api::secrets::NewValue;
+use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
 
 /// The passwords of the cloud: which there are and who gets them, one of them in the clear, new ones.
@@ -96,42 +96,51 @@ struct Key {
     key_file: Option<PathBuf>,
 }
 
-impl Key {
-    fn need(self) -> Need {
-        Need::Opened(self.key_file)
-    }
-}
-
 pub fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> {
+    let desk = |key: Key| Desk::opening(place, store.clone(), Need::Opened(key.key_file));
     match what {
-        What::List { json, key } => {
-            list(Desk::opening(place, store, key.need()).json(Method::GET, "/v1/secrets", "")?, json)
-        }
+        What::List { json, key } => list(
+            desk(key)
+                .ask(|client| client.get("/api/v1/secrets"), async |site, store, _| Ok(secrets::list(site, store)))?,
+            json,
+        ),
         What::Show { reveal: false, .. } => {
             Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log will tell"))
         }
         What::Show { name, node, key, .. } => {
-            let path = match (name, node) {
-                (Some(name), _) => format!("/v1/secrets/{}/reveal", encode(&name)),
-                (None, node) => format!("/v1/secrets-of/{}", encode(&node.unwrap_or_default())),
+            let Revealed { value, .. } = match (name, node) {
+                (Some(name), _) => desk(key).ask(
+                    |client| client.post(&format!("/api/v1/secrets/{}/reveal", encode(&name))),
+                    async |site, store, person| secrets::reveal(site, store, person, name.clone()).await,
+                )?,
+                (None, node) => {
+                    let node = node.unwrap_or_default();
+                    desk(key).ask(
+                        |client| client.post(&format!("/api/v1/nodes/{}/reveal-secrets", encode(&node))),
+                        async |site, store, person| secrets::reveal_of_node(site, store, person, node.clone()).await,
+                    )?
+                }
             };
-            let Revealed { value, .. } = Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?;
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
         What::Set { name, key, output } => output.of(|| {
             let value = read_value()?;
-            let path = format!("/v1/secrets/{}", encode(&name));
-            output.tell(Desk::opening(place, store, key.need()).json(Method::POST, &path, &value)?, changed, |body| {
-                json(&body)
-            })
+            let body = || NewValue { value: value.to_string() };
+            let rotated = desk(key).ask(
+                |client| client.post_with(&format!("/api/v1/secrets/{}", encode(&name)), &body()),
+                async |site, store, person| secrets::set(site, store, &person.actor, name.clone(), body().value).await,
+            )?;
+            output.tell(rotated, changed, |body| json(&body))
         }),
         What::Rekey { old_key, new_key, .. } => rekey(place, old_key.as_deref(), new_key.as_deref()),
         What::Rotate { name, key, output, .. } => output.of(|| {
-            let one = |name: String| format!("/v1/secrets/{}/rotate", encode(&name));
-            let path = name.map_or_else(|| "/v1/rotate-secrets".to_string(), one);
-            output.tell(Desk::opening(place, store, key.need()).json(Method::POST, &path, "")?, changed, |body| {
-                json(&body)
-            })
+            let one = |name: &String| format!("/api/v1/secrets/{}/rotate", encode(name));
+            let path = name.as_ref().map_or_else(|| "/api/v1/rotate-secrets".to_string(), one);
+            let rotated = desk(key).ask(
+                |client| client.post(&path),
+                async |site, store, person| secrets::rotate(site, store, &person.actor, name.clone()).await,
+            )?;
+            output.tell(rotated, changed, |body| json(&body))
         }),
     }
 }

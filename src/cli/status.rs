@@ -4,7 +4,7 @@ use super::client::StoreArgs;
 use super::vault::Desk;
 use super::{Failure, output, print, table};
 use crate::config::Place;
-use crate::server::admin::StatusReport;
+use crate::server::operate::StatusReport;
 
 /// So many lines of a failed step's log are shown; `--json` has all that the node sent.
 const LAST_LINES: usize = 10;
@@ -23,8 +23,12 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let report: StatusReport = Desk::watching(place, args.store).get("/v1/status")?;
-    show(&report, args.json)
+    show(&report(&Desk::watching(place, args.store))?, args.json)
+}
+
+/// All nodes, from the daemon or from the store.
+pub fn report(desk: &Desk<'_>) -> Result<StatusReport, Failure> {
+    desk.ask(|client| client.get("/api/v1/status"), async |site, store, _| Ok(StatusReport::at_rest(site, store)))
 }
 
 fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {

@@ -1,14 +1,12 @@
 //! `rackstart stop`.
 
-use hyper::Method;
-
 use super::Failure;
 use super::client::StoreArgs;
 use super::output::{Output, json};
 use super::vault::Desk;
 use crate::config::Place;
-use crate::server::admin::StopAnswer;
 use crate::server::api::outcome::StoppedView;
+use crate::server::operate;
 
 /// Stop every installation that can still be stopped: all armed nodes are disarmed, and nothing can be armed.
 ///
@@ -31,15 +29,21 @@ pub fn run(place: Place<'_>, Args { lift, output, store }: Args) -> Result<(), F
 }
 
 fn allow(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
-    desk.json::<()>(Method::POST, "/v1/stop/lift", "")?;
+    let () = desk.ask(
+        |client| client.post("/api/v1/stop/lift"),
+        async |site, store, person| operate::lift_stop(site, store, &person.actor).await,
+    )?;
     let words = "installations are allowed again; `rackstart install --all` arms the nodes that never were\n";
     // The API has no body for it.
     output.tell((), |()| words.into(), |()| Ok(String::new()))
 }
 
 fn stop(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
-    let StopAnswer { disarmed } = desk.json(Method::POST, "/v1/stop", "")?;
-    output.tell(StoppedView { disarmed }, stopped, |view| json(&view))
+    let view = desk.ask(
+        |client| client.post("/api/v1/stop"),
+        async |site, store, person| Ok(StoppedView { disarmed: operate::stop_all(site, store, &person.actor).await? }),
+    )?;
+    output.tell(view, stopped, |view| json(&view))
 }
 
 fn stopped(StoppedView { disarmed }: &StoppedView) -> String {

@@ -1,8 +1,8 @@
 //! Plain columns for the terminal: readable without colour, stable for scripts that must not parse JSON.
 
 use crate::lifecycle::Stopped;
-use crate::server::admin::{NodeStatus, StatusReport};
 use crate::server::alarms::Alarm;
+use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now.
 pub fn nodes(report: &StatusReport) -> String {

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::client::StoreArgs;
 use super::vault::Desk;
-use super::{Failure, Kind, no_such_node, print};
+use super::{Failure, Kind, no_such_node, print, status};
 use crate::clock::unix_now;
 use crate::config::Place;
-use crate::server::admin::StatusReport;
-use crate::server::story::Wanted;
 use crate::site::Mac;
-use crate::timeline::{Moment, Page, utc, utc_ms};
+use crate::store::TimelineQuery;
+use crate::timeline::{Cursor, Moment, Page, utc, utc_ms};
+
+/// Most lines of one answer: what a MAC keeps, and its events.
+const MOST: u32 = 5000;
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
 ///
@@ -38,12 +40,10 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let desk = Desk::watching(place, args.store);
     let mac = mac(&desk, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
-    let mut wanted = Wanted { since, ..Wanted::default() };
+    let mut after = Cursor::default();
     let mut first = true;
     loop {
-        let Wanted { since, moment, event } = &wanted;
-        let path = format!("/v1/timeline/{}?since={since}&moment={moment}&event={event}", mac.hyphenated());
-        match desk.get::<Page>(&path) {
+        match page(&desk, TimelineQuery { mac, since, after, limit: MOST }) {
             Ok(page) => {
                 if first && page.moments.is_empty() && !args.json {
                     print(
@@ -51,7 +51,7 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
                     )?;
                 }
                 print(&page.moments.iter().map(|moment| line(moment, args.json)).collect::<String>())?;
-                (wanted.moment, wanted.event) = (page.next.moment, page.next.event);
+                after = page.next;
             }
             // A daemon that restarts is waited for; one that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && !first => {}
@@ -65,12 +65,19 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     }
 }
 
+fn page(desk: &Desk<'_>, query: TimelineQuery) -> Result<Page, Failure> {
+    let TimelineQuery { mac, since, after: Cursor { moment, event }, limit } = query;
+    let path =
+        format!("/api/v1/stories/{}?since={since}&moment={moment}&event={event}&limit={limit}", mac.hyphenated());
+    desk.ask(|client| client.get(&path), async |_, store, _| Ok(store.timeline(query).await?))
+}
+
 /// The MAC that a command line means: itself, or that of a node.
 fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
     if let Ok(mac) = machine.parse() {
         return Ok(mac);
     }
-    let report: StatusReport = desk.get("/v1/status")?;
+    let report = status::report(desk)?;
     let missing = || no_such_node(machine, report.nodes.iter().map(|node| node.name.as_str()));
     report.nodes.iter().find(|node| node.name == machine).map(|node| node.mac).ok_or_else(missing)
 }

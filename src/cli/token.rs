@@ -7,8 +7,8 @@ use super::output::{Output, json};
 use super::table::{columns, duration};
 use super::{Failure, print};
 use crate::clock::unix_now;
-use crate::server::api::console::{MadeToken, NewToken, TokenView};
 use crate::server::api::role::Role;
+use crate::server::api::tokens::{MadeToken, NewToken, TokenView};
 
 /// Make, list and revoke the bearer tokens of the remote API.
 ///
@@ -76,7 +76,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 /// The token alone goes to stdout, so that a script can keep it; words for people go to stderr.
 fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
     let wish = NewToken { name: args.name, role: args.role, days: args.days };
-    let made: MadeToken = args.daemon.client(config).post_with("/v1/tokens", &wish)?;
+    let made: MadeToken = args.daemon.client(config).post_with("/api/v1/tokens", &wish)?;
     if args.output.json {
         return print(&json(&made)?);
     }
@@ -95,7 +95,7 @@ fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
 }
 
 fn list(config: Option<&Path>, args: List) -> Result<(), Failure> {
-    let tokens: Vec<TokenView> = args.daemon.client(config).get("/v1/tokens")?;
+    let tokens: Vec<TokenView> = args.daemon.client(config).get("/api/v1/tokens")?;
     if args.json {
         return print(&json(&tokens)?);
     }
@@ -125,7 +125,7 @@ fn revoke(config: Option<&Path>, args: Revoke) -> Result<(), Failure> {
     {
         return Err(Failure::usage("no token has such a name").hint("`rackstart token list` shows them"));
     }
-    let () = client.post(&format!("/v1/tokens/{}/revoke", args.name))?;
+    let () = client.post(&format!("/api/v1/tokens/{}/revoke", args.name))?;
     // There is nothing to say of it but that it is done.
     args.output.tell((), |()| format!("token `{}` opens nothing any more\n", args.name), |()| Ok(String::new()))
 }

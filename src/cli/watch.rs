@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Daemon};
 use super::output::Output;
 use super::{Failure, Kind, print, table};
-use crate::server::admin::{NodeStatus, StatusReport};
+use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Follow every node until you interrupt it, or with --until-ready until all are ready.
 ///
@@ -36,7 +36,7 @@ fn watch(client: &Client, args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     let mut shown: Vec<String> = Vec::new();
     loop {
-        match client.get::<StatusReport>("/v1/status") {
+        match client.get::<StatusReport>("/api/v1/status") {
             Ok(report) => {
                 show(&report, args.output.json, &mut shown)?;
                 if args.until_ready && report.nodes.iter().all(|node| node.state == "ready") {
@@ -102,13 +102,13 @@ fn line(node: &NodeStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::admin::node_status;
+    use crate::server::operate::status;
     use crate::site::testing::paper_site;
 
     #[test]
     fn waiting_ends_when_a_node_needs_a_person_and_not_before() {
         let site = paper_site();
-        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| node_status(&site, node, None)).collect();
+        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| status(&site, node, None)).collect();
         assert_eq!(failed(&nodes), None);
         (nodes[2].state, nodes[2].detail) = ("failed".into(), Some("no disk matches\nlog".into()));
         let text = failed(&nodes).unwrap().to_string();

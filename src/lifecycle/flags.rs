@@ -66,7 +66,7 @@ impl Flags {
 }
 
 /// All installations of the site are stopped: nothing is armed and no storage commands leave until an operator lifts it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stopped {
     /// Unix seconds.
     pub since: u64,

@@ -87,7 +87,7 @@ pub struct Report {
 }
 
 /// Which step a node is at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepProgress {
     /// Number of the step, from 1.
     pub number: u32,

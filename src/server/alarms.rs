@@ -12,7 +12,7 @@ use crate::clock::unix_now;
 const MOST: usize = 64;
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alarm {
     /// One word, the same for all alarms of its kind: `rival`, `passive`, `disk-full`.
     pub kind: String,

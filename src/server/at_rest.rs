@@ -1,20 +1,12 @@
 //! What verbs do to a store that no daemon uses.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use super::appliance::Appliance;
 use super::engines::StoreTask;
 use super::error::ServerError;
-use super::net::neighbours::Arp;
-use super::served::Served;
-use super::vault::{self, Rotated};
-use super::{admin, key};
+use super::key;
+use super::operate::secrets::{self, Rotated};
 use crate::audit::{Actor, Order};
-use crate::clock::unix_now;
-use crate::render::Renderer;
 use crate::site::{KeySource, Mac, Node, Nodes, Site};
 use crate::store::{Record, SecretsError, Store};
 
@@ -31,16 +23,14 @@ pub enum Need {
 pub struct Resting {
     /// The site; its store is where `server.state` says.
     pub site: Site,
-    /// Its templates.
-    pub renderer: Renderer,
     /// Whether its nodes are those of the site file; else they are those of the store.
     pub knows_its_nodes: bool,
 }
 
-/// The admin API of a store that no daemon uses, and the task to wait for when the API is gone. Secrets that are damaged do
-/// not open, and can be given a value again.
-pub async fn at_rest(resting: Resting, need: Need) -> Result<(axum::Router, StoreTask), ServerError> {
-    let Resting { mut site, renderer, knows_its_nodes } = resting;
+/// The site and the store that no daemon uses, and the task to wait for when the store is not needed any more. Secrets that are
+/// damaged do not open, and can be given a value again.
+pub async fn at_rest(resting: Resting, need: Need) -> Result<(Site, Store, StoreTask), ServerError> {
+    let Resting { mut site, knows_its_nodes } = resting;
     let key = match &need {
         Need::Nothing => None,
         Need::Opened(file) => key::read_at_shell(&site.key, file.as_deref(), "--key-file")?,
@@ -53,10 +43,7 @@ pub async fn at_rest(resting: Resting, need: Need) -> Result<(axum::Router, Stor
     if !knows_its_nodes {
         site.nodes = known_nodes(&store);
     }
-    let neighbours = Arp::on(&site.server.interface);
-    let (_, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
-    let appliance = Appliance::new(served, store, neighbours);
-    Ok((admin::at_rest().with_state(appliance), task))
+    Ok((site, store, task))
 }
 
 /// The nodes that a store knows, by the names that they were installed with.
@@ -108,7 +95,7 @@ pub async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor) -> Re
     let order = Order::new(actor, "renew-secrets", "store");
     let outcome = store.renew_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint, order).await;
     let names: Vec<String> = site.blueprint.secrets.keys().cloned().collect();
-    let again = vault::again(site, &store, &names);
+    let again = secrets::again(site, &store, &names);
     close(store, task).await?;
     outcome.map_err(|source| ServerError::secrets(site, source))?;
     Ok(Rotated { names, again })

@@ -1,12 +1,10 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
-pub mod admin;
 pub mod alarms;
 mod answer;
 pub mod api;
 pub mod appliance;
 mod at_rest;
-mod caller;
 pub mod capacity;
 pub mod dhcp;
 pub mod dns;
@@ -16,7 +14,6 @@ pub mod firmware;
 pub mod health;
 mod key;
 pub mod log_queue;
-pub mod logs;
 pub mod net;
 pub mod nodes;
 mod notify;
@@ -28,15 +25,11 @@ mod random;
 pub mod served;
 #[cfg(test)]
 mod simulation;
-pub mod socket;
-pub mod story;
 pub mod syslog;
 pub mod tell;
-pub mod texts;
 pub mod tftp;
 mod threads;
 pub mod timeline;
-pub mod vault;
 pub mod wash;
 mod wires;
 
@@ -56,8 +49,8 @@ use crate::render::Renderer;
 use crate::secrets::Redactor;
 use crate::site::{Server, Site};
 use crate::store::Store;
-use api::Api;
 use api::keeper::Keeper;
+use api::{Api, socket};
 use appliance::{Appliance, Renewals};
 use dhcp::lookout::Lookout;
 use dhcp::rivals::Rivals;
@@ -269,18 +262,17 @@ impl Bound {
         optional.start(&mut engines, &packets, &appliance, &shutdown);
         let app = nodes::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
-        let desk = api::console::routes(tokens.clone(), api.is_some());
-        let console = admin::reload::routes(reloader).merge(desk).merge(admin::app(appliance.clone()));
-        let group = server.socket_group.clone();
-        engines.start("the admin socket", socket::serve(admin, console, group, shutdown.clone()));
         engines.start("whoever tells people", tell::run(appliance.clone(), shutdown.clone()));
-        match api {
-            Some(listener) => {
-                let app = api::routes::app(Api::new(appliance, tokens, shutdown.clone()));
-                engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
-            }
-            // Whoever holds the store keeps it from being closed.
-            None => drop((appliance, tokens)),
+        // Whoever holds the store keeps it from being closed.
+        let control = Api::new(appliance, tokens, reloader, shutdown.clone());
+        let at_the_socket = api::routes::at_the_socket(control.clone());
+        let group = server.socket_group.clone();
+        engines.start("the admin socket", socket::serve(admin, at_the_socket, group, shutdown.clone()));
+        if let Some(listener) = api {
+            let app = api::routes::app(control);
+            engines.start("the API", listen::serve(listener, app, api::limits(), shutdown.clone()));
+        } else {
+            drop(control);
         }
         engines.start("the sign of life", notify::keep_alive(packets.handle().clone(), shutdown));
         tracing::info!(

@@ -22,7 +22,7 @@ pub struct Served {
 }
 
 /// A reload that changed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RefusedReload {
     /// Unix seconds.
     pub at: u64,

@@ -19,7 +19,7 @@ use crate::site::Mac;
 pub const LONGEST: usize = 1000;
 
 /// One line of the story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Moment {
     /// Unix seconds.
     pub at: u64,
@@ -29,6 +29,7 @@ pub struct Moment {
     /// Unix seconds of the last repetition; the same as `at` for a line that stands for itself.
     pub until: u64,
     /// Whose story it is.
+    #[schema(value_type = String)]
     pub mac: Mac,
     /// Where it was seen: `dhcp`, `tftp`, `http`, `silence`, `installer`, or `node` for what changed its state.
     pub source: String,
@@ -56,7 +57,7 @@ impl Moment {
 }
 
 /// How far somebody has read; opaque to readers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cursor {
     /// The newest stored moment that was read.
     pub moment: i64,
@@ -65,9 +66,10 @@ pub struct Cursor {
 }
 
 /// A piece of a story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page {
     /// In the order of time.
+    #[serde(rename = "lines")]
     pub moments: Vec<Moment>,
     /// Where the next piece begins.
     pub next: Cursor,

@@ -6,15 +6,16 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::cli::client::Client;
 use crate::cli::output::Output;
-use crate::server::admin::{NodeStatus, ReimageBody, StatusReport};
+use crate::server::api::orders::Wipe;
+use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Between two looks at how it goes.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns when every node whose system runs is drained, or cannot be reached and is not ready. When one has to stay nothing is armed; what was
 /// taken out comes back by itself.
-pub(super) fn wait(client: &Client, body: &ReimageBody, output: Output) -> Result<(), Failure> {
-    let mut nodes: Vec<NodeStatus> = client.post_with("/v1/reimage/drain", body)?;
+pub(super) fn wait(client: &Client, body: &Wipe, output: Output) -> Result<(), Failure> {
+    let mut nodes: Vec<NodeStatus> = client.post_with("/api/v1/reimage/drain", body)?;
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
         let mut waits = false;
@@ -30,7 +31,7 @@ pub(super) fn wait(client: &Client, body: &ReimageBody, output: Output) -> Resul
             break;
         }
         std::thread::sleep(PAUSE);
-        let report: StatusReport = client.get("/v1/status")?;
+        let report: StatusReport = client.get("/api/v1/status")?;
         nodes = report.nodes.into_iter().filter(|node| body.nodes.contains(&node.name)).collect();
     }
     let stays = |node: &&NodeStatus| match drain(node) {
@@ -50,7 +51,7 @@ pub(super) fn wait(client: &Client, body: &ReimageBody, output: Output) -> Resul
 fn drain(node: &NodeStatus) -> Option<(&str, &str, &str)> {
     // Whatever else it is, a drain of before is over.
     let drain = node.drain.as_ref().filter(|_| ["ready", "firstboot", "failed"].contains(&node.state.as_str()))?;
-    Some((&node.name, &drain.outcome, &drain.text))
+    Some((&node.name, drain, node.drain_text.as_deref().unwrap_or_default()))
 }
 
 fn line(name: &str, state: &str, outcome: &str, text: &str) -> String {

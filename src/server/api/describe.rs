@@ -13,19 +13,24 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::role::Rule;
-use super::{console, error, events, health, metrics, node, orders, people, plan, routes, texts, timeline, whole};
+use super::{
+    error, events, explain, health, logs, metrics, node, orders, people, plan, routes, secrets, texts, timeline,
+};
+use super::{tokens, whole};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "rackstart", description = "Bare-metal provisioning. Every change is written to the audit log."),
     paths(
-        health::health, openapi, metrics::metrics, whole::site, whole::states, node::list, node::one, timeline::of_node,
-        plan::plan, texts::text, timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up,
-        orders::protect, orders::unprotect, orders::maintenance, orders::clear_suspect, orders::reimage,
-        orders::rehearse,
-        orders::drain, orders::stop, orders::lift, people::tokens, people::audit
+        health::health, openapi, metrics::metrics, whole::site, whole::states, whole::status, node::list, node::one,
+        timeline::of_node, plan::plan, texts::text, texts::of_node, texts::digests, texts::shared, logs::log, explain::explain,
+        timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up, orders::protect,
+        orders::unprotect, orders::maintenance, orders::clear_suspect, orders::accept_hardware, orders::reimage,
+        orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, tokens::list, tokens::create,
+        tokens::revoke, people::audit, people::verify, people::sealed, people::backup, secrets::list, secrets::set,
+        secrets::rotate, secrets::rotate_all, secrets::reveal, secrets::reveal_of_node
     ),
-    components(schemas(error::ErrorBody, console::TokenView, crate::store::NumberedEvent)),
+    components(schemas(error::ErrorBody, crate::store::NumberedEvent)),
     modifiers(&Rules)
 )]
 struct Description;
@@ -66,14 +71,14 @@ impl Modify for Rules {
             else {
                 continue;
             };
-            let rule = match route.rule {
-                Rule::Public => "Anybody may ask.".to_string(),
-                Rule::AtLeast(role) => {
-                    operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
-                    format!("Needs the role {role} or a mightier one.")
-                }
-            };
-            let refusals = EVERYBODY.iter().chain(if route.rule == Rule::Public { &[][..] } else { &OF_TOKENS });
+            if let Rule::AtLeast(_) | Rule::AtLeastOrOwner(_) = route.rule {
+                operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
+            }
+            if !route.rule.is_remote() {
+                operation.tags = Some(vec!["socket".into()]);
+            }
+            let rule = said(route.rule);
+            let refusals = EVERYBODY.iter().chain(if route.rule == Rule::Public { &[][..] } else { &OF_TOKENS[..] });
             for (status, why) in refusals.chain(if route.method == Method::POST { &OF_ORDERS[..] } else { &[] }) {
                 operation.responses.responses.entry(status.to_string()).or_insert_with(|| refusal(why));
             }
@@ -82,6 +87,20 @@ impl Modify for Rules {
                 None => rule,
             });
         }
+    }
+}
+
+/// Who may ask.
+fn said(rule: Rule) -> String {
+    let owner = "root and the daemon's own user";
+    match rule {
+        Rule::Public => "Anybody may ask.".into(),
+        Rule::AtLeast(role) => format!("Needs the role {role} or a higher one."),
+        Rule::AtLeastOrOwner(role) => {
+            format!("Needs the role {role} or a higher one; at the socket it is for {owner} alone.")
+        }
+        Rule::Socket => "At the socket of the command line alone.".into(),
+        Rule::Owner => format!("At the socket of the command line alone, and there for {owner}."),
     }
 }
 

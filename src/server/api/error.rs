@@ -1,4 +1,4 @@
-//! What a caller is told when it cannot have what it asks for: `{error, help}`, always both.
+//! What a caller is told when it cannot have what it asks for: `{error, help}`, always both over TCP.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -6,8 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::keeper::TokenError;
 use crate::lifecycle::Refused;
 use crate::render::RenderError;
+use crate::server::operate::Refusal;
 use crate::store::ChangeError;
 
 /// The body of every answer that is no success.
@@ -15,7 +17,7 @@ use crate::store::ChangeError;
 pub struct ErrorBody {
     /// What is wrong, with which thing.
     pub error: String,
-    /// One thing to do about it.
+    /// One thing to do about it. On the socket there may be none, or several, a line each.
     pub help: String,
 }
 
@@ -24,8 +26,10 @@ pub struct ErrorBody {
 pub struct ApiError {
     /// Status code.
     pub status: StatusCode,
-    /// What to say.
+    /// What to say over TCP.
     pub body: ErrorBody,
+    /// What a person at the command line can do, a line each: `help` may speak of requests.
+    pub hints: Vec<String>,
     /// Seconds after which it makes sense to ask again.
     pub retry_after: Option<u64>,
 }
@@ -33,13 +37,13 @@ pub struct ApiError {
 impl ApiError {
     /// Makes a refusal.
     pub fn new(status: StatusCode, error: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { status, body: ErrorBody { error: error.into(), help: help.into() }, retry_after: None }
+        let body = ErrorBody { error: error.into(), help: help.into() };
+        Self { status, body, hints: Vec::new(), retry_after: None }
     }
 
     /// No node has this name.
     pub fn no_such_node(name: &str) -> Self {
-        let error = format!("the running daemon knows no node called `{}`", name.escape_debug());
-        Self::new(StatusCode::NOT_FOUND, error, "`GET /api/v1/nodes` lists them")
+        Refusal::UnknownNode(name.escape_debug().to_string()).into()
     }
 
     /// Adds when to ask again.
@@ -47,34 +51,78 @@ impl ApiError {
         self.retry_after = Some(seconds);
         self
     }
+
+    /// Its answer at the socket, where the command line asks.
+    pub(super) fn at_the_socket(self) -> Response {
+        (self.status, Json(ErrorBody { error: self.body.error, help: self.hints.join("\n") })).into_response()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, usual) = match &refusal {
+            Refusal::UnknownNode(_) => (StatusCode::NOT_FOUND, "`GET /api/v1/nodes` lists them"),
+            Refusal::UnknownSecret(_) => (StatusCode::NOT_FOUND, "`GET /api/v1/secrets` lists them"),
+            Refusal::NoLog(_) => (StatusCode::NOT_FOUND, ""),
+            Refusal::Nobody => (StatusCode::BAD_REQUEST, "write exact names into `nodes`"),
+            Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
+            Refusal::Unreadable(_) => (StatusCode::BAD_REQUEST, "write it as the text says"),
+            Refusal::NotOwner(_) => (StatusCode::FORBIDDEN, "run it with sudo"),
+            Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
+            Refusal::Render(_) => (StatusCode::INTERNAL_SERVER_ERROR, "`rackstart check` proves the templates"),
+            Refusal::Copy(_) => (StatusCode::INSUFFICIENT_STORAGE, "make room on that disk, then ask again"),
+            Refusal::Store(ChangeError::NoRoom) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "make room on that disk, then ask again")
+            }
+            Refusal::Store(ChangeError::Unreadable) => (StatusCode::SERVICE_UNAVAILABLE, "look at the daemon's log"),
+            Refusal::Store(ChangeError::Stopped) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more")
+            }
+            Refusal::Store(ChangeError::Refused(
+                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
+            )) => (StatusCode::GONE, "ask for the node's state first"),
+            Refusal::Blast(_)
+            | Refusal::CannotKeep { .. }
+            | Refusal::State { .. }
+            | Refusal::NotStopped
+            | Refusal::Clock(_)
+            | Refusal::Secrets(_)
+            | Refusal::Store(ChangeError::Refused(_))
+            | Refusal::SiteEdited => (StatusCode::CONFLICT, "ask for the node's state first"),
+        };
+        let hints = refusal.help();
+        let help = if hints.is_empty() { usual.into() } else { hints.join("; ") };
+        Self { hints, ..Self::new(status, refusal.to_string(), help) }
+    }
 }
 
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
-        let (status, help) = match &error {
-            ChangeError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "make room on that disk, then ask again"),
-            ChangeError::Unreadable => (StatusCode::SERVICE_UNAVAILABLE, "look at the daemon's log"),
-            ChangeError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more"),
-            ChangeError::Refused(
-                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
-            ) => (StatusCode::GONE, "ask for the node's state first"),
-            ChangeError::Refused(_) => (StatusCode::CONFLICT, "ask for the node's state first"),
-        };
-        Self::new(status, error.to_string(), help)
+        Refusal::from(error).into()
     }
 }
 
 impl From<RenderError> for ApiError {
     fn from(error: RenderError) -> Self {
-        tracing::error!(%error, "a template failed although `check` passed");
-        let error = format!("rackstart could not render this: {error}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error, "`rackstart check` proves the templates")
+        Refusal::from(error).into()
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        let status = match &error {
+            TokenError::Name(_) => StatusCode::BAD_REQUEST,
+            TokenError::Taken(_) => StatusCode::CONFLICT,
+            TokenError::Missing(_) => StatusCode::NOT_FOUND,
+            TokenError::Hash(_) | TokenError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string(), "`GET /api/v1/tokens` lists them")
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut response = (self.status, Json(&self.body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = header::HeaderValue::from_static("Bearer realm=\"rackstart\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
@@ -82,6 +130,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        // The front door of the socket says it in other words.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -15,7 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
+use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
+use super::keeper::Holder;
 use super::{Api, STREAMS};
 use crate::store::{EventPage, NumberedEvent, Store};
 
@@ -41,9 +43,9 @@ pub struct Wanted {
     responses((status = 200, body = String, content_type = "text/event-stream",
                description = "server-sent events without an end; the data of each is a `NumberedEvent` as JSON"),
               (status = 503, description = "too many streams", body = ErrorBody)))]
-pub async fn events(
+pub(super) async fn events(
     Shared(api): Shared<Api>,
-    axum::Extension(holder): axum::Extension<super::keeper::Holder>,
+    caller: Caller,
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
@@ -62,6 +64,7 @@ pub async fn events(
         }
     };
     let shutdown = api.shutdown.clone();
+    let holder = caller.holder;
     let stream = Tail { api, holder, store, grown, last, ready: VecDeque::new(), shutdown, _place: place };
     let stream = unfold(stream, |mut tail| async move { tail.next().await.map(|event| (Ok(event), tail)) });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -78,7 +81,8 @@ fn last_event(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
 /// One caller at the end of the log.
 struct Tail {
     api: Api,
-    holder: super::keeper::Holder,
+    /// None at the socket, where nothing is revoked.
+    holder: Option<Holder>,
     store: Store,
     grown: watch::Receiver<()>,
     last: i64,
@@ -91,7 +95,7 @@ impl Tail {
     /// The next event; none when the stream is over.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if !self.api.keeper.is_still(&self.holder) {
+            if self.holder.as_ref().is_some_and(|holder| !self.api.keeper.is_still(holder)) {
                 return None;
             }
             if let Some(event) = self.ready.pop_front() {

@@ -11,9 +11,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::caller::Caller;
 use super::error::ApiError;
-use super::keeper::Nobody;
-use super::role::Rule;
+use super::keeper::AuthError;
+use super::role::{Role, Rule};
+use super::socket::Peer;
 use crate::site::Site;
 
 /// How long a handler may take, the reading of its request included.
@@ -21,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of an error text of a library that are passed on.
 const MOST_WORDS: usize = 4096;
 
-/// Everything that is the same for all routes.
-pub(super) async fn at_the_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
+/// Everything that is the same for all routes over TCP.
+pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
     let refused = enter(&api, &request).err();
-    let mut response = match refused {
+    let response = match refused {
         Some(error) => error.into_response(),
         None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
-            Ok(response) => in_our_words(response).await,
+            Ok(response) => normalised(response).await,
             Err(_) => ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("this took longer than {} s", PATIENCE.as_secs()),
@@ -37,6 +39,19 @@ pub(super) async fn at_the_door(Shared(api): Shared<Api>, request: Request, next
         },
     };
     api.meters.answered(response.status());
+    dressed(response)
+}
+
+/// Everything that is the same for all routes at the socket.
+pub(super) async fn socket_door(request: Request, next: Next) -> Response {
+    let mut response = normalised(next.run(request).await).await;
+    dressed(match response.extensions_mut().remove::<ApiError>() {
+        Some(error) => error.at_the_socket(),
+        None => response,
+    })
+}
+
+fn dressed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::CACHE_CONTROL, "no-store");
@@ -115,54 +130,60 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Lets in who may ask this route, and tells the handler who it is.
+/// Lets in those who may ask this route, and tells the handler who it is.
 pub(super) async fn authorise(
     Shared((api, rule)): Shared<(Api, Rule)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let Rule::AtLeast(needed) = rule else { return Ok(next.run(request).await) };
-    let shown = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    // Nothing but the kernel's word at the socket puts this there.
+    let at_the_socket = request.extensions_mut().remove::<Peer>();
+    let caller = match (at_the_socket, rule) {
+        (_, Rule::Public) => return Ok(next.run(request).await),
+        (Some(peer), _) => Caller::at_the_socket(&peer),
+        (None, Rule::AtLeast(needed) | Rule::AtLeastOrOwner(needed)) => {
+            let peer = peer(&request)?;
+            over_tcp(&api, needed, request.headers(), peer).await?
+        }
+        (None, Rule::Socket | Rule::Owner) => return Err(nothing_here().await),
+    };
+    // A page of another site can send a form without asking; it cannot send JSON so.
+    if request.method() == Method::POST && !is_json(request.headers()) {
+        let error = "a POST needs `Content-Type: application/json`";
+        let help = "send JSON, `{}` when there is nothing to say";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, help));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+/// Who shows a token of this role at least.
+async fn over_tcp(api: &Api, needed: Role, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, ApiError> {
+    let shown = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let shown = shown.map(|value| match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => "",
     });
-    let holder = match api.keeper.holder(shown, peer(&request)?).await {
-        Ok(holder) => holder,
-        Err(nobody) => {
-            api.meters.refused();
-            return Err(unknown(nobody));
-        }
-    };
+    let holder = api.keeper.holder(shown, peer).await.map_err(|error| {
+        api.meters.refused();
+        unknown(error)
+    })?;
     if holder.role < needed {
         let error = format!("the token `{}` has the role {}, this needs {needed}", holder.name, holder.role);
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            error,
-            "`rackstart token create` makes one with another role",
-        ));
+        let help = "`rackstart token create` makes one with another role";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, help));
     }
-    // A page of another site can send a form without asking; it cannot send JSON so.
-    if request.method() == Method::POST && !is_json(request.headers()) {
-        let error = "a POST needs `Content-Type: application/json`";
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            error,
-            "send JSON, `{}` when there is nothing to say",
-        ));
-    }
-    request.extensions_mut().insert(holder);
-    Ok(next.run(request).await)
+    Ok(Caller::over_tcp(holder, peer))
 }
 
-fn unknown(nobody: Nobody) -> ApiError {
+fn unknown(error: AuthError) -> ApiError {
     let new = ApiError::new;
-    match nobody {
-        Nobody::NotSetUp => {
+    match error {
+        AuthError::NotSetUp => {
             let error = "the API is not set up: no valid token exists";
             new(StatusCode::SERVICE_UNAVAILABLE, error, "run `rackstart token create NAME --role viewer` on the server")
         }
-        Nobody::Refused => {
+        AuthError::Refused => {
             let error = "this needs a valid token";
             new(
                 StatusCode::UNAUTHORIZED,
@@ -170,7 +191,7 @@ fn unknown(nobody: Nobody) -> ApiError {
                 "send `Authorization: Bearer TOKEN`; `rackstart token list` shows which are valid",
             )
         }
-        Nobody::TooMany => {
+        AuthError::TooMany => {
             let error = "too many requests with wrong tokens came from this address";
             new(StatusCode::TOO_MANY_REQUESTS, error, "wait a minute, then ask with the right one").retry_after(60)
         }
@@ -178,7 +199,7 @@ fn unknown(nobody: Nobody) -> ApiError {
 }
 
 /// Refusals of libraries (a body that is no JSON, a method that a path does not have) in the shape of ours.
-async fn in_our_words(response: Response) -> Response {
+async fn normalised(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let is_error = parts.status.is_client_error() || parts.status.is_server_error();
     if !is_error || parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {

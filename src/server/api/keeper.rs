@@ -37,9 +37,9 @@ pub struct Holder {
     pub role: Role,
 }
 
-/// Why a caller is nobody.
+/// Why a token opens nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nobody {
+pub enum AuthError {
     /// No valid token exists at all.
     NotSetUp,
     /// The token does not exist, is wrong, expired or revoked: the caller is not told which.
@@ -116,35 +116,35 @@ impl Keeper {
     }
 
     /// Finds out who shows this token.
-    pub async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, Nobody> {
+    pub async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, AuthError> {
         let now = unix_now();
         let Some(token) = shown.and_then(Token::parse) else {
-            let nobody = if self.is_set_up(now) { Nobody::Refused } else { Nobody::NotSetUp };
+            let refused = if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp };
             // Neither nothing nor what cannot be a token is a guess: no number of them comes nearer to one.
             if shown.is_some() {
                 self.audit_failure(peer, None, "is no token").await;
             }
-            return Err(nobody);
+            return Err(refused);
         };
         let digest = self.digest(&token);
         let Some((hash, role_now)) = self.recognise(&token, &digest, now) else {
-            let nobody = if self.is_set_up(now) { Nobody::Refused } else { Nobody::NotSetUp };
-            return Err(self.failed(peer, None, "does not exist, or is not valid any more", nobody).await);
+            let refused = if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp };
+            return Err(self.failed(peer, None, "does not exist, or is not valid any more", refused).await);
         };
         if let Some(holder) = role_now {
             return Ok(holder);
         }
         let bucket = u32::from_str_radix(token.id(), 16).unwrap_or_default();
         if lock(&self.attempts).ask((peer, bucket), Instant::now()).is_none() {
-            return Err(Nobody::TooMany);
+            return Err(AuthError::TooMany);
         }
         if !self.is_proved_by(token.clone(), hash).await {
             self.audit_failure(peer, Some(token.id()), "has the id of a token and a wrong secret").await;
-            return Err(Nobody::Refused);
+            return Err(AuthError::Refused);
         }
         // It may have been revoked meanwhile.
         let mut tokens = lock(&self.tokens);
-        let known = tokens.get_mut(token.id()).filter(|known| known.is_valid(now)).ok_or(Nobody::Refused)?;
+        let known = tokens.get_mut(token.id()).filter(|known| known.is_valid(now)).ok_or(AuthError::Refused)?;
         known.proved = Some(digest);
         Ok(known.holder())
     }
@@ -169,12 +169,12 @@ impl Keeper {
         tokio::task::spawn_blocking(move || token.is_of(&hash)).await.unwrap_or(false)
     }
 
-    async fn failed(&self, peer: IpAddr, id: Option<&str>, why: &str, nobody: Nobody) -> Nobody {
+    async fn failed(&self, peer: IpAddr, id: Option<&str>, why: &str, refused: AuthError) -> AuthError {
         if lock(&self.attempts).ask((peer, 0), Instant::now()).is_none() {
-            return Nobody::TooMany;
+            return AuthError::TooMany;
         }
         self.audit_failure(peer, id, why).await;
-        nobody
+        refused
     }
 
     /// Tells the log and the audit log, a few lines a minute at most.

@@ -1,27 +1,32 @@
-//! The remote API: `/api/v1`, JSON, bearer tokens. Off unless the site file has `[api]`; never where nodes are.
+//! The control API: `/api/v1`, JSON, one table of routes on two listeners. The command line asks at the socket, where the
+//! kernel says who it is; over TCP it takes a bearer token, is off unless the site file has `[api]`, and never where nodes are.
 //!
 //! The handlers translate: they read the site and the store, and pass orders on. Who may ask what is in [`routes`].
 
-pub mod console;
+mod caller;
 mod describe;
 pub mod error;
 mod events;
+pub mod explain;
 mod guard;
 mod health;
 pub mod keeper;
 mod listener;
+pub mod logs;
 mod metrics;
 mod node;
-mod orders;
+pub mod orders;
 pub mod outcome;
-mod people;
+pub mod people;
 mod plan;
 pub mod role;
 pub mod routes;
-mod texts;
-mod timeline;
+pub mod secrets;
+pub mod socket;
+pub mod texts;
+pub mod timeline;
 pub mod token;
-mod view;
+pub mod tokens;
 mod whole;
 
 use std::sync::Arc;
@@ -30,6 +35,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::appliance::Appliance;
+use super::operate::reload::Reloader;
 use keeper::Keeper;
 use metrics::Meters;
 
@@ -43,6 +49,7 @@ const STREAMS: usize = 32;
 pub struct Api {
     appliance: Appliance,
     keeper: Arc<Keeper>,
+    reloader: Reloader,
     meters: Arc<Meters>,
     streams: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -50,9 +57,9 @@ pub struct Api {
 
 impl Api {
     /// Puts it together. Event streams end on `shutdown`.
-    pub fn new(appliance: Appliance, keeper: Arc<Keeper>, shutdown: CancellationToken) -> Self {
+    pub fn new(appliance: Appliance, keeper: Arc<Keeper>, reloader: Reloader, shutdown: CancellationToken) -> Self {
         let streams = Arc::new(Semaphore::new(STREAMS));
-        Self { appliance, keeper, meters: Arc::default(), streams, shutdown }
+        Self { appliance, keeper, reloader, meters: Arc::default(), streams, shutdown }
     }
 }
 

@@ -1,16 +1,14 @@
 //! Nodes: a list in pages, and each one.
 
-use axum::body::Bytes;
+use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::view::NodeView;
 use crate::clock::unix_now;
+use crate::server::operate::{NodeStatus, status};
 
 const USUAL: usize = 100;
 /// A page of so many takes about a millisecond to make; nobody else is answered by its thread meanwhile.
@@ -34,20 +32,20 @@ pub struct Wanted {
 
 /// Nodes in the order of the site file.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Nodes<'a> {
+pub struct Nodes {
     /// Unix seconds of the answer.
     now: u64,
     /// The nodes.
-    nodes: Vec<NodeView<'a>>,
+    nodes: Vec<NodeStatus>,
     /// The `after` of the next page; missing on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<&'a str>,
+    next: Option<String>,
 }
 
 /// Nodes with their states.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", params(Wanted),
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
-pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Response, ApiError> {
+pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Nodes>, ApiError> {
     let site = api.appliance.site();
     let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MOST);
     let begin = match &wanted.after {
@@ -57,35 +55,27 @@ pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Res
             at.ok_or_else(|| ApiError::no_such_node(name))? + 1
         }
     };
-    let body = api.appliance.store.look(|memory| {
-        let has_role = |role: &str| wanted.role.as_deref().is_none_or(|wanted| wanted == role);
-        let views = site.nodes[begin..].iter().filter(|node| has_role(&node.role));
-        let views = views.map(|node| NodeView::of(&site, node, memory.record(node.mac)));
-        let mut views = views.filter(|view| wanted.state.as_deref().is_none_or(|wanted| wanted == view.state()));
-        let nodes: Vec<_> = views.by_ref().take(limit).collect();
-        let next = views.next().and(nodes.last()).map(NodeView::name);
-        serde_json::to_vec(&Nodes { now: unix_now(), nodes, next })
+    let (nodes, next) = api.appliance.store.look(|memory| {
+        let word = |mac| memory.record(mac).map_or("new", |record| record.state.word());
+        let mut wanted = site.nodes[begin..].iter().filter(|node| {
+            wanted.role.as_ref().is_none_or(|role| *role == node.role)
+                && wanted.state.as_deref().is_none_or(|state| state == word(node.mac))
+        });
+        let page: Vec<_> =
+            wanted.by_ref().take(limit).map(|node| status(&site, node, memory.record(node.mac))).collect();
+        (page, wanted.next().is_some())
     });
-    json(body)
+    let next = nodes.last().filter(|_| next).map(|node| node.name.clone());
+    let nodes = nodes.into_iter().map(|node| api.appliance.as_seen(node)).collect();
+    Ok(Json(Nodes { now: unix_now(), nodes, next }))
 }
 
 /// One node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}", tag = "nodes", params(("name", description = "name of the node")),
-    responses((status = 200, body = NodeView), (status = 404, body = ErrorBody)))]
-pub async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Response, ApiError> {
+    responses((status = 200, body = NodeStatus), (status = 404, body = ErrorBody)))]
+pub async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodeStatus>, ApiError> {
     let site = api.appliance.site();
     let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
-    json(api.appliance.store.look(|memory| serde_json::to_vec(&NodeView::of(&site, node, memory.record(node.mac)))))
-}
-
-/// An answer that was written while the store could be looked at.
-fn json(body: serde_json::Result<Vec<u8>>) -> Result<Response, ApiError> {
-    let body = body.map_err(|error| {
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            error.to_string(),
-            "this is a bug of rackstart, please report it",
-        )
-    })?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response())
+    let seen = api.appliance.store.look(|memory| status(&site, node, memory.record(node.mac)));
+    Ok(Json(api.appliance.as_seen(seen)))
 }

@@ -1,37 +1,17 @@
-//! Orders: translated, given to `operate` with the name of the token, and its refusals put into words.
+//! Orders: translated, and given to `operate` with the name of the caller.
 
-use axum::extract::{ConnectInfo, FromRequestParts, Path, State as Shared};
-use axum::http::{StatusCode, request::Parts};
-use axum::{Extension, Json};
+use axum::Json;
+use axum::extract::{Path, State as Shared};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
-use super::keeper::Holder;
 use super::outcome::{ArmedView, Standing, StoppedView};
-use crate::audit::Actor;
-use crate::server::operate::{NodeStatus, Refusal, Rehearsal, Reimage};
-
-/// Who gives the order: the name of the token, and where it came from.
-pub struct Who(Actor);
-
-impl FromRequestParts<Api> for Who {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let holder = Extension::<Holder>::from_request_parts(parts, api).await;
-        let peer = ConnectInfo::<SocketAddr>::from_request_parts(parts, api).await;
-        match (holder, peer) {
-            (Ok(Extension(holder)), Ok(ConnectInfo(peer))) => {
-                Ok(Self(Actor::token(&holder.name, peer.ip().to_canonical())))
-            }
-            // The router puts the door in front of every route; an order that came around it is nobody's.
-            _ => Err(ApiError::new(StatusCode::UNAUTHORIZED, "nobody gave this order", "send a token")),
-        }
-    }
-}
+use crate::server::operate::reload::Reloaded;
+use crate::server::operate::{NodeStatus, Rehearsal, Reimage};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
@@ -39,47 +19,47 @@ type Answer<T> = Result<Json<T>, ApiError>;
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/install", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn install(
+pub(super) async fn install(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<ArmedView> {
-    Ok(Json(api.appliance.install(&who.0, &name).await?.into()))
+    Ok(Json(api.appliance.install(caller.actor(), &name).await?.into()))
 }
 
 /// An order without further words: `{}`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 /// An order to wipe and install anew.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wipe {
     /// The exact names of the nodes, as a person would have to type them.
     #[schema(min_items = 1)]
-    nodes: Vec<String>,
+    pub nodes: Vec<String>,
     /// Leave the volume groups that the site file keeps.
     #[serde(default)]
-    keep: bool,
+    pub keep: bool,
     /// How many nodes this is. Needed when it is more than five, or more than a tenth of the site.
     #[schema(maximum = 4294967295.0)]
-    count: Option<u32>,
+    pub count: Option<u32>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     #[schema(
         min_length = 1,
         max_length = 300,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
-    force: Option<String>,
+    pub force: Option<String>,
     /// Why nodes whose system runs are not drained before. Stored.
     #[schema(
         min_length = 1,
         max_length = 300,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
-    no_drain: Option<String>,
+    pub no_drain: Option<String>,
 }
 
 impl From<Wipe> for Reimage {
@@ -93,8 +73,8 @@ impl From<Wipe> for Reimage {
 #[utoipa::path(post, path = "/api/v1/reimage", tag = "orders", request_body = Wipe,
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub async fn reimage(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>) -> Answer<ArmedView> {
-    Ok(Json(api.appliance.reimage(&who.0, wipe.into()).await?.into()))
+pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<ArmedView> {
+    Ok(Json(api.appliance.reimage(caller.actor(), wipe.into()).await?.into()))
 }
 
 /// Says what an order to reimage would be answered and what it would cost, and changes nothing.
@@ -102,97 +82,81 @@ pub async fn reimage(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>)
     responses((status = 200, description = "it would be followed, and this is lost", body = Rehearsal),
               (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub async fn rehearse(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>) -> Answer<Rehearsal> {
-    Ok(Json(api.appliance.rehearse(&who.0, &wipe.into()).await?))
-}
-
-/// Where the drain of a node is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DrainView {
-    /// Its name.
-    name: String,
-    /// `waits`, `drained`, `unreached` or `refused`; none for a node that need not be drained.
-    outcome: Option<String>,
-    /// In words, some of them a machine's.
-    text: Option<String>,
+pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<Rehearsal> {
+    Ok(Json(api.appliance.rehearse(caller.actor(), &wipe.into()).await?))
 }
 
 /// Begins to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
 /// them needs the outcome `drained`, or `unreached` when it is not ready.
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
-    responses((status = 200, body = Vec<DrainView>), (status = 404, body = ErrorBody),
+    responses((status = 200, body = Vec<NodeStatus>), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub async fn drain(Shared(api): Shared<Api>, who: Who, Json(wipe): Json<Wipe>) -> Answer<Vec<DrainView>> {
-    let nodes = api.appliance.drain(&who.0, wipe.into()).await?;
-    let view = |NodeStatus { name, drain, .. }| {
-        let (outcome, text) = drain.map(|drain| (drain.outcome, drain.text)).unzip();
-        DrainView { name, outcome, text }
-    };
-    Ok(Json(nodes.into_iter().map(view).collect()))
+pub(super) async fn drain(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<Vec<NodeStatus>> {
+    Ok(Json(api.appliance.drain(caller.actor(), wipe.into()).await?))
 }
 
 /// Takes an unspent wipe permit back.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/disarm", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn disarm(
+pub(super) async fn disarm(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.disarm(&who.0, &name).await?.into()))
+    Ok(Json(api.appliance.disarm(caller.actor(), &name).await?.into()))
 }
 
 /// Protects a node: it is never armed.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/protect", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody)))]
-pub async fn protect(
+pub(super) async fn protect(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.protect(&who.0, &name, true).await?.into()))
+    Ok(Json(api.appliance.protect(caller.actor(), &name, true).await?.into()))
 }
 
 /// Takes the protection of a node away.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/unprotect", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody)))]
-pub async fn unprotect(
+pub(super) async fn unprotect(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.protect(&who.0, &name, false).await?.into()))
+    Ok(Json(api.appliance.protect(caller.actor(), &name, false).await?.into()))
 }
 
 /// Whether something begins or ends.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
     /// `true`: it begins.
-    on: bool,
+    pub on: bool,
 }
 
 /// Begins or ends maintenance: such a node is never armed, and its silence rings no alarm.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/maintenance", tag = "orders", request_body = Switch,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody)))]
-pub async fn maintenance(
+pub(super) async fn maintenance(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Switch { on }): Json<Switch>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.maintenance(&who.0, &name, on).await?.into()))
+    Ok(Json(api.appliance.maintenance(caller.actor(), &name, on).await?.into()))
 }
 
 /// Why an operator orders it.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// One line. Stored.
@@ -201,66 +165,78 @@ pub struct Reason {
         max_length = 300,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
-    reason: String,
+    pub reason: String,
 }
 
 /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/give-up", tag = "orders", request_body = Reason,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn give_up(
+pub(super) async fn give_up(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Reason { reason }): Json<Reason>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.give_up(&who.0, &name, &reason).await?.into()))
+    Ok(Json(api.appliance.give_up(caller.actor(), &name, &reason).await?.into()))
 }
 
 /// Trusts a suspect node again.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/clear-suspect", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn clear_suspect(
+pub(super) async fn clear_suspect(
     Shared(api): Shared<Api>,
-    who: Who,
+    caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
 ) -> Answer<Standing> {
-    Ok(Json(api.appliance.clear_suspect(&who.0, &name).await?.into()))
+    Ok(Json(api.appliance.clear_suspect(caller.actor(), &name).await?.into()))
+}
+
+/// Says that the other machine that was seen as this node is the node from now on.
+#[utoipa::path(post, path = "/api/v1/nodes/{name}/accept-hardware", tag = "orders", request_body = Nothing,
+    params(("name", description = "name of the node")),
+    responses((status = 200, body = Standing), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(super) async fn accept_hardware(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Standing> {
+    Ok(Json(api.appliance.accept_hardware(caller.actor(), &name).await?.into()))
+}
+
+/// Takes over the edited site file. A refusal is an answer too: its reasons are for people.
+#[utoipa::path(post, path = "/api/v1/reload", tag = "orders", request_body = Nothing,
+    responses((status = 200, body = Reloaded)))]
+pub(super) async fn reload(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Json<Reloaded> {
+    Json(api.reloader.reload(caller.actor()).await)
 }
 
 /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted.
 #[utoipa::path(post, path = "/api/v1/stop", tag = "orders", request_body = Nothing,
     responses((status = 200, body = StoppedView)))]
-pub async fn stop(Shared(api): Shared<Api>, who: Who, Json(Nothing {}): Json<Nothing>) -> Answer<StoppedView> {
-    Ok(Json(StoppedView { disarmed: api.appliance.stop(&who.0).await? }))
+pub(super) async fn stop(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<StoppedView> {
+    Ok(Json(StoppedView { disarmed: api.appliance.stop(caller.actor()).await? }))
 }
 
 /// Allows installations again. What was disarmed stays so.
 #[utoipa::path(post, path = "/api/v1/stop/lift", tag = "orders", request_body = Nothing,
     responses((status = 204), (status = 409, body = ErrorBody)))]
-pub async fn lift(Shared(api): Shared<Api>, who: Who, Json(Nothing {}): Json<Nothing>) -> Result<StatusCode, ApiError> {
-    api.appliance.lift_stop(&who.0).await?;
+pub(super) async fn lift(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Result<StatusCode, ApiError> {
+    api.appliance.lift_stop(caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let (status, usual) = match &refusal {
-            Refusal::UnknownNode(_) => (StatusCode::NOT_FOUND, "`GET /api/v1/nodes` lists them"),
-            Refusal::Nobody => (StatusCode::BAD_REQUEST, "write exact names into `nodes`"),
-            Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
-            Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
-            Refusal::Store(lost) => return ApiError::from(lost.clone()),
-            Refusal::Blast(_)
-            | Refusal::CannotKeep { .. }
-            | Refusal::State { .. }
-            | Refusal::NotStopped
-            | Refusal::Clock(_)
-            | Refusal::SiteEdited => (StatusCode::CONFLICT, "ask for the node's state first"),
-        };
-        let help = refusal.help().join("; ");
-        Self::new(status, refusal.to_string(), if help.is_empty() { usual.into() } else { help })
-    }
 }

@@ -1,21 +1,21 @@
 //! What an order came to: the bodies of the API, which the command line prints too.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::server::operate::{Armed, NodeStatus};
 
 /// What an order to arm came to.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ArmedView {
     /// These are armed: their next network boot installs them.
-    armed: Vec<String>,
+    pub armed: Vec<String>,
     /// Of these, an earlier arming was replaced.
-    replaced: Vec<String>,
+    pub replaced: Vec<String>,
     /// These were too many for this minute and were left as they are.
-    later: Vec<String>,
+    pub later: Vec<String>,
     /// In so many seconds there is room for more; 0 when nothing was left out.
-    again_in: u64,
+    pub again_in: u64,
 }
 
 impl From<Armed> for ArmedView {
@@ -36,14 +36,14 @@ impl ArmedView {
 }
 
 /// Where a node stands after an order.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Standing {
     /// Its name.
-    name: String,
+    pub name: String,
     /// Its state.
-    state: String,
+    pub state: String,
     /// `protected`, `maintenance`, both or none.
-    flags: Vec<String>,
+    pub flags: Vec<String>,
 }
 
 impl From<NodeStatus> for Standing {
@@ -53,7 +53,7 @@ impl From<NodeStatus> for Standing {
 }
 
 /// What the order to stop came to.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StoppedView {
     /// The nodes that were armed and are no more.
     pub disarmed: Vec<String>,

@@ -51,20 +51,36 @@ impl FromStr for Role {
     }
 }
 
-/// Who may ask a route.
+/// Who may ask a route. At the socket that is everybody who may open it, unless the rule says that it takes the owner: root or
+/// the daemon's own user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Anybody who reaches the listener.
+    /// Anybody who reaches a listener.
     Public,
-    /// Who shows a valid token of this role or of a mightier one.
+    /// Over TCP a token of this role or of a higher one.
     AtLeast(Role),
+    /// Over TCP a token of this role or of a higher one; at the socket the owner.
+    AtLeastOrOwner(Role),
+    /// No token: at the socket alone.
+    Socket,
+    /// No token: at the socket alone, and there the owner.
+    Owner,
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Public => f.write_str("public"),
-            Self::AtLeast(role) => role.fmt(f),
-        }
+impl Rule {
+    /// Whether the route is there over TCP.
+    pub fn is_remote(self) -> bool {
+        !matches!(self, Self::Socket | Self::Owner)
+    }
+
+    /// Whether the socket's group may not ask it.
+    pub fn is_owners(self) -> bool {
+        matches!(self, Self::AtLeastOrOwner(_) | Self::Owner)
+    }
+}
+
+impl From<Role> for Rule {
+    fn from(role: Role) -> Self {
+        Self::AtLeast(role)
     }
 }

@@ -1,17 +1,18 @@
-//! The table of routes: what there is, and who may ask. The router is built from it, and the description is checked
-//! against it.
+//! The table of routes: what there is, and who may ask, over TCP and at the socket. Both routers are built from it, and the
+//! description is checked against it.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, handler::Handler};
 
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
-use super::role::{Role, Rule};
-use super::{Api, describe, events, guard, health, metrics, node, orders, people, plan, texts, timeline, whole};
+use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
+use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, people, plan, secrets};
+use super::{texts, timeline, tokens, whole};
 
-/// Largest body of a request, in bytes.
+/// Largest body of a request over TCP, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// One line of the table.
@@ -33,11 +34,17 @@ pub fn table() -> Vec<Route> {
         get(Metrics, "/api/v1/metrics", metrics::metrics),
         get(Viewer, "/api/v1/site", whole::site),
         get(Viewer, "/api/v1/states", whole::states),
+        get(Socket, "/api/v1/status", whole::status),
         get(Viewer, "/api/v1/nodes", node::list),
         get(Viewer, "/api/v1/nodes/{name}", node::one),
         get(Viewer, "/api/v1/nodes/{name}/timeline", timeline::of_node),
         get(Viewer, "/api/v1/nodes/{name}/plan", plan::plan),
         get(Viewer, "/api/v1/nodes/{name}/texts/{text}", texts::text),
+        get(Socket, "/api/v1/nodes/{name}/texts", texts::of_node),
+        get(Socket, "/api/v1/nodes/{name}/log", logs::log),
+        get(Socket, "/api/v1/texts", texts::digests),
+        get(Socket, "/api/v1/texts/shared", texts::shared),
+        get(Socket, "/api/v1/explain/{mac}", explain::explain),
         get(Viewer, "/api/v1/timeline", timeline::of_all),
         get(Viewer, "/api/v1/stories/{mac}", timeline::story),
         get(Viewer, "/api/v1/events", events::events),
@@ -48,13 +55,26 @@ pub fn table() -> Vec<Route> {
         post(Admin, "/api/v1/nodes/{name}/unprotect", orders::unprotect),
         post(Operator, "/api/v1/nodes/{name}/maintenance", orders::maintenance),
         post(Admin, "/api/v1/nodes/{name}/clear-suspect", orders::clear_suspect),
+        post(Socket, "/api/v1/nodes/{name}/accept-hardware", orders::accept_hardware),
         post(Operator, "/api/v1/reimage", orders::reimage),
         post(Operator, "/api/v1/reimage/rehearse", orders::rehearse),
         post(Operator, "/api/v1/reimage/drain", orders::drain),
         post(Operator, "/api/v1/stop", orders::stop),
         post(Admin, "/api/v1/stop/lift", orders::lift),
-        get(Admin, "/api/v1/tokens", people::tokens),
+        post(Socket, "/api/v1/reload", orders::reload),
+        get(AtLeastOrOwner(Admin), "/api/v1/tokens", tokens::list),
+        post(Owner, "/api/v1/tokens", tokens::create),
+        post(Owner, "/api/v1/tokens/{name}/revoke", tokens::revoke),
         get(Admin, "/api/v1/audit", people::audit),
+        get(Socket, "/api/v1/audit/verify", people::verify),
+        get(Socket, "/api/v1/sealed", people::sealed),
+        post(Socket, "/api/v1/backup", people::backup),
+        get(Socket, "/api/v1/secrets", secrets::list),
+        post(Socket, "/api/v1/secrets/{secret}", secrets::set),
+        post(Socket, "/api/v1/secrets/{secret}/rotate", secrets::rotate),
+        post(Socket, "/api/v1/rotate-secrets", secrets::rotate_all),
+        post(Owner, "/api/v1/secrets/{secret}/reveal", secrets::reveal),
+        post(Owner, "/api/v1/nodes/{name}/reveal-secrets", secrets::reveal_of_node),
     ]
 }
 
@@ -62,23 +82,31 @@ fn public<T: 'static>(path: &'static str, handler: impl Handler<T, Api>) -> Rout
     Route { method: Method::GET, path, rule: Rule::Public, handler: on(MethodFilter::GET, handler) }
 }
 
-fn get<T: 'static>(role: Role, path: &'static str, handler: impl Handler<T, Api>) -> Route {
-    Route { method: Method::GET, path, rule: Rule::AtLeast(role), handler: on(MethodFilter::GET, handler) }
+fn get<T: 'static>(rule: impl Into<Rule>, path: &'static str, handler: impl Handler<T, Api>) -> Route {
+    Route { method: Method::GET, path, rule: rule.into(), handler: on(MethodFilter::GET, handler) }
 }
 
-fn post<T: 'static>(role: Role, path: &'static str, handler: impl Handler<T, Api>) -> Route {
-    Route { method: Method::POST, path, rule: Rule::AtLeast(role), handler: on(MethodFilter::POST, handler) }
+fn post<T: 'static>(rule: impl Into<Rule>, path: &'static str, handler: impl Handler<T, Api>) -> Route {
+    Route { method: Method::POST, path, rule: rule.into(), handler: on(MethodFilter::POST, handler) }
 }
 
-/// The API, door included.
+/// The API over TCP, door included.
 pub fn app(api: Api) -> Router {
+    router(&api, table().into_iter().filter(|route| route.rule.is_remote()))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(api.clone(), guard::front_door))
+        .with_state(api)
+}
+
+/// The API at the socket, where `socket::serve` has asked the kernel who it is.
+pub fn at_the_socket(api: Api) -> Router {
+    router(&api, table().into_iter()).layer(from_fn(guard::socket_door)).with_state(api)
+}
+
+fn router(api: &Api, routes: impl Iterator<Item = Route>) -> Router<Api> {
     let mut router = Router::new();
-    for Route { path, rule, handler, .. } in table() {
+    for Route { path, rule, handler, .. } in routes {
         router = router.route(path, handler.route_layer(from_fn_with_state((api.clone(), rule), guard::authorise)));
     }
-    router
-        .fallback(guard::nothing_here)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(api.clone(), guard::at_the_door))
-        .with_state(api)
+    router.fallback(guard::nothing_here)
 }

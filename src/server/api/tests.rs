@@ -23,6 +23,8 @@ use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::render::Renderer;
 use crate::server::net::neighbours::Arp;
+use crate::server::operate::arming::Unarmed;
+use crate::server::operate::reload::Source;
 use crate::server::served::Served;
 use crate::site::Site;
 use crate::site::testing::paper_site;
@@ -68,6 +70,19 @@ fn site() -> Site {
     site
 }
 
+/// Reloads no file that is there.
+fn reloader(appliance: &Appliance) -> Reloader {
+    let source = Source { file: "/nonexistent/rackstart.toml".into(), templates: None };
+    let (sender, _) = watch::channel(appliance.served());
+    Reloader::new(source, sender, appliance.store.clone(), Unarmed::default())
+}
+
+/// The API at the socket of this appliance, without the question to the kernel: a request brings its [`socket::Peer`].
+pub(in crate::server) async fn at_the_socket(appliance: &Appliance) -> Router {
+    let keeper = Keeper::open(appliance.store.clone()).await.unwrap();
+    routes::at_the_socket(Api::new(appliance.clone(), keeper, reloader(appliance), CancellationToken::new()))
+}
+
 impl Desk {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -77,7 +92,7 @@ impl Desk {
         let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
         let keeper = Keeper::open(store.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
-        let api = Api::new(appliance, keeper, shutdown.clone());
+        let api = Api::new(appliance.clone(), keeper, reloader(&appliance), shutdown.clone());
         let app = routes::app(api.clone());
         Self { api, app, store, shutdown, _site: sender, _folder: folder }
     }

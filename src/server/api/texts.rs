@@ -1,16 +1,22 @@
-//! What a node would be sent, for people: with a blank token, and `***` where a secret stands.
+//! What a node would be sent, for people: with a blank token, and `***` where a secret stands. `rackstart diff` compares it
+//! with a file.
 
+use std::collections::BTreeMap;
+
+use axum::Json;
 use axum::extract::{Path, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use crate::boot::LocalDiskReason;
-use crate::lifecycle::{BootToken, WipeScope};
+use crate::lifecycle::{BootToken, InstalledAs, WipeScope, read_once};
 use crate::plan;
-use crate::render::{self, RenderError, Renderer};
-use crate::site::{Node, Site};
+use crate::render::{self, RenderError, Renderer, Texts, texts_of_node, texts_of_site};
+use crate::site::{Mac, Node, Site};
 
 const TEXTS: [&str; 4] = ["kickstart", "storage", "boot-script", "local-disk"];
 
@@ -45,6 +51,85 @@ fn render(renderer: &Renderer, site: &Site, node: &Node, text: &str) -> Result<S
             let plan = plan::plan(node).map_err(|error| RenderError::new("the plan", error.into()))?;
             let disks = render::example_disks(node, &plan);
             renderer.storage_section(node, &plan, &disks, WipeScope::BlankDiskOnly)
+        }
+    }
+}
+
+/// The digest of the texts of every node; the texts of the few that differ are asked for one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteDigest {
+    /// What all nodes share.
+    pub shared: String,
+    /// By name of the node.
+    pub nodes: BTreeMap<String, String>,
+    /// The keys of the site file that are read once, and their values in words.
+    #[serde(default)]
+    pub read_once: BTreeMap<String, String>,
+    /// What the nodes were installed as, by MAC; empty for a file.
+    #[serde(default)]
+    pub installed: BTreeMap<Mac, InstalledAs>,
+}
+
+impl SiteDigest {
+    /// Renders everything once.
+    pub fn new(renderer: &Renderer, site: &Site) -> Result<Self, RenderError> {
+        let site = &site.masked();
+        let node =
+            |node: &crate::site::Node| Ok((node.name.to_string(), digest(&texts_of_node(renderer, site, node)?)));
+        let nodes = site.nodes.iter().map(node).collect::<Result<_, RenderError>>()?;
+        let read_once = read_once(site).into_iter().map(|(key, value)| (key.to_string(), value)).collect();
+        let shared = digest(&texts_of_site(renderer, site)?);
+        Ok(Self { shared, nodes, read_once, installed: BTreeMap::new() })
+    }
+}
+
+fn digest(texts: &Texts) -> String {
+    let mut hash = Sha256::new();
+    for (name, text) in texts {
+        // Lengths keep the borders: moving a letter from one text to the next is a change.
+        hash.update(format!("{} {}\n", name.len(), text.len()));
+        hash.update(name);
+        hash.update(text);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digests of what every node would be sent, and what of the site file is read once.
+#[utoipa::path(get, path = "/api/v1/texts", tag = "nodes", responses((status = 200, body = Object)))]
+pub async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>, ApiError> {
+    let served = api.appliance.served();
+    let installed = api.appliance.store.look(|draft| {
+        let known = draft.records().filter_map(|(mac, record)| Some((mac, record.installed_as.as_deref()?.clone())));
+        known.collect()
+    });
+    let digest = blocking(move || SiteDigest::new(&served.renderer, &served.site)).await?;
+    Ok(Json(SiteDigest { installed, ..digest }))
+}
+
+/// What all nodes share, by name of the text.
+#[utoipa::path(get, path = "/api/v1/texts/shared", tag = "nodes", responses((status = 200, body = Object)))]
+pub async fn shared(Shared(api): Shared<Api>) -> Result<Json<Texts>, ApiError> {
+    let served = api.appliance.served();
+    Ok(Json(blocking(move || texts_of_site(&served.renderer, &served.site)).await?))
+}
+
+/// Everything that a node would be sent, by name of the text.
+#[utoipa::path(get, path = "/api/v1/nodes/{name}/texts", tag = "nodes", params(("name", description = "name of the node")),
+    responses((status = 200, body = Object), (status = 404, body = ErrorBody)))]
+pub async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<Texts>, ApiError> {
+    let served = api.appliance.served();
+    let node = served.site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
+    Ok(Json(texts_of_node(&served.renderer, &served.site.masked(), node)?))
+}
+
+/// Thousands of kickstarts take a second, in which packets must not wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RenderError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => {
+            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string(), "look at the daemon's log"))
         }
     }
 }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
-use crate::server::story;
+use crate::server::appliance::Appliance;
 use crate::site::Mac;
-use crate::store::{EventPage, NumberedEvent, TimelineQuery};
-use crate::timeline::{Cursor, Moment};
+use crate::store::{ChangeError, EventPage, NumberedEvent, TimelineQuery};
+use crate::timeline::{Cursor, Page};
 
 const USUAL: u32 = 100;
 const MOST: u32 = 1000;
@@ -76,69 +77,34 @@ pub struct Chapter {
     moment: Option<i64>,
     /// `event` of the last answer's `next`.
     event: Option<i64>,
-    /// The newest so many lines: 1 to 1000, 100 when missing.
+    /// The newest so many lines: 1 to 1000, 100 when missing; at the socket there is no limit.
     #[param(maximum = 65535)]
     limit: Option<u16>,
-}
-
-/// One line of a story. Times are Unix seconds.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Line {
-    /// When.
-    at: u64,
-    /// Milliseconds within that second.
-    ms: u16,
-    /// The last time that it happened again.
-    until: u64,
-    /// How often until then.
-    times: u32,
-    /// `dhcp`, `tftp`, `http`, `silence`, `installer`, or `node` for what changed its state.
-    source: String,
-    /// What was asked, answered, and why; a machine's own words may be in it.
-    text: String,
-}
-
-impl From<Moment> for Line {
-    fn from(moment: Moment) -> Self {
-        let Moment { at, ms, until, times, source, text, .. } = moment;
-        Self { at, ms, until, times, source, text }
-    }
-}
-
-/// Everything that was seen of a machine, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Story {
-    /// The lines.
-    lines: Vec<Line>,
-    /// Where the next answer begins.
-    next: Place,
-}
-
-/// How far a story was read.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Place {
-    /// The newest moment.
-    moment: i64,
-    /// The newest event.
-    event: i64,
 }
 
 /// What a machine asked, what it was answered and why, silences included; also of machines that no node is.
 #[utoipa::path(get, path = "/api/v1/stories/{mac}", tag = "timelines",
     params(("mac" = String, Path, description = "the MAC of a machine", pattern = r"^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12})$"), Chapter),
-    responses((status = 200, body = Story), (status = 400, description = "this is no MAC", body = ErrorBody)))]
-pub async fn story(
+    responses((status = 200, body = Page), (status = 400, description = "this is no MAC", body = ErrorBody)))]
+pub(super) async fn story(
     Shared(api): Shared<Api>,
-    Path(mac): Path<String>,
+    Path(text): Path<String>,
+    caller: Caller,
     Query(chapter): Query<Chapter>,
-) -> Result<Json<Story>, ApiError> {
-    let mac: Mac = mac.parse().map_err(|error: crate::site::MacError| {
-        ApiError::new(StatusCode::BAD_REQUEST, error.to_string(), "write it as 52:54:00:a8:02:01")
-    })?;
+) -> Result<Json<Page>, ApiError> {
     let after = Cursor { moment: chapter.moment.unwrap_or_default(), event: chapter.event.unwrap_or_default() };
-    let limit = chapter.limit.map_or(USUAL, u32::from).clamp(1, MOST);
-    let query = TimelineQuery { mac, since: chapter.since.unwrap_or_default().into(), after, limit };
-    let page = story::read(&api.appliance, query).await?;
-    let next = Place { moment: page.next.moment, event: page.next.event };
-    Ok(Json(Story { lines: page.moments.into_iter().map(Line::from).collect(), next }))
+    let limit = chapter.limit.map_or(USUAL, u32::from).clamp(1, caller.most(MOST));
+    let since = chapter.since.unwrap_or_default().into();
+    Ok(Json(read(&api.appliance, TimelineQuery { mac: mac(&text)?, since, after, limit }).await?))
+}
+
+/// A piece of a story, with everything that was noted until now.
+pub(super) async fn read(appliance: &Appliance, query: TimelineQuery) -> Result<Page, ChangeError> {
+    appliance.recent.settle().await;
+    appliance.store.timeline(query).await
+}
+
+pub(super) fn mac(text: &str) -> Result<Mac, ApiError> {
+    let help = "write it as 52:54:00:a8:02:01";
+    text.parse().map_err(|error: crate::site::MacError| ApiError::new(StatusCode::BAD_REQUEST, error.to_string(), help))
 }

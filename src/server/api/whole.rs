@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 
 use super::Api;
 use crate::clock::unix_now;
+use crate::lifecycle::Stopped;
+use crate::server::operate::StatusReport;
 
 /// What the running daemon goes by.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,24 +69,21 @@ pub struct States {
     /// By word of the state; states without a node are missing.
     states: BTreeMap<String, usize>,
     /// Set while all installations are stopped.
-    stopped: Option<StopView>,
-}
-
-/// All installations are stopped.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StopView {
-    /// Since when.
-    since: u64,
-    /// By whom.
-    who: String,
+    stopped: Option<Stopped>,
 }
 
 /// How many nodes are in which state.
 #[utoipa::path(get, path = "/api/v1/states", tag = "site", responses((status = 200, body = States)))]
 pub async fn states(Shared(api): Shared<Api>) -> Json<States> {
     let states = counts(&api).into_iter().map(|(word, count)| (word.to_string(), count)).collect();
-    let stopped = api.appliance.store.stopped().map(|stop| StopView { since: stop.since, who: stop.who });
+    let stopped = api.appliance.store.stopped();
     Json(States { now: unix_now(), nodes: api.appliance.site().nodes.len(), states, stopped })
+}
+
+/// All nodes at once, and what a person should know of the site: what `rackstart status` shows.
+#[utoipa::path(get, path = "/api/v1/status", tag = "site", responses((status = 200, body = StatusReport)))]
+pub async fn status(Shared(api): Shared<Api>) -> Json<StatusReport> {
+    Json(api.appliance.status())
 }
 
 /// The number of nodes of the site in each state that has any.

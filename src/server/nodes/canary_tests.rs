@@ -13,11 +13,12 @@ use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::tests::{FakeNode, facts_as_planned};
-use crate::audit::Actor;
 use crate::config::shipped_blueprint;
 use crate::lifecycle::WipeScope;
+use crate::server::api::socket::Peer;
+use crate::server::api::tests::at_the_socket;
+use crate::server::operate::secrets::{Revealed, Rotated};
 use crate::server::wash::Wash;
-use crate::server::{admin, vault};
 use crate::site::SecretSpec;
 use crate::site::testing::paper_site;
 use crate::store::Store;
@@ -70,9 +71,9 @@ impl Finds {
 
 async fn admin(node: &FakeNode, method: &str, path: &str, body: &str) -> (StatusCode, Vec<u8>) {
     let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
-    let request = request.extension(Actor::socket(0, Some(1)));
+    let request = request.extension(Peer::new(0, Some(1)));
     let request = request.body(Body::from(body.to_string())).unwrap();
-    let response = admin::app(node.appliance.clone()).oneshot(request).await.unwrap();
+    let response = at_the_socket(&node.appliance).await.oneshot(request).await.unwrap();
     let status = response.status();
     (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
@@ -102,6 +103,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     let mut finds = Finds::default();
     store.open_secrets(Some(&key), &site.blueprint).await.unwrap();
 
+    let set = |value: &str| serde_json::json!({ "value": value }).to_string();
     // Planted by an operator, some with every letter that is special somewhere.
     let canary =
         |n: usize, name: &str| format!("{}-canary{n:02}'\"$&\\ %#;<>{name}-{}", "Qx7".repeat(3), "Zv9".repeat(4));
@@ -113,7 +115,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
             0 => canary(n, name),
             _ => format!("Canary{n:02}k3J8m2Q5w9E4r7T1y6U0{n:02}"),
         };
-        let (status, body) = admin(&node, "POST", &format!("/v1/secrets/{name}"), &value).await;
+        let (status, body) = admin(&node, "POST", &format!("/api/v1/secrets/{name}"), &set(&value)).await;
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
         finds.add(format!("answer to set {name}"), body);
         canaries.insert(name.clone(), value);
@@ -184,22 +186,22 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
 
     // Everything that anybody can ask.
     for path in [
-        "/v1/status",
-        "/v1/site",
-        "/v1/site/shared",
-        "/v1/site/node/compute2",
-        "/v1/secrets",
-        "/v1/audit",
-        "/v1/audit/verify",
-        "/v1/explain/52:54:00:a8:02:01",
-        "/v1/nothing",
+        "/api/v1/status",
+        "/api/v1/texts",
+        "/api/v1/texts/shared",
+        "/api/v1/nodes/compute2/texts",
+        "/api/v1/secrets",
+        "/api/v1/audit",
+        "/api/v1/audit/verify",
+        "/api/v1/explain/52:54:00:a8:02:01",
+        "/api/v1/nothing",
     ] {
-        finds.add(format!("GET {path}"), admin(&node, "GET", path, "").await.1);
+        finds.add(format!("GET {path}"), admin(&node, "GET", path, "{}").await.1);
     }
     for (name, value) in &canaries {
         // A value where a name belongs: the error page must not repeat it.
-        let path = format!("/v1/secrets/{}/reveal", value.bytes().map(|b| format!("%{b:02X}")).collect::<String>());
-        let (status, body) = admin(&node, "POST", &path, "").await;
+        let path = format!("/api/v1/secrets/{}/reveal", value.bytes().map(|b| format!("%{b:02X}")).collect::<String>());
+        let (status, body) = admin(&node, "POST", &path, "{}").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         finds.add("error of reveal", body);
         finds.add("debug", format!("{:?} {:?}", store.kept_secret(name), store.secrets(&site)));
@@ -214,7 +216,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     {
         finds.add(format!("render: {}", file.path), file.data);
     }
-    let (status, backup) = admin(&node, "POST", "/v1/backup?with_secrets=true", "").await;
+    let (status, backup) = admin(&node, "POST", "/api/v1/backup?with_secrets=true", "{}").await;
     assert_eq!(status, StatusCode::OK);
     finds.add("backup, sealed", backup);
 
@@ -224,8 +226,8 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     let gone = node.get(&format!("/firstboot/{token}")).await;
     assert_eq!(gone.status, StatusCode::GONE);
     finds.add("answer to an old token", gone.text);
-    let (_, again) = admin(&node, "POST", "/v1/secrets/NOVA_MYSQL_PASSWORD/rotate", "").await;
-    let rotated: vault::Rotated = serde_json::from_slice(&again).unwrap();
+    let (_, again) = admin(&node, "POST", "/api/v1/secrets/NOVA_MYSQL_PASSWORD/rotate", "{}").await;
+    let rotated: Rotated = serde_json::from_slice(&again).unwrap();
     let steps = |name: &str| rotated.again.iter().find(|(node, _)| node == name).map(|(_, steps)| steps.clone());
     assert_eq!(
         steps("compute2").unwrap(),
@@ -242,8 +244,8 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     finds.add("error without a key", format!("{:?}", store.open_secrets(None, &site.blueprint).await));
 
     // The one answer besides the payload that shows a secret, and it is told.
-    let (_, shown) = admin(&node, "POST", "/v1/secrets/OS_PASSWORD/reveal", "").await;
-    let shown: vault::Revealed = serde_json::from_slice(&shown).unwrap();
+    let (_, shown) = admin(&node, "POST", "/api/v1/secrets/OS_PASSWORD/reveal", "{}").await;
+    let shown: Revealed = serde_json::from_slice(&shown).unwrap();
     assert_eq!(shown.value, canaries["OS_PASSWORD"]);
     let audit = store.audit_lines(Default::default()).await.unwrap();
     assert!(audit.iter().any(|line| line.action == "reveal-secret" && line.subject == "OS_PASSWORD"));
@@ -298,8 +300,8 @@ async fn without_a_key_a_backup_leaves_the_secrets_out_unless_it_is_asked_for_th
     let holds = |bytes: &[u8]| {
         values.values().filter(|value| bytes.windows(32).any(|window| window == value.reveal().as_bytes())).count()
     };
-    let (_, without) = admin(&node, "POST", "/v1/backup", "").await;
-    let (_, with) = admin(&node, "POST", "/v1/backup?with_secrets=true", "").await;
+    let (_, without) = admin(&node, "POST", "/api/v1/backup", "{}").await;
+    let (_, with) = admin(&node, "POST", "/api/v1/backup?with_secrets=true", "{}").await;
     assert_eq!((values.len(), holds(&without), holds(&with)), (3, 0, 3));
     assert_eq!(
         std::fs::read_dir(folder.path().join("store"))

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use super::tests::{FakeNode, SECTORS};
 use crate::boot::Plane;
 use crate::lifecycle::Event;
-use crate::server::admin;
+use crate::server::api::tests::at_the_socket;
 use crate::server::net::neighbours::testing::{THIEF_PORT, Wire};
 use crate::site::Mac;
 use crate::store::{Change, Record};
@@ -43,6 +43,7 @@ const PLANES: [Plane; 2] = [Plane::Provisioning, Plane::Other];
 /// compute2 with a record for each state, and the tokens of its life.
 struct Matrix {
     node: FakeNode,
+    socket: axum::Router,
     records: Vec<Record>,
     spent: String,
     right: String,
@@ -141,7 +142,8 @@ impl Matrix {
         let mut node = node;
         // From here on the card of compute2 is wherever the cell wants it.
         node.sees_its_card_everywhere(SOURCES.map(|(_, address)| address.parse().unwrap()));
-        Self { node, records, spent, right, neighbour }
+        let socket = at_the_socket(&node.appliance).await;
+        Self { node, socket, records, spent, right, neighbour }
     }
 
     fn path(&self, route: &str, token: &str) -> String {
@@ -198,7 +200,7 @@ impl Matrix {
         self.node.becomes_of(*mac, other).await;
         let answer = self.node.send(self.request(route, cell)).await;
         if cell.plane == Plane::Other {
-            let admin = admin::app(self.node.appliance.clone()).oneshot(self.request(route, cell)).await.unwrap();
+            let admin = self.socket.clone().oneshot(self.request(route, cell)).await.unwrap();
             assert_ne!(admin.status(), StatusCode::OK, "the admin API serves {route}");
         }
         let suspect = self.node.state() == "suspect" && before != "suspect";

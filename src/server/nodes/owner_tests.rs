@@ -6,27 +6,33 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::tests::FakeNode;
-use crate::server::admin;
-use crate::server::socket::Caller;
+use crate::server::api::socket::Peer;
+use crate::server::api::tests::at_the_socket;
 use crate::site::testing::paper_site;
 use crate::store::AuditFilter;
 
 /// Every route about secrets and copies of the store, and whether it is the owner's alone. `docs/security.md` says the same.
 const ROUTES: [(&str, &str, bool); 9] = [
-    ("GET", "/v1/secrets", false),
-    ("POST", "/v1/secrets/NOVA_MYSQL_PASSWORD/reveal", true),
-    ("POST", "/v1/secrets-of/compute2", true),
-    ("POST", "/v1/backup?with_secrets=true", true),
-    ("POST", "/v1/backup", false),
-    ("POST", "/v1/secrets/NOVA_MYSQL_PASSWORD/rotate", false),
-    ("POST", "/v1/rotate-secrets", false),
-    ("GET", "/v1/audit", false),
-    ("GET", "/v1/audit/verify", false),
+    ("GET", "/api/v1/secrets", false),
+    ("POST", "/api/v1/secrets/NOVA_MYSQL_PASSWORD/reveal", true),
+    ("POST", "/api/v1/nodes/compute2/reveal-secrets", true),
+    ("POST", "/api/v1/backup?with_secrets=true", true),
+    ("POST", "/api/v1/backup", false),
+    ("POST", "/api/v1/secrets/NOVA_MYSQL_PASSWORD/rotate", false),
+    ("POST", "/api/v1/rotate-secrets", false),
+    ("GET", "/api/v1/audit", false),
+    ("GET", "/api/v1/audit/verify", false),
 ];
 
-async fn ask(node: &FakeNode, method: &str, path: &str, caller: Caller) -> (u16, Vec<u8>) {
-    let request = Request::builder().method(method).uri(path).extension(caller).body(Body::empty()).unwrap();
-    let response = admin::app(node.appliance.clone()).oneshot(request).await.unwrap();
+async fn ask(node: &FakeNode, method: &str, path: &str, peer: Peer) -> (u16, Vec<u8>) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .extension(peer)
+        .header("content-type", "application/json")
+        .body(Body::from("{}"))
+        .unwrap();
+    let response = at_the_socket(&node.appliance).await.oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
@@ -39,8 +45,8 @@ async fn a_member_of_the_group_orders_and_sees_no_secret() {
     let node = FakeNode::of(site.clone(), folder.path()).await;
     let store = &node.appliance.store;
     let own = rustix::process::geteuid().as_raw();
-    let owners = [Caller::new(0, Some(7)), Caller::new(own, Some(7))];
-    let member = Caller::new(60_001, Some(4711));
+    let owners = [Peer::new(0, Some(7)), Peer::new(own, Some(7))];
+    let member = Peer::new(60_001, Some(4711));
     store.open_secrets(None, &site.blueprint).await.unwrap();
     for (method, path, is_owners) in ROUTES {
         for owner in &owners {

@@ -12,7 +12,7 @@ use crate::store::{Change, ChangeError, Store};
 
 /// Nodes that could not be armed because the disk of the store was full. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(in crate::server) struct Unarmed(Arc<Mutex<BTreeSet<Mac>>>);
+pub struct Unarmed(Arc<Mutex<BTreeSet<Mac>>>);
 
 impl Unarmed {
     /// Arms the nodes of a site that nobody said anything else of; unless an operator stopped the whole site.

@@ -1,14 +1,17 @@
-//! What an operator may order. The admin socket and the API only translate: who asks, what is asked, what is refused.
+//! What an operator may order. The API only translates: who asks, what is asked, what is refused.
 //!
 //! Whatever arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the decision and
 //! its effect.
 
-pub(in crate::server) mod arming;
+pub mod arming;
 pub(in crate::server) mod installed;
 mod orders;
+pub mod records;
 mod refusal;
 mod rehearsal;
 pub mod reload;
+pub mod secrets;
+mod status;
 pub(in crate::server) mod store_alarms;
 mod view;
 pub(in crate::server) mod watchdog;
@@ -34,8 +37,18 @@ use store_alarms::clock_before_build;
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
 pub use refusal::Refusal;
 pub use rehearsal::{Loss, Rehearsal};
-pub use view::{DrainStatus, NodeStatus, status};
-pub(in crate::server) use view::{HELD, differs, flags};
+pub use status::StatusReport;
+pub(in crate::server) use view::differs;
+pub use view::{NodeStatus, status};
+
+/// Whoever asks at this machine itself.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// For the audit log.
+    pub actor: Actor,
+    /// Root, or the user whose daemon or store this is; not somebody of the socket's group.
+    pub is_owner: bool,
+}
 
 /// An order to wipe and install nodes anew at their next network boot.
 #[derive(Debug, Clone)]
@@ -123,7 +136,7 @@ impl Appliance {
         let judge = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
         let nodes = nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
-        Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac))).collect())
+        Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac).as_ref())).collect())
     }
 
     /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
@@ -172,33 +185,12 @@ impl Appliance {
     /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
     /// a restart. Returns the names of the disarmed nodes.
     pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
-        let asked = Order::new(who, "stop", &self.site().name);
-        let (by, order) = (who.to_string(), asked.clone());
-        let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
-        let site = self.site();
-        let before: Vec<&Node> = site.nodes.iter().filter(|node| self.is_armed(node)).collect();
-        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
-        let disarmed: Vec<String> =
-            before.into_iter().filter(|node| !self.is_armed(node)).map(|node| node.name.to_string()).collect();
-        tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
-        Ok(disarmed)
+        stop_all(&self.site(), &self.store, who).await
     }
 
     /// Allows installations again. What was disarmed stays so.
     pub async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
-        let asked = Order::new(who, "lift-stop", &self.site().name);
-        let order = asked.clone();
-        let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
-            Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
-            None => Err(Refusal::NotStopped),
-        };
-        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&self.site(), error))?;
-        tracing::warn!(%who, "installations are allowed again");
-        Ok(())
-    }
-
-    fn is_armed(&self, node: &Node) -> bool {
-        matches!(self.store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
+        lift_stop(&self.site(), &self.store, who).await
     }
 
     fn to_wipe(&self, site: &Site, order: &Reimage) -> Result<Arming, Refusal> {
@@ -222,7 +214,7 @@ impl Appliance {
         let own = self.or_told(&asked, own_cards()).await?;
         let nodes: Vec<&Node> = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
         let before: Vec<String> =
-            nodes.iter().filter(|node| self.is_armed(node)).map(|node| node.name.to_string()).collect();
+            nodes.iter().filter(|node| is_armed(&self.store, node)).map(|node| node.name.to_string()).collect();
         let forced = arming.forced.as_ref().map(|reason| format!("; forced: {reason}"));
         let undrained = arming.undrained.as_ref().map(|reason| format!("; not drained: {reason}"));
         let because = [forced, undrained].into_iter().flatten().collect::<String>();
@@ -243,7 +235,8 @@ impl Appliance {
         self.store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
         let Left { later, again_in } = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
-        let nodes: Vec<NodeStatus> = armed.map(|node| status(site, node, self.store.record(node.mac))).collect();
+        let nodes: Vec<NodeStatus> =
+            armed.map(|node| status(site, node, self.store.record(node.mac).as_ref())).collect();
         for node in &nodes {
             tracing::warn!(%who, node = node.name, "armed by an operator: its next network boot {scope}{because}");
         }
@@ -290,11 +283,41 @@ impl Appliance {
             ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
             lost => Refusal::Store(lost),
         })?;
-        let status = status(&site, node, Some(record));
+        let status = status(&site, node, Some(&record));
         let flags = status.flags.join(" ");
         tracing::warn!(%who, node = name, action, detail, state = status.state, flags, "ordered by an operator");
         Ok(status)
     }
+}
+
+/// See [`Appliance::stop`]; it works while no daemon runs too.
+pub async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<String>, Refusal> {
+    let asked = Order::new(who, "stop", &site.name);
+    let (by, order) = (who.to_string(), asked.clone());
+    let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+    let before: Vec<&Node> = site.nodes.iter().filter(|node| is_armed(store, node)).collect();
+    store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+    let disarmed: Vec<String> =
+        before.into_iter().filter(|node| !is_armed(store, node)).map(|node| node.name.to_string()).collect();
+    tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
+    Ok(disarmed)
+}
+
+/// See [`Appliance::lift_stop`]; it works while no daemon runs too.
+pub async fn lift_stop(site: &Site, store: &Store, who: &Actor) -> Result<(), Refusal> {
+    let asked = Order::new(who, "lift-stop", &site.name);
+    let order = asked.clone();
+    let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
+        Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
+        None => Err(Refusal::NotStopped),
+    };
+    store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+    tracing::warn!(%who, "installations are allowed again");
+    Ok(())
+}
+
+fn is_armed(store: &Store, node: &Node) -> bool {
+    matches!(store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
 }
 
 /// Stops all installations of a store whose daemon does not answer anybody yet.

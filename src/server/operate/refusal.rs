@@ -1,8 +1,9 @@
 //! Why an order was not followed.
 
 use crate::lifecycle::{Refused, blast};
+use crate::render::RenderError;
 use crate::site::Site;
-use crate::store::{ChangeError, DecideError};
+use crate::store::{BackupError, ChangeError, DecideError, SecretsError};
 
 /// Longest reason an operator may give, in characters.
 const LONGEST_REASON: usize = 300;
@@ -50,15 +51,65 @@ pub enum Refusal {
     /// The clock of this server cannot be right, and an arming to wipe lives by it.
     #[error("{0}")]
     Clock(String),
+    /// The blueprint declares no such secret; in words that repeat no value.
+    #[error("{0}")]
+    UnknownSecret(String),
+    /// A text that cannot be a secret, or the head of an audit log.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The secrets do not open, or cannot be changed so.
+    #[error(transparent)]
+    Secrets(SecretsError),
+    /// A member of the socket's group asked for what is its owner's alone.
+    #[error("{0}")]
+    NotOwner(&'static str),
+    /// There is no copy of the store.
+    #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
+    Copy(String),
+    /// No installer of the node sent any.
+    #[error("there is no such log of {0}")]
+    NoLog(String),
+    /// A template failed on the site that it was proved on.
+    #[error("rackstart could not render this: {0}")]
+    Render(String),
     /// The store took no order.
     #[error(transparent)]
-    Store(ChangeError),
+    Store(#[from] ChangeError),
+}
+
+impl From<SecretsError> for Refusal {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Store(lost) => Self::Store(lost),
+            other => Self::Secrets(other),
+        }
+    }
+}
+
+impl From<BackupError> for Refusal {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(lost) => Self::Store(lost),
+            BackupError::Copy(why) => Self::Copy(why),
+        }
+    }
+}
+
+impl From<RenderError> for Refusal {
+    fn from(error: RenderError) -> Self {
+        tracing::error!(%error, "a template failed although `check` passed");
+        Self::Render(error.to_string())
+    }
 }
 
 impl Refusal {
     /// What to do about it, one line each; may be empty.
     pub fn help(&self) -> Vec<String> {
-        let Self::Blast(refusals) = self else { return Vec::new() };
+        let refusals = match self {
+            Self::Blast(refusals) => refusals,
+            Self::NoLog(_) => return vec![NO_LOG.into()],
+            _ => return Vec::new(),
+        };
         let mut lines: Vec<String> = Vec::new();
         for line in refusals.iter().map(blast::Refusal::help) {
             if !lines.contains(&line) {
@@ -80,6 +131,9 @@ impl Refusal {
         }
     }
 }
+
+const NO_LOG: &str =
+    "it is kept from the first line that an installer sends by syslog; `[server] syslog = false` keeps none";
 
 /// So many reasons are said; the rest is counted.
 const SAID: usize = 20;

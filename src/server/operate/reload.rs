@@ -31,7 +31,7 @@ pub struct Source {
 }
 
 /// What became of a reload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Reloaded {
     /// The site was swapped.
@@ -65,12 +65,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Swaps what `served` holds for what `source` says, when it is told to.
-    pub(in crate::server) fn new(
-        source: Source,
-        served: watch::Sender<Arc<Served>>,
-        store: Store,
-        unarmed: Unarmed,
-    ) -> Self {
+    pub fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store, unarmed: Unarmed) -> Self {
         Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default() }
     }
 

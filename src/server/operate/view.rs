@@ -1,14 +1,15 @@
 //! A node as people see it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::unix_now;
-use crate::lifecycle::{Duty, Outcome, State, StepProgress};
+use crate::lifecycle::{Outcome, State, StepProgress};
 use crate::site::{Mac, Node, Site};
 use crate::store::Record;
 
 /// One node as people see it. Times are Unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NodeStatus {
     /// Host name.
     pub name: String,
@@ -18,11 +19,12 @@ pub struct NodeStatus {
     #[serde(default)]
     pub differs: Option<String>,
     /// MAC of the boot NIC.
+    #[schema(value_type = String)]
     pub mac: Mac,
     /// Reserved address.
     pub address: String,
-    /// The disk rule that the running daemon goes by, in words.
-    pub disk: String,
+    /// The disk rules that the running daemon goes by, in words.
+    pub disks: Vec<String>,
     /// The volume groups that `reimage --keep` would keep.
     #[serde(default)]
     pub keep: Vec<String>,
@@ -40,9 +42,12 @@ pub struct NodeStatus {
     /// `protected`, `maintenance`, `out-of-service`, several or none.
     #[serde(default)]
     pub flags: Vec<String>,
-    /// Its newest drain, as long as that counts.
+    /// Its newest drain, as long as that counts: `waits`, `drained`, `unreached` or `refused`.
     #[serde(default)]
-    pub drain: Option<DrainStatus>,
+    pub drain: Option<String>,
+    /// How that drain goes, in words. A machine said some of them: do not trust it.
+    #[serde(default)]
+    pub drain_text: Option<String>,
     /// Public id of the attempt.
     pub attempt: Option<String>,
     /// What an unspent wipe permit allows, in words; none when there is no such permit.
@@ -54,7 +59,7 @@ pub struct NodeStatus {
     pub step: Option<StepProgress>,
     /// The condition it waits for.
     pub waiting: Option<String>,
-    /// Why it failed, or its last words.
+    /// Why it failed, or its last words. A machine said so: do not trust it.
     pub detail: Option<String>,
     /// What its silence means, when it should have asked for something and has not.
     #[serde(default)]
@@ -70,27 +75,8 @@ pub struct NodeStatus {
     pub timings: std::collections::BTreeMap<String, u64>,
 }
 
-/// How far the drain of a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrainStatus {
-    /// `waits`, `drained`, `unreached` or `refused`.
-    pub outcome: String,
-    /// In words.
-    pub text: String,
-}
-
-impl DrainStatus {
-    /// Of a node with this duty, now.
-    pub(in crate::server) fn of(duty: &Duty) -> Option<Self> {
-        let outcome = duty.outcome(unix_now());
-        let (word, text) = (outcome.word().to_string(), outcome.text().to_string());
-        (outcome != Outcome::None).then_some(Self { outcome: word, text })
-    }
-}
-
 /// What is said of a node whose first arming was taken back.
-pub(in crate::server) const HELD: &str =
-    "its arming was taken back: it was never installed, `rackstart install` arms it again";
+const HELD: &str = "its arming was taken back: it was never installed, `rackstart install` arms it again";
 
 /// Where the site file says something else than what the node was installed as.
 pub(in crate::server) fn differs(site: &Site, node: &Node, record: &Record) -> Option<String> {
@@ -98,53 +84,58 @@ pub(in crate::server) fn differs(site: &Site, node: &Node, record: &Record) -> O
 }
 
 /// Its flags and whether its service is out, in words.
-pub(in crate::server) fn flags(record: &Record) -> Vec<&'static str> {
+fn flags(record: &Record) -> Vec<&'static str> {
     let mut words = record.flags.words();
     words.extend(record.duty.out.is_some().then_some("out-of-service"));
     words
 }
 
 /// How a node with this record looks.
-pub fn status(site: &Site, node: &Node, record: Option<Record>) -> NodeStatus {
-    let record = record.unwrap_or_else(|| Record::new(0));
-    let differs = differs(site, node, &record);
-    let (flags, drain) = (flags(&record), DrainStatus::of(&record.duty));
-    let progress = record.progress;
-    let stage = progress.stage().map(String::from);
-    let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
-    let detail = match &record.state {
-        State::Failed { reason, .. } => Some(reason.clone()),
-        State::Suspect { why, .. } => Some(why.clone()),
-        State::New if record.held => Some(HELD.into()),
-        _ => progress.updating.or(progress.detail),
+pub fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
+    let fresh;
+    let record = match record {
+        Some(record) => record,
+        None => {
+            fresh = Record::new(0);
+            &fresh
+        }
     };
+    let (progress, outcome) = (&record.progress, record.duty.outcome(unix_now()));
+    let is_drained = outcome != Outcome::None;
+    let in_firstboot = !matches!(record.state, State::New | State::Armed { .. } | State::Installing { .. });
     NodeStatus {
         name: node.name.to_string(),
         machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
         other_machine: record.hardware.other.as_ref().map(|shown| shown.to_string()),
         role: node.role.clone(),
-        differs,
+        differs: differs(site, node, record),
         mac: node.mac,
         address: node.address.to_string(),
-        disk: node.disks.iter().map(|disk| disk.rule.to_string()).collect::<Vec<_>>().join("; "),
+        disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
         keep: node.keep.clone(),
-        written: record.written,
+        written: record.written.clone(),
         state: record.state.word().into(),
-        flags: flags.into_iter().map(String::from).collect(),
-        drain,
+        flags: flags(record).into_iter().map(String::from).collect(),
+        drain: is_drained.then(|| outcome.word().to_string()),
+        drain_text: is_drained.then(|| outcome.text().to_string()),
         attempt: record.state.attempt().map(|attempt| attempt.id.to_string()),
         permit: match &record.state {
             State::Armed { attempt, .. } => Some(attempt.scope.to_string()),
             _ => None,
         },
-        stage,
-        step: progress.step.filter(|_| in_firstboot),
-        waiting: progress.waiting,
-        detail,
+        stage: progress.stage().map(String::from),
+        step: progress.step.clone().filter(|_| in_firstboot),
+        waiting: progress.waiting.clone(),
+        detail: match &record.state {
+            State::Failed { reason, .. } => Some(reason.clone()),
+            State::Suspect { why, .. } => Some(why.clone()),
+            State::New if record.held => Some(HELD.into()),
+            _ => progress.updating.clone().or_else(|| progress.detail.clone()),
+        },
         silence: None,
         out_of_reach: None,
         since: record.since,
         updated: record.updated,
-        timings: progress.marks,
+        timings: progress.marks.clone(),
     }
 }

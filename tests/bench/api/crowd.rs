@@ -17,6 +17,8 @@ use rackstart::server::api::{self, Api, routes};
 use rackstart::server::appliance::Appliance;
 use rackstart::server::net::listen;
 use rackstart::server::net::neighbours::Arp;
+use rackstart::server::operate::arming::Unarmed;
+use rackstart::server::operate::reload::{Reloader, Source};
 use rackstart::site::{Mac, Node, Site};
 use rackstart::store::{Change, Store};
 use tokio::net::TcpListener;
@@ -136,7 +138,10 @@ async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, a
     let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
     let keeper = Keeper::open(store.clone()).await.expect("tokens");
     let token = keeper.create("bench", Role::Viewer, None, &Actor::daemon()).await.expect("a token");
-    (token.reveal().into(), routes::app(Api::new(appliance, keeper, order)))
+    let source = Source { file: "nothing-is-reloaded".into(), templates: None };
+    let (sender, _) = watch::channel(appliance.served());
+    let reloader = Reloader::new(source, sender, store.clone(), Unarmed::default());
+    (token.reveal().into(), routes::app(Api::new(appliance, keeper, reloader, order)))
 }
 
 /// One node reports as often as it is its turn.

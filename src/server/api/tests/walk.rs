@@ -3,19 +3,27 @@
 use std::collections::BTreeSet;
 
 use super::super::role::Rule;
-use super::super::routes::{Route, table};
+use super::super::routes::{self, Route};
 use super::super::{describe, token::Token};
 use super::*;
 use crate::audit::Order;
 use crate::store::{StoredToken, TokenChange};
 
+/// What a token may ask, over TCP.
+fn table() -> Vec<Route> {
+    routes::table().into_iter().filter(|route| route.rule.is_remote()).collect()
+}
+
 /// A path with its parameters filled in, and a body that its handler can read.
 fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
+    let path = path.replace("{secret}", "OS_PASSWORD");
     let body = match route.path {
         "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
+        "/api/v1/tokens" => r#"{"name": "walk", "role": "viewer", "days": null}"#,
+        "/api/v1/secrets/{secret}" => r#"{"value": "walked through"}"#,
         "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
         _ => "{}",
     };
@@ -64,7 +72,7 @@ impl Desk {
 async fn every_route_of_the_router_is_described_and_nothing_else_is() {
     let described = describe::description();
     let word = |method: &Method, path: &str| format!("{method} {path}");
-    let served: BTreeSet<String> = table().iter().map(|route| word(&route.method, route.path)).collect();
+    let served: BTreeSet<String> = routes::table().iter().map(|route| word(&route.method, route.path)).collect();
     let mut said = BTreeSet::new();
     for (path, item) in &described.paths.paths {
         let methods = [
@@ -79,9 +87,14 @@ async fn every_route_of_the_router_is_described_and_nothing_else_is() {
         said.extend(methods.iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| word(method, path)));
     }
     assert_eq!(said, served);
-    assert_eq!(served.len(), table().len(), "no line of the table is there twice");
+    assert_eq!(served.len(), routes::table().len(), "no line of the table is there twice");
     // And the router serves what the table says: nobody gets a 404 or a 405 on it, and everybody does beside it.
     let desk = Desk::new().await;
+    let admin = desk.token(Role::Admin).await;
+    for route in routes::table().iter().filter(|route| !route.rule.is_remote()) {
+        let status = desk.try_route(route, Some(&admin)).await.status;
+        assert!([404, 405].contains(&status.as_u16()), "{} {} by token: {status}", route.method, route.path);
+    }
     for route in table() {
         let status = desk.try_route(&route, None).await.status;
         assert!(![404, 405].contains(&status.as_u16()), "{} {}: {status}", route.method, route.path);
@@ -94,14 +107,18 @@ async fn the_description_is_openapi_3_1_names_the_rules_and_every_schema_it_refe
     let answer = desk.ask(Desk::request(Method::GET, "/api/v1/openapi.json", None).body(Body::empty()).unwrap()).await;
     let value = answer.json();
     assert_eq!((answer.status.as_u16(), &value["openapi"]), (200, &Value::from("3.1.0")));
-    for route in table() {
+    for route in routes::table() {
         let operation = &value["paths"][route.path][route.method.as_str().to_lowercase()];
         let words = operation["description"].as_str().unwrap_or_default();
         match route.rule {
             Rule::Public => assert!(words.contains("Anybody") && operation["security"].is_null(), "{}", route.path),
-            Rule::AtLeast(role) => {
+            Rule::AtLeast(role) | Rule::AtLeastOrOwner(role) => {
                 assert!(words.contains(&format!("the role {role} ")), "{}: {words}", route.path);
                 assert!(operation["security"][0]["token"].is_array(), "{}", route.path);
+            }
+            Rule::Socket | Rule::Owner => {
+                assert!(words.contains("At the socket") && operation["security"].is_null(), "{}: {words}", route.path);
+                assert_eq!(operation["tags"][0], "socket", "{}", route.path);
             }
         }
     }
@@ -117,7 +134,7 @@ async fn without_any_token_the_api_says_how_to_set_it_up() {
         let answer = desk.try_route(&route, None).await;
         match route.rule {
             Rule::Public => assert_eq!(answer.status, 200, "{}", route.path),
-            Rule::AtLeast(_) => {
+            _ => {
                 let (status, error) = answer.error();
                 assert_eq!((status, error.contains("not set up")), (503, true), "{}", route.path);
                 assert!(answer.text.contains("rackstart token create"), "{}", answer.text);
@@ -144,7 +161,7 @@ async fn every_route_refuses_who_has_no_token_a_wrong_an_expired_or_a_revoked_on
     for route in &guarded {
         // Each route meets a keeper that has seen no attempt yet, or the limit would answer for the rest.
         let keeper = Keeper::open(desk.store.clone()).await.unwrap();
-        let api = Api::new(desk.api.appliance.clone(), keeper, desk.shutdown.clone());
+        let api = Api { keeper, ..desk.api.clone() };
         let fresh = Desk { app: routes::app(api.clone()), api, ..Desk::new().await };
         for shown in [None, Some(&expired), Some(&revoked), Some(&of_another), Some(&wrong_secret), Some(&"x".into())] {
             let answer = fresh.try_route(route, shown.map(String::as_str)).await;
@@ -172,7 +189,8 @@ async fn every_route_refuses_each_role_below_its_own_and_no_role_from_it_on() {
             let answer = desk.try_route(&route, Some(token)).await;
             let may = match route.rule {
                 Rule::Public => true,
-                Rule::AtLeast(needed) => *role >= needed,
+                Rule::AtLeast(needed) | Rule::AtLeastOrOwner(needed) => *role >= needed,
+                Rule::Socket | Rule::Owner => false,
             };
             let at = format!("{} {} as {role}: {} {}", route.method, route.path, answer.status, answer.text);
             match may {
@@ -183,6 +201,37 @@ async fn every_route_refuses_each_role_below_its_own_and_no_role_from_it_on() {
                 true => assert!(answer.status.is_success() || answer.status == 409, "{at}"),
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn at_the_socket_its_group_may_all_but_what_is_its_owners_alone() {
+    let own = rustix::process::geteuid().as_raw();
+    for (uid, is_owner) in [(0, true), (own, true), (60_001, false)] {
+        let desk = Desk::new().await;
+        desk.store.open_secrets(None, &desk.api.appliance.site().blueprint).await.unwrap();
+        let app = at_the_socket(&desk.api.appliance).await;
+        for route in routes::table().into_iter().filter(|route| route.path != "/api/v1/events") {
+            let (path, body) = example(&route);
+            let request =
+                Request::builder().method(&route.method).uri(&path).header("content-type", "application/json");
+            let request = request.extension(socket::Peer::new(uid, Some(7))).body(Body::from(body)).unwrap();
+            let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+            let text = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+            let at = format!("{} {path} as {uid}: {} {text}", route.method, parts.status);
+            if route.rule.is_owners() && !is_owner {
+                assert!(parts.status == 403 && text.contains("run it with sudo"), "{at}");
+            } else {
+                // Nothing was sent by an installer or revoked before, so there is no such log and no such token.
+                let is_missing = route.path.ends_with("/log") || route.path.ends_with("/revoke");
+                let is_fine = parts.status.is_success() || parts.status == 409;
+                assert!(is_fine || is_missing && parts.status == 404, "{at}");
+            }
+            assert_eq!(parts.headers["cache-control"], "no-store", "{at}");
+        }
+        // Nobody is let in whom the kernel did not name.
+        let unnamed = Request::get("/api/v1/status").body(Body::empty()).unwrap();
+        assert_eq!(app.oneshot(unnamed).await.unwrap().status(), 404);
     }
 }
 
@@ -211,7 +260,7 @@ async fn a_token_that_is_revoked_or_expires_opens_nothing_from_that_moment_on() 
 pub(in crate::server) async fn every_page(appliance: Appliance) -> Vec<(String, String)> {
     let keeper = Keeper::open(appliance.store.clone()).await.unwrap();
     let token = keeper.create("canary", Role::Admin, None, &Actor::socket(0, None)).await.unwrap();
-    let app = routes::app(Api::new(appliance, keeper, CancellationToken::new()));
+    let app = routes::app(Api::new(appliance.clone(), keeper, reloader(&appliance), CancellationToken::new()));
     let mut pages = Vec::new();
     let reads = |route: &Route| route.method == Method::GET && route.path != "/api/v1/events";
     for route in table().into_iter().filter(reads) {

@@ -1,4 +1,4 @@
-//! `GET /v1/log/{node}`: what the installers of a node said, as it was received.
+//! What the installers of a node said, as it was received.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path as FilePath, PathBuf};
@@ -6,18 +6,21 @@ use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::answer::HttpError;
-use super::appliance::Appliance;
+use super::Api;
+use super::error::{ApiError, ErrorBody};
+use crate::server::operate::Refusal;
 use crate::site::NodeName;
 
 /// Most bytes of one answer.
 const MOST: u64 = 256 * 1024;
 
 /// Which part of which log.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct LogQuery {
     /// The attempt [default: the newest that has a log].
     pub attempt: Option<String>,
@@ -27,7 +30,7 @@ pub struct LogQuery {
 }
 
 /// A piece of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogPiece {
     /// The attempt that it is of.
     pub attempt: String,
@@ -39,21 +42,25 @@ pub struct LogPiece {
     pub next: u64,
 }
 
-/// `GET /v1/log/{node}`.
+/// A piece of a log: of the newest attempt that has one, or of an earlier one.
+#[utoipa::path(get, path = "/api/v1/nodes/{name}/log", tag = "timelines",
+    params(("name", description = "name of a node; one that has left the site file still has its own"), LogQuery),
+    responses((status = 200, body = LogPiece), (status = 404, body = ErrorBody)))]
 pub(super) async fn log(
-    Shared(appliance): Shared<Appliance>,
+    Shared(api): Shared<Api>,
     Path(node): Path<String>,
     Query(query): Query<LogQuery>,
-) -> Result<Json<LogPiece>, HttpError> {
-    // A name cannot lead out of the folder of logs, and a node that has left the site file still has its own.
-    let node: NodeName = node.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    let folder = appliance.site().server.state.join("logs").join(node.as_str());
-    let piece = tokio::task::spawn_blocking(move || piece(&folder, &query)).await;
-    let piece = piece.map_err(|error| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    piece.map(Json).ok_or_else(|| {
-        let hint = "help: it is kept from the first line that an installer sends by syslog; `[server] syslog = false` keeps none";
-        HttpError::not_found(format!("there is no such log of {node}\n{hint}"))
-    })
+) -> Result<Json<LogPiece>, ApiError> {
+    Ok(Json(read(&api.appliance.site().server.state, &node, query).await?))
+}
+
+/// A piece of the log of a node below this state directory.
+pub async fn read(state: &FilePath, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
+    // A name cannot lead out of the folder of logs.
+    let node: NodeName = node.parse().map_err(|error| Refusal::Unreadable(format!("{error}")))?;
+    let folder = state.join("logs").join(node.as_str());
+    let piece = tokio::task::spawn_blocking(move || piece(&folder, &query)).await.ok().flatten();
+    piece.ok_or_else(|| Refusal::NoLog(node.to_string()))
 }
 
 fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {

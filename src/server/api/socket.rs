@@ -14,12 +14,12 @@ use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::HttpError;
-use super::error::ServerError;
+use super::error::ApiError;
 use crate::audit::Actor;
+use crate::server::error::ServerError;
 
 /// Listens on `path`, for its owner and, if one is named, for a group.
-pub(super) fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, ServerError> {
+pub(in crate::server) fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, ServerError> {
     // The lock of the store is held, so a socket that is still there belongs to nobody.
     let is_left_over = match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
@@ -50,24 +50,29 @@ pub(super) fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, S
 }
 
 /// Serves `app` to those who may, until `shutdown`.
-pub(super) async fn serve(listener: UnixListener, app: Router, group: Option<String>, shutdown: CancellationToken) {
-    let service = guarded(app, group).into_make_service_with_connect_info::<Peer>();
+pub(in crate::server) async fn serve(
+    listener: UnixListener,
+    app: Router,
+    group: Option<String>,
+    shutdown: CancellationToken,
+) {
+    let service = guarded(app, group).into_make_service_with_connect_info::<Credentials>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await;
     if let Err(error) = served {
-        tracing::error!(%error, "the admin API stopped");
+        tracing::error!(%error, "the API at the socket stopped");
     }
 }
 
-/// Puts the check of the caller in front of `app`; handlers find a [`Caller`].
+/// Puts the check of the caller in front of `app`; the guard of the routes finds a [`Peer`].
 fn guarded(app: Router, group: Option<String>) -> Router {
     app.layer(from_fn_with_state(Arc::new(group), admit))
 }
 
 /// What the kernel says of the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Peer(Option<(u32, u32, Option<i32>)>);
+struct Credentials(Option<(u32, u32, Option<i32>)>);
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+impl Connected<IncomingStream<'_, UnixListener>> for Credentials {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
         Self(stream.io().peer_cred().ok().map(|peer| (peer.uid(), peer.gid(), peer.pid())))
     }
@@ -75,7 +80,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 
 /// Who asks on the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct Peer {
     uid: u32,
     pid: Option<i32>,
     /// For whom it acts, by its own word.
@@ -85,7 +90,7 @@ pub struct Caller {
 /// In which header the command line tells `SUDO_USER`.
 pub const ACTS_FOR: &str = "rackstart-acts-for";
 
-impl Caller {
+impl Peer {
     /// Somebody with this user id; what the kernel says, or a test.
     pub fn new(uid: u32, pid: Option<i32>) -> Self {
         Self { uid, pid, acts_for: None }
@@ -104,21 +109,27 @@ impl Caller {
 }
 
 async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request, next: Next) -> Response {
-    let Some(ConnectInfo(Peer(Some((uid, gid, pid))))) = request.extensions().get::<ConnectInfo<Peer>>().copied()
+    let Some(ConnectInfo(Credentials(Some((uid, gid, pid))))) =
+        request.extensions().get::<ConnectInfo<Credentials>>().copied()
     else {
-        return HttpError::new(StatusCode::FORBIDDEN, "the kernel does not say who asks").into_response();
+        return refused("the kernel does not say who asks");
     };
     let acts_for = request.headers().get(ACTS_FOR).and_then(|value| value.to_str().ok()).map(String::from);
-    let caller = Caller { acts_for, ..Caller::new(uid, pid) };
+    let peer = Peer { acts_for, ..Peer::new(uid, pid) };
     // The mode of the socket keeps others out already; it may have been changed since.
     let is_member = || group.as_deref().is_some_and(|name| read_groups().has(name, uid, gid));
-    if !caller.is_owner() && !is_member() {
+    if !peer.is_owner() && !is_member() {
         tracing::warn!(uid, "somebody who may not use the admin socket asked on it");
-        let reason = "this socket is for root, the daemon's own user, and the group `socket_group` of the site file";
-        return HttpError::new(StatusCode::FORBIDDEN, reason).into_response();
+        return refused(
+            "this socket is for root, the daemon's own user, and the group `socket_group` of the site file",
+        );
     }
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(peer);
     next.run(request).await
+}
+
+fn refused(reason: &str) -> Response {
+    ApiError::new(StatusCode::FORBIDDEN, reason, "").into_response()
 }
 
 fn own_uid() -> u32 {
@@ -199,10 +210,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_is_told_to_the_handler_and_strangers_are_refused_whatever_the_mode_says() {
-        async fn who(Extension(caller): Extension<Caller>) -> String {
-            format!("{} {}", caller.actor(), caller.is_owner())
+        async fn who(Extension(peer): Extension<Peer>) -> String {
+            format!("{} {}", peer.actor(), peer.is_owner())
         }
-        let ask = async |peer: Option<Peer>| {
+        let ask = async |peer: Option<Credentials>| {
             let mut request = Request::get("/").header(ACTS_FOR, "alice").body(Body::empty()).unwrap();
             if let Some(peer) = peer {
                 request.extensions_mut().insert(ConnectInfo(peer));
@@ -213,14 +224,14 @@ mod tests {
             let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
             (status, String::from_utf8(body.to_vec()).unwrap())
         };
-        let is_like = |uid| Some(Peer(Some((uid, 60_001, Some(7)))));
+        let is_like = |uid| Some(Credentials(Some((uid, 60_001, Some(7)))));
         assert_eq!(ask(is_like(0)).await, (200, "socket uid 0 (pid 7; unverified: sudo of alice) true".into()));
         assert_eq!(ask(is_like(own_uid())).await.0, 200);
         assert_eq!(
-            ask(Some(Peer(Some((60_001, 0, None))))).await,
+            ask(Some(Credentials(Some((60_001, 0, None))))).await,
             (200, "socket uid 60001 (this machine; unverified: sudo of alice) false".into())
         );
-        for stranger in [is_like(60_001), Some(Peer(None)), None] {
+        for stranger in [is_like(60_001), Some(Credentials(None)), None] {
             assert_eq!(ask(stranger).await.0, 403, "{stranger:?}");
         }
     }

@@ -1,53 +1,26 @@
-//! The admin API on a Unix socket, for the CLI. Only who may open the socket (mode 0600) can ask.
+//! What a machine would be answered now, and what it did lately.
 
-mod orders;
-pub(super) mod reload;
-
+use axum::Json;
 use axum::extract::{Path, State as Shared};
-use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::alarms::Alarm;
-use super::answer::HttpError;
-use super::appliance::Appliance;
-pub use super::operate::{Armed, DrainStatus, Loss, NodeStatus, Rehearsal, status as node_status};
-use super::served::RefusedReload;
+use super::error::{ApiError, ErrorBody};
+use super::{Api, timeline};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
-use crate::clock::unix_now;
 use crate::lifecycle::{State, Stopped};
-use crate::site::{Mac, Node};
-use crate::timeline::Moment;
-pub use orders::{ReasonBody, ReimageBody, StopAnswer};
+use crate::site::Mac;
+use crate::store::TimelineQuery;
+use crate::timeline::{Cursor, Moment};
 
-/// All nodes as `status` and `watch` show them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusReport {
-    /// Name of the site.
-    pub site: String,
-    /// Unix seconds of the answer.
-    pub now: u64,
-    /// Since when this site is served: the start, or the newest reload that was not refused.
-    #[serde(default)]
-    pub since: u64,
-    /// The newest reload, when it was refused: the nodes below are then not what the site file says.
-    #[serde(default)]
-    pub refused: Option<RefusedReload>,
-    /// In the order of the site file.
-    pub nodes: Vec<NodeStatus>,
-    /// Set while all installations are stopped.
-    #[serde(default)]
-    pub stopped: Option<Stopped>,
-    /// What a person should look at now.
-    #[serde(default)]
-    pub alarms: Vec<Alarm>,
-}
+/// Lines of its timeline that are shown.
+const EXPLAINED: u32 = 50;
 
 /// What would be answered now, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// The MAC that was asked about.
+    #[schema(value_type = String)]
     pub mac: Mac,
     /// Name of its node, if it has one.
     pub node: Option<String>,
@@ -69,58 +42,18 @@ pub struct Explanation {
     #[serde(default)]
     pub stopped: Option<Stopped>,
     /// Who would ask, and what the answer would be.
+    #[schema(value_type = Vec<Vec<String>>)]
     pub answers: Vec<(String, String)>,
     /// The end of its timeline, oldest first.
     pub timeline: Vec<Moment>,
 }
 
-/// The routes of the admin API.
-pub fn app(appliance: Appliance) -> Router {
-    Router::new()
-        .merge(records())
-        .route("/v1/site", get(super::texts::digests))
-        .route("/v1/site/shared", get(super::texts::shared))
-        .route("/v1/site/node/{name}", get(super::texts::node))
-        .route("/v1/explain/{mac}", get(explain))
-        .merge(orders::routes())
-        .fallback(|| async {
-            HttpError::not_found("the admin API has no such route; is this rackstart older than its CLI?")
-        })
-        .with_state(appliance)
-}
-
-/// What can be read and ordered whether a daemon runs or not.
-fn records() -> Router<Appliance> {
-    Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/timeline/{mac}", get(super::story::timeline))
-        .route("/v1/log/{node}", get(super::logs::log))
-        .merge(super::vault::routes())
-}
-
-/// The routes of a store that no daemon uses.
-pub(super) fn at_rest() -> Router<Appliance> {
-    records().merge(orders::stops()).fallback(|| async { HttpError::not_found("this needs the daemon") })
-}
-
-async fn status(Shared(appliance): Shared<Appliance>) -> Json<StatusReport> {
-    let served = appliance.served();
-    let status = |node: &Node| NodeStatus {
-        silence: appliance.recent.silence(node.mac),
-        out_of_reach: appliance.renewals.out_of_reach(node.mac),
-        ..node_status(&served.site, node, appliance.store.record(node.mac))
-    };
-    let nodes = served.site.nodes.iter().map(status).collect();
-    let (site, since, refused) = (served.site.name.clone(), served.since, served.refused.clone());
-    let (stopped, alarms) = (appliance.store.stopped(), appliance.health.alarms.ringing());
-    Json(StatusReport { site, now: unix_now(), since, refused, nodes, stopped, alarms })
-}
-
-async fn explain(
-    Shared(appliance): Shared<Appliance>,
-    Path(mac): Path<String>,
-) -> Result<Json<Explanation>, HttpError> {
-    let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
+/// What a machine would be answered now, and why.
+#[utoipa::path(get, path = "/api/v1/explain/{mac}", tag = "timelines",
+    params(("mac" = String, Path, description = "the MAC of a machine")),
+    responses((status = 200, body = Explanation), (status = 400, description = "this is no MAC", body = ErrorBody)))]
+pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -> Result<Json<Explanation>, ApiError> {
+    let (mac, appliance) = (timeline::mac(&mac)?, api.appliance);
     let site = appliance.site();
     let node = site.node_by_mac(mac);
     let record = appliance.store.record(mac).filter(|_| node.is_some());
@@ -136,6 +69,7 @@ async fn explain(
     };
     let ask = |asking| decide(&site, state.as_ref(), &BootRequest { mac, arch: firmware, asking });
     let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
+    let newest = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: EXPLAINED };
     Ok(Json(Explanation {
         mac,
         node: node.map(|node| node.name.to_string()),
@@ -149,7 +83,7 @@ async fn explain(
         other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        timeline: super::story::newest(&appliance, mac).await?.moments,
+        timeline: timeline::read(&appliance, newest).await?.moments,
     }))
 }
 

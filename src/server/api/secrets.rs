@@ -1,0 +1,91 @@
+//! The passwords of the cloud, at the socket alone.
+
+use axum::Json;
+use axum::extract::{Path, State as Shared};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::caller::Caller;
+use super::error::{ApiError, ErrorBody};
+use super::orders::Nothing;
+use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// All secrets, without their values.
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", responses((status = 200, body = [SecretStatus])))]
+pub(super) async fn list(Shared(api): Shared<Api>) -> Json<Vec<SecretStatus>> {
+    Json(secrets::list(&api.appliance.site(), &api.appliance.store))
+}
+
+/// A value of the operator's.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewValue {
+    /// The value itself.
+    pub value: String,
+}
+
+/// Gives a secret a value.
+#[utoipa::path(post, path = "/api/v1/secrets/{secret}", tag = "secrets", request_body = NewValue,
+    params(("secret", description = "name of the secret")),
+    responses((status = 200, body = Rotated), (status = 404, body = ErrorBody)))]
+pub(super) async fn set(
+    Shared(api): Shared<Api>,
+    Path(name): Path<String>,
+    caller: Caller,
+    Json(NewValue { value }): Json<NewValue>,
+) -> Answer<Rotated> {
+    Ok(Json(secrets::set(&api.appliance.site(), &api.appliance.store, caller.actor(), name, value).await?))
+}
+
+/// Makes a new value for one secret.
+#[utoipa::path(post, path = "/api/v1/secrets/{secret}/rotate", tag = "secrets", request_body = Nothing,
+    params(("secret", description = "name of the secret")),
+    responses((status = 200, body = Rotated), (status = 404, body = ErrorBody)))]
+pub(super) async fn rotate(
+    Shared(api): Shared<Api>,
+    Path(name): Path<String>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Rotated> {
+    Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), Some(name)).await?))
+}
+
+/// Makes a new value for every secret.
+#[utoipa::path(post, path = "/api/v1/rotate-secrets", tag = "secrets", request_body = Nothing,
+    responses((status = 200, body = Rotated)))]
+pub(super) async fn rotate_all(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Rotated> {
+    Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), None).await?))
+}
+
+/// Shows a secret in the clear, and tells the audit log.
+#[utoipa::path(post, path = "/api/v1/secrets/{secret}/reveal", tag = "secrets", request_body = Nothing,
+    params(("secret", description = "name of the secret")),
+    responses((status = 200, body = Revealed), (status = 404, body = ErrorBody)))]
+pub(super) async fn reveal(
+    Shared(api): Shared<Api>,
+    Path(name): Path<String>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Revealed> {
+    Ok(Json(secrets::reveal(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
+}
+
+/// Shows the secrets of a node in the clear, as its file has them, and tells the audit log.
+#[utoipa::path(post, path = "/api/v1/nodes/{name}/reveal-secrets", tag = "secrets", request_body = Nothing,
+    params(("name", description = "name of the node")),
+    responses((status = 200, body = Revealed), (status = 404, body = ErrorBody)))]
+pub(super) async fn reveal_of_node(
+    Shared(api): Shared<Api>,
+    Path(name): Path<String>,
+    caller: Caller,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Revealed> {
+    Ok(Json(secrets::reveal_of_node(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
+}

@@ -1,0 +1,67 @@
+//! The audit log, and copies of the store.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Person, Refusal, secrets};
+use crate::audit::{AuditLine, Head};
+use crate::site::{Mac, Site};
+use crate::store::{AuditFilter, Store};
+
+/// A log that holds together, or what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditVerdict {
+    /// The end of the chain.
+    pub head: Option<String>,
+    /// What is wrong; none when all is well.
+    pub broken: Option<String>,
+}
+
+/// Whether the secrets lie sealed in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sealed {
+    /// Whether they do; their key is then needed wherever the store goes.
+    pub sealed: bool,
+}
+
+/// The newest lines of the audit log that pass the filter, oldest first. A node is found by its name and by its MAC,
+/// whichever a line has.
+pub async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Result<Vec<AuditLine>, Refusal> {
+    let other = |subject: &String| match subject.parse::<Mac>() {
+        Ok(mac) => site.node_by_mac(mac).map(|node| node.name.to_string()),
+        Err(_) => site.node_by_name(subject).map(|node| node.mac.to_string()),
+    };
+    let plain = |subject: String| subject.parse::<Mac>().map_or(subject, |mac| mac.to_string());
+    let filter = AuditFilter { also: filter.subject.as_ref().and_then(other), ..filter };
+    Ok(store.audit_lines(AuditFilter { subject: filter.subject.map(plain), ..filter }).await?)
+}
+
+/// Checks the audit log, also against a head that the asker has noted elsewhere.
+pub async fn verify_audit(store: &Store, noted: Option<String>) -> Result<AuditVerdict, Refusal> {
+    let noted = noted.map(|text| text.parse::<Head>()).transpose().map_err(Refusal::Unreadable)?;
+    let known = noted.into_iter().map(|head| (head, "your own note".to_string())).collect();
+    Ok(match store.verify_audit(known).await? {
+        Ok(verdict) => AuditVerdict { head: Some(verdict.head.to_string()), broken: None },
+        Err(broken) => AuditVerdict { head: None, broken: Some(broken.to_string()) },
+    })
+}
+
+/// Whether the secrets lie sealed in the store.
+pub async fn sealed(store: &Store) -> Result<Sealed, Refusal> {
+    Ok(Sealed { sealed: store.are_secrets_sealed().await? })
+}
+
+/// The whole store as the bytes of a file; with the secrets although they are not sealed, if its owner wants that.
+pub async fn backup(store: &Store, person: &Person, with_secrets: bool) -> Result<Vec<u8>, Refusal> {
+    let actor = match with_secrets {
+        true => secrets::owner(store, person, "backup", "store").await?,
+        false => &person.actor,
+    };
+    let kept = match (with_secrets, store.are_secrets_sealed().await?) {
+        (_, true) => "with sealed secrets",
+        (true, false) => "with secrets",
+        (false, false) => "without secrets",
+    };
+    store.audit(actor, "backup", "store", kept).await?;
+    Ok(store.backup(with_secrets).await?)
+}

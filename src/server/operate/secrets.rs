@@ -1,0 +1,177 @@
+//! What an operator may ask and order about secrets. Showing or changing one is audited before it happens.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Person, Refusal};
+use crate::audit::{Actor, Order};
+use crate::secrets::{self, SecretValue};
+use crate::site::{Node, SecretSpec, Security, Site};
+use crate::store::{DecideError, Orders, Origin, SecretsError, Store};
+
+/// A secret as people see it: everything but its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretStatus {
+    /// Its name.
+    pub name: String,
+    /// The nodes that get it.
+    pub nodes: Vec<String>,
+    /// `generated`, `set`, `paper` for the paper's own value, or `damaged`.
+    pub origin: String,
+    /// Unix seconds of its last change.
+    pub changed: u64,
+    /// Whether it is sealed on the disk.
+    pub sealed: bool,
+}
+
+/// What has to be done after a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rotated {
+    /// The secrets that changed.
+    pub names: Vec<String>,
+    /// The nodes that have to learn them, and the steps that each one has to run again, in order.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
+    pub again: Vec<(String, Vec<String>)>,
+}
+
+/// A secret that somebody asked to see.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Revealed {
+    /// Its name.
+    pub name: String,
+    /// The value itself.
+    pub value: String,
+}
+
+/// All secrets of the blueprint, without their values.
+pub fn list(site: &Site, store: &Store) -> Vec<SecretStatus> {
+    let paper = site.security == Security::Paper;
+    let sealed = store.seals_secrets();
+    let status = |(name, spec): (&String, &SecretSpec)| {
+        let kept = store.kept_secret(name);
+        let origin = match &kept {
+            _ if store.is_damaged(name) => "damaged",
+            Some(kept) if kept.origin == Origin::Set => "set",
+            _ if paper && spec.paper.is_some() => "paper",
+            _ => "generated",
+        };
+        let (changed, origin) = (kept.map_or(0, |kept| kept.changed), origin.to_string());
+        SecretStatus { name: name.clone(), nodes: nodes(site, spec), origin, changed, sealed }
+    };
+    site.blueprint.secrets.iter().map(status).collect()
+}
+
+/// One secret in the clear.
+pub async fn reveal(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
+    if store.is_damaged(&name) {
+        return Err(SecretsError::Damaged(name).into());
+    }
+    let value = store.secrets(site).remove(&name).ok_or_else(|| unknown(site, &name))?;
+    let actor = owner(store, person, "reveal-secret", &name).await?;
+    store.audit(actor, "reveal-secret", &name, "").await?;
+    tracing::warn!(secret = name, by = %actor, "a secret was shown");
+    Ok(Revealed { name, value: value.reveal().into() })
+}
+
+/// The file `secrets` of one node, for an operator who brings rotated values to it.
+pub async fn reveal_of_node(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
+    let node = site.node_by_name(&name).ok_or_else(|| Refusal::UnknownNode(name.clone()))?;
+    let actor = owner(store, person, "reveal-secrets-of-node", &name).await?;
+    if let Some(name) = site.blueprint.secrets.keys().find(|name| store.is_damaged(name)) {
+        return Err(SecretsError::Damaged(name.clone()).into());
+    }
+    let value = crate::render::secrets_file(site, node, &store.secrets(site))?;
+    store.audit(actor, "reveal-secrets-of-node", &name, "").await?;
+    tracing::warn!(node = name, by = %actor, "the secrets of a node were shown");
+    Ok(Revealed { name, value })
+}
+
+/// Gives a secret a value of the operator's.
+pub async fn set(site: &Site, store: &Store, who: &Actor, name: String, value: String) -> Result<Rotated, Refusal> {
+    let value = SecretValue::new(value).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    let order = Order::new(who, "set-secret", &name);
+    change(site, store, vec![(name, Some(value))], vec![order]).await
+}
+
+/// Makes a new value for one secret, or for all of them.
+pub async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
+    let names = name.map_or_else(|| site.blueprint.secrets.keys().cloned().collect(), |name| vec![name]);
+    let orders = names.iter().map(|name| Order::new(who, "rotate-secret", name)).collect();
+    change(site, store, names.into_iter().map(|name| (name, None)).collect(), orders).await
+}
+
+async fn change(
+    site: &Site,
+    store: &Store,
+    changes: Vec<(String, Option<SecretValue>)>,
+    orders: Vec<Order>,
+) -> Result<Rotated, Refusal> {
+    let names: Vec<String> = changes.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(name) = names.iter().find(|name| !site.blueprint.secrets.contains_key(*name)) {
+        return Err(unknown(site, name));
+    }
+    store.change_secrets(&site.blueprint, changes, orders).await?;
+    let again = again(site, store, &names);
+    Ok(Rotated { names, again })
+}
+
+/// Which installed nodes have a part in these secrets, and the steps of theirs that use them.
+pub(in crate::server) fn again(site: &Site, store: &Store, names: &[String]) -> Vec<(String, Vec<String>)> {
+    let mut again = Vec::new();
+    let is_installed = |node: &&Node| store.record(node.mac).is_some_and(|record| record.has_system());
+    for node in site.nodes.iter().filter(is_installed) {
+        let targets = site.blueprint.targets(&node.role);
+        let mut steps: Vec<String> = Vec::new();
+        let mut concerned = false;
+        for (_, spec) in secrets::of_targets(&site.blueprint, &targets).filter(|(name, _)| names.contains(name)) {
+            concerned = true;
+            let own = spec.steps.iter().filter(|step| targets.iter().any(|target| is_step_of(step, target)));
+            steps.extend(own.cloned());
+        }
+        steps.sort();
+        steps.dedup();
+        if concerned {
+            again.push((node.name.to_string(), steps));
+        }
+    }
+    again
+}
+
+/// Steps are numbered in their order; the last word of their folder is who runs them.
+fn is_step_of(step: &str, target: &str) -> bool {
+    step.split('/').next().and_then(|folder| folder.rsplit('-').next()) == Some(target)
+}
+
+fn nodes(site: &Site, spec: &SecretSpec) -> Vec<String> {
+    let has = |role: &str| site.blueprint.targets(role).iter().any(|target| spec.targets.contains(target));
+    site.nodes.iter().filter(|node| has(&node.role)).map(|node| node.name.to_string()).collect()
+}
+
+/// Members of the socket's group may order; a secret in the clear is for the owner alone. The audit log tells who tried.
+pub(super) async fn owner<'a>(
+    store: &Store,
+    person: &'a Person,
+    action: &str,
+    subject: &str,
+) -> Result<&'a Actor, Refusal> {
+    if person.is_owner {
+        return Ok(&person.actor);
+    }
+    const REASON: &str = "secrets in the clear are for root and the daemon's own user, not for the group of the socket; run it with sudo";
+    let asked = Order::new(&person.actor, action, subject);
+    let refused = store.decide(asked, |_, _| Err::<Orders, _>(REASON)).await;
+    tracing::warn!(by = %person.actor, action, subject, "refused: {REASON}");
+    Err(match refused {
+        Err(DecideError::Store(lost)) => lost.into(),
+        _ => Refusal::NotOwner(REASON),
+    })
+}
+
+fn unknown(site: &Site, name: &str) -> Refusal {
+    let known: Vec<&str> = site.blueprint.secrets.keys().map(String::as_str).collect();
+    let known = if known.is_empty() { "it declares none".into() } else { format!("it has {}", known.join(", ")) };
+    // Whatever else was typed in its place is not repeated: it may be a value.
+    let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let name = if is_name { format!("`{name}`") } else { "of the name that was typed".into() };
+    Refusal::UnknownSecret(format!("blueprint `{}` declares no secret {name}; {known}", site.blueprint.name))
+}
