@@ -18,7 +18,7 @@ fn table() -> Vec<Route> {
 fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
-    let path = path.replace("{secret}", "OS_PASSWORD");
+    let path = path.replace("{secret}", "NOVA_MYSQL_PASSWORD");
     let body = match route.path {
         "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
