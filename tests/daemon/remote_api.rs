@@ -118,11 +118,14 @@ fn lists_in_json(serving: &Serving) {
         json(&body)
     };
     let says = |words: &[&str]| serving.says(&[words, &["--json"]].concat());
-    assert_eq!(json(&says(&["token", "list"])), console("/v1/tokens"));
-    assert_eq!(json(&says(&["secrets", "list"])), console("/v1/secrets"));
-    assert_eq!(json(&says(&["audit", "verify"])), console("/v1/audit/verify"));
+    assert_eq!(json(&says(&["token", "list"])), console("/api/v1/tokens"));
+    assert_eq!(json(&says(&["secrets", "list"])), console("/api/v1/secrets"));
+    assert_eq!(json(&says(&["audit", "verify"])), console("/api/v1/audit/verify"));
     let lines: Vec<_> = says(&["audit", "--limit", "5"]).lines().map(json).collect();
-    assert!(lines.len() == 5 && serde_json::Value::from(lines.clone()) == console("/v1/audit?limit=5"), "{lines:?}");
+    assert!(
+        lines.len() == 5 && serde_json::Value::from(lines.clone()) == console("/api/v1/audit?limit=5"),
+        "{lines:?}"
+    );
     let made = json(&says(&["token", "create", "carol", "--role", "admin", "--days", "9"]));
     let bearer = format!("Authorization: Bearer {}", made["token"].as_str().unwrap());
     let (status, body) = curl(&["-H", &bearer, &format!("{URL}/tokens")]);
