@@ -32,7 +32,7 @@ pub const PORT: u16 = 53;
 /// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
 const LONGEST_QUESTION: usize = 1232;
 /// Questions in a second. A node that installs asks some tens of them; what is forged in its name counts with them.
-const QUESTIONS: Budget = Budget { node: 5000, stranger: 100, strangers: 2000 };
+const QUESTIONS: Budget = Budget { node: 5000, stranger: 20, strangers: 40 };
 /// Connections in a second. They count apart: whoever forges datagrams in a node's name takes none of them.
 const CONNECTIONS: Budget = Budget { node: 100, stranger: 20, strangers: 200 };
 /// Questions of one node, and of one stranger, that wait for a forwarder.
@@ -52,7 +52,7 @@ impl NameServer {
     /// Binds both sockets to `interface` and `address`. Must be called within a runtime.
     pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let at = SocketAddrV4::new(address, port);
-        let udp = pinned::bind(Type::DGRAM, Some(interface), at, |_| Ok(()))?;
+        let udp = pinned::bind(Type::DGRAM, Some(interface), at, pinned::with_room)?;
         let tcp = pinned::bind(Type::STREAM, Some(interface), at, |socket| socket.set_reuse_address(true))?;
         tcp.listen(128)?;
         Ok(Self { udp: UdpSocket::from_std(udp.into())?, tcp: TcpListener::from_std(tcp.into())?, address })

@@ -12,7 +12,8 @@ pub(in crate::server) struct Budget {
     pub(in crate::server) node: u32,
     /// Of one stranger.
     pub(in crate::server) stranger: u32,
-    /// Of all strangers.
+    /// Of all strangers. An answer to an address that nobody has stays in the send buffer of the socket until the kernel gives
+    /// up to look for it, after three seconds; so many must fit in there that those of nodes still leave.
     pub(in crate::server) strangers: u32,
 }
 

@@ -11,6 +11,15 @@ use socket2::{Domain, Socket, Type};
 /// The pause after a socket failed, for example with no descriptor left, so that it is no busy loop.
 pub(in crate::server) const AFTER_ERROR: Duration = Duration::from_millis(200);
 
+/// Room for datagrams that wait for the kernel to find their receiver, or for us, in bytes. Some kernels give less.
+const ROOM: usize = 1 << 20;
+
+/// For sockets on which nodes and strangers are answered: more answers may wait before those of nodes are in their way.
+pub(in crate::server) fn with_room(socket: &Socket) -> io::Result<()> {
+    socket.set_send_buffer_size(ROOM)?;
+    socket.set_recv_buffer_size(ROOM)
+}
+
 /// A socket on `address` that hears and speaks on `interface` only, and does not block. `prepare` sets what has to be
 /// set before it is bound.
 pub(in crate::server) fn bind(
