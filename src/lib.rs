@@ -17,6 +17,7 @@
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
+//! | `letters` | pure | which letters nobody sees |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
 //! | [`media`] | I/O | files of directories and disc images that are served, and the metadata in them |
@@ -32,6 +33,7 @@ pub mod config;
 pub mod failure;
 pub mod grammar;
 pub mod iso9660;
+mod letters;
 pub mod lifecycle;
 pub mod media;
 mod own_cards;

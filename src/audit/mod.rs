@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Broken, ChainHash, Verdict, verify};
 
+use crate::letters::is_unprintable;
+
 /// The person or program that acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -158,7 +160,7 @@ impl std::str::FromStr for Head {
 }
 
 fn tame(text: &str) -> String {
-    text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(MOST).map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }
 
 /// Longest name of a user that is noted, in bytes.

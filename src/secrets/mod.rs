@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 pub use redact::Redactor;
 pub use renewal::{Question, RenewalKey, SITE_SECRET};
 
+use crate::letters::is_unprintable;
 use crate::site::{Blueprint, SecretSpec};
 
 /// How a secret prints wherever it is not meant to be read.
@@ -29,7 +30,7 @@ impl SecretValue {
     /// Takes an operator's value, or says why it cannot be one.
     pub fn new(text: String) -> Result<Self, ValueError> {
         let length = text.chars().count();
-        if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+        if text.contains(is_unprintable) {
             return Err(ValueError::Unprintable);
         }
         match length {
@@ -37,6 +38,11 @@ impl SecretValue {
             257.. => Err(ValueError::Long(length)),
             _ => Ok(Self(text.into())),
         }
+    }
+
+    /// Takes what was taken before and kept since: a rule that came later does not make it unusable.
+    pub fn kept(text: String) -> Self {
+        Self(text.into())
     }
 
     /// Makes a value from random bytes, or none when too few of them could be used. Bytes from 248 up are left out,
@@ -65,11 +71,6 @@ pub enum ValueError {
     /// It would not arrive as it is.
     #[error("a secret has printable characters only: no line breaks, tabs or invisible marks")]
     Unprintable,
-}
-
-/// Characters that no person sees and that turn or break lines: bidi controls, separators, byte order marks.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl PartialEq for SecretValue {
@@ -150,7 +151,7 @@ mod tests {
         for good in ["eight...", "pässwörd mit 'allem' \"und\" $(x) \\ # %end `y`", &"x".repeat(256)] {
             assert_eq!(new(good).unwrap().reveal(), good);
         }
-        for bad in ["two\nlines", "tab\tstop", "nul\0nul!", "esc\u{1b}[2Jx", "bidi\u{202e}abcd"] {
+        for bad in ["two\nlines", "tab\tstop", "nul\0nul!", "esc\u{1b}[2Jx", "bidi\u{202e}abcd", "soft\u{ad}hyphen"] {
             assert_eq!(new(bad), Err(ValueError::Unprintable), "{bad:?}");
         }
         assert_eq!(new("1234567"), Err(ValueError::Short(7)));

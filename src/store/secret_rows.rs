@@ -75,13 +75,13 @@ impl SecretRow {
         if self.is_damaged {
             return Err(damaged());
         }
-        let open = |bytes: &Vec<u8>| {
+        let open = |bytes: &Vec<u8>| -> Result<SecretValue, SecretsError> {
             let clear = match seal {
                 Some(seal) => seal.open(&self.name, bytes).map_err(|_| damaged())?,
                 None => bytes.clone().into(),
             };
             let text = String::from_utf8(clear.to_vec()).map_err(|_| damaged())?;
-            SecretValue::new(text).map_err(|_| damaged())
+            Ok(SecretValue::kept(text))
         };
         Ok(Kept {
             value: open(&self.value)?,

@@ -1,5 +1,7 @@
 //! Words of machines that may be kept and shown: without secrets, without control characters, and not too many.
 
+use crate::letters::is_unprintable;
+
 /// Digits of a boot token.
 const TOKEN: usize = 32;
 
@@ -19,7 +21,7 @@ pub fn harmless(text: &str, limit: usize) -> String {
             '\0' => {}
             '\n' => out.push_str(" | "),
             '\t' => out.push(' '),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c if is_unprintable(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
         if out.len() > limit {
@@ -29,11 +31,6 @@ pub fn harmless(text: &str, limit: usize) -> String {
     out.truncate(out.floor_char_boundary(limit));
     out.truncate(out.trim_end_matches([' ', '|']).len());
     out
-}
-
-/// Characters that turn the direction of a line around or cannot be seen: a log that shows them can be made to lie.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -55,6 +52,7 @@ mod tests {
     fn control_characters_are_shown_and_obey_nobody() {
         assert_eq!(harmless("a\u{1b}[31mred\r\nb\u{202e}c\0d\te", 1000), "a\\u{1b}[31mred\\u{d} | b\\u{202e}cd e");
         assert_eq!(harmless("lines\n\n", 1000), "lines");
+        assert_eq!(harmless("a\u{ad}b\u{61c}c\u{180e}d", 1000), "a\\u{ad}b\\u{61c}c\\u{180e}d");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use tftpd::{ErrorCode, Opcode, OptionType, TransferOption};
 use thiserror::Error;
 
+use crate::letters::is_unprintable;
+
 /// The most bytes of a request (RFC 2347: "the maximum size of a request packet is 512 octets").
 const MAX_REQUEST_BYTES: usize = 512;
 /// The most bytes of a name: as much as DHCP option 67 can carry.
@@ -121,10 +123,7 @@ fn option(name: &[u8], value: &[u8]) -> Option<TransferOption> {
 
 /// The text of bytes from the wire, with nothing in it that could forge a log line or steer a terminal.
 pub(super) fn printable(bytes: &[u8]) -> String {
-    let steers = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    String::from_utf8_lossy(bytes).chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    String::from_utf8_lossy(bytes).chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
