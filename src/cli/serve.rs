@@ -1,5 +1,7 @@
 //! `rackstart serve`.
 
+mod signals;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use self::signals::Early;
 use super::Failure;
 use super::vault::console;
 use crate::audit::Actor;
@@ -33,6 +36,9 @@ pub struct Args {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+    let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
+    let runtime = server::runtime().map_err(cannot_start)?;
+    let signals = runtime.block_on(async { Early::catch() }).map_err(uncaught)?;
     // Loading has rendered everything for every node; what does not pass there is never served.
     let loaded = crate::config::load(place)?;
     let missing = firmware::missing();
@@ -40,10 +46,8 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
         return Err(Failure::fixable(format!("this build has no {}", missing.join(", ")))
             .hint("run `make firmware`, then build again"));
     }
-    let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
     let log = start_logging(args.json_log).map_err(cannot_start)?;
-    let runtime = server::runtime().map_err(cannot_start)?;
-    let ended = runtime.block_on(serve(loaded, place.templates, &log, args.stopped.then(console)));
+    let ended = runtime.block_on(serve(loaded, place.templates, &log, args.stopped.then(console), signals));
     // A thread that waits for a file system which does not answer must not keep the daemon.
     runtime.shutdown_timeout(LAST_FILES);
     ended
@@ -77,13 +81,23 @@ fn start_logging(json: bool) -> std::io::Result<Log> {
     Ok(Log { wash, lines, _thread: thread })
 }
 
-async fn serve(loaded: Loaded, templates: Option<&Path>, log: &Log, stopped_by: Option<Actor>) -> Result<(), Failure> {
+fn uncaught(error: std::io::Error) -> Failure {
+    Failure::bug(format!("cannot catch signals: {error}"))
+}
+
+async fn serve(
+    loaded: Loaded,
+    templates: Option<&Path>,
+    log: &Log,
+    stopped_by: Option<Actor>,
+    signals: Early,
+) -> Result<(), Failure> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
     let source = Source { file: absolute(&loaded.path), templates: templates.map(absolute) };
     let shutdown = CancellationToken::new();
-    let stop = |kind| signal(kind).map_err(|error| Failure::bug(format!("cannot catch signals: {error}")));
+    let stop = |kind| signal(kind).map_err(uncaught);
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
-    let mut hang_up = stop(SignalKind::hangup())?;
+    let (mut hang_up, _strays) = signals.tell_strays();
     let bound =
         server::bind(loaded.site, loaded.renderer, source, log.lines.clone(), stopped_by).await.map_err(explain)?;
     log.wash.with(bound.redactor());

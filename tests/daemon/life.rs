@@ -251,6 +251,18 @@ fn sighup_takes_over_the_site_file_and_the_daemon_goes_on() {
 }
 
 #[test]
+fn signals_that_are_meant_for_others_end_nothing() {
+    inside(|| {
+        let rack = Rack::powered();
+        for name in ["USR1", "USR2", "PIPE", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XFSZ", "WINCH", "URG"] {
+            run(&format!("kill -{name} {}", rack.serving.daemon.id()));
+        }
+        wait_until("the log says it", || rack.log().contains("SIGUSR1 does nothing"));
+        assert!(rack.boots().is_some(), "it still serves");
+    });
+}
+
+#[test]
 fn only_the_provisioning_interface_is_answered_and_a_hoarder_of_connections_stops_nobody() {
     inside(|| {
         let rack = Rack::powered();
