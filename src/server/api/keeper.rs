@@ -20,10 +20,13 @@ use crate::server::random;
 use crate::store::{ChangeError, Store, StoredToken, TokenChange};
 
 const DAY: u64 = 24 * 60 * 60;
-/// Attempts with one token id that one peer may fail in a minute, and those with ids that do not exist.
+/// Proofs of one token that one peer may ask for in a minute, and attempts with ids that do not exist.
 const ATTEMPTS: u32 = 5;
-/// Attempts of all peers in a second: each one costs some 20 ms of a processor.
-const ATTEMPTS_PER_SECOND: u32 = 10;
+/// Proofs of one token that all peers may ask for in a second: each one costs some 20 ms of a processor.
+const PROOFS_PER_SECOND: u32 = 5;
+/// Attempts of all peers in a second with ids that do not exist. They cost a line of the log, and take nothing from tokens
+/// that do exist.
+const INVENTED_PER_SECOND: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Who shows a valid token.
@@ -74,7 +77,7 @@ pub struct Keeper {
     /// Of this run of the daemon alone.
     key: [u8; 32],
     tokens: Mutex<HashMap<String, Known>>,
-    attempts: Mutex<LogLimit<(IpAddr, u32)>>,
+    invented: Mutex<LogLimit<IpAddr>>,
     audits: Mutex<LogLimit<IpAddr>>,
     /// One argon2 at a time: each takes 19 MiB.
     hashing: Semaphore,
@@ -85,9 +88,23 @@ struct Known {
     role: Role,
     /// The keyed hash of the token, once it was proved.
     proved: Option<[u8; 32]>,
+    /// Its own, so that whoever guesses at another one, or invents some, keeps nobody from proving this.
+    proofs: LogLimit<IpAddr>,
+}
+
+/// What is known of a token that is shown.
+enum Seen {
+    /// It was proved before.
+    Proved(Holder),
+    /// It has this hash, and still has to be proved.
+    Unproved(String),
 }
 
 impl Known {
+    fn new(stored: StoredToken, role: Role) -> Self {
+        Self { stored, role, proved: None, proofs: LogLimit::new(ATTEMPTS, MINUTE, PROOFS_PER_SECOND) }
+    }
+
     fn holder(&self) -> Holder {
         Holder { id: self.stored.id.clone(), name: self.stored.name.clone(), role: self.role }
     }
@@ -102,14 +119,14 @@ impl Keeper {
     pub async fn open(store: Store) -> Result<Arc<Self>, ChangeError> {
         let known = |stored: StoredToken| {
             let role = stored.role.parse().ok()?; // a role of another version may do nothing
-            Some((stored.id.clone(), Known { stored, role, proved: None }))
+            Some((stored.id.clone(), Known::new(stored, role)))
         };
         let tokens = store.tokens().await?.into_iter().filter_map(known).collect();
         Ok(Arc::new(Self {
             store,
             key: random::bytes(),
             tokens: Mutex::new(tokens),
-            attempts: Mutex::new(LogLimit::new(ATTEMPTS, MINUTE, ATTEMPTS_PER_SECOND)),
+            invented: Mutex::new(LogLimit::new(ATTEMPTS, MINUTE, INVENTED_PER_SECOND)),
             audits: Mutex::new(LogLimit::new(2, MINUTE, 1)),
             hashing: Semaphore::new(1),
         }))
@@ -127,54 +144,64 @@ impl Keeper {
             return Err(refused);
         };
         let digest = self.digest(&token);
-        let Some((hash, role_now)) = self.recognise(&token, &digest, now) else {
-            let refused = if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp };
-            return Err(self.failed(peer, None, "does not exist, or is not valid any more", refused).await);
-        };
-        if let Some(holder) = role_now {
-            return Ok(holder);
+        match self.look(&token, &digest, now) {
+            Some(Seen::Proved(holder)) => Ok(holder),
+            Some(Seen::Unproved(_)) => {
+                let id = token.id().to_string();
+                let proof = self.prove(token, digest, peer, now).await;
+                if proof == Err(AuthError::Refused) {
+                    self.audit_failure(peer, Some(&id), "has the id of a token and a wrong secret").await;
+                }
+                proof
+            }
+            None => {
+                if lock(&self.invented).ask(peer, Instant::now()).is_none() {
+                    return Err(AuthError::TooMany);
+                }
+                self.audit_failure(peer, None, "does not exist, or is not valid any more").await;
+                Err(if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp })
+            }
         }
-        let bucket = u32::from_str_radix(token.id(), 16).unwrap_or_default();
-        if lock(&self.attempts).ask((peer, bucket), Instant::now()).is_none() {
+    }
+
+    /// Proves a token, one after the other.
+    async fn prove(&self, token: Token, digest: [u8; 32], peer: IpAddr, now: u64) -> Result<Holder, AuthError> {
+        let Ok(_turn) = self.hashing.acquire().await else { return Err(AuthError::Refused) };
+        // It may have been proved meanwhile: many requests at once after a restart are one proof.
+        let hash = match self.look(&token, &digest, now).ok_or(AuthError::Refused)? {
+            Seen::Proved(holder) => return Ok(holder),
+            Seen::Unproved(hash) => hash,
+        };
+        let id = token.id().to_string();
+        if !self.may_prove(&id, peer) {
             return Err(AuthError::TooMany);
         }
-        if !self.is_proved_by(token.clone(), hash).await {
-            self.audit_failure(peer, Some(token.id()), "has the id of a token and a wrong secret").await;
+        if !tokio::task::spawn_blocking(move || token.is_of(&hash)).await.unwrap_or(false) {
             return Err(AuthError::Refused);
         }
         // It may have been revoked meanwhile.
         let mut tokens = lock(&self.tokens);
-        let known = tokens.get_mut(token.id()).filter(|known| known.is_valid(now)).ok_or(AuthError::Refused)?;
+        let known = tokens.get_mut(&id).filter(|known| known.is_valid(now)).ok_or(AuthError::Refused)?;
         known.proved = Some(digest);
         Ok(known.holder())
+    }
+
+    fn may_prove(&self, id: &str, peer: IpAddr) -> bool {
+        let mut tokens = lock(&self.tokens);
+        tokens.get_mut(id).is_some_and(|known| known.proofs.ask(peer, Instant::now()).is_some())
+    }
+
+    /// What is known of a valid token with this id.
+    fn look(&self, token: &Token, digest: &[u8; 32], now: u64) -> Option<Seen> {
+        let tokens = lock(&self.tokens);
+        let known = tokens.get(token.id()).filter(|known| known.is_valid(now))?;
+        let is_proved = known.proved.as_ref().is_some_and(|proved| proved.ct_eq(digest).into());
+        Some(if is_proved { Seen::Proved(known.holder()) } else { Seen::Unproved(known.stored.hash.clone()) })
     }
 
     /// Whether what this holder showed is still valid.
     pub fn is_still(&self, holder: &Holder) -> bool {
         lock(&self.tokens).get(&holder.id).is_some_and(|known| known.is_valid(unix_now()))
-    }
-
-    /// The hash of a valid token with this id, and its holder if it was proved before.
-    fn recognise(&self, token: &Token, digest: &[u8; 32], now: u64) -> Option<(String, Option<Holder>)> {
-        let tokens = lock(&self.tokens);
-        let known = tokens.get(token.id()).filter(|known| known.is_valid(now))?;
-        let proved = known.proved.as_ref().is_some_and(|proved| proved.ct_eq(digest).into());
-        let holder = proved.then(|| known.holder());
-        // The hash is wanted only when the token still has to be proved.
-        Some((if proved { String::new() } else { known.stored.hash.clone() }, holder))
-    }
-
-    async fn is_proved_by(&self, token: Token, hash: String) -> bool {
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
-        tokio::task::spawn_blocking(move || token.is_of(&hash)).await.unwrap_or(false)
-    }
-
-    async fn failed(&self, peer: IpAddr, id: Option<&str>, why: &str, refused: AuthError) -> AuthError {
-        if lock(&self.attempts).ask((peer, 0), Instant::now()).is_none() {
-            return AuthError::TooMany;
-        }
-        self.audit_failure(peer, id, why).await;
-        refused
     }
 
     /// Tells the log and the audit log, a few lines a minute at most.
@@ -229,7 +256,7 @@ impl Keeper {
         if !self.store.change_token(TokenChange::Create(stored.clone()), order).await? {
             return Err(TokenError::Taken(name.into()));
         }
-        lock(&self.tokens).insert(stored.id.clone(), Known { stored, role, proved: None });
+        lock(&self.tokens).insert(stored.id.clone(), Known::new(stored, role));
         Ok(token)
     }
 

@@ -171,3 +171,24 @@ async fn guessing_is_limited_and_audited_and_keeps_nobody_out_who_is_known() {
     assert!((1..=4).contains(&lines.len()), "some lines, not one for each guess: {lines:?}");
     assert!(lines.iter().all(|line| line["from"] == "127.0.0.1" && line["who"] == "nobody"));
 }
+
+#[tokio::test]
+async fn after_a_restart_a_token_is_proved_whatever_is_invented_and_guessed_beside_it() {
+    let desk = Desk::new().await;
+    let (mine, other) = (desk.token(Role::Viewer).await, desk.token(Role::Admin).await);
+    // Knows the tokens of the store, and none of them is proved yet.
+    let keeper = Keeper::open(desk.store.clone()).await.unwrap();
+    let wrong = format!("{}{}", &other[..other.len() - 1], if other.ends_with('0') { '1' } else { '0' });
+    let address = |n: u32| std::net::IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+    for n in 0..40 {
+        let invented = format!("rackstart_{n:08x}_{}", "0".repeat(64));
+        assert!(keeper.holder(Some(&invented), address(n)).await.is_err());
+        assert!(keeper.holder(Some(&wrong), address(n)).await.is_err());
+    }
+    let refused = keeper.holder(Some(&wrong), address(41)).await;
+    // From one address, more at once than it may prove in a minute.
+    let requests = (0..20).map(|_| keeper.holder(Some(&mine), address(50)));
+    for holder in futures_util::future::join_all(requests).await {
+        assert_eq!(holder.map(|holder| holder.name), Ok("viewer".into()), "{refused:?} beside it");
+    }
+}
