@@ -3,12 +3,14 @@
 
 mod arriving;
 mod held;
+mod host;
 mod patience;
 mod places;
 mod reasons;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::pin;
@@ -195,6 +197,14 @@ impl<G: Guests> Door<G> {
     }
 }
 
+/// Tells the log who sent what is no HTTP, a line a minute.
+fn note_refusal(malformed: &Mutex<LogLimit<IpAddr>>, peer: SocketAddr, why: &dyn fmt::Display) {
+    let mut limit = malformed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(held_back) = limit.ask(peer.ip(), Instant::now()) {
+        tracing::warn!(%peer, held_back, "a request that is no HTTP was refused (400): {why}");
+    }
+}
+
 /// One connection and the place that it takes.
 struct Connection {
     http: http1::Builder,
@@ -214,7 +224,13 @@ impl Connection {
         let _ = stream.get_ref().set_nodelay(true);
         let service = service_fn(|request: Request<Incoming>| {
             let (place, mut app, shutdown) = (place.clone(), app.clone(), shutdown.clone());
+            let malformed = malformed.clone();
             async move {
+                if let Some(why) = host::fault(request.version(), request.headers()) {
+                    note_refusal(&malformed, peer, &why);
+                    let asking = place.asks();
+                    return Ok(host::refusal(why).map(|body| Held::new(body, asking)));
+                }
                 let mut request = arriving::arrived(request, body, &shutdown).await;
                 request.extensions_mut().insert(ConnectInfo(peer));
                 request.extensions_mut().insert(Visit(place.clone()));
@@ -244,10 +260,7 @@ impl Connection {
         if let Err(error) = ended {
             // It was answered with 400 before anything of ours saw it. An installer whose loader asks so waits for ever.
             if error.is_parse() {
-                let mut limit = malformed.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(held_back) = limit.ask(peer.ip(), Instant::now()) {
-                    tracing::warn!(%peer, held_back, "a request that is no HTTP was refused (400): {error}");
-                }
+                note_refusal(&malformed, peer, &error);
             }
             tracing::debug!(%peer, "HTTP connection ended: {error}");
         }

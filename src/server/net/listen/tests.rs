@@ -235,13 +235,20 @@ async fn what_is_no_request_is_told_why() {
         (&b"GARBAGE\r\n\r\n"[..], "400", "no HTTP request that can be read"),
         (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", "400", "no HTTP request that can be read"),
         (long.as_bytes(), "431", "larger than 64 KiB"),
+        (b"GET / HTTP/1.1\r\n\r\n", "400", "has a line `Host:`"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", "has one line `Host:`"),
+        (b"GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", "400", "name or the address of a host"),
     ] {
         let mut stream = server.connect(PEER).await;
         // The server may close before it has read all.
         let _ = stream.write_all(sent).await;
         let answer = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(reason), "{answer}");
+        let words = answer.split_once(' ').map(|(_, words)| words).unwrap_or_default();
+        assert!(words.starts_with(&format!("{status} ")) && answer.contains(reason), "{answer}");
     }
+    let mut old = server.connect(PEER).await;
+    old.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(rest(&mut old).await.starts_with(b"HTTP/1.0 200 "), "an old client knows no such line");
 }
 
 #[tokio::test]
