@@ -31,11 +31,11 @@ pub struct Health {
 /// What became of the messages to people since the start.
 #[derive(Debug, Default)]
 pub struct TellCounters {
-    /// Taken by every receiver.
+    /// Taken by a receiver.
     pub told: AtomicU64,
     /// Given up after all tries.
     pub failed: AtomicU64,
-    /// Found no room in the queue.
+    /// Gave way to more important ones, or found no room in the queue.
     pub dropped: AtomicU64,
 }
 

@@ -1,5 +1,6 @@
 //! The two ways to tell: a command with the message on its standard input, and a POST of it to a web server.
 
+use std::fmt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -17,16 +18,38 @@ use crate::site::Notify;
 /// How long a receiver may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// The ways to tell; each has its own queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Command,
+    Webhook,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 2] = [Self::Command, Self::Webhook];
+
+    /// Who is told this way, if anybody is.
+    pub(super) fn receiver(self, notify: &Notify) -> Option<Receiver> {
+        match self {
+            Self::Command => (!notify.command.is_empty()).then(|| Receiver::Command(notify.command.clone())),
+            Self::Webhook => notify.webhook.clone().map(Receiver::Webhook),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Command => "the command of `[notify]`",
+            Self::Webhook => "the webhook of `[notify]`",
+        })
+    }
+}
+
 /// Who is told.
 pub(super) enum Receiver {
     Command(Vec<String>),
     Webhook(String),
-}
-
-/// Everybody who is to be told.
-pub(super) fn receivers(notify: &Notify) -> Vec<Receiver> {
-    let command = (!notify.command.is_empty()).then(|| Receiver::Command(notify.command.clone()));
-    command.into_iter().chain(notify.webhook.clone().map(Receiver::Webhook)).collect()
 }
 
 impl Receiver {

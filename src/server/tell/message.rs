@@ -34,7 +34,33 @@ pub(super) struct Message {
     pub text: String,
 }
 
+/// How much depends on somebody hearing of it, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// A node needs somebody.
+    Node,
+    /// rackstart needs somebody.
+    Alarm,
+    /// All is well.
+    Ready,
+    /// Anybody on the provisioning network can make up as many as they like.
+    Rival,
+}
+
+impl Rank {
+    pub(super) const ALL: [Self; 4] = [Self::Node, Self::Alarm, Self::Ready, Self::Rival];
+}
+
 impl Message {
+    pub(super) fn rank(&self) -> Rank {
+        match self.event.as_str() {
+            "failed" | "suspect" => Rank::Node,
+            "ready" => Rank::Ready,
+            "rival" | "passive" => Rank::Rival,
+            _ => Rank::Alarm,
+        }
+    }
+
     pub(super) fn of_node(site: &str, node: Option<&Node>, event: &NumberedEvent) -> Self {
         Self {
             event: event.state.clone(),

@@ -8,9 +8,10 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::lifecycle::Event;
+use crate::server::alarms::Alarm;
 use crate::server::nodes::FakeNode;
-use crate::site::SecretSpec;
 use crate::site::testing::paper_site;
+use crate::site::{Notify, SecretSpec};
 use crate::store::Change;
 
 /// A command that adds what it is told to a file, and fails the first `failures` times.
@@ -68,16 +69,88 @@ async fn nodes_and_alarms_are_told_once_each_without_secrets() {
     assert!(!lines.contains(&secret), "a secret was told: {lines}");
 }
 
+/// A daemon that runs and tells; it ends when dropped.
+struct Telling {
+    node: FakeNode,
+    shutdown: CancellationToken,
+    _task: tokio::task::JoinHandle<()>,
+}
+
+impl Telling {
+    async fn to(folder: &Path, notify: Notify) -> Self {
+        let node = FakeNode::racked(folder).await;
+        node.edit(|site| site.notify = Some(notify));
+        let shutdown = CancellationToken::new();
+        let _task = tokio::spawn(run(node.appliance.clone(), shutdown.clone()));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Self { node, shutdown, _task }
+    }
+
+    async fn suspects(&self, why: &str) {
+        let event = Event::Suspected { why: why.into() };
+        self.node.appliance.store.change(self.node.mac, Change::Event { event, mark: None }).await.unwrap();
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..300 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{what}: not within 30 s");
+}
+
 #[tokio::test]
-async fn a_command_that_fails_is_tried_again_and_one_that_is_not_there_is_given_up() {
+async fn a_webhook_that_never_answers_does_not_hold_up_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (command, told) = script(folder.path(), 0);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let webhook = Some(format!("http://{}/", silent.local_addr().unwrap()));
+    let telling = Telling::to(&folder.path().join("rack"), Notify { command, webhook, on: all() }).await;
+    telling.node.appliance.health.alarms.raise("rival", "192.168.0.9", "two servers answer");
+    let lines = || std::fs::read_to_string(&told).unwrap_or_default();
+    until("the command hears of the first", || lines().contains("\"rival\"")).await;
+    telling.suspects("another UUID").await;
+    // The webhook still has the first one, for 30 s.
+    until("the command hears of the second", || lines().contains("\"suspect\"")).await;
+}
+
+#[tokio::test]
+async fn a_suspect_node_passes_by_the_rivals_that_somebody_makes_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (command, told) = script(folder.path(), 0);
+    let slow = format!("sleep 0.3; exec {}", command[0]);
+    let command = vec!["/bin/sh".into(), "-c".into(), slow];
+    let telling = Telling::to(&folder.path().join("rack"), Notify { command, webhook: None, on: all() }).await;
+    for n in 0..30 {
+        telling.node.appliance.health.alarms.raise("rival", &format!("192.168.0.{n}"), "two servers answer");
+    }
+    telling.suspects("another UUID").await;
+    let lines = || std::fs::read_to_string(&told).unwrap_or_default();
+    until("it is told", || lines().contains("\"suspect\"")).await;
+    let before = lines().lines().take_while(|line| !line.contains("\"suspect\"")).count();
+    assert!(before < 20, "{before} rivals before it");
+}
+
+#[tokio::test]
+async fn a_command_that_fails_is_tried_again_and_one_that_is_not_there_is_an_error_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let (command, told) = script(folder.path(), 1);
-    let notify = Notify { command, webhook: None, on: all() };
-    with_patience(&notify, "{\"event\":\"failed\"}").await.unwrap();
-    assert_eq!(std::fs::read_to_string(told).unwrap(), "{\"event\":\"failed\"}\n");
-    tokio::time::pause();
-    let missing = Notify { command: vec!["/no/such/program".into()], webhook: None, on: all() };
-    let why = with_patience(&missing, "{}").await.unwrap_err();
+    let telling = Telling::to(&folder.path().join("rack"), Notify { command, webhook: None, on: all() }).await;
+    telling.suspects("another UUID").await;
+    let lines = || std::fs::read_to_string(&told).unwrap_or_default();
+    until("the second try is taken", || !lines().is_empty()).await;
+    assert_eq!(lines().lines().count(), 1);
+    let missing = deliver::Receiver::Command(vec!["/no/such/program".into()]);
+    let why = missing.take("{}").await.unwrap_err();
     assert!(why.contains("/no/such/program cannot be started"), "{why}");
 }
 
@@ -115,14 +188,18 @@ async fn a_receiver_that_hangs_costs_messages_that_are_counted_and_nothing_else(
     let node = FakeNode::racked(folder.path()).await;
     let command = vec!["/bin/sleep".into(), "600".into()];
     node.edit(|site| site.notify = Some(Notify { command, webhook: None, on: all() }));
-    let (queue, _waiting) = mpsc::channel(QUEUE);
-    let teller = Teller::new(node.appliance.clone(), queue).await;
+    let queues = Way::ALL.map(|way| Queue::to(way, node.appliance.clone()));
+    let teller = Teller::new(node.appliance.clone(), &queues).await;
     let alarm = Alarm { kind: "rival".into(), subject: "there".into(), text: "two".into(), since: 1 };
-    for _ in 0..QUEUE + 10 {
+    for _ in 0..waiting::MOST + 10 {
         teller.send("rival", Message::of_alarm("testbed", &alarm));
     }
-    assert_eq!(node.appliance.health.told.dropped.load(Ordering::Relaxed), 10);
+    let dropped = || node.appliance.health.told.dropped.load(Ordering::Relaxed);
+    assert_eq!(dropped(), 10, "nobody waits for a webhook that there is not");
     node.edit(|site| site.notify.as_mut().unwrap().on = vec!["failed".into()]);
     teller.send("rival", Message::of_alarm("testbed", &alarm));
-    assert_eq!(node.appliance.health.told.dropped.load(Ordering::Relaxed), 10);
+    assert_eq!(dropped(), 10);
+    node.edit(|site| site.notify = None);
+    tokio::time::timeout(Duration::from_secs(1), queues[0].deliver()).await.unwrap_err();
+    assert!(matches!(lock(&queues[0].waiting).next(Instant::now()), Next::Nothing), "nobody wants to hear any more");
 }

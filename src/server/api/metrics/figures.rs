@@ -61,9 +61,9 @@ pub(super) fn daemon(registry: &mut Registry, appliance: &Appliance) {
         registry,
         &[
             ("http_refused_connections", "HTTP connections that found no place", &health.refused_connections),
-            ("notify_told", "Messages that every receiver took", &told.told),
+            ("notify_told", "Messages that a receiver took", &told.told),
             ("notify_failed", "Messages that were given up", &told.failed),
-            ("notify_dropped", "Messages that found no room in the queue", &told.dropped),
+            ("notify_dropped", "Messages that gave way or found no room", &told.dropped),
             ("store_commits", "Commits that the keeper of the timelines waited for", &health.commits.count),
         ],
     );
