@@ -124,14 +124,14 @@ pub enum Broken {
 
 /// A log that holds together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct IntactLog {
     /// The end of the chain.
     pub head: Head,
 }
 
 /// Checks the lines, which must be in order of their numbers, and that every known head lies on their chain. `known` are
 /// heads and the places they are known from.
-pub fn verify<'a>(lines: impl Iterator<Item = &'a AuditLine>, known: &[(Head, String)]) -> Result<Verdict, Broken> {
+pub fn verify<'a>(lines: impl Iterator<Item = &'a AuditLine>, known: &[(Head, String)]) -> Result<IntactLog, Broken> {
     let mut head = Head::START;
     let on_chain = |line: &Head| match known.iter().find(|(known, _)| known.id == line.id && known.hash != line.hash) {
         Some((_, place)) => Err(Broken::OtherChain { id: line.id, place: place.clone() }),
@@ -150,7 +150,7 @@ pub fn verify<'a>(lines: impl Iterator<Item = &'a AuditLine>, known: &[(Head, St
     }
     match known.iter().find(|(known, _)| known.id > head.id) {
         Some((known, place)) => Err(Broken::Cut { last: head.id, known: known.id, place: place.clone() }),
-        None => Ok(Verdict { head }),
+        None => Ok(IntactLog { head }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use chain::{Broken, ChainHash, Verdict, verify};
+pub use chain::{Broken, ChainHash, IntactLog, verify};
 
 use crate::letters::is_unprintable;
 

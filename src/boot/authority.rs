@@ -94,7 +94,7 @@ pub struct Evidence<'a> {
 
 /// Why a request gets nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Denial {
     /// HTTP status. 404 says nothing about what exists.
     pub status: u16,
     /// What the asker is told.
@@ -108,7 +108,7 @@ pub struct Refusal {
 /// What an asker who proved nothing is told.
 pub const NOTHING_HERE: &str = "nothing here";
 
-impl Refusal {
+impl Denial {
     fn hidden(noted: impl Into<String>) -> Self {
         Self { status: 404, told: NOTHING_HERE.into(), noted: Some(noted.into()), theft: false }
     }
@@ -124,31 +124,31 @@ impl Refusal {
 }
 
 /// Decides. The reader of an allowed request is the one to remember.
-pub fn judge(evidence: &Evidence) -> Result<Reader, Refusal> {
+pub fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
     let Evidence { asked, plane, peer, holder, neighbour, .. } = *evidence;
     if plane != Plane::Provisioning {
-        return Err(Refusal::hidden("asked for on a listener that is not on the provisioning interface"));
+        return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
     }
     let owner = match evidence.token {
-        Token::None => return Err(Refusal::hidden("asked without the text of a token")),
+        Token::None => return Err(Denial::hidden("asked without the text of a token")),
         Token::Unknown => return Err(unknown(holder, neighbour)),
         Token::Of(owner) => owner,
     };
     let node = owner.node;
     if peer != node.address {
         let noted = format!("{} with its token from {peer}, not from {}", words(asked, node), node.address);
-        return Err(Refusal::hidden(noted).stolen(asked));
+        return Err(Denial::hidden(noted).stolen(asked));
     }
     let mac = card(node, neighbour, asked)?;
     if evidence.macs.is_some_and(|macs| !macs.contains(&node.mac)) {
         let told = format!("the provisioning headers name other MACs than {} of {}", node.mac, node.name);
-        return Err(Refusal::plain(403, told).stolen(asked));
+        return Err(Denial::plain(403, told).stolen(asked));
     }
     if let (Some(pinned), Some(told)) = (owner.serial, evidence.serial)
         && pinned != told
     {
         let told = format!("the serial number in the header is not that of {}", node.name);
-        return Err(Refusal::plain(403, told).stolen(asked));
+        return Err(Denial::plain(403, told).stolen(asked));
     }
     let reader = Reader { address: peer, mac, serial: evidence.serial.map(String::from) };
     match asked {
@@ -158,15 +158,12 @@ pub fn judge(evidence: &Evidence) -> Result<Reader, Refusal> {
 }
 
 /// Decides about the boot script of a node: it brings a token instead of needing one, so only the place counts.
-pub fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Refusal> {
+pub fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Denial> {
     if plane != Plane::Provisioning {
-        return Err(Refusal::hidden("asked for on a listener that is not on the provisioning interface"));
+        return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
     }
     if peer != node.address {
-        return Err(Refusal::plain(
-            403,
-            format!("the boot script of {} is only served to {}", node.name, node.address),
-        ));
+        return Err(Denial::plain(403, format!("the boot script of {} is only served to {}", node.name, node.address)));
     }
     card(node, neighbour, Asked::Script).map(drop)
 }
@@ -182,14 +179,14 @@ fn words(asked: Asked, node: &Node) -> String {
 }
 
 /// A node that comes with the token of an attempt that is over may know; for all others there is nothing.
-fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Refusal {
+fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Denial {
     match holder {
         Some(node) if is_card_of(node, neighbour) => {
             let told = format!("this attempt of {} is over: reboot the node to join the current one", node.name);
-            Refusal { noted: Some("used a token of an old attempt".into()), ..Refusal::plain(410, told) }
+            Denial { noted: Some("used a token of an old attempt".into()), ..Denial::plain(410, told) }
         }
-        Some(node) => Refusal::hidden(format!("a token that no boot has was sent with the address of {}", node.name)),
-        None => Refusal::hidden("a token that no boot has was sent from an address that belongs to no node"),
+        Some(node) => Denial::hidden(format!("a token that no boot has was sent with the address of {}", node.name)),
+        None => Denial::hidden("a token that no boot has was sent from an address that belongs to no node"),
     }
 }
 
@@ -203,57 +200,57 @@ pub fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
 }
 
 /// The MAC of the boot NIC, if the peer's card is one of the node's.
-fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, Refusal> {
+fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, Denial> {
     match neighbour {
         Neighbour::NoCards => Ok(None),
         Neighbour::Card(_) if is_card_of(node, neighbour) => Ok(Some(node.mac)),
         Neighbour::Card(other) => {
             let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);
-            Err(Refusal::hidden(noted).stolen(asked))
+            Err(Denial::hidden(noted).stolen(asked))
         }
         // Whoever speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.
-        Neighbour::Unknown => Err(Refusal {
+        Neighbour::Unknown => Err(Denial {
             noted: Some(format!("the kernel does not know whose card has {}: it was told to ask again", node.address)),
-            ..Refusal::plain(503, "it is not known yet whose card has this address: ask again")
+            ..Denial::plain(503, "it is not known yet whose card has this address: ask again")
         }),
     }
 }
 
-fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Reader) -> Result<Reader, Refusal> {
+fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Reader) -> Result<Reader, Denial> {
     let name = &owner.node.name;
     if owner.state.left_behind_with(owner.hash) {
-        return Err(Refusal::plain(410, Refused::OldAttempt.to_string()));
+        return Err(Denial::plain(410, Refused::OldAttempt.to_string()));
     }
     // First, because a second reader is a theft in every state.
     match owner.custody.admits(delivery, &reader, evidence.now) {
         Ok(()) => {}
         Err(NotTheReader::Other) => {
             let told = format!("another reader already had what this boot of {name} is given");
-            return Err(Refusal::plain(403, told).stolen(evidence.asked));
+            return Err(Denial::plain(403, told).stolen(evidence.asked));
         }
         Err(NotTheReader::Late) => {
             let minutes = ASK_AGAIN_SECONDS / 60;
             let told =
                 format!("{delivery} of {name} was given out more than {minutes} minutes ago; no boot asks that late");
-            return Err(Refusal::plain(410, told).stolen(evidence.asked));
+            return Err(Denial::plain(410, told).stolen(evidence.asked));
         }
     }
     if let Err(refused) = owner.state.grants(delivery, owner.hash) {
-        return Err(Refusal::plain(status_of(&refused), refused.to_string()));
+        return Err(Denial::plain(status_of(&refused), refused.to_string()));
     }
     if delivery == Delivery::Renewal {
         // Its key is no older than the node, and nobody on the wire has seen it; protection is against wiping.
         let admitted = if owner.flags.maintenance { Err(Refused::Maintenance) } else { Ok(reader) };
-        return admitted.map_err(|refused| Refusal::plain(409, refused.to_string()));
+        return admitted.map_err(|refused| Denial::plain(409, refused.to_string()));
     }
     if delivery != Delivery::Payload {
         let installs = Event::PermitRedeemed { token: owner.hash.clone(), disk: String::new() };
-        owner.flags.admit(&installs).map_err(|refused| Refusal::plain(409, refused.to_string()))?;
+        owner.flags.admit(&installs).map_err(|refused| Denial::plain(409, refused.to_string()))?;
     }
     if owner.custody.is_expired(evidence.now, evidence.lifetime) {
         let minutes = evidence.lifetime / 60;
         let told = format!("the token of this boot of {name} was good for {minutes} minutes: reboot the node");
-        return Err(Refusal::plain(410, told));
+        return Err(Denial::plain(410, told));
     }
     Ok(reader)
 }

@@ -5,7 +5,7 @@ mod reason;
 mod request;
 
 pub use authority::{
-    Asked, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Refusal, Token, is_card_of, judge, judge_script,
+    Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, is_card_of, judge, judge_script,
 };
 pub use reason::{IgnoreReason, LocalDiskReason};
 pub use request::{Asking, BootRequest, ClientArch};

@@ -7,7 +7,7 @@ use super::{Failure, print};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::Place;
-use crate::server::api::people::AuditView;
+use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
 

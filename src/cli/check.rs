@@ -23,7 +23,7 @@ pub struct Args {
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
-struct Verdict {
+struct CheckReport {
     /// Whether it can be served.
     ok: bool,
     /// Everything that is wrong.
@@ -65,11 +65,11 @@ fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
         Ok(loaded) => {
             let notes = loaded.notes.iter().cloned().chain(notes(&loaded.site)).collect();
             let nodes = loaded.site.nodes.iter().map(Checked::of).collect();
-            Verdict { ok: true, problems: Vec::new(), notes, nodes }
+            CheckReport { ok: true, problems: Vec::new(), notes, nodes }
         }
         Err(config::LoadError::Unreadable(failure)) => return Err(failure),
         Err(config::LoadError::Problems(problems)) => {
-            Verdict { ok: false, problems: problems.spots(), notes: Vec::new(), nodes: Vec::new() }
+            CheckReport { ok: false, problems: problems.spots(), notes: Vec::new(), nodes: Vec::new() }
         }
     };
     print(&output::json(&verdict)?)?;

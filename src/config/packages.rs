@@ -19,7 +19,7 @@ const EXTRA: &str = "extra";
 
 /// What was found: problems, and what is allowed and worth a look.
 #[derive(Default)]
-pub(super) struct Verdict {
+pub(super) struct Findings {
     pub problems: Vec<Problem>,
     pub notes: Vec<String>,
 }
@@ -30,33 +30,33 @@ struct Group<'a> {
     kickstart: Needs,
     steps: Needs,
     /// Repositories of the installer, by path and folder.
-    places: Vec<Place>,
+    places: Vec<Mention>,
     /// Those that only the installed node has.
-    later: Vec<Place>,
+    later: Vec<Mention>,
     repositories: Vec<&'a Repository>,
 }
 
-type Place = (PathBuf, String);
+type Mention = (PathBuf, String);
 type Key<'a> = (&'a str, Release, &'a str, bool, bool, Option<&'a str>);
 
 /// What was read, by place; an error is a sentence.
-type Known = BTreeMap<Place, Result<Metadata, String>>;
+type Known = BTreeMap<Mention, Result<Metadata, String>>;
 
 /// Reads the metadata of all repositories and judges every node.
-pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &[RepositoryUse]) -> Verdict {
+pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &[RepositoryUse]) -> Findings {
     let groups = match groups(site, renderer) {
         Ok(groups) => groups,
         // It was rendered before, so this is said already.
-        Err(_) => return Verdict::default(),
+        Err(_) => return Findings::default(),
     };
-    let mut verdict = Verdict::default();
+    let mut verdict = Findings::default();
     let known = read_all(site, &groups);
     report_damage(site, uses, trees, &known, &mut verdict);
     report_compression(site, uses, trees, &groups, &known, &mut verdict);
     let mut silent = BTreeSet::new();
     for group in &groups {
         let tree = group.nodes[0].install_tree.as_str();
-        let of = |places: &[Place]| -> Option<Vec<&Metadata>> {
+        let of = |places: &[Mention]| -> Option<Vec<&Metadata>> {
             places.iter().map(|place| known.get(place)?.as_ref().ok()).collect()
         };
         let (Some(early), Some(later)) = (of(&group.places), of(&group.later)) else { continue };
@@ -94,7 +94,7 @@ fn is_of_tree(site: &Site, tree: &str, path: &Path) -> bool {
 fn groups<'a>(site: &'a Site, renderer: &Renderer) -> Result<Vec<Group<'a>>, RenderError> {
     let mut groups: BTreeMap<Key<'a>, Group<'a>> = BTreeMap::new();
     let by_node = renderer.has_own_packages();
-    let mut folders: BTreeMap<&str, (Vec<Place>, Vec<Place>)> = BTreeMap::new();
+    let mut folders: BTreeMap<&str, (Vec<Mention>, Vec<Mention>)> = BTreeMap::new();
     for tree in &site.install_trees {
         folders.insert(&tree.name, places_of_tree(&tree.path));
     }
@@ -120,7 +120,7 @@ fn groups<'a>(site: &'a Site, renderer: &Renderer) -> Result<Vec<Group<'a>>, Ren
 }
 
 /// The repositories of a tree for its installer, and the one for what the tree lacks.
-fn places_of_tree(path: &Path) -> (Vec<Place>, Vec<Place>) {
+fn places_of_tree(path: &Path) -> (Vec<Mention>, Vec<Mention>) {
     let Ok(media) = Media::open(path) else { return Default::default() };
     let place = |folder: String| (path.to_path_buf(), folder);
     let has_extra = media.has(&format!("{EXTRA}/repodata/repomd.xml"));
@@ -141,8 +141,8 @@ fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
         .repositories
         .iter()
         .flat_map(|repository| repository.folders.iter().map(|folder| (repository.path.clone(), folder.clone())));
-    let places: BTreeSet<Place> = of_groups.cloned().chain(declared).collect();
-    let read = |place: Place| {
+    let places: BTreeSet<Mention> = of_groups.cloned().chain(declared).collect();
+    let read = |place: Mention| {
         let media = Media::open(&place.0).map_err(|error| super::load::reason(&error));
         let metadata = media.and_then(|media| media::read_repository(&media, &place.1, &names));
         (place, metadata)
@@ -151,7 +151,7 @@ fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
 }
 
 /// Says which repositories cannot be used, each once.
-fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: &Known, verdict: &mut Verdict) {
+fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: &Known, verdict: &mut Findings) {
     let mut add =
         |at: Range<usize>, message: String, help: &str| verdict.problems.push(Problem::new(at, message, help));
     for repository in &site.repositories {
@@ -189,7 +189,7 @@ fn report_compression(
     trees: &[TreeUse],
     groups: &[Group<'_>],
     known: &Known,
-    verdict: &mut Verdict,
+    verdict: &mut Findings,
 ) {
     let mut told = BTreeSet::new();
     for group in groups.iter().filter(|group| group.nodes[0].release.major < 8) {
@@ -214,7 +214,7 @@ fn report_compression(
     }
 }
 
-fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], verdict: &mut Verdict) {
+fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], verdict: &mut Findings) {
     for repository in &group.repositories {
         for (name, expected) in &repository.expect {
             let role = &group.nodes[0].role;
@@ -234,7 +234,7 @@ fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], 
 }
 
 /// Notes which packages of the steps are older than what those were written for. Somebody may have built them so on purpose.
-fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verdict: &mut Verdict) {
+fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verdict: &mut Findings) {
     let role = &group.nodes[0].role;
     for (name, floor) in blueprint.floors.iter().filter(|(name, _)| group.steps.contains_key(*name)) {
         let Some(found) = packages::newest(name, all).filter(|found| !found.is_at_least(floor)) else { continue };
@@ -248,7 +248,7 @@ fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verd
 
 impl Group<'_> {
     /// Reports everything of `needs` that is missing, in one sentence.
-    fn report(&self, needs: &Needs, there: &[&Metadata], at: Range<usize>, verdict: &mut Verdict, only_note: bool) {
+    fn report(&self, needs: &Needs, there: &[&Metadata], at: Range<usize>, verdict: &mut Findings, only_note: bool) {
         let missing = packages::missing(needs, there);
         if missing.is_empty() {
             return;

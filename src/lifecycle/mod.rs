@@ -12,8 +12,8 @@ mod flags;
 mod gluster;
 mod hardware;
 mod installed_as;
+mod leftover;
 mod progress;
-mod remains;
 mod renewal;
 mod report_rate;
 mod suspect;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
 pub use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader, Reader};
-pub use duty::{Answer, Duty, DutyEvent, Errand, Outcome, Verb, heard, wanted};
+pub use duty::{Duty, DutyEvent, Errand, ErrandAnswer, Outcome, Verb, heard, wanted};
 pub use event::{Event, Refused, Stage};
 pub use flags::{Flag, Flags, Stopped};
 pub use gluster::{GlusterId, NotAGlusterId};
@@ -32,7 +32,7 @@ pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use installed_as::InstalledAs;
 pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
 pub use renewal::{Told, held_back};
-pub use report_rate::{BURST, ReportRate, STORED_PER_ATTEMPT, Verdict};
+pub use report_rate::{Admission, BURST, ReportRate, STORED_PER_ATTEMPT};
 pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.

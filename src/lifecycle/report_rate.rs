@@ -11,7 +11,7 @@ pub const STORED_PER_ATTEMPT: u32 = 4000;
 
 /// What becomes of one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admission {
     /// It is taken.
     Taken,
     /// The first one too many since the node was quiet.
@@ -35,16 +35,16 @@ impl ReportRate {
     }
 
     /// Judges one report, and what is left after it.
-    pub fn judge(self, now: Duration) -> (Self, Verdict) {
+    pub fn judge(self, now: Duration) -> (Self, Admission) {
         let whole = now.saturating_sub(self.refilled).as_secs() / REFILL.as_secs();
         let left = self.left.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX)).min(BURST);
         let refilled = if left == BURST { now } else { self.refilled + REFILL * u32::try_from(whole).unwrap_or(0) };
         // It was quiet long enough to be told again.
         let told = self.told && left < BURST;
         match left.checked_sub(1) {
-            Some(left) => (Self { left, refilled, told }, Verdict::Taken),
-            None if told => (Self { left, refilled, told }, Verdict::TooMany),
-            None => (Self { left, refilled, told: true }, Verdict::FirstTooMany),
+            Some(left) => (Self { left, refilled, told }, Admission::Taken),
+            None if told => (Self { left, refilled, told }, Admission::TooMany),
+            None => (Self { left, refilled, told: true }, Admission::FirstTooMany),
         }
     }
 }
@@ -59,8 +59,8 @@ mod tests {
         for millis in (from..to).step_by(step) {
             let (next, verdict) = rate.judge(Duration::from_millis(millis));
             *rate = next;
-            taken += u32::from(verdict == Verdict::Taken);
-            told += u32::from(verdict == Verdict::FirstTooMany);
+            taken += u32::from(verdict == Admission::Taken);
+            told += u32::from(verdict == Admission::FirstTooMany);
         }
         (taken, told)
     }
@@ -87,7 +87,7 @@ mod tests {
         let taken = (0..2000).filter(|_| {
             let (next, verdict) = rate.judge(Duration::from_secs(5));
             rate = next;
-            verdict == Verdict::Taken
+            verdict == Admission::Taken
         });
         assert_eq!(taken.count(), BURST as usize);
         assert_eq!(flood(&mut rate, u64::MAX / 2, u64::MAX / 2 + 1000, 1).0, BURST);

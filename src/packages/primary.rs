@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 2 << 30;
 
 /// Where the reader is inside a package.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     Elsewhere,
     Name,
     Arch,
@@ -24,7 +24,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
     let mut pieces = Pieces::of(text, MOST_BYTES);
     let (mut name, mut arch, mut version) = (String::new(), String::new(), Version::default());
     let mut provided: BTreeSet<String> = BTreeSet::new();
-    let mut place = Place::Elsewhere;
+    let mut place = Position::Elsewhere;
     let (mut is_list, mut is_elsewhere) = (false, false);
     loop {
         match pieces.next()? {
@@ -37,9 +37,9 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                     is_elsewhere = false;
                     version = Version::default();
                 }
-                "name" => place = Place::Name,
-                "arch" => place = Place::Arch,
-                "provides" => place = Place::Provides,
+                "name" => place = Position::Name,
+                "arch" => place = Position::Arch,
+                "provides" => place = Position::Provides,
                 "version" => version = version_of(&start),
                 _ => {}
             },
@@ -50,15 +50,15 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                     let base = attribute(&start, "xml:base").unwrap_or_default();
                     is_elsewhere = base.starts_with("media:") && !base.ends_with("#1");
                 }
-                "entry" if place == Place::Provides => {
+                "entry" if place == Position::Provides => {
                     let entry = attribute(&start, "name");
                     provided.extend(entry.filter(|entry| names.contains(entry)));
                 }
                 _ => {}
             },
             Event::Text(content) => match place {
-                Place::Name => append(&mut name, &content.xml10_content())?,
-                Place::Arch => append(&mut arch, &content.xml10_content())?,
+                Position::Name => append(&mut name, &content.xml10_content())?,
+                Position::Arch => append(&mut arch, &content.xml10_content())?,
                 _ => {}
             },
             Event::End(end) => match end.local_name().as_ref() {
@@ -75,7 +75,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
                     }
                     metadata.provided.append(&mut provided);
                 }
-                "name" | "arch" | "provides" => place = Place::Elsewhere,
+                "name" | "arch" | "provides" => place = Position::Elsewhere,
                 _ => {}
             },
             Event::Eof => break,

@@ -50,7 +50,7 @@ impl From<ChangeError> for HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let refusal = Refusal(self.reason.clone());
+        let refusal = RefusalReason(self.reason.clone());
         let mut response = (self.status, unkept(self.reason + "\n")).into_response();
         response.extensions_mut().insert(refusal);
         response
@@ -59,7 +59,7 @@ impl IntoResponse for HttpError {
 
 /// Why a request was refused; the answer carries it so that the witness need not read the body.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct Refusal(pub String);
+pub(in crate::server) struct RefusalReason(pub String);
 
 /// A text for one machine at one moment: it may hold a token, so nobody on the way may keep it.
 pub(in crate::server) fn unkept(text: String) -> impl IntoResponse + use<> {

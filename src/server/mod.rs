@@ -4,7 +4,6 @@ pub mod alarms;
 mod answer;
 pub mod api;
 pub mod appliance;
-mod at_rest;
 pub mod capacity;
 pub mod dhcp;
 pub mod dns;
@@ -18,6 +17,7 @@ pub mod net;
 pub mod nodes;
 mod notify;
 pub mod ntp;
+mod offline;
 pub mod operate;
 mod optional;
 mod privileges;
@@ -68,8 +68,8 @@ use threads::PacketThread;
 use timeline::keeper;
 use timeline::recent::{Note, Recent};
 
-pub use at_rest::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
 pub use error::ServerError;
+pub use offline::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
 pub use served::{RefusedReload, Served};
 pub use threads::runtime;
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::anchor::Anchor;
 use super::database::Database;
 use super::{ChangeError, Command, Store, answered};
-use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, Order, Verdict, verify};
+use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, IntactLog, Order, verify};
 
 /// Which lines to show; an empty filter shows them all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -46,7 +46,7 @@ impl Store {
 
     /// Checks the whole log against its chain, the head that is kept beside the database, and the heads that the asker
     /// knows.
-    pub async fn verify_audit(&self, mut known: Vec<(Head, String)>) -> Result<Result<Verdict, Broken>, ChangeError> {
+    pub async fn verify_audit(&self, mut known: Vec<(Head, String)>) -> Result<Result<IntactLog, Broken>, ChangeError> {
         let place = "the anchor file beside the database".to_string();
         match self.anchor.read_again() {
             Ok(anchor) => known.push((anchor.audit, place)),

@@ -24,7 +24,7 @@ pub(super) struct Batch {
     pub tokens: Vec<(TokenChange, Order)>,
     /// Moments for the timelines.
     pub moments: Vec<Moment>,
-    pub answers: Vec<Answer>,
+    pub answers: Vec<Reply>,
     pub lookups: Vec<Lookup>,
     /// What the memory takes over once it is durable.
     pub fresh: Fresh,
@@ -50,10 +50,10 @@ pub(super) struct Done {
 }
 
 /// Tells an asker that it is durable, or why nothing of it happened. The asker may have hung up; a change holds all the same.
-pub(super) type Answer = Box<dyn FnOnce(Result<&Done, ChangeError>) + Send>;
+pub(super) type Reply = Box<dyn FnOnce(Result<&Done, ChangeError>) + Send>;
 
 /// Answers with what is known before the commit, or with why nothing happened.
-fn answer<T: Send + 'static>(reply: oneshot::Sender<Result<T, ChangeError>>, answer: T) -> Answer {
+fn answer<T: Send + 'static>(reply: oneshot::Sender<Result<T, ChangeError>>, answer: T) -> Reply {
     Box::new(move |done| drop(reply.send(done.map(|_| answer))))
 }
 

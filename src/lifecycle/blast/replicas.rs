@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{Refusal, Standing, Wish};
+use super::{Objection, Standing, Wish};
 use crate::lifecycle::{Stage, State, WipeScope};
 use crate::site::{BrickSets, Mac, Node, Site, named_replica};
 
@@ -17,7 +17,7 @@ pub(super) fn against<'a>(
     standing: &dyn Fn(Mac) -> Standing<'a>,
     wish: &Wish<'_>,
     now: u64,
-) -> Vec<Refusal> {
+) -> Vec<Objection> {
     let asked: HashSet<Mac> = wish.nodes.iter().map(|node| node.mac).collect();
     let holders = site.nodes.iter().filter(|node| standing(node.mac).has_brick(site, node)).collect();
     let bricks = BrickSets::among(named_replica(site), holders);
@@ -52,7 +52,7 @@ fn is_new_and_empty(state: &State) -> bool {
 }
 
 /// The only node of a role of which the blueprint wants at least one.
-fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, now: u64) -> Option<Refusal> {
+fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, now: u64) -> Option<Objection> {
     let own = standing(node.mac);
     let role = site.blueprint.roles.get(own.role(node)).filter(|role| role.at_least > 0)?;
     let others =
@@ -62,7 +62,7 @@ fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, no
     };
     let stay = others.filter(|other| stays(standing(other.mac))).count();
     let state = own.state.word();
-    (stay < role.at_least).then(|| Refusal::Only { node: node.name.clone(), role: role.name.clone(), state })
+    (stay < role.at_least).then(|| Objection::Only { node: node.name.clone(), role: role.name.clone(), state })
 }
 
 /// Why the copy that a node holds does not count, if so.
@@ -80,11 +80,11 @@ fn why_missing(node: &Node, standing: &Standing<'_>, asked: &HashSet<Mac>, now: 
 }
 
 /// The first other holder of the same data that is not there, or would go with it. Other sets hold other data.
-fn copy_missing(site: &Site, node: &Node, set: &[&Node], missing: &[(&Node, String)]) -> Option<Refusal> {
+fn copy_missing(site: &Site, node: &Node, set: &[&Node], missing: &[(&Node, String)]) -> Option<Objection> {
     let in_set = |other: &Node| other.mac != node.mac && set.iter().any(|member| member.mac == other.mac);
     let mut others = missing.iter().filter(|(other, _)| in_set(other));
     let (other, state) = others.next()?;
-    Some(Refusal::Replica {
+    Some(Objection::Replica {
         node: node.name.clone(),
         volume: site.blueprint.variables.get("volume").cloned().unwrap_or_default(),
         other: other.name.clone(),

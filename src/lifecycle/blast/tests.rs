@@ -89,7 +89,7 @@ impl Rack {
             Ok(allowed) => Ok([allowed.now.len(), allowed.later.len(), allowed.again_in as usize]),
             Err(refusals) => {
                 assert!(refusals.iter().all(|refusal| !refusal.help().is_empty()));
-                Err(refusals.iter().map(Refusal::word).collect::<Vec<_>>().join(" "))
+                Err(refusals.iter().map(Objection::word).collect::<Vec<_>>().join(" "))
             }
         }
     }
@@ -285,7 +285,7 @@ fn asked(at: u64) -> Duty {
 }
 
 fn answered(duty: Duty, words: &str) -> Duty {
-    let answer: crate::lifecycle::Answer = words.parse().unwrap();
+    let answer: crate::lifecycle::ErrandAnswer = words.parse().unwrap();
     duty.apply(&DutyEvent::Answered(answer), NOW).unwrap()
 }
 

@@ -63,7 +63,7 @@ impl fmt::Display for Errand {
 
 /// What a node says of an errand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrandAnswer {
     /// Which errand.
     pub verb: Verb,
     /// Of which drain.
@@ -74,7 +74,7 @@ pub struct Answer {
     pub said: String,
 }
 
-impl FromStr for Answer {
+impl FromStr for ErrandAnswer {
     type Err = ();
     /// Reads `VERB ID yes|no WORDS…`.
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -136,7 +136,7 @@ pub fn heard<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
     from: &Node,
-    answer: Answer,
+    answer: ErrandAnswer,
 ) -> Option<(Mac, Vec<DutyEvent>)> {
     let knows = |duty: &Duty| match answer.verb {
         Verb::Enable => duty.out.as_ref().is_some_and(|out| out.id == answer.id),
@@ -154,7 +154,7 @@ pub fn heard<'a>(
     // A node without such a service is out as soon as it can be missed.
     if answer.verb == Verb::Leave && answer.yes && !needs_a_keeper(site, about) {
         let said = "no service of it has to be taken out".into();
-        events.push(DutyEvent::Answered(Answer { verb: Verb::Disable, said, ..answer.clone() }));
+        events.push(DutyEvent::Answered(ErrandAnswer { verb: Verb::Disable, said, ..answer.clone() }));
     }
     events.insert(0, DutyEvent::Answered(answer));
     Some((about.mac, events))

@@ -315,10 +315,10 @@ fn a_node_without_a_compute_service_needs_no_controller() {
 
 #[test]
 fn an_answer_reads_back_and_anything_else_is_none() {
-    let answer: Answer = "leave a1 no  4 files\nare  not healed".parse().unwrap();
+    let answer: ErrandAnswer = "leave a1 no  4 files\nare  not healed".parse().unwrap();
     assert_eq!((answer.verb, answer.id.as_str(), answer.yes), (Verb::Leave, "a1", false));
     assert_eq!(answer.said, "4 files are not healed");
     for broken in ["", "leave", "leave a1", "leave a1 maybe", "wipe a1 yes", "yes a1 leave"] {
-        assert_eq!(broken.parse::<Answer>(), Err(()), "{broken}");
+        assert_eq!(broken.parse::<ErrandAnswer>(), Err(()), "{broken}");
     }
 }

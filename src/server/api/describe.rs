@@ -13,21 +13,21 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use super::role::Rule;
+use super::tokens;
 use super::{
-    error, events, explain, health, logs, metrics, node, orders, people, plan, routes, secrets, texts, timeline,
+    error, events, explain, health, logs, metrics, node, orders, plan, records, routes, secrets, site, texts, timeline,
 };
-use super::{tokens, whole};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "rackstart", description = "Bare-metal provisioning. Every change is written to the audit log."),
     paths(
-        health::health, openapi, metrics::metrics, whole::site, whole::states, whole::status, node::list, node::one,
+        health::health, openapi, metrics::metrics, site::site, site::states, site::status, node::list, node::one,
         timeline::of_node, plan::plan, texts::text, texts::of_node, texts::digests, texts::shared, logs::log, explain::explain,
         timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up, orders::protect,
         orders::unprotect, orders::maintenance, orders::clear_suspect, orders::accept_hardware, orders::reimage,
         orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, tokens::list, tokens::create,
-        tokens::revoke, people::audit, people::verify, people::sealed, people::backup, secrets::list, secrets::set,
+        tokens::revoke, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,
         secrets::rotate, secrets::rotate_all, secrets::reveal, secrets::reveal_of_node
     ),
     components(schemas(error::ErrorBody, crate::store::NumberedEvent)),

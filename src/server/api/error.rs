@@ -21,6 +21,9 @@ pub struct ErrorBody {
     pub help: String,
 }
 
+/// What a handler answers: a body in JSON, or why there is none.
+pub(super) type ApiResult<T> = Result<Json<T>, ApiError>;
+
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {

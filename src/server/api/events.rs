@@ -32,21 +32,21 @@ const RECHECK: Duration = Duration::from_secs(5);
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Wanted {
+pub struct EventsParams {
     /// After the event of this number. `Last-Event-ID` stands above it; without both it begins with what comes next.
     after: Option<i64>,
 }
 
 /// Events as they happen: `id` is the number, `event` the kind, `data` the event as JSON.
 #[utoipa::path(get, path = "/api/v1/events", tag = "timelines",
-    params(Wanted, ("Last-Event-ID" = Option<i64>, Header, description = "the number of the last event that was received")),
+    params(EventsParams, ("Last-Event-ID" = Option<i64>, Header, description = "the number of the last event that was received")),
     responses((status = 200, body = String, content_type = "text/event-stream",
                description = "server-sent events without an end; the data of each is a `NumberedEvent` as JSON"),
               (status = 503, description = "too many streams", body = ErrorBody)))]
 pub(super) async fn events(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<EventsParams>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = api.streams.clone().try_acquire_owned().map_err(|_| {

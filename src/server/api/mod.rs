@@ -17,17 +17,17 @@ mod metrics;
 mod node;
 pub mod orders;
 pub mod outcome;
-pub mod people;
 mod plan;
+pub mod records;
 pub mod role;
 pub mod routes;
 pub mod secrets;
+mod site;
 pub mod socket;
 pub mod texts;
 pub mod timeline;
 pub mod token;
 pub mod tokens;
-mod whole;
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ const MOST: usize = 500;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Wanted {
+pub struct NodesParams {
     /// Those after the node of this name, in the order of the site file.
     after: Option<String>,
     /// How many at most: 1 to 500, 100 when missing.
@@ -43,9 +43,9 @@ pub struct Nodes {
 }
 
 /// Nodes with their states.
-#[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", params(Wanted),
+#[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", params(NodesParams),
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
-pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Nodes>, ApiError> {
+pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -> Result<Json<Nodes>, ApiError> {
     let site = api.appliance.site();
     let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MOST);
     let begin = match &wanted.after {

@@ -8,12 +8,10 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ApiResult, ErrorBody};
 use super::outcome::{ArmedView, Standing, StoppedView};
 use crate::server::operate::reload::Reloaded;
 use crate::server::operate::{NodeStatus, Rehearsal, Reimage};
-
-type Answer<T> = Result<Json<T>, ApiError>;
 
 /// Arms a node for a blank disk: nothing can be lost.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/install", tag = "orders", request_body = Nothing,
@@ -24,7 +22,7 @@ pub(super) async fn install(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<ArmedView> {
+) -> ApiResult<ArmedView> {
     Ok(Json(api.appliance.install(caller.actor(), &name).await?.into()))
 }
 
@@ -73,7 +71,7 @@ impl From<Wipe> for Reimage {
 #[utoipa::path(post, path = "/api/v1/reimage", tag = "orders", request_body = Wipe,
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<ArmedView> {
+pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> ApiResult<ArmedView> {
     Ok(Json(api.appliance.reimage(caller.actor(), wipe.into()).await?.into()))
 }
 
@@ -82,7 +80,7 @@ pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe)
     responses((status = 200, description = "it would be followed, and this is lost", body = Rehearsal),
               (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<Rehearsal> {
+pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> ApiResult<Rehearsal> {
     Ok(Json(api.appliance.rehearse(caller.actor(), &wipe.into()).await?))
 }
 
@@ -91,7 +89,11 @@ pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
     responses((status = 200, body = Vec<NodeStatus>), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub(super) async fn drain(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> Answer<Vec<NodeStatus>> {
+pub(super) async fn drain(
+    Shared(api): Shared<Api>,
+    caller: Caller,
+    Json(wipe): Json<Wipe>,
+) -> ApiResult<Vec<NodeStatus>> {
     Ok(Json(api.appliance.drain(caller.actor(), wipe.into()).await?))
 }
 
@@ -104,7 +106,7 @@ pub(super) async fn disarm(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.disarm(caller.actor(), &name).await?.into()))
 }
 
@@ -117,7 +119,7 @@ pub(super) async fn protect(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.protect(caller.actor(), &name, true).await?.into()))
 }
 
@@ -130,7 +132,7 @@ pub(super) async fn unprotect(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.protect(caller.actor(), &name, false).await?.into()))
 }
 
@@ -151,7 +153,7 @@ pub(super) async fn maintenance(
     caller: Caller,
     Path(name): Path<String>,
     Json(Switch { on }): Json<Switch>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.maintenance(caller.actor(), &name, on).await?.into()))
 }
 
@@ -177,7 +179,7 @@ pub(super) async fn give_up(
     caller: Caller,
     Path(name): Path<String>,
     Json(Reason { reason }): Json<Reason>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.give_up(caller.actor(), &name, &reason).await?.into()))
 }
 
@@ -190,7 +192,7 @@ pub(super) async fn clear_suspect(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.clear_suspect(caller.actor(), &name).await?.into()))
 }
 
@@ -203,7 +205,7 @@ pub(super) async fn accept_hardware(
     caller: Caller,
     Path(name): Path<String>,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Standing> {
+) -> ApiResult<Standing> {
     Ok(Json(api.appliance.accept_hardware(caller.actor(), &name).await?.into()))
 }
 
@@ -225,7 +227,7 @@ pub(super) async fn stop(
     Shared(api): Shared<Api>,
     caller: Caller,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<StoppedView> {
+) -> ApiResult<StoppedView> {
     Ok(Json(StoppedView { disarmed: api.appliance.stop(caller.actor()).await? }))
 }
 

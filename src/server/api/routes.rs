@@ -9,8 +9,8 @@ use axum::{Router, handler::Handler};
 
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
-use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, people, plan, secrets};
-use super::{texts, timeline, tokens, whole};
+use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, records, secrets};
+use super::{site, texts, timeline, tokens};
 
 /// Largest body of a request over TCP, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -32,9 +32,9 @@ pub fn table() -> Vec<Route> {
         public("/api/v1/health", health::health),
         public("/api/v1/openapi.json", describe::openapi),
         get(Metrics, "/api/v1/metrics", metrics::metrics),
-        get(Viewer, "/api/v1/site", whole::site),
-        get(Viewer, "/api/v1/states", whole::states),
-        get(Socket, "/api/v1/status", whole::status),
+        get(Viewer, "/api/v1/site", site::site),
+        get(Viewer, "/api/v1/states", site::states),
+        get(Socket, "/api/v1/status", site::status),
         get(Viewer, "/api/v1/nodes", node::list),
         get(Viewer, "/api/v1/nodes/{name}", node::one),
         get(Viewer, "/api/v1/nodes/{name}/timeline", timeline::of_node),
@@ -65,10 +65,10 @@ pub fn table() -> Vec<Route> {
         get(AtLeastOrOwner(Admin), "/api/v1/tokens", tokens::list),
         post(Owner, "/api/v1/tokens", tokens::create),
         post(Owner, "/api/v1/tokens/{name}/revoke", tokens::revoke),
-        get(Admin, "/api/v1/audit", people::audit),
-        get(Socket, "/api/v1/audit/verify", people::verify),
-        get(Socket, "/api/v1/sealed", people::sealed),
-        post(Socket, "/api/v1/backup", people::backup),
+        get(Admin, "/api/v1/audit", records::audit),
+        get(Socket, "/api/v1/audit/verify", records::verify),
+        get(Socket, "/api/v1/sealed", records::sealed),
+        post(Socket, "/api/v1/backup", records::backup),
         get(Socket, "/api/v1/secrets", secrets::list),
         post(Socket, "/api/v1/secrets/{secret}", secrets::set),
         post(Socket, "/api/v1/secrets/{secret}/rotate", secrets::rotate),

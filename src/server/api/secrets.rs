@@ -7,11 +7,9 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiResult, ErrorBody};
 use super::orders::Nothing;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
-
-type Answer<T> = Result<Json<T>, ApiError>;
 
 /// All secrets, without their values.
 #[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", responses((status = 200, body = [SecretStatus])))]
@@ -36,7 +34,7 @@ pub(super) async fn set(
     Path(name): Path<String>,
     caller: Caller,
     Json(NewValue { value }): Json<NewValue>,
-) -> Answer<Rotated> {
+) -> ApiResult<Rotated> {
     Ok(Json(secrets::set(&api.appliance.site(), &api.appliance.store, caller.actor(), name, value).await?))
 }
 
@@ -49,7 +47,7 @@ pub(super) async fn rotate(
     Path(name): Path<String>,
     caller: Caller,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Rotated> {
+) -> ApiResult<Rotated> {
     Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), Some(name)).await?))
 }
 
@@ -60,7 +58,7 @@ pub(super) async fn rotate_all(
     Shared(api): Shared<Api>,
     caller: Caller,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Rotated> {
+) -> ApiResult<Rotated> {
     Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), None).await?))
 }
 
@@ -73,7 +71,7 @@ pub(super) async fn reveal(
     Path(name): Path<String>,
     caller: Caller,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Revealed> {
+) -> ApiResult<Revealed> {
     Ok(Json(secrets::reveal(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
 }
 
@@ -86,6 +84,6 @@ pub(super) async fn reveal_of_node(
     Path(name): Path<String>,
     caller: Caller,
     Json(Nothing {}): Json<Nothing>,
-) -> Answer<Revealed> {
+) -> ApiResult<Revealed> {
     Ok(Json(secrets::reveal_of_node(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
 }

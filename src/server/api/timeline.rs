@@ -21,7 +21,7 @@ const MOST: u32 = 1000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Wanted {
+pub struct TimelineParams {
     /// Those after this number; 0 begins with the oldest. Without it the newest ones are shown.
     after: Option<i64>,
     /// How many at most: 1 to 1000, 100 when missing.
@@ -40,12 +40,12 @@ pub struct Timeline {
 
 /// What happened to one node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/timeline", tag = "timelines",
-    params(("name", description = "name of the node"), Wanted),
+    params(("name", description = "name of the node"), TimelineParams),
     responses((status = 200, body = Timeline), (status = 404, body = ErrorBody)))]
 pub async fn of_node(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<TimelineParams>,
 ) -> Result<Json<Timeline>, ApiError> {
     let site = api.appliance.site();
     let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
@@ -53,12 +53,15 @@ pub async fn of_node(
 }
 
 /// What happened to all nodes.
-#[utoipa::path(get, path = "/api/v1/timeline", tag = "timelines", params(Wanted), responses((status = 200, body = Timeline)))]
-pub async fn of_all(Shared(api): Shared<Api>, Query(wanted): Query<Wanted>) -> Result<Json<Timeline>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/timeline", tag = "timelines", params(TimelineParams), responses((status = 200, body = Timeline)))]
+pub async fn of_all(
+    Shared(api): Shared<Api>,
+    Query(wanted): Query<TimelineParams>,
+) -> Result<Json<Timeline>, ApiError> {
     page(&api, None, wanted).await
 }
 
-async fn page(api: &Api, mac: Option<Mac>, wanted: Wanted) -> Result<Json<Timeline>, ApiError> {
+async fn page(api: &Api, mac: Option<Mac>, wanted: TimelineParams) -> Result<Json<Timeline>, ApiError> {
     let page = EventPage { mac, after: wanted.after, limit: wanted.limit.map_or(USUAL, u32::from).clamp(1, MOST) };
     let events = api.appliance.store.event_page(page).await?;
     let next = events.last().map_or(wanted.after.unwrap_or_default(), |event| event.id);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::lifecycle::{ReportRate, Verdict};
+use crate::lifecycle::{Admission, ReportRate};
 use crate::site::Mac;
 
 /// What is left to each node.
@@ -22,7 +22,7 @@ impl Default for ReportRates {
 
 impl ReportRates {
     /// Takes one more report of a node, or says that it is one too many.
-    pub(in crate::server) fn judge(&self, mac: Mac) -> Verdict {
+    pub(in crate::server) fn judge(&self, mac: Mac) -> Admission {
         let now = self.began.elapsed();
         let mut nodes = self.nodes.lock().expect("no holder of this lock panics");
         let rate = nodes.entry(mac).or_insert_with(|| ReportRate::new(now));

@@ -60,7 +60,7 @@ impl NameServer {
 
     /// Answers until `shutdown`.
     pub(super) async fn run(self, served: watch::Receiver<Arc<Served>>, shutdown: CancellationToken) {
-        let desk = Arc::new(Desk::new(self.address, served));
+        let desk = Arc::new(NameDesk::new(self.address, served));
         let udp = Arc::new(self.udp);
         let mut waiting = JoinSet::new();
         let mut connections = tcp::Connections::default();
@@ -102,7 +102,7 @@ impl NameServer {
 }
 
 /// Where both sockets come together.
-struct Desk {
+struct NameDesk {
     address: Ipv4Addr,
     served: watch::Receiver<Arc<Served>>,
     questions: Mutex<Pace>,
@@ -123,7 +123,7 @@ struct Shares {
     connections: Share,
 }
 
-impl Desk {
+impl NameDesk {
     fn new(address: Ipv4Addr, served: watch::Receiver<Arc<Served>>) -> Self {
         let pace = |budget| Mutex::new(Pace::new(budget, Duration::from_secs(1)));
         Self { address, served, questions: pace(QUESTIONS), connections: pace(CONNECTIONS), newest: Mutex::default() }

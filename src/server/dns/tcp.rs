@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::places::{Asker, Places};
-use super::{Desk, LONGEST_QUESTION};
+use super::{LONGEST_QUESTION, NameDesk};
 use crate::wire::dns::Carrier;
 
 /// How long a connection may say nothing, and how long a peer may take to read an answer.
@@ -32,7 +32,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Takes a connection; an older one gives way when there are too many.
-    pub(super) fn place(&mut self, stream: TcpStream, client: Asker, desk: &Arc<Desk>) {
+    pub(super) fn place(&mut self, stream: TcpStream, client: Asker, desk: &Arc<NameDesk>) {
         let place = self.places.take(client, desk.shares(client).connections);
         let desk = desk.clone();
         self.tasks.spawn(async move {
@@ -49,7 +49,7 @@ impl Connections {
     }
 }
 
-async fn serve(mut stream: TcpStream, client: Asker, desk: Arc<Desk>) {
+async fn serve(mut stream: TcpStream, client: Asker, desk: Arc<NameDesk>) {
     for _ in 0..QUESTIONS {
         let Ok(Some(question)) = timeout(IDLE, read(&mut stream)).await else { return };
         let mut reply = None;

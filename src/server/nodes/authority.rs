@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 
 use super::asker::Asker;
 use super::{Appliance, HttpError};
-use crate::boot::{Asked, Evidence, Neighbour, Owner, Refusal, Token, judge};
+use crate::boot::{Asked, Denial, Evidence, Neighbour, Owner, Token, judge};
 use crate::clock::unix_now;
 use crate::lifecycle::{BootToken, Delivery, Event, Reader, Refused, Shown, Sight};
 use crate::plan::{self, NodePlan};
@@ -21,7 +21,7 @@ const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A request that proved which node it comes from, and may have what it asks for.
-pub(super) struct Caller {
+pub(super) struct AdmittedNode {
     pub site: Arc<Site>,
     pub renderer: Arc<Renderer>,
     pub mac: Mac,
@@ -30,7 +30,7 @@ pub(super) struct Caller {
     pub reader: Reader,
 }
 
-impl Caller {
+impl AdmittedNode {
     /// The node of the caller.
     pub fn node(&self) -> &Node {
         self.site.node_by_mac(self.mac).expect("it was looked up in this same site")
@@ -81,7 +81,7 @@ pub(super) async fn admit(
     asker: &Asker,
     token: &str,
     asked: Asked,
-) -> Result<Caller, HttpError> {
+) -> Result<AdmittedNode, HttpError> {
     let served = appliance.served();
     let (site, now) = (served.site.clone(), unix_now());
     let token = BootToken::parse(token);
@@ -116,7 +116,8 @@ pub(super) async fn admit(
     match (judge(&evidence), token, &known) {
         (Ok(reader), Some(token), Some((node, record, _))) => {
             let (mac, record) = (node.mac, record.clone());
-            let caller = Caller { site: site.clone(), renderer: served.renderer.clone(), mac, token, record, reader };
+            let caller =
+                AdmittedNode { site: site.clone(), renderer: served.renderer.clone(), mac, token, record, reader };
             learn(appliance, &caller, asker.serial.as_deref()).await?;
             Ok(caller)
         }
@@ -140,7 +141,7 @@ pub(super) async fn card_of(appliance: &Appliance, asker: &Asker) -> Neighbour {
 }
 
 /// The serial number is pinned when it is seen first, which may be in a header.
-async fn learn(appliance: &Appliance, caller: &Caller, serial: Option<&str>) -> Result<(), HttpError> {
+async fn learn(appliance: &Appliance, caller: &AdmittedNode, serial: Option<&str>) -> Result<(), HttpError> {
     match caller.record.hardware.sees(&Shown::of(None, serial)) {
         Sight::Pinned(hardware) => {
             Ok(appliance.store.change(caller.mac, Change::Hardware(hardware)).await.map(drop)?)
@@ -153,9 +154,9 @@ pub(super) async fn refuse<T>(
     appliance: &Appliance,
     about: Option<&Node>,
     peer: Ipv4Addr,
-    refusal: Refusal,
+    refusal: Denial,
 ) -> Result<T, HttpError> {
-    let Refusal { status, told, noted, theft } = refusal;
+    let Denial { status, told, noted, theft } = refusal;
     let noted = noted.unwrap_or_else(|| told.clone());
     if let (true, Some(node)) = (theft, about) {
         ring(appliance, node, format!("{noted} (peer {peer})")).await?;

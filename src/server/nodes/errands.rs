@@ -9,7 +9,7 @@ use super::authority::admit;
 use super::{Appliance, HttpError, renewal, unkept};
 use crate::boot::Asked;
 use crate::clock::unix_now;
-use crate::lifecycle::{Answer, DutyEvent, Errand, heard, wanted};
+use crate::lifecycle::{DutyEvent, Errand, ErrandAnswer, heard, wanted};
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft};
 
@@ -59,7 +59,12 @@ fn of(appliance: &Appliance, site: &Site, node: &Node) -> Vec<Errand> {
 }
 
 /// What the answer to an errand does. One that nobody waits for does nothing.
-pub(super) async fn answered(appliance: &Appliance, site: &Site, from: &Node, answer: Answer) -> Result<(), HttpError> {
+pub(super) async fn answered(
+    appliance: &Appliance,
+    site: &Site,
+    from: &Node,
+    answer: ErrandAnswer,
+) -> Result<(), HttpError> {
     let said = (answer.verb, answer.yes, answer.said.clone());
     let look = |draft: &Draft<'_>| {
         let duty = |mac| draft.record(mac).map(|record| (&record.state, &record.duty));

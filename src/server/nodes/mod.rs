@@ -3,12 +3,12 @@
 mod asker;
 mod authority;
 pub(super) mod boot;
+mod disk_report;
 mod errands;
 mod facts;
 mod files;
 mod firstboot;
 mod form;
-mod found;
 mod head;
 mod kickstart;
 pub(super) mod permit;
@@ -23,7 +23,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use super::answer::{HttpError, Refusal, unkept};
+use super::answer::{HttpError, RefusalReason, unkept};
 use super::appliance::Appliance;
 use super::net::listen;
 

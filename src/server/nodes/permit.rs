@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
 use super::asker::Asker;
-use super::authority::{Caller, admit};
+use super::authority::{AdmittedNode, admit};
+use super::disk_report::{FoundDisk, all_different};
 use super::form::{NodeForm, tame};
-use super::found::{FoundDisk, all_different};
 use super::{Appliance, HttpError, unkept};
 use crate::boot::Asked;
 use crate::lifecycle::{Delivery, Refused, WipeScope};
@@ -61,7 +61,7 @@ pub(super) async fn redeem(
 
 /// One permit, one choice of disks. A boot that comes back with others has disks that change their names, or is not the boot
 /// that it was; either is to be looked into.
-async fn other_disks(appliance: &Appliance, caller: &Caller, asked: &str) -> HttpError {
+async fn other_disks(appliance: &Appliance, caller: &AdmittedNode, asked: &str) -> HttpError {
     let redeemed = caller.record.written.as_deref().unwrap_or("other disks");
     let detail = format!("it asked again, for {asked}; its wipe permit was redeemed for {redeemed}");
     tracing::warn!(node = %caller.node().name, mac = %caller.mac, "other disks: {detail}");
@@ -83,7 +83,7 @@ fn read(plan: &NodePlan, form: &HashMap<String, String>) -> Result<BTreeMap<Stri
 
 /// Compares every disk with the rule of its slot.
 fn judge(
-    caller: &Caller,
+    caller: &AdmittedNode,
     plan: &NodePlan,
     found: &BTreeMap<String, FoundDisk>,
     scope: WipeScope,
@@ -107,7 +107,7 @@ fn judge(
 
 /// What a keeping reimage must find again, if the node has it: the UUIDs that were recorded when it was installed.
 fn kept(
-    caller: &Caller,
+    caller: &AdmittedNode,
     plan: &NodePlan,
     found: &BTreeMap<String, FoundDisk>,
     given: &str,

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::asker::Asker;
-use super::authority::{Caller, admit};
+use super::authority::{AdmittedNode, admit};
 use super::{Appliance, HttpError};
 use crate::audit::Actor;
 use crate::boot::Asked;
@@ -28,7 +28,7 @@ const OLDER: &str = "no newer payload reaches it: it was installed by an older r
                      `rackstart reimage` (with `--keep`) gives it one";
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct RenewalParams {
     payload: String,
     nonce: String,
     proof: String,
@@ -39,7 +39,7 @@ pub(super) async fn payload(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
     Path(token): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<RenewalParams>,
 ) -> Result<impl IntoResponse, HttpError> {
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Renewal)).await?;
     let node = caller.node();
@@ -106,14 +106,14 @@ async fn wrong_proof(appliance: &Appliance, asker: &Asker, node: &Node) -> Resul
 }
 
 /// The key of the boot that asks.
-pub(super) fn key_of(appliance: &Appliance, caller: &Caller) -> Option<RenewalKey> {
+pub(super) fn key_of(appliance: &Appliance, caller: &AdmittedNode) -> Option<RenewalKey> {
     let site = appliance.store.renewal_secret()?;
     Some(RenewalKey::of(&site, caller.token.reveal()))
 }
 
 /// The line for a node that tells which payload it has: `renew DIGEST NODE`; nothing when it has the right one, or is not to
 /// change now.
-pub(super) fn errand(appliance: &Appliance, caller: &Caller, has: &str) -> Result<Option<String>, HttpError> {
+pub(super) fn errand(appliance: &Appliance, caller: &AdmittedNode, has: &str) -> Result<Option<String>, HttpError> {
     let (node, now) = (caller.node(), unix_now());
     appliance.renewals.hears(caller.mac, has, now);
     let hash = caller.token.hash();

@@ -2,15 +2,15 @@
 
 use axum::http::StatusCode;
 
-use super::authority::Caller;
+use super::authority::AdmittedNode;
 use super::{Appliance, HttpError};
-use crate::lifecycle::{BURST, Verdict};
+use crate::lifecycle::{Admission, BURST};
 use crate::store::Change;
 
 /// Lets a report in, or refuses it with 429. An honest sender tries again, and the timeline tells once.
-pub(super) async fn admit_report(appliance: &Appliance, caller: &Caller) -> Result<(), HttpError> {
+pub(super) async fn admit_report(appliance: &Appliance, caller: &AdmittedNode) -> Result<(), HttpError> {
     let verdict = appliance.reports.judge(caller.mac);
-    if verdict == Verdict::FirstTooMany {
+    if verdict == Admission::FirstTooMany {
         let detail = format!(
             "more than {BURST} reports at once: from here on one a second is taken, until it is quiet for {} minutes",
             BURST / 60
@@ -19,7 +19,7 @@ pub(super) async fn admit_report(appliance: &Appliance, caller: &Caller) -> Resu
         appliance.store.change(caller.mac, Change::Note { kind: "too-many-reports", detail }).await?;
     }
     match verdict {
-        Verdict::Taken => Ok(()),
+        Admission::Taken => Ok(()),
         _ => Err(HttpError::new(StatusCode::TOO_MANY_REQUESTS, "too many reports: wait, and send this one again")),
     }
 }

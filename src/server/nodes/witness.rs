@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{Appliance, Refusal};
+use super::{Appliance, RefusalReason};
 use crate::site::Mac;
 use crate::timeline::Given;
 
@@ -45,7 +45,7 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
     if status.is_client_error() || status.is_server_error() {
         // What stands behind the first part may be a token.
         let shown = if matches!(first, "tree" | "firmware" | "boot") { path } else { first };
-        let why = response.extensions().get::<Refusal>().map_or("", |refusal| refusal.0.trim_end());
+        let why = response.extensions().get::<RefusalReason>().map_or("", |refusal| refusal.0.trim_end());
         recent.note(mac, "http", format!("{method} {shown}: refused with {}: {why}", status.as_u16()));
         return;
     }

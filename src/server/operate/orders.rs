@@ -34,7 +34,7 @@ pub(in crate::server) fn judge<'s>(
     drain: DrainRule,
     own: &[OwnCard],
     time: u64,
-) -> Result<Allowed<'s>, Vec<blast::Refusal>> {
+) -> Result<Allowed<'s>, Vec<blast::Objection>> {
     let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
     let (scope, count, forced) = (arming.scope, arming.count, arming.forced.is_some());
     let wish = Wish { nodes, scope, count, forced, drain };

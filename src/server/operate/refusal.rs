@@ -22,7 +22,7 @@ pub enum Refusal {
     Reason,
     /// Too much at once, or something that is never armed.
     #[error("{}", list(.0))]
-    Blast(Vec<blast::Refusal>),
+    Blast(Vec<blast::Objection>),
     /// What shall be kept is not known, or does not fit the plan.
     #[error("{node}: {why}")]
     CannotKeep {
@@ -111,7 +111,7 @@ impl Refusal {
             _ => return Vec::new(),
         };
         let mut lines: Vec<String> = Vec::new();
-        for line in refusals.iter().map(blast::Refusal::help) {
+        for line in refusals.iter().map(blast::Objection::help) {
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -138,7 +138,7 @@ const NO_LOG: &str =
 /// So many reasons are said; the rest is counted.
 const SAID: usize = 20;
 
-fn list(refusals: &[blast::Refusal]) -> String {
+fn list(refusals: &[blast::Objection]) -> String {
     let mut lines: Vec<String> = refusals.iter().take(SAID).map(ToString::to_string).collect();
     if refusals.len() > SAID {
         lines.push(format!("and {} more reasons", refusals.len() - SAID));

@@ -74,7 +74,7 @@ impl SyslogServer {
         let Self { udp, tcp } = self;
         let (lines, queue) = mpsc::channel(QUEUE);
         let senders = Mutex::new(Senders::new(neighbours));
-        let desk = Arc::new(Desk { served, recent, store, lines, senders, lost: AtomicU64::default() });
+        let desk = Arc::new(Collector { served, recent, store, lines, senders, lost: AtomicU64::default() });
         let writer = tokio::spawn(files::write(Logs::new(folder), queue, BATCH));
         let mut connections = Connections::default();
         let mut packet = vec![0; LONGEST];
@@ -122,7 +122,7 @@ impl Connections {
 }
 
 /// Reads one connection to its end.
-async fn listen(mut stream: TcpStream, peer: IpAddr, desk: Arc<Desk>, order: CancellationToken) {
+async fn listen(mut stream: TcpStream, peer: IpAddr, desk: Arc<Collector>, order: CancellationToken) {
     let (mut frames, mut buffer) = (Frames::default(), vec![0; 16 * 1024]);
     loop {
         let read = tokio::select! {
@@ -137,7 +137,7 @@ async fn listen(mut stream: TcpStream, peer: IpAddr, desk: Arc<Desk>, order: Can
 }
 
 /// Where the messages of all nodes come together.
-struct Desk {
+struct Collector {
     served: watch::Receiver<Arc<Served>>,
     recent: Arc<Recent>,
     store: Store,
@@ -146,7 +146,7 @@ struct Desk {
     lost: AtomicU64,
 }
 
-impl Desk {
+impl Collector {
     /// The node whose installer may log from this address now, and the attempt that it is at.
     fn sender(&self, peer: IpAddr) -> Option<(Mac, NodeName, String)> {
         let IpAddr::V4(address) = peer else { return None };

@@ -35,7 +35,7 @@ pub(in crate::server) async fn run(
     health: Arc<Health>,
     shutdown: CancellationToken,
 ) {
-    let mut keeper = Keeper::new(served, store, health);
+    let mut keeper = TimelineWriter::new(served, store, health);
     let mut batch = Vec::with_capacity(BATCH);
     let (mut gather, mut silences) = (tokio::time::interval(GATHER), tokio::time::interval(SILENCES));
     let mut complaints = tokio::time::interval(COMPLAINTS);
@@ -69,7 +69,7 @@ pub(in crate::server) async fn run(
     keeper.write(false).await;
 }
 
-struct Keeper {
+struct TimelineWriter {
     served: watch::Receiver<Arc<Served>>,
     store: Store,
     health: Arc<Health>,
@@ -81,7 +81,7 @@ struct Keeper {
     held_back: u64,
 }
 
-impl Keeper {
+impl TimelineWriter {
     fn new(served: watch::Receiver<Arc<Served>>, store: Store, health: Arc<Health>) -> Self {
         // An installation has some fifty lines. Anybody can invent MACs, so those cost the disk a few lines a second.
         let (nodes, strangers) = (LogLimit::new(120, MINUTE, 2000), LogLimit::new(10, MINUTE, 5));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 
-pub use errand::{Answer, Errand, Verb, heard, wanted};
+pub use errand::{Errand, ErrandAnswer, Verb, heard, wanted};
 
 /// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
 pub const REACH_SECONDS: u64 = 90;
@@ -88,7 +88,7 @@ pub enum DutyEvent {
         id: String,
     },
     /// An errand was answered.
-    Answered(Answer),
+    Answered(ErrandAnswer),
     /// An operator wants it to stay after all.
     TakenBack,
     /// The daemon starts. While it was away nobody could ask for an errand or answer one.
@@ -218,8 +218,8 @@ impl Duty {
         Some(Self { drain: Some(Drain { taken: Some(now), ..drain.clone() }), out })
     }
 
-    fn answered(&self, answer: &Answer, now: u64) -> Option<Self> {
-        let Answer { verb, id, yes, said } = answer;
+    fn answered(&self, answer: &ErrandAnswer, now: u64) -> Option<Self> {
+        let ErrandAnswer { verb, id, yes, said } = answer;
         if *verb == Verb::Enable {
             let is_back = *yes && self.out.as_ref().is_some_and(|out| out.id == *id);
             return is_back.then(|| Self { drain: self.drain_but(id), out: None });

@@ -19,7 +19,7 @@ use crate::store::AuditFilter;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Wanted {
+pub struct AuditParams {
     /// Part of who did it: `uid 0`, `token alice`.
     who: Option<String>,
     /// What was done: `reimage`, `create-token`.
@@ -65,13 +65,13 @@ impl From<AuditLine> for AuditView {
 }
 
 /// The newest lines of the audit log, oldest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "people", params(Wanted), responses((status = 200, body = [AuditView])))]
+#[utoipa::path(get, path = "/api/v1/audit", tag = "people", params(AuditParams), responses((status = 200, body = [AuditView])))]
 pub(super) async fn audit(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<AuditParams>,
 ) -> Result<Json<Vec<AuditView>>, ApiError> {
-    let Wanted { who, action, subject, since, limit } = wanted;
+    let AuditParams { who, action, subject, since, limit } = wanted;
     let limit = Some(limit.unwrap_or(100).clamp(1, caller.most(1000)));
     let filter = AuditFilter { who, action, subject, also: None, since: since.map(u64::from), limit };
     let lines = records::audit_lines(&api.appliance.site(), &api.appliance.store, filter).await?;

@@ -6,7 +6,7 @@ use crate::site::NodeName;
 
 /// One reason against a wish.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Objection {
     /// All installations of the site are stopped.
     #[error("installations are stopped, by {who}")]
     Stopped {
@@ -82,7 +82,7 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl Objection {
     pub(super) fn stopped(stopped: &Stopped) -> Self {
         Self::Stopped { who: stopped.who.clone() }
     }

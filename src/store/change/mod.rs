@@ -1,7 +1,7 @@
 //! What can be asked of the store, and how a change works on one record. Pure: `writer` makes it durable.
 
+mod apply;
 mod words;
-mod work;
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! How much may be armed at once: one pure decision. Site, states and the request in; what is armed now, what has to wait,
 //! or every reason against it out.
 
-mod refusal;
+mod objection;
 mod replicas;
 
-pub use refusal::Refusal;
+pub use objection::Objection;
 
 use super::{Duty, Flags, InstalledAs, Outcome, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
@@ -105,8 +105,8 @@ pub fn judge<'a, 's>(
     standing: &dyn Fn(Mac) -> Standing<'s>,
     wish: &Wish<'a>,
     now: Now<'_>,
-) -> Result<Allowed<'a>, Vec<Refusal>> {
-    let mut against: Vec<Refusal> = now.stopped.map(Refusal::stopped).into_iter().collect();
+) -> Result<Allowed<'a>, Vec<Objection>> {
+    let mut against: Vec<Objection> = now.stopped.map(Objection::stopped).into_iter().collect();
     for node in &wish.nodes {
         against.extend(never(node, &standing(node.mac), now.own));
     }
@@ -114,7 +114,7 @@ pub fn judge<'a, 's>(
         let (number, all) = (wish.nodes.len(), site.nodes.len());
         let wrong = wish.count.map_or(needs_count(number, all), |count| count != number);
         if wrong {
-            against.push(Refusal::Count { number, all, given: wish.count });
+            against.push(Objection::Count { number, all, given: wish.count });
         }
         if !wish.forced {
             against.extend(replicas::against(site, standing, wish, now.time));
@@ -132,17 +132,17 @@ pub fn needs_count(number: usize, all: usize) -> bool {
 }
 
 /// What no reason overrules.
-fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Refusal> {
+fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Objection> {
     let name = node.name.clone();
     let mine = own.iter().find(|card| node.mac == card.mac || node.nics.iter().any(|nic| nic.mac == card.mac));
     if let Some(card) = mine {
-        return Some(Refusal::Own { node: name, card: card.clone() });
+        return Some(Objection::Own { node: name, card: card.clone() });
     }
     match (standing.flags, standing.state) {
-        (Flags { protected: true, .. }, _) => Some(Refusal::Protected(name)),
-        (Flags { maintenance: true, .. }, _) => Some(Refusal::Maintenance(name)),
-        (_, State::Suspect { why, .. }) => Some(Refusal::Suspect { node: name, why: why.clone() }),
-        (_, State::Installing { .. }) => Some(Refusal::Installing(name)),
+        (Flags { protected: true, .. }, _) => Some(Objection::Protected(name)),
+        (Flags { maintenance: true, .. }, _) => Some(Objection::Maintenance(name)),
+        (_, State::Suspect { why, .. }) => Some(Objection::Suspect { node: name, why: why.clone() }),
+        (_, State::Installing { .. }) => Some(Objection::Installing(name)),
         _ => None,
     }
 }
@@ -155,7 +155,7 @@ pub fn can_be_drained(state: &State) -> bool {
 /// Silence is no consent where the cloud runs: a node that was ready may only be cut off from here, and serve all the same. One
 /// whose steps are not done may well be dead, and is reimaged for that. One that is armed is not heard: what it said before it
 /// was armed does not become newer by arming it again.
-fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal> {
+fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Objection> {
     let outcome = standing.duty.map_or(Outcome::None, |duty| duty.outcome(now));
     match &outcome {
         _ if standing.state.system().is_none() => return None,
@@ -169,7 +169,7 @@ fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Refusal
             format!("it is {}, and is asked anew when that is taken back: `rackstart disarm`", standing.state.word())
         }
     };
-    Some(Refusal::NotDrained { node: node.name.clone(), why })
+    Some(Objection::NotDrained { node: node.name.clone(), why })
 }
 
 /// Length of the window of the wipe limit, in seconds.

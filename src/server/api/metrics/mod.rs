@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::error::ApiError;
-use super::{Api, whole};
+use super::{Api, site};
 
 const STATES: [&str; 7] = ["new", "armed", "installing", "firstboot", "ready", "failed", "suspect"];
 
@@ -47,7 +47,7 @@ impl Meters {
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "daemon",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiError> {
-    let counts = whole::counts(&api);
+    let counts = site::counts(&api);
     let nodes = Family::<Labels, Gauge>::default();
     for word in STATES {
         let count = counts.get(word).copied().unwrap_or_default();
