@@ -330,15 +330,15 @@ mod tests {
         let end = (first.start as usize).min(whole.len());
         let mut random = 1u64;
         for round in 0..4000 {
-            let mut spoilt = whole.clone();
+            let mut damaged = whole.clone();
             for _ in 0..=round % 8 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let at = 32_768 + (random >> 33) as usize % (end - 32_768);
-                spoilt[at] = (random >> 20) as u8;
+                damaged[at] = (random >> 20) as u8;
             }
             for path in [&long, "Packages/Name_7-libstdc++.rpm"] {
-                if let Ok(Some(Found::File(extent))) = search(&spoilt, path) {
-                    assert!(extent.start + extent.length <= spoilt.len() as u64);
+                if let Ok(Some(Found::File(extent))) = search(&damaged, path) {
+                    assert!(extent.start + extent.length <= damaged.len() as u64);
                 }
             }
         }

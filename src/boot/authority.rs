@@ -1,4 +1,4 @@
-//! Who may have what over HTTP: the one decision behind every route that knows a node. Pure; `docs/authority.md` has its
+//! The right to what is served over HTTP: the one decision behind every route that knows a node. Pure; `docs/authority.md` has its
 //! table and a test walks all of it. What a request says about itself never grants: it can only disagree.
 
 use std::net::Ipv4Addr;
@@ -208,7 +208,7 @@ fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, 
             let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);
             Err(Denial::hidden(noted).stolen(asked))
         }
-        // Whoever speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.
+        // A caller that speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.
         Neighbour::Unknown => Err(Denial {
             noted: Some(format!("the kernel does not know whose card has {}: it was told to ask again", node.address)),
             ..Denial::plain(503, "it is not known yet whose card has this address: ask again")

@@ -76,7 +76,7 @@ impl<'a> Desk<'a> {
         }
         runtime()?.block_on(async {
             let (site, store, task) = server::at_rest(resting, self.need.clone()).await.map_err(Failure::fixable)?;
-            // Whoever may open the store is its owner.
+            // A person that may open the store is its owner.
             let answer = ask(&site, &store, &Person { actor: console(), is_owner: true }).await;
             // The store is closed before its answer counts.
             drop(store);

@@ -1,4 +1,4 @@
-//! Who may have which address: everything in the subnet, nothing twice over, the discovery range on its own.
+//! The rules for addresses: everything in the subnet, nothing twice over, the discovery range on its own.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;

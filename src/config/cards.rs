@@ -160,7 +160,7 @@ fn check_networks(node: &NodeKeys<'_>, found: &Found) {
     };
     let on = |network: NicNetwork| words().filter(|word| *word.get_ref() == network).collect::<Vec<_>>();
     let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
-    // A card whose word could not be read may be the missing one; then that is the mistake to mend.
+    // A card whose word could not be read may be the missing one; then that is the mistake to fix.
     let in_bond =
         |nic: &NicKeys<'_>| node.bonds.iter().any(|bond| nic.name.as_ref().is_some_and(|n| bond.has(n.get_ref())));
     let all_read = node.nics.iter().all(|nic| nic.network.is_some() || in_bond(nic))

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-/// More than a person mends in one go; drawing thousands of source lines would also take minutes.
+/// More than a person fixes in one go; drawing thousands of source lines would also take minutes.
 const MOST_SHOWN: usize = 100;
 
 /// One mistake.

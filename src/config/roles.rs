@@ -36,7 +36,7 @@ fn check_count(file: &File<'_>, blueprint: &Blueprint, role: &Role, found: &Foun
         let help = format!("give it another role: {}", others.collect::<Vec<_>>().join(", "));
         found.add(super::Problem::new(extra_role.span(), message, help).also(first.span(), "the first one"));
     }
-    // A node whose role could not be read may be the missing one; then that is the mistake to mend first.
+    // A node whose role could not be read may be the missing one; then that is the mistake to fix first.
     let all_known =
         file.nodes.iter().all(|n| n.role.as_ref().is_some_and(|r| blueprint.roles.contains_key(*r.get_ref())));
     if nodes.len() < role.at_least

@@ -1,4 +1,4 @@
-//! Who was handed the secrets of the newest boot. Each of them has one reader: a boot that asks again, because the answer
+//! Custody of the secrets of the newest boot. Each of them has one reader: a boot that asks again, because the answer
 //! was lost, asks soon and from the same place; everybody else holds a stolen token.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl std::fmt::Display for Delivery {
     }
 }
 
-/// Who reads, as far as a network shows it.
+/// The reader, as far as a network shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reader {
     /// Its address.
@@ -65,7 +65,7 @@ impl Reader {
 pub struct Custody {
     /// When the token was minted, in Unix seconds; 0 before the first boot.
     pub minted: u64,
-    /// Who read first.
+    /// The first reader.
     pub reader: Option<Reader>,
     /// When each secret left for the first time, in Unix seconds.
     pub handed: BTreeMap<Delivery, u64>,
@@ -76,7 +76,7 @@ pub struct Custody {
 pub enum NotTheReader {
     /// Somebody else read first.
     Other,
-    /// The same reader as it seems, but long after.
+    /// It seems to be the first reader, but long after.
     Late,
 }
 

@@ -26,7 +26,7 @@ pub enum Event {
     },
     /// An operator takes an unspent permit back.
     Disarmed,
-    /// The site file ends an arming: the node is in it no more, or is not what the permit was given for.
+    /// The site file ends an arming: the node is no longer in it, or is not what the permit was given for.
     Withdrawn {
         /// Which of it, in words.
         why: String,
@@ -40,45 +40,45 @@ pub enum Event {
     CameBackUnfinished,
     /// `%pre` asked for the storage commands.
     PermitRedeemed {
-        /// Who asks.
+        /// The caller.
         token: TokenHash,
         /// The disk that will be written, in words.
         disk: String,
     },
     /// `%pre` refused the disk, or a script of the installer failed.
     InstallerStopped {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
         /// In its words.
         reason: String,
     },
     /// The installer told what is on the disks.
     Attested {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
         /// What is not as planned, line by line; empty when everything is.
         differences: Vec<String>,
     },
     /// The end of `%post`.
     Installed {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
     },
     /// Firstboot started, or started, finished or waits for a step.
     Working {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
     },
     /// A firstboot step failed.
     StepFailed {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
         /// Step and last lines.
         reason: String,
     },
     /// Every step is verified.
     Ready {
-        /// Who says so.
+        /// The token of the node that reports it.
         token: TokenHash,
     },
     /// No report for too long.

@@ -70,6 +70,6 @@ impl Flags {
 pub struct Stopped {
     /// Unix seconds.
     pub since: u64,
-    /// Who did it.
+    /// The person that did it.
     pub who: String,
 }

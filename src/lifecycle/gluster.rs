@@ -1,4 +1,4 @@
-//! Who a node is to its GlusterFS peers.
+//! A node's identity among its GlusterFS peers.
 
 use std::str::FromStr;
 

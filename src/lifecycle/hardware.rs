@@ -55,7 +55,7 @@ impl SmbiosUuid {
         (!is_placeholder(uuid) && !is_placeholder(uuid.swapped())).then_some(uuid)
     }
 
-    /// The same with the bytes of the first three groups turned round. They are little-endian since SMBIOS 2.6, were
+    /// This UUID with the bytes of the first three groups turned round. They are little-endian since SMBIOS 2.6, were
     /// not before, and firmware and readers disagree about it (DSP0134 7.2.1).
     fn swapped(mut self) -> Self {
         for group in [0..4, 4..6, 6..8] {

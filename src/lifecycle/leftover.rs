@@ -17,7 +17,8 @@ impl State {
         }
     }
 
-    /// The same, when it is heard and can be asked something. While an attempt is armed, or the node is suspect, it is not.
+    /// Like [`Self::system`], but only a system that is heard and can be asked something: not while an attempt is armed or the
+    /// node is suspect.
     pub fn heard_system(&self) -> Option<&Self> {
         match self {
             Self::Armed { .. } | Self::Suspect { .. } => None,

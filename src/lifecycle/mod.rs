@@ -161,7 +161,7 @@ impl State {
         self.unarmed().ok_or(Refused::NotArmed(self.word()))
     }
 
-    /// The same when nobody fetched the installer in time.
+    /// The failed state of an attempt whose installer nobody fetched in time.
     fn expire(&self) -> Result<Self, Refused> {
         match self {
             Self::Armed { attempt, .. } if attempt.boots > 0 => Err(Refused::NothingToDo),

@@ -168,7 +168,7 @@ fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
     changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect()
 }
 
-/// The same node in the new site, if it can still be told by its MAC and its address.
+/// This node in the new site, if it can still be told by its MAC and its address.
 fn identity<'a>(new: &'a Site, node: &Node) -> Result<&'a Node, String> {
     let Some(found) = new.node_by_mac(node.mac) else {
         return Err(match new.node_by_name(node.name.as_str()) {

@@ -87,7 +87,7 @@ fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
 }
 
 /// EL6 makes ext4 of 16 TiB at most, and XFS of 16 TiB until July 2013, so up to 6.4. XFS of less than 300 MiB is
-/// something that its authors support no more, and the blivet of EL8 and later makes it larger; before that it needed its
+/// something that its authors no longer support, and the blivet of EL8 and later makes it larger; before that it needed its
 /// least allocation group. Swap of more than 128 GiB is refused by the installers of EL6 and EL7 (blivet's `_maxSize`).
 fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
     let (el6, minor, early) = (node.release.is_el6(), node.release.minor, node.release.major < 8);

@@ -26,7 +26,7 @@ pub fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Te
         ("local-disk".into(), renderer.boot_script_local_disk(node, &LocalDiskReason::Ready.to_string())?),
         ("kickstart".into(), renderer.kickstart_whole(site, node, &token, &disks, WipeScope::BlankDiskOnly)?),
     ]);
-    // Who else is there is told once for the whole site, not in every node.
+    // The other nodes are named once for the whole site, not in every node.
     let own = firstboot::rendered(&renderer.engine, site, node, &token, &Cluster::nobody(site))?;
     texts.extend(
         own.into_iter().filter(|(name, _)| name != "hosts").map(|(name, text)| (format!("firstboot/{name}"), text)),

@@ -35,7 +35,7 @@ impl Engines {
         self.names.insert(self.tasks.spawn(engine).id(), name);
     }
 
-    /// The same on another runtime.
+    /// Starts the task on another runtime.
     pub(super) fn start_on(
         &mut self,
         runtime: &Handle,

@@ -26,7 +26,7 @@ pub enum KeyError {
     /// There is none.
     #[error(
         "there is no key of the secrets at {path}; if the secrets were never sealed, make one with `head -c 32 /dev/urandom | base64 > {path}` \
-             and keep a copy elsewhere; if they were, put the copy back, or mend `[secrets]`; if no copy is left, make a key and \
+             and keep a copy elsewhere; if they were, put the copy back, or correct `[secrets]`; if no copy is left, make a key and \
              then new secrets with `rackstart secrets rekey --new-secrets`"
     )]
     Missing {
@@ -82,7 +82,7 @@ pub fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> 
     }
 }
 
-/// The same for a verb at a shell, which may be told a file with the key that the site file names: the only way where that is
+/// Like [`open`] for a verb at a shell, which may be told a file with the key that the site file names: the only way where that is
 /// a credential. `flag` is how it is told.
 pub fn read_at_shell(
     source: &KeySource,

@@ -263,7 +263,7 @@ impl Bound {
         let app = nodes::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
         engines.start("whoever tells people", tell::run(appliance.clone(), shutdown.clone()));
-        // Whoever holds the store keeps it from being closed.
+        // Every holder of the store keeps it from being closed.
         let control = Api::new(appliance, tokens, reloader, shutdown.clone());
         let at_the_socket = api::routes::at_the_socket(control.clone());
         let group = server.socket_group.clone();

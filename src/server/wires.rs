@@ -30,7 +30,7 @@ const CONNECTIONS_OF_A_NODE: usize = 28;
 /// Connections of one stranger.
 const CONNECTIONS_OF_A_STRANGER: usize = 16;
 
-/// Who asks over HTTP: the addresses that are reserved for nodes, and everybody else.
+/// Callers over HTTP: the addresses that are reserved for nodes, and everybody else.
 pub(super) struct Rack {
     served: watch::Receiver<Arc<Served>>,
     health: Arc<Health>,
@@ -198,7 +198,7 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
         };
         let line = format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch);
-        // Who looks at the node should see that it comes from a card it does not boot from.
+        // An operator that looks at the node should see that it comes from a card it does not boot from.
         if let dhcp::Outcome::Silent(SilenceReason::Boot(IgnoreReason::NotTheBootNic { boot_mac, .. })) = &seen.outcome
         {
             recent.note(*boot_mac, "dhcp", &line);

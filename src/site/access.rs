@@ -1,10 +1,10 @@
-//! Who may log in to the installed nodes, and what is installed beside what rackstart needs.
+//! Access to the installed nodes, and what is installed beside what rackstart needs.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Who may log in as root.
+/// The people that may log in as root.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// crypt(3) hash of root's password; root is locked when none is given.

@@ -23,7 +23,7 @@ pub struct BrickSets<'a> {
     pub named: bool,
     /// Whole sets, each with `copies` nodes.
     pub sets: Vec<Vec<&'a Node>>,
-    /// Who is left: too few for one more set. Their bricks wait for others.
+    /// The nodes that are left over: too few for one more set. Their bricks wait for others.
     pub spare: Vec<&'a Node>,
 }
 

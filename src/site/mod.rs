@@ -105,7 +105,7 @@ pub struct Server {
     pub ntp: TimeService,
     /// Whether nodes get names resolved, on port 53 of our address.
     pub dns: bool,
-    /// Who is asked for names that are not of the site; nothing written: whom this machine asks itself.
+    /// The resolvers for names that are not of the site; where none is written, those that this machine asks itself.
     pub dns_forwarders: Option<Vec<IpAddr>>,
     /// Whether other DHCP servers on the provisioning network are meant to be there.
     pub allows_rivals: bool,
@@ -134,7 +134,7 @@ pub struct Api {
     pub hosts: Vec<String>,
 }
 
-/// Who is told what.
+/// The receivers of notices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
     /// A program and its arguments; the message is on its standard input. Empty: none.
@@ -213,11 +213,11 @@ pub struct Site {
     pub server: Server,
     /// The remote API, when it is on.
     pub api: Option<Api>,
-    /// Who is told what, if anybody.
+    /// The receivers of notices, if any.
     pub notify: Option<Notify>,
     /// The provisioning network.
     pub network: Network,
-    /// Who may log in as root.
+    /// The people that may log in as root.
     pub access: Access,
     /// Where the key of the secrets is.
     pub key: KeySource,
@@ -242,7 +242,7 @@ impl AsRef<Site> for Site {
 }
 
 impl Site {
-    /// The same for people's eyes: texts rendered from it show no password hash.
+    /// This site for people's eyes: texts rendered from it show no password hash.
     pub fn masked(&self) -> Self {
         let users = self.users.iter().map(User::masked).collect();
         Self { access: self.access.masked(), users, ..self.clone() }

@@ -68,7 +68,7 @@ impl Node {
         &self.disks[0].rule
     }
 
-    /// The same for changing it, as tests do.
+    /// Mutable access, for tests.
     pub fn os_disk_mut(&mut self) -> &mut DiskRule {
         &mut self.disks[0].rule
     }

@@ -75,7 +75,7 @@ pub enum OpenError {
         path: PathBuf,
         /// Its owner.
         uid: u32,
-        /// Who we are.
+        /// Our own user.
         own: u32,
     },
     /// A link where a file belongs.
@@ -192,10 +192,10 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         }
     };
     vouch(&mut connection, &path, &anchor).await?;
-    let is_mended = mend_indexes(&mut connection, &path).await?;
+    let was_repaired = repair_indexes(&mut connection, &path).await?;
     let mut database = Sqlite::on(connection, directory);
     let mut memory = database.memory().await.map_err(damaged)?;
-    memory.damage.indexes = is_mended;
+    memory.damage.indexes = was_repaired;
     let head = database.audit_head().await.map_err(damaged)?;
     Ok(Opened { database, memory, lock, anchor, head })
 }
@@ -354,15 +354,15 @@ async fn new_shape() -> Result<Vec<String>, sqlx::Error> {
 }
 
 /// An index only says where a record lies, so a damaged one is made anew. Returns whether there was one.
-async fn mend_indexes(connection: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
+async fn repair_indexes(connection: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
     let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
     let mut verdict = String::new();
-    for is_mended in [false, true] {
+    for was_repaired in [false, true] {
         verdict = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await.map_err(damaged)?;
         if verdict == "ok" {
-            return Ok(is_mended);
+            return Ok(was_repaired);
         }
-        if !is_mended {
+        if !was_repaired {
             tracing::error!("an index of the store is damaged ({verdict}): all of them are made anew");
             sqlx::query("REINDEX").execute(&mut *connection).await.map_err(damaged)?;
         }

@@ -116,7 +116,7 @@ async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: 
     database.commit().await.map_err(damaged)?;
     database.close().await.map_err(damaged)?;
     let former = aside::swap(directory, &new, epoch).map_err(fail(directory))?.or(replaced);
-    // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again mends it.
+    // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again repairs it.
     Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;
     let removed = aside::remove_due(directory, SystemTime::now()).map_err(fail(directory))?;
     Ok(Restored { epoch, ended, forbidden, revoked, stopped, heard, former, removed, passwords })

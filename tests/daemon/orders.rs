@@ -195,7 +195,9 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
             text(&stays.stdout)
         );
         assert!(text(&stays.stderr).contains("nothing was armed"), "{}", text(&stays.stderr));
-        assert!(text(&stays.stderr).contains("help: mend what it says") && text(&stays.stderr).contains("--no-drain"));
+        assert!(
+            text(&stays.stderr).contains("help: correct what it says") && text(&stays.stderr).contains("--no-drain")
+        );
         assert_eq!(rack.state(), "ready");
 
         // It can be missed, but no controller is there to take its service out.

@@ -43,7 +43,7 @@ pub(super) fn wait(client: &Client, body: &Wipe, output: Output) -> Result<(), F
     match stay.is_empty() {
         true => Ok(()),
         false => Err(Failure::fixable(format!("{} cannot be missed now: nothing was armed", stay.join(", ")))
-            .hint("mend what it says and try again; or say why it need not be drained: --no-drain TEXT")),
+            .hint("correct what it says and try again; or say why it need not be drained: --no-drain TEXT")),
     }
 }
 

@@ -10,7 +10,7 @@ pub enum Objection {
     /// All installations of the site are stopped.
     #[error("installations are stopped, by {who}")]
     Stopped {
-        /// Who did it.
+        /// The person that did it.
         who: String,
     },
     /// The node is the machine that rackstart runs on.
@@ -65,7 +65,7 @@ pub enum Objection {
         node: NodeName,
         /// Name of the volume.
         volume: String,
-        /// Who holds another copy.
+        /// The node that holds another copy.
         other: NodeName,
         /// What is wrong with it: its state, `in maintenance`, `in the same request`, or that it is being drained.
         state: String,
@@ -100,7 +100,7 @@ impl Objection {
             Self::Installing(node) => format!("`rackstart disarm {node} --give-up REASON` if its installer is dead"),
             Self::Count { number, .. } => format!("say the exact number: --count {number}"),
             Self::NotDrained { .. } => {
-                "mend that and try again; or say why it need not be drained: --no-drain TEXT".into()
+                "correct that and try again; or say why it need not be drained: --no-drain TEXT".into()
             }
             Self::Only { .. } | Self::Replica { .. } => {
                 "do one after the other, each ready before the next; or overrule it with --force --reason TEXT".into()

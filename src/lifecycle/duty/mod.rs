@@ -14,7 +14,7 @@ pub use errand::{Errand, ErrandAnswer, Verb, heard, wanted};
 
 /// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
 pub const REACH_SECONDS: u64 = 90;
-/// Who took an errand has so long to answer, in seconds: GlusterFS is asked three things and gives each up after 150 s.
+/// Seconds that a node has to answer an errand: GlusterFS is asked three things and gives each up after 150 s.
 pub const ANSWER_SECONDS: u64 = 500;
 /// So long, in seconds, a drained node may be armed: what its bricks were then says little later. Then its service comes back.
 pub const GOOD_SECONDS: u64 = 600;
@@ -187,7 +187,7 @@ impl Duty {
         }
     }
 
-    /// Whoever is waited for has as long again: a daemon that was away must not take its own silence for theirs.
+    /// Gives everything that is waited for its full time again: a daemon that was away must not take its own silence for theirs.
     fn resumed(&self, now: u64) -> Option<Self> {
         let drain = self.drain.as_ref().filter(|drain| matches!(drain.phase, Phase::Asked | Phase::Leaving))?;
         let waited_for = now.abs_diff(drain.since) <= FORGET_SECONDS;
@@ -234,7 +234,7 @@ impl Duty {
         Some(Self { drain: Some(drain), out: self.out.clone() })
     }
 
-    /// The same after the node became another state: a drain is for one arming. It is over when the disk is written, and when
+    /// This duty after the node became another state: a drain is for one arming. It is over when the disk is written, and when
     /// a system is heard (again) after an arming. A failed step or its repair ends none.
     pub fn after(&self, before: &State, next: &State) -> Self {
         let is_written = matches!((before, next), (State::Armed { .. }, State::Installing { .. }));

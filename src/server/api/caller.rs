@@ -1,4 +1,4 @@
-//! Who asks: the holder of a token over TCP, or a process at the socket. The router puts it before every handler.
+//! The caller: the holder of a token over TCP, or a process at the socket. The router puts it before every handler.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use super::socket::Peer;
 use crate::audit::Actor;
 use crate::server::operate::{Person, Refusal};
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// For the audit log, and whether it is the owner of the daemon. No token ever is.

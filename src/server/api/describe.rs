@@ -90,7 +90,7 @@ impl Modify for Rules {
     }
 }
 
-/// Who may ask.
+/// The role that a caller needs.
 fn said(rule: Rule) -> String {
     let owner = "root and the daemon's own user";
     match rule {

@@ -41,7 +41,7 @@ pub struct Explanation {
     /// Set while all installations are stopped.
     #[serde(default)]
     pub stopped: Option<Stopped>,
-    /// Who would ask, and what the answer would be.
+    /// The machine that would ask, and what the answer would be.
     #[schema(value_type = Vec<Vec<String>>)]
     pub answers: Vec<(String, String)>,
     /// The end of its timeline, oldest first.

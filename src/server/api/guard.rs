@@ -157,7 +157,7 @@ pub(super) async fn authorise(
     Ok(next.run(request).await)
 }
 
-/// Who shows a token of this role at least.
+/// The holder of a token of this role at least.
 async fn over_tcp(api: &Api, needed: Role, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, ApiError> {
     let shown = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let shown = shown.map(|value| match value.split_once(' ') {

@@ -29,7 +29,7 @@ const PROOFS_PER_SECOND: u32 = 5;
 const INVENTED_PER_SECOND: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Who shows a valid token.
+/// The holder of a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// Id of the token.

@@ -55,6 +55,6 @@ impl From<NodeStatus> for Standing {
 /// What the order to stop came to.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StoppedView {
-    /// The nodes that were armed and are no more.
+    /// The nodes whose arming was taken back.
     pub disarmed: Vec<String>,
 }

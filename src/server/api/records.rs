@@ -1,4 +1,4 @@
-//! Who did what: the audit log; and copies of the store.
+//! The audit log, and copies of the store.
 
 use axum::Json;
 use axum::extract::{Query, State as Shared};

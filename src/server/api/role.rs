@@ -51,7 +51,7 @@ impl FromStr for Role {
     }
 }
 
-/// Who may ask a route. At the socket that is everybody who may open it, unless the rule says that it takes the owner: root or
+/// The callers of a route. At the socket that is everybody who may open it, unless the rule says that it takes the owner: root or
 /// the daemon's own user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {

@@ -21,7 +21,7 @@ pub struct Route {
     pub method: Method,
     /// With its parameters in braces.
     pub path: &'static str,
-    /// Who may ask.
+    /// The role that a caller needs.
     pub rule: Rule,
     handler: MethodRouter<Api>,
 }

@@ -78,7 +78,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Credentials {
     }
 }
 
-/// Who asks on the socket.
+/// The caller on the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     uid: u32,

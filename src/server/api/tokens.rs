@@ -19,7 +19,7 @@ use crate::store::StoredToken;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// Who will have it.
+    /// The person or program that will have it.
     pub name: String,
     /// What it may do.
     pub role: Role,
@@ -43,7 +43,7 @@ pub struct MadeToken {
 pub struct TokenView {
     /// The public beginning of the token.
     pub id: String,
-    /// Who has it.
+    /// The person or program that has it.
     pub name: String,
     /// What it may do.
     pub role: String,

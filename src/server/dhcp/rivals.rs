@@ -1,4 +1,4 @@
-//! Who else answers DHCP on the link, and whether we step back. In memory and bounded: anybody on the link can forge what is
+//! Other servers that answer DHCP on the link, and whether we step back. In memory and bounded: anybody on the link can forge what is
 //! heard here, so it rings, and only a daemon that has just started gives way.
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
 /// One request and what was done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Who asked.
+    /// The card that asked.
     pub mac: Mac,
     /// What was asked.
     pub asked: MessageKind,

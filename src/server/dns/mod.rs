@@ -129,7 +129,7 @@ impl NameDesk {
         Self { address, served, questions: pace(QUESTIONS), connections: pace(CONNECTIONS), newest: Mutex::default() }
     }
 
-    /// Who asks from there, if that may be answered. Nothing of this machine asks by way of the provisioning network, so what
+    /// The caller at that address, if it may be answered. Nothing of this machine asks by way of the provisioning network, so what
     /// comes from our own address is a loop or a forgery.
     fn admits(&self, client: SocketAddrV4, pace: &Mutex<Pace>) -> Option<Asker> {
         let address = *client.ip();

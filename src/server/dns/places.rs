@@ -1,4 +1,4 @@
-//! Who has a place: as a question that waits for a forwarder, or as a connection. Nodes have places that no stranger can
+//! Places: for a question that waits for a forwarder, or as a connection. Nodes have places that no stranger can
 //! take. With all of them taken the oldest one goes: of the same machine when that has all of its own, else of the same kind.
 //! The newest one is kept because what waits longest is worth least: a name that nobody answers, or a peer that says nothing.
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     pub(super) address: Ipv4Addr,
@@ -76,7 +76,7 @@ impl Taken {
 }
 
 impl Room {
-    /// Who has to go before one more of `address` comes.
+    /// The place that is taken back before one more of `address` comes.
     fn too_old(&self, address: Ipv4Addr, share: Share) -> Option<u64> {
         match self.of.get(&address) {
             Some(own) if own.len() >= share.each => own.first().copied(),

@@ -12,7 +12,7 @@ const TABLE: &str = "/proc/net/arp";
 /// `ATF_COM` of `<linux/if_arp.h>`: the entry is complete.
 const COMPLETE: u32 = 0x02;
 
-/// Who can say whose card has an address.
+/// A source that can say whose card has an address.
 pub trait Neighbours: Send + Sync {
     /// Looks the address up. `port` is that of the peer; only tests tell peers apart by it.
     fn card_of(&self, address: Ipv4Addr, port: u16) -> Neighbour;

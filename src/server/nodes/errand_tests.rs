@@ -22,7 +22,7 @@ async fn rack(folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
     rack_of(crate::site::testing::paper_site(), folder).await
 }
 
-/// The same of any site that has the paper's nodes.
+/// Takes any site that has the paper's nodes.
 pub(super) async fn rack_of(site: crate::site::Site, folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
     let node = FakeNode::of(site, folder).await;
     let token = |n: u8| BootToken::from_random([n; 16]);
@@ -195,7 +195,7 @@ async fn a_permit_does_not_outlive_the_drain_it_was_given_for() {
     assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
     let events = appliance.store.events(Some(node.mac), 50).await;
     let told = events.iter().rfind(|event| event.kind == "disarmed").expect("it is told");
-    assert!(told.detail.ends_with("so it is drained no more; it is ready again"), "{told:?}");
+    assert!(told.detail.ends_with("so the drain has ended; it is ready again"), "{told:?}");
 
     // Armed without a drain, for a reason: arming it again takes the reason again.
     appliance.reimage(&who(), order(Some("its board burns"))).await.unwrap();

@@ -93,7 +93,7 @@ impl FakeNode {
         self.becomes_of(self.mac, record).await;
     }
 
-    /// The same for another node.
+    /// The token of another node.
     pub(super) async fn becomes_of(&self, mac: Mac, record: &Record) {
         if self.appliance.store.record(mac).as_ref() != Some(record) {
             self.appliance.store.change(mac, Change::Become(Box::new(record.clone()))).await.unwrap();

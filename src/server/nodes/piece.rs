@@ -50,7 +50,7 @@ pub(super) fn answer(
         Err(Beyond) => {
             let reason = HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("the file has {whole} bytes"));
             let mut refused = reason.into_response();
-            // Whoever asks learns the length (RFC 9110 15.5.17).
+            // The caller learns the length (RFC 9110 15.5.17).
             let length = HeaderValue::from_str(&format!("bytes */{whole}")).expect("digits");
             refused.headers_mut().insert(header::CONTENT_RANGE, length);
             return Ok(refused);

@@ -45,7 +45,7 @@ impl Form {
         self
     }
 
-    /// Who the node is to its GlusterFS peers; most reports do not say.
+    /// The node's identity among its GlusterFS peers; most reports do not say.
     fn gluster(&self) -> Result<Option<GlusterId>, HttpError> {
         let bad = |error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}"));
         if self.gluster.is_empty() { Ok(None) } else { self.gluster.parse().map(Some).map_err(bad) }

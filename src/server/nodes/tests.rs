@@ -54,12 +54,12 @@ impl FakeNode {
         self.appliance.store.change(self.mac, Change::Event { event, mark: None }).await.unwrap();
     }
 
-    /// The same node before a daemon that was started (again) on `state`.
+    /// This node before a daemon that was started (again) on `state`.
     pub(in crate::server) async fn known(state: &Path) -> Self {
         Self::of(paper_site(), state).await
     }
 
-    /// The same of any site that has compute2.
+    /// Like [`Self::new`], of any site that has compute2.
     pub(in crate::server) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
         let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));

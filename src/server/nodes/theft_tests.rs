@@ -28,7 +28,7 @@ enum Thief {
     SameAddress,
     /// Even behind the card of the node, and wrong about its other cards.
     WrongHeader,
-    /// The same, with the serial number of its own board.
+    /// A request that also sends the serial number of its own board.
     WrongSerial,
 }
 

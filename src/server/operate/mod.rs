@@ -41,7 +41,7 @@ pub use status::StatusReport;
 pub(in crate::server) use view::differs;
 pub use view::{NodeStatus, status};
 
-/// Whoever asks at this machine itself.
+/// A person at this machine itself.
 #[derive(Debug, Clone)]
 pub struct Person {
     /// For the audit log.

@@ -90,7 +90,7 @@ pub(in crate::server) fn drain(
 pub(in crate::server) fn stop(draft: &Draft<'_>, now: u64, by: String, order: Order) -> Orders {
     let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
     let disarm = |(mac, _)| (mac, Change::Event { event: Event::Disarmed, mark: None });
-    // Who stopped first stays on record.
+    // The first person that stopped the site stays on record.
     let stopped = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
     Orders { changes: armed.map(disarm).collect(), stopped: Some(Some(stopped)), audit: vec![order] }
 }

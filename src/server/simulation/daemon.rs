@@ -125,7 +125,7 @@ impl Daemon {
         self.exchange(|daemon| daemon.take(mac, token, change, true))
     }
 
-    /// The same without a wire between.
+    /// Asks without a wire between.
     pub fn take(
         &mut self,
         mac: Mac,

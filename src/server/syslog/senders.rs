@@ -1,4 +1,4 @@
-//! Who sends: whether an address is that of its node, and how much each node may say.
+//! Senders of log lines: whether an address is that of its node, and how much each node may say.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

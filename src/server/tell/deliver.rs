@@ -28,7 +28,7 @@ pub(super) enum Way {
 impl Way {
     pub(super) const ALL: [Self; 2] = [Self::Command, Self::Webhook];
 
-    /// Who is told this way, if anybody is.
+    /// The receiver of this way, if there is one.
     pub(super) fn receiver(self, notify: &Notify) -> Option<Receiver> {
         match self {
             Self::Command => (!notify.command.is_empty()).then(|| Receiver::Command(notify.command.clone())),
@@ -46,7 +46,7 @@ impl fmt::Display for Way {
     }
 }
 
-/// Who is told.
+/// The receiver.
 pub(super) enum Receiver {
     Command(Vec<String>),
     Webhook(String),

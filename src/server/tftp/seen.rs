@@ -13,7 +13,7 @@ pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
 /// One request and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// Who asked.
+    /// The client that asked.
     pub client: Ipv4Addr,
     /// The name as asked, safe to print; empty if the request could not be read.
     pub name: String,

@@ -23,7 +23,7 @@ const MAX_PER_CLIENT: usize = 4;
 const MAX_UNHEARD_PER_NODE: usize = 64;
 /// A transfer silent for this long gives way when all places are taken.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);
-/// The same request from the same port is a repetition, which the network held up, of a transfer whose client was heard
+/// A request that comes again from its port is a repetition, which the network held up, of a transfer whose client was heard
 /// within this time: no machine reboots faster.
 const REPEATS_WITHIN: Duration = Duration::from_secs(1);
 

@@ -240,7 +240,7 @@ impl Work {
         Ok(match record.state.apply(&Event::Disarmed) {
             Ok(next) if before.lost_its_drain(&record.duty) => {
                 let back = back(&record.state, &next);
-                let detail = format!("{detail}, so it is drained no more; {back}");
+                let detail = format!("{detail}, so the drain has ended; {back}");
                 enter(record, next, self.now);
                 LogLine { kind: "disarmed", detail }
             }

@@ -1,4 +1,4 @@
-//! Who asks: firmware, iPXE or an operating system, and on what machine. The rules come from what real clients were
+//! The kind of client: firmware, iPXE or an operating system, and on what machine. The rules come from what real clients were
 //! seen to send; a wrong guess here is an endless chainload loop or a node without a network boot program.
 
 use super::options::{RawOptions, code};

@@ -1,4 +1,4 @@
-//! Who else answers DHCP on a link: the DHCPDISCOVER that asks, what servers say to it, and the mark by which one rackstart
+//! A probe for other DHCP servers on a link: the DHCPDISCOVER that asks, what servers say to it, and the mark by which one rackstart
 //! knows another. The mark proves nothing; what may follow from it is `server::dhcp::rivals`' to say.
 
 use std::net::Ipv4Addr;
@@ -92,7 +92,7 @@ impl Probe {
 pub struct Heard {
     /// DHCPOFFER, DHCPACK or DHCPNAK.
     pub kind: MessageKind,
-    /// Who it says it is (option 54).
+    /// Its server identifier (option 54).
     pub server: Ipv4Addr,
     /// There when it is a rackstart.
     pub mark: Option<Mark>,

@@ -70,7 +70,7 @@ impl Default for Limits {
     }
 }
 
-/// Who may ask, and how much at once.
+/// Which callers may ask, and how much at once.
 pub trait Guests: Send + Sync {
     /// Whether this is the address of a node, which has places apart.
     fn is_node(&self, peer: IpAddr) -> bool;
@@ -82,7 +82,7 @@ pub trait Guests: Send + Sync {
     fn refused(&self) {}
 }
 
-/// The same limits at all times, and nobody is a node.
+/// Limits that never change, for a listener that knows no nodes.
 impl Guests for Limits {
     fn is_node(&self, _: IpAddr) -> bool {
         false
@@ -155,7 +155,7 @@ fn notice_death(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_tcp_keepalive(&ask);
 }
 
-/// Who may come in.
+/// The rule for callers that come in.
 struct Door<G> {
     guests: G,
     places: Places,
@@ -211,7 +211,7 @@ struct Connection {
     app: Router,
     peer: SocketAddr,
     place: Arc<Place>,
-    /// Who was told of a request that is no HTTP.
+    /// The callers that were warned of for a request that is no HTTP.
     malformed: Arc<Mutex<LogLimit<IpAddr>>>,
     /// How long the body of a request may take.
     body: Duration,

@@ -1,4 +1,4 @@
-//! Who has a connection: nodes and strangers each have places of their own. When they are taken, the newest connection
+//! Places for connections: nodes and strangers each have their own. When they are taken, the newest connection
 //! that nothing runs on gives way; and some of the places are not for downloads, so that a short question never waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

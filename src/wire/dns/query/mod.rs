@@ -123,7 +123,7 @@ impl Query {
         encode(&self.reply(why))
     }
 
-    /// The same question for a resolver, under another number. Nothing else of what the asker sent travels on.
+    /// This question for a resolver, under another number. Nothing else of what the asker sent travels on.
     pub fn onward(&self, id: u16) -> Vec<u8> {
         let mut onward = Message::new(id, MessageType::Query, OpCode::Query);
         onward.metadata.recursion_desired = true;
