@@ -224,17 +224,25 @@ fn a_version_that_is_not_the_expected_one_is_named() {
 #[test]
 fn a_package_that_is_too_old_for_the_steps_is_named_with_what_they_need() {
     let desk = desk_with("");
-    let others = all().into_iter().filter(|name| !name.starts_with("openstack-nova"));
-    let old: Vec<String> =
-        all().iter().filter(|name| name.starts_with("openstack-nova")).map(|name| format!("{name}=2012.1")).collect();
-    let packages: Vec<&str> = others.chain(old.iter().map(String::as_str)).collect();
-    repository(&desk.path("tree"), &packages, "gzip");
+    let packages: Vec<String> = all()
+        .iter()
+        .map(|name| match *name {
+            "glusterfs-server" => "glusterfs-server=3.3.0".into(),
+            nova if nova.starts_with("openstack-nova") => format!("{nova}=2012.1"),
+            other => other.into(),
+        })
+        .collect();
+    repository(&desk.path("tree"), &packages.iter().map(String::as_str).collect::<Vec<_>>(), "gzip");
     let run = desk.run(&["check"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for (role, name) in [("controller", "api"), ("compute", "compute"), ("gateway", "network")] {
         let part = format!(
             "note: nodes of role `{role}` would get openstack-nova-{name} 2012.1-1.el6, and the steps of blueprint `essex` need \
              2012.1.1-11 or later"
+        );
+        assert!(run.stdout.contains(&part), "{part}\nis not in\n{}", run.stdout);
+        let part = format!(
+            "`{role}` would get glusterfs-server 3.3.0-1.el6, and the steps of blueprint `essex` need 3.3.1 or later"
         );
         assert!(run.stdout.contains(&part), "{part}\nis not in\n{}", run.stdout);
     }

@@ -45,11 +45,29 @@ def lets_in(world, wanted, user, password):
     return known and allowed(controller, f"{user}@QPID")
 
 
-def service_gets_in(world, conf):
-    """A service of Nova, by its nova.conf. Without the package its client cannot speak PLAIN."""
-    packages = conf.parents[3] / "fake/packages"
-    can = [m for m in ALL if m != "PLAIN" or "cyrus-sasl-plain" in packages.read_text().split()]
+def can_speak(node):
+    """The mechanisms of a client there. Without the package it cannot speak PLAIN."""
+    packages = (node / "fake/packages").read_text().split()
+    return [m for m in ALL if m != "PLAIN" or "cyrus-sasl-plain" in packages]
+
+
+def service_gets_in(world, node, conf):
+    """A service of Nova, by its nova.conf."""
     user = readers.setting(conf, "DEFAULT", "qpid_username")
     chosen = readers.setting(conf, "DEFAULT", "qpid_sasl_mechanisms")
     wanted = chosen.split() if chosen else ALL[1:] if user else ALL
-    return lets_in(world, [m for m in wanted if m in can], user, readers.setting(conf, "DEFAULT", "qpid_password"))
+    return lets_in(world, [m for m in wanted if m in can_speak(node)], user, readers.setting(conf, "DEFAULT", "qpid_password"))
+
+
+def is_connected(world, node, service):
+    """What it was started with counts; who is in stays in, whatever password comes, until one of the two starts anew."""
+    broker = world / "nodes/controller/fake"
+    if not (broker / "running.qpidd").exists():
+        return False
+    born, note = (broker / "qpidd/born").read_text(), node / f"fake/connected.{service}"
+    if note.exists() and note.read_text() == born:
+        return True
+    if not service_gets_in(world, node, node / f"fake/conf.{service}"):
+        return False
+    note.write_text(born)
+    return True

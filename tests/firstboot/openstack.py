@@ -102,19 +102,22 @@ def service_starts(database, binary):
     row = row_of(binary, readers.setting(ROOT / NOVA_CONF, "DEFAULT", "host"))
     if not database.ask(f"SELECT id FROM services WHERE {row};"):
         database.ask(f"INSERT INTO services SET {row.replace(' AND ', ', ')};")
+    message_queue.is_connected(WORLD, FAKE.parent, f"openstack-{binary}")
 
 
 def service_list(database):
-    confs = {}
+    running = {}
     for node in (WORLD / "nodes").iterdir():
-        for running in (node / "fake").glob("running.openstack-nova-*"):
-            conf = node / "root" / NOVA_CONF
-            confs[running.name.removeprefix("running.openstack-"), readers.setting(conf, "DEFAULT", "host")] = conf
+        for conf in (node / "fake").glob("conf.openstack-nova-*"):
+            name = conf.name.removeprefix("conf.")
+            if (node / "fake" / f"running.{name}").exists():
+                running[name.removeprefix("openstack-"), readers.setting(conf, "DEFAULT", "host")] = node
     print("Binary           Host                                 Zone             Status     State Updated_At")
     for binary, host, disabled in database.ask("SELECT `binary`, host, disabled FROM services ORDER BY id;"):
-        conf = confs.get((binary, host))
+        node = running.get((binary, host))
+        alive = node and message_queue.is_connected(WORLD, node, f"openstack-{binary}")
         print(f"{binary:16} {host:36} nova             {'disabled' if disabled == '1' else 'enabled':10} "
-              f"{':-)' if conf and is_alive(conf) else 'XXX'}   2012-08-14 10:00:00")
+              f"{':-)' if alive else 'XXX'}   2012-08-14 10:00:00")
 
 
 def service_set(database, verb, host, binary):
@@ -123,11 +126,6 @@ def service_set(database, verb, host, binary):
         sys.exit("Unable to find service")
     changed("nova-manage service", verb, f"--host={host}", f"--service={binary}")
     database.ask(f"UPDATE services SET disabled = {verb == 'disable'} WHERE {row};")
-
-
-def is_alive(conf):
-    """The message queue takes what this node has been told to say."""
-    return message_queue.service_gets_in(WORLD, conf)
 
 
 def network(database, verb, options):

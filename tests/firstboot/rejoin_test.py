@@ -80,7 +80,7 @@ def changes_of_brick(node):
 
 @test
 def before_gluster_3_9_a_wiped_brick_is_noted_as_missing_then_claimed_and_healed():
-    for version in ("3.3.0", "3.8.15"):
+    for version in ("3.3.1", "3.8.15"):
         with site() as world:
             (world.dir / "gluster/version").write_text(f"{version}\n")
             for node in world.nodes.values():
@@ -102,7 +102,7 @@ def before_gluster_3_9_a_wiped_brick_is_noted_as_missing_then_claimed_and_healed
                 world.wait(lambda: not list((node.state / "queue").glob("[0-9]*")), 20, "the reports")
                 back(node, was, "kept" if keep else "replaced")
                 equal((version, changes_of_brick(node)), (version, expected))
-                is_complete(world, knows_ports=version != "3.3.0")
+                is_complete(world, knows_ports=version != "3.3.1")
 
 
 @five_nodes.chapter

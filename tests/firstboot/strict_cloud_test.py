@@ -53,9 +53,9 @@ def anonymous_gets_into_the_queue_unless_its_mechanisms_are_named(world, control
     holds("cyrus-sasl-plain" in packages.read_text().split(), "the package on a compute node")
     had = packages.read_text()
     packages.write_text(had.replace("cyrus-sasl-plain\n", ""))
-    equal(message_queue.service_gets_in(world.dir, compute.root / CONF), False)
+    equal(message_queue.service_gets_in(world.dir, compute.root.parent, compute.root / CONF), False)
     packages.write_text(had)
-    equal(message_queue.service_gets_in(world.dir, compute.root / CONF), True)
+    equal(message_queue.service_gets_in(world.dir, compute.root.parent, compute.root / CONF), True)
 
 
 def sessions_outlive_a_restart_of_keystone(world, controller):

@@ -177,7 +177,7 @@ class Node:
             (self.fake / "bin" / command).chmod(0o755)
         # EL6 has one called just so.
         # Without its site-packages, which take longer to look for than all that is played.
-        (self.fake / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+        (self.fake / "bin/python").write_text(f'#!/bin/sh\nPYTHONPATH={self.root}/usr/lib/python exec {sys.executable} -S "$@"\n')
         (self.fake / "bin/python").chmod(0o755)
         for place in ("etc/selinux", "etc/sysconfig", "proc", "usr/lib"):
             (self.root / place).mkdir(parents=True)

@@ -35,21 +35,82 @@ late_peers() {
   done
 }
 
-# former_peers: prints the peers that are in no site file any more. A peer may
-# have several names.
-former_peers() {
-  local name known=
-  for name in $NODES; do
-    known="$known $name $(address_of "$name")"
-  done
-  gluster_do peer status | KNOWN=$known awk '
-    BEGIN { n = split(ENVIRON["KNOWN"], names, " "); for (i = 1; i <= n; i++) is[names[i]] = 1 }
-    function flush() { if (first != "" && !known) print first; first = ""; known = 0 }
-    /^Hostname: /   { flush(); first = $2; other = 0; if ($2 in is) known = 1; next }
+# peer_rows: prints one line for each peer: `up` or `down`, and every name that it has.
+peer_rows() {
+  gluster_do peer status | awk '
+    function flush() { if (names != "") print state names; names = ""; state = "down"; other = 0 }
+    /^Hostname: /   { flush(); names = " " $2; next }
+    /^State: /      { state = /\(Connected\)/ ? "up" : "down"; next }
     /^Other names:/ { other = 1; next }
     /^[ \t]*$/      { other = 0; next }
-    other && ($1 in is) { known = 1 }
-    END { flush() }'
+    other           { names = names " " $1 }
+    END             { flush() }'
+}
+
+# hosts_of_site: prints every name and address of the site's nodes on one line.
+hosts_of_site() {
+  local node
+  for node in $NODES; do
+    printf ' %s %s' "$node" "$(address_of "$node")"
+  done
+}
+
+# is_among HOST HOSTS: HOST is one of them, or the name of an address that is.
+is_among() {
+  local found
+  case " $2 " in *" $1 "*) return 0 ;; esac
+  found=$(getent ahostsv4 "$1") || return 1
+  case " $2 " in *" ${found%%[[:blank:]]*} "*) return 0 ;; esac
+  return 1
+}
+
+# former_peers: prints the rows of the peers that are in no site file any more.
+former_peers() {
+  local row name ours
+  ours=$(hosts_of_site)
+  peer_rows | while read -r row; do
+    for name in ${row#* }; do
+      ! is_among "$name" "$ours" || continue 2
+    done
+    printf '%s\n' "$row"
+  done
+}
+
+# strange_bricks: prints the hosts of bricks of any volume that no node of the site
+# has. Fails where GlusterFS does not tell.
+strange_bricks() {
+  local info host ours
+  info=$(gluster_do volume info) || return 1
+  ours=$(hosts_of_site)
+  printf '%s\n' "$info" | sed -n 's/^Brick[0-9][0-9]*: \([^ ]*\):\/.*/\1/p' | sort -u | while read -r host; do
+    is_among "$host" "$ours" || printf '%s\n' "$host"
+  done
+}
+
+# holds_brick NAME...: the peer of these names, or nobody knows whose it is. Up to 3.5
+# GlusterFS does not look itself, when a peer is put out by force.
+holds_brick() {
+  local hosts host known
+  hosts=$(strange_bricks) || return 0
+  known=" $(peer_rows | cut -d ' ' -f 2- | tr '\n' ' ') "
+  for host in $hosts; do
+    case " $* " in *" $host "*) return 0 ;; esac
+    case $known in *" $host "*) ;; *) return 0 ;; esac
+  done
+  return 1
+}
+
+# leaving: the rows of the former peers that hold no brick and can be put out today.
+# One that is up goes without force, which takes that all the others are up.
+leaving() {
+  local state names others
+  former_peers | while read -r state names; do
+    # shellcheck disable=SC2086 # a list
+    ! holds_brick $names || continue
+    others=$(peer_rows | grep -vxF "$state $names" | grep -c '^down ' || :)
+    [ "$state" = down ] || [ "$others" = 0 ] || continue
+    printf '%s %s\n' "$state" "$names"
+  done
 }
 
 # volume_bricks: prints the bricks of the volume, HOST:PATH.
@@ -72,25 +133,24 @@ brick_of() {
   printf '%s:%s/brick\n' "$1" "$BRICK_MOUNT"
 }
 
-# late_sets: prints one line of bricks for each whole set that the volume lacks
-# and whose nodes are all connected. A volume keeps its number of copies.
+# late_sets: prints one line of bricks for each whole set of those that the volume
+# lacks, in the order of the site file, whose nodes are all connected. Its own sets stay
+# as they are, whoever has left since, and a volume keeps its number of copies.
 late_sets() {
-  local present members name bricks absent
+  local present name late=''
   [ "$(copies_of_volume)" = "$REPLICA" ] || return 0
   present=$'\n'$(volume_bricks)$'\n'
+  for name in $COMPUTES; do
+    case $present in *$'\n'"$(brick_of "$name")"$'\n'*) ;; *) late="$late $name" ;; esac
+  done
   # shellcheck disable=SC2086 # a list
-  set -- $BRICKS
+  set -- $late
   while [ $# -ge "$REPLICA" ]; do
-    members=${*:1:REPLICA} bricks='' absent=0
+    late=''
+    for name in "${@:1:REPLICA}"; do
+      ! peer_connected "$name" || late="$late $(brick_of "$name")"
+    done
     shift "$REPLICA"
-    for name in $members; do
-      case $present in *$'\n'"$(brick_of "$name")"$'\n'*) ;; *) absent=$((absent + 1)) ;; esac
-      bricks="$bricks $(brick_of "$name")"
-    done
-    [ "$absent" -eq "$REPLICA" ] || continue
-    for name in $members; do
-      peer_connected "$name" || continue 2
-    done
-    printf '%s\n' "$bricks"
+    [ "$(printf '%s' "$late" | wc -w)" -lt "$REPLICA" ] || printf '%s\n' "$late"
   done
 }

@@ -117,6 +117,28 @@ all_alive() {
   done
 }
 
+# need_queue: the message queue, and that it lets this node in with the password that
+# it was given. A controller that has not heard of a new one yet does not, and a
+# service that was started with it would be cut off until then.
+need_queue() {
+  need "the message queue on $CONTROLLER (tcp 5672)" port_open "$CONTROLLER" 5672 || return 0
+  [ "$SECURITY" = paper ] || need "the message queue on $CONTROLLER to take the password of this node" queue_lets_in || :
+}
+
+# queue_lets_in: asked as Nova asks, by its library and its mechanism.
+queue_lets_in() {
+  printf '%s' "${QPID_PASSWORD:-}" | timeout 20 python -c '
+import sys
+import qpid.messaging
+connection = qpid.messaging.Connection(sys.argv[1] + ":5672")
+connection.username = "nova"
+connection.password = sys.stdin.read()
+connection.sasl_mechanisms = "PLAIN"
+connection.open()
+connection.close()
+' "$(address_of "$CONTROLLER")"
+}
+
 # What Nova puts into the packet filter by itself, and who: a service and the
 # beginning of the names of its chains.
 NOVA_RULES="openstack-nova-network:nova-network- openstack-nova-compute:nova-compute- openstack-nova-metadata-api:nova-api-metada"

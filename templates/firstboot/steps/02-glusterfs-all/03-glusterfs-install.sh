@@ -19,6 +19,18 @@ apply() {
   yum -y install $packages
 }
 
+# is_new_enough: a volume has an owner from 3.3.1 on (storage.owner-uid).
+is_new_enough() {
+  local version
+  version=$(gluster --version | sed -n '1s/^glusterfs \([0-9.]*\).*/\1/p')
+  case $version in
+    '' | [012].* | 3.[012] | 3.[012].* | 3.3 | 3.3.0)
+      echo "this is GlusterFS ${version:-of an unknown version}, and the steps need 3.3.1 or later: put that into a repository of this node"
+      return 1
+      ;;
+  esac
+}
+
 # Asked again, because yum returns 0 when it knows only some of several names.
 # shellcheck disable=SC2086 # a list
 verify() {
@@ -29,5 +41,5 @@ verify() {
     return 1
   fi
   have glusterd gluster mount.glusterfs
-  gluster --version
+  is_new_enough
 }

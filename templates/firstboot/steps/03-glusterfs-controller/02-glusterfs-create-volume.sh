@@ -56,7 +56,7 @@ set_options() {
     gluster_do volume set "$VOLUME" group virt
     # The group sends every read over the network; the paper's reason for a
     # replica on each node is that reads stay local.
-    option cluster.choose-local on
+    option cluster.choose-local on || echo "before 3.4 GlusterFS knows no cluster.choose-local, nor does the group"
   fi
   option nfs.disable on || echo "nfs.disable is not known to this GlusterFS; there is nothing to switch off"
   option storage.owner-uid "$NOVA_UID"

@@ -10,7 +10,7 @@ needs() {
   need "$INSTANCES to be mounted" mounted "$INSTANCES" fuse.glusterfs
   need "libvirtd (tcp 16509)" port_open "$NODE" 16509
   need "the database of Nova on $CONTROLLER" nova_schema_there
-  need "the message queue on $CONTROLLER (tcp 5672)" port_open "$CONTROLLER" 5672
+  need_queue
 }
 
 # shellcheck disable=SC2086 # a list

@@ -9,7 +9,7 @@ conf=/etc/nova/nova.conf
 
 needs() {
   need "the database of Nova on $CONTROLLER" nova_schema_there
-  need "the message queue on $CONTROLLER (tcp 5672)" port_open "$CONTROLLER" 5672
+  need_queue
   need "nova-compute on this node" nova_alive nova-compute
 }
 
