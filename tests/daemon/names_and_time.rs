@@ -21,8 +21,11 @@ fn serving(more: &str) -> Serving {
     Serving::started(move |folder| {
         let file = folder.join("rackstart.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains("\ndns = true\n"));
-        std::fs::write(file, text.replace("\ndns = true\n", &format!("\n{more}\n"))).unwrap();
+        let switches = ["\ndns = true\n", "\nntp = \"always\"\n"];
+        assert!(switches.iter().all(|line| text.contains(line)));
+        // With a word for the time of its own, that of the file goes.
+        let text = if more.contains("\nntp = ") { text.replace(switches[1], "\n") } else { text };
+        std::fs::write(file, text.replace(switches[0], &format!("\n{more}\n"))).unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("serve");
         command
@@ -200,9 +203,10 @@ fn nobody_outside_the_network_hears_anything_and_both_can_be_switched_off() {
         };
         assert!(code == 1 && said.contains("`server.dns` changes from true to false, which needs a restart"), "{said}");
         drop(serving);
-        let quiet = self::serving("dns = false\n#");
+        let quiet = self::serving("dns = false\nntp = \"off\"");
         quiet.says(&["status"]);
         assert_eq!(hears("192.168.0.2", 53, &name), None);
+        assert_eq!(hears("192.168.0.2", 123, &time), None);
     });
 }
 

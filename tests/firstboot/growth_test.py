@@ -203,6 +203,27 @@ def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away(world):
     world.wait(lambda: is_updated(node), 30, "a good one")
 
 
+@living_node.chapter
+def an_update_that_waits_looks_after_what_it_does_not_change(world):
+    node, lets_go = world.nodes["compute2"], world.dir / "lets.go"
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
+    node.write_payload(folder)
+    (folder / "steps/02-glusterfs-all/05-waits.sh").write_text(
+        f"needs() {{ need 'a word from the test' test -e {lets_go}; }}\ncheck() {{ test -e {lets_go}; }}\napply() {{ :; }}\nverify() {{ :; }}\n")
+    wanted = world.server.renewals.offer(node.token, "compute2", folder)
+    shutil.rmtree(folder.parent)
+    world.wait(lambda: any("a word from the test" in r["detail"] for r in world.events("compute2", "updating")), 60, "the wait")
+    glusterd = node.fake / "running.glusterd"
+    glusterd.unlink()
+    world.wait(glusterd.exists, 60, "glusterd, which has nothing to do with it")
+    holds((node.state / "renewed").exists() and payload(node) == wanted, "the update did not wait")
+    world.wait(lambda: any(r["detail"].startswith("healed: 02-glusterfs-all/04-glusterfs-start") for r in world.events("compute2", "updating")), 20, "its report")
+    lets_go.touch()
+    world.wait(lambda: not (node.state / "renewed").exists(), 60, "the end of the update")
+    changes(world)
+    world.wait(lambda: is_updated(node), 60, "a payload without that step")
+
+
 @test
 def a_swap_that_is_cut_short_at_any_moment_leaves_the_old_or_the_new_payload():
     with site(nodes=["compute2"]) as world:

@@ -11,6 +11,10 @@ import traceback
 _units = []
 
 
+# Functions by whose name the test that calls them is found too.
+_parts = set()
+
+
 class Skipped(Exception):
     """A tool that a test needs is not installed."""
 
@@ -18,6 +22,21 @@ class Skipped(Exception):
 def test(function):
     _units.append((None, [function]))
     return function
+
+
+def part(function):
+    """What a test shows beside others in one world; to run it is to run that test."""
+    _parts.add(function.__name__)
+    return function
+
+
+def names_of(function):
+    return [function.__name__, *_parts.intersection(function.__code__.co_names)]
+
+
+def runnable():
+    """Every word that `run` takes whole."""
+    return {name for _, functions in _units for function in functions for name in names_of(function)}
 
 
 class Story:
@@ -80,7 +99,7 @@ def _run(story, functions, counted):
 
 
 def run_all(words):
-    chosen = [(story, [f for f in functions if not words or any(w in f.__name__ for w in words)]) for story, functions in _units]
+    chosen = [(story, [f for f in functions if not words or any(w in name for w in words for name in names_of(f))]) for story, functions in _units]
     counted, began = [], time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "3"))) as pool:
         for running in [pool.submit(_run, story, functions, counted) for story, functions in chosen if functions]:

@@ -94,6 +94,21 @@ def force_is_for_a_peer_that_is_down_as_it_asks_nothing_up_to_3_5(world):
 
 
 @pool_by_hand.chapter
+def a_volume_of_four_bricks_and_two_copies_has_two_sets(world):
+    (world.dir / "gluster/version").unlink(missing_ok=True)
+    shutil.rmtree(world.dir / "gluster/volume.vm-instances")
+    (world.dir / "gluster/started").unlink()
+    pool(world, *COMPUTES)
+    for name in COMPUTES:
+        mounts = world.dir / f"nodes/{name}/root/proc/mounts"
+        mounts.parent.mkdir(parents=True, exist_ok=True)
+        mounts.write_text("/dev/vg_gluster/lv_gluster /export/gluster xfs rw 0 0\n")
+    world.nodes["controller"].steps("02-glusterfs-create-volume")
+    info = world.nodes["controller"].play("gluster", "--mode=script", "volume", "info", "vm-instances").stdout
+    holds("Number of Bricks: 2 x 2 = 4\n" in info, info)
+
+
+@pool_by_hand.chapter
 def bricks_are_added_to_what_the_volume_is_and_not_to_what_the_file_would_make(world):
     """The sets were 1 and 2, 3 and 4. The second one has left the file, and 5 and 6 came."""
     world.names = ["compute1", "compute3", "compute4", "compute5", "compute6", "controller"]

@@ -183,7 +183,7 @@ def changed_inputs_are_looked_at_again():
         env.write_text(env.read_text().replace("SSH_FROM=", "SSH_FROM='10.9.0.0/16' #"))
         node.forget_changes()
         equal(node.run("start").returncode, 0)
-        equal(node.changes(), ["service iptables restart"])
+        equal(node.changes(), ["iptables-restore"])
         holds("-s 10.9.0.0/16" in (node.fake / "live").read_text(), "the new rule is not live")
         node.forget_changes()
         equal(node.run("start").returncode, 0)

@@ -209,6 +209,8 @@ def a_rule_that_somebody_deleted_comes_back():
         (node.fake / "live").write_text("".join(l for l in live.splitlines(True) if "gluster" not in l))
         equal(node.run("start").returncode, 0)
         equal((node.fake / "live").read_text(), live)
+        # By EL6's init script everybody would be let in for a moment, and every connection be a new one.
+        holds(not (node.fake / "was.open").exists(), "the rules were loaded by the init script")
 
 
 @test

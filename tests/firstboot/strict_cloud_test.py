@@ -8,7 +8,7 @@ import socket
 
 import message_queue
 import readers
-from harness import equal, holds, test
+from harness import equal, holds, part, test
 from server import IMAGE
 from site_test import site
 
@@ -31,23 +31,28 @@ def noted(node):
     return saw.read_text().splitlines() if saw.exists() else []
 
 
+@part
 def anonymous_gets_into_the_queue_unless_its_mechanisms_are_named(world, controller, compute):
     """D6 and R3: as the package has it, any client; with the step, the right password alone."""
     who = [(["ANONYMOUS"], None, None), (["PLAIN"], "nova", "wrong"), (["PLAIN"], "nova", world.secrets["QPID_PASSWORD"])]
-    gets_in = lambda: [message_queue.lets_in(world.dir, *one) for one in who]  # noqa: E731
-    equal(gets_in(), [False, False, True])
-    ours = (controller.root / "etc/sasl2/qpidd.conf").read_text()
-    for mechanisms, expected in (("ANONYMOUS", [True, False, False]), ("ANONYMOUS DIGEST-MD5 EXTERNAL PLAIN", [True, False, True])):
-        (controller.root / "etc/sasl2/qpidd.conf").write_text(f"mech_list: {mechanisms}\n")
-        # Without the access list that would hold back what is nobody.
-        conf = controller.root / "etc/qpidd.conf"
-        conf.write_text("".join(l for l in conf.read_text().splitlines(True) if "acl-file" not in l))
-        equal(controller.play("service", "qpidd", "restart").returncode, 0)
-        equal((mechanisms, gets_in()), (mechanisms, expected))
+    sasl, conf = controller.root / "etc/sasl2/qpidd.conf", controller.root / "etc/qpidd.conf"
+    ours, listed = sasl.read_text(), conf.read_text()
+    unlisted = "".join(l for l in listed.splitlines(True) if "acl-file" not in l)
+    every = "mech_list: ANONYMOUS DIGEST-MD5 EXTERNAL PLAIN\n"
+    # The files of the step; each of its two fences alone; the package's files, as both of its releases have them.
+    for files, expected in ((None, [False, False, True]), ((ours, unlisted), [False, False, True]), ((every, listed), [False, False, True]),
+                            (("mech_list: ANONYMOUS\n", unlisted), [True, False, False]), ((every, unlisted), [True, False, True])):
+        if files:
+            sasl.write_text(files[0])
+            conf.write_text(files[1])
+            # Which qpidd does not know before it starts again.
+            equal((files, controller.holds("07-openstack-controller/25-nova-start")), (files, False))
+            equal(controller.play("service", "qpidd", "restart").returncode, 0)
+        equal((files, [message_queue.lets_in(world.dir, *one) for one in who]), (files, expected))
     equal(controller.holds("07-openstack-controller/23-nova-config"), False)
     controller.steps("23-nova-config")
+    equal((sasl.read_text(), conf.read_text()), (ours, listed))
     controller.play("service", "qpidd", "restart")
-    equal(((controller.root / "etc/sasl2/qpidd.conf").read_text(), gets_in()), (ours, [False, False, True]))
     # Their clients cannot speak PLAIN without its package.
     packages = compute.fake / "packages"
     holds("cyrus-sasl-plain" in packages.read_text().split(), "the package on a compute node")
@@ -58,6 +63,7 @@ def anonymous_gets_into_the_queue_unless_its_mechanisms_are_named(world, control
     equal(message_queue.service_gets_in(world.dir, compute.root.parent, compute.root / CONF), True)
 
 
+@part
 def sessions_outlive_a_restart_of_keystone(world, controller):
     """D15."""
     world.cloud.tokens["somebody"] = "admin"
@@ -68,6 +74,7 @@ def sessions_outlive_a_restart_of_keystone(world, controller):
     equal(world.cloud.tokens.get("somebody"), "admin")
 
 
+@part
 def nova_compute_starts_by_what_the_steps_say_of_its_hypervisor(compute):
     """D16: a package may leave out what Nova has no default for."""
     conf = compute.root / CONF
@@ -79,12 +86,14 @@ def nova_compute_starts_by_what_the_steps_say_of_its_hypervisor(compute):
     holds((compute.fake / "running.openstack-nova-compute").exists(), "connection_type")
 
 
+@part
 def nova_made_before_its_package_is_in_the_group_nobody_too(compute):
     """D17."""
     made = [c for c in compute.changes() if c.startswith("useradd")]
     equal(made, ["useradd -r -u 162 -g nova -G nobody -d /var/lib/nova -s /sbin/nologin -c OpenStack Nova nova"])
 
 
+@part
 def a_lock_that_a_service_may_hold_stays(gateway, compute):
     """D18: nova-compute of the gateway has the same lock as its nova-network."""
     lock = gateway.root / "var/lib/nova/tmp/nova-iptables.lock"
@@ -103,6 +112,7 @@ def a_lock_that_a_service_may_hold_stays(gateway, compute):
         holds(not lock.exists(), f"the lock on {node.name}")
 
 
+@part
 def the_rules_of_nova_come_back_after_a_reload(world, controller, gateway):
     """D10 and R6: also where a person reloads them."""
     def chains(node):
@@ -126,6 +136,7 @@ def the_rules_of_nova_come_back_after_a_reload(world, controller, gateway):
     holds("-s 10.0.0.0/24 -j SNAT --to-source 203.0.113.2" in live, live)
 
 
+@part
 def another_public_address_is_taken_up(gateway):
     """D4: it comes by DHCP, late or another one; floating addresses are beside it."""
     step = "09-openstack-gateway/02-nova-start"
@@ -137,6 +148,7 @@ def another_public_address_is_taken_up(gateway):
         holds(f"--to-source {expected}" in (gateway.fake / "live").read_text(), "nova-network has not been started again")
 
 
+@part
 def an_upload_that_is_cut_never_counts_as_the_image(world, controller):
     """R5: Glance calls active what has a part of the bytes."""
     def cut(**headers):
@@ -167,6 +179,7 @@ def an_upload_that_is_cut_never_counts_as_the_image(world, controller):
             cut()
 
 
+@part
 def targets_that_tgtd_forgot_are_exported_again(world, controller):
     """D7: a tgtd that died and was started again has none, until nova-volume starts."""
     targets = controller.fake / "targets"
@@ -175,11 +188,15 @@ def targets_that_tgtd_forgot_are_exported_again(world, controller):
     (controller.fake / "running.tgtd").unlink()
     controller.play("service", "tgtd", "restart")
     holds(not targets.exists(), "tgtd kept its targets")
-    controller.play("service", "tgtd", "stop")
-    controller.steps("25-nova-start")
-    equal(targets.read_text(), before)
+    # As well when a person has started it again, and when it is down.
+    for downs in ("restart", "stop"):
+        controller.play("service", "tgtd", downs)
+        equal((downs, controller.holds("07-openstack-controller/25-nova-start")), (downs, False))
+        controller.steps("25-nova-start")
+        equal((targets.read_text(), controller.holds("07-openstack-controller/25-nova-start")), (before, True))
 
 
+@part
 def a_machine_that_failed_or_stays_in_build_is_replaced(world, controller):
     """R7: and Nova deletes later than it says, and takes a second one of the same name."""
     (world.dir / "fate").write_text("ERROR")
@@ -197,6 +214,29 @@ def a_machine_that_failed_or_stays_in_build_is_replaced(world, controller):
     controller.play("nova", "boot", "--image", "cirros-0.3.0-x86_64", "--flavor", "m1.tiny", "--key_name", "rackstart-acceptance",
                     "rackstart-acceptance", **as_admin(world))
     controller.steps("02-boot-cirros")
+    equal((controller.state / "acceptance-machine").read_text().split(), list(machines))
+    equal(len(json.loads((world.dir / "machines").read_text())["machines"]), 2)
+
+
+@part
+def a_console_that_does_not_answer_is_named(world, controller, gateway):
+    """D19: Nova hands out its address whether or not its proxy is there."""
+    def proof():
+        done = controller.run("_phase", "10-openstack-controller/02-boot-cirros", "verify", str(os.getpid()))
+        return done.returncode, [line for line in done.stdout.splitlines() if line.startswith(("the proxy", "nova get-vnc", "console:"))]
+
+    gateway.play("service", "openstack-nova-novncproxy", "stop")
+    world.wait(lambda: not any(place[0] == f"{world.address('compute1')}:6080" for place in world.listening), 10, "its end")
+    equal(proof(), (1, ["the proxy of consoles on compute1 (tcp 6080) does not answer"]))
+    gateway.play("service", "openstack-nova-novncproxy", "start")
+    world.wait(lambda: any(place[0] == f"{world.address('compute1')}:6080" for place in world.listening), 10, "its start")
+    # One that people cannot reach.
+    conf = gateway.root / CONF
+    had = conf.read_text()
+    conf.write_text(had.replace("128.250.26.161:6080", "127.0.0.1:6080"))
+    equal(proof(), (1, ["nova get-vnc-console shows no address of the proxy with a token; see /var/log/nova/consoleauth.log"]))
+    conf.write_text(had)
+    equal(proof(), (0, ["console: http://128.250.26.161:6080/vnc_auto.html?token=..., answered by compute1"]))
 
 
 def as_admin(world):
@@ -204,6 +244,7 @@ def as_admin(world):
             "OS_AUTH_URL": "http://controller:5000/v2.0/"}
 
 
+@part
 def an_ssh_that_is_refused_is_never_a_success(world, controller):
     """R4: a machine that boots refuses; what says nothing has not been reached."""
     (world.dir / "ssh.refusals").write_text("1000")
@@ -213,6 +254,7 @@ def an_ssh_that_is_refused_is_never_a_success(world, controller):
     holds("ssh: Linux 3.0.0-12-virtual" in noted(controller), noted(controller))
 
 
+@part
 def the_acceptance_asks_what_people_ask(world, controller):
     """D19: from inside the machine, and by a floating address."""
     for flag, text in (("no.metadata", "does not say its metadata"), ("no.name", "does not find the name controller"),
@@ -223,6 +265,12 @@ def the_acceptance_asks_what_people_ask(world, controller):
     # Without an outside nobody is to blame.
     (world.dir / "no.outside").touch()
     (world.dir / "floating").write_text("203.0.113.10\n")
+    # Whose address answers may be another machine.
+    for answers, text in (("nothing", "1 packets transmitted, 0 received\nline"), ("ping", "does not say its floating address 203.0.113.10"),
+                          ("ssh", "1 packets transmitted, 0 received\nline")):
+        (world.dir / "floating.answers").write_text(answers)
+        refused(controller, "05-ssh-into-vm", text)
+    (world.dir / "floating.answers").unlink()
     controller.steps("05-ssh-into-vm")
     for line in ("metadata: i-00000001", f"name: controller is {world.address('controller')}",
                  "outside: not asked, this node does not reach 198.41.0.4 either", "floating address 203.0.113.10: rackstart-acceptance"):
@@ -230,6 +278,7 @@ def the_acceptance_asks_what_people_ask(world, controller):
     (world.dir / "no.outside").unlink()
 
 
+@part
 def a_move_of_an_earlier_machine_is_none_of_this_one(controller):
     """R4b: the note of where it was outlives a machine."""
     (controller.state / "acceptance-host").write_text("0b1c-0 compute2\n")
@@ -239,6 +288,7 @@ def a_move_of_an_earlier_machine_is_none_of_this_one(controller):
     equal(noted(controller), ["live migration: from compute1 to compute2, ACTIVE"])
 
 
+@part
 def a_volume_that_cannot_be_deleted_is_named(world, controller):
     """R10."""
     (world.dir / "stuck").touch()
@@ -271,6 +321,7 @@ def a_cloud_gets_over_what_the_real_programs_do():
         another_public_address_is_taken_up(gateway)
         the_rules_of_nova_come_back_after_a_reload(world, controller, gateway)
         a_machine_that_failed_or_stays_in_build_is_replaced(world, controller)
+        a_console_that_does_not_answer_is_named(world, controller, gateway)
         an_ssh_that_is_refused_is_never_a_success(world, controller)
         the_acceptance_asks_what_people_ask(world, controller)
         controller.steps("06-nova-volume-create")

@@ -129,3 +129,27 @@ def a_nova_that_is_one_package_is_told_by_its_floor():
         equal(node.run("run", "epel-add-repo", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
         detail = world.events("compute2", "step-failed")[0]["detail"]
         holds("take 2012.1.1-11 or later" in detail, detail)
+
+
+@test
+def sessions_of_a_node_that_left_end_whatever_mysql_calls_it():
+    """It resolves addresses to names where it can; and one of the sessions may have ended meanwhile."""
+    with controller() as world:
+        node = world.nodes["controller"]
+        node.steps(*MYSQL, "20-nova-install", "21-nova-create-db")
+        words = ["/usr/bin/mysql", "--no-defaults", "-u", "nova", "-h", world.address("controller"), "-BN", "-e", "SELECT SLEEP(60)"]
+        sessions = [subprocess.Popen(words, env={"PATH": "/usr/bin:/bin", "MYSQL_PWD": world.secrets["NOVA_MYSQL_PASSWORD"]},
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+        ids = lambda: node.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'nova' ORDER BY ID;").split()  # noqa: E731
+        world.wait(lambda: len(ids()) == 2, 20, "two sessions")
+        stays, goes = ids()
+        hosts = {f"{world.address('compute2')}:1": False, "compute2:2": False, "localhost": False, f"controller:{stays}": False,
+                 f"{world.address('compute8')}:3": True, "compute8:4": True, f"compute8.example:{goes}": True}
+        rows = "".join(f"{host.split(':')[-1]}\t{host}\n" for host in hosts)
+        script = f'. "$PAYLOAD/lib.sh"; as_root() {{ case $(cat) in *PROCESSLIST*) printf %b {rows!r} ;; *) : ;; esac; }}; strange_sessions nova; drop_former_accounts nova'
+        done = node.play("bash", "-c", script, PAYLOAD=str(node.root / "usr/lib/rackstart"))
+        equal(done.stdout.split(), [host.split(":")[-1] for host, ends in hosts.items() if ends])
+        world.wait(lambda: ids() == [stays], 20, "the end of a session after one that was gone")
+        for session in sessions:
+            session.kill()
+            session.wait()

@@ -28,7 +28,7 @@ from server import IMAGE, Server
 HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
-    "yum rpm service chkconfig iptables iptables-save sysctl getent getenforce setenforce mount umount sync"
+    "yum rpm service chkconfig iptables iptables-save iptables-restore sysctl getent getenforce setenforce mount umount sync"
     " chown stat groupadd useradd modprobe vgs ping ip"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
@@ -213,7 +213,8 @@ class Node:
         for running in self.fake.glob("running.*"):
             running.unlink()
         self.end_mysql()
-        shutil.rmtree(self.root / "proc/4242", ignore_errors=True)
+        for process in ("4242", "4343"):
+            shutil.rmtree(self.root / "proc" / process, ignore_errors=True)
         for place in (self.world.dir / "listen").glob(f"{self.world.address(self.name)}:*"):
             place.unlink(missing_ok=True)
         (self.fake / "live").write_text(DEFAULT_RULES)

@@ -174,8 +174,26 @@ has_ip6tables() {
   [ -e "$ROOT/etc/init.d/ip6tables" ] || [ -e "$ROOT/usr/lib/systemd/system/ip6tables.service" ]
 }
 
-# firewall_apply: writes the file and loads it. Connections that exist go on; the
-# rules that Nova made beside are lost, and its services make them again.
+# tables_to_empty FILE: prints the tables in which rules of rackstart live and that FILE
+# has no more, without a rule.
+tables_to_empty() {
+  awk '
+    FNR == NR { if (/^\*/) kept[$0] = 1; next }
+    /^\*/ { text = table = $0; ours = 0; next }
+    /^:/ && $2 != "-" { text = text "\n" $1 " ACCEPT [0:0]" }
+    /rackstart-/ { ours = 1 }
+    /^COMMIT/ && ours && !(table in kept) { print text "\nCOMMIT" }' "$1" -
+}
+
+# load_rules FILE COMMAND: each table at once, from the old rules to the new, and
+# connections that exist go on. By EL6's init script everything is open for a moment,
+# and the state of connections is forgotten.
+load_rules() {
+  { cat "$1" && "$2-save" | tables_to_empty "$1"; } | "$2-restore"
+}
+
+# firewall_apply: writes the file and loads it. The rules that Nova made in the same
+# tables are lost, and its services make them again.
 firewall_apply() {
   local rules pair
   rules=$(firewall_rules) || return 1
@@ -191,7 +209,7 @@ firewall_apply() {
   for pair in $NOVA_RULES; do
     keeps_rules "${pair%%:*}" || :
   done
-  service iptables restart
+  load_rules "$FIREWALL_FILE" iptables
   for pair in $NOVA_RULES; do
     rules_back "${pair%%:*}"
   done
@@ -199,6 +217,6 @@ firewall_apply() {
     rules=$(firewall6_rules)
     printf '%s\n' "$rules" | write_file "$FIREWALL6_FILE" 0600
     chkconfig ip6tables on
-    service ip6tables restart
+    load_rules "$FIREWALL6_FILE" ip6tables
   fi
 }

@@ -20,6 +20,31 @@ watched_steps() {
   done
 }
 
+# look_beside STEPS: what an update does while it waits, as often as this node looks
+# else: one try to mend what its STEPS do not change. It must not wait here in turn.
+LOOKED_AT=0
+look_beside() {
+  local healed=''
+  [ "$HEALTH_PAUSE" != 0 ] || return 0
+  clock
+  [ $((CLOCK - LOOKED_AT)) -ge "${HEALTH_PAUSE%.*}" ] || return 0
+  LOOKED_AT=$CLOCK
+  for STEP in $(watched_steps); do
+    case " $1 " in *" $STEP "*) continue ;; esac
+    [ "$(entry "$STEP" state)" = "done" ] || continue
+    errands_if_due
+    phase check && continue
+    if ! phase needs || ! attempt apply || ! attempt verify; then continue; fi
+    record "$STEP" "done" repaired
+    say "step $STEP, repaired while an update waits"
+    healed="$healed $STEP"
+  done
+  [ -n "$healed" ] || return 0
+  report updating "healed:$healed"
+  # What it waits for is said once more.
+  UPDATING=
+}
+
 # look_after_node: until it is told to end. Between two looks a person may run a
 # step, so only the look itself takes the runner's lock.
 look_after_node() {

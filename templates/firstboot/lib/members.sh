@@ -13,16 +13,27 @@ former_accounts() {
 }
 
 # drop_former_accounts NAME: nobody from there comes in any more, and who is in
-# goes out.
+# goes out. A session that has ended meanwhile is none to end.
 drop_former_accounts() {
   local host user
   user=$(sql_string "$1")
   former_accounts "$1" | while IFS= read -r host; do
     echo "the account of $1 from $host goes: no node has that address" >&2
     printf 'DROP USER %s@%s;\n' "$user" "$(sql_string "$host")"
-    printf 'SELECT CONCAT("KILL ", ID, ";") FROM information_schema.PROCESSLIST WHERE USER = %s AND SUBSTRING_INDEX(HOST, ":", 1) = %s;\n' \
-      "$user" "$(sql_string "$host")" | as_root
   done | as_root
+  strange_sessions "$1" | sed 's/.*/KILL &;/' | sql "$MYSQL_ROOT_FILE" --force || :
+}
+
+# strange_sessions NAME: prints the ids of those that come from where no account is.
+# MySQL calls a host by a name where it finds one, so it counts whom that means.
+strange_sessions() {
+  local id host wanted
+  wanted=$(grants_for "$1" | tr '\n' ' ')
+  case " $wanted " in *' % '*) return 0 ;; esac
+  printf 'SELECT ID, HOST FROM information_schema.PROCESSLIST WHERE USER = %s;\n' "$(sql_string "$1")" | as_root |
+    while IFS=$'\t' read -r id host; do
+      is_among "${host%:*}" "$wanted" || printf '%s\n' "$id"
+    done
 }
 
 # late_peers: prints the compute nodes whose glusterd is there and that no pool has yet.

@@ -150,13 +150,22 @@ noted_in_this_boot() {
   [ "$(cat "$1" 2>/dev/null)" = "$(cat "$BOOT_ID")" ]
 }
 
+# has_chains PREFIX: a service of Nova makes chains in both tables, and a load of rules
+# may end those of one.
+has_chains() {
+  iptables-save | awk -v prefix=":$1" '
+    index($1, prefix) == 1 && $1 ~ /INPUT$/ { filter = 1 }
+    index($1, prefix) == 1 && $1 ~ /POSTROUTING$/ { nat = 1 }
+    END { exit !(filter && nat) }'
+}
+
 # keeps_rules SERVICE: false when the filter had rules of it and has them no more,
 # as after a reload. Notes that it has some; a service need not make any.
 keeps_rules() {
   local note=$STATE/rules-of-$1 pair
   for pair in $NOVA_RULES; do
     [ "${pair%%:*}" = "$1" ] || continue
-    if iptables-save | grep "^:${pair#*:}" >/dev/null; then
+    if has_chains "${pair#*:}"; then
       noted_in_this_boot "$note" || cat "$BOOT_ID" >"$note"
     elif noted_in_this_boot "$note"; then
       echo "the packet filter has lost the rules of $1"

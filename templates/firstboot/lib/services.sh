@@ -71,6 +71,15 @@ serve() {
   fingerprint "$@" | write_file "$STATE/served/$name" 0600
 }
 
+# start_of PROGRAM: prints what tells this run of it from any other: the boot, and when
+# its first process started (field 22).
+start_of() {
+  cat /proc/sys/kernel/random/boot_id "$ROOT"/proc/[0-9]*/stat 2>/dev/null | awk -v name="($1)" '
+    NR == 1 { boot = $0 }
+    $2 == name && (first == "" || $22 < first) { first = $22 }
+    END { print boot, first }'
+}
+
 # clear_dead NAME: takes away what a service that died leaves behind, and that
 # its init script believes: "dead but pid file exists" (1), "dead but subsys
 # locked" (2).

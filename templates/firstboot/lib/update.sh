@@ -43,7 +43,10 @@ update() {
       fi
     done
     left=$later
-    [ -z "$left" ] || { nap "$pause" && pause=$(longer "$pause"); }
+    [ -n "$left" ] || break
+    look_beside "$left"
+    nap "$pause"
+    pause=$(longer "$pause")
   done
   rm -f "$RENEWED"
   TOTAL=$(printf '%s\n' "$all" | wc -w) NUMBER=$TOTAL

@@ -31,12 +31,22 @@ queue_files() {
   done
 }
 
+# Which tgtd nova-volume has exported its volumes to.
+exported=$STATE/exported-by
+
 # targets_start: tgtd keeps its targets in memory alone; nova-volume exports its
-# volumes again when it starts, which it is therefore told to do.
+# volumes again when it starts, which it is therefore told to do. Noted before it does:
+# a tgtd that is started again meanwhile is another one.
 targets_start() {
-  ! served tgtd /etc/tgt/targets.conf || return 0
-  rm -f "$STATE/served/openstack-nova-volume"
   serve tgtd /etc/tgt/targets.conf
+  ! targets_stand || return 0
+  rm -f "$STATE/served/openstack-nova-volume"
+  start_of tgtd | write_file "$exported" 0600
+}
+
+# targets_stand: whoever starts tgtd again, its targets are gone.
+targets_stand() {
+  start_of tgtd | file_is "$exported"
 }
 
 # shellcheck disable=SC2046 # a list
@@ -44,6 +54,7 @@ check() {
   local name
   served qpidd $(queue_files)
   served tgtd /etc/tgt/targets.conf
+  targets_stand
   served openstack-nova-api $conf /etc/nova/api-paste.ini
   for name in $(services); do
     served "$name" $conf
