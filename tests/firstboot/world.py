@@ -5,6 +5,7 @@ The scripts under test are the real ones; only the commands of the node are
 played (`stand-in`). Ports are probed over real TCP on loopback addresses.
 """
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -115,7 +116,9 @@ class World:
                 self._end(self.listening.pop(place))
             for place in wanted - self.listening.keys():
                 address, port = place[0].rsplit(":", 1)
-                self.listening[place] = self._serve(address, int(port))
+                # A process that is being started has what was open here, until it is another program.
+                with contextlib.suppress(OSError):
+                    self.listening[place] = self._serve(address, int(port))
             time.sleep(0.05)
 
     def _serve(self, address, port):
