@@ -1,16 +1,19 @@
 //! `rackstart backup` and `rackstart restore`.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::client::{StoreArgs, runtime};
+use super::output::{Output, json};
 use super::vault::{self, Desk};
-use super::{Failure, print};
+use super::{Failure, print, tell_notes};
 use crate::audit::Order;
 use crate::config::Place;
+use crate::lifecycle::Stopped;
 use crate::server;
 use crate::server::operate::records::{self, Sealed};
 use crate::site::{Mac, Site};
-use crate::store::{self, KEPT_DAYS, Restored};
+use crate::store::{self, KEPT_DAYS, Passwords, Restored};
 
 /// Copy the whole store into one file that only you may read, while the daemon goes on working.
 ///
@@ -23,6 +26,8 @@ pub struct BackupArgs {
     /// Take the secrets along although they are not sealed.
     #[arg(long)]
     with_secrets: bool,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -44,9 +49,57 @@ pub struct RestoreArgs {
     /// Go on although there are no passwords, neither in the backup nor in a former store: the daemon makes new ones.
     #[arg(long)]
     new_secrets: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A backup that was written.
+#[derive(serde::Serialize)]
+struct Written {
+    /// Where.
+    file: PathBuf,
+    bytes: usize,
+    /// Whether the passwords are sealed, so that their key is needed wherever it is restored.
+    sealed: bool,
+    /// Whether it holds them, so that it can be restored on another machine.
+    passwords: bool,
+}
+
+/// What a restore did.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    epoch: u64,
+    stopped: &'a Stopped,
+    /// What could be known of the former store, in words.
+    heard: String,
+    /// Forbidden as in the former store, which the backup did not know.
+    forbidden: Vec<Forbidden<'a>>,
+    /// Names of tokens.
+    revoked: &'a [String],
+    /// No longer armed or installing.
+    ended: &'a [Mac],
+    /// `backup`, `former` or `new`: whose passwords the store has.
+    passwords: &'static str,
+    /// Why those do not open, if they do not: the daemon does not start then.
+    locked: Option<String>,
+    /// Where the former store lies.
+    former: &'a Option<PathBuf>,
+    /// Former stores that are gone.
+    removed: &'a [PathBuf],
+}
+
+#[derive(serde::Serialize)]
+struct Forbidden<'a> {
+    mac: Mac,
+    node: Option<&'a str>,
+    is: &'a str,
 }
 
 pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
+    args.output.of(|| write(place, args))
+}
+
+fn write(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     let with_secrets = args.with_secrets;
     let (bytes, Sealed { sealed }) = Desk::new(place, args.store).ask(
         |client| {
@@ -60,9 +113,15 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     let name = args.file.display();
     let written = store::write_private(&args.file, &bytes);
     written.map_err(|error| {
-        Failure::fixable(format!("cannot write the backup {name}: {error}")).hint("name a file in a directory of yours")
+        Failure::fixable(format!("cannot write the backup {name}: {error}")).hint(match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "make room there, or name a file on another disk; no piece of it was left"
+            }
+            _ => "name a file in a directory of yours",
+        })
     })?;
-    let passwords = match (sealed, with_secrets) {
+    let written = Written { file: args.file.clone(), bytes: bytes.len(), sealed, passwords: sealed || with_secrets };
+    let words = match (sealed, with_secrets) {
         (true, _) => {
             "with the passwords, sealed; elsewhere it can be restored with their key: keep a copy of that, apart from it"
         }
@@ -72,21 +131,65 @@ pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
              (`--with-secrets` takes them along)"
         }
     };
-    print(&format!("wrote {name}: {} bytes, for your eyes only, {passwords}\n", bytes.len()))
+    let told = |written: &Written| format!("wrote {name}: {} bytes, for your eyes only, {words}\n", written.bytes);
+    args.output.tell(written, told, |written| json(&written))
 }
 
 pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
+    args.output.of(|| put_back(place, args))
+}
+
+fn put_back(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let site = vault::resting(place, args.state.as_deref())?.site;
     let order = Order::new(&vault::console(), "restore", args.file.display());
     let runtime = runtime()?;
     let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
     let restored = runtime.block_on(restored).map_err(Failure::fixable)?;
-    let locked = runtime.block_on(server::try_key(&site)).err();
-    let locked = locked.map(|error| format!("BUT the passwords do not open, and the daemon will not start: {error}\n"));
-    print(&(told(&site, &restored) + &locked.unwrap_or_default()))
+    let locked = match runtime.block_on(server::try_key(&site)) {
+        Ok(()) => None,
+        Err(error) if error.is_of_the_shell() => {
+            tell_notes(&[format!("whether the passwords open could not be tried: {error}")]);
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    };
+    if args.output.json {
+        print(&json(&body(&site, &restored, locked.clone()))?)?;
+    } else {
+        print(&(told(&site, &restored) + if locked.is_none() { NEXT } else { "" }))?;
+    }
+    match locked {
+        None => Ok(()),
+        // A program has read it already.
+        Some(_) if args.output.json => Err(Failure::fixable("")),
+        Some(why) => Err(Failure::fixable(format!(
+            "the store is restored, BUT the passwords do not open, and the daemon will not start: {why}"
+        ))
+        .hint("name the right key, then start the daemon and go on with `rackstart status`")),
+    }
 }
 
-/// What a restore did, in words: first what holds now, then what is left to do.
+/// What is left to do after a restore that went well.
+const NEXT: &str =
+    "next: start the daemon, look at `rackstart status`, protect what must stay, and lift the stop last\n";
+
+fn body<'a>(site: &'a Site, restored: &'a Restored, locked: Option<String>) -> Told<'a> {
+    let Restored { epoch, ended, forbidden, revoked, stopped, heard, former, removed, passwords } = restored;
+    let forbid = |(mac, is): &'a (Mac, String)| {
+        let node = site.node_by_mac(*mac).map(|node| node.name.as_str());
+        Forbidden { mac: *mac, node, is }
+    };
+    let passwords = match passwords {
+        Passwords::Backup => "backup",
+        Passwords::Former => "former",
+        Passwords::New => "new",
+    };
+    let (epoch, heard) = (*epoch, heard.words());
+    let forbidden = forbidden.iter().map(forbid).collect();
+    Told { epoch, stopped, heard, forbidden, revoked, ended, passwords, locked, former, removed }
+}
+
+/// What a restore did, in words.
 fn told(site: &Site, restored: &Restored) -> String {
     let name = |mac: &Mac| match site.node_by_mac(*mac) {
         Some(node) => format!("{} ({mac})", node.name),
@@ -111,9 +214,6 @@ fn told(site: &Site, restored: &Restored) -> String {
         }
     });
     text.push_str(&format!("{}\n", restored.passwords.words()));
-    text.push_str(
-        "next: start the daemon, look at `rackstart status`, protect what must stay, and lift the stop last\n",
-    );
     for path in &restored.removed {
         text.push_str(&format!("removed {}: it lay aside for {KEPT_DAYS} days\n", path.display()));
     }

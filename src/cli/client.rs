@@ -99,11 +99,8 @@ impl Client {
         path: &str,
         body: String,
     ) -> Result<(hyper::StatusCode, Vec<u8>), Failure> {
-        let away = |error: &dyn std::fmt::Display| {
-            Failure::unreachable(format!("the daemon does not answer on {}: {error}", self.socket.display()))
-                .hint("start it with `rackstart serve`, or name its socket with --socket")
-        };
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| away(&error))?;
+        let away = |error: &dyn std::fmt::Display| away(&self.socket, error);
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| unconnected(&self.socket, &error))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
         let driver = tokio::spawn(connection);
@@ -116,6 +113,22 @@ impl Client {
         let body = response.into_body().collect().await.map_err(|error| away(&error))?.to_bytes().to_vec();
         driver.abort();
         Ok((status, body))
+    }
+}
+
+fn away(socket: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::unreachable(format!("the daemon does not answer on {}: {error}", socket.display()))
+        .hint("start it with `rackstart serve`, or name its socket with --socket")
+}
+
+/// Why there is no connection. Whoever may not use the socket may not use the store either, so that is never tried instead.
+fn unconnected(socket: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            Failure::fixable(format!("this user may not use the daemon's socket {}", socket.display()))
+                .hint("use `sudo`, or be in the group that `server.socket_group` of the site file names")
+        }
+        _ => away(socket, error),
     }
 }
 
@@ -145,4 +158,23 @@ pub fn encode(text: &str) -> String {
 /// The user that called sudo: a note for the audit log that nobody has verified.
 pub fn acts_for() -> Option<String> {
     std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn a_user_without_rights_is_told_how_to_get_them_and_a_missing_daemon_is_another_thing() {
+        let socket = Path::new("/run/rackstart/rackstart.sock");
+        let refused = unconnected(socket, &Error::from(ErrorKind::PermissionDenied));
+        assert_eq!(refused.kind, Kind::Fixable, "not `Unreachable`, for which the store would be tried");
+        assert!(refused.to_string().contains("use `sudo`, or be in the group"), "{refused}");
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert_eq!(unconnected(socket, &Error::from(kind)).kind, Kind::Unreachable);
+        }
+    }
 }

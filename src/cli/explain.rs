@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::client::{Client, Daemon};
 use super::output::json;
-use super::{Failure, print, table, timeline};
+use super::{Failure, no_such_machine, print, table, timeline};
 use crate::server::api::explain::Explanation;
+use crate::server::operate::StatusReport;
 use crate::site::Mac;
 
 /// Say what a machine would be answered now, and why; and what it did lately.
@@ -35,10 +36,12 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 
 /// The MAC that a command line means: itself, or that of a node.
 pub fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
-    match machine.parse() {
-        Ok(mac) => Ok(mac),
-        Err(_) => Ok(client.node(machine)?.mac),
+    if let Ok(mac) = machine.parse() {
+        return Ok(mac);
     }
+    let report: StatusReport = client.get("/api/v1/status")?;
+    let missing = || no_such_machine(machine, report.nodes.iter().map(|node| node.name.as_str()));
+    report.nodes.iter().find(|node| node.name == machine).map(|node| node.mac).ok_or_else(missing)
 }
 
 fn text(explanation: &Explanation) -> String {

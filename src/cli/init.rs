@@ -65,14 +65,23 @@ fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
         return Err(Failure::fixable(format!("{name} already holds files and was left as it is"))
             .hint("name a new folder, or overwrite with `--force`"));
     }
+    let mut made = Vec::new();
     for (template, text) in &shipped {
         let path = folder.join(template);
         let parent = path.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).map_err(|error| {
-            Failure::fixable(format!("cannot make the folder {}: {error}", parent.display()))
-                .hint("name a place of your own with `--templates DIR`")
-        })?;
-        write(&path, text, force)?;
+        let missing: Vec<PathBuf> = parent.ancestors().take_while(|above| !above.exists()).map(PathBuf::from).collect();
+        made.extend(missing.into_iter().filter(|above| !above.as_os_str().is_empty()).rev());
+        let written = make_folder(parent).and_then(|()| {
+            made.extend((!path.exists()).then(|| path.clone()));
+            write(&path, text, force)
+        });
+        if let Err(failure) = written {
+            // A part of the templates would keep the next try from a folder that holds files.
+            made.iter().rev().for_each(|path| {
+                let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+            });
+            return Err(failure);
+        }
     }
     print(&format!(
         "wrote {} templates below {name}\n\
@@ -81,14 +90,34 @@ fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
     ))
 }
 
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| {
+        let failure = Failure::fixable(format!("cannot make the folder {}: {error}", path.display()));
+        failure.hint(elsewhere(error.kind(), "name a place of your own with `--templates DIR`"))
+    })
+}
+
+/// What to do about a place that cannot be written to.
+fn elsewhere(kind: ErrorKind, usual: &'static str) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, or name a place on another disk",
+        _ => usual,
+    }
+}
+
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let name = path.display();
+    let was_there = path.exists();
     let mut options = OpenOptions::new();
     options.write(true);
     // `create_new` leaves no moment in which a file that just appeared could be lost.
     let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
     let written =
         options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    if written.is_err() && !was_there {
+        // An empty site file, or half of one, is of no use to anybody.
+        let _ = fs::remove_file(path);
+    }
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::fixable(format!("{name} is already there and was left as it is"))
             .hint("`--output FILE` writes elsewhere, `--force` overwrites it"),
@@ -96,6 +125,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
             .hint("make the directory first, or name another place with `--output FILE`"),
         ErrorKind::PermissionDenied => Failure::fixable(format!("cannot write {name}: permission denied"))
             .hint("name a place of your own with `--output FILE`"),
-        _ => Failure::fixable(format!("cannot write {name}: {error}")).hint("name another place with `--output FILE`"),
+        kind => Failure::fixable(format!("cannot write {name}: {error}"))
+            .hint(elsewhere(kind, "name another place with `--output FILE`")),
     })
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::client::{StoreArgs, encode};
+use super::output::{Output, json};
 use super::vault::Desk;
-use super::{Failure, Kind, print};
+use super::{Failure, Kind, no_such_node, status};
 use crate::config::Place;
 use crate::server::api::logs::{self, LogPiece, LogQuery};
 
@@ -26,25 +27,34 @@ pub struct Args {
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     store: StoreArgs,
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::watching(place, args.store);
+    args.output.of(|| show(&Desk::watching(place, args.store.clone()), args))
+}
+
+fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
+    let (output, list) = (args.output, args.list);
     let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
     loop {
         let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();
         let piece: Result<LogPiece, Failure> = desk.ask(
             |client| client.get(&format!("/api/v1/nodes/{}/log?from={from}{of}", encode(&args.node))),
-            async |site, _, _| {
-                logs::read(&site.server.state, &args.node, LogQuery { attempt: attempt.clone(), from }).await
-            },
+            async |site, _, _| logs::read(site, &args.node, LogQuery { attempt: attempt.clone(), from }).await,
         );
         match piece {
-            Ok(piece) if args.list => return print(&(piece.attempts.join("\n") + "\n")),
+            Ok(piece) if list => {
+                return output.tell(piece, |piece| piece.attempts.join("\n") + "\n", |piece| json(&piece.attempts));
+            }
             Ok(piece) => {
-                print(&piece.text)?;
                 let is_all = piece.next == from;
+                // A log that goes on has something to tell once it has gone on.
+                if first || !is_all {
+                    output.tell(&piece, |piece| piece.text.clone(), line)?;
+                }
                 (attempt, from, first) = (Some(piece.attempt), piece.next, false);
                 if !is_all {
                     continue;
@@ -52,11 +62,23 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
             }
             // A daemon that restarts is waited for; one that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && args.follow && !first => {}
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(unknown(desk, &args.node).unwrap_or(failure)),
         }
         if !args.follow {
             return Ok(());
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// A node that nobody knows has no log for that reason alone; where no node is known, nobody can say that.
+fn unknown(desk: &Desk<'_>, name: &str) -> Option<Failure> {
+    let report = status::report(desk).ok()?;
+    let names = || report.nodes.iter().map(|node| node.name.as_str());
+    (names().next().is_some() && !names().any(|known| known == name)).then(|| no_such_node(name, names()))
+}
+
+/// A piece on one line: others may follow.
+fn line(piece: &LogPiece) -> Result<String, Failure> {
+    Ok(serde_json::to_string(piece).map_err(Failure::bug)? + "\n")
 }

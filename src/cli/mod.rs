@@ -17,6 +17,7 @@ mod protect;
 mod reimage;
 mod reload;
 mod render;
+mod screen;
 mod secrets;
 mod serve;
 mod status;
@@ -37,7 +38,7 @@ use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Place, quote, suggest};
 use crate::failure::{Failure, Kind};
-use crate::site::{Node, Site};
+use crate::site::{Mac, Node, Site};
 
 /// From a file of MACs and roles to a working OpenStack cloud, unattended.
 ///
@@ -95,8 +96,22 @@ enum Verb {
     Man(completions::ManArgs),
 }
 
-/// Verbs that lead to a disk. They are never proposed for a word that was mistyped.
-const ARMING: [&str; 2] = ["install", "reimage"];
+/// Verbs that change nothing outside of this shell: the only ones that are proposed for a word that was mistyped. `discover`
+/// is near to `disarm`.
+const HARMLESS: [&str; 12] = [
+    "init",
+    "check",
+    "plan",
+    "diff",
+    "render",
+    "status",
+    "watch",
+    "explain",
+    "timeline",
+    "log",
+    "audit",
+    "completions",
+];
 
 impl Cli {
     /// Reads the command line; ends the process with help, or with what is wrong.
@@ -105,7 +120,7 @@ impl Cli {
         parsed.unwrap_or_else(|mut error| {
             if let Some(ContextValue::Strings(tips)) = error.get(ContextKind::SuggestedSubcommand) {
                 let harmless: Vec<String> =
-                    tips.iter().filter(|tip| !ARMING.contains(&tip.as_str())).cloned().collect();
+                    tips.iter().filter(|tip| HARMLESS.contains(&tip.as_str())).cloned().collect();
                 error.remove(ContextKind::SuggestedSubcommand);
                 if !harmless.is_empty() {
                     error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(harmless));
@@ -176,6 +191,15 @@ fn find_node<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
     site.node_by_name(name).ok_or_else(|| no_such_node(name, names()))
 }
 
+/// What is neither a name nor a MAC is told as the one that it looks like.
+fn no_such_machine<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
+    match word.parse::<Mac>() {
+        Err(error) if word.contains(':') || digits + 2 >= 12 => Failure::usage(error),
+        _ => no_such_node(word, known).hint("a machine that is no node is named by its MAC: 52:54:00:a8:01:01"),
+    }
+}
+
 fn no_such_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     Failure::usage(format!("no node is called {}", quote(name))).hint(suggest(name, "nodes", known))
 }
@@ -184,6 +208,17 @@ fn no_such_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Failure
 mod tests {
     use super::*;
     use crate::site::testing::paper_site;
+
+    #[test]
+    fn a_slip_in_a_mac_is_told_as_one_and_a_slip_in_a_name_as_another() {
+        let site = paper_site();
+        let told = |word| no_such_machine(word, site.nodes.iter().map(|node| node.name.as_str())).to_string();
+        for word in ["52:54:00:zz:02:01", "52:54:00:a8:02", "525400a8020", "52-54-00-a8-02-01-01"] {
+            assert!(told(word).starts_with(&format!("error: `{word}` is not a MAC address: ")), "{}", told(word));
+        }
+        let name = told("compute22");
+        assert!(name.contains("did you mean `compute2`?") && name.contains("named by its MAC"), "{name}");
+    }
 
     #[test]
     fn an_unknown_node_is_a_wrong_command_line_and_its_nearest_neighbour_is_named() {

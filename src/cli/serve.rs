@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use self::signals::Early;
-use super::Failure;
 use super::vault::console;
+use super::{Failure, screen};
 use crate::audit::Actor;
 use crate::config::{Loaded, Place};
 use crate::server::log_queue::{self, LogLines, LogThread};
@@ -74,7 +74,7 @@ fn start_logging(json: bool) -> std::io::Result<Log> {
     if json {
         logs.json().init()
     } else {
-        logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+        logs.with_ansi(screen::is_coloured(&std::io::stderr())).init()
     }
     // Nor may the words of a panic wait for a log that nobody reads.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{}", Failure::panicked(panic).error)));

@@ -2,7 +2,7 @@
 
 use super::client::StoreArgs;
 use super::vault::Desk;
-use super::{Failure, output, print, table};
+use super::{Failure, output, print, screen, table};
 use crate::config::Place;
 use crate::server::operate::StatusReport;
 
@@ -37,7 +37,7 @@ fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {
     }
     let failed = report.nodes.iter().filter(|node| node.state == "failed");
     let ends: String = failed.filter_map(|node| Some(end_of_log(&node.name, node.detail.as_deref()?))).collect();
-    print(&(table::nodes(report) + &ends))
+    print(&(table::nodes(report, screen::width(&std::io::stdout())) + &ends))
 }
 
 /// The last lines that a node sent with its failure; nothing when the table has said all of it.

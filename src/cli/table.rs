@@ -1,15 +1,25 @@
 //! Plain columns for the terminal: readable without colour, stable for scripts that must not parse JSON.
 
+use super::screen::fold;
 use crate::lifecycle::Stopped;
 use crate::server::alarms::Alarm;
 use crate::server::operate::{NodeStatus, StatusReport};
 
-/// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now.
-pub fn nodes(report: &StatusReport) -> String {
+/// Least columns for what is said of a node beside its row; where there are fewer, it stands below.
+const BESIDE: usize = 30;
+/// How far it is moved in then.
+const INDENT: usize = 4;
+
+/// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now. On a terminal
+/// of so many columns what is said of a node is folded.
+pub fn nodes(report: &StatusReport, width: Option<usize>) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
     let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
-    let mut text = alarms(report) + &stop + &columns(&rows);
+    let mut text = alarms(report) + &stop + &folded(&rows, width);
+    if report.nodes.iter().any(|node| node.held) {
+        text.push_str(TAKEN_BACK);
+    }
     if let Some(refused) = &report.refused {
         let ago = duration(report.now.saturating_sub(refused.at));
         let first = refused.why.lines().next().unwrap_or_default();
@@ -20,6 +30,10 @@ pub fn nodes(report: &StatusReport) -> String {
     }
     text
 }
+
+/// What to do about nodes whose arming was taken back, said once.
+const TAKEN_BACK: &str =
+    "\nwhere an arming was taken back, the node was never installed: `rackstart install NODE` arms it again\n";
 
 /// What a person should look at now, above everything else.
 fn alarms(report: &StatusReport) -> String {
@@ -95,9 +109,73 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
+/// Columns whose last one is folded, so that no line of it is longer than a terminal is wide.
+fn folded<const N: usize>(rows: &[[String; N]], width: Option<usize>) -> String {
+    let Some(width) = width else { return columns(rows) };
+    let words = |row: &[String; N]| row[N - 1].clone();
+    let before = |row: &[String; N]| {
+        let mut row = row.clone();
+        row[N - 1] = String::new();
+        row
+    };
+    let plain = columns(&rows.iter().map(before).collect::<Vec<_>>());
+    let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let column = (0..N - 1).map(|column| widest(column) + 2).sum::<usize>();
+    let is_beside = column + BESIDE <= width;
+    let indent = if is_beside { column } else { INDENT };
+    let mut text = String::new();
+    for (line, row) in plain.lines().zip(rows) {
+        let said = if words(row).is_empty() { Vec::new() } else { fold(&words(row), width.saturating_sub(indent)) };
+        let (first, rest) = match said.split_first() {
+            Some((first, rest)) if is_beside => (format!("{line:<column$}{first}"), rest),
+            _ => (line.to_string(), &said[..]),
+        };
+        text.push_str(&format!("{first}\n"));
+        text.extend(rest.iter().map(|line| format!("{:indent$}{line}\n", "")));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_reason_is_folded_beside_its_row_or_below_it_and_whole_in_a_file() {
+        let reason = "the disk holds a partition table and will not be touched";
+        let rows = [["NODE", "STATE", ""], ["compute2", "failed", reason], ["compute3", "ready", ""]];
+        let rows = rows.map(|row| row.map(String::from));
+        assert_eq!(folded(&rows, None), columns(&rows));
+        assert_eq!(folded(&rows, Some(200)), columns(&rows));
+        assert_eq!(
+            folded(&rows, Some(50)),
+            "NODE      STATE\n\
+             compute2  failed  the disk holds a partition table\n\
+            \x20                 and will not be touched\n\
+             compute3  ready\n"
+        );
+        assert_eq!(
+            folded(&rows, Some(40)),
+            "NODE      STATE\n\
+             compute2  failed\n\
+            \x20   the disk holds a partition table and\n\
+            \x20   will not be touched\n\
+             compute3  ready\n"
+        );
+    }
+
+    #[test]
+    fn what_to_do_about_armings_that_were_taken_back_is_said_once() {
+        let site = crate::site::testing::paper_site();
+        let mut held = crate::store::Record::new(0);
+        held.held = true;
+        let nodes = site.nodes.iter().map(|node| crate::server::operate::status(&site, node, Some(&held))).collect();
+        let (site, now) = (site.name.clone(), 10);
+        let report = StatusReport { site, now, since: now, refused: None, nodes, stopped: None, alarms: Vec::new() };
+        let text = super::nodes(&report, None);
+        assert_eq!(text.matches("`rackstart install").count(), 1, "{text}");
+        assert_eq!(text.matches("its arming was taken back").count(), 5, "{text}");
+    }
 
     #[test]
     fn columns_line_up_and_lines_have_no_trailing_blanks() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::StoreArgs;
 use super::vault::Desk;
-use super::{Failure, Kind, no_such_node, print, status};
+use super::{Failure, Kind, no_such_machine, print, status};
 use crate::clock::unix_now;
 use crate::config::Place;
 use crate::site::Mac;
@@ -78,7 +78,7 @@ fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
         return Ok(mac);
     }
     let report = status::report(desk)?;
-    let missing = || no_such_node(machine, report.nodes.iter().map(|node| node.name.as_str()));
+    let missing = || no_such_machine(machine, report.nodes.iter().map(|node| node.name.as_str()));
     report.nodes.iter().find(|node| node.name == machine).map(|node| node.mac).ok_or_else(missing)
 }
 

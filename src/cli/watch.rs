@@ -1,12 +1,11 @@
 //! `rackstart watch`.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Daemon};
 use super::output::Output;
-use super::{Failure, Kind, print, table};
+use super::{Failure, Kind, print, screen, table, tell_notes};
 use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Follow every node until you interrupt it, or with --until-ready until all are ready.
@@ -15,7 +14,8 @@ use crate::server::operate::{NodeStatus, StatusReport};
 /// --json a line is the node as `status --json` shows it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect.
+    /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect. Nodes
+    /// that nothing is on the way for, in maintenance or not armed, are named and not waited for.
     #[arg(long)]
     until_ready: bool,
     /// End with exit code 1 after so many seconds.
@@ -34,12 +34,18 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 
 fn watch(client: &Client, args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut shown: Vec<String> = Vec::new();
+    let (mut shown, mut told): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     loop {
         match client.get::<StatusReport>("/api/v1/status") {
             Ok(report) => {
-                show(&report, args.output.json, &mut shown)?;
-                if args.until_ready && report.nodes.iter().all(|node| node.state == "ready") {
+                let left_out = if args.until_ready { left_out(&report) } else { Vec::new() };
+                show(&report, args.output.json, &mut shown, &mut told, &left_out)?;
+                let is_left_out = |node: &NodeStatus| left_out.iter().any(|(name, _)| *name == node.name);
+                let mut waited_for = report.nodes.iter().filter(|node| !is_left_out(node)).peekable();
+                if args.until_ready && waited_for.peek().is_none() {
+                    return Err(nobody(&left_out));
+                }
+                if args.until_ready && waited_for.all(|node| node.state == "ready") {
                     return Ok(());
                 }
                 if let Some(failure) = failed(&report.nodes).filter(|_| args.until_ready) {
@@ -75,13 +81,49 @@ fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
     Some(Failure::fixable(words.join("\n")).hint("`rackstart status` and `rackstart timeline` say more of each"))
 }
 
-fn show(report: &StatusReport, json: bool, shown: &mut Vec<String>) -> Result<(), Failure> {
-    if std::io::stdout().is_terminal() && !json {
+/// The nodes that do not become ready by themselves and need no repair, and why.
+fn left_out(report: &StatusReport) -> Vec<(&str, &'static str)> {
+    let why = |node: &NodeStatus| match node.state.as_str() {
+        "ready" => None,
+        _ if node.flags.iter().any(|flag| flag == "maintenance") => Some("in maintenance"),
+        "new" if node.held => Some("new, and its arming was taken back"),
+        "new" if node.flags.iter().any(|flag| flag == "protected") => Some("new and protected"),
+        "new" if report.stopped.is_some() => Some("new, and installations are stopped"),
+        "new" => Some("new and not armed"),
+        _ => None,
+    };
+    report.nodes.iter().filter_map(|node| Some((node.name.as_str(), why(node)?))).collect()
+}
+
+/// Nothing can become ready. Exit code 0 would say that it is.
+fn nobody(left_out: &[(&str, &'static str)]) -> Failure {
+    let words: Vec<String> = left_out.iter().map(|(name, why)| format!("{name} is {why}")).collect();
+    let nobody = if words.is_empty() { "the site has no node".into() } else { words.join("\n") };
+    Failure::fixable(format!("there is no node to wait for: {nobody}"))
+        .hint("`rackstart install NODE` arms a new node; `rackstart maintenance NODE --off` ends a maintenance")
+}
+
+/// `shown` are the lines of the nodes so far, `told` the notes.
+fn show(
+    report: &StatusReport,
+    json: bool,
+    shown: &mut Vec<String>,
+    told: &mut Vec<String>,
+    left_out: &[(&str, &'static str)],
+) -> Result<(), Failure> {
+    let notes: Vec<String> =
+        left_out.iter().map(|(name, why)| format!("{name} is not waited for: it is {why}")).collect();
+    if screen::can_move(&std::io::stdout()) && !json {
         shown.resize(1, String::new());
+        let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+        let table = table::nodes(report, screen::width(&std::io::stdout())) + &notes;
         // Home, the table with every line cleared to its end, then clear what is left below.
-        let lines: String = table::nodes(report).lines().map(|line| format!("{line}\x1b[K\n")).collect();
+        let lines: String = table.lines().map(|line| format!("{line}\x1b[K\n")).collect();
         return print(&format!("\x1b[H{lines}\x1b[J"));
     }
+    let news: Vec<String> = notes.iter().filter(|note| !told.contains(note)).cloned().collect();
+    tell_notes(&news);
+    *told = notes;
     shown.resize(report.nodes.len(), String::new());
     for (node, last) in report.nodes.iter().zip(shown.iter_mut()) {
         let line = if json { serde_json::to_string(node).map_err(Failure::bug)? } else { line(node) };
@@ -104,6 +146,33 @@ mod tests {
     use super::*;
     use crate::server::operate::status;
     use crate::site::testing::paper_site;
+
+    #[test]
+    fn who_does_not_become_ready_by_itself_is_named_and_not_waited_for() {
+        let site = paper_site();
+        let mut nodes: Vec<NodeStatus> = site.nodes.iter().map(|node| status(&site, node, None)).collect();
+        nodes[0].state = "armed".into();
+        (nodes[1].state, nodes[1].flags) = ("installing".into(), vec!["maintenance".into()]);
+        nodes[2].held = true;
+        nodes[3].flags = vec!["protected".into()];
+        let (site, now) = (site.name.clone(), 10);
+        let mut report =
+            StatusReport { site, now, since: now, refused: None, nodes, stopped: None, alarms: Vec::new() };
+        let why: Vec<_> = left_out(&report).into_iter().collect();
+        assert_eq!(
+            why,
+            [
+                ("compute1", "in maintenance"),
+                ("compute2", "new, and its arming was taken back"),
+                ("compute3", "new and protected"),
+                ("compute4", "new and not armed"),
+            ]
+        );
+        let text = nobody(&why).to_string();
+        assert!(text.starts_with("error: there is no node to wait for: compute1 is in maintenance\n"), "{text}");
+        report.nodes[1].state = "ready".into();
+        assert_eq!(left_out(&report).len(), 3, "who is ready is");
+    }
 
     #[test]
     fn waiting_ends_when_a_node_needs_a_person_and_not_before() {

@@ -111,6 +111,9 @@ pub enum Refused {
     /// An earlier boot of the current attempt.
     #[error("a newer boot of this node took over this attempt: this boot may not touch the disk")]
     OldBoot,
+    /// Facts of a boot that has not asked for its disks.
+    #[error("this boot has not redeemed its wipe permit, so none of its disks can be as planned yet")]
+    NotRedeemed,
     /// The permit was redeemed by another boot.
     #[error("the wipe permit is spent: it is valid once, for one boot; arm the node again with `rackstart reimage`")]
     PermitSpent,

@@ -220,6 +220,9 @@ impl State {
 
     /// The disks against the plan. A difference ends the attempt; nothing that it says later heals it.
     fn attest(&self, token: &TokenHash, differences: &[String]) -> Result<Self, Refused> {
+        if matches!(self, Self::Armed { attempt, .. } if attempt.newest_boot.as_ref() == Some(token)) {
+            return Err(Refused::NotRedeemed);
+        }
         let attempt = Attempt { attested: differences.is_empty(), ..self.redeemer(token)? };
         match self {
             Self::Installing { .. } | Self::Failed { during: Stage::Installer, .. } if !differences.is_empty() => {

@@ -40,7 +40,11 @@ impl From<ChangeError> for HttpError {
         let status = match &error {
             ChangeError::NoRoom | ChangeError::Unreadable | ChangeError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             ChangeError::Refused(
-                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
+                Refused::OldAttempt
+                | Refused::OldBoot
+                | Refused::NotRedeemed
+                | Refused::PermitSpent
+                | Refused::OtherDisks,
             ) => StatusCode::GONE,
             ChangeError::Refused(_) => StatusCode::CONFLICT,
         };

@@ -59,6 +59,11 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// Whether it is about the shell alone: systemd gives the daemon what no shell gets.
+    pub fn is_of_the_shell(&self) -> bool {
+        matches!(self, Self::Key(key::KeyError::AtShell { .. }))
+    }
+
     /// With the files that it is about.
     pub(in crate::server) fn secrets(site: &Site, source: SecretsError) -> Self {
         let key = match &site.key {

@@ -25,6 +25,7 @@ mod random;
 pub mod served;
 #[cfg(test)]
 mod simulation;
+mod sockets;
 pub mod syslog;
 pub mod tell;
 pub mod tftp;
@@ -33,7 +34,6 @@ pub mod timeline;
 pub mod wash;
 mod wires;
 
-use std::net::SocketAddrV4;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ use crate::clock::unix_now;
 use crate::render::Renderer;
 use crate::secrets::Redactor;
 use crate::site::{Server, Site};
-use crate::store::Store;
+use crate::store::{OpenError, Store};
 use api::keeper::Keeper;
 use api::{Api, socket};
 use appliance::{Appliance, Renewals};
@@ -58,12 +58,13 @@ use engines::{Engines, StoreTask};
 use health::Health;
 use log_queue::LogLines;
 use net::neighbours::Arp;
-use net::{listen, router_advertisement};
+use net::{listen, packet, router_advertisement};
 use operate::arming::Unarmed;
 use operate::installed::record_what_is_installed;
 use operate::reload::{Reloader, Source};
 use operate::watchdog;
 use optional::Optional;
+use sockets::Sockets;
 use threads::PacketThread;
 use timeline::keeper;
 use timeline::recent::{Note, Recent};
@@ -104,7 +105,16 @@ pub async fn bind(
     let server = site.server.clone();
     capacity::raise_descriptors();
     capacity::warn_of_few_neighbours(site.nodes.len());
-    let fail = |what: String| move |source| ServerError::Bind { what, source };
+    let packets = PacketThread::start().map_err(ServerError::Thread)?;
+    // Before the store: a start that fails for a port or an interface leaves nothing behind.
+    let sockets = Sockets::bind(&site, &packets).await;
+    let Sockets { http, dhcp, tftp, api, optional } = sockets.map_err(|error| match error {
+        // Whoever has the port then is no stranger.
+        ServerError::Bind { .. } if crate::store::is_in_use(&server.state) => {
+            OpenError::InUse(server.state.clone()).into()
+        }
+        other => other,
+    })?;
     let is_new = !crate::store::exists(&server.state);
     let (store, store_task) = Store::open(&server.state).await?;
     if is_new {
@@ -122,31 +132,13 @@ pub async fn bind(
     let key = key::read(&site.key)?;
     let opened = store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
     opened.map_err(|source| ServerError::secrets(&site, source))?;
-    let http_address = SocketAddrV4::new(server.address, server.http_port);
-    let http = listen::bind(&server.interface, http_address);
-    let http = http.map_err(fail(format!("HTTP {http_address} of {}", server.interface)))?;
+    // It takes the place of a socket that lies there, which belongs to nobody now that the store is ours.
     let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
-    let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
-    let dhcp = dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?;
     let alarms = Arc::default();
     let rivals = Arc::new(Rivals::new(Arc::clone(&alarms)));
     let dhcp = dhcp.beside(rivals.clone());
-    let packets = PacketThread::start().map_err(ServerError::Thread)?;
     let lookout = look_out(&packets, &server, rivals.clone()).await;
-    let tftp = {
-        let _within = packets.handle().enter();
-        tftp::TftpServer::bind(Some(&server.interface), server.address, 69)
-    };
-    let tftp = tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet);
-    let api = match &site.api {
-        Some(api) => {
-            let listener = api::bind(api.listen, &server.interface).await;
-            Some(listener.map_err(fail(format!("{} (the API)", api.listen)))?)
-        }
-        None => None,
-    };
     let tokens = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
-    let optional = Optional::bind(&server, &packets)?;
     watchdog::resume_drains(&store, unix_now()).await;
     watchdog::look(&site, &store, unix_now(), unix_now()).await;
     record_what_is_installed(&site, &store).await?;
@@ -189,7 +181,8 @@ async fn look_out(packets: &PacketThread, server: &Server, rivals: Arc<Rivals>) 
         Ok(lookout) => packets.handle().spawn(lookout.before_start()).await.ok(),
         Err(error) => {
             let interface = &server.interface;
-            tracing::warn!(interface, "cannot look out for other DHCP servers ({error}): CAP_NET_RAW would help");
+            let help = packet::what_helps(&error);
+            tracing::warn!(interface, "cannot look out for other DHCP servers ({error}){help}");
             None
         }
     }

@@ -46,7 +46,7 @@ pub use change::{Change, LogLine};
 pub use damage::{DAMAGED, Damage};
 pub use former::Former;
 pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
-pub use open::{OpenError, exists};
+pub use open::{OpenError, exists, is_in_use};
 pub use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
 pub use record::{Frozen, Installed, Record};

@@ -23,6 +23,18 @@ use crate::site::Mac;
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
 const APPLICATION_ID: i64 = 0x7261_636b;
 
+/// Where SQLite has its own mark in a file, and where that of its program (<https://www.sqlite.org/fileformat.html>, 1.3).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const PLACE_OF_ID: std::ops::Range<usize> = 68..72;
+/// Bytes of a file that tell whether it is a store.
+pub(super) const HEADER: usize = 100;
+
+/// Whether a file that begins so was written by rackstart.
+pub(super) fn is_ours(header: &[u8]) -> bool {
+    let id = i32::try_from(APPLICATION_ID).expect("it is four letters").to_be_bytes();
+    header.starts_with(MAGIC) && header.get(PLACE_OF_ID).is_some_and(|found| found == id)
+}
+
 /// Name of the database file in the state directory.
 pub(super) const FILE: &str = "rackstart.sqlite";
 
@@ -85,8 +97,29 @@ pub enum OpenError {
     #[error("the state directory {0} is in use by another rackstart; stop that one first")]
     InUse(PathBuf),
     /// The disk is full.
-    #[error("the disk of the state directory {0} is full: make room there, then start again")]
+    #[error(
+        "no space is left on the disk of the state directory {0}: make room there and try again; no store was damaged by it"
+    )]
     NoRoom(PathBuf),
+    /// The backup cannot be opened.
+    #[error("cannot read the backup {path}: {source}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that `rackstart backup` did not write.
+    #[error("{0} is no backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed")]
+    NotABackup(PathBuf),
+    /// A backup that lost some of its bytes.
+    #[error("the backup {path} is damaged: {why}; take another one, nothing was changed")]
+    DamagedBackup {
+        /// Which.
+        path: PathBuf,
+        /// SQLite's words.
+        why: String,
+    },
     /// SQLite cannot read it.
     #[error(
         "the store {path} is damaged: {why}; restore a copy, or move it away: every node is then treated as never \
@@ -133,11 +166,25 @@ impl OpenError {
             false => Self::Damaged { path: path.into(), why: error.to_string() },
         }
     }
+
+    /// What became of `path`, which is or lies in a state directory.
+    pub(super) fn with(source: io::Error, path: &Path, directory: &Path) -> Self {
+        match super::room::is_no_room(&source) {
+            true => Self::NoRoom(directory.into()),
+            false => Self::Directory { path: path.into(), source },
+        }
+    }
 }
 
 /// Whether there is a store in this directory, or was one that is gone.
 pub fn exists(directory: &Path) -> bool {
     directory.join(FILE).exists() || matches!(Anchor::read(directory), Ok(Some(_)) | Err(_))
+}
+
+/// Whether a process has the store of this directory open. Changes nothing, and makes nothing.
+pub fn is_in_use(directory: &Path) -> bool {
+    let lock = fs::File::open(directory.join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
@@ -149,11 +196,23 @@ pub(super) struct Opened {
     pub head: Head,
 }
 
-/// Opens and checks the store, and reads every record.
+/// Opens and checks the store, and reads every record. A new one is made whole or not at all.
 pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let lock = prepare(directory)?;
+    let is_new = !exists(directory);
+    let opened = open_locked(directory).await;
+    if is_new && opened.is_err() {
+        // Nobody was answered by it yet. What cannot be removed now is taken up by the next start.
+        let _ = private::unmake(directory);
+    }
+    let (database, memory, anchor, head) = opened?;
+    Ok(Opened { database, memory, lock, anchor, head })
+}
+
+/// In a directory whose lock is held.
+async fn open_locked(directory: &Path) -> Result<(Sqlite, Memory, Anchor, Head), OpenError> {
     let path = directory.join(FILE);
-    let unusable = |source| OpenError::Directory { path: directory.into(), source };
+    let unusable = |source| OpenError::with(source, directory, directory);
     let anchor = Anchor::read(directory).map_err(unusable)?;
     if anchor.is_some() && !path.exists() {
         // Starting empty here would forget every permit that was spent.
@@ -177,7 +236,7 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
         private::create(&path).map_err(unusable)?;
     }
     let mut connection = options.connect().await.map_err(damaged)?;
-    check(&mut connection, &path).await?;
+    check(&mut connection, &path, directory).await?;
     // The file's name must survive a power cut as well as its content.
     fs::File::open(directory).and_then(|folder| folder.sync_all()).map_err(unusable)?;
     let anchor = match anchor {
@@ -191,36 +250,34 @@ pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
             Anchor::create(directory, Known { epoch: FIRST_EPOCH, audit }).map_err(unusable)?
         }
     };
-    vouch(&mut connection, &path, &anchor).await?;
-    let was_repaired = repair_indexes(&mut connection, &path).await?;
+    vouch(&mut connection, &path, directory, &anchor).await?;
+    let was_repaired = repair_indexes(&mut connection, &path, directory).await?;
     let mut database = Sqlite::on(connection, directory);
     let mut memory = database.memory().await.map_err(damaged)?;
     memory.damage.indexes = was_repaired;
     let head = database.audit_head().await.map_err(damaged)?;
-    Ok(Opened { database, memory, lock, anchor, head })
+    Ok((database, memory, anchor, head))
 }
 
-/// Makes sure that the database is ours and whole, and brings it to the newest shape.
-pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+/// Makes sure that the database is ours and whole, and brings it to the newest shape. `directory` is on the disk of the store.
+pub(super) async fn check(connection: &mut SqliteConnection, path: &Path, directory: &Path) -> Result<(), OpenError> {
     let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
-    check_owner(connection, path).await?;
-    let verdict = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await;
-    let verdict: String = verdict.map_err(|error| damaged(error.to_string()))?;
+    let failed = |error: sqlx::Error| OpenError::of(error, path, directory);
+    check_owner(connection, path, directory).await?;
+    let verdict: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await.map_err(failed)?;
     if verdict != "ok" {
         return Err(damaged(verdict));
     }
     let migrated = sqlx::migrate!("src/store/migrations").run(&mut *connection).await;
     migrated.map_err(|error| match error {
         MigrateError::VersionMissing(shape) => OpenError::Newer { path: path.into(), shape },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(error),
         error => damaged(error.to_string()),
     })?;
-    sums::fill_in(connection).await.map_err(|error| damaged(error.to_string()))?;
-    let shapes = (shape(connection).await, new_shape().await);
-    match shapes {
-        (Ok(found), Ok(wanted)) if found == wanted => Ok(()),
-        (Ok(_), Ok(_)) => Err(damaged("its tables are not those of this rackstart".into())),
-        (Err(error), _) | (_, Err(error)) => Err(damaged(error.to_string())),
-    }
+    sums::fill_in(connection).await.map_err(failed)?;
+    let (found, wanted) = (shape(connection).await.map_err(failed)?, new_shape().await.map_err(failed)?);
+    if found == wanted { Ok(()) } else { Err(damaged("its tables are not those of this rackstart".into())) }
 }
 
 /// The epoch of a store that was never restored.
@@ -232,8 +289,13 @@ pub(super) async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u6
 }
 
 /// Compares the database with what the anchor knows. An older copy is refused.
-async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) -> Result<(), OpenError> {
-    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+async fn vouch(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    directory: &Path,
+    anchor: &Anchor,
+) -> Result<(), OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::of(error, path, directory);
     let older = |why: String| OpenError::Older { path: path.into(), why };
     let known = anchor.known();
     match epoch(connection).await.map_err(damaged)? {
@@ -255,7 +317,7 @@ async fn vouch(connection: &mut SqliteConnection, path: &Path, anchor: &Anchor) 
 
 /// Takes a state directory for this process alone: whose and where it is, its lock, nothing of work that was killed.
 pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
-    let fail = |source| OpenError::Directory { path: directory.into(), source };
+    let fail = |source| OpenError::with(source, directory, directory);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
     let mode = fs::metadata(directory).map_err(fail)?.mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -275,8 +337,8 @@ pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     Ok(file)
 }
 
-async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+async fn check_owner(connection: &mut SqliteConnection, path: &Path, directory: &Path) -> Result<(), OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::of(error, path, directory);
     let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(damaged)?;
     if id == APPLICATION_ID {
         return Ok(());
@@ -289,7 +351,7 @@ async fn check_owner(connection: &mut SqliteConnection, path: &Path) -> Result<(
     let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
     sqlx::query(sqlx::AssertSqlSafe(mark)).execute(connection).await.map_err(damaged)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-        .map_err(|source| OpenError::Directory { path: path.into(), source })
+        .map_err(|source| OpenError::with(source, path, directory))
 }
 
 /// Reads every node, and what is damaged of them.
@@ -354,8 +416,8 @@ async fn new_shape() -> Result<Vec<String>, sqlx::Error> {
 }
 
 /// An index only says where a record lies, so a damaged one is made anew. Returns whether there was one.
-async fn repair_indexes(connection: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
-    let damaged = |error: sqlx::Error| OpenError::Damaged { path: path.into(), why: error.to_string() };
+async fn repair_indexes(connection: &mut SqliteConnection, path: &Path, directory: &Path) -> Result<bool, OpenError> {
+    let damaged = |error: sqlx::Error| OpenError::of(error, path, directory);
     let mut verdict = String::new();
     for was_repaired in [false, true] {
         verdict = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await.map_err(damaged)?;

@@ -95,6 +95,14 @@ pub(super) fn sweep(directory: &Path) -> io::Result<()> {
     lie_there.map(fs::remove_file).try_for_each(gone)
 }
 
+/// Takes back a store that could not be made whole. The anchor file first: alone it would say that a store was lost.
+pub(super) fn unmake(directory: &Path) -> io::Result<()> {
+    let (lock, store) = KEPT.split_first().expect("it is not empty");
+    debug_assert_eq!(*lock, "lock", "which whoever calls this holds");
+    store.iter().rev().map(|name| fs::remove_file(directory.join(name))).try_for_each(gone)?;
+    sweep(directory)
+}
+
 /// What is not there is as good as removed.
 pub(super) fn gone(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
@@ -107,9 +115,16 @@ fn prepare_with(path: &Path, bytes: &[u8], made: impl FnOnce(File, &Path) -> io:
     let new = new_name(path);
     // What lies there is of a call that was interrupted, or of somebody who wants another file written: never followed.
     gone(fs::remove_file(&new))?;
-    let mut file = made(new_file(&new)?, &new)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()
+    let file = new_file(&new)?;
+    let written = made(file, &new).and_then(|mut file| {
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    });
+    if written.is_err() {
+        // A piece of it is of no use, and takes room on a disk that may be full.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }
 
 fn new_name(path: &Path) -> PathBuf {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -52,25 +52,59 @@ pub struct Restored {
 /// Restores `file` into the state directory. No daemon may use it. The former store is moved aside. Passwords that
 /// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
 pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
+    let backup = open_backup(file)?;
     let _lock = open::prepare(directory)?;
-    let outcome = put_in_place(directory, file, order, new_secrets).await;
+    let outcome = put_in_place(directory, file, backup, order, new_secrets).await;
     if outcome.is_err() {
         // The copy holds what the backup holds. One that cannot be removed now is removed by the next start.
         let _ = private::sweep(directory);
     }
-    outcome
+    outcome.map_err(|error| match error {
+        OpenError::Damaged { path, why } if path == file => OpenError::DamagedBackup { path, why },
+        OpenError::Foreign(path) if path == file => OpenError::NotABackup(path),
+        other => other,
+    })
 }
 
-async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
+/// Opens a file that begins as a backup does. No more of it is read than that.
+fn open_backup(file: &Path) -> Result<fs::File, OpenError> {
+    let fail = |source| OpenError::Unreadable { path: file.into(), source };
+    // A pipe would be waited for.
+    if !fs::metadata(file).map_err(fail)?.is_file() {
+        return Err(OpenError::NotABackup(file.into()));
+    }
+    let mut backup = fs::File::open(file).map_err(fail)?;
+    let mut header = Vec::new();
+    backup.by_ref().take(open::HEADER as u64).read_to_end(&mut header).map_err(fail)?;
+    if !open::is_ours(&header) {
+        return Err(OpenError::NotABackup(file.into()));
+    }
+    backup.rewind().map_err(fail)?;
+    Ok(backup)
+}
+
+/// Copies the backup to where it is looked into.
+fn copy(mut backup: fs::File, new: &Path) -> io::Result<()> {
+    let mut copy = private::create(new)?;
+    io::copy(&mut backup, &mut copy)?;
+    copy.sync_all()
+}
+
+async fn put_in_place(
+    directory: &Path,
+    file: &Path,
+    backup: fs::File,
+    order: Order,
+    new_secrets: bool,
+) -> Result<Restored, OpenError> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
-        move |source: io::Error| OpenError::Directory { path, source }
+        move |source: io::Error| OpenError::with(source, &path, directory)
     };
-    let bytes = fs::read(file).map_err(fail(file))?;
     let new = directory.join("restore.new");
-    private::write(&new, &bytes).map_err(fail(&new))?;
+    copy(backup, &new).map_err(fail(&new))?;
     let anchor = Anchor::read(directory).map_err(fail(directory))?.map(|anchor| anchor.known());
-    let damaged = |error: sqlx::Error| OpenError::Damaged { path: file.into(), why: error.to_string() };
+    let damaged = |error: sqlx::Error| OpenError::of(error, file, directory);
     let options = SqliteConnectOptions::new()
         .filename(&new)
         .journal_mode(SqliteJournalMode::Delete)
@@ -78,7 +112,7 @@ async fn put_in_place(directory: &Path, file: &Path, order: Order, new_secrets: 
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging();
     let mut connection = options.connect().await.map_err(damaged)?;
-    open::check(&mut connection, file).await?;
+    open::check(&mut connection, file, directory).await?;
     let own = open::epoch(&mut connection).await.map_err(damaged)?.unwrap_or(open::FIRST_EPOCH);
     let replaced = aside::former(directory).map_err(fail(directory))?;
     let (heard, forbidding) = former::read(replaced.as_deref()).await;

@@ -147,11 +147,22 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
     let (store, task) = armed(&place, &file).await;
     close(store, task).await;
     let before = std::fs::read(place.join("rackstart.sqlite")).unwrap();
-    for bytes in [&b"a text"[..], &[7; 8192]] {
+    let backup = std::fs::read(&file).unwrap();
+    let mut of_another_program = backup.clone();
+    of_another_program[68..72].copy_from_slice(b"none");
+    for bytes in [&b"a text"[..], &b"SQLite format 3\0"[..], &[], &[7; 8192], &of_another_program] {
         std::fs::write(&file, bytes).unwrap();
-        assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::Damaged { .. })));
-        assert!(!place.join("restore.new").exists(), "no copy is left");
+        assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::NotABackup(_))));
     }
+    // Nor is more read of it than its beginning: this one never ends, and a directory has none.
+    for other in ["/dev/zero", "/"] {
+        let refused = restore(&place, Path::new(other), order(), true).await.unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("{other} is no backup of rackstart")), "{refused}");
+    }
+    std::fs::write(&file, &backup[..backup.len() / 2]).unwrap();
+    let damaged = restore(&place, &file, order(), true).await.unwrap_err();
+    assert!(matches!(damaged, OpenError::DamagedBackup { .. }), "{damaged}");
+    assert!(!place.join("restore.new").exists(), "no copy is left");
     std::fs::remove_file(&file).unwrap();
     let missing = restore(&place, &file, order(), true).await.unwrap_err().to_string();
     assert!(missing.contains("backup"), "{missing}");

@@ -41,7 +41,8 @@ pub(super) fn is_full(error: &Failed, directory: &Path) -> bool {
     }
 }
 
-fn is_no_room(error: &io::Error) -> bool {
+/// Whether a file could not be written for want of room alone.
+pub(super) fn is_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

@@ -84,6 +84,46 @@ async fn a_store_that_is_open_to_others_damaged_or_foreign_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_that_finds_no_room_is_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rackstart.sqlite");
+    let mut told = 0;
+    for pages in 1.. {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let options = options.pragma("max_page_count", pages.to_string());
+        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        match open::check(&mut connection, &file, folder.path()).await {
+            Ok(()) => break,
+            Err(OpenError::NoRoom(directory)) => assert_eq!(directory, folder.path()),
+            Err(other) => panic!("with {pages} pages: {other}"),
+        }
+        told += 1;
+        sqlx::Connection::close(connection).await.unwrap();
+        std::fs::remove_file(&file).unwrap();
+    }
+    assert!(told > 5, "{told} sizes were too small");
+}
+
+#[tokio::test]
+async fn a_new_store_that_cannot_be_made_whole_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let (_, task) = Store::open(&path).await.unwrap();
+    task.await.unwrap().unwrap();
+    std::fs::write(path.join("rackstart.sqlite-journal"), "of somebody").unwrap();
+    private::unmake(&path).unwrap();
+    assert!(!exists(&path));
+    let left: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the lock, which is held, and what is not ours: {left:?}");
+    // A folder where the anchor file is prepared lets everything be made but that.
+    std::fs::create_dir(path.join("anchor.json.new")).unwrap();
+    assert!(Store::open(&path).await.is_err());
+    assert!(!exists(&path), "nothing that says that there was a store");
+    std::fs::remove_dir(path.join("anchor.json.new")).unwrap();
+    Store::open(&path).await.expect("and the next start makes one");
+}
+
+#[tokio::test]
 async fn a_refused_change_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();

@@ -320,6 +320,7 @@ fn what_keeps_the_daemon_from_starting_is_said_with_exit_code_1() {
         let elsewhere = rack.cli(&["serve"]);
         assert_eq!(elsewhere.status.code(), Some(1));
         assert!(text(&elsewhere.stderr).contains("HTTP 192.168.0.254:80 of br0"), "{}", text(&elsewhere.stderr));
+        assert!(!rack.folder.path().join("state2").exists(), "nothing is made before every port is had");
         assert!(text(&elsewhere.stderr).contains("another daemon has this port"), "{}", text(&elsewhere.stderr));
 
         let lonely: PathBuf = rack.folder.path().join("nobody");

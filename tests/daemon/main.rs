@@ -1,6 +1,7 @@
 //! `rackstart serve` on a network of the test's own, met as operators, nodes and service managers meet it.
 
 mod crowd;
+mod failed_starts;
 mod life;
 mod names_and_time;
 mod operation;

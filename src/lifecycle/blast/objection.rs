@@ -135,5 +135,9 @@ fn said(given: Option<usize>) -> String {
 }
 
 fn and(more: usize) -> String {
-    if more == 0 { String::new() } else { format!("; {more} more are missing") }
+    match more {
+        0 => String::new(),
+        1 => "; 1 more is missing".into(),
+        _ => format!("; {more} more are missing"),
+    }
 }

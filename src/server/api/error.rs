@@ -66,7 +66,7 @@ impl From<Refusal> for ApiError {
         let (status, usual) = match &refusal {
             Refusal::UnknownNode(_) => (StatusCode::NOT_FOUND, "`GET /api/v1/nodes` lists them"),
             Refusal::UnknownSecret(_) => (StatusCode::NOT_FOUND, "`GET /api/v1/secrets` lists them"),
-            Refusal::NoLog(_) => (StatusCode::NOT_FOUND, ""),
+            Refusal::NoLog(_) | Refusal::NoSuchAttempt { .. } => (StatusCode::NOT_FOUND, ""),
             Refusal::Nobody => (StatusCode::BAD_REQUEST, "write exact names into `nodes`"),
             Refusal::Reason => (StatusCode::BAD_REQUEST, "say why in one line"),
             Refusal::Unreadable(_) => (StatusCode::BAD_REQUEST, "write it as the text says"),
@@ -82,11 +82,16 @@ impl From<Refusal> for ApiError {
                 (StatusCode::SERVICE_UNAVAILABLE, "start the daemon again; its log says more")
             }
             Refusal::Store(ChangeError::Refused(
-                Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks,
+                Refused::OldAttempt
+                | Refused::OldBoot
+                | Refused::NotRedeemed
+                | Refused::PermitSpent
+                | Refused::OtherDisks,
             )) => (StatusCode::GONE, "ask for the node's state first"),
             Refusal::Blast(_)
             | Refusal::CannotKeep { .. }
             | Refusal::State { .. }
+            | Refusal::NothingToDo { .. }
             | Refusal::NotStopped
             | Refusal::Clock(_)
             | Refusal::Secrets(_)

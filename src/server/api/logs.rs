@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use crate::server::operate::Refusal;
-use crate::site::NodeName;
+use crate::site::{NodeName, Site};
 
 /// Most bytes of one answer.
 const MOST: u64 = 256 * 1024;
@@ -51,16 +51,27 @@ pub(super) async fn log(
     Path(node): Path<String>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<LogPiece>, ApiError> {
-    Ok(Json(read(&api.appliance.site().server.state, &node, query).await?))
+    Ok(Json(read(&api.appliance.site(), &node, query).await?))
 }
 
-/// A piece of the log of a node below this state directory.
-pub async fn read(state: &FilePath, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
+/// A piece of the log of a node of this site, or of one that has left it.
+pub async fn read(site: &Site, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
     // A name cannot lead out of the folder of logs.
     let node: NodeName = node.parse().map_err(|error| Refusal::Unreadable(format!("{error}")))?;
-    let folder = state.join("logs").join(node.as_str());
-    let piece = tokio::task::spawn_blocking(move || piece(&folder, &query)).await.ok().flatten();
-    piece.ok_or_else(|| Refusal::NoLog(node.to_string()))
+    let folder = site.server.state.join("logs").join(node.as_str());
+    let wanted = query.attempt.clone();
+    let found = tokio::task::spawn_blocking(move || piece(&folder, &query).ok_or_else(|| logs(&folder))).await;
+    let attempts = match found {
+        Ok(Ok(piece)) => return Ok(piece),
+        Ok(Err(logs)) => logs.into_iter().map(|(attempt, _)| attempt).collect(),
+        Err(_) => Vec::new(),
+    };
+    let name = node.to_string();
+    Err(match wanted {
+        Some(attempt) if !attempts.is_empty() => Refusal::NoSuchAttempt { node: name, attempt, attempts },
+        _ if !site.nodes.is_empty() && site.node_by_name(&name).is_none() => Refusal::UnknownNode(name),
+        _ => Refusal::NoLog(name),
+    })
 }
 
 fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use socket2::Type;
 use tokio::net::UdpSocket;
 
-use crate::server::net::packet::{EVERYBODY, LinkSocket};
+use crate::server::net::packet::{EVERYBODY, LinkSocket, what_helps};
 use crate::server::net::pinned;
 use crate::site::Mac;
 use crate::wire::datagram::udp_in_ipv4;
@@ -45,7 +45,8 @@ impl Sockets {
         let link = LinkSocket::open(interface).inspect_err(|error| {
             tracing::warn!(
                 interface,
-                "cannot send straight to a card ({error}): replies are broadcast; CAP_NET_RAW would help"
+                "cannot send straight to a card ({error}), so replies are broadcast{}",
+                what_helps(error)
             );
         });
         Ok(Self { interface: interface.into(), ours, to_all, to_us, link: link.ok() })

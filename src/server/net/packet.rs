@@ -36,6 +36,14 @@ impl LinkSocket {
     }
 }
 
+/// The end of a sentence that says why there is no packet socket. Only what was forbidden can be allowed: `lo` has no card.
+pub fn what_helps(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => ": CAP_NET_RAW would help",
+        _ => "",
+    }
+}
+
 /// Where a packet socket hears all IPv4 of the interface of `link`.
 pub fn ipv4_of(link: &LinkSocket) -> SockAddr {
     link_address(link.interface, EVERYBODY)

@@ -75,7 +75,9 @@ async fn a_disk_that_is_not_as_planned_ends_in_failed_with_every_line_and_is_nev
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    assert_eq!(node.attests(&token).await.status, StatusCode::GONE, "it has no disk yet");
+    let early = node.attests(&token).await;
+    assert_eq!(early.status, StatusCode::GONE, "it has no disk yet");
+    assert!(early.text.starts_with("this boot has not redeemed its wipe permit"), "{}", early.text);
     node.redeems(&token).await;
     for broken in ["", "end\nx", "partition sda\nend\n", &"label sda gpt\n".repeat(3000)] {
         assert_eq!(node.sends_facts(&token, broken).await.status, StatusCode::BAD_REQUEST);

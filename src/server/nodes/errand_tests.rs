@@ -174,7 +174,12 @@ async fn two_copies_do_not_leave_together_and_a_drain_is_taken_back_by_disarm() 
     assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("was not drained"));
     assert_eq!(errands(&controller, &tokens[1]).await, format!("enable {id} compute2\n"));
     appliance.drain(&who(), other()).await.unwrap();
-    assert!(matches!(appliance.disarm(&who(), "compute2").await, Err(Refusal::State { .. })), "nothing to take back");
+    let refused = appliance.disarm(&who(), "compute2").await.unwrap_err();
+    assert_eq!(refused.to_string(), "compute2: the node is ready, not armed", "nothing to take back");
+    assert!(refused.help()[0].contains("--give-up"), "{:?}", refused.help());
+    let refused = appliance.give_up(&who(), "compute2", "dead").await.unwrap_err();
+    assert_eq!(refused.to_string(), "there is nothing to do for `give-up`: compute2 is ready");
+    assert!(refused.help()[0].starts_with("only what is installing"), "{:?}", refused.help());
     let audit = appliance.store.audit_lines(Default::default()).await.unwrap();
     assert!(audit.iter().any(|line| line.action == "disarm" && line.outcome == "done" && line.detail == "its drain"));
 }

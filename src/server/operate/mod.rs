@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::{Actor, Order};
 use crate::clock::{BUILT, unix_now};
 use crate::lifecycle::blast::{DrainRule, OwnCard};
-use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
+use crate::lifecycle::{DutyEvent, Event, Flag, Refused, State, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, DecideError, Draft, Orders, Record, Store};
@@ -280,6 +280,10 @@ impl Appliance {
         let mac = node.mac;
         let record = self.store.change_as(mac, change, order).await;
         let record = record.map_err(|error| match error {
+            ChangeError::Refused(Refused::NothingToDo) => {
+                let state = self.store.record(mac).map_or("new", |record| record.state.word());
+                Refusal::NothingToDo { node: name.into(), action: action.into(), state }
+            }
             ChangeError::Refused(refused) => Refusal::State { node: name.into(), refused },
             lost => Refusal::Store(lost),
         })?;

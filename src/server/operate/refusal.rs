@@ -42,6 +42,16 @@ pub enum Refusal {
         /// Why.
         refused: Refused,
     },
+    /// The node is in a state in which the order means nothing.
+    #[error("there is nothing to do for `{action}`: {node} is {state}")]
+    NothingToDo {
+        /// The node.
+        node: String,
+        /// The order.
+        action: String,
+        /// The node's state.
+        state: &'static str,
+    },
     /// Another site file was taken over between the question and the answer.
     #[error("the site file was edited at this very moment, so nothing was armed: look at it and try again")]
     SiteEdited,
@@ -67,8 +77,18 @@ pub enum Refusal {
     #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
     Copy(String),
     /// No installer of the node sent any.
-    #[error("there is no such log of {0}")]
+    #[error("there is no log of {0}")]
     NoLog(String),
+    /// It has logs, and none of this attempt.
+    #[error("{node} has no log of an attempt `{}`", attempt.escape_debug())]
+    NoSuchAttempt {
+        /// The node.
+        node: String,
+        /// What was asked for.
+        attempt: String,
+        /// Those with a log, the oldest first.
+        attempts: Vec<String>,
+    },
     /// A template failed on the site that it was proved on.
     #[error("rackstart could not render this: {0}")]
     Render(String),
@@ -108,6 +128,23 @@ impl Refusal {
         let refusals = match self {
             Self::Blast(refusals) => refusals,
             Self::NoLog(_) => return vec![NO_LOG.into()],
+            Self::NoSuchAttempt { attempts, .. } => {
+                return vec![format!("attempts with a log, the oldest first: {}", attempts.join(", "))];
+            }
+            Self::State { node, refused: Refused::NotArmed(_) } => return vec![applies(node, "disarm")],
+            Self::NothingToDo { node, action, .. } => return vec![applies(node, action)],
+            Self::UnknownNode(_) => return vec!["`rackstart status` lists the nodes".into()],
+            Self::NotStopped => {
+                return vec!["nothing has to be lifted; `rackstart status` says what keeps a node".into()];
+            }
+            Self::Copy(_) => return vec!["make room there and try again; the store goes on".into()],
+            Self::Store(ChangeError::NoRoom) => {
+                return vec!["make room on the disk of `server.state` and try again; no restart is needed".into()];
+            }
+            Self::Store(ChangeError::Stopped) => {
+                return vec!["start the daemon again; its log says why it ended".into()];
+            }
+            Self::SiteEdited => return vec!["`rackstart status` shows the site as it is now".into()],
             _ => return Vec::new(),
         };
         let mut lines: Vec<String> = Vec::new();
@@ -129,6 +166,18 @@ impl Refusal {
             }
             DecideError::Store(lost) => Self::Store(lost),
         }
+    }
+}
+
+/// When an order would have something to do.
+fn applies(node: &str, action: &str) -> String {
+    match action {
+        "disarm" => format!(
+            "only an armed node is disarmed; `rackstart disarm {node} --give-up REASON` ends an installation that is dead"
+        ),
+        "give-up" => "only what is installing or in firstboot can be given up".into(),
+        "clear-suspect" => "only a suspect node is cleared".into(),
+        _ => format!("`rackstart explain {node}` says what it is at"),
     }
 }
 

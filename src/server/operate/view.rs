@@ -39,6 +39,9 @@ pub struct NodeStatus {
     pub other_machine: Option<String>,
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub state: String,
+    /// Whether its first arming was taken back, so that it is not armed by itself any more.
+    #[serde(default)]
+    pub held: bool,
     /// `protected`, `maintenance`, `out-of-service`, several or none.
     #[serde(default)]
     pub flags: Vec<String>,
@@ -76,7 +79,7 @@ pub struct NodeStatus {
 }
 
 /// What is said of a node whose first arming was taken back.
-const HELD: &str = "its arming was taken back: it was never installed, `rackstart install` arms it again";
+const HELD: &str = "its arming was taken back";
 
 /// Where the site file says something else than what the node was installed as.
 pub(in crate::server) fn differs(site: &Site, node: &Node, record: &Record) -> Option<String> {
@@ -115,6 +118,7 @@ pub fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
         keep: node.keep.clone(),
         written: record.written.clone(),
         state: record.state.word().into(),
+        held: matches!(record.state, State::New) && record.held,
         flags: flags(record).into_iter().map(String::from).collect(),
         drain: is_drained.then(|| outcome.word().to_string()),
         drain_text: is_drained.then(|| outcome.text().to_string()),

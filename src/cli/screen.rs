@@ -1,0 +1,92 @@
+//! What a person sits in front of: whether it understands more than lines of text, and how wide it is.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
+/// Fewer columns than these are no room for words.
+const NARROWEST: usize = 24;
+
+/// Whether the cursor of the terminal behind `stream` can be moved.
+pub fn can_move(stream: &(impl IsTerminal + AsFd)) -> bool {
+    stream.is_terminal() && is_screen(std::env::var_os("TERM").as_deref())
+}
+
+/// Whether `stream` may be given colours (<https://no-color.org>).
+pub fn is_coloured(stream: &(impl IsTerminal + AsFd)) -> bool {
+    can_move(stream) && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The columns of the terminal behind `stream`; none when it is a file or a pipe, or does not say.
+pub fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(stream).ok()?.ws_col;
+    Some(usize::from(columns)).filter(|columns| *columns >= NARROWEST)
+}
+
+/// A terminal without a name, and one that calls itself dumb, would show escape sequences as they are.
+fn is_screen(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Breaks a text between its words into lines of at most `room` columns; a word that is longer is cut.
+pub fn fold(text: &str, room: usize) -> Vec<String> {
+    let room = room.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        if used > 0 && used + 1 + word.len() > room {
+            lines.push(String::new());
+            used = 0;
+        }
+        while word.len() > room {
+            let rest = word.split_off(room);
+            push(&mut lines, word.iter());
+            lines.push(String::new());
+            word = rest;
+        }
+        if used > 0 {
+            push(&mut lines, [' '].iter());
+            used += 1;
+        }
+        push(&mut lines, word.iter());
+        used += word.len();
+    }
+    lines
+}
+
+fn push<'a>(lines: &mut [String], letters: impl Iterator<Item = &'a char>) {
+    if let Some(last) = lines.last_mut() {
+        last.extend(letters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_is_dumb_or_has_no_name_gets_lines_alone() {
+        let is = |term: &str| is_screen(Some(OsStr::new(term)));
+        assert!(is("xterm-256color") && is("linux") && is("vt100"));
+        assert!(!is("dumb") && !is("") && !is_screen(None));
+    }
+
+    #[test]
+    fn a_text_is_broken_between_words_and_no_line_is_longer_than_there_is_room() {
+        assert_eq!(fold("", 10), [""]);
+        assert_eq!(fold("a few words", 20), ["a few words"]);
+        assert_eq!(fold("a few words of text", 9), ["a few", "words of", "text"]);
+        assert_eq!(fold("see 0123456789ab cd", 6), ["see", "012345", "6789ab", "cd"]);
+        for room in 1..40 {
+            let text = "its disk holds a GPT and an LVM2 member: /dev/disk/by-id/ata-Samsung_SSD_860 grüßt";
+            let lines = fold(text, room);
+            assert!(lines.iter().all(|line| line.chars().count() <= room), "{room}: {lines:?}");
+            let letters = |text: &str| text.replace(' ', "");
+            assert_eq!(letters(&lines.concat()), letters(text), "nothing is lost");
+        }
+    }
+}
