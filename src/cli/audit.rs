@@ -1,15 +1,20 @@
 //! `rackstart audit`.
 
+use std::collections::BTreeSet;
+
 use super::client::{StoreArgs, encode};
 use super::output::{Output, json};
 use super::vault::Desk;
-use super::{Failure, print};
+use super::{Failure, print, tell_notes};
 use crate::audit::Actor;
 use crate::clock::unix_now;
-use crate::config::Place;
+use crate::config::{Place, quote, suggest};
 use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
+
+/// So many lines of the log are looked through for actions.
+const MOST: u32 = 10_000;
 
 /// Show who did what, to what, when and from where; or check that nobody changed that log.
 ///
@@ -69,6 +74,21 @@ pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
 }
 
 fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
+    let lines = lines(desk, &filter)?;
+    if let Some(action) = filter.action.as_ref().filter(|_| lines.is_empty()) {
+        tell_notes(&[nothing_of(desk, action)?]);
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
+        text.push_str(&shown);
+        text.push('\n');
+    }
+    print(&text)
+}
+
+/// The lines that pass.
+fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
     let since = filter.hours.map(|hours| unix_now().saturating_sub(hours.saturating_mul(3600)));
     let mut path = format!("/api/v1/audit?limit={}", filter.limit);
     for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
@@ -77,22 +97,23 @@ fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
         }
     }
     path.extend(since.map(|since| format!("&since={since}")));
-    let lines: Vec<AuditView> = desk.ask(
+    desk.ask(
         |client| client.get(&path),
         async |site, store, _| {
-            let Filter { who, action, subject, limit, .. } = &filter;
+            let Filter { who, action, subject, limit, .. } = filter;
             let (who, action, subject) = (who.clone(), action.clone(), subject.clone());
             let wanted = AuditFilter { who, action, subject, also: None, since, limit: Some(*limit) };
             Ok(records::audit_lines(site, store, wanted).await?.into_iter().map(AuditView::from).collect())
         },
-    )?;
-    let mut text = String::new();
-    for line in &lines {
-        let shown = if filter.json { serde_json::to_string(line).map_err(Failure::bug)? } else { in_words(line) };
-        text.push_str(&shown);
-        text.push('\n');
-    }
-    print(&text)
+    )
+}
+
+/// That an action has no line, and which have, so that a slip in its name is seen.
+fn nothing_of(desk: &Desk<'_>, action: &str) -> Result<String, Failure> {
+    let all = Filter { who: None, action: None, subject: None, hours: None, limit: MOST, json: false };
+    let lines = lines(desk, &all)?;
+    let known: BTreeSet<&str> = lines.iter().map(|line| line.action.as_str()).collect();
+    Ok(format!("no line has the action {}; {}", quote(action), suggest(action, "actions in the log", known)))
 }
 
 fn in_words(line: &AuditView) -> String {

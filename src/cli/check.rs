@@ -139,6 +139,7 @@ fn notes(site: &Site) -> Vec<String> {
     }
     notes.extend(disk_order(site));
     notes.extend(bricks(site));
+    notes.extend(unused_bricks(site));
     notes.extend(copies(site));
     notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
@@ -174,6 +175,33 @@ fn bricks(site: &Site) -> Option<String> {
         "{who} nothing at `{brick}`, and the firstboot of a compute node waits for its brick there: give the layout a volume \
          with that mount point"
     ))
+}
+
+/// A second brick of a node: its file system is made, and no volume is made of it.
+fn unused_bricks(site: &Site) -> Option<String> {
+    let brick = site.blueprint.variables.get("brick_mount")?;
+    let (above, name) = brick.rsplit_once('/')?;
+    let family = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let is_another = |mount: &str| {
+        let number = mount.rsplit_once('/').filter(|(folder, _)| *folder == above);
+        let number = number.and_then(|(_, name)| name.strip_prefix(family));
+        mount != brick && number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut unused: Vec<String> = Vec::new();
+    for node in site.nodes_with_target("compute").filter(|node| node.layout.mounts(brick)) {
+        let more: Vec<String> =
+            node.layout.mount_points().filter(|mount| is_another(mount)).map(crate::config::quote).collect();
+        if !more.is_empty() {
+            unused.push(format!("{} of {}", more.join(", "), node.name));
+        }
+    }
+    (!unused.is_empty()).then(|| {
+        format!(
+            "{}: made and mounted, and used by nothing: the volume has one brick of each node, `{brick}`; `spans = true` on one \
+             group makes one brick of several disks",
+            unused.join("; ")
+        )
+    })
 }
 
 /// What was chosen about copies of the volume's data, and whose brick has to wait.
@@ -267,6 +295,23 @@ mod tests {
         site.blueprint.variables.insert("brick_mount".into(), "/data".into());
         let notes = super::notes(&site).join("\n");
         assert!(notes.contains("compute1 and 3 more mount nothing at `/data`"), "{notes}");
+    }
+
+    #[test]
+    fn a_second_brick_that_nothing_uses_is_noted() {
+        let mut site = testing::paper_site();
+        assert_eq!(unused_bricks(&site), None);
+        let mounts = |volume: &crate::site::LogicalVolumeSpec| volume.mount.as_deref() == Some("/export/gluster");
+        let layout = &mut site.nodes[1].layout;
+        let groups = &mut layout.volume_groups;
+        let brick =
+            groups.iter().flat_map(|group| &group.logical_volumes).find(|volume| mounts(volume)).unwrap().clone();
+        for mount in ["/export/gluster2", "/export/glusters", "/export/other"] {
+            let more = crate::site::LogicalVolumeSpec { mount: Some(mount.into()), ..brick.clone() };
+            groups[0].logical_volumes.push(more);
+        }
+        let note = unused_bricks(&site).unwrap();
+        assert!(note.starts_with("`/export/gluster2` of compute1: made and mounted, and used by nothing"), "{note}");
     }
 
     #[test]

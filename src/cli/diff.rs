@@ -1,13 +1,14 @@
 //! `rackstart diff`: what an edited site file would change for each node, before it is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::client::{Client, Daemon};
 use super::{Failure, Kind, output, print, unified};
 use crate::config::{self, Loaded, Place};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::api::texts::SiteDigest;
+use crate::server::operate::reload::{Against, Foreseen};
 use crate::site::Node;
 
 /// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
@@ -40,15 +41,20 @@ enum Side {
 }
 
 pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
-    let Difference { changes, restarts, differ } = compared(place, &args).map_err(trouble)?;
-    let is_same = changes.is_empty() && restarts.is_empty();
+    let Difference { changes, restarts, differ, refused } = compared(place, &args).map_err(trouble)?;
+    let is_same = changes.is_empty() && restarts.is_empty() && refused.is_empty();
     if args.json {
-        let told = Told { changes: changes.iter().map(Told::change).collect(), restarts, installed_otherwise: differ };
+        let changes = changes.iter().map(Told::change).collect();
+        let told = Told { changes, restarts, refused, installed_otherwise: differ };
         print(&output::json(&told)?).map_err(trouble)?;
         return if is_same { Ok(()) } else { Err(Failure::fixable("")) };
     }
     let told = restarts.iter().chain(&differ).map(|line| format!("note: {line}\n")).collect::<String>();
-    print(&(report(&changes, args.summary, restarts.is_empty()) + &told)).map_err(trouble)?;
+    let refusal =
+        |Against { what, help }: &Against| format!("note: `rackstart reload` refuses this now: {what}\nhelp: {help}\n");
+    let told = told + &refused.iter().map(refusal).collect::<String>();
+    let is_all = restarts.is_empty() && refused.is_empty();
+    print(&(report(&changes, args.summary, is_all) + &told)).map_err(trouble)?;
     match is_same {
         true => Ok(()),
         false => Err(Failure::fixable("")),
@@ -61,6 +67,8 @@ struct Told<'a> {
     changes: Vec<ToldChange<'a>>,
     /// Keys that need a restart of the daemon, in words.
     restarts: Vec<String>,
+    /// What a reload of the new file is refused for now, and what to do about it.
+    refused: Vec<Against>,
     /// Nodes that were installed as something else than the new file says, in words.
     installed_otherwise: Vec<String>,
 }
@@ -102,7 +110,17 @@ fn compared(place: Place<'_>, args: &Args) -> Result<Difference, Failure> {
         }
     };
     let changes = changes(&old, &new)?;
-    Ok(Difference { changes, restarts: restarts(old.digest(), new.digest()), differ: new.differ(old.digest()) })
+    let restarts = restarts(old.digest(), new.digest());
+    Ok(Difference { changes, restarts, differ: new.differ(old.digest()), refused: refused(&old, &new)? })
+}
+
+/// What the daemon would refuse the new file for, if that is the file which it reads.
+fn refused(old: &Side, new: &Side) -> Result<Vec<Against>, Failure> {
+    let (Side::Daemon(client, _), Side::File(loaded, _)) = (old, new) else { return Ok(Vec::new()) };
+    let Foreseen { file, against } = client.get("/api/v1/reload")?;
+    let real = |path: &Path| path.canonicalize().ok();
+    let is_its_own = real(&file).is_some() && real(&file) == real(&loaded.path);
+    Ok(if is_its_own { against } else { Vec::new() })
 }
 
 /// Everything that there is to tell.
@@ -112,6 +130,8 @@ struct Difference {
     restarts: Vec<String>,
     /// Nodes that were installed as something else than the new file says.
     differ: Vec<String>,
+    /// What a reload of it is refused for as long as nodes are at work.
+    refused: Vec<Against>,
 }
 
 fn restarts(old: &SiteDigest, new: &SiteDigest) -> Vec<String> {

@@ -139,6 +139,10 @@ fn disks(node: &Node, plan: &NodePlan, named: &[String]) -> Result<BTreeMap<Stri
                     .hint(format!("say which one is {}: `--disk {}={word}`", quote(word), all[0])));
             }
         };
+        if let Some(whole) = whole_disk(name) {
+            return Err(Failure::usage(format!("{} is a partition", quote(name)))
+                .hint(format!("the installer is given the whole disk: `--disk {slot}={whole}`")));
+        }
         if disks.insert(slot.into(), name.into()).is_none() {
             return Err(Failure::usage(format!("{} has no disk called {}", node.name, quote(slot))).hint(suggest(
                 slot,
@@ -148,6 +152,23 @@ fn disks(node: &Node, plan: &NodePlan, named: &[String]) -> Result<BTreeMap<Stri
         }
     }
     Ok(disks)
+}
+
+/// The disk of a partition, by the names that the kernel gives; none for what is a whole disk.
+fn whole_disk(name: &str) -> Option<&str> {
+    let bare = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if bare.len() == name.len() {
+        return None;
+    }
+    let is_lettered = ["sd", "hd", "vd", "xvd"].iter().any(|kind| {
+        bare.strip_prefix(kind).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase()))
+    });
+    // nvme0n1 is a disk, nvme0n1p1 a part of it.
+    let numbered = bare.strip_suffix('p').filter(|disk| {
+        disk.ends_with(|letter: char| letter.is_ascii_digit())
+            && ["nvme", "mmcblk", "md", "cciss", "loop", "nbd"].iter().any(|kind| disk.starts_with(kind))
+    });
+    if is_lettered { Some(bare) } else { numbered }
 }
 
 fn explain(error: RenderError) -> Failure {
@@ -201,6 +222,23 @@ mod tests {
         assert!(storage("sdq").unwrap().contains("--ondisk=sdq"));
         assert_eq!(storage("os=sdq"), storage("sdq"));
         assert!(storage("brick=sdq").unwrap_err().to_string().contains("no disk called `brick`"));
+    }
+
+    #[test]
+    fn a_partition_is_no_disk() {
+        let of =
+            [("sda1", "sda"), ("vdb12", "vdb"), ("nvme0n1p2", "nvme0n1"), ("mmcblk0p1", "mmcblk0"), ("xvda1", "xvda")];
+        for (partition, disk) in of {
+            assert_eq!(whole_disk(partition), Some(disk));
+            assert_eq!(whole_disk(disk), None);
+        }
+        for name in ["sdaa", "cciss!c0d0", "md127", "disk/by-id/ata-X_1", "mapper/mpatha"] {
+            assert_eq!(whole_disk(name), None, "{name}");
+        }
+        let args = Args { disk: vec!["sda1".into()], ..args(What::Storage) };
+        let failure = show(&paper_site(), &Renderer::new().unwrap(), &args).unwrap_err();
+        assert_eq!(failure.kind, crate::failure::Kind::Usage);
+        assert!(failure.to_string().contains("`--disk os=sda`"), "{failure}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::client::{StoreArgs, encode, runtime};
 use super::output::{Output, json};
 use super::vault::{Desk, console};
 use super::{Failure, print};
-use crate::config::{self, Place};
+use crate::config::{self, Place, suggest};
 use crate::server::api::secrets::NewValue;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
@@ -124,6 +124,12 @@ pub fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> 
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
         What::Set { name, key, output } => output.of(|| {
+            // Before anybody types a value for nothing.
+            let known = desk(Key { key_file: key.key_file.clone() })
+                .ask(|client| client.get("/api/v1/secrets"), async |site, store, _| Ok(secrets::list(site, store)))?;
+            if !known.iter().any(|secret: &SecretStatus| secret.name == name) {
+                return Err(no_such_secret(&name, &known));
+            }
             let value = read_value()?;
             let body = || NewValue { value: value.to_string() };
             let rotated = desk(key).ask(
@@ -156,6 +162,17 @@ fn rekey(place: Place<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<
     let number = runtime()?.block_on(server::rekey(&site, former, new, &actor)).map_err(Failure::fixable)?;
     print(&format!(
         "{number} secrets are sealed with the new key; start the daemon, and keep a copy of the key elsewhere\n"
+    ))
+}
+
+/// What was typed in the place of a name is not repeated: it may be a value.
+fn no_such_secret(name: &str, known: &[SecretStatus]) -> Failure {
+    let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let name = if is_name { name } else { "of the name that was typed" };
+    Failure::fixable(format!("there is no secret {name}")).hint(suggest(
+        name,
+        "secrets",
+        known.iter().map(|secret| secret.name.as_str()),
     ))
 }
 

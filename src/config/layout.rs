@@ -258,10 +258,25 @@ fn read_size(section: &Section<'_>) -> Option<SizeSpec> {
         section.found.report(section.at.clone(), message, "write `size = 500` (MiB), or `at_least = 500` to grow");
         return None;
     }
-    match section.number("size", 1..=MOST) {
-        Some(size) => Some(SizeSpec::Exact(Mib(*size.get_ref()))),
-        None => section.number("at_least", 1..=MOST).map(|size| SizeSpec::Grow(Mib(*size.get_ref()))),
+    match section.has("size") {
+        true => read_mib(section, "size").map(SizeSpec::Exact),
+        false => read_mib(section, "at_least").map(SizeSpec::Grow),
     }
+}
+
+/// A number of MiB. A disk has a size with a unit, so people write one here as well.
+fn read_mib(section: &Section<'_>, key: &str) -> Option<Mib> {
+    if !section.is_text(key) {
+        return section.number(key, 1..=MOST).map(|size| Mib(*size.get_ref()));
+    }
+    let text = section.text(key)?;
+    let message = format!("{}: `{key}` {} is a text, and it counts MiB", section.place, quote(text.get_ref()));
+    let help = super::size::mib(text.get_ref()).map_or_else(
+        || format!("write it in digits, without quotes: `{key} = 500`"),
+        |mib| format!("write `{key} = {mib}`, without a unit and without quotes"),
+    );
+    section.found.report(text.span(), message, help);
+    None
 }
 
 /// Each group is the use of exactly one partition, or of some if it spans them, and the other way round.

@@ -92,6 +92,11 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Integer(_)))
     }
 
+    /// Whether the value of the key is a text.
+    pub fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::String(_)))
+    }
+
     /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.
     pub fn need(&self, key: &str, example: &str) {
         if !self.has(key) && !self.is_misspelt(key) {

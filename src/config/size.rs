@@ -88,6 +88,22 @@ fn parse(text: &str) -> Result<u64, SizeProblem> {
     }
 }
 
+/// So many whole MiB as a text with a unit means, decimal ones included.
+pub(super) fn mib(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let factor: u64 = match text[digits..].trim() {
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        "TiB" | "T" => 1 << 40,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return None,
+    };
+    Some(text[..digits].parse::<u64>().ok()?.checked_mul(factor)? >> 20).filter(|mib| *mib > 0)
+}
+
 /// `1.5` as 1500.
 fn thousandths(number: &str) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));

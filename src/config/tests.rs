@@ -64,6 +64,19 @@ fn a_disk_of_250_bytes_is_asked_whether_it_has_250_gb() {
 }
 
 #[test]
+fn a_volume_with_a_unit_is_told_as_mib_and_an_install_tree_by_url_as_what_it_is() {
+    for (unit, mib) in [("10 GB", 9536), ("10 GiB", 10240), ("500M", 500)] {
+        let part = format!("{{ mount = \"/boot\", file_system = \"ext4\", size = \"{unit}\" }}");
+        let text = format!("{EXAMPLE}\n[layout.own]\npartitions = [{part}]\n");
+        let problems = parse(&text, "f").unwrap_err().to_string();
+        assert!(problems.contains(&format!("write `size = {mib}`, without a unit")), "{problems}");
+    }
+    let url = EXAMPLE.replacen("/srv/rackstart/centos6", "http://vault.example.org/6.10/os/x86_64", 1);
+    let problems = parse(&url, "f").unwrap_err().to_string();
+    assert!(problems.contains("is a URL") && problems.contains("mirror or mount it here"), "{problems}");
+}
+
+#[test]
 fn the_commented_sections_of_the_example_are_a_site_file_too() {
     let text =
         EXAMPLE.replace("# [api]", "[api]").replace("# listen = ", "listen = ").replace("# hosts = ", "hosts = ");

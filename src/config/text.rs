@@ -129,6 +129,13 @@ pub(super) fn group_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned
 
 /// A path from the root of the file system.
 pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let text = section.text(key)?;
+    if text.get_ref().contains("://") {
+        let message = format!("{}: `{key}` {} is a URL", section.place, quote(text.get_ref()));
+        let help = "rackstart serves what lies on this machine: mirror or mount it here, and write its path";
+        section.found.report(text.span(), message, help);
+        return None;
+    }
     ruled(section, key, "an absolute path", "write the whole path, beginning with `/`", |text| text.starts_with('/'))
 }
 

@@ -107,11 +107,13 @@ fn who_asks_the_daemon_learns_its_socket_from_a_file_with_any_mistake_and_from_n
 #[test]
 fn a_word_that_is_no_verb_is_never_answered_with_one_that_arms() {
     let desk = Desk::new();
-    for word in ["instal", "isntall", "list", "reimag", "re-image", "discover"] {
+    for word in ["instal", "isntall", "list", "reimag", "re-image", "discover", "unprotec", "restor"] {
         let run = desk.run(&[word]);
         let tips: Vec<&str> = run.stderr.lines().filter(|line| line.contains("similar")).collect();
         assert_eq!(run.code, 2, "{}", run.stderr);
-        assert!(!tips.iter().any(|tip| tip.contains("'install'") || tip.contains("'reimage'")), "{word}: {tips:?}");
+        let orders = ["install", "reimage", "disarm", "stop", "restore", "reload", "unprotect"];
+        let proposed = |verb: &&str| tips.iter().any(|tip| tip.contains(&format!("'{verb}'")));
+        assert_eq!(orders.iter().find(|verb| proposed(verb)), None, "{word}: {tips:?}");
     }
     let harmless = desk.run(&["statsu"]);
     assert!(harmless.stderr.contains("status"), "{}", harmless.stderr);

@@ -98,7 +98,14 @@ fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
     assert!(lost.code == 1 && lost.stderr.contains("your own note"), "{}", lost.stderr);
     assert!(says(&desk, &["audit"]).contains("restore copy"));
     let nothing = desk.run(&["restore", "rackstart.toml"]);
-    assert!(nothing.code == 1 && nothing.stderr.contains("damaged"), "{}", nothing.stderr);
+    assert_eq!(
+        (nothing.code, nothing.stdout.as_str(), nothing.stderr.as_str()),
+        (
+            1,
+            "",
+            "error: rackstart.toml is no backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed\n"
+        )
+    );
 }
 
 #[test]
@@ -179,7 +186,9 @@ fn a_key_that_is_a_credential_of_the_unit_is_named_by_its_file_at_a_shell() {
     // Copies and the audit log need no key.
     says(&desk, &["backup", "copy"]);
     says(&desk, &["audit", "verify"]);
-    says(&desk, &["restore", "copy"]);
+    let restored = desk.run(&["restore", "copy"]);
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    assert!(restored.stderr.starts_with("note: whether the passwords open could not be tried"), "{}", restored.stderr);
     assert_eq!(shown("new-key").stdout, before);
 }
 
@@ -228,7 +237,7 @@ fn at_night_the_store_speaks_without_a_daemon_and_whatever_the_site_file_says() 
     assert!(says(&desk, &["log", "compute2", "--state", &state]).contains("anaconda: stage post"));
     assert_eq!(says(&desk, &["log", "compute2", "--list", "--state", &state]), "0a0b0c0d\n");
     let none = desk.run(&["log", "compute3", "--state", &state]);
-    assert!(none.code == 1 && none.stderr.contains("there is no such log of compute3"), "{}", none.stderr);
+    assert!(none.code == 1 && none.stderr.contains("there is no log of compute3"), "{}", none.stderr);
 }
 
 #[test]
@@ -246,9 +255,68 @@ fn a_backup_says_where_it_can_be_restored_and_a_restore_whether_the_key_opens_it
     let said = says(&desk, &["restore", &file]);
     assert!(said.contains("the passwords are those of the backup") && !said.contains("BUT"), "{said}");
     write_key(&key, "another horse battery");
-    let said = says(&desk, &["restore", &file]);
-    assert!(said.contains("BUT the passwords do not open, and the daemon will not start: the key that"), "{said}");
+    let said = desk.run(&["restore", &file]);
+    assert_eq!(said.code, 1, "a script must not start the daemon now");
+    assert!(said.stdout.starts_with("restored; ") && !said.stdout.contains("next: "), "{}", said.stdout);
+    assert!(
+        said.stderr.contains("BUT the passwords do not open, and the daemon will not start: the key that"),
+        "{}",
+        said.stderr
+    );
     std::fs::write(desk.path("rackstart.toml"), &site).unwrap();
-    let said = says(&desk, &["restore", &file]);
-    assert!(said.contains("BUT the passwords do not open") && said.contains("names no key"), "{said}");
+    let said = desk.run(&["restore", &file]);
+    assert!(said.code == 1 && said.stderr.contains("BUT the passwords do not open"), "{}", said.stderr);
+    assert!(said.stderr.contains("names no key"), "{}", said.stderr);
+}
+
+#[test]
+fn programs_read_what_a_backup_a_restore_and_a_log_came_to() {
+    let desk = desk_with_a_store();
+    let state = desk.path("state").display().to_string();
+    says(&desk, &["secrets", "rotate", "--all"]);
+    let read = |args: &[&str]| -> serde_json::Value { serde_json::from_str(&says(&desk, args)).unwrap() };
+    let written = read(&["backup", "copy", "--json"]);
+    let length = std::fs::metadata(desk.path("copy")).unwrap().len();
+    let expected = serde_json::json!({ "file": "copy", "bytes": length, "sealed": false, "passwords": false });
+    assert_eq!(written, expected);
+    let restored = read(&["restore", "copy", "--json"]);
+    assert_eq!((&restored["epoch"], &restored["passwords"]), (&2.into(), &"former".into()), "{restored}");
+    assert!(restored["locked"].is_null() && restored["stopped"]["who"].is_string(), "{restored}");
+    let refused = desk.run(&["restore", "rackstart.toml", "--json"]);
+    let body: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!((refused.code, refused.stderr.as_str()), (1, ""));
+    assert!(body["error"].as_str().unwrap().contains("is no backup"), "{body}");
+
+    let logs = desk.path("state").join("logs/compute2");
+    std::fs::create_dir_all(&logs).unwrap();
+    std::fs::write(logs.join("0a0b0c0d.log"), "one\ntwo\n").unwrap();
+    let lines = says(&desk, &["log", "compute2", "--json", "--state", &state]);
+    let pieces: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((pieces.len(), &pieces[0]["text"], &pieces[0]["next"]), (1, &"one\ntwo\n".into(), &8.into()));
+    assert_eq!(read(&["log", "compute2", "--list", "--json", "--state", &state]), serde_json::json!(["0a0b0c0d"]));
+}
+
+#[test]
+fn a_name_that_is_nobodys_is_answered_with_those_that_there_are() {
+    let desk = desk_with_a_store();
+    let state = desk.path("state").display().to_string();
+    says(&desk, &["secrets", "rotate", "OS_PASSWORD"]);
+    let unknown = desk.run(&["log", "compute22", "--state", &state]);
+    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
+    assert!(unknown.stderr.starts_with("error: no node is called `compute22`\nhelp: did you mean `compute2`? nodes: "));
+    let logs = desk.path("state").join("logs/compute2");
+    std::fs::create_dir_all(&logs).unwrap();
+    std::fs::write(logs.join("0a0b0c0d.log"), "one\n").unwrap();
+    let attempt = desk.run(&["log", "compute2", "--attempt", "ffff0000", "--state", &state]);
+    assert_eq!(attempt.code, 1, "{}", attempt.stderr);
+    assert!(attempt.stderr.contains("attempts with a log, the oldest first: 0a0b0c0d"), "{}", attempt.stderr);
+    let mac = desk.run(&["timeline", "52:54:00:a8:02", "--state", &state]);
+    assert!(mac.code == 2 && mac.stderr.contains("is not a MAC address"), "{}", mac.stderr);
+    let action = desk.run(&["audit", "--action", "rotate-secrets"]);
+    assert_eq!((action.code, action.stdout.as_str()), (0, ""));
+    assert!(action.stderr.contains("did you mean `rotate-secret`? actions in the log: "), "{}", action.stderr);
+    // Before anything is read from standard input.
+    let secret = set(&desk, "NOPE", "a value that nobody shall see");
+    assert!(secret.code == 1 && secret.stderr.starts_with("error: there is no secret NOPE\n"), "{}", secret.stderr);
+    assert!(secret.stderr.contains("help: secrets: ") && secret.stderr.contains("OS_PASSWORD"), "{}", secret.stderr);
 }

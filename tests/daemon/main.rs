@@ -1,9 +1,9 @@
 //! `rackstart serve` on a network of the test's own, met as operators, nodes and service managers meet it.
 
 mod crowd;
-mod failed_starts;
 mod life;
 mod names_and_time;
+mod no_room;
 mod operation;
 mod orders;
 mod rack;

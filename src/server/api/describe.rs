@@ -26,8 +26,8 @@ use super::{
         timeline::of_node, plan::plan, texts::text, texts::of_node, texts::digests, texts::shared, logs::log, explain::explain,
         timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up, orders::protect,
         orders::unprotect, orders::maintenance, orders::clear_suspect, orders::accept_hardware, orders::reimage,
-        orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, tokens::list, tokens::create,
-        tokens::revoke, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,
+        orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, orders::foresee, tokens::list,
+        tokens::create, tokens::revoke, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,
         secrets::rotate, secrets::rotate_all, secrets::reveal, secrets::reveal_of_node
     ),
     components(schemas(error::ErrorBody, crate::store::NumberedEvent)),

@@ -10,7 +10,7 @@ use super::Api;
 use super::caller::Caller;
 use super::error::{ApiError, ApiResult, ErrorBody};
 use super::outcome::{ArmedView, Standing, StoppedView};
-use crate::server::operate::reload::Reloaded;
+use crate::server::operate::reload::{Foreseen, Reloaded};
 use crate::server::operate::{NodeStatus, Rehearsal, Reimage};
 
 /// Arms a node for a blank disk: nothing can be lost.
@@ -218,6 +218,12 @@ pub(super) async fn reload(
     Json(Nothing {}): Json<Nothing>,
 ) -> Json<Reloaded> {
     Json(api.reloader.reload(caller.actor()).await)
+}
+
+/// What stands against taking over the site file as it is now, besides keys that are read once. Nothing is taken over.
+#[utoipa::path(get, path = "/api/v1/reload", tag = "orders", responses((status = 200, body = Foreseen)))]
+pub(super) async fn foresee(Shared(api): Shared<Api>) -> Json<Foreseen> {
+    Json(api.reloader.foresee().await)
 }
 
 /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted.

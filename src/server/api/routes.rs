@@ -61,6 +61,7 @@ pub fn table() -> Vec<Route> {
         post(Operator, "/api/v1/reimage/drain", orders::drain),
         post(Operator, "/api/v1/stop", orders::stop),
         post(Admin, "/api/v1/stop/lift", orders::lift),
+        get(Socket, "/api/v1/reload", orders::foresee),
         post(Socket, "/api/v1/reload", orders::reload),
         get(AtLeastOrOwner(Admin), "/api/v1/tokens", tokens::list),
         post(Owner, "/api/v1/tokens", tokens::create),

@@ -53,6 +53,25 @@ pub enum Reloaded {
     },
 }
 
+/// What a reload of the site file as it is now would be refused for, besides keys that are read once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Foreseen {
+    /// The site file that a reload reads.
+    #[schema(value_type = String)]
+    pub file: PathBuf,
+    /// What stands against it, one sentence each, and what to do about it.
+    pub against: Vec<Against>,
+}
+
+/// One thing that stands against a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Against {
+    /// What.
+    pub what: String,
+    /// One thing to do about it.
+    pub help: String,
+}
+
 /// Reloads, one at a time.
 #[derive(Clone)]
 pub struct Reloader {
@@ -105,6 +124,18 @@ impl Reloader {
         }
         notify::ready();
         outcome
+    }
+
+    /// Asks what a reload asks, and changes nothing. A file that does not load has its problems told by whoever wrote it.
+    pub async fn foresee(&self) -> Foreseen {
+        let against = match self.load().await {
+            Ok(Loaded { site, .. }) => self.against(&site),
+            Err(_) => Vec::new(),
+        };
+        let restarts = |hindrance: &Hindrance| matches!(hindrance, Hindrance::NeedsRestart { .. });
+        let told = |hindrance: Hindrance| Against { what: hindrance.to_string(), help: hindrance.help() };
+        let against = against.into_iter().filter(|hindrance| !restarts(hindrance)).map(told).collect();
+        Foreseen { file: self.source.file.clone(), against }
     }
 
     /// Reading and rendering thousands of nodes takes seconds, in which packets must not wait.
@@ -165,9 +196,13 @@ impl Reloader {
         made.map_err(|source| format!("error: {}", ServerError::secrets(site, source)))
     }
 
-    fn judge(&self, site: &Site) -> Result<(), String> {
+    fn against(&self, site: &Site) -> Vec<Hindrance> {
         let state = |mac| self.store.record(mac).map(|record| record.state);
-        let against = hindrances(&self.served.borrow().site, site, state);
+        hindrances(&self.served.borrow().site, site, state)
+    }
+
+    fn judge(&self, site: &Site) -> Result<(), String> {
+        let against = self.against(site);
         let tell = |hindrance: &Hindrance| format!("error: {hindrance}\nhelp: {}\n\n", hindrance.help());
         let why: String = against.iter().map(tell).collect();
         match against.len() {

@@ -76,6 +76,33 @@ async fn a_good_file_is_swapped_whole_and_its_new_nodes_are_armed() {
 }
 
 #[tokio::test]
+async fn what_a_reload_would_be_refused_for_is_known_before_it() {
+    let daemon = Daemon::started().await;
+    let edit = |from: &str, to: &str| {
+        let text = site_file(daemon.folder.path());
+        assert!(text.contains(from), "{from}");
+        std::fs::write(daemon.folder.path().join("rackstart.toml"), text.replace(from, to)).unwrap();
+    };
+    let id = AttemptId::from_random([1; 4]);
+    let event = Event::Armed { id, scope: WipeScope::DestroyData };
+    daemon.store.change(compute2(), Change::Event { event, mark: None }).await.unwrap();
+    let before = daemon.served();
+    assert_eq!(daemon.reloader.foresee().await.against, []);
+    edit("sectors = 488397168", "sectors = 976773168");
+    let Foreseen { file, against } = daemon.reloader.foresee().await;
+    assert_eq!(file, daemon.folder.path().join("rackstart.toml"));
+    let Reloaded::Refused { why } = daemon.reloader.reload(&Actor::daemon()).await else { panic!("it is refused") };
+    assert!(
+        against.len() == 1 && why.contains(&against[0].what) && why.contains(&against[0].help),
+        "{against:?} {why}"
+    );
+    assert!(against[0].what.starts_with("compute2 is armed, and its disk rule would change"), "{against:?}");
+    edit("blueprint = \"essex\"", "blueprint = \"other\"");
+    assert_eq!(daemon.reloader.foresee().await.against, [], "its problems are told by `check`");
+    assert!(Arc::ptr_eq(&before.site, &daemon.served().site));
+}
+
+#[tokio::test]
 async fn a_bad_file_keeps_the_last_good_site_and_every_problem_is_told() {
     let daemon = Daemon::started().await;
     let before = daemon.served();

@@ -1,11 +1,10 @@
-//! What is said of a start that cannot be, and that nothing is left of it; and signals that are nothing to the daemon.
+//! What is said where there is no room, and that nothing is left of what could not be made.
 
 use std::fs;
 use std::path::Path;
 
-use crate::rack::Rack;
 use crate::support::desk::Desk;
-use crate::support::network_lab::{inside, inside_with, run};
+use crate::support::network_lab::{inside_with, run};
 
 const OWN_MOUNTS: [&str; 4] = ["unshare", "--mount", "--propagation", "private"];
 /// Larger than any step of making a store needs, and small enough to stop in the middle of each.
@@ -62,17 +61,6 @@ fn no_piece_of_a_backup_or_of_templates_is_left_on_a_full_disk() {
             assert_eq!(refused.code, 1, "{args:?}: {}", refused.stderr);
             assert!(refused.stderr.contains("help: make room there, or name a "), "{args:?}: {}", refused.stderr);
             assert_eq!(left, [""; 0], "{args:?}");
-        }
-    });
-}
-
-#[test]
-fn signals_that_mean_nothing_to_the_daemon_do_not_end_it() {
-    inside(|| {
-        let rack = Rack::powered();
-        for signal in ["USR1", "USR2"] {
-            run(&format!("kill -{signal} {}", rack.serving.daemon.id()));
-            assert_eq!(rack.state(), "armed", "{signal}");
         }
     });
 }
