@@ -3,7 +3,7 @@ and the steps get over it. README.md of this folder has a row for each of these.
 
 import subprocess
 
-from harness import equal, holds, test
+from harness import equal, holds, part, test
 from lone_controller import controller
 from site_test import site
 
@@ -46,11 +46,34 @@ def keys_end_where_those_of_mysql_5_1_end():
         equal(node.sql("SELECT @@default_storage_engine, @@character_set_server, @@sql_mode, @@innodb_strict_mode;"), "MyISAM\tlatin1\t\t0\n")
 
 
+@part
+def sessions_of_a_node_that_left_end_whatever_mysql_calls_it(world):
+    """It resolves addresses to names where it can; and one of the sessions may have ended meanwhile."""
+    node = world.nodes["controller"]
+    words = ["/usr/bin/mysql", "--no-defaults", "-u", "nova", "-h", world.address("controller"), "-BN", "-e", "SELECT SLEEP(60)"]
+    sessions = [subprocess.Popen(words, env={"PATH": "/usr/bin:/bin", "MYSQL_PWD": world.secrets["NOVA_MYSQL_PASSWORD"]},
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    ids = lambda: node.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'nova' ORDER BY ID;").split()  # noqa: E731
+    world.wait(lambda: len(ids()) == 2, 20, "two sessions")
+    stays, goes = ids()
+    hosts = {f"{world.address('compute2')}:1": False, "compute2:2": False, "localhost": False, f"controller:{stays}": False,
+             f"{world.address('compute8')}:3": True, "compute8:4": True, f"compute8.example:{goes}": True}
+    rows = "".join(f"{host.split(':')[-1]}\t{host}\n" for host in hosts)
+    script = f'. "$PAYLOAD/lib.sh"; as_root() {{ case $(cat) in *PROCESSLIST*) printf %b {rows!r} ;; *) : ;; esac; }}; strange_sessions nova; drop_former_accounts nova'
+    done = node.play("bash", "-c", script, PAYLOAD=str(node.root / "usr/lib/rackstart"))
+    equal(done.stdout.split(), [host.split(":")[-1] for host, ends in hosts.items() if ends])
+    world.wait(lambda: ids() == [stays], 20, "the end of a session after one that was gone")
+    for session in sessions:
+        session.kill()
+        session.wait()
+
+
 @test
 def nova_makes_no_table_in_a_database_of_utf8():
     with controller() as world:
         node = world.nodes["controller"]
         node.steps(*MYSQL, "20-nova-install", "21-nova-create-db", "22-nova-permissions", "23-nova-config")
+        sessions_of_a_node_that_left_end_whatever_mysql_calls_it(world)
         for engine in ("MyISAM", "InnoDB"):
             node.sql(f"SET GLOBAL default_storage_engine={engine}; DROP DATABASE nova; CREATE DATABASE nova DEFAULT CHARACTER SET utf8;")
             done = node.play("nova-manage", "db", "sync")
@@ -129,27 +152,3 @@ def a_nova_that_is_one_package_is_told_by_its_floor():
         equal(node.run("run", "epel-add-repo", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
         detail = world.events("compute2", "step-failed")[0]["detail"]
         holds("take 2012.1.1-11 or later" in detail, detail)
-
-
-@test
-def sessions_of_a_node_that_left_end_whatever_mysql_calls_it():
-    """It resolves addresses to names where it can; and one of the sessions may have ended meanwhile."""
-    with controller() as world:
-        node = world.nodes["controller"]
-        node.steps(*MYSQL, "20-nova-install", "21-nova-create-db")
-        words = ["/usr/bin/mysql", "--no-defaults", "-u", "nova", "-h", world.address("controller"), "-BN", "-e", "SELECT SLEEP(60)"]
-        sessions = [subprocess.Popen(words, env={"PATH": "/usr/bin:/bin", "MYSQL_PWD": world.secrets["NOVA_MYSQL_PASSWORD"]},
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
-        ids = lambda: node.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'nova' ORDER BY ID;").split()  # noqa: E731
-        world.wait(lambda: len(ids()) == 2, 20, "two sessions")
-        stays, goes = ids()
-        hosts = {f"{world.address('compute2')}:1": False, "compute2:2": False, "localhost": False, f"controller:{stays}": False,
-                 f"{world.address('compute8')}:3": True, "compute8:4": True, f"compute8.example:{goes}": True}
-        rows = "".join(f"{host.split(':')[-1]}\t{host}\n" for host in hosts)
-        script = f'. "$PAYLOAD/lib.sh"; as_root() {{ case $(cat) in *PROCESSLIST*) printf %b {rows!r} ;; *) : ;; esac; }}; strange_sessions nova; drop_former_accounts nova'
-        done = node.play("bash", "-c", script, PAYLOAD=str(node.root / "usr/lib/rackstart"))
-        equal(done.stdout.split(), [host.split(":")[-1] for host, ends in hosts.items() if ends])
-        world.wait(lambda: ids() == [stays], 20, "the end of a session after one that was gone")
-        for session in sessions:
-            session.kill()
-            session.wait()
