@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::memory::{Draft, Memory, Write};
 use super::secret_rows::{SecretWrite, Stored};
-use super::{AuditFilter, Change, ChangeError, Command, Record, StoredEvent, TokenChange};
+use super::{AuditFilter, Change, ChangeError, Command, Record, TokenChange};
 use crate::audit::{Actor, AuditLine, Order};
 use crate::lifecycle::{Refused, Stopped};
 use crate::secrets::Redactor;
@@ -34,7 +34,6 @@ pub(super) type Fresh = (HashMap<Mac, Record>, Option<Option<Stopped>>);
 
 /// A question that is answered after the commit.
 pub(super) enum Lookup {
-    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
     Secrets { reply: oneshot::Sender<Stored> },
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
@@ -116,7 +115,6 @@ impl Batch {
                     batch.answers.push(Box::new(move |done| drop(reply.send(done.map(|done| done.audit[index])))));
                 }
                 Command::AuditLines { filter, reply } => batch.lookups.push(Lookup::Audit { filter, reply }),
-                Command::Events { mac, limit, reply } => batch.lookups.push(Lookup::Events { mac, limit, reply }),
             }
         }
         batch.fresh = draft.into_parts();

@@ -7,7 +7,7 @@ use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::TimelineQuery;
 use super::tokens::{StoredToken, TokenChange};
-use super::{AuditFilter, LogLine, Record, StoredEvent};
+use super::{AuditFilter, LogLine, Record};
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
 use crate::lifecycle::Stopped;
@@ -64,8 +64,6 @@ pub(super) trait Database {
     async fn add_moments(&mut self, moments: &[Moment], now: u64, is_known: impl Fn(Mac) -> bool)
     -> Result<(), Failed>;
 
-    /// The newest events, oldest first.
-    async fn events(&mut self, mac: Option<Mac>, limit: u32) -> Result<Vec<StoredEvent>, Failed>;
     /// The whole store as one file, without secrets that lie open unless they are wanted. One that cannot be made harms nothing.
     async fn backup(&mut self, with_open_secrets: bool) -> Result<Vec<u8>, String>;
     /// Ends orderly.

@@ -34,7 +34,6 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -99,29 +98,6 @@ enum Command {
     SecretRows { reply: oneshot::Sender<secret_rows::Stored> },
     Backup { with_open_secrets: bool, reply: oneshot::Sender<Result<Vec<u8>, String>> },
     AuditLines { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
-    Events { mac: Option<Mac>, limit: u32, reply: oneshot::Sender<Vec<StoredEvent>> },
-}
-
-/// One line of the event log as stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct StoredEvent {
-    /// Unix seconds.
-    pub at: u64,
-    /// Which node.
-    pub mac: Mac,
-    /// What happened, one word.
-    pub kind: String,
-    /// The state after it.
-    pub state: String,
-    /// In words.
-    pub detail: String,
-}
-
-impl From<NumberedEvent> for StoredEvent {
-    fn from(event: NumberedEvent) -> Self {
-        let NumberedEvent { at, mac, kind, state, detail, .. } = event;
-        Self { at, mac, kind, state, detail }
-    }
 }
 
 /// Why a change did not happen.
@@ -227,15 +203,6 @@ impl Store {
             }
             Err(lost) => Err(DecideError::Store(lost)),
         }
-    }
-
-    /// Returns the newest `limit` events, oldest first.
-    pub async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<StoredEvent> {
-        let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Events { mac, limit, reply }).await.is_err() {
-            return Vec::new();
-        }
-        answer.await.unwrap_or_default()
     }
 
     /// Returns what is marked as changed whenever the event log has grown.

@@ -12,8 +12,7 @@ use super::secret_rows::{SecretWrite, Stored};
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
 use super::{
-    AuditFilter, LogLine, Record, StoredEvent, audit, backup, meta, open, reader, room, secret_rows, sums, timeline,
-    tokens,
+    AuditFilter, LogLine, Record, audit, backup, meta, open, reader, room, secret_rows, sums, timeline, tokens,
 };
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
@@ -170,14 +169,6 @@ impl Database for Sqlite {
         is_known: impl Fn(Mac) -> bool,
     ) -> Result<(), Failed> {
         self.shelf.add(&mut self.connection, moments, now, is_known).await
-    }
-
-    async fn events(&mut self, mac: Option<Mac>, limit: u32) -> Result<Vec<StoredEvent>, Failed> {
-        let select = "SELECT at, ms, mac, kind, state, attempt, detail, sum, id FROM event \
-                      WHERE ?1 IS NULL OR mac = ?1 ORDER BY id DESC LIMIT ?2";
-        let query = sqlx::query(select).bind(mac.map(|mac| mac.to_string())).bind(limit);
-        let rows = query.fetch_all(&mut self.connection).await?;
-        Ok(rows.iter().rev().map(reader::event).map(StoredEvent::from).collect())
     }
 
     async fn backup(&mut self, with_open_secrets: bool) -> Result<Vec<u8>, String> {

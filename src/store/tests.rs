@@ -9,6 +9,13 @@ pub(super) fn token(n: u8) -> BootToken {
     BootToken::from_random([n; 16])
 }
 
+impl Store {
+    /// The newest `limit` events, oldest first.
+    pub(crate) async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<NumberedEvent> {
+        self.event_page(EventPage { mac, after: None, limit }).await.unwrap()
+    }
+}
+
 pub(super) async fn close(store: Store, task: JoinHandle<Result<(), sqlx::Error>>) {
     drop(store);
     task.await.unwrap().unwrap();

@@ -156,7 +156,6 @@ impl<D: Database> Writer<D> {
     async fn answer(&mut self, lookup: Lookup) -> Result<(), Failed> {
         let database = &mut self.database;
         match lookup {
-            Lookup::Events { mac, limit, reply } => drop(reply.send(database.events(mac, limit).await?)),
             Lookup::Secrets { reply } => drop(reply.send(database.secrets().await?)),
             Lookup::Backup { with_open_secrets, reply } => {
                 drop(reply.send(database.backup(with_open_secrets).await));

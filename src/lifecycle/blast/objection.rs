@@ -107,13 +107,11 @@ impl Objection {
             }
         }
     }
+}
 
-    /// Whether a reason of the operator overrules it.
-    pub fn can_be_forced(&self) -> bool {
-        matches!(self, Self::Only { .. } | Self::Replica { .. })
-    }
-
-    /// One word for programs.
+#[cfg(test)]
+impl Objection {
+    /// One word, for tables of tests.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Stopped { .. } => "stopped",
