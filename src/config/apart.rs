@@ -25,8 +25,18 @@ struct Guarded {
     whole: bool,
 }
 
+/// The paths that nobody may fetch anything from, whatever name leads there.
+pub(super) fn guarded(site: &Site, site_file: &Path) -> Vec<PathBuf> {
+    places(site, site_file).into_iter().map(|guarded| guarded.path).collect()
+}
+
 /// Reports every served path that would show what nobody may fetch.
 pub(super) fn check(site: &Site, site_file: &Path, served: &[ServedPath]) -> Vec<Problem> {
+    let guarded = places(site, site_file);
+    served.iter().filter_map(|served| judge(served, &real(&served.path), &guarded)).collect()
+}
+
+fn places(site: &Site, site_file: &Path) -> Vec<Guarded> {
     let mut guarded = vec![
         Guarded { what: "the state directory", path: real(&site.server.state), whole: true },
         Guarded { what: "the site file", path: real(site_file), whole: false },
@@ -37,7 +47,7 @@ pub(super) fn check(site: &Site, site_file: &Path, served: &[ServedPath]) -> Vec
         KeySource::Credential(name) => std::env::var_os("CREDENTIALS_DIRECTORY").map(|at| Path::new(&at).join(name)),
     };
     guarded.extend(key.map(|path| Guarded { what: "the key of the secrets", path: real(&path), whole: false }));
-    served.iter().filter_map(|served| judge(served, &real(&served.path), &guarded)).collect()
+    guarded
 }
 
 fn judge(served: &ServedPath, path: &Path, guarded: &[Guarded]) -> Option<Problem> {
@@ -68,6 +78,8 @@ fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let known = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     match known {
+        // To join nothing adds a slash, and no file has one behind its name.
+        Some((above, real)) if above == path => real,
         Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
         None => path,
     }

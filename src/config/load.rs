@@ -148,8 +148,9 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
     // Where they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
-    if let Some(site) = &examined.site {
+    if let Some(site) = &mut examined.site {
         examined.problems.extend(apart::check(site, path, &examined.served));
+        site.guarded = apart::guarded(site, path);
     }
     let mut notes = Vec::new();
     if depth == Depth::Plan {

@@ -9,7 +9,7 @@ use super::apart::ServedPath;
 use super::file::File;
 use super::load::reason;
 use super::problem::Problem;
-use crate::media::{self, Content, Media, Unserved};
+use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Image, Site};
 
@@ -78,16 +78,18 @@ pub(super) fn check_paths(served: &[ServedPath]) -> impl Iterator<Item = Problem
     })
 }
 
-/// Names what lies in the trees and repositories of the site and leaves none of them: links that lead out, and what is no
-/// file.
+/// Names what lies in the trees and repositories of the site and leaves none of them: links that lead out, what is no file,
+/// and other names of what nobody may fetch.
 pub(super) fn unserved(site: &Site) -> Vec<String> {
     let trees = site.install_trees.iter().map(|tree| (format!("install tree `{}`", tree.name), &tree.path));
     let repositories = site.repositories.iter().map(|known| (format!("repository `{}`", known.name), &known.path));
+    let guarded = Guarded::of(&site.guarded);
     let note = |(owner, path): (String, &PathBuf)| {
-        let (found, all) = Media::open(path).ok()?.unserved(MOST_NAMES);
+        let (found, all) = Media::open(path).ok()?.unserved(MOST_NAMES, &guarded);
         let one = |(path, why): &(String, Unserved)| match why {
             Unserved::Outward(target) => format!("{path} (a link that leads out, to {target})"),
             Unserved::Special => format!("{path} (a device, a socket or a FIFO)"),
+            Unserved::Guarded(own) => format!("{path} (another name of {own}, which nobody may fetch)"),
         };
         let mut named: Vec<String> = found.iter().take(MOST_NAMED).map(one).collect();
         if found.len() > MOST_NAMED {
@@ -186,7 +188,8 @@ pub(super) fn check_images(site: &Site, places: &[(String, Range<usize>)], tree_
 }
 
 fn prove(site: &Site, image: &Image) -> Result<(), String> {
-    let mut content = Content::of_image(site, image).map_err(|error| reason(&error))?;
+    let content = Content::of_image(site, image).and_then(|content| content.unless(&Guarded::of(&site.guarded)));
+    let mut content = content.map_err(|error| reason(&error))?;
     let found = content.checksum(image.checksum.algorithm).map_err(|error| reason(&error))?;
     match found == image.checksum.hex {
         true => Ok(()),

@@ -39,6 +39,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
             None => None,
         },
         notify: file.notify.clone(),
+        guarded: Vec::new(), // whoever reads files knows them
         network: resolve_network(file.network.as_ref()?)?,
         access: Access {
             root_password_hash: file.access.root_password_hash.map(str::to_string),

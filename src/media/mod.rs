@@ -5,6 +5,7 @@
 
 mod beneath;
 mod decode;
+mod guarded;
 mod repository;
 
 use std::fs::File;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 pub use beneath::{Unserved, leads_out};
+pub use guarded::Guarded;
 pub use repository::{SEVERAL, folders, read_repository};
 
 use crate::iso9660::{self, Broken, Found};
@@ -78,9 +80,9 @@ impl Media {
 
     /// What lies in it and is not served, by its path; at most `most` names are looked at, and the second value says
     /// whether that was all of them. An image has no such thing: its links are not followed.
-    pub fn unserved(&self, most: usize) -> (Vec<(String, Unserved)>, bool) {
+    pub fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
         match self {
-            Self::Directory(Directory(folder)) => folder.unserved(most),
+            Self::Directory(Directory(folder)) => folder.unserved(most, guarded),
             Self::Image(..) => (Vec::new(), true),
         }
     }
@@ -114,6 +116,17 @@ impl Content {
         match site.install_trees.iter().find_map(below) {
             Some((tree, path)) => Media::open(&tree)?.file(&path.to_string_lossy()),
             None => Self::named(&image.path),
+        }
+    }
+
+    /// Itself, unless it is what nobody may fetch, under another name.
+    pub fn unless(self, guarded: &Guarded) -> io::Result<Self> {
+        match guarded.find(&self.file)? {
+            None => Ok(self),
+            Some(_) => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "it is another name of a file that nobody may fetch",
+            )),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::media::Guarded;
 use crate::render::Renderer;
 use crate::site::Site;
 
@@ -13,6 +14,8 @@ use crate::site::Site;
 pub struct Served {
     /// The site.
     pub site: Arc<Site>,
+    /// What is in none of its answers.
+    pub guarded: Arc<Guarded>,
     /// Proved on that site, with the operator's templates in it.
     pub renderer: Arc<Renderer>,
     /// Unix seconds of the start or of the reload that brought it.
@@ -33,7 +36,8 @@ pub struct RefusedReload {
 impl Served {
     /// A site that nobody tried to replace yet. `renderer` has proved itself on `site`.
     pub fn new(site: Site, renderer: Renderer, now: u64) -> Self {
-        Self { site: Arc::new(site), renderer: Arc::new(renderer), since: now, refused: None }
+        let guarded = Arc::new(Guarded::of(&site.guarded));
+        Self { site: Arc::new(site), guarded, renderer: Arc::new(renderer), since: now, refused: None }
     }
 }
 

@@ -55,6 +55,7 @@ impl Site {
             repositories: Vec::new(),
             images: Vec::new(),
             notify: None,
+            guarded: Vec::new(),
             nodes: Nodes::default(),
         }
     }

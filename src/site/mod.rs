@@ -231,6 +231,9 @@ pub struct Site {
     pub repositories: Vec<Repository>,
     /// Images of virtual machines.
     pub images: Vec<Image>,
+    /// Files, and folders with all that is in them, that nobody may fetch by whatever name: the state directory, the key of the
+    /// secrets, the site file.
+    pub guarded: Vec<PathBuf>,
     /// All nodes, in the order of the site file.
     pub nodes: Nodes,
 }

@@ -179,6 +179,7 @@ pub fn paper_site() -> Site {
         },
         api: None,
         notify: None,
+        guarded: Vec::new(),
         network: Network {
             subnet: "192.168.0.0/24".parse().expect("a subnet"),
             router: Ipv4Addr::new(192, 168, 0, 1),

@@ -29,6 +29,25 @@ fn links_that_lead_out_are_named_and_links_inside_are_not() {
 }
 
 #[test]
+fn other_names_of_what_nobody_may_fetch_are_named() {
+    let desk = desk();
+    let tree = desk.path("tree");
+    fs::create_dir_all(desk.path("state")).unwrap();
+    fs::write(desk.path("state/rackstart.sqlite"), "it is played").unwrap();
+    fs::hard_link(desk.path("state/rackstart.sqlite"), tree.join("images/store")).unwrap();
+    fs::hard_link(desk.path("rackstart.toml"), tree.join("site")).unwrap();
+    fs::hard_link(tree.join("images/pxeboot/vmlinuz"), tree.join("own")).unwrap();
+    let run = desk.run(&["check"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let note = run.stdout.lines().find(|line| line.contains("nobody gets this")).expect(&run.stdout);
+    assert!(
+        note.contains("images/store (another name of ") && note.contains("state/rackstart.sqlite, which"),
+        "{note}"
+    );
+    assert!(note.contains("site (another name of ") && !note.contains("own ("), "{note}");
+}
+
+#[test]
 fn a_tree_whose_kernel_is_a_link_that_leads_out_or_a_pipe_is_incomplete() {
     let desk = desk();
     let kernel = desk.path("tree/images/pxeboot/vmlinuz");

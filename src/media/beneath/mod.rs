@@ -6,10 +6,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2, readlinkat};
 use rustix::io::Errno;
+
+use super::guarded::Guarded;
 
 /// Links on the way to one file; the kernel follows as many.
 const MOST_LINKS: usize = 40;
@@ -32,6 +35,8 @@ pub enum Unserved {
     Outward(String),
     /// Neither a file nor a directory nor a link.
     Special,
+    /// Another name of a file that nobody may fetch, with the name it has there.
+    Guarded(String),
 }
 
 /// Opens a file that the site file names by its whole path.
@@ -121,10 +126,10 @@ impl Folder {
 
     /// Looks through the whole folder for what is not served, in order of the names; at most `most` names are looked at,
     /// and the second value says whether that was all of them. A folder that cannot be read is passed over.
-    pub(super) fn unserved(&self, most: usize) -> (Vec<(String, Unserved)>, bool) {
+    pub(super) fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
         let mut found = Vec::new();
         let mut folders = vec![PathBuf::new()];
-        let mut seen = 0;
+        let (mut seen, inodes) = (0, guarded.inodes());
         while let Some(folder) = folders.pop() {
             let Ok(entries) = self.path.join(&folder).read_dir() else { continue };
             for entry in entries.flatten() {
@@ -145,6 +150,8 @@ impl Folder {
                     }
                 } else if !kind.is_file() {
                     found.push((shown(&path), Unserved::Special));
+                } else if let Some(own) = guarded.find_entry(&entry.path(), entry.ino(), &inodes) {
+                    found.push((shown(&path), Unserved::Guarded(shown(&own))));
                 }
             }
         }

@@ -134,14 +134,18 @@ fn what_leads_out_and_what_is_no_file_is_found_by_its_name() {
     fixture.link("Packages/outer", "/etc/shadow");
     fixture.link("state", "../nothing/there");
     let _socket = UnixListener::bind(fixture.folder.path.join("Packages/deep/s")).unwrap();
-    let (found, all) = fixture.folder.unserved(1000);
+    let secret = fixture.place.path().join("secret");
+    std::fs::hard_link(&secret, fixture.folder.path.join("Packages/b.rpm")).unwrap();
+    let guarded = Guarded::of(std::slice::from_ref(&secret));
+    let (found, all) = fixture.folder.unserved(1000, &guarded);
     let expected = [
+        ("Packages/b.rpm", Unserved::Guarded(secret.display().to_string())),
         ("Packages/deep/s", Unserved::Special),
         ("Packages/outer", Unserved::Outward("/etc/shadow".into())),
         ("state", Unserved::Outward("../nothing/there".into())),
     ];
     assert_eq!(found, expected.map(|(path, why)| (path.to_string(), why)));
-    assert!(all && !fixture.folder.unserved(2).1);
+    assert!(all && !fixture.folder.unserved(2, &guarded).1);
 }
 
 #[test]

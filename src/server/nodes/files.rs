@@ -41,7 +41,7 @@ pub(super) async fn tree(
         tell_fetch(&appliance, &site, peer, &path);
     }
     let missing = format!("the install tree `{name}` has no `{}`", tame(&path, PATH_SHOWN));
-    below(&tree.path, &path, missing, request).await
+    below(&appliance, &tree.path, &path, missing, request).await
 }
 
 /// Serves a file of a repository, by the same rules.
@@ -55,7 +55,7 @@ pub(super) async fn repository(
     let repository = site.repository(&name).ok_or_else(|| HttpError::not_found("no repository has this name"))?;
     stay_inside(&appliance, peer, &path)?;
     let missing = format!("the repository `{name}` has no `{}`", tame(&path, PATH_SHOWN));
-    below(&repository.path, &path, missing, request).await
+    below(&appliance, &repository.path, &path, missing, request).await
 }
 
 /// Serves an image of virtual machines.
@@ -70,7 +70,7 @@ pub(super) async fn image(
     tell_fetch(&appliance, &site, peer, &format!("image/{name}"));
     let missing = format!("the image `{name}` has no file");
     let image = image.clone();
-    send(move || Content::of_image(&site, &image), missing, request).await
+    send(&appliance, move || Content::of_image(&site, &image), missing, request).await
 }
 
 /// Refuses a path that leads out of its folder.
@@ -101,14 +101,21 @@ fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) 
 }
 
 /// Serves what is below a folder or in a disc image; `missing` is said where there is nothing.
-async fn below(place: &FilePath, path: &str, missing: String, request: Request) -> Result<Response, HttpError> {
+async fn below(
+    appliance: &Appliance,
+    place: &FilePath,
+    path: &str,
+    missing: String,
+    request: Request,
+) -> Result<Response, HttpError> {
     let (place, path) = (place.to_path_buf(), path.to_string());
     let open = move || Media::open(&place).and_then(|media| media.file(&path));
-    send(open, missing, request).await
+    send(appliance, open, missing, request).await
 }
 
 /// Answers with a file that `open` opens, on a thread that may wait for the disk.
 async fn send(
+    appliance: &Appliance,
     open: impl FnOnce() -> io::Result<Content> + Send + 'static,
     missing: String,
     request: Request,
@@ -119,6 +126,8 @@ async fn send(
         Some(Some(download)) => Some(download),
         Some(None) => return Ok(too_many_downloads()),
     };
+    let guarded = appliance.served().guarded.clone();
+    let open = move || open().and_then(|content| content.unless(&guarded));
     let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
     match content {
         Ok(content) => piece::answer(content, request.method(), request.headers(), download),
@@ -132,7 +141,7 @@ async fn send(
             let reason = format!("the file cannot be opened now, try again: {error}");
             Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, reason))
         }
-        // A link that leads out, something that is no file, a file that cannot be read.
+        // A link that leads out, something that is no file, a file that cannot be read, another name of a guarded one.
         Err(error) => Err(HttpError::not_found(format!("{missing} that can be served: {error}"))),
     }
 }

@@ -37,6 +37,34 @@ async fn a_link_out_of_a_tree_is_no_file_and_one_inside_is() {
 }
 
 #[tokio::test]
+async fn another_name_of_the_store_or_of_a_key_is_no_file_wherever_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = with_tree(&folder).await;
+    let (tree, store, key) = (folder.path().join("tree"), folder.path().join("store"), folder.path().join("key"));
+    std::fs::write(&key, b"secret").unwrap();
+    std::fs::hard_link(store.join("rackstart.sqlite"), tree.join("images/one")).unwrap();
+    std::fs::hard_link(&key, tree.join("two")).unwrap();
+    std::fs::hard_link(tree.join("images/pxeboot/vmlinuz"), tree.join("three")).unwrap();
+    assert!(node.get("/tree/centos6/images/one").await.status.is_success(), "nothing is guarded yet");
+    node.edit(|site| {
+        site.guarded = vec![store, key];
+        let checksum = crate::packages::Checksum::new(crate::packages::Algorithm::Md5, &"0".repeat(32)).unwrap();
+        site.images.push(crate::site::Image {
+            name: "two".into(),
+            path: tree.join("two"),
+            checksum,
+            format: "raw".into(),
+        });
+    });
+    for path in ["/tree/centos6/images/one", "/tree/centos6/two", "/image/two"] {
+        let answer = node.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text.contains("another name of a file that nobody may fetch"), "{path}: {}", answer.text);
+    }
+    assert_eq!(node.get("/tree/centos6/three").await.text, "0123456789", "trees may share files among themselves");
+}
+
+#[tokio::test]
 async fn a_zero_byte_in_a_path_is_no_file_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let node = with_tree(&folder).await;

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::boot::Plane;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
+use crate::media::Guarded;
 use crate::render::Renderer;
 use crate::server::net::listen::Missing;
 use crate::server::net::neighbours::testing::Wire;
@@ -82,7 +83,8 @@ impl FakeNode {
         self.served.send_modify(|served| {
             let mut site = (*served.site).clone();
             edit(&mut site);
-            *served = Arc::new(Served { site: Arc::new(site), ..(**served).clone() });
+            let guarded = Arc::new(Guarded::of(&site.guarded));
+            *served = Arc::new(Served { site: Arc::new(site), guarded, ..(**served).clone() });
         });
     }
 
