@@ -40,6 +40,7 @@ look_beside() {
     healed="$healed $STEP"
   done
   [ -n "$healed" ] || return 0
+  STEP=${healed##* }
   report updating "healed:$healed"
   # What it waits for is said once more.
   UPDATING=
