@@ -67,7 +67,7 @@ def is_connected(world, node, service):
     born, note = (broker / "qpidd/born").read_text(), node / f"fake/connected.{service}"
     if note.exists() and note.read_text() == born:
         return True
-    if not service_gets_in(world, node, node / f"fake/conf.{service}"):
+    if not service_gets_in(world, node, node / f"fake/started/{service}/nova.conf"):
         return False
     note.write_text(born)
     return True

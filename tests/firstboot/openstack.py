@@ -108,8 +108,8 @@ def service_starts(database, binary):
 def service_list(database):
     running = {}
     for node in (WORLD / "nodes").iterdir():
-        for conf in (node / "fake").glob("conf.openstack-nova-*"):
-            name = conf.name.removeprefix("conf.")
+        for conf in (node / "fake/started").glob("openstack-nova-*/nova.conf"):
+            name = conf.parent.name
             if (node / "fake" / f"running.{name}").exists():
                 running[name.removeprefix("openstack-"), readers.setting(conf, "DEFAULT", "host")] = node
     print("Binary           Host                                 Zone             Status     State Updated_At")
