@@ -86,7 +86,9 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
         rack.says(&["unprotect", "compute3"]);
         rack.says(&["maintenance", "compute4", "--off"]);
         assert!(rack.refuses(&["unprotect", "compute3"]).contains("the node is not protected"));
-        assert!(rack.says(&["status"]).contains("it was never installed, `rackstart install` arms it again"));
+        let status = rack.says(&["status"]);
+        assert_eq!(status.matches("its arming was taken back").count(), 2, "{status}");
+        assert!(status.ends_with("was never installed: `rackstart install NODE` arms it again\n"), "{status}");
         let untouched = rack.says(&["install", "--all"]);
         assert!(
             untouched.starts_with("compute3 is armed; ") && untouched.contains("\ncompute4 is armed; "),
