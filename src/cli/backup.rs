@@ -144,7 +144,10 @@ fn put_back(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let order = Order::new(&vault::console(), "restore", args.file.display());
     let runtime = runtime()?;
     let restored = store::restore(&site.server.state, &args.file, order, args.new_secrets);
-    let restored = runtime.block_on(restored).map_err(Failure::fixable)?;
+    let restored = runtime.block_on(restored).map_err(|error| {
+        let failure = Failure::fixable(&error);
+        if error.is_for_others() { failure.hint(vault::AS_OTHERS) } else { failure }
+    })?;
     let locked = match runtime.block_on(server::try_key(&site)) {
         Ok(()) => None,
         Err(error) if error.is_of_the_shell() => {

@@ -9,7 +9,7 @@ use crate::audit::Actor;
 use crate::config::{self, Alone, Place};
 use crate::failure::Kind;
 use crate::server::operate::{Person, Refusal};
-use crate::server::{self, Need, Resting};
+use crate::server::{self, Need, Resting, ServerError};
 use crate::site::Site;
 use crate::store::{self, Store};
 
@@ -75,7 +75,7 @@ impl<'a> Desk<'a> {
             super::tell_notes(&[note.into()]);
         }
         runtime()?.block_on(async {
-            let (site, store, task) = server::at_rest(resting, self.need.clone()).await.map_err(Failure::fixable)?;
+            let (site, store, task) = server::at_rest(resting, self.need.clone()).await.map_err(unopened)?;
             // A person that may open the store is its owner.
             let answer = ask(&site, &store, &Person { actor: console(), is_owner: true }).await;
             // The store is closed before its answer counts.
@@ -106,6 +106,18 @@ pub fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failur
     }
     Ok(resting)
 }
+
+/// Why the store does not open at this shell.
+fn unopened(error: ServerError) -> Failure {
+    let failure = Failure::fixable(&error);
+    match error {
+        ServerError::Store(error) if error.is_for_others() => failure.hint(AS_OTHERS),
+        _ => failure,
+    }
+}
+
+/// What to do about files of other users.
+pub const AS_OTHERS: &str = "use `sudo`, or run it as the user of the daemon";
 
 /// Neither a daemon nor a store: what is missing, and what to do.
 fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {

@@ -80,7 +80,8 @@ pub enum OpenError {
     },
     /// Somebody else owns it.
     #[error(
-        "{path} belongs to user {uid}, and rackstart runs as user {own}; run it as that user, or give it to that user with `chown`"
+        "{path} belongs to user {uid}, and this runs as user {own}: use `sudo`, or run it as that user; only a daemon that shall \
+             run as user {own} from now on needs it given to that user with `chown`"
     )]
     Owner {
         /// Which.
@@ -164,6 +165,16 @@ impl OpenError {
         match super::room::is_full(&error, directory) {
             true => Self::NoRoom(directory.into()),
             false => Self::Damaged { path: path.into(), why: error.to_string() },
+        }
+    }
+
+    /// Whether another user may do what this one may not.
+    pub fn is_for_others(&self) -> bool {
+        match self {
+            Self::Directory { source, .. } | Self::Unreadable { source, .. } => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
+            _ => false,
         }
     }
 

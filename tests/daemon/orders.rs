@@ -20,7 +20,12 @@ impl Rack {
 
     /// The same words typed at a terminal, and what is typed when it asks; what the screen shows, and the exit code.
     fn typed(&self, words: &str, answer: &str) -> (String, i32) {
-        let line = format!("{PROGRAM} {words}");
+        self.typed_after("", words, answer)
+    }
+
+    /// Like `typed`, with something for the shell of the terminal before it.
+    fn typed_after(&self, before: &str, words: &str, answer: &str) -> (String, i32) {
+        let line = format!("{before} {PROGRAM} {words}");
         let mut terminal = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
             .current_dir(self.folder.path())
@@ -154,6 +159,26 @@ fn a_person_at_a_terminal_types_the_name_or_the_number() {
         assert!(screen.contains("type how many nodes that are") && code == 1, "{code} {screen}");
         let (screen, code) = rack.typed("reimage --role compute", "3");
         assert_eq!((code, screen.matches("reboot it now").count()), (0, 3), "{screen}");
+    });
+}
+
+#[test]
+fn a_terminal_is_given_what_it_understands_and_as_wide_as_it_is() {
+    inside(|| {
+        let rack = Rack::powered();
+        rack.says(&["maintenance", "compute4"]);
+        let on = |terminal: &str, words: &str| rack.typed_after(terminal, words, "").0;
+        let status = on("stty cols 50; TERM=xterm", "status");
+        let table: Vec<&str> = status.lines().skip_while(|line| !line.starts_with("NODE")).collect();
+        assert!(table.len() > 8, "{status}");
+        assert!(table.iter().all(|line| line.trim_end().chars().count() <= 50), "{status}");
+        assert!(status.contains("its next network boot installs"), "{status}");
+        let wait = "watch --until-ready --timeout 0";
+        let screen = on("TERM=xterm", wait);
+        assert!(screen.contains("\x1b[H") && screen.contains("note: compute4 is not waited for"), "{screen:?}");
+        let lines = on("TERM=dumb", wait);
+        assert!(!lines.contains('\x1b') && lines.contains("compute2 armed"), "{lines:?}");
+        assert!(lines.contains("note: compute4 is not waited for: it is in maintenance"), "{lines:?}");
     });
 }
 
