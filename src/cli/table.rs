@@ -18,7 +18,8 @@ pub fn nodes(report: &StatusReport, width: Option<usize>) -> String {
     let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
     let mut text = alarms(report) + &stop + &folded(&rows, width);
     if report.nodes.iter().any(|node| node.held) {
-        text.push_str(TAKEN_BACK);
+        let lines = fold(TAKEN_BACK, width.unwrap_or(usize::MAX));
+        text.push_str(&format!("\n{}\n", lines.join("\n")));
     }
     if let Some(refused) = &report.refused {
         let ago = duration(report.now.saturating_sub(refused.at));
@@ -33,7 +34,7 @@ pub fn nodes(report: &StatusReport, width: Option<usize>) -> String {
 
 /// What to do about nodes whose arming was taken back, said once.
 const TAKEN_BACK: &str =
-    "\nwhere an arming was taken back, the node was never installed: `rackstart install NODE` arms it again\n";
+    "where an arming was taken back, the node was never installed: `rackstart install NODE` arms it again";
 
 /// What a person should look at now, above everything else.
 fn alarms(report: &StatusReport) -> String {

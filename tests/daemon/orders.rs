@@ -168,10 +168,10 @@ fn a_terminal_is_given_what_it_understands_and_as_wide_as_it_is() {
         let rack = Rack::powered();
         rack.says(&["maintenance", "compute4"]);
         let on = |terminal: &str, words: &str| rack.typed_after(terminal, words, "").0;
-        let status = on("stty cols 50; TERM=xterm", "status");
+        let status = on("stty cols 60; TERM=xterm", "status");
         let table: Vec<&str> = status.lines().skip_while(|line| !line.starts_with("NODE")).collect();
         assert!(table.len() > 8, "{status}");
-        assert!(table.iter().all(|line| line.trim_end().chars().count() <= 50), "{status}");
+        assert!(table.iter().all(|line| line.trim_end().chars().count() <= 60), "{status}");
         assert!(status.contains("its next network boot installs"), "{status}");
         let wait = "watch --until-ready --timeout 0";
         let screen = on("TERM=xterm", wait);
