@@ -18,7 +18,7 @@ pub fn behind<F: FnOnce()>(prefix: &[&str], body: F) {
     }
     let this_program = std::env::current_exe().expect("the path of this test program");
     let this_program = this_program.to_str().expect("a path in UTF-8");
-    let words = [prefix, &[this_program, name, "--exact", "--nocapture"]].concat();
+    let words = [prefix, &[this_program, name, "--exact", "--include-ignored", "--nocapture"]].concat();
     let output = Command::new(words[0]).args(&words[1..]).env(AGAIN, name).output().expect(words[0]);
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "behind {prefix:?}:\n{text}");

@@ -59,10 +59,15 @@ impl Link {
     /// Lays it: the daemon's end is `br0` with 10.77.255.254, the other one in a network namespace of its own has all of
     /// 10.77.0.0/17.
     pub fn laid(seed: u64, loss: u64) -> Self {
-        run("ip link set lo up");
         let here = tap(BRIDGE);
         run(&format!("ip address add 10.77.255.254/16 dev {BRIDGE}"));
         run(&format!("ip link set {BRIDGE} up"));
+        Self::laid_to(here, seed, loss)
+    }
+
+    /// Lays it to somebody who has 10.77.255.254 and reads and writes frames.
+    pub fn laid_to(here: File, seed: u64, loss: u64) -> Self {
+        run("ip link set lo up");
         let sleep = Command::new("unshare").args(["--net", "sleep", "7200"]).stdin(Stdio::null()).spawn();
         let link = Self { other_side: sleep.expect("unshare"), count: Arc::default() };
         // It has its namespace once it is another one than ours.

@@ -9,6 +9,8 @@ mod hostile;
 mod kills;
 mod link;
 mod node;
+mod outages;
+mod power;
 mod site;
 
 use std::collections::BTreeMap;

@@ -137,11 +137,28 @@ pub fn token(script: &str) -> Option<String> {
 pub struct Node {
     n: u16,
     address: Ipv4Addr,
+    patience: Duration,
 }
 
 impl Node {
     pub fn of(n: u16) -> Self {
-        Self { n, address: Ipv4Addr::from(address(n)) }
+        Self { n, address: Ipv4Addr::from(address(n)), patience: Duration::from_secs(30) }
+    }
+
+    /// Asks again after another time of silence than 30 seconds.
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    pub fn name(&self) -> String {
+        name(self.n)
+    }
+
+    /// Where iPXE is sent to; all these cards begin with 52:54 and the address.
+    pub fn boot_path(&self) -> String {
+        let [a, b, c, d] = self.address.octets();
+        format!("/boot/52-54-{a:02x}-{b:02x}-{c:02x}-{d:02x}")
     }
 
     /// Its boot ROM loads iPXE, which gets an address again; returns how long the first offer took, and where the boot
@@ -168,7 +185,8 @@ impl Node {
 
     /// One request, whatever its answer is.
     pub async fn asks_once(&self, path: &str) -> Result<(u16, String), String> {
-        timeout(Duration::from_secs(30), self.call("GET", path, "")).await.map_err(|_| "30 s of silence".to_string())?
+        let answer = timeout(self.patience, self.call("GET", path, "")).await;
+        answer.map_err(|_| format!("{:?} of silence", self.patience))?
     }
 
     /// Gets its address; returns how long the offer took, and the boot file.
@@ -258,17 +276,20 @@ impl Node {
         self.calls("POST", path, form, expected).await
     }
 
-    /// Asks until it is answered, at most for some minutes.
+    /// Asks until it is answered, at most for twenty minutes: a server whose power was cut twice may take ten on a busy machine.
     async fn calls(&self, method: &str, path: &str, body: &str, expected: u16) -> Result<String, String> {
-        let mut last = String::new();
-        for attempt in 0..40 {
-            match timeout(Duration::from_secs(30), self.call(method, path, body)).await {
+        let (mut last, began) = (String::new(), Instant::now());
+        for attempt in 0u32.. {
+            if began.elapsed() > Duration::from_secs(20 * 60) {
+                break;
+            }
+            match timeout(self.patience, self.call(method, path, body)).await {
                 Ok(Ok((status, text))) if status == expected => return Ok(text),
                 // Too many reports, or no room just now: what a real one waits for too.
                 Ok(Ok((429 | 503, text))) => last = text,
                 Ok(Ok((status, text))) => return Err(format!("{method} {path}: {status} {text}")),
                 Ok(Err(error)) => last = error,
-                Err(_) => last = "30 s of silence".into(),
+                Err(_) => last = format!("{:?} of silence", self.patience),
             }
             sleep(Duration::from_millis((100 << attempt.min(5)).min(2000))).await;
         }

@@ -1,6 +1,7 @@
 //! A site of as many compute nodes as are wished, and its daemon.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,33 +37,13 @@ impl Rack {
     /// The site file and its install tree, without a daemon.
     pub fn written(nodes: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let images = folder.path().join("tree/images/pxeboot");
-        std::fs::create_dir_all(&images).unwrap();
-        std::fs::write(images.join("vmlinuz"), vec![7; 100_000]).unwrap();
-        std::fs::write(images.join("initrd.img"), vec![8; 300_000]).unwrap();
-        std::fs::write(folder.path().join("tree/.treeinfo"), "[general]\nversion = 6.10\n").unwrap();
+        grow_tree(&folder.path().join("tree"));
         let at = |name: &str| folder.path().join(name).display().to_string();
-        let head = rackstart::config::EXAMPLE.split("\n[[node]]").next().unwrap();
-        let mut text = head
+        let text = text(nodes)
             .replace("interface = \"eth0\"", &format!("interface = \"{BRIDGE}\""))
             .replace("\"/var/lib/rackstart\"", &format!("\"{}\"", at("state")))
             .replace("\"/run/rackstart/rackstart.sock\"", &format!("\"{}\"", at("sock")))
-            .replace("\"/srv/rackstart/centos6\"", &format!("\"{}\"", at("tree")))
-            .replace("192.168.0.254", "10.77.255.254")
-            .replace("192.168.0.0/24", "10.77.0.0/16")
-            .replace("192.168.0.1", "10.77.200.1")
-            .replace("wipes_per_minute = 10", "wipes_per_minute = 10000");
-        text += &block(
-            "gateway",
-            "gateway",
-            [10, 77, 200, 1],
-            "{ name = \"eth0\", mac = \"02:00:00:00:00:01\", network = \"public\" },",
-            488_397_168,
-        );
-        text += &block("controller", "controller", [10, 77, 200, 2], "", 156_301_488);
-        for n in 0..nodes {
-            text += &block(&name(n), "compute", address(n), "", 488_397_168);
-        }
+            .replace("\"/srv/rackstart/centos6\"", &format!("\"{}\"", at("tree")));
         std::fs::write(folder.path().join("rackstart.toml"), text).unwrap();
         Self { folder, daemon: None }
     }
@@ -105,34 +86,30 @@ impl Rack {
         Command::new(PROGRAM).current_dir(self.folder.path()).args(words).output().unwrap()
     }
 
-    pub fn says(&self, words: &[&str]) -> String {
+    /// What a verb prints, or what it says when it fails.
+    pub fn asks(&self, words: &[&str]) -> Result<String, String> {
         let output = self.cli(words);
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(format!("{words:?}: {}", text(&output.stderr))),
+        }
     }
 
-    /// The state of each node.
-    pub fn nodes(&self) -> BTreeMap<String, String> {
-        let report: Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
-        let word = |node: &Value, key: &str| node[key].as_str().unwrap().to_string();
-        report["nodes"].as_array().unwrap().iter().map(|node| (word(node, "name"), word(node, "state"))).collect()
+    pub fn says(&self, words: &[&str]) -> String {
+        self.asks(words).unwrap()
     }
 
     /// How many nodes are in each state.
     pub fn states(&self) -> BTreeMap<String, usize> {
-        let mut states = BTreeMap::new();
-        self.nodes().into_values().for_each(|state| *states.entry(state).or_default() += 1);
-        states
+        let mut count = BTreeMap::new();
+        states(&self.says(&["status", "--json"])).into_values().for_each(|state| *count.entry(state).or_default() += 1);
+        count
     }
 
     /// How many wipe permits each node has spent, as the audit log says.
     pub fn permits(&self) -> BTreeMap<String, usize> {
-        let mut permits = BTreeMap::new();
-        for line in self.says(&["audit", "--action", "wipe-permit", "--limit", "100000", "--json"]).lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            *permits.entry(line["subject"].as_str().unwrap().to_string()).or_default() += 1;
-        }
-        permits
+        subjects(&self.says(&["audit", "--action", "wipe-permit", "--limit", "100000", "--json"]))
     }
 
     pub fn log(&self) -> String {
@@ -140,9 +117,7 @@ impl Rack {
     }
 
     pub fn log_end(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        end_of(&self.log())
     }
 
     /// The most memory that the daemon ever had, in MiB.
@@ -157,6 +132,60 @@ impl Drop for Rack {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The site file, with the example's folders.
+pub fn text(nodes: u16) -> String {
+    let head = rackstart::config::EXAMPLE.split("\n[[node]]").next().unwrap();
+    let mut text = head
+        .replace("192.168.0.254", "10.77.255.254")
+        .replace("192.168.0.0/24", "10.77.0.0/16")
+        .replace("192.168.0.1", "10.77.200.1")
+        .replace("wipes_per_minute = 10", "wipes_per_minute = 10000");
+    text += &block(
+        "gateway",
+        "gateway",
+        [10, 77, 200, 1],
+        "{ name = \"eth0\", mac = \"02:00:00:00:00:01\", network = \"public\" },",
+        488_397_168,
+    );
+    text += &block("controller", "controller", [10, 77, 200, 2], "", 156_301_488);
+    for n in 0..nodes {
+        text += &block(&name(n), "compute", address(n), "", 488_397_168);
+    }
+    text
+}
+
+/// An install tree as small as one can be.
+pub fn grow_tree(tree: &Path) {
+    let images = tree.join("images/pxeboot");
+    std::fs::create_dir_all(&images).unwrap();
+    std::fs::write(images.join("vmlinuz"), vec![7; 100_000]).unwrap();
+    std::fs::write(images.join("initrd.img"), vec![8; 300_000]).unwrap();
+    std::fs::write(tree.join(".treeinfo"), "[general]\nversion = 6.10\n").unwrap();
+}
+
+/// The state of each node, from `status --json`.
+pub fn states(report: &str) -> BTreeMap<String, String> {
+    let report: Value = serde_json::from_str(report).unwrap();
+    let word = |node: &Value, key: &str| node[key].as_str().unwrap().to_string();
+    report["nodes"].as_array().unwrap().iter().map(|node| (word(node, "name"), word(node, "state"))).collect()
+}
+
+/// How many lines of `audit --json` are about each subject.
+pub fn subjects(lines: &str) -> BTreeMap<String, usize> {
+    let mut count = BTreeMap::new();
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        *count.entry(line["subject"].as_str().unwrap().to_string()).or_default() += 1;
+    }
+    count
+}
+
+/// The last lines of a log.
+pub fn end_of(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
 }
 
 fn block(name: &str, role: &str, address: [u8; 4], more: &str, sectors: u64) -> String {
