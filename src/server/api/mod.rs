@@ -3,6 +3,7 @@
 //!
 //! The handlers translate: they read the site and the store, and pass orders on. Who may ask what is in [`routes`].
 
+mod body;
 mod caller;
 mod describe;
 pub mod error;

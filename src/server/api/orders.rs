@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::body::{Body, whole_number};
 use super::caller::Caller;
 use super::error::{ApiError, ApiResult, ErrorBody};
 use super::outcome::{ArmedView, Standing, StoppedView};
@@ -21,7 +22,7 @@ pub(super) async fn install(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<ArmedView> {
     Ok(Json(api.appliance.install(caller.actor(), &name).await?.into()))
 }
@@ -43,6 +44,7 @@ pub struct Wipe {
     pub keep: bool,
     /// How many nodes this is. Needed when it is more than five, or more than a tenth of the site.
     #[schema(maximum = 4294967295.0)]
+    #[serde(default, deserialize_with = "whole_number")]
     pub count: Option<u32>,
     /// Why the rules about replicas and the only controller are overruled. Stored.
     #[schema(
@@ -71,7 +73,7 @@ impl From<Wipe> for Reimage {
 #[utoipa::path(post, path = "/api/v1/reimage", tag = "orders", request_body = Wipe,
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> ApiResult<ArmedView> {
+pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Body(wipe): Body<Wipe>) -> ApiResult<ArmedView> {
     Ok(Json(api.appliance.reimage(caller.actor(), wipe.into()).await?.into()))
 }
 
@@ -80,7 +82,7 @@ pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Json(wipe)
     responses((status = 200, description = "it would be followed, and this is lost", body = Rehearsal),
               (status = 404, body = ErrorBody),
               (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
-pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe): Json<Wipe>) -> ApiResult<Rehearsal> {
+pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Body(wipe): Body<Wipe>) -> ApiResult<Rehearsal> {
     Ok(Json(api.appliance.rehearse(caller.actor(), &wipe.into()).await?))
 }
 
@@ -92,7 +94,7 @@ pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Json(wipe
 pub(super) async fn drain(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(wipe): Json<Wipe>,
+    Body(wipe): Body<Wipe>,
 ) -> ApiResult<Vec<NodeStatus>> {
     Ok(Json(api.appliance.drain(caller.actor(), wipe.into()).await?))
 }
@@ -105,7 +107,7 @@ pub(super) async fn disarm(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.disarm(caller.actor(), &name).await?.into()))
 }
@@ -118,7 +120,7 @@ pub(super) async fn protect(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.protect(caller.actor(), &name, true).await?.into()))
 }
@@ -131,7 +133,7 @@ pub(super) async fn unprotect(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.protect(caller.actor(), &name, false).await?.into()))
 }
@@ -152,7 +154,7 @@ pub(super) async fn maintenance(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Switch { on }): Json<Switch>,
+    Body(Switch { on }): Body<Switch>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.maintenance(caller.actor(), &name, on).await?.into()))
 }
@@ -178,7 +180,7 @@ pub(super) async fn give_up(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Reason { reason }): Json<Reason>,
+    Body(Reason { reason }): Body<Reason>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.give_up(caller.actor(), &name, &reason).await?.into()))
 }
@@ -191,7 +193,7 @@ pub(super) async fn clear_suspect(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.clear_suspect(caller.actor(), &name).await?.into()))
 }
@@ -204,7 +206,7 @@ pub(super) async fn accept_hardware(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Standing> {
     Ok(Json(api.appliance.accept_hardware(caller.actor(), &name).await?.into()))
 }
@@ -215,7 +217,7 @@ pub(super) async fn accept_hardware(
 pub(super) async fn reload(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Json<Reloaded> {
     Json(api.reloader.reload(caller.actor()).await)
 }
@@ -232,7 +234,7 @@ pub(super) async fn foresee(Shared(api): Shared<Api>) -> Json<Foreseen> {
 pub(super) async fn stop(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<StoppedView> {
     Ok(Json(StoppedView { disarmed: api.appliance.stop(caller.actor()).await? }))
 }
@@ -243,7 +245,7 @@ pub(super) async fn stop(
 pub(super) async fn lift(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<StatusCode, ApiError> {
     api.appliance.lift_stop(caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::body::Body;
 use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use super::orders::Nothing;
@@ -120,7 +121,7 @@ pub(super) async fn backup(
     Shared(api): Shared<Api>,
     Query(Contents { with_secrets }): Query<Contents>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<impl IntoResponse, ApiError> {
     let bytes = records::backup(&api.appliance.store, &caller.person, with_secrets).await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes))

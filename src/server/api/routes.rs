@@ -93,7 +93,10 @@ fn post<T: 'static>(rule: impl Into<Rule>, path: &'static str, handler: impl Han
 
 /// The API over TCP, door included.
 pub fn app(api: Api) -> Router {
-    router(&api, table().into_iter().filter(|route| route.rule.is_remote()))
+    // A path that has a route for callers over TCP has its other routes too: they are 404 there, and a refusal of a method
+    // names what the description has.
+    let remote: Vec<&str> = table().iter().filter(|route| route.rule.is_remote()).map(|route| route.path).collect();
+    router(&api, table().into_iter().filter(|route| remote.contains(&route.path)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(api.clone(), guard::front_door))
         .with_state(api)

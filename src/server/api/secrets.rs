@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::body::Body;
 use super::caller::Caller;
 use super::error::{ApiResult, ErrorBody};
 use super::orders::Nothing;
@@ -33,7 +34,7 @@ pub(super) async fn set(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
     caller: Caller,
-    Json(NewValue { value }): Json<NewValue>,
+    Body(NewValue { value }): Body<NewValue>,
 ) -> ApiResult<Rotated> {
     Ok(Json(secrets::set(&api.appliance.site(), &api.appliance.store, caller.actor(), name, value).await?))
 }
@@ -46,7 +47,7 @@ pub(super) async fn rotate(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Rotated> {
     Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), Some(name)).await?))
 }
@@ -57,7 +58,7 @@ pub(super) async fn rotate(
 pub(super) async fn rotate_all(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Rotated> {
     Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), None).await?))
 }
@@ -70,7 +71,7 @@ pub(super) async fn reveal(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Revealed> {
     Ok(Json(secrets::reveal(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
 }
@@ -83,7 +84,7 @@ pub(super) async fn reveal_of_node(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
     caller: Caller,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> ApiResult<Revealed> {
     Ok(Json(secrets::reveal_of_node(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::body::{Body, whole_number};
 use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use super::keeper::TokenError;
@@ -24,6 +25,7 @@ pub struct NewToken {
     /// What it may do.
     pub role: Role,
     /// How many days it is valid; none: until it is revoked.
+    #[serde(default, deserialize_with = "whole_number")]
     pub days: Option<u64>,
 }
 
@@ -84,7 +86,7 @@ pub(super) async fn list(Shared(api): Shared<Api>, caller: Caller) -> Result<Jso
 pub(super) async fn create(
     Shared(api): Shared<Api>,
     caller: Caller,
-    Json(NewToken { name, role, days }): Json<NewToken>,
+    Body(NewToken { name, role, days }): Body<NewToken>,
 ) -> Result<Json<MadeToken>, ApiError> {
     let token = api.keeper.create(&name, role, days, caller.owns_tokens()?).await?;
     let made = api.keeper.list().into_iter().find(|made| made.id == token.id());
@@ -102,7 +104,7 @@ pub(super) async fn revoke(
     Shared(api): Shared<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    Json(Nothing {}): Json<Nothing>,
+    Body(Nothing {}): Body<Nothing>,
 ) -> Result<StatusCode, ApiError> {
     api.keeper.revoke(&name, caller.owns_tokens()?).await?;
     tracing::warn!(token = name, "an API token was revoked");

@@ -146,6 +146,23 @@ async fn every_answer_is_dressed_for_browsers_and_every_refusal_has_error_and_he
 }
 
 #[tokio::test]
+async fn a_list_is_no_order_and_a_refused_method_names_those_of_the_description() {
+    let desk = Desk::new().await;
+    let token = desk.token(Role::Admin).await;
+    for route in routes::table().iter().filter(|route| route.rule.is_remote() && route.method == Method::POST) {
+        let path = route.path.replace("{name}", "compute2");
+        for list in ["[]", " \n[[\"compute2\"], false, null, null, null]", "[true]"] {
+            let answer = desk.post(&path, &token, list).await;
+            assert_eq!(answer.status.as_u16(), 422, "{path} {list}: {}", answer.text);
+            assert!(answer.error().1.contains("an order is an object"), "{path}: {}", answer.text);
+        }
+    }
+    let options = desk.ask(Desk::request(Method::OPTIONS, "/api/v1/tokens", Some(&token)).body(Body::empty()).unwrap());
+    let allowed = options.await.headers["allow"].to_str().unwrap().to_string();
+    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+}
+
+#[tokio::test]
 async fn guessing_is_limited_and_audited_and_keeps_nobody_out_who_is_known() {
     let desk = Desk::new().await;
     let known = desk.token(Role::Admin).await;
