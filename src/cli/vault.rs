@@ -69,10 +69,20 @@ impl<'a> Desk<'a> {
         if !store::exists(&state) && !may_begin {
             return Err(no_store(&state, unreachable));
         }
+        if !store::exists(&state) {
+            let made = format!(
+                "there was no store in {}: it is made now, with new passwords; if there were installed nodes, \
+                 `rackstart restore` brings back theirs",
+                state.display()
+            );
+            super::tell_notes(&[made]);
+        }
         if !resting.knows_its_nodes && config::find(self.place.file).is_ok_and(|file| file.exists()) {
             let note =
                 "the site file has mistakes, which `rackstart check` tells; nodes are those that the store knows";
-            super::tell_notes(&[note.into()]);
+            // `timeline -f` comes here every second.
+            static TOLD: std::sync::Once = std::sync::Once::new();
+            TOLD.call_once(|| super::tell_notes(&[note.into()]));
         }
         runtime()?.block_on(async {
             let (site, store, task) = server::at_rest(resting, self.need.clone()).await.map_err(unopened)?;

@@ -199,6 +199,12 @@ fn at_night_the_store_speaks_without_a_daemon_and_whatever_the_site_file_says() 
     let nothing = desk.run(&["audit"]);
     assert_eq!(nothing.code, 3, "{}", nothing.stderr);
     assert!(nothing.stderr.contains(&format!("there is no store in {state}")), "{}", nothing.stderr);
+    for is_made in [true, false] {
+        let listed = desk.run(&["secrets", "list"]);
+        assert_eq!(listed.code, 0, "{}", listed.stderr);
+        let note = "it is made now, with new passwords; if there were installed nodes, `rackstart restore`";
+        assert_eq!(listed.stderr.contains(note), is_made, "the daemon will find a store, and say nothing: {listed:?}");
+    }
     says(&desk, &["secrets", "rotate", "OS_PASSWORD"]);
 
     let status = desk.run(&["status"]);
@@ -222,6 +228,7 @@ fn at_night_the_store_speaks_without_a_daemon_and_whatever_the_site_file_says() 
         }
         let timeline = desk.run(&["timeline", "52:54:00:a8:02:01", "--state", &state]);
         assert_eq!(timeline.code, 0, "{}", timeline.stderr);
+        assert_eq!(timeline.stderr.matches("the site file has mistakes").count(), 1, "{}", timeline.stderr);
         let backup = desk.path("backup").display().to_string();
         let said = says(&desk, &["backup", &backup, "--state", &state]);
         assert!(said.contains("WITHOUT the passwords") && said.contains("not on another machine"), "{said}");
