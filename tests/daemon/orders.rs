@@ -50,6 +50,10 @@ fn an_operator_stops_everything_within_a_second_and_it_stays_stopped() {
         assert!(stopped.contains("disarmed: compute1, compute2, compute3, compute4, controller"), "{stopped}");
         assert!(took < Duration::from_secs(10), "a second is promised on a quiet machine: {took:?}");
         assert_eq!(rack.redeems(&token), "410");
+        let told = rack.says(&["timeline", "compute2"]);
+        assert!(told.contains("disarmed: all installations are stopped; it was never installed"), "{told}");
+        let audit = rack.says(&["audit", "--action", "stop"]);
+        assert!(audit.contains("armed until then: compute1, compute2, compute3, compute4, controller"), "{audit}");
         rack.kill_and_restart();
         assert_eq!(rack.boots(), None);
         assert_eq!(rack.redeems(&token), "410");

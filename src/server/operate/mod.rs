@@ -296,10 +296,14 @@ impl Appliance {
 
 /// See [`Appliance::stop`]; it works while no daemon runs too.
 pub async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<String>, Refusal> {
-    let asked = Order::new(who, "stop", &site.name);
+    let before: Vec<&Node> = site.nodes.iter().filter(|node| is_armed(store, node)).collect();
+    let names: Vec<&str> = before.iter().map(|node| node.name.as_str()).collect();
+    let mut asked = Order::new(who, "stop", &site.name);
+    if !names.is_empty() {
+        asked = asked.detail(format!("armed until then: {}", names.join(", ")));
+    }
     let (by, order) = (who.to_string(), asked.clone());
     let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
-    let before: Vec<&Node> = site.nodes.iter().filter(|node| is_armed(store, node)).collect();
     store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
     let disarmed: Vec<String> =
         before.into_iter().filter(|node| !is_armed(store, node)).map(|node| node.name.to_string()).collect();

@@ -89,7 +89,10 @@ pub(in crate::server) fn drain(
 /// The changes that stop all installations: whatever is armed is disarmed, in the site file or not.
 pub(in crate::server) fn stop(draft: &Draft<'_>, now: u64, by: String, order: Order) -> Orders {
     let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
-    let disarm = |(mac, _)| (mac, Change::Event { event: Event::Disarmed, mark: None });
+    let disarm = |(mac, _)| {
+        let event = Event::Withdrawn { why: "all installations are stopped".into() };
+        (mac, Change::Event { event, mark: None })
+    };
     // The first person that stopped the site stays on record.
     let stopped = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
     Orders { changes: armed.map(disarm).collect(), stopped: Some(Some(stopped)), audit: vec![order] }
