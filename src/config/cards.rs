@@ -123,7 +123,8 @@ pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
         );
         vlan.need("id", "id = 100");
         vlan.need("over", "over = \"eth0\"");
-        vlan.need("network", "network = \"public\"");
+        // With an address of its own it is more likely a network of storage than the way to the outside.
+        vlan.need("network", if vlan.has("address") { "network = \"none\"" } else { "network = \"public\"" });
         VlanKeys {
             id: vlan.number("id", 1..=4094),
             over: vlan.text("over"),

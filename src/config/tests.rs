@@ -281,6 +281,18 @@ fn two_cards_of_one_network_do_not_share_an_address() {
 }
 
 #[test]
+fn a_vlan_without_a_network_is_told_the_one_that_fits() {
+    let with = |own: &str| {
+        let vlan = format!("role = \"compute\"\nvlans = [{{ id = 100, over = \"eth1\"{own} }}]");
+        parse(&EXAMPLE.replacen("role = \"compute\"", &vlan, 1), "f").map_err(|problems| problems.to_string())
+    };
+    assert!(with("").unwrap_err().contains("help: add `network = \"public\"`"));
+    let own = ", address = \"10.9.0.2/24\"";
+    assert!(with(own).unwrap_err().contains("help: add `network = \"none\"`"));
+    assert!(with(&format!("{own}, network = \"none\"")).is_ok(), "what it was told is taken");
+}
+
+#[test]
 fn cards_and_bonds_have_no_name_that_means_something_else() {
     let with = |name: &str| {
         let text = EXAMPLE.replace(
