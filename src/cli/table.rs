@@ -72,7 +72,14 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
 
 /// The one thing a person wants to know besides the state.
 pub fn remark(node: &NodeStatus) -> String {
-    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_string();
+    let first_line = |text: &str| {
+        let mut lines = text.lines();
+        // A heading says nothing without what stands below it.
+        match (lines.next().unwrap_or_default(), lines.next()) {
+            (heading, Some(first)) if heading.ends_with(':') => format!("{heading} {first}"),
+            (line, _) => line.to_string(),
+        }
+    };
     let news = match (&node.waiting, &node.detail, &node.permit) {
         (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
         (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect" | "new") => first_line(detail),
@@ -176,6 +183,21 @@ mod tests {
         let text = super::nodes(&report, None);
         assert_eq!(text.matches("`rackstart install").count(), 1, "{text}");
         assert_eq!(text.matches("its arming was taken back").count(), 5, "{text}");
+    }
+
+    #[test]
+    fn a_reason_of_several_lines_is_told_by_the_first_that_says_something() {
+        let site = crate::site::testing::paper_site();
+        let mut node = crate::server::operate::status(&site, &site.nodes[0], None);
+        node.state = "failed".into();
+        let mut told = |reason: &str| {
+            node.detail = Some(reason.into());
+            remark(&node)
+        };
+        let reason = "the disks are not as planned:\nvg_base/lv_home is missing\nnothing is mounted at /home";
+        assert_eq!(told(reason), "the disks are not as planned: vg_base/lv_home is missing");
+        assert_eq!(told("no space left\nTraceback"), "no space left");
+        assert_eq!(told("ends in a colon:"), "ends in a colon:");
     }
 
     #[test]
