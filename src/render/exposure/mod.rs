@@ -194,7 +194,7 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
         };
         add("forwarding", format!("{text}; addresses are translated"));
     }
-    add("SELinux", "permissive in both modes: EL6 has no policy for Essex on GlusterFS".into());
+    add("SELinux", "permissive in both modes: there is no policy for Essex on GlusterFS".into());
     let access = &site.access;
     let root = match (access.ssh_keys.len(), access.root_password_hash.is_some()) {
         (0, false) => "nobody: no key, and the password is locked".into(),
