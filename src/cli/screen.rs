@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
+use crate::config::refuses_colour;
+
 /// Fewer columns than these are no room for words.
 const NARROWEST: usize = 24;
 
@@ -14,7 +16,7 @@ pub fn can_move(stream: &(impl IsTerminal + AsFd)) -> bool {
 
 /// Whether `stream` may be given colours (<https://no-color.org>).
 pub fn is_coloured(stream: &(impl IsTerminal + AsFd)) -> bool {
-    can_move(stream) && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    can_move(stream) && !refuses_colour()
 }
 
 /// The columns of the terminal behind `stream`; none when it is a file or a pipe, or does not say.

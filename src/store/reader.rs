@@ -56,6 +56,12 @@ impl Store {
         self.ask(|reply| Question::Events(page, reply)).await
     }
 
+    /// Returns the number of the newest event; 0 when there is none.
+    pub async fn newest_event(&self) -> Result<i64, ChangeError> {
+        let newest = self.event_page(EventPage { mac: None, after: None, limit: 1 }).await?;
+        Ok(newest.last().map_or(0, |event| event.id))
+    }
+
     /// Returns all tokens of the remote API, oldest first.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, ChangeError> {
         self.ask(Question::Tokens).await

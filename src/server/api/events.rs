@@ -59,9 +59,7 @@ pub(super) async fn events(
     let store = api.appliance.store.clone();
     let last = match last_event(&headers)?.or(wanted.after) {
         Some(last) => last,
-        None => {
-            store.event_page(EventPage { mac: None, after: None, limit: 1 }).await?.last().map_or(0, |event| event.id)
-        }
+        None => store.newest_event().await?,
     };
     let shutdown = api.shutdown.clone();
     let holder = caller.holder;

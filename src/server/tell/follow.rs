@@ -27,8 +27,7 @@ pub(super) struct Teller<'a> {
 impl<'a> Teller<'a> {
     /// From now on.
     pub(super) async fn new(appliance: Appliance, queues: &'a [Queue]) -> Self {
-        let newest = appliance.store.event_page(EventPage { mac: None, after: None, limit: 1 }).await;
-        let last = newest.ok().and_then(|events| events.last().map(|event| event.id)).unwrap_or_default();
+        let last = appliance.store.newest_event().await.unwrap_or_default();
         let site = appliance.site();
         let state = |mac| Some((mac, appliance.store.record(mac)?.state.word().to_string()));
         let states = site.nodes.iter().filter_map(|node| state(node.mac)).collect();
