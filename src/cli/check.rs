@@ -43,11 +43,13 @@ struct Checked {
     mac: String,
     firmware: String,
     release: String,
+    /// What its install tree says that it holds.
+    distribution: String,
     layout: String,
 }
 
 impl Checked {
-    fn of(node: &Node) -> Self {
+    fn of(site: &Site, node: &Node) -> Self {
         Self {
             name: node.name.to_string(),
             role: node.role.clone(),
@@ -55,6 +57,7 @@ impl Checked {
             mac: node.mac.to_string(),
             firmware: node.firmware.to_string(),
             release: node.release.to_string(),
+            distribution: site.distribution_of(node),
             layout: node.layout.name.clone(),
         }
     }
@@ -64,7 +67,7 @@ fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
     let verdict = match config::read(&config::find(place.file)?, place.templates) {
         Ok(loaded) => {
             let notes = loaded.notes.iter().cloned().chain(notes(&loaded.site)).collect();
-            let nodes = loaded.site.nodes.iter().map(Checked::of).collect();
+            let nodes = loaded.site.nodes.iter().map(|node| Checked::of(&loaded.site, node)).collect();
             CheckReport { ok: true, problems: Vec::new(), notes, nodes }
         }
         Err(config::LoadError::Unreadable(failure)) => return Err(failure),
@@ -86,7 +89,7 @@ pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
 }
 
 fn report(site: &Site, path: &Path, seen: &[String]) -> String {
-    let heading = ["NODE", "ROLE", "ADDRESS", "BOOT MAC", "FIRMWARE", "RELEASE", "LAYOUT", "DISK"].map(String::from);
+    let heading = ["NODE", "ROLE", "ADDRESS", "BOOT MAC", "FIRMWARE", "SYSTEM", "LAYOUT", "DISK"].map(String::from);
     let mut rows = vec![heading];
     rows.extend(site.nodes.iter().map(|node| {
         [
@@ -95,7 +98,7 @@ fn report(site: &Site, path: &Path, seen: &[String]) -> String {
             node.address.to_string(),
             node.mac.to_string(),
             node.firmware.to_string(),
-            node.release.to_string(),
+            site.distribution_of(node),
             node.layout.name.clone(),
             disk(node.os_disk()),
         ]
@@ -126,14 +129,14 @@ fn notes(site: &Site) -> Vec<String> {
     let el6: Vec<&Node> = site.nodes.iter().filter(|node| node.release.is_el6()).collect();
     let modern = |key: &String| key.starts_with("ssh-ed25519") || key.starts_with("sk-");
     if !el6.is_empty() && site.access.root_password_hash.is_none() && !keys.is_empty() && keys.iter().all(modern) {
-        notes.push("OpenSSH 5.3 of CentOS 6 knows none of the keys in `[access]`: add an ssh-rsa key".into());
+        notes.push("OpenSSH 5.3 of EL6 knows none of the keys in `[access]`: add an ssh-rsa key".into());
     }
     for user in site.users.iter().filter(|user| user.password_hash.is_none() && user.ssh_keys.is_empty()) {
         notes.push(format!("nobody can log in as {}: it has neither a password hash nor keys", user.name));
     }
     for node in el6.iter().filter(|node| node.firmware == Firmware::Uefi) {
         notes.push(format!(
-            "{}: the kernel of CentOS 6 may lack the EFI stub that iPXE needs on UEFI; set the server to legacy BIOS if you can",
+            "{}: the kernel of EL6 may lack the EFI stub that iPXE needs on UEFI; set the server to legacy BIOS if you can",
             node.name
         ));
     }
@@ -266,7 +269,7 @@ mod tests {
         let lines: Vec<&str> = report.lines().collect();
         assert_eq!(
             lines[1],
-            "controller  controller  192.168.0.5  52:54:00:a8:05:00  bios      6.10     paper   sda, 80.0 GB"
+            "controller  controller  192.168.0.5  52:54:00:a8:05:00  bios      EL6.10  paper   sda, 80.0 GB"
         );
         assert_eq!(lines[7], "ok: 5 nodes, 1 install tree in rackstart.toml; blueprint essex, hardened mode");
     }
@@ -288,7 +291,7 @@ mod tests {
         site.access.ssh_keys = vec!["ssh-ed25519 AAAA someone".into()];
         site.nodes[1].firmware = Firmware::Uefi;
         let notes = notes(&site).join("\n");
-        assert!(notes.contains("add an ssh-rsa key") && notes.contains("compute1: the kernel of CentOS 6"), "{notes}");
+        assert!(notes.contains("add an ssh-rsa key") && notes.contains("compute1: the kernel of EL6"), "{notes}");
         site.access.ssh_keys.push("ssh-rsa AAAA someone".into());
         assert!(!super::notes(&site).join("\n").contains("OpenSSH"));
         assert!(!notes.contains("/export/gluster"), "{notes}");

@@ -9,7 +9,7 @@ use std::{fmt, fs, io};
 use super::alone::Alone;
 use super::problem::{Problem, Problems};
 use super::trees::TreeUse;
-use super::{apart, media, packages};
+use super::{apart, media, packages, trees};
 use crate::failure::Failure;
 use crate::media::Media;
 use crate::render::{Renderer, Templates};
@@ -19,10 +19,8 @@ use crate::site::Site;
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
 /// No site file is larger; 4 MiB describe some ten thousand nodes.
 const MOST_BYTES: u64 = 4 << 20;
-/// No `.treeinfo` is larger.
-const MOST_TREEINFO_BYTES: u64 = 1 << 20;
 /// What the boot script and the installer fetch from every install tree.
-const TREE_FILES: [&str; 3] = [".treeinfo", "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
+const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
 /// A site, and the file it came from.
 pub struct Loaded {
@@ -222,29 +220,31 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let name = tree.path.display();
     let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));
-    let media = match Media::open(&tree.path) {
-        Ok(media) => media,
+    let content = match Media::open(&tree.path) {
+        Ok(content) => content,
         Err(error) => {
             let message = format!("the install tree {name} cannot be used: {}", reason(&error));
-            return problem(message, "copy a CentOS DVD there, name its ISO image, or correct the path");
+            return problem(message, "copy an installation DVD there, name its ISO image, or correct the path");
         }
     };
-    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !media.has(file)).collect();
+    let missing: Vec<&str> = TREE_FILES.into_iter().filter(|file| !content.has(file)).collect();
     if !missing.is_empty() {
         let message = format!("the install tree {name} is incomplete: it has no readable {}", missing.join(", "));
         return problem(message, "copy the whole tree, including names that begin with a dot");
     }
-    let treeinfo = String::from_utf8(media.read(TREE_FILES[0], MOST_TREEINFO_BYTES).ok()?).ok()?;
+    let treeinfo = media::treeinfo(&content)?;
     let treeinfo = treeinfo.as_str();
     // The installer of another architecture cannot start, or starts and finds no package for its kernel.
-    if let Some(arch) = super::trees::architecture(treeinfo).filter(|arch| !["x86_64", "amd64"].contains(arch)) {
+    if let Some(arch) = trees::architecture(treeinfo).filter(|arch| !["x86_64", "amd64"].contains(arch)) {
         let message = format!("the install tree {name} is for {}, and nodes are x86_64", arch.escape_debug());
         return problem(message, "use the x86_64 tree of that release");
     }
-    let version = super::trees::version(treeinfo)?;
-    let release = tree.releases.iter().find(|release| !super::trees::agrees(version, **release))?;
-    let message = format!("the install tree {name} holds CentOS {}, not the release {release}", version.escape_debug());
-    problem(message, &format!("set `release = \"{}\"`, or use another tree", version.escape_debug()))
+    let version = trees::version(treeinfo)?;
+    let release = tree.releases.iter().find(|release| !trees::agrees(version, **release))?;
+    let held = trees::distribution(treeinfo)
+        .map_or_else(|| format!("version {}", version.escape_debug()), |distribution| distribution.to_string());
+    let message = format!("the install tree {name} holds {held}, not the release {release}");
+    problem(message, &format!("set `release = \"{}\"`, or use another tree", trees::number(version).escape_debug()))
 }
 
 pub(super) fn reason(error: &io::Error) -> String {

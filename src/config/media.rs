@@ -9,6 +9,7 @@ use super::apart::ServedPath;
 use super::file::File;
 use super::load::reason;
 use super::problem::Problem;
+use super::trees;
 use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Image, Site};
@@ -21,6 +22,9 @@ const MOST_SUMS_BYTES: u64 = 1 << 20;
 const MOST_NAMES: usize = 2_000_000;
 /// Names that one note lists.
 const MOST_NAMED: usize = 10;
+/// Where an install tree says what it is, and more than any says.
+pub(super) const TREEINFO: &str = ".treeinfo";
+const MOST_TREEINFO_BYTES: u64 = 1 << 20;
 /// The folder of an install tree with images, and the list of their checksums in it.
 const IMAGES: &str = "images";
 const SUMS: &str = "SHA256SUMS";
@@ -105,8 +109,9 @@ pub(super) fn unserved(site: &Site) -> Vec<String> {
 /// say why.
 pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
     for tree in &mut site.install_trees {
-        let folders = Media::open(&tree.path).map(|media| media::folders(&media)).unwrap_or_default();
-        tree.repositories = folders.into_iter().filter(|folder| !folder.is_empty()).collect();
+        let Ok(media) = Media::open(&tree.path) else { continue };
+        tree.repositories = media::folders(&media).into_iter().filter(|folder| !folder.is_empty()).collect();
+        tree.distribution = treeinfo(&media).and_then(|text| trees::distribution(&text));
     }
     for repository in &mut site.repositories {
         repository.folders = Media::open(&repository.path).map(|media| media::folders(&media)).unwrap_or_default();
@@ -114,6 +119,11 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
         repository.gpg_key = key.and_then(|(path, _)| read_key(path).ok());
     }
     add_images_of_tree(site);
+}
+
+/// Reads the `.treeinfo` of a tree; none when there is none that can be read.
+pub(super) fn treeinfo(media: &Media) -> Option<String> {
+    String::from_utf8(media.read(TREEINFO, MOST_TREEINFO_BYTES).ok()?).ok()
 }
 
 /// Reports every key that cannot be used.

@@ -205,7 +205,7 @@ fn report_compression(
             });
             let release = group.nodes[0].release;
             let message = format!(
-                "the package metadata of {} is compressed with zstd (.zst), which yum of CentOS {release} cannot read",
+                "the package metadata of {} is compressed with zstd (.zst), which yum of EL{release} cannot read",
                 place.0.display()
             );
             let help = "make it again with `createrepo_c --general-compress-type=gz DIRECTORY`";
@@ -268,9 +268,7 @@ impl Group<'_> {
             named.join(", ")
         );
         if only_note {
-            verdict
-                .notes
-                .push(format!("{message}; on CentOS {} other repositories of the node may", first.release.major));
+            verdict.notes.push(format!("{message}; on EL{} other repositories of the node may", first.release.major));
             return;
         }
         let help = match first.release.is_el6() {

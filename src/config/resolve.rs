@@ -25,7 +25,8 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
     let repositories: Vec<_> = file.repositories.iter().map(|keys| keys.resolve(file, &blueprint, found)).collect();
     let tree = |tree: &super::file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
-        Some(InstallTree { name: name.get_ref().to_string(), path: path.get_ref().into(), repositories: Vec::new() })
+        let (name, path) = (name.get_ref().to_string(), path.get_ref().into());
+        Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })
     };
     let name = site.name.as_ref()?;
     let site = Site {

@@ -226,7 +226,7 @@ pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<
     }
 }
 
-/// A crypt(3) hash that CentOS 6 understands. The reader masks it even when it is wrong: it may be a bare password.
+/// A crypt(3) hash that EL6 understands. The reader masks it even when it is wrong: it may be a bare password.
 pub(super) fn password_hash<'a>(section: &Section<'a>, key: &str) -> Option<&'a str> {
     let text = section.text(key)?;
     if is_crypt_hash(text.get_ref()) {

@@ -49,8 +49,7 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
         file.nodes.iter().filter_map(|node| file.defaults_of(node).release).map(|word| *word.get_ref()).collect();
     releases.sort_unstable();
     let Some(release) = releases.into_iter().find(|release| tzdata(*release) < since) else { return };
-    let message =
-        format!("the time zone {name} came with tzdata {since}, and CentOS {release} has {}", tzdata(release));
+    let message = format!("the time zone {name} came with tzdata {since}, and EL{release} has {}", tzdata(release));
     let help = match OLDER.iter().find(|(newer, _)| *newer == name) {
         Some((_, older)) => format!("write \"{older}\", which every release knows"),
         None => "write an older zone with the same time there".into(),

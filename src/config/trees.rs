@@ -1,10 +1,10 @@
-//! Which releases the nodes expect of each install tree, and which one a `.treeinfo` says is in it. Reads no file.
+//! Which releases the nodes expect of each install tree, and what a `.treeinfo` says is in it. Reads no file.
 
 use std::ops::Range;
 use std::path::PathBuf;
 
 use super::file::File;
-use crate::site::Release;
+use crate::site::{Distribution, Release};
 
 /// An install tree to look at.
 pub(super) struct TreeUse {
@@ -39,6 +39,11 @@ pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
     uses
 }
 
+/// Returns what people call the tree of a `.treeinfo`; none when it does not say, or in a way that no screen can show.
+pub(super) fn distribution(treeinfo: &str) -> Option<Distribution> {
+    Distribution::new(general(treeinfo, "family")?, version(treeinfo)?)
+}
+
 /// Returns the version of a `.treeinfo` as written; none when it says none.
 pub(super) fn version(treeinfo: &str) -> Option<&str> {
     general(treeinfo, "version")
@@ -66,10 +71,16 @@ fn general<'a>(treeinfo: &'a str, wanted: &str) -> Option<&'a str> {
 
 /// Whether a tree of that version can be what a node means by its release. An unreadable version may be anything.
 pub(super) fn agrees(version: &str, release: Release) -> bool {
-    let number = version.split('-').next().unwrap_or(version); // "9-stream"
+    let number = number(version);
     let Ok(tree) = number.parse::<Release>() else { return true };
     // Only within EL6 does the kickstart syntax differ by minor; later trees often name the major alone.
     tree.major == release.major && (!release.is_el6() || !number.contains('.') || tree.minor == release.minor)
+}
+
+/// Major and minor of a version that has more: `9-stream`, `8.0.0`.
+pub(super) fn number(version: &str) -> String {
+    let number = version.split('-').next().unwrap_or(version);
+    number.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
@@ -93,5 +104,29 @@ mod tests {
         assert!(agrees("7", release("7.4")));
         assert!(!agrees("7", release("6.10")));
         assert!(agrees("rawhide", release("10")));
+        assert!(agrees("8.0.0", release("8")));
+        assert!(!agrees("8.0.0", release("9")));
+    }
+
+    #[test]
+    fn a_tree_is_called_what_its_maker_calls_it() {
+        let named = |family: &str, version: &str| {
+            let text = format!(
+                "[general]\n; WARNING.0 = old\nfamily = {family}\nversion = {version}\n[release]\nversion = 1\n"
+            );
+            distribution(&text).map(|name| name.to_string())
+        };
+        for (family, version) in [
+            ("CentOS", "6.3"),
+            ("CentOS Stream", "10"),
+            ("Red Hat Enterprise Linux", "8.0.0"),
+            ("Rocky Linux", "9.5"),
+            ("AlmaLinux", "9"),
+            ("Oracle Linux Server", "9.3"),
+        ] {
+            assert_eq!(named(family, version).unwrap(), format!("{family} {version}"));
+        }
+        assert_eq!(named("", "9"), None);
+        assert_eq!(distribution("[release]\nfamily = x\nversion = 9\n"), None);
     }
 }

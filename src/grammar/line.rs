@@ -22,7 +22,7 @@ pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec
 }
 
 fn unknown_command(release: Release, number: usize, name: &str) -> Complaint {
-    let what = format!("CentOS {release} does not know the command `{}`", name.escape_debug());
+    let what = format!("EL{release} does not know the command `{}`", name.escape_debug());
     let help = match table::command(name) {
         Some(command) => format!("it exists {}; take it out for this release", command.releases.in_words()),
         None => match nearest(name, table::names(release)) {
@@ -54,7 +54,7 @@ fn check_words(
         let facts = match command.option(option, release) {
             Ok(facts) => facts,
             Err(elsewhere) => {
-                let what = format!("`{name}` of CentOS {release} has no option `{}`", option.escape_debug());
+                let what = format!("`{name}` of EL{release} has no option `{}`", option.escape_debug());
                 let help = match (elsewhere, nearest(option, command.options(release).map(|option| option.name))) {
                     (Some(span), _) => format!("it exists {}; take it out for this release", span.in_words()),
                     (None, Some(near)) => format!("did you mean `{near}`?"),

@@ -154,7 +154,7 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
     // EL7 learnt it with 7.4.
     let too_early = kind.name == "%onerror" && (release.major, release.minor) < (7, 4);
     if too_early || !(kind.majors.0..=kind.majors.1).contains(&release.major) {
-        let what = format!("CentOS {release} does not know the section `{word}`");
+        let what = format!("EL{release} does not know the section `{word}`");
         let (first, last) = kind.majors;
         found.push(Complaint::new(
             number,
@@ -174,7 +174,7 @@ fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found:
     let known = kind.options.iter().find(|(option, ..)| option.trim_end_matches('=') == name);
     let holds = known.is_some_and(|(_, first, last)| (*first..=*last).contains(&release.major));
     if !holds {
-        let what = format!("`{}` of CentOS {release} has no option `{}`", kind.name, name.escape_debug());
+        let what = format!("`{}` of EL{release} has no option `{}`", kind.name, name.escape_debug());
         found.push(Complaint::new(number, what, "correct or remove it"));
     } else if known.is_some_and(|(option, ..)| !option.ends_with('=')) && value.is_some() {
         found.push(Complaint::new(number, format!("`{name}` takes no value"), "remove what stands behind `=`"));

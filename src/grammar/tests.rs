@@ -86,7 +86,7 @@ fn a_second_line_of_what_the_installer_takes_once_is_refused_and_what_it_fetches
 
 #[test]
 fn a_command_that_the_release_does_not_know_is_named_with_the_releases_that_do() {
-    assert_eq!(only("6.3", "unsupported_hardware"), "1: CentOS 6.3 does not know the command `unsupported_hardware`");
+    assert_eq!(only("6.3", "unsupported_hardware"), "1: EL6.3 does not know the command `unsupported_hardware`");
     assert_eq!(complaints("6.4", "unsupported_hardware"), Vec::<String>::new());
     assert!(only("9", "install").contains("`install`"));
     assert!(only("6.10", "sshkey --username=root x").contains("`sshkey`"));
@@ -102,10 +102,10 @@ fn options_are_checked_by_release_and_by_what_they_take() {
         (
             "6.10",
             "clearpart --all --drives=sda --disklabel=gpt",
-            "1: `clearpart` of CentOS 6.10 has no option `--disklabel`",
+            "1: `clearpart` of EL6.10 has no option `--disklabel`",
         ),
-        ("6.3", "network --bondslaves=a,b", "1: `network` of CentOS 6.3 has no option `--bondslaves`"),
-        ("10", "timezone UTC --isUtc", "1: `timezone` of CentOS 10.9 has no option `--isUtc`"),
+        ("6.3", "network --bondslaves=a,b", "1: `network` of EL6.3 has no option `--bondslaves`"),
+        ("10", "timezone UTC --isUtc", "1: `timezone` of EL10 has no option `--isUtc`"),
         ("6.10", "part /x --size=12MB", "1: `--size` of `part` is `12MB`, which is no whole number"),
         ("6.10", "part /x --grow=yes", "1: `--grow` of `part` takes no value"),
         ("6.10", "part /x --size", "1: `--size` of `part` has no value"),

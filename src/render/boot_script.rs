@@ -27,6 +27,7 @@ const EFI_LOADERS: [&str; 6] = [
 pub struct InstallValues<'a> {
     node: &'a str,
     release: String,
+    distribution: String,
     tree_url: String,
     /// The kernel command line.
     pub arguments: String,
@@ -37,7 +38,8 @@ impl<'a> InstallValues<'a> {
     pub fn new(site: &Site, node: &'a Node, token: &BootToken) -> Self {
         Self {
             node: node.name.as_str(),
-            release: node.release.to_string(),
+            release: node.release.number(),
+            distribution: site.distribution_of(node),
             tree_url: tree_url(site, node),
             arguments: arguments(site, node, token),
         }

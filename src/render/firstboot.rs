@@ -261,7 +261,7 @@ impl<'a> PayloadValues<'a> {
             security: site.security,
             lan_cidr: site.network.subnet.to_string(),
             ssh_from: site.network.subnet.to_string(),
-            release: node.release.to_string(),
+            release: node.release.number(),
             install_tree: &node.install_tree,
             yum_repositories: yum_repositories(site, node),
             images: site.images.iter().map(image_words).collect::<Vec<_>>().join(" "),

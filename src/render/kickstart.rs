@@ -31,6 +31,7 @@ pub struct KickstartValues<'a> {
     node: &'a str,
     role: &'a str,
     release: String,
+    distribution: String,
     major: u8,
     el6: bool,
     has_unsupported_hardware: bool,
@@ -105,7 +106,8 @@ impl<'a> KickstartValues<'a> {
         Self {
             node: node.name.as_str(),
             role: &node.role,
-            release: node.release.to_string(),
+            release: node.release.number(),
+            distribution: site.distribution_of(node),
             major: node.release.major,
             el6: node.release.is_el6(),
             // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.

@@ -6,6 +6,7 @@ mod blueprint;
 mod bricks;
 mod cards;
 mod disk;
+mod distribution;
 mod layout;
 mod mac;
 mod name;
@@ -28,6 +29,7 @@ pub use blueprint::{Blueprint, Role, SecretSpec};
 pub use bricks::{BrickSets, REPLICA, named as named_replica};
 pub use cards::{Bond, FixedAddress, Link, Nic, NicNetwork, Vlan};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
+pub use distribution::Distribution;
 pub use layout::{
     FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
     VolumeGroupSpec,

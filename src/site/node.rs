@@ -56,7 +56,7 @@ pub struct Node {
     pub keep: Vec<String>,
     /// Name of the install tree.
     pub install_tree: String,
-    /// CentOS release in that tree.
+    /// Release in that tree.
     pub release: Release,
     /// Extra kernel arguments for installer and installed system, for example `console=ttyS0`.
     pub kernel_args: String,

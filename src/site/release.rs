@@ -1,4 +1,4 @@
-//! A CentOS release number: kickstart commands differ by major and, on EL6, by minor.
+//! The number of an EL release (CentOS, RHEL and their kin): kickstart commands differ by major and, on EL6, by minor.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +15,11 @@ pub struct Release {
     pub minor: u8,
 }
 
+/// The minor that stands for one that is not written: the last of EL6 to EL8, or of those there are to be.
+const fn last_minor(major: u8) -> u8 {
+    if matches!(major, 6 | 8) { 10 } else { 9 }
+}
+
 /// Why a text is not a supported release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a supported release: write for example 6.3, 6.10, 7, 8, 9 or 10")]
@@ -24,6 +29,11 @@ impl Release {
     /// pykickstart's name of the syntax, for example `RHEL6`.
     pub fn syntax(&self) -> String {
         format!("RHEL{}", self.major)
+    }
+
+    /// Major and minor in any case, `9.9`: for programs, and for what is stored.
+    pub fn number(&self) -> String {
+        format!("{}.{}", self.major, self.minor)
     }
 
     /// Whether this is EL6: GRUB legacy, SysV init, `ks=` without `inst.`.
@@ -44,8 +54,7 @@ impl FromStr for Release {
         if !(6..=10).contains(&major) || (major == 6 && minor.is_some_and(|m| m > 10)) {
             return Err(error());
         }
-        let last = if matches!(major, 6 | 8) { 10 } else { 9 };
-        Ok(Self { major, minor: minor.unwrap_or(last) })
+        Ok(Self { major, minor: minor.unwrap_or(last_minor(major)) })
     }
 }
 
@@ -58,13 +67,17 @@ impl TryFrom<String> for Release {
 
 impl From<Release> for String {
     fn from(release: Release) -> Self {
-        release.to_string()
+        release.number()
     }
 }
 
+/// For people: nobody wrote a 9.9, so a minor that stands for an open one is left out, but on EL6, where each one differs.
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
+        match self.is_el6() || self.minor != last_minor(self.major) {
+            true => write!(f, "{}.{}", self.major, self.minor),
+            false => write!(f, "{}", self.major),
+        }
     }
 }
 
@@ -78,6 +91,18 @@ mod tests {
         assert!(read("6.3") < read("6.10"));
         assert_eq!(read("6"), read("6.10"));
         assert_eq!(read("9").syntax(), "RHEL9");
+    }
+
+    #[test]
+    fn a_minor_that_nobody_wrote_is_not_shown() {
+        for (written, shown) in [("6", "6.10"), ("6.3", "6.3"), ("7", "7"), ("7.4", "7.4"), ("9", "9"), ("9.5", "9.5")]
+        {
+            let release: Release = written.parse().unwrap();
+            assert_eq!(release.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(release));
+            assert_eq!(String::from(release).parse(), Ok(release), "what is stored");
+        }
+        assert_eq!("9".parse::<Release>().unwrap().number(), "9.9");
     }
 
     #[test]

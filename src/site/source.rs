@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Node, Release, Site};
+use super::{Distribution, Node, Release, Site};
 use crate::packages::Checksum;
 
-/// A CentOS installation repository in a local directory or a disc image: `.treeinfo`, `images/pxeboot/`, packages.
+/// An installation repository of CentOS or its kin in a local directory or a disc image: `.treeinfo`, `images/pxeboot/`, packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallTree {
     /// Name in URLs and in the site file.
     pub name: String,
     /// The directory or the disc image that is served.
     pub path: PathBuf,
+    /// What its `.treeinfo` says that it holds; none while that cannot be read.
+    pub distribution: Option<Distribution>,
     /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
     pub repositories: Vec<String>,
 }

@@ -199,6 +199,7 @@ pub fn paper_site() -> Site {
         install_trees: vec![InstallTree {
             name: "centos6".into(),
             path: "/srv/rackstart/centos6".into(),
+            distribution: None,
             repositories: vec![],
         }],
         nodes: nodes.into(),

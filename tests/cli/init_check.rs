@@ -101,6 +101,46 @@ fn an_install_tree_of_another_release_is_refused() {
 }
 
 #[test]
+fn a_system_is_called_what_its_install_tree_says() {
+    for (family, version, release) in [
+        ("CentOS Stream", "10", "10"),
+        ("Rocky Linux", "9.5", "9"),
+        ("AlmaLinux", "9.4", "9.4"),
+        ("Red Hat Enterprise Linux", "8.0.0", "8"),
+        ("Oracle Linux Server", "7.8", "7"),
+    ] {
+        let desk = Desk::new();
+        desk.site(&desk.tree_of(family, version), "release = \"6.10\"", &format!("release = \"{release}\""));
+        let name = format!("{family} {version}");
+        for words in [
+            &["check"][..],
+            &["check", "--json"],
+            &["plan", "compute2"],
+            &["render", "compute2", "kickstart"],
+            &["plan", "compute2", "--svg"],
+        ] {
+            let run = desk.run(words);
+            assert_eq!(run.code, 0, "{words:?} {}", run.stderr);
+            assert!(run.stdout.contains(&name), "{words:?} {}", run.stdout);
+            assert!(!run.stdout.contains(&format!("{release}.9")), "{words:?} {}", run.stdout);
+        }
+        let run = desk.run(&["render", "compute2", "boot-script"]);
+        assert!(run.stdout.contains(&format!("echo rackstart: installing compute2, {name}\n")), "{}", run.stdout);
+        desk.site(&desk.tree_of(family, version), "release = \"6.10\"", "release = \"6.3\"");
+        let run = desk.run(&["check"]);
+        assert!(run.stderr.contains(&format!("holds {name}, not the release 6.3\n")), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_plan_of_a_tree_that_is_not_there_yet_speaks_of_the_release() {
+    let desk = Desk::new();
+    desk.site(&desk.path("not-there-yet"), "release = \"6.10\"", "release = \"9\"");
+    let run = desk.run(&["plan", "compute2"]);
+    assert!(run.stdout.starts_with("compute2: role compute, layout paper, EL9, bios firmware\n"), "{}", run.stdout);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named_with_the_reason() {
     let desk = Desk::new();
     fs::write(desk.path("latin1.toml"), b"[site]\nname = \"caf\xe9\"\n").unwrap();

@@ -113,7 +113,7 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
         (
             "kickstart/snippets/commands.ks.j2",
             "\n\ngroup --nam=x\n",
-            "own/kickstart/snippets/commands.ks.j2:3: `group` of CentOS 6.10 has no option `--nam`",
+            "own/kickstart/snippets/commands.ks.j2:3: `group` of EL6.10 has no option `--nam`",
         ),
         (
             "kickstart/snippets/commands.ks.j2",

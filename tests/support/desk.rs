@@ -33,9 +33,14 @@ impl Desk {
 
     /// Makes an install tree of the wanted version.
     pub fn tree(&self, version: &str) -> PathBuf {
+        self.tree_of("CentOS", version)
+    }
+
+    /// Makes one of another family, as its `.treeinfo` calls it.
+    pub fn tree_of(&self, family: &str, version: &str) -> PathBuf {
         let tree = self.path("tree");
         fs::create_dir_all(tree.join("images/pxeboot")).unwrap();
-        fs::write(tree.join(".treeinfo"), format!("[general]\nfamily = CentOS\nversion = {version}\n")).unwrap();
+        fs::write(tree.join(".treeinfo"), format!("[general]\nfamily = {family}\nversion = {version}\n")).unwrap();
         fs::write(tree.join("images/pxeboot/vmlinuz"), "kernel").unwrap();
         fs::write(tree.join("images/pxeboot/initrd.img"), "initrd").unwrap();
         tree

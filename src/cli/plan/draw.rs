@@ -1,7 +1,7 @@
 //! A disk drawn in characters: a bar to scale, then every partition, group and volume with its numbers.
 
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, VolumeGroupPlan};
-use crate::site::{Mib, Node};
+use crate::site::{Mib, Node, Site};
 
 /// Columns of the bar. Together with its frame it fits a terminal of 100.
 const WIDTH: usize = 96;
@@ -40,10 +40,14 @@ pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
 }
 
 /// The drawing of all disks of a node.
-pub fn node(node: &Node, plan: &NodePlan, pretty: bool) -> String {
+pub fn node(site: &Site, node: &Node, plan: &NodePlan, pretty: bool) -> String {
     let mut out = format!(
-        "{}: role {}, layout {}, CentOS {}, {} firmware\n",
-        plan.node, node.role, plan.layout, plan.release, plan.firmware
+        "{}: role {}, layout {}, {}, {} firmware\n",
+        plan.node,
+        node.role,
+        plan.layout,
+        site.distribution_of(node),
+        plan.firmware
     );
     for (index, disk) in plan.disks.iter().enumerate() {
         if index > 0 {

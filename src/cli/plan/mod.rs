@@ -79,8 +79,8 @@ fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
     let plan = planned(node)?;
     match (args.json, args.svg) {
         (true, _) => json(serde_json::to_string_pretty(&Shown::new(&plan))),
-        (_, true) => Ok(svg::node(node, &plan)),
-        _ => Ok(draw::node(node, &plan, pretty)),
+        (_, true) => Ok(svg::node(site, node, &plan)),
+        _ => Ok(draw::node(site, node, &plan, pretty)),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
         let site = paper_site();
         let node = find_node(&site, "controller").unwrap();
         let plan = planned(node).unwrap();
-        let text = svg::node(node, &plan);
+        let text = svg::node(&site, node, &plan);
         assert!(svg::has_content(&plan, &text), "{text}");
         assert!(text.contains("lv_images") && text.contains(">28788<") && text.ends_with("</svg>\n"), "{text}");
         for rect in text.lines().filter(|line| line.starts_with("<rect x=")) {
@@ -146,7 +146,7 @@ mod tests {
         let mut node = find_node(&site, "compute2").unwrap().clone();
         node.release = "10".parse().unwrap();
         node.os_disk_mut().sectors = 7_814_037_168;
-        let text = svg::node(&node, &planned(&node).unwrap());
+        let text = svg::node(&site, &node, &planned(&node).unwrap());
         let number = |rect: &str, name: &str| {
             let rest = rect.split_once(&format!(" {name}=\"")).unwrap().1;
             rest.split('"').next().unwrap().parse::<f64>().unwrap()

@@ -1,7 +1,7 @@
 //! The disks of a node as an SVG drawing: every disk a bar to scale, below it what it holds.
 
 use crate::plan::{DiskPlan, NodePlan, Slot, VolumeGroupPlan};
-use crate::site::{Mib, Node};
+use crate::site::{Mib, Node, Site};
 
 use super::draw::{contents, disk_name, name};
 
@@ -21,13 +21,16 @@ struct Picture {
 }
 
 /// The drawing of all disks of a node.
-pub fn node(node: &Node, plan: &NodePlan) -> String {
+pub fn node(site: &Site, node: &Node, plan: &NodePlan) -> String {
     let mut picture = Picture { body: String::new(), y: MARGIN + 14.0 };
     picture.text(MARGIN, "font-size=\"18\" font-weight=\"bold\"", &plan.node.to_string());
     picture.y += ROW;
     let about = format!(
-        "role {}, layout {}, CentOS {}, {} firmware; sizes in MiB",
-        node.role, plan.layout, plan.release, plan.firmware
+        "role {}, layout {}, {}, {} firmware; sizes in MiB",
+        node.role,
+        plan.layout,
+        site.distribution_of(node),
+        plan.firmware
     );
     picture.text(MARGIN, "fill=\"#555\"", &about);
     for disk in &plan.disks {

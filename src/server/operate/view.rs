@@ -15,6 +15,9 @@ pub struct NodeStatus {
     pub name: String,
     /// Role in the site file.
     pub role: String,
+    /// What its install tree holds by its own words, such as `Rocky Linux 9.5`; `EL9` while it cannot be read.
+    #[serde(default)]
+    pub distribution: String,
     /// Where the site file says something else than what the node was installed as, in words.
     #[serde(default)]
     pub differs: Option<String>,
@@ -111,6 +114,7 @@ pub fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
         machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
         other_machine: record.hardware.other.as_ref().map(|shown| shown.to_string()),
         role: node.role.clone(),
+        distribution: site.distribution_of(node),
         differs: differs(site, node, record),
         mac: node.mac,
         address: node.address.to_string(),
