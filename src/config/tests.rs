@@ -327,6 +327,37 @@ fn layouts_are_told_what_no_installed_system_can_be_started_from() {
         assert!(said.contains("cannot be installed or started from"), "{said}");
     }
     assert!(layout("", ", mount_options = \"nodev,,nosuid\"", swap).contains("cannot be `mount_options`"));
+    // As TOML has them: quotes, blanks, line breaks, what a shell or a kickstart would read as its own.
+    for evil in [
+        "a\\\"b",
+        "a'b",
+        "a b",
+        " noatime",
+        "a\\nb",
+        "a\\tb",
+        "$(reboot)",
+        "`id`",
+        "a;b",
+        "a#b",
+        "a%b",
+        "a\\\\b",
+        "",
+        ",",
+        "é",
+    ] {
+        let said = layout("", &format!(", mount_options = \"{evil}\""), swap);
+        let refused = |key: &str, said: &str| {
+            [format!("cannot be `{key}`"), format!("`{key}` is empty"), format!("`{key}` holds the control character")]
+                .iter()
+                .any(|words| said.contains(words))
+        };
+        assert!(refused("mount_options", &said), "{evil}: {said}");
+        if evil != "a b" {
+            let said = layout("", &format!(", mkfs_options = \"{evil}\""), swap);
+            assert!(refused("mkfs_options", &said), "{evil}: {said}");
+        }
+    }
+    assert_eq!(layout("", ", mkfs_options = \"-i size=512 -d su=64k,sw=4\"", swap), "");
     for part in [
         "{ mount = \"swap\", size = 4096 },",
         "{ mount = \"none\", size = 9 },",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Most lines that are read; a node of many disks and volumes has some hundred.
 const MOST_LINES: usize = 2000;
 /// Longest word that is kept.
-const LONGEST_WORD: usize = 200;
+const LONGEST_WORD: usize = 400;
 
 /// A partition as the kernel has it. Sectors have 512 bytes, whatever the disk's own are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct Facts {
     pub groups: Vec<GroupFact>,
     pub volumes: Vec<VolumeFact>,
     pub mounts: Vec<MountFact>,
+    /// Mount points of the installed system's `/etc/fstab` and their options; none when this was not asked at the time.
+    #[serde(default)]
+    pub fstab: Option<Vec<(String, String)>>,
     /// Group and name of each logical volume that is swap space; none when this was not asked at the time.
     #[serde(default)]
     pub swaps: Option<Vec<(String, String)>>,
@@ -157,6 +160,7 @@ impl Facts {
                 level: level.into(),
                 members: members.iter().map(|member| member.to_string()).collect(),
             }),
+            ["fstab", target, options] => self.fstab.get_or_insert_default().push((target.into(), options.into())),
             ["mount", device, target, file_system] => self.mounts.push(MountFact {
                 device: device.into(),
                 target: target.into(),
@@ -202,7 +206,7 @@ mod tests {
         assert_eq!(Facts::parse("label sda gpt\nlabel sda\nend\n"), Err(FactsError::Line(2)));
         assert_eq!(Facts::parse("partition sda x 1 2\nend\n"), Err(FactsError::Line(1)));
         assert_eq!(Facts::parse("end\nlabel sda gpt\n"), Err(FactsError::Line(2)));
-        assert_eq!(Facts::parse(&format!("label sda {}\nend\n", "x".repeat(300))), Err(FactsError::Line(1)));
+        assert_eq!(Facts::parse(&format!("label sda {}\nend\n", "x".repeat(500))), Err(FactsError::Line(1)));
         assert_eq!(Facts::parse(&"\n".repeat(3000)), Err(FactsError::TooMany));
     }
 }

@@ -13,6 +13,7 @@ mod limits;
 mod lvm;
 mod mirror;
 mod names;
+mod options;
 mod order;
 mod outcome;
 mod partition;
@@ -21,6 +22,8 @@ mod size;
 #[cfg(test)]
 mod tests;
 mod wanted;
+
+use std::collections::BTreeMap;
 
 use crate::site::{Node, SizeSpec};
 
@@ -60,8 +63,10 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
         disks,
         arrays,
         volume_groups,
+        options: BTreeMap::new(),
         notes,
     };
+    plan.options = options::of(node, &plan);
     boot::check_place(node, &plan)?;
     limits::check(node, &plan)?;
     plan.notes.extend(limits::doubts(node, &plan));

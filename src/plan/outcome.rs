@@ -1,8 +1,10 @@
 //! What the planner predicts: every partition, volume group and logical volume, in numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::site::{DiskLabel, FileSystem, Firmware, Mib, NodeName, Release};
+use crate::site::{DiskLabel, FileSystem, FileSystemOptions, Firmware, Mib, NodeName, Release};
 
 /// The slot that a partition takes in its table. GPT partitions are all primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +224,9 @@ pub struct NodePlan {
     pub arrays: Vec<ArrayPlan>,
     /// The volume groups, in the order of the layout.
     pub volume_groups: Vec<VolumeGroupPlan>,
+    /// How file systems are made and mounted, by mount point, where it is not the installer's own way.
+    #[serde(default)]
+    pub options: BTreeMap<String, FileSystemOptions>,
     /// What differs from the layout as written, and why; for people.
     pub notes: Vec<String>,
 }

@@ -6,12 +6,9 @@ use serde::Serialize;
 
 use crate::lifecycle::WipeScope;
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
-use crate::site::{FileSystem, Mib, Node};
+use crate::site::Node;
 
 use super::kickstart::ESP_LABEL;
-
-/// What 32-bit inode numbers reach on an XFS with inodes of 256 bytes.
-const ONE_TIB: Mib = Mib(1 << 20);
 
 /// Everything that `kickstart/storage.ks.j2` may name.
 #[derive(Debug, Serialize)]
@@ -149,7 +146,7 @@ impl<'a> StorageValues<'a> {
         let mut partitions = Vec::new();
         for disk in &plan.disks {
             for partition in &disk.partitions {
-                partitions.extend(part(node, disk, kernel_name(disk), partition, keeps, &mut names));
+                partitions.extend(part(plan, disk, kernel_name(disk), partition, keeps, &mut names));
             }
         }
         let arrays: Vec<ArrayValues> = plan
@@ -162,7 +159,7 @@ impl<'a> StorageValues<'a> {
                     _ => (array.device.clone(), None), // the planner mirrors nothing else
                 };
                 let members = names.members.get(&array.device).cloned().unwrap_or_default();
-                let (mount_options, mkfs_options) = options(node, &array.content, array.at_least);
+                let (mount_options, mkfs_options) = options(plan, &array.content);
                 ArrayValues { name, device: array.device.clone(), file_system, members, mount_options, mkfs_options }
             })
             .collect();
@@ -179,7 +176,7 @@ impl<'a> StorageValues<'a> {
             group.logical_volumes.iter().map(move |volume| {
                 let mount = volume.mount.clone().unwrap_or_default();
                 let content = Content::Mount { mount, file_system: volume.file_system };
-                let (mount_options, mkfs_options) = options(node, &content, volume.size);
+                let (mount_options, mkfs_options) = options(plan, &content);
                 VolumeValues {
                     target: volume.mount.clone().unwrap_or_else(|| "swap".into()),
                     group: group.name.clone(),
@@ -233,18 +230,11 @@ impl<'a> StorageValues<'a> {
     }
 }
 
-/// The options for mount and mkfs of a file system. EL6's mkfs.xfs makes inodes of 256 bytes, and its kernel keeps the
-/// inodes of an XFS in its first TiB unless it is told `inode64`: a large brick is then full while df shows room.
-fn options(node: &Node, content: &Content, size: Mib) -> (Option<String>, Option<String>) {
-    let Content::Mount { mount, file_system } = content else { return (None, None) };
-    let written = node.layout.options.get(mount).cloned().unwrap_or_default();
-    let mut mounted = written.mount;
-    let large = node.release.is_el6() && *file_system == FileSystem::Xfs && size >= ONE_TIB;
-    if large && !mounted.as_deref().is_some_and(|options| options.contains("inode")) {
-        let before = mounted.unwrap_or_else(|| "defaults".into());
-        mounted = Some(format!("{before},inode64"));
-    }
-    (mounted, written.mkfs)
+/// The options for mount and mkfs of a file system, as planned.
+fn options(plan: &NodePlan, content: &Content) -> (Option<String>, Option<String>) {
+    let Content::Mount { mount, .. } = content else { return (None, None) };
+    let options = plan.options.get(mount).cloned().unwrap_or_default();
+    (options.mount, options.mkfs)
 }
 
 fn holds_a_mirror(disk: &DiskPlan) -> bool {
@@ -253,7 +243,7 @@ fn holds_a_mirror(disk: &DiskPlan) -> bool {
 
 /// The `part` command of a partition; none for what the installer makes by itself.
 fn part(
-    node: &Node,
+    plan: &NodePlan,
     disk: &DiskPlan,
     kernel_name: &str,
     partition: &PartitionPlan,
@@ -273,7 +263,7 @@ fn part(
         }
     };
     let in_place = keeps || disk.is_prepared();
-    let (mount_options, mkfs_options) = options(node, &partition.content, partition.size);
+    let (mount_options, mkfs_options) = options(plan, &partition.content);
     Some(PartValues {
         name,
         file_system,

@@ -154,7 +154,7 @@ pub struct Layout {
 }
 
 /// How a file system is made and mounted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileSystemOptions {
     /// For mount(8), as `/etc/fstab` has them: `noatime,nodev`.
     pub mount: Option<String>,

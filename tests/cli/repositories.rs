@@ -151,8 +151,7 @@ fn a_later_release_may_have_more_repositories_than_are_seen_here() {
     }
     let run = desk.run(&["check"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    for part in
-        ["iptables-services (02-glusterfs-all/01-iptables-flush)", "on EL9 other repositories of the node may"]
+    for part in ["iptables-services (02-glusterfs-all/01-iptables-flush)", "on EL9 other repositories of the node may"]
     {
         assert!(run.stdout.contains(part), "{part} is not in\n{}", run.stdout);
     }

@@ -212,6 +212,8 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             machine.write(&format!("root/sys/block/md127/slaves/{member}"), "");
         }
         machine.write("root/proc/mounts", "rootfs / rootfs rw 0 0\n/dev/dm-0 / ext4 rw 0 0\nproc /proc proc rw 0 0\n");
+        let fstab = "# made by Anaconda\n\nUUID=1 / ext4 noatime,nodev 1 1\n/dev/mapper/vg_base-lv_swap swap swap defaults 0 0\n";
+        machine.write("root/etc/fstab", fstab);
         machine.program("lvm", lvm);
         if refused {
             machine.answers("facts", "409", "the disks are not as planned:\nvolume group vg_gluster is missing");
@@ -230,6 +232,8 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             "swap vg_base lv_swap",
             "array md127 raid1 cciss/c0d0p2 sda2",
             "mount /dev/mapper/vg_base-lv_root / ext4",
+            "fstab / noatime,nodev",
+            "fstab swap defaults",
             "end",
         ];
         assert_eq!(words, expected);

@@ -82,7 +82,7 @@ fn one_disk(node: &Node, plan: &NodePlan, disk: &DiskPlan, style: &Style, out: &
         ));
         let of_partition = |group: &&VolumeGroupPlan| group.is_on(&disk.slot, partition.number);
         if let Some(group) = plan.volume_groups.iter().find(of_partition) {
-            out.push_str(&volumes(group));
+            out.push_str(&volumes(plan, group));
         }
     }
     out.push_str(&format!("    unused {:>9}\n", disk.free.0));
@@ -102,13 +102,13 @@ pub(super) fn disk_name(node: &Node, disk: &DiskPlan) -> String {
 /// What a partition holds, in words.
 pub(super) fn contents(plan: &NodePlan, partition: &PartitionPlan) -> String {
     match &partition.content {
-        Content::Mount { mount, file_system } => format!("{mount}  {file_system}"),
+        Content::Mount { mount, file_system } => format!("{mount}  {file_system}{}", options(plan, mount)),
         Content::EfiSystem => "/boot/efi  EFI system partition".into(),
         Content::BiosBoot => "biosboot".into(),
         Content::RaidMember { array } => {
             let mirror = plan.arrays.iter().find(|mirror| mirror.device == *array);
             let on_it = mirror.map_or_else(String::new, |mirror| match &mirror.content {
-                Content::Mount { mount, file_system } => format!(": {mount}  {file_system}"),
+                Content::Mount { mount, file_system } => format!(": {mount}  {file_system}{}", options(plan, mount)),
                 Content::PhysicalVolume { volume_group } => format!(": physical volume of {volume_group}"),
                 _ => String::new(),
             });
@@ -119,7 +119,14 @@ pub(super) fn contents(plan: &NodePlan, partition: &PartitionPlan) -> String {
     }
 }
 
-fn volumes(group: &VolumeGroupPlan) -> String {
+/// How it is made and mounted, where that is not the installer's own way.
+fn options(plan: &NodePlan, mount: &str) -> String {
+    let Some(options) = plan.options.get(mount) else { return String::new() };
+    let word = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("  {name} {value}"));
+    [word("mount", &options.mount), word("mkfs", &options.mkfs)].into_iter().flatten().collect()
+}
+
+fn volumes(plan: &NodePlan, group: &VolumeGroupPlan) -> String {
     let mut out = format!(
         "           {:>9}    {}: {} extents of {}, {} free\n",
         group.size.0, group.name, group.extents, group.extent_size, group.free.0
@@ -127,8 +134,7 @@ fn volumes(group: &VolumeGroupPlan) -> String {
     for volume in &group.logical_volumes {
         let mount = volume.mount.as_deref().unwrap_or("");
         let line = format!("           {:>9}      {}  {}  {mount}", volume.size.0, volume.name, volume.file_system);
-        out.push_str(line.trim_end());
-        out.push('\n');
+        out.push_str(&format!("{}{}\n", line.trim_end(), options(plan, mount)));
     }
     out
 }

@@ -11,6 +11,7 @@ pub(super) fn compare(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: 
     compare_arrays(plan, disks, facts, lines);
     compare_swap(plan, facts, lines);
     compare_mounts(plan, disks, facts, lines);
+    compare_options(plan, facts, lines);
 }
 
 /// Arrays are told apart by their members: the number of one may change from boot to boot.
@@ -27,6 +28,23 @@ fn compare_arrays(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
                 lines.push(format!("the array of {} is {}; planned: raid1", words(), fact.level));
             }
             Some(_) => {}
+        }
+    }
+}
+
+/// The options that the next boot mounts with. An installer may have added some of its own.
+fn compare_options(plan: &NodePlan, facts: &Facts, lines: &mut Vec<String>) {
+    let Some(fstab) = &facts.fstab else { return };
+    let mounts = plan.options.iter().filter_map(|(target, options)| Some((target, options.mount.as_deref()?)));
+    for (target, wanted) in mounts {
+        let Some((_, found)) = fstab.iter().find(|(known, _)| known == target) else {
+            lines.push(format!("{target} is not in /etc/fstab; planned: with {wanted}"));
+            continue;
+        };
+        let has = |option: &str| found.split(',').any(|known| known == option);
+        // `defaults` stands for no option, and an installer may leave it out beside others.
+        if !wanted.split(',').all(|option| option == "defaults" || has(option)) {
+            lines.push(format!("{target} will be mounted with {found}; planned: {wanted}"));
         }
     }
 }
@@ -87,7 +105,32 @@ fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
 mod tests {
     use super::*;
     use crate::plan::{ArrayFact, ArrayPlan, PartitionRef, plan};
+    use crate::site::FileSystemOptions;
     use crate::site::testing::paper_site;
+
+    #[test]
+    fn the_options_of_the_next_boot_are_those_of_the_plan_and_maybe_more() {
+        let site = paper_site();
+        let mut plan = plan(site.node_by_name("compute2").unwrap()).unwrap();
+        let options = |mount: &str| FileSystemOptions { mount: Some(mount.into()), mkfs: None };
+        plan.options = BTreeMap::from([
+            ("/home".into(), options("noatime,nodev")),
+            ("/export/gluster".into(), options("defaults,inode64")),
+        ]);
+        let lines = |fstab: &[(&str, &str)]| {
+            let fstab = fstab.iter().map(|(target, options)| (target.to_string(), options.to_string())).collect();
+            let mut lines = Vec::new();
+            compare_options(&plan, &Facts { fstab: Some(fstab), ..Facts::default() }, &mut lines);
+            lines.join("; ")
+        };
+        assert_eq!(lines(&[("/home", "nodev,x-systemd.device-timeout=0,noatime"), ("/export/gluster", "inode64")]), "");
+        let without = "/export/gluster is not in /etc/fstab; planned: with defaults,inode64; \
+                       /home will be mounted with nodev,noatimes; planned: noatime,nodev";
+        assert_eq!(lines(&[("/home", "nodev,noatimes")]), without);
+        let mut lines = Vec::new();
+        compare_options(&plan, &Facts::default(), &mut lines);
+        assert!(lines.is_empty(), "an older %post told nothing of it");
+    }
 
     #[test]
     fn a_mirror_is_known_by_its_halves_and_its_level() {
