@@ -10,6 +10,7 @@ mod disarm;
 mod explain;
 mod init;
 mod install;
+mod lint;
 mod log;
 mod output;
 mod plan;
@@ -65,6 +66,7 @@ enum Verb {
     Plan(plan::Args),
     Diff(diff::Args),
     Render(render::Args),
+    Lint(lint::Args),
     Serve(serve::Args),
     Reload(reload::Args),
     Status(status::Args),
@@ -98,12 +100,13 @@ enum Verb {
 
 /// Verbs that change nothing outside of this shell: the only ones that are proposed for a word that was mistyped. `discover`
 /// is near to `disarm`.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
     "init",
     "check",
     "plan",
     "diff",
     "render",
+    "lint",
     "status",
     "watch",
     "explain",
@@ -140,6 +143,7 @@ impl Cli {
             Verb::Plan(args) => plan::run(place, args),
             Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
+            Verb::Lint(args) => lint::run(&args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
             Verb::Status(args) => status::run(place, args),

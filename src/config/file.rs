@@ -121,8 +121,8 @@ const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.
 fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> Option<Section<'a>> {
     if required && !top.has(name) {
         let message = format!("there is no section `[{name}]`");
-        let help = "`rackstart init --output -` shows a complete file".into();
-        top.found.add(Problem { message, at: None, also: None, help });
+        let help = "`rackstart init --output -` shows a complete file";
+        top.found.add(Problem::nowhere(message, help));
     }
     let (at, table) = top.table(name, &format!("`[{name}]` on a line of its own"))?;
     Some(Section::open(format!("`[{name}]`"), at, table, keys, top.found))

@@ -86,7 +86,7 @@ fn print(error: LoadError) -> Failure {
 }
 
 /// Colour is for terminals, unless the user says no.
-fn wants_colour() -> bool {
+pub fn wants_colour() -> bool {
     use io::IsTerminal;
     io::stderr().is_terminal() && !refuses_colour()
 }

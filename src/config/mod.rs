@@ -51,7 +51,9 @@ use toml::de::DeTable;
 
 pub use alone::Alone;
 pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
-pub use load::{LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour};
+pub use load::{
+    LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour, wants_colour,
+};
 pub use problem::{Problem, Problems, Spot};
 pub(crate) use words::{quote, suggest};
 
@@ -135,7 +137,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
 fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &Found) -> Option<Renderer> {
     let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
     let report = |message, help| {
-        found.add(Problem { message, at: key.map(Spanned::span), also: None, help });
+        found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
     };
     let own = match fetch(key.map(|key| *key.get_ref())) {
         Ok(own) => own,

@@ -21,12 +21,19 @@ pub struct Problem {
     pub also: Option<(Range<usize>, String)>,
     /// One thing to do.
     pub help: String,
+    /// Whether it is only doubtful, and goes on without being mended.
+    pub doubtful: bool,
 }
 
 impl Problem {
     /// A mistake at a place of the text.
     pub fn new(at: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), at: Some(at), also: None, help: help.into() }
+        Self { at: Some(at), ..Self::nowhere(message, help) }
+    }
+
+    /// A mistake for which no line is to blame.
+    pub fn nowhere(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), at: None, also: None, help: help.into(), doubtful: false }
     }
 
     /// Adds a second place.
@@ -61,7 +68,7 @@ pub struct Problems {
 
 impl Problems {
     /// Collects the mistakes of one text; `secrets` are byte ranges that are never shown.
-    pub(super) fn new(file_name: &str, text: &str, mut list: Vec<Problem>, secrets: &[Range<usize>]) -> Self {
+    pub(crate) fn new(file_name: &str, text: &str, mut list: Vec<Problem>, secrets: &[Range<usize>]) -> Self {
         list.sort_by_key(|problem| problem.at.as_ref().map_or(usize::MAX, |at| at.start));
         list.dedup();
         Self { file_name: file_name.into(), text: mask(text, secrets), list }
@@ -85,14 +92,25 @@ impl Problems {
         Spot { message, help, file, line: Some(before.matches('\n').count() + 1), column: Some(column) }
     }
 
-    /// The text for people: each mistake, then one line that counts them.
-    pub fn render(&self, colour: bool) -> String {
+    /// The text for people: each mistake, its line, and what to do.
+    pub fn show(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for problem in self.list.iter().take(MOST_SHOWN) {
             out.push_str(&renderer.render(&[self.group(problem), help(problem)]));
             out.push_str("\n\n");
         }
+        out
+    }
+
+    /// How many mistakes `show` leaves out.
+    pub fn unshown(&self) -> usize {
+        self.list.len().saturating_sub(MOST_SHOWN)
+    }
+
+    /// The text for people: each mistake, then one line that counts them.
+    pub fn render(&self, colour: bool) -> String {
+        let mut out = self.show(colour);
         let (count, them) = match self.list.len() {
             1 => ("1 problem".to_string(), "it is"),
             many if many > MOST_SHOWN => (format!("first {MOST_SHOWN} of {many} problems"), "all are"),
@@ -103,7 +121,8 @@ impl Problems {
     }
 
     fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
-        let title = Level::ERROR.primary_title(&problem.message);
+        let level = if problem.doubtful { Level::WARNING } else { Level::ERROR };
+        let title = level.primary_title(&problem.message);
         let Some(at) = &problem.at else {
             return title.element(Origin::path(&self.file_name));
         };

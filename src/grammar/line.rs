@@ -1,8 +1,8 @@
 //! One line of commands: split as Python's shlex does it, then held against the table.
 
 use super::Complaint;
-use super::facts;
 use super::table::{self, Command, Takes};
+use super::{combine, facts};
 use crate::site::Release;
 
 /// Checks one command line; `number` is its line.
@@ -17,11 +17,16 @@ pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec
     };
     if !command.free {
         check_words(release, number, name, command, words, found);
+        combine::check(release, number, name, words, found);
     }
     facts::check_line(release, number, name, words, found);
 }
 
 fn unknown_command(release: Release, number: usize, name: &str) -> Complaint {
+    if table::command(name).is_some_and(|command| command.ignored("", release).is_some()) {
+        let what = format!("EL{release} reads `{name}`, warns and ignores it");
+        return Complaint::doubt(number, what, "remove the line");
+    }
     let what = format!("EL{release} does not know the command `{}`", name.escape_debug());
     let help = match table::command(name) {
         Some(command) => format!("it exists {}; take it out for this release", command.releases.in_words()),
@@ -54,6 +59,14 @@ fn check_words(
         let facts = match command.option(option, release) {
             Ok(facts) => facts,
             Err(elsewhere) => {
+                if let Some(ignored) = command.ignored(option, release) {
+                    let what = format!("EL{release} reads `{option}` of `{name}`, warns and ignores it");
+                    found.push(Complaint::doubt(number, what, "remove it"));
+                    if value.is_none() && ignored.takes != Takes::Nothing {
+                        words.next_if(|word| !word.starts_with('-'));
+                    }
+                    continue;
+                }
                 let what = format!("`{name}` of EL{release} has no option `{}`", option.escape_debug());
                 let help = match (elsewhere, nearest(option, command.options(release).map(|option| option.name))) {
                     (Some(span), _) => format!("it exists {}; take it out for this release", span.in_words()),

@@ -290,10 +290,13 @@ impl<'a> Reader<'a> {
         let word: &'a str = self.lines[index].get(at..end).unwrap_or_default();
         self.command = false;
         match word {
-            _ if line[end..].starts_with(b"()") => {
+            "function" => self.command = true,
+            _ if line[end..].trim_ascii_start().starts_with(b"()") || is_named_function(&line[..at]) => {
                 let function = self.spoken(word, index);
                 self.functions.push(function);
                 self.announced = Some(word);
+                // Its body follows, with parentheses before it or without.
+                self.command = true;
             }
             _ if after == b'=' || line[end..].starts_with(b"+=") => self.assigning = true,
             // A pattern of `case`, whatever it reads like.
@@ -354,6 +357,12 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether `function` stands before the place, which bash knows and no other shell.
+fn is_named_function(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    before.strip_suffix(b"function").is_some_and(|rest| rest.last().is_none_or(|letter| !is_word(*letter)))
 }
 
 fn is_word(letter: u8) -> bool {

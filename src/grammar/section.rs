@@ -10,6 +10,9 @@ use crate::site::Release;
 /// Lines whose first word ends a script on EL6, even inside a here-document.
 const EL6_ENDS: [&str; 7] = ["%end", "%post", "%pre", "%packages", "%include", "%traceback", "%ksappend"];
 
+/// Lines that bring others.
+const INCLUDES: [&str; 2] = ["%include", "%ksappend"];
+
 /// A section and its options with the first and last major release; a `=` marks one that takes a value.
 struct Kind {
     name: &'static str,
@@ -74,9 +77,30 @@ pub fn check(release: Release, text: &str) -> Vec<Complaint> {
 
 /// Like [`check`], for one of many kickstarts: scripts that were checked before are not checked again.
 pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
+    let Read { mut found, commands, last, .. } = read(known, release, text);
+    facts::check_whole(release, last, &commands, &mut found);
+    found.sort_by_key(|complaint| complaint.line);
+    found
+}
+
+/// What was read of a kickstart.
+pub(super) struct Read<'a> {
+    /// What is wrong with its lines, in no promised order.
+    pub found: Vec<Complaint>,
+    /// The first words of its command lines.
+    pub commands: Vec<&'a str>,
+    /// Whether lines of other files belong to it.
+    pub includes: bool,
+    /// Number of the last line.
+    pub last: usize,
+}
+
+/// Reads line by line; says nothing of what is missing.
+pub(super) fn read<'a>(known: &mut KnownScripts, release: Release, text: &'a str) -> Read<'a> {
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;
     let mut commands: Vec<&str> = Vec::new();
+    let mut includes = false;
     let (mut references, mut once) = (References::default(), Once::default());
     let mut last = 0;
     for (index, line) in text.lines().enumerate() {
@@ -113,6 +137,7 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
         if line.contains(|letter: char| letter.is_control() && letter != '\t') {
             found.push(Complaint::new(number, "the line holds a control character", "write printable text only"));
         } else if word.starts_with('%') {
+            includes |= INCLUDES.contains(&word);
             open = begin(release, number, line, word, &mut found);
         } else {
             commands.push(word);
@@ -126,19 +151,17 @@ pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> 
         found.push(Complaint::new(section.line, what, "end every section with a line %end"));
     }
     references.finish(&mut found);
-    facts::check_whole(release, last, &commands, &mut found);
-    found.sort_by_key(|complaint| complaint.line);
-    found
+    Read { found, commands, includes, last }
 }
 
 fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mut Vec<Complaint>) -> Option<Open<'a>> {
-    if matches!(word, "%include" | "%ksappend") {
+    if INCLUDES.contains(&word) {
         let path = line.split_ascii_whitespace().nth(1).unwrap_or_default();
         if line.split_ascii_whitespace().count() != 2 {
             found.push(Complaint::new(number, format!("`{word}` names no file"), "write one path behind it"));
         } else if word == "%ksappend" || path.contains("://") {
             let what = format!("`{word} {}` brings lines from elsewhere that nobody has read", path.escape_debug());
-            found.push(Complaint::new(number, what, "write the lines themselves"));
+            found.push(Complaint::doubt(number, what, "write the lines themselves"));
         }
         return None;
     }
@@ -163,7 +186,9 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
         ));
     }
     let words = line::split(line).unwrap_or_default();
-    for option in words.iter().skip(1).filter(|word| word.starts_with("--")) {
+    // An add-on reads its own options.
+    let options = words.iter().skip(1).filter(|word| word.starts_with("--") && kind.name != "%addon");
+    for option in options {
         check_option(release, number, kind, option, found);
     }
     Some(Open { kind, line: number, words, body: Vec::new() })
@@ -181,12 +206,31 @@ fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found:
     }
 }
 
+/// The value of an option of a section: behind `=`, or the next word.
+fn value_of<'a>(words: &'a [String], option: &str) -> Option<&'a str> {
+    let at = words.iter().position(|word| word.split('=').next() == Some(option))?;
+    words[at].split_once('=').map(|(_, value)| value).or_else(|| words.get(at + 1).map(String::as_str))
+}
+
+/// Each line names one package or group; a group may have options, and blanks in its name.
+fn packages(section: &Open<'_>, found: &mut Vec<Complaint>) {
+    for (index, line) in section.body.iter().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if !line.trim_start_matches('-').starts_with('@') && line.contains([' ', '\t']) {
+            let what = format!("`{}` is no name of a package", line.escape_debug());
+            found.push(Complaint::new(section.line + 1 + index, what, "write each package on a line of its own"));
+        }
+    }
+}
+
 fn close(known: &mut KnownScripts, release: Release, section: &Open<'_>, found: &mut Vec<Complaint>) {
+    if section.kind.name == "%packages" {
+        packages(section, found);
+    }
     if !section.kind.script {
         return;
     }
-    let interpreter = section.words.iter().find_map(|word| word.strip_prefix("--interpreter="));
-    if interpreter.is_some_and(|program| !program.ends_with("sh")) {
+    if value_of(&section.words, "--interpreter").is_some_and(|program| !program.ends_with("sh")) {
         return;
     }
     // %pre and the scripts outside the chroot run among the few tools of the installer itself.

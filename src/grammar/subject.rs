@@ -51,9 +51,9 @@ impl Once {
         let Some(subject) = subject(line) else { return };
         let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
         if !self.0.insert(subject) {
-            let help =
-                "keep one: change rackstart's line in an own copy of its template, which `init --templates DIR` writes";
-            found.push(Complaint::new(number, what, help));
+            let help = "keep one; where the other is rackstart's own, change it in a copy of its template, which \
+                        `init --templates DIR` writes";
+            found.push(Complaint::doubt(number, what, help));
         }
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Command {
     pub free: bool,
     words: Vec<(Span, usize, usize)>,
     options: Vec<(Span, OptionFacts)>,
+    /// Options that are read and ignored; an empty name is the command itself.
+    ignored: Vec<(Span, OptionFacts)>,
 }
 
 impl Span {
@@ -93,6 +95,12 @@ impl Command {
         self.options.iter().filter(move |(span, _)| span.holds(release)).map(|(_, option)| *option)
     }
 
+    /// The option, when the release reads and ignores it; an empty name asks about the command.
+    pub fn ignored(&self, option: &str, release: Release) -> Option<OptionFacts> {
+        let known = self.ignored.iter().find(|(span, ignored)| ignored.name == option && span.holds(release));
+        known.map(|(_, ignored)| *ignored)
+    }
+
     pub fn words(&self, release: Release) -> (usize, usize) {
         let found = self.words.iter().find(|(span, ..)| span.holds(release));
         found.map_or((0, 0), |(_, least, most)| (*least, *most))
@@ -122,6 +130,17 @@ pub fn facts_of(release: Release) -> Vec<CommandFacts> {
     facts
 }
 
+/// What a release reads and ignores: a command, and an option or nothing; for comparing with other readers.
+pub fn ignored_of(release: Release) -> Vec<(&'static str, &'static str)> {
+    let of_command = |(name, command): (&&'static str, &'static Command)| {
+        let ignored = command.ignored.iter().filter(|(span, _)| span.holds(release));
+        ignored.map(|(_, option)| (*name, option.name)).collect::<Vec<_>>()
+    };
+    let mut ignored: Vec<_> = TABLE.iter().flat_map(of_command).collect();
+    ignored.sort_unstable();
+    ignored
+}
+
 fn read(text: &'static str) -> HashMap<&'static str, Command> {
     let mut table = HashMap::new();
     let mut name = "";
@@ -131,7 +150,7 @@ fn read(text: &'static str) -> HashMap<&'static str, Command> {
             let Some(head) = tokens.next() else { continue };
             let (word, releases) = split_span(head);
             name = word;
-            table.insert(name, Command { releases, free: false, words: Vec::new(), options: Vec::new() });
+            table.insert(name, Command::of(releases));
         }
         let Some(command) = table.get_mut(name) else { continue };
         for token in tokens {
@@ -142,24 +161,35 @@ fn read(text: &'static str) -> HashMap<&'static str, Command> {
 }
 
 impl Command {
+    fn of(releases: Span) -> Self {
+        Self { releases, free: false, words: Vec::new(), options: Vec::new(), ignored: Vec::new() }
+    }
+
     fn add(&mut self, token: &'static str) {
         let (token, span) = split_span(token);
-        if token == "*" {
+        if let Some(ignored) = token.strip_prefix('~') {
+            self.ignored.push((span, option_facts(ignored)));
+        } else if token == "*" {
             self.free = true;
         } else if let Some((least, most)) = token.split_once("..") {
             self.words.push((span, least.parse().unwrap_or(0), most.parse().unwrap_or(usize::MAX)));
         } else {
-            let (token, needed) = token.strip_suffix('!').map_or((token, false), |token| (token, true));
-            let (name, takes) = match token.split_once('=') {
-                None => (token, Takes::Nothing),
-                Some((name, "")) => (name, Takes::Text),
-                Some((name, "?")) => (name, Takes::Maybe),
-                Some((name, "#")) => (name, Takes::Number),
-                Some((name, words)) => (name, Takes::Word(words)),
-            };
-            self.options.push((span, OptionFacts { name, takes, needed }));
+            self.options.push((span, option_facts(token)));
         }
     }
+}
+
+/// Reads `--name=a|b!`.
+fn option_facts(token: &'static str) -> OptionFacts {
+    let (token, needed) = token.strip_suffix('!').map_or((token, false), |token| (token, true));
+    let (name, takes) = match token.split_once('=') {
+        None => (token, Takes::Nothing),
+        Some((name, "")) => (name, Takes::Text),
+        Some((name, "?")) => (name, Takes::Maybe),
+        Some((name, "#")) => (name, Takes::Number),
+        Some((name, words)) => (name, Takes::Word(words)),
+    };
+    OptionFacts { name, takes, needed }
 }
 
 /// Splits `name@6.4-8`.

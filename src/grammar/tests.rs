@@ -12,7 +12,7 @@ fn with(release: &str, lines: &str) -> String {
     let install = if release.starts_with('6') { "install\n" } else { "" };
     let needed = format!(
         "{install}url --url=http://x/\ncmdline\nlang en_US\nkeyboard us\ntimezone UTC\nrootpw --lock --iscrypted x\n\
-         bootloader --location=mbr\nnetwork --bootproto=dhcp\n"
+         bootloader --location=mbr\nnetwork --bootproto=dhcp\nautopart\n"
     );
     let command = |line: &str| line.split_whitespace().next().unwrap_or_default().to_string();
     let own: Vec<String> = lines.lines().map(command).collect();
@@ -114,6 +114,13 @@ fn options_are_checked_by_release_and_by_what_they_take() {
         ("9", "logvol /x --name=a --vgname=b --useexisting=1", "1: `--useexisting` of `logvol` takes no value"),
         ("9", "part /a /b --size=1", "1: `part` has 2 words that are no option, and takes 1"),
         ("9", "lang", "1: `lang` has 0 words that are no option, and takes 1"),
+        ("9", "url --url=http://x/ --mirrorlist=http://y/", "1: `--url`, `--mirrorlist` of `url` exclude each other"),
+        ("9", "timesource --nts", "1: `timesource` has none of `--ntp-server`, `--ntp-pool`, `--ntp-disable`"),
+        ("9", "part / --size=1 --resize", "1: `--resize` of `part` goes with `--onpart`, `--usepart` only"),
+        ("9", "part / --size=1 --fstype=btrfs", "1: no release from 8 on makes btrfs"),
+        ("9", "%packages\na b\n@Big Group\n%end", "2: `a b` is no name of a package"),
+        ("10", "module --name=a", "1: EL10 reads `module`, warns and ignores it"),
+        ("9", "logging --level info --host=a", "1: EL9 reads `--level` of `logging`, warns and ignores it"),
         ("9", "rootpw \"x", "1: a quotation that begins with \" has no end on its line"),
     ] {
         assert_eq!(only(number, line), expected);
@@ -189,6 +196,12 @@ fn script(number: &str, body: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_interpreter_may_stand_in_the_next_word() {
+    let python = "%post --interpreter /usr/bin/python3\nprint('it\\'s')\nif x:\n  y = '{'\n  z = '''\n%end";
+    assert_eq!(complaints("9", python), Vec::<String>::new());
+}
+
+#[test]
 fn what_a_script_never_closes_is_told_with_the_line_where_it_begins() {
     for (body, expected) in [
         ("echo a\necho \"b\necho c", "3: a double quote is never closed"),
@@ -219,6 +232,7 @@ fn correct_scripts_pass() {
         "echo a \\\n  if b",
         "x=$(if a; then b; fi) y=$(for z in a; do b; done)",
         "! command -v lsblk >/dev/null || lsblk",
+        "function f {\n  a\n}\nfunction g() { b; }\nh () {\n  c\n}\nfunction i ()\n{\n  d\n}",
         "for x in ${y//\\//!} `ls`; do { echo a; } 2>b; done; if a; then b; else c; fi",
     ] {
         assert_eq!(script("6.10", body), Vec::<String>::new(), "{body}");

@@ -4,6 +4,7 @@ mod config_problems;
 mod diff;
 mod every_verb;
 mod init_check;
+mod lint;
 mod password_hash;
 mod plan_security;
 mod repositories;

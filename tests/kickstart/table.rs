@@ -1,8 +1,9 @@
 //! Our own table of commands against pykickstart's: what we accept, it accepts; where we are stricter is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rackstart::grammar::{self, Takes};
 use rackstart::site::Release;
@@ -118,6 +119,119 @@ fn where_we_are_stricter_than_pykickstart_is_known() {
         assert!(theirs.old_commands.iter().all(|(major, name)| *major != release.major || !ours.contains_key(&**name)));
     }
     assert_eq!(stricter, Vec::<String>::new());
+}
+
+#[test]
+fn what_pykickstart_warns_of_and_ignores_we_say_so_of() {
+    let theirs = theirs();
+    for release in releases() {
+        let of_release = |major: &u8| *major == release.major;
+        let commands =
+            theirs.old_commands.iter().filter(|(major, name)| of_release(major) && !REFUSED.contains(&&**name));
+        let options = theirs.options.iter().filter(|((major, ..), (.., old))| of_release(major) && *old);
+        let mut old: Vec<(&str, &str)> = commands.map(|(_, name)| (name.as_str(), "")).collect();
+        old.extend(options.map(|((_, name, option), _)| (name.as_str(), option.as_str())));
+        old.retain(|(name, _)| *name != "xconfig"); // whose options nobody checks
+        old.sort_unstable();
+        assert_eq!(grammar::ignored_of(release), old, "{release}");
+    }
+}
+
+/// Reads lines `RELEASE<tab>KICKSTART LINE` and prints what becomes of each.
+const JUDGE: &str = r#"
+import sys, warnings
+warnings.simplefilter("ignore")
+from pykickstart.parser import KickstartParser
+from pykickstart.version import makeVersion
+for line in sys.stdin:
+    release, text = line.rstrip("\n").split("\t")
+    try:
+        KickstartParser(makeVersion("RHEL" + release)).readKickstartFromString(text + "\n")
+        print("ok")
+    except Exception:
+        print("refused")
+"#;
+
+/// What a command needs in any case.
+fn needed(command: &str) -> &'static str {
+    match command {
+        "part" | "partition" => "/x",
+        "logvol" => "/x --vgname=a --name=b --size=1",
+        "raid" => "/x --device=md0 --level=1 raid.1",
+        "repo" => "--name=x",
+        "harddrive" => "--dir=/x",
+        _ => "",
+    }
+}
+
+#[test]
+fn options_that_need_or_exclude_each_other_are_those_of_pykickstart() {
+    use rackstart::grammar::{RULES, Rule};
+    let mut asked: Vec<(String, &str, Release)> = Vec::new();
+    for (commands, first, last, rule) in &RULES {
+        for (command, release) in commands.iter().flat_map(|command| releases().map(move |release| (command, release)))
+        {
+            if !(*first..=*last).contains(&release.major) {
+                continue;
+            }
+            let facts = grammar::facts_of(release).into_iter().find(|facts| facts.name == *command).unwrap();
+            let word = |option: &&str| match facts.options.iter().flatten().find(|facts| facts.name == *option) {
+                _ if option.is_empty() => Some("us".to_string()),
+                None => None, // not in this release
+                Some(facts) if matches!(facts.takes, Takes::Nothing | Takes::Maybe) => Some(option.to_string()),
+                Some(_) => Some(format!("{option}=1")),
+            };
+            let line = |options: Vec<String>| {
+                let bare = needed(command)
+                    .split(' ')
+                    .filter(|word| !options.iter().any(|o| o.split('=').next() == word.split('=').next()));
+                let bare: Vec<&str> = bare.collect();
+                format!("{command} {} {}", bare.join(" "), options.join(" "))
+            };
+            let mut ask = |options: Vec<String>, verdict| asked.push((line(options), verdict, release));
+            let known = |options: &[&str]| options.iter().filter_map(word).collect::<Vec<_>>();
+            match rule {
+                Rule::One(options) | Rule::Any(options) | Rule::Apart(options) => {
+                    let one = |option| {
+                        if *command == "repo" || matches!(rule, Rule::One(_) | Rule::Any(_)) {
+                            Some(vec![option])
+                        } else {
+                            None
+                        }
+                    };
+                    for options in known(options).into_iter().filter_map(one) {
+                        ask(options, "ok");
+                    }
+                    if matches!(rule, Rule::One(_) | Rule::Any(_)) {
+                        ask(Vec::new(), "refused");
+                    }
+                    if matches!(rule, Rule::One(_) | Rule::Apart(_)) && known(options).len() > 1 {
+                        ask(known(options)[..2].to_vec(), "refused");
+                    }
+                }
+                Rule::Wants(option, _) => ask(known(&[option]), "refused"),
+            }
+        }
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/pykickstart");
+    let mut python = Command::new("python3");
+    python.args(["-c", JUDGE]).env("PYTHONPATH", &folder).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines: String = asked.iter().map(|(line, _, release)| format!("{}\t{line}\n", release.major)).collect();
+    python.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = String::from_utf8(python.wait_with_output().unwrap().stdout).unwrap();
+    let verdicts: Vec<&str> = output.lines().collect();
+    assert_eq!(verdicts.len(), asked.len());
+    let differ = asked.iter().zip(&verdicts).filter(|((_, expected, _), said)| expected != *said);
+    let differ: Vec<String> = differ.map(|((line, _, release), said)| format!("{release} {said}: {line}")).collect();
+    assert!(differ.is_empty(), "\n{}", differ.join("\n"));
+    // Ours says the same of each line, for the reason of the rule.
+    for (line, expected, release) in asked {
+        let found = grammar::check(release, &format!("{line}\n"));
+        let reasons = ["exclude each other", "has none of", "goes with"];
+        let blamed = found.iter().any(|complaint| reasons.iter().any(|reason| complaint.what.contains(reason)));
+        assert_eq!(blamed, expected == "refused", "{release} {line}: {found:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Where a kickstart holds what nobody else may read: passwords, passphrases, hashes and keys.
+
+use std::ops::Range;
+
+/// Options of any command whose value is a secret, or leads to one.
+const OPTIONS: [&str; 9] = [
+    "--password",
+    "--md5pass",
+    "--passphrase",
+    "--reverse-password",
+    "--activation-key",
+    "--wepkey",
+    "--wpakey",
+    "--winbindjoin",
+    "--one-time-password",
+];
+
+/// Commands whose plain words are secrets.
+const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
+
+/// The secrets in the command lines of a kickstart, in bytes of the text. Scripts are not looked into: what a script says is
+/// known to nobody but its author.
+pub fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let (mut start, mut in_section) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let first = line.split_ascii_whitespace().next().unwrap_or_default();
+        if first == "%end" {
+            in_section = false;
+        } else if first.starts_with('%') && !matches!(first, "%include" | "%ksappend") {
+            in_section = true;
+        } else if !in_section {
+            found.extend(of_line(line).into_iter().map(|at| at.start + start..at.end + start));
+        }
+        start += line.len();
+    }
+    found
+}
+
+/// The secrets of one command line, in bytes of the line. A commented line may hold one as well.
+fn of_line(line: &str) -> Vec<Range<usize>> {
+    let code = line.trim_start_matches(['#', ' ', '\t']);
+    let offset = line.len() - code.len();
+    let words = words(code);
+    let Some((command, rest)) = words.split_first() else { return Vec::new() };
+    let is_secret_command = COMMANDS.contains(&&code[command.clone()]);
+    let mut found = Vec::new();
+    let mut is_value = false;
+    for at in rest {
+        let word = &code[at.clone()];
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let named = OPTIONS.contains(&name);
+        if std::mem::take(&mut is_value) || (is_secret_command && !word.starts_with("--")) {
+            found.push(at.clone());
+        } else if let Some(value) = value.filter(|_| named) {
+            found.push(at.end - value.len()..at.end);
+        } else {
+            is_value = named;
+        }
+    }
+    found.into_iter().map(|at| at.start + offset..at.end + offset).collect()
+}
+
+/// Words between blanks that are in no quotation.
+fn words(line: &str) -> Vec<Range<usize>> {
+    let (mut words, mut start, mut quote) = (Vec::new(), None, None);
+    for (at, letter) in line.char_indices() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                start.get_or_insert(at);
+            }
+            (None, ' ' | '\t' | '\n' | '\r') => words.extend(start.take().map(|start| start..at)),
+            _ => drop(start.get_or_insert(at)),
+        }
+    }
+    words.extend(start.map(|start| start..line.len()));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_of_a_command_line_is_found_and_nothing_else() {
+        for (line, expected) in [
+            ("rootpw --plaintext geheim", vec!["geheim"]),
+            ("rootpw --iscrypted $6$a$b # x", vec!["$6$a$b", "#", "x"]),
+            ("user --name=a --password=\"b c\" --uid=5", vec!["\"b c\""]),
+            ("user --name=a --password b", vec!["b"]),
+            ("  # user --name=a --password=b", vec!["b"]),
+            ("part / --encrypted --passphrase='a b'", vec!["'a b'"]),
+            ("rhsm --organization=1 --activation-key=k", vec!["k"]),
+            ("bootloader --password=x --iscrypted --append=\"a b\"", vec!["x"]),
+            ("user --name=password", vec![]),
+            ("rootpw --lock", vec![]),
+        ] {
+            let found: Vec<&str> = of_line(line).into_iter().map(|at| &line[at]).collect();
+            assert_eq!(found, expected, "{line}");
+        }
+        let text = "lang a\nrootpw x\n%post\nrootpw y\n%end\nsshpw --username=root z\n";
+        let found: Vec<&str> = secrets(text).into_iter().map(|at| &text[at]).collect();
+        assert_eq!(found, ["x", "z"]);
+    }
+}
