@@ -31,6 +31,7 @@ mod resolve;
 mod resolve_node;
 mod role;
 mod roles;
+mod rules;
 mod secrets;
 mod size;
 mod sources;

@@ -54,6 +54,7 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         images: file.images.iter().map(|keys| keys.resolve()).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
+    super::rules::check(&file.variables, &site, &name.span(), found);
     super::variables::check_replica(&file.variables, &site, name.span(), found);
     Some(site)
 }

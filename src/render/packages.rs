@@ -26,6 +26,8 @@ const ARCHITECTURES: [&str; 4] = [".x86_64", ".i686", ".noarch", ".aarch64"];
 /// Lines of a step that name what it installs: on every release, and from EL7 on.
 const LINE: &str = "packages=\"";
 const LINE_EL7: &str = "packages_el7=\"";
+/// The line of a step that not every site has.
+const ONLY_IF: &str = "only_if=\"";
 
 /// What a node installs, each name with who needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -49,6 +51,9 @@ impl Renderer {
         let targets = site.blueprint.targets(&node.role);
         let last = site.blueprint.variables.get("last_group").map(String::as_str);
         for (step, text) in steps(&self.engine, &targets, last)? {
+            if !condition_of(&text).is_none_or(|condition| site.says(condition)) {
+                continue;
+            }
             for name in of_step(&text, node.release) {
                 needs.steps.entry(name.into()).or_default().insert(step.clone());
             }
@@ -79,6 +84,11 @@ fn of_section(text: &str) -> impl Iterator<Item = &str> {
         let bare = ARCHITECTURES.iter().find_map(|architecture| line.strip_suffix(architecture));
         bare.unwrap_or(line)
     })
+}
+
+/// On which variables of the site a step depends.
+fn condition_of(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix(ONLY_IF)?.split('"').next())
 }
 
 /// The names that a step says it installs.

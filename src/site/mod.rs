@@ -5,6 +5,7 @@ mod bare;
 mod blueprint;
 mod bricks;
 mod cards;
+mod condition;
 mod disk;
 mod distribution;
 mod layout;

@@ -18,4 +18,5 @@
 . "$PAYLOAD/lib/identity.sh"
 . "$PAYLOAD/lib/images.sh"
 . "$PAYLOAD/lib/nova.sh"
+. "$PAYLOAD/lib/bridge.sh"
 . "$PAYLOAD/lib/acceptance.sh"

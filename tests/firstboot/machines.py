@@ -26,6 +26,12 @@ def exports(world, fake):
         (fake / "targets").write_text("".join(f"{key}\n" for key in load(world)["volumes"]))
 
 
+def label(world):
+    """Of the network that a project is given: the first that was made."""
+    path = world / "network"
+    return path.read_text() if path.exists() else "public"
+
+
 class Machines:
     def __init__(self, world, fake, token):
         self.world, self.fake, self.token = world, fake, token
@@ -129,7 +135,7 @@ class Machines:
                 self.keep()
                 addresses = ["10.0.0.2", *machine.get("floating", [])]
                 table(["Property", "Value"], [["status", self.state(machine)], ["id", machine["id"]], ["OS-EXT-SRV-ATTR:host", machine["host"]],
-                                              ["public network", ", ".join(addresses)]])
+                                              [f"{label(self.world)} network", ", ".join(addresses)]])
             case ["delete", which]:
                 self.find(which).setdefault("deleting", 0)
                 self.keep("delete", which)

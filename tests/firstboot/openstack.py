@@ -3,6 +3,7 @@ does when it starts. They read the very files that the steps have written, by th
 of the real programs, and log in at the real database with what they find there: a
 setting that would be wrong for the real ones fails here too."""
 
+import ipaddress
 import json
 import os
 import pathlib
@@ -128,21 +129,69 @@ def service_set(database, verb, host, binary):
     database.ask(f"UPDATE services SET disabled = {verb == 'disable'} WHERE {row};")
 
 
+def manager():
+    """The manager that nova.conf names; without a name it is the one of VLANs, as in 2012.1."""
+    name = readers.setting(ROOT / NOVA_CONF, "DEFAULT", "network_manager") or "nova.network.manager.VlanManager"
+    known = {f"nova.network.manager.{kind}Manager": kind for kind in ("Flat", "FlatDHCP", "Vlan")}
+    return known.get(name) or sys.exit(f"ImportError: Class {name} cannot be found")
+
+
 def network(database, verb, options):
     if verb == "list":
-        if not database.ask("SELECT 1 FROM networks LIMIT 1;"):
+        rows = database.ask("SELECT id, cidr, IFNULL(vlan, 'None'), IFNULL(project_id, 'None') FROM networks ORDER BY id;")
+        if not rows:
             # On standard output, as everything that nova-manage has to say.
             print("Command failed, please check log for more info")
             sys.exit(1)
-        print("id   IPv4            IPv6  start address  DNS1 DNS2 VlanID project uuid")
-        for cidr, in database.ask("SELECT cidr FROM networks;"):
-            print(f"1    {cidr}     None  10.0.0.2  8.8.4.4  None None None 0b0c")
+        line = "{:5}\t{:18}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}"
+        print(line.format("id", "IPv4", "IPv6", "start address", "DNS1", "DNS2", "VlanID", "project", "uuid"))
+        for number, cidr, vlan, project in rows:
+            print(line.format(number, cidr, "None", str(ipaddress.ip_network(cidr)[2]), "8.8.4.4", "None", vlan, project, "0b0c"))
         return
-    values = dict(option.removeprefix("--").split("=", 1) for option in options)
-    if database.ask(f"SELECT 1 FROM networks WHERE cidr = '{values['fixed_range_v4']}';"):
-        sys.exit("requested cidr conflicts with existing network")
-    database.ask(f"INSERT INTO networks (cidr, label, bridge) VALUES ('{values['fixed_range_v4']}', '{values['label']}', '{values['bridge']}');")
+    try:
+        create_network(database, options)
+    except ValueError as why:
+        print(f"Command failed, please check log for more info\n{why}")
+        sys.exit(1)
     changed("nova-manage network create", *options)
+
+
+NETWORK_OPTIONS = ("label fixed_range_v4 num_networks network_size vlan vpn fixed_range_v6 gateway gateway_v6 bridge bridge_interface"
+                   " multi_host dns1 dns2 uuid fixed_cidr project_id priority").split()
+
+
+def create_network(database, options):
+    """nova-manage 651-754 and NetworkManager.create_networks, with what VlanManager's asks for before."""
+    get = lambda key: readers.setting(ROOT / NOVA_CONF, "DEFAULT", key)  # noqa: E731
+    values = dict(option.removeprefix("--").split("=", 1) for option in options)
+    for name in values.keys() - set(NETWORK_OPTIONS):
+        sys.exit(f"nova-manage: error: no such option: --{name}")
+    if not values.get("label") or not values.get("fixed_range_v4"):
+        raise ValueError("--label or --fixed_range_v4 is required to create a network.")
+    kind, many, size = manager(), int(values.get("num_networks", 1)), int(values["network_size"])
+    bridge = values.get("bridge") or get("flat_network_bridge")
+    interface = values.get("bridge_interface") or get("flat_interface") or get("vlan_interface")
+    if kind != "Vlan" and not bridge:
+        raise ValueError("--bridge is required to create a network.")
+    if kind == "Vlan" and not interface:
+        raise ValueError("--bridge_interface is required to create a network.")
+    multi = values["multi_host"] == "T" if "multi_host" in values else get("multi_host") == "True"
+    wanted, vlan, vpn = ipaddress.ip_network(values["fixed_range_v4"]), int(values.get("vlan", 100)), int(values.get("vpn", 1000))
+    if kind == "Vlan" and many + vlan > 4094:
+        raise ValueError("The sum between the number of networks and the vlan start cannot be greater than 4094")
+    if kind == "Vlan" and wanted.num_addresses < many * size:
+        raise ValueError("The network range is not big enough to fit")
+    parts = list(wanted.subnets(new_prefix=32 - (size - 1).bit_length()))[:many]
+    if not (WORLD / "network").exists():
+        (WORLD / "network").write_text(values["label"])
+    used = [ipaddress.ip_network(cidr) for cidr, in database.ask("SELECT cidr FROM networks;")]
+    for index, part in enumerate(parts):
+        if any(part.overlaps(other) for other in used):
+            raise ValueError("requested cidr conflicts with existing network")
+        row = {"cidr": part, "label": values["label"] if many == 1 else f"{values['label']}_{index}", "bridge": bridge, "bridge_interface": interface}
+        if kind == "Vlan":
+            row |= {"bridge": f"br{vlan + index}", "vlan": vlan + index, "vpn_public_port": vpn + index}
+        database.ask(f"INSERT INTO networks SET multi_host = {multi}, " + ", ".join(f"{key} = '{value}'" for key, value in row.items()) + ";")
 
 
 def nova(words):
@@ -182,11 +231,15 @@ def rules(service):
     get = lambda key: readers.setting(ROOT / NOVA_CONF, "DEFAULT", key)  # noqa: E731
     live = (FAKE / "live").read_text()
     match service:
+        # The manager of flat networks calls none of what makes rules.
+        case "openstack-nova-network" if manager() == "Flat":
+            return
         case "openstack-nova-network":
-            made = nova_rules.of_network(get("fixed_range"), get("routing_source_ip") or get("my_ip"), get("metadata_host"), get("flat_network_bridge"))
+            bridge = get("flat_network_bridge") if manager() == "FlatDHCP" else None
+            made = nova_rules.of_network(get("fixed_range"), get("routing_source_ip") or get("my_ip"), get("metadata_host"), bridge)
         case "openstack-nova-metadata-api":
             made = nova_rules.of_metadata(get("metadata_host"))
-        case "openstack-nova-compute" if get("host") in machines.hosts(WORLD):
+        case "openstack-nova-compute" if manager() == "FlatDHCP" and get("host") in machines.hosts(WORLD):
             made = nova_rules.of_bridge(get("flat_network_bridge"))
         case _:
             return

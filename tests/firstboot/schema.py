@@ -31,7 +31,9 @@ NOVA = [
     "users (id VARCHAR(255) PRIMARY KEY, name VARCHAR(255))",
     "projects (id VARCHAR(255) PRIMARY KEY, name VARCHAR(255))",
     "services (id INT AUTO_INCREMENT PRIMARY KEY, host VARCHAR(255), `binary` VARCHAR(255), disabled BOOL DEFAULT FALSE)",
-    "networks (id INT AUTO_INCREMENT PRIMARY KEY, cidr VARCHAR(255), label VARCHAR(255), bridge VARCHAR(255))",
+    "networks (id INT AUTO_INCREMENT PRIMARY KEY, cidr VARCHAR(255) UNIQUE, label VARCHAR(255), bridge VARCHAR(255), "
+    "bridge_interface VARCHAR(255), multi_host BOOL, vlan INT, vpn_public_address VARCHAR(255), vpn_public_port INT, "
+    "host VARCHAR(255), project_id VARCHAR(255), UNIQUE (vpn_public_address, vpn_public_port)) ENGINE=InnoDB",
     "instances (id INT AUTO_INCREMENT PRIMARY KEY, hostname VARCHAR(255), project_id VARCHAR(255))",
     "user_project_association (user_id VARCHAR(255) NOT NULL, project_id VARCHAR(255) NOT NULL,"
     " PRIMARY KEY (user_id, project_id))",

@@ -1,5 +1,6 @@
 """The whole graph, not as one would wish: no Internet at all, the nodes in any order,
-one of them late, one that loses its power twice, the server away in between.
+one of them late, one that loses its power twice, the server away in between. And the
+other way of Nova's networks: two VLANs, and each compute node the router of its machines.
 
 Minutes of real servers are seconds here: a node that waits looks again after 1 s at
 most, a real one after 15 s. `make test-long PART=late-gateway` has real pauses, and
@@ -20,7 +21,7 @@ from cloud_test import (
 from harness import equal, holds, test
 from report_test import in_queue
 from site_test import is_complete, site
-from world import NODES
+from world import COMPUTES, NODES
 
 # How many clouds one after the other, what the first is made from, and who is late in each; empty: anybody.
 CLOUDS = int(os.environ.get("CLOUDS", "1"))
@@ -29,8 +30,10 @@ LATE_NODE = os.environ.get("LATE_NODE", "compute1")
 # Seconds: how long all stand still for the late node, and how long at least nobody takes their reports.
 LATE = float(os.environ.get("LATE", "4"))
 AWAY = float(os.environ.get("AWAY", "8"))
+FLOATING = "not asked, none in this cloud or the machine is not on compute1"
 # The only time server there is: rackstart's own, as `init` writes it.
 APPLIANCE = "192.168.0.254"
+NETWORKS = {"network_manager": "vlan", "multi_host": "yes", "num_networks": "2", "network_size": "64", "vlan_start": "171"}
 POOL = [f"{n}.{zone}" for n in range(4) for zone in ("pool.ntp.org", "centos.pool.ntp.org")]
 CLONE_NEWNET = 0x40000000
 FETCH = "07-openstack-controller/18-add-cirros"
@@ -55,7 +58,7 @@ def no_internet():
 
 @contextlib.contextmanager
 def a_rack_without_internet():
-    with no_internet(), site(last_group="10", values={"ntp_servers": APPLIANCE}) as world:
+    with no_internet(), site(last_group="10", values={"ntp_servers": APPLIANCE, **NETWORKS}) as world:
         for node in world.nodes.values():
             (node.fake / "ntp.silent").write_text(" ".join(POOL))
         (world.dir / "no.outside").touch()
@@ -120,6 +123,23 @@ def nothing_is_lost(world, kept):
         equal((name, [f for f in files if not f.endswith(".waiting") and int(f.split(".")[0]) not in came]), (name, []))
 
 
+def the_networks_are_as_asked_for(world):
+    """Two VLANs of 64 addresses, and on each compute node what routes and answers its machines."""
+    found = world.nodes["controller"].sql("SELECT cidr, label, bridge, bridge_interface, multi_host, vlan, vpn_public_port FROM nova.networks ORDER BY id;")
+    equal(found, "10.0.0.0/26\tvlan171\tbr171\teth1\t1\t171\t1000\n10.0.0.64/26\tvlan172\tbr172\teth1\t1\t172\t1001\n")
+    for name in COMPUTES:
+        node = world.nodes[name]
+        equal((name, "net.ipv4.ip_forward = 1" in node.files()["etc/sysctl.conf"], (node.root / "proc/net/vlan").exists()), (name, True, True))
+        live = node.files()["live"]
+        holds(f"-d {world.address(name)}/32 -p tcp -m tcp --dport 8775" in live and f"--to-destination {world.address(name)}:8775" in live, live)
+        for mark in ("own-vlan-dhcp", "own-metadata", "forward-vm"):
+            holds(f"rackstart-{mark}" in live or name == "compute1", f"{name}: {mark}: {live}")
+    # The way to its machine is gone with it.
+    said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
+    holds("ping to 10.0.0.2 by compute2 is answered" in said["08-live-migration"], said)
+    equal((world.nodes["controller"].fake / "routes").read_text(), "")
+
+
 def story(world, chance, late, early, shaken):
     for name in early:
         world.nodes[name].start()
@@ -143,8 +163,9 @@ def story(world, chance, late, early, shaken):
     every_key_is_right(world)
     keystone_has_what_the_paper_wants(world)
     # Setting a password is nothing that must not be done again.
-    every_singleton_ran_once(world, ("saslpasswd2",) if shaken == "controller" else ())
-    the_cloud_was_accepted(world, outside="not asked, this node does not reach 198.41.0.4 either")
+    every_singleton_ran_once(world, ("saslpasswd2",) if shaken == "controller" else (), networks=2)
+    the_cloud_was_accepted(world, "not asked, this node does not reach 198.41.0.4 either", FLOATING, COMPUTES)
+    the_networks_are_as_asked_for(world)
     logs = {path.name: path.read_text() for path in (world.nodes["compute2"].root / "var/log/rackstart").glob("*04-ntp-start.log")}
     holds(any(f"{APPLIANCE} says that this clock is off by" in log for log in logs.values()), logs)
 

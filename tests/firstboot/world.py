@@ -30,7 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
 PLAYED = (
     "yum rpm service chkconfig iptables iptables-save iptables-restore sysctl getent getenforce setenforce mount umount sync"
-    " chown stat groupadd useradd modprobe vgs ping ip"
+    " chown stat groupadd useradd modprobe vgs ping ip brctl"
 ).split()
 COMPUTES = ["compute1", "compute2", "compute3", "compute4"]
 NODES = COMPUTES + ["controller"]
@@ -299,6 +299,12 @@ class Node:
             "install_tree": "centos6",
             "vm_network": "10.0.0.0/24",
             "vm_bridge": "br100",
+            "vm_interface": "",
+            "network_manager": "flatdhcp",
+            "multi_host": "",
+            "vlan_start": "100",
+            "num_networks": "1",
+            "network_size": "256",
             "ssh_from": f"{world.prefix}.0/24",
             "volume": "vm-instances",
             "replica": "4",

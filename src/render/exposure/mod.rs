@@ -65,7 +65,7 @@ impl Renderer {
         let targets = site.blueprint.targets(&node.role);
         let is = |target: &str| targets.iter().any(|known| known == target);
         let rows = rows(&self.engine)?;
-        let mine = rows.iter().filter(|row| is(&row.target)).map(|row| row.opening(site));
+        let mine = rows.iter().filter(|row| is(&row.target) && row.is_of(site)).map(|row| row.opening(site));
         let (open, closed) = mine.partition(|opening: &Opening| !opening.from.is_empty());
         Ok(Exposure {
             node: node.name.to_string(),
@@ -83,6 +83,8 @@ impl Renderer {
 struct Row {
     name: String,
     target: String,
+    /// On variables of the site; empty where it is in every site.
+    condition: String,
     from: String,
     protocol: String,
     ports: String,
@@ -109,18 +111,24 @@ impl Row {
         let mut words = line.split_whitespace();
         let mut word = || words.next().map(str::to_string);
         let (name, target, from, protocol, ports, asks) = (word()?, word()?, word()?, word()?, word()?, word()?);
+        let (target, condition) = target.split_once('?').unwrap_or((&target, ""));
+        let (target, condition) = (target.to_string(), condition.to_string());
         let asked = |word: &str| match word {
             "password" => Some(true),
             "nothing" => Some(false),
             _ => None,
         };
         let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
-        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "machines", "vms", "nobody"]
+        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "machines", "vms", "vlans", "nobody"]
             .contains(&from.as_str())
             && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
         let password = (asked(hardened)?, asked(paper)?);
         let service = words.collect::<Vec<_>>().join(" ");
-        known.then_some(Self { name, target, from, protocol, ports, password, service })
+        known.then_some(Self { name, target, condition, from, protocol, ports, password, service })
+    }
+
+    fn is_of(&self, site: &Site) -> bool {
+        self.condition.is_empty() || site.says(&self.condition)
     }
 
     fn opening(&self, site: &Site) -> Opening {
@@ -134,6 +142,11 @@ impl Row {
             (_, "computes") => of("compute").collect(),
             (_, "machines") => vec![variable("vm_network")],
             (_, "vms") => vec![format!("on {}", variable("vm_bridge"))],
+            (_, "vlans") => {
+                let number = |name: &str| variable(name).parse::<u32>().unwrap_or_default();
+                let first = number("vlan_start");
+                (first..first + number("num_networks")).map(|vlan| format!("on br{vlan}")).collect()
+            }
             _ => Vec::new(),
         };
         let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };

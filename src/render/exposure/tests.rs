@@ -92,6 +92,28 @@ fn in_hardened_mode_the_drawing_of_every_role_is_what_its_firewall_opens() {
 }
 
 #[test]
+fn the_drawing_is_right_whoever_gives_machines_their_addresses() {
+    // How many rules for machines there are on the controller, the gateway and a compute node.
+    for (changes, rules) in [
+        (&[("multi_host", "yes")][..], [0, 3, 3]),
+        (&[("network_manager", "vlan"), ("vlan_start", "171"), ("num_networks", "2")], [1, 4, 0]),
+        (&[("network_manager", "vlan"), ("num_networks", "2"), ("multi_host", "yes")], [0, 5, 5]),
+        (&[("network_manager", "flat")], [1, 0, 0]),
+    ] {
+        let mut site = site(Security::Hardened);
+        site.blueprint.variables.extend(changes.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        for (name, expected) in ["controller", "compute1", "compute2"].into_iter().zip(rules) {
+            let node = site.node_by_name(name).unwrap();
+            let exposure = Renderer::new().unwrap().exposure(&site, node).unwrap();
+            assert_eq!(drawn(&exposure), opened(&rule_file(&site, node)), "{name}, {changes:?}");
+            let of_machines =
+                drawn(&exposure).into_iter().filter(|(_, _, from)| from.starts_with("on ") || from == "10.0.0.0/24");
+            assert_eq!(of_machines.count(), expected, "{name}, {changes:?}");
+        }
+    }
+}
+
+#[test]
 fn in_paper_mode_every_port_is_open_to_everybody_in_both() {
     let site = site(Security::Paper);
     for name in ["controller", "compute1", "compute2"] {

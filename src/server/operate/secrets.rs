@@ -125,8 +125,9 @@ pub(in crate::server) fn again(site: &Site, store: &Store, names: &[String]) -> 
         let mut concerned = false;
         for (_, spec) in secrets::of_targets(&site.blueprint, &targets).filter(|(name, _)| names.contains(name)) {
             concerned = true;
-            let own = spec.steps.iter().filter(|step| targets.iter().any(|target| is_step_of(step, target)));
-            steps.extend(own.cloned());
+            let here = spec.steps.iter().filter_map(|step| site.said(step));
+            let own = here.filter(|step| targets.iter().any(|target| is_step_of(step, target)));
+            steps.extend(own.map(String::from));
         }
         steps.sort();
         steps.dedup();

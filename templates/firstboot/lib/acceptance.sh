@@ -78,9 +78,36 @@ volume_is() {
   state=$(volume 2) && [ "$state" = "$1" ]
 }
 
-# machine_address: on the network of the virtual machines.
+# machine_addresses: on its network, whatever that is called: its own, then floating ones.
+machine_addresses() {
+  local table
+  [ -s "$MACHINE_ID" ] || return 1
+  table=$(nova_cli show "$(cat "$MACHINE_ID")") || return 1
+  printf '%s\n' "$table" | awk -F '|' '
+    { name = $2; gsub(/^ +| +$/, "", name) }
+    name ~ / network$/ { value = $3; gsub(/^ +| +$/, "", value); print value; exit }'
+}
+
 machine_address() {
-  machine 'public network' | awk -F ', *' '{ print $1 }'
+  machine_addresses | awk -F ', *' '{ print $1 }'
+}
+
+# way_to_machine: with multi_host the node that a machine runs on is its router, and
+# nobody else knows the way. It is noted, because it goes with the machine.
+WAY=$STATE/acceptance-way
+way_to_machine() {
+  local host address
+  [ -n "$MULTI_HOST" ] || return 0
+  host=$(machine OS-EXT-SRV-ATTR:host) && address=$(machine_address) || return 1
+  [ -n "$host" ] && [ -n "$address" ] || return 1
+  printf '%s\n' "$address" | write_file "$WAY" 0600
+  ip route replace "$address/32" via "$(address_of "$host")"
+}
+
+no_way_to_machine() {
+  [ -s "$WAY" ] || return 0
+  ip route del "$(cat "$WAY")/32" || echo "there is none any more"
+  rm -f "$WAY"
 }
 
 # in_machine COMMAND [ADDRESS]: in the machine, by its key.

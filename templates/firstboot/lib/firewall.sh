@@ -35,6 +35,8 @@ input_of_ports() {
   local name target from proto ports peer match
   while read -r name target from proto ports _; do
     case $name in '' | \#*) continue ;; esac
+    case $target in *'?'*) site_is "${target#*\?}" || continue ;; esac
+    target=${target%%\?*}
     is_target "$target" || continue
     case $proto/$ports in
       icmp/*) match="-p icmp -m icmp --icmp-type $ports" ;;
@@ -48,7 +50,7 @@ input_of_ports() {
       lan) rule "$name" -A INPUT -s "$LAN_CIDR" "$match" -j ACCEPT ;;
       ssh) for peer in $SSH_FROM; do rule "$name" -A INPUT -s "$peer" "$match" -j ACCEPT; done ;;
       machines) rule "$name" -A INPUT -s "$VM_CIDR" "$match" -j ACCEPT ;;
-      vms) rule "$name" -A INPUT -i "$VM_BRIDGE" "$match" -j ACCEPT ;;
+      vms | vlans) for peer in $(vm_bridges); do rule "$name" -A INPUT -i "$peer" "$match" -j ACCEPT; done ;;
       gateway) [ -z "$GATEWAY" ] || rule "$name" -A INPUT -s "$(address_of "$GATEWAY")" "$match" -j ACCEPT ;;
       computes) for peer in $COMPUTES; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done ;;
       *) echo "the table of ports names $from, which is nobody" >&2 && return 1 ;;
@@ -68,7 +70,23 @@ forward_of_gateway() {
 # sees (06-bridge-filter). Nova's security groups come before; its own rule for the
 # bridge goes each time nova-compute is started again.
 forward_of_bridge() {
-  rule forward-bridge -A FORWARD -i "$VM_BRIDGE" -o "$VM_BRIDGE" -j ACCEPT
+  local bridge
+  for bridge in $(vm_bridges); do
+    rule forward-bridge -A FORWARD -i "$bridge" -o "$bridge" -j ACCEPT
+  done
+}
+
+# forward_of_machines: nova-network lets everything into and out of the bridges that
+# it makes; of the manager `flat` it makes none, and has no rule.
+forward_of_machines() {
+  rule forward-lan-vm -A FORWARD -s "$LAN_CIDR" -d "$VM_CIDR" -j ACCEPT
+  rule forward-vm-lan -A FORWARD -s "$VM_CIDR" -d "$LAN_CIDR" -j ACCEPT
+}
+
+# forward_of_host: of a node that is the router of its own machines.
+forward_of_host() {
+  rule forward-vm -A FORWARD -s "$VM_CIDR" -j ACCEPT
+  rule forward-back -A FORWARD -m state --state ESTABLISHED,RELATED -j ACCEPT
 }
 
 filter_rules() {
@@ -79,7 +97,12 @@ filter_rules() {
   input_of_every_node
   input_of_ports
   ! is_target compute || forward_of_bridge
-  ! is_target gateway || forward_of_gateway
+  if is_target gateway; then
+    forward_of_gateway
+    ! site_is network_manager=flat || forward_of_machines
+  elif is_target compute && [ -n "$MULTI_HOST" ]; then
+    forward_of_host
+  fi
 }
 
 # mangle_rules: what may come in from outside to be forwarded. nova-network lets
@@ -91,7 +114,11 @@ mangle_rules() {
   rule outside -A FORWARD -i "$PUBLIC_NIC" -j DROP
 }
 
+# What nova-network does not translate, the manager `flat` needs here: the address that
+# machines ask for their metadata.
 nat_rules() {
+  ! site_is network_manager=flat ||
+    rule metadata -A PREROUTING -s "$VM_CIDR" -d 169.254.169.254/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination "$(address_of "$CONTROLLER"):8775"
   rule masquerade-lan -A POSTROUTING -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
   rule masquerade-vm -A POSTROUTING -s "$VM_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
 }

@@ -34,10 +34,12 @@ list_steps() {
 # own_steps: prints the steps of this node by number. A site may end with an
 # early group: LAST_GROUP=04 gives the shared store alone.
 own_steps() {
-  local script step target
+  local script step target others
+  others=$(left_out)$'\n'
   for script in "$PAYLOAD"/steps/[0-9][0-9]-*/[0-9][0-9]-*.sh; do
     [ -e "$script" ] || continue
     step=${script#"$PAYLOAD/steps/"}
+    case $others in *$'\n'"$script"$'\n'*) continue ;; esac
     [ "$((10#${step%%-*}))" -le "$((10#${LAST_GROUP:-99}))" ] || continue
     target=${step%%/*}
     target=${target#*-}

@@ -20,3 +20,30 @@ umask 022
 . "$PAYLOAD/env"
 # What only this node's roles may know; a site without secrets has no such file.
 [ ! -f "$PAYLOAD/secrets" ] || . "$PAYLOAD/secrets"
+
+# site_is CONDITION: of a step's line only_if="..." or of a row of `ports`: NAME=VALUE of
+# variables of the site file, several with `&` between them; NAME= for an empty one,
+# NAME alone for any other.
+site_is() {
+  local word name words
+  IFS='&' read -r -a words <<<"$1"
+  for word in "${words[@]}"; do
+    name=${word%%=*}
+    name=${name^^}
+    case $word in
+      *=*) [ "${!name:-}" = "${word#*=}" ] || return 1 ;;
+      *) [ -n "${!name:-}" ] || return 1 ;;
+    esac
+  done
+}
+
+# left_out: prints the scripts of steps that this site does not have, between newlines.
+left_out() {
+  local script condition
+  printf '\n'
+  grep -H '^only_if="' "$PAYLOAD"/steps/*/*.sh | while IFS= read -r condition; do
+    script=${condition%%.sh:*}.sh
+    condition=${condition#*:only_if=\"}
+    site_is "${condition%%\"*}" || printf '%s\n' "$script"
+  done
+}

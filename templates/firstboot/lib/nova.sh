@@ -39,6 +39,81 @@ source_setting() {
   [ -z "$address" ] || setting /etc/nova/nova.conf DEFAULT routing_source_ip "$address"
 }
 
+# vm_nic: the card that carries the networks of the virtual machines.
+vm_nic() {
+  printf '%s' "${VM_INTERFACE:-$LAN_NIC}"
+}
+
+# machines_router: prints the address of their router, the first of their network.
+machines_router() {
+  local first
+  first=$(part_of "$VM_CIDR" 1 1)
+  printf '%s/%s' "${first%/*}" "${VM_CIDR##*/}"
+}
+
+# part_of NETWORK SIZE N: prints address and prefix of its Nth part of SIZE addresses.
+part_of() {
+  local a b c d size=$2 bits=32 first
+  IFS=. read -r a b c d <<<"${1%/*}"
+  first=$(((a << 24) + (b << 16) + (c << 8) + d + size * $3))
+  while [ "$size" -gt 1 ]; do size=$((size / 2)) bits=$((bits - 1)); done
+  printf '%d.%d.%d.%d/%d' $((first >> 24)) $((first >> 16 & 255)) $((first >> 8 & 255)) $((first & 255)) "$bits"
+}
+
+# vm_networks: prints a line for each network of virtual machines: its number, its
+# addresses, how many, its VLAN as nova-manage prints it, its label.
+vm_networks() {
+  local n vlan=$VLAN_START many=$NUM_NETWORKS
+  if [ "$NETWORK_MANAGER" != vlan ]; then
+    printf '0 %s %s None public\n' "$VM_CIDR" $((1 << (32 - ${VM_CIDR##*/})))
+    return
+  fi
+  for ((n = 0; n < many; n++)); do
+    printf '%s %s %s %s %s\n' "$n" "$(part_of "$VM_CIDR" "$NETWORK_SIZE" "$n")" "$NETWORK_SIZE" $((vlan + n)) "vlan$((vlan + n))"
+  done
+}
+
+# vm_bridges: prints the names of their bridges.
+vm_bridges() {
+  [ "$NETWORK_MANAGER" = vlan ] || { printf '%s\n' "$VM_BRIDGE" && return; }
+  vm_networks | awk '{ print "br" $4 }'
+}
+
+# network_settings: who gives addresses to virtual machines, and on which cards. The
+# gateway of a cloud with multi_host is one of several routers, and what its machines
+# ask for their metadata is on the node that they run on.
+network_settings() {
+  case $NETWORK_MANAGER in
+    flatdhcp) set_nova network_manager nova.network.manager.FlatDHCPManager || return 1 ;;
+    vlan) set_nova network_manager nova.network.manager.VlanManager || return 1 ;;
+    flat) set_nova network_manager nova.network.manager.FlatManager || return 1 ;;
+    *) echo "there is no manager of networks called $NETWORK_MANAGER" && return 1 ;;
+  esac
+  [ -z "$MULTI_HOST" ] || set_nova multi_host True || return 1
+  set_nova network_host "$GATEWAY" || return 1
+  set_nova fixed_range "$VM_CIDR" || return 1
+  if [ "$NETWORK_MANAGER" = vlan ]; then
+    set_nova vlan_interface "$(vm_nic)" || return 1
+  else
+    set_nova flat_interface "$(vm_nic)" || return 1
+    set_nova flat_network_bridge "$VM_BRIDGE" || return 1
+  fi
+  if [ "$NETWORK_MANAGER" = flat ]; then
+    set_nova flat_injected True || return 1
+    set_nova injected_network_template "$INJECTED" || return 1
+    # EPEL's looks for an operating system that it knows, and finds none in a small image.
+    set_nova libvirt_inject_partition 1 || return 1
+  fi
+}
+
+# What is written into the image of a machine, as its interfaces(5).
+INJECTED=/etc/nova/rackstart-interfaces.template
+
+# metadata_host: prints who answers machines of this node.
+metadata_host() {
+  if [ -n "$MULTI_HOST" ] && is_target compute; then printf '%s' "$ADDRESS"; else address_of "$CONTROLLER"; fi
+}
+
 # nova_settings: the settings of nova.conf on this node. Not the same file on
 # every node, as the paper has it: addresses and cards differ.
 nova_settings() {
@@ -59,15 +134,11 @@ nova_settings() {
     set_nova qpid_sasl_mechanisms PLAIN || return 1
   fi
   # The network.
-  set_nova network_manager nova.network.manager.FlatDHCPManager || return 1
-  set_nova network_host "$GATEWAY" || return 1
-  set_nova fixed_range "$VM_CIDR" || return 1
-  set_nova flat_interface "$LAN_NIC" || return 1
-  set_nova flat_network_bridge "$VM_BRIDGE" || return 1
+  network_settings || return 1
   set_nova public_interface "${PUBLIC_NIC:-$LAN_NIC}" || return 1
   source_setting || return 1
   set_nova force_dhcp_release False || return 1
-  set_nova metadata_host "$(address_of "$CONTROLLER")" || return 1
+  set_nova metadata_host "$(metadata_host)" || return 1
   # Images, volumes and machines.
   set_nova glance_host "$CONTROLLER" || return 1
   set_nova iscsi_helper tgtadm || return 1
@@ -90,6 +161,8 @@ nova_settings() {
 nova_config_needs() {
   need "the network card $LAN_MAC of the LAN" card_is_there "$LAN_MAC" LAN
   [ -z "$PUBLIC_MAC" ] || need "the network card $PUBLIC_MAC of the public network" card_is_there "$PUBLIC_MAC" public
+  [ -z "$VM_INTERFACE" ] || ! is_target compute ||
+    need "the network card $VM_INTERFACE of the virtual machines (\`vm_interface\`)" [ -e "$ROOT/sys/class/net/$VM_INTERFACE" ]
 }
 
 nova_secrets() {

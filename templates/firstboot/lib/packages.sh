@@ -8,11 +8,13 @@
 # packages_of_steps: prints what the steps of this node install on every release,
 # once each.
 packages_of_steps() {
-  local step group
+  local step group others
+  others=$(left_out)$'\n'
   for step in "$PAYLOAD"/steps/*/*.sh; do
     group=${step%/*}
     group=${group##*/}
     is_target "${group##*-}" || continue
+    case $others in *$'\n'"$step"$'\n'*) continue ;; esac
     # Both have two digits.
     [[ ${group%%-*} > $LAST_GROUP ]] || cat "$step"
   done | sed -n 's/^packages="\([^"]*\)".*/\1/p' | tr -s ' ' '\n' | sort -u

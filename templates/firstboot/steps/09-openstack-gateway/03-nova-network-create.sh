@@ -1,39 +1,56 @@
 # shellcheck shell=bash
-# Creates the network of the virtual machines, once for the cloud: a second one
-# of the same addresses is an error, of others a surprise.
+# Creates the networks of the virtual machines, once for the cloud: a second one
+# of the same addresses is an error, of others a surprise. One, or of the manager
+# `vlan` one for each project, one after the other: what a kill leaves goes on.
 
 needs() {
   need "the database of Nova on $CONTROLLER" nova_schema_there
 }
 
-# networks: prints how many there are with these addresses.
+# networks CIDR: prints the VLAN of each network with these addresses.
 networks() {
-  nova-manage network list 2>/dev/null | awk -v cidr="$VM_CIDR" '
-    { for (i = 1; i <= NF; i++) if ($i == cidr) { n++; next } }
-    END { print n + 0 }'
-}
-
-# addresses: prints how many the network has, by the length of its prefix.
-addresses() {
-  printf '%s' $((1 << (32 - ${VM_CIDR##*/})))
+  nova-manage network list 2>/dev/null | awk -v cidr="$1" '
+    { for (i = 1; i <= NF; i++) if ($i == cidr) { print $7; next } }'
 }
 
 check() {
-  [ "$(networks)" = 1 ]
+  local n cidr size vlan label
+  while read -r n cidr size vlan label; do
+    [ "$(networks "$cidr")" = "$vlan" ] || return 1
+  done < <(vm_networks)
+}
+
+# create NUMBER CIDR SIZE VLAN LABEL: ports of cloudpipe are apart too, or Nova refuses
+# the second network.
+create() {
+  if [ "$NETWORK_MANAGER" = vlan ]; then
+    set -- "$@" --vlan="$4" --vpn=$((1000 + $1)) --bridge_interface="$(vm_nic)"
+  else
+    set -- "$@" --bridge="$VM_BRIDGE"
+  fi
+  [ -z "$MULTI_HOST" ] || set -- "$@" --multi_host=T
+  nova-manage network create --label="$5" --fixed_range_v4="$2" --num_networks=1 --network_size="$3" "${@:6}"
 }
 
 apply() {
-  ! check || return 0
-  nova-manage network create --label=public --fixed_range_v4="$VM_CIDR" --num_networks=1 \
-    --network_size="$(addresses)" --bridge="$VM_BRIDGE"
+  local n cidr size vlan label
+  # From another place than standard input, which nova-manage may read.
+  while read -r n cidr size vlan label <&4; do
+    [ -n "$(networks "$cidr")" ] || create "$n" "$cidr" "$size" "$vlan" "$label"
+  done 4< <(vm_networks)
 }
 
 verify() {
-  local found
-  found=$(networks)
-  if [ "$found" != 1 ]; then
-    echo "nova-manage network list shows $found networks $VM_CIDR, expected one"
+  local n cidr size vlan label found
+  while read -r n cidr size vlan label; do
+    found=$(networks "$cidr")
+    [ "$found" != "$vlan" ] || continue
+    case $found in
+      '') echo "nova-manage network list shows 0 networks $cidr, expected one" ;;
+      *$'\n'*) echo "nova-manage network list shows more than one network $cidr" ;;
+      *) echo "the network $cidr has the VLAN $found, not $vlan: it was made for another manager; \`nova-manage network delete\` while no machine is in it" ;;
+    esac
     nova-manage network list
     return 1
-  fi
+  done < <(vm_networks)
 }

@@ -8,7 +8,11 @@ packages="openssh-clients"
 needs() {
   if wanted services || wanted boot; then
     need_each "nova-compute on %" compute_alive $COMPUTES
-    [ -z "$GATEWAY" ] || need "nova-network on $GATEWAY" nova_alive nova-network "$GATEWAY"
+    if [ -n "$MULTI_HOST" ]; then
+      need_each "nova-network on %" network_alive $COMPUTES
+    else
+      [ -z "$GATEWAY" ] || need "nova-network on $GATEWAY" nova_alive nova-network "$GATEWAY"
+    fi
   fi
   if wanted boot && [ -n "$GATEWAY" ]; then
     need "the consoles of $GATEWAY (tcp 6080)" port_open "$GATEWAY" 6080
@@ -20,8 +24,13 @@ compute_alive() {
   nova_alive nova-compute "$1"
 }
 
+network_alive() {
+  nova_alive nova-network "$1"
+}
+
+# network_there: the last of them, which is made last.
 network_there() {
-  nova-manage network list 2>/dev/null | grep -qF "$VM_CIDR"
+  nova-manage network list 2>/dev/null | grep -qwF "$(vm_networks | awk 'END { print $2 }')"
 }
 
 check() {

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # Reaches the machine by ping and by ssh, with the key that Nova gave it, and asks
 # from inside what people ask: the metadata, a name, the outside. Then once more by
-# a floating address, where the cloud has any.
+# a floating address, where the cloud has any. The manager `flat` has no names and
+# no floating addresses. With multi_host a floating address is on the public card of
+# the node that the machine runs on, of which only the gateway is known to have one.
 verify_seconds=300
 
 check() {
@@ -10,7 +12,11 @@ check() {
 
 # floating_left: this cloud was given floating addresses (nova-manage floating create).
 floating_left() {
-  local list
+  local list host
+  ! site_is network_manager=flat || return 1
+  if [ -n "$MULTI_HOST" ]; then
+    host=$(machine OS-EXT-SRV-ATTR:host) && [ "$host" = "$GATEWAY" ] || return 1
+  fi
   list=$(nova-manage floating list 2>/dev/null) || return 1
   printf '%s\n' "$list" | grep -qE '[0-9]+(\.[0-9]+){3}'
 }
@@ -25,13 +31,17 @@ apply() {
     printf '%s\n' "$table" | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 | write_file "$FLOATING" 0600
   fi
   # Which it may have from an earlier try.
-  machine 'public network' | grep -qF "$(cat "$FLOATING")" ||
+  machine_addresses | grep -qF "$(cat "$FLOATING")" ||
     nova_cli add-floating-ip "$(cat "$MACHINE_ID")" "$(cat "$FLOATING")"
 }
 
-# By the names of /etc/hosts on the gateway, whose dnsmasq virtual machines ask.
+# By the names of /etc/hosts on its router, whose dnsmasq virtual machines ask.
 name_is_found() {
   local found
+  if site_is network_manager=flat; then
+    saw "name: not asked, the manager flat has no dnsmasq"
+    return 0
+  fi
   found=$(in_machine "nslookup $CONTROLLER") || found=
   if ! printf '%s\n' "$found" | grep -qwF "$(address_of "$CONTROLLER")"; then
     echo "the machine does not find the name $CONTROLLER; see dnsmasq on $GATEWAY"
@@ -56,7 +66,11 @@ outside_is_reached() {
 
 floating_is_reached() {
   if ! [ -s "$FLOATING" ]; then
-    saw "floating address: none in this cloud (nova-manage floating create, on $GATEWAY)"
+    case $NETWORK_MANAGER$MULTI_HOST in
+      flat) saw "floating address: not asked, the manager flat has none" ;;
+      *yes) saw "floating address: not asked, none in this cloud or the machine is not on $GATEWAY" ;;
+      *) saw "floating address: none in this cloud (nova-manage floating create, on $GATEWAY)" ;;
+    esac
     return 0
   fi
   ping -c 1 -W 5 "$(cat "$FLOATING")"
@@ -67,6 +81,7 @@ verify() {
   wanted ssh || return 0
   local address
   address=$(machine_address)
+  way_to_machine
   ping -c 1 -W 5 "$address"
   saw "ping to $address is answered"
   told ssh 'uname -sr'

@@ -55,4 +55,9 @@ verify() {
     return 1
   fi
   saw "live migration: from $from to $host, ACTIVE"
+  [ -n "$MULTI_HOST" ] || return 0
+  # Its new node is its router from now on.
+  way_to_machine
+  ping -c 1 -W 5 "$(cat "$WAY")"
+  saw "ping to $(cat "$WAY") by $host is answered"
 }

@@ -27,6 +27,7 @@ apply() {
   if wanted boot; then
     ! volume_is in-use || { nova_cli volume-detach "$(machine id)" "$(volume 1)" && retry 60 volume_is available; }
     give_back
+    no_way_to_machine
     for id in $(machine_ids); do
       nova_cli delete "$id"
     done

@@ -1,0 +1,169 @@
+//! What the variables of a blueprint may say: rules that stand beside it as data, because it alone knows what they mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use minijinja::Environment;
+use minijinja::value::{Serde, Value};
+use serde::{Deserialize, Serialize};
+
+use super::reader::Found;
+use super::variables::Written;
+use super::words::quote;
+use crate::site::Site;
+
+/// The rules of the blueprints in the binary.
+const SHIPPED: [(&str, &str); 1] = [("essex", include_str!("../../templates/blueprints/essex/rules.toml"))];
+
+/// A file of rules.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    rule: Vec<Rule>,
+}
+
+/// What must be true of some variables; `templates/blueprints/essex/rules.toml` says what each part means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    of: Vec<String>,
+    holds: String,
+    is: String,
+    help: String,
+}
+
+/// What an expression may name.
+#[derive(Serialize)]
+struct Values<'a> {
+    #[serde(flatten)]
+    variables: &'a BTreeMap<String, String>,
+    vlans: BTreeSet<u16>,
+}
+
+/// Reports each variable that breaks a rule of its blueprint, once. `at` is the place to tell where the site file does not
+/// name the variable.
+pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found: &Found) {
+    let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == site.blueprint.name) else { return };
+    let vlans = site.nodes.iter().flat_map(|node| node.vlans.iter().map(|vlan| vlan.id)).collect();
+    let values = Values { variables: &site.blueprint.variables, vlans };
+    for (rule, broken) in broken(text, &values) {
+        let variable = rule.of.first().map(String::as_str).unwrap_or_default();
+        let value = site.blueprint.variables.get(variable).map(String::as_str).unwrap_or_default();
+        let place = written.as_ref().and_then(|(_, table)| {
+            let named = rule.of.iter().find_map(|name| table.get(name.as_str()));
+            Some(table.get(variable).or(named)?.span())
+        });
+        let message = match broken {
+            Broken::Value => format!("`[variables]`: `{variable}` {} {}", quote(value), rule.is),
+            Broken::Rule(why) => format!("the rule of `{variable}` in the blueprint cannot be looked at: {why}"),
+        };
+        found.report(place.unwrap_or_else(|| at.clone()), message, rule.help);
+    }
+}
+
+/// Whose fault it is.
+enum Broken {
+    Value,
+    Rule(String),
+}
+
+/// The rules that do not hold, in their order; those about a variable that has broken one before are left out.
+fn broken(text: &str, values: &Values<'_>) -> Vec<(Rule, Broken)> {
+    let rules = match toml::from_str::<Rules>(text) {
+        Ok(rules) => rules.rule,
+        Err(error) => {
+            let rule = Rule { of: Vec::new(), holds: String::new(), is: String::new(), help: DEFECT.into() };
+            return vec![(rule, Broken::Rule(error.message().into()))];
+        }
+    };
+    let environment = Environment::new();
+    let mut blamed: BTreeSet<String> = BTreeSet::new();
+    let mut all = Vec::new();
+    for rule in rules {
+        if rule.of.iter().any(|name| blamed.contains(name)) {
+            continue;
+        }
+        let broken =
+            match environment.compile_expression(&rule.holds).and_then(|rule| rule.eval(Value::from(Serde(values)))) {
+                Ok(value) if value.is_true() => continue,
+                Ok(_) => Broken::Value,
+                Err(error) => Broken::Rule(error.to_string()),
+            };
+        blamed.extend(rule.of.first().cloned());
+        all.push((rule, broken));
+    }
+    all
+}
+
+/// What a user can do about a rule that cannot be read.
+const DEFECT: &str = "this is a defect of the blueprint; please report it";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::shipped_blueprint;
+
+    fn told(changes: &[(&str, &str)], vlans: &[u16]) -> Vec<String> {
+        let mut variables = shipped_blueprint("essex").unwrap().unwrap().variables;
+        for (name, value) in changes {
+            assert!(variables.insert(name.to_string(), value.to_string()).is_some(), "{name} is no variable");
+        }
+        let values = Values { variables: &variables, vlans: vlans.iter().copied().collect() };
+        let told = |(rule, broken): (Rule, Broken)| match broken {
+            Broken::Value => format!("{} {}", rule.of[0], rule.is),
+            Broken::Rule(why) => panic!("{}: {why}", rule.holds),
+        };
+        broken(SHIPPED[0].1, &values).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_the_blueprint_says_and_what_the_documents_ask_for_is_right() {
+        for changes in [
+            &[][..],
+            &[("network_manager", "flat")],
+            &[("multi_host", "yes"), ("vm_interface", "eth2")],
+            &[("network_manager", "vlan"), ("multi_host", "yes")],
+            &[
+                ("network_manager", "vlan"),
+                ("num_networks", "16"),
+                ("vm_network", "10.0.0.0/20"),
+                ("vlan_start", "171"),
+            ],
+        ] {
+            assert_eq!(told(changes, &[7, 170, 187]), Vec::<String>::new(), "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn each_impossible_combination_is_told_once() {
+        for (changes, what) in [
+            (&[("network_manager", "Flat")][..], "network_manager is no manager"),
+            (&[("multi_host", "no")], "multi_host is neither"),
+            (&[("multi_host", "yes"), ("network_manager", "flat")], "multi_host needs a nova-network"),
+            (&[("num_networks", "2")], "num_networks is for the manager `vlan`"),
+            (&[("num_networks", "0"), ("network_manager", "vlan")], "num_networks is no number"),
+            (&[("network_size", "100")], "network_size is no size"),
+            (&[("vlan_start", "4095")], "vlan_start is no number"),
+            (&[("vlan_start", "4094"), ("network_manager", "vlan")], "vlan_start leaves too few"),
+            (
+                &[("vlan_start", "299"), ("network_manager", "vlan"), ("num_networks", "2"), ("network_size", "64")],
+                "vlan_start begins",
+            ),
+            (&[("network_manager", "vlan"), ("num_networks", "2")], "vm_network has fewer"),
+            (&[("vm_interface", "eth2 eth3")], "vm_interface is no name"),
+            (&[("vm_interface", "../eth2")], "vm_interface is no name"),
+        ] {
+            let told = told(changes, &[300]);
+            assert!(told.len() == 1 && told[0].starts_with(what), "{changes:?}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_is_no_rule_that_holds() {
+        let variables = BTreeMap::new();
+        let values = Values { variables: &variables, vlans: BTreeSet::new() };
+        for text in ["[[rule]]\nof = []", "[[rule]]\nof = [\"a\"]\nholds = \"a <\"\nis = \"b\"\nhelp = \"c\""] {
+            assert!(matches!(broken(text, &values).as_slice(), [(_, Broken::Rule(_))]), "{text}");
+        }
+    }
+}

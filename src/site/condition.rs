@@ -1,0 +1,47 @@
+//! Conditions on the variables of a site, which steps, rows of the table of ports and steps of a secret have as data.
+
+use super::Site;
+
+impl Site {
+    /// Whether the site's variables are so: `NAME=VALUE`, `NAME=` for an empty one, `NAME` for any other, several with `&`
+    /// between them. The same as `site_is` of the payload's `lib/node.sh`.
+    pub fn says(&self, condition: &str) -> bool {
+        let value = |name: &str| self.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
+        condition.split('&').all(|word| match word.split_once('=') {
+            Some((name, wanted)) => value(name) == wanted,
+            None => !value(word).is_empty(),
+        })
+    }
+
+    /// What stands before a `?`, when what stands after it is so here; all of a text that has none.
+    pub fn said<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match text.split_once('?') {
+            Some((what, condition)) => self.says(condition).then_some(what),
+            None => Some(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::site::testing::paper_site;
+
+    #[test]
+    fn a_condition_is_about_the_values_of_the_site() {
+        let mut site = paper_site();
+        site.blueprint.variables.extend([("a".into(), "1".into()), ("b".into(), String::new())]);
+        for (condition, expected) in [
+            ("a=1", true),
+            ("a=2", false),
+            ("a", true),
+            ("b", false),
+            ("b=", true),
+            ("a=", false),
+            ("a=1&b=", true),
+            ("a=1&b", false),
+        ] {
+            assert_eq!(site.says(condition), expected, "{condition}");
+        }
+        assert_eq!([site.said("x"), site.said("x?a=1"), site.said("x?a=2")], [Some("x"), Some("x"), None]);
+    }
+}
