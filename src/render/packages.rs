@@ -145,6 +145,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_of_other_sites_needs_nothing_here() {
+        let mut site = paper_site();
+        let renderer = Renderer::new().unwrap();
+        for (value, expected) in [("", false), ("yes", true)] {
+            site.blueprint.variables.insert("multi_host".into(), value.into());
+            let needs = renderer.packages(&site, site.node_by_name("compute2").unwrap()).unwrap();
+            assert_eq!(needs.steps.contains_key("openstack-nova-network"), expected, "{value}");
+        }
+    }
+
+    #[test]
     fn steps_behind_the_last_group_need_nothing() {
         let compute = needs("compute2", "04");
         assert!(compute.steps.contains_key("glusterfs-server"));

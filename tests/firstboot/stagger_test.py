@@ -21,6 +21,7 @@ from cloud_test import (
 from harness import equal, holds, test
 from report_test import in_queue
 from site_test import is_complete, site
+from strict_cloud_test import refused
 from world import COMPUTES, NODES
 
 # How many clouds one after the other, what the first is made from, and who is late in each; empty: anybody.
@@ -134,6 +135,14 @@ def the_networks_are_as_asked_for(world):
         holds(f"-d {world.address(name)}/32 -p tcp -m tcp --dport 8775" in live and f"--to-destination {world.address(name)}:8775" in live, live)
         for mark in ("own-vlan-dhcp", "own-metadata", "forward-vm"):
             holds(f"rackstart-{mark}" in live or name == "compute1", f"{name}: {mark}: {live}")
+    gateway, step = world.nodes["compute1"], "03-nova-network-create"
+    # What a kill has left in the middle goes on, and a network of another manager is named.
+    world.nodes["controller"].sql("DELETE FROM nova.networks WHERE vlan = 172;")
+    gateway.forget_changes()
+    gateway.steps(step)
+    equal([c.split(" --num")[0] for c in gateway.changes()], ["nova-manage network create --label=vlan172 --fixed_range_v4=10.0.0.64/26"])
+    world.nodes["controller"].sql("UPDATE nova.networks SET vlan = NULL WHERE vlan = 171;")
+    refused(gateway, step, "the network 10.0.0.0/26 has the VLAN None, not 171: it was made for another manager")
     # The way to its machine is gone with it.
     said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
     holds("ping to 10.0.0.2 by compute2 is answered" in said["08-live-migration"], said)

@@ -206,6 +206,12 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
             false => "everything, in both directions",
         };
         add("forwarding", format!("{text}; addresses are translated"));
+    } else if is("compute") && site.says("multi_host=yes") {
+        let text = match hardened {
+            true => "what comes from its own virtual machines or goes to them",
+            false => "everything, in both directions",
+        };
+        add("forwarding", format!("{text}; to others they come with the address of this node"));
     }
     add("SELinux", "permissive in both modes: there is no policy for Essex on GlusterFS".into());
     let access = &site.access;

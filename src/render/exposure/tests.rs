@@ -109,6 +109,9 @@ fn the_drawing_is_right_whoever_gives_machines_their_addresses() {
             let of_machines =
                 drawn(&exposure).into_iter().filter(|(_, _, from)| from.starts_with("on ") || from == "10.0.0.0/24");
             assert_eq!(of_machines.count(), expected, "{name}, {changes:?}");
+            let forwards = exposure.facts.iter().any(|fact| fact.about == "forwarding");
+            let expected = name == "compute1" || name == "compute2" && site.says("multi_host=yes");
+            assert_eq!(forwards, expected, "{name}, {changes:?}");
         }
     }
 }

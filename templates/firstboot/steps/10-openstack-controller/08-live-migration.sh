@@ -56,7 +56,7 @@ verify() {
   fi
   saw "live migration: from $from to $host, ACTIVE"
   [ -n "$MULTI_HOST" ] || return 0
-  # Its new node is its router from now on.
+  # Its new node is its router from now on, once its lease is renewed.
   way_to_machine
   ping -c 1 -W 5 "$(cat "$WAY")"
   saw "ping to $(cat "$WAY") by $host is answered"
