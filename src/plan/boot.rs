@@ -1,6 +1,6 @@
 //! What the boot loader and the installer of the release demand of `/` and `/boot`.
 
-use crate::site::{DiskLabel, FileSystem, Firmware, Node, PartitionUse};
+use crate::site::{FileSystem, Node, PartitionUse};
 
 use super::{NodePlan, PlanError, Slot};
 
@@ -33,10 +33,6 @@ pub fn check(node: &Node) -> Result<(), PlanError> {
 
 /// Checks that GRUB legacy finds `/boot` where it can read it: not in a logical partition.
 pub fn check_place(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
-    // Anaconda demands a biosboot partition on every disk that `/boot` is on.
-    if node.layout.mirror.is_some() && node.firmware == Firmware::Bios && plan.os_disk().label == DiskLabel::Gpt {
-        return Err(PlanError::MirrorNeedsRoom { node: node.name.clone() });
-    }
     let is_boot = |content: &super::Content| matches!(content, super::Content::Mount { mount, .. } if mount == "/boot");
     let on_array = plan.arrays.iter().filter(|array| is_boot(&array.content)).flat_map(|array| &array.members);
     let mut places = plan

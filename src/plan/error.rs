@@ -79,10 +79,6 @@ pub enum PlanError {
     SwapPartition { node: NodeName, path: String },
     #[error("`/boot` of {node} would be a logical volume, from which no boot loader starts")]
     BootOnVolume { node: NodeName },
-    #[error(
-        "{node} starts by BIOS from a mirror on disks with a GPT: the installer wants room for the boot loader on both disks, and a kickstart gets it on one"
-    )]
-    MirrorNeedsRoom { node: NodeName },
     #[error("volume `{volume}` on {node} has {problem}")]
     Swap { node: NodeName, volume: String, problem: &'static str },
     #[error("layout `{layout}` of {node} has no `{path}`")]
@@ -177,9 +173,6 @@ impl PlanError {
                 "write `file_system = \"ext4\"` or \"xfs\"; swap is a logical volume without `mount`".into()
             }
             Self::BootOnVolume { .. } => "give `/boot` a partition of its own".into(),
-            Self::MirrorNeedsRoom { .. } => {
-                "let the machine start by UEFI, or, with disks of less than 2 TiB, write `label = \"msdos\"` in the layout".into()
-            }
             Self::Swap { .. } => "give swap no mount point and everything else one".into(),
             Self::Missing { path: "/boot", .. } => "add a partition for `/boot`: no boot loader of these releases \
                                                     starts from a logical volume"

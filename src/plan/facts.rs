@@ -80,6 +80,10 @@ pub struct Facts {
     pub groups: Vec<GroupFact>,
     pub volumes: Vec<VolumeFact>,
     pub mounts: Vec<MountFact>,
+    /// Where firmware finds a boot loader: a disk and `mbr`, or a partition and `entry`, for one that the firmware's own list
+    /// of boot entries names. None when this was not asked at the time.
+    #[serde(default)]
+    pub loaders: Option<Vec<(String, String)>>,
     /// Mount points of the installed system's `/etc/fstab` and their options; none when this was not asked at the time.
     #[serde(default)]
     pub fstab: Option<Vec<(String, String)>>,
@@ -160,6 +164,7 @@ impl Facts {
                 level: level.into(),
                 members: members.iter().map(|member| member.to_string()).collect(),
             }),
+            ["loader", device, kind] => self.loaders.get_or_insert_default().push((device.into(), kind.into())),
             ["fstab", target, options] => self.fstab.get_or_insert_default().push((target.into(), options.into())),
             ["mount", device, target, file_system] => self.mounts.push(MountFact {
                 device: device.into(),

@@ -31,10 +31,10 @@ pub fn plan_arrays(node: &Node, disks: &[DiskPlan], notes: &mut Vec<String>) -> 
              at least {}; logical volumes are exact, what their groups have more stays free",
             array.device, array.at_least
         ));
-        let firmware_needs = |content: &Content| matches!(content, Content::EfiSystem | Content::BiosBoot);
-        if disks[0].partitions.iter().any(|partition| firmware_needs(&partition.content)) {
+        if disks[0].partitions.iter().any(|partition| partition.content == Content::EfiSystem) {
             notes.push(format!(
-                "the firmware starts from disk `{first}` only: `{second}` holds all data, but no boot loader of its own"
+                "the firmware starts from disk `{first}` only: `{second}` holds all data, but EL6 makes no EFI system \
+                 partition on both; it does by BIOS, and later releases do by UEFI too"
             ));
         }
     }

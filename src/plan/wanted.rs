@@ -59,47 +59,53 @@ pub fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
 
 /// The partitions to make on the disk in a slot, in the order of the layout. On both disks of a mirror, the halves.
 pub fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wanted> {
-    let layout = &node.layout;
-    let mirrored = layout.mirror.as_ref().is_some_and(|(first, second)| slot == first || slot == second);
-    let source = match &layout.mirror {
-        Some((first, second)) if slot == second => first,
-        _ => slot,
+    let pair = node.layout.mirror.as_ref().filter(|(first, second)| slot == first || slot == second);
+    let mut wanted = match pair {
+        None => written(node, slot),
+        Some((first, second)) => {
+            let mut arrays = 0;
+            let half = |one: Wanted| match is_mirrored(node, &one.content) {
+                true => {
+                    arrays += 1;
+                    let content = Content::RaidMember { array: format!("md{}", arrays - 1) };
+                    Some(Wanted { content, ..one })
+                }
+                false => (slot != second).then_some(one),
+            };
+            written(node, first).into_iter().filter_map(half).collect()
+        }
     };
-    let mut wanted = Vec::new();
-    let mut arrays = 0;
-    for spec in layout.partitions.iter().filter(|spec| node.slot_of(spec) == source) {
-        let content = match content(spec) {
-            Content::EfiSystem => Content::EfiSystem,
-            content if mirrored => {
-                arrays += 1;
-                let _ = content;
-                Content::RaidMember { array: format!("md{}", arrays - 1) }
-            }
-            content => content,
-        };
-        wanted.push(Wanted { size: spec.size, content });
-    }
-    let uefi = node.firmware == Firmware::Uefi;
-    // The kickstart can ask for one of each only, so the second disk of a mirror has neither.
-    let boots = slot == node.disks[0].slot;
-    if !uefi || !boots {
-        wanted.retain(|wanted| wanted.content != Content::EfiSystem);
-    }
-    if uefi && boots && !wanted.iter().any(|wanted| wanted.content == Content::EfiSystem) {
-        let size = if node.release.is_el6() { EFI_SYSTEM_EL6 } else { EFI_SYSTEM };
-        wanted.insert(0, Wanted { size: SizeSpec::Exact(size), content: Content::EfiSystem });
-    }
-    if !uefi && boots && label == DiskLabel::Gpt {
+    // Firmware may start from either disk of a mirror, and each then has a boot loader of its own.
+    if node.firmware == Firmware::Bios && label::starts(node, slot) && label == DiskLabel::Gpt {
         wanted.insert(0, Wanted { size: SizeSpec::Exact(BIOS_BOOT), content: Content::BiosBoot });
     }
     wanted
 }
 
+/// What the layout says of a slot, with the EFI system partition that UEFI needs and a layout may leave out.
+fn written(node: &Node, slot: &str) -> Vec<Wanted> {
+    let specs = node.layout.partitions.iter().filter(|spec| node.slot_of(spec) == slot);
+    let mut wanted: Vec<Wanted> = specs.map(|spec| Wanted { size: spec.size, content: content(spec) }).collect();
+    let needs = node.firmware == Firmware::Uefi && slot == node.disks[0].slot;
+    if !needs {
+        wanted.retain(|wanted| wanted.content != Content::EfiSystem);
+    } else if !wanted.iter().any(|wanted| wanted.content == Content::EfiSystem) {
+        let size = if node.release.is_el6() { EFI_SYSTEM_EL6 } else { EFI_SYSTEM };
+        wanted.insert(0, Wanted { size: SizeSpec::Exact(size), content: Content::EfiSystem });
+    }
+    wanted
+}
+
+/// Whether a mirror holds it on both disks. EL6's installer finds an EFI system partition on a plain partition only.
+fn is_mirrored(node: &Node, content: &Content) -> bool {
+    *content != Content::EfiSystem || !node.release.is_el6()
+}
+
 /// What the mirrors hold: the content of each partition of the layout that is mirrored, by the number of its array.
 pub fn mirrored(node: &Node) -> Vec<Content> {
     let Some((first, _)) = &node.layout.mirror else { return Vec::new() };
-    let of_first = node.layout.partitions.iter().filter(|spec| node.slot_of(spec) == first);
-    of_first.map(content).filter(|content| *content != Content::EfiSystem).collect()
+    let contents = written(node, first).into_iter().map(|wanted| wanted.content);
+    contents.filter(|content| is_mirrored(node, content)).collect()
 }
 
 fn content(spec: &PartitionSpec) -> Content {
@@ -129,16 +135,20 @@ pub fn in_words(content: &Content) -> String {
 /// What firmware and label cost beside the layout as written, in words, if it is more than nothing.
 pub fn cost(node: &Node, slot: &str, wanted: &[Wanted]) -> Option<String> {
     let in_layout = node.layout.partitions.iter().any(|spec| spec.purpose == PartitionUse::EfiSystem);
-    let extra = wanted.iter().find(|wanted| match wanted.content {
-        Content::EfiSystem => !in_layout,
-        Content::BiosBoot => true,
+    let adds_efi = node.firmware == Firmware::Uefi && !in_layout && label::starts(node, slot);
+    let is_efi = |content: &Content| match content {
+        Content::EfiSystem => true,
+        // What is added stands first, so the first mirror is of it.
+        Content::RaidMember { array } => array == "md0" && !node.release.is_el6(),
         _ => false,
-    })?;
-    let why = match extra.content {
-        Content::EfiSystem => "UEFI firmware starts from it",
-        _ => "GRUB 2 needs it on a gpt disk of a BIOS machine",
     };
-    let disk =
-        if label::starts(node, slot) && node.disks.len() == 1 { "the disk".into() } else { format!("disk `{slot}`") };
-    Some(format!("{} takes {} of {disk}: {why}", in_words(&extra.content), extra.size.minimum()))
+    let efi = wanted.iter().find(|wanted| adds_efi && is_efi(&wanted.content));
+    let bios = wanted.iter().find(|wanted| wanted.content == Content::BiosBoot);
+    let (extra, what, why) = match (efi, bios) {
+        (Some(efi), _) => (efi, Content::EfiSystem, "UEFI firmware starts from it"),
+        (None, Some(bios)) => (bios, Content::BiosBoot, "GRUB 2 needs it on a gpt disk of a BIOS machine"),
+        (None, None) => return None,
+    };
+    let disk = if node.disks.len() == 1 { "the disk".into() } else { format!("disk `{slot}`") };
+    Some(format!("{} takes {} of {disk}: {why}", in_words(&what), extra.size.minimum()))
 }

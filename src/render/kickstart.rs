@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::lifecycle::BootToken;
 use crate::plan::{Content, NodePlan};
-use crate::site::{Node, Security, Site};
+use crate::site::{Firmware, Node, Security, Site};
 
 use super::access::{self, KeyFile, UserValues};
 use super::disk_rule::{DiskRuleValues, disk_rules};
@@ -36,6 +36,7 @@ pub struct KickstartValues<'a> {
     el6: bool,
     has_unsupported_hardware: bool,
     uefi: bool,
+    mirrors_efi: bool,
     server: String,
     token: &'a str,
     tree_url: String,
@@ -112,7 +113,8 @@ impl<'a> KickstartValues<'a> {
             el6: node.release.is_el6(),
             // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.
             has_unsupported_hardware: node.release.is_el6() && node.release.minor >= 4,
-            uefi: plan.os_disk().partitions.iter().any(|partition| partition.content == Content::EfiSystem),
+            mirrors_efi: plan.arrays.iter().any(|array| array.content == Content::EfiSystem),
+            uefi: plan.firmware == Firmware::Uefi,
             server: site.server.url(),
             token: token.reveal(),
             tree_url: tree_url(site, node),

@@ -10,6 +10,9 @@ use crate::site::Node;
 
 use super::kickstart::ESP_LABEL;
 
+/// The options of an EFI system partition in `/etc/fstab`, as Anaconda has them.
+const EFI_MOUNTED: &str = "defaults,uid=0,gid=0,umask=077,shortname=winnt";
+
 /// Everything that `kickstart/storage.ks.j2` may name.
 #[derive(Debug, Serialize)]
 pub struct StorageValues<'a> {
@@ -74,6 +77,7 @@ struct PartValues {
 #[derive(Debug, Serialize)]
 struct ArrayValues {
     name: String,
+    label: Option<&'static str>,
     device: String,
     file_system: Option<String>,
     members: Vec<String>,
@@ -107,6 +111,7 @@ struct Names {
     physical_volumes: Vec<(String, String)>,
     members: BTreeMap<String, Vec<String>>,
     member_count: usize,
+    biosboots: usize,
 }
 
 impl Names {
@@ -153,14 +158,23 @@ impl<'a> StorageValues<'a> {
             .arrays
             .iter()
             .map(|array| {
-                let (name, file_system) = match &array.content {
-                    Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string())),
-                    Content::PhysicalVolume { volume_group } => (names.physical_volume(volume_group), None),
-                    _ => (array.device.clone(), None), // the planner mirrors nothing else
+                let (name, file_system, label) = match &array.content {
+                    Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
+                    Content::PhysicalVolume { volume_group } => (names.physical_volume(volume_group), None, None),
+                    Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
+                    _ => (array.device.clone(), None, None), // the planner mirrors nothing else
                 };
                 let members = names.members.get(&array.device).cloned().unwrap_or_default();
                 let (mount_options, mkfs_options) = options(plan, &array.content);
-                ArrayValues { name, device: array.device.clone(), file_system, members, mount_options, mkfs_options }
+                ArrayValues {
+                    name,
+                    label,
+                    device: array.device.clone(),
+                    file_system,
+                    members,
+                    mount_options,
+                    mkfs_options,
+                }
             })
             .collect();
         // EL6.3 wants the members of a group that it finds; later readers stop at them.
@@ -232,7 +246,12 @@ impl<'a> StorageValues<'a> {
 
 /// The options for mount and mkfs of a file system, as planned.
 fn options(plan: &NodePlan, content: &Content) -> (Option<String>, Option<String>) {
-    let Content::Mount { mount, .. } = content else { return (None, None) };
+    let mount = match content {
+        Content::Mount { mount, .. } => mount,
+        // As the installer mounts a plain one. Only a mirror gets here with it: the command `part` has them by itself.
+        Content::EfiSystem if !plan.arrays.is_empty() => return (Some(EFI_MOUNTED.into()), None),
+        _ => return (None, None),
+    };
     let options = plan.options.get(mount).cloned().unwrap_or_default();
     (options.mount, options.mkfs)
 }
@@ -255,7 +274,12 @@ fn part(
         Content::Extended => return None,
         Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
         Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
-        Content::BiosBoot => ("biosboot".into(), Some("biosboot".into()), None),
+        // The installer knows it by its file system; pykickstart warns of a second one with that name.
+        Content::BiosBoot if names.biosboots > 0 => ("None".into(), Some("biosboot".into()), None),
+        Content::BiosBoot => {
+            names.biosboots += 1;
+            ("biosboot".into(), Some("biosboot".into()), None)
+        }
         Content::RaidMember { array } => (names.member(array), None, None),
         Content::PhysicalVolume { volume_group } => {
             no_format = keeps;
@@ -290,7 +314,7 @@ fn prepare<'a>(disk: &DiskPlan, kernel_name: &'a str) -> PreparedDisk<'a> {
         },
         first_sector: partition.start.0 * sectors_per_mib,
         last_sector: partition.end().0 * sectors_per_mib - 1,
-        flag: match partition.content {
+        flag: match &partition.content {
             Content::EfiSystem => "boot",
             Content::BiosBoot => "bios_grub",
             Content::PhysicalVolume { .. } => "lvm",

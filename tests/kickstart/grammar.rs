@@ -99,6 +99,7 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
             ("bios", "two"),
             ("uefi", "two"),
             ("bios", "mirror"),
+            ("uefi", "mirror"),
             ("bios", "prepared"),
         ] {
             // EL6.3 wants members of a kept group, and pykickstart's RHEL6 is EL6.4 and later.
@@ -120,6 +121,16 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
                 _ => "part pv.03 --onpart=sda5\n",
             };
             assert!(text.contains(word), "{release} {firmware} {kind}: {text}");
+            // Either disk of a mirror has what its firmware starts from.
+            let second = match (kind, firmware, release) {
+                ("mirror", "uefi", "7" | "8" | "9" | "10") => {
+                    "raid /boot/efi --device=md0 --level=1 --fstype=efi --label=RACKSTART --fsoptions=\"defaults,uid=0,gid=0,\
+                     umask=077,shortname=winnt\" raid.01 raid."
+                }
+                ("mirror", "bios", "10") => "part None --fstype=biosboot --size=1 --ondisk=sdb",
+                _ => "",
+            };
+            assert!(text.contains(second), "{release} {firmware} {kind}: {text}");
         }
     }
     assert!(seen.len() == 4 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");

@@ -127,6 +127,13 @@ impl Machine {
         fs::write(path, text).unwrap();
     }
 
+    /// Makes a symbolic link in its folder.
+    pub fn link(&self, path: &str, target: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+
     /// Puts a stand-in for a program on its path; every call but curl's is written down as it is.
     pub fn program(&self, name: &str, body: &str) {
         let note = if name == "curl" {

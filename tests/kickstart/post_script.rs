@@ -137,6 +137,59 @@ fn the_efi_system_partition_gets_the_label_that_the_local_boot_looks_for() {
     assert!(run.calls.contains("fatlabel /dev/sda1 RACKSTART\n"), "{}", run.calls);
 }
 
+/// The node with its system on a mirror of two disks.
+fn mirrored(release: &str, firmware: &str) -> rackstart::site::Site {
+    let mut site = site(release, firmware);
+    let mut nodes: Vec<_> = site.nodes.iter().cloned().collect();
+    let node = nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();
+    let mut twin = node.disks[0].clone();
+    twin.slot = "twin".into();
+    node.disks.push(twin);
+    node.layout.mirror = Some(("os".into(), "twin".into()));
+    for partition in &mut node.layout.partitions {
+        partition.size = rackstart::site::SizeSpec::Exact(partition.size.minimum());
+    }
+    for volume in node.layout.volume_groups.iter_mut().flat_map(|group| &mut group.logical_volumes) {
+        volume.size = rackstart::site::SizeSpec::Grow(rackstart::site::Mib(1000));
+    }
+    site.nodes = nodes.into();
+    site
+}
+
+#[test]
+fn either_half_of_a_mirrored_efi_system_partition_is_one_to_the_firmware_and_its_entries_are_told() {
+    let machine = Machine::new();
+    payload(&machine, "");
+    for (disk, half) in [("sda", "sda1"), ("nvme0n1", "nvme0n1p1"), ("cciss!c0d0", "cciss!c0d0p1")] {
+        machine.write(&format!("root/sys/devices/{disk}/{half}/partition"), "1\n");
+        machine.link(&format!("root/sys/block/md127/slaves/{half}"), &format!("../../../devices/{disk}/{half}"));
+    }
+    machine.disk("sda", 131_072, "pci0/ata1", &[]);
+    machine.put("sda", 380, b"GRUB \x00Geom");
+    machine.write("root/proc/mounts", "/dev/md127 /boot/efi vfat rw 0 0\n");
+    for (uuid, half) in [("AAAA-1", "sda1"), ("bbbb-2", "nvme0n1p1"), ("cccc-3", "sdz1")] {
+        machine.link(&format!("root/dev/disk/by-partuuid/{uuid}"), &format!("../../{half}"));
+    }
+    machine.program("blkid", "echo RACKSTART");
+    machine.program("parted", "");
+    machine.program(
+        "efibootmgr",
+        "echo 'Boot0001* Linux HD(1,GPT,aaaa-1,0x800)/File(x)'; echo 'Boot0002* Linux HD(1,800,1,BBBB-2)'",
+    );
+    let run = machine.run(&script(&mirrored("9", "uefi"), "compute2"));
+    assert!(run.ok && run.said.is_empty(), "{}\n{}", run.console, run.said);
+    for disk in ["sda", "nvme0n1", "cciss/c0d0"] {
+        assert!(run.calls.contains(&format!("parted -s /dev/{disk} set 1 boot on\n")), "{}", run.calls);
+    }
+    let facts = std::fs::read_to_string(machine.path("facts")).unwrap();
+    let loaders: Vec<&str> = facts.lines().filter(|line| line.starts_with("loader ")).collect();
+    assert_eq!(loaders, ["loader sda mbr", "loader sda1 entry", "loader nvme0n1p1 entry"]);
+    let facts = rackstart::plan::Facts::parse(&facts).unwrap();
+    assert_eq!(facts.loaders.unwrap().len(), 3);
+    assert!(!script(&mirrored("9", "bios"), "compute2").contains("boot on"));
+    assert!(!script(&site("9", "uefi"), "compute2").contains("boot on"));
+}
+
 #[test]
 fn an_installer_that_gives_up_tells_its_last_words_without_the_secret() {
     for (release, opening) in [("6.10", "%traceback"), ("7.3", "%traceback"), ("7.4", "%onerror"), ("9", "%onerror")] {

@@ -110,6 +110,7 @@ pub(super) fn contents(plan: &NodePlan, partition: &PartitionPlan) -> String {
             let on_it = mirror.map_or_else(String::new, |mirror| match &mirror.content {
                 Content::Mount { mount, file_system } => format!(": {mount}  {file_system}{}", options(plan, mount)),
                 Content::PhysicalVolume { volume_group } => format!(": physical volume of {volume_group}"),
+                Content::EfiSystem => ": /boot/efi  EFI system partition".into(),
                 _ => String::new(),
             });
             format!("half of the mirror {array}{on_it}")

@@ -74,8 +74,10 @@ fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
         }
     }
     for array in &plan.arrays {
-        if let Content::Mount { mount, file_system } = &array.content {
-            wanted.push((mount.clone(), file_system.to_string(), None));
+        match &array.content {
+            Content::Mount { mount, file_system } => wanted.push((mount.clone(), file_system.to_string(), None)),
+            Content::EfiSystem => wanted.push(("/boot/efi".into(), "vfat".into(), None)),
+            _ => {}
         }
     }
     for group in &plan.volume_groups {

@@ -1,6 +1,7 @@
 //! The promise and the fact: what was found on the disks against what was planned, one line for each difference.
 
 mod contents;
+mod loaders;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub fn differences(plan: &NodePlan, disks: &BTreeMap<String, String>, keep: &[St
         compare_group(disks, group, keep.contains(&group.name), facts, &mut lines);
     }
     contents::compare(plan, disks, facts, &mut lines);
+    loaders::compare(plan, disks, facts, &mut lines);
     lines
 }
 

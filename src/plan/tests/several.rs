@@ -141,34 +141,51 @@ fn a_group_that_fills_its_partition_exactly_is_refused_on_a_mirror() {
     assert!(error.help().contains("shrink a volume of `vg_base` by 16 MiB"), "{}", error.help());
 }
 
-#[test]
-fn the_firmware_partitions_of_a_mirror_are_on_its_first_disk_only() {
+/// A growing compute node on a mirror of two equal disks.
+fn on_a_mirror(release: &str, firmware: Firmware) -> Node {
     let mut node = growing(node("compute2"));
-    (node.release, node.firmware) = ("9".parse().unwrap(), Firmware::Uefi);
+    (node.release, node.firmware) = (release.parse().unwrap(), firmware);
     for volume in &mut node.layout.volume_groups[0].logical_volumes {
         volume.size = SizeSpec::Grow(Mib(4000));
     }
     node.disks.push(disk("os2", 488_397_168, 512));
     node.layout.mirror = Some(("os".into(), "os2".into()));
-    let plan = plan(&node).unwrap();
+    node
+}
+
+#[test]
+fn either_disk_of_a_uefi_mirror_has_an_efi_system_partition() {
+    for release in ["7", "8", "9", "10"] {
+        let plan = plan(&on_a_mirror(release, Firmware::Uefi)).unwrap();
+        assert_eq!((plan.arrays[0].device.as_str(), &plan.arrays[0].content), ("md0", &Content::EfiSystem));
+        assert_eq!(plan.disks[0].partitions, plan.disks[1].partitions);
+        assert_eq!(rows(&plan.disks[1])[0], (1, 1, 600, Slot::Primary));
+        let costs: Vec<_> = plan.notes.iter().filter(|note| note.contains("the EFI system partition takes")).collect();
+        assert_eq!(costs.len(), 2, "{:?}", plan.notes);
+        assert!(!plan.notes.iter().any(|note| note.contains("starts from disk")), "{:?}", plan.notes);
+    }
+}
+
+#[test]
+fn the_installer_of_el6_starts_by_uefi_from_the_first_disk_of_a_mirror_only() {
+    let plan = plan(&on_a_mirror("6.10", Firmware::Uefi)).unwrap();
     assert_eq!(plan.disks[0].partitions[0].content, Content::EfiSystem);
-    assert_eq!((plan.disks[1].partitions.len(), plan.disks[1].free), (3, Mib(600)));
+    assert_eq!((plan.disks[1].partitions.len(), plan.disks[1].free), (3, Mib(200)));
     assert!(plan.notes.iter().any(|note| note.contains("starts from disk `os` only")), "{:?}", plan.notes);
 }
 
 #[test]
-fn a_bios_mirror_with_a_gpt_has_no_room_for_the_boot_loader_on_its_second_disk() {
-    let mut node = growing(node("compute2"));
-    for volume in &mut node.layout.volume_groups[0].logical_volumes {
-        volume.size = SizeSpec::Grow(Mib(4000));
+fn either_disk_of_a_bios_mirror_has_room_for_its_boot_loader() {
+    let gpt = plan(&on_a_mirror("10", Firmware::Bios)).unwrap();
+    for disk in &gpt.disks {
+        assert_eq!((disk.label, &disk.partitions[0].content), (DiskLabel::Gpt, &Content::BiosBoot), "{}", disk.slot);
     }
-    node.disks.push(disk("os2", 488_397_168, 512));
-    node.layout.mirror = Some(("os".into(), "os2".into()));
-    node.release = "10".parse().unwrap();
-    let error = plan(&node).unwrap_err();
-    assert!(matches!(error, PlanError::MirrorNeedsRoom { .. }), "{error}");
+    assert_eq!(gpt.disks[0].partitions, gpt.disks[1].partitions);
+    assert!(!gpt.notes.iter().any(|note| note.contains("starts from disk")), "{:?}", gpt.notes);
+    let mut node = on_a_mirror("10", Firmware::Bios);
     node.layout.label = Some(DiskLabel::Msdos);
-    plan(&node).expect("what the error says to write");
+    let msdos = plan(&node).unwrap();
+    assert!(msdos.disks.iter().all(|disk| disk.partitions.len() == 3), "the gap before the first partition does");
 }
 
 #[test]

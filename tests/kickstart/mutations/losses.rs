@@ -7,7 +7,9 @@ use rackstart::config;
 use rackstart::lifecycle::{BootToken, WipeScope};
 use rackstart::plan::plan;
 use rackstart::render::{self, Fault, RenderError, Renderer, Templates};
-use rackstart::site::{Bond, DiskRule, DiskSlot, FileSystemOptions, Mib, NicNetwork, Node, Security, Site, SizeSpec};
+use rackstart::site::{
+    Bond, DiskRule, DiskSlot, FileSystemOptions, Firmware, Mib, NicNetwork, Node, Security, Site, SizeSpec,
+};
 
 use super::{own, rich_example, shipped};
 
@@ -90,6 +92,9 @@ fn sites() -> Vec<Site> {
                     }
                 }
                 "compute2" => {
+                    if release == "9" {
+                        node.firmware = Firmware::Uefi;
+                    }
                     let rule = DiskRule::of(node.os_disk().sectors, 512);
                     node.disks.push(DiskSlot { slot: "os2".into(), rule });
                     node.layout.mirror = Some(("os".into(), "os2".into()));

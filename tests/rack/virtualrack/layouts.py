@@ -62,7 +62,7 @@ EXACT_EXTENDED = layout(
 
 SPECIAL = (
     ("brick on its own disk", OWN_BRICK, {"os": "os80", "brick": "os250"}, ("6.3 bios", "6.10 bios", "7 uefi", "9 bios", "10 uefi")),
-    ("mirrored system", MIRROR, {"os": "os250", "os2": "twin250", "brick": "os80"}, ("6.10 bios", "7 bios", "8 bios", "9 uefi", "10 uefi")),
+    ("mirrored system", MIRROR, {"os": "os250", "os2": "twin250", "brick": "os80"}, ("6.10 bios", "7 bios", "7 uefi", "8 bios", "9 uefi", "10 bios", "10 uefi")),
     ("brick over two disks", SPAN, {"os": "os250", "brick": "twin250"}, ("6.10 bios", "9 uefi", "10 bios")),
     ("4096-byte sectors", ONE_DISK, {"os": "native4k"}, ("6.10 uefi", "7 uefi", "9 uefi", "10 uefi")),
     ("4096-byte sectors of the brick", OWN_BRICK, {"os": "os80", "brick": "native4k"}, ("6.10 bios", "9 bios", "10 bios")),

@@ -35,7 +35,16 @@ def install(handler, filesystems, disk, efi):
     if efi:
         _efi(mounts)
     else:
-        _bios(disk)
+        for each in _halves(mounts["/boot"][1]) or [disk]:
+            _bios(each)
+
+
+def _halves(device):
+    """The disks that hold the halves of this array, each of which gets a boot loader; none when it is no array."""
+    slaves = f"/sys/block/{os.path.basename(os.path.realpath(device))}/slaves"
+    if "/md" not in os.path.realpath(device) or not os.path.isdir(slaves):
+        return []
+    return [os.path.basename(os.path.dirname(os.path.realpath(f"{slaves}/{half}"))) for half in sorted(os.listdir(slaves))]
 
 
 def _bios(disk):
