@@ -13,6 +13,7 @@
 //! | [`secrets`] | pure | the passwords of a cloud, and texts without them |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
+//! | [`import`] | pure | an existing kickstart as a role, a layout, packages and hooks |
 //! | [`iso9660`] | pure | where in a disc image a file lies |
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
@@ -32,6 +33,7 @@ mod clock;
 pub mod config;
 pub mod failure;
 pub mod grammar;
+pub mod import;
 pub mod iso9660;
 mod letters;
 pub mod lifecycle;

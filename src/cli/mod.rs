@@ -8,6 +8,7 @@ mod completions;
 mod diff;
 mod disarm;
 mod explain;
+mod import;
 mod init;
 mod install;
 mod lint;
@@ -67,6 +68,7 @@ enum Verb {
     Diff(diff::Args),
     Render(render::Args),
     Lint(lint::Args),
+    Import(import::Args),
     Serve(serve::Args),
     Reload(reload::Args),
     Status(status::Args),
@@ -100,13 +102,14 @@ enum Verb {
 
 /// Verbs that change nothing outside of this shell: the only ones that are proposed for a word that was mistyped. `discover`
 /// is near to `disarm`.
-const HARMLESS: [&str; 13] = [
+const HARMLESS: [&str; 14] = [
     "init",
     "check",
     "plan",
     "diff",
     "render",
     "lint",
+    "import",
     "status",
     "watch",
     "explain",
@@ -144,6 +147,7 @@ impl Cli {
             Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
             Verb::Lint(args) => lint::run(&args),
+            Verb::Import(args) => import::run(&args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
             Verb::Status(args) => status::run(place, args),

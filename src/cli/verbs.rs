@@ -6,7 +6,7 @@ use super::Cli;
 
 /// What a group of verbs is for, and its verbs.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Prepare", &["init", "check", "plan", "diff", "render", "lint"]),
+    ("Prepare", &["init", "check", "plan", "diff", "render", "lint", "import"]),
     ("Serve", &["serve", "reload"]),
     ("Watch", &["status", "watch", "explain", "timeline", "log"]),
     ("Arm", &["install", "reimage", "disarm"]),

@@ -210,14 +210,13 @@ fn read_volume(
     Some(LogicalVolumeSpec { name: name.into_inner().into(), size: size?, file_system, mount })
 }
 
-/// Reads `mount_options` and `mkfs_options`. They stand in a kickstart and in `/etc/fstab`, so few letters are allowed.
+/// Reads `mount_options` and `mkfs_options`.
 fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
     let read = |key: &str, more: &str, example: &str| {
         let text = section.text(key)?;
         let value = *text.get_ref();
-        let letters = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
-        let each = value.split(',').all(|option| !option.is_empty());
-        if each && value.len() <= 200 && value.trim() == value && value.chars().all(letters) {
+        let fits = if key == "mount_options" { FileSystemOptions::is_mount } else { FileSystemOptions::is_mkfs };
+        if fits(value) {
             return Some(value.to_string());
         }
         let message = format!("{}: {} cannot be `{key}`", section.place, quote(value));
@@ -232,7 +231,7 @@ fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
         mount: read("mount_options", "=,_.:/-", "noatime,nodev"),
         mkfs: read("mkfs_options", "=,_.:/^- ", "-i size=512"),
     };
-    if let Some(option) = options.mount.as_deref().and_then(|options| unusable(mount, options)) {
+    if let Some(option) = options.mount.as_deref().and_then(|options| FileSystemOptions::unusable(mount, options)) {
         let message =
             format!("{}: `{mount}` mounted with `{option}` cannot be installed or started from", section.place);
         section.found.report(section.at.clone(), message, format!("take `{option}` out"));
@@ -240,16 +239,6 @@ fn read_options(section: &Section<'_>, mount: &str, names: &mut Names) {
     if options != FileSystemOptions::default() {
         names.options.insert(mount.into(), options);
     }
-}
-
-/// The option that keeps the installer from writing there or the installed system from running.
-fn unusable<'a>(mount: &str, options: &'a str) -> Option<&'a str> {
-    let never: &[&str] = match mount {
-        "/" => &["ro", "noauto", "bind", "noexec", "nodev", "nosuid", "_netdev"],
-        "/usr" => &["ro", "noauto", "bind", "noexec", "nosuid", "_netdev"],
-        _ => &["ro", "bind"],
-    };
-    options.split(',').find(|option| never.contains(option))
 }
 
 fn read_size(section: &Section<'_>) -> Option<SizeSpec> {

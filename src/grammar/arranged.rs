@@ -8,7 +8,8 @@ use crate::site::Release;
 const ALIASES: [(&str, &str); 3] = [("partition", "part"), ("--ondrive", "--ondisk"), ("--usepart", "--onpart")];
 
 /// A command, what it is about, and how.
-pub(super) struct Arranged {
+pub struct Arranged {
+    /// The command, in the first of its spellings.
     pub name: String,
     /// Words that are no option, in their order.
     pub plain: Vec<String>,

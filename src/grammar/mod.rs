@@ -26,15 +26,26 @@ mod tests;
 
 use std::ops::Range;
 
+pub use arranged::Arranged;
 pub use combine::{RULES, Rule};
 pub use departure::Departure;
 pub use known::KnownScripts;
 pub use lint::{Lint, lint, release_of};
-pub use secret::secrets;
+pub use secret::{masked, secrets};
 pub use section::{check, check_knowing};
 pub use skeleton::skeleton_departures;
 pub use storage::{storage_commands, storage_departures};
 pub use table::{CommandFacts, OptionFacts, Takes, facts_of, ignored_of};
+
+/// The words of a command line or of the head of a section, without quotes; none when a quotation has no end.
+pub fn words(line: &str) -> Vec<String> {
+    line::split(line).unwrap_or_default()
+}
+
+/// The words of a shell script that stand where a command does.
+pub fn spoken(script: &[&str]) -> Vec<String> {
+    script::read(script).commands.iter().map(|word| word.text.to_string()).collect()
+}
 
 /// What comes of a complaint when nobody listens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -37,6 +37,17 @@ pub fn secrets(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The text with three stars for each of its secrets. Lines keep their numbers.
+pub fn masked(text: &str) -> String {
+    let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
+    for secret in secrets(text) {
+        masked.push_str(&text[at..secret.start]);
+        masked.push_str("***");
+        at = secret.end;
+    }
+    masked + &text[at..]
+}
+
 /// The secrets of one command line, in bytes of the line. A commented line may hold one as well.
 fn of_line(line: &str) -> Vec<Range<usize>> {
     let code = line.trim_start_matches(['#', ' ', '\t']);

@@ -162,6 +162,45 @@ pub struct FileSystemOptions {
     pub mkfs: Option<String>,
 }
 
+impl FileSystemOptions {
+    /// Why these cannot be the mount options of a file system there; none when they can. They stand in a kickstart and in
+    /// `/etc/fstab`, so few letters are allowed, and some keep the installer from writing or the system from running.
+    pub fn objection(mount: &str, options: &str) -> Option<String> {
+        if !Self::is_mount(options) {
+            return Some("they hold letters that do not belong into `/etc/fstab`".into());
+        }
+        let unusable = Self::unusable(mount, options)?;
+        Some(format!("`{unusable}` keeps the system from being installed or started"))
+    }
+
+    /// The option that keeps the installer from writing there or the installed system from running.
+    pub fn unusable<'a>(mount: &str, options: &'a str) -> Option<&'a str> {
+        let never: &[&str] = match mount {
+            "/" => &["ro", "noauto", "bind", "noexec", "nodev", "nosuid", "_netdev"],
+            "/usr" => &["ro", "noauto", "bind", "noexec", "nosuid", "_netdev"],
+            _ => &["ro", "bind"],
+        };
+        options.split(',').find(|option| never.contains(option))
+    }
+
+    /// Whether the text can be options for mkfs.
+    pub fn is_mkfs(options: &str) -> bool {
+        is_list(options, "=,_.:/^- ")
+    }
+
+    /// Whether the text can be options for mount, as far as its letters go.
+    pub fn is_mount(options: &str) -> bool {
+        is_list(options, "=,_.:/-")
+    }
+}
+
+/// Whether these are options between commas, of letters, digits and `more`, and at most 200 letters.
+fn is_list(value: &str, more: &str) -> bool {
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
+    let each = value.split(',').all(|option| !option.is_empty());
+    each && value.len() <= 200 && value.trim() == value && value.chars().all(letters)
+}
+
 impl Layout {
     /// Whether a partition or a logical volume is mounted there.
     pub fn mounts(&self, path: &str) -> bool {

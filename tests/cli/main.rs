@@ -3,6 +3,7 @@
 mod config_problems;
 mod diff;
 mod every_verb;
+mod import;
 mod init_check;
 mod lint;
 mod password_hash;

@@ -31,7 +31,7 @@ const IMPURE: [&str; 20] = [
 ];
 
 /// Each pure folder, and the modules of ours it must not name.
-const PURE: [(&str, &[&str]); 13] = [
+const PURE: [(&str, &[&str]); 14] = [
     (
         "letters.rs",
         &[
@@ -57,6 +57,7 @@ const PURE: [(&str, &[&str]); 13] = [
     ("boot", &["plan", "render", "wire", "config", "store", "server", "cli"]),
     ("render", &["wire", "config", "store", "server", "cli"]),
     ("grammar", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("import", &["lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("timeline", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("iso9660.rs", &["site", "plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("packages", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),

@@ -1,0 +1,195 @@
+//! `rackstart import`: an existing kickstart as a piece of a site file and hooks.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Failure, lint, output, print};
+use crate::import::{self, Fate, Import, is_role_name, role_name};
+use crate::site::Release;
+
+/// Turn an existing kickstart into a role, a layout, packages and hooks of a site file.
+///
+/// Without `--out` the piece of the site file goes to stdout. What stays behind is told line by line, with the reason and what to do;
+/// no line is dropped without a word. Passwords, their hashes, passphrases and keys are never copied.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The kickstart, such as `/root/anaconda-ks.cfg` of an installed machine; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The release that it is for: 6.3 to 6.10, 7, 8, 9 or 10 [default: what the file says in `#version=RHEL9`].
+    #[arg(short, long)]
+    release: Option<Release>,
+    /// Name of the role [default: from the name of the file].
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    /// Write `ROLE.toml`, and the hooks in `templates`, below this folder.
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite files that are already there.
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Print JSON: the piece of the site file, the hooks, and what became of each line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Report<'a> {
+    role: &'a str,
+    release: String,
+    fragment: &'a str,
+    hooks: Vec<Hook<'a>>,
+    lines: Vec<Told<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct Hook<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+/// A line that says something.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    line: usize,
+    text: &'a str,
+    /// `carried` or `left`.
+    fate: &'static str,
+    /// Why it stayed behind, or what differs.
+    note: Option<&'a str>,
+    /// One thing to do.
+    help: Option<&'a str>,
+}
+
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let (name, bytes) = lint::read(&args.file)?;
+    let release = lint::release(args.release, &name, &bytes)?;
+    let role = args.role.clone().unwrap_or_else(|| role_name(&name));
+    if !is_role_name(&role) {
+        return Err(Failure::usage(format!("{} is not a name for a role", crate::config::quote(&role)))
+            .hint("use up to 32 lower-case letters, digits and inner hyphens, not `all`"));
+    }
+    let import = import::import(release, &name, &role, &bytes);
+    if let Some(template) = &import.template {
+        return Err(Failure::fixable(format!("{name}, {template}"))
+            .hint(format!("`rackstart lint {}` says how to get what is rendered from it", args.file.display())));
+    }
+    let written = match &args.out {
+        Some(folder) => Some(write(folder, &role, &import, args.force)?),
+        None => None,
+    };
+    if args.json {
+        return print(&output::json(&report(&role, release, &import))?);
+    }
+    let mut told = tell(&import);
+    match written {
+        Some(files) => {
+            told.push_str(&format!("wrote {}\n", files.join(", ")));
+            told.push_str(&next(&import));
+            print(&told)
+        }
+        None => {
+            if !import.hooks.is_empty() {
+                told.push_str(&format!("not shown: {} with its scripts; `--out DIR` writes them\n", hooks(&import)));
+            }
+            // Nobody may be there to read it; the fragment says it too.
+            let _ = std::io::stderr().write_all(told.as_bytes());
+            print(&import.fragment)
+        }
+    }
+}
+
+fn hooks(import: &Import) -> String {
+    let count = import.hooks.len();
+    format!("{count} {}", if count == 1 { "hook" } else { "hooks" })
+}
+
+fn next(import: &Import) -> String {
+    let templates = if import.hooks.is_empty() { "" } else { ", name the folder of the hooks in `[site] templates`" };
+    format!("next: copy the role into the site file, give it nodes{templates}, and run `rackstart check`\n")
+}
+
+fn report<'a>(role: &'a str, release: Release, import: &'a Import) -> Report<'a> {
+    let told = |line: &'a import::Line| {
+        let (fate, note, help) = match &line.fate {
+            Fate::Silent => return None,
+            Fate::Carried(note) => ("carried", note.as_deref(), None),
+            Fate::Left { why, todo } => ("left", Some(why.as_str()), Some(todo.as_str())),
+        };
+        Some(Told { line: line.number, text: &line.text, fate, note, help })
+    };
+    let hook = |(file, text): &'a (String, String)| Hook { file, text };
+    Report {
+        role,
+        release: release.to_string(),
+        fragment: &import.fragment,
+        hooks: import.hooks.iter().map(hook).collect(),
+        lines: import.lines.iter().filter_map(told).collect(),
+    }
+}
+
+/// What differs and what stayed behind, and how many lines of each there are.
+fn tell(import: &Import) -> String {
+    let (mut text, mut last) = (String::new(), None);
+    let mut counts = [0; 3];
+    for line in &import.lines {
+        let said = match &line.fate {
+            Fate::Silent => {
+                counts[2] += 1;
+                None
+            }
+            Fate::Carried(note) => {
+                counts[0] += 1;
+                note.as_ref().map(|note| format!("carried, but {note}"))
+            }
+            Fate::Left { why, todo } => {
+                counts[1] += 1;
+                Some(format!("left: {why}; {todo}"))
+            }
+        };
+        let Some(said) = said else {
+            last = None;
+            continue;
+        };
+        // A section is told once, by its first line.
+        if last.replace(said.clone()).is_none_or(|last| last != said) {
+            text.push_str(&format!("line {}: {}\n    {said}\n", line.number, line.text.trim()));
+        }
+    }
+    let [carried, left, silent] = counts;
+    text.push_str(&format!(
+        "{} lines: {carried} carried over, {left} left behind, {silent} blank or comments\n",
+        import.lines.len()
+    ));
+    text
+}
+
+/// Writes all files or none, as far as those that are there already go.
+fn write(folder: &Path, role: &str, import: &Import, force: bool) -> Result<Vec<String>, Failure> {
+    let hook = |(path, text): &(String, String)| (folder.join("templates").join(path), text.clone());
+    let fragment = (folder.join(format!("{role}.toml")), import.fragment.clone());
+    let files: Vec<(PathBuf, String)> = std::iter::once(fragment).chain(import.hooks.iter().map(hook)).collect();
+    if let Some((there, _)) = files.iter().find(|(path, _)| !force && path.exists()) {
+        return Err(Failure::fixable(format!("{} is already there", there.display()))
+            .hint("name another folder, or overwrite it with `--force`"));
+    }
+    for (path, text) in &files {
+        put(path, text, force)
+            .map_err(|error| Failure::fixable(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(files.iter().map(|(path, _)| path.display().to_string()).collect())
+}
+
+fn put(path: &Path, text: &str, force: bool) -> Result<(), std::io::Error> {
+    fs::create_dir_all(path.parent().ok_or(ErrorKind::InvalidInput)?)?;
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(true);
+    if force {
+        options.create(true)
+    } else {
+        options.create_new(true)
+    };
+    options.open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,208 @@
+//! What becomes of a command line that makes nothing on a disk.
+
+use crate::grammar::{self, Arranged};
+use crate::site::Release;
+
+use super::Fate;
+use super::read::Item;
+use super::write::{RoleParts, User};
+
+/// Commands that go into the hook `commands.ks.j2` as they are: rackstart writes none of them, or several may stand together.
+const AS_THEY_ARE: [&str; 10] =
+    ["group", "logging", "module", "nvdimm", "realm", "repo", "syspurpose", "xconfig", "zfcp", "fcoe"];
+
+/// Services that no node can be reached without.
+const NEEDED: [&str; 3] = ["network", "NetworkManager", "sshd"];
+
+/// Arguments of the kernel that rackstart or the installer sets.
+const SET: [&str; 9] = ["ks", "inst.ks", "ip", "root", "inst.repo", "inst.stage2", "initrd", "BOOTIF", "repo"];
+
+/// What becomes of the line; what is carried over is added to the role.
+pub fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> Fate {
+    let Some(line) = Arranged::read(release, item.head) else { return include(item) };
+    let is_secret = !grammar::secrets(item.head).is_empty() || has_login_in_url(item.head);
+    match line.name.as_str() {
+        "services" => services(&line, role),
+        "bootloader" => bootloader(&line, role),
+        "user" => user(&line, role),
+        "sshkey" => ssh_key(&line, role),
+        "rootpw" => root_password(&line),
+        name if AS_THEY_ARE.contains(&name) && !is_secret => {
+            role.commands.push(item.head.trim().into());
+            Fate::carried()
+        }
+        _ if is_secret => Fate::left(
+            "it holds a secret, which does not belong into a template that every node gets",
+            "put it into the hook that needs it when you know who may read it: docs/authority.md",
+        ),
+        name => of_rackstart(name, &line),
+    }
+}
+
+fn include(item: &Item<'_>) -> Fate {
+    match item.name() {
+        "%include" | "%ksappend" => Fate::left(
+            "the lines that it brings are not in this file",
+            "import the kickstart that the installer saw, with them in it: /root/anaconda-ks.cfg of an installed machine",
+        ),
+        _ => Fate::left("no release knows it", "remove it"),
+    }
+}
+
+/// `http://name:password@host/`.
+fn has_login_in_url(line: &str) -> bool {
+    line.split("://").skip(1).any(|rest| rest.split(['/', ' ', '"', '\'']).next().unwrap_or_default().contains('@'))
+}
+
+fn services(line: &Arranged, role: &mut RoleParts) -> Fate {
+    let list = |option: &str| {
+        let names = line.value(option).unwrap_or_default().split([',', ' ']).filter(|name| !name.is_empty());
+        names.map(str::to_string).collect::<Vec<_>>()
+    };
+    let (on, off) = (list("--enabled"), list("--disabled"));
+    let (kept, off): (Vec<_>, Vec<_>) = off.into_iter().partition(|name| NEEDED.contains(&name.as_str()));
+    role.services_off.extend(off.into_iter().filter(|name| !on.contains(name)));
+    role.services.extend(on);
+    if kept.is_empty() {
+        Fate::carried()
+    } else {
+        Fate::differs(format!("{} stays on: no node can be reached without", kept.join(", ")))
+    }
+}
+
+fn bootloader(line: &Arranged, role: &mut RoleParts) -> Fate {
+    let mut notes = Vec::new();
+    let is_set = |argument: &&str| SET.contains(&argument.split('=').next().unwrap_or_default());
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || "=,.:/_-+@%".contains(letter);
+    for argument in line.value("--append").unwrap_or_default().split_whitespace() {
+        if is_set(&argument) || !argument.chars().all(letters) {
+            notes.push(format!("without `{argument}`, which `kernel_args` does not take"));
+        } else {
+            role.kernel_args.push(argument.into());
+        }
+    }
+    if line.has("--password") || line.has("--md5pass") {
+        notes.push("without its password: every node would get it; set one in a firstboot step".into());
+    }
+    for option in ["--timeout", "--boot-drive", "--driveorder", "--disabled", "--extlinux", "--upgrade", "--nombr"] {
+        if line.has(option) {
+            notes.push(format!("without `{option}`, which rackstart chooses"));
+        }
+    }
+    if matches!(line.value("--location"), Some("none" | "partition")) {
+        notes.push("the boot loader is installed where the firmware looks for it".into());
+    }
+    if notes.is_empty() { Fate::carried() } else { Fate::differs(notes.join("; ")) }
+}
+
+fn user(line: &Arranged, role: &mut RoleParts) -> Fate {
+    let name = line.value("--name").unwrap_or_default();
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter);
+    let fits = |name: &str| {
+        (1..=31).contains(&name.len())
+            && name.chars().all(letters)
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+    };
+    if name == "root" || !fits(name) || role.users.iter().any(|user| user.name == name) {
+        return Fate::left(
+            format!("`{name}` cannot be a `[[user]]`"),
+            "give the account another name, or make it in a hook",
+        );
+    }
+    let groups = line
+        .value("--groups")
+        .unwrap_or_default()
+        .split(',')
+        .map(|group| group.split('(').next().unwrap_or_default().trim().to_string());
+    let groups = groups.filter(|group| fits(group)).collect();
+    role.users.push(User { name: name.into(), groups, ssh_keys: Vec::new() });
+    let mut notes = Vec::new();
+    if line.has("--password") {
+        notes.push(
+            "its password is not copied: write `password_hash`, made by `openssl passwd -6`, or `ssh_keys`".into(),
+        );
+    }
+    for option in ["--uid", "--gid", "--homedir", "--shell", "--gecos"] {
+        if line.has(option) {
+            notes.push(format!("without `{option}`"));
+        }
+    }
+    if notes.is_empty() { Fate::carried() } else { Fate::differs(notes.join("; ")) }
+}
+
+fn ssh_key(line: &Arranged, role: &mut RoleParts) -> Fate {
+    let (name, key) = (line.value("--username").unwrap_or_default(), line.plain.join(" "));
+    match role.users.iter_mut().find(|user| user.name == name) {
+        Some(user) => {
+            user.ssh_keys.push(key);
+            Fate::carried()
+        }
+        None if name == "root" => Fate::left("root's keys are those of the site", "add it to `ssh_keys` of `[access]`"),
+        None => Fate::left(format!("no `user` line above makes `{name}`"), "add it to `ssh_keys` of that `[[user]]`"),
+    }
+}
+
+fn root_password(line: &Arranged) -> Fate {
+    if line.has("--lock") {
+        return Fate::left(
+            "root is locked unless the site says otherwise",
+            "nothing; `[access]` takes keys and `root_password_hash`",
+        );
+    }
+    let why = "root's password is that of the site, and is not copied";
+    let todo = match line.has("--iscrypted") {
+        true => "write the hash to `root_password_hash` of `[access]` yourself, if it is one of SHA-512 and still good",
+        false => "make a hash by `openssl passwd -6` and write it to `root_password_hash` of `[access]`",
+    };
+    Fate::left(why, todo)
+}
+
+/// What rackstart says itself, in its own way.
+fn of_rackstart(name: &str, line: &Arranged) -> Fate {
+    const TEMPLATE: &str = "change it in a copy of rackstart's template, which `init --templates DIR` writes";
+    let first = line.plain.first().map(String::as_str).unwrap_or_default();
+    match name {
+        "lang" if first == "en_US.UTF-8" => Fate::carried(),
+        "keyboard" if first == "us" && line.options.is_empty() => Fate::carried(),
+        "firstboot" if line.has("--disable") || line.has("--disabled") => Fate::carried(),
+        "install" | "eula" | "skipx" | "reboot" | "cmdline" => Fate::carried(),
+        "text" | "graphical" | "vnc" | "rdp" | "hmc" | "autostep" | "mediacheck" => Fate::left(
+            "rackstart installs by `cmdline`, unattended",
+            "nothing; the installer's log is `rackstart log NODE`",
+        ),
+        "halt" | "poweroff" | "shutdown" => {
+            Fate::left("a node starts its own disk after the installation", format!("nothing, or {TEMPLATE}"))
+        }
+        "timezone" => Fate::left(
+            "the time zone is that of the site",
+            format!("write `timezone = \"{first}\"` in `[site]`; time servers go to `ntp` of `[server]`"),
+        ),
+        "timesource" => Fate::left("time servers are those of the site", "write them to `ntp` of `[server]`"),
+        "network" => Fate::left(
+            "cards, addresses and names are those of each node",
+            "write `[[node]]` with `name`, `mac` and `address`; bonds and VLANs have keys of their own",
+        ),
+        "url" | "nfs" | "cdrom" | "harddrive" | "liveimg" => {
+            Fate::left("rackstart serves the packages itself", "give `[install_tree.NAME]` the folder or the ISO file")
+        }
+        "ostreecontainer" | "ostreesetup" | "bootc" => {
+            Fate::left("the role would be an image, not packages", "no key takes it yet")
+        }
+        "clearpart" | "zerombr" => Fate::left(
+            "rackstart clears the disk of the node's rule only, and one that holds something only by `reimage`",
+            "nothing",
+        ),
+        "ignoredisk" => Fate::left(
+            "each node says which disks are its own",
+            "write `disk` or `disks` of the node, best with a serial number",
+        ),
+        "firewall" | "selinux" => Fate::left(
+            "what is open and enforced is a matter of the blueprint and of `[site] security`",
+            format!("see `rackstart plan --security`, or {TEMPLATE}"),
+        ),
+        "auth" | "authconfig" | "authselect" | "lang" | "keyboard" | "firstboot" => {
+            Fate::left("rackstart writes a line of its own", TEMPLATE)
+        }
+        _ => Fate::left("rackstart has no key for it", format!("nothing if you can do without; or {TEMPLATE}")),
+    }
+}

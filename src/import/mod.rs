@@ -1,0 +1,146 @@
+//! An existing kickstart becomes a role, a layout, packages and hooks of a site file. Text in, texts out.
+//!
+//! Every line of it ends somewhere: it is carried over, carried over with a difference that is told, left behind with a
+//! reason and something to do, or says nothing (blanks and comments).
+
+mod arrange;
+mod autopart;
+mod commands;
+mod prove;
+mod read;
+mod scripts;
+mod sizes;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use crate::grammar::{self, Weight};
+use crate::site::{Layout, Release};
+
+/// What became of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// A blank line, or a comment of the kickstart itself.
+    Silent,
+    /// It is in the fragment or in a hook; with what differs, if anything does.
+    Carried(Option<String>),
+    /// It is not, why, and what to do.
+    Left {
+        /// Why: lower case, no full stop.
+        why: String,
+        /// One thing to do.
+        todo: String,
+    },
+}
+
+/// A line of the kickstart and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// From 1.
+    pub number: usize,
+    /// The line, with its secrets as stars.
+    pub text: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What a kickstart becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// A piece of a site file: the role with its layout, and users.
+    pub fragment: String,
+    /// Hooks by their path below the folder of templates.
+    pub hooks: Vec<(String, String)>,
+    /// Every line of the kickstart, in order.
+    pub lines: Vec<Line>,
+    /// What the storage lines became; none when they, or one that they cannot do without, stayed behind.
+    pub layout: Option<Layout>,
+    /// The template that the text is instead of a kickstart, in words.
+    pub template: Option<String>,
+}
+
+impl Fate {
+    fn carried() -> Self {
+        Self::Carried(None)
+    }
+
+    fn differs(how: impl Into<String>) -> Self {
+        Self::Carried(Some(how.into()))
+    }
+
+    fn left(why: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self::Left { why: why.into(), todo: todo.into() }
+    }
+}
+
+/// Whether the name can be that of a role: lower-case letters, digits and inner hyphens.
+pub fn is_role_name(name: &str) -> bool {
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    (1..=32).contains(&name.len())
+        && name.chars().all(letters)
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name != "all"
+}
+
+/// A name for a role from the name of a file.
+pub fn role_name(file: &str) -> String {
+    let stem = file.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
+    let letters = stem.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let name: String = letters.trim_matches(|letter: char| !letter.is_ascii_lowercase()).chars().take(32).collect();
+    let name = name.trim_end_matches('-');
+    if is_role_name(name) { name.into() } else { "imported".into() }
+}
+
+/// Reads a kickstart for a release; `file` is its name for messages, `role` the name of the role that it becomes.
+pub fn import(release: Release, file: &str, role: &str, bytes: &[u8]) -> Import {
+    let lint = grammar::lint(release, bytes);
+    let items = read::items(&lint.text);
+    let mut fates = vec![Fate::Silent; lint.text.lines().count()];
+    let mut role = write::RoleParts::new(role, file, release);
+    // What the installer of the release would not take cannot be carried over either.
+    let faults = lint.complaints.iter().filter(|complaint| complaint.weight == Weight::Fault);
+    let faults: Vec<&grammar::Complaint> = faults.collect();
+    // In `%packages` each line stands for itself.
+    let fault = |item: &read::Item<'_>| {
+        let head = item.lines.start..item.lines.start + 1;
+        let lines = if item.name() == "%packages" { head } else { item.lines.clone() };
+        faults.iter().find(|complaint| lines.contains(&complaint.line))
+    };
+    let (mut storage, mut scripts) = (storage::Reader::new(release), scripts::Reader::new(release));
+    for item in &items {
+        let fate = match fault(item) {
+            Some(complaint) if storage::is_maker(item.name()) => {
+                storage.refuse(item, &complaint.what, &complaint.help);
+                None
+            }
+            Some(complaint) => Some(Fate::left(complaint.what.clone(), complaint.help.clone())),
+            None => match &item.kind {
+                read::Kind::Section { .. } => Some(scripts.add(item, &mut role, &mut fates)),
+                read::Kind::Command => match storage.add(item) {
+                    true => None,
+                    false => Some(commands::fate(release, item, &mut role)),
+                },
+            },
+        };
+        if let Some(fate) = fate {
+            item.set(&mut fates, &fate);
+        }
+    }
+    let layout = storage.finish(&mut fates);
+    role.layout = Some(layout.clone().unwrap_or_else(|| autopart::layout(release, &[])));
+    role.is_own_layout = layout.is_some();
+    let masked = grammar::masked(&lint.text);
+    let numbered = masked.lines().zip(fates).enumerate();
+    let lines: Vec<Line> =
+        numbered.map(|(index, (text, fate))| Line { number: index + 1, text: text.into(), fate }).collect();
+    let template = lint.complaints.iter().find(|complaint| complaint.what.starts_with("this is a"));
+    Import {
+        fragment: role.fragment(&lines),
+        hooks: role.hooks(),
+        lines,
+        layout,
+        template: template.map(|complaint| format!("line {}: {}", complaint.line, complaint.what)),
+    }
+}

@@ -1,0 +1,49 @@
+//! A layout is worth nothing that the planner refuses, so it is asked before anything is written.
+
+use std::net::Ipv4Addr;
+
+use crate::plan;
+use crate::site::{DiskRule, DiskSlot, Firmware, Layout, Mac, Node, NodeName, OS_SLOT, Release};
+
+/// Sectors of the disks that a layout is tried on: 1 TiB.
+const SECTORS: u64 = 1 << 31;
+
+/// Why no machine can have the layout: the planner's words for BIOS when it refuses both kinds of firmware; and else what one
+/// kind of firmware cannot have.
+pub fn prove(release: Release, layout: &Layout) -> Result<Option<String>, (String, String)> {
+    let tried = [Firmware::Bios, Firmware::Uefi].map(|firmware| {
+        let node = example(release, layout, firmware)?;
+        plan::plan(&node).err().map(|error| (error.to_string(), error.help()))
+    });
+    match tried {
+        [None, None] => Ok(None),
+        [Some((why, _)), None] => Ok(Some(format!("not for machines that start by BIOS: {why}"))),
+        [None, Some((why, _))] => Ok(Some(format!("not for machines that start by UEFI: {why}"))),
+        [Some(refusal), Some(_)] => Err(refusal),
+    }
+}
+
+/// A node with the layout on disks of its own; none never happens: the name and the MAC are right.
+fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node> {
+    let name: NodeName = "example".parse().ok()?;
+    let mac: Mac = "52:54:00:00:00:01".parse().ok()?;
+    let mut slots: Vec<&str> = layout.slots().into_iter().filter(|slot| *slot != OS_SLOT).collect();
+    slots.insert(0, OS_SLOT);
+    let disk = |slot: &str| DiskSlot { slot: slot.into(), rule: DiskRule::of(SECTORS, 512) };
+    Some(Node {
+        name,
+        role: "example".into(),
+        mac,
+        address: Ipv4Addr::LOCALHOST,
+        firmware,
+        disks: slots.into_iter().map(disk).collect(),
+        nics: Vec::new(),
+        bonds: Vec::new(),
+        vlans: Vec::new(),
+        layout: layout.clone(),
+        keep: Vec::new(),
+        install_tree: "example".into(),
+        release,
+        kernel_args: String::new(),
+    })
+}
