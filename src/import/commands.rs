@@ -175,15 +175,15 @@ fn of_rackstart(name: &str, line: &Arranged) -> Fate {
         }
         "timezone" => Fate::left(
             "the time zone is that of the site",
-            format!("write `timezone = \"{first}\"` in `[site]`; time servers go to `ntp` of `[server]`"),
+            format!("write `timezone = \"{first}\"` in `[site]`; time servers go to `ntp` of `[network]`"),
         ),
-        "timesource" => Fate::left("time servers are those of the site", "write them to `ntp` of `[server]`"),
+        "timesource" => Fate::left("time servers are those of the site", "write them to `ntp` of `[network]`"),
         "network" => Fate::left(
             "cards, addresses and names are those of each node",
-            "write `[[node]]` with `name`, `mac` and `address`; bonds and VLANs have keys of their own",
+            "write `[[node]]` with `name`, `address` and `nics`; bonds and VLANs have keys of their own",
         ),
         "url" | "nfs" | "cdrom" | "harddrive" | "liveimg" => {
-            Fate::left("rackstart serves the packages itself", "give `[install_tree.NAME]` the folder or the ISO file")
+            Fate::left("rackstart serves the packages itself", "give an `[[install_tree]]` the folder or the ISO file")
         }
         "ostreecontainer" | "ostreesetup" | "bootc" => {
             Fate::left("the role would be an image, not packages", "no key takes it yet")

@@ -47,11 +47,13 @@ fn what_is_imported_passes_check_in_a_site() {
     assert!(run.stdout.contains("32 lines: 26 carried over, 6 left behind, 0 blank or comments"), "{}", run.stdout);
     desk.site(&desk.tree("6.10"), "[[node]]", "[[node]]");
     let site = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
-    let site = site.replacen("[site]\n", "[site]\ntemplates = \"templates\"\n", 1);
-    let node = "\n[[node]]\nname = \"web1\"\nrole = \"web\"\nmac = \"52:54:00:a8:09:01\"\naddress = \"192.168.0.99\"\n\
-                disk = { size = \"500 GB\" }\n";
+    let site = site.replacen("[site]\n", &format!("[site]\ntemplates = \"{}\"\n", desk.path("templates").display()), 1);
+    let nics = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:09:01\", network = \"lan\" }]";
+    let node = format!(
+        "\n[[node]]\nname = \"web1\"\nrole = \"web\"\naddress = \"192.168.0.99\"\n{nics}\ndisk = {{ size = \"500 GB\" }}\n"
+    );
     let fragment = fs::read_to_string(desk.path("web.toml")).unwrap();
-    fs::write(desk.path("rackstart.toml"), site + &fragment + node).unwrap();
+    fs::write(desk.path("rackstart.toml"), site + &fragment + &node).unwrap();
     let run = desk.run(&["check"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let kickstart = |node: &str| desk.run(&["render", node, "kickstart"]).stdout;
@@ -63,8 +65,8 @@ fn what_is_imported_passes_check_in_a_site() {
         "\ntmux\n",
         "\nnet-snmp*\n",
         "services --enabled=network,sshd,ntpd,snmpd",
-        "--fsoptions=\"nodev\"",
-        "--append=\"console=ttyS0,115200n8",
+        "--fsoptions=nodev",
+        "console=ttyS0,115200n8",
         "logvol /srv --vgname=vg_all --name=srv",
         "user --name=admin --groups=wheel",
     ] {
