@@ -21,9 +21,9 @@ def binary():
 
 
 class Daemon:
-    """`rackstart serve` with a site file for the given nodes."""
+    """`rackstart serve` with a site file for the given nodes, and `more` at its end."""
 
-    def __init__(self, rack, nodes, fresh=True):
+    def __init__(self, rack, nodes, fresh=True, more=""):
         self.directory = f"{rack.directory}/rackstart"
         if fresh:
             subprocess.run(["rm", "-rf", self.directory], check=True)
@@ -34,7 +34,7 @@ class Daemon:
         example = subprocess.run([binary(), "init", "--output", "-"], capture_output=True, text=True, check=True).stdout
         text = site_file(example, nodes, tree=rack.tree, state=f"{self.directory}/state", socket=f"{self.directory}/socket")
         with open(self.config, "w") as file:
-            file.write(text)
+            file.write(text + more)
         checked = self.cli("check")
         if checked.returncode != 0:
             raise Stalled(f"rackstart check refuses the rack's site file {self.config}:\n{checked.stdout}{checked.stderr}")
