@@ -158,7 +158,7 @@ fn read_group(
     names: &mut Names,
 ) -> Option<VolumeGroupSpec> {
     let place = format!("a volume group of {}", layout.place);
-    let section = Section::open(place, at, table, &["name", "logical_volumes", "spans"], layout.found);
+    let section = Section::open(place, at, table, &["name", "logical_volumes", "spans", "encrypted"], layout.found);
     section.need("name", "name = \"vg_base\"");
     let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
     let mut own = Names::default(); // the names of volumes are those of their group
@@ -170,6 +170,7 @@ fn read_group(
         name: name.into_inner().into(),
         logical_volumes: volumes,
         spans: section.flag("spans").unwrap_or(false),
+        encrypted: section.flag("encrypted").unwrap_or(false),
     })
 }
 

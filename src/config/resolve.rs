@@ -6,7 +6,8 @@ use super::reader::Found;
 use super::resolve_node::{check_tree_name, resolve_node};
 use super::words::{quote, suggest};
 use crate::lifecycle::timeouts::Phase;
-use crate::site::{Access, Blueprint, InstallTree, Network, Node, Server, Site};
+use crate::secrets::DISK_PASSPHRASE;
+use crate::site::{Access, Blueprint, InstallTree, Network, Node, SecretSpec, Server, Site};
 
 /// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
 pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
@@ -28,6 +29,11 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         let (name, path) = (name.get_ref().to_string(), path.get_ref().into());
         Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })
     };
+    if nodes.iter().flatten().any(|node| node.layout.is_encrypted()) {
+        // Of no step's target: it leaves with the storage commands and never in a payload.
+        let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
+        blueprint.secrets.entry(DISK_PASSPHRASE.into()).or_insert(spec);
+    }
     let name = site.name.as_ref()?;
     let site = Site {
         name: name.get_ref().to_string(),

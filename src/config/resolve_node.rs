@@ -104,6 +104,11 @@ fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Found) {
         let help = "leave out `keep`, or use a layout without `mirror`: a reimage cannot make one half of it anew";
         return found.report(name.span(), message, help);
     }
+    if let Some(name) = node.keep.first().filter(|_| layout.is_encrypted()) {
+        let message = format!("{} keeps {}, and its layout is encrypted", node.place, quote(name.get_ref()));
+        let help = "leave out `keep`, or encrypt nothing: a kickstart cannot keep what it has to open first";
+        return found.report(name.span(), message, help);
+    }
     for name in &node.keep {
         let Some(group) = layout.volume_groups.iter().find(|group| group.name == *name.get_ref()) else {
             let message = format!("{} keeps unknown volume group {}", node.place, quote(name.get_ref()));

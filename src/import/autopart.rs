@@ -46,7 +46,12 @@ pub fn layout(release: Release, options: &[String]) -> Layout {
     if is_plain {
         if !has("--noswap") {
             part(SizeSpec::Exact(Mib(SWAP + 4)), of_group("vg_swap"));
-            groups.push(VolumeGroupSpec { name: "vg_swap".into(), logical_volumes: vec![swap], spans: false });
+            groups.push(VolumeGroupSpec {
+                name: "vg_swap".into(),
+                logical_volumes: vec![swap],
+                spans: false,
+                encrypted: false,
+            });
         }
         part(root, PartitionUse::Mount { path: "/".into(), file_system: main });
     } else {
@@ -55,7 +60,7 @@ pub fn layout(release: Release, options: &[String]) -> Layout {
         let swap = (!has("--noswap")).then_some(swap);
         let volumes = swap.into_iter().chain([volume("root", root, main, Some("/"))]);
         let name = "vg_system".into();
-        groups.push(VolumeGroupSpec { name, logical_volumes: volumes.collect(), spans: false });
+        groups.push(VolumeGroupSpec { name, logical_volumes: volumes.collect(), spans: false, encrypted: false });
     }
     Layout { partitions, volume_groups: groups, ..Layout::default() }
 }

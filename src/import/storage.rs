@@ -282,7 +282,8 @@ impl Builder {
         let volume = if size.grows() { SizeSpec::Grow(volume.minimum()) } else { volume };
         let file_system = FileSystem::Swap;
         let volume = LogicalVolumeSpec { name: "swap".into(), size: volume, file_system, mount: None };
-        let spec = VolumeGroupSpec { name: name.clone(), logical_volumes: vec![volume], spans: false };
+        let spec =
+            VolumeGroupSpec { name: name.clone(), logical_volumes: vec![volume], spans: false, encrypted: false };
         self.groups.push(Group { spec, members: Vec::new(), volumes: vec![(index, None, None)] });
         let purpose = PartitionUse::PhysicalVolume { volume_group: name };
         self.partitions.push((index, PartitionSpec { size: part, purpose, disk }, most));
@@ -337,7 +338,12 @@ impl Builder {
             let what = format!("`{array}` is no partition of this kickstart");
             return Err((number, what, "make the group of partitions, and import again".into()));
         }
-        let spec = VolumeGroupSpec { name: name.clone(), logical_volumes: Vec::new(), spans: members.len() > 1 };
+        let spec = VolumeGroupSpec {
+            name: name.clone(),
+            logical_volumes: Vec::new(),
+            spans: members.len() > 1,
+            encrypted: false,
+        };
         self.groups.push(Group { spec, members: members.to_vec(), volumes: Vec::new() });
         Ok(())
     }

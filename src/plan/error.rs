@@ -91,6 +91,8 @@ pub enum PlanError {
     RangeOfLabels { node: NodeName, disk: String },
     #[error("{node} cannot be reimaged around what it keeps: {problem}")]
     Keep { node: NodeName, problem: String },
+    #[error("{node} cannot be reimaged around what it keeps: its disks are encrypted")]
+    KeepEncrypted { node: NodeName },
     #[error("{node} cannot be reimaged around what it keeps: its disks mirror each other")]
     KeepMirror { node: NodeName, groups: String },
     #[error(
@@ -187,6 +189,9 @@ impl PlanError {
                 format!(
                     "restore the layout that {node} was installed by, or run `rackstart reimage {node}`, which wipes it"
                 )
+            }
+            Self::KeepEncrypted { node } => {
+                format!("copy what is to stay to another machine, and run `rackstart reimage {node}`, which wipes it")
             }
             Self::KeepMirror { node, groups } => {
                 format!(

@@ -80,6 +80,9 @@ pub struct Facts {
     pub groups: Vec<GroupFact>,
     pub volumes: Vec<VolumeFact>,
     pub mounts: Vec<MountFact>,
+    /// Names of opened LUKS devices and the kernel name of what each lies on. None when this was not asked at the time.
+    #[serde(default)]
+    pub crypts: Option<Vec<(String, String)>>,
     /// Where firmware finds a boot loader: a disk and `mbr`, or a partition and `entry`, for one that the firmware's own list
     /// of boot entries names. None when this was not asked at the time.
     #[serde(default)]
@@ -164,6 +167,7 @@ impl Facts {
                 level: level.into(),
                 members: members.iter().map(|member| member.to_string()).collect(),
             }),
+            ["crypt", name, device] => self.crypts.get_or_insert_default().push((name.into(), device.into())),
             ["loader", device, kind] => self.loaders.get_or_insert_default().push((device.into(), kind.into())),
             ["fstab", target, options] => self.fstab.get_or_insert_default().push((target.into(), options.into())),
             ["mount", device, target, file_system] => self.mounts.push(MountFact {

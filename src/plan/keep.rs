@@ -26,6 +26,9 @@ pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePla
             return Err(refuse(format!("`{name}` holds `/`, which is always made anew")));
         }
     }
+    if recorded.volume_groups.iter().any(|group| group.encrypted) || node.layout.is_encrypted() {
+        return Err(PlanError::KeepEncrypted { node: node.name.clone() });
+    }
     if !recorded.arrays.is_empty() {
         return Err(PlanError::KeepMirror { node: node.name.clone(), groups: keep.join("`, `") });
     }

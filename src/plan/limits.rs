@@ -3,6 +3,7 @@
 
 use crate::site::{FileSystem, Mib, Node};
 
+use super::luks;
 use super::wanted::in_words;
 use super::{Content, NodePlan, PlanError};
 
@@ -81,7 +82,7 @@ fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
     match content {
         Content::Mount { file_system, .. } => of_file_system(node, *file_system),
         Content::EfiSystem => (LEAST_EFI_SYSTEM, None),
-        Content::PhysicalVolume { .. } => (LEAST_PHYSICAL_VOLUME, None),
+        Content::PhysicalVolume { volume_group } => (LEAST_PHYSICAL_VOLUME + luks::of_group(node, volume_group), None),
         Content::BiosBoot | Content::RaidMember { .. } | Content::Extended => (Mib(1), None),
     }
 }

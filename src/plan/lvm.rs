@@ -2,6 +2,7 @@
 
 use crate::site::{Mib, Node, PartitionUse, VolumeGroupSpec};
 
+use super::luks;
 use super::names;
 use super::share::share;
 use super::size::{self, EXTENT};
@@ -49,9 +50,10 @@ fn plan_group(
         let (node, group) = (node.name.clone(), spec.name.clone());
         return Err(PlanError::PhysicalVolumes { node, group, count: physical_volumes.len() });
     }
+    let header = luks::of_group(node, &spec.name);
     let yields = |volume: &PhysicalVolumePlan| match volume.array {
-        Some(_) => size::volume_group_on_array(volume.size),
-        None => size::volume_group_size(volume.size),
+        Some(_) => size::volume_group_on_array(Mib(volume.size.0.saturating_sub(header.0))),
+        None => luks::volume_group_size(volume.size, header),
     };
     let sum = |sizes: Vec<Mib>| sizes.into_iter().fold(Mib(0), |sum, size| sum + size);
     let size = sum(physical_volumes.iter().map(yields).collect());
@@ -67,7 +69,8 @@ fn plan_group(
     Ok(VolumeGroupPlan {
         name: spec.name.clone(),
         installer_name: names::installer_name(node.release, &spec.name),
-        exact: physical_volumes.iter().all(|volume| volume.array.is_none()),
+        encrypted: spec.encrypted,
+        exact: luks::is_exact(node, &spec.name) && physical_volumes.iter().all(|volume| volume.array.is_none()),
         physical_volumes,
         extent_size: EXTENT,
         extents: size::extents(size),
@@ -107,7 +110,9 @@ fn resolve_sizes(
         let partition = physical_volumes.iter().fold(Mib(0), |sum, volume| sum + volume.size);
         let shortfall = needed - size;
         let least = match physical_volumes {
-            [PhysicalVolumePlan { array: None, .. }] => Some(size::partition_for(needed)),
+            [PhysicalVolumePlan { array: None, .. }] => {
+                Some(luks::partition_for(needed, luks::of_group(node, &spec.name)))
+            }
             _ => None,
         };
         let (node, group) = (node.name.clone(), spec.name.clone());

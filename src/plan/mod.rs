@@ -10,6 +10,7 @@ mod facts;
 mod keep;
 mod label;
 mod limits;
+mod luks;
 mod lvm;
 mod mirror;
 mod names;
@@ -52,6 +53,12 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
             notes.push(format!(
                 "the installer of release {} calls `{}` `{kept}`; the end of the installation renames it",
                 node.release, group.name
+            ));
+        }
+        if group.encrypted {
+            notes.push(format!(
+                "`{}` is encrypted: whoever starts {} types the passphrase on its console, each time",
+                group.name, node.name
             ));
         }
     }

@@ -193,6 +193,9 @@ pub struct VolumeGroupPlan {
     pub installer_name: Option<String>,
     /// Its physical volumes; one, unless the layout lets it span.
     pub physical_volumes: Vec<PhysicalVolumePlan>,
+    /// Whether its physical volumes are encrypted (LUKS).
+    #[serde(default)]
+    pub encrypted: bool,
     /// Whether the sizes are exact. If not, `size`, `extents` and `free` are the least that it has.
     pub exact: bool,
     /// Extent size in MiB.

@@ -2,6 +2,7 @@
 
 use crate::site::{DiskLabel, Mib, Node};
 
+use super::luks;
 use super::order::{self, Disorder, Means, Request};
 use super::share::share;
 use super::size::{self, GRAIN};
@@ -227,8 +228,9 @@ impl<'a> Disk<'a> {
         let mut squeezed = Vec::new();
         for index in (0..sizes.len()).rev() {
             let Content::PhysicalVolume { volume_group } = &self.wanted[index].content else { continue };
-            let group = size::volume_group_size(sizes[index]);
-            let spare = Mib(sizes[index].0.saturating_sub(size::partition_for(group).0)).min(shortfall);
+            let header = luks::of_group(self.node, volume_group);
+            let group = luks::volume_group_size(sizes[index], header);
+            let spare = Mib(sizes[index].0.saturating_sub(luks::partition_for(group, header).0)).min(shortfall);
             if group == Mib(0) || spare == Mib(0) {
                 continue;
             }

@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::lifecycle::{BootToken, GlusterId, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::secrets::{RenewalKey, Secrets};
+use crate::secrets::{RenewalKey, SecretValue, Secrets};
 use crate::site::{Blueprint, DiskBus, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
@@ -52,6 +52,11 @@ const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
 const INSTALL: &str = "templates/ipxe/install.ipxe.j2";
 const LOCAL_DISK: &str = "templates/ipxe/local-disk.ipxe.j2";
+/// Whether a kickstart carries a passphrase as it is, bare, whatever reads it, and every keyboard has its letters.
+pub fn carries_passphrase(text: &str) -> bool {
+    escape::Context::Kickstart.encode(text).is_ok_and(|encoded| encoded == text)
+}
+
 const REFUSED: &str = "templates/ipxe/refused.ipxe.j2";
 const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 
@@ -160,6 +165,23 @@ impl Renderer {
         }
     }
 
+    /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] proves it, with the passphrase of
+    /// encrypted disks in the place of its mask.
+    pub fn storage_answer(
+        &self,
+        node: &Node,
+        plan: &NodePlan,
+        disks: &BTreeMap<String, String>,
+        scope: WipeScope,
+        identities: &[String],
+        passphrase: Option<&SecretValue>,
+    ) -> Result<String, RenderError> {
+        let section = self.storage_section_keeping(node, plan, disks, scope, identities)?;
+        let Some(passphrase) = passphrase else { return Ok(section) };
+        let values = StorageValues::new(node, plan, disks, scope, identities).with_passphrase(passphrase.reveal());
+        self.engine.render(STORAGE, &values)
+    }
+
     /// The section as rendered, before it is compared with what the plan demands.
     fn storage_draft<'a>(
         &self,
@@ -172,6 +194,10 @@ impl Renderer {
         check_disks(plan, disks)?;
         if scope == WipeScope::KeepVolumeGroups && !plan.arrays.is_empty() {
             let why = "cannot be kept on mirrored disks: their devices have no names that last".into();
+            return Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "keep".into(), why }));
+        }
+        if scope == WipeScope::KeepVolumeGroups && plan.volume_groups.iter().any(|group| group.encrypted) {
+            let why = "cannot be kept on encrypted disks: the installer would have to open them first".into();
             return Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "keep".into(), why }));
         }
         let values = StorageValues::new(node, plan, disks, scope, identities);

@@ -8,6 +8,8 @@ use crate::lifecycle::WipeScope;
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
 use crate::site::Node;
 
+use crate::secrets::MASK;
+
 use super::kickstart::ESP_LABEL;
 
 /// The options of an EFI system partition in `/etc/fstab`, as Anaconda has them.
@@ -27,6 +29,8 @@ pub struct StorageValues<'a> {
     cleared: String,
     disklabel: Option<String>,
     kernel_args: &'a str,
+    passphrase: &'a str,
+    luks_version: Option<&'static str>,
     extent_kib: u64,
     prepared: Vec<PreparedDisk<'a>>,
     identities: Vec<Vec<&'a str>>,
@@ -68,6 +72,7 @@ struct PartValues {
     on_part: Option<String>,
     no_format: bool,
     label: Option<&'static str>,
+    encrypted: bool,
     as_primary: bool,
     grow_to_own_size: bool,
     mount_options: Option<String>,
@@ -78,6 +83,7 @@ struct PartValues {
 struct ArrayValues {
     name: String,
     label: Option<&'static str>,
+    encrypted: bool,
     device: String,
     file_system: Option<String>,
     members: Vec<String>,
@@ -169,6 +175,7 @@ impl<'a> StorageValues<'a> {
                 ArrayValues {
                     name,
                     label,
+                    encrypted: encrypts(plan, &array.content),
                     device: array.device.clone(),
                     file_system,
                     members,
@@ -228,6 +235,8 @@ impl<'a> StorageValues<'a> {
             cleared: if keeps { String::new() } else { joined(by_flags.map(kernel_name).collect()) },
             disklabel: label.map(ToString::to_string),
             kernel_args: &node.kernel_args,
+            passphrase: MASK,
+            luks_version: (node.release.major >= 8).then_some("luks2"),
             extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
             prepared: plan
                 .disks
@@ -244,6 +253,13 @@ impl<'a> StorageValues<'a> {
     }
 }
 
+impl<'a> StorageValues<'a> {
+    /// With the passphrase of encrypted disks in the place of its mask: for the answer to a permit alone.
+    pub fn with_passphrase(self, passphrase: &'a str) -> Self {
+        Self { passphrase, ..self }
+    }
+}
+
 /// The options for mount and mkfs of a file system, as planned.
 fn options(plan: &NodePlan, content: &Content) -> (Option<String>, Option<String>) {
     let mount = match content {
@@ -254,6 +270,12 @@ fn options(plan: &NodePlan, content: &Content) -> (Option<String>, Option<String
     };
     let options = plan.options.get(mount).cloned().unwrap_or_default();
     (options.mount, options.mkfs)
+}
+
+/// Whether it is a physical volume of an encrypted group.
+fn encrypts(plan: &NodePlan, content: &Content) -> bool {
+    let Content::PhysicalVolume { volume_group } = content else { return false };
+    plan.volume_groups.iter().any(|group| group.name == *volume_group && group.encrypted)
 }
 
 fn holds_a_mirror(disk: &DiskPlan) -> bool {
@@ -296,6 +318,7 @@ fn part(
         on_part: in_place.then(|| partition_name(kernel_name, partition.number)),
         no_format,
         label,
+        encrypted: encrypts(plan, &partition.content),
         as_primary: !in_place && partition.placement.as_primary(),
         grow_to_own_size: !in_place && partition.placement.grow_to_own_size(),
         mount_options,

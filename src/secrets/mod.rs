@@ -17,6 +17,8 @@ use crate::site::{Blueprint, SecretSpec};
 
 /// How a secret prints wherever it is not meant to be read.
 pub const MASK: &str = "***";
+/// The secret that opens the encrypted disks of all nodes.
+pub const DISK_PASSPHRASE: &str = "DISK_PASSPHRASE";
 /// Letters of a generated secret: 190 bits.
 pub const LENGTH: usize = 32;
 /// Letters that survive every configuration file, URL and shell unquoted.

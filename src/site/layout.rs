@@ -129,6 +129,8 @@ pub struct VolumeGroupSpec {
     pub logical_volumes: Vec<LogicalVolumeSpec>,
     /// Whether it may lie on several physical volumes, one after the other. One lost disk then loses all of it.
     pub spans: bool,
+    /// Whether its physical volumes are encrypted (LUKS).
+    pub encrypted: bool,
 }
 
 /// All disks of a node as wanted. Named by the blueprint or by the site file, for example `paper` or `grow`.
@@ -202,6 +204,11 @@ fn is_list(value: &str, more: &str) -> bool {
 }
 
 impl Layout {
+    /// Whether a passphrase is needed to start.
+    pub fn is_encrypted(&self) -> bool {
+        self.volume_groups.iter().any(|group| group.encrypted)
+    }
+
     /// Whether a partition or a logical volume is mounted there.
     pub fn mounts(&self, path: &str) -> bool {
         self.mount_points().any(|mount| mount == path)

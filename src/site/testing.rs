@@ -17,7 +17,7 @@ fn lv(name: &str, size: u64, file_system: FileSystem, mount: Option<&str>) -> Lo
 }
 
 fn group(name: &str, logical_volumes: Vec<LogicalVolumeSpec>) -> VolumeGroupSpec {
-    VolumeGroupSpec { name: name.into(), logical_volumes, spans: false }
+    VolumeGroupSpec { name: name.into(), logical_volumes, spans: false, encrypted: false }
 }
 
 fn base(swap: u64) -> VolumeGroupSpec {
@@ -29,6 +29,7 @@ fn base(swap: u64) -> VolumeGroupSpec {
             lv("lv_home", 4996, FileSystem::Ext4, Some("/home")),
         ],
         spans: false,
+        encrypted: false,
     }
 }
 

@@ -179,7 +179,7 @@ fn a_storage_command_that_is_lost_or_changed_is_told_once_with_the_plans_wish() 
         (
             "--size={{ volume.size }}",
             "--size={{ volume.size + 4 }}",
-            "own/kickstart/storage.ks.j2:50: `logvol /` has `--size=10004` where the plan wants `--size=10000`",
+            "own/kickstart/storage.ks.j2:51: `logvol /` has `--size=10004` where the plan wants `--size=10000`",
         ),
     ] {
         let said = Place::new(&[("kickstart/storage.ks.j2", &shipped.replacen(from, to, 1))]).refused();

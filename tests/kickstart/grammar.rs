@@ -68,6 +68,11 @@ fn unusual(release: &str, firmware: &str, kind: &str) -> Option<(Site, Node)> {
             node.disks.push(DiskSlot { slot: "brick".into(), rule: DiskRule::of(size, 512) });
             node.layout.partitions.last_mut().unwrap().disk = Some("brick".into());
         }
+        "encrypted" => {
+            let last = node.layout.volume_groups.last_mut().unwrap();
+            last.encrypted = true;
+            last.logical_volumes[0].size = SizeSpec::Grow(Mib(400));
+        }
         "mirror" => {
             node.disks.push(DiskSlot { slot: "os2".into(), rule: DiskRule::of(size, 512) });
             node.layout.mirror = Some(("os".into(), "os2".into()));
@@ -100,6 +105,7 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
             ("uefi", "two"),
             ("bios", "mirror"),
             ("uefi", "mirror"),
+            ("bios", "encrypted"),
             ("bios", "prepared"),
         ] {
             // EL6.3 wants members of a kept group, and pykickstart's RHEL6 is EL6.4 and later.
@@ -118,6 +124,8 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
                 "keep" => "logvol /export/gluster --vgname=vg_gluster --name=lv_gluster --noformat\n",
                 "two" => "ignoredisk --only-use=sda,sdb\n",
                 "mirror" => "raid /boot --device=md",
+                "encrypted" if ["6.3", "6.10", "7"].contains(&release) => " --encrypted --passphrase=***\n",
+                "encrypted" => " --encrypted --luks-version=luks2 --passphrase=***\n",
                 _ => "part pv.03 --onpart=sda5\n",
             };
             assert!(text.contains(word), "{release} {firmware} {kind}: {text}");
@@ -133,7 +141,7 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
             assert!(text.contains(second), "{release} {firmware} {kind}: {text}");
         }
     }
-    assert!(seen.len() == 4 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");
+    assert!(seen.len() == 5 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");
     for (syntax, files) in by_syntax {
         let said = ksvalidator(&syntax, &files);
         assert!(said.is_empty(), "{syntax}: {said}");

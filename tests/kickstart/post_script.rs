@@ -261,6 +261,9 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
         machine.write("root/sys/block/dm-0/dm/name", "vg_base-lv_root\n");
         machine.write("root/dev/vg_base/lv_swap", format!("{}SWAPSPACE2", "-".repeat(4086)));
         machine.write("root/sys/block/md127/md/level", "raid1\n");
+        machine.write("root/sys/block/dm-1/dm/uuid", "CRYPT-LUKS2-1-luks-1\n");
+        machine.write("root/sys/block/dm-1/dm/name", "luks-1\n");
+        machine.write("root/sys/block/dm-1/slaves/sda3", "");
         for member in ["sda2", "cciss!c0d0p2"] {
             machine.write(&format!("root/sys/block/md127/slaves/{member}"), "");
         }
@@ -284,6 +287,7 @@ fn what_is_on_the_disks_is_told_and_a_system_that_is_not_as_planned_gets_no_firs
             "lv vg_base lv_swap L-2 8192",
             "swap vg_base lv_swap",
             "array md127 raid1 cciss/c0d0p2 sda2",
+            "crypt luks-1 sda3",
             "mount /dev/mapper/vg_base-lv_root / ext4",
             "fstab / noatime,nodev",
             "fstab swap defaults",

@@ -109,15 +109,25 @@ pub(super) fn contents(plan: &NodePlan, partition: &PartitionPlan) -> String {
             let mirror = plan.arrays.iter().find(|mirror| mirror.device == *array);
             let on_it = mirror.map_or_else(String::new, |mirror| match &mirror.content {
                 Content::Mount { mount, file_system } => format!(": {mount}  {file_system}{}", options(plan, mount)),
-                Content::PhysicalVolume { volume_group } => format!(": physical volume of {volume_group}"),
+                Content::PhysicalVolume { volume_group } => {
+                    format!(": physical volume of {volume_group}{}", encrypted(plan, volume_group))
+                }
                 Content::EfiSystem => ": /boot/efi  EFI system partition".into(),
                 _ => String::new(),
             });
             format!("half of the mirror {array}{on_it}")
         }
         Content::Extended => "extended, around the logical partitions".into(),
-        Content::PhysicalVolume { volume_group } => format!("physical volume of {volume_group}"),
+        Content::PhysicalVolume { volume_group } => {
+            format!("physical volume of {volume_group}{}", encrypted(plan, volume_group))
+        }
     }
+}
+
+/// Whether the group is encrypted, in words.
+fn encrypted(plan: &NodePlan, group: &str) -> &'static str {
+    let encrypted = plan.volume_groups.iter().any(|known| known.name == group && known.encrypted);
+    if encrypted { ", encrypted (LUKS)" } else { "" }
 }
 
 /// How it is made and mounted, where that is not the installer's own way.

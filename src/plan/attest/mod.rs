@@ -118,12 +118,23 @@ fn compare_physical_volumes(
     facts: &Facts,
     lines: &mut Vec<String>,
 ) {
-    let mut found: Vec<&str> = facts
-        .physical_volumes
-        .iter()
-        .filter(|fact| fact.group == group.name)
-        .map(|fact| fact.device.trim_start_matches("/dev/"))
-        .collect();
+    let of_group = facts.physical_volumes.iter().filter(|fact| fact.group == group.name);
+    let mut found: Vec<&str> = Vec::new();
+    for device in of_group.map(|fact| fact.device.trim_start_matches("/dev/")) {
+        let below = device.strip_prefix("mapper/").and_then(|name| {
+            facts.crypts.iter().flatten().find(|(known, _)| known == name).map(|(_, below)| below.as_str())
+        });
+        if below.is_some() != group.encrypted {
+            let (is, planned) =
+                if group.encrypted { ("in the clear", "encrypted") } else { ("encrypted", "in the clear") };
+            lines.push(format!(
+                "volume group {} is {is} on {}; planned: {planned}",
+                group.name,
+                below.unwrap_or(device)
+            ));
+        }
+        found.push(below.unwrap_or(device));
+    }
     for planned in &group.physical_volumes {
         let on = |slot: &str| disks.get(slot).map_or("?", String::as_str);
         let (wanted, place) = match &planned.array {
@@ -272,5 +283,28 @@ mod tests {
         facts.groups[1].free -= 1;
         assert_eq!(differences(&plan, &disks, &["nova-volumes".into()], &facts), [""; 0]);
         assert_eq!(differences(&plan, &disks, &[], &facts).len(), 2);
+    }
+
+    #[test]
+    fn an_encrypted_group_is_known_by_what_its_mapping_lies_on() {
+        let (mut plan, disks) = promise();
+        let mut facts = as_planned(&plan);
+        let (name, device) = (plan.volume_groups[0].name.clone(), facts.physical_volumes[0].device.clone());
+        assert_eq!(facts.physical_volumes[0].group, name);
+        plan.volume_groups[0].encrypted = true;
+        let below = device.trim_start_matches("/dev/").to_string();
+        let lines = |plan: &NodePlan, facts: &Facts| differences(plan, &disks, &[], facts).join("; ");
+        let clear = format!("volume group {name} is in the clear on {below}; planned: encrypted");
+        assert_eq!(lines(&plan, &facts), clear);
+        facts.physical_volumes[0].device = "/dev/mapper/luks-1".into();
+        facts.crypts = Some(vec![("luks-1".into(), below.clone())]);
+        assert_eq!(lines(&plan, &facts), "");
+        plan.volume_groups[0].encrypted = false;
+        assert_eq!(lines(&plan, &facts), format!("volume group {name} is encrypted on {below}; planned: in the clear"));
+        facts.crypts = None;
+        assert!(
+            lines(&plan, &facts).contains(&format!("volume group {name} is not on {below}")),
+            "nothing says what is below"
+        );
     }
 }

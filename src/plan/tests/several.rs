@@ -250,3 +250,51 @@ fn what_cannot_be_where_it_is_put_is_refused() {
     let text = refusal(|node| node.disks[1].rule.sectors = 2048 * 1000);
     assert!(text.contains("does not fit on disk `brick` of compute2"), "{text}");
 }
+
+#[test]
+fn encryption_takes_its_header_of_every_physical_volume() {
+    let encrypted = |release: &str| {
+        let mut node = growing(node("compute2"));
+        node.release = release.parse().unwrap();
+        node.layout.volume_groups[1].encrypted = true;
+        node
+    };
+    let of = |release: &str| {
+        let plan = plan(&encrypted(release)).unwrap();
+        (group(&plan, "vg_gluster"), plan.volume_groups[1].exact)
+    };
+    // The partition has 216974 MiB: less 2 or 16 of the header and 1 of LVM, in whole extents of 4.
+    assert_eq!(of("6.10"), ((216_968, 0, vec![216_968]), true));
+    assert_eq!(of("7"), ((216_968, 0, vec![216_968]), true));
+    assert_eq!(of("9"), ((216_956, 0, vec![216_956]), true));
+    assert_eq!(of("8.0"), ((216_956, 0, vec![216_956]), false));
+    let notes = plan(&encrypted("9")).unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains("`vg_gluster` is encrypted: whoever starts compute2")), "{notes:?}");
+    assert!(!plan(&encrypted("9")).unwrap().volume_groups[0].encrypted);
+}
+
+#[test]
+fn a_volume_that_filled_its_group_is_refused_when_the_group_is_encrypted() {
+    let mut node = node("compute2");
+    node.release = "9".parse().unwrap();
+    node.layout.volume_groups[0].encrypted = true;
+    let error = plan(&node).unwrap_err();
+    assert!(error.to_string().contains("`vg_base` on compute2 is too small"), "{error}");
+    assert!(error.to_string().contains("16 MiB") || error.help().contains("21013"), "{error} {}", error.help());
+    node.layout.partitions[1].size = SizeSpec::Exact(Mib(21_013)); // 16 for the header, 1 for LVM
+
+    node.layout.partitions[2].size = SizeSpec::Grow(Mib(1000));
+    node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(400));
+    assert_eq!(group(&plan(&node).unwrap(), "vg_base").0, 20_996);
+    node.layout.partitions[1].size = SizeSpec::Exact(Mib(21_012));
+    assert!(plan(&node).is_err());
+}
+
+#[test]
+fn an_encrypted_mirror_promises_what_is_left_at_least() {
+    let mut node = on_a_mirror("9", Firmware::Bios);
+    node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(4000));
+    let open = group(&plan(&node).unwrap(), "vg_gluster").0;
+    node.layout.volume_groups[1].encrypted = true;
+    assert_eq!(group(&plan(&node).unwrap(), "vg_gluster").0, open - 16);
+}

@@ -29,11 +29,11 @@ fn a_storage_command_that_is_lost_or_changed_is_told_with_its_place_and_the_plan
         (("zerombr\n", ""), "own/kickstart/storage.ks.j2: missing: `zerombr`"),
         (
             ("--size={{ volume.size }}", "--size=77"),
-            "own/kickstart/storage.ks.j2:50: `logvol /` has `--size=77` where the plan wants `--size=10000`",
+            "own/kickstart/storage.ks.j2:51: `logvol /` has `--size=77` where the plan wants `--size=10000`",
         ),
         (
             ("--name={{ volume.name }} --size", "--name=x{{ volume.name }} --size"),
-            "own/kickstart/storage.ks.j2:50: `logvol /` has `--name=xlv_root` where the plan wants `--name=lv_root`",
+            "own/kickstart/storage.ks.j2:51: `logvol /` has `--name=xlv_root` where the plan wants `--name=lv_root`",
         ),
         (
             ("{%- if part.as_primary %} --asprimary{% endif %}\n", ""),
@@ -41,7 +41,7 @@ fn a_storage_command_that_is_lost_or_changed_is_told_with_its_place_and_the_plan
         ),
         (
             ("{% for group", "part /more --size=1 --ondisk=sda\n{% for group"),
-            "own/kickstart/storage.ks.j2:37: `part /more --size=1 --ondisk=sda` is not in the plan",
+            "own/kickstart/storage.ks.j2:38: `part /more --size=1 --ondisk=sda` is not in the plan",
         ),
         (
             ("{{ only_use }}", "{{ only_use }} # all"),
@@ -59,7 +59,7 @@ fn a_storage_command_that_is_lost_or_changed_is_told_with_its_place_and_the_plan
         ),
         (
             ("# rackstart: end of storage\n", "# rackstart: end\n"),
-            "own/kickstart/storage.ks.j2:53: the last line must be `# rackstart: end of storage`, or %pre takes the answer \
+            "own/kickstart/storage.ks.j2:54: the last line must be `# rackstart: end of storage`, or %pre takes the answer \
              for a cut one",
         ),
     ] {

@@ -89,6 +89,7 @@ impl From<Refusal> for ApiError {
                 | Refused::OtherDisks,
             )) => (StatusCode::GONE, "ask for the node's state first"),
             Refusal::Blast(_)
+            | Refusal::DisksOpenWith(_)
             | Refusal::CannotKeep { .. }
             | Refusal::State { .. }
             | Refusal::NothingToDo { .. }

@@ -5,9 +5,12 @@ use std::path::Path;
 use axum::http::StatusCode;
 
 use super::tests::{FakeNode, SECTORS, facts_as_planned};
+use crate::audit::Actor;
 use crate::lifecycle::WipeScope;
+use crate::secrets::DISK_PASSPHRASE;
+use crate::server::operate::{Refusal, secrets};
 use crate::site::testing::paper_site;
-use crate::site::{DiskRule, DiskSlot, Mib, Node, PartitionUse, Site, SizeSpec};
+use crate::site::{DiskRule, DiskSlot, Mib, Node, PartitionUse, SecretSpec, Site, SizeSpec};
 
 /// The paper's site with compute2 changed.
 fn site_with(change: impl Fn(&mut Node)) -> Site {
@@ -214,4 +217,67 @@ async fn two_slots_are_two_disks_and_each_is_compared_with_its_own_rule() {
         assert!(answer.text.lines().any(|found| found == line), "{line} is not in {}", answer.text);
     }
     assert!(answer.text.contains(" --ondisk=sdb"), "{}", answer.text);
+}
+
+/// A node with an encrypted brick, armed, and the passphrase that was made for it.
+async fn encrypted(state: &Path) -> (FakeNode, String) {
+    let mut site = site_with(|node| {
+        node.layout.volume_groups[1].encrypted = true;
+        node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(4000));
+    });
+    let spec = SecretSpec { targets: vec![], paper: None, steps: vec![] };
+    site.blueprint.secrets.insert(DISK_PASSPHRASE.into(), spec);
+    let blueprint = site.blueprint.clone();
+    let node = FakeNode::of(site, state).await;
+    node.appliance.store.open_secrets(None, &blueprint).await.unwrap();
+    node.arm(1, WipeScope::BlankDiskOnly).await;
+    let passphrase = node.appliance.store.secrets(&node.appliance.site())[DISK_PASSPHRASE].reveal().to_string();
+    (node, passphrase)
+}
+
+#[tokio::test]
+async fn the_passphrase_of_encrypted_disks_leaves_with_the_permit_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, passphrase) = encrypted(folder.path()).await;
+    let token = node.boots().await.unwrap();
+    let kickstart = node.get(&format!("/kickstart/{token}")).await;
+    assert!(kickstart.status == StatusCode::OK && !kickstart.text.contains(&passphrase));
+    let early = node.post(&format!("/permit/{token}"), "disk=sda&sectors=1&sector_size=512&blank=yes").await;
+    assert!(early.status != StatusCode::OK && !early.text.contains(&passphrase), "{}", early.text);
+    let form = format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes");
+    let answer = node.post(&format!("/permit/{token}"), &form).await;
+    let wanted = format!(" --encrypted --passphrase={passphrase}");
+    assert!(answer.status == StatusCode::OK && answer.text.contains(&wanted), "{}", answer.text);
+    assert_eq!(answer.text.matches(&passphrase).count(), 1, "vg_base is in the clear");
+    let payload = node.get(&format!("/firstboot/{token}")).await;
+    assert!(!payload.text.contains(&passphrase));
+    let site = node.appliance.site();
+    let compute2 = site.node_by_name("compute2").unwrap();
+    let texts = crate::render::texts_of_node(&crate::render::Renderer::new().unwrap(), &site, compute2).unwrap();
+    assert!(texts["kickstart"].contains("--encrypted --passphrase=***"), "{}", texts["kickstart"]);
+    assert!(!texts.values().any(|text| text.contains(&passphrase)));
+}
+
+#[tokio::test]
+async fn a_passphrase_that_disks_open_with_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (node, passphrase) = encrypted(folder.path()).await;
+    let (site, store) = (node.appliance.site(), &node.appliance.store);
+    let who = Actor { how: "console uid 0".into(), from: "this machine".into() };
+    let set = async |value: &str| secrets::set(&site, store, &who, DISK_PASSPHRASE.into(), value.into()).await;
+    for bad in ["with a # in it", "two words", "quo\"ted \\ words", "pässwörter"] {
+        assert!(matches!(set(bad).await, Err(Refusal::Unreadable(_))), "{bad}");
+    }
+    set("correct-horse-battery").await.expect("nothing is encrypted with the other one yet");
+    assert_ne!(passphrase, "correct-horse-battery");
+    let token = node.boots().await.unwrap();
+    let form = format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes");
+    let answer = node.post(&format!("/permit/{token}"), &form).await;
+    assert!(answer.text.contains("--passphrase=correct-horse-battery"), "{}", answer.text);
+    let refused = set("another-horse-battery").await.unwrap_err();
+    assert!(refused.to_string().contains("the disks of compute2 open with"), "{refused}");
+    let all = secrets::rotate(&site, store, &who, None).await.unwrap();
+    assert!(!all.names.iter().any(|name| name == DISK_PASSPHRASE), "{:?}", all.names);
+    assert!(secrets::rotate(&site, store, &who, Some(DISK_PASSPHRASE.into())).await.is_err());
+    assert_eq!(store.secrets(&site)[DISK_PASSPHRASE].reveal(), "correct-horse-battery");
 }

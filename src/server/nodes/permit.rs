@@ -14,6 +14,7 @@ use super::{Appliance, HttpError, unkept};
 use crate::boot::Asked;
 use crate::lifecycle::{Delivery, Refused, WipeScope};
 use crate::plan::NodePlan;
+use crate::secrets::DISK_PASSPHRASE;
 use crate::server::operate::installed::keepable;
 use crate::store::{Change, ChangeError};
 
@@ -46,7 +47,11 @@ pub(super) async fn redeem(
     let disks: BTreeMap<String, String> =
         found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect();
     // Everything that can fail happens before the permit is spent.
-    let text = caller.renderer.storage_section_keeping(node, &plan, &disks, scope, &identities)?;
+    let passphrase = appliance.store.secrets(&caller.site).remove(DISK_PASSPHRASE);
+    if passphrase.is_none() && plan.volume_groups.iter().any(|group| group.encrypted) {
+        return Err(refuse("the passphrase of its disks cannot be opened here; see the log of the server".into()));
+    }
+    let text = caller.renderer.storage_answer(node, &plan, &disks, scope, &identities, passphrase.as_ref())?;
     let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
     let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");

@@ -14,6 +14,11 @@ pub enum Refusal {
     /// The site file that the daemon goes by has no such node.
     #[error("the running daemon knows no node called `{0}`")]
     UnknownNode(String),
+    /// A passphrase that disks were encrypted with.
+    #[error(
+        "the disks of {0} open with the passphrase that is stored; with another one in its place nobody could start that node again"
+    )]
+    DisksOpenWith(String),
     /// No node was named.
     #[error("no node was named")]
     Nobody,
@@ -133,6 +138,9 @@ impl Refusal {
             }
             Self::State { node, refused: Refused::NotArmed(_) } => return vec![applies(node, "disarm")],
             Self::NothingToDo { node, action, .. } => return vec![applies(node, action)],
+            Self::DisksOpenWith(_) => {
+                return vec!["change it on the node itself, with `cryptsetup luksChangeKey`, and keep it apart".into()];
+            }
             Self::UnknownNode(_) => return vec!["`rackstart status` lists the nodes".into()],
             Self::NotStopped => {
                 return vec!["nothing has to be lifted; `rackstart status` says what keeps a node".into()];

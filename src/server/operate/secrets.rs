@@ -5,9 +5,9 @@ use utoipa::ToSchema;
 
 use super::{Person, Refusal};
 use crate::audit::{Actor, Order};
-use crate::secrets::{self, SecretValue};
+use crate::secrets::{self, DISK_PASSPHRASE, SecretValue};
 use crate::site::{Node, SecretSpec, Security, Site};
-use crate::store::{DecideError, Orders, Origin, SecretsError, Store};
+use crate::store::{DecideError, Orders, Origin, Record, SecretsError, Store};
 
 /// A secret as people see it: everything but its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -89,13 +89,20 @@ pub async fn reveal_of_node(site: &Site, store: &Store, person: &Person, name: S
 /// Gives a secret a value of the operator's.
 pub async fn set(site: &Site, store: &Store, who: &Actor, name: String, value: String) -> Result<Rotated, Refusal> {
     let value = SecretValue::new(value).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    if name == DISK_PASSPHRASE && !crate::render::carries_passphrase(value.reveal()) {
+        let why = "a passphrase of disks is typed on a console and stands in a kickstart: letters, digits and @%+=:,./_-$*! only";
+        return Err(Refusal::Unreadable(why.into()));
+    }
     let order = Order::new(who, "set-secret", &name);
     change(site, store, vec![(name, Some(value))], vec![order]).await
 }
 
 /// Makes a new value for one secret, or for all of them.
 pub async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
-    let names = name.map_or_else(|| site.blueprint.secrets.keys().cloned().collect(), |name| vec![name]);
+    // Of all secrets, that one cannot change: it opens disks that are encrypted with it.
+    let changes = |name: &&String| *name != DISK_PASSPHRASE || opened_by_passphrase(site, store).is_none();
+    let all = || site.blueprint.secrets.keys().filter(changes).cloned().collect();
+    let names = name.map_or_else(all, |name| vec![name]);
     let orders = names.iter().map(|name| Order::new(who, "rotate-secret", name)).collect();
     change(site, store, names.into_iter().map(|name| (name, None)).collect(), orders).await
 }
@@ -107,12 +114,25 @@ async fn change(
     orders: Vec<Order>,
 ) -> Result<Rotated, Refusal> {
     let names: Vec<String> = changes.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(node) = opened_by_passphrase(site, store).filter(|_| names.iter().any(|name| name == DISK_PASSPHRASE)) {
+        return Err(Refusal::DisksOpenWith(node));
+    }
     if let Some(name) = names.iter().find(|name| !site.blueprint.secrets.contains_key(*name)) {
         return Err(unknown(site, name));
     }
     store.change_secrets(&site.blueprint, changes, orders).await?;
     let again = again(site, store, &names);
     Ok(Rotated { names, again })
+}
+
+/// A node whose disks were encrypted with the stored passphrase, as far as they still are.
+fn opened_by_passphrase(site: &Site, store: &Store) -> Option<String> {
+    let encrypted = |record: &Record, node: &Node| match &record.installed {
+        Some(installed) => installed.promise.plan.volume_groups.iter().any(|group| group.encrypted),
+        None => record.written.is_some() && node.layout.is_encrypted(),
+    };
+    let opens = |node: &&Node| store.record(node.mac).is_some_and(|record| encrypted(&record, node));
+    site.nodes.iter().find(opens).map(|node| node.name.to_string())
 }
 
 /// Which installed nodes have a part in these secrets, and the steps of theirs that use them.

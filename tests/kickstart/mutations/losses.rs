@@ -101,6 +101,13 @@ fn sites() -> Vec<Site> {
                     node.layout.partitions[1].size = SizeSpec::Exact(Mib(21200));
                     node.layout.partitions[2].size = SizeSpec::Grow(Mib(1000));
                     node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(400));
+                    node.layout.volume_groups[1].encrypted = release == "9";
+                }
+                // A plain physical volume that is encrypted; the mirrored one of compute2 is too.
+                "compute3" if release == "9" => {
+                    let group = node.layout.volume_groups.last_mut().unwrap();
+                    group.encrypted = true;
+                    group.logical_volumes[0].size = SizeSpec::Grow(Mib(400));
                 }
                 "controller" => node.layout.extended = Some(Mib(28792)),
                 _ => {}

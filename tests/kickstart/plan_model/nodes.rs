@@ -140,7 +140,7 @@ fn layout(groups: &[Group], boot: u64, disks: usize) -> Layout {
         if spans {
             partitions.push(on((disk + 1) % disks));
         }
-        volume_groups.push(VolumeGroupSpec { name, logical_volumes: volumes(index, group), spans });
+        volume_groups.push(VolumeGroupSpec { name, logical_volumes: volumes(index, group), spans, encrypted: false });
     }
     if groups[0].shares.is_empty() {
         let size = SizeSpec::Grow(Mib(4));

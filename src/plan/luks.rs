@@ -1,0 +1,34 @@
+//! What encryption takes of a physical volume.
+
+use crate::site::{Mib, Node, Release};
+
+use super::size;
+
+/// Where the data begins behind a LUKS header. LUKS 1 (EL6, EL7) has room for eight keys of 512 bits and ends on a whole MiB;
+/// LUKS 2 (EL8 and later) has 16 MiB since cryptsetup 2.1. Anaconda counts 2 MiB for either, and then finds less.
+fn header(release: Release) -> Mib {
+    if release.major >= 8 { Mib(16) } else { Mib(2) }
+}
+
+/// The header of the physical volumes of a group; nothing when it is not encrypted.
+pub fn of_group(node: &Node, group: &str) -> Mib {
+    match node.layout.volume_groups.iter().any(|known| known.name == group && known.encrypted) {
+        true => header(node.release),
+        false => Mib(0),
+    }
+}
+
+/// Whether the header may be smaller: that of cryptsetup 2.0 (EL8.0) has 4 MiB.
+pub fn is_exact(node: &Node, group: &str) -> bool {
+    of_group(node, group) == Mib(0) || (node.release.major, node.release.minor) != (8, 0)
+}
+
+/// Size of the volume group that a partition yields behind a header.
+pub fn volume_group_size(partition: Mib, header: Mib) -> Mib {
+    size::volume_group_size(Mib(partition.0.saturating_sub(header.0)))
+}
+
+/// The smallest partition that yields so much behind a header.
+pub fn partition_for(group: Mib, header: Mib) -> Mib {
+    size::partition_for(group) + header
+}
