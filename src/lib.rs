@@ -1,4 +1,4 @@
-//! rackstart: from a file of MACs and roles to a working OpenStack cloud, unattended.
+//! rackstart: from a file of MACs and roles to installed servers, or to a working cloud, unattended.
 //!
 //! The map. PURE modules hold every decision, all arithmetic and all rendering; they know no socket, clock or file
 //! (`tests/repo/layering.rs` enforces it). The others do I/O and decide nothing.

@@ -31,12 +31,12 @@ fn blueprint() -> Blueprint {
     let secrets = ["A_PASSWORD", "B_PASSWORD"].map(|name| (name.to_string(), spec()));
     let (roles, variables) = Default::default();
     Blueprint {
-        floors: Default::default(),
         name: "damaged".into(),
         summary: String::new(),
         roles,
         variables,
         secrets: secrets.into(),
+        ..Blueprint::default()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::letters::is_unprintable;
 /// The person or program that acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// How they proved who they are: `socket uid 0`, `token alice`, `console uid 0`, `node compute1`, `rackstart`.
+    /// How they proved who they are: `socket uid 0`, `token alice`, `console uid 0`, `node srv1`, `rackstart`.
     pub how: String,
     /// Where from: `pid 4711`, `192.0.2.7`, `this machine`.
     pub from: String,

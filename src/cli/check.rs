@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Failure, output, print, table};
 use crate::config::{self, Spot};
-use crate::site::{BrickSets, DiskRule, Firmware, Node, Site};
+use crate::render::LAST_GROUP;
+use crate::site::{CopySets, DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
@@ -141,8 +142,8 @@ fn notes(site: &Site) -> Vec<String> {
         ));
     }
     notes.extend(disk_order(site));
-    notes.extend(bricks(site));
-    notes.extend(unused_bricks(site));
+    notes.extend(without_copy(site));
+    notes.extend(unused_space(site));
     notes.extend(copies(site));
     notes.extend(images(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
@@ -165,33 +166,35 @@ fn disk_order(site: &Site) -> Option<String> {
 }
 
 /// Nodes whose steps wait for a file system that their layout does not have.
-fn bricks(site: &Site) -> Option<String> {
-    let brick = site.blueprint.variables.get("brick_mount")?;
+fn without_copy(site: &Site) -> Option<String> {
+    let rule = site.blueprint.copies.as_ref()?;
+    let (noun, mount) = (&rule.of, site.blueprint.variable(&rule.mount)?);
     let without: Vec<&str> =
-        site.nodes_with_target("compute").filter(|node| !node.layout.mounts(brick)).map(|n| n.name.as_str()).collect();
+        site.nodes_with(noun).filter(|node| !node.layout.mounts(mount)).map(|n| n.name.as_str()).collect();
     let first = without.first()?;
     let who = match without.len() {
         1 => format!("{first} mounts"),
         several => format!("{first} and {} more mount", several - 1),
     };
     Some(format!(
-        "{who} nothing at `{brick}`, and the firstboot of a compute node waits for its brick there: give the layout a volume \
-         with that mount point"
+        "{who} nothing at `{mount}`, and its firstboot waits for its {noun} there: give the layout a volume with that mount \
+         point"
     ))
 }
 
-/// A second brick of a node: its file system is made, and no volume is made of it.
-fn unused_bricks(site: &Site) -> Option<String> {
-    let brick = site.blueprint.variables.get("brick_mount")?;
-    let (above, name) = brick.rsplit_once('/')?;
+/// A second file system of a node that is called like the one with its copy: it is made, and holds none.
+fn unused_space(site: &Site) -> Option<String> {
+    let rule = site.blueprint.copies.as_ref()?;
+    let (noun, held) = (&rule.of, site.blueprint.variable(&rule.mount)?);
+    let (above, name) = held.rsplit_once('/')?;
     let family = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let is_another = |mount: &str| {
         let number = mount.rsplit_once('/').filter(|(folder, _)| *folder == above);
         let number = number.and_then(|(_, name)| name.strip_prefix(family));
-        mount != brick && number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+        mount != held && number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
     };
     let mut unused: Vec<String> = Vec::new();
-    for node in site.nodes_with_target("compute").filter(|node| node.layout.mounts(brick)) {
+    for node in site.nodes_with(noun).filter(|node| node.layout.mounts(held)) {
         let more: Vec<String> =
             node.layout.mount_points().filter(|mount| is_another(mount)).map(crate::config::quote).collect();
         if !more.is_empty() {
@@ -200,25 +203,29 @@ fn unused_bricks(site: &Site) -> Option<String> {
     }
     (!unused.is_empty()).then(|| {
         format!(
-            "{}: made and mounted, and used by nothing: the volume has one brick of each node, `{brick}`; `spans = true` on one \
-             group makes one brick of several disks",
+            "{}: made and mounted, and used by nothing: the volume has one {noun} of each node, `{held}`; `spans = true` on \
+             one group makes one {noun} of several disks",
             unused.join("; ")
         )
     })
 }
 
-/// What was chosen about copies of the volume's data, and whose brick has to wait.
+/// What was chosen about copies of the nodes' data, and whose space has to wait.
 fn copies(site: &Site) -> Option<String> {
-    let BrickSets { copies, named, sets, spare } = BrickSets::of(site);
+    let rule = site.blueprint.copies.as_ref()?;
+    let (noun, key) = (&rule.of, &rule.number);
+    let CopySets { copies, named, sets, spare } = CopySets::of(site);
     let holders = sets.iter().flatten().count() + spare.len();
     if holders < 2 {
         return None;
     }
     let why = match (named, copies) {
-        (true, 2) => " as the site file says; two that differ have no majority",
-        (true, _) => " as the site file says",
-        (false, 4) => ", as in the paper; before a fifth node is added, name `replica` under `[variables]`",
-        (false, _) => ", the least with a majority; `replica` under `[variables]` names another number",
+        (true, 2) => " as the site file says; two that differ have no majority".to_string(),
+        (true, _) => " as the site file says".to_string(),
+        (false, all) if rule.all_of == Some(all) => {
+            format!(", as many as there are; before another node is added, name `{key}` under `[variables]`")
+        }
+        (false, _) => format!(", the least with a majority; `{key}` under `[variables]` names another number"),
     };
     let waits = match spare.as_slice() {
         [] => String::new(),
@@ -227,20 +234,23 @@ fn copies(site: &Site) -> Option<String> {
             format!("; no set is left for {}: the volume does not use that space yet", names.join(", "))
         }
     };
-    Some(format!("{holders} bricks make {} of {copies} copies{why}{waits}", count(sets.len(), "set")))
+    Some(format!("{holders} {noun}s make {} of {copies} copies{why}{waits}", count(sets.len(), "set")))
 }
 
 /// What is left out because no image is there for it.
 pub(super) fn images(site: &Site) -> Option<String> {
-    let variable = |name: &str| site.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
-    let (name, wanted) = (variable("cirros_image"), variable("acceptance"));
-    let left_out: Vec<&str> = wanted.split_whitespace().filter(|word| *word != "services").collect();
-    let has_openstack = variable("last_group") >= "10";
-    if !has_openstack || site.test_image().is_some() || left_out.is_empty() {
+    let trial = site.blueprint.trial.as_ref()?;
+    let variable = |name: &str| site.blueprint.variable(name).unwrap_or_default();
+    let (name, wanted) = (variable(&trial.image), variable(&trial.variable));
+    let needs_image = |word: &&str| !trial.without_image.iter().any(|free| free == word);
+    let left_out: Vec<&str> = wanted.split_whitespace().filter(needs_image).collect();
+    let is_tried = site.blueprint.variable(LAST_GROUP).is_none_or(|last| last >= trial.group.as_str());
+    if !is_tried || site.test_image().is_some() || left_out.is_empty() {
         return None;
     }
     Some(format!(
-        "there is no image `{name}`, so no machine is tried in the end (acceptance without {}); `[[image]]` names one",
+        "there is no image `{name}`, so no machine is tried in the end ({} without {}); `[[image]]` names one",
+        trial.variable,
         left_out.join(", ")
     ))
 }
@@ -303,7 +313,7 @@ mod tests {
     #[test]
     fn a_second_brick_that_nothing_uses_is_noted() {
         let mut site = testing::paper_site();
-        assert_eq!(unused_bricks(&site), None);
+        assert_eq!(unused_space(&site), None);
         let mounts = |volume: &crate::site::LogicalVolumeSpec| volume.mount.as_deref() == Some("/export/gluster");
         let layout = &mut site.nodes[1].layout;
         let groups = &mut layout.volume_groups;
@@ -313,14 +323,16 @@ mod tests {
             let more = crate::site::LogicalVolumeSpec { mount: Some(mount.into()), ..brick.clone() };
             groups[0].logical_volumes.push(more);
         }
-        let note = unused_bricks(&site).unwrap();
+        let note = unused_space(&site).unwrap();
         assert!(note.starts_with("`/export/gluster2` of compute1: made and mounted, and used by nothing"), "{note}");
     }
 
     #[test]
     fn what_was_chosen_about_copies_is_explained_and_who_has_to_wait() {
         let site = testing::paper_site();
-        assert!(copies(&site).unwrap().starts_with("4 bricks make 1 set of 4 copies, as in the paper; before a fifth"));
+        assert!(
+            copies(&site).unwrap().starts_with("4 bricks make 1 set of 4 copies, as many as there are; before another")
+        );
         let mut site = testing::paper_site();
         site.blueprint.variables.insert("replica".into(), "3".into());
         let said = copies(&site).unwrap();

@@ -5,18 +5,21 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Failure, print};
-use crate::config::EXAMPLE;
+use crate::config::{EXAMPLE, EXAMPLE_PLAIN};
 use crate::render;
 
-/// Write a commented site file that describes the paper's testbed.
+/// Write a commented site file: the paper's testbed with every key, or with --plain a short one for servers without a cloud.
 ///
-/// The file is the manual: every key stands in it with its meaning, unit and default. Replace the MACs, the disks and
+/// The long file is the manual: every key stands in it with its meaning, unit and default. Replace the MACs, the disks and
 /// `[server]` by yours, then run `rackstart check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to write it; `-` prints it. Default: what `-c` names, or else `rackstart.toml`.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// A short file for plain servers, without a cloud.
+    #[arg(long, conflicts_with = "templates")]
+    plain: bool,
     /// Overwrite a file that is already there.
     #[arg(long)]
     force: bool,
@@ -33,14 +36,18 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         return write_templates(folder, args.force);
     }
     let output = place(config, args.output.as_deref())?;
+    let (text, what) = match args.plain {
+        true => (EXAMPLE_PLAIN, "plain servers, one with a role of its own"),
+        false => (EXAMPLE, "the paper's testbed, five nodes"),
+    };
     if output == Path::new("-") {
-        return print(EXAMPLE);
+        return print(text);
     }
-    write(output, EXAMPLE, args.force)?;
+    write(output, text, args.force)?;
     let name = output.display();
     let config = if output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
     print(&format!(
-        "wrote {name}: the paper's testbed, a controller and four compute nodes\n\
+        "wrote {name}: {what}\n\
          next: replace the MACs, the disks and [server] by yours, then run `rackstart{config} check`\n"
     ))
 }

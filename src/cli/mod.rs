@@ -42,7 +42,7 @@ use crate::config::{Place, quote, suggest};
 use crate::failure::{Failure, Kind};
 use crate::site::{Mac, Node, Site};
 
-/// From a file of MACs and roles to a working OpenStack cloud, unattended.
+/// From a file of MACs and roles to installed servers, or to a working cloud, unattended.
 ///
 /// Start with `rackstart init`, edit the file it writes, `rackstart check` it, look at the disks with
 /// `rackstart plan --all`, then `rackstart serve` and power the servers on.

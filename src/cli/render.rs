@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long)]
     as_served: bool,
     /// The disk that %pre would find [default: the name in the disk rule, else sda]. Of a node with several disks each by
-    /// its slot: `--disk os=sdb --disk brick=sda`.
+    /// its slot: `--disk os=sdb --disk data=sda`.
     #[arg(long, value_name = "[SLOT=]NAME")]
     disk: Vec<String>,
     /// The storage commands of a reimage, which may erase data.
@@ -91,7 +91,7 @@ fn show(site: &Site, renderer: &Renderer, args: &Args) -> Result<String, Failure
     let plan = plan::plan(node).map_err(|error| Failure::fixable(&error).hint(error.help()))?;
     if args.keep && node.keep.is_empty() {
         return Err(Failure::fixable(format!("the site file names nothing that a reimage of {} keeps", node.name))
-            .hint("give the node `keep = [\"vg_gluster\"]`, its own volume groups"));
+            .hint("give the node `keep = [\"vg_data\"]`, its own volume groups"));
     }
     let disks = disks(node, &plan, &args.disk)?;
     let scope = match (args.keep, args.destroy_data) {
@@ -207,7 +207,7 @@ mod tests {
         let show = |site: &Site| show(site, &Renderer::new().unwrap(), &Args { keep: true, ..args(What::Storage) });
         let mut site = paper_site();
         let failure = show(&site).unwrap_err();
-        assert!(failure.to_string().contains("`keep = [\"vg_gluster\"]`"), "{failure}");
+        assert!(failure.to_string().contains("`keep = [\"vg_data\"]`"), "{failure}");
         let index = site.nodes.iter().position(|node| node.name.as_str() == "compute2").unwrap();
         site.nodes[index].keep = vec!["vg_gluster".into()];
         assert!(show(&site).unwrap().contains("--useexisting"));

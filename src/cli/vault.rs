@@ -8,9 +8,10 @@ use super::client::{Client, StoreArgs, acts_for, runtime};
 use crate::audit::Actor;
 use crate::config::{self, Alone, Place};
 use crate::failure::Kind;
+use crate::render::Templates;
 use crate::server::operate::{Person, Refusal};
 use crate::server::{self, Need, Resting, ServerError};
-use crate::site::Site;
+use crate::site::{Blueprint, Site};
 use crate::store::{self, Store};
 
 /// Where one verb gets its answers.
@@ -103,11 +104,10 @@ pub fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failur
     let mut resting = match loaded {
         Some(Ok(loaded)) => Resting { site: loaded.site, knows_its_nodes: true },
         _ => {
-            let Alone { state, key, blueprint, .. } = config::alone(place.file);
-            let named = blueprint.as_deref().and_then(config::shipped_blueprint);
-            let any = || config::blueprint_names().next().and_then(config::shipped_blueprint);
-            let blueprint = named.or_else(any).and_then(Result::ok);
-            let blueprint = blueprint.ok_or_else(|| Failure::bug("no blueprint is inside rackstart"))?;
+            let Alone { state, key, blueprint, templates, .. } = config::alone(place.file);
+            let own = config::templates_of(place.templates, templates.as_deref());
+            let named = blueprint.as_deref().and_then(|name| config::blueprint(name, &own)?.ok());
+            let blueprint = named.unwrap_or_else(|| any_blueprint(&own));
             Resting { site: Site::bare(state, key, blueprint), knows_its_nodes: false }
         }
     };
@@ -115,6 +115,13 @@ pub fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failur
         resting.site.server.state = std::path::absolute(state).unwrap_or_else(|_| state.into());
     }
     Ok(resting)
+}
+
+/// What is declared by any blueprint, for a store of which nobody can tell whose it is.
+fn any_blueprint(own: &Templates) -> Blueprint {
+    let names = config::blueprint_names(own);
+    let all = names.iter().filter_map(|name| config::blueprint(name, own)?.ok());
+    Blueprint { secrets: all.flat_map(|blueprint| blueprint.secrets).collect(), ..Blueprint::default() }
 }
 
 /// Why the store does not open at this shell.

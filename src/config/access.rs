@@ -5,14 +5,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::file::File;
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::text;
 use super::words::quote;
-use crate::site::{Software, User};
+use crate::site::{Blueprint, Software, User};
 
-/// Accounts that the system, or a package of a cloud, makes itself.
-const TAKEN: [&str; 43] = [
+/// Accounts that the system makes itself.
+const TAKEN: [&str; 28] = [
     "root",
     "bin",
     "daemon",
@@ -41,21 +42,6 @@ const TAKEN: [&str; 43] = [
     "tcpdump",
     "polkitd",
     "tss",
-    "mysql",
-    "nova",
-    "glance",
-    "keystone",
-    "cinder",
-    "neutron",
-    "placement",
-    "rabbitmq",
-    "qpidd",
-    "memcached",
-    "apache",
-    "qemu",
-    "radvd",
-    "dnsmasq",
-    "gluster",
 ];
 /// What the installer's last part and firstboot cannot do without.
 const NEEDED_PACKAGES: [&str; 6] = ["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"];
@@ -121,6 +107,23 @@ fn read_user<'a>(
         ssh_keys,
     });
     (name, user)
+}
+
+/// Reports users that are called like an account of the blueprint's packages.
+pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+    for (name, at) in &file.user_names {
+        if blueprint.accounts.iter().any(|account| account == name) {
+            let message =
+                format!("user {} is an account that packages of blueprint `{}` make", quote(name), blueprint.name);
+            found.report(at.clone(), message, "choose another name, such as `admin`");
+        }
+    }
+}
+
+/// Where each user is named, as far as it has a name.
+pub(super) fn user_names<'a>(top: &Section<'a>) -> Vec<(&'a str, Range<usize>)> {
+    let name = |table: &'a DeTable<'a>| Some((table.get("name")?.get_ref().as_str()?, table.get("name")?.span()));
+    top.tables("user", "`[[user]]` with two brackets").into_iter().filter_map(|(_, table)| name(table)).collect()
 }
 
 /// useradd(8) of shadow-utils takes these; names of 32 letters are cut by some tools.

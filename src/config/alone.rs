@@ -23,6 +23,8 @@ pub struct Alone {
     pub key: KeySource,
     /// `site.blueprint`, if it is a text.
     pub blueprint: Option<String>,
+    /// `site.templates`, if it is a text.
+    pub templates: Option<String>,
 }
 
 /// Reads these keys and nothing else; a path that is not absolute counts as missing.
@@ -43,6 +45,7 @@ pub(super) fn read(text: &str) -> Alone {
         state: path("server", "state").unwrap_or_else(|| STATE.into()),
         key,
         blueprint: value("site", "blueprint"),
+        templates: value("site", "templates"),
     }
 }
 
@@ -71,6 +74,7 @@ mod tests {
             state: "/tmp/store".into(),
             key: KeySource::File("/tmp/key".into()),
             blueprint: None,
+            templates: None,
         };
         let path = |text: &str| Alone { blueprint: None, ..read(text) };
         assert_eq!(read(&good).blueprint.as_deref(), Some("essex"));

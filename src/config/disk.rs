@@ -13,7 +13,7 @@ use crate::site::{DiskBus, DiskRule, DiskSlot, OS_SLOT};
 
 const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
 const DISKS: &str =
-    "disks = { os = { name = \"sda\", size = \"250 GB\" }, brick = { name = \"sdb\", size = \"1 TB\" } }";
+    "disks = { os = { name = \"sda\", size = \"250 GB\" }, data = { name = \"sdb\", size = \"1 TB\" } }";
 /// The ways to say how large a disk is.
 const SIZES: &str = "size = \"250 GB\"` as the drive's label says, `min_size = \"200 GB\"`, or `sectors = 488397168";
 const KEYS: [&str; 12] = [
@@ -67,7 +67,7 @@ fn read_slots(node: &Section<'_>) -> Option<DiskKeys> {
         let letters = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
         if !letters || name.len() > 16 || !name.starts_with(|letter: char| letter.is_ascii_lowercase()) {
             let message = format!("`disks` of {}: {} is not a name for a disk", node.place, quote(name));
-            node.found.report(key.span(), message, "use up to 16 lower-case letters and digits, such as `brick`");
+            node.found.report(key.span(), message, "use up to 16 lower-case letters and digits, such as `data`");
             slots.push((None, key.span()));
             continue;
         }

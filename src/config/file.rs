@@ -18,7 +18,7 @@ use super::reader::{Found, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::variables;
 use super::{text, timezone};
-use crate::site::{KeySource, Notify, Security, Software, TimeService, User};
+use crate::site::{Blueprint, KeySource, Notify, Security, Software, TimeService, User};
 
 /// What a whole site file may hold.
 pub(super) struct File<'a> {
@@ -31,6 +31,8 @@ pub(super) struct File<'a> {
     pub key: KeySource,
     /// None when something of them is wrong.
     pub users: Option<Vec<User>>,
+    /// Every user that has a name, with its place.
+    pub user_names: Vec<(&'a str, std::ops::Range<usize>)>,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -142,6 +144,7 @@ impl<'a> File<'a> {
             key: section(&top, "secrets", false, &["key_file", "credential"])
                 .map_or(KeySource::None, |section| super::secrets::key(&section)),
             users: access::read_users(&top),
+            user_names: access::user_names(&top),
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             repositories: sources::read_repositories(&top),
@@ -154,6 +157,14 @@ impl<'a> File<'a> {
 }
 
 impl<'a> File<'a> {
+    /// Gives the blueprint's role to every node that names none.
+    pub fn give_roles(&mut self, blueprint: &'a Blueprint) {
+        let Some(role) = &blueprint.default_role else { return };
+        for node in self.nodes.iter_mut().filter(|node| node.lacks_role) {
+            node.role = Some(Spanned::new(node.at.clone(), role.as_str()));
+        }
+    }
+
     /// What holds for a node: what it says itself, else its role, else the site.
     pub fn defaults_of(&self, node: &NodeKeys<'a>) -> Defaults<'a> {
         let role = node.role.as_ref().and_then(|role| self.own.defaults(role.get_ref()));
@@ -181,7 +192,6 @@ impl<'a> SiteKeys<'a> {
         ];
         let section = section(top, "site", true, &keys)?;
         section.need("name", "name = \"testbed\"");
-        section.need("blueprint", "blueprint = \"essex\"");
         section.need("release", "release = \"6.10\"");
         section.need("install_tree", "install_tree = \"centos6\"");
         Some(Self {

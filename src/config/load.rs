@@ -115,6 +115,12 @@ pub fn alone(path: Option<&Path>) -> Alone {
     super::alone::read(&String::from_utf8_lossy(&text))
 }
 
+/// The operator's templates by the folder that a verb or `[site]` names; none when they cannot be read.
+pub fn templates_of(named: Option<&Path>, key: Option<&str>) -> Templates {
+    let folder = named.or(key.map(Path::new));
+    folder.and_then(|folder| super::templates::read(folder).ok()).unwrap_or_default()
+}
+
 /// Reads a site file as [`load_to_plan`] does. Prints nothing.
 pub fn read_to_plan(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
     read_with(path, templates, Depth::Plan)

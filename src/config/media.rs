@@ -155,16 +155,20 @@ fn read_key(path: &Path) -> Result<String, String> {
     }
 }
 
-/// The images that the controller's install tree has in its folder, where `[[image]]` names none of that name.
+/// The images that install trees have in their folder, where `[[image]]` names none of that name.
 fn add_images_of_tree(site: &mut Site) {
-    let Some(controller) = site.nodes_with_target("controller").next() else { return };
-    let Some(tree) = site.install_tree(&controller.install_tree) else { return };
-    let variable = |name: &str| site.blueprint.variables.get(name).cloned().unwrap_or_default();
-    let wanted = [(variable("cirros_image"), variable("cirros_file")), ("ubuntu".to_string(), variable("ubuntu_file"))];
-    let folder = tree.path.join(IMAGES);
-    let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
-    let sums = String::from_utf8_lossy(&sums);
-    for (name, file) in wanted {
+    let variable = |name: &str| site.blueprint.variable(name).unwrap_or_default().to_string();
+    let wanted: Vec<(String, String, PathBuf)> = (site.blueprint.tree_images.iter())
+        .filter_map(|image| {
+            let node = site.nodes_with(&image.of).next()?;
+            let folder = site.install_tree(&node.install_tree)?.path.join(IMAGES);
+            let name = if image.is_variable { variable(&image.name) } else { image.name.clone() };
+            Some((name, variable(&image.file), folder))
+        })
+        .collect();
+    for (name, file, folder) in wanted {
+        let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
+        let sums = String::from_utf8_lossy(&sums);
         // The same letters as in the name of an `[[image]]`.
         let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
         let plain = !file.is_empty() && !file.contains('/') && !name.is_empty() && name.chars().all(letters);

@@ -51,9 +51,10 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub use alone::Alone;
-pub use blueprint::{blueprint_names, parse_blueprint, shipped_blueprint};
+pub use blueprint::{blueprint, blueprint_names, parse_blueprint};
 pub use load::{
-    LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour, wants_colour,
+    LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour, templates_of,
+    wants_colour,
 };
 pub use problem::{Problem, Problems, Spot};
 pub(crate) use words::{quote, suggest};
@@ -69,6 +70,9 @@ use trees::TreeUse;
 
 /// The commented site file that `rackstart init` writes: the testbed of the paper.
 pub const EXAMPLE: &str = include_str!("../../templates/site/rackstart.toml");
+
+/// The short site file that `rackstart init --plain` writes: servers without a cloud.
+pub const EXAMPLE_PLAIN: &str = include_str!("../../templates/site/plain.toml");
 
 /// Reads a site file and proves it: names, addresses, roles, disks, templates. `file_name` is for messages only.
 ///
@@ -111,8 +115,16 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut served = Vec::new();
     let document = document(text, &found);
+    let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
+    // Found before the rest is read: a node that names no role has that of the blueprint.
+    let blueprint = document.as_ref().and_then(|document| {
+        resolve::find_blueprint(document.get_ref(), own.as_ref().unwrap_or(&Templates::default()), &found)
+    });
     let site = document.as_ref().and_then(|document| {
-        let file = File::read(document.get_ref(), &found);
+        let mut file = File::read(document.get_ref(), &found);
+        if let Some(blueprint) = &blueprint {
+            file.give_roles(blueprint);
+        }
         trees = trees::uses(&file);
         cards = this_machine::uses(&file);
         repositories = media::repository_uses(&file);
@@ -123,10 +135,10 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         duplicates::check(&file, &found);
         fixed::check(&file, &found);
         timezone::check(&file, &found);
-        let mut site = resolve::resolve(&file, &found)?;
+        let mut site = resolve::resolve(&file, blueprint.clone()?, &found)?;
         complete(&mut site, &repositories);
         if found.count() == 0 {
-            renderer = prove_texts(&file, &site, fetch, &found);
+            renderer = prove_texts(&file, &site, own?, &found);
         }
         Some(site)
     });
@@ -134,18 +146,23 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served }
 }
 
-/// Reads the templates and renders everything with them; the renderer is there when all is well.
-fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &Found) -> Option<Renderer> {
+/// The operator's templates; none, and told, when they cannot be read.
+fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Found) -> Option<Templates> {
+    let key = document.get("site").and_then(|site| site.get_ref().as_table()?.get("templates"));
+    match fetch(key.and_then(|key| key.get_ref().as_str())) {
+        Ok(own) => Some(own),
+        Err((message, help)) => {
+            found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
+            None
+        }
+    }
+}
+
+/// Renders everything with the templates; the renderer is there when all is well.
+fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Found) -> Option<Renderer> {
     let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
     let report = |message, help| {
         found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
-    };
-    let own = match fetch(key.map(|key| *key.get_ref())) {
-        Ok(own) => own,
-        Err((message, help)) => {
-            report(message, help);
-            return None;
-        }
     };
     let renderer = match prove::renderer(own) {
         Ok(renderer) => renderer,
@@ -154,7 +171,7 @@ fn prove_texts(file: &File<'_>, site: &Site, fetch: FetchTemplates<'_>, found: &
             return None;
         }
     };
-    variables::check_last_group(&file.variables, &renderer.step_groups(), found);
+    variables::check_last_group(&file.variables, &renderer.step_groups(&site.blueprint), found);
     for fault in renderer.own_step_faults(&site.blueprint) {
         report(fault.message, fault.help);
     }

@@ -14,12 +14,14 @@ use super::words::quote;
 use crate::site::NodeName;
 
 pub(super) struct NodeKeys<'a> {
-    /// For messages: "node `compute1`", or its number when it has no name.
+    /// For messages: "node `srv1`", or its number when it has no name.
     pub place: String,
     /// The place of the name, or else of the whole table.
     pub at: Range<usize>,
     pub name: Option<Spanned<NodeName>>,
     pub role: Option<Spanned<&'a str>>,
+    /// Whether it names no role, in whatever spelling.
+    pub lacks_role: bool,
     pub address: Option<Spanned<Ipv4Addr>>,
     pub disks: Option<DiskKeys>,
     pub nics: Vec<NicKeys<'a>>,
@@ -65,8 +67,7 @@ impl<'a> NodeKeys<'a> {
             None => format!("node number {}", index + 1),
         };
         let section = Section::open(place, at, table, &KEYS, top.found);
-        section.need("name", "name = \"compute1\"");
-        section.need("role", "role = \"compute\"");
+        section.need("name", "name = \"srv1\"");
         section.need("address", "address = \"192.168.0.1\"");
         section.need("nics", NICS);
         let bonds = cards::read_bonds(&section);
@@ -74,6 +75,7 @@ impl<'a> NodeKeys<'a> {
             at: written.map_or(section.at.clone(), Spanned::span),
             name: section.parse("name", "a host name", NAME_HELP),
             role: section.text("role"),
+            lacks_role: !section.has("role") && !section.is_misspelt("role"),
             address: section.parse("address", "an IPv4 address", "write four numbers from 0 to 255"),
             disks: disk::read_disks(&section),
             nics: cards::read_nics(&section, &bonds),

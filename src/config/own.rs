@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::defaults::{self, Defaults};
 use super::reader::{Found, Section};
-use super::role::{read_layouts, read_role, tables};
+use super::role::{self, read_layouts, read_role, tables};
 use super::words::{quote, suggest};
 use crate::site::{Blueprint, Layout, NodeName, Role};
 
@@ -30,7 +30,7 @@ struct OwnRole<'a> {
 }
 
 /// What only a role of the operator's own may say; the blueprint says it for its roles.
-const OF_NEW_ROLES: [&str; 5] = ["summary", "includes", "aliases", "at_least", "at_most"];
+const OF_NEW_ROLES: [&str; 6] = ["summary", "includes", "aliases", "provides", "at_least", "at_most"];
 
 impl<'a> OwnKeys<'a> {
     /// Reads both sections.
@@ -78,6 +78,10 @@ impl<'a> OwnKeys<'a> {
                     known.software.add(&own.role.software);
                 }
                 None => drop(blueprint.roles.insert(own.role.name.clone(), own.role.clone())),
+            }
+            if !shipped.contains_key(&own.role.name) {
+                role::count(&own.role.name, &own.section, blueprint);
+                own.check_capabilities(blueprint);
             }
         }
         self.pass_on(blueprint, &shipped);
@@ -143,6 +147,18 @@ impl OwnRole<'_> {
         for alias in section.texts("aliases").into_iter().filter(|alias| alias.get_ref().parse::<NodeName>().is_err()) {
             let message = format!("{}: {} is not a host name", section.place, quote(alias.get_ref()));
             found.report(alias.span(), message, "use lower-case letters, digits and inner hyphens");
+        }
+    }
+
+    /// What it provides is something that the blueprint asks for.
+    fn check_capabilities(&self, blueprint: &Blueprint) {
+        for name in self.section.texts("provides") {
+            if !blueprint.capabilities.contains_key(*name.get_ref()) {
+                let message =
+                    format!("{} provides {}, for which nobody asks", self.section.place, quote(name.get_ref()));
+                let known = blueprint.capabilities.keys().map(String::as_str);
+                self.section.found.report(name.span(), message, suggest(name.get_ref(), "capabilities", known));
+            }
         }
     }
 

@@ -52,7 +52,7 @@ impl Found {
 
 /// One table of the file, with the name that messages use for it.
 pub(super) struct Section<'a> {
-    /// For messages, for example "`[server]`" or "node `compute1`".
+    /// For messages, for example "`[server]`" or "node `srv1`".
     pub place: String,
     /// Where a missing key is shown.
     pub at: Range<usize>,

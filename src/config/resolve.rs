@@ -1,25 +1,31 @@
 //! From what is written to what is meant: defaults filled in, names looked up, each node proved on its own.
 
-use super::blueprint::{blueprint_names, shipped_blueprint};
-use super::file::{File, NetworkKeys, ServerKeys, SiteKeys};
+use toml::de::DeTable;
+
+use super::blueprint::{blueprint, blueprint_names};
+use super::file::{File, NetworkKeys, ServerKeys};
 use super::reader::Found;
 use super::resolve_node::{check_tree_name, resolve_node};
 use super::words::{quote, suggest};
 use crate::lifecycle::timeouts::Phase;
+use crate::render::Templates;
 use crate::secrets::DISK_PASSPHRASE;
 use crate::site::{Access, Blueprint, InstallTree, Network, Node, SecretSpec, Server, Site};
 
+/// The blueprint of sites that name none.
+const PLAIN: &str = "plain";
+
 /// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
-pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
+pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) -> Option<Site> {
     let site = file.site.as_ref()?;
     check_tree_name(file, "`[site]`", site.defaults.install_tree.as_ref(), found);
     for (place, name) in file.own.install_trees() {
         check_tree_name(file, place, Some(name), found);
     }
-    let mut blueprint = resolve_blueprint(site, found)?;
     file.own.add_to(&mut blueprint, found);
     super::variables::change(&file.variables, &mut blueprint, found);
-    super::variables::check_vm_network(file, &blueprint, found);
+    super::variables::check_networks(file, &blueprint, found);
+    super::access::check_accounts(file, &blueprint, found);
     super::roles::check(file, &blueprint, found);
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
@@ -61,22 +67,31 @@ pub(super) fn resolve(file: &File<'_>, found: &Found) -> Option<Site> {
         nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     super::rules::check(&file.variables, &site, &name.span(), found);
-    super::variables::check_replica(&file.variables, &site, name.span(), found);
+    super::variables::check_copies(&file.variables, &site, name.span(), found);
     Some(site)
 }
 
-fn resolve_blueprint(site: &SiteKeys<'_>, found: &Found) -> Option<Blueprint> {
-    let name = site.blueprint.as_ref()?;
-    match shipped_blueprint(name.get_ref()) {
+/// The blueprint that the site file names, else the plain one; none, and told, when there is no such blueprint.
+pub(super) fn find_blueprint(document: &DeTable<'_>, own: &Templates, found: &Found) -> Option<Blueprint> {
+    let site = document.get("site");
+    let key = site.and_then(|site| site.get_ref().as_table()?.get("blueprint"));
+    let at = key.or(site).map_or(0..0, toml::Spanned::span);
+    // A value that is no text is told where the section is read.
+    let name = key.map_or(Some(PLAIN), |key| key.get_ref().as_str())?;
+    match blueprint(name, own) {
         Some(Ok(blueprint)) => Some(blueprint),
         Some(Err(problems)) => {
-            let message = format!("the blueprint inside rackstart is broken: {}", problems.list()[0].message);
-            found.report(name.span(), message, "this is a defect of rackstart; please report it");
+            let first = &problems.list()[0];
+            let message = format!("the blueprint {} is wrong: {}", quote(name), first.message);
+            let more = problems.list().len() - 1;
+            let help = if more == 0 { first.help.clone() } else { format!("{}; {more} more in it", first.help) };
+            found.report(at, message, help);
             None
         }
         None => {
-            let message = format!("`[site]` has unknown blueprint {}", quote(name.get_ref()));
-            found.report(name.span(), message, suggest(name.get_ref(), "blueprints", blueprint_names()));
+            let message = format!("`[site]` has unknown blueprint {}", quote(name));
+            let names = blueprint_names(own);
+            found.report(at, message, suggest(name, "blueprints", names.iter().map(String::as_str)));
             None
         }
     }

@@ -9,12 +9,13 @@ use super::access;
 use super::layout::read_layout;
 use super::reader::{Found, Section};
 use super::words::{quote, suggest};
-use crate::site::{Layout, Role};
+use crate::site::{Blueprint, Capability, Layout, Role};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "summary",
     "includes",
     "aliases",
+    "provides",
     "at_least",
     "at_most",
     "layout",
@@ -44,19 +45,31 @@ pub(super) fn tables<'a>(top: &Section<'a>, more: &[&str]) -> Vec<(Spanned<&'a s
 
 /// Reads one role. What is missing stays empty: the site file may leave out what a blueprint must say.
 pub(super) fn read_role(name: &str, section: &Section<'_>) -> Role {
-    let count = |key: &str| section.number(key, 0..=10_000).map(|number| *number.get_ref() as usize);
     let texts = |key: &str| section.texts(key).iter().map(|text| text.get_ref().to_string()).collect();
     let text = |key: &str| section.text(key).map(|text| text.into_inner().to_string());
     Role {
         name: name.to_string(),
         includes: texts("includes"),
         aliases: texts("aliases"),
-        at_least: count("at_least").unwrap_or(0),
-        at_most: count("at_most"),
+        provides: texts("provides"),
         layouts: read_layouts(section, "`[role.NAME.layout.NAME]`"),
         default_layout: text("default_layout"),
         software: access::software(section),
         summary: text("summary").unwrap_or_default(),
+    }
+}
+
+/// `at_least` and `at_most` of a role count what its nodes provide by having it: a capability of the name of the role.
+pub(super) fn count(name: &str, section: &Section<'_>, blueprint: &mut Blueprint) {
+    let number = |key: &str| section.number(key, 0..=10_000).map(|number| *number.get_ref() as usize);
+    let (at_least, at_most) = (number("at_least"), number("at_most"));
+    if at_least.is_none() && at_most.is_none() {
+        return;
+    }
+    let capability = Capability { summary: format!("has the role {name}"), at_least: at_least.unwrap_or(0), at_most };
+    blueprint.capabilities.insert(name.to_string(), capability);
+    if let Some(role) = blueprint.roles.get_mut(name) {
+        role.provides.push(name.to_string());
     }
 }
 

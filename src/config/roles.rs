@@ -1,58 +1,83 @@
-//! What the blueprint asks of the nodes: known roles, enough of each and not too many, no name that a role has taken.
+//! What the blueprint asks of the nodes: known roles, enough that provide each thing and not too many, no name that a role
+//! has taken.
 
 use super::file::File;
+use super::node::NodeKeys;
 use super::reader::Found;
 use super::words::{quote, suggest};
-use crate::site::{Blueprint, Role};
+use crate::site::{Blueprint, Capability, Role};
 
 /// Reports what the blueprint does not allow.
 pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
     for node in &file.nodes {
-        if let Some(role) = &node.role
-            && !blueprint.roles.contains_key(*role.get_ref())
-        {
+        let Some(role) = &node.role else {
+            if node.lacks_role {
+                let first = blueprint.roles.keys().next().map_or("server", String::as_str);
+                found.report(
+                    node.at.clone(),
+                    format!("{} has no `role`", node.place),
+                    format!("add `role = \"{first}\"`"),
+                );
+            }
+            continue;
+        };
+        if !blueprint.roles.contains_key(*role.get_ref()) {
             let message = format!("{} has unknown role {}", node.place, quote(role.get_ref()));
-            let help = suggest(role.get_ref(), "defined roles", blueprint.roles.keys().map(String::as_str));
+            let mut help = suggest(role.get_ref(), "defined roles", blueprint.roles.keys().map(String::as_str));
+            if file.site.as_ref().is_some_and(|site| site.blueprint.is_none()) {
+                help.push_str("; a site without `blueprint` is `plain`");
+            }
             found.report(role.span(), message, help);
         }
     }
+    for (name, capability) in &blueprint.capabilities {
+        check_count(file, blueprint, name, capability, found);
+    }
     for role in blueprint.roles.values() {
-        check_count(file, blueprint, role, found);
         check_aliases(file, role, found);
     }
 }
 
-fn check_count(file: &File<'_>, blueprint: &Blueprint, role: &Role, found: &Found) {
-    let of_role = |name: &str| name == role.name;
-    let nodes: Vec<_> =
-        file.nodes.iter().filter(|node| node.role.as_ref().is_some_and(|r| of_role(r.get_ref()))).collect();
-    if let Some(most) = role.at_most
+fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &Capability, found: &Found) {
+    let roles: Vec<&str> = blueprint.roles_with(name).collect();
+    let provides = |node: &&NodeKeys<'_>| node.role.as_ref().is_some_and(|role| roles.contains(role.get_ref()));
+    let nodes: Vec<_> = file.nodes.iter().filter(provides).collect();
+    // Where only one role has it, people know it by the role.
+    let what = match roles.as_slice() {
+        [role] => format!("of role `{role}`"),
+        _ => format!("that provides `{name}`"),
+    };
+    if let Some(most) = capability.at_most
         && let (Some(first), Some(extra)) = (nodes.first(), nodes.get(most))
         && let (Some(first), Some(extra_role)) = (&first.role, &extra.role)
     {
-        let message =
-            format!("{} is number {} of role `{}`, which at most {most} may have", extra.place, most + 1, role.name);
-        let others = blueprint.roles.keys().filter(|name| **name != role.name).map(String::as_str);
-        let help = format!("give it another role: {}", others.collect::<Vec<_>>().join(", "));
+        let message = format!("{} is number {} {what}, which at most {most} may have", extra.place, most + 1);
+        let others: Vec<&str> =
+            blueprint.roles.keys().map(String::as_str).filter(|role| !roles.contains(role)).collect();
+        let help = format!("give it another role: {}", others.join(", "));
         found.add(super::Problem::new(extra_role.span(), message, help).also(first.span(), "the first one"));
     }
     // A node whose role could not be read may be the missing one; then that is the mistake to fix first.
     let all_known =
         file.nodes.iter().all(|n| n.role.as_ref().is_some_and(|r| blueprint.roles.contains_key(*r.get_ref())));
-    if nodes.len() < role.at_least
+    if nodes.len() < capability.at_least
         && all_known
-        && let Some(at) = file.site.as_ref().and_then(|site| site.blueprint.as_ref()).map(toml::Spanned::span)
+        && let Some(site) = &file.site
     {
-        let message = match role.at_least {
-            1 => format!("no node has the role `{}`, which blueprint `{}` needs", role.name, blueprint.name),
-            n => format!(
-                "{} of {n} nodes have the role `{}` that blueprint `{}` needs",
-                nodes.len(),
-                role.name,
-                blueprint.name
-            ),
+        let at = site.blueprint.as_ref().or(site.name.as_ref()).map_or(0..0, toml::Spanned::span);
+        let blueprint = &blueprint.name;
+        let has = if roles.len() == 1 { format!("has the role `{}`", roles[0]) } else { format!("provides `{name}`") };
+        let message = match capability.at_least {
+            1 => format!("no node {has}, which blueprint `{blueprint}` needs"),
+            n => {
+                format!("{} of {n} nodes are there of which each {has}, as blueprint `{blueprint}` needs", nodes.len())
+            }
         };
-        found.report(at, message, format!("add a `[[node]]` with `role = \"{}\"`", role.name));
+        let help = match roles.first() {
+            Some(role) => format!("add a `[[node]]` with `role = \"{role}\"`"),
+            None => format!("no role has it: write `provides = [\"{name}\"]` in a `[role.NAME]`"),
+        };
+        found.report(at, message, help);
     }
 }
 

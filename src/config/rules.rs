@@ -7,13 +7,12 @@ use minijinja::Environment;
 use minijinja::value::{Serde, Value};
 use serde::{Deserialize, Serialize};
 
+use super::problem::Problem;
 use super::reader::Found;
 use super::variables::Written;
 use super::words::quote;
-use crate::site::Site;
-
-/// The rules of the blueprints in the binary.
-const SHIPPED: [(&str, &str); 1] = [("essex", include_str!("../../templates/blueprints/essex/rules.toml"))];
+use crate::render::{BLUEPRINTS, RULES_FILE, Templates, shipped_file};
+use crate::site::{Rule, Site};
 
 /// A file of rules.
 #[derive(Debug, Deserialize)]
@@ -22,14 +21,15 @@ struct Rules {
     rule: Vec<Rule>,
 }
 
-/// What must be true of some variables; `templates/blueprints/essex/rules.toml` says what each part means.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    of: Vec<String>,
-    holds: String,
-    is: String,
-    help: String,
+/// The rules of a blueprint, from the file beside its data; none where there is no such file.
+pub(super) fn of(blueprint: &str, own: &Templates) -> Result<Vec<Rule>, Problem> {
+    let file = format!("{BLUEPRINTS}{blueprint}/{RULES_FILE}");
+    let Some(text) = own.files.get(&file).cloned().or_else(|| shipped_file(&file)) else { return Ok(Vec::new()) };
+    let rules = toml::from_str::<Rules>(&text).map_err(|error| {
+        let message = format!("{} cannot be read: {}", own.place(&file), error.message());
+        Problem::nowhere(message, "write `[[rule]]` with `of`, `holds`, `is` and `help`; docs/blueprints.md shows one")
+    })?;
+    Ok(rules.rule)
 }
 
 /// What an expression may name.
@@ -43,10 +43,9 @@ struct Values<'a> {
 /// Reports each variable that breaks a rule of its blueprint, once. `at` is the place to tell where the site file does not
 /// name the variable.
 pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found: &Found) {
-    let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == site.blueprint.name) else { return };
     let vlans = site.nodes.iter().flat_map(|node| node.vlans.iter().map(|vlan| vlan.id)).collect();
     let values = Values { variables: &site.blueprint.variables, vlans };
-    for (rule, broken) in broken(text, &values) {
+    for (rule, broken) in broken(&site.blueprint.rules, &values) {
         let variable = rule.of.first().map(String::as_str).unwrap_or_default();
         let value = site.blueprint.variables.get(variable).map(String::as_str).unwrap_or_default();
         let place = written.as_ref().and_then(|(_, table)| {
@@ -57,7 +56,7 @@ pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found
             Broken::Value => format!("`[variables]`: `{variable}` {} {}", quote(value), rule.is),
             Broken::Rule(why) => format!("the rule of `{variable}` in the blueprint cannot be looked at: {why}"),
         };
-        found.report(place.unwrap_or_else(|| at.clone()), message, rule.help);
+        found.report(place.unwrap_or_else(|| at.clone()), message, &*rule.help);
     }
 }
 
@@ -68,14 +67,7 @@ enum Broken {
 }
 
 /// The rules that do not hold, in their order; those about a variable that has broken one before are left out.
-fn broken(text: &str, values: &Values<'_>) -> Vec<(Rule, Broken)> {
-    let rules = match toml::from_str::<Rules>(text) {
-        Ok(rules) => rules.rule,
-        Err(error) => {
-            let rule = Rule { of: Vec::new(), holds: String::new(), is: String::new(), help: DEFECT.into() };
-            return vec![(rule, Broken::Rule(error.message().into()))];
-        }
-    };
+fn broken<'a>(rules: &'a [Rule], values: &Values<'_>) -> Vec<(&'a Rule, Broken)> {
     let environment = Environment::new();
     let mut blamed: BTreeSet<String> = BTreeSet::new();
     let mut all = Vec::new();
@@ -95,25 +87,22 @@ fn broken(text: &str, values: &Values<'_>) -> Vec<(Rule, Broken)> {
     all
 }
 
-/// What a user can do about a rule that cannot be read.
-const DEFECT: &str = "this is a defect of the blueprint; please report it";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::shipped_blueprint;
+    use crate::config::blueprint;
 
     fn told(changes: &[(&str, &str)], vlans: &[u16]) -> Vec<String> {
-        let mut variables = shipped_blueprint("essex").unwrap().unwrap().variables;
+        let mut variables = blueprint("essex", &Templates::default()).unwrap().unwrap().variables;
         for (name, value) in changes {
             assert!(variables.insert(name.to_string(), value.to_string()).is_some(), "{name} is no variable");
         }
         let values = Values { variables: &variables, vlans: vlans.iter().copied().collect() };
-        let told = |(rule, broken): (Rule, Broken)| match broken {
+        let told = |(rule, broken): (&Rule, Broken)| match broken {
             Broken::Value => format!("{} {}", rule.of[0], rule.is),
             Broken::Rule(why) => panic!("{}: {why}", rule.holds),
         };
-        broken(SHIPPED[0].1, &values).into_iter().map(told).collect()
+        broken(&of("essex", &Templates::default()).unwrap(), &values).into_iter().map(told).collect()
     }
 
     #[test]
@@ -162,8 +151,13 @@ mod tests {
     fn a_rule_that_cannot_be_read_is_no_rule_that_holds() {
         let variables = BTreeMap::new();
         let values = Values { variables: &variables, vlans: BTreeSet::new() };
-        for text in ["[[rule]]\nof = []", "[[rule]]\nof = [\"a\"]\nholds = \"a <\"\nis = \"b\"\nhelp = \"c\""] {
-            assert!(matches!(broken(text, &values).as_slice(), [(_, Broken::Rule(_))]), "{text}");
-        }
+        let rule = Rule { of: vec!["a".into()], holds: "a <".into(), is: "b".into(), help: "c".into() };
+        assert!(matches!(broken(&[rule], &values).as_slice(), [(_, Broken::Rule(_))]));
+        let own = Templates {
+            folder: "own".into(),
+            files: [("templates/blueprints/x/rules.toml".to_string(), "[[rule]]\nof = []".to_string())].into(),
+        };
+        assert!(of("x", &own).unwrap_err().message.contains("own/templates/blueprints/x/rules.toml cannot be read"));
+        assert_eq!(of("y", &own).unwrap(), []);
     }
 }

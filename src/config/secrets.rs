@@ -23,7 +23,7 @@ pub(super) fn read(top: &Section<'_>) -> BTreeMap<String, SecretSpec> {
             continue;
         }
         let section = Section::open(place, value.span(), secret, &["targets", "paper", "steps"], top.found);
-        section.need("targets", "targets = [\"controller\"]");
+        section.need("targets", "targets = [\"all\"]");
         let texts = |key: &str| section.texts(key).iter().map(|text| text.get_ref().to_string()).collect();
         let paper = section.text("paper").map(|text| text.into_inner().to_string());
         let spec = SecretSpec { targets: texts("targets"), paper, steps: texts("steps") };
@@ -32,7 +32,8 @@ pub(super) fn read(top: &Section<'_>) -> BTreeMap<String, SecretSpec> {
     secrets
 }
 
-fn is_variable(name: &str) -> bool {
+/// Whether steps can know something by this name.
+pub(super) fn is_variable(name: &str) -> bool {
     let letters = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     (1..=64).contains(&name.len()) && name.bytes().all(letters) && !name.starts_with(|c: char| c.is_ascii_digit())
 }

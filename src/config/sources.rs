@@ -44,8 +44,8 @@ const IMAGE: [&str; 6] = ["name", "path", "sha256", "sha512", "md5", "format"];
 pub(super) fn read_repositories<'a>(top: &Section<'a>) -> Vec<RepositoryKeys<'a>> {
     let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
         let section = Section::open(place("repository", table), at.clone(), table, &REPOSITORY, top.found);
-        section.need("name", "name = \"essex\"");
-        section.need("path", "path = \"/srv/rackstart/essex\"");
+        section.need("name", "name = \"extra\"");
+        section.need("path", "path = \"/srv/rackstart/extra\"");
         let (expect, expect_at) = read_expect(&section);
         RepositoryKeys {
             at,
@@ -68,8 +68,8 @@ pub(super) fn read_repositories<'a>(top: &Section<'a>) -> Vec<RepositoryKeys<'a>
 pub(super) fn read_images<'a>(top: &Section<'a>) -> Vec<ImageKeys<'a>> {
     let read = |(at, table): (Range<usize>, &'a DeTable<'a>)| {
         let section = Section::open(place("image", table), at, table, &IMAGE, top.found);
-        section.need("name", "name = \"cirros-0.3.0-x86_64\"");
-        section.need("path", "path = \"/srv/rackstart/images/cirros-0.3.0-x86_64-disk.img\"");
+        section.need("name", "name = \"small\"");
+        section.need("path", "path = \"/srv/rackstart/images/small.img\"");
         let formats = DISK_FORMATS.map(|format| (format, format));
         ImageKeys {
             name: text::image_name(&section),
@@ -116,7 +116,7 @@ fn read_releases(section: &Section<'_>) -> Vec<ReleaseRule> {
 /// Expectations by package: value and place.
 fn read_expect(section: &Section<'_>) -> (BTreeMap<String, String>, BTreeMap<String, Range<usize>>) {
     let (mut expect, mut places) = (BTreeMap::new(), BTreeMap::new());
-    let example = "expect = { \"openstack-nova-compute\" = \"2012.1\" }";
+    let example = "expect = { \"postgresql-server\" = \"13.14\" }";
     let Some((at, table)) = section.table("expect", &format!("`{example}`")) else { return (expect, places) };
     let names: Vec<&str> = table.keys().map(|key| &**key.get_ref()).collect();
     let inner = Section::open(format!("`expect` of {}", section.place), at, table, &names, section.found);

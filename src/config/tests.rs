@@ -10,13 +10,13 @@ fn the_file_that_init_writes_is_the_testbed_of_the_paper() {
     // The file lists the compute nodes first and a real interface; the blueprint knows more than its testing twin.
     paper.nodes.rotate_left(1);
     paper.server.interface = "eth0".into();
-    paper.blueprint = shipped_blueprint("essex").unwrap().unwrap();
+    paper.blueprint = blueprint("essex", &Default::default()).unwrap().unwrap();
     assert_eq!(site, paper);
 }
 
 #[test]
 fn the_blueprint_has_the_values_of_its_testing_twin() {
-    let essex = shipped_blueprint("essex").unwrap().unwrap();
+    let essex = blueprint("essex", &Default::default()).unwrap().unwrap();
     for (name, value) in testing::paper_site().blueprint.variables {
         assert_eq!(essex.variables.get(&name), Some(&value), "{name}");
     }
@@ -232,12 +232,7 @@ fn the_network_of_the_machines_shares_no_address_with_the_nodes() {
     };
     for (subnet, prefix) in [("10.0.0.0/24", "10.0.0"), ("10.0.0.0/16", "10.0.1"), ("10.0.0.0/8", "10.9.9")] {
         let said = lan(subnet, prefix).unwrap_err();
-        assert!(
-            said.contains(&format!(
-                "`vm_network` 10.0.0.0/24 of the virtual machines and the provisioning network {subnet}"
-            )),
-            "{said}"
-        );
+        assert!(said.contains(&format!("`vm_network` 10.0.0.0/24 and the provisioning network {subnet}")), "{said}");
         assert!(said.contains("write `vm_network = \"172.16.0.0/24\"` in `[variables]`"), "{said}");
     }
     assert_eq!(lan("10.0.1.0/24", "10.0.1"), Ok(()));
@@ -372,4 +367,34 @@ fn layouts_are_told_what_no_installed_system_can_be_started_from() {
     }
     let mounted = "{ name = \"lv_swap\", size = 6000, file_system = \"swap\", mount = \"swap\" },";
     assert!(layout("", "", mounted).contains("swap is mounted nowhere"));
+}
+
+#[test]
+fn the_short_file_describes_servers_without_a_cloud() {
+    assert!(EXAMPLE_PLAIN.lines().count() <= 80, "{}", EXAMPLE_PLAIN.lines().count());
+    let site = parse(EXAMPLE_PLAIN, "rackstart.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    let of = |name: &str| site.node_by_name(name).map(|node| (node.role.as_str(), node.layout.name.as_str())).unwrap();
+    assert_eq!((of("srv1"), of("db1")), (("server", "grow"), ("database", "data")));
+    let plain = &site.blueprint;
+    assert!(plain.steps.is_empty() && plain.secrets.is_empty() && plain.drain.is_none() && plain.selinux_enforces);
+    let renderer = Renderer::new().unwrap();
+    for node in &site.nodes {
+        let kickstart = renderer.kickstart(&site, node, &crate::lifecycle::BootToken::from_random([0; 16])).unwrap();
+        assert!(kickstart.contains("\nselinux --enforcing\n") && kickstart.contains("--remove-service=cockpit"));
+        let exposure = renderer.exposure(&site, node).unwrap();
+        let open: Vec<&str> = exposure.open.iter().map(|opening| opening.name.as_str()).collect();
+        assert_eq!(open, ["ping", "ssh"]);
+        let files = renderer.firstboot_files(&site, node, &crate::lifecycle::BootToken::from_random([0; 16])).unwrap();
+        assert!(files.iter().all(|file| !file.path.starts_with("steps/") && !file.path.contains("sets/")));
+    }
+}
+
+#[test]
+fn a_site_without_a_blueprint_is_plain_and_a_role_is_asked_for_where_there_is_no_usual_one() {
+    let named = parse(EXAMPLE_PLAIN, "f").unwrap();
+    assert_eq!(parse(&EXAMPLE_PLAIN.replace("blueprint = \"plain\"\n", ""), "f").unwrap(), named);
+    let problems = parse(&EXAMPLE.replacen("role = \"gateway\"\n", "", 1), "f").unwrap_err().to_string();
+    assert!(problems.contains("node `compute1` has no `role`"), "{problems}");
+    let problems = parse(&EXAMPLE_PLAIN.replacen("\"plain\"", "\"plian\"", 1), "f").unwrap_err().to_string();
+    assert!(problems.contains("unknown blueprint `plian`") && problems.contains("did you mean `plain`?"), "{problems}");
 }

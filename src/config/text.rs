@@ -156,7 +156,7 @@ pub(super) fn source_name<'a>(section: &Section<'a>, what: &str) -> Option<Spann
     ruled(section, "name", what, help, rule)
 }
 
-/// The name of an image in Glance, also a part of URLs and of lists that are split at blanks.
+/// The name of an image in its store, also a part of URLs and of lists that are split at blanks.
 pub(super) fn image_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| (1..=128).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);

@@ -11,7 +11,7 @@ use super::fixed::{self, overlap};
 use super::problem::Problem;
 use super::reader::{Found, Section};
 use super::words::quote;
-use crate::site::{Blueprint, BrickSets, REPLICA, Site};
+use crate::site::{Blueprint, CopySets, Site};
 
 /// The table as written, and where it stands.
 pub(super) type Written<'a> = Option<(Range<usize>, &'a DeTable<'a>)>;
@@ -29,22 +29,27 @@ pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &F
     }
 }
 
-/// The variable that names the network of the virtual machines.
-const VM_NETWORK: &str = "vm_network";
+/// Reports every variable that the blueprint says is a network and that is none of its own.
+pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+    for name in &blueprint.networks {
+        if let Some(value) = blueprint.variable(name) {
+            check_network(file, name, value, found);
+        }
+    }
+}
 
-/// Reports a network of virtual machines that is no network, or shares addresses with the provisioning network: its DHCP
-/// would lend addresses of nodes to machines, and its gateway would be one of them.
-pub(super) fn check_vm_network(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
-    let Some(value) = blueprint.variables.get(VM_NETWORK) else { return };
-    let written = file.variables.as_ref().and_then(|(_, table)| table.get(VM_NETWORK)).map(toml::Spanned::span);
+/// Reports a network of its own that is no network, or shares addresses with another of the site: whoever lends its
+/// addresses would lend those of nodes.
+fn check_network(file: &File<'_>, name: &str, value: &str, found: &Found) {
+    let written = file.variables.as_ref().and_then(|(_, table)| table.get(name)).map(toml::Spanned::span);
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref());
     let Some(at) = written.or(lan.map(toml::Spanned::span)) else { return };
     let Ok(machines) = value.parse::<Ipv4Net>() else {
-        let message = format!("`{VM_NETWORK}` {} is not a network", quote(value));
+        let message = format!("`{name}` {} is not a network", quote(value));
         return found.report(at, message, "write its address and prefix, such as 10.0.0.0/24");
     };
     if let Some((why, help)) = unfit(machines) {
-        return found.report(at, format!("`{VM_NETWORK}` {machines} {why}"), help);
+        return found.report(at, format!("`{name}` {machines} {why}"), help);
     }
     let lan = lan.map(|subnet| (*subnet.get_ref(), "the provisioning network".to_string(), None));
     let others =
@@ -55,11 +60,9 @@ pub(super) fn check_vm_network(file: &File<'_>, blueprint: &Blueprint, found: &F
     let Some((net, what, place)) = taken.iter().find(|(net, ..)| overlap(machines, *net)) else { return };
     let is_free = |text: &&&str| text.parse().is_ok_and(|free| taken.iter().all(|(net, ..)| !overlap(free, *net)));
     let free = CANDIDATES.iter().find(is_free).unwrap_or(&CANDIDATES[0]);
-    let message = format!(
-        "`{VM_NETWORK}` {machines} of the virtual machines and {what} {net} share addresses: machines would be lent what \
-         others have"
-    );
-    let mut problem = Problem::new(at, message, format!("write `{VM_NETWORK} = \"{free}\"` in `[variables]`"));
+    let message =
+        format!("`{name}` {machines} and {what} {net} share addresses: machines would be lent what others have");
+    let mut problem = Problem::new(at, message, format!("write `{name} = \"{free}\"` in `[variables]`"));
     if let Some(place) = place {
         problem = problem.also(place.clone(), "the other one");
     }
@@ -95,23 +98,28 @@ pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>,
     }
 }
 
-/// Reports a number of copies that makes no volume of these bricks, and two bricks of which nobody said what they are.
-pub(super) fn check_replica(written: &Written<'_>, site: &Site, at: Range<usize>, found: &Found) {
-    let value = site.blueprint.variables.get(REPLICA).map(String::as_str).unwrap_or_default();
-    let at = written.as_ref().and_then(|(_, table)| Some(table.get(REPLICA)?.span())).unwrap_or(at);
+/// Reports a number of copies that makes no set of these nodes, and two nodes of which nobody said what they hold.
+pub(super) fn check_copies(written: &Written<'_>, site: &Site, at: Range<usize>, found: &Found) {
+    let Some(rule) = &site.blueprint.copies else { return };
+    let (name, noun) = (rule.number.as_str(), rule.of.as_str());
+    let value = site.blueprint.variable(name).unwrap_or_default();
+    let at = written.as_ref().and_then(|(_, table)| Some(table.get(name)?.span())).unwrap_or(at);
     if !value.is_empty() && !matches!(value.parse(), Ok(1..=64u32)) {
-        let message = format!("`[variables]`: `replica` is {}, which is no number of copies", quote(value));
+        let message = format!("`[variables]`: `{name}` is {}, which is no number of copies", quote(value));
         return found.report(at, message, "write a number from 1 on, for example \"3\"");
     }
-    let bricks = BrickSets::of(site);
-    let number = bricks.members().count() + bricks.spare.len();
-    if bricks.named && bricks.sets.is_empty() && number > 0 {
-        let message = format!("`[variables]`: `replica = \"{value}\"` needs that many bricks, and there are {number}");
-        found.report(at, message, "name at most as many copies as there are nodes with a brick, or leave it empty");
-    } else if !bricks.named && number == 2 {
-        let message = "two bricks can be two copies of everything or none, and nobody said which";
-        let help = "write `replica = \"2\"` under `[variables]` (two copies that differ have no majority: one of them is \
-                    lost), `replica = \"1\"`, or add a third node with a brick";
+    let copies = CopySets::of(site);
+    let number = copies.members().count() + copies.spare.len();
+    if copies.named && copies.sets.is_empty() && number > 0 {
+        let message = format!("`[variables]`: `{name} = \"{value}\"` needs that many {noun}s, and there are {number}");
+        let help = format!("name at most as many copies as there are nodes with a {noun}, or leave it empty");
+        found.report(at, message, help);
+    } else if !copies.named && number == 2 {
+        let message = format!("two {noun}s can be two copies of everything or none, and nobody said which");
+        let help = format!(
+            "write `{name} = \"2\"` under `[variables]` (two copies that differ have no majority: one of them is \
+             lost), `{name} = \"1\"`, or add a third node with a {noun}"
+        );
         found.report(at, message, help);
     }
 }

@@ -3,10 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::site::{Node, Site};
-
-/// The step target whose nodes hold bricks.
-const BRICK_TARGET: &str = "compute";
+use crate::site::{Node, Site, holds_copy};
 
 /// The entry of a node in the site file when its installer was booted, as far as a guard or a person asks for it later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +16,9 @@ pub struct InstalledAs {
     pub layout: String,
     /// Where its file systems are mounted, sorted.
     pub mounts: Vec<String>,
-    /// The mount point of its brick; none when it holds no copy of a volume.
-    pub brick: Option<String>,
+    /// The mount point of the file system that holds a copy of what the nodes share; none when it holds none.
+    #[serde(alias = "brick")]
+    pub copy: Option<String>,
 }
 
 impl InstalledAs {
@@ -33,15 +31,16 @@ impl InstalledAs {
             role: node.role.clone(),
             layout: node.layout.name.clone(),
             mounts,
-            brick: brick(site, node).map(String::from),
+            copy: holds_copy(site, node).map(String::from),
         }
     }
 
     /// Where the site file says something else by now, in words; none when it says the same.
     pub fn differs(&self, site: &Site, node: &Node) -> Option<String> {
-        let Self { name, role, layout, mounts, brick: was } = self;
-        let words = |brick: Option<&str>| brick.map_or("no brick".to_string(), |at| format!("a brick at {at}"));
-        let is = brick(site, node);
+        let Self { name, role, layout, mounts, copy: was } = self;
+        let noun = site.blueprint.copies.as_ref().map_or("copy", |copies| copies.of.as_str());
+        let words = |copy: Option<&str>| copy.map_or(format!("no {noun}"), |at| format!("a {noun} at {at}"));
+        let is = holds_copy(site, node);
         let (installed, file) = match () {
             () if *role != node.role => (format!("as {role}"), node.role.clone()),
             () if *layout != node.layout.name => {
@@ -63,13 +62,6 @@ fn has_mounts(node: &Node, mounts: &[String]) -> bool {
     now().count() == mounts.len() && now().all(|mount| mounts.iter().any(|known| known == mount))
 }
 
-/// Where a node that is installed as the site file says mounts its brick.
-pub(super) fn brick<'a>(site: &'a Site, node: &Node) -> Option<&'a str> {
-    let mount = site.blueprint.variables.get("brick_mount")?;
-    let holds = site.blueprint.targets(&node.role).iter().any(|target| target == BRICK_TARGET);
-    (holds && node.layout.mounts(mount)).then_some(mount)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +72,7 @@ mod tests {
         let site = paper_site();
         let node = site.node_by_name("compute2").unwrap();
         let installed = InstalledAs::of(&site, node);
-        assert_eq!(installed.brick.as_deref(), Some("/export/gluster"));
+        assert_eq!(installed.copy.as_deref(), Some("/export/gluster"));
         assert_eq!(installed.differs(&site, node), None);
         let edited = |edit: fn(&mut Node)| {
             let mut node = node.clone();

@@ -1,4 +1,4 @@
-//! The system that is on the disk, as far as is known: it may run, hold a copy of a brick, and have something to say.
+//! The system that is on the disk, as far as is known: it may run, hold a copy of what others hold, and have something to say.
 //!
 //! An attempt that never redeemed its permit touched no disk. What ran before goes on running behind it, so it is neither
 //! forgotten when such an attempt fails nor left unheard.

@@ -76,7 +76,7 @@ pub struct Report {
     pub event: ReportEvent,
     /// Increasing per boot and sender, so that a repeated report is recognised.
     pub seq: u64,
-    /// Step name such as `02-glusterfs-all/04-glusterfs-start`.
+    /// Step name such as `02-monitoring-all/04-agent-start`.
     pub step: String,
     /// Number of the step, from 1.
     pub number: u32,

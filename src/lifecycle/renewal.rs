@@ -59,7 +59,7 @@ pub fn held_back(
     (waited <= PATIENCE).then(|| first.name.clone())
 }
 
-/// Whether a step such as `07-openstack-controller/03-mysql-start` is for this target.
+/// Whether a step such as `07-database-server/03-start` is for this target.
 fn is_of(step: &str, target: &str) -> bool {
     step.split('/').next().and_then(|folder| folder.rsplit('-').next()) == Some(target)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::State;
-use crate::site::{BrickSets, InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
+use crate::site::{CopySets, InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
 
 /// One reason why a site cannot take the place of the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,13 +115,13 @@ pub fn is_to_wipe(state: &State) -> bool {
     matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
 }
 
-/// The number of copies is chosen by the number of bricks unless it is named, and a volume that exists has the one it was
-/// made with. Not when nodes leave: whoever takes a brick away says with how many copies.
+/// The number of copies is chosen by the number of their holders unless it is named, and a volume that exists has the one it was
+/// made with. Not when nodes leave: whoever takes a holder away says with how many copies.
 fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Option<Hindrance> {
-    let (before, after) = (BrickSets::of(old), BrickSets::of(new));
+    let (before, after) = (CopySets::of(old), CopySets::of(new));
     let made = before.members().any(|node| state(node.mac).is_some_and(|state| state.system().is_some()));
-    let bricks = |sets: &BrickSets<'_>| sets.members().count() + sets.spare.len();
-    let changes = before.copies != after.copies && !after.named && bricks(&after) > bricks(&before);
+    let holders = |sets: &CopySets<'_>| sets.members().count() + sets.spare.len();
+    let changes = before.copies != after.copies && !after.named && holders(&after) > holders(&before);
     (made && changes).then_some(Hindrance::Copies { from: before.copies, to: after.copies })
 }
 

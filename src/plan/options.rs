@@ -24,7 +24,7 @@ pub fn of(node: &Node, plan: &NodePlan) -> BTreeMap<String, FileSystemOptions> {
 }
 
 /// EL6's mkfs.xfs makes inodes of 256 bytes, and its kernel keeps the inodes of an XFS in its first TiB unless it is told
-/// `inode64`: a large brick is then full while df shows room.
+/// `inode64`: a large file system is then full while df shows room.
 fn needs_inode64(node: &Node, file_system: FileSystem, size: Mib) -> bool {
     node.release.is_el6() && file_system == FileSystem::Xfs && size >= ONE_TIB
 }

@@ -103,7 +103,7 @@ impl PartitionPlan {
 /// One predicted disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskPlan {
-    /// The slot of the node that it is in: `os`, `brick`.
+    /// The slot of the node that it is in: `os`, `data`.
     pub slot: String,
     /// Kind of partition table.
     pub label: DiskLabel,

@@ -47,6 +47,7 @@ impl Engine {
         environment.set_formatter(write_value);
         environment.add_filter("sh", |value: &Value| encode(Context::Shell, value));
         environment.add_filter("ks", |value: &Value| encode(Context::Kickstart, value));
+        environment.add_filter("name", |value: &Value| name(value));
         environment.add_filter("ini", |value: &Value| encode(Context::Ini, value));
         let mut texts = BTreeMap::new();
         let files = KickstartFiles::iter().map(|name| (KickstartFiles::get(&name), name));
@@ -243,6 +244,16 @@ fn encode(context: Context, value: &Value) -> Result<Value, Error> {
         }
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         other => Err(Error::new(ErrorKind::BadEscape, format!("is of kind {other}, which cannot be written"))),
+    }
+}
+
+/// A name of the shell as it is; it cannot be quoted.
+fn name(value: &Value) -> Result<Value, Error> {
+    let text = value.as_str().unwrap_or_default();
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match text.bytes().all(letters) && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+        true => Ok(Value::from_safe_string(text.into())),
+        false => Err(Error::new(ErrorKind::BadEscape, "is no name of the shell: letters, digits and underscores")),
     }
 }
 

@@ -1,21 +1,16 @@
 //! The firstboot payload: a tar file with the steps of this node's role and its own values.
 
-use serde::Serialize;
 use tar::{Builder, EntryType, Header};
 
-use crate::lifecycle::{BootToken, GlusterId};
+use crate::lifecycle::BootToken;
 use crate::secrets::{MASK, RenewalKey, Secrets, of_targets};
-use crate::site::{BrickSets, Image, Nic, NicNetwork, Node, REPLICA, Security, Site};
+use crate::site::{Keepsakes, Node, Site};
 
 use super::engine::Engine;
 use super::escape::Context;
-use super::links;
+use super::payload_values::{Cluster, PayloadValues};
 use super::{RenderError, RenderProblem};
 
-/// Where the payload comes from.
-pub(super) const FOLDER: &str = "templates/firstboot/";
-/// The variable that says what is tried in the end. It and the number of copies are worked out before they are rendered.
-const ACCEPTANCE: &str = "acceptance";
 /// The folder of the payload with the public keys of repositories.
 const KEYS: &str = "keys";
 /// The file of the payload that holds secrets.
@@ -35,76 +30,15 @@ pub struct PayloadFile {
     pub data: Vec<u8>,
 }
 
-/// Values of `templates/firstboot/*.j2`: the facts of this node, and every variable of the blueprint by its own name.
-#[derive(Debug, Serialize)]
-struct PayloadValues<'a> {
-    #[serde(flatten)]
-    variables: serde_json::Map<String, serde_json::Value>,
-    server: String,
-    token: &'a str,
-    node: &'a str,
-    role: &'a str,
-    address: String,
-    targets: String,
-    nodes: &'a str,
-    computes: &'a str,
-    controller: &'a str,
-    gateway: &'a str,
-    replica: usize,
-    /// The nodes whose bricks make the volume: whole sets of `replica` each, in the order of the sets.
-    bricks: &'a str,
-    security: Security,
-    lan_cidr: String,
-    /// Where ssh is answered from in hardened mode: the provisioning network alone.
-    ssh_from: String,
-    release: String,
-    install_tree: &'a str,
-    /// Repositories beside the install tree: their paths below `/repo/` of the server.
-    yum_repositories: String,
-    /// Name, disk format, kind of checksum and checksum of each image, with `|` between them.
-    images: String,
-    /// What acceptance tries: nothing that needs an image when there is none.
-    acceptance: String,
-    /// Cards are known by MAC: their names depend on the order of drivers.
-    lan_mac: String,
-    public_mac: String,
-    /// By which libvirt tells this node from its peers.
-    host_uuid: String,
-    /// What the two networks are reached by: a card, a bond or a VLAN.
-    lan_link: String,
-    public_link: String,
-    /// Empty unless the node was in a pool before.
-    gluster_uuid: &'a str,
-    hosts: &'a [HostValues],
-}
-
 /// What a node is told of what the store remembers; nothing for people and proofs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Told<'a> {
     /// The secrets of the whole site; masked without.
     pub secrets: Option<&'a Secrets>,
-    /// Its identity among its GlusterFS peers.
-    pub gluster: Option<&'a GlusterId>,
+    /// What it told before it was installed anew.
+    pub kept: Option<&'a Keepsakes>,
     /// The digest of this payload and the key for a newer one.
     pub renewal: Option<(&'a str, &'a RenewalKey)>,
-}
-
-/// What the payloads of all nodes have in common: every node has to know every other.
-#[derive(Debug)]
-pub(super) struct Cluster<'a> {
-    nodes: String,
-    computes: String,
-    bricks: String,
-    replica: usize,
-    controller: &'a str,
-    gateway: &'a str,
-    hosts: Vec<HostValues>,
-}
-
-#[derive(Debug, Serialize)]
-struct HostValues {
-    address: String,
-    names: String,
 }
 
 /// Returns every file of the payload, in a fixed order.
@@ -113,27 +47,22 @@ pub(super) fn files(
     site: &Site,
     node: &Node,
     token: &BootToken,
-    cluster: &Cluster<'_>,
+    cluster: &Cluster,
     told: Told<'_>,
 ) -> Result<Vec<PayloadFile>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
-    let gluster_uuid = told.gluster.map(GlusterId::as_str).unwrap_or_default();
-    let values = PayloadValues { gluster_uuid, ..PayloadValues::new(site, node, token, &targets, cluster) };
+    let values = PayloadValues::new(site, node, token, &targets, cluster, told.kept);
     let mut files = Vec::new();
-    for name in engine.names(FOLDER) {
-        let path = &name[FOLDER.len()..];
-        if !belongs(path, &targets) {
-            continue;
-        }
+    for (path, name) in cluster.files.iter().filter(|(path, _)| belongs(path, &targets)) {
         let file = match path.strip_suffix(".j2") {
             Some(path) => {
-                let text = engine.render(&name, &values)?;
+                let text = engine.render(name, &values)?;
                 PayloadFile { path: path.into(), mode: 0o600, data: text.into_bytes() }
             }
             None => {
-                let data = engine.file(&name).ok_or_else(|| RenderError::new(&name, RenderProblem::Missing))?;
+                let data = engine.file(name).ok_or_else(|| RenderError::new(name, RenderProblem::Missing))?;
                 let mode = if data.starts_with(b"#!") { 0o755 } else { 0o644 };
-                PayloadFile { path: path.into(), mode, data }
+                PayloadFile { path: path.clone(), mode, data }
             }
         };
         files.push(file);
@@ -187,12 +116,11 @@ pub(super) fn rendered(
     site: &Site,
     node: &Node,
     token: &BootToken,
-    cluster: &Cluster<'_>,
+    cluster: &Cluster,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let targets = site.blueprint.targets(&node.role);
-    let values = PayloadValues::new(site, node, token, &targets, cluster);
-    let names = engine.names(FOLDER);
-    let templates = names.iter().filter_map(|name| Some((name, name[FOLDER.len()..].strip_suffix(".j2")?)));
+    let values = PayloadValues::new(site, node, token, &targets, cluster, None);
+    let templates = cluster.files.iter().filter_map(|(path, name)| Some((name, path.strip_suffix(".j2")?)));
     templates
         .filter(|(_, path)| belongs(path, &targets))
         .map(|(name, path)| Ok((path.to_string(), engine.render(name, &values)?)))
@@ -238,130 +166,6 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-impl<'a> PayloadValues<'a> {
-    fn new(site: &'a Site, node: &'a Node, token: &'a BootToken, targets: &[String], cluster: &'a Cluster<'a>) -> Self {
-        let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
-        let variables =
-            site.blueprint.variables.iter().filter(|(name, _)| ![ACCEPTANCE, REPLICA].contains(&name.as_str()));
-        let variables = variables.map(|(name, value)| (name.clone(), value.clone().into()));
-        Self {
-            variables: variables.collect(),
-            server: site.server.url(),
-            token: token.reveal(),
-            node: node.name.as_str(),
-            role: &node.role,
-            address: node.address.to_string(),
-            targets: targets.join(" "),
-            nodes: &cluster.nodes,
-            replica: cluster.replica,
-            bricks: &cluster.bricks,
-            computes: &cluster.computes,
-            controller: cluster.controller,
-            gateway: cluster.gateway,
-            security: site.security,
-            lan_cidr: site.network.subnet.to_string(),
-            ssh_from: site.network.subnet.to_string(),
-            release: node.release.number(),
-            install_tree: &node.install_tree,
-            yum_repositories: yum_repositories(site, node),
-            images: site.images.iter().map(image_words).collect::<Vec<_>>().join(" "),
-            acceptance: acceptance(site),
-            lan_mac: mac(node.lan_nic()),
-            public_mac: mac(node.public_nic()),
-            host_uuid: super::host_uuid::of(node.mac),
-            lan_link: links::words(node, NicNetwork::Lan),
-            public_link: links::words(node, NicNetwork::Public),
-            gluster_uuid: "",
-            hosts: &cluster.hosts,
-        }
-    }
-}
-
-/// The parts of the node's repositories, as paths below `/repo/`.
-fn yum_repositories(site: &Site, node: &Node) -> String {
-    let mut paths = Vec::new();
-    for repository in site.repositories_of(node) {
-        let path = |(_, folder): (String, &str)| match folder {
-            "" => repository.name.clone(),
-            folder => format!("{}/{folder}", repository.name),
-        };
-        paths.extend(repository.parts().map(path));
-    }
-    paths.join(" ")
-}
-
-fn image_words(image: &Image) -> String {
-    let Image { name, format, checksum, .. } = image;
-    format!("{name}|{format}|{}|{}", checksum.algorithm.name(), checksum.hex)
-}
-
-/// What is tried in the end. A machine needs an image; where the site has none, only the services are asked.
-fn acceptance(site: &Site) -> String {
-    let wanted = site.blueprint.variables.get(ACCEPTANCE).map(String::as_str).unwrap_or_default();
-    let possible = |word: &&str| *word == "services" || site.test_image().is_some();
-    wanted.split_whitespace().filter(possible).collect::<Vec<_>>().join(" ")
-}
-
-impl<'a> Cluster<'a> {
-    /// Looks at every node once.
-    pub fn new(site: &'a Site) -> Self {
-        Self::of(site, &site.nodes)
-    }
-
-    /// Looks at a few nodes only: enough to prove what a template does with one node's own values.
-    pub fn sample(site: &'a Site) -> Self {
-        Self::of(site, &site.nodes[..site.nodes.len().min(3)])
-    }
-
-    /// Nobody at all, for texts that shall not change when other nodes do.
-    pub fn nobody(site: &'a Site) -> Self {
-        Self::of(site, &[])
-    }
-
-    fn of(site: &'a Site, nodes: &'a [Node]) -> Self {
-        let roles = |target: &str| {
-            let has = |role: &&String| site.blueprint.targets(role).iter().any(|known| known == target);
-            site.blueprint.roles.keys().filter(has).collect::<Vec<_>>()
-        };
-        let of = |target: &str| {
-            let roles = roles(target);
-            nodes.iter().filter(move |node| roles.contains(&&node.role)).map(|node| node.name.as_str())
-        };
-        let computes: Vec<&str> = of("compute").collect();
-        let sets = sets_of(site, nodes);
-        Self {
-            nodes: nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" "),
-            replica: sets.copies,
-            bricks: sets.members().map(|node| node.name.as_str()).collect::<Vec<_>>().join(" "),
-            computes: computes.join(" "),
-            controller: of("controller").next().unwrap_or_default(),
-            gateway: of("gateway").next().unwrap_or_default(),
-            hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
-        }
-    }
-}
-
-/// The sets of bricks among these nodes.
-fn sets_of<'a>(site: &'a Site, nodes: &'a [Node]) -> BrickSets<'a> {
-    let is_here = |node: &&Node| nodes.iter().any(|other| other.mac == node.mac);
-    if nodes.len() == site.nodes.len() {
-        return BrickSets::of(site);
-    }
-    let all = BrickSets::of(site);
-    let holders = all.members().chain(all.spare.iter().copied()).filter(is_here).collect();
-    BrickSets::among(crate::site::named_replica(site), holders)
-}
-
-impl HostValues {
-    /// A node with its names: its own, and the aliases of its role.
-    fn new(site: &Site, node: &Node) -> Self {
-        let role = site.blueprint.roles.get(&node.role);
-        let aliases = role.map(|role| role.aliases.as_slice()).unwrap_or_default();
-        let names = std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str));
-        Self { address: node.address.to_string(), names: names.collect::<Vec<_>>().join(" ") }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,15 +196,8 @@ mod tests {
         ] {
             let node = site.node_by_name(name).unwrap();
             let token = BootToken::from_random([0; 16]);
-            let files = files(
-                &Engine::new(Default::default()).unwrap(),
-                &site,
-                node,
-                &token,
-                &Cluster::new(&site),
-                Told::default(),
-            )
-            .unwrap();
+            let engine = Engine::new(Default::default()).unwrap();
+            let files = files(&engine, &site, node, &token, &Cluster::new(&engine, &site), Told::default()).unwrap();
             let text = |path: &str| {
                 let file = files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}"));
                 String::from_utf8(file.data.clone()).unwrap()

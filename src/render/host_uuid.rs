@@ -1,4 +1,4 @@
-//! The UUID by which libvirt tells a compute node from its peers. By itself it takes the SMBIOS UUID of the board, which
+//! The UUID by which a hypervisor tells a node from its peers. By itself it takes the SMBIOS UUID of the board, which
 //! whole batches of boards share; between two hosts of one UUID it refuses to migrate a machine.
 
 use sha1::{Digest, Sha1};

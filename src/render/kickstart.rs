@@ -52,6 +52,9 @@ pub struct KickstartValues<'a> {
     services: String,
     services_off: String,
     hardened: bool,
+    /// Whether steps write the rules of the packet filter; else those of the kickstart stay.
+    firewall_by_steps: bool,
+    selinux_enforces: bool,
     has_bindto: bool,
     has_onerror: bool,
     nics: Vec<NicValues>,
@@ -130,6 +133,8 @@ impl<'a> KickstartValues<'a> {
             services: software.services.join(","),
             services_off: software.services_off.join(","),
             hardened: site.security == Security::Hardened,
+            firewall_by_steps: site.blueprint.firewall_by_steps,
+            selinux_enforces: site.blueprint.selinux_enforces,
             // The option came within the life of EL7; a release that lacks it stops at it.
             has_bindto: (node.release.major, node.release.minor) >= (7, 4),
             // pykickstart of EL7 learnt the section with 7.4, in March 2017; it runs in more cases than `%traceback`.

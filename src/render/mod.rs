@@ -15,6 +15,8 @@ mod links;
 mod measure;
 mod own_steps;
 mod packages;
+mod payload;
+mod payload_values;
 mod prove;
 mod storage;
 mod templates;
@@ -27,15 +29,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::lifecycle::{BootToken, GlusterId, WipeScope};
+use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::secrets::{RenewalKey, SecretValue, Secrets};
-use crate::site::{Blueprint, DiskBus, Mac, Node, Site};
+use crate::site::{Blueprint, DiskBus, Keepsakes, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
-use firstboot::{Cluster, Told};
+use firstboot::Told;
 use kickstart::KickstartValues;
+use payload_values::Cluster;
 use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
@@ -43,9 +46,12 @@ pub use exposure::{Exposure, Fact, Opening};
 pub use firstboot::{PayloadFile, secrets_file};
 pub use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub use own_steps::StepFault;
-pub use packages::PackageNeeds;
+pub use packages::{LAST_GROUP, PackageNeeds};
+pub use payload_values::FACTS_OF_NODES;
 pub use prove::{Fault, prove, prove_nodes};
-pub use templates::{Templates, shipped};
+pub use templates::{
+    BLUEPRINT_FILE, BLUEPRINTS, RULES_FILE, STEP_SETS, Templates, shipped, shipped_file, shipped_names,
+};
 pub use texts::{Texts, texts_of_node, texts_of_site};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
@@ -227,22 +233,22 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
     ) -> Result<Vec<PayloadFile>, RenderError> {
-        firstboot::files(&self.engine, site, node, token, &Cluster::new(site), Told::default())
+        firstboot::files(&self.engine, site, node, token, &Cluster::new(&self.engine, site), Told::default())
     }
 
     /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
-    /// `secrets` are those of the whole site; those of the node's own targets go in. `gluster` is who the node was to its
-    /// GlusterFS peers before it was installed anew.
+    /// `secrets` are those of the whole site; those of the node's own targets go in. `kept` is what the node told
+    /// before it was installed anew.
     pub fn firstboot_payload(
         &self,
         site: &Site,
         node: &Node,
         token: &BootToken,
         secrets: &Secrets,
-        gluster: Option<&GlusterId>,
+        kept: &Keepsakes,
     ) -> Result<Vec<u8>, RenderError> {
-        let told = Told { secrets: Some(secrets), gluster, renewal: None };
-        self.payload(site, node, token, &Cluster::new(site), told)
+        let told = Told { secrets: Some(secrets), kept: Some(kept), renewal: None };
+        self.payload(site, node, token, &Cluster::new(&self.engine, site), told)
     }
 
     /// The payload with what a node needs to take a newer one later: its digest, and the key that those are sealed with.
@@ -252,19 +258,20 @@ impl Renderer {
         node: &Node,
         token: &BootToken,
         secrets: &Secrets,
-        gluster: Option<&GlusterId>,
+        kept: &Keepsakes,
         key: &RenewalKey,
     ) -> Result<Vec<u8>, RenderError> {
         let digest = self.firstboot_digest(site, node, secrets)?;
-        let told = Told { secrets: Some(secrets), gluster, renewal: Some((&digest, key)) };
-        self.payload(site, node, token, &Cluster::new(site), told)
+        let told = Told { secrets: Some(secrets), kept: Some(kept), renewal: Some((&digest, key)) };
+        self.payload(site, node, token, &Cluster::new(&self.engine, site), told)
     }
 
-    /// Tells two payloads apart by what concerns the node: not by the token of its boot, nor by who it was to its GlusterFS
-    /// peers, which it told itself.
+    /// Tells two payloads apart by what concerns the node: not by the token of its boot, nor by its keepsakes,
+    /// which it told itself.
     pub fn firstboot_digest(&self, site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
         let told = Told { secrets: Some(secrets), ..Told::default() };
-        let tar = self.payload(site, node, &BootToken::from_random([0; 16]), &Cluster::new(site), told)?;
+        let tar =
+            self.payload(site, node, &BootToken::from_random([0; 16]), &Cluster::new(&self.engine, site), told)?;
         Ok(Sha256::digest(&tar).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
@@ -273,7 +280,7 @@ impl Renderer {
         site: &Site,
         node: &Node,
         token: &BootToken,
-        cluster: &Cluster<'_>,
+        cluster: &Cluster,
         told: Told<'_>,
     ) -> Result<Vec<u8>, RenderError> {
         let files = firstboot::files(&self.engine, site, node, token, cluster, told)?;

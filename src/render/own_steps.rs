@@ -2,7 +2,8 @@
 
 use crate::site::Blueprint;
 
-use super::templates::{STEPS, Templates};
+use super::packages::LAST_GROUP;
+use super::templates::{STEP_SETS, STEPS, Templates};
 
 /// The functions that the runner calls; a step that lacks one cannot end well.
 const FUNCTIONS: [&str; 3] = ["check", "apply", "verify"];
@@ -18,12 +19,21 @@ pub struct StepFault {
 
 /// Everything that is wrong with the steps of the operator's folder, file by file.
 pub(super) fn faults(own: &Templates, blueprint: &Blueprint) -> Vec<StepFault> {
-    let steps = own.files.iter().filter_map(|(name, text)| Some((name, name.strip_prefix(STEPS)?, text)));
+    let steps = own.files.iter().filter_map(|(name, text)| Some((name, path_below(name, blueprint)?, text)));
     let fault = |(name, path, text): (&String, &str, &String)| {
         let (what, help) = look(path, text, blueprint)?;
         Some(StepFault { message: format!("the step {} {what}", own.place(name)), help })
     };
     steps.filter_map(fault).collect()
+}
+
+/// The path of a step below the folder of steps: of the operator's own, or of a step set that the blueprint uses.
+fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
+    let of_set = || {
+        let (set, path) = name.strip_prefix(STEP_SETS)?.split_once('/')?;
+        (blueprint.steps.iter().any(|used| used == set) && !path.starts_with("lib/")).then_some(path)
+    };
+    name.strip_prefix(STEPS).or_else(of_set)
 }
 
 /// What is wrong with one file below the folder of steps, and what to do.
@@ -46,7 +56,7 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
             format!("{}the targets are all, {}", nearest(target, roles()), roles().collect::<Vec<_>>().join(", "));
         return Some((format!("is for the target `{target}`, which no node has: it would never run"), help));
     }
-    if let Some(last) = blueprint.variables.get("last_group").filter(|last| group > last.as_str()) {
+    if let Some(last) = blueprint.variable(LAST_GROUP).filter(|last| !last.is_empty() && group > *last) {
         let help = format!("give it a number up to {last}, or set `last_group = \"{group}\"` in `[variables]`");
         return Some((format!("is of group {group}, after the last group {last}: it would never run"), help));
     }
@@ -122,7 +132,7 @@ mod tests {
     #[test]
     fn every_step_of_rackstart_passes() {
         let blueprint = paper_site().blueprint;
-        let files = super::super::engine::TemplateFiles::iter().filter(|name| name.starts_with(STEPS));
+        let files = super::super::engine::TemplateFiles::iter().filter(|name| name.starts_with(STEP_SETS));
         let text = |name: &str| {
             let file = super::super::engine::TemplateFiles::get(name).unwrap();
             String::from_utf8(file.data.into_owned()).unwrap()

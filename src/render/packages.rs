@@ -10,11 +10,12 @@ use serde::Serialize;
 use crate::lifecycle::BootToken;
 use crate::packages::Needs;
 use crate::plan;
-use crate::site::{Node, Release, Site};
+use crate::site::{Blueprint, Node, Release, Site};
 
 use super::engine::Engine;
-use super::firstboot::{FOLDER, belongs};
+use super::firstboot::belongs;
 use super::kickstart::KickstartValues;
+use super::payload;
 use super::templates::is_hook;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
@@ -49,8 +50,7 @@ impl Renderer {
             needs.kickstart.entry(name.into()).or_default().insert(INSTALLER.into());
         }
         let targets = site.blueprint.targets(&node.role);
-        let last = site.blueprint.variables.get("last_group").map(String::as_str);
-        for (step, text) in steps(&self.engine, &targets, last)? {
+        for (step, text) in steps(&self.engine, &site.blueprint, &targets)? {
             if !condition_of(&text).is_none_or(|condition| site.says(condition)) {
                 continue;
             }
@@ -61,11 +61,10 @@ impl Renderer {
         Ok(needs)
     }
 
-    /// The numbers of the groups of steps, the operator's among them.
-    pub fn step_groups(&self) -> BTreeSet<String> {
-        let folder = format!("{FOLDER}steps/");
-        let of = |name: &String| name.strip_prefix(&folder)?.split_once('-').map(|(group, _)| group.to_string());
-        self.engine.names(&folder).iter().filter_map(of).collect()
+    /// The numbers of the groups of steps of a blueprint, the operator's among them.
+    pub fn step_groups(&self, blueprint: &Blueprint) -> BTreeSet<String> {
+        let of = |path: &String| path.strip_prefix("steps/")?.split_once('-').map(|(group, _)| group.to_string());
+        payload::of(&self.engine, blueprint).keys().filter_map(of).collect()
     }
 
     /// Whether the operator's hook may name other packages for each node.
@@ -102,14 +101,17 @@ fn of_step(text: &str, release: Release) -> impl Iterator<Item = &str> {
     text.lines().filter_map(move |line| value(line).map(|range| &line[range])).flat_map(str::split_whitespace)
 }
 
+/// The variable with the last group of steps that is run; empty or absent: all of them.
+pub const LAST_GROUP: &str = "last_group";
+
 /// Name and text of every step of a node up to its last group.
-fn steps(engine: &Engine, targets: &[String], last: Option<&str>) -> Result<Vec<(String, String)>, RenderError> {
+fn steps(engine: &Engine, blueprint: &Blueprint, targets: &[String]) -> Result<Vec<(String, String)>, RenderError> {
+    let last = blueprint.variable(LAST_GROUP);
     let mut steps = Vec::new();
-    for name in engine.names(&format!("{FOLDER}steps/")) {
-        let path = &name[FOLDER.len()..];
+    for (path, name) in payload::of(engine, blueprint) {
         let Some(step) = path.strip_prefix("steps/").and_then(|step| step.strip_suffix(".sh")) else { continue };
         let is_in_time = last.is_none_or(|last| step.get(..2).is_some_and(|group| group <= last));
-        if belongs(path, targets) && is_in_time {
+        if belongs(&path, targets) && is_in_time {
             let data = engine.file(&name).ok_or_else(|| RenderError::new(&name, RenderProblem::Missing))?;
             steps.push((step.to_string(), String::from_utf8_lossy(&data).into_owned()));
         }

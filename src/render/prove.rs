@@ -9,8 +9,9 @@ use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::site::{Node, NodeName, Site};
 
-use super::firstboot::{self, Cluster, Told};
+use super::firstboot::{self, Told};
 use super::kickstart::KickstartValues;
+use super::payload_values::Cluster;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
 /// One thing that could not be served.
@@ -32,7 +33,7 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
 /// Like [`prove`], for some nodes of the site, so that several threads can share the work.
 pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Fault> {
     let token = BootToken::from_random([0; 16]);
-    let (cluster, sample) = (Cluster::new(site), Cluster::sample(site));
+    let (cluster, sample) = (Cluster::new(&renderer.engine, site), Cluster::sample(&renderer.engine, site));
     let mut whole_payloads = HashSet::new();
     let mut known = KnownScripts::default();
     let mut faults = Vec::new();

@@ -11,8 +11,18 @@ pub(super) const HOOKS: [&str; 4] = ["commands", "packages", "pre", "post"];
 const SNIPPETS: &str = "kickstart/snippets/";
 const SNIPPET_FILES: [&str; 4] = ["commands.ks.j2", "packages.ks.j2", "pre.sh.j2", "post.sh.j2"];
 
-/// Below it a file may have any name.
+/// Steps of the operator's own that belong to no step set. Below it a file may have any name.
 pub(super) const STEPS: &str = "templates/firstboot/steps/";
+/// The step sets, a folder each.
+pub const STEP_SETS: &str = "templates/steps/";
+/// The blueprints, a folder each.
+pub const BLUEPRINTS: &str = "templates/blueprints/";
+/// The file of a blueprint's folder that holds its data.
+pub const BLUEPRINT_FILE: &str = "/blueprint.toml";
+/// The file of a blueprint's folder with the rules of its variables.
+pub const RULES_FILE: &str = "rules.toml";
+/// What else the folder of a blueprint may hold: parts of the payload of every node.
+pub(super) const BLUEPRINT_PARTS: [&str; 3] = ["env.j2", "order", "ports"];
 
 /// So many files are named; the rest is counted.
 const NAMED: usize = 6;
@@ -64,27 +74,30 @@ impl Templates {
             let help = || format!("the files in {SNIPPETS} are {}", SNIPPET_FILES.join(", "));
             return if SNIPPET_FILES.contains(&file) { Ok(()) } else { Err(help()) };
         }
-        // Compiled into the site before any template is read, so a file here would change nothing.
-        for (folder, instead) in [
-            (
-                "templates/blueprints/",
-                "the blueprint is inside rackstart: `[role.NAME]`, `[layout]` and `[variables]` of the site file change it",
-            ),
-            ("templates/site/", "the file that `init` writes is inside rackstart: edit what it wrote"),
-        ] {
-            if name.starts_with(folder) {
-                return Err(instead.into());
-            }
+        if name.starts_with("templates/site/") {
+            return Err("the file that `init` writes is inside rackstart: edit what it wrote".into());
+        }
+        if let Some((folder, file)) = name.strip_prefix(BLUEPRINTS).and_then(|rest| rest.split_once('/')) {
+            let is_part = BLUEPRINT_FILE[1..] == *file || RULES_FILE == file || BLUEPRINT_PARTS.contains(&file);
+            let help = || {
+                format!(
+                    "{BLUEPRINTS}{folder} may hold {}, {RULES_FILE} and {}",
+                    &BLUEPRINT_FILE[1..],
+                    BLUEPRINT_PARTS.join(", ")
+                )
+            };
+            return if is_part { Ok(()) } else { Err(help()) };
         }
         let known = || KickstartFiles::iter().chain(TemplateFiles::iter());
-        if name.starts_with(STEPS) || known().any(|known| known == name) {
+        let is_of_a_set = name.strip_prefix(STEP_SETS).is_some_and(|rest| rest.matches('/').count() == 2);
+        if name.starts_with(STEPS) || is_of_a_set || known().any(|known| known == name) {
             return Ok(());
         }
         let scored = known().map(|known| (strsim::jaro_winkler(&known, name), known));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
         Err(match best.filter(|(score, _)| *score > 0.8) {
             Some((_, nearest)) => format!("did you mean {nearest}?"),
-            None => format!("own files belong in {SNIPPETS} or {STEPS}"),
+            None => format!("own files belong in {SNIPPETS}, {STEPS}, {STEP_SETS}NAME/ or {BLUEPRINTS}NAME/"),
         })
     }
 }
@@ -99,6 +112,16 @@ pub fn shipped() -> Vec<(String, String)> {
         .collect();
     shipped.sort();
     shipped
+}
+
+/// The names of all files below `templates` that are inside rackstart.
+pub fn shipped_names() -> Vec<String> {
+    TemplateFiles::iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// A text file that is inside rackstart.
+pub fn shipped_file(name: &str) -> Option<String> {
+    String::from_utf8(TemplateFiles::get(name)?.data.into_owned()).ok()
 }
 
 /// Whether the file fills the hook.

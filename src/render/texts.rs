@@ -7,7 +7,8 @@ use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan;
 use crate::site::{Node, Site};
 
-use super::firstboot::{self, Cluster};
+use super::firstboot;
+use super::payload_values::Cluster;
 use super::{RenderError, RenderProblem, Renderer, STORAGE, example_disks};
 
 /// Texts by name; an order that people read in.
@@ -27,7 +28,7 @@ pub fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Te
         ("kickstart".into(), renderer.kickstart_whole(site, node, &token, &disks, WipeScope::BlankDiskOnly)?),
     ]);
     // The other nodes are named once for the whole site, not in every node.
-    let own = firstboot::rendered(&renderer.engine, site, node, &token, &Cluster::nobody(site))?;
+    let own = firstboot::rendered(&renderer.engine, site, node, &token, &Cluster::nobody(&renderer.engine, site))?;
     texts.extend(
         own.into_iter().filter(|(name, _)| name != "hosts").map(|(name, text)| (format!("firstboot/{name}"), text)),
     );
@@ -37,7 +38,7 @@ pub fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Te
 /// What all nodes share: the names of all of them, and the files of the payload, by the first role that gets them.
 pub fn texts_of_site(renderer: &Renderer, site: &Site) -> Result<Texts, RenderError> {
     let token = BootToken::from_random([0; 16]);
-    let cluster = Cluster::new(site);
+    let cluster = Cluster::new(&renderer.engine, site);
     let mut texts = Texts::new();
     for role in site.blueprint.roles.keys() {
         let Some(node) = site.nodes.iter().find(|node| node.role == *role) else { continue };

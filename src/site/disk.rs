@@ -159,7 +159,7 @@ impl fmt::Display for DiskRule {
     }
 }
 
-/// A disk by what it is for: `os`, `brick`.
+/// A disk by what it is for: `os`, `data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSlot {
     /// Name of the slot, as layouts use it.

@@ -123,9 +123,9 @@ pub struct LogicalVolumeSpec {
 /// One wanted volume group, on exactly one physical volume unless it spans several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeGroupSpec {
-    /// Name, for example `vg_base` or `nova-volumes`.
+    /// Name, for example `vg_base` or `vg_data`.
     pub name: String,
-    /// Its logical volumes, in order; may be empty (Nova manages `nova-volumes` itself).
+    /// Its logical volumes, in order; may be empty (what runs there makes them itself).
     pub logical_volumes: Vec<LogicalVolumeSpec>,
     /// Whether it may lie on several physical volumes, one after the other. One lost disk then loses all of it.
     pub spans: bool,

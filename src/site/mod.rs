@@ -3,9 +3,9 @@
 mod access;
 mod bare;
 mod blueprint;
-mod bricks;
 mod cards;
 mod condition;
+mod copy_sets;
 mod disk;
 mod distribution;
 mod layout;
@@ -26,9 +26,12 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Software, User};
-pub use blueprint::{Blueprint, Role, SecretSpec};
-pub use bricks::{BrickSets, REPLICA, named as named_replica};
+pub use blueprint::{
+    Blueprint, Caller, Capability, Copies, Drain, Keepsake, Keepsakes, NodeList, NotAKeepsake, Role, Rule, SecretSpec,
+    Sentence, TreeImage, Trial, ValueForm,
+};
 pub use cards::{Bond, FixedAddress, Link, Nic, NicNetwork, Vlan};
+pub use copy_sets::{CopySets, holds_copy};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use distribution::Distribution;
 pub use layout::{
@@ -287,6 +290,12 @@ impl Site {
             }
         }
         all
+    }
+
+    /// Returns the nodes that bring a capability, in the order of the site file.
+    pub fn nodes_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a Node> {
+        let roles: Vec<&str> = self.blueprint.roles_with(capability).collect();
+        self.nodes.iter().filter(move |node| roles.contains(&node.role.as_str()))
     }
 
     /// Returns the nodes that run the steps of `target` (a role name or `all`), in the order of the site file.

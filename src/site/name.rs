@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A node's name: one RFC 1123 host label in lower case, at most 63 bytes. Short, never fully qualified:
-/// Nova keys its service rows by the bare host name.
+/// Services tell their hosts apart by the bare host name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeName(String);

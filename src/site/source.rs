@@ -56,13 +56,13 @@ impl ReleaseRule {
     }
 }
 
-/// What a disk of a virtual machine is, in Glance's words.
+/// What the disk of a virtual machine is, in the words of image stores.
 pub const DISK_FORMATS: [&str; 6] = ["qcow2", "raw", "vhd", "vmdk", "vdi", "iso"];
 
-/// An image of virtual machines that is put into Glance.
+/// An image of virtual machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its name in Glance and in URLs.
+    /// Its name, also in URLs.
     pub name: String,
     /// The file that is served.
     pub path: PathBuf,
@@ -104,8 +104,8 @@ impl Site {
         self.images.iter().find(|image| image.name == name)
     }
 
-    /// The image that acceptance boots; none when nobody names one, and then there is no such machine.
+    /// The image of what is tried in the end; none when nobody names one, and then there is no such machine.
     pub fn test_image(&self) -> Option<&Image> {
-        self.image(self.blueprint.variables.get("cirros_image")?)
+        self.image(self.blueprint.variable(&self.blueprint.trial.as_ref()?.image)?)
     }
 }

@@ -69,8 +69,11 @@ fn role(name: &str, includes: &[&str], aliases: &[&str], layout: Layout) -> (Str
         summary: format!("a {name} node"),
         includes: strings(includes),
         aliases: strings(aliases),
-        at_least: 0,
-        at_most: None,
+        provides: match name {
+            "controller" => strings(&["control", "images"]),
+            "compute" => strings(&["hypervisor", "brick"]),
+            _ => strings(&["router"]),
+        },
         layouts: BTreeMap::from([("paper".to_string(), layout)]),
         default_layout: None,
         software: Software::default(),
@@ -103,6 +106,22 @@ fn secret(name: &str, targets: &[&str], paper: Option<&str>) -> (String, super::
     (name.into(), super::SecretSpec { targets, paper: paper.map(String::from), steps })
 }
 
+fn forwarding(of: Option<&str>, not_of: Option<&str>, when: &str) -> Sentence {
+    let (hardened, paper) = ("answers alone".to_string(), "everything".to_string());
+    Sentence {
+        of: of.map(String::from),
+        not_of: not_of.map(String::from),
+        when: when.into(),
+        about: "forwarding".into(),
+        hardened,
+        paper,
+    }
+}
+
+fn listed(name: &str, provide: &str, first: bool) -> (String, NodeList) {
+    (name.into(), NodeList { provide: provide.into(), first })
+}
+
 fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
     Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network, fixed: None }
 }
@@ -125,9 +144,50 @@ pub fn paper_site() -> Site {
     Site {
         name: "testbed".into(),
         blueprint: Blueprint {
-            floors: Default::default(),
             name: "essex".into(),
             summary: "the paper's cloud".into(),
+            firewall_by_steps: true,
+            steps: ["firewall", "router", "gluster", "kvm", "essex"].map(String::from).to_vec(),
+            capabilities: ["control", "images", "hypervisor", "brick", "router"]
+                .map(|name| (name.to_string(), Capability::default()))
+                .into(),
+            nodes: BTreeMap::from([
+                listed("COMPUTES", "hypervisor", false),
+                listed("CONTROLLER", "control", true),
+                listed("GATEWAY", "router", true),
+            ]),
+            callers: BTreeMap::from([
+                ("machines".to_string(), Caller::Network("vm_network".into())),
+                ("vms".to_string(), Caller::Bridge("vm_bridge".into())),
+                (
+                    "vlans".to_string(),
+                    Caller::Bridges { prefix: "br".into(), first: "vlan_start".into(), count: "num_networks".into() },
+                ),
+            ]),
+            copies: Some(Copies {
+                of: "brick".into(),
+                volume: "volume".into(),
+                mount: "brick_mount".into(),
+                number: "replica".into(),
+                members: "BRICKS".into(),
+                usual: 3,
+                all_of: Some(4),
+            }),
+            drain: Some(Drain { served: "hypervisor".into(), keeper: "control".into() }),
+            keepsakes: BTreeMap::from([(
+                "GLUSTER_UUID".to_string(),
+                Keepsake { summary: "who it is".into(), form: ValueForm::Uuid, formerly: Some("gluster".into()) },
+            )]),
+            sentences: vec![
+                forwarding(Some("router"), None, ""),
+                forwarding(Some("hypervisor"), Some("router"), "multi_host=yes"),
+            ],
+            trial: Some(Trial {
+                variable: "acceptance".into(),
+                image: "cirros_image".into(),
+                without_image: vec!["services".into()],
+                group: "10".into(),
+            }),
             roles: BTreeMap::from([
                 role("controller", &[], &[], controller_layout()),
                 role("compute", &[], &[], compute_layout()),
@@ -165,6 +225,7 @@ pub fn paper_site() -> Site {
                 secret("NOVA_MYSQL_PASSWORD", &["controller", "compute"], Some("novamysqlpassword")),
                 secret("QPID_PASSWORD", &["controller", "compute"], None),
             ]),
+            ..Blueprint::default()
         },
         security: Security::Hardened,
         timezone: "UTC".into(),

@@ -10,6 +10,7 @@ mod carry;
 mod change;
 mod damage;
 mod database;
+mod earlier;
 mod former;
 mod memory;
 mod meta;

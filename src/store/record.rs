@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::timeouts::Phase;
-use crate::lifecycle::{Custody, Duty, Flags, GlusterId, Hardware, InstalledAs, Progress, Stage, State};
+use crate::lifecycle::{Custody, Duty, Flags, Hardware, InstalledAs, Progress, Stage, State};
 use crate::plan::{Facts, NodePlan};
+use crate::site::Keepsakes;
 
 /// The version of the shape below. 2: suspect nodes and flags. 3: nodes that are `new` and held, and what a node was installed
-/// as. An older rackstart would not heed them.
-const VERSION: u32 = 3;
+/// as. 4: keepsakes by name. An older rackstart would not heed them.
+const VERSION: u32 = 4;
 /// The oldest version that can still be read: what it lacks has a default.
 const OLDEST: u32 = 1;
 
@@ -76,9 +77,9 @@ pub struct Record {
     /// The disks that an installer of ours wrote last, in words.
     #[serde(default)]
     pub written: Option<String>,
-    /// Its identity among its GlusterFS peers, as it last said; outlives the attempt, so that a reimaged node rejoins its volume.
-    #[serde(default)]
-    pub gluster: Option<GlusterId>,
+    /// What it told to be given again after a reimage, by name. Outlives the attempt, so that its peers know it again.
+    #[serde(default, alias = "gluster", deserialize_with = "super::earlier::keepsakes")]
+    pub keepsakes: Keepsakes,
     /// Whether it is on duty in the cloud.
     #[serde(default)]
     pub duty: Duty,
@@ -102,7 +103,7 @@ impl Record {
             hardware: Hardware::default(),
             armed_to_wipe: None,
             written: None,
-            gluster: None,
+            keepsakes: Keepsakes::new(),
             duty: Duty::default(),
         }
     }

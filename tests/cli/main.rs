@@ -1,5 +1,6 @@
 //! Verbs that need no network: the real binary in a folder of its own, and what it makes of files.
 
+mod blueprints;
 mod config_problems;
 mod diff;
 mod every_verb;

@@ -39,12 +39,10 @@ pub fn mac(n: u8) -> Mac {
 pub fn blueprint() -> Blueprint {
     let spec = SecretSpec { targets: vec!["controller".into()], paper: None, steps: vec![] };
     Blueprint {
-        floors: Default::default(),
         name: "crash".into(),
         summary: String::new(),
-        roles: Default::default(),
-        variables: Default::default(),
         secrets: [("A_PASSWORD".to_string(), spec)].into(),
+        ..Blueprint::default()
     }
 }
 

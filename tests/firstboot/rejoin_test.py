@@ -13,7 +13,7 @@ def reimage(node, keep):
     """A new disk for a node, but for its brick if that is kept; the server tells it who it was."""
     world, name = node.world, node.name
     node.power_cut()
-    told = [r["gluster"] for r in world.events(name) if r.get("gluster")]
+    told = [r["keep.GLUSTER_UUID"] for r in world.events(name) if r.get("keep.GLUSTER_UUID")]
     brick, aside = node.root / "export/gluster", world.dir / f"{name}.brick"
     if keep:
         shutil.move(brick, aside)

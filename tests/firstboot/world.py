@@ -5,6 +5,7 @@ The scripts under test are the real ones; only the commands of the node are
 played (`stand-in`). Ports are probed over real TCP on loopback addresses.
 """
 
+import atexit
 import contextlib
 import hashlib
 import itertools
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 import uuid
 
 import apis
@@ -27,7 +29,7 @@ from renewals import seal_folder
 from server import IMAGE, Server
 
 HERE = pathlib.Path(__file__).resolve().parent
-TEMPLATES = HERE.parent.parent / "templates" / "firstboot"
+SHIPPED = HERE.parent.parent / "templates"
 PLAYED = (
     "yum rpm service chkconfig iptables iptables-save iptables-restore sysctl getent getenforce setenforce mount umount sync"
     " chown stat groupadd useradd modprobe vgs ping ip brctl"
@@ -67,6 +69,29 @@ REAL_PAUSES = bool(os.environ.get("REAL_PAUSES"))
 # Every world gets a network of its own inside 127/8, so that tests which run
 # at once never meet on a port.
 _networks = itertools.count(os.getpid() % 200 * 250)
+
+
+def assembled(blueprint):
+    """The payload before it is rendered, put together from its folders as rackstart does: the runner, the step sets of the
+    blueprint, the blueprint's own files."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(SHIPPED / "firstboot", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("default"))
+    shutil.copytree(SHIPPED / "firstboot" / "default", folder, dirs_exist_ok=True)
+    own = SHIPPED / "blueprints" / blueprint
+    data = tomllib.loads((own / "blueprint.toml").read_text())
+    for name in data["steps"]:
+        for part in (SHIPPED / "steps" / name).iterdir():
+            target = "lib/sets" if part.name == "lib" else f"steps/{part.name}"
+            shutil.copytree(part, folder / target, dirs_exist_ok=True)
+    (folder / "steps").mkdir(exist_ok=True)
+    for name, target in (("env.j2", "env.j2"), ("ports", "ports"), ("order", "steps/order")):
+        if (own / name).exists():
+            shutil.copy(own / name, folder / target)
+    return folder
+
+
+TEMPLATES = assembled("essex")
 
 
 def render(text, values):

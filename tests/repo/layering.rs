@@ -13,7 +13,7 @@ const IMPURE: [&str; 20] = [
     "sqlx",
     "socket2",
     "rustix",
-    "hyper",
+    "hyper::",
     "std::fs",
     "std::net;",
     "std::net::TcpStream",

@@ -1,5 +1,6 @@
 //! The project itself: its layers, its dependencies, its Makefile, and the files that are shipped beside the program.
 
+mod blueprints;
 mod dependencies;
 mod fresh_machine;
 mod imports;

@@ -21,9 +21,9 @@ use crate::server::operate::{Loss, NodeStatus, Rehearsal, StatusReport};
 /// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
 /// (`server.arming_minutes`) is taken back by itself.
 ///
-/// A node whose system runs is drained before: it looks whether every brick of it has whole copies elsewhere, and a controller
-/// disables its nova-compute service, which is enabled again when the node is back. That takes a minute or two; without a yes
-/// nothing is armed, unless the node does not answer and was not ready. `--no-drain TEXT` leaves it out.
+/// A node whose system runs is drained before: it looks whether it can be missed, and where the blueprint has keepers, one of them
+/// takes its service out, which comes back when the node is back. That takes a minute or two; without a yes nothing is armed,
+/// unless the node does not answer and was not ready. `--no-drain TEXT` leaves it out.
 ///
 /// Refused are protected and suspect nodes, nodes in maintenance, and this machine itself. With --keep the volume groups in
 /// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
@@ -153,8 +153,8 @@ fn describe(loss: &Loss, now: u64) -> String {
         let groups = loss.forgotten.join(", ");
         text.push_str(&format!("  `keep` names {groups}, and --keep was not given: WIPED with everything in it\n"));
     }
-    if let Some(brick) = &loss.brick {
-        text.push_str(&format!("  its brick at {brick} is lost: one copy of its volume less\n"));
+    if let Some(copy) = &loss.copy {
+        text.push_str(&format!("  its copy at {copy} is lost: one less of what it shares with others\n"));
     }
     for (word, said) in [("", &loss.differs), ("last written: disk ", &loss.written), ("its machine: ", &loss.machine)]
     {

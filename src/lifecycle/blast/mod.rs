@@ -44,11 +44,11 @@ impl Standing<'_> {
         self.installed_as.map_or(node.role.as_str(), |installed| installed.role.as_str())
     }
 
-    /// Whether it holds a brick, or will when it is installed.
-    fn has_brick(&self, site: &Site, node: &Node) -> bool {
+    /// Whether it holds a copy of what the nodes share, or will when it is installed.
+    fn has_copy(&self, site: &Site, node: &Node) -> bool {
         match self.installed_as {
-            Some(installed) => installed.brick.is_some(),
-            None => super::installed_as::brick(site, node).is_some(),
+            Some(installed) => installed.copy.is_some(),
+            None => crate::site::holds_copy(site, node).is_some(),
         }
     }
 }
@@ -147,7 +147,7 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Object
     }
 }
 
-/// Whether a node can be asked to leave: its system may run and hold a brick, whether its steps are done or not.
+/// Whether a node can be asked to leave: its system may run and hold a copy, whether its steps are done or not.
 pub fn can_be_drained(state: &State) -> bool {
     state.heard_system().is_some()
 }

@@ -48,21 +48,25 @@ pub enum Objection {
         /// How many the operator said.
         given: Option<usize>,
     },
-    /// The only node of a role that the cloud cannot do without.
-    #[error("{node} is the only {role}, and it is {state}: the cloud stands still without it")]
+    /// The only node with something that the others cannot do without.
+    #[error(
+        "{node} is the only node that provides `{capability}`, and it is {state}: the others stand still without it"
+    )]
     Only {
         /// The node.
         node: NodeName,
-        /// Its role.
-        role: String,
+        /// What it provides.
+        capability: String,
         /// Its state.
         state: &'static str,
     },
-    /// Another copy of what is on its brick is not there.
-    #[error("{node} holds a brick of the volume {volume}, and {other}, which holds another copy, is {state}{}", and(*more))]
+    /// Another copy of what it holds is not there.
+    #[error("{node} holds a {what} of the volume {volume}, and {other}, which holds another copy, is {state}{}", and(*more))]
     Replica {
         /// The node.
         node: NodeName,
+        /// What a copy is called.
+        what: String,
         /// Name of the volume.
         volume: String,
         /// The node that holds another copy.
@@ -72,7 +76,7 @@ pub enum Objection {
         /// How many more holders are not there.
         more: usize,
     },
-    /// It is at work in the cloud.
+    /// It is at work.
     #[error("{node} is not drained: {why}")]
     NotDrained {
         /// The node.

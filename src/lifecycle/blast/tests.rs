@@ -50,7 +50,7 @@ struct Rack {
 impl Rack {
     fn ready() -> Self {
         let mut site = paper_site();
-        site.blueprint.roles.get_mut("controller").unwrap().at_least = 1;
+        site.blueprint.capabilities.get_mut("control").unwrap().at_least = 1;
         let all = |node: &Node| (node.name.to_string(), (state("ready"), Flags::default(), None));
         let states = site.nodes.iter().map(all).collect();
         let (own, duties, drain) = (Vec::new(), BTreeMap::new(), DrainRule::Nothing);
@@ -308,7 +308,7 @@ fn a_node_that_is_drained_counts_as_gone_before_anything_is_armed() {
         assert!(rack.asked(&["compute2"], WipeScope::DestroyData, Some(1), true).is_ok(), "forced");
         assert_eq!(rack.wipes(&["compute3"]), ONE, "its own drain stands not against it");
         let mut rack = Rack::ready();
-        rack.site.blueprint.roles.get_mut("compute").unwrap().at_least = 2;
+        rack.site.blueprint.capabilities.get_mut("hypervisor").unwrap().at_least = 3;
         assert_eq!(rack.wipes(&["compute2"]), ONE);
         rack.site.blueprint.variables.remove("brick_mount");
         rack.duties.insert("compute3".into(), duty);

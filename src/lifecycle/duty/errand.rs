@@ -1,4 +1,4 @@
-//! Errands: what a node whose system runs is asked to do for the cloud, and its answers. On the wire each is one line of words.
+//! Errands: what a node whose system runs is asked to do for the others, and its answers. On the wire each is one line of words.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,6 @@ use super::{Duty, DutyEvent, Outcome, Phase};
 use crate::lifecycle::State;
 use crate::site::{Mac, Node, Site};
 
-/// The target whose nodes know how to take a compute service out and put it back.
-const KEEPER: &str = "controller";
-/// The target whose nodes have one.
-const SERVED: &str = "compute";
 /// Longest answer that is kept, in characters.
 const LONGEST: usize = 400;
 
@@ -19,7 +15,7 @@ const LONGEST: usize = 400;
 pub enum Verb {
     /// Look whether you can be missed.
     Leave,
-    /// Take the compute service of a node out.
+    /// Take the service of a node out.
     Disable,
     /// Put it back.
     Enable,
@@ -55,7 +51,7 @@ pub struct Errand {
 }
 
 impl fmt::Display for Errand {
-    /// As it travels: `disable 5f0c81aa compute2`.
+    /// As it travels: `disable 5f0c81aa srv2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.verb, self.id, self.about.0)
     }
@@ -93,14 +89,14 @@ impl FromStr for ErrandAnswer {
 
 /// Whether this node keeps the services of others.
 fn is_keeper(site: &Site, node: &Node) -> bool {
-    site.blueprint.targets(&node.role).iter().any(|target| target == KEEPER)
+    site.blueprint.drain.as_ref().is_some_and(|drain| site.blueprint.provides(&node.role, &drain.keeper))
 }
 
 fn is_served(site: &Site, node: &Node) -> bool {
-    site.blueprint.targets(&node.role).iter().any(|target| target == SERVED)
+    site.blueprint.drain.as_ref().is_some_and(|drain| site.blueprint.provides(&node.role, &drain.served))
 }
 
-/// Whether a controller has to take the service of this node out. Another node, because the only controller of a cloud is
+/// Whether a keeper has to take the service of this node out. Another node, because the only keeper is
 /// not asked to answer while it is about to go.
 pub(super) fn needs_a_keeper(site: &Site, node: &Node) -> bool {
     is_served(site, node) && site.nodes.iter().any(|other| other.mac != node.mac && is_keeper(site, other))

@@ -1,8 +1,8 @@
-//! Taking a node out of the cloud before it is wiped, and putting it back after. Pure: a table beside the states, because a
+//! Taking a node out of service before it is wiped, and putting it back after. Pure: a table beside the states, because a
 //! node stays what it is all the while.
 //!
 //! rackstart has no way into a node. A node whose system runs comes and asks for errands (`errand`); a drain is two of them: the
-//! node looks whether every brick of it can be missed, then the controller takes its service out. Nothing arms before.
+//! node looks whether it can be missed, then a keeper (the blueprint says who) takes its service out. Nothing arms before.
 
 mod errand;
 
@@ -14,13 +14,13 @@ pub use errand::{Errand, ErrandAnswer, Verb, heard, wanted};
 
 /// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
 pub const REACH_SECONDS: u64 = 90;
-/// Seconds that a node has to answer an errand: GlusterFS is asked three things and gives each up after 150 s.
+/// Seconds that a node has to answer an errand: what it asks itself may take minutes to answer.
 pub const ANSWER_SECONDS: u64 = 500;
-/// So long, in seconds, a drained node may be armed: what its bricks were then says little later. Then its service comes back.
+/// So long, in seconds, a drained node may be armed: what it said of its copies then says little later. Then its service comes back.
 pub const GOOD_SECONDS: u64 = 600;
 /// After so long, in seconds, a drain that came to nothing is no news any more.
 const FORGET_SECONDS: u64 = 1800;
-/// How long the controller may take to put a service back before it is asked again, in seconds.
+/// How long a keeper may take to put a service back before it is asked again, in seconds.
 const ASK_AGAIN_SECONDS: u64 = 300;
 
 /// How far a drain is.
@@ -29,9 +29,9 @@ const ASK_AGAIN_SECONDS: u64 = 300;
 pub enum Phase {
     /// The node is to look whether it can be missed.
     Asked,
-    /// It can; the controller is to take its service out.
+    /// It can; its keeper is to take its service out.
     Leaving,
-    /// It is out of the cloud.
+    /// It is out of service.
     Drained,
     /// It cannot be missed, or its service cannot be taken out.
     Refused,
@@ -57,17 +57,17 @@ pub struct Drain {
 pub struct Out {
     /// The drain that took it out.
     pub id: String,
-    /// When the controller was last asked to put it back, in Unix seconds.
+    /// When a keeper was last asked to put it back, in Unix seconds.
     pub asked: Option<u64>,
 }
 
-/// Whether a node is on duty in the cloud.
+/// Whether a node is on duty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Duty {
     /// The newest drain.
     #[serde(default)]
     pub drain: Option<Drain>,
-    /// Set from the moment that the controller was told to take its service out until it said that it is back.
+    /// Set from the moment that a keeper was told to take its service out until it said that it is back.
     #[serde(default)]
     pub out: Option<Out>,
 }
@@ -146,14 +146,14 @@ impl Drain {
                 "it was asked whether it can be missed, and said nothing for {ANSWER_SECONDS} s"
             )),
             Phase::Asked if self.taken.is_none() => Outcome::Waits("it has to ask for errands, every 30 s".into()),
-            Phase::Asked => Outcome::Waits("it looks whether its bricks can be missed".into()),
+            Phase::Asked => Outcome::Waits("it looks whether it can be missed".into()),
             Phase::Leaving if self.taken.is_none() && age > REACH_SECONDS => Outcome::Refused(format!(
-                "{said}, but the controller has not asked for errands for {REACH_SECONDS} s, and has to take its service out"
+                "{said}, but no keeper has asked for errands for {REACH_SECONDS} s, and one has to take its service out"
             )),
             Phase::Leaving if silent.is_some() => Outcome::Refused(format!(
-                "{said}, but the controller did not say for {ANSWER_SECONDS} s that its service is out"
+                "{said}, but its keeper did not say for {ANSWER_SECONDS} s that its service is out"
             )),
-            Phase::Leaving => Outcome::Waits(format!("{said}; the controller takes its service out")),
+            Phase::Leaving => Outcome::Waits(format!("{said}; its keeper takes its service out")),
             Phase::Drained => Outcome::Drained(said.clone()),
             Phase::Refused => Outcome::Refused(said.clone()),
         }
@@ -254,7 +254,7 @@ impl Duty {
         matches!(drain.outcome(now), Outcome::Waits(_)).then_some(drain)
     }
 
-    /// Whether the controller shall put its service back now.
+    /// Whether a keeper shall put its service back now.
     fn wants_back(&self, state: &State, now: u64) -> Option<&Out> {
         let out = self.out.as_ref()?;
         // In firstboot too: its own proof of a started service needs it enabled. Not while only an older system may run.

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::secrets::of_targets;
-use crate::site::{NicNetwork, Node, Security, Site};
+use crate::site::{Blueprint, Caller, NicNetwork, Node, Security, Site};
 
 use super::engine::Engine;
-use super::firstboot::FOLDER;
+use super::payload;
 use super::{RenderError, RenderProblem, Renderer};
 
 /// The table, in the payload of every node.
@@ -64,7 +64,7 @@ impl Renderer {
     pub fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
         let targets = site.blueprint.targets(&node.role);
         let is = |target: &str| targets.iter().any(|known| known == target);
-        let rows = rows(&self.engine)?;
+        let rows = rows(&self.engine, &site.blueprint)?;
         let mine = rows.iter().filter(|row| is(&row.target) && row.is_of(site)).map(|row| row.opening(site));
         let (open, closed) = mine.partition(|opening: &Opening| !opening.from.is_empty());
         Ok(Exposure {
@@ -74,7 +74,7 @@ impl Renderer {
             open,
             closed,
             secrets: of_targets(&site.blueprint, &targets).map(|(name, _)| name.clone()).collect(),
-            facts: facts(site, node, &is),
+            facts: facts(site, node),
         })
     }
 }
@@ -93,21 +93,22 @@ struct Row {
     service: String,
 }
 
-fn rows(engine: &Engine) -> Result<Vec<Row>, RenderError> {
-    let name = format!("{FOLDER}{PORTS}");
+fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError> {
+    let Some(name) = payload::of(engine, blueprint).remove(PORTS) else { return Ok(Vec::new()) };
     let wrong = |problem| RenderError::new(&name, problem);
     let data = engine.file(&name).ok_or_else(|| wrong(RenderProblem::Missing))?;
     let text = String::from_utf8_lossy(&data);
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
-            Row::read(line).ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))
+            Row::read(line, blueprint)
+                .ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))
         })
         .collect()
 }
 
 impl Row {
-    fn read(line: &str) -> Option<Self> {
+    fn read(line: &str, blueprint: &Blueprint) -> Option<Self> {
         let mut words = line.split_whitespace();
         let mut word = || words.next().map(str::to_string);
         let (name, target, from, protocol, ports, asks) = (word()?, word()?, word()?, word()?, word()?, word()?);
@@ -119,9 +120,10 @@ impl Row {
             _ => None,
         };
         let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
-        let known = ["anywhere", "lan", "ssh", "gateway", "computes", "machines", "vms", "vlans", "nobody"]
-            .contains(&from.as_str())
-            && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
+        let is_caller = ["anywhere", "lan", "ssh", "nobody"].contains(&from.as_str())
+            || blueprint.callers.contains_key(&from)
+            || blueprint.nodes.contains_key(&from.to_uppercase());
+        let known = is_caller && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
         let password = (asked(hardened)?, asked(paper)?);
         let service = words.collect::<Vec<_>>().join(" ");
         known.then_some(Self { name, target, condition, from, protocol, ports, password, service })
@@ -133,21 +135,10 @@ impl Row {
 
     fn opening(&self, site: &Site) -> Opening {
         let lan = || site.network.subnet.to_string();
-        let of = |target| site.nodes_with_target(target).map(|node| node.address.to_string());
-        let variable = |name: &str| site.blueprint.variables.get(name).cloned().unwrap_or_default();
         let from = match (site.security, self.from.as_str()) {
             (Security::Paper, _) | (_, "anywhere") => vec!["anywhere".into()],
             (_, "lan" | "ssh") => vec![lan()],
-            (_, "gateway") => of("gateway").take(1).collect(),
-            (_, "computes") => of("compute").collect(),
-            (_, "machines") => vec![variable("vm_network")],
-            (_, "vms") => vec![format!("on {}", variable("vm_bridge"))],
-            (_, "vlans") => {
-                let number = |name: &str| variable(name).parse::<u32>().unwrap_or_default();
-                let first = number("vlan_start");
-                (first..first + number("num_networks")).map(|vlan| format!("on br{vlan}")).collect()
-            }
-            _ => Vec::new(),
+            (_, word) => callers(site, word),
         };
         let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };
         let asks = match (password, self.from.as_str()) {
@@ -167,6 +158,25 @@ impl Row {
     }
 }
 
+/// Who a word of the blueprint lets in: nodes, a network, a bridge. Nobody by any other word.
+fn callers(site: &Site, word: &str) -> Vec<String> {
+    let blueprint = &site.blueprint;
+    let variable = |name: &String| blueprint.variable(name).unwrap_or_default().to_string();
+    match (blueprint.callers.get(word), blueprint.nodes.get(&word.to_uppercase())) {
+        (Some(Caller::Network(name)), _) => vec![variable(name)],
+        (Some(Caller::Bridge(name)), _) => vec![format!("on {}", variable(name))],
+        (Some(Caller::Bridges { prefix, first, count }), _) => {
+            let number = |name: &String| variable(name).parse::<u32>().unwrap_or_default();
+            (number(first)..number(first) + number(count)).map(|number| format!("on {prefix}{number}")).collect()
+        }
+        (None, Some(list)) => {
+            let most = if list.first { 1 } else { usize::MAX };
+            site.nodes_with(&list.provide).take(most).map(|node| node.address.to_string()).collect()
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
 /// A password opens nothing where no account has one.
 fn what_ssh_asks_for(site: &Site) -> &'static str {
     let users = &site.users;
@@ -179,14 +189,17 @@ fn what_ssh_asks_for(site: &Site) -> &'static str {
     }
 }
 
-fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
+fn facts(site: &Site, node: &Node) -> Vec<Fact> {
     let hardened = site.security == Security::Hardened;
     let mut facts = Vec::new();
     let mut add = |about: &str, text: String| facts.push(Fact { about: about.into(), is: text });
     add(
         "packet filter",
         match hardened {
-            true => "drops all else that comes in, also over IPv6 (but ICMPv6)".into(),
+            true if site.blueprint.firewall_by_steps => {
+                "drops all else that comes in, also over IPv6 (but ICMPv6)".into()
+            }
+            true => "that of the release: refuses all else that comes in, also over IPv6 (but ICMPv6)".into(),
             false => "none: whatever listens is open on every card".into(),
         },
     );
@@ -197,23 +210,6 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
         };
         add("public card", text);
     }
-    if is("gateway") {
-        let text = match hardened {
-            true => {
-                "of the LAN and the virtual machines to the outside, answers, and what comes to a floating address \
-                 of a virtual machine; nothing else"
-            }
-            false => "everything, in both directions",
-        };
-        add("forwarding", format!("{text}; addresses are translated"));
-    } else if is("compute") && site.says("multi_host=yes") {
-        let text = match hardened {
-            true => "what comes from its own virtual machines or goes to them",
-            false => "everything, in both directions",
-        };
-        add("forwarding", format!("{text}; to others they come with the address of this node"));
-    }
-    add("SELinux", "permissive in both modes: there is no policy for Essex on GlusterFS".into());
     let access = &site.access;
     let root = match (access.ssh_keys.len(), access.root_password_hash.is_some()) {
         (0, false) => "nobody: no key, and the password is locked".into(),
@@ -227,31 +223,22 @@ fn facts(site: &Site, node: &Node, is: &dyn Fn(&str) -> bool) -> Vec<Fact> {
         let password = if user.password_hash.is_some() { "a password" } else { "no password" };
         add("login", format!("{}: {} keys, {password}", user.name, user.ssh_keys.len()));
     }
-    if is("compute") {
-        add(
-            "libvirt",
-            "takes tcp 16509 without password and TLS in both modes; consoles listen on every address".into(),
-        );
+    let capabilities = site.blueprint.capabilities_of(&node.role);
+    for sentence in &site.blueprint.sentences {
+        let has = |name: &Option<String>| name.as_deref().map(|name| capabilities.contains(name));
+        let is_there = sentence.when.is_empty() || site.says(&sentence.when);
+        if is_there && has(&sentence.of).unwrap_or(true) && !has(&sentence.not_of).unwrap_or(false) {
+            add(&sentence.about, if hardened { sentence.hardened.clone() } else { sentence.paper.clone() });
+        }
     }
-    if is("controller") {
-        add(
-            "qpidd",
-            if hardened {
-                "a user with a password, and no other way in"
-            } else {
-                "no password: anybody may send orders"
-            }
-            .into(),
-        );
-        let nova = if hardened { "from the addresses of the compute nodes" } else { "from any address ('%')" };
-        add("MySQL", format!("takes the account nova {nova}"));
-        add("Keystone", "keeps its admin token switched on; HTTP without TLS, as all services".into());
+    if site.blueprint.secrets.is_empty() {
+        return facts;
     }
     let text = match hardened {
         true => "made at random for this site",
         false => "those that the paper prints, where it prints any: everybody knows them",
     };
-    add("passwords of the cloud", text.into());
+    add("passwords of the site", text.into());
     facts
 }
 

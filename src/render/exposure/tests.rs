@@ -159,7 +159,9 @@ fn a_node_names_the_secrets_of_its_own_targets_and_shows_none() {
 #[test]
 fn the_facts_are_those_of_the_steps() {
     let engine = Engine::new(Default::default()).unwrap();
-    let step = |path: &str| String::from_utf8(engine.file(&format!("{FOLDER}{path}")).unwrap()).unwrap();
+    let essex = site(Security::Hardened).blueprint;
+    let files = payload::of(&engine, &essex);
+    let step = |path: &str| String::from_utf8(engine.file(&files[path]).unwrap()).unwrap();
     // Each sentence of `facts` that no rule shows, by the line that makes it true.
     assert!(step("steps/02-glusterfs-all/02-selinux-permissive.sh").contains("SELINUX=permissive"));
     let libvirt = step("steps/05-kvm-compute/04-libvirt-config.sh");
@@ -171,9 +173,9 @@ fn the_facts_are_those_of_the_steps() {
             .contains("if [ \"$SECURITY\" = paper ]; then echo no; else echo yes; fi")
     );
     assert!(step("steps/07-openstack-controller/23-nova-config.sh").contains("'mech_list: PLAIN'"));
-    assert!(step("lib/firewall.sh").contains("--ctstate DNAT -j ACCEPT"), "floating addresses");
-    let database = step("lib/database.sh");
+    assert!(step("lib/sets/firewall.sh").contains("--ctstate DNAT -j ACCEPT"), "floating addresses");
+    let database = step("lib/sets/database.sh");
     assert!(database.split("\"$SECURITY\" = paper").nth(1).is_some_and(|rest| rest.contains('%')), "{database}");
-    let bricks = step("lib/gluster.sh");
+    let bricks = step("lib/sets/gluster.sh");
     assert!(bricks.contains("BRICK_PORT_MIN=49252") && bricks.contains("BRICK_PORT_MAX=49351"), "as in `ports`");
 }

@@ -46,7 +46,7 @@ pub struct Wipe {
     #[schema(maximum = 4294967295.0)]
     #[serde(default, deserialize_with = "whole_number")]
     pub count: Option<u32>,
-    /// Why the rules about replicas and the only controller are overruled. Stored.
+    /// Why the rules about copies and about the only node of a kind are overruled. Stored.
     #[schema(
         min_length = 1,
         max_length = 300,

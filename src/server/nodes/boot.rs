@@ -99,7 +99,7 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
             appliance.store.change(node.mac, Change::Hardware(now)).await?;
             if let Some(twin) = twin {
                 let text = format!(
-                    "its SMBIOS UUID is that of {twin} too; the MAC tells them apart, for libvirt a UUID of its own"
+                    "its SMBIOS UUID is that of {twin} too; the MAC tells them apart, for its hypervisor a UUID of its own"
                 );
                 tracing::warn!(node = %node.name, mac = %node.mac, "{text}");
                 appliance.recent.note(node.mac, "http", text);

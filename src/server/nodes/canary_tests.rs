@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::tests::{FakeNode, facts_as_planned};
-use crate::config::shipped_blueprint;
+use crate::config::blueprint;
 use crate::lifecycle::WipeScope;
 use crate::server::api::socket::Peer;
 use crate::server::api::tests::at_the_socket;
@@ -85,7 +85,7 @@ const PLANTED: usize = 17;
 async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_meant_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut site = paper_site();
-    site.blueprint.secrets = shipped_blueprint("essex").unwrap().unwrap().secrets;
+    site.blueprint.secrets = blueprint("essex", &Default::default()).unwrap().unwrap().secrets;
     for n in site.blueprint.secrets.len()..PLANTED {
         let targets = vec![if n % 2 == 0 { "compute" } else { "controller" }.to_string()];
         site.blueprint.secrets.insert(format!("OWN_{n}"), SecretSpec { targets, paper: None, steps: vec![] });

@@ -19,10 +19,10 @@ pub(super) async fn payload(
     let caller = admit(&appliance, &asker, &token, Asked::Secret(Delivery::Payload)).await?;
     renewal::refuse_damaged(&appliance, &caller.site, caller.node())?;
     let secrets = appliance.store.secrets(&caller.site);
-    let (site, node, gluster) = (&caller.site, caller.node(), caller.record.gluster.as_ref());
+    let (site, node, kept) = (&caller.site, caller.node(), &caller.record.keepsakes);
     let tar = match renewal::key_of(&appliance, &caller) {
-        Some(key) => caller.renderer.firstboot_renewal(site, node, &caller.token, &secrets, gluster, &key)?,
-        None => caller.renderer.firstboot_payload(site, node, &caller.token, &secrets, gluster)?,
+        Some(key) => caller.renderer.firstboot_renewal(site, node, &caller.token, &secrets, kept, &key)?,
+        None => caller.renderer.firstboot_payload(site, node, &caller.token, &secrets, kept)?,
     };
     caller.takes(&appliance, Delivery::Payload).await?;
     if let Some(held_back) = appliance.strangers.node(caller.mac) {

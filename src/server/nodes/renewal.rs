@@ -68,7 +68,7 @@ pub(super) async fn payload(
     }
     let secrets = appliance.store.secrets(&caller.site);
     let (site, renderer) = (&caller.site, &caller.renderer);
-    let tar = renderer.firstboot_renewal(site, node, &caller.token, &secrets, caller.record.gluster.as_ref(), &key)?;
+    let tar = renderer.firstboot_renewal(site, node, &caller.token, &secrets, &caller.record.keepsakes, &key)?;
     caller.takes(&appliance, Delivery::Renewal).await?;
     let answer = key.seal(&question, &tar, random::bytes());
     if let Some(held_back) = appliance.strangers.node(caller.mac) {

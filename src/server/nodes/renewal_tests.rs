@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::errand_tests::{rack_of, who};
 use super::tests::FakeNode;
 use crate::clock::unix_now;
-use crate::config::shipped_blueprint;
+use crate::config::blueprint;
 use crate::lifecycle::Flag;
 use crate::secrets::{Question, RenewalKey};
 use crate::server::appliance::{Appliance, Renewals};
@@ -19,7 +19,7 @@ const OLD: &str = "0000000000000000000000000000000000000000000000000000000000000
 /// The paper's rack with the secrets of its cloud.
 pub(super) fn cloud() -> Site {
     let mut site = paper_site();
-    site.blueprint.secrets = shipped_blueprint("essex").unwrap().unwrap().secrets;
+    site.blueprint.secrets = blueprint("essex", &Default::default()).unwrap().unwrap().secrets;
     site
 }
 

@@ -1,8 +1,10 @@
 //! `POST /report/{token}`: a node says how far it is.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::asker::Asker;
 use super::authority::admit;
@@ -10,8 +12,9 @@ use super::form::{NodeForm, tame};
 use super::report_rates::admit_report;
 use super::{Appliance, HttpError, errands};
 use crate::boot::Asked;
-use crate::lifecycle::{GlusterId, Report, ReportEvent};
+use crate::lifecycle::{Report, ReportEvent};
 use crate::secrets::Redactor;
+use crate::site::{Blueprint, Keepsakes};
 use crate::store::Change;
 use crate::timeline::harmless;
 
@@ -22,6 +25,7 @@ const DETAIL_LIMIT: usize = 4000;
 #[derive(Debug, Deserialize)]
 pub(super) struct Form {
     event: String,
+    #[serde(deserialize_with = "number")]
     seq: u64,
     #[serde(default)]
     step: String,
@@ -31,8 +35,15 @@ pub(super) struct Form {
     total: String,
     #[serde(default)]
     detail: String,
-    #[serde(default)]
-    gluster: String,
+    /// What it wants again after a reimage, and whatever else it says.
+    #[serde(flatten)]
+    more: BTreeMap<String, String>,
+}
+
+/// A number as a form has it: among others it arrives as a text.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| serde::de::Error::custom("`seq` is no number"))
 }
 
 impl Form {
@@ -45,10 +56,20 @@ impl Form {
         self
     }
 
-    /// The node's identity among its GlusterFS peers; most reports do not say.
-    fn gluster(&self) -> Result<Option<GlusterId>, HttpError> {
+    /// The keepsakes that it tells, as `keep.NAME`; most reports tell none.
+    fn keepsakes(&self, blueprint: &Blueprint) -> Result<Keepsakes, HttpError> {
         let bad = |error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}"));
-        if self.gluster.is_empty() { Ok(None) } else { self.gluster.parse().map(Some).map_err(bad) }
+        let mut told = Keepsakes::new();
+        for (name, keepsake) in &blueprint.keepsakes {
+            let former = keepsake.formerly.as_ref().and_then(|key| self.more.get(key));
+            let Some(value) = self.more.get(&format!("keep.{name}")).or(former).filter(|value| !value.is_empty())
+            else {
+                continue;
+            };
+            keepsake.check(name, value).map_err(bad)?;
+            told.insert(name.clone(), value.clone());
+        }
+        Ok(told)
     }
 
     fn report(&self) -> Result<Report, HttpError> {
@@ -81,15 +102,15 @@ pub(super) async fn report(
     let caller = admit(&appliance, &asker, &token, Asked::Hearing).await?;
     admit_report(&appliance, &caller).await?;
     let form = form.washed(&appliance.store.redactor());
-    let (report, gluster) = (form.report()?, form.gluster()?);
+    let (report, keepsakes) = (form.report()?, form.keepsakes(&caller.site.blueprint)?);
     let before = caller.record.state.word();
     let answer = if report.event == ReportEvent::Errand { report.detail.parse().ok() } else { None };
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
     // The report was of the current attempt, or it would have been refused above.
-    if let Some(id) = gluster.filter(|id| record.gluster.as_ref() != Some(id)) {
-        tracing::info!(node = %caller.node().name, mac = %caller.mac, id = id.as_str(), "told its GlusterFS identity");
-        appliance.store.change(caller.mac, Change::Gluster(id)).await?;
+    for (name, value) in keepsakes.into_iter().filter(|(name, value)| record.keepsakes.get(name) != Some(value)) {
+        tracing::info!(node = %caller.node().name, mac = %caller.mac, name, value, "told what it wants again");
+        appliance.store.change(caller.mac, Change::Keepsake { name, value }).await?;
     }
     let state = record.state.word();
     let node = caller.node();

@@ -24,7 +24,7 @@ pub(in crate::server) async fn record_what_is_installed(site: &Site, store: &Sto
 
 /// Why a node without `keep` is not reimaged around its data.
 pub(in crate::server) const NOTHING_TO_KEEP: &str =
-    "the site file names nothing to keep: give the node `keep = [\"vg_gluster\"]`";
+    "the site file names nothing to keep: give the node `keep = [\"vg_data\"]`";
 
 /// The identities of the groups to keep, or why they cannot be kept under this plan.
 pub(in crate::server) fn keepable(

@@ -126,7 +126,7 @@ impl Appliance {
         outcome
     }
 
-    /// Begins to take nodes whose system runs out of the cloud: each is asked whether it can be missed, then a controller takes
+    /// Begins to take nodes whose system runs out of service: each is asked whether it can be missed, then a keeper takes
     /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
     pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "drain", order.nodes.join(" ")));

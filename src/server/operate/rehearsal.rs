@@ -34,8 +34,8 @@ pub struct Loss {
     pub kept: Vec<String>,
     /// The volume groups that the site file keeps and this order does not: they are wiped with everything in them.
     pub forgotten: Vec<String>,
-    /// The mount point of the brick that its installation made, if that is wiped: one copy of a volume less.
-    pub brick: Option<String>,
+    /// Where its installation mounted its copy of what the nodes share, if that is wiped: one copy less.
+    pub copy: Option<String>,
     /// Where the site file says something else than what the node was installed as, in words.
     pub differs: Option<String>,
     /// The disks that an installer of rackstart wrote last, in words.
@@ -50,7 +50,7 @@ impl Loss {
         let record = record.unwrap_or_else(|| Record::new(0));
         let (kept, forgotten) = if keep { (node.keep.clone(), Vec::new()) } else { (Vec::new(), node.keep.clone()) };
         let differs = super::differs(site, node, &record);
-        let brick = record.installed_as.as_ref().and_then(|installed| installed.brick.clone());
+        let copy = record.installed_as.as_ref().and_then(|installed| installed.copy.clone());
         Self {
             name: node.name.to_string(),
             role: node.role.clone(),
@@ -59,7 +59,7 @@ impl Loss {
             state: record.state.word().into(),
             since: record.since,
             disks: node.disks.iter().map(|disk| disk.rule.to_string()).collect(),
-            brick: brick.filter(|_| kept.is_empty()),
+            copy: copy.filter(|_| kept.is_empty()),
             kept,
             forgotten,
             differs,

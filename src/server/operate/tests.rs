@@ -237,5 +237,5 @@ async fn what_can_change_nothing_is_refused_with_what_is_missing() {
     let refused = node.appliance.maintenance(&somebody(), "compute2", false).await.unwrap_err();
     assert_eq!(words(refused), "compute2: the node is not in maintenance");
     let refused = node.appliance.reimage(&somebody(), Reimage { keep: true, ..one(Some("r")) }).await.unwrap_err();
-    assert!(words(refused.clone()).contains("give the node `keep = [\"vg_gluster\"]`"), "{refused:?}");
+    assert!(words(refused.clone()).contains("give the node `keep = [\"vg_data\"]`"), "{refused:?}");
 }

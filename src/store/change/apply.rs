@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::words::{back, condition, describe, duty_words, words};
 use super::{Change, Changed, LogLine};
 use crate::lifecycle::{
-    AttemptId, BootToken, Custody, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, InstalledAs, Reader, Refused,
-    Report, ReportEvent, STORED_PER_ATTEMPT, State, TokenHash, WipeScope,
+    AttemptId, BootToken, Custody, Delivery, DutyEvent, Event, Flag, Hardware, InstalledAs, Reader, Refused, Report,
+    ReportEvent, STORED_PER_ATTEMPT, State, TokenHash, WipeScope,
 };
 use crate::plan::{self, Facts, NodePlan};
 use crate::site::Mac;
@@ -35,7 +35,7 @@ impl Change {
             Self::Duty(events) => Some(work.duty(events)?),
             Self::InstalledAs(installed_as) => Some(work.installed_as(installed_as)?),
             Self::ClockSet(by) => Some(work.clock_set(*by)),
-            Self::Gluster(id) => Some(work.gluster(id)?),
+            Self::Keepsake { name, value } => Some(work.keepsake(name, value)?),
             Self::Note { kind, detail } => Some(LogLine { kind, detail: detail.clone() }),
             Self::Mark { mark, detail } => {
                 work.record.progress.mark(mark, now);
@@ -265,13 +265,13 @@ impl Work {
         LogLine { kind: "clock", detail }
     }
 
-    fn gluster(&mut self, id: &GlusterId) -> Result<LogLine, Refused> {
-        if self.record.gluster.as_ref() == Some(id) {
+    fn keepsake(&mut self, name: &str, value: &str) -> Result<LogLine, Refused> {
+        if self.record.keepsakes.get(name).is_some_and(|known| known == value) {
             return Err(Refused::NothingToDo);
         }
-        let before = self.record.gluster.replace(id.clone());
-        let before = before.map(|before| format!(", before: {}", before.as_str())).unwrap_or_default();
-        Ok(LogLine { kind: "gluster", detail: format!("its GlusterFS identity: {}{before}", id.as_str()) })
+        let before = self.record.keepsakes.insert(name.into(), value.into());
+        let before = before.map(|before| format!(", before: {before}")).unwrap_or_default();
+        Ok(LogLine { kind: "keepsake", detail: format!("its {name}: {value}{before}") })
     }
 }
 

@@ -6,8 +6,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::lifecycle::{
-    AttemptId, BootToken, Delivery, DutyEvent, Event, Flag, GlusterId, Hardware, InstalledAs, Reader, Refused, Report,
-    TokenHash, WipeScope,
+    AttemptId, BootToken, Delivery, DutyEvent, Event, Flag, Hardware, InstalledAs, Reader, Refused, Report, TokenHash,
+    WipeScope,
 };
 use crate::plan::{Facts, NodePlan};
 use crate::secrets::Redactor;
@@ -100,8 +100,13 @@ pub enum Change {
     },
     /// The clock of this server was set by so many seconds: what is counted from moves along.
     ClockSet(i64),
-    /// The node's identity among its GlusterFS peers, by its own word.
-    Gluster(GlusterId),
+    /// The node told a value that it wants again after a reimage.
+    Keepsake {
+        /// By which name the steps know it.
+        name: String,
+        /// As the node told it, in the form that the blueprint wants.
+        value: String,
+    },
     /// Something that was refused and is worth remembering; it changes nothing.
     Note {
         /// One word for the event log.
@@ -174,7 +179,7 @@ impl Change {
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } => false,
             Self::Mark { .. } | Self::Note { .. } | Self::ClockSet(_) => false,
-            Self::Hardware(_) | Self::AcceptHardware | Self::Gluster(_) | Self::Duty(_) => false,
+            Self::Hardware(_) | Self::AcceptHardware | Self::Keepsake { .. } | Self::Duty(_) => false,
             Self::InstalledAs(_) => false,
             #[cfg(test)]
             Self::Become(_) => false,

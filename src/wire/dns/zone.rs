@@ -43,7 +43,7 @@ impl Zone {
             zone.names.entry(node.address).or_insert_with(|| node.name.to_string());
             zone.addresses.entry(node.name.to_string()).or_default().push(node.address);
         }
-        // A role's alias, such as `gateway`, is the way to each of its nodes; a node of that name comes before it.
+        // A role's alias is the way to each of its nodes; a node of that name comes before it.
         let mut aliases: HashMap<&str, Vec<Ipv4Addr>> = HashMap::new();
         for node in &site.nodes {
             for alias in site.blueprint.roles.get(&node.role).into_iter().flat_map(|role| &role.aliases) {

@@ -5,22 +5,24 @@
 # may count, and never too little: a step that is looked at in vain costs seconds.
 
 # inputs_of STEP: prints all of it. SERVER and TOKEN are left out, because a new
-# attempt does not change what is right; GLUSTER_UUID, because the node told it.
+# attempt does not change what is right; keepsakes, because the node told them.
 inputs_of() {
-  local secrets=/dev/null
+  local secrets=/dev/null kept
+  kept=$(functions_of_sets keepsake_ | sed 's/^keepsake_/|/' | tr -d '\n')
   [ ! -f "$PAYLOAD/secrets" ] || secrets=$PAYLOAD/secrets
+  # shellcheck disable=SC2046 # no path of the payload has a blank
   awk '
-    function ends() { text[name] = text[name] $0 "\n"; if ($0 ~ /^}/ || $0 ~ /^[^{]*\{.*}[ \t]*$/) name = "" }
+    function takes(end) { text[name] = text[name] $0 "\n"; if ($0 ~ end) name = "" }
     FNR == 1 { name = "" }
     kind == 1 { step = step $0 "\n"; next }
     kind <= 3 && /^[A-Za-z_][A-Za-z_0-9]*=/ {
       value = $0; sub(/=.*/, "", value)
-      if (value !~ /^(SERVER|TOKEN|GLUSTER_UUID)$/) text[value] = $0 "\n"
+      if (value !~ ("^(SERVER|TOKEN" kept ")$")) text[value] = $0 "\n"
       next
     }
     kind <= 3 { next }
-    name != "" { ends(); next }
-    /^[a-z_0-9]+\(\) \{/ { name = $0; sub(/\(.*/, "", name); ends(); next }
+    name != "" { takes("^}"); next }
+    /^[a-z_0-9]+\(\) \{/ { name = $0; sub(/\(.*/, "", name); takes("}[ \\t]*$"); next }
     /^[A-Z_0-9]+=/ { value = $0; sub(/=.*/, "", value); text[value] = text[value] $0 "\n" }
     # names TEXT: adds what its words mean, except those of comments.
     function names(from, lines, n, i, words, m, j) {
@@ -40,5 +42,5 @@ inputs_of() {
       for (k = 1; k <= last; k++) printf "%s", text[todo[k]]
       if ("hosts" in reads) while ((getline line < hosts) > 0) print line
       if ("ports" in reads) while ((getline line < ports) > 0) print line
-    }' hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 "$PAYLOAD"/lib/*.sh
+    }' kept="$kept" hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 $(find "$PAYLOAD/lib" -name '*.sh' | sort)
 }

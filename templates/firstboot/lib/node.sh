@@ -41,9 +41,15 @@ site_is() {
 left_out() {
   local script condition
   printf '\n'
-  grep -H '^only_if="' "$PAYLOAD"/steps/*/*.sh | while IFS= read -r condition; do
+  { grep -sH '^only_if="' "$PAYLOAD"/steps/*/*.sh || :; } | while IFS= read -r condition; do
     script=${condition%%.sh:*}.sh
     condition=${condition#*:only_if=\"}
     site_is "${condition%%\"*}" || printf '%s\n' "$script"
   done
+}
+
+# functions_of_sets PREFIX: prints the names of the functions that the step sets
+# define with that prefix, one on a line.
+functions_of_sets() {
+  declare -F | sed -n "s/^declare -f \\($1[A-Za-z0-9_]*\\)\$/\\1/p"
 }

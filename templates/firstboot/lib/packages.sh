@@ -16,7 +16,7 @@ packages_of_steps() {
     is_target "${group##*-}" || continue
     case $others in *$'\n'"$step"$'\n'*) continue ;; esac
     # Both have two digits.
-    [[ ${group%%-*} > $LAST_GROUP ]] || cat "$step"
+    [[ ${group%%-*} > ${LAST_GROUP:-99} ]] || cat "$step"
   done | sed -n 's/^packages="\([^"]*\)".*/\1/p' | tr -s ' ' '\n' | sort -u
 }
 

@@ -125,7 +125,7 @@ report() {
         step-* | waiting | updating) printf '&step=%s&number=%s&total=%s' "$step" "$NUMBER" "$TOTAL" ;;
       esac
       case $event in
-        step-done | ready) told_identity ;;
+        step-done | ready) told_keepsakes ;;
       esac
       printf '&detail=%s' "$detail"
     } | write_file "$QUEUE/$(printf '%016d' "$sequence").$event" 0600
@@ -133,11 +133,14 @@ report() {
   start_sender
 }
 
-# told_identity: the server keeps it for the day that this node is installed anew.
-told_identity() {
-  local uuid
-  uuid=$(own_identity)
-  [ -z "$uuid" ] || printf '&gluster=%s' "$uuid"
+# told_keepsakes: what the server keeps for the day that this node is installed
+# anew: the value of each keepsake NAME, from the function keepsake_NAME of a set.
+told_keepsakes() {
+  local keepsake value
+  for keepsake in $(functions_of_sets keepsake_); do
+    value=$("$keepsake")
+    [ -z "$value" ] || printf '&keep.%s=%s' "${keepsake#keepsake_}" "$(printf '%s' "$value" | urlencoded)"
+  done
 }
 
 # list_queue: sets QUEUED to the names of the queued reports, oldest first, and

@@ -33,7 +33,7 @@ fn rich_example() -> String {
     let bonded = "nics = [\n  { name = \"eth0\", mac = \"52:54:00:a8:04:00\" },\n  \
                   { name = \"eth1\", mac = \"52:54:00:a8:04:01\" },\n]\nbonds = [\n  \
                   { name = \"bond0\", cards = [\"eth0\", \"eth1\"], mode = \"802.3ad\", network = \"lan\" },\n]\n\
-                  vlans = [\n  { id = 100, over = \"bond0\", network = \"none\" },\n]";
+                  vlans = [\n  { id = 20, over = \"bond0\", network = \"none\" },\n]";
     let software = "packages = [\"tmux\"]\nservices = [\"snmpd\"]\nservices_off = [\"cups\"]\n";
     let mut text = EXAMPLE.replacen("kernel_args = \"\"\n", &format!("kernel_args = \"quiet\"\n{software}"), 1);
     for (from, to) in [("ssh_keys = []\n", user.as_str()), (plain, bonded)] {

@@ -58,6 +58,11 @@ gluster_on() {
   port_open "$name" 24007 && gluster_do "--remote-host=$name" "$@"
 }
 
+# keepsake_GLUSTER_UUID: what the server is told, and gives back after a reimage.
+keepsake_GLUSTER_UUID() {
+  own_identity
+}
+
 # own_identity: prints the UUID by which its peers know this node, or nothing.
 own_identity() {
   key_of "$ROOT/var/lib/glusterd/glusterd.info" UUID

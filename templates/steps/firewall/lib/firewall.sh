@@ -32,7 +32,7 @@ input_of_every_node() {
 
 # input_of_ports: the table `ports`, as far as it is about this node.
 input_of_ports() {
-  local name target from proto ports peer match
+  local name target from proto ports peer match callers
   while read -r name target from proto ports _; do
     case $name in '' | \#*) continue ;; esac
     case $target in *'?'*) site_is "${target#*\?}" || continue ;; esac
@@ -53,7 +53,12 @@ input_of_ports() {
       vms | vlans) for peer in $(vm_bridges); do rule "$name" -A INPUT -i "$peer" "$match" -j ACCEPT; done ;;
       gateway) [ -z "$GATEWAY" ] || rule "$name" -A INPUT -s "$(address_of "$GATEWAY")" "$match" -j ACCEPT ;;
       computes) for peer in $COMPUTES; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done ;;
-      *) echo "the table of ports names $from, which is nobody" >&2 && return 1 ;;
+      *)
+        # A list of nodes of the blueprint, by its name in small letters.
+        callers=${from^^}
+        [ -n "${!callers+there}" ] || { echo "the table of ports names $from, which is nobody" >&2 && return 1; }
+        for peer in ${!callers}; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done
+        ;;
     esac
   done <"$PAYLOAD/ports"
 }
@@ -233,11 +238,11 @@ firewall_apply() {
   fi
   printf '%s\n' "$rules" | write_file "$FIREWALL_FILE" 0600
   chkconfig iptables on
-  for pair in $NOVA_RULES; do
+  for pair in ${NOVA_RULES:-}; do
     keeps_rules "${pair%%:*}" || :
   done
   load_rules "$FIREWALL_FILE" iptables
-  for pair in $NOVA_RULES; do
+  for pair in ${NOVA_RULES:-}; do
     rules_back "${pair%%:*}"
   done
   if [ "$SECURITY" != paper ] && has_ip6tables; then

@@ -1,0 +1,245 @@
+//! The values of a payload: the facts of a node, and by their own names what the blueprint wants its steps to know.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::lifecycle::BootToken;
+use crate::site::{CopySets, Image, Keepsakes, Nic, NicNetwork, Node, Security, Site};
+
+use super::engine::Engine;
+use super::{links, payload};
+
+/// The names of the facts that every node has, which nothing in a blueprint may have.
+pub const FACTS_OF_NODES: [&str; 21] = [
+    "server",
+    "token",
+    "node",
+    "role",
+    "address",
+    "targets",
+    "nodes",
+    "security",
+    "lan_cidr",
+    "ssh_from",
+    "release",
+    "install_tree",
+    "yum_repositories",
+    "images",
+    "lan_mac",
+    "public_mac",
+    "host_uuid",
+    "lan_link",
+    "public_link",
+    "hosts",
+    "more",
+];
+
+/// Values of the templates of a payload: the facts of this node, and what the blueprint adds, in small letters.
+#[derive(Debug, Serialize)]
+pub(super) struct PayloadValues<'a> {
+    #[serde(flatten)]
+    by_name: serde_json::Map<String, serde_json::Value>,
+    /// The same for a loop, by the names that steps know.
+    more: Vec<NamedValue>,
+    server: String,
+    token: &'a str,
+    node: &'a str,
+    role: &'a str,
+    address: String,
+    targets: String,
+    nodes: &'a str,
+    security: Security,
+    lan_cidr: String,
+    /// Where ssh is answered from in hardened mode: the provisioning network alone.
+    ssh_from: String,
+    release: String,
+    install_tree: &'a str,
+    /// Repositories beside the install tree: their paths below `/repo/` of the server.
+    yum_repositories: String,
+    /// Name, disk format, kind of checksum and checksum of each image, with `|` between them.
+    images: String,
+    /// Cards are known by MAC: their names depend on the order of drivers.
+    lan_mac: String,
+    public_mac: String,
+    /// By which a hypervisor tells this node from its peers.
+    host_uuid: String,
+    /// What the two networks are reached by: a card, a bond or a VLAN.
+    lan_link: String,
+    public_link: String,
+    hosts: &'a [HostValues],
+}
+
+/// A value of the blueprint.
+#[derive(Debug, Serialize)]
+struct NamedValue {
+    /// In capital letters.
+    name: String,
+    text: String,
+}
+
+/// What the payloads of all nodes have in common: every node has to know every other.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    /// Path in the payload to the template that it comes from.
+    pub files: BTreeMap<String, String>,
+    nodes: String,
+    /// What the blueprint adds for every node, by name in small letters.
+    shared: BTreeMap<String, String>,
+    /// Which of it is a number.
+    number: Option<String>,
+    hosts: Vec<HostValues>,
+}
+
+#[derive(Debug, Serialize)]
+struct HostValues {
+    address: String,
+    names: String,
+}
+
+impl<'a> PayloadValues<'a> {
+    pub fn new(
+        site: &'a Site,
+        node: &'a Node,
+        token: &'a BootToken,
+        targets: &[String],
+        cluster: &'a Cluster,
+        kept: Option<&Keepsakes>,
+    ) -> Self {
+        let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
+        let told = |name: &String| kept.and_then(|kept| kept.get(name)).cloned().unwrap_or_default();
+        let mut by_name = cluster.shared.clone();
+        by_name.extend(site.blueprint.keepsakes.keys().map(|name| (name.to_lowercase(), told(name))));
+        let more = by_name.iter().map(|(name, text)| NamedValue { name: name.to_uppercase(), text: text.clone() });
+        Self {
+            more: more.collect(),
+            server: site.server.url(),
+            token: token.reveal(),
+            node: node.name.as_str(),
+            role: &node.role,
+            address: node.address.to_string(),
+            targets: targets.join(" "),
+            nodes: &cluster.nodes,
+            security: site.security,
+            lan_cidr: site.network.subnet.to_string(),
+            ssh_from: site.network.subnet.to_string(),
+            release: node.release.number(),
+            install_tree: &node.install_tree,
+            yum_repositories: yum_repositories(site, node),
+            images: site.images.iter().map(image_words).collect::<Vec<_>>().join(" "),
+            lan_mac: mac(node.lan_nic()),
+            public_mac: mac(node.public_nic()),
+            host_uuid: super::host_uuid::of(node.mac),
+            lan_link: links::words(node, NicNetwork::Lan),
+            public_link: links::words(node, NicNetwork::Public),
+            hosts: &cluster.hosts,
+            // The number of copies is a number for its template.
+            by_name: by_name.into_iter().map(|(name, text)| (name.clone(), cluster.as_value(&name, text))).collect(),
+        }
+    }
+}
+
+/// The parts of the node's repositories, as paths below `/repo/`.
+fn yum_repositories(site: &Site, node: &Node) -> String {
+    let mut paths = Vec::new();
+    for repository in site.repositories_of(node) {
+        let path = |(_, folder): (String, &str)| match folder {
+            "" => repository.name.clone(),
+            folder => format!("{}/{folder}", repository.name),
+        };
+        paths.extend(repository.parts().map(path));
+    }
+    paths.join(" ")
+}
+
+fn image_words(image: &Image) -> String {
+    let Image { name, format, checksum, .. } = image;
+    format!("{name}|{format}|{}|{}", checksum.algorithm.name(), checksum.hex)
+}
+
+/// What is tried in the end: nothing that needs an image where the site has none.
+fn trial(site: &Site) -> Option<(String, String)> {
+    let trial = site.blueprint.trial.as_ref()?;
+    let wanted = site.blueprint.variable(&trial.variable).unwrap_or_default();
+    let has_image = site.test_image().is_some();
+    let possible = |word: &&str| has_image || trial.without_image.iter().any(|free| free == word);
+    let words: Vec<&str> = wanted.split_whitespace().filter(possible).collect();
+    Some((trial.variable.clone(), words.join(" ")))
+}
+
+impl Cluster {
+    /// Looks at every node once.
+    pub fn new(engine: &Engine, site: &Site) -> Self {
+        Self::of(engine, site, &site.nodes)
+    }
+
+    /// Looks at a few nodes only: enough to prove what a template does with one node's own values.
+    pub fn sample(engine: &Engine, site: &Site) -> Self {
+        Self::of(engine, site, &site.nodes[..site.nodes.len().min(3)])
+    }
+
+    /// Nobody at all, for texts that shall not change when other nodes do.
+    pub fn nobody(engine: &Engine, site: &Site) -> Self {
+        Self::of(engine, site, &[])
+    }
+
+    fn as_value(&self, name: &str, text: String) -> serde_json::Value {
+        match (self.number.as_deref() == Some(name), text.parse::<u64>()) {
+            (true, Ok(number)) => number.into(),
+            _ => text.into(),
+        }
+    }
+
+    fn of(engine: &Engine, site: &Site, nodes: &[Node]) -> Self {
+        Self {
+            files: payload::of(engine, &site.blueprint),
+            nodes: names(nodes.iter()),
+            shared: shared(site, nodes),
+            number: site.blueprint.copies.as_ref().map(|rule| rule.number.clone()),
+            hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
+        }
+    }
+}
+
+fn names<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
+    nodes.map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The variables, the lists of nodes, and the holders of copies, by name in small letters.
+fn shared(site: &Site, nodes: &[Node]) -> BTreeMap<String, String> {
+    let blueprint = &site.blueprint;
+    let mut all = blueprint.variables.clone();
+    for (name, list) in &blueprint.nodes {
+        let roles: Vec<&str> = blueprint.roles_with(&list.provide).collect();
+        let provide = nodes.iter().filter(|node| roles.contains(&node.role.as_str()));
+        let most = if list.first { 1 } else { nodes.len() };
+        all.insert(name.to_lowercase(), names(provide.take(most)));
+    }
+    if let Some(rule) = &blueprint.copies {
+        let sets = sets_of(site, nodes);
+        all.insert(rule.number.clone(), sets.copies.to_string());
+        all.insert(rule.members.to_lowercase(), names(sets.members()));
+    }
+    all.extend(trial(site));
+    all
+}
+
+/// The sets of copies among these nodes.
+fn sets_of<'a>(site: &'a Site, nodes: &'a [Node]) -> CopySets<'a> {
+    let is_here = |node: &&Node| nodes.iter().any(|other| other.mac == node.mac);
+    let all = CopySets::of(site);
+    if nodes.len() == site.nodes.len() {
+        return all;
+    }
+    CopySets::among(site, all.members().chain(all.spare.iter().copied()).filter(is_here).collect())
+}
+
+impl HostValues {
+    /// A node with its names: its own, and the aliases of its role.
+    fn new(site: &Site, node: &Node) -> Self {
+        let role = site.blueprint.roles.get(&node.role);
+        let aliases = role.map(|role| role.aliases.as_slice()).unwrap_or_default();
+        let names = std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str));
+        Self { address: node.address.to_string(), names: names.collect::<Vec<_>>().join(" ") }
+    }
+}
