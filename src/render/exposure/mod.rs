@@ -141,7 +141,7 @@ impl Row {
             (_, word) => callers(site, word),
         };
         let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };
-        let asks = match (password, self.from.as_str()) {
+        let asks = match (password, self.name.as_str()) {
             (false, _) => "nothing",
             (true, "ssh") => what_ssh_asks_for(site),
             (true, _) => "password",

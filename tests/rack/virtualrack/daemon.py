@@ -21,9 +21,10 @@ def binary():
 
 
 class Daemon:
-    """`rackstart serve` with a site file for the given nodes, and `more` at its end."""
+    """`rackstart serve` with a site file for the given nodes, and `more` at its end. `plain` edits the short file that
+    `init --plain` writes, before its nodes."""
 
-    def __init__(self, rack, nodes, fresh=True, more=""):
+    def __init__(self, rack, nodes, fresh=True, more="", plain=None):
         self.directory = f"{rack.directory}/rackstart"
         if fresh:
             subprocess.run(["rm", "-rf", self.directory], check=True)
@@ -31,8 +32,10 @@ class Daemon:
         self.config = f"{self.directory}/rackstart.toml"
         self.log = f"{self.directory}/serve.log"
         self.process = None
-        example = subprocess.run([binary(), "init", "--output", "-"], capture_output=True, text=True, check=True).stdout
-        text = site_file(example, nodes, tree=rack.tree, state=f"{self.directory}/state", socket=f"{self.directory}/socket")
+        example = subprocess.run([binary(), "init", *(["--plain"] if plain else []), "--output", "-"],
+                                 capture_output=True, text=True, check=True).stdout
+        text = site_file(example, nodes, tree=rack.tree, state=f"{self.directory}/state", socket=f"{self.directory}/socket",
+                         edit=plain)
         with open(self.config, "w") as file:
             file.write(text + more)
         checked = self.cli("check")

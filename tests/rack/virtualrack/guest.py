@@ -72,8 +72,9 @@ class Guest:
             command += ["-device", f"virtio-net-pci,netdev=net{number},mac={nic.mac}{boot}{rom}"]
         for number, path in enumerate(self.disks):
             boot = ",bootindex=2" if number == 0 else ""
+            place = "nvme" if node.bus == "nvme" else f"scsi-hd,bus=scsi0.0,scsi-id={number}"
             command += ["-drive", f"if=none,id=disk{number},file={path},format=raw,cache=unsafe,discard=ignore",
-                        "-device", f"scsi-hd,drive=disk{number},bus=scsi0.0,scsi-id={number},serial={node.serial}-{number}{boot}"]
+                        "-device", f"{place},drive=disk{number},serial={node.serial}-{number}{boot}"]
         return command
 
     # ---- power

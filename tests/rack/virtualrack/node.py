@@ -34,6 +34,7 @@ class Node:
     release: str = ""  # empty: the release of the whole site
     disk_rule: str = ""  # lines of the site file; empty: sda with this many sectors
     disks: list = field(default_factory=list)  # sectors of further disks: sdb, sdc
+    bus: str = "scsi"  # of all its disks; or nvme
 
     def __post_init__(self):
         self.serial = self.serial or f"RACK-{self.name.upper()}"

@@ -16,10 +16,10 @@ def sections(text):
 
 def set_key(text, section, key, value):
     """Give one key of one [section] a value, commented out or not."""
-    pattern = rf"(?ms)(^\[{section}\]$.*?)^#? ?{key} = [^\n]*$"
+    pattern = rf"(?ms)(^\[{section}\](?: *#[^\n]*)?$.*?)^#? ?{key} = [^\n]*$"
     changed, count = re.subn(pattern, lambda m: f"{m.group(1)}{key} = {value}", text, count=1)
     if not count:
-        changed = text.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n", 1)
+        changed = re.sub(rf"(?m)^\[{section}\].*$", lambda m: f"{m.group(0)}\n{key} = {value}", text, count=1)
     return changed
 
 
@@ -32,7 +32,7 @@ def node_block(node):
     return "\n".join([
         "[[node]]",
         f'name = "{node.name}"',
-        f'role = "{node.role}"',
+        *([f'role = "{node.role}"'] if node.role else []),
         f'address = "{node.address}"',
         f'firmware = "{node.firmware}"',
         node.disk_rule or f'disk = {{ name = "sda", sectors = {node.sectors} }}',
@@ -43,7 +43,7 @@ def node_block(node):
     ])
 
 
-def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_args=KERNEL_ARGS):
+def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_args=KERNEL_ARGS, edit=None):
     """The text of a site file with exactly these nodes."""
     head, _ = sections(example)
     for section, key, value in (
@@ -57,6 +57,9 @@ def site_file(example, nodes, *, tree, state, socket, interface="prov", kernel_a
     ):
         head = set_key(head, section, key, value)
     head = re.sub(r'(?m)^path = "[^"]*"$', f'path = "{tree}"', head, count=1)
-    # The servers of the rack have GlusterFS, but no package of OpenStack.
-    head += '[variables]\nlast_group = "04"\n\n'
+    if edit:
+        head = edit(head)
+    else:
+        # The servers of the rack have GlusterFS, but no package of OpenStack.
+        head += '[variables]\nlast_group = "04"\n\n'
     return head + "\n".join(node_block(node) for node in nodes)
