@@ -241,8 +241,8 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
         assert_eq!(leaves.status.code(), Some(1));
         assert!(began.elapsed() > Duration::from_secs(60), "the controller has three rounds to come");
         let seen = text(&leaves.stdout);
-        assert!(seen.contains("3 copies; the controller takes its service out"), "{seen}");
-        assert!(seen.contains("has to stay: 3 copies, but the controller has not asked for errands"), "{seen}");
+        assert!(seen.contains("3 copies; its keeper takes its service out"), "{seen}");
+        assert!(seen.contains("has to stay: 3 copies, but no keeper has asked for errands"), "{seen}");
         assert_eq!(rack.state(), "ready");
 
         let reason = ["--no-drain", "the controller burns"];
