@@ -40,10 +40,7 @@ pub(super) fn of(engine: &Engine, blueprint: &Blueprint) -> BTreeMap<String, Str
 
 /// A set holds `lib/` and folders of steps.
 fn path_of_set(path: &str) -> String {
-    match path.strip_prefix("lib/") {
-        Some(file) => format!("lib/sets/{file}"),
-        None => format!("steps/{path}"),
-    }
+    if path.starts_with("lib/") { path.into() } else { format!("steps/{path}") }
 }
 
 fn path_of_part(path: &str) -> String {

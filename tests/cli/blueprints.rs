@@ -54,7 +54,7 @@ fn the_example_of_the_page_is_a_blueprint() {
     let list = |node: &str| desk.run(&["render", node, "firstboot-list"]).stdout;
     let has = |node: &str, path: &str| list(node).lines().any(|line| line.ends_with(path));
     assert!(has("srv1", " steps/20-watch-collector/01-listen.sh") && !has("srv1", "01-send.sh"), "{}", list("srv1"));
-    assert!(has("srv2", " steps/30-watch-agent/01-send.sh") && has("srv2", " lib/sets/agent.sh"), "{}", list("srv2"));
+    assert!(has("srv2", " steps/30-watch-agent/01-send.sh") && has("srv2", " lib/agent.sh"), "{}", list("srv2"));
     let env = desk.run(&["render", "srv2", "firstboot-file", "env"]).stdout;
     for line in ["COLLECTOR='srv1'", "PORT='9999'", "AGENT_ID=''", "ROLE='agent'", "NODES='srv1 srv2 srv3'"] {
         assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");

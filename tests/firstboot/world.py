@@ -82,7 +82,7 @@ def assembled(blueprint):
     data = tomllib.loads((own / "blueprint.toml").read_text())
     for name in data["steps"]:
         for part in (SHIPPED / "steps" / name).iterdir():
-            target = "lib/sets" if part.name == "lib" else f"steps/{part.name}"
+            target = "lib" if part.name == "lib" else f"steps/{part.name}"
             shutil.copytree(part, folder / target, dirs_exist_ok=True)
     (folder / "steps").mkdir(exist_ok=True)
     for name, target in (("env.j2", "env.j2"), ("ports", "ports"), ("order", "steps/order")):

@@ -173,9 +173,9 @@ fn the_facts_are_those_of_the_steps() {
             .contains("if [ \"$SECURITY\" = paper ]; then echo no; else echo yes; fi")
     );
     assert!(step("steps/07-openstack-controller/23-nova-config.sh").contains("'mech_list: PLAIN'"));
-    assert!(step("lib/sets/firewall.sh").contains("--ctstate DNAT -j ACCEPT"), "floating addresses");
-    let database = step("lib/sets/database.sh");
+    assert!(step("lib/firewall.sh").contains("--ctstate DNAT -j ACCEPT"), "floating addresses");
+    let database = step("lib/database.sh");
     assert!(database.split("\"$SECURITY\" = paper").nth(1).is_some_and(|rest| rest.contains('%')), "{database}");
-    let bricks = step("lib/sets/gluster.sh");
+    let bricks = step("lib/gluster.sh");
     assert!(bricks.contains("BRICK_PORT_MIN=49252") && bricks.contains("BRICK_PORT_MAX=49351"), "as in `ports`");
 }

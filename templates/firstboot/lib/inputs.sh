@@ -10,7 +10,6 @@ inputs_of() {
   local secrets=/dev/null kept
   kept=$(functions_of_sets keepsake_ | sed 's/^keepsake_/|/' | tr -d '\n')
   [ ! -f "$PAYLOAD/secrets" ] || secrets=$PAYLOAD/secrets
-  # shellcheck disable=SC2046 # no path of the payload has a blank
   awk '
     function takes(end) { text[name] = text[name] $0 "\n"; if ($0 ~ end) name = "" }
     FNR == 1 { name = "" }
@@ -42,5 +41,5 @@ inputs_of() {
       for (k = 1; k <= last; k++) printf "%s", text[todo[k]]
       if ("hosts" in reads) while ((getline line < hosts) > 0) print line
       if ("ports" in reads) while ((getline line < ports) > 0) print line
-    }' kept="$kept" hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 $(find "$PAYLOAD/lib" -name '*.sh' | sort)
+    }' kept="$kept" hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 "$PAYLOAD"/lib/*.sh
 }

@@ -109,7 +109,7 @@ is_sound() {
     cannot_take "$2" "the site file has another role, release or address for this node, which takes a new installation"
     return 1
   fi
-  for script in "$1/rackstart-firstboot" "$1/install" "$1/lib.sh" "$1"/lib/*.sh "$1"/lib/sets/*.sh "$1"/steps/*/*.sh "$1/env" "$1/secrets"; do
+  for script in "$1/rackstart-firstboot" "$1/install" "$1/lib.sh" "$1"/lib/*.sh "$1"/steps/*/*.sh "$1/env" "$1/secrets"; do
     # A payload may have no sets, no steps and no secrets.
     [ -e "$script" ] || continue
     bash -n "$script" 2>/dev/null || { cannot_take "$2" "it has a script that no shell reads: ${script#"$1/"}" && return 1; }
