@@ -12,10 +12,10 @@
 . "$PAYLOAD/lib/packages.sh"
 # What the step sets of the blueprint bring: all that is neither above nor the runner's own.
 for part in "$PAYLOAD"/lib/*.sh; do
+  # shellcheck disable=SC1090
   case ${part##*/} in
     node.sh | encode.sh | files.sh | ini.sh | conditions.sh | services.sh | cards.sh | packages.sh) ;;
     journal.sh | inputs.sh | report.sh | run.sh | health.sh | errands.sh | renewal.sh | update.sh | status.sh | yum.sh) ;;
-    # shellcheck disable=SC1090
     *) . "$part" ;;
   esac
 done
