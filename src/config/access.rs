@@ -49,8 +49,11 @@ const NEEDED_SERVICES: [&str; 3] = ["network", "NetworkManager", "sshd"];
 /// The keys that `software` reads.
 pub(super) const SOFTWARE: [&str; 3] = ["packages", "services", "services_off"];
 
-/// Reads every `[[user]]`; none when something of them is wrong.
-pub(super) fn read_users<'a>(top: &Section<'a>) -> Option<Vec<User>> {
+/// Every `[[user]]`, none when something of them is wrong; and where each is named, as far as it has a good name.
+pub(super) type Users<'a> = (Option<Vec<User>>, Vec<Spanned<&'a str>>);
+
+/// Reads every `[[user]]`.
+pub(super) fn read_users<'a>(top: &Section<'a>) -> Users<'a> {
     let tables = top.tables("user", "`[[user]]` with two brackets");
     let users: Vec<_> = tables.into_iter().map(|(at, table)| read_user(at, table, top.found)).collect();
     for (index, (name, _)) in users.iter().enumerate() {
@@ -62,7 +65,8 @@ pub(super) fn read_users<'a>(top: &Section<'a>) -> Option<Vec<User>> {
             top.found.add(problem.also(first.span(), "first used here"));
         }
     }
-    users.into_iter().map(|(_, user)| user).collect()
+    let names = users.iter().filter_map(|(name, _)| name.clone()).collect();
+    (users.into_iter().map(|(_, user)| user).collect(), names)
 }
 
 fn read_user<'a>(
@@ -111,19 +115,13 @@ fn read_user<'a>(
 
 /// Reports users that are called like an account of the blueprint's packages.
 pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
-    for (name, at) in &file.user_names {
-        if blueprint.accounts.iter().any(|account| account == name) {
-            let message =
-                format!("user {} is an account that packages of blueprint `{}` make", quote(name), blueprint.name);
-            found.report(at.clone(), message, "choose another name, such as `admin`");
+    for name in &file.user_names {
+        if blueprint.accounts.iter().any(|account| account == name.get_ref()) {
+            let user = quote(name.get_ref());
+            let message = format!("user {user} is an account that packages of blueprint `{}` make", blueprint.name);
+            found.report(name.span(), message, "choose another name, such as `admin`");
         }
     }
-}
-
-/// Where each user is named, as far as it has a name.
-pub(super) fn user_names<'a>(top: &Section<'a>) -> Vec<(&'a str, Range<usize>)> {
-    let name = |table: &'a DeTable<'a>| Some((table.get("name")?.get_ref().as_str()?, table.get("name")?.span()));
-    top.tables("user", "`[[user]]` with two brackets").into_iter().filter_map(|(_, table)| name(table)).collect()
 }
 
 /// useradd(8) of shadow-utils takes these; names of 32 letters are cut by some tools.

@@ -31,8 +31,8 @@ pub(super) struct File<'a> {
     pub key: KeySource,
     /// None when something of them is wrong.
     pub users: Option<Vec<User>>,
-    /// Every user that has a name, with its place.
-    pub user_names: Vec<(&'a str, std::ops::Range<usize>)>,
+    /// Where each user is named.
+    pub user_names: Vec<Spanned<&'a str>>,
     pub trees: Vec<TreeKeys<'a>>,
     /// Whether `install_tree` is there at all, in whatever shape.
     pub has_trees: bool,
@@ -134,6 +134,7 @@ impl<'a> File<'a> {
     /// Reads all sections.
     pub fn read(document: &'a DeTable<'a>, found: &'a Found) -> Self {
         let top = Section::open("the site file".into(), 0..0, document, &SECTIONS, found);
+        let (users, user_names) = access::read_users(&top);
         Self {
             site: SiteKeys::read(&top),
             server: ServerKeys::read(&top),
@@ -143,8 +144,8 @@ impl<'a> File<'a> {
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])
                 .map_or(KeySource::None, |section| super::secrets::key(&section)),
-            users: access::read_users(&top),
-            user_names: access::user_names(&top),
+            users,
+            user_names,
             trees: read_trees(&top),
             has_trees: top.has("install_tree"),
             repositories: sources::read_repositories(&top),

@@ -399,3 +399,11 @@ fn a_site_without_a_blueprint_is_plain_and_a_role_is_asked_for_where_there_is_no
     let problems = parse(&EXAMPLE_PLAIN.replacen("\"plain\"", "\"plian\"", 1), "f").unwrap_err().to_string();
     assert!(problems.contains("unknown blueprint `plian`") && problems.contains("did you mean `plain`?"), "{problems}");
 }
+
+#[test]
+fn users_that_are_no_list_are_told_once() {
+    let text = format!("user = 5\n{EXAMPLE_PLAIN}");
+    let problems = parse(&text, "f").unwrap_err();
+    let told = problems.list().iter().filter(|problem| problem.message.contains("`user`")).count();
+    assert_eq!(told, 1, "{problems}");
+}
