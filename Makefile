@@ -26,7 +26,7 @@ build: compiler firmware ## Build for development
 	$(CARGO) build --locked
 
 release: compiler firmware ## Build the optimised binary, target/release/rackstart, and what it is made of, rackstart.cdx.json
-	$(CARGO) build --locked --release
+	packaging/reproducibly $(CARGO) build --locked --release
 	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
@@ -65,7 +65,7 @@ lint: compiler firmware ## Format check, clippy with warnings as errors, shellch
 	tests/lint
 
 bench: release ## Measure against peers, in the same run
-	$(CARGO) bench --locked
+	packaging/reproducibly $(CARGO) bench --locked
 	tests/bench/check
 	tests/bench/boot
 

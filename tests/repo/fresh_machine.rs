@@ -17,6 +17,7 @@ impl Machine {
         machine.script("tests/setup", "#!/bin/bash\nsleep 0.2; echo set up");
         machine.script("firmware/collect", "#!/bin/bash\nsleep 0.1; echo collected");
         machine.script("tests/sbom", "#!/bin/bash\ntrue");
+        machine.script("packaging/reproducibly", "#!/bin/bash\nexec \"$@\"");
         machine.script("tests/rack/demo", "#!/bin/bash\n[ \"${1:-}\" = --cost ] || echo shown");
         machine.script("bin/cargo", "#!/bin/bash\nmkdir -p target/release; echo built");
         machine
