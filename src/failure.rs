@@ -31,22 +31,22 @@ pub struct Failure {
 
 impl Failure {
     /// Something the reader can fix.
-    pub fn fixable(error: impl fmt::Display) -> Self {
+    pub(crate) fn fixable(error: impl fmt::Display) -> Self {
         Self { kind: Kind::Fixable, error: error.to_string(), hints: Vec::new() }
     }
 
     /// A wrong command line.
-    pub fn usage(error: impl fmt::Display) -> Self {
+    pub(crate) fn usage(error: impl fmt::Display) -> Self {
         Self { kind: Kind::Usage, ..Self::fixable(error) }
     }
 
     /// The daemon does not answer.
-    pub fn unreachable(error: impl fmt::Display) -> Self {
+    pub(crate) fn unreachable(error: impl fmt::Display) -> Self {
         Self { kind: Kind::Unreachable, ..Self::fixable(error) }
     }
 
     /// Our own defect.
-    pub fn bug(error: impl fmt::Display) -> Self {
+    pub(crate) fn bug(error: impl fmt::Display) -> Self {
         Self { kind: Kind::Bug, ..Self::fixable(error) }
     }
 
@@ -64,7 +64,7 @@ impl Failure {
     }
 
     /// Adds something to do.
-    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hints.push(hint.to_string());
         self
     }

@@ -29,7 +29,7 @@ pub enum Broken {
 }
 
 /// Reads so many bytes from a place, all of them.
-pub type ReadAt<'a> = &'a dyn Fn(u64, usize) -> Result<Vec<u8>, Broken>;
+pub(crate) type ReadAt<'a> = &'a dyn Fn(u64, usize) -> Result<Vec<u8>, Broken>;
 
 /// Bytes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,7 @@ const INVISIBLE: [(char, char); 25] = [
 ];
 
 /// Whether nobody sees it, or it turns the direction of what does: what shows it can be made to lie.
-pub fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     let place = |&(first, last): &(char, char)| match c {
         _ if c < first => Ordering::Greater,
         _ if c > last => Ordering::Less,
@@ -44,7 +44,7 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// Whether it would steer a terminal, break a line, or not be seen.
-pub fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 

@@ -27,7 +27,7 @@
 //! | [`cli`] | I/O | one file per verb |
 
 pub mod audit;
-pub mod boot;
+pub(crate) mod boot;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -37,7 +37,7 @@ pub mod import;
 pub mod iso9660;
 mod letters;
 pub mod lifecycle;
-pub mod media;
+pub(crate) mod media;
 mod own_cards;
 pub mod packages;
 pub mod plan;

@@ -14,10 +14,10 @@ pub struct ChainHash([u8; 32]);
 
 impl ChainHash {
     /// Before the first line.
-    pub const START: Self = Self([0; 32]);
+    pub(crate) const START: Self = Self([0; 32]);
 
     /// Reads 64 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() != 64 || !text.is_ascii() {
             return None;
         }
@@ -56,7 +56,7 @@ impl fmt::Debug for ChainHash {
 
 impl AuditLine {
     /// Whether this is what was written after a line with the hash `before`.
-    pub fn follows(&self, before: &ChainHash) -> bool {
+    pub(crate) fn follows(&self, before: &ChainHash) -> bool {
         self.hash == self.chained_to(before)
     }
 
@@ -131,7 +131,10 @@ pub struct IntactLog {
 
 /// Checks the lines, which must be in order of their numbers, and that every known head lies on their chain. `known` are
 /// heads and the places they are known from.
-pub fn verify<'a>(lines: impl Iterator<Item = &'a AuditLine>, known: &[(Head, String)]) -> Result<IntactLog, Broken> {
+pub(crate) fn verify<'a>(
+    lines: impl Iterator<Item = &'a AuditLine>,
+    known: &[(Head, String)],
+) -> Result<IntactLog, Broken> {
     let mut head = Head::START;
     let on_chain = |line: &Head| match known.iter().find(|(known, _)| known.id == line.id && known.hash != line.hash) {
         Some((_, place)) => Err(Broken::OtherChain { id: line.id, place: place.clone() }),

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use chain::{Broken, ChainHash, IntactLog, verify};
+pub use chain::ChainHash;
+pub(crate) use chain::{Broken, IntactLog, verify};
 
 use crate::letters::is_unprintable;
 
@@ -22,13 +23,13 @@ pub struct Actor {
 
 impl Actor {
     /// Somebody on the Unix socket of the daemon, by the credentials that the kernel tells.
-    pub fn socket(uid: u32, pid: Option<i32>) -> Self {
+    pub(crate) fn socket(uid: u32, pid: Option<i32>) -> Self {
         let from = pid.map_or_else(|| "this machine".into(), |pid| format!("pid {pid}"));
         Self { how: format!("socket uid {uid}"), from }
     }
 
     /// Adds for whom the actor says that it acts (`SUDO_USER`). Nobody has verified that, and the line says so.
-    pub fn by_its_own_word_for(self, user: &str) -> Self {
+    pub(crate) fn by_its_own_word_for(self, user: &str) -> Self {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
         if user.is_empty() || user.len() > LONGEST_USER || !user.chars().all(is_plain) {
             return self;
@@ -37,7 +38,7 @@ impl Actor {
     }
 
     /// The owner of an API token.
-    pub fn token(name: &str, from: impl fmt::Display) -> Self {
+    pub(crate) fn token(name: &str, from: impl fmt::Display) -> Self {
         Self { how: format!("token {name}"), from: from.to_string() }
     }
 
@@ -47,7 +48,7 @@ impl Actor {
     }
 
     /// A node, which proved itself with the token of its boot.
-    pub fn node(name: impl fmt::Display, from: impl fmt::Display) -> Self {
+    pub(crate) fn node(name: impl fmt::Display, from: impl fmt::Display) -> Self {
         Self { how: format!("node {name}"), from: from.to_string() }
     }
 
@@ -114,7 +115,7 @@ pub struct AuditLine {
 
 impl AuditLine {
     /// The line that follows `head`. Control characters become spaces, so that a line stays one line wherever it is shown.
-    pub fn after(head: &Head, at: u64, order: &Order, outcome: &str) -> Self {
+    pub(crate) fn after(head: &Head, at: u64, order: &Order, outcome: &str) -> Self {
         let mut line = Self {
             id: head.id + 1,
             at,
@@ -141,7 +142,7 @@ pub struct Head {
 
 impl Head {
     /// An empty log.
-    pub const START: Self = Self { id: 0, hash: ChainHash::START };
+    pub(crate) const START: Self = Self { id: 0, hash: ChainHash::START };
 }
 
 impl fmt::Display for Head {

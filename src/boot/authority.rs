@@ -10,7 +10,7 @@ use crate::site::{Mac, Node};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// The boot script, which holds the token of an armed node.
     Script,
     /// What only the boot itself may have: needs its token, once.
@@ -21,7 +21,7 @@ pub enum Asked {
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plane {
+pub(crate) enum Plane {
     /// The listener that is bound to the provisioning interface.
     Provisioning,
     /// Any other one: the admin socket, an API. Fails closed: nobody has to say so.
@@ -41,7 +41,7 @@ pub enum Neighbour {
 
 /// The token of a request.
 #[derive(Debug, Clone, Copy)]
-pub enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// No token, or a text that cannot be one: cut off, in capitals, whatever.
     None,
     /// The text of a token that no current boot has: invented, or of an attempt that is over.
@@ -52,7 +52,7 @@ pub enum Token<'a> {
 
 /// The node that a token belongs to, and what is known of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     /// Whose token it is.
     pub node: &'a Node,
     /// By which it is known.
@@ -69,7 +69,7 @@ pub struct Owner<'a> {
 
 /// Everything about one request that counts. `X-Forwarded-For` and its kin are not here: nobody forwards.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// What is asked for.
     pub asked: Asked,
     /// Where it came in.
@@ -94,7 +94,7 @@ pub struct Evidence<'a> {
 
 /// Why a request gets nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
+pub(crate) struct Denial {
     /// HTTP status. 404 says nothing about what exists.
     pub status: u16,
     /// What the asker is told.
@@ -106,7 +106,7 @@ pub struct Denial {
 }
 
 /// What an asker who proved nothing is told.
-pub const NOTHING_HERE: &str = "nothing here";
+pub(crate) const NOTHING_HERE: &str = "nothing here";
 
 impl Denial {
     fn hidden(noted: impl Into<String>) -> Self {
@@ -124,7 +124,7 @@ impl Denial {
 }
 
 /// Decides. The reader of an allowed request is the one to remember.
-pub fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
+pub(crate) fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
     let Evidence { asked, plane, peer, holder, neighbour, .. } = *evidence;
     if plane != Plane::Provisioning {
         return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
@@ -158,7 +158,7 @@ pub fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
 }
 
 /// Decides about the boot script of a node: it brings a token instead of needing one, so only the place counts.
-pub fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Denial> {
+pub(crate) fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Denial> {
     if plane != Plane::Provisioning {
         return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
     }
@@ -191,7 +191,7 @@ fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Denial {
 }
 
 /// Whether this is one of the node's cards. One machine, whichever of its cards the kernel asked: Linux answers for its address on every card.
-pub fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
+pub(crate) fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
     match neighbour {
         Neighbour::Card(mac) => mac == node.mac || node.nics.iter().any(|nic| nic.mac == mac),
         Neighbour::NoCards => true,

@@ -4,11 +4,12 @@ mod authority;
 mod reason;
 mod request;
 
-pub use authority::{
+pub(crate) use authority::{
     Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, is_card_of, judge, judge_script,
 };
-pub use reason::{IgnoreReason, LocalDiskReason};
-pub use request::{Asking, BootRequest, ClientArch};
+pub(crate) use reason::IgnoreReason;
+pub use reason::LocalDiskReason;
+pub(crate) use request::{Asking, BootRequest, ClientArch};
 
 use crate::lifecycle::{MAX_BOOTS, State};
 use crate::site::{Mac, Site};
@@ -26,10 +27,10 @@ pub enum NetworkBootProgram {
 
 impl NetworkBootProgram {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::UndionlyKpxe, Self::SnponlyEfi, Self::IpxeEfi];
+    pub(crate) const ALL: [Self; 3] = [Self::UndionlyKpxe, Self::SnponlyEfi, Self::IpxeEfi];
 
     /// The published file name, the same in TFTP, under `/firmware/` and in the firmware folder.
-    pub fn file_name(self) -> &'static str {
+    pub(crate) fn file_name(self) -> &'static str {
         match self {
             Self::UndionlyKpxe => "undionly.kpxe",
             Self::SnponlyEfi => "snponly.efi",
@@ -62,7 +63,7 @@ pub enum BootDecision {
 
 /// Decides what to answer. Never fails, never waits, never remembers: the same question has the same answer.
 /// `state` is only needed (and only read) when iPXE asks for its script.
-pub fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> BootDecision {
+pub(crate) fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> BootDecision {
     let Some(node) = site.node_by_mac(request.mac) else {
         return stranger(site, request);
     };

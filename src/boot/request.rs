@@ -19,12 +19,12 @@ pub enum ClientArch {
 
 impl ClientArch {
     /// Whether this is how a machine with that firmware asks.
-    pub fn runs_on(self, firmware: Firmware) -> bool {
+    pub(crate) fn runs_on(self, firmware: Firmware) -> bool {
         (self == Self::Bios) == (firmware == Firmware::Bios)
     }
 
     /// How a machine with that firmware asks when nothing else is known.
-    pub fn of(firmware: Firmware) -> Self {
+    pub(crate) fn of(firmware: Firmware) -> Self {
         match firmware {
             Firmware::Bios => Self::Bios,
             Firmware::Uefi => Self::EfiX64,

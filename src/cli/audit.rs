@@ -21,7 +21,7 @@ const MOST: u32 = 10_000;
 /// Every order of an operator stands in it, refused ones too, every secret that was shown, and every wipe permit that was
 /// spent. Without a daemon it is read from the store itself.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
@@ -66,7 +66,7 @@ struct Filter {
     json: bool,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     match args.what {
         Some(What::Verify { head, output }) => output.of(|| verify(&Desk::new(place, args.store), head, output)),
         None => list(&Desk::new(place, args.store), args.filter),

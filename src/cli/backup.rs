@@ -20,7 +20,7 @@ use crate::store::{self, KEPT_DAYS, Passwords, Restored};
 /// Secrets that are sealed stay sealed, and are worthless without their key. Secrets that lie open in the store are left
 /// out unless you ask for them.
 #[derive(Debug, clap::Args)]
-pub struct BackupArgs {
+pub(crate) struct BackupArgs {
     /// Where to write it; a file that is there is replaced.
     file: PathBuf,
     /// Take the secrets along although they are not sealed.
@@ -40,7 +40,7 @@ pub struct BackupArgs {
 /// you say `rackstart stop --lift`. The former store is moved aside, for 30 days at least. A backup that holds no passwords
 /// takes those of the former store.
 #[derive(Debug, clap::Args)]
-pub struct RestoreArgs {
+pub(crate) struct RestoreArgs {
     /// The backup.
     file: PathBuf,
     /// The state directory [default: `server.state` of the site file].
@@ -95,7 +95,7 @@ struct Forbidden<'a> {
     is: &'a str,
 }
 
-pub fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
+pub(crate) fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     args.output.of(|| write(place, args))
 }
 
@@ -135,7 +135,7 @@ fn write(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     args.output.tell(written, told, |written| json(&written))
 }
 
-pub fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
+pub(crate) fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
     args.output.of(|| put_back(place, args))
 }
 

@@ -13,7 +13,7 @@ use crate::site::{CopySets, DiskRule, Firmware, Node, Site};
 /// be served for every node, and reads each kickstart as the installer of its release does. All mistakes are reported at once, each with its line and one thing to do. `serve`
 /// does the same before it listens, so a site that does not pass here is never served.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Print nothing when all is well.
     #[arg(short, long)]
     quiet: bool,
@@ -81,7 +81,7 @@ fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
     if verdict.ok { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
-pub fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
     if args.json {
         return verdict(place);
     }

@@ -18,7 +18,7 @@ use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Which daemon a verb talks to.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Daemon {
+pub(crate) struct Daemon {
     /// The daemon's socket [default: `server.socket` of the site file].
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Daemon {
 
 /// Which daemon a verb talks to, or which store it works on while none runs.
 #[derive(Debug, Clone, clap::Args)]
-pub struct StoreArgs {
+pub(crate) struct StoreArgs {
     #[command(flatten)]
     pub daemon: Daemon,
     /// Ask no daemon: work on the store in this directory, whose daemon is stopped [default: `server.state` of the site file,
@@ -37,39 +37,39 @@ pub struct StoreArgs {
 
 impl Daemon {
     /// Uses `--socket`, or else the socket that the site file names.
-    pub fn client(self, config: Option<&Path>) -> Client {
+    pub(crate) fn client(self, config: Option<&Path>) -> Client {
         Client { socket: self.socket.unwrap_or_else(|| crate::config::alone(config).socket) }
     }
 }
 
 /// A connection to come: one request at a time.
-pub struct Client {
+pub(crate) struct Client {
     socket: PathBuf,
 }
 
 impl Client {
     /// Asks, and reads the JSON of the answer.
-    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.ask(Method::GET, path, String::new())
     }
 
     /// Orders, and reads the JSON of the answer.
-    pub fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.post_with(path, &Nothing {})
     }
 
     /// Orders with a body.
-    pub fn post_with<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub(crate) fn post_with<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.ask(Method::POST, path, serde_json::to_string(body).map_err(Failure::bug)?)
     }
 
     /// Orders, and returns the body of the answer as it is.
-    pub fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.raw(Method::POST, path, "{}".into())
     }
 
     /// Finds a node of the running daemon by its name.
-    pub fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
+    pub(crate) fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
         let report: StatusReport = self.get("/api/v1/status")?;
         let missing = no_such_node(name, report.nodes.iter().map(|node| node.name.as_str()));
         report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
@@ -141,13 +141,13 @@ fn refusal(body: &[u8]) -> Failure {
 }
 
 /// A runtime for one question.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
 }
 
 /// Percent-encodes one part of a path or a query.
-pub fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
@@ -156,7 +156,7 @@ pub fn encode(text: &str) -> String {
 }
 
 /// The user that called sudo: a note for the audit log that nobody has verified.
-pub fn acts_for() -> Option<String> {
+pub(crate) fn acts_for() -> Option<String> {
     std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 

@@ -10,13 +10,13 @@ use super::{Failure, print, verbs};
 ///
 /// Bash, for one session: `source <(rackstart completions bash)`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The shell.
     #[arg(value_enum)]
     shell: Shell,
 }
 
-pub fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut verbs::command(), "rackstart", &mut text);
     print(&String::from_utf8_lossy(&text))
@@ -24,12 +24,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 /// Write the man pages, one for each verb, into a folder.
 #[derive(Debug, clap::Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// The folder; it is made when it is missing.
     folder: PathBuf,
 }
 
-pub fn man(args: ManArgs) -> Result<(), Failure> {
+pub(crate) fn man(args: ManArgs) -> Result<(), Failure> {
     let folder = args.folder.as_path();
     let cannot = |error| Failure::fixable(format!("cannot write man pages to {}: {error}", folder.display()));
     write_pages(folder).map_err(cannot)

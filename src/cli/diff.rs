@@ -17,7 +17,7 @@ use crate::site::Node;
 /// each node first, then the changes as `diff -u` shows them. Nothing is loaded, and no node notices. Exits 0 when nothing
 /// would change, 1 when something would and 2 when it cannot be told, as diff(1) does; 3 when the daemon does not answer.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The site file that is in use [default: ask the running daemon].
     #[arg(value_name = "OLD", requires = "new")]
     old: Option<PathBuf>,
@@ -40,7 +40,7 @@ enum Side {
     Daemon(Client, SiteDigest),
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let Difference { changes, restarts, differ, refused } = compared(place, &args).map_err(trouble)?;
     let is_same = changes.is_empty() && restarts.is_empty() && refused.is_empty();
     if args.json {

@@ -14,7 +14,7 @@ use crate::server::api::outcome::Standing;
 /// drained and not armed yet stays, and its service comes back. With --give-up an installer or a firstboot that is known to be
 /// dead is declared so at once, instead of after its timeout.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The name of the node.
     node: String,
     /// Declare the node's running installer or firstboot dead; say why. The node is failed and can be armed again.
@@ -26,7 +26,7 @@ pub struct Args {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, Args { node, give_up, output, daemon }: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, Args { node, give_up, output, daemon }: Args) -> Result<(), Failure> {
     output.of(|| disarm(&daemon.client(config), &node, give_up, output))
 }
 

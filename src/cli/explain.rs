@@ -13,7 +13,7 @@ use crate::site::Mac;
 ///
 /// Answers the question of everybody in front of a server that does not boot. MACs that are in no site file can be asked too.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The MAC of the machine's boot NIC, or the name of a node.
     #[arg(value_name = "MAC|NODE")]
     machine: String,
@@ -24,7 +24,7 @@ pub struct Args {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let client = args.daemon.client(config);
     let mac = mac(&client, &args.machine)?;
     let explanation: Explanation = client.get(&format!("/api/v1/explain/{}", mac.hyphenated()))?;
@@ -35,7 +35,7 @@ pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 }
 
 /// The MAC that a command line means: itself, or that of a node.
-pub fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
+pub(crate) fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
     if let Ok(mac) = machine.parse() {
         return Ok(mac);
     }

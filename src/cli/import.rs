@@ -13,7 +13,7 @@ use crate::site::Release;
 /// Without `--out` the piece of the site file goes to stdout. What stays behind is told line by line, with the reason and what to do;
 /// no line is dropped without a word. Passwords, their hashes, passphrases and keys are never copied.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The kickstart, such as `/root/anaconda-ks.cfg` of an installed machine; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -63,7 +63,7 @@ struct Told<'a> {
     help: Option<&'a str>,
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, bytes) = lint::read(&args.file)?;
     let release = lint::release(args.release, &name, &bytes)?;
     let role = args.role.clone().unwrap_or_else(|| role_name(&name));

@@ -13,7 +13,7 @@ use crate::render;
 /// The long file is the manual: every key stands in it with its meaning, unit and default. Replace the MACs, the disks and
 /// `[server]` by yours, then run `rackstart check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Where to write it; `-` prints it. Default: what `-c` names, or else `rackstart.toml`.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 /// `config` is what `-c` or its variable names.
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     if let Some(folder) = &args.templates {
         return write_templates(folder, args.force);
     }

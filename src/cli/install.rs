@@ -14,7 +14,7 @@ use crate::server::operate::{NodeStatus, StatusReport};
 /// were disarmed before they were ever installed, or that got a new disk. It never wipes data; for that, and for a node that
 /// is installed, there is `rackstart reimage`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The names of the nodes.
     #[arg(value_name = "NODE", required_unless_present = "all")]
     nodes: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Args {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, Args { nodes, all, output, daemon }: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, Args { nodes, all, output, daemon }: Args) -> Result<(), Failure> {
     output.of(|| install(&daemon.client(config), &nodes, all, output))
 }
 

@@ -15,7 +15,7 @@ use crate::site::Release;
 /// installer or makes it do something else than the line says; a warning is taken by it, and hardly anybody wants what comes
 /// of it. Warnings alone exit with 0.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The kickstarts; `-` reads one from standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -61,7 +61,7 @@ struct Linted {
     warnings: usize,
 }
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let read = args.files.iter().map(|file| {
         let (name, bytes) = read(file)?;
         let release = release(args.release, &name, &bytes)?;

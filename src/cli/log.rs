@@ -14,7 +14,7 @@ use crate::server::api::logs::{self, LogPiece, LogQuery};
 /// Installers send their log to rackstart by syslog; the ten newest logs of each node are kept. `timeline` has the warnings of it
 /// among everything else that happened. With --state it works while the daemon is stopped.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The name of the node.
     node: String,
     /// The public id of an attempt [default: the newest that has a log].
@@ -32,7 +32,7 @@ pub struct Args {
     store: StoreArgs,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     args.output.of(|| show(&Desk::watching(place, args.store.clone()), args))
 }
 

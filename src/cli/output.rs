@@ -9,7 +9,7 @@ use crate::server::api::error::ErrorBody;
 
 /// Words for people, or JSON for programs.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Output {
+pub(crate) struct Output {
     /// Print JSON: what the API answers this order with, and a refusal as its `error` and `help`.
     #[arg(long)]
     pub json: bool,
@@ -17,7 +17,7 @@ pub struct Output {
 
 impl Output {
     /// Runs the verb. With `--json` what it was refused with goes to stdout, and the exit code stays what it is.
-    pub fn of(self, verb: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn of(self, verb: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         let failure = match verb() {
             Err(failure) if self.json && !failure.error.is_empty() => failure,
             other => return other,
@@ -28,7 +28,7 @@ impl Output {
     }
 
     /// The answer as JSON, or else in words.
-    pub fn tell<T>(
+    pub(crate) fn tell<T>(
         self,
         answer: T,
         words: impl FnOnce(&T) -> String,
@@ -38,7 +38,7 @@ impl Output {
     }
 
     /// Something for people to read while it goes on: on stdout, or on stderr when programs read that.
-    pub fn meanwhile(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn meanwhile(self, text: &str) -> Result<(), Failure> {
         if !self.json {
             return print(text);
         }
@@ -49,7 +49,7 @@ impl Output {
 }
 
 /// A value as JSON, as every verb prints it.
-pub fn json(value: &impl Serialize) -> Result<String, Failure> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
     Ok(serde_json::to_string_pretty(value).map_err(Failure::bug)? + "\n")
 }
 

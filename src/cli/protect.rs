@@ -13,7 +13,7 @@ use crate::server::api::outcome::Standing;
 
 /// Of the verbs that need a name and nothing else.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The name of the node.
     node: String,
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Of `maintenance`.
 #[derive(Debug, clap::Args)]
-pub struct MaintenanceArgs {
+pub(crate) struct MaintenanceArgs {
     /// End it.
     #[arg(long)]
     off: bool,
@@ -32,15 +32,15 @@ pub struct MaintenanceArgs {
     node: Args,
 }
 
-pub fn protect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn protect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     order(config, args, "protect", &Nothing {}, "is protected: it is never armed")
 }
 
-pub fn unprotect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn unprotect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     order(config, args, "unprotect", &Nothing {}, "is protected no longer")
 }
 
-pub fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), Failure> {
+pub(crate) fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), Failure> {
     if args.off {
         return order(config, args.node, "maintenance", &Switch { on: false }, "is in maintenance no longer");
     }
@@ -48,11 +48,11 @@ pub fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), F
     order(config, args.node, "maintenance", &Switch { on: true }, done)
 }
 
-pub fn clear_suspect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn clear_suspect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     order(config, args, "clear-suspect", &Nothing {}, "is trusted again")
 }
 
-pub fn accept_hardware(config: Option<&Path>, Args { node, output, daemon }: Args) -> Result<(), Failure> {
+pub(crate) fn accept_hardware(config: Option<&Path>, Args { node, output, daemon }: Args) -> Result<(), Failure> {
     output.of(|| accept(&daemon.client(config), &node, output))
 }
 

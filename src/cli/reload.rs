@@ -15,14 +15,14 @@ use crate::server::operate::reload::Reloaded;
 /// installer is at work keep their entries, and nodes that are armed to wipe their disks: a change of theirs refuses the
 /// reload. New nodes are armed for a blank disk; a node that leaves the file is disarmed if it was armed to wipe.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, Args { output, daemon }: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, Args { output, daemon }: Args) -> Result<(), Failure> {
     output.of(|| reload(&daemon.client(config), output))
 }
 

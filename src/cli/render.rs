@@ -15,7 +15,7 @@ use crate::site::{Node, Site};
 /// The secret of the boot is shown as 32 zeros, passwords as `***`. A kickstart travels without its storage commands: %pre asks for them
 /// when it has found the disk. Here they stand in their place, unless you ask for the kickstart as it is served.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The node.
     node: String,
     /// Which text.
@@ -57,7 +57,7 @@ enum What {
     FirstbootFile,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let Loaded { site, renderer, notes, .. } = crate::config::load_to_plan(place)?;
     super::tell_notes(&notes);
     let site = if args.reveal_hash { site } else { site.masked() };

@@ -10,17 +10,17 @@ use crate::config::refuses_colour;
 const NARROWEST: usize = 24;
 
 /// Whether the cursor of the terminal behind `stream` can be moved.
-pub fn can_move(stream: &(impl IsTerminal + AsFd)) -> bool {
+pub(crate) fn can_move(stream: &(impl IsTerminal + AsFd)) -> bool {
     stream.is_terminal() && is_screen(std::env::var_os("TERM").as_deref())
 }
 
 /// Whether `stream` may be given colours (<https://no-color.org>).
-pub fn is_coloured(stream: &(impl IsTerminal + AsFd)) -> bool {
+pub(crate) fn is_coloured(stream: &(impl IsTerminal + AsFd)) -> bool {
     can_move(stream) && !refuses_colour()
 }
 
 /// The columns of the terminal behind `stream`; none when it is a file or a pipe, or does not say.
-pub fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
+pub(crate) fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     if !stream.is_terminal() {
         return None;
     }
@@ -34,7 +34,7 @@ fn is_screen(term: Option<&OsStr>) -> bool {
 }
 
 /// Breaks a text between its words into lines of at most `room` columns; a word that is longer is cut.
-pub fn fold(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn fold(text: &str, room: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];
     let mut used = 0;

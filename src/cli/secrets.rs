@@ -19,7 +19,7 @@ use crate::server::{self, Need};
 /// They are made once per site, when the daemon first starts. A node gets those of its own role with its firstboot payload,
 /// and no other. Without a daemon the verbs work on the store itself.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
     #[command(flatten)]
@@ -96,7 +96,7 @@ struct Key {
     key_file: Option<PathBuf>,
 }
 
-pub fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> {
     let desk = |key: Key| Desk::opening(place, store.clone(), Need::Opened(key.key_file));
     match what {
         What::List { json, key } => list(

@@ -26,7 +26,7 @@ use crate::server::{self, ServerError, firmware};
 /// SIGHUP and `rackstart reload` take over an edited site file without a restart. Needs the ports 67, 69 and `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and
 /// CAP_NET_RAW. Set RUST_LOG=rackstart=debug to see every packet.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Log one JSON object per line instead of text.
     #[arg(long)]
     json_log: bool,
@@ -35,7 +35,7 @@ pub struct Args {
     stopped: bool,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
     let runtime = server::runtime().map_err(cannot_start)?;
     let signals = runtime.block_on(async { Early::catch() }).map_err(uncaught)?;

@@ -14,7 +14,7 @@ const LAST_LINES: usize = 10;
 /// Asks the running daemon over its Unix socket; exits 3 when no daemon answers. With --state it shows what the store of a stopped
 /// daemon holds.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
@@ -22,12 +22,12 @@ pub struct Args {
     store: StoreArgs,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     show(&report(&Desk::watching(place, args.store))?, args.json)
 }
 
 /// All nodes, from the daemon or from the store.
-pub fn report(desk: &Desk<'_>) -> Result<StatusReport, Failure> {
+pub(crate) fn report(desk: &Desk<'_>) -> Result<StatusReport, Failure> {
     desk.ask(|client| client.get("/api/v1/status"), async |site, store, _| Ok(StatusReport::at_rest(site, store)))
 }
 

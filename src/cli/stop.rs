@@ -13,7 +13,7 @@ use crate::server::operate;
 /// Holds over a restart of the daemon until `rackstart stop --lift`. Nodes whose installer has redeemed its wipe permit go
 /// on: nothing can call them back. While no daemon answers it is written into the store, and holds from its next start on. What was disarmed stays so after the lift.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Allow installations again.
     #[arg(long)]
     lift: bool,
@@ -23,7 +23,7 @@ pub struct Args {
     store: StoreArgs,
 }
 
-pub fn run(place: Place<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
     let desk = Desk::new(place, store);
     output.of(|| if lift { allow(&desk, output) } else { stop(&desk, output) })
 }

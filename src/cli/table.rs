@@ -12,7 +12,7 @@ const INDENT: usize = 4;
 
 /// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now. On a terminal
 /// of so many columns what is said of a node is folded.
-pub fn nodes(report: &StatusReport, width: Option<usize>) -> String {
+pub(crate) fn nodes(report: &StatusReport, width: Option<usize>) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
     let stop = report.stopped.as_ref().map(|stop| format!("{}\n\n", stopped(stop, report.now))).unwrap_or_default();
@@ -46,7 +46,7 @@ fn alarms(report: &StatusReport) -> String {
 }
 
 /// That all installations are stopped, by whom and since when.
-pub fn stopped(stop: &Stopped, now: u64) -> String {
+pub(crate) fn stopped(stop: &Stopped, now: u64) -> String {
     let since = duration(now.saturating_sub(stop.since));
     format!("ALL INSTALLATIONS ARE STOPPED, by {} {since} ago; `rackstart stop --lift` allows them again", stop.who)
 }
@@ -71,7 +71,7 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
 }
 
 /// The one thing a person wants to know besides the state.
-pub fn remark(node: &NodeStatus) -> String {
+pub(crate) fn remark(node: &NodeStatus) -> String {
     let first_line = |text: &str| {
         let mut lines = text.lines();
         // A heading says nothing without what stands below it.
@@ -95,7 +95,7 @@ pub fn remark(node: &NodeStatus) -> String {
 }
 
 /// Seconds as people say them: `42 s`, `3 min`, `5 h`, `2 d`.
-pub fn duration(seconds: u64) -> String {
+pub(crate) fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
@@ -105,7 +105,7 @@ pub fn duration(seconds: u64) -> String {
 }
 
 /// Columns padded to their widest cell, without blanks at the end of a line.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();

@@ -19,7 +19,7 @@ const MOST: u32 = 5000;
 /// From DHCPDISCOVER to ready, with the warnings of its installer, for nodes and for MACs that are in no site file. Times
 /// are UTC. A line that came again and again within a minute is shown once with its count.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The name of a node, or the MAC of any machine.
     #[arg(value_name = "NODE|MAC")]
     machine: String,
@@ -36,7 +36,7 @@ pub struct Args {
     store: StoreArgs,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let desk = Desk::watching(place, args.store);
     let mac = mac(&desk, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
@@ -83,7 +83,7 @@ fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
 }
 
 /// One line of text or of JSON.
-pub fn line(moment: &Moment, json: bool) -> String {
+pub(crate) fn line(moment: &Moment, json: bool) -> String {
     if json {
         return serde_json::to_string(moment).map(|text| text + "\n").unwrap_or_default();
     }

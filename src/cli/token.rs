@@ -15,7 +15,7 @@ use crate::server::api::tokens::{MadeToken, NewToken, TokenView};
 /// Works on the server alone, as root or as the daemon's own user: tokens are never made over the network. A token is
 /// printed once and stored as a hash. Without a valid token the API answers nobody.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -65,7 +65,7 @@ struct Revoke {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     match args.verb {
         Verb::Create(args) => args.output.of(|| create(config, args)),
         Verb::List(args) => list(config, args),

@@ -6,7 +6,7 @@ use similar::TextDiff;
 const CONTEXT: usize = 3;
 
 /// The unified diff of two texts; empty when they are equal. A missing line break at the end is no difference.
-pub fn diff(name: &str, old: &str, new: &str) -> String {
+pub(crate) fn diff(name: &str, old: &str, new: &str) -> String {
     let (old, new) = (whole_lines(old), whole_lines(new));
     TextDiff::from_lines(&old, &new)
         .unified_diff()
@@ -20,7 +20,7 @@ fn whole_lines(text: &str) -> String {
 }
 
 /// Added and removed lines of a diff.
-pub fn count(diff: &str) -> (usize, usize) {
+pub(crate) fn count(diff: &str) -> (usize, usize) {
     let body = diff.lines().skip(2);
     let of = |sign: char| body.clone().filter(|line| line.starts_with(sign)).count();
     (of('+'), of('-'))

@@ -15,7 +15,7 @@ use crate::site::{Blueprint, Site};
 use crate::store::{self, Store};
 
 /// Where one verb gets its answers.
-pub struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     place: Place<'a>,
     args: StoreArgs,
     need: Need,
@@ -25,23 +25,23 @@ pub struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// For what needs no secret.
-    pub fn new(place: Place<'a>, args: StoreArgs) -> Self {
+    pub(crate) fn new(place: Place<'a>, args: StoreArgs) -> Self {
         Self { place, args, need: Need::Nothing, falls_back: true }
     }
 
     /// For what is asked again and again, also while a daemon starts: reading the store takes its lock, which that daemon would
     /// find taken. Only a store that is named is read.
-    pub fn watching(place: Place<'a>, args: StoreArgs) -> Self {
+    pub(crate) fn watching(place: Place<'a>, args: StoreArgs) -> Self {
         Self { falls_back: false, ..Self::new(place, args) }
     }
 
     /// For what needs the secrets opened.
-    pub fn opening(place: Place<'a>, args: StoreArgs, need: Need) -> Self {
+    pub(crate) fn opening(place: Place<'a>, args: StoreArgs, need: Need) -> Self {
         Self { place, args, need, falls_back: true }
     }
 
     /// Asks once: the daemon if one answers, else the store.
-    pub fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         daemon: impl FnOnce(&Client) -> Result<T, Failure>,
         store: impl AsyncFnOnce(&Site, &Store, &Person) -> Result<T, Refusal>,
@@ -98,7 +98,7 @@ impl<'a> Desk<'a> {
 }
 
 /// The site of a store that no daemon uses: as its file says, or, when that is of no use, as the store knows it.
-pub fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
+pub(crate) fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
     let file = config::find(place.file).ok();
     let loaded = file.as_ref().map(|file| config::read_to_plan(file, place.templates));
     let mut resting = match loaded {
@@ -134,7 +134,7 @@ fn unopened(error: ServerError) -> Failure {
 }
 
 /// What to do about files of other users.
-pub const AS_OTHERS: &str = "use `sudo`, or run it as the user of the daemon";
+pub(crate) const AS_OTHERS: &str = "use `sudo`, or run it as the user of the daemon";
 
 /// Neither a daemon nor a store: what is missing, and what to do.
 fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
@@ -146,7 +146,7 @@ fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
 }
 
 /// The user of this shell, and for whom it acts by sudo's word.
-pub fn console() -> Actor {
+pub(crate) fn console() -> Actor {
     let actor = Actor::console(rustix::process::getuid().as_raw());
     acts_for().iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
 }

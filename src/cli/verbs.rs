@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 const WIDTH: usize = 100;
 
 /// The command line of rackstart, with its verbs in groups.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let command = Cli::command();
     let verbs = grouped(&command);
     let template = "{about-with-newline}\n{usage-heading} {usage}\n\nVERBSOptions:\n{options}{after-help}";

@@ -13,7 +13,7 @@ use crate::server::operate::{NodeStatus, StatusReport};
 /// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log. With
 /// --json a line is the node as `status --json` shows it.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect. Nodes
     /// that nothing is on the way for, in maintenance or not armed, are named and not waited for.
     #[arg(long)]
@@ -27,7 +27,7 @@ pub struct Args {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let (client, output) = (args.daemon.clone().client(config), args.output);
     output.of(|| watch(&client, &args))
 }

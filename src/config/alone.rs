@@ -14,7 +14,7 @@ pub(super) const STATE: &str = "/var/lib/rackstart";
 
 /// What is read alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alone {
+pub(crate) struct Alone {
     /// `server.socket`.
     pub socket: PathBuf,
     /// `server.state`.

@@ -138,7 +138,7 @@ pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
 }
 
 impl BondKeys<'_> {
-    pub fn has(&self, card: &str) -> bool {
+    pub(crate) fn has(&self, card: &str) -> bool {
         self.cards.iter().any(|name| *name.get_ref() == card)
     }
 }

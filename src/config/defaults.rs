@@ -21,7 +21,7 @@ pub(super) struct Defaults<'a> {
 
 impl<'a> Defaults<'a> {
     /// Reads them from a section, and reports what is wrong.
-    pub fn read(section: &Section<'a>) -> Self {
+    pub(crate) fn read(section: &Section<'a>) -> Self {
         Self {
             firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
             release: text::release(section),
@@ -31,7 +31,7 @@ impl<'a> Defaults<'a> {
     }
 
     /// These, and where one is missing that of `other`.
-    pub fn or(&self, other: &Self) -> Self {
+    pub(crate) fn or(&self, other: &Self) -> Self {
         Self {
             firmware: self.firmware.clone().or_else(|| other.firmware.clone()),
             release: self.release.clone().or_else(|| other.release.clone()),

@@ -132,7 +132,7 @@ fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> 
 
 impl<'a> File<'a> {
     /// Reads all sections.
-    pub fn read(document: &'a DeTable<'a>, found: &'a Found) -> Self {
+    pub(crate) fn read(document: &'a DeTable<'a>, found: &'a Found) -> Self {
         let top = Section::open("the site file".into(), 0..0, document, &SECTIONS, found);
         let (users, user_names) = access::read_users(&top);
         Self {
@@ -159,7 +159,7 @@ impl<'a> File<'a> {
 
 impl<'a> File<'a> {
     /// Gives the blueprint's role to every node that names none.
-    pub fn give_roles(&mut self, blueprint: &'a Blueprint) {
+    pub(crate) fn give_roles(&mut self, blueprint: &'a Blueprint) {
         let Some(role) = &blueprint.default_role else { return };
         for node in self.nodes.iter_mut().filter(|node| node.lacks_role) {
             node.role = Some(Spanned::new(node.at.clone(), role.as_str()));
@@ -167,7 +167,7 @@ impl<'a> File<'a> {
     }
 
     /// What holds for a node: what it says itself, else its role, else the site.
-    pub fn defaults_of(&self, node: &NodeKeys<'a>) -> Defaults<'a> {
+    pub(crate) fn defaults_of(&self, node: &NodeKeys<'a>) -> Defaults<'a> {
         let role = node.role.as_ref().and_then(|role| self.own.defaults(role.get_ref()));
         let own = role.map_or_else(|| node.own.clone(), |role| node.own.or(role));
         self.site.as_ref().map_or_else(|| own.clone(), |site| own.or(&site.defaults))

@@ -23,7 +23,7 @@ const MOST_BYTES: u64 = 4 << 20;
 const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
 /// A site, and the file it came from.
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The validated site.
     pub site: Site,
     /// The file it was read from.
@@ -36,7 +36,7 @@ pub struct Loaded {
 
 /// Where a verb finds the site.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The site file, when one is named.
     pub file: Option<&'a Path>,
     /// The folder of templates, when one is named; it stands above the key of the site file.
@@ -45,7 +45,7 @@ pub struct Place<'a> {
 
 /// Why there is no site.
 #[derive(Debug)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     /// The file cannot be found or read.
     Unreadable(Failure),
     /// The file was read and has mistakes.
@@ -64,12 +64,12 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Loads the site for a verb: mistakes are printed to stderr, and the failure that is returned has nothing to add.
-pub fn load(place: Place<'_>) -> Result<Loaded, Failure> {
+pub(crate) fn load(place: Place<'_>) -> Result<Loaded, Failure> {
     read(&find(place.file)?, place.templates).map_err(print)
 }
 
 /// Loads the site for a plan, which needs the release and not its files: an install tree may not be there yet.
-pub fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
+pub(crate) fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
     read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }
 
@@ -86,18 +86,18 @@ fn print(error: LoadError) -> Failure {
 }
 
 /// Colour is for terminals, unless the user says no.
-pub fn wants_colour() -> bool {
+pub(crate) fn wants_colour() -> bool {
     use io::IsTerminal;
     io::stderr().is_terminal() && !refuses_colour()
 }
 
 /// Whether the user wants no colours (https://no-color.org): an empty `NO_COLOR` says nothing.
-pub fn refuses_colour() -> bool {
+pub(crate) fn refuses_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Returns the site file to use: the named one, or the first of the usual places that exists.
-pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = path {
         return Ok(path.into());
     }
@@ -110,24 +110,24 @@ pub fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// Where the daemon of a site file listens for commands, and where its store and the key of its secrets are. Reads these keys
 /// alone and never fails, whatever else the file has become.
-pub fn alone(path: Option<&Path>) -> Alone {
+pub(crate) fn alone(path: Option<&Path>) -> Alone {
     let text = find(path).ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
     super::alone::read(&String::from_utf8_lossy(&text))
 }
 
 /// The operator's templates by the folder that a verb or `[site]` names; none when they cannot be read.
-pub fn templates_of(named: Option<&Path>, key: Option<&str>) -> Templates {
+pub(crate) fn templates_of(named: Option<&Path>, key: Option<&str>) -> Templates {
     let folder = named.or(key.map(Path::new));
     folder.and_then(|folder| super::templates::read(folder).ok()).unwrap_or_default()
 }
 
 /// Reads a site file as [`load_to_plan`] does. Prints nothing.
-pub fn read_to_plan(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
+pub(crate) fn read_to_plan(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
     read_with(path, templates, Depth::Plan)
 }
 
 /// Reads and proves a site file, including the install trees and the templates that it names. Prints nothing.
-pub fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
+pub(crate) fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, LoadError> {
     read_with(path, templates, Depth::Whole)
 }
 

@@ -50,13 +50,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub use alone::Alone;
-pub use blueprint::{blueprint, blueprint_names, parse_blueprint};
-pub use load::{
+pub(crate) use alone::Alone;
+pub use blueprint::parse_blueprint;
+pub(crate) use blueprint::{blueprint, blueprint_names};
+pub(crate) use load::{
     LoadError, Loaded, Place, alone, find, load, load_to_plan, read, read_to_plan, refuses_colour, templates_of,
     wants_colour,
 };
-pub use problem::{Problem, Problems, Spot};
+pub use problem::Problems;
+pub(crate) use problem::{Problem, Spot};
 pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};

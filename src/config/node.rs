@@ -55,7 +55,7 @@ const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphen
 
 impl<'a> NodeKeys<'a> {
     /// Reads every `[[node]]`.
-    pub fn read_all(top: &Section<'a>) -> Vec<Self> {
+    pub(crate) fn read_all(top: &Section<'a>) -> Vec<Self> {
         let tables = top.tables("node", "`[[node]]` with two brackets");
         tables.into_iter().enumerate().map(|(index, (at, table))| Self::read(top, index, at, table)).collect()
     }

@@ -34,7 +34,7 @@ const OF_NEW_ROLES: [&str; 6] = ["summary", "includes", "aliases", "provides", "
 
 impl<'a> OwnKeys<'a> {
     /// Reads both sections.
-    pub fn read(top: &Section<'a>) -> Self {
+    pub(crate) fn read(top: &Section<'a>) -> Self {
         let before = top.found.count();
         let mut places = BTreeMap::new();
         let layouts = read_layouts(top, "`[layout.NAME]`");
@@ -50,24 +50,24 @@ impl<'a> OwnKeys<'a> {
     }
 
     /// What the nodes of a role have that say nothing else.
-    pub fn defaults(&self, role: &str) -> Option<&Defaults<'a>> {
+    pub(crate) fn defaults(&self, role: &str) -> Option<&Defaults<'a>> {
         self.roles.iter().find(|own| *own.name.get_ref() == role).map(|own| &own.defaults)
     }
 
     /// The install trees that roles name, each with its role for messages.
-    pub fn install_trees(&self) -> impl Iterator<Item = (&str, &Spanned<&'a str>)> {
+    pub(crate) fn install_trees(&self) -> impl Iterator<Item = (&str, &Spanned<&'a str>)> {
         self.roles.iter().filter_map(|own| Some((own.section.place.as_str(), own.defaults.install_tree.as_ref()?)))
     }
 
     /// Where the site file describes this layout of a role, itself or of one that it includes; none for one of the
     /// blueprint.
-    pub fn place(&self, role: &Role, layout: &str) -> Option<Range<usize>> {
+    pub(crate) fn place(&self, role: &Role, layout: &str) -> Option<Range<usize>> {
         let of = |role: &str| self.places.get(&(role.to_string(), layout.to_string())).cloned();
         of(&role.name).or_else(|| role.includes.iter().find_map(|included| of(included))).or_else(|| of(""))
     }
 
     /// Adds everything to the blueprint, and reports what cannot be added.
-    pub fn add_to(&self, blueprint: &mut Blueprint, found: &Found) {
+    pub(crate) fn add_to(&self, blueprint: &mut Blueprint, found: &Found) {
         let shipped = blueprint.roles.clone();
         for own in &self.roles {
             own.check(shipped.contains_key(&own.role.name));

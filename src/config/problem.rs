@@ -27,17 +27,17 @@ pub struct Problem {
 
 impl Problem {
     /// A mistake at a place of the text.
-    pub fn new(at: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(at: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { at: Some(at), ..Self::nowhere(message, help) }
     }
 
     /// A mistake for which no line is to blame.
-    pub fn nowhere(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn nowhere(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), at: None, also: None, help: help.into(), doubtful: false }
     }
 
     /// Adds a second place.
-    pub fn also(mut self, at: Range<usize>, label: impl Into<String>) -> Self {
+    pub(crate) fn also(mut self, at: Range<usize>, label: impl Into<String>) -> Self {
         self.also = Some((at, label.into()));
         self
     }
@@ -45,7 +45,7 @@ impl Problem {
 
 /// One mistake for programs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Spot {
+pub(crate) struct Spot {
     /// What is wrong with which thing.
     pub message: String,
     /// One thing to do.
@@ -80,7 +80,7 @@ impl Problems {
     }
 
     /// Each mistake with its place, for programs. Lines and columns count from 1, columns in characters.
-    pub fn spots(&self) -> Vec<Spot> {
+    pub(crate) fn spots(&self) -> Vec<Spot> {
         self.list.iter().map(|problem| self.spot(problem)).collect()
     }
 
@@ -93,7 +93,7 @@ impl Problems {
     }
 
     /// The text for people: each mistake, its line, and what to do.
-    pub fn show(&self, colour: bool) -> String {
+    pub(crate) fn show(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for problem in self.list.iter().take(MOST_SHOWN) {
@@ -104,7 +104,7 @@ impl Problems {
     }
 
     /// How many mistakes `show` leaves out.
-    pub fn unshown(&self) -> usize {
+    pub(crate) fn unshown(&self) -> usize {
         self.list.len().saturating_sub(MOST_SHOWN)
     }
 

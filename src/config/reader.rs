@@ -20,32 +20,32 @@ pub(super) struct Found {
 
 impl Found {
     /// Reports a mistake.
-    pub fn add(&self, problem: Problem) {
+    pub(crate) fn add(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
     }
 
     /// Reports a mistake at a place.
-    pub fn report(&self, at: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn report(&self, at: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.add(Problem::new(at, message, help));
     }
 
     /// Marks a value that must never be shown.
-    pub fn secret(&self, at: Range<usize>) {
+    pub(crate) fn secret(&self, at: Range<usize>) {
         self.secrets.borrow_mut().push(at);
     }
 
     /// Whether something was reported at exactly this place.
-    pub fn has_at(&self, at: &Range<usize>) -> bool {
+    pub(crate) fn has_at(&self, at: &Range<usize>) -> bool {
         self.problems.borrow().iter().any(|problem| problem.at.as_ref() == Some(at))
     }
 
     /// How many mistakes were reported so far.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.problems.borrow().len()
     }
 
     /// All mistakes and all secret places.
-    pub fn into_parts(self) -> (Vec<Problem>, Vec<Range<usize>>) {
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Range<usize>>) {
         (self.problems.into_inner(), self.secrets.into_inner())
     }
 }
@@ -65,7 +65,13 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     /// Opens a table and reports every key that is not in `keys`.
-    pub fn open(place: String, at: Range<usize>, table: &'a DeTable<'a>, keys: &[&str], found: &'a Found) -> Self {
+    pub(crate) fn open(
+        place: String,
+        at: Range<usize>,
+        table: &'a DeTable<'a>,
+        keys: &[&str],
+        found: &'a Found,
+    ) -> Self {
         let mut misspelt = Vec::new();
         for (key, value) in table.iter() {
             let name: &str = key.get_ref();
@@ -83,46 +89,51 @@ impl<'a> Section<'a> {
     }
 
     /// Whether the key is there, whatever its value.
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// Whether the value of the key is a whole number.
-    pub fn is_number(&self, key: &str) -> bool {
+    pub(crate) fn is_number(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Integer(_)))
     }
 
     /// Whether the value of the key is a text.
-    pub fn is_text(&self, key: &str) -> bool {
+    pub(crate) fn is_text(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::String(_)))
     }
 
     /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.
-    pub fn need(&self, key: &str, example: &str) {
+    pub(crate) fn need(&self, key: &str, example: &str) {
         if !self.has(key) && !self.is_misspelt(key) {
             self.found.report(self.at.clone(), format!("{} has no `{key}`", self.place), format!("add `{example}`"));
         }
     }
 
     /// Whether a key is there that probably meant this one.
-    pub fn is_misspelt(&self, key: &str) -> bool {
+    pub(crate) fn is_misspelt(&self, key: &str) -> bool {
         self.misspelt.iter().any(|meant| meant == key)
     }
 
     /// A text without control characters.
-    pub fn text(&self, key: &str) -> Option<Spanned<&'a str>> {
+    pub(crate) fn text(&self, key: &str) -> Option<Spanned<&'a str>> {
         let value = self.table.get(key)?;
         self.as_text(key, value)
     }
 
     /// A text that is read as a `T`; `what` says what it should be ("an IPv4 address") and `help` how to write one.
-    pub fn parse<T: std::str::FromStr>(&self, key: &str, what: &str, help: &str) -> Option<Spanned<T>> {
+    pub(crate) fn parse<T: std::str::FromStr>(&self, key: &str, what: &str, help: &str) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         self.parse_text(text, what, help)
     }
 
     /// Reads a text that was already found.
-    pub fn parse_text<T: std::str::FromStr>(&self, text: Spanned<&str>, what: &str, help: &str) -> Option<Spanned<T>> {
+    pub(crate) fn parse_text<T: std::str::FromStr>(
+        &self,
+        text: Spanned<&str>,
+        what: &str,
+        help: &str,
+    ) -> Option<Spanned<T>> {
         match text.get_ref().parse() {
             Ok(value) => Some(Spanned::new(text.span(), value)),
             Err(_) => {
@@ -134,7 +145,7 @@ impl<'a> Section<'a> {
     }
 
     /// One word of a closed list.
-    pub fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Spanned<T>> {
+    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         match words.iter().find(|(word, _)| word == text.get_ref()) {
             Some((_, value)) => Some(Spanned::new(text.span(), *value)),
@@ -148,7 +159,7 @@ impl<'a> Section<'a> {
     }
 
     /// A whole number within limits.
-    pub fn number(&self, key: &str, limits: RangeInclusive<u64>) -> Option<Spanned<u64>> {
+    pub(crate) fn number(&self, key: &str, limits: RangeInclusive<u64>) -> Option<Spanned<u64>> {
         let value = self.table.get(key)?;
         let DeValue::Integer(number) = value.get_ref() else {
             self.mistyped(key, value, "a whole number", "write it in digits, without quotes");
@@ -166,7 +177,7 @@ impl<'a> Section<'a> {
     }
 
     /// `true` or `false`.
-    pub fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let value = self.table.get(key)?;
         if value.get_ref().as_bool().is_none() {
             self.mistyped(key, value, "true or false", "write `true` or `false` without quotes");
@@ -175,13 +186,13 @@ impl<'a> Section<'a> {
     }
 
     /// A list of texts; empty when the key is missing.
-    pub fn texts(&self, key: &str) -> Vec<Spanned<&'a str>> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<Spanned<&'a str>> {
         let Some(array) = self.array(key, "a list of texts", "write it as [\"a\", \"b\"]") else { return Vec::new() };
         array.iter().filter_map(|value| self.as_text(key, value)).collect()
     }
 
     /// A table below this one.
-    pub fn table(&self, key: &str, example: &str) -> Option<(Range<usize>, &'a DeTable<'a>)> {
+    pub(crate) fn table(&self, key: &str, example: &str) -> Option<(Range<usize>, &'a DeTable<'a>)> {
         let value = self.table.get(key)?;
         match value.get_ref() {
             DeValue::Table(table) => Some((value.span(), table)),
@@ -193,7 +204,7 @@ impl<'a> Section<'a> {
     }
 
     /// A list of tables; empty when the key is missing.
-    pub fn tables(&self, key: &str, example: &str) -> Vec<(Range<usize>, &'a DeTable<'a>)> {
+    pub(crate) fn tables(&self, key: &str, example: &str) -> Vec<(Range<usize>, &'a DeTable<'a>)> {
         let help = format!("write {example}");
         let Some(array) = self.array(key, "a list of tables", &help) else { return Vec::new() };
         let mut tables = Vec::new();

@@ -167,7 +167,7 @@ fn read_checksum(section: &Section<'_>) -> Option<Checksum> {
 
 impl RepositoryKeys<'_> {
     /// The repository, or none when something of it is wrong. The key and the folders are not read yet.
-    pub fn resolve(&self, file: &File<'_>, blueprint: &Blueprint, found: &Found) -> Option<Repository> {
+    pub(crate) fn resolve(&self, file: &File<'_>, blueprint: &Blueprint, found: &Found) -> Option<Repository> {
         let name = self.name.as_ref()?.get_ref().to_string();
         let trees = || file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
         for role in self.roles.iter().filter(|role| !blueprint.roles.contains_key(*role.get_ref())) {
@@ -198,7 +198,7 @@ impl RepositoryKeys<'_> {
 
 impl ImageKeys<'_> {
     /// The image, or none when something of it is wrong.
-    pub fn resolve(&self) -> Option<Image> {
+    pub(crate) fn resolve(&self) -> Option<Image> {
         Some(Image {
             name: self.name.as_ref()?.get_ref().to_string(),
             path: PathBuf::from(*self.path.as_ref()?.get_ref()),

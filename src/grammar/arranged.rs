@@ -8,7 +8,7 @@ use crate::site::Release;
 const ALIASES: [(&str, &str); 3] = [("partition", "part"), ("--ondrive", "--ondisk"), ("--usepart", "--onpart")];
 
 /// A command, what it is about, and how.
-pub struct Arranged {
+pub(crate) struct Arranged {
     /// The command, in the first of its spellings.
     pub name: String,
     /// Words that are no option, in their order.
@@ -19,7 +19,7 @@ pub struct Arranged {
 
 impl Arranged {
     /// Reads a line; none when it is empty, no release knows its command, or a quotation has no end.
-    pub fn read(release: Release, text: &str) -> Option<Self> {
+    pub(crate) fn read(release: Release, text: &str) -> Option<Self> {
         let words = line::split(text).ok()?;
         let (name, words) = words.split_first()?;
         let command = table::command(name)?;
@@ -47,12 +47,12 @@ impl Arranged {
     }
 
     /// Whether the option is given.
-    pub fn has(&self, option: &str) -> bool {
+    pub(crate) fn has(&self, option: &str) -> bool {
         self.options.iter().any(|given| option_name(given) == option)
     }
 
     /// The value of an option.
-    pub fn value(&self, option: &str) -> Option<&str> {
+    pub(crate) fn value(&self, option: &str) -> Option<&str> {
         self.options.iter().find_map(|given| given.strip_prefix(option)?.strip_prefix('='))
     }
 }

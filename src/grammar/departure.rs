@@ -2,7 +2,7 @@
 
 /// One thing that a text says otherwise than its measure, or does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Departure {
+pub(crate) struct Departure {
     /// Line of the text, from 1; none when it lacks something.
     pub line: Option<usize>,
     /// Line of the measure, from 1; none when the text says too much.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 /// What was found clean so far. A script with a fault is never in it, so every fault is told wherever it is.
 #[derive(Debug, Default)]
-pub struct KnownScripts {
+pub(crate) struct KnownScripts {
     clean: HashSet<String>,
 }
 

@@ -31,7 +31,7 @@ pub fn lint(release: Release, bytes: &[u8]) -> Lint {
 }
 
 /// The release that Anaconda writes into the first lines of its own `anaconda-ks.cfg`: `#version=RHEL9`.
-pub fn release_of(bytes: &[u8]) -> Option<Release> {
+pub(crate) fn release_of(bytes: &[u8]) -> Option<Release> {
     let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(4096)).unwrap_or_default());
     let said = text.lines().find_map(|line| line.trim().strip_prefix("#version=RHEL"))?;
     said.parse().ok()

@@ -26,24 +26,26 @@ mod tests;
 
 use std::ops::Range;
 
-pub use arranged::Arranged;
+pub(crate) use arranged::Arranged;
 pub use combine::{RULES, Rule};
-pub use departure::Departure;
-pub use known::KnownScripts;
-pub use lint::{Lint, lint, release_of};
-pub use secret::{masked, secrets};
-pub use section::{check, check_knowing};
-pub use skeleton::skeleton_departures;
-pub use storage::{storage_commands, storage_departures};
-pub use table::{CommandFacts, OptionFacts, Takes, facts_of, ignored_of};
+pub(crate) use departure::Departure;
+pub(crate) use known::KnownScripts;
+pub(crate) use lint::release_of;
+pub use lint::{Lint, lint};
+pub(crate) use secret::{masked, secrets};
+pub use section::check;
+pub(crate) use section::check_knowing;
+pub(crate) use skeleton::skeleton_departures;
+pub(crate) use storage::{storage_commands, storage_departures};
+pub use table::{Takes, facts_of, ignored_of};
 
 /// The words of a command line or of the head of a section, without quotes; none when a quotation has no end.
-pub fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     line::split(line).unwrap_or_default()
 }
 
 /// The words of a shell script that stand where a command does.
-pub fn spoken(script: &[&str]) -> Vec<String> {
+pub(crate) fn spoken(script: &[&str]) -> Vec<String> {
     script::read(script).commands.iter().map(|word| word.text.to_string()).collect()
 }
 
@@ -81,7 +83,7 @@ impl Complaint {
 
     /// Where in its line of the text the complaint points to, in bytes of that line: at the first thing that it quotes and
     /// that stands there, or else at all that is not blank.
-    pub fn span(&self, line: &str) -> Range<usize> {
+    pub(crate) fn span(&self, line: &str) -> Range<usize> {
         let quoted = self.what.split('`').skip(1).step_by(2).filter(|quoted| !quoted.is_empty());
         let whole = || {
             let start = line.len() - line.trim_start().len();

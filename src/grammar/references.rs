@@ -31,7 +31,7 @@ pub(super) struct References {
 
 impl References {
     /// Takes one command line in.
-    pub fn add(&mut self, release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
+    pub(crate) fn add(&mut self, release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
         if !MAKERS.iter().any(|maker| line.trim_start().starts_with(maker)) {
             return;
         }
@@ -54,7 +54,7 @@ impl References {
     }
 
     /// Looks for the makers of what was needed, when all lines are read.
-    pub fn finish(self, found: &mut Vec<Complaint>) {
+    pub(crate) fn finish(self, found: &mut Vec<Complaint>) {
         for (number, kind, name) in self.needs {
             let is_made = match kind {
                 "volgroup" => self.groups.contains_key(&name),

@@ -20,7 +20,7 @@ const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
 
 /// The secrets in the command lines of a kickstart, in bytes of the text. Scripts are not looked into: what a script says is
 /// known to nobody but its author.
-pub fn secrets(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let (mut start, mut in_section) = (0, false);
     for line in text.split_inclusive('\n') {
@@ -38,7 +38,7 @@ pub fn secrets(text: &str) -> Vec<Range<usize>> {
 }
 
 /// The text with three stars for each of its secrets. Lines keep their numbers.
-pub fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
     for secret in secrets(text) {
         masked.push_str(&text[at..secret.start]);

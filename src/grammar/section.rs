@@ -76,7 +76,7 @@ pub fn check(release: Release, text: &str) -> Vec<Complaint> {
 }
 
 /// Like [`check`], for one of many kickstarts: scripts that were checked before are not checked again.
-pub fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
+pub(crate) fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
     let Read { mut found, commands, last, .. } = read(known, release, text);
     facts::check_whole(release, last, &commands, &mut found);
     found.sort_by_key(|complaint| complaint.line);

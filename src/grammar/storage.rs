@@ -50,7 +50,7 @@ const OF_TASTE: [&str; 11] = [
 ];
 
 /// Finds storage commands in a kickstart that is served before the wipe permit is redeemed.
-pub fn storage_commands(text: &str) -> Vec<Complaint> {
+pub(crate) fn storage_commands(text: &str) -> Vec<Complaint> {
     let early = command_lines(text).filter_map(|(number, line)| Some((number, of_storage(line)?)));
     let complain = |(number, word)| {
         let what = format!("`{word}` would reach the installer before the wipe permit is redeemed");
@@ -65,7 +65,7 @@ fn of_storage(line: &str) -> Option<&str> {
 
 /// Where a storage section says something else than its measure, which is what the plan demands. Comments, blanks, the
 /// order of options and other commands are nobody's business.
-pub fn storage_departures(release: Release, measure: &str, section: &str) -> Vec<Departure> {
+pub(crate) fn storage_departures(release: Release, measure: &str, section: &str) -> Vec<Departure> {
     if measure == section {
         return Vec::new();
     }

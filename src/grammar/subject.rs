@@ -47,7 +47,7 @@ pub(super) struct Once(HashSet<String>);
 
 impl Once {
     /// Takes one command line in, and complains of one that puts an earlier one out of force.
-    pub fn add(&mut self, number: usize, line: &str, found: &mut Vec<Complaint>) {
+    pub(crate) fn add(&mut self, number: usize, line: &str, found: &mut Vec<Complaint>) {
         let Some(subject) = subject(line) else { return };
         let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
         if !self.0.insert(subject) {

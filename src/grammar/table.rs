@@ -65,12 +65,12 @@ pub(super) struct Command {
 }
 
 impl Span {
-    pub fn holds(self, release: Release) -> bool {
+    pub(crate) fn holds(self, release: Release) -> bool {
         (self.first..=self.last).contains(&(release.major, release.minor))
     }
 
     /// The releases in words.
-    pub fn in_words(self) -> String {
+    pub(crate) fn in_words(self) -> String {
         let name = |(major, minor): (u8, u8)| match minor {
             0 | u8::MAX => major.to_string(),
             minor => format!("{major}.{minor}"),
@@ -85,23 +85,23 @@ impl Span {
 
 impl Command {
     /// The option in this release, or the releases that know it, or nothing.
-    pub fn option(&self, name: &str, release: Release) -> Result<OptionFacts, Option<Span>> {
+    pub(crate) fn option(&self, name: &str, release: Release) -> Result<OptionFacts, Option<Span>> {
         let mut of_name = self.options.iter().filter(|(_, option)| option.name == name);
         let known = of_name.clone().find(|(span, _)| span.holds(release));
         known.map(|(_, option)| *option).ok_or_else(|| of_name.next().map(|(span, _)| *span))
     }
 
-    pub fn options(&self, release: Release) -> impl Iterator<Item = OptionFacts> + '_ {
+    pub(crate) fn options(&self, release: Release) -> impl Iterator<Item = OptionFacts> + '_ {
         self.options.iter().filter(move |(span, _)| span.holds(release)).map(|(_, option)| *option)
     }
 
     /// The option, when the release reads and ignores it; an empty name asks about the command.
-    pub fn ignored(&self, option: &str, release: Release) -> Option<OptionFacts> {
+    pub(crate) fn ignored(&self, option: &str, release: Release) -> Option<OptionFacts> {
         let known = self.ignored.iter().find(|(span, ignored)| ignored.name == option && span.holds(release));
         known.map(|(_, ignored)| *ignored)
     }
 
-    pub fn words(&self, release: Release) -> (usize, usize) {
+    pub(crate) fn words(&self, release: Release) -> (usize, usize) {
         let found = self.words.iter().find(|(span, ..)| span.holds(release));
         found.map_or((0, 0), |(_, least, most)| (*least, *most))
     }

@@ -6,24 +6,24 @@ use crate::site::{
 };
 
 /// Swap where the installer goes by the memory of the machine, in MiB.
-pub const SWAP: u64 = 4096;
+pub(crate) const SWAP: u64 = 4096;
 /// The least that is left for `/`, in MiB.
 const ROOT: u64 = 10240;
 
 /// The file system that the release makes when nothing is said.
-pub fn file_system(release: Release) -> FileSystem {
+pub(crate) fn file_system(release: Release) -> FileSystem {
     if release.is_el6() { FileSystem::Ext4 } else { FileSystem::Xfs }
 }
 
 /// `/boot` as Anaconda sizes it: 500 MiB in EL6, 1 GiB later.
-pub fn boot(release: Release) -> PartitionSpec {
+pub(crate) fn boot(release: Release) -> PartitionSpec {
     let size = Mib(if release.is_el6() { 500 } else { 1024 });
     let purpose = PartitionUse::Mount { path: "/boot".into(), file_system: file_system(release) };
     PartitionSpec { size: SizeSpec::Exact(size), purpose, disk: None }
 }
 
 /// The default layout; `options` are those of `autopart`, as `--name` or `--name=value`.
-pub fn layout(release: Release, options: &[String]) -> Layout {
+pub(crate) fn layout(release: Release, options: &[String]) -> Layout {
     let has = |option: &str| options.iter().any(|given| given == option);
     let is_plain = has("--nolvm") || has("--type=plain") || has("--type=partition");
     let fstype = options.iter().find_map(|option| option.strip_prefix("--fstype="));

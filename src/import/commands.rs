@@ -18,7 +18,7 @@ const NEEDED: [&str; 3] = ["network", "NetworkManager", "sshd"];
 const SET: [&str; 9] = ["ks", "inst.ks", "ip", "root", "inst.repo", "inst.stage2", "initrd", "BOOTIF", "repo"];
 
 /// What becomes of the line; what is carried over is added to the role.
-pub fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> Fate {
+pub(crate) fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> Fate {
     let Some(line) = Arranged::read(release, item.head) else { return include(item) };
     let is_secret = !grammar::secrets(item.head).is_empty() || has_login_in_url(item.head);
     match line.name.as_str() {

@@ -75,7 +75,7 @@ impl Fate {
 }
 
 /// Whether the name can be that of a role: lower-case letters, digits and inner hyphens.
-pub fn is_role_name(name: &str) -> bool {
+pub(crate) fn is_role_name(name: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     (1..=32).contains(&name.len())
         && name.chars().all(letters)
@@ -85,7 +85,7 @@ pub fn is_role_name(name: &str) -> bool {
 }
 
 /// A name for a role from the name of a file.
-pub fn role_name(file: &str) -> String {
+pub(crate) fn role_name(file: &str) -> String {
     let stem = file.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
     let letters = stem.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     let name: String = letters.trim_matches(|letter: char| !letter.is_ascii_lowercase()).chars().take(32).collect();

@@ -10,7 +10,7 @@ const SECTORS: u64 = 1 << 31;
 
 /// Why no machine can have the layout: the planner's words for BIOS when it refuses both kinds of firmware; and else what one
 /// kind of firmware cannot have.
-pub fn prove(release: Release, layout: &Layout) -> Result<Option<String>, (String, String)> {
+pub(crate) fn prove(release: Release, layout: &Layout) -> Result<Option<String>, (String, String)> {
     let tried = [Firmware::Bios, Firmware::Uefi].map(|firmware| {
         let node = example(release, layout, firmware)?;
         plan::plan(&node).err().map(|error| (error.to_string(), error.help()))

@@ -6,7 +6,7 @@ use super::Fate;
 
 /// One piece.
 #[derive(Debug)]
-pub struct Item<'a> {
+pub(crate) struct Item<'a> {
     /// Its lines, from 1.
     pub lines: Range<usize>,
     /// The command line, or the head of the section.
@@ -15,19 +15,19 @@ pub struct Item<'a> {
 }
 
 #[derive(Debug)]
-pub enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     Command,
     Section { body: Vec<&'a str> },
 }
 
 impl Item<'_> {
     /// The first word.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.head.split_whitespace().next().unwrap_or_default()
     }
 
     /// Gives all its lines this fate, but for those that have one already.
-    pub fn set(&self, fates: &mut [Fate], fate: &Fate) {
+    pub(crate) fn set(&self, fates: &mut [Fate], fate: &Fate) {
         for line in self.lines.clone() {
             if let Some(place) = fates.get_mut(line - 1)
                 && *place == Fate::Silent
@@ -39,7 +39,7 @@ impl Item<'_> {
 }
 
 /// The pieces of a text; blank lines and comments between them belong to none.
-pub fn items(text: &str) -> Vec<Item<'_>> {
+pub(crate) fn items(text: &str) -> Vec<Item<'_>> {
     let lines: Vec<&str> = text.lines().collect();
     let (mut items, mut at) = (Vec::new(), 0);
     while let Some(line) = lines.get(at) {

@@ -42,17 +42,17 @@ const OF_DISKS: [&str; 28] = [
 /// What `packages` of a role cannot take out.
 const NEEDED: [&str; 6] = ["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"];
 
-pub struct Reader {
+pub(crate) struct Reader {
     release: Release,
 }
 
 impl Reader {
-    pub fn new(release: Release) -> Self {
+    pub(crate) fn new(release: Release) -> Self {
         Self { release }
     }
 
     /// What becomes of a section; lines of `%packages` may get a fate of their own.
-    pub fn add(&mut self, item: &Item<'_>, role: &mut RoleParts, fates: &mut [Fate]) -> Fate {
+    pub(crate) fn add(&mut self, item: &Item<'_>, role: &mut RoleParts, fates: &mut [Fate]) -> Fate {
         let Kind::Section { body } = &item.kind else { return Fate::carried() };
         let is_raw = !body.iter().chain([&item.head]).any(|line| line.contains("{% endraw"));
         let whole =

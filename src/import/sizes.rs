@@ -6,10 +6,10 @@ use crate::site::{Mib, SizeSpec};
 use super::autopart::SWAP;
 
 /// Extents of every volume group, in MiB.
-pub const EXTENT: u64 = 4;
+pub(crate) const EXTENT: u64 = 4;
 
 /// A size, and what differs from the line.
-pub struct Sized {
+pub(crate) struct Sized {
     pub size: SizeSpec,
     pub notes: Vec<String>,
     /// What a growing thing must not exceed.
@@ -19,7 +19,7 @@ pub struct Sized {
 }
 
 /// Reads `--size`, `--grow`, `--maxsize`, `--percent`, `--recommended` and `--hibernation`.
-pub fn read(line: &Arranged) -> Sized {
+pub(crate) fn read(line: &Arranged) -> Sized {
     let number = |option: &str| line.value(option).and_then(|value| value.parse::<u64>().ok());
     let mut notes = Vec::new();
     let by_memory = line.has("--recommended") || line.has("--hibernation");
@@ -38,7 +38,7 @@ pub fn read(line: &Arranged) -> Sized {
 }
 
 /// Rounds up to whole extents, as the installer does.
-pub fn in_extents(size: SizeSpec) -> SizeSpec {
+pub(crate) fn in_extents(size: SizeSpec) -> SizeSpec {
     let round = |Mib(size): Mib| Mib(size.max(1).div_ceil(EXTENT) * EXTENT);
     match size {
         SizeSpec::Exact(size) => SizeSpec::Exact(round(size)),
@@ -48,7 +48,7 @@ pub fn in_extents(size: SizeSpec) -> SizeSpec {
 
 /// What grows up to a limit is as large as its limit, where there is room: on a disk, beside something that grows without one,
 /// or in a group that grows. In a group of a fixed size it grows without its limit. Gives what differs, by index.
-pub fn limit(sizes: &mut [(SizeSpec, Option<Mib>)], has_room: bool) -> Vec<(usize, String)> {
+pub(crate) fn limit(sizes: &mut [(SizeSpec, Option<Mib>)], has_room: bool) -> Vec<(usize, String)> {
     let has_room = has_room || sizes.iter().any(|(size, most)| size.grows() && most.is_none());
     let mut notes = Vec::new();
     for (index, (size, most)) in sizes.iter_mut().enumerate() {

@@ -48,7 +48,7 @@ const SAID: [&str; 22] = [
 const LEAST_XFS: Mib = Mib(300);
 
 /// Whether the command makes something on a disk.
-pub fn is_maker(name: &str) -> bool {
+pub(crate) fn is_maker(name: &str) -> bool {
     MAKERS.contains(&name)
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Said {
 }
 
 /// Collects the storage lines, and makes a layout of them at the end.
-pub struct Reader {
+pub(crate) struct Reader {
     release: Release,
     said: Vec<Said>,
     refused: Option<Refusal>,
@@ -72,12 +72,12 @@ pub struct Reader {
 type Refusal = (usize, String, String);
 
 impl Reader {
-    pub fn new(release: Release) -> Self {
+    pub(crate) fn new(release: Release) -> Self {
         Self { release, said: Vec::new(), refused: None }
     }
 
     /// Takes a line in; whether it is one of storage.
-    pub fn add(&mut self, item: &Item<'_>) -> bool {
+    pub(crate) fn add(&mut self, item: &Item<'_>) -> bool {
         let line = Some(item.name())
             .filter(|name| MAKERS.contains(name))
             .and_then(|_| Arranged::read(self.release, item.head));
@@ -87,14 +87,14 @@ impl Reader {
     }
 
     /// Takes in a line that the installer would not take: no layout comes of any of them.
-    pub fn refuse(&mut self, item: &Item<'_>, why: &str, todo: &str) {
+    pub(crate) fn refuse(&mut self, item: &Item<'_>, why: &str, todo: &str) {
         self.refused.get_or_insert((item.lines.start, why.into(), todo.into()));
         let line = Arranged { name: item.name().into(), plain: Vec::new(), options: Vec::new() };
         self.said.push(Said { lines: item.lines.clone(), line, notes: Vec::new(), left: None });
     }
 
     /// The layout, if all lines become one that the planner takes; and the fate of each line.
-    pub fn finish(mut self, fates: &mut [Fate]) -> Option<Layout> {
+    pub(crate) fn finish(mut self, fates: &mut [Fate]) -> Option<Layout> {
         if self.said.is_empty() {
             return None;
         }

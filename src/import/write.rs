@@ -5,7 +5,7 @@ use crate::site::{FileSystem, Layout, PartitionUse, Release, SizeSpec};
 use super::{Fate, Line};
 
 /// What is collected of a kickstart.
-pub struct RoleParts {
+pub(crate) struct RoleParts {
     pub name: String,
     pub file: String,
     pub release: Release,
@@ -27,7 +27,7 @@ pub struct RoleParts {
 }
 
 /// An account beside root.
-pub struct User {
+pub(crate) struct User {
     pub name: String,
     pub groups: Vec<String>,
     pub ssh_keys: Vec<String>,
@@ -35,7 +35,7 @@ pub struct User {
 
 impl RoleParts {
     /// An empty role.
-    pub fn new(name: &str, file: &str, release: Release) -> Self {
+    pub(crate) fn new(name: &str, file: &str, release: Release) -> Self {
         Self {
             name: name.into(),
             file: file.into(),
@@ -55,7 +55,7 @@ impl RoleParts {
     }
 
     /// The piece of a site file.
-    pub fn fragment(&self, lines: &[Line]) -> String {
+    pub(crate) fn fragment(&self, lines: &[Line]) -> String {
         let Self { name, file, release, .. } = self;
         let mut text = format!("# Imported from {} for release {release}.\n", one_line(file));
         for user in &self.users {
@@ -127,7 +127,7 @@ impl RoleParts {
     }
 
     /// The hooks, by their path below the folder of templates. They are for nodes of this role only.
-    pub fn hooks(&self) -> Vec<(String, String)> {
+    pub(crate) fn hooks(&self) -> Vec<(String, String)> {
         let pieces = |scripts: &[(usize, String)]| {
             let piece = |(line, body): &(usize, String)| {
                 let about = format!("# From line {line} of {}.", one_line(&self.file));

@@ -42,7 +42,7 @@ impl BootToken {
     }
 
     /// Reads a token from a URL: exactly 32 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         (text.len() == 32 && text.bytes().all(digit)).then(|| Self(text.into()))
     }
@@ -90,7 +90,7 @@ pub enum WipeScope {
 
 impl WipeScope {
     /// Whether data may be lost.
-    pub fn wipes(self) -> bool {
+    pub(crate) fn wipes(self) -> bool {
         self != Self::BlankDiskOnly
     }
 }
@@ -126,12 +126,12 @@ pub struct Attempt {
 
 impl Attempt {
     /// A fresh attempt with an unspent permit.
-    pub fn new(id: AttemptId, scope: WipeScope) -> Self {
+    pub(crate) fn new(id: AttemptId, scope: WipeScope) -> Self {
         Self { id, scope, boots: 0, newest_boot: None, redeemed_by: None, attested: false }
     }
 
     /// The boot that may speak for this attempt: the one that redeemed the permit, else the newest.
-    pub fn speaker(&self) -> Option<&TokenHash> {
+    pub(crate) fn speaker(&self) -> Option<&TokenHash> {
         self.redeemed_by.as_ref().or(self.newest_boot.as_ref())
     }
 }

@@ -10,7 +10,7 @@ use super::{Refused, Stage, State, TokenHash};
 use crate::site::Mac;
 
 /// How long after the first time the same reader may ask again, in seconds. Installers retry for a few minutes.
-pub const ASK_AGAIN_SECONDS: u64 = 15 * 60;
+pub(crate) const ASK_AGAIN_SECONDS: u64 = 15 * 60;
 
 /// What only the boot itself may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Reader {
 
 impl Reader {
     /// Whether nothing speaks against both being one machine. Only some requests tell a serial number.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.is_none() || other.is_none() || one == other
         }
@@ -73,7 +73,7 @@ pub struct Custody {
 
 /// Why a reader gets nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotTheReader {
+pub(crate) enum NotTheReader {
     /// Somebody else read first.
     Other,
     /// It seems to be the first reader, but long after.
@@ -82,17 +82,17 @@ pub enum NotTheReader {
 
 impl Custody {
     /// A token that was minted now and brought nothing yet.
-    pub fn minted(now: u64) -> Self {
+    pub(crate) fn minted(now: u64) -> Self {
         Self { minted: now, ..Self::default() }
     }
 
     /// Whether the token is too old to bring anything. A clock that was set back or forth makes it old, too.
-    pub fn is_expired(&self, now: u64, lifetime: u64) -> bool {
+    pub(crate) fn is_expired(&self, now: u64, lifetime: u64) -> bool {
         self.minted == 0 || now.abs_diff(self.minted) > lifetime
     }
 
     /// Whether this reader may have it now.
-    pub fn admits(&self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), NotTheReader> {
+    pub(crate) fn admits(&self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), NotTheReader> {
         if self.reader.as_ref().is_some_and(|first| !first.is(reader)) {
             return Err(NotTheReader::Other);
         }
@@ -105,7 +105,7 @@ impl Custody {
     }
 
     /// Notes that it leaves for this reader; the first one is the only one from then on.
-    pub fn hand(&mut self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), Refused> {
+    pub(crate) fn hand(&mut self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), Refused> {
         self.admits(delivery, reader, now).map_err(|_| Refused::AnotherReader)?;
         self.handed.entry(delivery).or_insert(now);
         let first = self.reader.get_or_insert_with(|| reader.clone());
@@ -119,7 +119,7 @@ impl Custody {
 
 impl State {
     /// Whether the boot with this token may have it in this state.
-    pub fn grants(&self, delivery: Delivery, token: &TokenHash) -> Result<(), Refused> {
+    pub(crate) fn grants(&self, delivery: Delivery, token: &TokenHash) -> Result<(), Refused> {
         if let Self::Suspect { .. } = self {
             return Err(Refused::Suspect);
         }

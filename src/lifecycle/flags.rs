@@ -26,7 +26,7 @@ pub enum Flag {
 
 impl Flag {
     /// What a node is already that is given the flag, or has it taken away, in vain.
-    pub fn words(self, on: bool) -> &'static str {
+    pub(crate) fn words(self, on: bool) -> &'static str {
         match (self, on) {
             (Self::Protected, true) => "protected already",
             (Self::Protected, false) => "not protected",
@@ -38,7 +38,7 @@ impl Flag {
 
 impl Flags {
     /// The flags with one of them set or not.
-    pub fn with(self, flag: Flag, on: bool) -> Self {
+    pub(crate) fn with(self, flag: Flag, on: bool) -> Self {
         match flag {
             Flag::Protected => Self { protected: on, ..self },
             Flag::Maintenance => Self { maintenance: on, ..self },
@@ -47,7 +47,7 @@ impl Flags {
 
     /// Whether an event is allowed beside the state. The state of a flagged node is never `armed`; this holds even if it
     /// were.
-    pub fn admit(self, event: &Event) -> Result<(), Refused> {
+    pub(crate) fn admit(self, event: &Event) -> Result<(), Refused> {
         match event {
             Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. } => match self {
                 Self { protected: true, .. } => Err(Refused::Protected),
@@ -59,7 +59,7 @@ impl Flags {
     }
 
     /// In words, as `status` shows them; empty when there is none.
-    pub fn words(self) -> Vec<&'static str> {
+    pub(crate) fn words(self) -> Vec<&'static str> {
         let named = [(self.protected, "protected"), (self.maintenance, "maintenance")];
         named.into_iter().filter_map(|(on, word)| on.then_some(word)).collect()
     }

@@ -49,7 +49,7 @@ pub struct SmbiosUuid([u8; 16]);
 
 impl SmbiosUuid {
     /// From bytes in the order of its text; none for a placeholder.
-    pub fn new(bytes: [u8; 16]) -> Option<Self> {
+    pub(crate) fn new(bytes: [u8; 16]) -> Option<Self> {
         let uuid = Self(bytes);
         let is_placeholder = |uuid: Self| PLACEHOLDERS.contains(&uuid.to_string().as_str());
         (!is_placeholder(uuid) && !is_placeholder(uuid.swapped())).then_some(uuid)
@@ -65,7 +65,7 @@ impl SmbiosUuid {
     }
 
     /// Whether both are the UUID of one machine, in whichever byte order each was told.
-    pub fn is(self, other: Self) -> bool {
+    pub(crate) fn is(self, other: Self) -> bool {
         self == other || self == other.swapped()
     }
 }
@@ -133,7 +133,7 @@ pub struct Shown {
 
 impl Shown {
     /// From texts of the machine. Placeholders and nonsense count as nothing.
-    pub fn of(uuid: Option<&str>, serial: Option<&str>) -> Self {
+    pub(crate) fn of(uuid: Option<&str>, serial: Option<&str>) -> Self {
         Self { uuid: uuid.and_then(|text| text.trim().parse().ok()), serial: serial.and_then(plain_serial) }
     }
 
@@ -155,7 +155,7 @@ impl fmt::Display for Shown {
 
 /// A serial number as machines tell it, or none for a placeholder. Only letters, digits and `-_./:` are kept: it travels
 /// in a URL and in a header, which treat blanks and signs differently, and must be the same from both.
-pub fn plain_serial(text: &str) -> Option<String> {
+pub(crate) fn plain_serial(text: &str) -> Option<String> {
     if NO_SERIALS.contains(&text.trim().to_lowercase().as_str()) {
         return None;
     }
@@ -175,7 +175,7 @@ pub struct Hardware {
 
 /// What a sight of a machine means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sight {
+pub(crate) enum Sight {
     /// The machine that we know; nothing to remember.
     Known,
     /// Something that was not known yet is pinned now.
@@ -186,7 +186,7 @@ pub enum Sight {
 
 impl Hardware {
     /// Compares what a machine shows with what is known of the node.
-    pub fn sees(&self, shown: &Shown) -> Sight {
+    pub(crate) fn sees(&self, shown: &Shown) -> Sight {
         if shown.is_nothing() {
             return Sight::Known;
         }
@@ -208,7 +208,7 @@ impl Hardware {
     }
 
     /// A person says that the other machine is the node from now on.
-    pub fn accept(&self) -> Option<Self> {
+    pub(crate) fn accept(&self) -> Option<Self> {
         let other = self.other.clone()?;
         Some(Self { pinned: other, other: None })
     }

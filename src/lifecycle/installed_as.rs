@@ -36,7 +36,7 @@ impl InstalledAs {
     }
 
     /// Where the site file says something else by now, in words; none when it says the same.
-    pub fn differs(&self, site: &Site, node: &Node) -> Option<String> {
+    pub(crate) fn differs(&self, site: &Site, node: &Node) -> Option<String> {
         let Self { name, role, layout, mounts, copy: was } = self;
         let noun = site.blueprint.copies.as_ref().map_or("copy", |copies| copies.of.as_str());
         let words = |copy: Option<&str>| copy.map_or(format!("no {noun}"), |at| format!("a {noun} at {at}"));

@@ -8,7 +8,7 @@ use super::{Event, Refused, Stage, State, TokenHash};
 impl State {
     /// The state of the installation on the disk: this one, or the one behind an attempt that did not touch the disk. None
     /// when there is none of ours, or when an installer has begun to write over it.
-    pub fn system(&self) -> Option<&Self> {
+    pub(crate) fn system(&self) -> Option<&Self> {
         match self {
             Self::Firstboot { .. } | Self::Ready { .. } | Self::Failed { during: Stage::Firstboot, .. } => Some(self),
             Self::Armed { previous, .. } | Self::Failed { previous, .. } => previous.as_deref()?.system(),
@@ -19,7 +19,7 @@ impl State {
 
     /// Like [`Self::system`], but only a system that is heard and can be asked something: not while an attempt is armed or the
     /// node is suspect.
-    pub fn heard_system(&self) -> Option<&Self> {
+    pub(crate) fn heard_system(&self) -> Option<&Self> {
         match self {
             Self::Armed { .. } | Self::Suspect { .. } => None,
             _ => self.system(),
@@ -45,12 +45,12 @@ impl State {
     }
 
     /// Whether this is the token of the system behind a failed attempt. It brings nothing; it is only heard.
-    pub fn left_behind_with(&self, token: &TokenHash) -> bool {
+    pub(crate) fn left_behind_with(&self, token: &TokenHash) -> bool {
         self.left_behind().is_some_and(|system| system.redeemer(token).is_ok())
     }
 
     /// Whether who has this token may speak for the node.
-    pub fn listens_to(&self, token: &TokenHash) -> bool {
+    pub(crate) fn listens_to(&self, token: &TokenHash) -> bool {
         let own = self.attempt().is_some_and(|attempt| {
             attempt.newest_boot.as_ref() == Some(token) || attempt.redeemed_by.as_ref() == Some(token)
         });

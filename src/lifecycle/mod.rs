@@ -4,9 +4,9 @@
 //! `Armed` is ever answered with an installer. So the instructions to wipe exist at most once per arming.
 
 mod attempt;
-pub mod blast;
+pub(crate) mod blast;
 mod custody;
-mod duty;
+pub(crate) mod duty;
 mod event;
 mod flags;
 mod hardware;
@@ -17,24 +17,28 @@ mod renewal;
 mod report_rate;
 mod suspect;
 mod swap;
-pub mod timeouts;
+pub(crate) mod timeouts;
 
 use serde::{Deserialize, Serialize};
 
 pub use attempt::{Attempt, AttemptId, BootToken, TokenHash, WipeScope};
-pub use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader, Reader};
-pub use duty::{Duty, DutyEvent, Errand, ErrandAnswer, Outcome, Verb, heard, wanted};
-pub use event::{Event, Refused, Stage};
-pub use flags::{Flag, Flags, Stopped};
-pub use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
+pub use custody::Reader;
+pub(crate) use custody::{ASK_AGAIN_SECONDS, Custody, Delivery, NotTheReader};
+pub(crate) use duty::{Duty, DutyEvent, Errand, ErrandAnswer, Outcome, heard, wanted};
+pub(crate) use event::Refused;
+pub use event::{Event, Stage};
+pub use flags::Stopped;
+pub(crate) use flags::{Flag, Flags};
+pub(crate) use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
 pub use installed_as::InstalledAs;
-pub use progress::{Progress, Report, ReportError, ReportEvent, StepProgress};
-pub use renewal::{Told, held_back};
-pub use report_rate::{Admission, BURST, ReportRate, STORED_PER_ATTEMPT};
-pub use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
+pub(crate) use progress::{Progress, StepProgress};
+pub use progress::{Report, ReportEvent};
+pub(crate) use renewal::{Told, held_back};
+pub(crate) use report_rate::{Admission, BURST, ReportRate, STORED_PER_ATTEMPT};
+pub(crate) use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
 
 /// Installer boots of one attempt without redemption before it fails.
-pub const MAX_BOOTS: u8 = 3;
+pub(crate) const MAX_BOOTS: u8 = 3;
 
 /// Where a node is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +117,7 @@ impl State {
     }
 
     /// Applies an event, or says why it is refused; a refused event changes nothing.
-    pub fn apply(&self, event: &Event) -> Result<Self, Refused> {
+    pub(crate) fn apply(&self, event: &Event) -> Result<Self, Refused> {
         if let Self::Suspect { previous, why } = self {
             return suspect::apply(previous, why, event);
         }

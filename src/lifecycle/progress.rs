@@ -42,12 +42,12 @@ impl ReportEvent {
     ];
 
     /// The word on the wire and in the event log.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Self::ALL.iter().find(|(_, event)| *event == self).map_or("", |(word, _)| word)
     }
 
     /// Whether the installer sends it; the installer and firstboot count their reports separately.
-    pub fn from_installer(self) -> bool {
+    pub(crate) fn is_of_installer(self) -> bool {
         use ReportEvent::*;
         matches!(self, PreStarted | Refused | PostStarted | Installed | InstallFailed)
     }
@@ -126,21 +126,21 @@ pub struct Progress {
 
 impl Progress {
     /// Notes a moment. One of a name that was noted before keeps its first time, and is the newest all the same.
-    pub fn mark(&mut self, moment: &str, now: u64) {
+    pub(crate) fn mark(&mut self, moment: &str, now: u64) {
         self.marks.entry(moment.into()).or_insert(now);
         self.newest = Some(moment.into());
     }
 
     /// The moment that was seen last.
-    pub fn stage(&self) -> Option<&str> {
+    pub(crate) fn stage(&self) -> Option<&str> {
         // A record of before that was kept knows the times alone.
         let latest = || self.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.as_str());
         self.newest.as_deref().or_else(latest)
     }
 
     /// Takes over what a report says. Returns false for a report that was seen before.
-    pub fn note(&mut self, report: &Report, now: u64) -> bool {
-        let seq = if report.event.from_installer() { &mut self.installer_seq } else { &mut self.firstboot_seq };
+    pub(crate) fn note(&mut self, report: &Report, now: u64) -> bool {
+        let seq = if report.event.is_of_installer() { &mut self.installer_seq } else { &mut self.firstboot_seq };
         if report.seq <= *seq {
             return false;
         }

@@ -15,7 +15,7 @@ const PATIENCE: u64 = 600;
 
 /// What a node last told of its payload. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub(crate) struct Told {
     /// The digest of the payload that it has.
     pub digest: String,
     /// When it asked for errands last.
@@ -26,7 +26,7 @@ pub struct Told {
 
 /// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have, `heard_since`
 /// from when on nodes could tell what they have: soon after a start nothing is known of those that have not asked yet.
-pub fn held_back(
+pub(crate) fn held_back(
     site: &Site,
     node: &Node,
     told: &HashMap<Mac, Told>,

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 /// Taken at once: more than an honest node keeps while the server is away (`QUEUE_LIMIT` in `lib/report.sh`).
-pub const BURST: u32 = 600;
+pub(crate) const BURST: u32 = 600;
 /// After that there is room for another one each second.
 const REFILL: Duration = Duration::from_secs(1);
 /// Reports of one attempt that the event log keeps. Later ones change the state as before.
-pub const STORED_PER_ATTEMPT: u32 = 4000;
+pub(crate) const STORED_PER_ATTEMPT: u32 = 4000;
 
 /// What becomes of one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// It is taken.
     Taken,
     /// The first one too many since the node was quiet.
@@ -22,7 +22,7 @@ pub enum Admission {
 
 /// What is left to one node. Times are those of any clock that only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportRate {
+pub(crate) struct ReportRate {
     left: u32,
     refilled: Duration,
     told: bool,
@@ -30,12 +30,12 @@ pub struct ReportRate {
 
 impl ReportRate {
     /// A node that has not reported yet.
-    pub fn new(now: Duration) -> Self {
+    pub(crate) fn new(now: Duration) -> Self {
         Self { left: BURST, refilled: now, told: false }
     }
 
     /// Judges one report, and what is left after it.
-    pub fn judge(self, now: Duration) -> (Self, Admission) {
+    pub(crate) fn judge(self, now: Duration) -> (Self, Admission) {
         let whole = now.saturating_sub(self.refilled).as_secs() / REFILL.as_secs();
         let left = self.left.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX)).min(BURST);
         let refilled = if left == BURST { now } else { self.refilled + REFILL * u32::try_from(whole).unwrap_or(0) };

@@ -7,7 +7,7 @@ use crate::site::{CopySets, InstallTree, Mac, Node, NodeName, Server, Site, Time
 
 /// One reason why a site cannot take the place of the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hindrance {
+pub(crate) enum Hindrance {
     /// A key of the site file that is read once, when the daemon starts.
     NeedsRestart {
         /// As in the site file.
@@ -51,7 +51,7 @@ impl fmt::Display for Hindrance {
 
 impl Hindrance {
     /// One thing to do.
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         match self {
             Self::Copies { from, .. } => {
                 format!("write `replica = \"{from}\"` under `[variables]`: a volume that is there keeps its number")
@@ -76,7 +76,7 @@ impl Hindrance {
 /// armed to wipe stays what its operator was shown: the permit is for those disks. It may leave the file: see [`withdrawn`].
 /// A node in firstboot keeps its MAC and its address, or its reports would be refused; the rest of its entry counts from
 /// its next installation on.
-pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
+pub(crate) fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
     let mut all = restarts(old, new);
     all.extend(copies(old, new, &state));
     for node in &old.nodes {
@@ -97,7 +97,7 @@ pub fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) 
 
 /// The armings to wipe that end with the swap of `old` for `new`, and why: what an operator armed is not there any more. A
 /// change of the node itself is among [`hindrances`], and here for an order that came between those and the swap.
-pub fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<(Mac, String)> {
+pub(crate) fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<(Mac, String)> {
     let why = |node: &Node| match new.node_by_mac(node.mac) {
         Some(_) => shown(new, node).map(|what| format!("the site file was edited: {what}")),
         None => Some(NOT_IN_THE_FILE.to_string()),
@@ -108,10 +108,10 @@ pub fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -
 }
 
 /// Why an arming ends whose node has left the site file.
-pub const NOT_IN_THE_FILE: &str = "no node of the site file has its MAC any more";
+pub(crate) const NOT_IN_THE_FILE: &str = "no node of the site file has its MAC any more";
 
 /// Whether the next boot may cost data.
-pub fn is_to_wipe(state: &State) -> bool {
+pub(crate) fn is_to_wipe(state: &State) -> bool {
     matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
 }
 
@@ -126,7 +126,7 @@ fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Optio
 }
 
 /// The keys of the site file that are read once, when the daemon starts, and their values in words.
-pub fn read_once(site: &Site) -> Vec<(&'static str, String)> {
+pub(crate) fn read_once(site: &Site) -> Vec<(&'static str, String)> {
     // Named one by one, so that a new key cannot come without a decision. Those that are left out are read at each use.
     let Server {
         interface,

@@ -7,7 +7,7 @@ use super::{Event, Flags, State};
 
 /// Where a node may be stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Armed to wipe, and the installer was not fetched yet.
     Waiting,
     /// Armed, and the installer was booted; its `%pre` did not ask for the permit yet.
@@ -20,7 +20,7 @@ pub enum Phase {
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeout {
+pub(crate) struct Timeout {
     /// Where.
     pub phase: Phase,
     /// How long, in seconds.
@@ -34,7 +34,7 @@ pub struct Timeout {
 /// Booting: the installer loads its image and looks for its disk, which takes minutes on a slow network. Installing:
 /// Anaconda says nothing while it installs packages. Firstboot: a step may run for half an hour; a node that waits for
 /// another one reports every minute.
-pub const TIMEOUTS: [Timeout; 4] = [
+pub(crate) const TIMEOUTS: [Timeout; 4] = [
     Timeout { phase: Phase::Waiting, seconds: 7200, words: "its arming expired: the installer was not fetched" },
     Timeout { phase: Phase::Booting, seconds: 3600, words: "the installer was booted and never asked for its permit" },
     Timeout { phase: Phase::Installing, seconds: 3600, words: "the installer said nothing" },
@@ -43,7 +43,7 @@ pub const TIMEOUTS: [Timeout; 4] = [
 
 impl Phase {
     /// The phase of a state, if it has a limit.
-    pub fn of(state: &State) -> Option<Self> {
+    pub(crate) fn of(state: &State) -> Option<Self> {
         match state {
             State::Armed { attempt, .. } if attempt.boots > 0 => Some(Self::Booting),
             State::Armed { attempt, .. } if attempt.scope.wipes() => Some(Self::Waiting),
@@ -54,7 +54,7 @@ impl Phase {
     }
 
     /// Its row.
-    pub fn timeout(self) -> Timeout {
+    pub(crate) fn timeout(self) -> Timeout {
         let row = TIMEOUTS.iter().find(|row| row.phase == self);
         *row.expect("every phase has a row; a test walks them")
     }
@@ -62,7 +62,7 @@ impl Phase {
 
 /// When things happened to a node, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moments {
+pub(crate) struct Moments {
     /// It was armed.
     pub armed: u64,
     /// It was last heard of.
@@ -73,7 +73,7 @@ pub struct Moments {
 
 /// What has to happen to a node that has been where it is for too long; none while it is in time, or in maintenance.
 /// `arming` is how long an arming that wipes waits for its first boot, in seconds.
-pub fn overdue(state: &State, flags: Flags, moments: Moments, arming: u64, now: u64) -> Option<Event> {
+pub(crate) fn overdue(state: &State, flags: Flags, moments: Moments, arming: u64, now: u64) -> Option<Event> {
     let row = Phase::of(state)?.timeout();
     if flags.maintenance {
         return None;

@@ -25,7 +25,7 @@ pub struct Guarded {
 
 impl Guarded {
     /// Guards these files, and everything below those that are folders.
-    pub fn of(places: &[PathBuf]) -> Self {
+    pub(crate) fn of(places: &[PathBuf]) -> Self {
         Self { places: places.to_vec(), known: Mutex::default() }
     }
 

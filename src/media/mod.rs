@@ -14,9 +14,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-pub use beneath::{Unserved, leads_out};
-pub use guarded::Guarded;
-pub use repository::{SEVERAL, folders, read_repository};
+pub(crate) use beneath::Unserved;
+pub(crate) use guarded::Guarded;
+pub(crate) use repository::{folders, read_repository};
 
 use crate::iso9660::{self, Broken, Found};
 use crate::packages::{Algorithm, Hasher};
@@ -24,7 +24,7 @@ use crate::site::{Image, InstallTree, Site};
 
 /// A place with files below it: a directory, or a disc image, which is read without mounting it.
 #[derive(Debug)]
-pub enum Media {
+pub(crate) enum Media {
     /// A directory.
     Directory(Directory),
     /// An image, and its length in bytes.
@@ -33,11 +33,11 @@ pub enum Media {
 
 /// A directory with files below it.
 #[derive(Debug)]
-pub struct Directory(beneath::Folder);
+pub(crate) struct Directory(beneath::Folder);
 
 /// One file of it, open: reads from its first to its last byte.
 #[derive(Debug)]
-pub struct Content {
+pub(crate) struct Content {
     file: File,
     start: u64,
     length: u64,
@@ -47,7 +47,7 @@ pub struct Content {
 
 impl Media {
     /// Opens a directory, or a file that is an ISO 9660 image with the whole names of its files.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         match beneath::Folder::at(path) {
             Ok(folder) => return Ok(Self::Directory(Directory(folder))),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
@@ -63,7 +63,7 @@ impl Media {
     }
 
     /// Opens the file at a path below it. Doubled slashes count as one.
-    pub fn file(&self, path: &str) -> io::Result<Content> {
+    pub(crate) fn file(&self, path: &str) -> io::Result<Content> {
         if path.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no path has a zero byte"));
         }
@@ -80,7 +80,7 @@ impl Media {
 
     /// What lies in it and is not served, by its path; at most `most` names are looked at, and the second value says
     /// whether that was all of them. An image has no such thing: its links are not followed.
-    pub fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
+    pub(crate) fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
         match self {
             Self::Directory(Directory(folder)) => folder.unserved(most, guarded),
             Self::Image(..) => (Vec::new(), true),
@@ -88,12 +88,12 @@ impl Media {
     }
 
     /// Whether there is a file at that path which can be read.
-    pub fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         self.file(path).is_ok()
     }
 
     /// A whole file of at most `most` bytes.
-    pub fn read(&self, path: &str, most: u64) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self, path: &str, most: u64) -> io::Result<Vec<u8>> {
         self.file(path)?.bytes(most)
     }
 }
@@ -106,12 +106,12 @@ impl Content {
     }
 
     /// A file that the site file names by its whole path.
-    pub fn named(path: &Path) -> io::Result<Self> {
+    pub(crate) fn named(path: &Path) -> io::Result<Self> {
         Self::whole(beneath::named(path)?)
     }
 
     /// The file of an image; where it lies in an install tree, by the rules of that tree.
-    pub fn of_image(site: &Site, image: &Image) -> io::Result<Self> {
+    pub(crate) fn of_image(site: &Site, image: &Image) -> io::Result<Self> {
         let below = |tree: &InstallTree| image.path.strip_prefix(&tree.path).ok().map(|path| (tree.path.clone(), path));
         match site.install_trees.iter().find_map(below) {
             Some((tree, path)) => Media::open(&tree)?.file(&path.to_string_lossy()),
@@ -120,7 +120,7 @@ impl Content {
     }
 
     /// Itself, unless it is what nobody may fetch, under another name.
-    pub fn unless(self, guarded: &Guarded) -> io::Result<Self> {
+    pub(crate) fn unless(self, guarded: &Guarded) -> io::Result<Self> {
         match guarded.find(&self.file)? {
             None => Ok(self),
             Some(_) => Err(io::Error::new(
@@ -137,12 +137,12 @@ impl Content {
     }
 
     /// When it was last changed, as far as the file system knows; a file in an image is as old as the image.
-    pub fn modified(&self) -> Option<SystemTime> {
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
     /// All of it, when it has at most `most` bytes.
-    pub fn bytes(self, most: u64) -> io::Result<Vec<u8>> {
+    pub(crate) fn bytes(self, most: u64) -> io::Result<Vec<u8>> {
         if self.length > most {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
         }
@@ -152,24 +152,24 @@ impl Content {
     }
 
     /// The bytes from `first` on, at most `length` of them.
-    pub fn cut(self, first: u64, length: u64) -> Self {
+    pub(crate) fn cut(self, first: u64, length: u64) -> Self {
         let first = first.min(self.length);
         let length = length.min(self.length - first);
         Self { start: self.start + first, length, left: length, ..self }
     }
 
     /// How many bytes were not read yet.
-    pub fn left(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
     /// Its length in bytes.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Reads it to its end and returns its checksum in hexadecimal digits; afterwards it reads from its start again.
-    pub fn checksum(&mut self, algorithm: Algorithm) -> io::Result<String> {
+    pub(crate) fn checksum(&mut self, algorithm: Algorithm) -> io::Result<String> {
         let mut hasher = Hasher::new(algorithm);
         let mut chunk = vec![0; 256 * 1024];
         loop {

@@ -6,7 +6,7 @@ use super::{Media, decode};
 use crate::packages::{self, Kind, Metadata, Names, Part};
 
 /// Folders that are repositories of their own on the images of EL8 and later.
-pub const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
+pub(crate) const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
 /// No index of a repository is larger.
 const MOST_INDEX_BYTES: u64 = 4 << 20;
 /// No other file of metadata is larger, compressed as it is.
@@ -14,7 +14,7 @@ const MOST_PART_BYTES: u64 = 1 << 30;
 const INDEX: &str = "repodata/repomd.xml";
 
 /// Returns the folders of a place that are repositories: the place itself (an empty text), or those of [`SEVERAL`].
-pub fn folders(media: &Media) -> Vec<String> {
+pub(crate) fn folders(media: &Media) -> Vec<String> {
     if media.has(INDEX) {
         return vec![String::new()];
     }
@@ -22,7 +22,7 @@ pub fn folders(media: &Media) -> Vec<String> {
 }
 
 /// Reads what the repository in `folder` has of `names`. An error is a sentence about one file of the metadata.
-pub fn read_repository(media: &Media, folder: &str, names: &Names) -> Result<Metadata, String> {
+pub(crate) fn read_repository(media: &Media, folder: &str, names: &Names) -> Result<Metadata, String> {
     let index = below(folder, INDEX);
     let of = |path: &str| {
         let path = path.to_string();

@@ -20,7 +20,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Its name as coreutils spell it: `sha256` of `sha256sum`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
             Self::Sha1 => "sha1",
@@ -30,7 +30,7 @@ impl Algorithm {
     }
 
     /// Its length in hexadecimal digits.
-    pub fn digits(self) -> usize {
+    pub(crate) fn digits(self) -> usize {
         match self {
             Self::Md5 => 32,
             Self::Sha1 => 40,
@@ -65,7 +65,7 @@ pub struct Checksum {
 
 impl Checksum {
     /// Takes digits as they are written; none when they are not what the algorithm gives.
-    pub fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
+    pub(crate) fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
         let good = hex.len() == algorithm.digits() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
         good.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
     }
@@ -78,7 +78,7 @@ impl fmt::Display for Checksum {
 }
 
 /// Takes bytes as they come, and tells their checksum in the end.
-pub enum Hasher {
+pub(crate) enum Hasher {
     /// See [`Algorithm::Md5`].
     Md5(md5::Md5),
     /// See [`Algorithm::Sha1`].
@@ -91,7 +91,7 @@ pub enum Hasher {
 
 impl Hasher {
     /// Starts.
-    pub fn new(algorithm: Algorithm) -> Self {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Md5 => Self::Md5(md5::Md5::new()),
             Algorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
@@ -101,7 +101,7 @@ impl Hasher {
     }
 
     /// Takes more bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Md5(hash) => hash.update(bytes),
             Self::Sha1(hash) => hash.update(bytes),
@@ -111,7 +111,7 @@ impl Hasher {
     }
 
     /// The checksum in hexadecimal digits.
-    pub fn hex(self) -> String {
+    pub(crate) fn hex(self) -> String {
         let hex = |bytes: &[u8]| {
             let mut text = String::with_capacity(bytes.len() * 2);
             for byte in bytes {

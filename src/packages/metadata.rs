@@ -21,7 +21,7 @@ pub struct Metadata {
 
 impl Metadata {
     /// Whether a package has or provides the name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.packages.contains_key(name) || self.provided.contains(name)
     }
 
@@ -31,12 +31,13 @@ impl Metadata {
     }
 
     /// Whether there is a group or environment of this id or name.
-    pub fn has_group(&self, group: &str) -> bool {
+    pub(crate) fn has_group(&self, group: &str) -> bool {
         self.groups.as_ref().is_some_and(|groups| groups.contains(group))
     }
 
     /// How many packages the repository holds.
-    pub fn count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 }

@@ -13,10 +13,10 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-pub use checksum::{Algorithm, Checksum, Hasher};
+pub(crate) use checksum::{Algorithm, Checksum, Hasher};
 pub use metadata::Metadata;
-pub use repomd::{Kind, Part};
-pub use version::Version;
+pub(crate) use repomd::{Kind, Part};
+pub(crate) use version::Version;
 
 /// Names that somebody asks of repositories: packages, and whatever may be provided instead.
 pub type Names = HashSet<String>;
@@ -42,11 +42,11 @@ pub fn groups(text: impl std::io::BufRead, metadata: &mut Metadata) -> Result<()
 }
 
 /// What one kind of node needs: each package or group (with `@`) with who needs it, such as a step.
-pub type Needs = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
 /// Returns what none of the repositories has. Names with a leading `-` are not needed. A group is known only where a
 /// repository has groups at all.
-pub fn missing<'a>(needs: &'a Needs, repositories: &[&Metadata]) -> Vec<(&'a str, &'a BTreeSet<String>)> {
+pub(crate) fn missing<'a>(needs: &'a Needs, repositories: &[&Metadata]) -> Vec<(&'a str, &'a BTreeSet<String>)> {
     let has_groups = repositories.iter().any(|metadata| metadata.groups.is_some());
     let is_there = |name: &str| match name.strip_prefix("@^").or_else(|| name.strip_prefix('@')) {
         Some(group) => !has_groups || repositories.iter().any(|metadata| metadata.has_group(group)),
@@ -56,7 +56,7 @@ pub fn missing<'a>(needs: &'a Needs, repositories: &[&Metadata]) -> Vec<(&'a str
 }
 
 /// Returns the newest version of a package in any of the repositories, which is what yum installs.
-pub fn newest<'a>(name: &str, repositories: &[&'a Metadata]) -> Option<&'a Version> {
+pub(crate) fn newest<'a>(name: &str, repositories: &[&'a Metadata]) -> Option<&'a Version> {
     repositories.iter().filter_map(|metadata| metadata.version(name)).max()
 }
 

@@ -13,12 +13,12 @@ pub struct Version {
 
 impl Version {
     /// Takes them as metadata writes them; an epoch that is no number is none.
-    pub fn new(epoch: &str, version: &str, release: &str) -> Self {
+    pub(crate) fn new(epoch: &str, version: &str, release: &str) -> Self {
         Self { epoch: epoch.parse().unwrap_or(0), version: version.into(), release: release.into() }
     }
 
     /// Whether this is the version `VERSION-RELEASE` or a later one, whatever its epoch.
-    pub fn is_at_least(&self, floor: &str) -> bool {
+    pub(crate) fn is_at_least(&self, floor: &str) -> bool {
         let (version, release) = floor.split_once('-').unwrap_or((floor, ""));
         let order = compare(&self.version, version).then_with(|| compare(&self.release, release));
         self.epoch > 0 || order.is_ge()
@@ -26,7 +26,7 @@ impl Version {
 
     /// Whether this is what somebody expects: `2012.1`, `2012.1-4.el6`, with `EPOCH:` before either, or the beginning of
     /// one of these followed by `*`.
-    pub fn is(&self, expected: &str) -> bool {
+    pub(crate) fn is(&self, expected: &str) -> bool {
         let short = self.version.clone();
         let long = format!("{}-{}", self.version, self.release);
         let forms = [format!("{}:{short}", self.epoch), format!("{}:{long}", self.epoch), short, long];

@@ -5,7 +5,7 @@ use crate::site::{FileSystem, Node, PartitionUse};
 use super::{NodePlan, PlanError, Slot};
 
 /// Checks what the boot loader and the installer of the release demand of `/` and `/boot`.
-pub fn check(node: &Node) -> Result<(), PlanError> {
+pub(crate) fn check(node: &Node) -> Result<(), PlanError> {
     let plain = |wanted: &str| {
         node.layout.partitions.iter().find_map(|spec| match &spec.purpose {
             PartitionUse::Mount { path, file_system } if path == wanted => Some(*file_system),
@@ -32,7 +32,7 @@ pub fn check(node: &Node) -> Result<(), PlanError> {
 }
 
 /// Checks that GRUB legacy finds `/boot` where it can read it: not in a logical partition.
-pub fn check_place(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
+pub(crate) fn check_place(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     let is_boot = |content: &super::Content| matches!(content, super::Content::Mount { mount, .. } if mount == "/boot");
     let on_array = plan.arrays.iter().filter(|array| is_boot(&array.content)).flat_map(|array| &array.members);
     let mut places = plan

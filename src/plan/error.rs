@@ -111,7 +111,7 @@ pub enum PlanError {
 
 impl PlanError {
     /// Whether the layout cannot be had on any disk.
-    pub fn blames_layout(&self) -> bool {
+    pub(crate) fn blames_layout(&self) -> bool {
         !matches!(
             self,
             Self::DiskTooSmall { .. }

@@ -182,7 +182,7 @@ impl Facts {
 
     /// What tells these volume groups from any other ones of the same names: a line with the UUID of each group, of its
     /// physical volumes, and of the volumes that `is_ours` (by group and name).
-    pub fn identities(&self, groups: &[String], is_ours: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    pub(crate) fn identities(&self, groups: &[String], is_ours: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let kept = |name: &String| groups.contains(name);
         let of_groups = self.groups.iter().filter(|group| kept(&group.name));
         let of_disks = self.physical_volumes.iter().filter(|volume| kept(&volume.group));

@@ -14,7 +14,7 @@ use super::{NodePlan, PartitionPlan, PlanError, plan};
 ///
 /// Refused: nothing to keep, an unknown group, one with `/` in it, a mirror, and every
 /// difference between the recorded disks and those that the site file wants now.
-pub fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePlan, PlanError> {
+pub(crate) fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePlan, PlanError> {
     let refuse = |problem: String| PlanError::Keep { node: node.name.clone(), problem };
     if keep.is_empty() {
         return Err(refuse("no volume group is named".into()));

@@ -6,7 +6,7 @@ use super::PlanError;
 use super::size::MBR_SECTORS;
 
 /// Decides the label of the disk in a slot, and whether the installer chooses it by itself.
-pub fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel, bool), PlanError> {
+pub(crate) fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel, bool), PlanError> {
     check_sectors(node, slot, rule)?;
     let default = default(node, rule);
     let release = node.release;
@@ -35,7 +35,7 @@ pub fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel, bool),
 }
 
 /// Whether the firmware starts from the disk: it is that of the operating system, or mirrors it.
-pub fn starts(node: &Node, slot: &str) -> bool {
+pub(crate) fn starts(node: &Node, slot: &str) -> bool {
     let os = node.disks[0].slot.as_str();
     let mirrors = |(first, second): &(String, String)| first == os && second == slot;
     slot == os || node.layout.mirror.as_ref().is_some_and(mirrors)

@@ -10,13 +10,13 @@ use super::{Content, NodePlan, PlanError};
 /// blivet makes a smaller EFI system partition this large.
 const LEAST_EFI_SYSTEM: Mib = Mib(50);
 /// One extent for the metadata and one for data: blivet makes a smaller physical volume this large.
-pub const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
+pub(crate) const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
 /// What the installers of EL8 (its last ones, as of Stream 8), EL9 and EL10 advise for `/boot`.
 const ADVISED_BOOT: Mib = Mib(512);
 const TIB: u64 = 1 << 20;
 
 /// Checks every partition, mirror and volume of a plan.
-pub fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
+pub(crate) fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     for (content, size) in contents(plan) {
         check_size(node, || in_words(content), size, range(node, content))?;
     }
@@ -103,7 +103,7 @@ fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
 }
 
 /// What fits by the numbers and is hardly meant: no system fits into it, or the installer warns of it.
-pub fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
+pub(crate) fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
     let plain = contents(plan).filter_map(|(content, size)| match content {
         Content::Mount { mount, .. } => Some((mount.as_str(), size)),
         _ => None,

@@ -11,7 +11,7 @@ fn header(release: Release) -> Mib {
 }
 
 /// The header of the physical volumes of a group; nothing when it is not encrypted.
-pub fn of_group(node: &Node, group: &str) -> Mib {
+pub(crate) fn of_group(node: &Node, group: &str) -> Mib {
     match node.layout.volume_groups.iter().any(|known| known.name == group && known.encrypted) {
         true => header(node.release),
         false => Mib(0),
@@ -19,16 +19,16 @@ pub fn of_group(node: &Node, group: &str) -> Mib {
 }
 
 /// Whether the header may be smaller: that of cryptsetup 2.0 (EL8.0) has 4 MiB.
-pub fn is_exact(node: &Node, group: &str) -> bool {
+pub(crate) fn is_exact(node: &Node, group: &str) -> bool {
     of_group(node, group) == Mib(0) || (node.release.major, node.release.minor) != (8, 0)
 }
 
 /// Size of the volume group that a partition yields behind a header.
-pub fn volume_group_size(partition: Mib, header: Mib) -> Mib {
+pub(crate) fn volume_group_size(partition: Mib, header: Mib) -> Mib {
     size::volume_group_size(Mib(partition.0.saturating_sub(header.0)))
 }
 
 /// The smallest partition that yields so much behind a header.
-pub fn partition_for(group: Mib, header: Mib) -> Mib {
+pub(crate) fn partition_for(group: Mib, header: Mib) -> Mib {
     size::partition_for(group) + header
 }

@@ -11,7 +11,11 @@ use super::{
 };
 
 /// Plans every volume group of the layout on the partitions and mirrors that were planned for it.
-pub fn plan_groups(node: &Node, disks: &[DiskPlan], arrays: &[ArrayPlan]) -> Result<Vec<VolumeGroupPlan>, PlanError> {
+pub(crate) fn plan_groups(
+    node: &Node,
+    disks: &[DiskPlan],
+    arrays: &[ArrayPlan],
+) -> Result<Vec<VolumeGroupPlan>, PlanError> {
     for spec in &node.layout.partitions {
         if let PartitionUse::PhysicalVolume { volume_group } = &spec.purpose
             && !node.layout.volume_groups.iter().any(|group| group.name == *volume_group)

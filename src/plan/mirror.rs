@@ -6,7 +6,7 @@ use super::size;
 use super::{ArrayPlan, Content, DiskPlan, PartitionRef, wanted};
 
 /// Finds the halves of every mirror on the planned disks.
-pub fn plan_arrays(node: &Node, disks: &[DiskPlan], notes: &mut Vec<String>) -> Vec<ArrayPlan> {
+pub(crate) fn plan_arrays(node: &Node, disks: &[DiskPlan], notes: &mut Vec<String>) -> Vec<ArrayPlan> {
     let mut arrays = Vec::new();
     for (index, content) in wanted::mirrored(node).into_iter().enumerate() {
         let device = format!("md{index}");

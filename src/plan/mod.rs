@@ -31,14 +31,13 @@ use crate::site::{Node, SizeSpec};
 use partition::Disk;
 
 pub use crate::site::DiskLabel;
-pub use attest::{compare_partitions, differences, partition_name};
+pub(crate) use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
-pub use facts::{ArrayFact, Facts, FactsError, GroupFact, MountFact, PartitionFact, PhysicalVolumeFact, VolumeFact};
-pub use keep::keep;
-pub use outcome::{
-    ArrayPlan, Content, DiskPlan, LogicalVolumePlan, NodePlan, PartitionPlan, PartitionRef, PhysicalVolumePlan,
-    Placement, Slot, VolumeGroupPlan,
-};
+pub use facts::Facts;
+pub(crate) use facts::PartitionFact;
+pub(crate) use keep::keep;
+pub(crate) use outcome::{ArrayPlan, LogicalVolumePlan, PartitionRef, Placement, VolumeGroupPlan};
+pub use outcome::{Content, DiskPlan, NodePlan, PartitionPlan, PhysicalVolumePlan, Slot};
 
 /// Predicts the storage of a node after the installer, or says why its layout cannot be had exactly.
 pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {

@@ -16,7 +16,7 @@ const LONGEST_MAPPED: usize = 127 - 16;
 
 /// The name that the installer gives a volume group instead of `name`, if it cannot keep it: EL6.4 and later drop
 /// everything but letters, digits, `.` and `_` (anaconda 13.21.191).
-pub fn installer_name(release: Release, name: &str) -> Option<String> {
+pub(crate) fn installer_name(release: Release, name: &str) -> Option<String> {
     if !release.is_el6() || release.minor < 4 {
         return None;
     }
@@ -25,7 +25,7 @@ pub fn installer_name(release: Release, name: &str) -> Option<String> {
 }
 
 /// Checks every name and mount point of the node's layout.
-pub fn check(node: &Node) -> Result<(), PlanError> {
+pub(crate) fn check(node: &Node) -> Result<(), PlanError> {
     let layout = &node.layout;
     let (mut mounts, mut groups) = (BTreeSet::new(), BTreeSet::new());
     let once = |set: &mut BTreeSet<String>, what, name: &str| match set.insert(name.to_string()) {

@@ -10,7 +10,7 @@ use super::{Content, NodePlan};
 const ONE_TIB: Mib = Mib(1 << 20);
 
 /// The options of every mount point of a plan that has some.
-pub fn of(node: &Node, plan: &NodePlan) -> BTreeMap<String, FileSystemOptions> {
+pub(crate) fn of(node: &Node, plan: &NodePlan) -> BTreeMap<String, FileSystemOptions> {
     let mut all = node.layout.options.clone();
     for (mount, file_system, size) in mounted(plan) {
         if needs_inode64(node, file_system, size) {

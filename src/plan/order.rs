@@ -13,7 +13,7 @@ use super::Placement;
 
 /// One `part` command, as far as the sort looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// Weight of what it holds.
     pub weight: u32,
     /// Its size.
@@ -21,20 +21,20 @@ pub struct Request {
 }
 
 /// Weight of an EFI system partition, and of biosboot.
-pub const FIRMWARE_WEIGHT: u32 = 5000;
+pub(crate) const FIRMWARE_WEIGHT: u32 = 5000;
 /// Weight of `/boot`.
-pub const BOOT_WEIGHT: u32 = 2000;
+pub(crate) const BOOT_WEIGHT: u32 = 2000;
 
 /// Weight of a `/` that the machine starts from because there is no `/boot`, in EL6. Later installers give it none, so it
 /// is only taken where both lead to the same place.
-pub const ROOT_WEIGHT: u32 = 1000;
+pub(crate) const ROOT_WEIGHT: u32 = 1000;
 
 /// How many `--asprimary` requests an MBR with logical partitions has room for.
 const MBR_PRIMARIES: usize = 3;
 
 /// Why no flags give the wanted order; the index is that of the request that would come too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disorder {
+pub(crate) enum Disorder {
     /// It is placed before every request of less weight, whatever the flags.
     Weight(usize),
     /// The sizes rise more often than there are flags for it.
@@ -57,7 +57,7 @@ const WAYS: [&[&[Placement]]; 5] = [
 
 /// What else the flags depend on.
 #[derive(Debug, Clone, Copy)]
-pub struct Means {
+pub(crate) struct Means {
     /// At most the first three may be forced to be primary, because the fourth slot is the extended partition.
     pub mbr: bool,
     /// Whether `--grow` keeps to its `--maxsize`.
@@ -65,7 +65,7 @@ pub struct Means {
 }
 
 /// Chooses the flags for requests that are given in the wanted order.
-pub fn place(requests: &[Request], means: Means) -> Result<Vec<Placement>, Disorder> {
+pub(crate) fn place(requests: &[Request], means: Means) -> Result<Vec<Placement>, Disorder> {
     if let Some(late) = requests.windows(2).position(|pair| pair[0].weight < pair[1].weight) {
         return Err(Disorder::Weight(late + 1));
     }

@@ -62,7 +62,7 @@ pub enum Placement {
 
 impl Placement {
     /// No flags at all.
-    pub const PLAIN: Self = Self::Flags { as_primary: false, grow_to_own_size: false };
+    pub(crate) const PLAIN: Self = Self::Flags { as_primary: false, grow_to_own_size: false };
 
     /// Whether it says `--asprimary`.
     pub fn as_primary(self) -> bool {
@@ -236,7 +236,7 @@ pub struct NodePlan {
 
 impl NodePlan {
     /// Every name a volume group may have on the way, in the installer or after it.
-    pub fn volume_group_names(&self) -> Vec<&str> {
+    pub(crate) fn volume_group_names(&self) -> Vec<&str> {
         self.volume_groups
             .iter()
             .flat_map(|group| std::iter::once(group.name.as_str()).chain(group.installer_name.as_deref()))
@@ -249,7 +249,7 @@ impl NodePlan {
     }
 
     /// The disk in a slot.
-    pub fn disk(&self, slot: &str) -> Option<&DiskPlan> {
+    pub(crate) fn disk(&self, slot: &str) -> Option<&DiskPlan> {
         self.disks.iter().find(|disk| disk.slot == slot)
     }
 
@@ -261,7 +261,7 @@ impl NodePlan {
 
 impl VolumeGroupPlan {
     /// Whether this partition is one of its physical volumes, or the first half of one.
-    pub fn is_on(&self, disk: &str, partition: u32) -> bool {
+    pub(crate) fn is_on(&self, disk: &str, partition: u32) -> bool {
         let on = |volume: &PhysicalVolumePlan| volume.partition.disk == disk && volume.partition.partition == partition;
         self.physical_volumes.iter().any(on)
     }

@@ -15,7 +15,7 @@ const MOST_PARTITIONS: usize = 15;
 const MBR_SLOTS: usize = 4;
 
 /// A disk that is to be divided.
-pub struct Disk<'a> {
+pub(crate) struct Disk<'a> {
     pub node: &'a Node,
     pub slot: &'a str,
     pub label: DiskLabel,
@@ -40,7 +40,7 @@ struct Room {
 
 impl<'a> Disk<'a> {
     /// Where partitions must end on the whole disk.
-    pub fn end(&self) -> Mib {
+    pub(crate) fn end(&self) -> Mib {
         match self.label {
             DiskLabel::Msdos => size::mbr_end(self.sectors, self.sector_size),
             DiskLabel::Gpt => size::gpt_end(self.sectors, self.sector_size),
@@ -54,7 +54,7 @@ impl<'a> Disk<'a> {
     }
 
     /// Leaves only so much room as the disk has that mirrors this one. What is not mirrored costs this one only.
-    pub fn keep_within(&mut self, twin: &Disk<'a>) {
+    pub(crate) fn keep_within(&mut self, twin: &Disk<'a>) {
         let overhead = |disk: &Disk<'_>| {
             let own = disk.wanted.iter().filter(|wanted| !matches!(wanted.content, Content::RaidMember { .. }));
             let records = gaps(disk.logical()) + extra_gap(disk.logical());
@@ -64,7 +64,7 @@ impl<'a> Disk<'a> {
     }
 
     /// Plans the disk. The notes say where it differs from the layout as written.
-    pub fn plan(self, notes: &mut Vec<String>) -> Result<DiskPlan, PlanError> {
+    pub(crate) fn plan(self, notes: &mut Vec<String>) -> Result<DiskPlan, PlanError> {
         let usable_end = self.limit.map_or(self.end(), |(limit, _)| limit.min(self.end()));
         let logical = self.logical();
         let is_os = self.slot == self.node.disks[0].slot;

@@ -2,7 +2,7 @@
 //! in exact numbers, so the installer has nothing left to share.
 
 /// Shares `rest` in proportion to `weights`, in whole steps; what cannot be shared evenly goes to the last one.
-pub fn share(rest: u64, weights: &[u64], step: u64) -> Vec<u64> {
+pub(crate) fn share(rest: u64, weights: &[u64], step: u64) -> Vec<u64> {
     let total: u128 = weights.iter().map(|&weight| u128::from(weight.max(1))).sum();
     let part = |weight: u64| {
         let part = u128::from(rest / step) * u128::from(weight.max(1)) / total.max(1);

@@ -5,33 +5,33 @@ use crate::site::Mib;
 use super::limits::LEAST_PHYSICAL_VOLUME;
 
 /// Anaconda sets every partition on multiples of 1 MiB, and the first one behind the first MiB.
-pub const GRAIN: Mib = Mib(1);
+pub(crate) const GRAIN: Mib = Mib(1);
 
 /// The extent size of every volume group. EL6 would take 32 MiB unless told, so it is always told.
-pub const EXTENT: Mib = Mib(4);
+pub(crate) const EXTENT: Mib = Mib(4);
 
 /// LVM keeps its metadata in the first MiB of a physical volume; the extents begin behind it.
 const PV_DATA_START: Mib = Mib(1);
 
 /// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes. Anaconda takes an MBR only for a disk that has
 /// fewer sectors than the last number there is.
-pub const MBR_SECTORS: u64 = (1 << 32) - 1;
+pub(crate) const MBR_SECTORS: u64 = (1 << 32) - 1;
 
 const MIB: u64 = 1 << 20;
 
 /// Size of the volume group that a physical volume of `partition` MiB yields, a multiple of the extent size.
-pub fn volume_group_size(partition: Mib) -> Mib {
+pub(crate) fn volume_group_size(partition: Mib) -> Mib {
     Mib(partition.0.saturating_sub(PV_DATA_START.0) / EXTENT.0 * EXTENT.0)
 }
 
 /// The smallest partition that the installer makes whose physical volume yields `group` MiB.
-pub fn partition_for(group: Mib) -> Mib {
+pub(crate) fn partition_for(group: Mib) -> Mib {
     (Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START).max(LEAST_PHYSICAL_VOLUME)
 }
 
 /// The least that a mirror of partitions of this size holds. mdadm keeps up to 0.1 % of a member for reshaping, at most
 /// 128 MiB, and its superblock and bitmap besides; how much of that exactly differs between its versions.
-pub fn array_least(partition: Mib) -> Mib {
+pub(crate) fn array_least(partition: Mib) -> Mib {
     let mut headroom = 128;
     while headroom > 1 && headroom * 1024 > partition.0 {
         headroom /= 2;
@@ -40,27 +40,27 @@ pub fn array_least(partition: Mib) -> Mib {
 }
 
 /// Size that the volume group on a mirror of `least` MiB has at least: blivet sets the first 2 MiB aside there.
-pub fn volume_group_on_array(least: Mib) -> Mib {
+pub(crate) fn volume_group_on_array(least: Mib) -> Mib {
     volume_group_size(Mib(least.0.saturating_sub(PV_DATA_START.0)))
 }
 
 /// Number of extents in `size`, which is a multiple of the extent size.
-pub fn extents(size: Mib) -> u64 {
+pub(crate) fn extents(size: Mib) -> u64 {
     size.0 / EXTENT.0
 }
 
 /// Whether a logical volume of this size is exact; Anaconda rounds any other up to the next extent.
-pub fn is_whole_extents(size: Mib) -> bool {
+pub(crate) fn is_whole_extents(size: Mib) -> bool {
     size.0.is_multiple_of(EXTENT.0)
 }
 
 /// Where partitions must end on an MBR disk: the last whole MiB.
-pub fn mbr_end(sectors: u64, sector_size: u32) -> Mib {
+pub(crate) fn mbr_end(sectors: u64, sector_size: u32) -> Mib {
     Mib(sectors.min(MBR_SECTORS).saturating_mul(u64::from(sector_size)) / MIB)
 }
 
 /// Where partitions must end on a GPT disk: the backup table takes one sector and 16 KiB of entries at the end.
-pub fn gpt_end(sectors: u64, sector_size: u32) -> Mib {
+pub(crate) fn gpt_end(sectors: u64, sector_size: u32) -> Mib {
     let backup = 1 + 16384_u64.div_ceil(u64::from(sector_size.max(512)));
     Mib(sectors.saturating_sub(backup).saturating_mul(u64::from(sector_size)) / MIB)
 }

@@ -13,7 +13,7 @@ const EFI_SYSTEM_EL6: Mib = Mib(200);
 
 /// One partition to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Wanted size.
     pub size: SizeSpec,
     /// What will be in it.
@@ -21,7 +21,7 @@ pub struct Wanted {
 }
 
 /// Checks that every slot of the layout is a disk of the node, and returns those that are used, in the node's order.
-pub fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
+pub(crate) fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
     let layout = &node.layout;
     for slot in layout.slots() {
         if node.disk(slot).is_none() {
@@ -58,7 +58,7 @@ pub fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
 }
 
 /// The partitions to make on the disk in a slot, in the order of the layout. On both disks of a mirror, the halves.
-pub fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wanted> {
+pub(crate) fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wanted> {
     let pair = node.layout.mirror.as_ref().filter(|(first, second)| slot == first || slot == second);
     let mut wanted = match pair {
         None => written(node, slot),
@@ -102,7 +102,7 @@ fn is_mirrored(node: &Node, content: &Content) -> bool {
 }
 
 /// What the mirrors hold: the content of each partition of the layout that is mirrored, by the number of its array.
-pub fn mirrored(node: &Node) -> Vec<Content> {
+pub(crate) fn mirrored(node: &Node) -> Vec<Content> {
     let Some((first, _)) = &node.layout.mirror else { return Vec::new() };
     let contents = written(node, first).into_iter().map(|wanted| wanted.content);
     contents.filter(|content| is_mirrored(node, content)).collect()
@@ -121,7 +121,7 @@ fn purpose_in_words(spec: &PartitionSpec) -> String {
 }
 
 /// A partition by what it holds.
-pub fn in_words(content: &Content) -> String {
+pub(crate) fn in_words(content: &Content) -> String {
     match content {
         Content::Mount { mount, .. } => format!("the partition of `{mount}`"),
         Content::EfiSystem => "the EFI system partition".into(),
@@ -133,7 +133,7 @@ pub fn in_words(content: &Content) -> String {
 }
 
 /// What firmware and label cost beside the layout as written, in words, if it is more than nothing.
-pub fn cost(node: &Node, slot: &str, wanted: &[Wanted]) -> Option<String> {
+pub(crate) fn cost(node: &Node, slot: &str, wanted: &[Wanted]) -> Option<String> {
     let in_layout = node.layout.partitions.iter().any(|spec| spec.purpose == PartitionUse::EfiSystem);
     let adds_efi = node.firmware == Firmware::Uefi && !in_layout && label::starts(node, slot);
     let is_efi = |content: &Content| match content {

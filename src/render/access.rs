@@ -6,7 +6,7 @@ use crate::site::{Node, Release, Site, Software};
 
 /// An account beside root.
 #[derive(Debug, Serialize)]
-pub struct UserValues<'a> {
+pub(crate) struct UserValues<'a> {
     name: &'a str,
     groups: String,
     password_hash: Option<&'a str>,
@@ -15,20 +15,20 @@ pub struct UserValues<'a> {
 
 /// An account whose keys `%post` writes.
 #[derive(Debug, Serialize)]
-pub struct KeyFile<'a> {
+pub(crate) struct KeyFile<'a> {
     name: &'a str,
     ssh_keys: Vec<&'a str>,
 }
 
 /// Splits key lines into those that the command `sshkey` can carry and those that `%post` writes. EL8 was the first to
 /// read the command; what its reader could misread is written by `%post`, as on EL6 and EL7.
-pub fn keys(release: Release, keys: &[String]) -> (Vec<&str>, Vec<&str>) {
+pub(crate) fn keys(release: Release, keys: &[String]) -> (Vec<&str>, Vec<&str>) {
     let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
     keys.iter().map(String::as_str).partition(|key| release.major >= 8 && plain(key))
 }
 
 /// The accounts beside root.
-pub fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
+pub(crate) fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
     let values = |user: &'a crate::site::User| UserValues {
         name: &user.name,
         groups: user.groups.join(","),
@@ -39,7 +39,7 @@ pub fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
 }
 
 /// The accounts that have keys which `%post` writes, root first.
-pub fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
+pub(crate) fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
     let root = ("root", site.access.ssh_keys.as_slice());
     let others = site.users.iter().map(|user| (user.name.as_str(), user.ssh_keys.as_slice()));
     let files = std::iter::once(root).chain(others);
@@ -50,7 +50,7 @@ pub fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
 }
 
 /// Packages, and services with those that every node has.
-pub fn software(site: &Site, node: &Node) -> Software {
+pub(crate) fn software(site: &Site, node: &Node) -> Software {
     let is_el6 = node.release.is_el6();
     let clock = if is_el6 { "ntpd" } else { "chronyd" };
     // NetworkManager is on by itself where it is the network.

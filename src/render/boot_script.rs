@@ -9,7 +9,7 @@ use super::escape::ipxe_message;
 use super::kickstart::tree_url;
 
 /// The kernel of EL6 keeps 2048 bytes of its command line; iPXE and the loader add a few of their own.
-pub const LONGEST_ARGUMENTS: usize = 1800;
+pub(crate) const LONGEST_ARGUMENTS: usize = 1800;
 
 /// Boot loaders that the installed releases put on an EFI system partition, the distribution's own before the fallback:
 /// the fallback may rewrite the firmware's boot order.
@@ -24,7 +24,7 @@ const EFI_LOADERS: [&str; 6] = [
 
 /// Values of `templates/ipxe/install.ipxe.j2`.
 #[derive(Debug, Serialize)]
-pub struct InstallValues<'a> {
+pub(crate) struct InstallValues<'a> {
     node: &'a str,
     release: String,
     distribution: String,
@@ -35,7 +35,7 @@ pub struct InstallValues<'a> {
 
 impl<'a> InstallValues<'a> {
     /// Collects them for one boot.
-    pub fn new(site: &Site, node: &'a Node, token: &BootToken) -> Self {
+    pub(crate) fn new(site: &Site, node: &'a Node, token: &BootToken) -> Self {
         Self {
             node: node.name.as_str(),
             release: node.release.number(),
@@ -48,7 +48,7 @@ impl<'a> InstallValues<'a> {
 
 /// Values of `templates/ipxe/local-disk.ipxe.j2`.
 #[derive(Debug, Serialize)]
-pub struct LocalDiskValues<'a> {
+pub(crate) struct LocalDiskValues<'a> {
     node: &'a str,
     reason: String,
     esp_label: &'static str,
@@ -57,7 +57,7 @@ pub struct LocalDiskValues<'a> {
 
 impl<'a> LocalDiskValues<'a> {
     /// Collects them. The reason may hold a machine's own words, so it is made harmless first.
-    pub fn new(node: &'a Node, reason: &str) -> Self {
+    pub(crate) fn new(node: &'a Node, reason: &str) -> Self {
         Self {
             node: node.name.as_str(),
             reason: ipxe_message(reason),

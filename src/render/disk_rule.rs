@@ -7,7 +7,7 @@ use crate::site::{DiskSlot, Node, plain_wwn};
 
 /// What `%pre` is told about the disk of one slot. Texts are empty where the site file says nothing.
 #[derive(Debug, Serialize)]
-pub struct DiskRuleValues {
+pub(crate) struct DiskRuleValues {
     slot: String,
     name: String,
     serial: String,
@@ -25,7 +25,7 @@ pub struct DiskRuleValues {
 }
 
 /// The rules of the disks that the plan uses, that of the operating system first.
-pub fn disk_rules(node: &Node, plan: &NodePlan) -> Vec<DiskRuleValues> {
+pub(crate) fn disk_rules(node: &Node, plan: &NodePlan) -> Vec<DiskRuleValues> {
     let used = |slot: &&DiskSlot| plan.disk(&slot.slot).is_some();
     let divided = |slot: &str| plan.disk(slot).is_some_and(|disk| !disk.is_prepared());
     node.disks.iter().filter(used).map(|slot| DiskRuleValues::new(slot, divided(&slot.slot))).collect()

@@ -35,7 +35,7 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Reads every template. `own` replaces embedded ones by name, or adds new ones.
-    pub fn new(own: Templates) -> Result<Self, RenderError> {
+    pub(crate) fn new(own: Templates) -> Result<Self, RenderError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -73,35 +73,35 @@ impl Engine {
     }
 
     /// The names of all files below a folder, embedded ones and the operator's.
-    pub fn names(&self, folder: &str) -> BTreeSet<String> {
+    pub(crate) fn names(&self, folder: &str) -> BTreeSet<String> {
         let embedded = TemplateFiles::iter().map(std::borrow::Cow::into_owned);
         embedded.chain(self.own.files.keys().cloned()).filter(|name| name.starts_with(folder)).collect()
     }
 
     /// Which files of the operator are in use, in words.
-    pub fn own_in_use(&self) -> Option<String> {
+    pub(crate) fn own_in_use(&self) -> Option<String> {
         self.own.in_use()
     }
 
     /// What is wrong with the operator's own firstboot steps.
-    pub fn own_step_faults(&self, blueprint: &crate::site::Blueprint) -> Vec<super::StepFault> {
+    pub(crate) fn own_step_faults(&self, blueprint: &crate::site::Blueprint) -> Vec<super::StepFault> {
         super::own_steps::faults(&self.own, blueprint)
     }
 
     /// The names of the operator's files.
-    pub fn own_names(&self) -> Vec<&str> {
+    pub(crate) fn own_names(&self) -> Vec<&str> {
         self.own.files.keys().map(String::as_str).collect()
     }
 
     /// A file as it is, the operator's before the embedded one.
-    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
         let own = self.own.files.get(name).map(|text| text.clone().into_bytes());
         own.or_else(|| Some(TemplateFiles::get(name)?.data.into_owned()))
     }
 
     /// The template and its line that a line of a kickstart most likely came from, the operator's first. Where it came
     /// from one of rackstart that only a file of the operator brings in, that file without a line.
-    pub fn origin(&self, line: &str) -> Option<(String, Option<usize>)> {
+    pub(crate) fn origin(&self, line: &str) -> Option<(String, Option<usize>)> {
         let is_own = |name: &str| self.own.files.contains_key(name);
         let (name, line) = self.origin_by(line, |name, likeness| (is_own(name), likeness))?;
         let blamed = self.blamed(&name);
@@ -112,12 +112,12 @@ impl Engine {
     }
 
     /// Like [`Self::origin`], for a line that `own` lacks: most likely a file of its operator should have it.
-    pub fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
+    pub(crate) fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
         self.origin_by(line, |name, likeness| (likeness > 0 && own.own.files.contains_key(name), likeness))
     }
 
     /// Whether a line of a kickstart can have come from this line of the operator's file.
-    pub fn is_origin(&self, name: &str, number: usize, line: &str) -> bool {
+    pub(crate) fn is_origin(&self, name: &str, number: usize, line: &str) -> bool {
         let source = self.own.files.get(name).and_then(|text| text.lines().nth(number.saturating_sub(1)));
         source.is_some_and(|source| likeness(source.trim(), line.trim()).is_some())
     }
@@ -139,7 +139,7 @@ impl Engine {
 
     /// The template to blame for what the template of this name should have made: the operator's file in its place, or one
     /// that should include it.
-    pub fn blamed(&self, name: &str) -> String {
+    pub(crate) fn blamed(&self, name: &str) -> String {
         let include = format!("include \"{name}\"");
         let includes = |file: &str| {
             KickstartFiles::get(file).is_some_and(|text| String::from_utf8_lossy(&text.data).contains(&include))
@@ -150,12 +150,12 @@ impl Engine {
     }
 
     /// How messages name a template.
-    pub fn place(&self, name: &str) -> String {
+    pub(crate) fn place(&self, name: &str) -> String {
         self.own.place(name)
     }
 
     /// Renders one template. Values are checked before any of them is written.
-    pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
+    pub(crate) fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
         let template = self.environment.get_template(name);
         let template = template.map_err(|_| RenderError::new(name, RenderProblem::Missing))?;
         let problem = |problem| RenderError::new(&self.own.place(name), problem);

@@ -81,12 +81,12 @@ impl From<PlanError> for RenderProblem {
 
 impl RenderError {
     /// An error of a whole template.
-    pub fn new(template: &str, problem: RenderProblem) -> Self {
+    pub(crate) fn new(template: &str, problem: RenderProblem) -> Self {
         Self { template: template.into(), line: None, problem }
     }
 
     /// One thing to do about it.
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         match &self.problem {
             RenderProblem::Undefined { suggestion: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             RenderProblem::Undefined { .. } => Some("kickstart/README.md lists every variable".into()),

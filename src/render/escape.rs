@@ -2,7 +2,7 @@
 
 /// The kind of text a template produces, which decides how values are written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Context {
+pub(crate) enum Context {
     /// A line of kickstart commands, read with Python's shlex.
     Kickstart,
     /// A shell script.
@@ -26,7 +26,7 @@ impl Context {
     ];
 
     /// The kind of text by the name of its template: `x.ks.j2`, `x.sh.j2`, `env.j2`, `x.ipxe.j2`, `x.conf.j2`.
-    pub fn of_template(name: &str) -> Self {
+    pub(crate) fn of_template(name: &str) -> Self {
         let name = name.strip_suffix(".j2").unwrap_or(name);
         let file = name.rsplit('/').next().unwrap_or(name);
         match file.rsplit_once('.').map_or(file, |(_, extension)| extension) {
@@ -39,17 +39,17 @@ impl Context {
     }
 
     /// The name for the template engine.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, context)| *context == self).map_or("plain", |(name, _)| name)
     }
 
     /// The reverse of [`Context::name`].
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, context)| *context)
     }
 
     /// Writes a value as this kind of text needs it, or says why it cannot be.
-    pub fn encode(self, value: &str) -> Result<String, &'static str> {
+    pub(crate) fn encode(self, value: &str) -> Result<String, &'static str> {
         refuse_control(value)?;
         match self {
             Self::Kickstart => kickstart(value),
@@ -62,18 +62,18 @@ impl Context {
 }
 
 /// Refuses line breaks and everything else that would end a line or move a cursor.
-pub fn refuse_control(value: &str) -> Result<(), &'static str> {
+pub(crate) fn refuse_control(value: &str) -> Result<(), &'static str> {
     let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if value.contains(is_break) { Err("holds a line break or another control character") } else { Ok(()) }
 }
 
 /// Refuses what a kickstart reader would take for the start or end of a section.
-pub fn refuse_section_word(value: &str) -> Result<(), &'static str> {
+pub(crate) fn refuse_section_word(value: &str) -> Result<(), &'static str> {
     if value.trim_start().starts_with('%') { Err("begins with `%`, as sections of a kickstart do") } else { Ok(()) }
 }
 
 /// Quotes for a POSIX shell: single quotes change nothing but themselves.
-pub fn shell(value: &str) -> String {
+pub(crate) fn shell(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
@@ -98,7 +98,7 @@ fn ipxe(value: &str) -> Result<String, &'static str> {
 }
 
 /// Makes any text harmless for a message on an iPXE console, and short; for words that machines sent.
-pub fn ipxe_message(text: &str) -> String {
+pub(crate) fn ipxe_message(text: &str) -> String {
     let harmless = |c: char| if c.is_ascii() && ipxe(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { ' ' };
     let cleaned: String = text.chars().map(harmless).collect();
     let words: Vec<&str> = cleaned.split_whitespace().collect();

@@ -86,7 +86,7 @@ pub(super) fn files(
 }
 
 /// The file `secrets` of a node: the values that its own targets may have, and no other.
-pub fn secrets_file(site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
+pub(crate) fn secrets_file(site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
     secret_lines(site, node, |name| {
         let missing = || RenderProblem::Value { variable: name.into(), why: "has no value in the store".into() };
         let value = secrets.get(name).ok_or_else(|| RenderError::new(SECRETS, missing()))?;

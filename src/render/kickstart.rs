@@ -11,10 +11,10 @@ use super::disk_rule::{DiskRuleValues, disk_rules};
 use super::links::{self, BondValues, NETWORK_FILE, NamedCard, NicValues, VlanValues};
 
 /// Where `%pre` puts the storage commands, and where the kickstart includes them from.
-pub const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
+pub(crate) const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
 
 /// FAT label of the EFI system partition; the boot script for the local disk finds it by this.
-pub const ESP_LABEL: &str = "RACKSTART";
+pub(crate) const ESP_LABEL: &str = "RACKSTART";
 
 /// How long a refusal stays on the screen before the machine restarts.
 const HOLD_SECONDS: u32 = 60;
@@ -27,7 +27,7 @@ const REPORT_TRIES: u32 = 180;
 
 /// Everything that `kickstart/base.ks.j2` and its parts may name. Documented in `kickstart/README.md`.
 #[derive(Debug, Serialize)]
-pub struct KickstartValues<'a> {
+pub(crate) struct KickstartValues<'a> {
     node: &'a str,
     role: &'a str,
     release: String,
@@ -100,7 +100,7 @@ struct Rename {
 
 impl<'a> KickstartValues<'a> {
     /// Collects the values of one node for one boot.
-    pub fn new(site: &'a Site, node: &'a Node, plan: &'a NodePlan, token: &'a BootToken) -> Self {
+    pub(crate) fn new(site: &'a Site, node: &'a Node, plan: &'a NodePlan, token: &'a BootToken) -> Self {
         let renames = plan
             .volume_groups
             .iter()
@@ -163,7 +163,7 @@ impl<'a> KickstartValues<'a> {
 }
 
 /// The URL of the node's install tree.
-pub fn tree_url(site: &Site, node: &Node) -> String {
+pub(crate) fn tree_url(site: &Site, node: &Node) -> String {
     format!("{}/tree/{}", site.server.url(), node.install_tree)
 }
 

@@ -5,11 +5,11 @@ use serde::Serialize;
 use crate::site::{Bond, FixedAddress, Link, Nic, NicNetwork, Node, Site};
 
 /// Where `%pre` writes the commands of bonds and VLANs, and where the kickstart includes them from.
-pub const NETWORK_FILE: &str = "/tmp/rackstart-network.ks";
+pub(crate) const NETWORK_FILE: &str = "/tmp/rackstart-network.ks";
 
 /// A card.
 #[derive(Debug, Serialize)]
-pub struct NicValues {
+pub(crate) struct NicValues {
     name: String,
     own_name: bool,
     mac: String,
@@ -26,7 +26,7 @@ pub struct NicValues {
 
 /// An address that is not on the provisioning network.
 #[derive(Debug, Serialize)]
-pub struct FixedValues {
+pub(crate) struct FixedValues {
     address: String,
     netmask: String,
     gateway: Option<String>,
@@ -44,14 +44,14 @@ impl From<FixedAddress> for FixedValues {
 
 /// A card that a command needs by its name: `%pre` puts the name into a variable.
 #[derive(Debug, Serialize)]
-pub struct NamedCard {
+pub(crate) struct NamedCard {
     variable: String,
     mac: String,
 }
 
 /// A bond.
 #[derive(Debug, Serialize)]
-pub struct BondValues<'a> {
+pub(crate) struct BondValues<'a> {
     name: &'a str,
     cards: String,
     mode: &'a str,
@@ -65,7 +65,7 @@ pub struct BondValues<'a> {
 
 /// A VLAN.
 #[derive(Debug, Serialize)]
-pub struct VlanValues<'a> {
+pub(crate) struct VlanValues<'a> {
     id: u16,
     over: String,
     /// What carries it, by its name in the site file.
@@ -77,7 +77,7 @@ pub struct VlanValues<'a> {
 }
 
 /// The LAN card first: Anaconda brings the first one up.
-pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
+pub(crate) fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     let values = |nic: &Nic| {
         let carries_vlan = node.vlans.iter().any(|vlan| vlan.over == nic.name);
         NicValues {
@@ -102,12 +102,12 @@ pub fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
 }
 
 /// Whether `%pre` writes commands for bonds and VLANs.
-pub fn in_installer(node: &Node) -> bool {
+pub(crate) fn in_installer(node: &Node) -> bool {
     !node.release.is_el6() && !node.vlans.is_empty() || node.bonds.iter().any(|bond| makes(node, bond))
 }
 
 /// Whether `%pre` writes the commands of cards too.
-pub fn cards_in_pre(node: &Node) -> bool {
+pub(crate) fn cards_in_pre(node: &Node) -> bool {
     node.release.is_el6() && in_installer(node)
 }
 
@@ -118,14 +118,14 @@ fn makes(node: &Node, bond: &Bond) -> bool {
 }
 
 /// Every card that is in a bond or below a VLAN.
-pub fn named_cards(node: &Node) -> Vec<NamedCard> {
+pub(crate) fn named_cards(node: &Node) -> Vec<NamedCard> {
     let named = |nic: &&Nic| node.bond_of(nic).is_some() || node.vlans.iter().any(|vlan| vlan.over == nic.name);
     let card = |nic: &Nic| NamedCard { variable: variable(node, &nic.name), mac: nic.mac.to_string() };
     node.nics.iter().filter(named).map(card).collect()
 }
 
 /// The bonds, with their cards as variables of `%pre`.
-pub fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
+pub(crate) fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
     let values = |bond: &'a Bond| BondValues {
         name: &bond.name,
         cards: bond.cards.iter().map(|card| format!("${}", variable(node, card))).collect::<Vec<_>>().join(","),
@@ -141,7 +141,7 @@ pub fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
 }
 
 /// The VLANs, with their cards as variables of `%pre`; a bond has the same name everywhere.
-pub fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
+pub(crate) fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
     let is_bond = |name: &str| node.bonds.iter().any(|bond| bond.name == name);
     let all = node.vlans.iter().map(|vlan| (vlan, is_bond(&vlan.over)));
     all.map(|(vlan, over_bond)| VlanValues {
@@ -156,7 +156,7 @@ pub fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
 }
 
 /// The commands that `%pre` would write, with the names of the site file; none when the text has none.
-pub fn commands(node: &Node, served: &str) -> Option<String> {
+pub(crate) fn commands(node: &Node, served: &str) -> Option<String> {
     if !in_installer(node) {
         return None;
     }
@@ -169,7 +169,7 @@ pub fn commands(node: &Node, served: &str) -> Option<String> {
 }
 
 /// The lines of a kickstart that `%pre` writes into [`NETWORK_FILE`], as they stand there.
-pub fn written(served: &str) -> Option<String> {
+pub(crate) fn written(served: &str) -> Option<String> {
     let (_, from) = served.split_once(" <<NETWORK\n")?;
     let (lines, _) = from.split_once("\nNETWORK\n")?;
     Some(format!("{lines}\n"))
@@ -178,7 +178,7 @@ pub fn written(served: &str) -> Option<String> {
 /// How firstboot finds the interface of a network, by what the kickstart made of it: `card` by its MAC, `bond NAME`,
 /// `vlan ID card` by the MAC of its card, or `vlan ID bond NAME`; nothing when the node is not on that network. Several
 /// interfaces may have one MAC, so a MAC alone tells no bond and no VLAN.
-pub fn words(node: &Node, network: NicNetwork) -> String {
+pub(crate) fn words(node: &Node, network: NicNetwork) -> String {
     match node.link(network) {
         None => String::new(),
         Some(Link::Card(_)) => "card".into(),

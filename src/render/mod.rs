@@ -42,24 +42,23 @@ use payload_values::Cluster;
 use storage::StorageValues;
 
 pub use error::{RenderError, RenderProblem};
-pub use exposure::{Exposure, Fact, Opening};
-pub use firstboot::{PayloadFile, secrets_file};
-pub use kickstart::{ESP_LABEL, STORAGE_FILE};
-pub use own_steps::StepFault;
-pub use packages::{LAST_GROUP, PackageNeeds};
-pub use payload_values::FACTS_OF_NODES;
+pub(crate) use exposure::{Exposure, Opening};
+pub(crate) use firstboot::{PayloadFile, secrets_file};
+pub(crate) use kickstart::{ESP_LABEL, STORAGE_FILE};
+pub(crate) use own_steps::StepFault;
+pub(crate) use packages::LAST_GROUP;
+pub(crate) use payload_values::FACTS_OF_NODES;
 pub use prove::{Fault, prove, prove_nodes};
-pub use templates::{
-    BLUEPRINT_FILE, BLUEPRINTS, RULES_FILE, STEP_SETS, Templates, shipped, shipped_file, shipped_names,
-};
-pub use texts::{Texts, texts_of_node, texts_of_site};
+pub use templates::Templates;
+pub(crate) use templates::{BLUEPRINT_FILE, BLUEPRINTS, RULES_FILE, STEP_SETS, shipped, shipped_file, shipped_names};
+pub(crate) use texts::{Texts, texts_of_node, texts_of_site};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
 const INSTALL: &str = "templates/ipxe/install.ipxe.j2";
 const LOCAL_DISK: &str = "templates/ipxe/local-disk.ipxe.j2";
 /// Whether a kickstart carries a passphrase as it is, bare, whatever reads it, and every keyboard has its letters.
-pub fn carries_passphrase(text: &str) -> bool {
+pub(crate) fn carries_passphrase(text: &str) -> bool {
     escape::Context::Kickstart.encode(text).is_ok_and(|encoded| encoded == text)
 }
 
@@ -86,12 +85,12 @@ impl Renderer {
     }
 
     /// Which templates of the operator are in use, in words; none when it is none.
-    pub fn own_templates(&self) -> Option<String> {
+    pub(crate) fn own_templates(&self) -> Option<String> {
         self.engine.own_in_use()
     }
 
     /// What is wrong with the operator's own firstboot steps.
-    pub fn own_step_faults(&self, blueprint: &Blueprint) -> Vec<StepFault> {
+    pub(crate) fn own_step_faults(&self, blueprint: &Blueprint) -> Vec<StepFault> {
         self.engine.own_step_faults(blueprint)
     }
 
@@ -112,7 +111,7 @@ impl Renderer {
     }
 
     /// The screen of a node that cannot be served now, and why. The reason may hold a machine's own words.
-    pub fn boot_script_refused(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
+    pub(crate) fn boot_script_refused(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
         self.engine.render(REFUSED, &LocalDiskValues::new(node, reason))
     }
 
@@ -173,7 +172,7 @@ impl Renderer {
 
     /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] proves it, with the passphrase of
     /// encrypted disks in the place of its mask.
-    pub fn storage_answer(
+    pub(crate) fn storage_answer(
         &self,
         node: &Node,
         plan: &NodePlan,
@@ -239,7 +238,7 @@ impl Renderer {
     /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
     /// `secrets` are those of the whole site; those of the node's own targets go in. `kept` is what the node told
     /// before it was installed anew.
-    pub fn firstboot_payload(
+    pub(crate) fn firstboot_payload(
         &self,
         site: &Site,
         node: &Node,
@@ -252,7 +251,7 @@ impl Renderer {
     }
 
     /// The payload with what a node needs to take a newer one later: its digest, and the key that those are sealed with.
-    pub fn firstboot_renewal(
+    pub(crate) fn firstboot_renewal(
         &self,
         site: &Site,
         node: &Node,
@@ -268,7 +267,7 @@ impl Renderer {
 
     /// Tells two payloads apart by what concerns the node: not by the token of its boot, nor by its keepsakes,
     /// which it told itself.
-    pub fn firstboot_digest(&self, site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
+    pub(crate) fn firstboot_digest(&self, site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
         let told = Told { secrets: Some(secrets), ..Told::default() };
         let tar =
             self.payload(site, node, &BootToken::from_random([0; 16]), &Cluster::new(&self.engine, site), told)?;
@@ -299,7 +298,7 @@ fn whole(node: &Node, served: &str, storage: &str) -> String {
 }
 
 /// The storage section without the preparation: what the installer reads of it.
-pub fn storage_commands(section: &str) -> String {
+pub(crate) fn storage_commands(section: &str) -> String {
     let mut preparation = false;
     let mut commands = String::with_capacity(section.len());
     for line in section.split_inclusive('\n') {

@@ -10,7 +10,7 @@ const FUNCTIONS: [&str; 3] = ["check", "apply", "verify"];
 
 /// A step that would not run, or not as its author means it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepFault {
+pub(crate) struct StepFault {
     /// What is wrong with which file.
     pub message: String,
     /// One thing to do.

@@ -32,7 +32,7 @@ const ONLY_IF: &str = "only_if=\"";
 
 /// What a node installs, each name with who needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct PackageNeeds {
+pub(crate) struct PackageNeeds {
     /// By the installer: packages, groups with `@`, and with `-` what it leaves out.
     pub kickstart: Needs,
     /// Later, by firstboot.
@@ -41,7 +41,7 @@ pub struct PackageNeeds {
 
 impl Renderer {
     /// Everything that the node will install.
-    pub fn packages(&self, site: &Site, node: &Node) -> Result<PackageNeeds, RenderError> {
+    pub(crate) fn packages(&self, site: &Site, node: &Node) -> Result<PackageNeeds, RenderError> {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
         let token = BootToken::from_random([0; 16]);
         let text = self.engine.render(PACKAGES, &KickstartValues::new(site, node, &plan, &token))?;
@@ -62,13 +62,13 @@ impl Renderer {
     }
 
     /// The numbers of the groups of steps of a blueprint, the operator's among them.
-    pub fn step_groups(&self, blueprint: &Blueprint) -> BTreeSet<String> {
+    pub(crate) fn step_groups(&self, blueprint: &Blueprint) -> BTreeSet<String> {
         let of = |path: &String| path.strip_prefix("steps/")?.split_once('-').map(|(group, _)| group.to_string());
         payload::of(&self.engine, blueprint).keys().filter_map(of).collect()
     }
 
     /// Whether the operator's hook may name other packages for each node.
-    pub fn has_own_packages(&self) -> bool {
+    pub(crate) fn has_own_packages(&self) -> bool {
         let own = self.engine.own_names();
         own.into_iter().any(|name| is_hook(name, "packages") || name == PACKAGES)
     }
@@ -102,7 +102,7 @@ fn of_step(text: &str, release: Release) -> impl Iterator<Item = &str> {
 }
 
 /// The variable with the last group of steps that is run; empty or absent: all of them.
-pub const LAST_GROUP: &str = "last_group";
+pub(crate) const LAST_GROUP: &str = "last_group";
 
 /// Name and text of every step of a node up to its last group.
 fn steps(engine: &Engine, blueprint: &Blueprint, targets: &[String]) -> Result<Vec<(String, String)>, RenderError> {

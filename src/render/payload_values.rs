@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::{links, payload};
 
 /// The names of the facts that every node has, which nothing in a blueprint may have.
-pub const FACTS_OF_NODES: [&str; 21] = [
+pub(crate) const FACTS_OF_NODES: [&str; 21] = [
     "server",
     "token",
     "node",
@@ -98,7 +98,7 @@ struct HostValues {
 }
 
 impl<'a> PayloadValues<'a> {
-    pub fn new(
+    pub(crate) fn new(
         site: &'a Site,
         node: &'a Node,
         token: &'a BootToken,
@@ -169,17 +169,17 @@ fn trial(site: &Site) -> Option<(String, String)> {
 
 impl Cluster {
     /// Looks at every node once.
-    pub fn new(engine: &Engine, site: &Site) -> Self {
+    pub(crate) fn new(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &site.nodes)
     }
 
     /// Looks at a few nodes only: enough to prove what a template does with one node's own values.
-    pub fn sample(engine: &Engine, site: &Site) -> Self {
+    pub(crate) fn sample(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &site.nodes[..site.nodes.len().min(3)])
     }
 
     /// Nobody at all, for texts that shall not change when other nodes do.
-    pub fn nobody(engine: &Engine, site: &Site) -> Self {
+    pub(crate) fn nobody(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &[])
     }
 

@@ -17,7 +17,7 @@ const EFI_MOUNTED: &str = "defaults,uid=0,gid=0,umask=077,shortname=winnt";
 
 /// Everything that `kickstart/storage.ks.j2` may name.
 #[derive(Debug, Serialize)]
-pub struct StorageValues<'a> {
+pub(crate) struct StorageValues<'a> {
     node: &'a str,
     scope: WipeScope,
     keeps: bool,
@@ -143,7 +143,7 @@ impl Names {
 impl<'a> StorageValues<'a> {
     /// Collects the commands that make the plan come true on the disks that `%pre` found, by slot. The slots of the
     /// plan must all be there. `identities` are the UUIDs that a keeping reimage must find.
-    pub fn new(
+    pub(crate) fn new(
         node: &'a Node,
         plan: &'a NodePlan,
         disks: &'a BTreeMap<String, String>,
@@ -255,7 +255,7 @@ impl<'a> StorageValues<'a> {
 
 impl<'a> StorageValues<'a> {
     /// With the passphrase of encrypted disks in the place of its mask: for the answer to a permit alone.
-    pub fn with_passphrase(self, passphrase: &'a str) -> Self {
+    pub(crate) fn with_passphrase(self, passphrase: &'a str) -> Self {
         Self { passphrase, ..self }
     }
 }

@@ -14,13 +14,13 @@ const SNIPPET_FILES: [&str; 4] = ["commands.ks.j2", "packages.ks.j2", "pre.sh.j2
 /// Steps of the operator's own that belong to no step set. Below it a file may have any name.
 pub(super) const STEPS: &str = "templates/firstboot/steps/";
 /// The step sets, a folder each.
-pub const STEP_SETS: &str = "templates/steps/";
+pub(crate) const STEP_SETS: &str = "templates/steps/";
 /// The blueprints, a folder each.
-pub const BLUEPRINTS: &str = "templates/blueprints/";
+pub(crate) const BLUEPRINTS: &str = "templates/blueprints/";
 /// The file of a blueprint's folder that holds its data.
-pub const BLUEPRINT_FILE: &str = "/blueprint.toml";
+pub(crate) const BLUEPRINT_FILE: &str = "/blueprint.toml";
 /// The file of a blueprint's folder with the rules of its variables.
-pub const RULES_FILE: &str = "rules.toml";
+pub(crate) const RULES_FILE: &str = "rules.toml";
 /// What else the folder of a blueprint may hold: parts of the payload of every node.
 pub(super) const BLUEPRINT_PARTS: [&str; 3] = ["env.j2", "order", "ports"];
 
@@ -38,7 +38,7 @@ pub struct Templates {
 
 impl Templates {
     /// How messages name a template: by the operator's file when it is one.
-    pub fn place(&self, name: &str) -> String {
+    pub(crate) fn place(&self, name: &str) -> String {
         match self.files.contains_key(name) && !self.folder.is_empty() {
             true => format!("{}/{name}", self.folder.trim_end_matches('/')),
             false => name.into(),
@@ -69,7 +69,7 @@ impl Templates {
     }
 
     /// Whether a file of this name has an effect; else the one thing to do.
-    pub fn check_name(name: &str) -> Result<(), String> {
+    pub(crate) fn check_name(name: &str) -> Result<(), String> {
         if let Some(file) = name.strip_prefix(SNIPPETS) {
             let help = || format!("the files in {SNIPPETS} are {}", SNIPPET_FILES.join(", "));
             return if SNIPPET_FILES.contains(&file) { Ok(()) } else { Err(help()) };
@@ -103,7 +103,7 @@ impl Templates {
 }
 
 /// Every template that is inside rackstart and that the operator's file of the same name can stand in for: name and text.
-pub fn shipped() -> Vec<(String, String)> {
+pub(crate) fn shipped() -> Vec<(String, String)> {
     let files = |name: &str| KickstartFiles::get(name).or_else(|| TemplateFiles::get(name));
     let names = KickstartFiles::iter().chain(TemplateFiles::iter());
     let mut shipped: Vec<(String, String)> = names
@@ -115,12 +115,12 @@ pub fn shipped() -> Vec<(String, String)> {
 }
 
 /// The names of all files below `templates` that are inside rackstart.
-pub fn shipped_names() -> Vec<String> {
+pub(crate) fn shipped_names() -> Vec<String> {
     TemplateFiles::iter().map(std::borrow::Cow::into_owned).collect()
 }
 
 /// A text file that is inside rackstart.
-pub fn shipped_file(name: &str) -> Option<String> {
+pub(crate) fn shipped_file(name: &str) -> Option<String> {
     String::from_utf8(TemplateFiles::get(name)?.data.into_owned()).ok()
 }
 

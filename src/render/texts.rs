@@ -12,10 +12,10 @@ use super::payload_values::Cluster;
 use super::{RenderError, RenderProblem, Renderer, STORAGE, example_disks};
 
 /// Texts by name; an order that people read in.
-pub type Texts = BTreeMap<String, String>;
+pub(crate) type Texts = BTreeMap<String, String>;
 
 /// The plan, the boot scripts, the kickstart and the own part of the firstboot payload of one node.
-pub fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Texts, RenderError> {
+pub(crate) fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Texts, RenderError> {
     let token = BootToken::from_random([0; 16]);
     let plan = plan::plan(node).map_err(|error| RenderError::new(STORAGE, error.into()))?;
     let disks = example_disks(node, &plan);
@@ -36,7 +36,7 @@ pub fn texts_of_node(renderer: &Renderer, site: &Site, node: &Node) -> Result<Te
 }
 
 /// What all nodes share: the names of all of them, and the files of the payload, by the first role that gets them.
-pub fn texts_of_site(renderer: &Renderer, site: &Site) -> Result<Texts, RenderError> {
+pub(crate) fn texts_of_site(renderer: &Renderer, site: &Site) -> Result<Texts, RenderError> {
     let token = BootToken::from_random([0; 16]);
     let cluster = Cluster::new(&renderer.engine, site);
     let mut texts = Texts::new();

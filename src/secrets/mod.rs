@@ -9,18 +9,18 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
-pub use redact::Redactor;
-pub use renewal::{Question, RenewalKey, SITE_SECRET};
+pub(crate) use redact::Redactor;
+pub(crate) use renewal::{Question, RenewalKey, SITE_SECRET};
 
 use crate::letters::is_unprintable;
 use crate::site::{Blueprint, SecretSpec};
 
 /// How a secret prints wherever it is not meant to be read.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 /// The secret that opens the encrypted disks of all nodes.
-pub const DISK_PASSPHRASE: &str = "DISK_PASSPHRASE";
+pub(crate) const DISK_PASSPHRASE: &str = "DISK_PASSPHRASE";
 /// Letters of a generated secret: 190 bits.
-pub const LENGTH: usize = 32;
+pub(crate) const LENGTH: usize = 32;
 /// Letters that survive every configuration file, URL and shell unquoted.
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -43,13 +43,13 @@ impl SecretValue {
     }
 
     /// Takes what was taken before and kept since: a rule that came later does not make it unusable.
-    pub fn kept(text: String) -> Self {
+    pub(crate) fn kept(text: String) -> Self {
         Self(text.into())
     }
 
     /// Makes a value from random bytes, or none when too few of them could be used. Bytes from 248 up are left out,
     /// because with them the first letters would come more often than the last ones.
-    pub fn from_random(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_random(bytes: &[u8]) -> Option<Self> {
         let usable = bytes.iter().filter(|byte| **byte < 248).take(LENGTH);
         let text: String = usable.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
         (text.len() == LENGTH).then(|| Self(text.into()))
@@ -102,10 +102,10 @@ impl Serialize for SecretValue {
 }
 
 /// Secrets by name.
-pub type Secrets = BTreeMap<String, SecretValue>;
+pub(crate) type Secrets = BTreeMap<String, SecretValue>;
 
 /// What the nodes use: the paper's values where the site asks for them and the operator set no other, else what is stored.
-pub fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str) -> bool, paper: bool) -> Secrets {
+pub(crate) fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str) -> bool, paper: bool) -> Secrets {
     let value = |name: &str, spec: &SecretSpec| match &spec.paper {
         Some(value) if paper && !set(name) => Some(SecretValue(value.clone().into())),
         _ => stored.get(name).cloned(),
@@ -115,7 +115,7 @@ pub fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str) -> boo
 }
 
 /// The declared secrets that a node with these targets may have: nothing for other roles.
-pub fn of_targets<'a>(
+pub(crate) fn of_targets<'a>(
     blueprint: &'a Blueprint,
     targets: &'a [String],
 ) -> impl Iterator<Item = (&'a String, &'a SecretSpec)> {

@@ -7,14 +7,14 @@ const SHORTEST_PART: usize = 6;
 
 /// The secrets to look for, in every spelling that they may appear in.
 #[derive(Clone, Default)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     /// Longest first, so that a secret that holds another one goes as a whole.
     spellings: Vec<zeroize::Zeroizing<String>>,
 }
 
 impl Redactor {
     /// Looks for these values.
-    pub fn new<'a>(values: impl Iterator<Item = &'a SecretValue>) -> Self {
+    pub(crate) fn new<'a>(values: impl Iterator<Item = &'a SecretValue>) -> Self {
         let mut spellings: Vec<String> = values.flat_map(|value| spellings(value.reveal())).collect();
         spellings.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         spellings.dedup();
@@ -23,7 +23,7 @@ impl Redactor {
 
     /// The text with `***` in place of each secret, and of a part of one where the text was cut off. None when the text
     /// holds none, so that the usual case copies nothing.
-    pub fn find(&self, text: &str) -> Option<String> {
+    pub(crate) fn find(&self, text: &str) -> Option<String> {
         let mut clean: Option<String> = None;
         for spelling in &self.spellings {
             let seen = clean.as_deref().unwrap_or(text);
@@ -46,12 +46,12 @@ impl Redactor {
     }
 
     /// The text without secrets.
-    pub fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         self.find(text).unwrap_or_else(|| text.to_string())
     }
 
     /// Cleans a text in place.
-    pub fn wash(&self, text: &mut String) {
+    pub(crate) fn wash(&self, text: &mut String) {
         if let Some(clean) = self.find(text) {
             *text = clean;
         }

@@ -17,14 +17,14 @@ use super::SecretValue;
 
 /// Under which name the store keeps the secret that the keys of all nodes are made from. No blueprint declares it, so no
 /// node gets it and no rotation changes it.
-pub const SITE_SECRET: &str = "RACKSTART_RENEWAL_KEY";
+pub(crate) const SITE_SECRET: &str = "RACKSTART_RENEWAL_KEY";
 /// Hexadecimal digits of a nonce.
 const NONCE: usize = 32;
 /// What `openssl enc` puts before the salt.
 const SALTED: &[u8; 8] = b"Salted__";
 
 /// The key of one boot, as 64 hexadecimal digits.
-pub struct RenewalKey(Zeroizing<String>);
+pub(crate) struct RenewalKey(Zeroizing<String>);
 
 impl fmt::Debug for RenewalKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ impl fmt::Debug for RenewalKey {
 
 /// One question for a newer payload, as a node asks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub(crate) struct Question {
     /// The digest of the payload that is wanted.
     pub digest: String,
     /// Made for this question alone, so that an answer of before cannot be given again.
@@ -43,7 +43,7 @@ pub struct Question {
 
 impl Question {
     /// Takes a digest of 64 and a nonce of 32 hexadecimal digits.
-    pub fn new(digest: &str, nonce: &str) -> Option<Self> {
+    pub(crate) fn new(digest: &str, nonce: &str) -> Option<Self> {
         let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
         (is_hex(digest, 64) && is_hex(nonce, NONCE)).then(|| Self { digest: digest.into(), nonce: nonce.into() })
     }
@@ -51,29 +51,29 @@ impl Question {
 
 impl RenewalKey {
     /// The key of the boot with this token.
-    pub fn of(site: &SecretValue, token: &str) -> Self {
+    pub(crate) fn of(site: &SecretValue, token: &str) -> Self {
         Self(Zeroizing::new(keyed(site.reveal().as_bytes(), "renewal", &[token.as_bytes()])))
     }
 
     /// As the node gets it, in its first payload and in every later one.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// What a node adds to its question.
-    pub fn proof(&self, question: &Question) -> String {
+    pub(crate) fn proof(&self, question: &Question) -> String {
         self.word("fetch", question)
     }
 
     /// Whether the question comes from who has the key.
-    pub fn proves(&self, question: &Question, proof: &str) -> bool {
+    pub(crate) fn proves(&self, question: &Question, proof: &str) -> bool {
         let expected = self.proof(question);
         subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), proof.as_bytes()).into()
     }
 
     /// The answer: 64 digits that prove where it comes from, a line break, and the payload as `openssl enc -aes-256-cbc
     /// -md sha256` writes it.
-    pub fn seal(&self, question: &Question, payload: &[u8], salt: [u8; 8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, question: &Question, payload: &[u8], salt: [u8; 8]) -> Vec<u8> {
         let pass = Zeroizing::new(self.word("seal", question));
         // How that program makes key and initialisation vector of a pass phrase; this one needs no stretching.
         let once = |before: &[u8]| Sha256::new().chain_update(before).chain_update(pass.as_bytes()).chain_update(salt);

@@ -13,7 +13,7 @@ const MOST: usize = 64;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Alarm {
+pub(crate) struct Alarm {
     /// One word, the same for all alarms of its kind: `rival`, `passive`, `disk-full`.
     pub kind: String,
     /// What it is about, for example an address.
@@ -26,7 +26,7 @@ pub struct Alarm {
 
 /// What became of an alarm that was raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Raised {
+pub(crate) enum Raised {
     /// It rings from now on.
     New,
     /// It rang already, or too many others do.
@@ -46,7 +46,7 @@ impl Default for Alarms {
 
 impl Alarms {
     /// Rings until [`Alarms::clear`]. The newest text counts; only the first one is logged. Returns what became of it.
-    pub fn raise(&self, kind: &str, subject: &str, text: impl Into<String>) -> Raised {
+    pub(crate) fn raise(&self, kind: &str, subject: &str, text: impl Into<String>) -> Raised {
         let (key, text) = ((kind.to_string(), subject.to_string()), text.into());
         let mut raised = Raised::Known;
         self.0.send_if_modified(|ringing| {
@@ -68,7 +68,7 @@ impl Alarms {
     }
 
     /// Ends an alarm, if it rings.
-    pub fn clear(&self, kind: &str, subject: &str) {
+    pub(crate) fn clear(&self, kind: &str, subject: &str) {
         self.0.send_if_modified(|ringing| {
             let ended = ringing.remove(&(kind.to_string(), subject.to_string()));
             if let Some(alarm) = &ended {
@@ -79,12 +79,12 @@ impl Alarms {
     }
 
     /// What rings now, by kind and subject.
-    pub fn ringing(&self) -> Vec<Alarm> {
+    pub(crate) fn ringing(&self) -> Vec<Alarm> {
         self.0.borrow().values().cloned().collect()
     }
 
     /// Changes whenever an alarm begins or ends.
-    pub fn changes(&self) -> watch::Receiver<BTreeMap<(String, String), Alarm>> {
+    pub(crate) fn changes(&self) -> watch::Receiver<BTreeMap<(String, String), Alarm>> {
         self.0.subscribe()
     }
 }

@@ -9,7 +9,7 @@ use crate::store::ChangeError;
 
 /// One refusal.
 #[derive(Debug)]
-pub struct HttpError {
+pub(crate) struct HttpError {
     /// Status code.
     pub status: StatusCode,
     /// One sentence for the node's own screen and our log.
@@ -18,12 +18,12 @@ pub struct HttpError {
 
 impl HttpError {
     /// Makes a refusal.
-    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { status, reason: reason.into() }
     }
 
     /// No such thing.
-    pub fn not_found(reason: impl Into<String>) -> Self {
+    pub(crate) fn not_found(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, reason)
     }
 }

@@ -24,7 +24,7 @@ const MOST_DESCRIPTORS: u64 = 1 << 20;
 
 /// Places of nodes and of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
+pub(crate) struct Capacity {
     /// HTTP connections of all nodes.
     pub connections: usize,
     /// HTTP connections of all strangers.
@@ -39,7 +39,7 @@ pub struct Capacity {
 
 /// Places of DNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NamePlaces {
+pub(crate) struct NamePlaces {
     /// Those of all nodes.
     pub nodes: NamePart,
     /// Those of all strangers.
@@ -48,7 +48,7 @@ pub struct NamePlaces {
 
 /// What DNS has for one kind of machines. Each takes a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NamePart {
+pub(crate) struct NamePart {
     /// Questions that wait for a forwarder.
     pub waiting: usize,
     /// TCP connections.
@@ -81,7 +81,7 @@ impl NamePlaces {
 impl Capacity {
     /// What `nodes` nodes need, or, when that is more than `descriptors` carry, what there is. A connection takes two: its
     /// own, and the file that it downloads.
-    pub fn of(nodes: usize, descriptors: u64) -> Self {
+    pub(crate) fn of(nodes: usize, descriptors: u64) -> Self {
         let nodes = nodes.max(FEW_NODES);
         let usable = usize::try_from(descriptors.saturating_sub(REST)).unwrap_or(usize::MAX);
         let part = |of: u64| usize::try_from(descriptors / of).unwrap_or(usize::MAX);
@@ -116,7 +116,7 @@ pub fn raise_descriptors() -> u64 {
 
 /// Says that the kernel has fewer places for neighbours than the site has nodes; a full table drops what leaves. It has one
 /// table for all network namespaces, and shows its size in the first one only.
-pub fn warn_of_few_neighbours(nodes: usize) {
+pub(crate) fn warn_of_few_neighbours(nodes: usize) {
     let read = |name| std::fs::read_to_string(format!("/proc/sys/net/ipv4/neigh/default/{name}")).ok();
     // What is above the second threshold is thrown out again after five seconds.
     let places = read("gc_thresh2").and_then(|text| text.trim().parse::<usize>().ok());
@@ -131,7 +131,7 @@ pub fn warn_of_few_neighbours(nodes: usize) {
 }
 
 /// The limit on descriptors as it is.
-pub fn descriptors() -> u64 {
+pub(crate) fn descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS)
 }
 

@@ -8,7 +8,7 @@ use crate::store::{ChangeError, OpenError, SecretsError};
 
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
-pub enum ServerError {
+pub(crate) enum ServerError {
     /// A socket cannot be had.
     #[error("cannot listen on {what}: {source}")]
     Bind {
@@ -60,7 +60,7 @@ pub enum ServerError {
 
 impl ServerError {
     /// Whether it is about the shell alone: systemd gives the daemon what no shell gets.
-    pub fn is_of_the_shell(&self) -> bool {
+    pub(crate) fn is_of_the_shell(&self) -> bool {
         matches!(self, Self::Key(key::KeyError::AtShell { .. }))
     }
 

@@ -10,12 +10,12 @@ use crate::boot::NetworkBootProgram;
 struct Files;
 
 /// Returns a network boot program by its published name; any other name has nothing behind it.
-pub fn by_name(name: &str) -> Option<Bytes> {
+pub(crate) fn by_name(name: &str) -> Option<Bytes> {
     NetworkBootProgram::ALL.iter().find(|program| program.file_name() == name).and_then(|program| content(*program))
 }
 
 /// Returns the programs that this build lacks.
-pub fn missing() -> Vec<&'static str> {
+pub(crate) fn missing() -> Vec<&'static str> {
     let lacks = |program: &&NetworkBootProgram| content(**program).is_none();
     NetworkBootProgram::ALL.iter().filter(lacks).map(|program| program.file_name()).collect()
 }

@@ -50,7 +50,7 @@ pub struct CommitCounters {
 
 impl CommitCounters {
     /// Counts one that took so long.
-    pub fn count(&self, took: Duration) {
+    pub(crate) fn count(&self, took: Duration) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.microseconds.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -73,7 +73,7 @@ pub struct TftpCounters {
 
 impl TftpCounters {
     /// Counts a request that is over.
-    pub fn count(&self, seen: &Seen) {
+    pub(crate) fn count(&self, seen: &Seen) {
         let ended = match &seen.outcome {
             outcome if outcome.is_success() => &self.finished,
             Outcome::NotServed(_) | Outcome::Refused(_) => &self.refused,

@@ -12,7 +12,7 @@ const LEAST: usize = 16;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// The file cannot be read.
     #[error(
         "cannot read the key of the secrets {path}: {source}; give it to the user of the daemon with `chown`, mode 600"
@@ -69,7 +69,7 @@ pub enum KeyError {
 }
 
 /// Reads the key; none when the site file names none. A line break at its end is not part of it.
-pub fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
     match source {
         KeySource::None => Ok(None),
         KeySource::File(path) => read_file(path, true).map(Some),
@@ -84,7 +84,7 @@ pub fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> 
 
 /// Like [`open`] for a verb at a shell, which may be told a file with the key that the site file names: the only way where that is
 /// a credential. `flag` is how it is told.
-pub fn read_at_shell(
+pub(crate) fn read_at_shell(
     source: &KeySource,
     file: Option<&Path>,
     flag: &'static str,

@@ -29,26 +29,26 @@ pub struct LogLines {
 
 impl LogLines {
     /// Lines that found no room, since the start.
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
 /// Where `tracing-subscriber` writes to; clones share the queue.
 #[derive(Clone)]
-pub struct LogQueue {
+pub(crate) struct LogQueue {
     records: SyncSender<Vec<u8>>,
     lines: Arc<LogLines>,
 }
 
 /// Holds the writing thread; dropping it waits, within bounds, until the rest is written.
-pub struct LogThread {
+pub(crate) struct LogThread {
     queue: LogQueue,
     ended: Receiver<()>,
 }
 
 /// Starts the thread that writes to what `make` makes. Fails when the system has no thread left.
-pub fn start<M>(make: M) -> io::Result<(LogQueue, LogThread)>
+pub(crate) fn start<M>(make: M) -> io::Result<(LogQueue, LogThread)>
 where
     M: for<'a> MakeWriter<'a> + Send + 'static,
 {
@@ -96,7 +96,7 @@ fn write<M: for<'a> MakeWriter<'a>>(make: &M, queue: &Receiver<Vec<u8>>, lines: 
 
 impl LogQueue {
     /// What became of the lines.
-    pub fn lines(&self) -> Arc<LogLines> {
+    pub(crate) fn lines(&self) -> Arc<LogLines> {
         self.lines.clone()
     }
 }

@@ -1,37 +1,37 @@
 //! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
 
-pub mod alarms;
+pub(crate) mod alarms;
 mod answer;
 pub mod api;
 pub mod appliance;
 pub mod capacity;
 pub mod dhcp;
-pub mod dns;
+pub(crate) mod dns;
 mod engines;
 mod error;
-pub mod firmware;
-pub mod health;
+pub(crate) mod firmware;
+pub(crate) mod health;
 mod key;
-pub mod log_queue;
+pub(crate) mod log_queue;
 pub mod net;
-pub mod nodes;
+pub(crate) mod nodes;
 mod notify;
-pub mod ntp;
+pub(crate) mod ntp;
 mod offline;
 pub mod operate;
 mod optional;
 mod privileges;
 mod random;
-pub mod served;
+pub(crate) mod served;
 #[cfg(test)]
 mod simulation;
 mod sockets;
-pub mod syslog;
-pub mod tell;
+pub(crate) mod syslog;
+pub(crate) mod tell;
 pub mod tftp;
 mod threads;
-pub mod timeline;
-pub mod wash;
+pub(crate) mod timeline;
+pub(crate) mod wash;
 mod wires;
 
 use std::path::Path;
@@ -69,13 +69,14 @@ use threads::PacketThread;
 use timeline::keeper;
 use timeline::recent::{Note, Recent};
 
-pub use error::ServerError;
-pub use offline::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
-pub use served::{RefusedReload, Served};
-pub use threads::runtime;
+pub(crate) use error::ServerError;
+pub(crate) use offline::{Need, Resting, at_rest, rekey, renew_secrets, try_key};
+pub use served::Served;
+
+pub(crate) use threads::runtime;
 
 /// Every socket bound and the store open, nothing answered yet.
-pub struct Bound {
+pub(crate) struct Bound {
     appliance: Appliance,
     packets: PacketThread,
     store_task: StoreTask,
@@ -95,7 +96,7 @@ pub struct Bound {
 
 /// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`; `log` is
 /// shown among the metrics. `stopped_by`: who wants all installations stopped before anything is armed. Must be called within the runtime of [`runtime`].
-pub async fn bind(
+pub(crate) async fn bind(
     site: Site,
     renderer: Renderer,
     source: Source,
@@ -200,17 +201,17 @@ fn remind_of_former_stores(state: &Path) {
 
 impl Bound {
     /// Knows the secrets of every moment, so that the log can do without them.
-    pub fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
+    pub(crate) fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
         self.appliance.store.redactors()
     }
 
     /// Takes over an edited site file while the daemon runs.
-    pub fn reloader(&self) -> Reloader {
+    pub(crate) fn reloader(&self) -> Reloader {
         self.reloader.clone()
     }
 
     /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
+    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let Self {
             appliance,
             packets,

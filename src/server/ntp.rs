@@ -17,21 +17,21 @@ use crate::site::TimeService;
 use crate::wire::ntp::{Clock, Kept, Leap, answer};
 
 /// The port of NTP.
-pub const PORT: u16 = 123;
+pub(crate) const PORT: u16 = 123;
 /// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most. Nodes are not counted: an answer
 /// is never longer than its question, so whoever forges questions in a node's name gains nothing.
 const BUDGET: Budget = Budget { node: u32::MAX, stranger: 8, strangers: 100 };
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// The time server, bound.
-pub struct TimeServer {
+pub(crate) struct TimeServer {
     socket: UdpSocket,
     address: Ipv4Addr,
 }
 
 impl TimeServer {
     /// Binds to `interface` and `address`. Must be called within a runtime.
-    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let socket = pinned::bind(Type::DGRAM, Some(interface), SocketAddrV4::new(address, port), pinned::with_room)?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, address })
     }

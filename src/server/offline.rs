@@ -12,7 +12,7 @@ use crate::store::{Record, SecretsError, Store};
 
 /// What a verb needs of the secrets.
 #[derive(Debug, Clone)]
-pub enum Need {
+pub(crate) enum Need {
     /// Nothing: the audit log and a backup are there without their key.
     Nothing,
     /// To open them, with the key in this file where one is named.
@@ -20,7 +20,7 @@ pub enum Need {
 }
 
 /// What is known of a site whose daemon is stopped.
-pub struct Resting {
+pub(crate) struct Resting {
     /// The site; its store is where `server.state` says.
     pub site: Site,
     /// Whether its nodes are those of the site file; else they are those of the store.
@@ -29,7 +29,7 @@ pub struct Resting {
 
 /// The site and the store that no daemon uses, and the task to wait for when the store is not needed any more. Secrets that are
 /// damaged do not open, and can be given a value again.
-pub async fn at_rest(resting: Resting, need: Need) -> Result<(Site, Store, StoreTask), ServerError> {
+pub(crate) async fn at_rest(resting: Resting, need: Need) -> Result<(Site, Store, StoreTask), ServerError> {
     let Resting { mut site, knows_its_nodes } = resting;
     let key = match &need {
         Need::Nothing => None,
@@ -61,7 +61,7 @@ fn known_nodes(store: &Store) -> Nodes {
 }
 
 /// Whether the key that the site file names opens the secrets of its store. Changes nothing.
-pub async fn try_key(site: &Site) -> Result<(), ServerError> {
+pub(crate) async fn try_key(site: &Site) -> Result<(), ServerError> {
     let (store, task) = Store::open(&site.server.state).await?;
     let outcome = match key::read_at_shell(&site.key, None, "--key-file") {
         Ok(key) => store.try_key(key.as_ref().map(|key| key.as_slice())).await,
@@ -77,7 +77,7 @@ pub async fn try_key(site: &Site) -> Result<(), ServerError> {
 
 /// Seals the secrets of a site with the key that its file names; `former` is the file with the key of before, `new` one with
 /// the key that the site file names as a credential. Returns how many there are.
-pub async fn rekey(site: &Site, former: &Path, new: Option<&Path>, actor: &Actor) -> Result<usize, ServerError> {
+pub(crate) async fn rekey(site: &Site, former: &Path, new: Option<&Path>, actor: &Actor) -> Result<usize, ServerError> {
     let new = key::read_at_shell(&site.key, new, "--new-key")?;
     let new = new.ok_or_else(|| ServerError::secrets(site, SecretsError::Locked))?;
     let before = key::read(&KeySource::File(former.into()))?.ok_or(SecretsError::WrongFormerKey);
@@ -89,7 +89,7 @@ pub async fn rekey(site: &Site, former: &Path, new: Option<&Path>, actor: &Actor
 }
 
 /// Makes every secret of a site anew because those that are stored cannot be read any more.
-pub async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor) -> Result<Rotated, ServerError> {
+pub(crate) async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor) -> Result<Rotated, ServerError> {
     let key = key::read_at_shell(&site.key, new, "--new-key")?;
     let (store, task) = Store::open(&site.server.state).await?;
     let order = Order::new(actor, "renew-secrets", "store");

@@ -6,7 +6,7 @@ const NEEDED: u64 = 1 << 10 | 1 << 13;
 const WHOLE_MAP: [&str; 3] = ["0", "0", "4294967295"];
 
 /// One line of advice for a start as root; none when all is well, or in a user namespace, where root is nobody.
-pub fn advice() -> Option<String> {
+pub(crate) fn advice() -> Option<String> {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
     judge(&read("status"), &read("uid_map"))
 }

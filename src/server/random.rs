@@ -3,12 +3,12 @@
 use crate::lifecycle::{AttemptId, BootToken};
 
 /// Makes the public id of a new attempt.
-pub fn attempt_id() -> AttemptId {
+pub(crate) fn attempt_id() -> AttemptId {
     AttemptId::from_random(bytes())
 }
 
 /// Makes the secret of one boot.
-pub fn boot_token() -> BootToken {
+pub(crate) fn boot_token() -> BootToken {
     BootToken::from_random(bytes())
 }
 

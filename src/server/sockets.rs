@@ -22,7 +22,7 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Binds what the site asks for. Must be called within a runtime.
-    pub async fn bind(site: &Site, packets: &PacketThread) -> Result<Self, ServerError> {
+    pub(crate) async fn bind(site: &Site, packets: &PacketThread) -> Result<Self, ServerError> {
         let server = &site.server;
         let fail = |what: String| move |source| ServerError::Bind { what, source };
         let http = SocketAddrV4::new(server.address, server.http_port);

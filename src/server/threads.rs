@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 const MOST_WORKERS: usize = 8;
 
 /// The runtime of everything that may wait: HTTP, the API, the keeper of the timelines, reloads.
-pub fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> io::Result<Runtime> {
     let workers = available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
     Builder::new_multi_thread().worker_threads(workers).thread_name("http").enable_all().build()
 }

@@ -12,25 +12,25 @@ type Source = Box<dyn Fn() -> Arc<Redactor> + Send + Sync>;
 
 /// Washes what `make` writes. Nothing is known before [`Wash::with`]; nothing secret is at hand then either.
 #[derive(Clone)]
-pub struct Wash<M> {
+pub(crate) struct Wash<M> {
     make: M,
     source: Arc<OnceLock<Source>>,
 }
 
 impl<M> Wash<M> {
     /// Washes for this writer.
-    pub fn new(make: M) -> Self {
+    pub(crate) fn new(make: M) -> Self {
         Self { make, source: Arc::default() }
     }
 
     /// Says where the secrets of the moment are known. Clones learn it too.
-    pub fn with(&self, source: impl Fn() -> Arc<Redactor> + Send + Sync + 'static) {
+    pub(crate) fn with(&self, source: impl Fn() -> Arc<Redactor> + Send + Sync + 'static) {
         let _ = self.source.set(Box::new(source));
     }
 }
 
 /// One record on its way: `tracing-subscriber` writes each with one call.
-pub struct Washed<W> {
+pub(crate) struct Washed<W> {
     inner: W,
     redactor: Option<Arc<Redactor>>,
 }

@@ -28,14 +28,14 @@ pub struct User {
 
 impl Access {
     /// The same for people's eyes.
-    pub fn masked(&self) -> Self {
+    pub(crate) fn masked(&self) -> Self {
         Self { root_password_hash: masked(&self.root_password_hash), ssh_keys: self.ssh_keys.clone() }
     }
 }
 
 impl User {
     /// The same for people's eyes.
-    pub fn masked(&self) -> Self {
+    pub(crate) fn masked(&self) -> Self {
         Self { password_hash: masked(&self.password_hash), ..self.clone() }
     }
 }
@@ -78,7 +78,7 @@ pub struct Software {
 
 impl Software {
     /// Adds what is not there yet, in its order. Of two words about one service the later one counts.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.services.retain(|service| !other.services_off.contains(service));
         self.services_off.retain(|service| !other.services.contains(service));
         for (own, others) in [

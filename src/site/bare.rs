@@ -14,7 +14,7 @@ const NOWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 impl Site {
     /// With this store and these nodes. Nothing of it is ever served.
-    pub fn bare(state: PathBuf, key: KeySource, blueprint: Blueprint) -> Self {
+    pub(crate) fn bare(state: PathBuf, key: KeySource, blueprint: Blueprint) -> Self {
         Self {
             name: String::new(),
             blueprint,
@@ -63,7 +63,7 @@ impl Site {
 
 impl Node {
     /// A node of which the store knows no more than this.
-    pub fn bare(name: NodeName, mac: Mac, role: String) -> Self {
+    pub(crate) fn bare(name: NodeName, mac: Mac, role: String) -> Self {
         Self {
             name,
             role,

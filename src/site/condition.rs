@@ -5,7 +5,7 @@ use super::Site;
 impl Site {
     /// Whether the site's variables are so: `NAME=VALUE`, `NAME=` for an empty one, `NAME` for any other, several with `&`
     /// between them. The same as `site_is` of the payload's `lib/node.sh`.
-    pub fn says(&self, condition: &str) -> bool {
+    pub(crate) fn says(&self, condition: &str) -> bool {
         let value = |name: &str| self.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
         condition.split('&').all(|word| match word.split_once('=') {
             Some((name, wanted)) => value(name) == wanted,
@@ -14,7 +14,7 @@ impl Site {
     }
 
     /// What stands before a `?`, when what stands after it is so here; all of a text that has none.
-    pub fn said<'a>(&self, text: &'a str) -> Option<&'a str> {
+    pub(crate) fn said<'a>(&self, text: &'a str) -> Option<&'a str> {
         match text.split_once('?') {
             Some((what, condition)) => self.says(condition).then_some(what),
             None => Some(text),

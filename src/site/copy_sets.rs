@@ -18,12 +18,12 @@ pub struct CopySets<'a> {
 
 impl<'a> CopySets<'a> {
     /// Of every node of the site.
-    pub fn of(site: &'a Site) -> Self {
+    pub(crate) fn of(site: &'a Site) -> Self {
         Self::among(site, site.nodes.iter().filter(|node| holds_copy(site, node).is_some()).collect())
     }
 
     /// Of these holders, in their order.
-    pub fn among(site: &Site, holders: Vec<&'a Node>) -> Self {
+    pub(crate) fn among(site: &Site, holders: Vec<&'a Node>) -> Self {
         let Some(rule) = &site.blueprint.copies else {
             return Self { copies: 0, named: false, sets: Vec::new(), spare: holders };
         };
@@ -36,12 +36,12 @@ impl<'a> CopySets<'a> {
     }
 
     /// The others that hold the same data as this node, and it; nobody when it is in no set.
-    pub fn set_of(&self, node: &Node) -> &[&'a Node] {
+    pub(crate) fn set_of(&self, node: &Node) -> &[&'a Node] {
         self.sets.iter().find(|set| set.iter().any(|member| member.mac == node.mac)).map_or(&[], Vec::as_slice)
     }
 
     /// The nodes of all sets.
-    pub fn members(&self) -> impl Iterator<Item = &'a Node> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = &'a Node> {
         self.sets.iter().flatten().copied()
     }
 }

@@ -44,7 +44,7 @@ pub enum DiskBus {
 
 impl DiskBus {
     /// Every bus by the word of the site file.
-    pub const WORDS: [(&'static str, Self); 9] = [
+    pub(crate) const WORDS: [(&'static str, Self); 9] = [
         ("sata", Self::Sata),
         ("sas", Self::Sas),
         ("scsi", Self::Scsi),
@@ -121,7 +121,7 @@ impl DiskRule {
     }
 
     /// Smallest and largest size in bytes that the disk may have; equal when the rule names one size.
-    pub fn size_range(&self) -> (u64, u64) {
+    pub(crate) fn size_range(&self) -> (u64, u64) {
         if !self.has_range() {
             return (self.bytes(), self.bytes());
         }

@@ -13,7 +13,7 @@ pub struct Distribution(String);
 
 impl Distribution {
     /// Joins both as written; none when one is empty or holds anything but letters, digits, blanks and `.-_+()`.
-    pub fn new(family: &str, version: &str) -> Option<Self> {
+    pub(crate) fn new(family: &str, version: &str) -> Option<Self> {
         let letter = |letter: char| letter.is_ascii_alphanumeric() || " .-_+()".contains(letter);
         let name = format!("{} {}", family.trim(), version.trim());
         let good = ![family, version].iter().any(|part| part.trim().is_empty());
@@ -30,7 +30,7 @@ impl fmt::Display for Distribution {
 impl Site {
     /// What a node is called to be installed with, for people: what its install tree says, or, while that cannot be read,
     /// the release of the site file, `EL9`.
-    pub fn distribution_of(&self, node: &Node) -> String {
+    pub(crate) fn distribution_of(&self, node: &Node) -> String {
         let told = self.install_tree(&node.install_tree).and_then(|tree| tree.distribution.as_ref());
         told.map_or_else(|| format!("EL{}", node.release), ToString::to_string)
     }

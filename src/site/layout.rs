@@ -167,7 +167,7 @@ pub struct FileSystemOptions {
 impl FileSystemOptions {
     /// Why these cannot be the mount options of a file system there; none when they can. They stand in a kickstart and in
     /// `/etc/fstab`, so few letters are allowed, and some keep the installer from writing or the system from running.
-    pub fn objection(mount: &str, options: &str) -> Option<String> {
+    pub(crate) fn objection(mount: &str, options: &str) -> Option<String> {
         if !Self::is_mount(options) {
             return Some("they hold letters that do not belong into `/etc/fstab`".into());
         }
@@ -176,7 +176,7 @@ impl FileSystemOptions {
     }
 
     /// The option that keeps the installer from writing there or the installed system from running.
-    pub fn unusable<'a>(mount: &str, options: &'a str) -> Option<&'a str> {
+    pub(crate) fn unusable<'a>(mount: &str, options: &'a str) -> Option<&'a str> {
         let never: &[&str] = match mount {
             "/" => &["ro", "noauto", "bind", "noexec", "nodev", "nosuid", "_netdev"],
             "/usr" => &["ro", "noauto", "bind", "noexec", "nosuid", "_netdev"],
@@ -186,12 +186,12 @@ impl FileSystemOptions {
     }
 
     /// Whether the text can be options for mkfs.
-    pub fn is_mkfs(options: &str) -> bool {
+    pub(crate) fn is_mkfs(options: &str) -> bool {
         is_list(options, "=,_.:/^- ")
     }
 
     /// Whether the text can be options for mount, as far as its letters go.
-    pub fn is_mount(options: &str) -> bool {
+    pub(crate) fn is_mount(options: &str) -> bool {
         is_list(options, "=,_.:/-")
     }
 }
@@ -205,17 +205,17 @@ fn is_list(value: &str, more: &str) -> bool {
 
 impl Layout {
     /// Whether a passphrase is needed to start.
-    pub fn is_encrypted(&self) -> bool {
+    pub(crate) fn is_encrypted(&self) -> bool {
         self.volume_groups.iter().any(|group| group.encrypted)
     }
 
     /// Whether a partition or a logical volume is mounted there.
-    pub fn mounts(&self, path: &str) -> bool {
+    pub(crate) fn mounts(&self, path: &str) -> bool {
         self.mount_points().any(|mount| mount == path)
     }
 
     /// Where partitions and logical volumes are mounted, in no promised order.
-    pub fn mount_points(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn mount_points(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volume_groups.iter().flat_map(|group| &group.logical_volumes);
         let partitions = self.partitions.iter().filter_map(|partition| match &partition.purpose {
             PartitionUse::Mount { path, .. } => Some(path),
@@ -225,7 +225,7 @@ impl Layout {
     }
 
     /// Every slot that the layout names, each once, in no promised order. Not that of the operating system by default.
-    pub fn slots(&self) -> BTreeSet<&str> {
+    pub(crate) fn slots(&self) -> BTreeSet<&str> {
         let named = self.partitions.iter().filter_map(|partition| partition.disk.as_deref());
         let mirrored = self.mirror.iter().flat_map(|(first, second)| [first.as_str(), second.as_str()]);
         named.chain(mirrored).collect()

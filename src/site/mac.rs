@@ -17,17 +17,17 @@ pub struct MacError(pub String);
 
 impl Mac {
     /// The spelling used in URLs, pxelinux file names and `BOOTIF`: `52-54-00-a8-01-01`.
-    pub fn hyphenated(&self) -> String {
+    pub(crate) fn hyphenated(&self) -> String {
         self.to_string().replace(':', "-")
     }
 
     /// Whether this is a multicast or broadcast address, which no machine can own.
-    pub fn is_multicast(&self) -> bool {
+    pub(crate) fn is_multicast(&self) -> bool {
         self.0[0] & 1 == 1
     }
 
     /// Whether every byte is zero, which firmware without a programmed address shows.
-    pub fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         self.0 == [0; 6]
     }
 }

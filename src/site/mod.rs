@@ -16,7 +16,7 @@ mod nodes;
 mod release;
 mod source;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -79,7 +79,7 @@ pub enum TimeService {
 
 impl TimeService {
     /// Its word in the site file.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Always => "always",
             Self::Synchronised => "synchronised",
@@ -123,7 +123,7 @@ pub struct Server {
 
 impl Server {
     /// The base URL that nodes use, without a trailing slash.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self.http_port {
             80 => format!("http://{}", self.address),
             port => format!("http://{}:{port}", self.address),
@@ -153,10 +153,10 @@ pub struct Notify {
 
 impl Notify {
     /// What can be told.
-    pub const WORDS: [&str; 6] = ["failed", "suspect", "ready", "rival", "disk-full", "wrong-proof"];
+    pub(crate) const WORDS: [&str; 6] = ["failed", "suspect", "ready", "rival", "disk-full", "wrong-proof"];
 
     /// Whether it is to be told. An alarm that has no word of its own always is.
-    pub fn wants(&self, word: &str) -> bool {
+    pub(crate) fn wants(&self, word: &str) -> bool {
         self.on.iter().any(|wanted| wanted == word) || !Self::WORDS.contains(&word)
     }
 }
@@ -252,18 +252,18 @@ impl AsRef<Site> for Site {
 
 impl Site {
     /// This site for people's eyes: texts rendered from it show no password hash.
-    pub fn masked(&self) -> Self {
+    pub(crate) fn masked(&self) -> Self {
         let users = self.users.iter().map(User::masked).collect();
         Self { access: self.access.masked(), users, ..self.clone() }
     }
 
     /// Finds a node by the MAC of its boot NIC.
-    pub fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
+    pub(crate) fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
         self.nodes.by_mac(mac)
     }
 
     /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
-    pub fn lends(&self, address: Ipv4Addr) -> bool {
+    pub(crate) fn lends(&self, address: Ipv4Addr) -> bool {
         let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
         let network = &self.network;
         let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
@@ -276,12 +276,12 @@ impl Site {
     }
 
     /// Finds an install tree by its name.
-    pub fn install_tree(&self, name: &str) -> Option<&InstallTree> {
+    pub(crate) fn install_tree(&self, name: &str) -> Option<&InstallTree> {
         self.install_trees.iter().find(|tree| tree.name == name)
     }
 
     /// What a node has beside what rackstart needs: of the site, of its role, and of the roles which that includes.
-    pub fn software_of(&self, node: &Node) -> Software {
+    pub(crate) fn software_of(&self, node: &Node) -> Software {
         let mut all = self.software.clone();
         let included = self.blueprint.roles.get(&node.role).map(|role| role.includes.as_slice()).unwrap_or_default();
         for name in std::iter::once(&node.role).chain(included) {
@@ -293,13 +293,8 @@ impl Site {
     }
 
     /// Returns the nodes that bring a capability, in the order of the site file.
-    pub fn nodes_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a Node> {
+    pub(crate) fn nodes_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a Node> {
         let roles: Vec<&str> = self.blueprint.roles_with(capability).collect();
         self.nodes.iter().filter(move |node| roles.contains(&node.role.as_str()))
-    }
-
-    /// Returns the nodes that run the steps of `target` (a role name or `all`), in the order of the site file.
-    pub fn nodes_with_target<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a Node> {
-        self.nodes.iter().filter(move |node| self.blueprint.targets(&node.role).iter().any(|t| t == target))
     }
 }

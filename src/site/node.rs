@@ -79,18 +79,18 @@ impl Node {
     }
 
     /// The slot that a partition of the layout is on.
-    pub fn slot_of<'a>(&'a self, partition: &'a super::PartitionSpec) -> &'a str {
+    pub(crate) fn slot_of<'a>(&'a self, partition: &'a super::PartitionSpec) -> &'a str {
         partition.disk.as_deref().unwrap_or(self.disks.first().map_or(OS_SLOT, |disk| disk.slot.as_str()))
     }
 
     /// The NIC on the provisioning network; of a bond, its first card.
-    pub fn lan_nic(&self) -> Option<&Nic> {
+    pub(crate) fn lan_nic(&self) -> Option<&Nic> {
         let mut lan = self.nics.iter().filter(|nic| nic.network == NicNetwork::Lan);
         lan.clone().find(|nic| nic.mac == self.mac).or_else(|| lan.next())
     }
 
     /// The NIC that faces the outside, if any; of a bond or below a VLAN, the first card.
-    pub fn public_nic(&self) -> Option<&Nic> {
+    pub(crate) fn public_nic(&self) -> Option<&Nic> {
         match self.link(NicNetwork::Public)? {
             Link::Card(nic) => Some(nic),
             Link::Bond(bond) => self.first_card(bond),
@@ -106,7 +106,7 @@ impl Node {
     }
 
     /// What the installed system reaches a network by: a card that is in no bond, a bond, or a VLAN.
-    pub fn link(&self, network: NicNetwork) -> Option<Link<'_>> {
+    pub(crate) fn link(&self, network: NicNetwork) -> Option<Link<'_>> {
         let card = self.nics.iter().find(|nic| nic.network == network && self.bond_of(nic).is_none());
         let bond = || self.bonds.iter().find(|bond| bond.network == network).map(Link::Bond);
         let vlan = || self.vlans.iter().find(|vlan| vlan.network == network).map(Link::Vlan);
@@ -114,7 +114,7 @@ impl Node {
     }
 
     /// The bond that a card is in.
-    pub fn bond_of(&self, nic: &Nic) -> Option<&Bond> {
+    pub(crate) fn bond_of(&self, nic: &Nic) -> Option<&Bond> {
         self.bonds.iter().find(|bond| bond.cards.contains(&nic.name))
     }
 }

@@ -26,22 +26,22 @@ struct Index {
 
 impl Nodes {
     /// The node that boots from this card.
-    pub fn by_mac(&self, mac: Mac) -> Option<&Node> {
+    pub(crate) fn by_mac(&self, mac: Mac) -> Option<&Node> {
         self.list.get(*self.index().by_mac.get(&mac)?)
     }
 
     /// The node of this name.
-    pub fn by_name(&self, name: &str) -> Option<&Node> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Node> {
         self.list.get(*self.index().by_name.get(name)?)
     }
 
     /// The node with this reserved address.
-    pub fn by_address(&self, address: Ipv4Addr) -> Option<&Node> {
+    pub(crate) fn by_address(&self, address: Ipv4Addr) -> Option<&Node> {
         self.list.get(*self.index().by_address.get(&address)?)
     }
 
     /// The node that has this card, whether it boots from it or not.
-    pub fn by_card(&self, mac: Mac) -> Option<(&Node, &Nic)> {
+    pub(crate) fn by_card(&self, mac: Mac) -> Option<(&Node, &Nic)> {
         let (node, nic) = self.index().by_card.get(&mac)?;
         let node = self.list.get(*node)?;
         Some((node, node.nics.get(*nic)?))

@@ -32,7 +32,7 @@ impl Release {
     }
 
     /// Major and minor in any case, `9.9`: for programs, and for what is stored.
-    pub fn number(&self) -> String {
+    pub(crate) fn number(&self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
 

@@ -51,7 +51,7 @@ pub struct ReleaseRule {
 
 impl ReleaseRule {
     /// Whether a node of that release is meant.
-    pub fn fits(self, release: Release) -> bool {
+    pub(crate) fn fits(self, release: Release) -> bool {
         self.release.major == release.major && (!self.has_minor || self.release.minor == release.minor)
     }
 }
@@ -74,7 +74,7 @@ pub struct Image {
 
 impl Repository {
     /// The names and paths of its parts below its URL: mostly one, its own, with an empty path.
-    pub fn parts(&self) -> impl Iterator<Item = (String, &str)> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (String, &str)> {
         let name = |folder: &String| match folder.as_str() {
             "" => self.name.clone(),
             folder => format!("{}-{folder}", self.name),
@@ -85,7 +85,7 @@ impl Repository {
 
 impl Site {
     /// The repositories of a node, in the order of the site file.
-    pub fn repositories_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Repository> {
+    pub(crate) fn repositories_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Repository> {
         let targets = self.blueprint.targets(&node.role);
         self.repositories.iter().filter(move |repository| {
             (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
@@ -95,17 +95,17 @@ impl Site {
     }
 
     /// Finds a repository by its name.
-    pub fn repository(&self, name: &str) -> Option<&Repository> {
+    pub(crate) fn repository(&self, name: &str) -> Option<&Repository> {
         self.repositories.iter().find(|repository| repository.name == name)
     }
 
     /// Finds an image by its name.
-    pub fn image(&self, name: &str) -> Option<&Image> {
+    pub(crate) fn image(&self, name: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.name == name)
     }
 
     /// The image of what is tried in the end; none when nobody names one, and then there is no such machine.
-    pub fn test_image(&self) -> Option<&Image> {
+    pub(crate) fn test_image(&self) -> Option<&Image> {
         self.image(self.blueprint.variable(&self.blueprint.trial.as_ref()?.image)?)
     }
 }

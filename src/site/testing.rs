@@ -34,7 +34,7 @@ fn base(swap: u64) -> VolumeGroupSpec {
 }
 
 /// Table 2 of the paper.
-pub fn compute_layout() -> Layout {
+pub(crate) fn compute_layout() -> Layout {
     let boot = PartitionUse::Mount { path: "/boot".into(), file_system: FileSystem::Ext4 };
     let gluster = lv("lv_gluster", 216_972, FileSystem::Xfs, Some("/export/gluster"));
     Layout {
@@ -46,7 +46,7 @@ pub fn compute_layout() -> Layout {
 }
 
 /// Table 3 of the paper, with the sda5 row corrected to a size that can hold 28788 MiB of extents.
-pub fn controller_layout() -> Layout {
+pub(crate) fn controller_layout() -> Layout {
     let boot = PartitionUse::Mount { path: "/boot".into(), file_system: FileSystem::Ext4 };
     let images = lv("lv_images", 28788, FileSystem::Ext4, Some("/var/lib/glance/images"));
     Layout {

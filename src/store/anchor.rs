@@ -32,7 +32,7 @@ pub(super) struct Anchor {
 
 impl Anchor {
     /// Reads the file of a state directory; none when there is no such file.
-    pub fn read(directory: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn read(directory: &Path) -> io::Result<Option<Self>> {
         let path = directory.join(FILE);
         match read(&path) {
             Ok(known) => Ok(Some(Self { path, known: Arc::new(Mutex::new(known)) })),
@@ -42,37 +42,37 @@ impl Anchor {
     }
 
     /// Writes a first one, or another one than before: only after the database can vouch for it.
-    pub fn create(directory: &Path, known: Known) -> io::Result<Self> {
+    pub(crate) fn create(directory: &Path, known: Known) -> io::Result<Self> {
         let path = directory.join(FILE);
         write(&path, &known)?;
         Ok(Self { path, known: Arc::new(Mutex::new(known)) })
     }
 
     /// For a log that is written before its anchor can be.
-    pub fn nowhere() -> Self {
+    pub(crate) fn nowhere() -> Self {
         let known = Known { epoch: 0, audit: Head::START };
         Self { path: PathBuf::new(), known: Arc::new(Mutex::new(known)) }
     }
 
     /// What the file said when it was last read or written.
-    pub fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> Known {
         self.known.lock().expect("no holder of this lock panics").clone()
     }
 
     /// What the file says now.
-    pub fn read_again(&self) -> io::Result<Known> {
+    pub(crate) fn read_again(&self) -> io::Result<Known> {
         read(&self.path)
     }
 
     /// Writes a later head down beside the file, durably. It counts once it is published.
-    pub async fn prepare(&self, audit: Head) -> io::Result<()> {
+    pub(crate) async fn prepare(&self, audit: Head) -> io::Result<()> {
         let (path, known) = (self.path.clone(), Known { audit, ..self.known() });
         let text = serde_json::to_string(&known).map_err(io::Error::other)?;
         off_the_road(move || private::prepare(&path, text.as_bytes())).await
     }
 
     /// Moves on to the head that was prepared.
-    pub async fn publish(&self, audit: Head) -> io::Result<()> {
+    pub(crate) async fn publish(&self, audit: Head) -> io::Result<()> {
         let path = self.path.clone();
         off_the_road(move || private::publish(&path)).await?;
         self.known.lock().expect("no holder of this lock panics").audit = audit;

@@ -12,11 +12,11 @@ use super::private::gone;
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 const MARK: &str = ".before-epoch-";
 /// A store that was moved aside so many days ago goes with the next restore.
-pub const KEPT_DAYS: u64 = 30;
+pub(crate) const KEPT_DAYS: u64 = 30;
 
 /// A store that was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aside {
+pub(crate) struct Aside {
     /// Its database.
     pub path: PathBuf,
     /// The epoch that replaced it.
@@ -27,7 +27,7 @@ pub struct Aside {
 
 impl Aside {
     /// Whether it has lain there long enough.
-    pub fn is_due(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_due(&self, now: SystemTime) -> bool {
         // A clock that was put back makes nothing due.
         now.duration_since(self.since).is_ok_and(|age| age >= Duration::from_secs(KEPT_DAYS * 86_400))
     }
@@ -39,7 +39,7 @@ impl Aside {
 }
 
 /// Every one in a state directory, the oldest first.
-pub fn list(directory: &Path) -> io::Result<Vec<Aside>> {
+pub(crate) fn list(directory: &Path) -> io::Result<Vec<Aside>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

@@ -66,17 +66,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(head: Head, anchor: Anchor) -> Self {
+    pub(crate) fn new(head: Head, anchor: Anchor) -> Self {
         Self { head, anchor, ahead: false }
     }
 
     /// The end of the log.
-    pub fn head(&self) -> Head {
+    pub(crate) fn head(&self) -> Head {
         self.head.clone()
     }
 
     /// Appends a line within the transaction of the caller.
-    pub async fn append<D: Database>(
+    pub(crate) async fn append<D: Database>(
         &mut self,
         database: &mut D,
         at: u64,
@@ -91,17 +91,17 @@ impl Ledger {
     }
 
     /// What to go back to when a transaction is undone.
-    pub fn mark(&self) -> (Head, bool) {
+    pub(crate) fn mark(&self) -> (Head, bool) {
         (self.head.clone(), self.ahead)
     }
 
     /// Forgets the lines of a transaction that was undone.
-    pub fn back_to(&mut self, (head, ahead): (Head, bool)) {
+    pub(crate) fn back_to(&mut self, (head, ahead): (Head, bool)) {
         (self.head, self.ahead) = (head, ahead);
     }
 
     /// Before the commit: writes down how far the log goes, beside the anchor, while a disk without room can still undo it all.
-    pub async fn prepare(&self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn prepare(&self) -> Result<(), sqlx::Error> {
         match self.ahead {
             true => self.anchor.prepare(self.head.clone()).await.map_err(sqlx::Error::Io),
             false => Ok(()),
@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// After the commit: what was prepared is the anchor. Nobody is answered before this is on the disk too.
-    pub async fn publish(&mut self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn publish(&mut self) -> Result<(), sqlx::Error> {
         if self.ahead {
             self.anchor.publish(self.head.clone()).await.map_err(sqlx::Error::Io)?;
             self.ahead = false;

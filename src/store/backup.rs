@@ -12,7 +12,7 @@ use super::{ChangeError, Command, Store, private, seal};
 
 /// Why there is no backup.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BackupError {
+pub(crate) enum BackupError {
     /// The copy could not be made.
     #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
     Copy(String),
@@ -23,7 +23,7 @@ pub enum BackupError {
 
 impl Store {
     /// The whole store as the bytes of a database file, as of now.
-    pub async fn backup(&self, with_open_secrets: bool) -> Result<Vec<u8>, BackupError> {
+    pub(crate) async fn backup(&self, with_open_secrets: bool) -> Result<Vec<u8>, BackupError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Backup { with_open_secrets, reply };
         self.commands.send(command).await.map_err(|_| ChangeError::Stopped)?;

@@ -58,7 +58,7 @@ fn answer<T: Send + 'static>(reply: oneshot::Sender<Result<T, ChangeError>>, ans
 
 impl Batch {
     /// Works the commands out.
-    pub fn of(memory: &Memory, commands: Vec<Command>, redactor: &Redactor, now: u64) -> Self {
+    pub(crate) fn of(memory: &Memory, commands: Vec<Command>, redactor: &Redactor, now: u64) -> Self {
         let (mut draft, mut batch) = (Draft::on(memory), Self::default());
         for command in commands {
             match command {
@@ -122,7 +122,7 @@ impl Batch {
     }
 
     /// Whether there is anything to write: a batch of questions needs no transaction, and is answered on a full disk too.
-    pub fn is_to_write(&self) -> bool {
+    pub(crate) fn is_to_write(&self) -> bool {
         let Self { writes, audit, secrets, tokens, moments, fresh, answers: _, lookups: _ } = self;
         let is_empty = writes.is_empty() && audit.is_empty() && secrets.is_empty() && tokens.is_empty();
         !(is_empty && moments.is_empty() && fresh.1.is_none())

@@ -8,7 +8,7 @@ use super::{seal, sums};
 
 /// Where the passwords of a restored store come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passwords {
+pub(crate) enum Passwords {
     /// The backup holds them.
     Backup,
     /// The backup holds none: they are those of the former store.
@@ -19,7 +19,7 @@ pub enum Passwords {
 
 impl Passwords {
     /// For the operator and the audit log.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Backup => "the passwords are those of the backup",
             Self::Former => "the backup holds no passwords: those of the former store stay",

@@ -12,7 +12,7 @@ use crate::lifecycle::{Event, State};
 
 /// What a restore knows of the store that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Former {
+pub(crate) enum Former {
     /// There is none.
     Nothing,
     /// What was forbidden in it is forbidden in the restored store, too.
@@ -31,7 +31,7 @@ pub(super) struct Orders {
 
 impl Former {
     /// For the operator and the audit log.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Nothing => "there was no former store, so only what the backup forbids is forbidden".into(),
             Self::Heeded => "what was forbidden in the former store or in the backup is forbidden now".into(),

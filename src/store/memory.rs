@@ -12,7 +12,7 @@ use crate::site::Mac;
 
 /// What is remembered.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Every node that something happened to.
     pub nodes: HashMap<Mac, Record>,
     /// Set while all installations are stopped.
@@ -43,7 +43,7 @@ pub struct OrderRefused {
 }
 
 /// One record to write, and its line for the event log.
-pub type Write = (Mac, Record, Option<LogLine>);
+pub(crate) type Write = (Mac, Record, Option<LogLine>);
 
 /// A memory with changes on it that are not durable yet.
 pub struct Draft<'a> {
@@ -54,17 +54,17 @@ pub struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// Starts with nothing changed.
-    pub fn on(memory: &'a Memory) -> Self {
+    pub(crate) fn on(memory: &'a Memory) -> Self {
         Self { memory, fresh: HashMap::new(), stopped: None }
     }
 
     /// What is known of a node.
-    pub fn record(&self, mac: Mac) -> Option<&Record> {
+    pub(crate) fn record(&self, mac: Mac) -> Option<&Record> {
         self.fresh.get(&mac).or_else(|| self.memory.nodes.get(&mac))
     }
 
     /// Every node with a record.
-    pub fn records(&self) -> impl Iterator<Item = (Mac, &Record)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Mac, &Record)> {
         self.memory
             .nodes
             .keys()
@@ -73,24 +73,19 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether installations are stopped.
-    pub fn stopped(&self) -> Option<&Stopped> {
+    pub(crate) fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref().unwrap_or(&self.memory.stopped).as_ref()
     }
 
-    /// What cannot be known any more.
-    pub fn damage(&self) -> &Damage {
-        &self.memory.damage
-    }
-
     /// Works one change out, or says why it is refused.
-    pub fn change(&mut self, mac: Mac, change: &Change, now: u64) -> Result<Write, Refused> {
+    pub(crate) fn change(&mut self, mac: Mac, change: &Change, now: u64) -> Result<Write, Refused> {
         let write = self.work_out(mac, change, now)?;
         self.fresh.insert(mac, write.1.clone());
         Ok(write)
     }
 
     /// Works orders out: all of them, or none and the first refusal.
-    pub fn obey(&mut self, orders: &Orders, now: u64) -> Result<Vec<Write>, OrderRefused> {
+    pub(crate) fn obey(&mut self, orders: &Orders, now: u64) -> Result<Vec<Write>, OrderRefused> {
         let (fresh, stopped) = (self.fresh.clone(), self.stopped.clone());
         if let Some(next) = &orders.stopped {
             self.stopped = Some(next.clone());
@@ -106,7 +101,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The changed records, and the new value of `stopped` if it changed.
-    pub fn into_parts(self) -> (HashMap<Mac, Record>, Option<Option<Stopped>>) {
+    pub(crate) fn into_parts(self) -> (HashMap<Mac, Record>, Option<Option<Stopped>>) {
         (self.fresh, self.stopped)
     }
 
@@ -123,13 +118,13 @@ impl<'a> Draft<'a> {
 
 impl Memory {
     /// Finds the node that a token may speak for.
-    pub fn owner(&self, token: &BootToken) -> Option<Mac> {
+    pub(crate) fn owner(&self, token: &BootToken) -> Option<Mac> {
         let hash = token.hash();
         self.nodes.iter().find(|(_, record)| record.state.listens_to(&hash)).map(|(mac, _)| *mac)
     }
 
     /// Takes over what has become durable.
-    pub fn take(&mut self, (fresh, stopped): (HashMap<Mac, Record>, Option<Option<Stopped>>)) {
+    pub(crate) fn take(&mut self, (fresh, stopped): (HashMap<Mac, Record>, Option<Option<Stopped>>)) {
         for mac in fresh.keys() {
             self.damage.nodes.remove(mac);
         }

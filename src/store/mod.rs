@@ -38,21 +38,26 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-pub use aside::{Aside, KEPT_DAYS, list as set_aside};
+pub(crate) use aside::{KEPT_DAYS, list as set_aside};
 pub use audit::AuditFilter;
-pub use backup::BackupError;
-pub use carry::Passwords;
-pub use change::{Change, LogLine};
+pub(crate) use backup::BackupError;
+pub(crate) use carry::Passwords;
+pub use change::Change;
+pub(crate) use change::LogLine;
 pub use damage::{DAMAGED, Damage};
-pub use former::Former;
-pub use memory::{Draft, Memory, OrderRefused, Orders, Write};
-pub use open::{OpenError, exists, is_in_use};
-pub use private::write_private;
+
+pub(crate) use memory::{Draft, Memory};
+pub use memory::{OrderRefused, Orders};
+pub use open::OpenError;
+pub(crate) use open::{exists, is_in_use};
+pub(crate) use private::write_private;
 pub use reader::{EventPage, NumberedEvent};
-pub use record::{Frozen, Installed, Record};
-pub use restore::{Restored, restore};
-pub use room::NoRoom;
-pub use secrets::{Kept, Origin, SecretsError};
+pub(crate) use record::Installed;
+pub use record::Record;
+pub(crate) use restore::{Restored, restore};
+pub(crate) use room::NoRoom;
+pub(crate) use secrets::Origin;
+pub use secrets::SecretsError;
 pub use timeline::TimelineQuery;
 pub use tokens::{StoredToken, TokenChange};
 
@@ -119,7 +124,7 @@ pub enum ChangeError {
 }
 
 /// What whoever wanted a change is told while the disk is full.
-pub const NO_ROOM: &str = "the disk of rackstart's server is full, so nothing that changes a state is accepted until there is \
+pub(crate) const NO_ROOM: &str = "the disk of rackstart's server is full, so nothing that changes a state is accepted until there is \
                            room below `server.state`; then it goes on by itself";
 
 /// Why a decision changed nothing.
@@ -207,7 +212,7 @@ impl Store {
     }
 
     /// Returns what is marked as changed whenever the event log has grown.
-    pub fn logged(&self) -> watch::Receiver<()> {
+    pub(crate) fn logged(&self) -> watch::Receiver<()> {
         self.logged.clone()
     }
 
@@ -224,12 +229,12 @@ impl Store {
     }
 
     /// Since when the disk has no room for a change; none while it has.
-    pub fn no_room(&self) -> Option<NoRoom> {
+    pub(crate) fn no_room(&self) -> Option<NoRoom> {
         *self.room.borrow()
     }
 
     /// Returns what is marked as changed whenever the disk becomes full or has room again.
-    pub fn room(&self) -> watch::Receiver<Option<NoRoom>> {
+    pub(crate) fn room(&self) -> watch::Receiver<Option<NoRoom>> {
         self.room.clone()
     }
 
@@ -249,12 +254,12 @@ impl Store {
     }
 
     /// Finds the node that a token may speak for.
-    pub fn owner(&self, token: &BootToken) -> Option<Mac> {
+    pub(crate) fn owner(&self, token: &BootToken) -> Option<Mac> {
         self.view.read().expect("no holder of this lock panics").owner(token)
     }
 
     /// Looks at everything as it is now, without changing it.
-    pub fn look<T>(&self, look: impl FnOnce(&Draft<'_>) -> T) -> T {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Draft<'_>) -> T) -> T {
         look(&Draft::on(&self.view.read().expect("no holder of this lock panics")))
     }
 }

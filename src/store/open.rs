@@ -169,7 +169,7 @@ impl OpenError {
     }
 
     /// Whether another user may do what this one may not.
-    pub fn is_for_others(&self) -> bool {
+    pub(crate) fn is_for_others(&self) -> bool {
         match self {
             Self::Directory { source, .. } | Self::Unreadable { source, .. } => {
                 source.kind() == io::ErrorKind::PermissionDenied
@@ -188,12 +188,12 @@ impl OpenError {
 }
 
 /// Whether there is a store in this directory, or was one that is gone.
-pub fn exists(directory: &Path) -> bool {
+pub(crate) fn exists(directory: &Path) -> bool {
     directory.join(FILE).exists() || matches!(Anchor::read(directory), Ok(Some(_)) | Err(_))
 }
 
 /// Whether a process has the store of this directory open. Changes nothing, and makes nothing.
-pub fn is_in_use(directory: &Path) -> bool {
+pub(crate) fn is_in_use(directory: &Path) -> bool {
     let lock = fs::File::open(directory.join("lock"));
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }

@@ -57,7 +57,7 @@ pub(super) fn publish(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that only its owner, who runs this, may read, whole or not at all.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     prepare_with(path, bytes, |file, _| Ok(file))?;
     publish(path)
 }

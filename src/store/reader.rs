@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// Returns the number of the newest event; 0 when there is none.
-    pub async fn newest_event(&self) -> Result<i64, ChangeError> {
+    pub(crate) async fn newest_event(&self) -> Result<i64, ChangeError> {
         let newest = self.event_page(EventPage { mac: None, after: None, limit: 1 }).await?;
         Ok(newest.last().map_or(0, |event| event.id))
     }

@@ -87,7 +87,7 @@ pub struct Record {
 
 impl Record {
     /// A node that nothing has happened to.
-    pub fn new(now: u64) -> Self {
+    pub(crate) fn new(now: u64) -> Self {
         Self {
             version: VERSION,
             state: State::New,
@@ -118,17 +118,17 @@ impl Record {
     }
 
     /// Whether the permit of its attempt is redeemed.
-    pub fn has_spent_its_permit(&self) -> bool {
+    pub(crate) fn has_spent_its_permit(&self) -> bool {
         self.state.attempt().is_some_and(|attempt| attempt.redeemed_by.is_some())
     }
 
     /// When it was armed, in Unix seconds.
-    pub fn armed(&self) -> u64 {
+    pub(crate) fn armed(&self) -> u64 {
         self.progress.marks.get("armed").copied().unwrap_or(self.since)
     }
 
     /// Whether something is counted from a time of this record: it waits for a machine, or is being drained.
-    pub fn is_counted_from(&self) -> bool {
+    pub(crate) fn is_counted_from(&self) -> bool {
         Phase::of(&self.state).is_some() || self.duty.drain.is_some() || self.duty.out.is_some()
     }
 
@@ -144,7 +144,7 @@ impl Record {
     }
 
     /// Reads a stored text.
-    pub fn from_text(text: &str) -> Result<Self, String> {
+    pub(crate) fn from_text(text: &str) -> Result<Self, String> {
         let record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if (OLDEST..=VERSION).contains(&record.version) {
             Ok(Self { version: VERSION, ..record.upgraded() })
@@ -167,12 +167,12 @@ impl Record {
     }
 
     /// Whether a system of ours may be on its disks.
-    pub fn has_system(&self) -> bool {
+    pub(crate) fn has_system(&self) -> bool {
         self.installed.is_some() || self.state.system().is_some()
     }
 
     /// The text to store.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("a record has only string keys and finite numbers")
     }
 }

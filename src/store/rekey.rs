@@ -13,7 +13,7 @@ use crate::site::Blueprint;
 
 impl Store {
     /// Seals all secrets anew and returns how many. Nothing is changed when a single one does not open.
-    pub async fn rekey(&self, former: &[u8], new: &[u8], order: Order) -> Result<usize, SecretsError> {
+    pub(crate) async fn rekey(&self, former: &[u8], new: &[u8], order: Order) -> Result<usize, SecretsError> {
         let _alone = self.secrets_change.lock().await;
         let stored = self.stored_secrets().await?;
         if stored.seal_is_damaged {
@@ -37,7 +37,7 @@ impl Store {
 
     /// Makes every secret of a blueprint anew, sealed with `key` if there is one, and forgets all that was stored: the way out
     /// when its key is lost. Refused as long as everything can be read.
-    pub async fn renew_secrets(
+    pub(crate) async fn renew_secrets(
         &self,
         key: Option<&[u8]>,
         blueprint: &Blueprint,

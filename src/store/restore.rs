@@ -28,7 +28,7 @@ use crate::site::Mac;
 
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
+pub(crate) struct Restored {
     /// The epoch from now on.
     pub epoch: u64,
     /// The nodes whose arming or installation ended with the restore.
@@ -51,7 +51,12 @@ pub struct Restored {
 
 /// Restores `file` into the state directory. No daemon may use it. The former store is moved aside. Passwords that
 /// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
-pub async fn restore(directory: &Path, file: &Path, order: Order, new_secrets: bool) -> Result<Restored, OpenError> {
+pub(crate) async fn restore(
+    directory: &Path,
+    file: &Path,
+    order: Order,
+    new_secrets: bool,
+) -> Result<Restored, OpenError> {
     let backup = open_backup(file)?;
     let _lock = open::prepare(directory)?;
     let outcome = put_in_place(directory, file, backup, order, new_secrets).await;

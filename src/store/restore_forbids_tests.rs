@@ -1,5 +1,6 @@
 //! What an operator forbade after the backup was made stays forbidden after its restore.
 
+use super::former::Former;
 use super::tests::{arm, close, event, mac};
 use super::*;
 use crate::audit::Actor;

@@ -1,3 +1,4 @@
+use super::former::Former;
 use super::tests::{arm, close, event, mac, token};
 use super::*;
 use crate::audit::{Actor, Order};

@@ -17,7 +17,7 @@ pub(super) const PROBE: &str = "room.probe";
 
 /// The disk of the store is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoRoom {
+pub(crate) struct NoRoom {
     /// Since when, in Unix seconds.
     pub since: u64,
 }

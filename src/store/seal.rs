@@ -35,7 +35,7 @@ pub(super) struct Shut;
 
 impl Seal {
     /// Seals a store for the first time.
-    pub fn first(key: &[u8]) -> Result<(Self, SealRecord), Shut> {
+    pub(crate) fn first(key: &[u8]) -> Result<(Self, SealRecord), Shut> {
         let mut record = SealRecord { salt: random(), memory: 19 * 1024, passes: 2, proof: Vec::new() };
         let seal = Self::derive(key, &record)?;
         record.proof = seal.close(ROW, PROOF)?;
@@ -43,7 +43,7 @@ impl Seal {
     }
 
     /// Takes the key of a sealed store, or refuses one that is not its key.
-    pub fn again(key: &[u8], record: &SealRecord) -> Result<Self, Shut> {
+    pub(crate) fn again(key: &[u8], record: &SealRecord) -> Result<Self, Shut> {
         let seal = Self::derive(key, record)?;
         match seal.open(ROW, &record.proof)?.as_slice() == PROOF {
             true => Ok(seal),
@@ -60,7 +60,7 @@ impl Seal {
     }
 
     /// Seals a text. Its name is sealed with it, so that nobody can give one secret the value of another.
-    pub fn close(&self, name: &str, text: &[u8]) -> Result<Vec<u8>, Shut> {
+    pub(crate) fn close(&self, name: &str, text: &[u8]) -> Result<Vec<u8>, Shut> {
         let nonce: [u8; NONCE] = random();
         let payload = Payload { msg: text, aad: name.as_bytes() };
         let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Shut)?;
@@ -68,7 +68,7 @@ impl Seal {
     }
 
     /// Opens a text that was sealed under this name.
-    pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Shut> {
+    pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Shut> {
         let (nonce, msg) = sealed.split_at_checked(NONCE).ok_or(Shut)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| Shut)?;
         let payload = Payload { msg, aad: name.as_bytes() };

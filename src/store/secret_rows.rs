@@ -40,7 +40,7 @@ pub(super) struct SecretWrite {
 
 impl Stored {
     /// Whether every secret can be had with this key, or without one.
-    pub fn opens_with(&self, key: Option<&[u8]>) -> bool {
+    pub(crate) fn opens_with(&self, key: Option<&[u8]>) -> bool {
         let seal = match (key, &self.seal) {
             _ if self.seal_is_damaged => return false,
             (_, None) => None,

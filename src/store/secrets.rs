@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// Whether this key opens them; an error says why not. Changes nothing.
-    pub async fn try_key(&self, key: Option<&[u8]>) -> Result<(), SecretsError> {
+    pub(crate) async fn try_key(&self, key: Option<&[u8]>) -> Result<(), SecretsError> {
         let stored = self.stored_secrets().await?;
         match (key, &stored.seal) {
             _ if stored.seal_is_damaged => Err(SecretsError::DamagedSeal),
@@ -177,13 +177,13 @@ impl Store {
     }
 
     /// Whether they are sealed on the disk, and whether they open or not.
-    pub async fn are_secrets_sealed(&self) -> Result<bool, SecretsError> {
+    pub(crate) async fn are_secrets_sealed(&self) -> Result<bool, SecretsError> {
         let stored = self.stored_secrets().await?;
         Ok(stored.seal.is_some() || stored.seal_is_damaged)
     }
 
     /// Whether a secret lies in the store and does not open.
-    pub fn is_damaged(&self, name: &str) -> bool {
+    pub(crate) fn is_damaged(&self, name: &str) -> bool {
         self.vault.read().expect("no holder of this lock panics").damaged.contains(name)
     }
 
@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// A damaged secret that nodes of this role use, if there is one. The values of paper mode are in no store.
-    pub fn damaged_secret_of(&self, site: &Site, role: &str) -> Option<String> {
+    pub(crate) fn damaged_secret_of(&self, site: &Site, role: &str) -> Option<String> {
         let damaged = self.damaged_secrets();
         if damaged.is_empty() {
             return None; // nearly always, and every node that runs asks
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// The secrets in use at a site, by name.
-    pub fn secrets(&self, site: &Site) -> Secrets {
+    pub(crate) fn secrets(&self, site: &Site) -> Secrets {
         let vault = self.vault.read().expect("no holder of this lock panics");
         let stored: Secrets = vault.kept.iter().map(|(name, kept)| (name.clone(), kept.value.clone())).collect();
         let set = |name: &str| vault.kept.get(name).is_some_and(|kept| kept.origin == Origin::Set);
@@ -217,22 +217,22 @@ impl Store {
     }
 
     /// What the keys are made from with which payloads for nodes that run are sealed; none before the secrets are opened.
-    pub fn renewal_secret(&self) -> Option<SecretValue> {
+    pub(crate) fn renewal_secret(&self) -> Option<SecretValue> {
         self.kept_secret(SITE_SECRET).map(|kept| kept.value)
     }
 
     /// Whether the secrets are sealed on the disk.
-    pub fn seals_secrets(&self) -> bool {
+    pub(crate) fn seals_secrets(&self) -> bool {
         self.vault.read().expect("no holder of this lock panics").seal.is_some()
     }
 
     /// Takes every known secret out of a text.
-    pub fn redactor(&self) -> Arc<Redactor> {
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
         self.vault.read().expect("no holder of this lock panics").redactor.clone()
     }
 
     /// A function that gives the redactor of every moment to come, without keeping the store open.
-    pub fn redactors(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
+    pub(crate) fn redactors(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
         let vault = self.vault.clone();
         move || vault.read().expect("no holder of this lock panics").redactor()
     }

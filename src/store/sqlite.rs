@@ -29,17 +29,17 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// On an open connection to a database in this directory, whose shape was checked.
-    pub fn on(connection: SqliteConnection, directory: &Path) -> Self {
+    pub(crate) fn on(connection: SqliteConnection, directory: &Path) -> Self {
         Self { connection, directory: directory.into(), shelf: Shelf::default() }
     }
 
     /// Begins an epoch. Not a part of the seam: only a database that is a file can be put back as one.
-    pub async fn put_epoch(&mut self, epoch: u64) -> Result<(), Failed> {
+    pub(crate) async fn put_epoch(&mut self, epoch: u64) -> Result<(), Failed> {
         meta::put(&mut self.connection, "epoch", &epoch.to_string()).await
     }
 
     /// Ends every token that is valid here and was ended there; returns their names. Of a restore alone, too.
-    pub async fn revoke_again(&mut self, revoked: &[StoredToken]) -> Result<Vec<String>, Failed> {
+    pub(crate) async fn revoke_again(&mut self, revoked: &[StoredToken]) -> Result<Vec<String>, Failed> {
         let mut names = Vec::new();
         for token in revoked {
             if tokens::revoke_by_id(&mut self.connection, token).await? {
@@ -188,7 +188,7 @@ pub(super) struct SqliteReading {
 
 impl SqliteReading {
     /// Opens the second connection to a store that is open already.
-    pub async fn open(directory: &Path) -> Result<Self, Failed> {
+    pub(crate) async fn open(directory: &Path) -> Result<Self, Failed> {
         let options = SqliteConnectOptions::new().filename(directory.join(open::FILE)).read_only(true);
         let connection = options.pragma("trusted_schema", "OFF").disable_statement_logging().connect().await?;
         Ok(Self { connection, directory: directory.into() })

@@ -8,15 +8,15 @@ mod utc;
 
 use serde::{Deserialize, Serialize};
 
-pub use redact::harmless;
-pub use repeats::Repeats;
-pub use silence::{Given, silence};
-pub use utc::{utc, utc_ms};
+pub(crate) use redact::harmless;
+pub(crate) use repeats::Repeats;
+pub(crate) use silence::{Given, silence};
+pub(crate) use utc::{utc, utc_ms};
 
 use crate::site::Mac;
 
 /// Most bytes of a text that are kept.
-pub const LONGEST: usize = 1000;
+pub(crate) const LONGEST: usize = 1000;
 
 /// One line of the story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -46,12 +46,12 @@ impl Moment {
     }
 
     /// Sets the milliseconds of its second.
-    pub fn with_ms(self, ms: u16) -> Self {
+    pub(crate) fn with_ms(self, ms: u16) -> Self {
         Self { ms, ..self }
     }
 
     /// Whether the other one tells the same again.
-    pub fn is_again(&self, other: &Self) -> bool {
+    pub(crate) fn is_again(&self, other: &Self) -> bool {
         (self.mac, &self.source, &self.text) == (other.mac, &other.source, &other.text)
     }
 }

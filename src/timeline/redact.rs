@@ -7,7 +7,7 @@ const TOKEN: usize = 32;
 
 /// Makes a text fit to be kept: one line, at most `limit` bytes, and every boot token in it replaced by `TOKEN`, wherever
 /// it came from (the URL of the kickstart is on the kernel's command line, which every installer logs).
-pub fn harmless(text: &str, limit: usize) -> String {
+pub(crate) fn harmless(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     let mut digits = String::new();
     for c in text.chars().chain(['\0']) {

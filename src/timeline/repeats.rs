@@ -9,7 +9,7 @@ const MOST: usize = 4096;
 
 /// The lines that were kept lately, and how often each came again.
 #[derive(Debug, Default)]
-pub struct Repeats {
+pub(crate) struct Repeats {
     open: Vec<Open>,
 }
 
@@ -22,7 +22,7 @@ struct Open {
 
 impl Repeats {
     /// Takes a moment. Returns it if it is to be kept; none if it was only counted.
-    pub fn take(&mut self, moment: Moment) -> Option<Moment> {
+    pub(crate) fn take(&mut self, moment: Moment) -> Option<Moment> {
         if let Some(open) = self.open.iter_mut().find(|open| open.line.is_again(&moment)) {
             match &mut open.again {
                 Some(again) => {
@@ -40,7 +40,7 @@ impl Repeats {
     }
 
     /// Returns the counts whose time is over at `now`, in the order in which the lines first came.
-    pub fn due(&mut self, now: u64) -> Vec<Moment> {
+    pub(crate) fn due(&mut self, now: u64) -> Vec<Moment> {
         let mut due = Vec::new();
         self.open.retain_mut(|open| {
             if now < open.since + WINDOW && now >= open.since {
@@ -56,7 +56,7 @@ impl Repeats {
     }
 
     /// Returns every count, because nobody will ask again.
-    pub fn rest(&mut self) -> Vec<Moment> {
+    pub(crate) fn rest(&mut self) -> Vec<Moment> {
         self.open.drain(..).filter_map(|open| open.again).collect()
     }
 }

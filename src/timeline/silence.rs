@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What a machine was given last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub(crate) enum Given {
     /// A DHCPOFFER.
     Offer,
     /// Its address, and the name of a network boot program: a TFTP name or a URL.
@@ -25,7 +25,7 @@ pub enum Given {
 }
 
 /// What to say of a machine that was given this and has said nothing for so long since; none while that is usual.
-pub fn silence(given: &Given, since: Duration) -> Option<String> {
+pub(crate) fn silence(given: &Given, since: Duration) -> Option<String> {
     let (limit, text) = expectation(given);
     (since >= Duration::from_secs(limit)).then_some(text)
 }

@@ -1,7 +1,7 @@
 //! Unix seconds as people and scripts read them.
 
 /// Writes a time as `2026-11-20 08:15:43Z`. The calendar counts from March, so that the leap day is the last of a year.
-pub fn utc(at: u64) -> String {
+pub(crate) fn utc(at: u64) -> String {
     const DAYS_OF_400_YEARS: u64 = 146_097;
     let (days, seconds) = (at / 86_400, at % 86_400);
     // From 1 March of the year 0 on.
@@ -18,7 +18,7 @@ pub fn utc(at: u64) -> String {
 }
 
 /// Like [`utc`], with milliseconds: `2026-11-20 08:15:43.007Z`.
-pub fn utc_ms(at: u64, ms: u16) -> String {
+pub(crate) fn utc_ms(at: u64, ms: u16) -> String {
     utc(at).replace('Z', &format!(".{ms:03}Z"))
 }
 

@@ -13,7 +13,7 @@ const UDP: u8 = 17;
 const MAX_PAYLOAD: usize = u16::MAX as usize - IP_HEADER - UDP_HEADER;
 
 /// Builds the IP packet, without an Ethernet header; none when the payload is too long for one.
-pub fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Option<Vec<u8>> {
     if payload.len() > MAX_PAYLOAD {
         return None;
     }
@@ -37,7 +37,7 @@ pub fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Opti
 
 /// Takes the Ethernet frame of a UDP datagram in IPv4 apart: who sent it on this link, and the payload. Checksums are the
 /// kernel's to judge; a virtual card may pass a partial one.
-pub fn udp_in_frame(frame: &[u8]) -> Option<(Mac, &[u8])> {
+pub(crate) fn udp_in_frame(frame: &[u8]) -> Option<(Mac, &[u8])> {
     let (ethernet, ip) = frame.split_at_checked(14)?;
     if ethernet[12..] != [8, 0] || ip.first()? >> 4 != 4 || *ip.get(9)? != UDP {
         return None;

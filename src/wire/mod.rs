@@ -1,9 +1,9 @@
 //! Packets: bytes to values and back. No socket, no clock; `server` moves the bytes.
 
-pub mod datagram;
+pub(crate) mod datagram;
 pub mod dhcp;
-pub mod dns;
-pub mod ntp;
-pub mod router_advertisement;
+pub(crate) mod dns;
+pub(crate) mod ntp;
+pub(crate) mod router_advertisement;
 pub mod syslog;
 pub mod tftp;

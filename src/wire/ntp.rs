@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of every answer: the header alone, without the extension fields and the digest that a request may have.
-pub const LENGTH: usize = 48;
+pub(crate) const LENGTH: usize = 48;
 /// A clock that no other clock ever told the time, as other servers number theirs in an isolated network.
 const LOCAL_STRATUM: u8 = 10;
 /// A clock that some daemon of this machine keeps right. The kernel does not know from how far away the time came, so
@@ -29,7 +29,7 @@ const SERVER: u8 = 4;
 
 /// What the kernel says of this machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// The leap second that is announced for the end of the day.
     pub leap: Leap,
     /// How far the clock may be off.
@@ -38,7 +38,7 @@ pub struct Kept {
 
 /// The leap indicator (RFC 5905, figure 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leap {
+pub(crate) enum Leap {
     /// None is announced.
     None = 0,
     /// The last minute of the day has 61 seconds.
@@ -51,7 +51,7 @@ pub enum Leap {
 
 /// What this machine's clock is worth to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clock {
+pub(crate) enum Clock {
     /// A daemon of this machine keeps it right.
     Kept(Kept),
     /// Nobody does, but all who ask here agree with each other.
@@ -63,7 +63,7 @@ pub enum Clock {
 impl Clock {
     /// Judges the clock. `kept` is nothing where nobody keeps it right; `serves_local` says whether such a clock is good
     /// enough for the nodes.
-    pub fn judge(kept: Option<Kept>, serves_local: bool, now: SystemTime) -> Self {
+    pub(crate) fn judge(kept: Option<Kept>, serves_local: bool, now: SystemTime) -> Self {
         let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         match kept {
             Some(kept) => Self::Kept(kept),
@@ -83,7 +83,7 @@ impl Clock {
 
 /// The answer to a request that came in at `received` and is answered at `now`; none to anything but a whole request of a
 /// client, so that no answer can ever be answered.
-pub fn answer(request: &[u8], clock: Clock, received: SystemTime, now: SystemTime) -> Option<[u8; LENGTH]> {
+pub(crate) fn answer(request: &[u8], clock: Clock, received: SystemTime, now: SystemTime) -> Option<[u8; LENGTH]> {
     let request = request.first_chunk::<LENGTH>()?;
     let (version, mode) = (request[0] >> 3 & 7, request[0] & 7);
     if mode != CLIENT || !(1..=4).contains(&version) {

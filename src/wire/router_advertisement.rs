@@ -2,14 +2,14 @@
 //! waits 13 s when nobody answers; it also takes this answer, which gives no route, no prefix and no address.
 
 /// Hop limit that every neighbour discovery packet must travel with (RFC 4861 section 6.1).
-pub const HOP_LIMIT: u32 = 255;
+pub(crate) const HOP_LIMIT: u32 = 255;
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOLICITATION_HEADER: usize = 8;
 
 /// Whether an ICMPv6 message (without its IPv6 header) is a valid router solicitation.
-pub fn is_router_solicitation(message: &[u8]) -> bool {
+pub(crate) fn is_router_solicitation(message: &[u8]) -> bool {
     let Some((header, options)) = message.split_at_checked(SOLICITATION_HEADER) else { return false };
     header[0] == ROUTER_SOLICITATION && header[1] == 0 && options_are_whole(options)
 }
@@ -28,7 +28,7 @@ fn options_are_whole(mut options: &[u8]) -> bool {
 
 /// The advertisement: router lifetime 0, no flags, no options. The checksum is zero because the kernel fills it in on
 /// every raw ICMPv6 socket (RFC 3542 section 3.1), and it alone knows the source address.
-pub fn advertisement() -> [u8; 16] {
+pub(crate) fn advertisement() -> [u8; 16] {
     let mut message = [0; 16];
     message[0] = ROUTER_ADVERTISEMENT;
     // Current hop limit 0 (unspecified), flags 0, router lifetime 0, reachable time 0, retransmission timer 0.

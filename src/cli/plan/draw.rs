@@ -20,7 +20,7 @@ struct Piece {
 }
 
 /// One line for every node.
-pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
+pub(crate) fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
     let width = nodes.iter().map(|node| node.name.as_str().len()).max().unwrap_or(0);
     let mut out = String::new();
     for (node, plan) in nodes.iter().zip(plans) {
@@ -40,7 +40,7 @@ pub fn list(nodes: &[Node], plans: &[NodePlan]) -> String {
 }
 
 /// The drawing of all disks of a node.
-pub fn node(site: &Site, node: &Node, plan: &NodePlan, pretty: bool) -> String {
+pub(crate) fn node(site: &Site, node: &Node, plan: &NodePlan, pretty: bool) -> String {
     let mut out = format!(
         "{}: role {}, layout {}, {}, {} firmware\n",
         plan.node,

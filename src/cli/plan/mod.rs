@@ -19,7 +19,7 @@ use crate::site::{Node, Site};
 /// With --security it shows instead what the node opens in the mode of the site: each port, from where, to which service,
 /// what asks for no password, and which secrets the node holds. Names only; the firewall is made from the same table.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The node; may be left out with --all.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     node: Option<String>,
@@ -37,7 +37,7 @@ pub struct Args {
     security: bool,
 }
 
-pub fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     let loaded = crate::config::load_to_plan(place)?;
     super::tell_notes(&loaded.notes);
     let site = &loaded.site;

@@ -4,7 +4,7 @@ use super::super::table;
 use crate::render::{Exposure, Opening};
 
 /// The drawing of one node.
-pub fn node(exposure: &Exposure) -> String {
+pub(crate) fn node(exposure: &Exposure) -> String {
     let mut out = format!("{}: role {}, {} mode\n\n", exposure.node, exposure.role, exposure.security);
     let mut rows = vec![["OPEN", "PORTS", "TO", "ASKS FOR", "SERVICE"].map(String::from)];
     rows.extend(exposure.open.iter().map(row));

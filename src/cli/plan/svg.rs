@@ -21,7 +21,7 @@ struct Picture {
 }
 
 /// The drawing of all disks of a node.
-pub fn node(site: &Site, node: &Node, plan: &NodePlan) -> String {
+pub(crate) fn node(site: &Site, node: &Node, plan: &NodePlan) -> String {
     let mut picture = Picture { body: String::new(), y: MARGIN + 14.0 };
     picture.text(MARGIN, "font-size=\"18\" font-weight=\"bold\"", &plan.node.to_string());
     picture.y += ROW;

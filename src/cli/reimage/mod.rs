@@ -29,7 +29,7 @@ use crate::server::operate::{Loss, NodeStatus, Rehearsal, StatusReport};
 /// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
 /// installed.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The exact names of the nodes.
     #[arg(value_name = "NODE", required_unless_present_any = ["all", "role"])]
     nodes: Vec<String>,
@@ -67,7 +67,7 @@ pub struct Args {
     daemon: Daemon,
 }
 
-pub fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let (client, output) = (args.daemon.clone().client(config), args.output);
     output.of(|| reimage(&client, args))
 }

@@ -20,7 +20,7 @@ const STRAYS: [(libc::c_int, &str); 9] = [
 ];
 
 /// What is caught before the site file is loaded, which may take a while; none of it is lost meanwhile.
-pub struct Early {
+pub(crate) struct Early {
     /// SIGHUP.
     pub hang_up: Signal,
     strays: Vec<(&'static str, Signal)>,
@@ -28,14 +28,14 @@ pub struct Early {
 
 impl Early {
     /// Catches them. Needs a runtime.
-    pub fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         let caught = |(number, name)| Ok((name, signal(SignalKind::from_raw(number))?));
         let strays = STRAYS.into_iter().map(caught).collect::<io::Result<_>>()?;
         Ok(Self { hang_up: signal(SignalKind::hangup())?, strays })
     }
 
     /// Says of each stray that it does nothing, as long as the set is kept. Gives back SIGHUP.
-    pub fn tell_strays(self) -> (Signal, JoinSet<()>) {
+    pub(crate) fn tell_strays(self) -> (Signal, JoinSet<()>) {
         let mut tasks = JoinSet::new();
         for (name, mut stray) in self.strays {
             tasks.spawn(async move {

@@ -44,7 +44,7 @@ const KEYS: [&str; 22] = [
 ];
 
 /// Names of the blueprints in the binary and of those in the operator's folder.
-pub fn blueprint_names(own: &Templates) -> Vec<String> {
+pub(crate) fn blueprint_names(own: &Templates) -> Vec<String> {
     let of = |name: &str| Some(name.strip_prefix(BLUEPRINTS)?.strip_suffix(BLUEPRINT_FILE)?.to_string());
     let mut names: Vec<String> =
         shipped_names().iter().map(String::as_str).chain(own.files.keys().map(String::as_str)).filter_map(of).collect();
@@ -54,7 +54,7 @@ pub fn blueprint_names(own: &Templates) -> Vec<String> {
 }
 
 /// Returns a blueprint by its name, the operator's before the one in the binary; none when no blueprint has the name.
-pub fn blueprint(name: &str, own: &Templates) -> Option<Result<Blueprint, Problems>> {
+pub(crate) fn blueprint(name: &str, own: &Templates) -> Option<Result<Blueprint, Problems>> {
     let file = format!("{BLUEPRINTS}{name}{BLUEPRINT_FILE}");
     let text = own.files.get(&file).cloned().or_else(|| shipped_file(&file))?;
     let place = own.place(&file);

@@ -19,7 +19,7 @@ struct Section<'a> {
 }
 
 /// Where a kickstart lacks something of its measure.
-pub fn skeleton_departures(measure: &str, text: &str) -> Vec<Departure> {
+pub(crate) fn skeleton_departures(measure: &str, text: &str) -> Vec<Departure> {
     if measure == text {
         return Vec::new(); // mostly only one of all templates is the operator's
     }

@@ -4,17 +4,17 @@
 mod objection;
 mod replicas;
 
-pub use objection::Objection;
+pub(crate) use objection::Objection;
 
 use super::{Duty, Flags, InstalledAs, Outcome, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
 
 /// So many nodes need no count, unless they are more than a tenth of the site.
-pub const FEW: usize = 5;
+pub(crate) const FEW: usize = 5;
 
 /// A network card of the machine that rackstart runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnCard {
+pub(crate) struct OwnCard {
     /// What this machine calls it.
     pub interface: String,
     /// Its MAC.
@@ -23,7 +23,7 @@ pub struct OwnCard {
 
 /// Where a node stands, as far as this decision goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
+pub(crate) struct Standing<'a> {
     /// Its state.
     pub state: &'a State,
     /// What an operator said about it.
@@ -55,7 +55,7 @@ impl Standing<'_> {
 
 /// What an operator wants to arm.
 #[derive(Debug, Clone)]
-pub struct Wish<'a> {
+pub(crate) struct Wish<'a> {
     /// Which nodes, each once.
     pub nodes: Vec<&'a Node>,
     /// What their permits shall allow.
@@ -70,7 +70,7 @@ pub struct Wish<'a> {
 
 /// What is asked of a node whose system runs, before it is wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DrainRule {
+pub(crate) enum DrainRule {
     /// To be drained; or to be out of reach, unless it is ready.
     Needed,
     /// Nothing yet: it will be drained, or a reason was given not to.
@@ -79,7 +79,7 @@ pub enum DrainRule {
 
 /// The rest of the world.
 #[derive(Debug, Clone, Copy)]
-pub struct Now<'a> {
+pub(crate) struct Now<'a> {
     /// Unix seconds.
     pub time: u64,
     /// Set while all installations are stopped.
@@ -90,7 +90,7 @@ pub struct Now<'a> {
 
 /// What may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allowed<'a> {
+pub(crate) struct Allowed<'a> {
     /// These are armed now.
     pub now: Vec<&'a Node>,
     /// These are too many for this minute.
@@ -100,7 +100,7 @@ pub struct Allowed<'a> {
 }
 
 /// Decides. Every reason against it at once; nothing is armed when there is one.
-pub fn judge<'a, 's>(
+pub(crate) fn judge<'a, 's>(
     site: &Site,
     standing: &dyn Fn(Mac) -> Standing<'s>,
     wish: &Wish<'a>,
@@ -127,7 +127,7 @@ pub fn judge<'a, 's>(
 }
 
 /// Whether so many nodes of a site need their exact count: more than [`FEW`], or more than one that are over a tenth.
-pub fn needs_count(number: usize, all: usize) -> bool {
+pub(crate) fn needs_count(number: usize, all: usize) -> bool {
     number > FEW || (number > 1 && number * 10 > all)
 }
 
@@ -148,7 +148,7 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Object
 }
 
 /// Whether a node can be asked to leave: its system may run and hold a copy, whether its steps are done or not.
-pub fn can_be_drained(state: &State) -> bool {
+pub(crate) fn can_be_drained(state: &State) -> bool {
     state.heard_system().is_some()
 }
 

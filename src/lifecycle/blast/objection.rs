@@ -6,7 +6,7 @@ use crate::site::NodeName;
 
 /// One reason against a wish.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Objection {
+pub(crate) enum Objection {
     /// All installations of the site are stopped.
     #[error("installations are stopped, by {who}")]
     Stopped {
@@ -92,7 +92,7 @@ impl Objection {
     }
 
     /// One thing to do about it.
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         match self {
             Self::Stopped { .. } => "`rackstart stop --lift` allows installations again".into(),
             Self::Own { .. } => {
@@ -116,7 +116,7 @@ impl Objection {
 #[cfg(test)]
 impl Objection {
     /// One word, for tables of tests.
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Stopped { .. } => "stopped",
             Self::Own { .. } => "own-mac",

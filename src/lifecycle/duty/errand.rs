@@ -41,7 +41,7 @@ impl FromStr for Verb {
 
 /// One errand for one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
+pub(crate) struct Errand {
     /// What.
     pub verb: Verb,
     /// The drain it belongs to.
@@ -103,7 +103,7 @@ pub(super) fn needs_a_keeper(site: &Site, node: &Node) -> bool {
 }
 
 /// Everything that is wanted of `asker` now. Whose system is not heard is asked nothing.
-pub fn wanted<'a>(
+pub(crate) fn wanted<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
     asker: &Node,
@@ -128,7 +128,7 @@ pub fn wanted<'a>(
 }
 
 /// What an answer does, and to which node. None when nobody waits for it, or when it is not this node's to give.
-pub fn heard<'a>(
+pub(crate) fn heard<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
     from: &Node,

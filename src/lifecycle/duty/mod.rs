@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::State;
 
-pub use errand::{Errand, ErrandAnswer, Verb, heard, wanted};
+pub(crate) use errand::{Errand, heard, wanted};
+pub use errand::{ErrandAnswer, Verb};
 
 /// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
-pub const REACH_SECONDS: u64 = 90;
+pub(crate) const REACH_SECONDS: u64 = 90;
 /// Seconds that a node has to answer an errand: what it asks itself may take minutes to answer.
-pub const ANSWER_SECONDS: u64 = 500;
+pub(crate) const ANSWER_SECONDS: u64 = 500;
 /// So long, in seconds, a drained node may be armed: what it said of its copies then says little later. Then its service comes back.
-pub const GOOD_SECONDS: u64 = 600;
+pub(crate) const GOOD_SECONDS: u64 = 600;
 /// After so long, in seconds, a drain that came to nothing is no news any more.
 const FORGET_SECONDS: u64 = 1800;
 /// How long a keeper may take to put a service back before it is asked again, in seconds.
@@ -97,7 +98,7 @@ pub enum DutyEvent {
 
 /// What a drain comes to at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// There is none that counts.
     None,
     /// For this.
@@ -112,7 +113,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// One word for programs; empty when there is no drain.
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::None => "",
             Self::Waits(_) => "waits",
@@ -123,7 +124,7 @@ impl Outcome {
     }
 
     /// In words.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::None => "it was not drained",
             Self::Waits(text) | Self::Drained(text) | Self::Unreached(text) | Self::Refused(text) => text,
@@ -133,7 +134,7 @@ impl Outcome {
 
 impl Drain {
     /// What it comes to. Any distance counts: a clock that was set back must not make an old drain fresh.
-    pub fn outcome(&self, now: u64) -> Outcome {
+    pub(crate) fn outcome(&self, now: u64) -> Outcome {
         let (age, said) = (now.abs_diff(self.since), &self.said);
         let silent = self.taken.map(|taken| now.abs_diff(taken)).filter(|silent| *silent > ANSWER_SECONDS);
         match self.phase {
@@ -162,22 +163,22 @@ impl Drain {
 
 impl Duty {
     /// What the newest drain comes to.
-    pub fn outcome(&self, now: u64) -> Outcome {
+    pub(crate) fn outcome(&self, now: u64) -> Outcome {
         self.drain.as_ref().map_or(Outcome::None, |drain| drain.outcome(now))
     }
 
     /// Whether the node may be gone any moment: it is being drained, or drained.
-    pub fn is_leaving(&self, now: u64) -> bool {
+    pub(crate) fn is_leaving(&self, now: u64) -> bool {
         matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_))
     }
 
     /// Whether it counted as drained and does not any more.
-    pub fn lost_its_drain(&self, next: &Self) -> bool {
+    pub(crate) fn lost_its_drain(&self, next: &Self) -> bool {
         self.drain.as_ref().is_some_and(|drain| drain.phase == Phase::Drained) && next.drain.is_none()
     }
 
     /// Applies an event; none when it changes nothing: an answer that came too late or twice.
-    pub fn apply(&self, event: &DutyEvent, now: u64) -> Option<Self> {
+    pub(crate) fn apply(&self, event: &DutyEvent, now: u64) -> Option<Self> {
         match event {
             DutyEvent::Asked { id } => self.asked(id, now),
             DutyEvent::Given { verb, id } => self.given(*verb, id, now),
@@ -236,7 +237,7 @@ impl Duty {
 
     /// This duty after the node became another state: a drain is for one arming. It is over when the disk is written, and when
     /// a system is heard (again) after an arming. A failed step or its repair ends none.
-    pub fn after(&self, before: &State, next: &State) -> Self {
+    pub(crate) fn after(&self, before: &State, next: &State) -> Self {
         let is_written = matches!((before, next), (State::Armed { .. }, State::Installing { .. }));
         let is_back = before.heard_system().is_none() && next.heard_system().is_some();
         Self { drain: self.drain.clone().filter(|_| !is_written && !is_back), out: self.out.clone() }

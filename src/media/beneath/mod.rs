@@ -30,7 +30,7 @@ pub(super) struct Folder {
 
 /// What is not served although it lies in a folder, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unserved {
+pub(crate) enum Unserved {
     /// A symbolic link that leads out, with its target.
     Outward(String),
     /// Neither a file nor a directory nor a link.
@@ -40,12 +40,12 @@ pub enum Unserved {
 }
 
 /// Opens a file that the site file names by its whole path.
-pub fn named(path: &Path) -> io::Result<File> {
+pub(crate) fn named(path: &Path) -> io::Result<File> {
     regular(|flags| Ok(open(path, flags, Mode::empty())?))
 }
 
 /// Whether the error says that a path leads out of its folder.
-pub fn leads_out(error: &io::Error) -> bool {
+pub(crate) fn leads_out(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::CrossesDevices
 }
 

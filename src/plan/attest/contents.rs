@@ -106,7 +106,8 @@ fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{ArrayFact, ArrayPlan, PartitionRef, plan};
+    use crate::plan::facts::ArrayFact;
+    use crate::plan::{ArrayPlan, PartitionRef, plan};
     use crate::site::FileSystemOptions;
     use crate::site::testing::paper_site;
 

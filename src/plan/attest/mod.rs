@@ -13,7 +13,12 @@ const MIB: u64 = 2048;
 
 /// Compares facts with the plan that they should have come from. `disks` are the kernel names by slot; `keep` are the
 /// groups that an earlier installation made, in which others may have made volumes since. Empty means that all is well.
-pub fn differences(plan: &NodePlan, disks: &BTreeMap<String, String>, keep: &[String], facts: &Facts) -> Vec<String> {
+pub(crate) fn differences(
+    plan: &NodePlan,
+    disks: &BTreeMap<String, String>,
+    keep: &[String],
+    facts: &Facts,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for disk in &plan.disks {
         match disks.get(&disk.slot) {
@@ -30,7 +35,7 @@ pub fn differences(plan: &NodePlan, disks: &BTreeMap<String, String>, keep: &[St
 }
 
 /// Compares the partitions of one disk, as numbers, starts and sizes.
-pub fn compare_partitions(disk: &DiskPlan, name: &str, found: &[&PartitionFact], lines: &mut Vec<String>) {
+pub(crate) fn compare_partitions(disk: &DiskPlan, name: &str, found: &[&PartitionFact], lines: &mut Vec<String>) {
     for planned in &disk.partitions {
         let part = format!("partition {} of {name}", planned.number);
         let Some(fact) = found.iter().find(|fact| fact.number == planned.number) else {
@@ -158,7 +163,7 @@ fn compare_physical_volumes(
 }
 
 /// The kernel's name of a partition: `sda2`, `nvme0n1p2`.
-pub fn partition_name(disk: &str, number: u32) -> String {
+pub(crate) fn partition_name(disk: &str, number: u32) -> String {
     let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
     format!("{disk}{separator}{number}")
 }

@@ -14,7 +14,7 @@ const PORTS: &str = "ports";
 
 /// What a node opens, and what it holds that others may want.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Exposure {
+pub(crate) struct Exposure {
     /// Name of the node.
     pub node: String,
     /// Its role.
@@ -33,7 +33,7 @@ pub struct Exposure {
 
 /// One line of the table for one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Opening {
+pub(crate) struct Opening {
     /// The mark of its rule.
     pub name: String,
     /// `tcp`, `udp` or `icmp`.
@@ -52,7 +52,7 @@ pub struct Opening {
 
 /// A sentence about the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// What it is about.
     pub about: String,
     /// What is true of it.
@@ -61,7 +61,7 @@ pub struct Fact {
 
 impl Renderer {
     /// What the node opens, in the mode of its site.
-    pub fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
+    pub(crate) fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
         let targets = site.blueprint.targets(&node.role);
         let is = |target: &str| targets.iter().any(|known| known == target);
         let rows = rows(&self.engine, &site.blueprint)?;

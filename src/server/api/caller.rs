@@ -22,27 +22,27 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub fn at_the_socket(peer: &Peer) -> Self {
+    pub(crate) fn at_the_socket(peer: &Peer) -> Self {
         Self { person: Person { actor: peer.actor(), is_owner: peer.is_owner() }, holder: None }
     }
 
-    pub fn over_tcp(holder: Holder, peer: IpAddr) -> Self {
+    pub(crate) fn over_tcp(holder: Holder, peer: IpAddr) -> Self {
         let actor = Actor::token(&holder.name, peer);
         Self { person: Person { actor, is_owner: false }, holder: Some(holder) }
     }
 
     /// For the audit log.
-    pub fn actor(&self) -> &Actor {
+    pub(crate) fn actor(&self) -> &Actor {
         &self.person.actor
     }
 
     /// How much of something is answered at once: over TCP so much at most, at the socket all of it.
-    pub fn most(&self, over_tcp: u32) -> u32 {
+    pub(crate) fn most(&self, over_tcp: u32) -> u32 {
         if self.holder.is_some() { over_tcp } else { u32::MAX }
     }
 
     /// The group of the socket may order; who may get in over the network is decided by its owner alone.
-    pub fn owns_tokens(&self) -> Result<&Actor, ApiError> {
+    pub(crate) fn owns_tokens(&self) -> Result<&Actor, ApiError> {
         match self.person.is_owner {
             true => Ok(self.actor()),
             false => Err(Refusal::NotOwner("tokens are for root and the daemon's own user; run it with sudo").into()),

@@ -113,14 +113,14 @@ pub(super) fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&
 }
 
 /// The description as a value.
-pub fn description() -> utoipa::openapi::OpenApi {
+pub(crate) fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }
 
 /// This description.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "daemon",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub async fn openapi() -> impl IntoResponse {
+pub(crate) async fn openapi() -> impl IntoResponse {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| description().to_json().unwrap_or_default().into());
     ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
 }

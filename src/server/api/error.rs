@@ -14,7 +14,7 @@ use crate::store::ChangeError;
 
 /// The body of every answer that is no success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorBody {
+pub(crate) struct ErrorBody {
     /// What is wrong, with which thing.
     pub error: String,
     /// One thing to do about it. On the socket there may be none, or several, a line each.
@@ -26,7 +26,7 @@ pub(super) type ApiResult<T> = Result<Json<T>, ApiError>;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// Status code.
     pub status: StatusCode,
     /// What to say over TCP.
@@ -39,18 +39,18 @@ pub struct ApiError {
 
 impl ApiError {
     /// Makes a refusal.
-    pub fn new(status: StatusCode, error: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, error: impl Into<String>, help: impl Into<String>) -> Self {
         let body = ErrorBody { error: error.into(), help: help.into() };
         Self { status, body, hints: Vec::new(), retry_after: None }
     }
 
     /// No node has this name.
-    pub fn no_such_node(name: &str) -> Self {
+    pub(crate) fn no_such_node(name: &str) -> Self {
         Refusal::UnknownNode(name.escape_debug().to_string()).into()
     }
 
     /// Adds when to ask again.
-    pub fn retry_after(mut self, seconds: u64) -> Self {
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }

@@ -32,7 +32,7 @@ const RECHECK: Duration = Duration::from_secs(5);
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct EventsParams {
+pub(crate) struct EventsParams {
     /// After the event of this number. `Last-Event-ID` stands above it; without both it begins with what comes next.
     after: Option<i64>,
 }

@@ -18,7 +18,7 @@ const EXPLAINED: u32 = 50;
 
 /// What would be answered now, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// The MAC that was asked about.
     #[schema(value_type = String)]
     pub mac: Mac,

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 /// The daemon answers.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+pub(crate) struct Health {
     /// `ok`.
     status: &'static str,
 }
 
 /// Whether the daemon answers.
 #[utoipa::path(get, path = "/api/v1/health", tag = "daemon", responses((status = 200, body = Health)))]
-pub async fn health() -> Json<Health> {
+pub(crate) async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }

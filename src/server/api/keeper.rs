@@ -31,7 +31,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The holder of a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Id of the token.
     pub id: String,
     /// Name of the token.
@@ -42,7 +42,7 @@ pub struct Holder {
 
 /// Why a token opens nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthError {
+pub(crate) enum AuthError {
     /// No valid token exists at all.
     NotSetUp,
     /// The token does not exist, is wrong, expired or revoked: the caller is not told which.
@@ -133,7 +133,7 @@ impl Keeper {
     }
 
     /// Finds out who shows this token.
-    pub async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, AuthError> {
+    pub(crate) async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, AuthError> {
         let now = unix_now();
         let Some(token) = shown.and_then(Token::parse) else {
             let refused = if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp };
@@ -200,7 +200,7 @@ impl Keeper {
     }
 
     /// Whether what this holder showed is still valid.
-    pub fn is_still(&self, holder: &Holder) -> bool {
+    pub(crate) fn is_still(&self, holder: &Holder) -> bool {
         lock(&self.tokens).get(&holder.id).is_some_and(|known| known.is_valid(unix_now()))
     }
 
@@ -223,7 +223,7 @@ impl Keeper {
     }
 
     /// Whether anybody can get in.
-    pub fn is_set_up(&self, now: u64) -> bool {
+    pub(crate) fn is_set_up(&self, now: u64) -> bool {
         lock(&self.tokens).values().any(|known| known.is_valid(now))
     }
 
@@ -271,7 +271,7 @@ impl Keeper {
     }
 
     /// Ends a token. From the answer on it opens nothing.
-    pub async fn revoke(&self, name: &str, actor: &Actor) -> Result<(), TokenError> {
+    pub(crate) async fn revoke(&self, name: &str, actor: &Actor) -> Result<(), TokenError> {
         let at = unix_now();
         // In memory first: while the store writes, the token is worth nothing already.
         for known in lock(&self.tokens).values_mut().filter(|known| known.stored.name == name) {
@@ -287,7 +287,7 @@ impl Keeper {
     }
 
     /// All tokens, oldest first, the ended ones too.
-    pub fn list(&self) -> Vec<StoredToken> {
+    pub(crate) fn list(&self) -> Vec<StoredToken> {
         let mut list: Vec<StoredToken> = lock(&self.tokens).values().map(|known| known.stored.clone()).collect();
         list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         list

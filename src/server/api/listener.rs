@@ -14,7 +14,7 @@ pub fn limits() -> Limits {
 }
 
 /// Listens on `address`, unless the provisioning interface has it: `check` knows only one address of that interface.
-pub async fn bind(address: SocketAddr, provisioning: &str) -> io::Result<TcpListener> {
+pub(crate) async fn bind(address: SocketAddr, provisioning: &str) -> io::Result<TcpListener> {
     if addresses_of(provisioning)?.contains(&address.ip().to_canonical()) {
         let why = format!("it is an address of the provisioning interface {provisioning}, where the API never listens");
         return Err(io::Error::other(why));

@@ -21,7 +21,7 @@ const MOST: u64 = 256 * 1024;
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct LogQuery {
+pub(crate) struct LogQuery {
     /// The attempt [default: the newest that has a log].
     pub attempt: Option<String>,
     /// From this byte on.
@@ -31,7 +31,7 @@ pub struct LogQuery {
 
 /// A piece of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LogPiece {
+pub(crate) struct LogPiece {
     /// The attempt that it is of.
     pub attempt: String,
     /// All attempts of the node that have a log, the oldest first.
@@ -55,7 +55,7 @@ pub(super) async fn log(
 }
 
 /// A piece of the log of a node of this site, or of one that has left it.
-pub async fn read(site: &Site, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
+pub(crate) async fn read(site: &Site, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
     // A name cannot lead out of the folder of logs.
     let node: NodeName = node.parse().map_err(|error| Refusal::Unreadable(format!("{error}")))?;
     let folder = site.server.state.join("logs").join(node.as_str());

@@ -6,29 +6,29 @@
 mod body;
 mod caller;
 mod describe;
-pub mod error;
+pub(crate) mod error;
 mod events;
-pub mod explain;
+pub(crate) mod explain;
 mod guard;
 mod health;
 pub mod keeper;
 mod listener;
-pub mod logs;
+pub(crate) mod logs;
 mod metrics;
 mod node;
-pub mod orders;
-pub mod outcome;
+pub(crate) mod orders;
+pub(crate) mod outcome;
 mod plan;
-pub mod records;
+pub(crate) mod records;
 pub mod role;
 pub mod routes;
-pub mod secrets;
+pub(crate) mod secrets;
 mod site;
-pub mod socket;
-pub mod texts;
-pub mod timeline;
-pub mod token;
-pub mod tokens;
+pub(crate) mod socket;
+pub(crate) mod texts;
+pub(crate) mod timeline;
+pub(crate) mod token;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 
@@ -40,7 +40,8 @@ use super::operate::reload::Reloader;
 use keeper::Keeper;
 use metrics::Meters;
 
-pub use listener::{bind, limits};
+pub(crate) use listener::bind;
+pub use listener::limits;
 
 /// Event streams at the same time; each one holds a connection for as long as it likes.
 const STREAMS: usize = 32;

@@ -18,7 +18,7 @@ const MOST: usize = 500;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct NodesParams {
+pub(crate) struct NodesParams {
     /// Those after the node of this name, in the order of the site file.
     after: Option<String>,
     /// How many at most: 1 to 500, 100 when missing.
@@ -32,7 +32,7 @@ pub struct NodesParams {
 
 /// Nodes in the order of the site file.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Nodes {
+pub(crate) struct Nodes {
     /// Unix seconds of the answer.
     now: u64,
     /// The nodes.
@@ -45,7 +45,7 @@ pub struct Nodes {
 /// Nodes with their states.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", params(NodesParams),
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
-pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -> Result<Json<Nodes>, ApiError> {
+pub(crate) async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -> Result<Json<Nodes>, ApiError> {
     let site = api.appliance.site();
     let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MOST);
     let begin = match &wanted.after {
@@ -73,7 +73,7 @@ pub async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -
 /// One node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, body = NodeStatus), (status = 404, body = ErrorBody)))]
-pub async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodeStatus>, ApiError> {
+pub(crate) async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodeStatus>, ApiError> {
     let site = api.appliance.site();
     let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
     let seen = api.appliance.store.look(|memory| status(&site, node, memory.record(node.mac)));

@@ -30,12 +30,12 @@ pub(super) async fn install(
 /// An order without further words: `{}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub(crate) struct Nothing {}
 
 /// An order to wipe and install anew.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Wipe {
+pub(crate) struct Wipe {
     /// The exact names of the nodes, as a person would have to type them.
     #[schema(min_items = 1)]
     pub nodes: Vec<String>,
@@ -141,7 +141,7 @@ pub(super) async fn unprotect(
 /// Whether something begins or ends.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Switch {
+pub(crate) struct Switch {
     /// `true`: it begins.
     pub on: bool,
 }
@@ -162,7 +162,7 @@ pub(super) async fn maintenance(
 /// Why an operator orders it.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Reason {
+pub(crate) struct Reason {
     /// One line. Stored.
     #[schema(
         min_length = 1,

@@ -7,7 +7,7 @@ use crate::server::operate::{Armed, NodeStatus};
 
 /// What an order to arm came to.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ArmedView {
+pub(crate) struct ArmedView {
     /// These are armed: their next network boot installs them.
     pub armed: Vec<String>,
     /// Of these, an earlier arming was replaced.
@@ -27,7 +27,7 @@ impl From<Armed> for ArmedView {
 
 impl ArmedView {
     /// Several orders in one answer.
-    pub fn and(mut self, other: Self) -> Self {
+    pub(crate) fn and(mut self, other: Self) -> Self {
         self.armed.extend(other.armed);
         self.replaced.extend(other.replaced);
         self.later.extend(other.later);
@@ -37,7 +37,7 @@ impl ArmedView {
 
 /// Where a node stands after an order.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Its name.
     pub name: String,
     /// Its state.
@@ -54,7 +54,7 @@ impl From<NodeStatus> for Standing {
 
 /// What the order to stop came to.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct StoppedView {
+pub(crate) struct StoppedView {
     /// The nodes whose arming was taken back.
     pub disarmed: Vec<String>,
 }

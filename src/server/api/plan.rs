@@ -12,7 +12,7 @@ use crate::plan::{self, NodePlan};
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/plan", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, description = "the plan, as `rackstart plan --json` has it", body = Object),
               (status = 404, body = ErrorBody), (status = 409, description = "the plan does not fit", body = ErrorBody)))]
-pub async fn plan(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodePlan>, ApiError> {
+pub(crate) async fn plan(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodePlan>, ApiError> {
     let site = api.appliance.site();
     let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
     match plan::plan(node) {

@@ -20,7 +20,7 @@ use crate::store::AuditFilter;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct AuditParams {
+pub(crate) struct AuditParams {
     /// Part of who did it: `uid 0`, `token alice`.
     who: Option<String>,
     /// What was done: `reimage`, `create-token`.
@@ -37,7 +37,7 @@ pub struct AuditParams {
 
 /// One line of the audit log.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct AuditView {
+pub(crate) struct AuditView {
     /// Its number.
     pub id: u64,
     /// Unix seconds.
@@ -83,7 +83,7 @@ pub(super) async fn audit(
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Noted {
+pub(crate) struct Noted {
     /// `NUMBER:HASH`, as an earlier answer had it.
     head: Option<String>,
 }
@@ -108,7 +108,7 @@ pub(super) async fn sealed(Shared(api): Shared<Api>) -> Result<Json<Sealed>, Api
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// With the secrets although they are not sealed: for root and the daemon's own user alone.
     #[serde(default)]
     with_secrets: bool,

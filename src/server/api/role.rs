@@ -22,10 +22,10 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Metrics, Self::Viewer, Self::Operator, Self::Admin];
+    pub(crate) const ALL: [Self; 4] = [Self::Metrics, Self::Viewer, Self::Operator, Self::Admin];
 
     /// Its word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
             Self::Viewer => "viewer",
@@ -54,7 +54,7 @@ impl FromStr for Role {
 /// The callers of a route. At the socket that is everybody who may open it, unless the rule says that it takes the owner: root or
 /// the daemon's own user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// Anybody who reaches a listener.
     Public,
     /// Over TCP a token of this role or of a higher one.
@@ -69,12 +69,13 @@ pub enum Rule {
 
 impl Rule {
     /// Whether the route is there over TCP.
-    pub fn is_remote(self) -> bool {
+    pub(crate) fn is_remote(self) -> bool {
         !matches!(self, Self::Socket | Self::Owner)
     }
 
     /// Whether the socket's group may not ask it.
-    pub fn is_owners(self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_owners(self) -> bool {
         matches!(self, Self::AtLeastOrOwner(_) | Self::Owner)
     }
 }

@@ -16,7 +16,7 @@ use super::{site, texts, timeline, tokens};
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// One line of the table.
-pub struct Route {
+pub(crate) struct Route {
     /// `GET` or `POST`.
     pub method: Method,
     /// With its parameters in braces.
@@ -27,7 +27,7 @@ pub struct Route {
 }
 
 /// Every route there is.
-pub fn table() -> Vec<Route> {
+pub(crate) fn table() -> Vec<Route> {
     vec![
         public("/api/v1/health", health::health),
         public("/api/v1/openapi.json", describe::openapi),
@@ -103,7 +103,7 @@ pub fn app(api: Api) -> Router {
 }
 
 /// The API at the socket, where `socket::serve` has asked the kernel who it is.
-pub fn at_the_socket(api: Api) -> Router {
+pub(crate) fn at_the_socket(api: Api) -> Router {
     router(&api, table().into_iter()).layer(from_fn(guard::socket_door)).with_state(api)
 }
 

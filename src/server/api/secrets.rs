@@ -21,7 +21,7 @@ pub(super) async fn list(Shared(api): Shared<Api>) -> Json<Vec<SecretStatus>> {
 /// A value of the operator's.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewValue {
+pub(crate) struct NewValue {
     /// The value itself.
     pub value: String,
 }

@@ -14,7 +14,7 @@ use crate::server::operate::StatusReport;
 
 /// What the running daemon goes by.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SiteView {
+pub(crate) struct SiteView {
     /// Name of the site.
     name: String,
     /// The cloud design.
@@ -41,7 +41,7 @@ pub struct SiteView {
 
 /// The site that the running daemon goes by.
 #[utoipa::path(get, path = "/api/v1/site", tag = "site", responses((status = 200, body = SiteView)))]
-pub async fn site(Shared(api): Shared<Api>) -> Json<SiteView> {
+pub(crate) async fn site(Shared(api): Shared<Api>) -> Json<SiteView> {
     let served = api.appliance.served();
     let site = &served.site;
     Json(SiteView {
@@ -61,7 +61,7 @@ pub async fn site(Shared(api): Shared<Api>) -> Json<SiteView> {
 
 /// How many nodes are in which state.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct States {
+pub(crate) struct States {
     /// Unix seconds of the answer.
     now: u64,
     /// All nodes.
@@ -74,7 +74,7 @@ pub struct States {
 
 /// How many nodes are in which state.
 #[utoipa::path(get, path = "/api/v1/states", tag = "site", responses((status = 200, body = States)))]
-pub async fn states(Shared(api): Shared<Api>) -> Json<States> {
+pub(crate) async fn states(Shared(api): Shared<Api>) -> Json<States> {
     let states = counts(&api).into_iter().map(|(word, count)| (word.to_string(), count)).collect();
     let stopped = api.appliance.store.stopped();
     Json(States { now: unix_now(), nodes: api.appliance.site().nodes.len(), states, stopped })
@@ -82,7 +82,7 @@ pub async fn states(Shared(api): Shared<Api>) -> Json<States> {
 
 /// All nodes at once, and what a person should know of the site: what `rackstart status` shows.
 #[utoipa::path(get, path = "/api/v1/status", tag = "site", responses((status = 200, body = StatusReport)))]
-pub async fn status(Shared(api): Shared<Api>) -> Json<StatusReport> {
+pub(crate) async fn status(Shared(api): Shared<Api>) -> Json<StatusReport> {
     Json(api.appliance.status())
 }
 

@@ -80,7 +80,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Credentials {
 
 /// The caller on the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub(crate) struct Peer {
     uid: u32,
     pid: Option<i32>,
     /// For whom it acts, by its own word.
@@ -88,21 +88,21 @@ pub struct Peer {
 }
 
 /// In which header the command line tells `SUDO_USER`.
-pub const ACTS_FOR: &str = "rackstart-acts-for";
+pub(crate) const ACTS_FOR: &str = "rackstart-acts-for";
 
 impl Peer {
     /// Somebody with this user id; what the kernel says, or a test.
-    pub fn new(uid: u32, pid: Option<i32>) -> Self {
+    pub(crate) fn new(uid: u32, pid: Option<i32>) -> Self {
         Self { uid, pid, acts_for: None }
     }
 
     /// Root, or the user whose daemon this is.
-    pub fn is_owner(&self) -> bool {
+    pub(crate) fn is_owner(&self) -> bool {
         self.uid == 0 || self.uid == own_uid()
     }
 
     /// For the audit log.
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         let actor = Actor::socket(self.uid, self.pid);
         self.acts_for.iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
     }

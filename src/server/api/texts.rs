@@ -25,7 +25,7 @@ const TEXTS: [&str; 4] = ["kickstart", "storage", "boot-script", "local-disk"];
     params(("name", description = "name of the node"),
            ("text", description = "`kickstart`, `storage`, `boot-script` or `local-disk`")),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 404, body = ErrorBody)))]
-pub async fn text(
+pub(crate) async fn text(
     Shared(api): Shared<Api>,
     Path((name, text)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -57,7 +57,7 @@ fn render(renderer: &Renderer, site: &Site, node: &Node, text: &str) -> Result<S
 
 /// The digest of the texts of every node; the texts of the few that differ are asked for one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SiteDigest {
+pub(crate) struct SiteDigest {
     /// What all nodes share.
     pub shared: String,
     /// By name of the node.
@@ -72,7 +72,7 @@ pub struct SiteDigest {
 
 impl SiteDigest {
     /// Renders everything once.
-    pub fn new(renderer: &Renderer, site: &Site) -> Result<Self, RenderError> {
+    pub(crate) fn new(renderer: &Renderer, site: &Site) -> Result<Self, RenderError> {
         let site = &site.masked();
         let node =
             |node: &crate::site::Node| Ok((node.name.to_string(), digest(&texts_of_node(renderer, site, node)?)));
@@ -96,7 +96,7 @@ fn digest(texts: &Texts) -> String {
 
 /// The digests of what every node would be sent, and what of the site file is read once.
 #[utoipa::path(get, path = "/api/v1/texts", tag = "nodes", responses((status = 200, body = Object)))]
-pub async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>, ApiError> {
+pub(crate) async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>, ApiError> {
     let served = api.appliance.served();
     let installed = api.appliance.store.look(|draft| {
         let known = draft.records().filter_map(|(mac, record)| Some((mac, record.installed_as.as_deref()?.clone())));
@@ -108,7 +108,7 @@ pub async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>, ApiEr
 
 /// What all nodes share, by name of the text.
 #[utoipa::path(get, path = "/api/v1/texts/shared", tag = "nodes", responses((status = 200, body = Object)))]
-pub async fn shared(Shared(api): Shared<Api>) -> Result<Json<Texts>, ApiError> {
+pub(crate) async fn shared(Shared(api): Shared<Api>) -> Result<Json<Texts>, ApiError> {
     let served = api.appliance.served();
     Ok(Json(blocking(move || texts_of_site(&served.renderer, &served.site)).await?))
 }
@@ -116,7 +116,7 @@ pub async fn shared(Shared(api): Shared<Api>) -> Result<Json<Texts>, ApiError> {
 /// Everything that a node would be sent, by name of the text.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/texts", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, body = Object), (status = 404, body = ErrorBody)))]
-pub async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<Texts>, ApiError> {
+pub(crate) async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<Texts>, ApiError> {
     let served = api.appliance.served();
     let node = served.site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
     Ok(Json(texts_of_node(&served.renderer, &served.site.masked(), node)?))

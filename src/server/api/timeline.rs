@@ -21,7 +21,7 @@ const MOST: u32 = 1000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct TimelineParams {
+pub(crate) struct TimelineParams {
     /// Those after this number; 0 begins with the oldest. Without it the newest ones are shown.
     after: Option<i64>,
     /// How many at most: 1 to 1000, 100 when missing.
@@ -31,7 +31,7 @@ pub struct TimelineParams {
 
 /// Events, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// The events.
     events: Vec<NumberedEvent>,
     /// The `after` of the next page; what happens from now on comes after it too.
@@ -42,7 +42,7 @@ pub struct Timeline {
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/timeline", tag = "timelines",
     params(("name", description = "name of the node"), TimelineParams),
     responses((status = 200, body = Timeline), (status = 404, body = ErrorBody)))]
-pub async fn of_node(
+pub(crate) async fn of_node(
     Shared(api): Shared<Api>,
     Path(name): Path<String>,
     Query(wanted): Query<TimelineParams>,
@@ -54,7 +54,7 @@ pub async fn of_node(
 
 /// What happened to all nodes.
 #[utoipa::path(get, path = "/api/v1/timeline", tag = "timelines", params(TimelineParams), responses((status = 200, body = Timeline)))]
-pub async fn of_all(
+pub(crate) async fn of_all(
     Shared(api): Shared<Api>,
     Query(wanted): Query<TimelineParams>,
 ) -> Result<Json<Timeline>, ApiError> {
@@ -72,7 +72,7 @@ async fn page(api: &Api, mac: Option<Mac>, wanted: TimelineParams) -> Result<Jso
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Chapter {
+pub(crate) struct Chapter {
     /// Nothing before these Unix seconds.
     #[param(maximum = 4294967295.0)]
     since: Option<u32>,

@@ -16,20 +16,20 @@ pub struct Token(String);
 
 impl Token {
     /// Makes a token from bytes of the operating system's random source.
-    pub fn from_random(id: [u8; 4], secret: [u8; 32]) -> Self {
+    pub(crate) fn from_random(id: [u8; 4], secret: [u8; 32]) -> Self {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Self(format!("{PREFIX}{}_{}", hex(&id), hex(&secret)))
     }
 
     /// Reads what a caller sent; nothing else than what [`Token::from_random`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         (id.len() == ID && secret.len() == SECRET && digits(id) && digits(secret)).then(|| Self(text.into()))
     }
 
     /// Its public beginning.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.0[PREFIX.len()..PREFIX.len() + ID]
     }
 
@@ -39,12 +39,12 @@ impl Token {
     }
 
     /// What is stored of it. Takes some 20 ms and 19 MiB on purpose.
-    pub fn hash(&self) -> Result<String, Error> {
+    pub(crate) fn hash(&self) -> Result<String, Error> {
         Ok(Argon2::default().hash_password(self.0.as_bytes())?.to_string())
     }
 
     /// Whether it is the one that was hashed. As slow as [`Token::hash`].
-    pub fn is_of(&self, hash: &str) -> bool {
+    pub(crate) fn is_of(&self, hash: &str) -> bool {
         PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(self.0.as_bytes(), &hash).is_ok())
     }
 }

@@ -19,7 +19,7 @@ use crate::store::StoredToken;
 /// A wish for a token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewToken {
+pub(crate) struct NewToken {
     /// The person or program that will have it.
     pub name: String,
     /// What it may do.
@@ -31,7 +31,7 @@ pub struct NewToken {
 
 /// A token that was just made.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct MadeToken {
+pub(crate) struct MadeToken {
     /// The whole token; nobody can show it again.
     pub token: String,
     /// The rest.
@@ -42,7 +42,7 @@ pub struct MadeToken {
 
 /// A token without its secret. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TokenView {
+pub(crate) struct TokenView {
     /// The public beginning of the token.
     pub id: String,
     /// The person or program that has it.

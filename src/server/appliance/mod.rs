@@ -66,7 +66,7 @@ impl Appliance {
     }
 
     /// The site as it is now.
-    pub fn site(&self) -> Arc<Site> {
+    pub(crate) fn site(&self) -> Arc<Site> {
         self.served.borrow().site.clone()
     }
 }

@@ -25,13 +25,13 @@ impl Default for Strangers {
 
 impl Strangers {
     /// Asks for a warning about `peer`. When it may be written, returns how many were held back since the last one.
-    pub fn ask(&self, peer: IpAddr) -> Option<u64> {
+    pub(crate) fn ask(&self, peer: IpAddr) -> Option<u64> {
         self.peers.lock().expect("no holder of this lock panics").ask(peer, Instant::now())
     }
 
     /// Asks for a line about what the node with this card did. When it may be written, returns how many were held back since
     /// the last one.
-    pub fn node(&self, mac: Mac) -> Option<u64> {
+    pub(crate) fn node(&self, mac: Mac) -> Option<u64> {
         self.nodes.lock().expect("no holder of this lock panics").ask(mac, Instant::now())
     }
 }

@@ -5,7 +5,7 @@
 mod counters;
 mod leases;
 pub(in crate::server) mod lookout;
-pub mod rivals;
+pub(crate) mod rivals;
 mod seen;
 mod sockets;
 mod story;
@@ -51,13 +51,8 @@ impl DhcpServer {
     }
 
     /// Shares what is known of other servers.
-    pub fn beside(self, rivals: Arc<Rivals>) -> Self {
+    pub(crate) fn beside(self, rivals: Arc<Rivals>) -> Self {
         Self { rivals, ..self }
-    }
-
-    /// The port it listens on.
-    pub fn port(&self) -> u16 {
-        self.sockets.port()
     }
 
     /// What it did so far; stays valid after `run`.

@@ -29,7 +29,7 @@ const COUNTED: usize = 1024;
 const MORE: &str = "more";
 
 /// What is known of the others.
-pub struct Rivals {
+pub(crate) struct Rivals {
     id: [u8; 16],
     began: Instant,
     alarms: Arc<Alarms>,
@@ -53,33 +53,33 @@ struct Rival {
 
 impl Rivals {
     /// Nobody is known. What is heard rings among `alarms`.
-    pub fn new(alarms: Arc<Alarms>) -> Self {
+    pub(crate) fn new(alarms: Arc<Alarms>) -> Self {
         Self { id: random::bytes(), began: Instant::now(), alarms, known: Mutex::default(), look: Notify::new() }
     }
 
     /// What we say of ourselves.
-    pub fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         let age = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Mark { id: self.id, age, serves: self.passive().is_none() }
     }
 
     /// Whether this mark is our own.
-    pub fn is_me(&self, mark: &Mark) -> bool {
+    pub(crate) fn is_me(&self, mark: &Mark) -> bool {
         mark.id == self.id
     }
 
     /// The rackstart that serves here instead of us.
-    pub fn passive(&self) -> Option<Ipv4Addr> {
+    pub(crate) fn passive(&self) -> Option<Ipv4Addr> {
         self.known().passive.map(|(server, _)| server)
     }
 
     /// Returns when somebody should be looked for at once.
-    pub async fn wanted(&self) {
+    pub(crate) async fn wanted(&self) {
         self.look.notified().await;
     }
 
     /// Notes what a server said, sent by the card `card`.
-    pub fn heard(&self, heard: &Heard, card: Mac, now: Instant) {
+    pub(crate) fn heard(&self, heard: &Heard, card: Mac, now: Instant) {
         let what = match &heard.mark {
             Some(mark) if self.is_me(mark) => return,
             Some(_) => "another rackstart",
@@ -108,14 +108,14 @@ impl Rivals {
     }
 
     /// Notes the server that a machine chose instead of us. Its card is not known from that, so it is looked for.
-    pub fn chosen(&self, server: Ipv4Addr, now: Instant) {
+    pub(crate) fn chosen(&self, server: Ipv4Addr, now: Instant) {
         if self.note(server, None, "a machine chose another DHCP server", now) {
             self.look.notify_one();
         }
     }
 
     /// Forgets who is silent, and serves again when the other one does not.
-    pub fn forget(&self, now: Instant) {
+    pub(crate) fn forget(&self, now: Instant) {
         let mut known = self.known();
         let gone = |seen: Instant, after: Duration| now.duration_since(seen) >= after;
         let silent: Vec<Ipv4Addr> =
@@ -141,7 +141,7 @@ impl Rivals {
     }
 
     /// The operator allows others: nothing rings and nobody steps back.
-    pub fn allow(&self) {
+    pub(crate) fn allow(&self) {
         let others = std::mem::take(&mut *self.known());
         for server in others.others.keys() {
             self.alarms.clear("rival", &server.to_string());

@@ -20,7 +20,7 @@ const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 
 /// How a reply left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// Where it had to go.
     AsMeant,
     /// To everybody, because the direct way failed; most clients take it all the same.
@@ -28,7 +28,7 @@ pub enum Way {
 }
 
 /// Bound, not yet part of a runtime.
-pub struct Sockets {
+pub(crate) struct Sockets {
     interface: String,
     ours: SocketAddrV4,
     to_all: std::net::UdpSocket,
@@ -37,7 +37,7 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let to_all = udp(interface, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
         let port = to_all.local_addr()?.port();
         let ours = SocketAddrV4::new(address, port);
@@ -52,16 +52,12 @@ impl Sockets {
         Ok(Self { interface: interface.into(), ours, to_all, to_us, link: link.ok() })
     }
 
-    pub fn interface(&self) -> &str {
+    pub(crate) fn interface(&self) -> &str {
         &self.interface
     }
 
-    pub fn port(&self) -> u16 {
-        self.ours.port()
-    }
-
     /// Hands the sockets to the runtime that it is called in.
-    pub fn into_async(self) -> io::Result<AsyncSockets> {
+    pub(crate) fn into_async(self) -> io::Result<AsyncSockets> {
         let (to_all, to_us) = (UdpSocket::from_std(self.to_all)?, UdpSocket::from_std(self.to_us)?);
         Ok(AsyncSockets { ours: self.ours, to_all, to_us, link: self.link })
     }
@@ -82,7 +78,7 @@ fn udp(interface: &str, address: SocketAddrV4) -> io::Result<std::net::UdpSocket
 }
 
 /// At work.
-pub struct AsyncSockets {
+pub(crate) struct AsyncSockets {
     ours: SocketAddrV4,
     to_all: UdpSocket,
     to_us: UdpSocket,
@@ -91,17 +87,17 @@ pub struct AsyncSockets {
 
 impl AsyncSockets {
     /// Waits for a packet that was broadcast.
-    pub async fn receive_to_all<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
+    pub(crate) async fn receive_to_all<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
         receive(&self.to_all, buffer).await
     }
 
     /// Waits for a packet that was sent to our address.
-    pub async fn receive_to_us<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
+    pub(crate) async fn receive_to_us<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
         receive(&self.to_us, buffer).await
     }
 
     /// Sends a reply to a packet that came `from` there. Never waits.
-    pub fn send(&self, reply: &Reply, from: SocketAddrV4) -> io::Result<Way> {
+    pub(crate) fn send(&self, reply: &Reply, from: SocketAddrV4) -> io::Result<Way> {
         let standard = self.ours.port() == SERVER_PORT;
         let client_port = if standard { CLIENT_PORT } else { from.port() };
         let relay_port = if standard { SERVER_PORT } else { from.port() };
@@ -118,7 +114,7 @@ impl AsyncSockets {
     }
 
     /// Sends to a card that has no address here, as to everybody. Never waits.
-    pub fn send_to_card(&self, mac: Mac, bytes: &[u8]) -> io::Result<Way> {
+    pub(crate) fn send_to_card(&self, mac: Mac, bytes: &[u8]) -> io::Result<Way> {
         self.send_link(mac, SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT), bytes)
     }
 

@@ -14,20 +14,20 @@ const MINUTE: Duration = Duration::from_secs(60);
 const NOBODY: Mac = Mac([0; 6]);
 
 /// Writes the log lines of one interface.
-pub struct Story {
+pub(crate) struct Story {
     interface: String,
     nodes: LogLimit<Mac>,
     strangers: LogLimit<Mac>,
 }
 
 impl Story {
-    pub fn new(interface: String) -> Self {
+    pub(crate) fn new(interface: String) -> Self {
         // A boot has two DHCPACKs; twelve a minute is a node in trouble. A stranger is worth one line a minute.
         Self { interface, nodes: LogLimit::new(12, MINUTE, 200), strangers: LogLimit::new(1, MINUTE, 10) }
     }
 
     /// Tells what was done about a packet that came `from` there.
-    pub fn tell(&mut self, answer: &Answer, sent: &io::Result<Way>, from: SocketAddrV4) {
+    pub(crate) fn tell(&mut self, answer: &Answer, sent: &io::Result<Way>, from: SocketAddrV4) {
         match answer {
             Answer::Reply(request, reply) => self.replied(request, reply, sent),
             Answer::Silence(request, reason) => self.silent(request, reason),
@@ -36,7 +36,7 @@ impl Story {
     }
 
     /// Tells that the sockets cannot receive.
-    pub fn cannot_receive(&mut self, error: &io::Error) {
+    pub(crate) fn cannot_receive(&mut self, error: &io::Error) {
         if let Some(held_back) = self.strangers.ask(NOBODY, Instant::now()) {
             tracing::error!(interface = self.interface, held_back, "cannot receive DHCP packets: {error}");
         }

@@ -28,7 +28,7 @@ use forward::Forwarder;
 use places::{Asker, Share};
 
 /// The port of DNS.
-pub const PORT: u16 = 53;
+pub(crate) const PORT: u16 = 53;
 /// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
 const LONGEST_QUESTION: usize = 1232;
 /// Questions in a second. A node that installs asks some tens of them; what is forged in its name counts with them.
@@ -42,7 +42,7 @@ const WAITING_OF_A_STRANGER: usize = 16;
 const CONNECTIONS_EACH: usize = 4;
 
 /// The name server, bound.
-pub struct NameServer {
+pub(crate) struct NameServer {
     udp: UdpSocket,
     tcp: TcpListener,
     address: Ipv4Addr,
@@ -50,7 +50,7 @@ pub struct NameServer {
 
 impl NameServer {
     /// Binds both sockets to `interface` and `address`. Must be called within a runtime.
-    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let at = SocketAddrV4::new(address, port);
         let udp = pinned::bind(Type::DGRAM, Some(interface), at, pinned::with_room)?;
         let tcp = pinned::bind(Type::STREAM, Some(interface), at, |socket| socket.set_reuse_address(true))?;

@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A limit on lines, per sender and in total. A sender is known by what its wire knows it by: a MAC, or an address.
 #[derive(Debug)]
-pub struct LogLimit<Sender> {
+pub(crate) struct LogLimit<Sender> {
     lines_each: u32,
     window: Duration,
     lines_per_second: u32,
@@ -27,13 +27,13 @@ struct Count {
 
 impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
     /// Allows `lines_each` lines for one sender in every `window`, and `lines_per_second` for all together.
-    pub fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
+    pub(crate) fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
         Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None }
     }
 
     /// Asks for a line about `sender`. When it may be written, returns how many of this sender's were held back since its
     /// last one.
-    pub fn ask(&mut self, sender: Sender, now: Instant) -> Option<u64> {
+    pub(crate) fn ask(&mut self, sender: Sender, now: Instant) -> Option<u64> {
         if !self.allows_in_total(now) {
             if let Some(count) = self.heard.get_mut(&sender) {
                 count.held_back += 1;

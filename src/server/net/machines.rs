@@ -18,7 +18,7 @@ pub struct Machines {
 
 impl Machines {
     /// Remembers what a machine told last.
-    pub fn tell(&self, mac: Mac, uuid: SmbiosUuid) {
+    pub(crate) fn tell(&self, mac: Mac, uuid: SmbiosUuid) {
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
         let (uuids, order) = &mut *inner;
         if uuids.insert(mac, uuid).is_none() {
@@ -32,7 +32,7 @@ impl Machines {
     }
 
     /// What it told last.
-    pub fn of(&self, mac: Mac) -> Option<SmbiosUuid> {
+    pub(crate) fn of(&self, mac: Mac) -> Option<SmbiosUuid> {
         self.inner.lock().expect("no holder of this lock panics").0.get(&mac).copied()
     }
 }

@@ -2,7 +2,7 @@
 
 pub mod listen;
 pub(in crate::server) mod log_limit;
-pub mod machines;
+pub(crate) mod machines;
 pub mod neighbours;
 pub(in crate::server) mod pace;
 pub(in crate::server) mod packet;

@@ -60,20 +60,20 @@ fn find(table: &str, interface: &str, address: Ipv4Addr) -> Option<Mac> {
 
 /// A table for tests: what it says is decided by the port of the peer, so that a thief can have the address of a node.
 #[cfg(test)]
-pub mod testing {
+pub(crate) mod testing {
     use std::collections::HashMap;
 
     use super::{Ipv4Addr, Mac, Neighbour, Neighbours};
 
     /// Peers with this port have a card that no node has.
-    pub const THIEF_PORT: u16 = 6666;
+    pub(crate) const THIEF_PORT: u16 = 6666;
     /// Peers with this port have no entry yet.
-    pub const UNKNOWN_PORT: u16 = 6667;
+    pub(crate) const UNKNOWN_PORT: u16 = 6667;
     /// The card of the thief.
-    pub const THIEF: Mac = Mac([0x02, 0, 0, 0, 0x66, 0x66]);
+    pub(crate) const THIEF: Mac = Mac([0x02, 0, 0, 0, 0x66, 0x66]);
 
     /// Every address has the card that is its own by right.
-    pub struct Wire(pub HashMap<Ipv4Addr, Mac>);
+    pub(crate) struct Wire(pub HashMap<Ipv4Addr, Mac>);
 
     impl Neighbours for Wire {
         fn card_of(&self, address: Ipv4Addr, port: u16) -> Neighbour {

@@ -10,18 +10,18 @@ use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use crate::site::Mac;
 
 /// Everybody on the wire.
-pub const EVERYBODY: Mac = Mac([0xff; 6]);
+pub(crate) const EVERYBODY: Mac = Mac([0xff; 6]);
 
 /// A packet socket that only sends, on one interface.
 #[derive(Debug)]
-pub struct LinkSocket {
+pub(crate) struct LinkSocket {
     socket: Socket,
     interface: u32,
 }
 
 impl LinkSocket {
     /// Opens it; fails without CAP_NET_RAW in the network namespace of the interface.
-    pub fn open(interface: &str) -> io::Result<Self> {
+    pub(crate) fn open(interface: &str) -> io::Result<Self> {
         // Protocol 0: the kernel queues no received packet on it.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(0)))?;
         socket.set_nonblocking(true)?;
@@ -30,14 +30,14 @@ impl LinkSocket {
     }
 
     /// Sends an IPv4 packet to a card. Never waits: a full queue is an error.
-    pub fn send(&self, to: Mac, packet: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&self, to: Mac, packet: &[u8]) -> io::Result<()> {
         let sent = self.socket.send_to(packet, &link_address(self.interface, to))?;
         if sent == packet.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 }
 
 /// The end of a sentence that says why there is no packet socket. Only what was forbidden can be allowed: `lo` has no card.
-pub fn what_helps(error: &io::Error) -> &'static str {
+pub(crate) fn what_helps(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ": CAP_NET_RAW would help",
         _ => "",
@@ -45,7 +45,7 @@ pub fn what_helps(error: &io::Error) -> &'static str {
 }
 
 /// Where a packet socket hears all IPv4 of the interface of `link`.
-pub fn ipv4_of(link: &LinkSocket) -> SockAddr {
+pub(crate) fn ipv4_of(link: &LinkSocket) -> SockAddr {
     link_address(link.interface, EVERYBODY)
 }
 

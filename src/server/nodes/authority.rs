@@ -32,13 +32,13 @@ pub(super) struct AdmittedNode {
 
 impl AdmittedNode {
     /// The node of the caller.
-    pub fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         self.site.node_by_mac(self.mac).expect("it was looked up in this same site")
     }
 
     /// The plan that this boot was promised; the site file may have been edited since. Refused when the edit means
     /// another installer than the one that is running.
-    pub fn promised_plan(&self) -> Result<NodePlan, HttpError> {
+    pub(crate) fn promised_plan(&self) -> Result<NodePlan, HttpError> {
         let conflict = |reason: String| HttpError::new(StatusCode::CONFLICT, reason);
         let node = self.node();
         let Some(frozen) = &self.record.frozen else {
@@ -55,7 +55,7 @@ impl AdmittedNode {
     }
 
     /// Notes, durably, that a secret leaves for this caller. Nothing may leave before, or when it fails.
-    pub async fn takes(&self, appliance: &Appliance, delivery: Delivery) -> Result<(), HttpError> {
+    pub(crate) async fn takes(&self, appliance: &Appliance, delivery: Delivery) -> Result<(), HttpError> {
         let change = Change::Deliver { delivery, token: self.token.hash(), reader: self.reader.clone() };
         match appliance.store.change(self.mac, change).await {
             Ok(_) => Ok(()),
@@ -64,7 +64,7 @@ impl AdmittedNode {
     }
 
     /// A change that was refused although the request was allowed: somebody else was faster.
-    pub async fn refused(&self, appliance: &Appliance, delivery: Delivery, error: ChangeError) -> HttpError {
+    pub(crate) async fn refused(&self, appliance: &Appliance, delivery: Delivery, error: ChangeError) -> HttpError {
         if error == ChangeError::Refused(Refused::AnotherReader) {
             let why = format!("{delivery} was asked for by another reader at {}", self.reader.address);
             if let Err(stopped) = ring(appliance, self.node(), why).await {

@@ -31,7 +31,7 @@ pub(super) struct FoundDisk {
 
 impl FoundDisk {
     /// Reads the fields of a slot: `disk.os`, `sectors.os`, …; of the first slot also without the name of the slot.
-    pub fn read(form: &HashMap<String, String>, slot: &str, is_first: bool) -> Result<Self, String> {
+    pub(crate) fn read(form: &HashMap<String, String>, slot: &str, is_first: bool) -> Result<Self, String> {
         let text = |field: &str| {
             let plain = is_first.then(|| form.get(field)).flatten();
             form.get(&format!("{field}.{slot}")).or(plain).map(String::as_str).unwrap_or_default()
@@ -63,12 +63,12 @@ impl FoundDisk {
     }
 
     /// In words, for the event log.
-    pub fn words(&self, slot: &str) -> String {
+    pub(crate) fn words(&self, slot: &str) -> String {
         format!("{} for {slot} (serial {}, wwn {})", said(&self.disk), said(&self.serial), said(&self.wwn))
     }
 
     /// Compares the disk with the rule of its slot, or says what differs.
-    pub fn judge(&self, rule: &DiskRule, node: &str, scope: WipeScope) -> Result<(), String> {
+    pub(crate) fn judge(&self, rule: &DiskRule, node: &str, scope: WipeScope) -> Result<(), String> {
         let disk = tame(&self.disk, 64);
         self.judge_size(rule, node, &disk)?;
         let texts = [
@@ -142,7 +142,7 @@ impl FoundDisk {
     }
 
     /// Compares the partitions that a keeping reimage reuses with the plan.
-    pub fn judge_table(&self, plan: &DiskPlan) -> Result<(), String> {
+    pub(crate) fn judge_table(&self, plan: &DiskPlan) -> Result<(), String> {
         let name = tame(&self.disk, 64);
         let read = |entry: &str| {
             let mut numbers = entry.split(':').map(|number| number.parse::<u64>().ok());

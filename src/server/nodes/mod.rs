@@ -34,7 +34,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 const FACTS_LIMIT: usize = listen::MOST;
 
 /// Everything that a node may ask over HTTP.
-pub fn app(appliance: Appliance) -> Router {
+pub(crate) fn app(appliance: Appliance) -> Router {
     Router::new()
         .route("/boot/{mac}", get(boot::script).head(head::nothing_taken))
         .route("/kickstart/{token}", get(kickstart::kickstart).head(head::nothing_taken))

@@ -138,7 +138,7 @@ pub(super) fn errand(appliance: &Appliance, caller: &AdmittedNode, has: &str) ->
 
 impl Renewals {
     /// Nothing is known of any node yet. `since` is when nodes can begin to tell, in Unix seconds.
-    pub fn since(since: u64) -> Self {
+    pub(crate) fn since(since: u64) -> Self {
         Self { since, ..Self::default() }
     }
 
@@ -153,7 +153,7 @@ impl Renewals {
     }
 
     /// Why no newer payload reaches this node, if none does.
-    pub fn out_of_reach(&self, mac: Mac) -> Option<String> {
+    pub(crate) fn out_of_reach(&self, mac: Mac) -> Option<String> {
         self.older.lock().expect("no holder of this lock panics").contains(&mac).then(|| OLDER.into())
     }
 

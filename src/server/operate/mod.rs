@@ -6,11 +6,11 @@
 pub mod arming;
 pub(in crate::server) mod installed;
 mod orders;
-pub mod records;
+pub(crate) mod records;
 mod refusal;
 mod rehearsal;
 pub mod reload;
-pub mod secrets;
+pub(crate) mod secrets;
 mod status;
 pub(in crate::server) mod store_alarms;
 mod view;
@@ -35,15 +35,15 @@ use installed::{NOTHING_TO_KEEP, keepable};
 use store_alarms::clock_before_build;
 
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
-pub use refusal::Refusal;
-pub use rehearsal::{Loss, Rehearsal};
-pub use status::StatusReport;
+pub(crate) use refusal::Refusal;
+pub(crate) use rehearsal::{Loss, Rehearsal};
+pub(crate) use status::StatusReport;
 pub(in crate::server) use view::differs;
-pub use view::{NodeStatus, status};
+pub(crate) use view::{NodeStatus, status};
 
 /// A person at this machine itself.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub(crate) struct Person {
     /// For the audit log.
     pub actor: Actor,
     /// Root, or the user whose daemon or store this is; not somebody of the socket's group.
@@ -52,7 +52,7 @@ pub struct Person {
 
 /// An order to wipe and install nodes anew at their next network boot.
 #[derive(Debug, Clone)]
-pub struct Reimage {
+pub(crate) struct Reimage {
     /// The exact names; each counts once.
     pub nodes: Vec<String>,
     /// Leave the volume groups that the site file keeps.
@@ -67,7 +67,7 @@ pub struct Reimage {
 
 /// What an order to arm came to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Armed {
+pub(crate) struct Armed {
     /// These are armed.
     pub nodes: Vec<NodeStatus>,
     /// Of these, an earlier arming was replaced; a boot of that one cannot redeem its permit any more.
@@ -80,7 +80,7 @@ pub struct Armed {
 
 impl Appliance {
     /// Arms one node for a blank disk: nothing can be lost.
-    pub async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
+    pub(crate) async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "install", node));
         let found = find(&site, &[node.to_string()]).map(|nodes| nodes.iter().map(|node| node.mac).collect());
         let nodes = self.or_told(&asked, found).await?;
@@ -90,7 +90,7 @@ impl Appliance {
 
     /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
     /// alone.
-    pub async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
+    pub(crate) async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "reimage", order.nodes.join(" ")));
         let arming = self.or_told(&asked, self.to_wipe(&site, &order)).await?;
         self.arm(&site, asked, arming).await
@@ -98,7 +98,7 @@ impl Appliance {
 
     /// What [`Self::reimage`] would say now, and what it would cost, without doing it: for the question that is asked before.
     /// The command line asks nothing further when this refuses, so the audit log tells a refusal.
-    pub async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
+    pub(crate) async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
         let site = self.site();
         let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
         self.or_told(&asked, self.judge_rehearsal(&site, order)).await
@@ -128,7 +128,7 @@ impl Appliance {
 
     /// Begins to take nodes whose system runs out of service: each is asked whether it can be missed, then a keeper takes
     /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
-    pub async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
+    pub(crate) async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "drain", order.nodes.join(" ")));
         let (own, arming) =
             self.or_told(&asked, own_cards().and_then(|own| Ok((own, self.to_wipe(&site, &order)?)))).await?;
@@ -140,7 +140,7 @@ impl Appliance {
     }
 
     /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
-    pub async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         let site = self.site();
         let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
         let is_armed = record.as_ref().is_some_and(|record| matches!(record.state, State::Armed { .. }));
@@ -151,18 +151,18 @@ impl Appliance {
     }
 
     /// Declares an installer or a firstboot dead: the node is `failed` and can be armed again.
-    pub async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn give_up(&self, who: &Actor, node: &str, reason: &str) -> Result<NodeStatus, Refusal> {
         let reason = self.or_told(&Order::new(who, "give-up", node), refusal::reason(reason)).await?;
         self.event(who, node, Event::GivenUp { reason }, "give-up").await
     }
 
     /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
-    pub async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         self.event(who, node, Event::Cleared, "clear-suspect").await
     }
 
     /// Says that the other machine that was seen as this node is the node from now on. It is suspect no longer.
-    pub async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         let site = self.site();
         let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
         let other = record.and_then(|record| record.hardware.other).map(|shown| shown.to_string()).unwrap_or_default();
@@ -170,26 +170,26 @@ impl Appliance {
     }
 
     /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
-    pub async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
         let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });
         self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
     /// Begins or ends maintenance: the node is never armed, its reports ring no alarm, its silence fails nothing. Beginning
     /// it disarms.
-    pub async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
+    pub(crate) async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
         let (flag, action) = (Flag::Maintenance, if on { "maintenance" } else { "maintenance-over" });
         self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
     /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
     /// a restart. Returns the names of the disarmed nodes.
-    pub async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
+    pub(crate) async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
         stop_all(&self.site(), &self.store, who).await
     }
 
     /// Allows installations again. What was disarmed stays so.
-    pub async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
+    pub(crate) async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
         lift_stop(&self.site(), &self.store, who).await
     }
 
@@ -295,7 +295,7 @@ impl Appliance {
 }
 
 /// See [`Appliance::stop`]; it works while no daemon runs too.
-pub async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<String>, Refusal> {
+pub(crate) async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<String>, Refusal> {
     let before: Vec<&Node> = site.nodes.iter().filter(|node| is_armed(store, node)).collect();
     let names: Vec<&str> = before.iter().map(|node| node.name.as_str()).collect();
     let mut asked = Order::new(who, "stop", &site.name);
@@ -312,7 +312,7 @@ pub async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<Str
 }
 
 /// See [`Appliance::lift_stop`]; it works while no daemon runs too.
-pub async fn lift_stop(site: &Site, store: &Store, who: &Actor) -> Result<(), Refusal> {
+pub(crate) async fn lift_stop(site: &Site, store: &Store, who: &Actor) -> Result<(), Refusal> {
     let asked = Order::new(who, "lift-stop", &site.name);
     let order = asked.clone();
     let judge = move |draft: &Draft<'_>, _| match draft.stopped() {

@@ -10,7 +10,7 @@ use crate::store::{AuditFilter, Store};
 
 /// A log that holds together, or what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditVerdict {
+pub(crate) struct AuditVerdict {
     /// The end of the chain.
     pub head: Option<String>,
     /// What is wrong; none when all is well.
@@ -19,14 +19,14 @@ pub struct AuditVerdict {
 
 /// Whether the secrets lie sealed in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Sealed {
+pub(crate) struct Sealed {
     /// Whether they do; their key is then needed wherever the store goes.
     pub sealed: bool,
 }
 
 /// The newest lines of the audit log that pass the filter, oldest first. A node is found by its name and by its MAC,
 /// whichever a line has.
-pub async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Result<Vec<AuditLine>, Refusal> {
+pub(crate) async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Result<Vec<AuditLine>, Refusal> {
     let other = |subject: &String| match subject.parse::<Mac>() {
         Ok(mac) => site.node_by_mac(mac).map(|node| node.name.to_string()),
         Err(_) => site.node_by_name(subject).map(|node| node.mac.to_string()),
@@ -37,7 +37,7 @@ pub async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Res
 }
 
 /// Checks the audit log, also against a head that the asker has noted elsewhere.
-pub async fn verify_audit(store: &Store, noted: Option<String>) -> Result<AuditVerdict, Refusal> {
+pub(crate) async fn verify_audit(store: &Store, noted: Option<String>) -> Result<AuditVerdict, Refusal> {
     let noted = noted.map(|text| text.parse::<Head>()).transpose().map_err(Refusal::Unreadable)?;
     let known = noted.into_iter().map(|head| (head, "your own note".to_string())).collect();
     Ok(match store.verify_audit(known).await? {
@@ -47,12 +47,12 @@ pub async fn verify_audit(store: &Store, noted: Option<String>) -> Result<AuditV
 }
 
 /// Whether the secrets lie sealed in the store.
-pub async fn sealed(store: &Store) -> Result<Sealed, Refusal> {
+pub(crate) async fn sealed(store: &Store) -> Result<Sealed, Refusal> {
     Ok(Sealed { sealed: store.are_secrets_sealed().await? })
 }
 
 /// The whole store as the bytes of a file; with the secrets although they are not sealed, if its owner wants that.
-pub async fn backup(store: &Store, person: &Person, with_secrets: bool) -> Result<Vec<u8>, Refusal> {
+pub(crate) async fn backup(store: &Store, person: &Person, with_secrets: bool) -> Result<Vec<u8>, Refusal> {
     let actor = match with_secrets {
         true => secrets::owner(store, person, "backup", "store").await?,
         false => &person.actor,

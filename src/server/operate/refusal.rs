@@ -10,7 +10,7 @@ const LONGEST_REASON: usize = 300;
 
 /// One refusal; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The site file that the daemon goes by has no such node.
     #[error("the running daemon knows no node called `{0}`")]
     UnknownNode(String),
@@ -129,7 +129,7 @@ impl From<RenderError> for Refusal {
 
 impl Refusal {
     /// What to do about it, one line each; may be empty.
-    pub fn help(&self) -> Vec<String> {
+    pub(crate) fn help(&self) -> Vec<String> {
         let refusals = match self {
             Self::Blast(refusals) => refusals,
             Self::NoLog(_) => return vec![NO_LOG.into()],

@@ -8,14 +8,14 @@ use crate::store::Record;
 
 /// An order that would be followed now, and what it would cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Rehearsal {
+pub(crate) struct Rehearsal {
     /// Node by node, each once, in the order in which they were named.
     pub nodes: Vec<Loss>,
 }
 
 /// What the reimage of one node would cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Loss {
+pub(crate) struct Loss {
     /// Host name.
     pub name: String,
     /// Role in the site file.

@@ -11,7 +11,7 @@ use crate::store::{DecideError, Orders, Origin, Record, SecretsError, Store};
 
 /// A secret as people see it: everything but its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SecretStatus {
+pub(crate) struct SecretStatus {
     /// Its name.
     pub name: String,
     /// The nodes that get it.
@@ -26,7 +26,7 @@ pub struct SecretStatus {
 
 /// What has to be done after a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Rotated {
+pub(crate) struct Rotated {
     /// The secrets that changed.
     pub names: Vec<String>,
     /// The nodes that have to learn them, and the steps that each one has to run again, in order.
@@ -36,7 +36,7 @@ pub struct Rotated {
 
 /// A secret that somebody asked to see.
 #[derive(Serialize, Deserialize, ToSchema)]
-pub struct Revealed {
+pub(crate) struct Revealed {
     /// Its name.
     pub name: String,
     /// The value itself.
@@ -44,7 +44,7 @@ pub struct Revealed {
 }
 
 /// All secrets of the blueprint, without their values.
-pub fn list(site: &Site, store: &Store) -> Vec<SecretStatus> {
+pub(crate) fn list(site: &Site, store: &Store) -> Vec<SecretStatus> {
     let paper = site.security == Security::Paper;
     let sealed = store.seals_secrets();
     let status = |(name, spec): (&String, &SecretSpec)| {
@@ -62,7 +62,7 @@ pub fn list(site: &Site, store: &Store) -> Vec<SecretStatus> {
 }
 
 /// One secret in the clear.
-pub async fn reveal(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
+pub(crate) async fn reveal(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
     if store.is_damaged(&name) {
         return Err(SecretsError::Damaged(name).into());
     }
@@ -74,7 +74,12 @@ pub async fn reveal(site: &Site, store: &Store, person: &Person, name: String) -
 }
 
 /// The file `secrets` of one node, for an operator who brings rotated values to it.
-pub async fn reveal_of_node(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
+pub(crate) async fn reveal_of_node(
+    site: &Site,
+    store: &Store,
+    person: &Person,
+    name: String,
+) -> Result<Revealed, Refusal> {
     let node = site.node_by_name(&name).ok_or_else(|| Refusal::UnknownNode(name.clone()))?;
     let actor = owner(store, person, "reveal-secrets-of-node", &name).await?;
     if let Some(name) = site.blueprint.secrets.keys().find(|name| store.is_damaged(name)) {
@@ -87,7 +92,13 @@ pub async fn reveal_of_node(site: &Site, store: &Store, person: &Person, name: S
 }
 
 /// Gives a secret a value of the operator's.
-pub async fn set(site: &Site, store: &Store, who: &Actor, name: String, value: String) -> Result<Rotated, Refusal> {
+pub(crate) async fn set(
+    site: &Site,
+    store: &Store,
+    who: &Actor,
+    name: String,
+    value: String,
+) -> Result<Rotated, Refusal> {
     let value = SecretValue::new(value).map_err(|error| Refusal::Unreadable(error.to_string()))?;
     if name == DISK_PASSPHRASE && !crate::render::carries_passphrase(value.reveal()) {
         let why = "a passphrase of disks is typed on a console and stands in a kickstart: letters, digits and @%+=:,./_-$*! only";
@@ -98,7 +109,7 @@ pub async fn set(site: &Site, store: &Store, who: &Actor, name: String, value: S
 }
 
 /// Makes a new value for one secret, or for all of them.
-pub async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
+pub(crate) async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
     // Of all secrets, that one cannot change: it opens disks that are encrypted with it.
     let changes = |name: &&String| *name != DISK_PASSPHRASE || opened_by_passphrase(site, store).is_none();
     let all = || site.blueprint.secrets.keys().filter(changes).cloned().collect();

@@ -14,7 +14,7 @@ use crate::store::Store;
 
 /// All nodes as `status` and `watch` show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StatusReport {
+pub(crate) struct StatusReport {
     /// Name of the site.
     pub site: String,
     /// Unix seconds of the answer.
@@ -37,7 +37,7 @@ pub struct StatusReport {
 
 impl StatusReport {
     /// What the store knows, while no daemon runs that would know more.
-    pub fn at_rest(site: &Site, store: &Store) -> Self {
+    pub(crate) fn at_rest(site: &Site, store: &Store) -> Self {
         let nodes =
             store.look(|memory| site.nodes.iter().map(|node| status(site, node, memory.record(node.mac))).collect());
         let (now, site) = (unix_now(), site.name.clone());
@@ -47,7 +47,7 @@ impl StatusReport {
 
 impl Appliance {
     /// All nodes, and what a person should know of the site.
-    pub fn status(&self) -> StatusReport {
+    pub(crate) fn status(&self) -> StatusReport {
         let served = self.served();
         let report = StatusReport::at_rest(&served.site, &self.store);
         let nodes = report.nodes.into_iter().map(|node| self.as_seen(node)).collect();
@@ -56,7 +56,7 @@ impl Appliance {
     }
 
     /// With what is known of a node besides its record.
-    pub fn as_seen(&self, node: NodeStatus) -> NodeStatus {
+    pub(crate) fn as_seen(&self, node: NodeStatus) -> NodeStatus {
         let (silence, out_of_reach) = (self.recent.silence(node.mac), self.renewals.out_of_reach(node.mac));
         NodeStatus { silence, out_of_reach, ..node }
     }

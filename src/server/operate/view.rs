@@ -10,7 +10,7 @@ use crate::store::Record;
 
 /// One node as people see it. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NodeStatus {
+pub(crate) struct NodeStatus {
     /// Host name.
     pub name: String,
     /// Role in the site file.
@@ -97,7 +97,7 @@ fn flags(record: &Record) -> Vec<&'static str> {
 }
 
 /// How a node with this record looks.
-pub fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
+pub(crate) fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
     let fresh;
     let record = match record {
         Some(record) => record,

@@ -36,7 +36,7 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut site = paper_site();
         // Machines of one kind; the blueprint's rules about them are those of the paper.
         site.nodes.retain(|node| node.role == "compute");
@@ -49,13 +49,13 @@ impl Daemon {
         daemon
     }
 
-    pub fn pass(&mut self, seconds: u64) {
+    pub(crate) fn pass(&mut self, seconds: u64) {
         self.now += seconds;
         self.looks_after_silence();
     }
 
     /// Killed and started again: what was durable is read back from its text.
-    pub fn is_killed(&mut self) {
+    pub(crate) fn is_killed(&mut self) {
         self.monitor.tally.kills += 1;
         let read = |(mac, record): (&Mac, &Record)| (*mac, Record::from_text(&record.to_text()).unwrap());
         let nodes: HashMap<Mac, Record> = self.memory.nodes.iter().map(read).collect();
@@ -91,7 +91,7 @@ impl Daemon {
     }
 
     /// `GET /boot/{mac}`: the token of an installer, or none for the local disk.
-    pub fn boot_script(&mut self, mac: Mac) -> Reply<Option<BootToken>> {
+    pub(crate) fn boot_script(&mut self, mac: Mac) -> Reply<Option<BootToken>> {
         self.exchange(|daemon| {
             let node = daemon.site.node_by_mac(mac).unwrap();
             let request = BootRequest { mac, arch: ClientArch::of(node.firmware), asking: Asking::Script };
@@ -121,12 +121,17 @@ impl Daemon {
     }
 
     /// Anything with a token, from the node's own address. None: 410, the token is of no current boot.
-    pub fn hears(&mut self, mac: Mac, token: &BootToken, change: Change) -> Reply<Option<Result<Record, Refused>>> {
+    pub(crate) fn hears(
+        &mut self,
+        mac: Mac,
+        token: &BootToken,
+        change: Change,
+    ) -> Reply<Option<Result<Record, Refused>>> {
         self.exchange(|daemon| daemon.take(mac, token, change, true))
     }
 
     /// Asks without a wire between.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         mac: Mac,
         token: &BootToken,
@@ -146,16 +151,16 @@ impl Daemon {
     }
 
     /// What the permit of the node's attempt allows, as `/permit` reads it.
-    pub fn scope(&self, mac: Mac) -> Option<WipeScope> {
+    pub(crate) fn scope(&self, mac: Mac) -> Option<WipeScope> {
         self.memory.nodes.get(&mac)?.state.attempt().map(|attempt| attempt.scope)
     }
 
     /// One change, durable at once.
-    pub fn change(&mut self, mac: Mac, change: &Change) -> Result<Record, Refused> {
+    pub(crate) fn change(&mut self, mac: Mac, change: &Change) -> Result<Record, Refused> {
         self.commit(|draft, now| draft.change(mac, change, now)).map(|(_, record, _)| record)
     }
 
-    pub fn commit<T>(&mut self, work: impl FnOnce(&mut Draft<'_>, u64) -> T) -> T {
+    pub(crate) fn commit<T>(&mut self, work: impl FnOnce(&mut Draft<'_>, u64) -> T) -> T {
         let mut draft = Draft::on(&self.memory);
         let outcome = work(&mut draft, self.now);
         let fresh = draft.into_parts();
@@ -163,7 +168,7 @@ impl Daemon {
         outcome
     }
 
-    pub fn fresh_id(&mut self) -> AttemptId {
+    pub(crate) fn fresh_id(&mut self) -> AttemptId {
         AttemptId::from_random(self.dice.bytes())
     }
 
@@ -191,12 +196,12 @@ impl Daemon {
         }
     }
 
-    pub fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         self.monitor.check(&self.memory);
     }
 
     /// Everything falls silent: within a day each node is where only a person is waited for.
-    pub fn comes_to_rest(&mut self) {
+    pub(crate) fn comes_to_rest(&mut self) {
         for _ in 0..96 {
             self.pass(15 * 60);
             self.check();
@@ -212,20 +217,20 @@ impl Daemon {
         }
     }
 
-    pub fn nothing_fails_any_more(&mut self) {
+    pub(crate) fn nothing_fails_any_more(&mut self) {
         (self.losses, self.kills) = (0, 0);
     }
 
     /// Whether the time of accidents is over.
-    pub fn all_are_well(&self) -> bool {
+    pub(crate) fn all_are_well(&self) -> bool {
         self.losses == 0
     }
 
-    pub fn all_are_ready(&self) -> bool {
+    pub(crate) fn all_are_ready(&self) -> bool {
         self.memory.nodes.values().all(|record| matches!(record.state, State::Ready { .. }))
     }
 
-    pub fn states(&self) -> String {
+    pub(crate) fn states(&self) -> String {
         format!("{:?}", self.memory.nodes.values().map(|record| &record.state).collect::<Vec<_>>())
     }
 }

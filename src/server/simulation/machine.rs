@@ -56,13 +56,13 @@ thread_local! {
 }
 
 impl Machine {
-    pub fn new(mac: Mac, is_blank: bool) -> Self {
+    pub(crate) fn new(mac: Mac, is_blank: bool) -> Self {
         OLD.with_borrow_mut(Vec::clear);
         Self { mac, disk: if is_blank { Disk::Blank } else { Disk::Data }, at: At::Off, seq: 0, asked: 0 }
     }
 
     /// One step of whatever it is doing.
-    pub fn goes_on(&mut self, daemon: &mut Daemon, dice: &mut Dice) {
+    pub(crate) fn goes_on(&mut self, daemon: &mut Daemon, dice: &mut Dice) {
         if dice.permille(30) && self.at != At::Off && !daemon.all_are_well() {
             daemon.monitor.tally.power_cuts += 1;
             self.at = At::Off;

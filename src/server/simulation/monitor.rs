@@ -62,31 +62,31 @@ pub(super) struct Monitor {
 
 impl Monitor {
     /// An order to arm was carried out.
-    pub fn armed(&mut self, mac: Mac, attempt: &AttemptId, scope: WipeScope) {
+    pub(crate) fn armed(&mut self, mac: Mac, attempt: &AttemptId, scope: WipeScope) {
         self.withdrawn(mac);
         assert!(!self.dead.contains(attempt), "an attempt id is used twice");
         self.live.insert(mac, Permit { attempt: attempt.clone(), scope });
     }
 
     /// Its system may run, and it was armed because it was drained.
-    pub fn rests_on_a_drain(&mut self, record: &Record) {
+    pub(crate) fn rests_on_a_drain(&mut self, record: &Record) {
         self.drained.extend(record.state.attempt().map(|attempt| attempt.id.clone()));
     }
 
     /// An order, a timeout or a suspicion took the permit away.
-    pub fn withdrawn(&mut self, mac: Mac) {
+    pub(crate) fn withdrawn(&mut self, mac: Mac) {
         self.dead.extend(self.live.remove(&mac).map(|permit| permit.attempt));
     }
 
     /// An installer was served.
-    pub fn booted(&mut self, mac: Mac, token: &BootToken) {
+    pub(crate) fn booted(&mut self, mac: Mac, token: &BootToken) {
         let permit = self.live.get(&mac).expect("the installer was served to a node that nobody armed");
         self.tally.installs += u64::from(!self.boots.values().any(|(attempt, _)| *attempt == permit.attempt));
         self.boots.insert(token.reveal().into(), (permit.attempt.clone(), permit.scope));
     }
 
     /// The storage commands left for a boot. `before` is the record before that.
-    pub fn redeemed(&mut self, mac: Mac, token: &BootToken, before: &Record, is_stopped: bool) {
+    pub(crate) fn redeemed(&mut self, mac: Mac, token: &BootToken, before: &Record, is_stopped: bool) {
         let (attempt, _) = self.boots.get(token.reveal()).expect("storage commands for a boot that was never served");
         assert!(!is_stopped, "storage commands left while installations are stopped");
         assert!(before.flags == Default::default(), "storage commands left for a flagged node: {:?}", before.flags);
@@ -103,7 +103,7 @@ impl Monitor {
     }
 
     /// A machine ran the storage commands.
-    pub fn wiped(&mut self, token: &BootToken, held_data: bool) {
+    pub(crate) fn wiped(&mut self, token: &BootToken, held_data: bool) {
         let (attempt, scope) = &self.boots[token.reveal()];
         let times = self.wiped.entry(attempt.clone()).or_default();
         *times += 1;
@@ -113,7 +113,7 @@ impl Monitor {
     }
 
     /// Everything that can be seen in the store at any moment.
-    pub fn check(&mut self, memory: &Memory) {
+    pub(crate) fn check(&mut self, memory: &Memory) {
         for (mac, record) in &memory.nodes {
             let live = self.live.get(mac);
             match &record.state {

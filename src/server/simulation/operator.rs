@@ -3,7 +3,8 @@
 use super::Dice;
 use super::daemon::Daemon;
 use crate::audit::{Actor, Order};
-use crate::lifecycle::{DutyEvent, Event, Flag, State, Verb, WipeScope};
+use crate::lifecycle::duty::Verb;
+use crate::lifecycle::{DutyEvent, Event, Flag, State, WipeScope};
 use crate::server::operate::{self, Arming};
 use crate::site::Mac;
 use crate::store::{Change, Orders};

@@ -34,7 +34,7 @@ use files::{Line, Logs};
 use senders::{Heard, Senders};
 
 /// The port that installers send to.
-pub const PORT: u16 = 514;
+pub(crate) const PORT: u16 = 514;
 /// Connections of one node. A machine that was switched off leaves its own behind, so the oldest one gives way.
 const CONNECTIONS: usize = 4;
 /// A connection that says nothing for so long is forgotten.
@@ -45,14 +45,14 @@ const QUEUE: usize = 8192;
 const BATCH: usize = 1024;
 
 /// The receiver, bound.
-pub struct SyslogServer {
+pub(crate) struct SyslogServer {
     udp: UdpSocket,
     tcp: TcpListener,
 }
 
 impl SyslogServer {
     /// Binds both sockets to `interface` and `address`. Must be called within a runtime.
-    pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
+    pub(crate) fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let at = SocketAddrV4::new(address, port);
         let udp = pinned::bind(Type::DGRAM, Some(interface), at, |_| Ok(()))?;
         let at = SocketAddrV4::new(address, udp.local_addr()?.as_socket_ipv4().map_or(port, |at| at.port()));

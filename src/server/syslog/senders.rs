@@ -40,12 +40,12 @@ struct Said {
 }
 
 impl Senders {
-    pub fn new(neighbours: Arc<dyn Neighbours>) -> Self {
+    pub(crate) fn new(neighbours: Arc<dyn Neighbours>) -> Self {
         Self { neighbours, cards: HashMap::new(), said: HashMap::new() }
     }
 
     /// Whether the address of a node is at one of its cards, as the kernel of this machine knows the wire.
-    pub fn is(&mut self, node: &Node, now: Instant) -> bool {
+    pub(crate) fn is(&mut self, node: &Node, now: Instant) -> bool {
         match self.cards.get(&node.address) {
             Some((looked, is_node)) if now.duration_since(*looked) < HOLDS => *is_node,
             _ => {
@@ -57,7 +57,7 @@ impl Senders {
     }
 
     /// Counts a line of a node.
-    pub fn hear(&mut self, mac: Mac, now: Instant) -> Heard {
+    pub(crate) fn hear(&mut self, mac: Mac, now: Instant) -> Heard {
         let said = self.said.entry(mac).or_insert(Said { since: now, lines: 0, held_back: 0, told: None });
         if now.duration_since(said.since) >= WINDOW {
             (said.since, said.lines) = (now, 0);

@@ -22,7 +22,8 @@ use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-pub use content::{Bytes, NotServed, Places, TftpContent};
+pub(crate) use content::Places;
+pub use content::{Bytes, NotServed, TftpContent};
 pub use seen::{Observer, Outcome, Seen, Stop};
 
 use crate::server::net::pinned;

@@ -1,4 +1,4 @@
 //! What is known of a MAC while it happens: in memory at once, and in the store as soon as it has time.
 
 pub(in crate::server) mod keeper;
-pub mod recent;
+pub(crate) mod recent;

@@ -63,7 +63,7 @@ impl Recent {
     }
 
     /// Notes a moment. The text may hold the machine's own words.
-    pub fn note(&self, mac: Mac, source: &str, text: impl AsRef<str>) {
+    pub(crate) fn note(&self, mac: Mac, source: &str, text: impl AsRef<str>) {
         let Some(keeper) = &self.keeper else { return };
         let at = stamp();
         let moment = Moment::new(at.seconds, mac, source, text.as_ref()).with_ms(at.ms);
@@ -73,14 +73,14 @@ impl Recent {
     }
 
     /// Remembers what a machine was given, so that its silence after it can be told. None: nothing more is expected.
-    pub fn gave(&self, mac: Mac, given: Option<Given>) {
+    pub(crate) fn gave(&self, mac: Mac, given: Option<Given>) {
         self.with(mac, |machine| {
             (machine.given, machine.silence) = (given.map(|given| (given, Instant::now())), None);
         });
     }
 
     /// What the silence of a machine means that has said nothing for too long; none while it is not silent.
-    pub fn silence(&self, mac: Mac) -> Option<String> {
+    pub(crate) fn silence(&self, mac: Mac) -> Option<String> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         inner.machines.get(&mac).and_then(|machine| machine.silence.clone())
     }
@@ -126,7 +126,7 @@ impl Recent {
     }
 
     /// Returns when everything that was noted before is stored, or could not be within bounds.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let Some(keeper) = &self.keeper else { return };
         let (settled, wait) = oneshot::channel();
         let settle = async {
@@ -138,7 +138,7 @@ impl Recent {
     }
 
     /// How many lines found no room on their way to the store.
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 

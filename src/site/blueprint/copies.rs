@@ -21,7 +21,7 @@ pub struct Copies {
 
 impl Copies {
     /// The copies of so many nodes when nobody names a number.
-    pub fn usual_for(&self, holders: usize) -> usize {
+    pub(crate) fn usual_for(&self, holders: usize) -> usize {
         if self.all_of == Some(holders) { holders } else { holders.min(self.usual) }
     }
 }

@@ -44,7 +44,8 @@ pub struct NotAKeepsake {
 
 impl ValueForm {
     /// Its words in a blueprint.
-    pub const WORDS: [(&'static str, Self); 3] = [("uuid", Self::Uuid), ("number", Self::Number), ("word", Self::Word)];
+    pub(crate) const WORDS: [(&'static str, Self); 3] =
+        [("uuid", Self::Uuid), ("number", Self::Number), ("word", Self::Word)];
 
     fn expected(self) -> &'static str {
         match self {
@@ -70,7 +71,7 @@ impl ValueForm {
 
 impl Keepsake {
     /// Whether it can have this value; `name` is for the error.
-    pub fn check(&self, name: &str, value: &str) -> Result<(), NotAKeepsake> {
+    pub(crate) fn check(&self, name: &str, value: &str) -> Result<(), NotAKeepsake> {
         if value.len() <= LONGEST && self.form.allows(value) {
             return Ok(());
         }

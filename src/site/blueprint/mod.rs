@@ -107,7 +107,7 @@ pub struct Blueprint {
 
 impl Blueprint {
     /// Returns every step target of a role: `all`, itself and what it includes.
-    pub fn targets(&self, role: &str) -> Vec<String> {
+    pub(crate) fn targets(&self, role: &str) -> Vec<String> {
         let mut targets = vec!["all".to_string(), role.to_string()];
         if let Some(role) = self.roles.get(role) {
             targets.extend(role.includes.iter().cloned());
@@ -116,12 +116,12 @@ impl Blueprint {
     }
 
     /// Whether nodes of a role bring a capability, by themselves or by a role that it includes.
-    pub fn provides(&self, role: &str, capability: &str) -> bool {
+    pub(crate) fn provides(&self, role: &str, capability: &str) -> bool {
         self.capabilities_of(role).contains(capability)
     }
 
     /// Every capability of a role.
-    pub fn capabilities_of(&self, role: &str) -> BTreeSet<&str> {
+    pub(crate) fn capabilities_of(&self, role: &str) -> BTreeSet<&str> {
         let (mut all, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![role]);
         while let Some(name) = open.pop() {
             let Some(role) = self.roles.get(name).filter(|_| seen.insert(name)) else { continue };
@@ -132,12 +132,12 @@ impl Blueprint {
     }
 
     /// The roles that bring a capability.
-    pub fn roles_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn roles_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a str> {
         self.roles.keys().map(String::as_str).filter(move |role| self.provides(role, capability))
     }
 
     /// The value of a variable; nothing when it has none.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 }

@@ -15,7 +15,7 @@ use crate::store::record::{Frozen, Installed, Record};
 
 impl Change {
     /// Works out the record after this change, or why it is refused.
-    pub fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
+    pub(crate) fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
         let mut work = Work { record: record.clone(), now };
         let log = match self {
             Self::Event { event, mark } => Some(work.event(event, *mark)?),

@@ -125,7 +125,7 @@ pub enum Change {
 
 /// One line of the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
+pub(crate) struct LogLine {
     /// What happened, one word.
     pub kind: &'static str,
     /// In words.
@@ -134,7 +134,7 @@ pub struct LogLine {
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub(crate) struct Changed {
     /// The record afterwards.
     pub record: Record,
     /// What to write to the log; none for a repeated report.
@@ -143,7 +143,7 @@ pub struct Changed {
 
 impl Change {
     /// Takes known secrets out of the words of a machine.
-    pub fn redact(&mut self, redactor: &Redactor) {
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
         match self {
             Self::Report { report, .. } => {
                 redactor.wash(&mut report.step);
@@ -169,7 +169,7 @@ impl Change {
     }
 
     /// Whether it may happen while all installations of the site are stopped: nothing that leads to a disk.
-    pub fn admit_stopped(&self) -> Result<(), Refused> {
+    pub(crate) fn admit_stopped(&self) -> Result<(), Refused> {
         let leads_to_a_disk = match self {
             Self::Arm { .. } | Self::Boot { .. } | Self::Redeem { .. } => true,
             Self::Event { event, .. } => {

@@ -9,7 +9,7 @@ const IPXE_NAMES: [&[u8]; 2] = [b"iPXE", b"gPXE"];
 
 /// Tells who asks. iPXE comes first: it also claims to be a PXEClient, and must never get the network boot program
 /// again. An installed system may send a vendor class of its own, and is then no firmware whatever else it sends.
-pub fn who_asks(options: &RawOptions) -> Asking {
+pub(crate) fn who_asks(options: &RawOptions) -> Asking {
     let is_firmware = match options.get(code::VENDOR_CLASS) {
         Some(class) => is_pxe(class) || is_http(class),
         None => options.get(code::CLIENT_ARCH).is_some(),
@@ -23,7 +23,7 @@ pub fn who_asks(options: &RawOptions) -> Asking {
 
 /// Tells the machine: the first supported entry of option 93, else its first entry, else what the vendor class says
 /// (`PXEClient:Arch:00007:…`), else BIOS, as old ROMs send neither. The transport follows the vendor class.
-pub fn client_arch(options: &RawOptions) -> ClientArch {
+pub(crate) fn client_arch(options: &RawOptions) -> ClientArch {
     let vendor_class = options.get(code::VENDOR_CLASS).unwrap_or_default();
     let listed = arch_list(options);
     let supported = listed.iter().map(|&number| ClientArch::from(number)).find(|arch| is_supported(*arch));
@@ -37,7 +37,7 @@ pub fn client_arch(options: &RawOptions) -> ClientArch {
 }
 
 /// Whether option 93 was sent and holds whole 16-bit numbers.
-pub fn arch_is_readable(options: &RawOptions) -> bool {
+pub(crate) fn arch_is_readable(options: &RawOptions) -> bool {
     options.get(code::CLIENT_ARCH).is_none_or(|data| !data.is_empty() && data.len() % 2 == 0)
 }
 

@@ -27,7 +27,7 @@ pub enum ReplyTo {
 
 impl ReplyTo {
     /// Picks the destination of a reply of `kind` that gives `address`.
-    pub fn of(request: &Request, kind: MessageKind, address: Ipv4Addr) -> Self {
+    pub(crate) fn of(request: &Request, kind: MessageKind, address: Ipv4Addr) -> Self {
         if let Some(relay) = request.relay {
             return Self::Relay(relay);
         }

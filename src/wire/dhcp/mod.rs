@@ -18,10 +18,12 @@ use std::net::Ipv4Addr;
 
 pub use destination::ReplyTo;
 pub use kind::MessageKind;
-pub use probe::{Heard, Mark, Probe};
+pub(crate) use probe::{Heard, Mark, Probe};
 pub use reason::{NakReason, SilenceReason};
-pub use request::{MachineUuid, Malformed, Request};
-pub use stranger::{LENT_SECONDS, Stranger, Wish};
+pub(crate) use request::MachineUuid;
+pub use request::{Malformed, Request};
+pub use stranger::Stranger;
+pub(crate) use stranger::{LENT_SECONDS, Wish};
 
 use crate::boot::{self, BootDecision};
 use crate::site::{Node, NodeName, Site};

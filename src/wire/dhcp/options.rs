@@ -5,33 +5,33 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// Option numbers that rackstart reads or writes itself, without a dhcproto type around them.
-pub mod code {
+pub(crate) mod code {
     #![allow(missing_docs)]
-    pub const HOST_NAME: u8 = 12;
-    pub const BROADCAST_ADDRESS: u8 = 28;
-    pub const VENDOR_SPECIFIC: u8 = 43;
-    pub const REQUESTED_ADDRESS: u8 = 50;
-    pub const OVERLOAD: u8 = 52;
-    pub const MESSAGE_TYPE: u8 = 53;
-    pub const SERVER_IDENTIFIER: u8 = 54;
-    pub const PARAMETER_REQUEST_LIST: u8 = 55;
-    pub const MAX_MESSAGE_SIZE: u8 = 57;
-    pub const VENDOR_CLASS: u8 = 60;
-    pub const CLIENT_IDENTIFIER: u8 = 61;
-    pub const BOOT_FILE: u8 = 67;
-    pub const USER_CLASS: u8 = 77;
-    pub const RELAY_INFORMATION: u8 = 82;
-    pub const CLIENT_ARCH: u8 = 93;
-    pub const MACHINE_UUID: u8 = 97;
-    pub const IPXE: u8 = 175;
-    pub const PAD: u8 = 0;
-    pub const END: u8 = 255;
+    pub(crate) const HOST_NAME: u8 = 12;
+    pub(crate) const BROADCAST_ADDRESS: u8 = 28;
+    pub(crate) const VENDOR_SPECIFIC: u8 = 43;
+    pub(crate) const REQUESTED_ADDRESS: u8 = 50;
+    pub(crate) const OVERLOAD: u8 = 52;
+    pub(crate) const MESSAGE_TYPE: u8 = 53;
+    pub(crate) const SERVER_IDENTIFIER: u8 = 54;
+    pub(crate) const PARAMETER_REQUEST_LIST: u8 = 55;
+    pub(crate) const MAX_MESSAGE_SIZE: u8 = 57;
+    pub(crate) const VENDOR_CLASS: u8 = 60;
+    pub(crate) const CLIENT_IDENTIFIER: u8 = 61;
+    pub(crate) const BOOT_FILE: u8 = 67;
+    pub(crate) const USER_CLASS: u8 = 77;
+    pub(crate) const RELAY_INFORMATION: u8 = 82;
+    pub(crate) const CLIENT_ARCH: u8 = 93;
+    pub(crate) const MACHINE_UUID: u8 = 97;
+    pub(crate) const IPXE: u8 = 175;
+    pub(crate) const PAD: u8 = 0;
+    pub(crate) const END: u8 = 255;
 }
 
 /// Every option of a packet by its number, joined over repeats (RFC 3396) and over the `file` and `sname` fields
 /// when option 52 says that they hold options too.
 #[derive(Debug, Default)]
-pub struct RawOptions {
+pub(crate) struct RawOptions {
     by_code: BTreeMap<u8, Vec<u8>>,
     truncated: bool,
 }
@@ -39,7 +39,7 @@ pub struct RawOptions {
 impl RawOptions {
     /// Reads the options field, then `file`, then `sname`: the order in which RFC 3396 joins them.
     /// A packet under 240 bytes has none.
-    pub fn read(packet: &[u8]) -> Self {
+    pub(crate) fn read(packet: &[u8]) -> Self {
         let mut options = Self::default();
         options.read_area(packet.get(240..).unwrap_or_default());
         let overload = options.get(code::OVERLOAD).and_then(|data| data.first().copied()).unwrap_or(0);
@@ -72,12 +72,12 @@ impl RawOptions {
     }
 
     /// The joined bytes of an option, if it was sent; may be empty.
-    pub fn get(&self, number: u8) -> Option<&[u8]> {
+    pub(crate) fn get(&self, number: u8) -> Option<&[u8]> {
         self.by_code.get(&number).map(Vec::as_slice)
     }
 
     /// The first `N` bytes of an option of fixed size. A repeated option counts once; any other length is none.
-    pub fn fixed<const N: usize>(&self, number: u8) -> Option<[u8; N]> {
+    pub(crate) fn fixed<const N: usize>(&self, number: u8) -> Option<[u8; N]> {
         let data = self.get(number)?;
         if data.is_empty() || data.len() % N != 0 {
             return None;
@@ -86,12 +86,12 @@ impl RawOptions {
     }
 
     /// An option that holds one address.
-    pub fn address(&self, number: u8) -> Option<Ipv4Addr> {
+    pub(crate) fn address(&self, number: u8) -> Option<Ipv4Addr> {
         self.fixed::<4>(number).map(Ipv4Addr::from)
     }
 
     /// Whether the last option ran over the end of its field; those before it are kept.
-    pub fn is_truncated(&self) -> bool {
+    pub(crate) fn is_truncated(&self) -> bool {
         self.truncated
     }
 }
@@ -103,7 +103,7 @@ fn split_value(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Finds a sub-option of option 82 or 175, which know neither padding nor an end mark (RFC 3046 section 2.0).
-pub fn sub_option(mut data: &[u8], number: u8) -> Option<&[u8]> {
+pub(crate) fn sub_option(mut data: &[u8], number: u8) -> Option<&[u8]> {
     while let Some((&found, rest)) = data.split_first() {
         let (value, after) = split_value(rest)?;
         if found == number {

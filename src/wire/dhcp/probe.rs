@@ -23,7 +23,7 @@ const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 
 /// What a rackstart says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// Drawn at its start.
     pub id: [u8; 16],
     /// Milliseconds since its start.
@@ -55,7 +55,7 @@ impl Mark {
 
 /// A question of another rackstart, or of ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// The mark of the daemon that asks.
     pub mac: Mac,
     /// Its number of the question.
@@ -66,12 +66,12 @@ pub struct Probe {
 
 impl Probe {
     /// The DHCPDISCOVER. It asks for a broadcast, which everybody who looks out can hear.
-    pub fn discover(&self) -> Vec<u8> {
+    pub(crate) fn discover(&self) -> Vec<u8> {
         message(Opcode::BootRequest, self, MessageKind::Discover, None, &self.mark)
     }
 
     /// Reads one; none for every other packet.
-    pub fn read(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         // Cheap for all others: the mark stands first.
         let class = packet.get(240..242 + CLASS.len())?;
         if packet[0] != 1 || class[0] != code::VENDOR_CLASS || &class[2..] != CLASS {
@@ -82,14 +82,14 @@ impl Probe {
     }
 
     /// What a rackstart at `server` says to it: a DHCPOFFER of nothing, with its own mark.
-    pub fn answer(&self, server: Ipv4Addr, mark: &Mark) -> Vec<u8> {
+    pub(crate) fn answer(&self, server: Ipv4Addr, mark: &Mark) -> Vec<u8> {
         message(Opcode::BootReply, self, MessageKind::Offer, Some(server), mark)
     }
 }
 
 /// What some server said, to whomever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// DHCPOFFER, DHCPACK or DHCPNAK.
     pub kind: MessageKind,
     /// Its server identifier (option 54).
@@ -100,7 +100,7 @@ pub struct Heard {
 
 impl Heard {
     /// Reads a packet to the client's port; none unless a DHCP server sent it and says who it is.
-    pub fn read(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         if packet.get(236..240)? != MAGIC_COOKIE || packet[0] != 2 {
             return None;
         }

@@ -70,7 +70,7 @@ pub enum SilenceReason {
 
 impl SilenceReason {
     /// Whether a person should look at it, rather than only a debugger.
-    pub fn wants_a_person(&self) -> bool {
+    pub(crate) fn wants_a_person(&self) -> bool {
         !matches!(self, Self::Released(_) | Self::GaveBack(_) | Self::NotOursToLend(_) | Self::NotForUs(_))
     }
 }

@@ -27,7 +27,7 @@ const NO_PROXY_DHCP: [u8; 3] = [0xb0, 1, 1];
 const HTTP_CLIENT: &[u8] = b"HTTPClient";
 
 /// Everything a DHCPOFFER or DHCPACK is made of.
-pub struct Grant<'a> {
+pub(crate) struct Grant<'a> {
     /// Where everything is.
     pub site: &'a Site,
     /// The node that gets it; none for a machine that is in no site file.
@@ -44,7 +44,7 @@ pub struct Grant<'a> {
 
 impl Grant<'_> {
     /// Builds a DHCPOFFER or DHCPACK. The answer to a DHCPINFORM gives no address and no lease (RFC 2131 section 3.4).
-    pub fn build(&self, kind: MessageKind) -> Vec<u8> {
+    pub(crate) fn build(&self, kind: MessageKind) -> Vec<u8> {
         let request = self.request;
         let server = self.site.server.address;
         let gives_address = request.kind != MessageKind::Inform;
@@ -129,7 +129,7 @@ impl Grant<'_> {
 }
 
 /// The boot file of a decision: a TFTP name or a URL.
-pub fn boot_file(decision: &BootDecision) -> Option<&str> {
+pub(crate) fn boot_file(decision: &BootDecision) -> Option<&str> {
     match decision {
         BootDecision::ChainloadTftp(program) => Some(program.file_name()),
         BootDecision::ChainloadHttp(_, url) | BootDecision::Script(url) => Some(url),
@@ -142,7 +142,7 @@ pub fn boot_file(decision: &BootDecision) -> Option<&str> {
 }
 
 /// Builds a DHCPNAK: no address, no server address, only who refuses and why (RFC 2131 table 3).
-pub fn nak(site: &Site, request: &Request, reason: &NakReason) -> Vec<u8> {
+pub(crate) fn nak(site: &Site, request: &Request, reason: &NakReason) -> Vec<u8> {
     let mut header = header(request, Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
     if request.relay.is_some() {
         // The client may hold an address of another network, so its relay agent must broadcast.

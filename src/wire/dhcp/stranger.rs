@@ -12,7 +12,7 @@ use crate::boot::{self, BootDecision};
 use crate::site::Site;
 
 /// Lease time of a lent address: long enough to load iPXE and read the screen, short enough to wait for.
-pub const LENT_SECONDS: u32 = 120;
+pub(crate) const LENT_SECONDS: u32 = 120;
 
 /// What a stranger wishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Stranger {
     }
 
     /// No answer.
-    pub fn silence(self, reason: SilenceReason) -> Answer {
+    pub(crate) fn silence(self, reason: SilenceReason) -> Answer {
         Answer::Silence(self.request, reason)
     }
 

@@ -6,7 +6,7 @@ use crate::site::{Node, Site};
 
 /// What to say to a DHCPREQUEST.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// DHCPACK.
     Confirm,
     /// DHCPNAK.
@@ -15,7 +15,7 @@ pub enum Verdict {
 
 /// Judges a DHCPREQUEST of a node. A reservation makes us authoritative: a wrong address is refused at once, in every
 /// client state, so that a node that moved here from another network does not wait for a timeout.
-pub fn judge(site: &Site, node: &Node, request: &Request) -> Result<Verdict, SilenceReason> {
+pub(crate) fn judge(site: &Site, node: &Node, request: &Request) -> Result<Verdict, SilenceReason> {
     let named = match request.server_identifier {
         Some(server) if server != site.server.address => return Err(SilenceReason::ChoseAnotherServer(server)),
         // Selecting our offer. Without a readable address it can only mean the one that we offer.

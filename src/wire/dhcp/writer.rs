@@ -10,7 +10,7 @@ const MIN_MESSAGE: usize = 300;
 const END_MARK: usize = 1;
 
 /// The bytes of a message under construction.
-pub struct OptionWriter {
+pub(crate) struct OptionWriter {
     bytes: Vec<u8>,
     limit: usize,
     /// Room kept free for an option that is written later.
@@ -19,23 +19,23 @@ pub struct OptionWriter {
 
 impl OptionWriter {
     /// Starts behind `header` (fixed fields and magic cookie); the message will have at most `limit` bytes.
-    pub fn new(header: Vec<u8>, limit: usize) -> Self {
+    pub(crate) fn new(header: Vec<u8>, limit: usize) -> Self {
         Self { bytes: header, limit, reserved: END_MARK }
     }
 
     /// Writes an option unless it does not fit; tells whether it was written.
-    pub fn push(&mut self, option: &DhcpOption) -> bool {
+    pub(crate) fn push(&mut self, option: &DhcpOption) -> bool {
         let mut encoded = Vec::with_capacity(64);
         option.encode(&mut Encoder::new(&mut encoded)).is_ok() && self.append(&encoded)
     }
 
     /// Writes raw bytes as an option, split by RFC 3396 over 255 bytes, unless they do not fit.
-    pub fn push_raw(&mut self, number: u8, data: &[u8]) -> bool {
+    pub(crate) fn push_raw(&mut self, number: u8, data: &[u8]) -> bool {
         self.append(&raw(number, data))
     }
 
     /// Keeps room for a raw option that must come last, if there is; tells whether it was kept.
-    pub fn reserve_raw(&mut self, number: u8, data: &[u8]) -> bool {
+    pub(crate) fn reserve_raw(&mut self, number: u8, data: &[u8]) -> bool {
         let length = raw(number, data).len();
         let fits = self.fits(length);
         if fits {
@@ -45,12 +45,12 @@ impl OptionWriter {
     }
 
     /// Gives the kept room free again.
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.reserved = END_MARK;
     }
 
     /// Ends the options and pads to the least length that every client takes.
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.push(code::END);
         if self.bytes.len() < MIN_MESSAGE {
             self.bytes.resize(MIN_MESSAGE, code::PAD);

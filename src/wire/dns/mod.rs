@@ -4,5 +4,5 @@
 mod query;
 mod zone;
 
-pub use query::{Asked, Carrier, Query};
-pub use zone::{Found, Zone};
+pub(crate) use query::{Asked, Carrier, Query};
+pub(crate) use zone::{Found, Zone};

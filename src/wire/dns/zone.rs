@@ -14,7 +14,7 @@ const OWN_NAME: &str = "rackstart";
 
 /// What the site says of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// It has these addresses.
     Addresses(Vec<Ipv4Addr>),
     /// The address belongs to this name.
@@ -29,7 +29,7 @@ pub enum Found {
 
 /// Names and addresses, ready to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone {
+pub(crate) struct Zone {
     subnet: Ipv4Net,
     addresses: HashMap<String, Vec<Ipv4Addr>>,
     names: HashMap<Ipv4Addr, String>,
@@ -37,7 +37,7 @@ pub struct Zone {
 
 impl Zone {
     /// The names of a site.
-    pub fn of(site: &Site) -> Self {
+    pub(crate) fn of(site: &Site) -> Self {
         let mut zone = Self { subnet: site.network.subnet, addresses: HashMap::new(), names: HashMap::new() };
         for node in &site.nodes {
             zone.names.entry(node.address).or_insert_with(|| node.name.to_string());
@@ -61,7 +61,7 @@ impl Zone {
     }
 
     /// Looks up a name of class IN.
-    pub fn look_up(&self, name: &Name, kind: RecordType) -> Found {
+    pub(crate) fn look_up(&self, name: &Name, kind: RecordType) -> Found {
         let wants = |wanted: RecordType| kind == wanted || kind == RecordType::ANY;
         if let Ok(IpNet::V4(network)) = name.parse_arpa_name() {
             if network.prefix_len() < 32 {

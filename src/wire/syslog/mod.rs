@@ -7,7 +7,7 @@ use std::fmt;
 pub use frames::Frames;
 
 /// Most bytes of one message; the rest is passed over. RFC 5424 wants 2048 taken.
-pub const LONGEST: usize = 8192;
+pub(crate) const LONGEST: usize = 8192;
 
 /// How bad it is; the numbers of the RFC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

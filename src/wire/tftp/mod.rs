@@ -14,8 +14,10 @@ mod transfer;
 #[cfg(test)]
 mod simulation;
 
-pub use options::{Agreed, Limits};
-pub use packet::{ClientPacket, DATA_HEADER_BYTES, data_header, error};
-pub use request::{Request, RequestError};
-pub use tftpd::ErrorCode;
+pub(crate) use options::Agreed;
+pub use options::Limits;
+pub(crate) use packet::{ClientPacket, data_header, error};
+pub use request::Request;
+
+pub(crate) use tftpd::ErrorCode;
 pub use transfer::{Action, Ending, Transfer};

@@ -36,7 +36,7 @@ impl Limits {
 
 /// The terms of one transfer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Agreed {
+pub(crate) struct Agreed {
     /// Bytes per block.
     pub blksize: u16,
     /// Blocks per window.
@@ -49,7 +49,7 @@ pub struct Agreed {
 
 impl Agreed {
     /// Decides the terms. A value out of an option's range is as if the client had not asked.
-    pub fn decide(request: &Request, content_len: u64, limits: Limits) -> Self {
+    pub(crate) fn decide(request: &Request, content_len: u64, limits: Limits) -> Self {
         let asked =
             |option, range: std::ops::RangeInclusive<u64>| request.option(option).filter(|value| range.contains(value));
         let at_most = |limit: u16| move |value: u64| u16::try_from(value).unwrap_or(u16::MAX).min(limit);
@@ -75,7 +75,7 @@ impl Agreed {
     }
 
     /// Whether an OACK starts the transfer. Without one, the first DATA does.
-    pub fn has_oack(&self) -> bool {
+    pub(crate) fn has_oack(&self) -> bool {
         !self.acknowledged.is_empty()
     }
 
@@ -85,7 +85,7 @@ impl Agreed {
     }
 
     /// The OACK packet.
-    pub fn oack(&self) -> Vec<u8> {
+    pub(crate) fn oack(&self) -> Vec<u8> {
         Packet::Oack(self.acknowledged.clone()).serialize().expect("an OACK always has bytes")
     }
 }

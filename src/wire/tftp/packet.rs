@@ -5,13 +5,13 @@ use tftpd::{ErrorCode, Opcode, Packet};
 use super::request::printable;
 
 /// Bytes before the block in a DATA packet.
-pub const DATA_HEADER_BYTES: usize = 4;
+pub(crate) const DATA_HEADER_BYTES: usize = 4;
 /// The most characters of an error text: it must fit a firmware's screen and the smallest receive buffer.
 const MAX_ERROR_CHARS: usize = 200;
 
 /// A packet of the client at the transfer's own port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientPacket {
+pub(crate) enum ClientPacket {
     /// Acknowledges everything up to this block number (as on the wire: modulo 65536).
     Ack(u16),
     /// The client ends the transfer.
@@ -25,7 +25,7 @@ pub enum ClientPacket {
 
 impl ClientPacket {
     /// Reads a packet; anything else than an ACK or an ERROR is nothing.
-    pub fn parse(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(packet: &[u8]) -> Option<Self> {
         let [high, low, body @ ..] = packet else { return None };
         match Opcode::from_u16(u16::from_be_bytes([*high, *low])).ok()? {
             Opcode::Ack => match Packet::deserialize(packet).ok()? {
@@ -45,7 +45,7 @@ impl ClientPacket {
 }
 
 /// The head of the DATA packet of a block, counted from 1 without end; on the wire 65535 is followed by 0.
-pub fn data_header(block: u64) -> [u8; DATA_HEADER_BYTES] {
+pub(crate) fn data_header(block: u64) -> [u8; DATA_HEADER_BYTES] {
     let [high, low] = block_number(block).to_be_bytes();
     [0, 3, high, low]
 }
@@ -56,7 +56,7 @@ pub(super) fn block_number(block: u64) -> u16 {
 }
 
 /// An ERROR packet. The text appears on the client's screen; a long one is cut.
-pub fn error(code: ErrorCode, text: &str) -> Vec<u8> {
+pub(crate) fn error(code: ErrorCode, text: &str) -> Vec<u8> {
     let msg = printable(text.as_bytes()).chars().take(MAX_ERROR_CHARS).collect();
     Packet::Error { code, msg }.serialize().expect("an ERROR always has bytes")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::packet::DATA_HEADER_BYTES;
 use super::*;
 
 /// What the network does to one packet.

@@ -20,14 +20,14 @@ type Labels = [(&'static str, &'static str); 1];
 
 /// What the API counts of itself.
 #[derive(Default)]
-pub struct Meters {
+pub(crate) struct Meters {
     answers: Family<Labels, Counter>,
     refused: Counter,
 }
 
 impl Meters {
     /// One answer left.
-    pub fn answered(&self, status: StatusCode) {
+    pub(crate) fn answered(&self, status: StatusCode) {
         let class = match status.as_u16() {
             100..=299 => "2xx",
             300..=399 => "3xx",
@@ -38,7 +38,7 @@ impl Meters {
     }
 
     /// Somebody came without a valid token.
-    pub fn refused(&self) {
+    pub(crate) fn refused(&self) {
         self.refused.inc();
     }
 }
@@ -46,7 +46,7 @@ impl Meters {
 /// Nodes by state and for how long, what the engines did, and how the daemon and its disk are.
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "daemon",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiError> {
     let counts = site::counts(&api);
     let nodes = Family::<Labels, Gauge>::default();
     for word in STATES {

@@ -18,7 +18,7 @@ const IN_USE: Duration = Duration::from_secs(600);
 
 /// The table of one interface.
 #[derive(Debug, Default)]
-pub struct Leases {
+pub(crate) struct Leases {
     range: Option<(Ipv4Addr, Ipv4Addr)>,
     by_address: BTreeMap<Ipv4Addr, Lease>,
 }
@@ -32,7 +32,7 @@ struct Lease {
 
 impl Leases {
     /// Fulfils a stranger's wish, if that can be done, and answers it.
-    pub fn settle(&mut self, site: &Site, stranger: Stranger, now: Instant) -> Answer {
+    pub(crate) fn settle(&mut self, site: &Site, stranger: Stranger, now: Instant) -> Answer {
         if self.range != site.network.discovery {
             self.range = site.network.discovery;
             self.by_address.retain(|address, _| site.lends(*address));

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest body that a handler may get, in bytes; most take less. One that is longer is cut behind this, so that the
 /// handler's own limit refuses it.
-pub const MOST: usize = 128 * 1024;
+pub(crate) const MOST: usize = 128 * 1024;
 
 /// Stands in the extensions of a request whose body did not come in time, or not whole. Its body is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// How long it was waited for.
     pub patience: Duration,
 }

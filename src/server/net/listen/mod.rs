@@ -37,8 +37,9 @@ use patience::Patience;
 use places::{Place, Places};
 use reasons::Reasons;
 
-pub use arriving::{MOST, Missing};
-pub use places::{Download, Share, Visit};
+pub(crate) use arriving::{MOST, Missing};
+pub use places::Share;
+pub(crate) use places::{Download, Visit};
 
 /// Connections that may wait to be let in.
 const BACKLOG: i32 = 1024;
@@ -94,7 +95,7 @@ impl Guests for Limits {
 }
 
 /// Listens on `address`, on `interface` only. A restarted daemon gets its port back at once.
-pub fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
+pub(crate) fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = pinned::bind(Type::STREAM, Some(interface), address, |socket| socket.set_reuse_address(true))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

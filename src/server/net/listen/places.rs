@@ -258,21 +258,21 @@ impl Drop for Asking {
 
 /// What handlers know of the connection that they answer on.
 #[derive(Clone)]
-pub struct Visit(pub(super) Arc<Place>);
+pub(crate) struct Visit(pub(super) Arc<Place>);
 
 impl Visit {
     /// Takes a place for a download; none when there are as many as may be. The rest of the places is for short questions.
-    pub fn download(&self) -> Option<Download> {
+    pub(crate) fn download(&self) -> Option<Download> {
         self.0.download()
     }
 }
 
 /// A running download. It has its place until it was dropped and its last bytes are sent.
-pub struct Download(Arc<Place>);
+pub(crate) struct Download(Arc<Place>);
 
 impl Download {
     /// How many bytes it may hold at once: less when many run.
-    pub fn chunk(&self) -> usize {
+    pub(crate) fn chunk(&self) -> usize {
         let taken = self.0.places.lock();
         let running = taken.nodes.downloads + taken.strangers.downloads;
         (MOST_CHUNKS / running.max(1)).clamp(SMALLEST_CHUNK, CHUNK)

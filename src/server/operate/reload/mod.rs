@@ -33,7 +33,7 @@ pub struct Source {
 /// What became of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
-pub enum Reloaded {
+pub(crate) enum Reloaded {
     /// The site was swapped.
     Swapped {
         /// How many nodes it has.
@@ -55,7 +55,7 @@ pub enum Reloaded {
 
 /// What a reload of the site file as it is now would be refused for, besides keys that are read once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Foreseen {
+pub(crate) struct Foreseen {
     /// The site file that a reload reads.
     #[schema(value_type = String)]
     pub file: PathBuf,
@@ -65,7 +65,7 @@ pub struct Foreseen {
 
 /// One thing that stands against a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Against {
+pub(crate) struct Against {
     /// What.
     pub what: String,
     /// One thing to do about it.
@@ -89,7 +89,7 @@ impl Reloader {
     }
 
     /// Loads, proves and swaps, or keeps the running site and says why. The audit log tells who wanted it.
-    pub async fn reload(&self, who: &Actor) -> Reloaded {
+    pub(crate) async fn reload(&self, who: &Actor) -> Reloaded {
         let _guard = self.one_at_a_time.lock().await;
         notify::reloading();
         let outcome = match self.load().await {
@@ -127,7 +127,7 @@ impl Reloader {
     }
 
     /// Asks what a reload asks, and changes nothing. A file that does not load has its problems told by whoever wrote it.
-    pub async fn foresee(&self) -> Foreseen {
+    pub(crate) async fn foresee(&self) -> Foreseen {
         let against = match self.load().await {
             Ok(Loaded { site, .. }) => self.against(&site),
             Err(_) => Vec::new(),

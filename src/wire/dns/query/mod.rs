@@ -18,7 +18,7 @@ const TTL: u32 = 60;
 
 /// What a message travels on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
+pub(crate) enum Carrier {
     /// Datagrams, with little room.
     Udp,
     /// A stream, with room for everything.
@@ -27,7 +27,7 @@ pub enum Carrier {
 
 /// What came in.
 #[derive(Debug)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// Something to look up.
     Question(Box<Query>),
     /// Nothing that is looked up; this is the answer.
@@ -38,14 +38,14 @@ pub enum Asked {
 
 /// A question of class IN, and how its asker wants the answer.
 #[derive(Debug, Clone)]
-pub struct Query {
+pub(crate) struct Query {
     message: Message,
     carrier: Carrier,
 }
 
 impl Query {
     /// Reads what came in.
-    pub fn read(bytes: &[u8], carrier: Carrier) -> Asked {
+    pub(crate) fn read(bytes: &[u8], carrier: Carrier) -> Asked {
         let Some(header) = bytes.first_chunk::<HEADER>() else { return Asked::Silence };
         let (id, is_response) = (u16::from_be_bytes([header[0], header[1]]), header[2] & 0x80 != 0);
         if is_response {
@@ -73,24 +73,24 @@ impl Query {
 
     /// A question that every resolver which works has an answer to, and that no machine of the network chose: who serves the
     /// root.
-    pub fn of_the_root() -> Self {
+    pub(crate) fn of_the_root() -> Self {
         let mut message = Message::new(0, MessageType::Query, OpCode::Query);
         message.add_query(hickory_proto::op::Query::query(Name::root(), RecordType::NS));
         Self { message, carrier: Carrier::Udp }
     }
 
     /// The name that is asked about.
-    pub fn name(&self) -> &Name {
+    pub(crate) fn name(&self) -> &Name {
         self.message.queries[0].name()
     }
 
     /// What of it is wanted.
-    pub fn kind(&self) -> RecordType {
+    pub(crate) fn kind(&self) -> RecordType {
         self.message.queries[0].query_type()
     }
 
     /// What the question travelled on.
-    pub fn carrier(&self) -> Carrier {
+    pub(crate) fn carrier(&self) -> Carrier {
         self.carrier
     }
 
@@ -99,7 +99,7 @@ impl Query {
     }
 
     /// The answer to what the zone found; none when somebody else has to be asked.
-    pub fn answer(&self, found: Found) -> Option<Vec<u8>> {
+    pub(crate) fn answer(&self, found: Found) -> Option<Vec<u8>> {
         let mut reply = self.reply(ResponseCode::NoError);
         reply.metadata.authoritative = true;
         let record = |data| Record::from_rdata(self.name().clone(), TTL, data);
@@ -119,12 +119,12 @@ impl Query {
     }
 
     /// The answer that there is none, and why.
-    pub fn failure(&self, why: ResponseCode) -> Vec<u8> {
+    pub(crate) fn failure(&self, why: ResponseCode) -> Vec<u8> {
         encode(&self.reply(why))
     }
 
     /// This question for a resolver, under another number. Nothing else of what the asker sent travels on.
-    pub fn onward(&self, id: u16) -> Vec<u8> {
+    pub(crate) fn onward(&self, id: u16) -> Vec<u8> {
         let mut onward = Message::new(id, MessageType::Query, OpCode::Query);
         onward.metadata.recursion_desired = true;
         onward.metadata.checking_disabled = self.message.metadata.checking_disabled;
@@ -137,7 +137,7 @@ impl Query {
     }
 
     /// A resolver's reply to the question that went `onward` as `id`, for the asker; none when it is no reply to that.
-    pub fn take_back(&self, id: u16, reply: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn take_back(&self, id: u16, reply: &[u8]) -> Option<Vec<u8>> {
         let header = reply.first_chunk::<HEADER>()?;
         let is_ours = header[..2] == id.to_be_bytes() && header[2] & 0xf8 == 0x80 && header[4..6] == [0, 1];
         let mut rest = BinDecoder::new(&reply[HEADER..]);
@@ -152,7 +152,7 @@ impl Query {
     }
 
     /// Whether another resolver may know better than the one whose reply this is.
-    pub fn is_failure(reply: &[u8]) -> bool {
+    pub(crate) fn is_failure(reply: &[u8]) -> bool {
         let code = ResponseCode::from(0, reply.get(3).map_or(0, |flags| flags & 15));
         [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::NotImp].contains(&code)
     }

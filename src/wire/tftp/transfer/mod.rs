@@ -142,7 +142,7 @@ impl Transfer {
     }
 
     /// The end, when the client's host says that nobody listens at its port any more.
-    pub fn ended_by_silence(&self) -> Ending {
+    pub(crate) fn ended_by_silence(&self) -> Ending {
         let all_in_flight = !self.awaits_oack_ack && self.sent == self.last_block();
         if all_in_flight { Ending::Unconfirmed } else { Ending::Vanished }
     }
@@ -158,7 +158,8 @@ impl Transfer {
     }
 
     /// The terms of the transfer.
-    pub fn agreed(&self) -> &Agreed {
+    #[cfg(test)]
+    pub(crate) fn agreed(&self) -> &Agreed {
         &self.agreed
     }
 
@@ -175,7 +176,7 @@ impl Transfer {
     }
 
     /// Packets that were sent more than once.
-    pub fn retransmissions(&self) -> u64 {
+    pub(crate) fn retransmissions(&self) -> u64 {
         self.retransmissions
     }
 
