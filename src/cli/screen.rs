@@ -1,22 +1,21 @@
 //! What a person sits in front of: whether it understands more than lines of text, and how wide it is.
 
-use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-use crate::config::refuses_colour;
+use crate::config::{knows_escapes, refuses_colour};
 
 /// Fewer columns than these are no room for words.
 const NARROWEST: usize = 24;
 
 /// Whether the cursor of the terminal behind `stream` can be moved.
 pub(crate) fn can_move(stream: &(impl IsTerminal + AsFd)) -> bool {
-    stream.is_terminal() && is_screen(std::env::var_os("TERM").as_deref())
+    stream.is_terminal() && knows_escapes()
 }
 
 /// Whether `stream` may be given colours (<https://no-color.org>).
 pub(crate) fn is_coloured(stream: &(impl IsTerminal + AsFd)) -> bool {
-    can_move(stream) && !refuses_colour()
+    stream.is_terminal() && !refuses_colour()
 }
 
 /// The columns of the terminal behind `stream`; none when it is a file or a pipe, or does not say.
@@ -26,11 +25,6 @@ pub(crate) fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     }
     let columns = rustix::termios::tcgetwinsize(stream).ok()?.ws_col;
     Some(usize::from(columns)).filter(|columns| *columns >= NARROWEST)
-}
-
-/// A terminal without a name, and one that calls itself dumb, would show escape sequences as they are.
-fn is_screen(term: Option<&OsStr>) -> bool {
-    term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Breaks a text between its words into lines of at most `room` columns; a word that is longer is cut.
@@ -69,13 +63,6 @@ fn push<'a>(lines: &mut [String], letters: impl Iterator<Item = &'a char>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_terminal_that_is_dumb_or_has_no_name_gets_lines_alone() {
-        let is = |term: &str| is_screen(Some(OsStr::new(term)));
-        assert!(is("xterm-256color") && is("linux") && is("vt100"));
-        assert!(!is("dumb") && !is("") && !is_screen(None));
-    }
 
     #[test]
     fn a_text_is_broken_between_words_and_no_line_is_longer_than_there_is_room() {

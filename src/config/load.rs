@@ -91,9 +91,19 @@ pub(crate) fn wants_colour() -> bool {
     io::stderr().is_terminal() && !refuses_colour()
 }
 
-/// Whether the user wants no colours (https://no-color.org): an empty `NO_COLOR` says nothing.
+/// Whether the user wants no colours (<https://no-color.org>; an empty `NO_COLOR` counts as unset), or has a terminal that
+/// would print the escape sequences instead.
 pub(crate) fn refuses_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !knows_escapes()
+}
+
+/// Whether the terminal understands escape sequences. One without a name, and one that calls itself dumb, prints them.
+pub(crate) fn knows_escapes() -> bool {
+    understands(std::env::var_os("TERM").as_deref())
+}
+
+fn understands(term: Option<&std::ffi::OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Returns the site file to use: the named one, or the first of the usual places that exists.
@@ -259,5 +269,17 @@ pub(super) fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied".into(),
         io::ErrorKind::IsADirectory => "it is a directory".into(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_is_dumb_or_has_no_name_gets_lines_alone() {
+        let is = |term: &str| understands(Some(std::ffi::OsStr::new(term)));
+        assert!(is("xterm-256color") && is("linux") && is("vt100"));
+        assert!(!is("dumb") && !is("") && !understands(None));
     }
 }

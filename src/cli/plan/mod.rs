@@ -4,7 +4,6 @@ mod draw;
 mod security;
 mod svg;
 
-use std::io::IsTerminal;
 
 use super::{Failure, find_node, print};
 use crate::config::{Loaded, Place};
@@ -44,7 +43,7 @@ pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
     if args.security {
         return print(&exposed(&loaded, &args)?);
     }
-    let pretty = std::io::stdout().is_terminal() && !crate::config::refuses_colour();
+    let pretty = crate::cli::screen::is_coloured(&std::io::stdout());
     let left_out = super::check::images(site).filter(|_| !args.json && !args.svg);
     let note = left_out.map(|text| format!("\nnote: {text}\n")).unwrap_or_default();
     print(&(show(site, &args, pretty)? + &note))
