@@ -10,7 +10,8 @@
 . "$PAYLOAD/lib/services.sh"
 . "$PAYLOAD/lib/cards.sh"
 . "$PAYLOAD/lib/packages.sh"
-# What the step sets of the blueprint bring: all that is neither above nor the runner's own.
+# The functions of the blueprint's step sets: every file that is neither above nor the
+# runner's own.
 for part in "$PAYLOAD"/lib/*.sh; do
   # shellcheck disable=SC1090
   case ${part##*/} in

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Which name the networks' cards, bonds and VLANs of the site file have today. Drivers
-# hand out the names of cards in the order in which they find them, and only the MAC
-# stays. A bond has the name that the kickstart gave it, and a VLAN that of its card or
-# bond and its number: their MAC is that of a card, so it tells them from nothing.
+# Finds the names that the cards, bonds and VLANs of the site file have today. Drivers
+# name cards in the order in which they find them, and only the MAC stays. A bond has
+# the name that the kickstart gave it, and a VLAN is named after its card or bond and
+# its number: their MAC is that of a card, so it does not identify them.
 
-# own_mac LINK: prints the MAC that the card was made with; in a bond it shows another.
+# own_mac LINK: prints the MAC that the card was made with; in a bond the card shows
+# another.
 own_mac() {
   local mac=
   { read -r mac <"$1/bonding_slave/perm_hwaddr"; } 2>/dev/null ||
@@ -12,8 +13,9 @@ own_mac() {
   printf '%s' "$mac"
 }
 
-# bearers MAC: prints the names of the interfaces that have it, the physical ones
-# if there are any: a bridge (br100 of nova-network) takes the MAC of its port.
+# bearers MAC: prints the names of the interfaces that have it, only the physical
+# ones if there are any: a bridge (br100 of nova-network) takes the MAC of its
+# port.
 bearers() {
   local link address cards='' others=''
   for link in "$ROOT"/sys/class/net/*; do
@@ -38,7 +40,8 @@ card_of() {
 }
 
 # link_of MAC KIND WORD...: prints the name of the interface that the kickstart made:
-# `card`, `bond NAME`, `vlan ID card` over the card with the MAC, `vlan ID bond NAME`.
+# `card`, `bond NAME`, `vlan ID card` over the card with the MAC, or `vlan ID bond
+# NAME`.
 link_of() {
   local mac=$1 name
   shift
@@ -51,8 +54,8 @@ link_of() {
   [ -e "$ROOT/sys/class/net/$name" ] && printf '%s' "$name"
 }
 
-# card_is_there MAC NETWORK: true when the interface of that network is there; says
-# why not.
+# card_is_there MAC NETWORK: true when the interface of that network exists; prints
+# the reason when it does not.
 card_is_there() {
   local names link=$LAN_LINK
   [ "$2" != public ] || link=$PUBLIC_LINK
@@ -73,8 +76,8 @@ card_is_there() {
   return 1
 }
 
-# address_on CARD: prints its IPv4 address, nothing when it has none. Floating
-# addresses of virtual machines are there too, each a network of its own.
+# address_on CARD: prints its IPv4 address, or nothing when it has none. It may
+# also have floating addresses of virtual machines, each a network of its own.
 address_on() {
   ip -4 -o addr show dev "$1" scope global 2>/dev/null | awk '
     { address = $4; sub(/\/.*/, "", address) }
@@ -83,7 +86,8 @@ address_on() {
     END { print found ? found : first }'
 }
 
-# The interfaces of this node, empty where there is none. Asked again in every step.
+# The interfaces of this node, empty where there is none. Every step looks them up
+# again.
 # shellcheck disable=SC2086 # words
 LAN_NIC=$(link_of "$LAN_MAC" $LAN_LINK || :)
 PUBLIC_NIC=

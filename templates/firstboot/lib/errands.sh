@@ -1,28 +1,28 @@
 # shellcheck shell=bash
-# What a node whose steps were done is asked to do for the cloud: `leave` before it is
-# wiped (look whether it can be missed), `disable` and `enable` on a keeper (the
-# service of another node). The node asks; nobody can come in. Its answer is a
-# report: VERB ID yes|no WORDS. What there is to look at, and which service, the
-# step sets know: functions leave_NAME and keep_NAME in their lib.
+# What the server asks of a node whose steps are done: `leave` before the node is
+# wiped (check whether it can be missed), `disable` and `enable` on a keeper (the
+# service of another node). The node asks for these errands, because nobody can reach
+# into it. Its answer is a report: VERB ID yes|no WORDS. The step sets know what to
+# check, and which service is meant: functions leave_NAME and keep_NAME in their lib.
 
-# So many rounds without a question after the server said that this node is
-# nobody's: it is armed, or its address is another's. No more, because the
-# server waits 90 s for a question, and an arming may be taken back.
+# The number of rounds that are left out after the server said that this node is
+# unknown: it is armed, or its address is another node's. There are no more,
+# because the server waits 90 s for a question, and an arming may be taken back.
 ERRANDS_REST=1
 REST=0
-# Whoever has not asked for 90 s is taken to be out of reach.
+# The server counts a node that has not asked for 90 s as out of reach.
 ERRANDS_PAUSE=${RACKSTART_ERRANDS_PAUSE:-30}
 ERRANDS_AT=0
 
 # errands_if_due: asks when the last question is half a minute old, so that a
-# long look or a repair that goes on does not make the node look dead.
+# long check or repair does not make the node look dead.
 errands_if_due() {
   [ "$HEALTH_PAUSE" != 0 ] || return 0
   clock
   [ $((CLOCK - ERRANDS_AT)) -lt "$ERRANDS_PAUSE" ] || run_errands
 }
 
-# run_errands: asks, does what is wanted, answers.
+# run_errands: asks for errands, runs them, and reports the answers.
 run_errands() {
   local answer verb id about
   clock
@@ -47,8 +47,9 @@ run_errands() {
   [ -z "$NEWEST" ] || renew "$NEWEST" || :
 }
 
-# ask_errands ONLY: prints what the server answers, and its status on the last
-# line. It hears which payload this node has; with ONLY `renew` nothing else is asked for.
+# ask_errands ONLY: prints what the server answers, and the HTTP status on the last line.
+# The question says which payload this node has; with ONLY `renew` it asks for nothing
+# else.
 ask_errands() {
   local digest
   digest=$(own_digest)
@@ -57,8 +58,8 @@ ask_errands() {
       2>/dev/null 8>&- 9>&- || :
 }
 
-# run_errand VERB ID NODE: in a process group of its own, as a step's phase, so
-# that whoever stops the runner ends it.
+# run_errand VERB ID NODE: runs in a process group of its own, like the phase of
+# a step, so that stopping the runner ends it too.
 run_errand() {
   local rc=0 yes=yes
   setsid "$PAYLOAD/rackstart-firstboot" _errand "$1" "$3" </dev/null >"$STATE/errand" 2>&1 8>&- 9>&- &
@@ -70,7 +71,8 @@ run_errand() {
   report errand "$1 $2 $yes $(tail -n 3 "$STATE/errand" | tr '\n' ' ')"
 }
 
-# errand VERB NODE: the inside of it. Ends with 0 for yes and says why or why not.
+# errand VERB NODE: the inside of run_errand. Ends with 0 for yes, and prints the
+# reason.
 errand() {
   case $1 in
     leave) everybody leave_ || return 1 ;;
@@ -78,7 +80,8 @@ errand() {
   esac
 }
 
-# everybody PREFIX WORD...: asks every step set that has such a function; one no is no.
+# everybody PREFIX WORD...: asks every step set that has such a function; a single no
+# decides.
 everybody() {
   local part asked=
   local prefix=$1

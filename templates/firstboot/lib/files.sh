@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Changes files so that a crash leaves the old one or the new one, never half
-# of either, and so that doing it twice changes nothing.
+# Changes files so that a crash leaves the old one or the new one, never half of
+# either, and so that a second run changes nothing.
 
 # write_file FILE MODE: replaces FILE with standard input. MODE `keep` leaves
 # owner and permissions as they are; a new file gets 0644.
-# The temporary name is fixed: what a crash leaves behind is overwritten and
-# renamed away by the next try, so nothing piles up beside the file.
+# The temporary name is fixed: the next try overwrites and renames what a crash
+# left behind, so nothing piles up beside the file.
 write_file() {
   local file=$1 new
-  # What a link points to, or the link would be replaced by the file.
+  # Writes to the target of a link; otherwise the file would replace the link.
   [ ! -L "$file" ] || file=$(readlink -f "$file")
   new=$file.rackstart-new
   [ -d "${file%/*}" ] || mkdir -p "${file%/*}"
@@ -17,7 +17,7 @@ write_file() {
   elif [ -e "$new" ] || [ -L "$new" ]; then
     rm -f "$new"
   fi
-  # dd is the only tool of EL6 that syncs one file. What it writes may be a
+  # dd is the only tool of EL6 that syncs a single file. What it writes may be a
   # secret, so nobody else can read it before it has its mode.
   if ! (umask 077 && dd of="$new" conv=fsync 2>/dev/null); then
     echo "cannot write $new" >&2
@@ -29,7 +29,8 @@ write_file() {
     *) chmod "$2" "$new" ;;
   esac
   mv -f "$new" "$file"
-  # A file that was renamed into place carries the SELinux type of its birth.
+  # A file that was renamed into place keeps the SELinux type that it was
+  # created with.
   if [ -z "$ROOT" ] && command -v restorecon >/dev/null 2>&1; then
     restorecon "$file" 2>/dev/null || :
   fi
@@ -40,8 +41,8 @@ file_is() {
   [ -f "$1" ] && [ "$(</dev/stdin)" = "$(<"$1")" ]
 }
 
-# set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line
-# of that key was, else at the end. Comments stay. For files without sections.
+# set_key FILE KEY VALUE: leaves one line `KEY = VALUE`, where the first line of
+# that key was, or at the end. Comments stay. It is for files without sections.
 set_key() {
   set_line "$1" "$2" "$2 = $3"
 }
@@ -50,8 +51,9 @@ set_key() {
 set_line() {
   local text
   [ -e "$1" ] || : | write_file "$1" keep
-  # Whole before it is written: a pipe would also write half of it. Through the
-  # environment, because `-v` would read backslashes.
+  # The result is complete before it is written, because a pipe would also write
+  # half of it. The value goes through the environment, because `-v` would
+  # interpret backslashes.
   text=$(KEY=$2 LINE=$3 awk '
     { name = $0; sub(/=.*/, "", name); gsub(/[ \t]/, "", name) }
     name == ENVIRON["KEY"] { if (!done) print ENVIRON["LINE"]; done = 1; next }

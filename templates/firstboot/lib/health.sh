@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# What a node does once it is ready: looks every half minute whether the steps
-# that start something still hold, and does again what does not. A service that
-# died before its database was up, a pid file of a dead one, a mount that is
-# gone: each is mended by the step that made it. The server's errands come first
-# and in between, because a repair may take hours.
+# What a ready node does: every half minute it checks the steps that start
+# something, and repeats those that no longer hold. A service that died before
+# its database was up, the pid file of a dead one, or a lost mount is repaired
+# by the step that made it. The server's errands come first and in between,
+# because a repair may take hours.
 
 HEALTH_PAUSE=${RACKSTART_HEALTH_PAUSE:-30}
 
-# is_watched STEP: true for one with a line `watched=yes`.
+# is_watched STEP: true for a step with a line `watched=yes`.
 is_watched() {
   grep -qx 'watched=yes' "$PAYLOAD/steps/$1.sh"
 }
 
-# watched_steps: all of them, in their order.
+# watched_steps: prints all of them, in their order.
 watched_steps() {
   local step
   for step in $(list_steps); do
@@ -20,8 +20,9 @@ watched_steps() {
   done
 }
 
-# look_beside STEPS: what an update does while it waits, as often as this node looks
-# else: one try to mend what its STEPS do not change. It must not wait here in turn.
+# look_beside STEPS: what an update does while it waits, as often as this node
+# checks otherwise: one try to repair what its STEPS do not change. It must not wait
+# here in turn.
 LOOKED_AT=0
 look_beside() {
   local healed=''
@@ -42,12 +43,12 @@ look_beside() {
   [ -n "$healed" ] || return 0
   STEP=${healed##* }
   report updating "healed:$healed"
-  # What it waits for is said once more.
+  # The node reports once more what it waits for.
   UPDATING=
 }
 
-# look_after_node: until it is told to end. Between two looks a person may run a
-# step, so only the look itself takes the runner's lock.
+# look_after_node: runs until it is told to end. Between two checks a person may
+# run a step, so only the check itself takes the runner's lock.
 look_after_node() {
   [ "$HEALTH_PAUSE" != 0 ] || return 0
   exec 8>"$STATE/watch.lock"
@@ -56,7 +57,7 @@ look_after_node() {
   while :; do
     trap 'exit 0' TERM INT
     sleep "$HEALTH_PAUSE" 8>&- &
-    # In the background, because bash answers a signal only then.
+    # In the background, because only then does bash react to a signal.
     wait "$!"
     exec 9>"$STATE/lock"
     if flock -n 9 && [ "$(sed -n 's/^state=//p' "$STATE/doing")" = ready ]; then

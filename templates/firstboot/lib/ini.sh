@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Settings in files with [sections], as openstack-config and crudini make them,
+# Settings in files with [sections], as openstack-config and crudini write them,
 # but with tools of EL6 @core: comments, commented defaults and the order of
-# lines stay, a section that is missing is added, a setting that is right
-# already leaves the file alone. These take and give values as the file has them;
-# `setting` below takes them as they are meant.
+# lines stay, a missing section is added, and a setting that is already right
+# leaves the file alone. These functions take and print values as the file has
+# them; `setting` below takes the plain values.
 
 # ini_set FILE SECTION KEY VALUE: leaves one such line in the section, where the
 # first one was, else at the section's end.
@@ -17,7 +17,7 @@ ini_set() {
   ini_edit set "$@"
 }
 
-# ini_delete FILE SECTION KEY: leaves no such line. Comments are none.
+# ini_delete FILE SECTION KEY: removes every such line. Comments stay.
 ini_delete() {
   [ ! -e "$1" ] || ini_edit delete "$@" ''
 }
@@ -25,7 +25,8 @@ ini_delete() {
 # ini_get FILE SECTION KEY: prints the value that counts, the last one.
 ini_get() {
   [ -e "$1" ] || return 0
-  # Through the environment: `-v` would read backslashes.
+  # The value goes through the environment, because `-v` would interpret
+  # backslashes.
   INI_SECTION=$2 INI_KEY=$3 awk '
     /^\[/ { inside = (substr($0, 2, index($0, "]") - 2) == ENVIRON["INI_SECTION"]); next }
     !inside || /^[#; \t]/ { next }
@@ -84,10 +85,10 @@ ini_edit() {
   [ "$text" = "$(cat "$file")" ] || printf '%s\n' "$text" | write_file "$file" keep
 }
 
-# The settings of a step, said once and used twice: a step writes a function
-# `settings` with one line `setting FILE SECTION KEY VALUE` for each, and calls
-# `settings_hold` in check and verify, `write_settings` in apply. lib/encode.sh
-# knows the spelling of each file.
+# The settings of a step are listed once and used twice: a step defines a
+# function `settings` with one line `setting FILE SECTION KEY VALUE` for each,
+# and calls `settings_hold` in check and verify, and `write_settings` in apply.
+# lib/encode.sh knows the spelling of each file.
 SETTING_VERB=
 
 settings_hold() {
@@ -95,7 +96,7 @@ settings_hold() {
   settings
 }
 
-# What a file cannot hold is refused before anything is written.
+# A value that a file cannot hold is refused before anything is written.
 write_settings() {
   SETTING_VERB=spell
   settings || return 1
@@ -103,8 +104,8 @@ write_settings() {
   settings
 }
 
-# setting FILE SECTION KEY VALUE: what is not as it should be is named without
-# its value, which may be a secret.
+# setting FILE SECTION KEY VALUE: names a setting that is wrong without its
+# value, which may be a secret.
 setting() {
   local value
   value=$(spelled "$1" "$4") || {

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What the runner remembers: one small file per step with `key=value` lines
 # (state, hash, started, finished, result), and one file that says what it is
-# doing now. An entry is only a hint where to begin: what a step has done is
-# judged by its own `check`, never by its entry.
+# doing now. An entry is only a hint where to begin: the `check` of a step
+# decides what it has done, never its entry.
 
 now() {
   date -u +%Y-%m-%dT%H:%M:%SZ
@@ -12,12 +12,12 @@ say() {
   local line
   line="$(now) $*"
   printf '%s\n' "$line" >>"$LOGS/runner.log"
-  # In a process of its own: `resume | head` must not end the runner.
+  # Runs in a process of its own: `resume | head` must not end the runner.
   (printf 'rackstart: %s\n' "$*") 2>/dev/null || :
 }
 
 # list_steps: prints the steps of this node as NN-purpose-target/NN-name, in the
-# order of steps/order; what that does not name comes last, by its number.
+# order of steps/order; steps that it does not name come last, by number.
 list_steps() {
   own_steps | ORDER=$PAYLOAD/steps/order awk '
     { steps[++n] = $0 }
@@ -51,8 +51,8 @@ own_steps() {
 HASH=
 HASH_STEP=
 
-# hash_step STEP: sets HASH to a hash of everything the step's outcome depends
-# on (lib/inputs.sh).
+# hash_step STEP: sets HASH to a hash of everything that the step's outcome
+# depends on (lib/inputs.sh).
 hash_step() {
   [ "$HASH_STEP" != "$1" ] || return 0
   HASH=$(inputs_of "$1" | sha256sum)
@@ -75,8 +75,8 @@ entry() {
 }
 
 # record STEP STATE RESULT: writes the step's entry, after a `sync`: what the
-# entry claims must be on the disk before the entry is. An entry that is lost
-# costs one look at a step that is done.
+# entry claims must be on the disk before the entry is. A lost entry costs one
+# check of a finished step.
 record() {
   local started finished=
   started=$(entry "$1" started)
@@ -90,19 +90,21 @@ record() {
     "$2" "$HASH" "$started" "$finished" "$3" | write_file "$(entry_file "$1")" 0600
 }
 
-# is_skipped STEP: a person said so, perhaps while the runner waited in it.
+# is_skipped STEP: true when a person skipped it, perhaps while the runner
+# waited in it.
 is_skipped() {
   [ "$(entry "$1" state)" = skipped ]
 }
 
-# is_finished STEP: done with the inputs of today.
+# is_finished STEP: true when it was done with its present inputs.
 is_finished() {
   hash_step "$1"
   [ "$(entry "$1" state)" = "done" ] && [ "$(entry "$1" hash)" = "$HASH" ]
 }
 
-# doing STATE [DETAIL]: what `status` shows. STEP, NUMBER and TOTAL belong to
-# the runner. Not synced: it is worth nothing after a reboot.
+# doing STATE [DETAIL]: records what `status` shows. STEP, NUMBER and TOTAL
+# belong to the runner. It is not synced, because it is worth nothing after a
+# reboot.
 doing() {
   local file=$STATE/doing
   printf 'state=%s\nstep=%s\nnumber=%s\ntotal=%s\nsince=%s\ndetail=%s\n' \

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Where things are on this node, and its rendered values (`env`). What needs no
-# more than these need not read all of lib/, which costs a small machine half a
-# second. Written for bash 4.1 and the tools of an EL6 @core installation.
+# Where things are on this node, and its rendered values (`env`). A script that
+# needs no more than these need not read all of lib/, which costs a small
+# machine half a second. Written for bash 4.1 and the tools of an EL6 @core
+# installation.
 
 # Every path on the node starts with ROOT. It is empty on a real node; the
 # tests put a directory there.
@@ -13,17 +14,18 @@ QUEUE=$STATE/queue
 LOGS=$ROOT/var/log/rackstart
 
 export LC_ALL=C
-# An init script of EL6 starts with a short PATH; what is there comes first.
+# An init script of EL6 starts with a short PATH; the directories that it has
+# come first.
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
 . "$PAYLOAD/env"
-# What only this node's roles may know; a site without secrets has no such file.
+# The secrets of this node's roles; a site without secrets has no such file.
 [ ! -f "$PAYLOAD/secrets" ] || . "$PAYLOAD/secrets"
 
-# site_is CONDITION: of a step's line only_if="..." or of a row of `ports`: NAME=VALUE of
-# variables of the site file, several with `&` between them; NAME= for an empty one,
-# NAME alone for any other.
+# site_is CONDITION: evaluates the condition of a step's line only_if="..." or of a row
+# of `ports`: NAME=VALUE for variables of the site file, several with `&` between them,
+# NAME= for an empty value, NAME alone for any other.
 site_is() {
   local word name words
   IFS='&' read -r -a words <<<"$1"
@@ -37,7 +39,8 @@ site_is() {
   done
 }
 
-# left_out: prints the scripts of steps that this site does not have, between newlines.
+# left_out: prints the scripts of steps that this site does not have, separated by
+# newlines.
 left_out() {
   local script condition
   printf '\n'

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # Packages of a step: it sets `packages` to a list of names.
 
-# What a step installs stands in it as a line packages="NAME...", and from EL7 on
+# A step names what it installs in a line packages="NAME...", and from EL7 on
 # also packages_el7="NAME...", at the start of the line and without variables:
 # rackstart reads the same lines for `check`, before any node is installed.
 
 # packages_of_steps: prints what the steps of this node install on every release,
-# once each.
+# each name once.
 packages_of_steps() {
   local step group others
   others=$(left_out)$'\n'
@@ -15,7 +15,7 @@ packages_of_steps() {
     group=${group##*/}
     is_target "${group##*-}" || continue
     case $others in *$'\n'"$step"$'\n'*) continue ;; esac
-    # Both have two digits.
+    # Both numbers have two digits.
     [[ ${group%%-*} > ${LAST_GROUP:-99} ]] || cat "$step"
   done | sed -n 's/^packages="\([^"]*\)".*/\1/p' | tr -s ' ' '\n' | sort -u
 }
@@ -30,7 +30,8 @@ install_packages() {
   packages_installed >/dev/null || yum -y install $packages
 }
 
-# packages_arrived: asked of rpm, because yum returns 0 when it knows only some of several names.
+# packages_arrived: asks rpm, because yum returns 0 even when it knows only some of several
+# names.
 packages_arrived() {
   local name missing=
   for name in $packages; do

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# `rackstart-firstboot status`: a screen for the person who logged in to see
-# what this node is doing.
+# `rackstart-firstboot status`: a screen for somebody who logged in to see what
+# this node is doing.
 
-# doing_now KEY: prints one value of what the runner noted last.
+# doing_now KEY: prints one value of the runner's latest note.
 doing_now() {
   [ ! -f "$STATE/doing" ] || sed -n "s/^$1=//p" "$STATE/doing"
 }
@@ -11,7 +11,7 @@ runs() {
   ! ( flock -n 5 ) 5>>"$STATE/lock"
 }
 
-# headline STATE: one sentence.
+# headline STATE: prints one sentence.
 headline() {
   local at
   at="step $(doing_now number) of $(doing_now total), $(doing_now step)"
@@ -39,7 +39,8 @@ show_status() {
   elif [ "$state" = failed ]; then
     rc=1
   elif [ "$state" != ready ]; then
-    # Killed, or lost its power: whatever it was doing it does no more.
+    # The runner was killed, or lost its power, and does no longer what it
+    # noted.
     [ -z "$state" ] || state=stopped
     rc=3
   fi

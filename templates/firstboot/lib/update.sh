@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# What a ready node does with a newer payload: every step whose inputs changed is
-# looked at again, in order, and every step after it that keeps a service running:
-# it starts the service again when a file has changed that the service read at its
-# start, before the next step asks it. The node stays ready meanwhile. A step that
-# waits or fails holds up what comes after it in its own group, and no other
+# What a ready node does with a newer payload. It processes every step whose
+# inputs changed, in order, and every later step that keeps a service running:
+# that step restarts the service when a file has changed that the service read at
+# its start, before the next step uses it. The node stays ready meanwhile. A step
+# that waits or fails delays what comes after it in its own group, and no other
 # group: a password must not wait for a node that is not there yet.
 
-# changed_steps STEPS: those that are not done with the inputs of today, and the
-# services after the first of them.
+# changed_steps STEPS: prints those that were not done with their present
+# inputs, and the services after the first of them.
 changed_steps() {
   local step found=''
   for step in $1; do
@@ -21,7 +21,7 @@ changed_steps() {
   done
 }
 
-# update STEPS: until every one of them is right.
+# update STEPS: runs until every one of them holds.
 update() {
   local all=$1 left later held number=0 total pause=$PAUSE_MIN updated='' began told=''
   left=$(changed_steps "$all")
@@ -56,7 +56,8 @@ update() {
   say "ready: $TOTAL steps verified; updated:${updated:- nothing}"
 }
 
-# update_step: one try. UPDATING holds what was said last, which is not said again.
+# update_step: makes one try. UPDATING holds the last report, which is not
+# repeated.
 UPDATING=
 update_step() {
   local rc=0 unmet=''
@@ -89,7 +90,7 @@ update_step() {
   return 1
 }
 
-# tell_update UNMET: says which step is looked at, and what it waits for.
+# tell_update UNMET: reports which step is processed, and what it waits for.
 tell_update() {
   doing updating "$1"
   [ "$UPDATING" != "$STEP $1" ] || return 0

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Where a node gets packages from: the repositories of the site file on every
-# release, and on EL6 its install tree at the server. The mirror list that
-# CentOS 6 was shipped with is gone, and yum gives up on it before it looks
-# anywhere else; later releases keep the repositories that they come with.
+# Where a node gets packages from: on every release the repositories of the site
+# file, and on EL6 its install tree at the server. The mirror list that CentOS 6
+# was shipped with is gone, and yum gives up on it before it tries anything
+# else; later releases keep the repositories that they come with.
 
 REPOSITORIES=$ROOT/etc/yum.repos.d
 KEYS=/etc/pki/rpm-gpg
@@ -47,7 +47,8 @@ gpgcheck=1
 gpgkey=file://$KEYS/RPM-GPG-KEY-CentOS-6
 skip_if_unavailable=1
 
-# What the tree does not hold, if somebody put a repository there.
+# This section is for what the tree does not hold, if somebody put a repository
+# there.
 [rackstart-extra]
 name=more packages for CentOS $RELEASE
 baseurl=$tree/extra
@@ -58,8 +59,8 @@ skip_if_unavailable=1
 EOF
 }
 
-# switch_off FILE: sets enabled=0 in its sections that use the dead mirror list.
-# The file as it was is kept beside it, under a name that yum does not read.
+# switch_off FILE: sets enabled=0 in the sections that use the dead mirror list.
+# The original file stays beside it, under a name that yum does not read.
 switch_off() {
   local text
   text=$(awk '
