@@ -18,14 +18,14 @@ NEWEST=
 # One that was whole and could not be used: it is not fetched a second time.
 REFUSED=
 
-# own_digest: prints what tells this payload from others; a node that was
-# installed by an older rackstart has none, and stays as it is.
+# own_digest: prints the digest that distinguishes this payload from others; a
+# node that an older rackstart installed has none, and stays as it is.
 own_digest() {
   [ ! -s "$PAYLOAD/renewal-key" ] || cat "$PAYLOAD/digest" 2>/dev/null || :
 }
 
 # hmac: prints the HMAC-SHA256 of standard input by the renewal key, in
-# hexadecimal digits. Not by a program whose command line would hold the key.
+# hexadecimal digits. No program is used whose command line would hold the key.
 # The key has 64 characters, which is one block of SHA-256.
 # shellcheck disable=SC2059 # the escapes are the point
 hmac() {
@@ -43,7 +43,7 @@ hmac() {
 # renew DIGEST: takes that payload and goes on as its runner. Returns only when
 # nothing was changed.
 renew() {
-  # Once in a while another one is wanted before this one is in use.
+  # Sometimes another payload is wanted before this one is in use.
   [ "$1" != "$(own_digest)" ] && [ "$1" != "$REFUSED" ] || return 1
   if ! take_payload "$1"; then
     say "the newer payload ${1:0:12} was not taken; this node stays as it is"
@@ -51,11 +51,11 @@ renew() {
   fi
   say "takes the newer payload ${1:0:12}"
   swap_payload "$1" || { cannot_take "$1" "its \`install\` fails" && return 1; }
-  # In this process, so that whoever watches it does not see it end.
+  # In this process, so that a supervisor does not see it end.
   RACKSTART_RENEWED=$1 exec "$PAYLOAD_LINK/rackstart-firstboot" "$command"
 }
 
-# take_payload DIGEST: has it whole and proved below PAYLOADS.
+# take_payload DIGEST: stores it whole and verified below PAYLOADS.
 take_payload() {
   local place=$PAYLOADS/$1
   [ ! -d "$place" ] || return 0
@@ -68,7 +68,8 @@ take_payload() {
   mv -T "$place.new" "$place"
 }
 
-# fetch_payload DIGEST FOLDER: asks, proves and unpacks it beside its place.
+# fetch_payload DIGEST FOLDER: requests it, verifies it, and unpacks it beside
+# its final place.
 fetch_payload() {
   local digest=$1 folder=$2 place=$PAYLOADS/$1 nonce proof answer mac
   nonce=$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -95,8 +96,8 @@ fetch_payload() {
   tar -xpf "$folder/tar" -C "$place.new" && is_sound "$place.new" "$digest"
 }
 
-# is_sound PLACE DIGEST: it is this node's and of this attempt, and every script
-# of it can be read. A payload that is not would end the runner.
+# is_sound PLACE DIGEST: true when it is for this node and this attempt, and
+# every script in it parses. A payload that does not parse would end the runner.
 is_sound() {
   local script
   local mine=$NODE:$TOKEN what=$TARGETS:$RELEASE:$ADDRESS
@@ -104,7 +105,8 @@ is_sound() {
     cannot_take "$2" "it is not for this node"
     return 1
   fi
-  # What is installed counts: another role has other disks and leaves nothing of this one.
+  # The installed role counts: another role has other disks and leaves nothing of this
+  # one.
   if [ "$(. "$1/env" && printf '%s' "$TARGETS:$RELEASE:$ADDRESS")" != "$what" ]; then
     cannot_take "$2" "the site file has another role, release or address for this node, which takes a new installation"
     return 1
@@ -116,8 +118,8 @@ is_sound() {
   done
 }
 
-# cannot_take DIGEST WHY: says so once, to the server as well; the node stays as
-# it is and ready.
+# cannot_take DIGEST WHY: reports this once, to the server as well; the node
+# stays as it is, and ready.
 cannot_take() {
   REFUSED=$1
   say "the newer payload ${1:0:12} cannot be used: $2"
@@ -125,11 +127,11 @@ cannot_take() {
 }
 
 # swap_payload DIGEST: makes it the one in use. A crash leaves the old one or the
-# new one; `renewed` stays until every step knows it. The one before is kept,
-# because what runs may still read it; older ones go.
+# new one; `renewed` stays until every step knows it. The previous payload is
+# kept, because running processes may still read it; older ones are removed.
 swap_payload() {
   local place=$PAYLOADS/$1 old
-  # Names and repositories, which every step may count on.
+  # Names and repositories come first, because every step may rely on them.
   "$place/install" >/dev/null || return 1
   printf '%s\n' "$1" | write_file "$RENEWED" 0600
   ln -sfn "${PAYLOADS##*/}/$1" "$PAYLOAD_LINK.new"
@@ -140,10 +142,12 @@ swap_payload() {
   done
 }
 
-# renew_if_due [now]: for who does no errands yet: a node that starts, or waits.
+# renew_if_due [now]: for a node that does no errands yet, because it starts or
+# waits.
 renew_if_due() {
   [ "$HEALTH_PAUSE" != 0 ] && [ -n "$(own_digest)" ] || return 0
-  # A person runs one step; who begins anew would forget which.
+  # A person runs one step; starting again with a new payload would forget
+  # which.
   case $command in start | resume) ;; *) return 0 ;; esac
   clock
   [ "${1:-}" = now ] || [ $((CLOCK - ERRANDS_AT)) -ge "$ERRANDS_PAUSE" ] || return 0
@@ -152,7 +156,8 @@ renew_if_due() {
   [ -z "$NEWEST" ] || renew "$NEWEST" || :
 }
 
-# hear ANSWER: sets NEWEST to the payload that is wanted, if one is.
+# hear ANSWER: sets NEWEST to the payload that the server wants, if there is
+# one.
 hear() {
   local verb id about
   NEWEST=

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# Reports to the server. A report is first a file in the queue, then sent in
-# order by a process of its own, so that no step ever waits for the server.
+# Reports to the server. A report is first a file in the queue; a process of its
+# own then sends the files in order, so that no step ever waits for the server.
 
-# More than this means that something goes in circles.
+# More reports than this mean that something runs in circles.
 QUEUE_LIMIT=500
 # The server takes 4000 bytes of detail.
 DETAIL_LIMIT=3900
-# 404 says that this token is not for this address, which may be mended for a
-# while. With the pauses between them, so many answers take about two minutes.
+# 404 says that this token is not for this address, which somebody may still
+# fix. With the pauses between them, this many answers take about two minutes.
 NOT_FOUND_LIMIT=${RACKSTART_NOT_FOUND_LIMIT:-12}
 
 # redacted: copies standard input without the node's secrets, in any of the
-# spellings that a step may have given them. The longest go first: one secret
-# may be a part of another.
+# spellings that a step may have given them. The longest are removed first,
+# because one secret may be part of another.
 redacted() {
   local text value held=
   text=$(</dev/stdin)
@@ -28,7 +28,8 @@ redacted() {
   printf '%s\n' "$text"
 }
 
-# know_spellings: sets SPELLINGS, once in the life of a process: it costs more than all else in a report.
+# know_spellings: sets SPELLINGS, once in the life of a process, because it costs more than the rest
+# of a report.
 SPELLINGS=
 know_spellings() {
   [ -n "$SPELLINGS" ] || SPELLINGS=$(spellings)
@@ -38,11 +39,11 @@ know_spellings() {
 spellings() {
   local name value text
   for name in $(secret_names); do
-    # Not the text of the line, which is quoted.
+    # This is not the text of the line, which is quoted.
     value=${!name:-}
     [ -n "$value" ] || continue
     printf '%s\n' "$value"
-    # Nothing else changes a generated one.
+    # Nothing else changes a generated secret.
     case $value in
       *[!A-Za-z0-9]*)
         text=$(url_part "$value") && printf '%s\n%s\n' "$text" "${text//%/%%}"
@@ -55,7 +56,8 @@ spellings() {
   done
 }
 
-# secret_names: those of `secrets`, all of them, and what is one in `env`.
+# secret_names: prints the names in `secrets`, all of them, and those of secrets
+# in `env`.
 secret_names() {
   local name value
   while IFS='=' read -r name value; do
@@ -72,15 +74,16 @@ secret_names() {
   done <"$PAYLOAD/secrets"
 }
 
-# plain: the end of standard input, redacted, ASCII, short enough to send.
+# plain: prints the end of standard input, redacted, in ASCII, short enough to
+# send.
 plain() {
   redacted | tr -c '\11\12\40-\176' '?' | tail -c "$DETAIL_LIMIT"
 }
 
-# next_sequence NEWEST: prints a number above all that were used. The server passes over
-# a number that it has seen, so a lost file must not start them again: the clock
-# is far ahead of one report per millisecond. A clock that was set back loses
-# against the number that is kept, and against NEWEST of the queue.
+# next_sequence NEWEST: prints a number above all that were used. The server ignores a
+# number that it has seen, so a lost file must not start them again: the clock is far
+# ahead of one report per millisecond. If the clock was set back, the stored number or
+# NEWEST of the queue is higher and wins.
 next_sequence() {
   local next stored=
   next=$(($(date +%s) * 1000))
@@ -96,23 +99,25 @@ next_sequence() {
   printf '%s' "$next"
 }
 
-# report EVENT [DETAIL]: queues one report and sees that it gets sent.
+# report EVENT [DETAIL]: queues one report and makes sure that a process sends
+# it.
 report() {
   local event=$1 detail
   detail=${2:-}
   if [ -n "$detail" ]; then
-    # Here, because what a pipe learns is forgotten with it.
+    # This is set here, because a pipe would forget it.
     know_spellings
     detail=$(printf '%s' "$detail" | plain)
     case $detail in
-      # What a form may hold as it is, and most details are.
+      # A form may hold these bytes as they are, and most details have no
+      # others.
       *[!A-Za-z0-9\ ._~,:/\(\)-]*) detail=$(printf '%s' "$detail" | urlencoded) ;;
       *) detail=${detail// /+} ;;
     esac
   fi
   # The only byte of a step's name that needs encoding is its `/`.
   local step=${STEP//\//%2F}
-  # `skip` may report while the runner does: one at a time takes a number.
+  # `skip` may report while the runner does, so one at a time takes a number.
   (
     flock 7
     list_queue
@@ -133,8 +138,8 @@ report() {
   start_sender
 }
 
-# told_keepsakes: what the server keeps for the day that this node is installed
-# anew: the value of each keepsake NAME, from the function keepsake_NAME of a set.
+# told_keepsakes: prints what the server keeps until this node is reinstalled: the
+# value of each keepsake NAME, from the function keepsake_NAME of a set.
 told_keepsakes() {
   local keepsake value
   for keepsake in $(functions_of_sets keepsake_); do
@@ -160,8 +165,9 @@ list_queue() {
   done
 }
 
-# make_room EVENT: a newer `waiting` replaces an unsent one; a queue that is
-# full loses its oldest report and says so. What a crash left half written goes.
+# make_room EVENT: a newer `waiting` replaces an unsent one; a full queue drops
+# its oldest report and says so. Half-written files that a crash left are
+# removed.
 make_room() {
   local half
   for half in "$QUEUE"/[0-9]*.rackstart-new; do
@@ -177,15 +183,15 @@ make_room() {
   done
 }
 
-# start_sender: a process of its own session, so that it outlives the person
-# who typed `resume` and the runner that has nothing left to do.
+# start_sender: starts a process in a session of its own, so that it outlives
+# the person who typed `resume` and the runner that has nothing left to do.
 start_sender() {
   setsid "$PAYLOAD/rackstart-firstboot" _send </dev/null >/dev/null 2>&1 8>&- 9>&- &
 }
 
-# send_queue: sends until the queue is empty. The queue is looked at again
-# after the lock is given up: a report that came in between found the lock
-# taken and its own sender gone.
+# send_queue: sends until the queue is empty. It checks the queue again after it
+# has released the lock: a report that came in between found the lock taken and
+# its own sender gone.
 send_queue() {
   while list_queue && [ -n "$OLDEST" ]; do
     exec 6>"$QUEUE/.sender"
@@ -223,16 +229,16 @@ send_in_order() {
   done
 }
 
-# post FILE: prints the status of the answer, 000 when there was none. The
-# address goes in by standard input: it holds the token, and a command line
-# can be read by everybody on the node.
+# post FILE: prints the status of the answer, or 000 when there was none. curl
+# reads the URL from its standard input: the URL holds the token, and everybody
+# on the node can read a command line.
 post() {
   printf 'url = "%s/report/%s"\n' "$SERVER" "$TOKEN" |
     curl --config - --silent --output /dev/null --write-out '%{http_code}' \
       --noproxy '*' --connect-timeout 5 --max-time 20 --data-binary "@$1" 2>/dev/null 6>&- || :
 }
 
-# server_answers: true when the server says anything at all.
+# server_answers: true when the server gives any answer at all.
 server_answers() {
   local answer
   answer=$(curl --silent --output /dev/null --write-out '%{http_code}' --noproxy '*' \

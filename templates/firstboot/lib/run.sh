@@ -1,24 +1,25 @@
 # shellcheck shell=bash
-# Runs steps: waits for what a step needs, looks whether it is already true,
-# makes it true, proves it. Stops at the first step that fails and begins
-# there again; never begins from the front.
+# Runs steps: waits for what a step needs, checks whether it already holds,
+# applies it, and verifies it. Stops at the first step that fails, and resumes
+# there; never starts again from the first step of all.
 
 STEP=
 NUMBER=0
 TOTAL=0
 OVERRAN=
-# What a failed phase said.
+# The output of a failed phase.
 REASON=
 # Seconds between two reports of the same wait.
 WAIT_REPORT=${RACKSTART_WAIT_REPORT:-60}
-# A node that was ready before gets this long to heal before it is called failed.
+# A node that was ready may take this long to repair itself before it counts as
+# failed.
 REPAIR_GRACE=${RACKSTART_REPAIR_GRACE:-180}
-# First and longest pause between two looks at a condition, in ms.
+# First and longest pause between two checks of a condition, in ms.
 PAUSE_MIN=${RACKSTART_PAUSE_MIN:-2000}
 PAUSE_MAX=${RACKSTART_PAUSE_MAX:-15000}
 
-# nap MS: the lock must not live on in a `sleep` whose runner was killed.
-# Waited for in the background, because bash answers a signal only then.
+# nap MS: the lock must not live on in a `sleep` whose runner was killed. The
+# sleep runs in the background, because only then does bash react to a signal.
 nap() {
   sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))" 8>&- 9>&- &
   wait "$!"
@@ -30,9 +31,9 @@ longer() {
   printf '%s' "$ms"
 }
 
-# phase FUNCTION: runs one function of STEP as a process group of its own, its
-# output in the step's log. Its exit status is the verdict. OVERRAN holds the
-# seconds after which it was ended, if it was.
+# phase FUNCTION: runs one function of STEP as a process group of its own, with
+# its output in the step's log. Its exit status is the result. OVERRAN holds the
+# seconds after which it was killed, if it was.
 phase() {
   OVERRAN=
   rm -f "$STATE/overran"
@@ -44,7 +45,7 @@ phase() {
     OVERRAN=$(cat "$STATE/overran")
     end_group "$CHILD"
     if [ "$1" = needs ]; then
-      # A probe that hangs is a condition that does not hold.
+      # A probe that hangs counts as a condition that does not hold.
       echo "its conditions to answer (they took longer than $OVERRAN s)" >"$STATE/unmet"
       rc=$NOT_YET
     fi
@@ -53,7 +54,7 @@ phase() {
   return "$rc"
 }
 
-# end_group GROUP: sees a process group out that was told to end.
+# end_group GROUP: waits for the end of a process group that was told to end.
 end_group() {
   local try
   for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -64,7 +65,7 @@ end_group() {
   say "process group $1 of step $STEP does not end"
 }
 
-# attempt FUNCTION: like phase; on failure REASON holds its last lines.
+# attempt FUNCTION: like phase, but on failure REASON holds its last lines.
 attempt() {
   local log size=0 rc=0
   log=$(log_of "$STEP")
@@ -78,8 +79,9 @@ $(tail -c "+$((size + 1))" "$log" | tail -n 30)"
   return 1
 }
 
-# wait_for_needs: returns once the needs of STEP are met or a person skipped
-# it. There is no deadline: a node that waits says for what and since when.
+# wait_for_needs: returns once the needs of STEP are met, or a person has
+# skipped it. There is no deadline: a node that waits says for what and since
+# when.
 wait_for_needs() {
   local rc text='' since='' at='' reported=0 pause=$PAUSE_MIN unmet
   while :; do
@@ -105,16 +107,16 @@ wait_for_needs() {
     fi
     nap "$pause"
     pause=$(longer "$pause")
-    # What it waits for may have left the site file.
+    # The node that it waits for may have left the site file.
     renew_if_due
   done
 }
 
 # prove: runs `verify` until it holds. A service needs seconds to come up; a
-# step that needs more of them than 30 says so in a line verify_seconds=N.
+# step that needs more than 30 of them says so in a line verify_seconds=N.
 prove() {
   local seconds until
-  # The step is only read here; it is run in a process of its own.
+  # The step is only read here; a process of its own runs it.
   seconds=$(sed -n 's/^verify_seconds=//p' "$PAYLOAD/steps/$STEP.sh")
   clock
   until=$((CLOCK + ${RACKSTART_VERIFY_SECONDS:-${seconds:-30}}))
@@ -126,13 +128,13 @@ prove() {
   done
 }
 
-# apply_it: `apply`, again when the server was away meanwhile: what a step fetches
-# from it could not come, nor could the failure be told.
+# apply_it: runs `apply`, and again if the server was away meanwhile: what a step
+# fetches from it could not arrive, nor could the failure be reported.
 apply_it() {
   while :; do
     rm -f "$STATE/away"
     attempt apply && return 0
-    # The sender has seen it away, or it is.
+    # The sender has found the server away, or it is away now.
     [ -e "$STATE/away" ] || ! server_answers || return 1
     say "step $NUMBER of $TOTAL, $STEP, failed while $SERVER was away, and is done again when it answers"
     doing waiting "the server $SERVER to answer (since $(now))"
@@ -141,7 +143,8 @@ apply_it() {
   done
 }
 
-# make_true HOW: needs, check, apply, verify; HOW `force` applies in any case. RESULT says what it took.
+# make_true HOW: needs, check, apply, verify; HOW `force` applies in any case. RESULT says what was
+# necessary.
 make_true() {
   wait_for_needs || return 1
   ! is_skipped "$STEP" || return 0
@@ -154,8 +157,8 @@ make_true() {
   prove
 }
 
-# run_step HOW: STEP from start to end, in the journal and in reports. What
-# `verify` noted in the file `saw` goes with the report.
+# run_step HOW: runs STEP from start to end, with the journal and reports. What
+# `verify` wrote into the file `saw` goes with the report.
 run_step() {
   local began
   clock
@@ -169,8 +172,8 @@ run_step() {
     is_skipped "$STEP" && return 0
     clock
     RESULT="$RESULT, $((CLOCK - began)) s"
-    # Reported before it is recorded: a crash between the two says it twice,
-    # the other order might never say it.
+    # The report comes before the record: a crash between the two reports it
+    # twice, while the other order might never report it.
     report step-done "$RESULT$(sed '1s/^/\n/' "$STATE/saw" 2>/dev/null)"
     record "$STEP" "done" "$RESULT"
     return 0
@@ -189,8 +192,8 @@ fail() {
   return 1
 }
 
-# still_true: a finished step whose check holds needs nothing. When its inputs
-# have changed since, it is proved once more.
+# still_true: a finished step whose check holds needs nothing more. When its
+# inputs have changed since, it is verified once more.
 still_true() {
   if is_skipped "$STEP"; then return 0; fi
   [ "$(entry "$STEP" state)" = "done" ] && phase check || return 1
@@ -199,8 +202,8 @@ still_true() {
 }
 
 # forget_kickstarts: from EL7 on Anaconda writes copies of the kickstart after
-# its last script ran. They hold the token and root's hash. Once, and only those
-# of this installation.
+# its last script ran. They hold the token and the hash of root's password. This
+# runs once, and removes only the copies of this installation.
 forget_kickstarts() {
   local file
   [ ! -e "$STATE/kickstarts-gone" ] || return 0
@@ -213,7 +216,7 @@ forget_kickstarts() {
   now | write_file "$STATE/kickstarts-gone" 0600
 }
 
-# run_all: the whole list. Returns 1 at the first step that fails.
+# run_all: runs the whole list. Returns 1 at the first step that fails.
 run_all() {
   local steps
   forget_kickstarts
@@ -240,8 +243,8 @@ run_all() {
   say "ready: $TOTAL steps verified"
 }
 
-# was_ready STEPS: this node has been ready with these very steps, or with those
-# of the payload before.
+# was_ready STEPS: true when this node has been ready with these very steps, or
+# with those of the previous payload.
 was_ready() {
   [ -e "$STATE/ready" ] || return 1
   local step
@@ -253,15 +256,15 @@ was_ready() {
   done
 }
 
-# keep_ready STEPS: a later boot. Steps that still hold cost one check each;
-# the others are repaired in silence, because a reboot must not take the node
-# out of ready: only a repair that takes too long is reported.
+# keep_ready STEPS: handles a later boot. Steps that still hold cost one check
+# each; the others are repaired silently, because a reboot must not take the
+# node out of ready: only a repair that takes too long is reported.
 keep_ready() {
   local repaired=''
   doing verifying
   for STEP in $1; do
     NUMBER=$((NUMBER + 1))
-    # What a newer payload changed comes after, and not one by one.
+    # What a newer payload changed comes later, and not step by step.
     [ ! -e "$RENEWED" ] || is_finished "$STEP" || is_skipped "$STEP" || continue
     still_true || { repair && repaired="$repaired $STEP"; }
   done
@@ -270,7 +273,7 @@ keep_ready() {
   say "ready: $TOTAL steps verified${repaired:+; repaired:$repaired}"
 }
 
-# repair: makes STEP true again, however long it takes.
+# repair: makes STEP hold again, however long it takes.
 repair() {
   local began told='' pause=$PAUSE_MIN rc
   clock
