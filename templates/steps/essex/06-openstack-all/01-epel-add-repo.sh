@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Looks whether the repositories of this node have OpenStack, before anything is
-# built on it. The paper adds EPEL here, whose content has changed since and is
-# gone today: the release that a site installs is what its own repository holds.
+# Checks whether the repositories of this node have OpenStack, before anything
+# is built on it. The paper adds EPEL here, whose content has changed since and
+# is gone today: a site installs the release that its own repository holds.
 
 packages=$(packages_of_steps | tr '\n' ' ')
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Names the time servers in ntp.conf. As in the paper, only the ones that CentOS
-# came with are replaced (`...pool.ntp.org`): where somebody, or the installation,
-# has put others, those stay.
+# Names the time servers in ntp.conf. As in the paper, only those that CentOS came
+# with are replaced (`...pool.ntp.org`): servers that somebody, or the
+# installation, has named stay.
 
 config=$ROOT/etc/ntp.conf
 
@@ -14,7 +14,7 @@ wanted() {
   printf '%s\n' $NTP_SERVERS
 }
 
-# chosen: the servers are the site's, or somebody's own.
+# chosen: true when the servers are the site's, or somebody's own.
 chosen() {
   local now
   now=$(servers)

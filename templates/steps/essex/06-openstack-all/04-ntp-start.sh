@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sets the clock, and keeps it right. The paper starts ntpdate alone, which sets
-# it once at each boot and lets it drift from there.
+# Sets the clock, and keeps it right. The paper starts only ntpdate, which sets
+# the clock once at each boot and lets it drift from there.
 verify_seconds=120
 watched=yes
 
@@ -8,8 +8,8 @@ time_servers() {
   awk '$1 == "server" && $2 != "127.127.1.0" { print $2 }' "$ROOT/etc/ntp.conf"
 }
 
-# offset_by SERVER: prints by how many seconds this clock is off. One that is silent
-# gets a line too, of stratum 0; one that does not know the time has 16.
+# offset_by SERVER: prints by how many seconds this clock is off. A silent server
+# gets a line too, of stratum 0; one that does not know the time has stratum 16.
 offset_by() {
   local answer
   answer=$(timeout 20 ntpdate -q "$1" 2>/dev/null) || return 1
@@ -33,7 +33,7 @@ answering() {
   return 1
 }
 
-# Most are behind the gateway, which may come minutes later.
+# Most servers are behind the gateway, which may come minutes later.
 needs() {
   local servers
   servers=$(time_servers | tr '\n' ' ')
@@ -47,7 +47,7 @@ check() {
 
 apply() {
   chkconfig ntpdate on
-  # It needs the port that ntpd has.
+  # ntpdate needs the port that ntpd holds.
   ! service_running ntpd || service ntpd stop
   service ntpdate restart || echo "ntpdate found no time server"
   serve ntpd /etc/ntp.conf

@@ -9,7 +9,7 @@ settings() {
   setting "$config" mysqld bind-address "$ADDRESS"
 }
 
-# nobody_unnamed: an account without a name would go before nova@'%'.
+# nobody_unnamed: an account without a name would take precedence over nova@'%'.
 nobody_unnamed() {
   [ "$(echo "SELECT COUNT(*) FROM mysql.user WHERE User = '';" | as_root)" = 0 ]
 }
@@ -22,13 +22,13 @@ check() {
   nobody_unnamed
 }
 
-# opens FILE: root gets in by this option file.
+# opens FILE: true when root can log in with this option file.
 opens() {
   [ -e "$1" ] && [ "$(echo 'SELECT 1;' | sql "$1" 2>/dev/null)" = 1 ]
 }
 
-# set_password FILE: gives every account of root the password. The one that is
-# asked for goes last: until then a killed run finds the door as it was.
+# set_password FILE: gives every account of root the password. The account that
+# the check uses comes last: until then a killed run can start over.
 set_password() {
   local hash host
   hash=$(mysql_hash "$MYSQL_ROOT_PASSWORD")
@@ -54,7 +54,8 @@ apply() {
   local try new=$STATE/mysql-root-new.cnf
   option_file root "$MYSQL_ROOT_PASSWORD" '' | write_file "$new" 0600
   option_file root '' '' | write_file "$STATE/mysql-root-empty.cnf" 0600
-  # In order: it is so already; a password that this site had before; none yet.
+  # The cases in order: the password is set already; it is one that this site
+  # had before; there is none yet.
   for try in "$new" "$MYSQL_ROOT_FILE" "$STATE/mysql-root-empty.cnf" ''; do
     [ -n "$try" ] || break
     ! opens "$try" || break

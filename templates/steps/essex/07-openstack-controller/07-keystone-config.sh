@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Gives Keystone its admin token and its database. The drivers are set as well:
-# the package's may be files, or memory, which forgets every session at a restart.
+# Gives Keystone its admin token and its database. It sets the drivers as well:
+# the package's defaults may be files, or memory, which forgets every session at a
+# restart.
 
 file=/etc/keystone/keystone.conf
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Only Keystone may read its configuration; its logs are its own, also the one
-# that db_sync has made as root.
+# Only Keystone may read its configuration. Its logs belong to it, including the
+# one that db_sync has made as root.
 
 check() {
   owned /etc/keystone/keystone.conf root:keystone 640

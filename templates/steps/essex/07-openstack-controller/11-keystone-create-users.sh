@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# Fills Keystone: tenants, users, roles, services and endpoints, each looked for
-# first (lib/identity.sh). The paper runs keystone-init, which is gone.
+# Fills Keystone with tenants, users, roles, services and endpoints, and looks
+# for each first (lib/identity.sh). The paper runs keystone-init, which no
+# longer exists.
 #
-# The role Member is there for the dashboard, which gives it to users it makes.
+# The role Member is for the dashboard, which gives it to the users that it
+# creates.
 apply_limit=600
 
 needs() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Installs Glance, over the mounted file system of its images: what the package
-# puts there must not vanish below a mount that comes later.
+# Installs Glance, after the file system of its images is mounted: what the
+# package puts there must not vanish below a later mount.
 packages="openstack-glance"
 images=/var/lib/glance/images
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Makes the tables of Glance. An empty database counts as one of the latest version
-# for `db_sync` alone, which then makes none: it is told that it begins at 0.
+# Makes the tables of Glance. `db_sync` alone takes an empty database for one of
+# the latest version and makes no tables, so the database is marked as version 0
+# first.
 
 needs() {
   need "the database glance" database_is_there glance "$GLANCE_MYSQL_PASSWORD"
@@ -11,7 +12,7 @@ check() {
   owned_below /var/log/glance glance:glance
 }
 
-# from_the_first: a version without tables says nothing.
+# from_the_first: a version without tables means nothing.
 from_the_first() {
   if ! tables_of glance | grep -qx images; then
     echo 'DROP TABLE IF EXISTS migrate_version;' | sql "$MYSQL_ROOT_FILE" glance
@@ -20,7 +21,8 @@ from_the_first() {
   glance-manage db_sync
 }
 
-# What it has logged as root would end the registry, which may not write there.
+# A log that was written as root would end the registry, which may not write
+# there.
 apply() {
   make_schema glance images from_the_first
   chown -R glance:glance "$ROOT/var/log/glance"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Only Glance may read its configuration, and its images are its own.
+# Only Glance may read its configuration, and its images belong to it.
 
 configs="glance-api.conf glance-cache.conf glance-registry.conf glance-api-paste.ini glance-registry-paste.ini"
 

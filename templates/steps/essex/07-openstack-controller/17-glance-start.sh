@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts Glance: the registry, which ends when MySQL is not there yet, then the
-# API, which asks the registry.
+# Starts Glance: first the registry, which ends when MySQL is not up yet, then
+# the API, which uses the registry.
 verify_seconds=90
 watched=yes
 

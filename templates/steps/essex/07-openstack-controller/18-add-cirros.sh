@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Puts the small image for tests into Glance, where the site has one; without it
+# Puts the small test image into Glance, where the site has one; without it
 # acceptance boots no machine.
 
 needs() {

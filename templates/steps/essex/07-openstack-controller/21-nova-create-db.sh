@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Creates the database of Nova and its account. In paper mode any host may come as nova; in hardened mode the compute nodes, by address.
+# Creates the database of Nova and its account. In paper mode nova may connect from any host; in
+# hardened mode from the compute nodes, by address.
 
 needs() {
   need "MySQL to answer root" root_file_is_right

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Nova's configuration is readable by Nova alone. Its directory is given to it at
-# the top only: below is the volume, where five nodes would change the owner of
-# every file at once; the volume itself belongs to Nova by an option of its own.
+# Only Nova may read its configuration. Only the top of its directory is given to
+# it: below lies the volume, where five nodes would change the owner of every
+# file at once. An option of the volume itself makes it Nova's.
 
 check() {
   owned /etc/nova root:nova

@@ -3,7 +3,7 @@
 # message queue.
 
 paste=/etc/nova/api-paste.ini
-# A part of the table of users, which holds passwords only as the queue wants them.
+# The part of the user table that holds passwords only as the queue needs them.
 users=/var/lib/qpidd/qpidd.sasldb
 
 needs() {
@@ -13,7 +13,7 @@ needs() {
 settings() {
   local section=filter:authtoken
   nova_settings || return 1
-  # The metadata service is one of its own; nova-api would take its port.
+  # The metadata service is a process of its own; nova-api would take its port.
   setting /etc/nova/nova.conf DEFAULT enabled_apis ec2,osapi_compute,osapi_volume || return 1
   setting $paste $section admin_tenant_name "$SERVICE_TENANT" || return 1
   setting $paste $section admin_user "$NOVA_USER" || return 1
@@ -28,19 +28,20 @@ queue_auth() {
   if [ "$SECURITY" = paper ]; then echo no; else echo yes; fi
 }
 
-# The file of the queue's users tells no password: what it was made from is noted.
+# The queue's user file does not reveal its passwords, so a note says what it was
+# made from.
 queue_user() {
   printf '%s' "$QPID_PASSWORD" | sha256sum
 }
 
-# sasl: how users prove who they are. The package's file names ANONYMOUS too, or
-# that alone, and then whoever asks is let in.
+# sasl: how users log in. The package's file names ANONYMOUS too, or nothing
+# else, and then anybody is admitted.
 sasl() {
   printf '%s\n' '# Written by rackstart-firstboot.' 'pwcheck_method: auxprop' 'auxprop_plugin: sasldb' "sasldb_path: $users" \
     'mech_list: PLAIN' 'sql_select: dummy select'
 }
 
-# acl: what they may do then, where this qpidd has the module for it.
+# acl: what users may do then, where this qpidd has the module for it.
 acl() {
   printf '%s\n' '# Written by rackstart-firstboot.' 'acl allow nova@QPID all' 'acl deny all all'
 }
@@ -72,7 +73,7 @@ apply() {
   nova_secrets
   has_secrets NOVA_SERVICE_PASSWORD
   write_settings
-  # Not `auth = no`: qpidd takes blanks for a part of the name.
+  # Not `auth = no`, because qpidd takes blanks as part of the name.
   set_line "$ROOT/etc/qpidd.conf" auth "auth=$(queue_auth)"
   if [ "$SECURITY" != paper ] && ! queue_is_right; then
     sasl | write_file "$ROOT/etc/sasl2/qpidd.conf" 0644

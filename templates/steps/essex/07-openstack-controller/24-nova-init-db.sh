@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Makes the tables of Nova. The log that nova-manage writes as root goes back to Nova.
+# Makes the tables of Nova. The log that nova-manage writes as root is given back to
+# Nova.
 
 needs() {
   need "the database nova" database_is_there nova "$NOVA_MYSQL_PASSWORD"

@@ -23,7 +23,7 @@ services() {
   echo openstack-nova-{cert,consoleauth,metadata-api,scheduler,volume} "$(direct_api)"
 }
 
-# queue_files: what qpidd reads when it starts.
+# queue_files: prints the files that qpidd reads when it starts.
 queue_files() {
   local file
   for file in /etc/qpidd.conf /etc/sasl2/qpidd.conf /etc/qpidd.acl; do
@@ -31,12 +31,12 @@ queue_files() {
   done
 }
 
-# Which tgtd nova-volume has exported its volumes to.
+# Notes to which tgtd nova-volume has exported its volumes.
 exported=$STATE/exported-by
 
-# targets_start: tgtd keeps its targets in memory alone; nova-volume exports its
-# volumes again when it starts, which it is therefore told to do. Noted before it does:
-# a tgtd that is started again meanwhile is another one.
+# targets_start: tgtd keeps its targets only in memory, and nova-volume exports its
+# volumes when it starts, so nova-volume is restarted. The note is written before: a
+# tgtd that restarts meanwhile is another one.
 targets_start() {
   serve tgtd /etc/tgt/targets.conf
   ! targets_stand || return 0
@@ -44,7 +44,8 @@ targets_start() {
   start_of tgtd | write_file "$exported" 0600
 }
 
-# targets_stand: whoever starts tgtd again, its targets are gone.
+# targets_stand: false when tgtd was restarted, by anybody, because its targets
+# are gone then.
 targets_stand() {
   start_of tgtd | file_is "$exported"
 }

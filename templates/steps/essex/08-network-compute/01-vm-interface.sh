@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Switches the card on that carries the networks of the virtual machines, where
+# Brings up the card that carries the networks of the virtual machines, where
 # that is not the LAN's. Nova makes it a port of its bridge, or puts VLANs on it,
-# and never switches it on. It needs no address.
+# but never brings it up. The card needs no address.
 watched=yes
 only_if="vm_interface"
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Loads the kernel's module for VLANs, now and at later boots. Nova makes the VLANs
-# themselves, by `ip link`, and finds out when the first machine starts.
+# itself, by `ip link`, and notices a missing module only when the first machine
+# starts.
 watched=yes
 only_if="network_manager=vlan"
 

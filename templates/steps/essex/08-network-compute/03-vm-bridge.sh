@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Makes the bridge of the virtual machines (lib/bridge.sh): Nova's manager `flat`
-# makes none. On the gateway it has the address that machines go out by. Gone after
-# a boot, and made again.
+# Makes the bridge of the virtual machines (lib/bridge.sh), because Nova's manager
+# `flat` makes none. On the gateway the bridge has the address that machines use as
+# their router. It is gone after a reboot, and is made again.
 watched=yes
 only_if="network_manager=flat"
 

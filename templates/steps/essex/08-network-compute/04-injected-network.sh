@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What Nova's manager `flat` writes into the image of each machine. EPEL's own has
-# the form of Red Hat's files, below the name of Debian's: no guest reads it.
+# What Nova's manager `flat` writes into the image of each machine. EPEL's own
+# template has the form of Red Hat's files under the name of Debian's, so no guest
+# can read it.
 only_if="network_manager=flat"
 
 file=$ROOT$INJECTED

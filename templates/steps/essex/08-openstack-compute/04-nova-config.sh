@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Configures Nova on a compute node (lib/nova.sh). No account of Keystone: no API
-# runs here that would need it.
+# Configures Nova on a compute node (lib/nova.sh). It has no account in Keystone,
+# because no API runs here that would need one.
 
 needs() {
   nova_config_needs

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Starts nova-network and the metadata service on a compute node that is the router
-# of its own machines (`multi_host`). It has an address of the machines' network,
-# which Nova keeps by its name: after a new installation it is the same one.
+# of its own machines (`multi_host`). The node has an address of the machines'
+# network, which Nova keeps by the node's name: after a reinstallation it is the
+# same one.
 verify_seconds=120
 watched=yes
 only_if="multi_host=yes"

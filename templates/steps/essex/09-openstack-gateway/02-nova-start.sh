@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts the network service and the VNC proxies. nova-compute of this node has
-# been started by its own step. The public card may have got another address.
+# Starts the network service and the VNC proxies. A step of its own has started
+# nova-compute of this node. The public card may have got another address.
 verify_seconds=120
 watched=yes
 packages="openstack-nova-network openstack-nova-novncproxy openstack-nova-console dnsmasq"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Creates the networks of the virtual machines, once for the cloud: a second one
-# of the same addresses is an error, of others a surprise. One, or of the manager
-# `vlan` one for each project, one after the other: what a kill leaves goes on.
+# with the same addresses is an error, one with others a surprise. The manager
+# `vlan` gets one for each project, one after the other, so that a killed run is
+# resumed.
 
 needs() {
   need "the database of Nova on $CONTROLLER" nova_schema_there
@@ -20,8 +21,8 @@ check() {
   done < <(vm_networks)
 }
 
-# create NUMBER CIDR SIZE VLAN LABEL: ports of cloudpipe are apart too, or Nova refuses
-# the second network.
+# create NUMBER CIDR SIZE VLAN LABEL: the networks need different cloudpipe ports too,
+# or Nova refuses the second one.
 create() {
   if [ "$NETWORK_MANAGER" = vlan ]; then
     set -- "$@" --vlan="$4" --vpn=$((1000 + $1)) --bridge_interface="$(vm_nic)"
@@ -34,7 +35,8 @@ create() {
 
 apply() {
   local n cidr size vlan label
-  # From another place than standard input, which nova-manage may read.
+  # The list comes on another descriptor, because nova-manage may read standard
+  # input.
   while read -r n cidr size vlan label <&4; do
     [ -n "$(networks "$cidr")" ] || create "$n" "$cidr" "$size" "$vlan" "$label"
   done 4< <(vm_networks)

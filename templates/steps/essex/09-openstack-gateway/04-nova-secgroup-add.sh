@@ -7,7 +7,8 @@ needs() {
   need "the API of Nova on $CONTROLLER (tcp 8774)" port_open "$CONTROLLER" 8774
 }
 
-# has_rule PROTOCOL FROM TO: by the words of the row, whatever its columns are called.
+# has_rule PROTOCOL FROM TO: looks for the words of the row, whatever its columns are
+# called.
 has_rule() {
   printf '%s\n' "$rules" | awk -F '|' -v wanted="$1 $2 $3 0.0.0.0/0" '
     { row = ""; for (i = 2; i <= 5; i++) { gsub(/ /, "", $i); row = row " " $i } }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Tells the dashboard where Keystone is. The paper also makes `admin`, the name of
-# a tenant, the role of every user that is made in the dashboard: here that stays
-# Member, which is no administrator.
+# Tells the dashboard where Keystone is. In the paper every user that is created
+# in the dashboard also gets the role `admin`, the name of a tenant: here that
+# stays Member, which is not an administrator.
 
 config=$ROOT/etc/openstack-dashboard/local_settings
 
@@ -19,7 +19,7 @@ apply() {
   own /etc/openstack-dashboard/local_settings root:apache 640
 }
 
-# Compiled from standard input: nothing is left beside the file.
+# It is compiled from standard input, so nothing is left beside the file.
 verify() {
   check
   python -c 'import sys; compile(sys.stdin.read(), "local_settings", "exec")' <"$config"

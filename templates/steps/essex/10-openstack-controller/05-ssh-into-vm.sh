@@ -1,16 +1,18 @@
 # shellcheck shell=bash
-# Reaches the machine by ping and by ssh, with the key that Nova gave it, and asks
-# from inside what people ask: the metadata, a name, the outside. Then once more by
-# a floating address, where the cloud has any. The manager `flat` has no names and
-# no floating addresses. With multi_host a floating address is on the public card of
-# the node that the machine runs on, of which only the gateway is known to have one.
+# Reaches the machine by ping and by ssh, with the key that Nova gave it, and checks
+# from inside what users need: the metadata, a name, the outside. Then it does so
+# once more by a floating address, where the cloud has any. The manager `flat` has
+# no names and no floating addresses. With multi_host a floating address is on the
+# public card of the node that the machine runs on, and only the gateway is known to
+# have such a card.
 verify_seconds=300
 
 check() {
   ! wanted ssh
 }
 
-# floating_left: this cloud was given floating addresses (nova-manage floating create).
+# floating_left: true when this cloud was given floating addresses (nova-manage
+# floating create).
 floating_left() {
   local list host
   ! site_is network_manager=flat || return 1
@@ -21,7 +23,7 @@ floating_left() {
   printf '%s\n' "$list" | grep -qE '[0-9]+(\.[0-9]+){3}'
 }
 
-# One is asked for once, and noted before it is used.
+# One address is requested once, and noted before it is used.
 apply() {
   wanted ssh || return 0
   floating_left || return 0
@@ -30,12 +32,12 @@ apply() {
     table=$(nova_cli floating-ip-create)
     printf '%s\n' "$table" | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 | write_file "$FLOATING" 0600
   fi
-  # Which it may have from an earlier try.
+  # The machine may have it from an earlier try.
   machine_addresses | grep -qF "$(cat "$FLOATING")" ||
     nova_cli add-floating-ip "$(cat "$MACHINE_ID")" "$(cat "$FLOATING")"
 }
 
-# By the names of /etc/hosts on its router, whose dnsmasq virtual machines ask.
+# Names come from /etc/hosts of the machine's router, whose dnsmasq it uses.
 name_is_found() {
   local found
   if site_is network_manager=flat; then
@@ -50,8 +52,8 @@ name_is_found() {
   saw "name: $CONTROLLER is $(address_of "$CONTROLLER")"
 }
 
-# Compared with this node, which goes by the same gateway: what it does not reach
-# either is no fault of the cloud.
+# The result is compared with this node, which uses the same gateway: what this
+# node cannot reach either is not a fault of the cloud.
 outside_is_reached() {
   if ! ping -c 1 -W 5 "$OUTSIDE" >/dev/null; then
     saw "outside: not asked, this node does not reach $OUTSIDE either"

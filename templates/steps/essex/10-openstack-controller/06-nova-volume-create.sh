@@ -9,7 +9,7 @@ check() {
 apply() {
   wanted volume || return 0
   local id
-  # Which an earlier try has left.
+  # An earlier try may have left it.
   ! volume_is error || { nova_cli volume-delete "$(volume 1)" && retry 120 volume_is ''; }
   id=$(volume 1)
   [ -n "$id" ] || nova_cli volume-create --display_name "$MACHINE" 1

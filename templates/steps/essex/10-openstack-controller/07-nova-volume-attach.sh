@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Attaches the volume to the machine. The device name is a wish: the machine
-# chooses its own.
+# Attaches the volume to the machine. The device name is only a request: the
+# machine chooses its own.
 verify_seconds=180
 
 check() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Moves the running machine to another compute node: what the shared store, the
-# listening libvirtd and the same user everywhere are for. The paper never tries.
+# Moves the running machine to another compute node: that is the purpose of the
+# shared store, the listening libvirtd and the same user everywhere. The paper
+# never tries it.
 verify_seconds=300
 
 before=$STATE/acceptance-host
@@ -13,15 +14,16 @@ check() {
   ! wanted migration
 }
 
-# was_on: prints where the machine was; nothing when what is noted is of another one.
+# was_on: prints where the machine was, or nothing when the note is about another
+# machine.
 was_on() {
   local id host
   { read -r id host <"$before"; } 2>/dev/null || return 0
   [ "$id" != "$(cat "$MACHINE_ID")" ] || printf '%s' "$host"
 }
 
-# Noted first: after a kill nobody else knows where it was. A volume that is
-# attached would have to move too, so it is taken off.
+# The note comes first, because after a kill nothing else knows where the
+# machine was. An attached volume would have to move too, so it is detached.
 apply() {
   wanted migration || return 0
   local host from

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# Takes the machine of the tests away, and notes that this cloud was accepted.
-# Not in the paper, which leaves its machines there.
+# Removes the test machine, and records that this cloud was accepted. The paper
+# leaves its machines there.
 verify_seconds=120
 
 check() {
   [ -e "$ACCEPTED" ]
 }
 
-# volume_gone: or stuck, which waiting does not change.
+# volume_gone: true also for a stuck volume, which waiting does not change.
 volume_gone() {
   volume_is '' || volume_is error_deleting
 }
 
-# give_back: the floating address, where one was taken.
+# give_back: releases the floating address, where one was taken.
 give_back() {
   [ -s "$FLOATING" ] || return 0
   nova_cli remove-floating-ip "$(cat "$MACHINE_ID")" "$(cat "$FLOATING")" || echo "the machine did not have it"
@@ -20,7 +20,7 @@ give_back() {
   rm -f "$FLOATING"
 }
 
-# nova-volume overwrites a volume that goes with zeros, which takes a slow disk
+# nova-volume overwrites a deleted volume with zeros, which takes a slow disk
 # minutes.
 apply() {
   local id

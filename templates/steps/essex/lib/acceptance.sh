@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# The last steps prove the cloud with one small machine, once: `accepted` notes
-# that they did, and the machine goes. What they saw is kept in their reports.
+# The last steps test the cloud with one small machine, once: `accepted` records
+# that they did, and the machine is removed. What they saw is kept in their
+# reports.
 
 ACCEPTED=$STATE/accepted
 MACHINE=rackstart-acceptance
 MACHINE_KEY=$STATE/acceptance.pem
 MACHINE_ID=$STATE/acceptance-machine
 FLOATING=$STATE/acceptance-floating
-# Outside, and there for good: a root server of DNS.
+# An address outside that will not go away: a DNS root server.
 OUTSIDE=198.41.0.4
 
-# wanted TEST: true when the site has it on and it was not done yet. A test that
+# wanted TEST: true when the site has it on and it has not run yet. A test that
 # needs the machine needs `boot`.
 wanted() {
   [ ! -e "$ACCEPTED" ] || return 1
@@ -24,14 +25,16 @@ saw() {
   printf '%s\n' "$*" | tee -a "$STATE/saw"
 }
 
-# shown FIELD: of a table on standard input, as the nova command prints it.
+# shown FIELD: prints a field of a table on standard input, as the nova command
+# prints it.
 shown() {
   awk -F '|' -v field="$1" '
     { name = $2; gsub(/^ +| +$/, "", name) }
     name == field { value = $3; gsub(/^ +| +$/, "", value); print value; exit }'
 }
 
-# machine_ids: of every machine of that name. Nova takes a second one.
+# machine_ids: prints the ids of all machines of that name, because Nova accepts
+# a second one.
 machine_ids() {
   local list
   list=$(nova_cli list) || return 1
@@ -40,7 +43,7 @@ machine_ids() {
     NF > 3 && cell[3] == name { print cell[2] }'
 }
 
-# machine FIELD: of the machine that was booted last.
+# machine FIELD: prints a field of the machine that was booted last.
 machine() {
   local table
   [ -s "$MACHINE_ID" ] || return 1
@@ -48,21 +51,22 @@ machine() {
   printf '%s\n' "$table" | shown "$1"
 }
 
-# column ROW N: of the first row of a table that has ROW as a cell, cell N.
+# column ROW N: prints cell N of the first row of a table that has ROW as a
+# cell.
 column() {
   awk -F '|' -v row="$1" -v n="$2" '
     { for (i = 2; i < NF; i++) { cell[i] = $i; gsub(/^ +| +$/, "", cell[i]) } }
     { for (i = 2; i < NF; i++) if (cell[i] == row) { print cell[n + 1]; exit } }'
 }
 
-# volume N: a column of the volume's row: 1 is its id, 2 its state.
+# volume N: prints a column of the volume's row: 1 is its id, 2 its state.
 volume() {
   local list
   list=$(nova_cli volume-list) || return 1
   printf '%s\n' "$list" | column "$MACHINE" "$1"
 }
 
-# no_machine: none of that name is left.
+# no_machine: true when none of that name is left.
 no_machine() {
   local ids
   ids=$(machine_ids) && [ -z "$ids" ]
@@ -72,13 +76,14 @@ machine_is() {
   [ "$(machine status)" = "$1" ]
 }
 
-# volume_is STATE: an empty one means that there is none.
+# volume_is STATE: an empty STATE means that there is no volume.
 volume_is() {
   local state
   state=$(volume 2) && [ "$state" = "$1" ]
 }
 
-# machine_addresses: on its network, whatever that is called: its own, then floating ones.
+# machine_addresses: prints the addresses on its network, whatever that is called: its
+# own, then floating ones.
 machine_addresses() {
   local table
   [ -s "$MACHINE_ID" ] || return 1
@@ -93,7 +98,8 @@ machine_address() {
 }
 
 # way_to_machine: with multi_host the node that a machine runs on is its router, and
-# nobody else knows the way. It is noted, because it goes with the machine.
+# no other node has a route to it. The route is noted, because it is removed with
+# the machine.
 WAY=$STATE/acceptance-way
 way_to_machine() {
   local host address
@@ -110,7 +116,7 @@ no_way_to_machine() {
   rm -f "$WAY"
 }
 
-# in_machine COMMAND [ADDRESS]: in the machine, by its key.
+# in_machine COMMAND [ADDRESS]: runs the command in the machine, by its key.
 in_machine() {
   local address=${2:-}
   [ -n "$address" ] || address=$(machine_address)
@@ -119,8 +125,8 @@ in_machine() {
     -o ConnectTimeout=10 -o LogLevel=ERROR "cirros@$address" "$1" </dev/null
 }
 
-# told WHAT COMMAND [ADDRESS]: adds to the record what the machine answers, which
-# must be something.
+# told WHAT COMMAND [ADDRESS]: adds the machine's answer to the record; the
+# answer must not be empty.
 told() {
   local said
   if ! said=$(in_machine "$2" "${3:-}") || [ -z "$said" ]; then
