@@ -39,7 +39,7 @@ know_spellings() {
 spellings() {
   local name value text
   for name in $(secret_names); do
-    # This is not the text of the line, which is quoted.
+    # The value of the variable, because the text of the line is quoted.
     value=${!name:-}
     [ -n "$value" ] || continue
     printf '%s\n' "$value"

@@ -28,7 +28,7 @@ opens() {
 }
 
 # set_password FILE: gives every account of root the password. The account that
-# the check uses comes last: until then a killed run can start over.
+# FILE logs in with comes last: until then a killed run can log in as before.
 set_password() {
   local hash host
   hash=$(mysql_hash "$MYSQL_ROOT_PASSWORD")

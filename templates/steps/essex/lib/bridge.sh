@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# The bridge of the virtual machines, where Nova makes none: as Nova makes one, with
-# the card as its port, which hands its addresses and routes over. The routes are
-# noted first, because they go with the addresses: after a kill at any point the same
-# again makes it whole.
+# Makes the bridge of the virtual machines where Nova makes none, in the way in which
+# Nova makes one: the card becomes its port and hands over its addresses and routes.
+# The routes are noted first, because they disappear with the addresses: after a kill
+# at any point, a second run completes the bridge.
 
 # addresses_of CARD: prints each IPv4 address with its prefix.
 addresses_of() {
   ip -4 -o addr show dev "$1" scope global 2>/dev/null | awk '{ print $4 }'
 }
 
-# bridge_addresses: prints those that the bridge must have: of the LAN, where that is
-# what it is on, and on the gateway that of the machines' router.
+# bridge_addresses: prints the addresses that the bridge must have: those of the LAN,
+# where the bridge is on its card, and on the gateway that of the machines' router.
 bridge_addresses() {
   [ "$(vm_nic)" != "$LAN_NIC" ] || printf '%s/%s\n' "$ADDRESS" "${LAN_CIDR##*/}"
   ! is_target gateway || machines_router
@@ -38,7 +38,7 @@ make_bridge() {
   fi
   ip link set "$VM_BRIDGE" up
   ip link set "$card" up
-  # Those of the kernel come with the addresses.
+  # The kernel adds its own routes with the addresses.
   if [ -n "$(addresses_of "$card")" ]; then
     ip -4 route show dev "$card" | grep -v 'proto kernel' | write_file "$STATE/bridge-routes" 0600
   fi

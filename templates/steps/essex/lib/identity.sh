@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Tenants, users, roles, services and endpoints of Keystone, over its admin API
 # of version 2.0. Every function looks first. With IDENTITY=look it changes
-# nothing, and fails at what is missing.
+# nothing, and fails when something is missing.
 
 IDENTITY=look
 
-# keystone_admin METHOD PATH: asks with the admin token.
+# keystone_admin METHOD PATH: sends a request with the admin token.
 keystone_admin() {
   http "$1" "http://$(address_of "$CONTROLLER"):35357/v2.0$2" "X-Auth-Token: $KEYSTONE_ADMIN_TOKEN"
 }
@@ -18,7 +18,7 @@ listed() {
   printf '%s' "$answer" | json_rows "$@"
 }
 
-# may_change WHAT: true when it may be made; says what is missing when not.
+# may_change WHAT: true when it may be created; otherwise says what is missing.
 may_change() {
   if [ "$IDENTITY" = look ]; then
     echo "Keystone has no $1"
@@ -52,8 +52,8 @@ want_role() {
   find_or_make role /OS-KSADM/roles roles role "$1" "{\"name\": $(quoted "$1")}"
 }
 
-# want_user NAME PASSWORD TENANT ROLE: who can log in with that password, and
-# has that role in that tenant.
+# want_user NAME PASSWORD TENANT ROLE: makes sure that the user can log in with
+# that password, and has that role in that tenant.
 want_user() {
   local name=$1 password=$2 tenant role roles
   want_tenant "$3" || return 1
@@ -75,8 +75,9 @@ want_user() {
     keystone_admin PUT "/users/$user/OS-KSADM/password" >/dev/null
 }
 
-# want_service NAME TYPE PUBLIC [ADMIN]: found by its type, because Keystone
-# takes a second one of the same type without a word; and its one endpoint.
+# want_service NAME TYPE PUBLIC [ADMIN]: makes sure of a service and its one
+# endpoint. It looks for the type, because Keystone silently accepts a second
+# service of the same type.
 want_service() {
   local name=$1 type=$2 public=$3 admin=${4:-$3} rows service found
   rows=$(listed /OS-KSADM/services OS-KSADM:services type id) || return 1
@@ -94,7 +95,7 @@ want_service() {
   found=$(printf '%s\n' "$rows" | cut -f 4-6)
   [ "$found" != "$public	$admin	$public" ] || return 0
   may_change "endpoint of $name" || return 1
-  # One that leads elsewhere would still be handed out.
+  # Keystone would still hand out an endpoint that leads elsewhere.
   for found in $(printf '%s\n' "$rows" | cut -f 2); do
     keystone_admin DELETE "/endpoints/$found" </dev/null >/dev/null || return 1
   done

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Images of virtual machines: from the server into Glance, over its API of
-# version 1. IMAGES says of each its name, disk format, kind of checksum and
-# checksum, so that a copy that was cut short is not taken for one.
+# version 1. For each, IMAGES has the name, disk format, kind of checksum and
+# checksum, so that a truncated copy is not mistaken for the image.
 
 # image_word NAME: prints what IMAGES says of that image.
 image_word() {
@@ -12,7 +12,7 @@ image_word() {
   return 1
 }
 
-# other_images: prints the names of all but the one for tests.
+# other_images: prints the names of all images but the test image.
 other_images() {
   local word
   for word in $IMAGES; do
@@ -36,8 +36,9 @@ image_list() {
   printf '%s' "$answer" | json_rows images name status checksum id
 }
 
-# image_is_there NAME: one active image of that name, and the one that the server has,
-# by its md5: from the site file, or noted when it was brought here.
+# image_is_there NAME: true when there is one active image of that name, and it is the
+# one that the server has, by its md5. The md5 comes from the site file, or was noted
+# when the image was fetched.
 image_is_there() {
   local rows sum
   rows=$(image_list) || return 1
@@ -51,8 +52,8 @@ image_is_there() {
   [ "$(printf '%s\n' "$rows" | cut -f 3)" = "$sum" ] || { echo "the image $1 in Glance is another one than was put there" && return 1; }
 }
 
-# remove_images NAME MD5: those that an upload which was cut short has left. Glance
-# may call one of them active that has a part of its bytes.
+# remove_images NAME MD5: removes images that a truncated upload has left. Glance
+# may call one of them active although it has only a part of the bytes.
 remove_images() {
   local token rows id
   token=$(glance_token) || return 1
@@ -64,14 +65,14 @@ remove_images() {
     done
 }
 
-# add_image NAME: a public image. What it must be is noted before it is sent, and
-# Glance refuses one that arrives as another.
+# add_image NAME: adds a public image. Its expected checksum is noted before it
+# is sent, and Glance refuses an image that arrives changed.
 add_image() {
   local name=$1 source=$SERVER/image/$1 file=$STATE/images/$1 format kind sum md5 token
   ! image_is_there "$1" >/dev/null 2>&1 || return 0
   IFS='|' read -r _ format kind sum <<<"$(image_word "$1")"
   mkdir -p "${file%/*}"
-  # The server says 503 rather than let short questions wait behind downloads.
+  # The server answers 503 rather than let short requests wait behind downloads.
   curl --silent --show-error --fail --retry 5 --retry-delay 10 --noproxy '*' --output "$file" "$source"
   if [ "$("${kind}sum" <"$file" | awk '{ print $1 }')" != "$sum" ]; then
     echo "$source does not have the $kind of the site file"
@@ -80,11 +81,11 @@ add_image() {
   md5=$(md5sum <"$file" | cut -c 1-32)
   printf '%s\n' "$md5" | write_file "$STATE/image-$name.md5" 0600
   remove_images "$name" "$md5"
-  # Which may have been there all the time.
+  # The image may have been there all the time.
   ! image_is_there "$1" >/dev/null 2>&1 || { rm -f "$file" && return 0; }
   token=$(glance_token)
-  # A header takes no byte above 127 and needs no spelling below; the name of
-  # an image is one that people type.
+  # A header holds no byte above 127, and needs no encoding below; people type
+  # the name of an image.
   printf 'header = "X-Auth-Token: %s"\nheader = "X-Image-Meta-Name: %s"\n' "$token" "$(backslashed "$name")" |
     curl --config - --silent --show-error --fail --noproxy '*' --request POST --output /dev/null \
       --header 'Content-Type: application/octet-stream' --header 'X-Image-Meta-Is-Public: True' \

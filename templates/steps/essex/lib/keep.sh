@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The compute services of other nodes: taken out before these are wiped, and put back after.
+# The compute services of other nodes: disabled before those nodes are wiped, and enabled
+# after.
 
-# keep_nova disable|enable NODE: the row of its compute service in Nova.
+# keep_nova disable|enable NODE: changes the row of its compute service in Nova.
 keep_nova() {
   local status
   if ! command -v nova-manage >/dev/null; then
@@ -21,7 +22,8 @@ keep_nova() {
   [ "$status" = "${1}d" ]
 }
 
-# service_status NODE: prints `enabled` or `disabled`; nothing when Nova has no such service.
+# service_status NODE: prints `enabled` or `disabled`, or nothing when Nova has no such
+# service.
 service_status() {
   local list
   list=$(timeout 120 nova-manage service list 2>/dev/null) || return 1

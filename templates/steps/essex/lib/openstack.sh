@@ -1,12 +1,14 @@
 # shellcheck shell=bash
-# What the OpenStack steps have in common: who is where, and its HTTP APIs.
+# What the OpenStack steps have in common: where each service is, and its HTTP
+# APIs.
 
 # database_url NAME PASSWORD
 database_url() {
   printf '%s' "mysql://$1:$(url_part "$2")@$CONTROLLER/$1"
 }
 
-# has_secrets NAME...: true when this node was given all of them; says which it lacks.
+# has_secrets NAME...: true when this node was given all of them; otherwise says which
+# it lacks.
 has_secrets() {
   local name
   for name; do
@@ -17,9 +19,10 @@ has_secrets() {
   done
 }
 
-# http METHOD URL [HEADER...]: sends standard input unless it is empty, prints
-# the answer. Everything goes to curl by its standard input: headers and bodies
-# hold passwords. Says what was answered unless that was a success.
+# http METHOD URL [HEADER...]: sends standard input unless it is empty, and
+# prints the answer. curl gets everything by its standard input, because headers
+# and bodies hold passwords. Unless the answer is a success, it says what was
+# answered.
 http() {
   local method=$1 url=$2 body answer status header
   shift 2
@@ -41,8 +44,8 @@ http() {
 
 # json_rows LIST FIELD...: prints one line for each element of the list (or the
 # one object) at that place of standard input: its fields, separated by tabs. A
-# dot goes one level down. Python, because a reader of JSON in awk would be one
-# more thing to trust; yum is written in it, so every EL6 node has it.
+# dot goes one level down. It uses Python, because a JSON parser in awk would be
+# one more thing to trust; yum is written in Python, so every EL6 node has it.
 json_rows() {
   python -c '
 import json, sys
@@ -62,7 +65,7 @@ for row in isinstance(rows, list) and rows or [rows]:
 ' "$@"
 }
 
-# pick NAME [COLUMN]: of rows that begin with NAME, prints a column (2) of the first.
+# pick NAME [COLUMN]: prints a column (2) of the first row that begins with NAME.
 pick() {
   NAME=$1 COLUMN=${2:-2} awk -F '\t' '$1 "" == ENVIRON["NAME"] "" { print $ENVIRON["COLUMN"]; exit }'
 }
@@ -76,8 +79,8 @@ login() {
   printf '%s' "$answer" | json_rows access token.id
 }
 
-# keystone_answers: on both of its ports. Not /v2.0/, which is answered with 501
-# until the catalog has an endpoint of Keystone itself.
+# keystone_answers: true when both of its ports answer. It does not use /v2.0/,
+# which answers 501 until the catalog has an endpoint of Keystone itself.
 keystone_answers() {
   local port
   for port in 5000 35357; do
@@ -90,8 +93,8 @@ admin_logs_in() {
   [ -n "$(login "$ADMIN_USER" "$OS_PASSWORD" "$ADMIN_TENANT")" ]
 }
 
-# nova_cli WORD...: the nova command as the cloud's administrator; the password
-# is in its environment, which only root can read.
+# nova_cli WORD...: runs the nova command as the cloud's administrator; the
+# password is in its environment, which only root can read.
 nova_cli() {
   OS_USERNAME=$ADMIN_USER OS_PASSWORD=$OS_PASSWORD OS_TENANT_NAME=$ADMIN_TENANT \
     OS_AUTH_URL=http://$CONTROLLER:5000/v2.0/ OS_REGION_NAME=$REGION timeout 120 nova "$@"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Sets the packet filter of this node for all that comes later: in paper mode
-# every port is open, in hardened mode those of its roles (lib/firewall.sh).
+# Sets the packet filter of this node for everything that comes later: in paper
+# mode every port is open, in hardened mode those of its roles
+# (lib/firewall.sh).
 
 needs() {
   # Rules for other nodes are written with addresses, but what they let in

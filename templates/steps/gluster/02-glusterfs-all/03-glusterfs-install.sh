@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Installs GlusterFS from the node's yum repositories. The paper names three
-# files of a directory called LATEST, which has moved on since.
+# files of a directory called LATEST, whose content has changed since.
 
 needs() {
   need_names
@@ -19,7 +19,7 @@ apply() {
   yum -y install $packages
 }
 
-# is_new_enough: a volume has an owner from 3.3.1 on (storage.owner-uid).
+# is_new_enough: a volume can have an owner from 3.3.1 on (storage.owner-uid).
 is_new_enough() {
   local version
   version=$(gluster --version | sed -n '1s/^glusterfs \([0-9.]*\).*/\1/p')

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts glusterd, on a compute node only over the mounted brick file system:
-# so an open port 24007 tells the controller that the brick is there too.
+# Starts glusterd, on a compute node only over the mounted brick file system, so
+# that an open port 24007 tells the controller that the brick is there too.
 verify_seconds=60
 watched=yes
 
@@ -12,13 +12,13 @@ needs() {
   ! is_target compute || need "$BRICK_MOUNT to be mounted" brick_mounted
 }
 
-# Boot may have passed over it; the line in fstab is from the installation.
+# The boot may have skipped the mount; the installation wrote the line in fstab.
 brick_mounted() {
   mounted "$BRICK_MOUNT" || mount "$BRICK_MOUNT" || :
   mounted "$BRICK_MOUNT"
 }
 
-# The file of 3.4 and later knows the port range, if only in a comment.
+# The file of 3.4 and later names the port range, if only in a comment.
 ports_known() {
   grep -qE 'option (base|max)-port' "$config" 2>/dev/null
 }
@@ -30,13 +30,13 @@ ports_set() {
   }
 }
 
-# A node that is installed anew is rejected by its peers unless it is who it was.
-# One that has peers is somebody already.
+# Peers reject a reinstalled node unless it has its former UUID. A node that has
+# peers has a UUID already.
 identity_right() {
   [ -z "$GLUSTER_UUID" ] || [ "$(own_identity)" = "$GLUSTER_UUID" ] || has_peers
 }
 
-# Left behind when the node died while it was given its identity.
+# Left behind when the node died while its UUID was being restored.
 heard() {
   ! grep -qs 'bind-address 127' "$config"
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Brings every compute node into the trusted pool. What counts is the state
-# that the pool shows: a probe returns 0 for a peer that was rejected, too.
+# Brings every compute node into the trusted pool. Only the state that the pool
+# shows counts, because a probe returns 0 for a rejected peer too.
 verify_seconds=120
 
 # shellcheck disable=SC2086 # COMPUTES is a list
 needs() {
   need_names
-  # The cloud that runs does not wait for a node that is added to it.
+  # A running cloud does not wait for a node that is added to it.
   volume_exists "$VOLUME" || need_each "glusterd on % (tcp 24007)" glusterd_open $COMPUTES
 }
 
@@ -14,7 +14,8 @@ glusterd_open() {
   port_open "$1" 24007
 }
 
-# awaited PEER: 03-glusterfs-grow lets in who comes after the volume was made.
+# awaited PEER: 03-glusterfs-grow admits nodes that come after the volume was
+# made.
 awaited() {
   ! volume_exists "$VOLUME" || glusterd_open "$1"
 }
@@ -31,7 +32,7 @@ apply() {
   for peer in $COMPUTES; do
     in_pool "$peer" || ! awaited "$peer" || retry 30 gluster_do peer probe "$peer"
   done
-  # A peer that knew this node already is let in by a new handshake only.
+  # A peer that knew this node already is admitted only by a new handshake.
   retry 5 check || service glusterd restart
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Creates and starts the volume that holds the virtual machines. Never with
-# `force` on create: what that would override is a brick on the root disk or
-# one that belongs to another volume.
+# Creates and starts the volume that holds the virtual machines. It never uses
+# `force` on create: that would override the refusal of a brick on the root
+# disk, or of one that belongs to another volume.
 verify_seconds=120
 
 # shellcheck disable=SC2086 # BRICKS is a list
@@ -10,7 +10,7 @@ needs() {
   volume_exists "$VOLUME" || need_each "peer % to be connected" peer_connected $BRICKS
 }
 
-# Addresses, because 3.3 knows neither networks nor names here.
+# Addresses, because 3.3 accepts neither networks nor names here.
 allowed() {
   local name list=127.0.0.1
   for name in $NODES; do
@@ -27,8 +27,8 @@ bricks() {
   done
 }
 
-# A controller that was installed anew gets the volume from its peers. When it
-# does not, the virtual machines are still on the bricks of the others.
+# A reinstalled controller gets the volume from its peers. If it does not, the
+# virtual machines are still on the bricks of the others.
 nobody_has_it() {
   local peer
   for peer in $COMPUTES; do
@@ -40,12 +40,12 @@ nobody_has_it() {
   done
 }
 
-# option NAME VALUE: sets it unless it is so already.
+# option NAME VALUE: sets the option unless it has that value already.
 option() {
   [ "$(volume_field "$VOLUME" "$1")" = "$2" ] || gluster_do volume set "$VOLUME" "$1" "$2"
 }
 
-# auth.allow is set last: where it is right all the others were tried.
+# auth.allow is set last: where it is right, all the others were tried.
 options_set() {
   [ "$(volume_field "$VOLUME" storage.owner-uid)" = "$NOVA_UID" ] &&
     [ "$(volume_field "$VOLUME" auth.allow)" = "$(allowed)" ]
@@ -86,7 +86,7 @@ apply() {
 verify() {
   volume_started "$VOLUME"
   local online expected
-  # That of a node which has left may be up or not.
+  # The brick of a node which has left may be up or down.
   expected=$(bricks_of_site)
   online=$(bricks_online "$VOLUME")
   if [ "$online" -lt "$expected" ]; then

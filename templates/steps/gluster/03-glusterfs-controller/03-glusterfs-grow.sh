@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Lets compute nodes in that came after the volume was made, adds bricks when a
-# whole set of them is there, and lets peers go that have left the site file.
-# Bricks are never taken away here: that moves data, and a person decides it
+# Admits compute nodes that came after the volume was made, adds bricks when a
+# whole set of them is there, and removes peers that have left the site file. It
+# never removes bricks: that moves data, and a person decides it
 # (docs/operation.md, "Remove a node").
 verify_seconds=120
 watched=yes
@@ -24,7 +24,8 @@ apply() {
   done
   leaving | while read -r state peer _; do
     if [ "$state" = down ]; then
-      # Nobody is there to be told. GlusterFS asks for less then, so all of it was asked for here.
+      # No other peer has to be told. GlusterFS demands less then, so all conditions were checked
+      # here.
       gluster_do peer detach "$peer" force
     else
       gluster_do peer detach "$peer"
@@ -33,7 +34,8 @@ apply() {
   late_sets | while read -r bricks; do
     # shellcheck disable=SC2086 # a list
     gluster_do volume add-brick "$VOLUME" $bricks
-    # New files may go there. What exists stays where it is: a machine that runs has its disk open.
+    # New files may go there. Existing files stay where they are: a running machine has its disk
+    # open.
     gluster_do volume rebalance "$VOLUME" fix-layout start
   done
 }

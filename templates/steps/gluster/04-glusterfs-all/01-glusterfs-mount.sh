@@ -10,9 +10,9 @@ needs() {
 
 fstab_line() {
   local options=defaults,_netdev
-  # systemd would mount before glusterd runs, and hold up the boot for it.
-  # Not `x-systemd.requires`: a restart of glusterd would then unmount the
-  # directory under running virtual machines.
+  # systemd would mount before glusterd runs, and delay the boot for it. Not
+  # `x-systemd.requires`: a restart of glusterd would then unmount the directory
+  # under running virtual machines.
   [ ! -d "$ROOT/run/systemd/system" ] || options=$options,nofail,x-systemd.after=glusterd.service
   printf 'localhost:/%s %s glusterfs %s 0 0' "$VOLUME" "$INSTANCES" "$options"
 }
@@ -28,8 +28,8 @@ check() {
 }
 
 apply() {
-  # 3.3 made the others know the controller by its address only, because it
-  # was the controller that probed. One probe back gives it its name.
+  # With 3.3 the others know the controller by its address only, because it was
+  # the controller that probed. One probe back gives it its name.
   if [ "$NODE" = "${COMPUTES%% *}" ] && [ -n "$CONTROLLER" ] && ! peers | grep -q "^$CONTROLLER	"; then
     retry 30 gluster_do peer probe "$CONTROLLER"
   fi
@@ -39,7 +39,8 @@ apply() {
   fi
   if ! mounted "$INSTANCES"; then
     if [ ! -d "$ROOT$INSTANCES" ]; then
-      # Nova must not be able to write below the mount when it is missing.
+      # Nova must not be able to write below the mount point when the mount is
+      # missing.
       mkdir -p "$ROOT$INSTANCES"
       chmod 0555 "$ROOT$INSTANCES"
     fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Brings a node back into the pool and its brick back into the volume: one that
-# was installed anew while the cloud ran, and one that its peers reject. On a
+# Brings a node back into the pool and its brick back into the volume: a node
+# that was reinstalled while the cloud ran, or one that its peers reject. On a
 # node that never was part of the volume there is nothing to do.
 verify_seconds=120
 watched=yes
@@ -10,24 +10,25 @@ place=$BRICK_MOUNT/brick
 brick=$ROOT$place
 
 needs() {
-  # Who has been in a pool asks its controller before anything is decided.
+  # A node that has been in a pool asks its controller before anything is
+  # decided.
   [ -z "$CONTROLLER" ] || [ -z "$GLUSTER_UUID" ] || volume_exists "$VOLUME" ||
     need "glusterd on $CONTROLLER (tcp 24007)" port_open "$CONTROLLER" 24007
 }
 
-# The controller made the volume, so its word counts. But when others are still
-# one with this node, it is the controller that is wrong.
+# The controller made the volume, so it decides. But when other peers still
+# agree with this node, it is the controller that is wrong.
 rejected() {
   case $(peer_state "$CONTROLLER") in "Peer Rejected ("*) ;; *) return 1 ;; esac
   ! peers | grep -q '	Peer in Cluster (Connected)$'
 }
 
-# The controller's description of the volume has this node's brick.
+# True when the controller's description of the volume has this node's brick.
 has_a_place() {
   gluster_on "$CONTROLLER" volume info "$VOLUME" 2>/dev/null | grep -qE "^Brick[0-9]+: $NODE:$place\$"
 }
 
-# in_volume: the volume, as this node knows it, has its brick.
+# in_volume: true when the volume, as this node knows it, has its brick.
 in_volume() {
   volume_bricks | grep -qxF "$(brick_of "$NODE")"
 }
@@ -36,21 +37,23 @@ check() {
   [ -n "$CONTROLLER" ] || return 0
   if rejected; then return 1; fi
   if volume_started "$VOLUME"; then
-    # A brick that waits for a set is part of nothing yet.
+    # A brick that waits for a set is not part of anything yet.
     ! in_volume || { brick_runs "$place" && [ "$(how)" != replacing ]; }
   else
     volume_exists "$VOLUME" || ! has_a_place
   fi
 }
 
-# The known cure. The identity stays, and what the package brought; all else
-# comes from the others again. It is put aside, not deleted.
+# This is the known cure. The identity stays, and the files of the package;
+# everything else is fetched from the others again. The old files are moved
+# aside, not deleted.
 forget_the_pool() {
   local path aside
   aside=$STATE/glusterd-$(date -u +%Y%m%dT%H%M%SZ)
   echo "the pool rejects this node: its peers and volumes go to $aside"
   service glusterd stop
-  # 3.3 knows a brick that runs only by what goes away here, and would start a second one.
+  # 3.3 recognises a running brick only by files that are moved here, and would start a
+  # second one.
   for path in "$state"/vols/*/run/*.pid; do
     [ ! -e "$path" ] || kill "$(cat "$path")" || :
   done
@@ -83,13 +86,13 @@ join() {
     retry 30 port_open "$NODE" 24007
   fi
   retry 30 gluster_do peer probe "$CONTROLLER"
-  # Without a handshake from the start the controller stays at "accepted".
+  # Without a new handshake the controller stays at "accepted".
   service glusterd restart
   retry 60 volume_exists "$VOLUME"
 }
 
-# is_empty: nothing was ever on this brick, or nothing but what a replacement
-# that did not end had made.
+# is_empty: true when this brick never held anything, or only what an unfinished
+# replacement had created.
 is_empty() {
   case $(ls -A "$brick") in
     '') return 0 ;;
@@ -98,13 +101,13 @@ is_empty() {
   esac
 }
 
-# An empty brick in place of the one that was wiped. The others must know that it
-# is empty, or whoever reads from it would find the volume empty.
+# An empty brick replaces the one that was wiped. The others must know that it is
+# empty, or a client that reads from it would find the volume empty.
 replace_brick() {
   echo replacing | write_file "$STATE/rejoined" 0600
   if gluster_do volume help | grep -q reset-brick; then
-    # A volume that came from a peer has the real path of its bricks from the next
-    # start on; without, this brick would be taken for a new one.
+    # A volume that came from a peer has the real path of its bricks only from the
+    # next start on; without it, this brick would be taken for a new one.
     service glusterd restart
     retry 60 volume_started "$VOLUME"
     retry 60 put_in_place
@@ -114,9 +117,9 @@ replace_brick() {
   fi
 }
 
-# A try that fails may leave the volume's id on the brick, which then is started
-# as it is, empty: so each try ends it and begins with a new directory. The others
-# fail it while they do not see this node yet.
+# A failed try may leave the volume's id on the brick, which is then started as it
+# is, empty. So each try stops it and begins with a new directory. The others make
+# the try fail while they do not see this node yet.
 put_in_place() {
   at_one && gluster_do volume reset-brick "$VOLUME" "$NODE:$place" start || return 1
   rm -rf "$brick"
@@ -124,7 +127,7 @@ put_in_place() {
   gluster_do volume reset-brick "$VOLUME" "$NODE:$place" "$NODE:$place" commit force
 }
 
-# This node and each peer that is up, as each sees the other.
+# True when this node and each peer that is up see each other.
 at_one() {
   local peer
   for peer in $COMPUTES $CONTROLLER; do
@@ -135,8 +138,8 @@ at_one() {
   done
 }
 
-# Before 3.9: what changes while the brick is away is noted against it on the
-# others, for the root directory's entries and for its attributes.
+# Before 3.9: what changes while the brick is away is recorded against it on the
+# others, for the entries of the root directory and for its attributes.
 mark_missing() {
   local at=$STATE/volume mark
   mark=$at/.rackstart-back-$NODE
@@ -148,7 +151,7 @@ mark_missing() {
   umount "$at"
 }
 
-# A brick runs only where the volume's id is written on its directory.
+# A brick runs only where its directory carries the volume's id.
 claim_brick() {
   local id
   id=$(volume_field "$VOLUME" "Volume ID" | tr -d -)
@@ -159,15 +162,16 @@ claim_brick() {
   retry 60 gluster_do volume start "$VOLUME" force
 }
 
-# how: prints what became of the brick: `kept`, `replaced`, `running` all along,
-# or `replacing` until all of it is known to be healed.
+# how: prints what became of the brick: `kept`, `replaced`, `running` if it
+# never stopped, or `replacing` until the heal is known to be complete.
 how() {
   cat "$STATE/rejoined" 2>/dev/null || :
 }
 
 apply() {
   local as=running
-  # Else a brick would be made, or taken for a wiped one, on the system's disk.
+  # Otherwise a brick would be created, or taken for a wiped one, on the system
+  # disk.
   if ! mounted "$BRICK_MOUNT"; then
     echo "the file system of the brick is not mounted on $BRICK_MOUNT: nothing is changed"
     return 1
@@ -187,7 +191,7 @@ apply() {
     claim_brick
     echo kept | write_file "$STATE/rejoined" 0600
   fi
-  # All of it, because what is noted as changed is only what changed meanwhile.
+  # A full heal, because the records hold only what changed meanwhile.
   [ "$REPLICA" -lt 2 ] || [ "$(how)" = running ] || retry 60 gluster_do volume heal "$VOLUME" full
   [ "$(how)" != replacing ] || echo replaced | write_file "$STATE/rejoined" 0600
 }

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
-# Questions to the local glusterd. Written against the output of GlusterFS 3.3
-# and 10.3; an answer is judged by its state text, because several commands
-# return 0 for a peer that was rejected.
+# Queries of the local glusterd, written against the output of GlusterFS 3.3 and
+# 10.3. The state text of an answer decides, because several commands return 0
+# for a rejected peer.
 
-# Bricks of 3.4 and later. The range that GlusterFS would choose starts at 49152
-# like libvirt's migration ports (49152-49215), so ours starts above those.
+# Brick ports of 3.4 and later. The range that GlusterFS would choose starts at
+# 49152 like libvirt's migration ports (49152-49215), so ours starts above
+# those.
 BRICK_PORT_MIN=49252
 BRICK_PORT_MAX=49351
 
-# The CLI gives up by itself after 120 s; this is for the day that it does not.
+# The CLI gives up by itself after 120 s; this limit is for a CLI that does not.
 gluster_do() {
   timeout 150 gluster --mode=script "$@"
 }
@@ -34,13 +35,13 @@ peer_state() {
   gluster_do peer status | state_of "$1"
 }
 
-# state_of NAME: the same of the answer on standard input.
+# state_of NAME: prints the state of a peer from the answer on standard input.
 state_of() {
   names_and_states | awk -F '\t' -v name="$1" -v address="$(address_of "$1")" '
     $1 == name || $1 == address { print $2; exit }'
 }
 
-# in_pool NAME: NAME belongs to the trusted pool, reachable or not.
+# in_pool NAME: true when NAME belongs to the trusted pool, reachable or not.
 in_pool() {
   case $(peer_state "$1") in "Peer in Cluster ("*) return 0 ;; esac
   return 1
@@ -50,15 +51,17 @@ peer_connected() {
   [ "$(peer_state "$1")" = "Peer in Cluster (Connected)" ]
 }
 
-# gluster_on NAME WORDS...: the same question to the glusterd of another node,
-# which answers what only reads to anybody. Fails soon when it is not there.
+# gluster_on NAME WORDS...: sends a query to the glusterd of another node, which
+# answers read-only queries of anybody. It fails soon when that node is not
+# there.
 gluster_on() {
   local name=$1
   shift
   port_open "$name" 24007 && gluster_do "--remote-host=$name" "$@"
 }
 
-# keepsake_GLUSTER_UUID: what the server is told, and gives back after a reimage.
+# keepsake_GLUSTER_UUID: prints what the server stores, and gives back after a
+# reimage.
 keepsake_GLUSTER_UUID() {
   own_identity
 }
@@ -72,10 +75,11 @@ has_peers() {
   ls "$ROOT/var/lib/glusterd/peers/"* >/dev/null 2>&1
 }
 
-# become UUID: gives this node the identity that it had before it was installed
-# anew. glusterd writes its file itself first: with nothing but a UUID in it, it
-# would take itself for a 3.3 that was upgraded and keep to what that knew.
-# Meanwhile no other node hears it, to which it would be a stranger.
+# become UUID: gives this node the identity that it had before it was
+# reinstalled. glusterd writes its file itself first: from a file with nothing
+# but a UUID, it would conclude that it is an upgraded 3.3, and keep to what
+# that knew. Meanwhile no other node can reach it, because to them it would be a
+# stranger.
 become() {
   local info=$ROOT/var/lib/glusterd/glusterd.info config=$ROOT/etc/glusterfs/glusterd.vol
   ! service_running glusterd || service glusterd stop
@@ -92,13 +96,13 @@ become() {
   echo "this node is $1 to its GlusterFS peers, as it was before"
 }
 
-# 3.3 has one from its start and does not know the question.
+# 3.3 has an identity from its start and does not know the query.
 makes_identity() {
   [ -n "$(own_identity)" ] || gluster_do system:: uuid get
 }
 
-# brick_runs PATH: the process of this node's brick is there. Not asked of
-# glusterd, whose answer locks the whole pool.
+# brick_runs PATH: true when the process of this node's brick exists. glusterd
+# is not asked, because its answer locks the whole pool.
 brick_runs() {
   cat "$ROOT"/proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | awk -v path="$1" '
     last == "--brick-name" && $0 == path { found = 1 }
@@ -106,8 +110,8 @@ brick_runs() {
     END { exit !found }'
 }
 
-# volume_field VOLUME NAME: prints a line `NAME: value` of the volume's
-# description, which is also the form of its options.
+# volume_field VOLUME NAME: prints the value of a line `NAME: value` in the
+# volume's description, which is also the form of its options.
 volume_field() {
   gluster_do volume info "$1" 2>/dev/null | awk -F ': ' -v name="$2" '
     $1 == name { sub(/^[^:]*: /, ""); sub(/[ \t\r]+$/, ""); print; exit }'
@@ -121,8 +125,8 @@ volume_started() {
   [ "$(volume_field "$1" Status)" = Started ]
 }
 
-# bricks_online VOLUME: prints how many bricks have a running process. The
-# `detail` form is asked because the table wraps long names over two lines.
+# bricks_online VOLUME: prints how many bricks have a running process. It uses
+# the `detail` form, because the table wraps long names over two lines.
 bricks_online() {
   gluster_do volume status "$1" detail | grep -c '^Online *: Y' || :
 }

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Whether a node can be missed, as GlusterFS sees it; asked before the node is wiped.
+# Decides whether a node can be missed, as far as GlusterFS knows, before the node is
+# wiped.
 
-# leave_gluster: every brick of this node has copies elsewhere that are up, that
-# are whole, and that are enough for the quorum of their volume.
+# leave_gluster: true when every brick of this node has copies elsewhere that
+# are up, that are complete, and that are enough for the quorum of their volume.
 leave_gluster() {
   local rows volume volumes
   if ! command -v gluster >/dev/null; then
@@ -22,9 +23,9 @@ leave_gluster() {
   [ -n "$volumes" ] || echo "it holds no brick"
 }
 
-# bricks: `gluster volume info` as lines VOLUME SET SIZE HOST BRICK QUORUM with
-# tabs. SET counts the sets of copies, SIZE is how many belong to one; 1 where
-# nothing is a copy of anything.
+# bricks: prints `gluster volume info` as lines VOLUME SET SIZE HOST BRICK
+# QUORUM with tabs. SET counts the replica sets, and SIZE is the number of
+# bricks in one; it is 1 where nothing is a copy of anything.
 bricks() {
   awk '
     function flush(i) {
@@ -52,7 +53,7 @@ bricks() {
     END { flush() }'
 }
 
-# can_spare VOLUME ROWS: asks who is up, then what is not healed.
+# can_spare VOLUME ROWS: asks which bricks are up, then what is not healed.
 can_spare() {
   local up heals
   if ! up=$(gluster_do volume status "$1" detail); then
@@ -76,9 +77,10 @@ can_spare() {
     }'
 }
 
-# keeps_quorum VOLUME ROWS UP: of each set that a brick of this node belongs to,
-# enough others are up. By `auto` these are more than half of the set, or half of
-# it with its first brick; GlusterFS takes that by itself for odd sets.
+# keeps_quorum VOLUME ROWS UP: true when, in each set that a brick of this node
+# belongs to, enough others are up. With `auto` these are more than half of the
+# set, or half of it with its first brick; GlusterFS uses that by default for odd
+# sets.
 keeps_quorum() {
   printf '%s\n' "$2" | UP=$3 awk -F '\t' -v volume="$1" -v name="$NODE" -v address="$ADDRESS" '
     BEGIN { k = split(ENVIRON["UP"], lines, "\n"); for (i = 1; i <= k; i++) up[lines[i]] = 1 }

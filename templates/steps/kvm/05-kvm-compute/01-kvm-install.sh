@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Installs KVM. The paper's package `kvm` is a name that qemu-kvm provides.
+# Installs KVM. The package qemu-kvm provides the paper's name `kvm`.
 packages="qemu-kvm qemu-kvm-tools"
 
 check() {

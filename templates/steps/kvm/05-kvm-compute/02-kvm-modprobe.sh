@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Loads the KVM modules now and at every boot: the one of this processor, which
-# the paper has people choose by hand. A processor without the extension, or one
-# whose BIOS keeps it off, runs machines by emulation.
+# Loads the KVM modules now and at every boot: the module of this processor,
+# which in the paper people choose by hand. A processor without the extension,
+# or one whose BIOS has it disabled, runs machines by emulation.
 
 script=$ROOT/etc/sysconfig/modules/kvm.modules
 
-# vendor: prints intel or amd, nothing when there is no such extension.
+# vendor: prints intel or amd, or nothing when there is no such extension.
 vendor() {
   case $(grep -m 1 '^flags' "$ROOT/proc/cpuinfo") in
     *' vmx'*) echo intel ;;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Installs libvirt, and starts what it needs.
+# Installs libvirt, and starts the services that it needs.
 packages="libvirt libvirt-python python-virtinst avahi dmidecode"
 
 check() {

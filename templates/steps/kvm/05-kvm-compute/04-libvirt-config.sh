@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Lets compute nodes hand running machines to each other: libvirt listens on tcp
-# 16509, without a password as in the paper. In hardened mode the packet filter
-# lets the compute nodes alone through. Each host has a UUID of its own: whole
-# batches of boards share one, and between two of those libvirt migrates nothing.
+# Lets compute nodes migrate running machines to each other: libvirt listens on
+# tcp 16509, without a password as in the paper. In hardened mode the packet
+# filter admits only the compute nodes. Each host has a UUID of its own: whole
+# batches of boards share one, and libvirt migrates nothing between two hosts
+# with the same UUID.
 
 config=$ROOT/etc/libvirt/libvirtd.conf
 daemon=$ROOT/etc/sysconfig/libvirtd
@@ -20,7 +21,7 @@ apply() {
   set_key "$config" listen_tcp 1
   set_key "$config" auth_tcp '"none"'
   set_key "$config" host_uuid "\"$HOST_UUID\""
-  # Read by a shell: no blanks.
+  # A shell reads this file, so there are no blanks.
   set_line "$daemon" LIBVIRTD_ARGS 'LIBVIRTD_ARGS="--listen"'
 }
 

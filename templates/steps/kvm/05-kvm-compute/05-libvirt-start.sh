@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts libvirtd. Its own network `default` goes: a second dnsmasq on each node,
-# for machines that nobody makes.
+# Starts libvirtd. Its own network `default` is removed: it would run a second
+# dnsmasq on each node, for machines that do not exist.
 verify_seconds=60
 watched=yes
 
@@ -16,7 +16,7 @@ check() {
 # shellcheck disable=SC2086 # a list
 apply() {
   serve libvirtd $files
-  # Its init script returns before its socket is there.
+  # The init script returns before the socket exists.
   retry 30 virsh list
   if [ -e "$network" ]; then
     virsh net-autostart default --disable

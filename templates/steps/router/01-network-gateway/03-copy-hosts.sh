@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Names the nodes. The paper copies the file to root@compute2 and so on, by the
-# names that this file is to define; here every node got it when it was
-# installed, and the gateway only proves that the names work.
+# Names the nodes. The paper copies the file to root@compute2 and so on, using
+# the names that this file is to define. Here every node got the file when it
+# was installed, and the gateway only verifies that the names work.
 
 check() {
   file_is "$ROOT/etc/hosts" <"$PAYLOAD/hosts"
