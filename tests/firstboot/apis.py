@@ -30,7 +30,7 @@ class Cloud:
         return readers.setting(conf, "DEFAULT", "admin_token"), readers.setting(conf, "sql", "connection")
 
     def has_database(self):
-        """Whether the database takes what Keystone read at its start. It can differ only once the file does."""
+        """Whether the database accepts what Keystone read at its start. This can change only when the file changes."""
         if self.started_with == self.settings():
             return True
         user, password, host, name = readers.connection(self.started_with[1])
@@ -48,7 +48,7 @@ class Cloud:
         return next((v for v in getattr(self, kind).values() if v["name"] == name), None)
 
     def content(self):
-        """Without the ids: what has to be the same whatever happened on the way."""
+        """The content without the ids, which has to be the same whatever happened on the way."""
         name = lambda kind, key: getattr(self, kind)[key]["name"]  # noqa: E731
         return {
             "tenants": sorted(t["name"] for t in self.tenants.values()),
@@ -115,14 +115,14 @@ class Cloud:
         return 404, {"error": {"message": f"{method} {path}"}}
 
     def keystone_starts(self):
-        """It reads its file once. Sessions that it keeps in memory, as where nobody says otherwise, are gone."""
+        """Keystone reads its file once. Sessions that it keeps in memory, as it does by default, are gone."""
         self.started_with = self.settings()
         conf = self.world.nodes["controller"].root / "etc/keystone/keystone.conf"
         if readers.setting(conf, "token", "driver") != "keystone.token.backends.sql.Token":
             self.tokens.clear()
 
     def versions(self, path):
-        """It looks its own address up in the catalog, and is not implemented where that has none."""
+        """Keystone looks up its own address in the catalog, and answers "not implemented" if it has none."""
         if path == "/v2.0":
             return 500, {"error": {"message": "An unexpected error prevented the server from fulfilling your request."}}
         if not any(self.services[e["service_id"]]["type"] == "identity" for e in self.endpoints.values()):
@@ -138,7 +138,7 @@ class Cloud:
             case "POST", "images":
                 values = {name: headers[f"X-Image-Meta-{name}"] for name in ("Name", "Is-Public", "Disk-Format", "Container-Format")}
                 image = self.add("images", {"name": values["Name"], "status": "saving", "checksum": None, "meta": values})
-                # One whose connection was cut, too: it has what came until then.
+                # An upload whose connection was cut counts too: the image has what arrived until then.
                 image.update(status="active", checksum=hashlib.md5(body).hexdigest())
                 if headers.get("X-Image-Meta-Checksum", image["checksum"]) != image["checksum"]:
                     del self.images[image["id"]]
@@ -161,7 +161,7 @@ def serve(cloud, address, port):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def body(self):
-            """All that comes, also where the caller goes away before its end."""
+            """Everything that arrives, even if the caller disconnects before its end."""
             if self.headers.get("transfer-encoding") != "chunked":
                 return self.rfile.read(int(self.headers.get("content-length") or 0))
             data = b""

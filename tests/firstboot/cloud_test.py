@@ -34,14 +34,14 @@ def hostile_cloud():
         yield world
 
 
-# All of its nodes are ready, and nothing runs that looks after them.
+# All nodes of this cloud are ready, and no runner supervises them.
 cloud = Story(hostile_cloud)
 
 
 def becomes_ready(world):
     world.wait(lambda: all(n.ready() for n in world.nodes.values()) or failures(world), 900, "five ready nodes")
     equal(failures(world), {})
-    # Which ends when the last report has arrived.
+    # The sender ends when the last report has arrived.
     for node in world.nodes.values():
         node.process.wait(60)
 
@@ -62,7 +62,7 @@ def rows(node):
 
 
 def of_manager(node, row):
-    """The row of the table, which is about FlatDHCP, as it is where the site names another manager of networks."""
+    """The row of the table is for FlatDHCP; this is the row where the site names another network manager."""
     file, section, key, value = row
     vlan, multi = (node.world.values.get(name) for name in ("network_manager", "multi_host"))
     match key:
@@ -98,7 +98,7 @@ def filled_in(value, node):
 
 
 def read(node, file, section, key):
-    """A setting as its program would get it."""
+    """A setting as the program that uses it would get it."""
     path = node.root / file.removeprefix("/")
     if file.endswith("local_settings"):
         return readers.python(path, key)
@@ -117,7 +117,7 @@ def every_key_is_right(world):
 
 
 def nothing_else_has_changed(world):
-    """In files with sections: what differs from the package's is in the table."""
+    """In files with sections, the table lists what differs from the package's values."""
     for node in world.nodes.values():
         known = {(file, section, key) for file, section, key, _ in rows(node)}
         for file in {file for file, section, _ in known if section}:
@@ -173,7 +173,7 @@ FLOATING = "none in this cloud (nova-manage floating create, on compute1)"
 
 
 def the_cloud_was_accepted(world, outside="198.41.0.4 answers", floating=FLOATING, routers=("compute1",)):
-    """What the last steps saw is in their reports, and nothing of theirs is left."""
+    """The reports hold what the last steps saw, and nothing that these steps created is left."""
     said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
     services = said["02-boot-cirros"]
     for service, host in [("consoleauth", "controller"), ("scheduler", "controller"), ("volume", "controller"),
@@ -201,13 +201,13 @@ def the_acceptance_ended_well(world):
 
 
 def services_of(world, *hosts):
-    """The rows of Nova's services on these hosts, disabled or not, as its database has them."""
+    """The rows of Nova's services on these hosts, disabled or not, as Nova's database has them."""
     rows_ = world.nodes["controller"].sql("SELECT `binary`, host, disabled FROM nova.services ORDER BY id;").splitlines()
     return [tuple(row.split("\t")) for row in rows_ if row.split("\t")[1] in hosts]
 
 
 def a_compute_node_leaves_and_comes_back(world):
-    """What the controller is asked to do when compute2 is wiped: its row alone, and back."""
+    """What the controller is asked to do when compute2 is wiped: it disables and enables only that node's row."""
     controller = world.nodes["controller"]
     controller.forget_changes()
     for verb, status in (("disable", "disabled"), ("disable", "disabled"), ("enable", "enabled"), ("enable", "enabled")):
@@ -239,7 +239,7 @@ def owners_are_right(world):
 
 
 def no_secret_shows(world):
-    """Not in a log, a report or the arguments of any command; nor what MySQL makes of one."""
+    """No secret is in a log, a report or the arguments of any command; neither is a hash that MySQL makes of one."""
     for name, secret in world.secrets.items():
         for node in world.nodes.values():
             for path in [*(node.root / "var/log/rackstart").iterdir(), node.fake / "calls", node.fake / "changes", node.fake / "arguments"]:

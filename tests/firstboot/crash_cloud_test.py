@@ -16,7 +16,7 @@ TABLES = "SELECT cidr, label FROM nova.networks; SELECT id, `binary`, host, disa
 
 
 def entries(node):
-    """How many journal entries its lives have written since these were counted."""
+    """How many journal entries the node has written since the count began."""
     syncs = node.fake / "syncs"
     return len(syncs.read_text().splitlines()) if syncs.exists() else 0
 
@@ -27,17 +27,17 @@ def ends_well(node):
 
 
 def killed_at_entries(node, total, chance):
-    """One life after the other, each ended at an entry; returns how many."""
+    """Starts the node again and again, and kills it at a journal entry each time; returns the number of kills."""
     for cut in range(total // EVERY):
         (node.fake / "syncs").unlink(missing_ok=True)
-        # Of every one: at `done` of a step, and in the next life, which does it again, at `started` of the step after.
+        # Every entry is hit: at `done` of a step, and in the next life, which repeats it, at the next `started`.
         at = 2 + cut % 2 if EVERY == 1 else chance.randint(1, EVERY)
         (node.fake / "kill.at").write_text(str(at))
         code = node.start().wait(900)
         if code == 0:
             break
         equal(code, -9)
-        # A boot makes the first steps run again, whose entries would use up a short life.
+        # A boot repeats the first steps, whose entries would use up a short life.
         node.power_cut() if EVERY > 1 and cut % 2 else node.kill()
     else:
         cut = total // EVERY
@@ -46,24 +46,24 @@ def killed_at_entries(node, total, chance):
 
 
 def killed_at_random(node, most, chance):
-    """Ended at random moments until it is ready, at most so many times; returns how many."""
+    """Kills the node at random moments until it is ready, at most so many times; returns the number of kills."""
     for kill in range(most):
         (node.fake / "kill.at").write_text("0")
         (node.fake / "syncs").unlink(missing_ok=True)
         process = node.start()
-        # Somewhere in one of the next three steps that are not done yet.
+        # The moment is somewhere in one of the next three steps that are not done yet.
         until = chance.randint(0, 6)
         node.world.wait(lambda process=process, until=until: entries(node) >= until or process.poll() is not None, 600, f"{until} entries")
         time.sleep(chance.uniform(0.05, 1))
         if node.ready():
             return kill
-        # A boot makes many steps run again: with more of them it would never come to the later ones.
+        # A boot repeats many steps: with more cuts of power the node would never come to the later ones.
         node.power_cut() if chance.random() < 0.08 else node.kill()
     return most
 
 
 class Lives:
-    """How those of one node end, installation after installation: at entries first, at random moments in what is left."""
+    """Kills of one node, installation after installation: at entries first, at random moments in what is left."""
 
     def __init__(self, entries):
         self.entries, self.cuts, self.kills, self.installations = entries, 0, 0, 0
@@ -90,7 +90,7 @@ def made_nothing_twice(world, node):
 
 
 def in_each(seed, function):
-    """Names the seed of what fails."""
+    """Names the seed of a run that fails."""
     try:
         return function(random.Random(seed))
     except AssertionError as error:
@@ -98,7 +98,7 @@ def in_each(seed, function):
 
 
 def a_lone_controller(end, chance):
-    """Runs to its end; `end` may make that a hard way."""
+    """Runs to its end; `end` may kill it instead."""
     with controller() as world:
         a_store_that_is_there(world)
         node = world.nodes["controller"]
@@ -130,7 +130,7 @@ def a_controller_that_is_killed_and_cut_from_power_ends_the_same_and_makes_nothi
 
 
 def what_it_leaves(node):
-    """The node's files, and what the cloud has that is made once."""
+    """The node's files, and the things that the cloud has only once."""
     world = node.world
     files = {str(p.relative_to(node.root)): p.read_text() for p in sorted((node.root / "etc").rglob("*")) if p.is_file()}
     rules = (world.dir / "security-rules").read_text()
@@ -138,7 +138,7 @@ def what_it_leaves(node):
 
 
 def forget_the_network(world):
-    """As if the gateway had not made it yet."""
+    """Restores the state in which the gateway had not made it yet."""
     world.nodes["controller"].sql("DELETE FROM nova.networks;")
     (world.dir / "security-rules").unlink()
 
@@ -154,7 +154,7 @@ def installed_anew(node, end, chance, expected):
 
 
 def killed_in_a_cloud(node, chance):
-    # Each step is begun, and done.
+    # Each step is begun, and finished.
     expected, total = what_it_leaves(node), 2 * len(list((node.state / "journal").iterdir()))
     holds(total > 30, f"{total} journal entries")
     lives = Lives(total)
@@ -172,7 +172,7 @@ def as_before_its_acceptance(node):
 
 
 def killed_in_the_acceptance(node):
-    """It is tried from its first step on after each kill, and what it makes for a while is gone in the end."""
+    """After each kill it starts again from its first step, and what it creates meanwhile is gone in the end."""
     expected, cuts = what_it_leaves(node), range(1, 13, 1 if EVERY == 1 else 6)
     as_before_its_acceptance(node)
     for at in cuts:
@@ -191,7 +191,7 @@ def killed_in_the_acceptance(node):
 @cloud.chapter
 def the_nodes_of_a_cloud_that_are_killed_one_after_the_other_end_the_same_and_make_nothing_twice(world):
     def all_of_it(chance):
-        # A gateway goes through all steps of a compute node, too.
+        # A gateway runs all steps of a compute node, too.
         for name in ("compute3", "compute1") if EVERY == 1 else ("compute1",):
             killed_in_a_cloud(world.nodes[name], chance)
         is_complete(world)

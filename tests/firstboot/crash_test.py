@@ -9,7 +9,7 @@ from harness import equal, holds, test
 from runner_test import volume_is_there
 from site_test import changes_of_pool, is_complete, site
 
-# How many random kills a node gets; every so many journal entries it is killed, 1 is every one.
+# How many random kills a node gets; it is killed at every so many journal entries, and 1 means at every one.
 KILLS = int(os.environ.get("KILLS", "6"))
 EVERY = int(os.environ.get("EVERY", "25"))
 
@@ -24,7 +24,7 @@ def reference():
 
 
 def as_text(world):
-    """The files of the node; the network is another one in every world."""
+    """The files of the node, without its network, which differs in every world."""
     return {k: str(v).replace(world.prefix, "LAN") for k, v in world.nodes["compute2"].files().items() if k not in ("live", "etc/sysconfig/iptables")}
 
 
@@ -43,7 +43,7 @@ def killed_at(boundary, expected, cut):
 
 
 def some_of(boundaries):
-    """A third of them, another one in each run; all of them where every entry counts."""
+    """A third of the kills, another third in each run; all of them where every entry counts."""
     return boundaries if EVERY == 1 else boundaries[random.randrange(3)::3]
 
 

@@ -1,4 +1,4 @@
-"""Errands: what a ready node is asked to do for the cloud, and what it says."""
+"""Errands: what a ready node is asked to do for the cloud, and what it answers."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def a_node_without_a_brick_can_be_missed():
 def a_brick_stays_unless_enough_whole_copies_of_it_are_up():
     only, too_few, open_ = "no other copy of", "too few for its quorum", "entries of the volume vm-instances are not healed yet"
     table = [
-        # holders, the quorum of the volume, who is down, what is not healed, what is said
+        # holders, the quorum of the volume, who is down, what is not healed, the answer
         (COMPUTES, "", [], "", True),
         (COMPUTES, "", ["compute1", "compute3"], "", True),
         (COMPUTES, "", ["compute1", "compute3", "compute4"], "", only),
@@ -152,7 +152,7 @@ def a_ready_node_asks_does_what_is_wanted_and_answers_by_a_report():
         holds(answer.startswith("leave 5f0c81aa no compute2:/export/gluster/brick is the only copy of its part"), answer)
         time.sleep(1)
         equal(len(world.events("compute2", "errand")), 1)
-        # Armed, and disarmed: it goes on asking.
+        # Armed, and disarmed again: the node goes on asking.
         world.server.errands_answer = 410
         asked = len(world.server.asked)
         world.wait(lambda: len(world.server.asked) > asked + 1, 20, "two more questions")
@@ -201,5 +201,5 @@ def a_stop_does_not_wait_for_an_errand_that_hangs():
             node.process.wait(10)
             equal(world.events("compute2", "errand"), [])
         finally:
-            # In a process group of timeout(1), which would end it after 150 s.
+            # The errand runs in the process group of timeout(1), which would end it after 150 s.
             os.kill(int((node.fake / "hangs").read_text()), signal.SIGKILL)

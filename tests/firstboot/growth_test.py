@@ -1,4 +1,4 @@
-"""A site that changes while its nodes are ready: they take newer payloads, let new nodes in and old ones go."""
+"""A site that changes while its nodes are ready: they take newer payloads, admit new nodes and remove old ones."""
 
 import contextlib
 import pathlib
@@ -29,7 +29,7 @@ def changes(world, names=None, held=(), secrets=(), **values):
 
 
 def joins(world, name):
-    """A machine is powered on that the site file has since then."""
+    """Powers on a machine that the site file has named since then."""
     world.nodes[name] = Node(world, name)
     world.nodes[name].start("start", **LIVING)
     changes(world)
@@ -117,7 +117,7 @@ def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
         leaves(world, "compute3")
         world.wait(lambda: not (world.dir / "gluster/member.compute3").exists(), 60, "compute3 out of the pool")
         nobody_knows(world, "compute3")
-        # It comes again, as another machine, with a fourth.
+        # It comes back, as another machine, together with a fourth.
         shutil.rmtree(world.dir / "nodes/compute3")
         world.names += ["compute3", "compute4"]
         joins(world, "compute3")
@@ -127,7 +127,7 @@ def bricks_are_added_in_whole_sets_and_a_node_that_leaves_is_let_in_no_more():
         all_updated(world)
         added = [c for node in world.nodes.values() for c in node.changes() if "add-brick" in c or "rebalance" in c]
         equal([c.split()[2] for c in added], ["add-brick", "rebalance"])
-        # Whose brick holds data is not put out of the pool, and loses all else.
+        # A node whose brick holds data stays in the pool, and loses everything else.
         leaves(world, "compute4")
         nobody_knows(world, "compute4")
         holds((world.dir / "gluster/member.compute4").exists(), "a brick with data was let go")
@@ -157,7 +157,7 @@ def an_update_says_how_far_it_is_and_a_ready_node_never_begins_again(world):
     world.wait(lambda: is_updated(node), 60, "the newer payload")
     world.wait(lambda: any("updated:" in r["detail"] for r in world.events("compute2", "ready")), 20, "the end of the update")
     told = world.events("compute2", "updating")
-    # The packet filter alone is made from it. The steps after it that keep a service running are looked at, and found right.
+    # Only the packet filter is made from it. Later steps that keep a service running are checked, and hold.
     equal([(r["number"], r["total"]) for r in told], [(str(at), str(len(told))) for at in range(1, len(told) + 1)])
     equal(told[0]["step"], "02-glusterfs-all/01-iptables-flush")
     equal([node.entry(r["step"], "result") for r in told], ["updated"] + ["already true"] * (len(told) - 1))
@@ -181,7 +181,7 @@ def whatever_is_not_the_servers_own_or_not_whole_is_thrown_away(world):
         changes(world, region=f"R{said}")
         world.wait(lambda: log_of(node).count(why) > said, 30, why)
         equal(payload(node), first)
-    # One that is the server's, with a script that no shell reads. The one before was good, but for the forgery.
+    # The server's own payload, with a script that no shell can parse. The one before was good, but forged.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="payload-", dir=MEMORY)) / "new"
     node.write_payload(folder)
     (folder / "lib/files.sh").write_text("if then\n")

@@ -1,4 +1,4 @@
-"""Collects tests and runs a few at a time: most of their time is waiting."""
+"""Collects tests and runs a few at a time, because most of their time is waiting."""
 
 import concurrent.futures
 import contextlib
@@ -7,11 +7,11 @@ import resource
 import time
 import traceback
 
-# What is run one after the other: a test alone, or the chapters of a story.
+# The tests that run one after the other: a single test, or the chapters of a story.
 _units = []
 
 
-# Functions by whose name the test that calls them is found too.
+# Functions by whose name `run` finds the test that calls them.
 _parts = set()
 
 
@@ -25,7 +25,7 @@ def test(function):
 
 
 def part(function):
-    """What a test shows beside others in one world; to run it is to run that test."""
+    """Part of a test that shares a world with others; to run it is to run that test."""
     _parts.add(function.__name__)
     return function
 
@@ -35,12 +35,12 @@ def names_of(function):
 
 
 def runnable():
-    """Every word that `run` takes whole."""
+    """Every word that `run` accepts as a whole."""
     return {name for _, functions in _units for function in functions for name in names_of(function)}
 
 
 class Story:
-    """Tests that share one world, in the order of their lines: each leaves it as the next one, or any other, may find it."""
+    """Tests that share one world, in the order of their lines: each leaves it as the next, or any other, needs it."""
 
     def __init__(self, begins):
         self.begins, self.chapters = begins, []
@@ -51,7 +51,7 @@ class Story:
         return function
 
     def tell(self, chosen):
-        """Yields each chapter with how it ended. One that failed has spoilt the world for those that follow."""
+        """Yields each chapter with its result. A chapter that failed has damaged the world for those that follow."""
         held = contextlib.ExitStack()
         world = None
         for function in chosen:

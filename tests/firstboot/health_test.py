@@ -1,4 +1,4 @@
-"""A node that is ready and stays so: the runner goes on looking after it."""
+"""A node that is ready and stays ready: the runner keeps supervising it."""
 
 from harness import equal, holds, test
 from runner_test import MOUNT, volume_is_there
@@ -18,12 +18,12 @@ def a_service_and_a_mount_that_are_lost_later_are_mended_and_told():
         node.start("start", RACKSTART_HEALTH_PAUSE="0.4")
         world.wait(lambda: world.events("compute2", "ready"), 40, "ready")
         node.forget_changes()
-        # What a crash of glusterd does: its mount goes, too.
+        # A crash of glusterd takes its mount with it.
         node.fresh_boot()
         world.wait(lambda: healed(world) and node.changes(), 40, "the repair")
         world.wait(lambda: any(MOUNT in h for h in healed(world)), 40, "the mount")
         holds(not [c for c in node.changes() if c.startswith(("yum", "gluster"))], node.changes())
-        # The packet filter is no watched step: a person may change it for a while.
+        # The packet filter is not a watched step: a person may change it for a while.
         holds(not [c for c in node.changes() if "iptables" in c], node.changes())
         equal([r["event"] for r in world.events("compute2")][-1], "ready")
         equal(node.run("run", MOUNT).returncode, 0)

@@ -12,7 +12,7 @@ SCRIPTS = sorted(
     + list(TEMPLATES.rglob("*.sh"))
 )
 
-# What bash 4.1, coreutils 8.4, util-linux 2.17 and curl 7.19 do not know.
+# What bash 4.1, coreutils 8.4, util-linux 2.17 and curl 7.19 lack.
 TOO_NEW = {
     r"\b(declare|local|typeset) -[a-zA-Z]*n\b": "name references (4.3)",
     r"\b(declare|typeset) -[a-zA-Z]*g\b": "declare -g (4.2)",
@@ -117,7 +117,7 @@ def every_step_defines_what_the_runner_calls():
 
 @test
 def what_a_record_or_a_file_gets_was_got_before():
-    """A command that fails inside an argument ends no step: an empty word would be taken for what was seen or meant."""
+    """A failing command inside an argument ends no step: its empty output would be taken for the real value."""
     fallible = r"(machine|volume|in_machine|nova_cli|spelled|was_on|address_on)"
     found = [f"{script}:{number}: {line.strip()}" for script, number, line in code_lines() if re.search(rf"\b(saw|setting|set_nova) .*\$\({fallible}\b", line)]
     equal(found, [])
@@ -130,7 +130,7 @@ def a_volume_is_never_created_by_force():
 
 @test
 def what_a_step_installs_stands_in_one_line_that_rackstart_reads_too():
-    """`src/render/packages.rs` reads these lines and nothing else of a step."""
+    """`src/render/packages.rs` reads these lines, and nothing else, of a step."""
     for script in SCRIPTS:
         text, name = script.read_text(), str(script.relative_to(TEMPLATES))
         lines = re.findall(r"^ *(packages(?:_el7)?)=(.*)$", text, flags=re.M)

@@ -1,4 +1,4 @@
-"""A controller alone, with the rest of its site played, and all that it leaves behind."""
+"""A controller alone, with the rest of its site simulated, and everything that it leaves behind."""
 
 from site_test import site
 from world import COMPUTES, NODES
@@ -25,7 +25,7 @@ def a_store_that_is_there(world):
 
 
 def end_of(world):
-    """All that a controller leaves behind, wherever its network is."""
+    """Everything that a controller leaves behind, wherever its network is."""
     node = world.nodes["controller"]
     files = {}
     for path in sorted((node.root / "etc").rglob("*")):

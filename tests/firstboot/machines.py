@@ -21,13 +21,13 @@ def hosts(world):
 
 
 def exports(world, fake):
-    """nova-volume, when it starts: tgtd holds its targets in memory alone."""
+    """What nova-volume does when it starts, because tgtd keeps its targets only in memory."""
     if (fake / "running.tgtd").exists():
         (fake / "targets").write_text("".join(f"{key}\n" for key in load(world)["volumes"]))
 
 
 def label(world):
-    """Of the network that a project is given: the first that was made."""
+    """The network that a project is given: the first one that was made."""
     path = world / "network"
     return path.read_text() if path.exists() else "public"
 
@@ -64,7 +64,7 @@ class Machines:
             sys.exit(f"ERROR: no image {image}")
         if flavor != "m1.tiny" or key not in self.all["keys"]:
             sys.exit("ERROR: refused")
-        # What a test wants the next one to end as.
+        # The state that a test wants the next machine to end in.
         fate = self.world / "fate"
         number = self.all.get("booted", 0) + 1
         machine = {"id": f"0b1c-{number}", "name": name, "host": self.computes()[0], "looked": 0, "fate": fate.read_text() if fate.exists() else "ACTIVE"}
@@ -73,7 +73,7 @@ class Machines:
         table(["Property", "Value"], [["OS-EXT-SRV-ATTR:host", "None"], ["id", machine["id"]], ["status", "BUILD"], ["name", name]])
 
     def find(self, which):
-        """By id, or by a name that only one has."""
+        """Finds it by id, or by a name that only one machine has."""
         found = [m for m in self.all["machines"].values() if which in (m["id"], m["name"])]
         if len(found) != 1:
             sys.exit(f"ERROR: {'Multiple server matches found' if found else 'No server with a name or ID'} for '{which}'.")
@@ -85,7 +85,7 @@ class Machines:
         return machine["fate"] if machine["looked"] > 2 else "BUILD"
 
     def time_passes(self):
-        """What was told to go or to come is there a look later."""
+        """A machine that was told to go or to come has done so when somebody looks later."""
         for key, machine in list(self.all["machines"].items()):
             if "deleting" in machine:
                 machine["deleting"] += 1
@@ -189,7 +189,7 @@ class Machines:
                 self.find(which)
                 volume = self.volume(key, "available")
                 if key not in targets.read_text().split():
-                    # The compute node finds no such target, and gives it back.
+                    # The compute node finds no such target, and gives the volume back.
                     sys.exit("ERROR: iscsiadm: no records found!")
                 volume["status"] = "attaching"
                 self.keep(*words)
@@ -201,7 +201,7 @@ class Machines:
                 self.volume(key, "available", "error")["status"] = "deleting"
                 self.keep(*words)
             case ["live-migration", which, host] if host in self.computes() and not any(v["status"] == "in-use" for v in self.all["volumes"].values()):
-                # Accepted; whether it moves is between the two nodes, and nobody is told that it did not.
+                # The migration is accepted; whether it works is between the two nodes, and nobody hears if it does not.
                 machine = self.find(which)
                 if self.moves(machine["host"], host):
                     machine["host"] = host

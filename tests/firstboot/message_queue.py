@@ -1,13 +1,13 @@
-"""Whom qpidd lets in: by the files that it was started with, and by what its client can speak."""
+"""Whom qpidd admits: by the files that it was started with, and by the mechanisms that its client can speak."""
 
 import readers
 
-# Where the file does not say: whatever the library has.
+# The default where the file does not say: every mechanism that the library has.
 ALL = ["ANONYMOUS", "DIGEST-MD5", "EXTERNAL", "PLAIN"]
 
 
 def mechanisms(controller):
-    """Those on offer. `auth=no` lets everybody in whatever they are."""
+    """The mechanisms that qpidd offers. `auth=no` admits everybody, whatever they are."""
     path = controller / "fake/qpidd/etc/sasl2/qpidd.conf"
     for line in path.read_text().splitlines() if path.exists() else []:
         name, _, value = line.partition(":")
@@ -17,7 +17,7 @@ def mechanisms(controller):
 
 
 def allowed(controller, user):
-    """By the access list, where qpidd was given one."""
+    """Decides by the access list, where qpidd was given one."""
     path = readers.plain(controller / "fake/qpidd/etc/qpidd.conf", "acl-file")
     if not path:
         return True
@@ -29,7 +29,7 @@ def allowed(controller, user):
 
 
 def lets_in(world, wanted, user, password):
-    """Whether a client that would use one of these mechanisms gets in and may send."""
+    """Whether a client that would use one of these mechanisms is admitted and may send."""
     controller = world / "nodes/controller"
     if not (controller / "fake/running.qpidd").exists():
         return False
@@ -46,7 +46,7 @@ def lets_in(world, wanted, user, password):
 
 
 def can_speak(node):
-    """The mechanisms of a client there. Without the package it cannot speak PLAIN."""
+    """The mechanisms of the client there. Without the package it cannot speak PLAIN."""
     packages = (node / "fake/packages").read_text().split()
     return [m for m in ALL if m != "PLAIN" or "cyrus-sasl-plain" in packages]
 

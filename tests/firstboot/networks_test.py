@@ -13,7 +13,7 @@ from world import MACS
 
 LAN = "192.168.0.1"
 STEP = "08-network-compute/03-vm-bridge"
-# Counts what changes something, and kills the step in place of the one that it is told.
+# Counts the commands that change something, and kills the step instead of running the chosen one.
 WRAPPER = """#!/bin/bash
 case "$*" in
   *show*) ;;
@@ -59,7 +59,7 @@ def in_the_kernel_the_flat_manager_has_a_bridge_after_a_kill_at_any_command_and_
         lab.at("outside", f"ip addr add {OUTSIDE}/24 dev eth0")
         lab.at("gateway", f"ip addr add {GATEWAY}/24 dev eth0", "sysctl -qw net.ipv4.ip_forward=1")
         lab.at("controller", f"ip addr add {CONTROLLER}/24 dev eth0", f"ip route add default via {LAN}")
-        # The node's commands and its view of the kernel are the namespace's from here on.
+        # From here on the node's commands and its view of the kernel are those of the namespace.
         for command in ("ip", "brctl"):
             (node.fake / "bin" / command).unlink()
             (node.fake / "bin" / command).write_text(WRAPPER % shutil.which(command))
@@ -89,7 +89,7 @@ def in_the_kernel_the_flat_manager_has_a_bridge_after_a_kill_at_any_command_and_
         lab.listens("controller", 3306, 8775)
         lab.listens("machine", 22)
         equal(lab.asks("machine", OUTSIDE, 80), GATEWAY)
-        # Which asks the controller for its metadata with its own address, and for nothing else.
+        # The machine asks the controller for its metadata with its own address, and for nothing else.
         equal(lab.asks("machine", "169.254.169.254", 80), MACHINE)
         equal((lab.asks("machine", CONTROLLER, 3306, seconds=1), lab.asks("outside", MACHINE, 22, seconds=1)), ("", ""))
         equal(lab.asks("controller", MACHINE, 22), CONTROLLER)
@@ -128,7 +128,7 @@ def in_the_kernel_a_compute_node_with_multi_host_is_the_router_of_its_own_machin
         lab.listens("controller", 3306, 8775)
         lab.listens("machine", 22)
         equal(lab.asks("machine", OUTSIDE, 80), GATEWAY)
-        # By its node alone, which comes to others with its own address.
+        # Only its own node reaches it, and it reaches others with its own address.
         equal((lab.asks("machine", "169.254.169.254", 80), lab.asks("machine", CONTROLLER, 3306)), (MACHINE, HOST))
         equal((lab.asks("machine", HOST, 3306, seconds=1), lab.asks("outside", HOST, 3306, seconds=1)), ("", ""))
         # The way that the acceptance sets. A machine that came from another node has the router there until its lease is

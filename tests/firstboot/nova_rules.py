@@ -25,7 +25,7 @@ def of_network(fixed, source, metadata_host, bridge=None, floating=()):
 
 
 def of_bridge(bridge):
-    """Whichever service makes the bridge lets everything into and out of it."""
+    """Whichever service makes the bridge accepts everything into and out of it."""
     return {"filter": [("FORWARD", f"-i {bridge} -j ACCEPT"), ("FORWARD", f"-o {bridge} -j ACCEPT")], "nat": []}
 
 
@@ -77,7 +77,7 @@ def into(text, binary, rules):
 
 
 def into_namespace(namespace, binary, rules):
-    """The same in the kernel, as Nova does it: with the real iptables-save and iptables-restore."""
+    """Puts the rules into the kernel, as Nova does: with the real iptables-save and iptables-restore."""
     inside = ["ip", "netns", "exec", namespace]
     saved = subprocess.run([*inside, "iptables-save"], capture_output=True, text=True, check=True, timeout=20).stdout
     subprocess.run([*inside, "iptables-restore"], input=into(saved, binary, rules), text=True, check=True, timeout=20)

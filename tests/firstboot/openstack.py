@@ -35,7 +35,7 @@ def changed(*words):
 
 
 class Database:
-    """By the URL of a configuration file."""
+    """Connects by the URL of a configuration file."""
 
     def __init__(self, root, path, section, key):
         self.user, self.password, host, self.name = readers.connection(readers.setting(root / path, section, key))
@@ -61,7 +61,7 @@ def sync(database, control=0):
 
 
 def glance_manage(words):
-    """Without `version_control` its db_sync takes an empty database for one of the latest version."""
+    """Without `version_control`, its db_sync takes an empty database for one of the latest version."""
     for place in ("api", "registry"):
         database = Database(ROOT, f"etc/glance/glance-{place}.conf", "DEFAULT", "sql_connection")
     versioned = schema.Versioned("glance", database.ask)
@@ -78,7 +78,7 @@ def glance_manage(words):
 
 
 def writes_as_root(log):
-    """What a command of root logs to belongs to root where it was not there before."""
+    """A log that a command of root creates belongs to root."""
     if not (ROOT / log).exists():
         (ROOT / log).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / log).write_text("")
@@ -87,7 +87,7 @@ def writes_as_root(log):
 
 
 def registry_starts():
-    """It makes the tables of its models where they are missing, whatever version the database says."""
+    """Makes the tables of its models where they are missing, whatever version the database claims."""
     database = Database(ROOT, "etc/glance/glance-registry.conf", "DEFAULT", "sql_connection")
     database.ask("".join(schema.tables(schema.GLANCE, unless_there=True)))
 
@@ -140,7 +140,7 @@ def network(database, verb, options):
     if verb == "list":
         rows = database.ask("SELECT id, cidr, IFNULL(vlan, 'None'), IFNULL(project_id, 'None') FROM networks ORDER BY id;")
         if not rows:
-            # On standard output, as everything that nova-manage has to say.
+            # nova-manage writes this to standard output, like everything else.
             print("Command failed, please check log for more info")
             sys.exit(1)
         line = "{:5}\t{:18}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}\t{:15}"
@@ -195,7 +195,7 @@ def create_network(database, options):
 
 
 def nova(words):
-    # Which the others do not need, and which takes half of their time.
+    # The other commands do not need these, and loading them takes half of their time.
     import urllib.request
 
     body = {"auth": {"tenantName": os.environ["OS_TENANT_NAME"], "passwordCredentials": {

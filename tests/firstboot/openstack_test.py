@@ -1,4 +1,4 @@
-"""Single OpenStack steps: paper mode, what they refuse, and what they mend."""
+"""Single OpenStack steps: paper mode, what they refuse, and what they repair."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from lone_controller import a_store_that_is_there, controller
 from server import OTHER
 from site_test import site
 
-# What writes settings, and what has to be installed for it.
+# The steps that write settings, and those that have to be installed for them.
 WRITERS = {
     "compute2": ["02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "06-bridge-filter", "02-install-nova", "03-nova-permissions", "04-nova-config"],
     "compute1": ["02-ip-forward", "02-selinux-permissive", "03-libvirt-install", "04-libvirt-config", "06-bridge-filter", "02-install-nova",
@@ -71,7 +71,7 @@ def a_time_server_that_is_silent_or_unsure_is_waited_for():
     with site(last_group="09", nodes=["compute2"]) as world:
         node = world.nodes["compute2"]
         node.steps("02-ntp-install", "03-ntp-config")
-        # All behind a gateway that is not there yet; then one that has no time itself; then one that has.
+        # First all are behind a gateway that is not there yet; then one does not know the time itself; then one does.
         silent = node.fake / "ntp.silent"
         silent.write_text("all")
         answer = node.play("ntpdate", "-q", "0.pool.ntp.org")
@@ -146,7 +146,7 @@ def an_image_whose_checksum_is_wrong_never_gets_into_glance():
 
 
 def mends_what_others_broke(world, node):
-    """A controller that was ready: its rows, its services and its image, each spoilt in one way."""
+    """A controller that was ready: its rows, its services and its image, each damaged in one way."""
     cloud = world.cloud
     expected = cloud.content()
     next(e for e in cloud.endpoints.values() if "8774" in e["publicurl"])["publicurl"] = "http://elsewhere:8774/"
@@ -154,7 +154,7 @@ def mends_what_others_broke(world, node):
     cloud.users.pop(glance)
     cloud.grants = {g for g in cloud.grants if g[1] != glance}
     cloud.images.clear()
-    # Died, and left what its init script believes.
+    # The service died, and left the files that its init script believes.
     for name in ("openstack-nova-api", "openstack-glance-registry"):
         (node.fake / f"running.{name}").unlink()
         (node.fake / f"dead.{name}").touch()
@@ -175,7 +175,7 @@ def mends_what_others_broke(world, node):
 
 
 def takes_new_passwords(world, node):
-    """Every secret another one: each file and each service follows, root of MySQL by its old password."""
+    """Every secret is replaced: each file and each service follows, root of MySQL by means of its old password."""
     old = dict(world.secrets)
     secrets = node.root / "usr/lib/rackstart/secrets"
     for name, value in old.items():
@@ -199,7 +199,7 @@ def a_schema_that_was_cut_short_begins_again_while_it_holds_nothing():
         (node.state / "schema-of-glance-began").touch()
         node.steps("15-glance-init-db")
         equal(node.sql("SELECT version FROM glance.migrate_version;"), "13\n")
-        # What holds something is never dropped.
+        # A database that holds something is never dropped.
         node.sql("INSERT INTO glance.images (id, status) VALUES (7, 'active'); UPDATE glance.migrate_version SET version = 0;")
         (node.state / "schema-of-glance-began").touch()
         equal(node.run("run", "15-glance-init-db", RACKSTART_VERIFY_SECONDS="0").returncode, 1)
@@ -225,7 +225,7 @@ def a_gateway_clears_the_lock_that_a_dead_nova_network_has_left():
     with site(last_group="09", nodes=["compute1"]) as world:
         node = world.nodes["compute1"]
         step = node.root / "usr/lib/rackstart/steps/09-openstack-gateway/02-nova-start.sh"
-        # Its needs and its proof are other nodes' services.
+        # Its needs and its proof involve services of other nodes.
         step.write_text(step.read_text() + "needs() { :; }\nall_alive() { :; }\n")
         (node.fake / "has-database").touch()
         lock = node.root / "var/lib/nova/tmp/nova-iptables.lock"

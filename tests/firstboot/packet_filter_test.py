@@ -16,7 +16,7 @@ NODES = {"compute1 gateway": "192.168.0.1", "compute2": "192.168.0.2", "compute3
          "controller": CONTROLLER}
 SITE = {"lan_cidr": "192.168.0.0/24", "hosts": [{"names": names, "address": address} for names, address in NODES.items()]}
 
-# Says to whoever connects whom it sees.
+# Tells each client the address that it sees it under.
 LISTEN = """
 import socket, sys, threading
 def serve(listener):
@@ -86,7 +86,7 @@ class Lab:
         equal(server.stdout.readline(), "listening\n")
 
     def asks(self, name, address, port, seconds=20):
-        """Whom the other side sees; empty when nothing answers. A wait for nothing is short."""
+        """The address under which the other side sees it; empty when nothing answers. The wait for nothing is short."""
         words = [sys.executable, "-c", ASK, address, str(port), str(seconds)]
         return run("ip", "netns", "exec", self.names[name], *words)
 
@@ -102,7 +102,7 @@ def rules_of(node):
 
 
 def loads(lab, name, node, rules):
-    """By the function of the step, with the kernel's own commands."""
+    """Calls the function of the step, with the kernel's own commands."""
     (node.fake / "rules").write_text(rules)
     script = f'set -eu; . "$PAYLOAD/lib.sh"; load_rules {node.fake}/rules iptables'
     inside = ["ip", "netns", "exec", lab.names[name], "bash", "-c", script]
@@ -146,13 +146,13 @@ def nova_network(lab, source, floating=()):
 def in_the_kernel_machines_leave_by_an_address_that_the_outside_can_answer():
     with lab_of_a_cloud() as (lab, rules):
         lab.load("gateway", rules["compute1"])
-        # As it was without routing_source_ip: Nova's translation comes first, and takes the LAN's.
+        # Without routing_source_ip Nova's translation comes first, and uses the LAN's address.
         nova_network(lab, "192.168.0.1")
         equal(lab.asks("controller", OUTSIDE, 80), GATEWAY)
         equal(lab.asks("machine", OUTSIDE, 80, seconds=2), "")
         nova_network(lab, GATEWAY)
         equal(lab.asks("machine", OUTSIDE, 80), GATEWAY)
-        # The machine asks for its metadata, and comes with its own address to the controller.
+        # The machine asks for its metadata, and reaches the controller with its own address.
         lab.load("controller", rules["controller"])
         equal(lab.asks("machine", "169.254.169.254", 80), MACHINE)
         lab.load("controller", "\n".join(l for l in rules["controller"].splitlines() if "vm-metadata" not in l) + "\n")
@@ -168,7 +168,7 @@ def in_the_kernel_machines_leave_by_an_address_that_the_outside_can_answer():
         loads(lab, "controller", lab.node, rules["controller"])
         saved = lab.at("controller", "iptables-save")
         holds(":nova-api-metadat-POSTROUTING" in saved and ":nova-api-metadat-INPUT" not in saved, saved)
-        # A load of the rules ends Nova's, until its services make them again.
+        # Loading the rules removes Nova's, until its services make them again.
         lab.load("gateway", rules["compute1"])
         equal(lab.asks("machine", "169.254.169.254", 80, seconds=2), "")
 
@@ -176,12 +176,12 @@ def in_the_kernel_machines_leave_by_an_address_that_the_outside_can_answer():
 @test
 def in_the_kernel_nothing_gets_in_from_outside_but_answers_and_floating_addresses():
     with lab_of_a_cloud() as (lab, rules):
-        # A neighbour outside who knows the way.
+        # A neighbour outside that has a route to the machine.
         lab.at("outside", f"ip route add 192.168.0.0/24 via {GATEWAY}", f"ip route add 10.0.0.0/24 via {GATEWAY}")
         inside = (CONTROLLER, 3306), (MACHINE, 22)
         lab.load("gateway", without(rules["compute1"], "mangle"))
         equal([lab.asks("outside", *place, seconds=2) for place in inside], ["", ""])
-        # What is dropped without Nova gets in with it: its rules of the bridge come first.
+        # Packets that are dropped without Nova pass with it, because its rules for the bridge come first.
         nova_network(lab, GATEWAY)
         equal([lab.asks("outside", *place) for place in inside], [OUTSIDE, OUTSIDE])
         lab.load("gateway", rules["compute1"])
@@ -189,7 +189,7 @@ def in_the_kernel_nothing_gets_in_from_outside_but_answers_and_floating_addresse
         equal([lab.asks("outside", *place, seconds=2) for place in inside], ["", ""])
         equal(lab.asks("outside", FLOATING, 22), OUTSIDE)
         equal([lab.asks(name, OUTSIDE, 80) for name in ("controller", "machine")], [GATEWAY, FLOATING])
-        # Inside, a floating address is reached too.
+        # From inside, a floating address is reachable too.
         equal(lab.asks("controller", FLOATING, 22), CONTROLLER)
 
 

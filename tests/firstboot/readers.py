@@ -8,7 +8,7 @@ import urllib.parse
 
 
 class Unreadable(Exception):
-    """What the program says where it cannot get the value."""
+    """The program's error where it cannot get the value."""
 
 
 def iniparser(path):
@@ -37,7 +37,7 @@ def iniparser(path):
 
 
 def config_parser(path):
-    """The same as Python 2.7's ConfigParser has it, uninterpolated; names of options in small letters."""
+    """Parses as Python 2.7's ConfigParser does, uninterpolated, with names of options in small letters."""
     found, values, key = {}, None, None
     for line in path.read_bytes().decode("utf-8").split("\n"):
         if not line.strip() or line[0] in "#;" or re.match(r"[rR][eE][mM]\s", line):
@@ -61,12 +61,12 @@ def config_parser(path):
 
 
 def substituted(value):
-    """As cfg does with string.Template: `$$` is a dollar, a name another option."""
+    """Interpolates as cfg does with string.Template: `$$` is a dollar, a name another option."""
     return re.sub(r"\$(?:(\$)|([_a-zA-Z]\w*)|\{([_a-zA-Z]\w*)\})", lambda m: m[1] or f"<option {m[2] or m[3]}>", value, flags=re.A)
 
 
 def safe_interpolated(value):
-    """SafeConfigParser: each `%` means something."""
+    """SafeConfigParser: each `%` has a meaning."""
     out, rest = "", value
     while "%" in rest:
         before, rest = rest.split("%", 1)
@@ -78,7 +78,7 @@ def safe_interpolated(value):
 
 
 def loop_interpolated(value):
-    """ConfigParser: only where a `%(` is, and what comes out is looked at again."""
+    """ConfigParser: only `%(` has a meaning, and the result is interpolated again."""
     if "%(" in value:
         raise Unreadable(f"InterpolationMissingOptionError, or TypeError: {value!r}")
     return value
@@ -89,7 +89,7 @@ def nova(value):
 
 
 def keystone(value):
-    """It asks for the raw value."""
+    """The program asks for the raw value."""
     return substituted(value)
 
 
@@ -97,7 +97,7 @@ def glance(value):
     return substituted(safe_interpolated(value))
 
 
-# By the file: who parses it, and what then becomes of a value.
+# For each file: which parser reads it, and how a value is then interpolated.
 READERS = {
     r"nova\.conf$": (iniparser, nova),
     r"keystone\.conf$": (config_parser, keystone),
@@ -117,7 +117,7 @@ def reader(path):
 
 
 def setting(path, section, key):
-    """What the program that reads this file would get; None: it has its own default."""
+    """What the program that reads this file would get; None means its own default."""
     parse, mean = reader(path)
     value = parse(path).get(section, {}).get(key)
     return value if value is None else mean(value)

@@ -1,4 +1,4 @@
-"""Nodes of a cloud that runs are installed anew: Nova has them back under their names, in the rows that they had."""
+"""Nodes of a running cloud are reinstalled: Nova has them back under their names, in the rows that they had."""
 
 import subprocess
 
@@ -9,12 +9,12 @@ from site_test import is_complete
 from world import NODES
 
 COMPUTE_START = "08-openstack-compute/05-nova-compute-start"
-# What was made once for the whole cloud, by whichever node.
+# What was made once for the whole cloud, whichever node made it.
 ONCE = ("nova-manage network create", "nova secgroup-add-rule", "nova-manage db sync", "gluster volume create")
 
 
 def errand(world, verb, name):
-    """Asked of the controller as rackstart does it, and answered by its report."""
+    """Asks the controller as rackstart does; its report is the answer."""
     controller = world.nodes["controller"]
     heard = len(world.events("controller", "errand"))
     world.server.errands[controller.token] = f"{verb} 5f0c81aa {name}\n"

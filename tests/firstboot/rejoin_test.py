@@ -1,4 +1,4 @@
-"""Nodes that come back: installed anew while the cloud runs, or rejected by their peers."""
+"""Nodes that come back: reinstalled while the cloud runs, or rejected by their peers."""
 
 import shutil
 
@@ -10,7 +10,7 @@ REJOIN = "04-glusterfs-compute/01-glusterfs-rejoin"
 
 
 def reimage(node, keep):
-    """A new disk for a node, but for its brick if that is kept; the server tells it who it was."""
+    """A new disk for a node, except for its brick if that is kept; the server tells the node its former UUID."""
     world, name = node.world, node.name
     node.power_cut()
     told = [r["keep.GLUSTER_UUID"] for r in world.events(name) if r.get("keep.GLUSTER_UUID")]
@@ -135,7 +135,7 @@ def a_node_that_its_peers_reject_mends_itself_and_says_so(world):
     node.process.wait(20)
 
 
-# The last of its story, because nobody remembers who has made the volume after it.
+# The last chapter of its story, because after it no node remembers who has made the volume.
 @five_nodes.chapter
 def a_controller_that_lost_its_volume_does_not_make_it_a_second_time(world):
     node = world.nodes["controller"]

@@ -43,7 +43,7 @@ class Renewals:
     """What each node should have, by its token."""
 
     def __init__(self):
-        # Token to node, digest and tar file; who asked for what; bytes that a forger puts in; nodes that wait for their turn.
+        # Token to node, digest and tar file; who asked for what; bytes that a forger inserts; nodes that have to wait.
         self.newest, self.given, self.told, self.forged, self.held = {}, [], {}, None, set()
 
     def offer(self, token, node, folder):

@@ -103,7 +103,7 @@ def the_numbers_go_on_without_their_file_and_with_a_clock_that_was_set_back():
         clock.write_text('#!/bin/bash\n[ "$1" != +%s ] || { echo 1000000000; exit; }\nexec /bin/date "$@"\n')
         clock.chmod(0o755)
         numbers_grow()
-        # Set back and without its file: what still waits in the queue tells.
+        # The clock was set back and the file is gone: the reports that still wait show the last number.
         world.server.away()
         equal(node.run("skip", "glusterfs-mount").returncode, 0)
         kept.unlink()
@@ -119,7 +119,7 @@ def an_address_or_a_token_that_the_server_does_not_know_is_given_up_after_some_t
         world.server.answer = 404
         equal(node.run("skip", "glusterfs-mount", RACKSTART_NOT_FOUND_LIMIT="60").returncode, 0)
         equal(len(in_queue(node)), 1)
-        # In the meantime somebody corrects the site file.
+        # Meanwhile somebody corrects the site file.
         world.server.answer = 204
         world.wait(lambda: not in_queue(node), 10, "an empty queue")
         equal(len(world.events("compute2")), 1)

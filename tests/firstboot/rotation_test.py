@@ -14,13 +14,13 @@ from site_test import all_ready, site
 from strict_cloud_test import as_admin
 from world import SECRETS
 
-# Three nodes that look after themselves all the while keep a machine of two processors busy.
+# Three nodes that supervise themselves all the while keep a machine of two processors busy.
 CALM = {**LIVING, "RACKSTART_HEALTH_PAUSE": "3"}
 NAMES = ["compute1", "compute2", "controller"]
 # As the server gives them out: `src/lifecycle/renewal.rs` holds back who keeps an account while others use it. What the others
 # wait for meanwhile.
 SHARED = {"NOVA_MYSQL_PASSWORD": "the database of Nova on controller", "QPID_PASSWORD": "the message queue on controller to take the password"}
-# Each alone, on every node that has it: what goes together in a turn is of different nodes.
+# Each password alone, on every node that has it: the passwords of one turn belong to different nodes.
 ALONE = [["KEYSTONE_ADMIN_TOKEN"], ["KEYSTONE_MYSQL_PASSWORD"], ["GLANCE_MYSQL_PASSWORD"], ["GLANCE_SERVICE_PASSWORD"],
          ["NOVA_SERVICE_PASSWORD"], ["OS_PASSWORD"], ["MYSQL_ROOT_PASSWORD", "DASHBOARD_SECRET_KEY"]]
 
@@ -32,7 +32,7 @@ def logs_in(world, user, password):
 
 
 class Load:
-    """Logs in all the while with the password of before and with the new one: one of them has to work."""
+    """Logs in all the while with the former password and with the new one: one of them has to work."""
 
     def __init__(self, world, user, old, new):
         self.refused, self.tries, self.open = 0, 0, True
@@ -67,7 +67,7 @@ def everything_runs(world):
 
 
 def a_shared_one(world, secret, condition):
-    """Those who use it have the new one first, wait, and go on with what they had."""
+    """The users have the new password first, wait, and go on with the former one."""
     old = world.secrets["NOVA_MYSQL_PASSWORD"]
     changes(world, secrets=[secret], held={"controller"})
     new = world.secrets["NOVA_MYSQL_PASSWORD"]
@@ -90,7 +90,7 @@ def nova(world, *words):
 
 
 def a_machine_moves_onto(world, name):
-    """One that has run since before this node was there; away from it again, for it is to leave."""
+    """A machine that has run since before this node came; it moves away again, because the node is to leave."""
     machine = next(iter(json.loads((world.dir / "machines").read_text())["machines"]))
     for target in (name, "compute1"):
         nova(world, "live-migration", machine, target)

@@ -3,11 +3,11 @@ them: the tables that steps ask for, and every key that is as long as MySQL 5.1 
 
 What of the real ones each stands for, by file and line: README.md of this folder."""
 
-# sqlalchemy-migrate's own table, made by whatever takes a database under control.
+# The own table of sqlalchemy-migrate, made by whatever takes a database under version control.
 CONTROL = ("CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL PRIMARY KEY,"
            " repository_path TEXT, version INT);")
 
-# Made by create_all of the models, which passes over a table that is there.
+# Made by create_all of the models, which skips a table that exists.
 KEYSTONE = [
     "user (id VARCHAR(64) PRIMARY KEY, name VARCHAR(64) UNIQUE, extra TEXT)",
     "tenant (id VARCHAR(64) PRIMARY KEY, name VARCHAR(64) UNIQUE, extra TEXT)",
@@ -19,14 +19,14 @@ KEYSTONE = [
     "token (id VARCHAR(64) PRIMARY KEY, expires DATETIME, extra TEXT)",
     "ec2_credential (access VARCHAR(64) PRIMARY KEY, secret VARCHAR(64), user_id VARCHAR(64), tenant_id VARCHAR(64))",
 ]
-# What migrations 1 to 13 end with; the registry makes the same by create_all when it starts.
+# The result of migrations 1 to 13; the registry makes the same tables by create_all when it starts.
 GLANCE = [
     "images (id VARCHAR(36) PRIMARY KEY, name VARCHAR(255), status VARCHAR(30) NOT NULL, checksum VARCHAR(32))",
     "image_properties (id INT PRIMARY KEY, image_id VARCHAR(36) NOT NULL, name VARCHAR(255) NOT NULL, value TEXT,"
     " UNIQUE (image_id, name), KEY (name))",
     "image_members (id INT PRIMARY KEY, image_id VARCHAR(36) NOT NULL, member VARCHAR(255) NOT NULL, UNIQUE (image_id, member))",
 ]
-# As in Essex, nothing keeps a second row of one service on one host out.
+# As in Essex, nothing prevents a second row for one service on one host.
 NOVA = [
     "users (id VARCHAR(255) PRIMARY KEY, name VARCHAR(255))",
     "projects (id VARCHAR(255) PRIMARY KEY, name VARCHAR(255))",
@@ -70,21 +70,21 @@ class Versioned:
         self.name, self.ask = name, ask
 
     def version(self):
-        """None: not under control."""
+        """None means that the database is not under version control."""
         if ["migrate_version"] not in self.ask("SHOW TABLES;"):
             return None
         row = self.ask("SELECT version FROM migrate_version;")
         return int(row[0][0]) if row else None
 
     def control(self, version):
-        """`version_control`: no table is made but its own."""
+        """`version_control`: makes no table but its own."""
         self.ask(f"{CONTROL} INSERT INTO migrate_version VALUES ('{self.name}', '', {version});")
 
     def latest(self):
         return migrations(self.name)[-1][0]
 
     def upgrade(self):
-        """One migration after the other, each followed by its version: what is killed inside one has begun it."""
+        """Runs one migration after the other, and records each version: a kill leaves the last one half done."""
         now = self.version()
         for version, statements in migrations(self.name):
             if version > now:

@@ -12,7 +12,7 @@ IMAGE = b"QFI\xfb" + bytes(range(256)) * 64
 
 
 class Server:
-    """Takes reports; can be away, or answer what it is told to. Has images."""
+    """Takes reports; can be away, or answer as a test demands. Has images."""
 
     def __init__(self, host="127.0.0.1"):
         self.host = host

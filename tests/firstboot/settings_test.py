@@ -140,7 +140,7 @@ def what_a_file_cannot_hold_is_refused():
         file.becomes(FILE)
 
 
-# Of each reader a file, a section, and what no spelling of it can hold.
+# For each reader: a file, a section, and a value that no spelling can express there.
 SPELLED = {
     "/etc/nova/nova.conf": ("DEFAULT", lambda v: v != v.strip()),
     "/etc/keystone/keystone.conf": ("DEFAULT", lambda v: v != v.strip() or " ;" in v.partition(";")[0] + ";" or v == '""'),

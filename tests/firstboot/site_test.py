@@ -53,7 +53,7 @@ def five_that_are_ready():
         yield world
 
 
-# Its nodes are ready, and nothing runs that looks after them.
+# Its nodes are ready, and no runner supervises them.
 five_nodes = Story(five_that_are_ready)
 
 
@@ -104,7 +104,7 @@ def a_rebooted_node_repairs_itself_and_stays_ready(world):
     node = world.nodes["compute3"]
     already = len(world.events("compute3"))
     node.forget_changes()
-    # The brick was not mounted by the boot, no service was started.
+    # The boot did not mount the brick, and started no service.
     node.power_cut()
     node.fresh_boot(brick=False)
     equal(node.run("start").returncode, 0)

@@ -24,11 +24,11 @@ from site_test import is_complete, site
 from strict_cloud_test import refused
 from world import COMPUTES, NODES
 
-# How many clouds one after the other, what the first is made from, and who is late in each; empty: anybody.
+# How many clouds run one after the other, the seed of the first, and which node is late in each; empty: any.
 CLOUDS = int(os.environ.get("CLOUDS", "1"))
 SEED = int(os.environ.get("SEED", "1"))
 LATE_NODE = os.environ.get("LATE_NODE", "compute1")
-# Seconds: how long all stand still for the late node, and how long at least nobody takes their reports.
+# Seconds: how long all wait for the late node, and for how long at least nobody takes their reports.
 LATE = float(os.environ.get("LATE", "4"))
 AWAY = float(os.environ.get("AWAY", "8"))
 FLOATING = "not asked, none in this cloud or the machine is not on compute1"
@@ -42,7 +42,7 @@ FETCH = "07-openstack-controller/18-add-cirros"
 
 @contextlib.contextmanager
 def no_internet():
-    """This thread, and what it starts, has a network of its own with nothing but loopback; as root, else as it is."""
+    """This thread, and what it starts, gets a network with nothing but loopback; without root it keeps its network."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as own:
         if os.geteuid() or libc.unshare(CLONE_NEWNET):
@@ -67,14 +67,14 @@ def a_rack_without_internet():
 
 
 def waits_in(node):
-    """The step whose gate is closed, if the node stands before one."""
+    """The step whose gate is closed, if the node waits at one."""
     doing = node.state / "doing"
     words = dict(line.split("=", 1) for line in doing.read_text().splitlines()) if doing.exists() else {}
     return words["step"] if words.get("state") == "waiting" else None
 
 
 def stand_still(world, gates):
-    """Until each node waits in the step that is named for it."""
+    """Waits until each node waits in the step that is named for it."""
     world.wait(lambda: failures(world) or all(waits_in(world.nodes[name]) == step for name, step in gates.items()), 600, f"the wait in {gates}")
     equal(failures(world), {})
     equal([name for name, node in world.nodes.items() if node.ready()], [])
@@ -87,7 +87,7 @@ def loses_its_power(node):
 
 
 def nobody_takes_reports(world, chance, shaken, early):
-    """What they tell is kept on their disks, also over a power cut, and what they fetch is waited for."""
+    """Their reports stay on their disks, even over a power cut, and they wait for what they fetch."""
     world.server.away()
     gone = time.monotonic()
     time.sleep(0.3)
@@ -105,7 +105,7 @@ def nobody_takes_reports(world, chance, shaken, early):
 
 
 def told_in_order(world, name, is_shaken):
-    """Each step once; only what a power cut fell into may be told again."""
+    """Each step is reported once; only a step that a power cut interrupted may be reported again."""
     events = world.events(name)
     sequences = [int(r["seq"]) for r in events]
     equal((name, sequences), (name, sorted(set(sequences))))
@@ -118,14 +118,14 @@ def told_in_order(world, name, is_shaken):
 
 
 def nothing_is_lost(world, kept):
-    """A wait that had not been told yet gives way to the next report of it."""
+    """A wait that was not reported yet is replaced by the next report about it."""
     for name, files in kept.items():
         came = {int(r["seq"]) for r in world.events(name)}
         equal((name, [f for f in files if not f.endswith(".waiting") and int(f.split(".")[0]) not in came]), (name, []))
 
 
 def the_networks_are_as_asked_for(world):
-    """Two VLANs of 64 addresses, and on each compute node what routes and answers its machines."""
+    """Two VLANs of 64 addresses, and on each compute node the services that route for and answer its machines."""
     found = world.nodes["controller"].sql("SELECT cidr, label, bridge, bridge_interface, multi_host, vlan, vpn_public_port FROM nova.networks ORDER BY id;")
     equal(found, "10.0.0.0/26\tvlan171\tbr171\teth1\t1\t171\t1000\n10.0.0.64/26\tvlan172\tbr172\teth1\t1\t172\t1001\n")
     for name in COMPUTES:
@@ -136,14 +136,14 @@ def the_networks_are_as_asked_for(world):
         for mark in ("own-vlan-dhcp", "own-metadata", "forward-vm"):
             holds(f"rackstart-{mark}" in live or name == "compute1", f"{name}: {mark}: {live}")
     gateway, step = world.nodes["compute1"], "03-nova-network-create"
-    # What a kill has left in the middle goes on, and a network of another manager is named.
+    # What a kill left unfinished is resumed, and a network of another manager is named.
     world.nodes["controller"].sql("DELETE FROM nova.networks WHERE vlan = 172;")
     gateway.forget_changes()
     gateway.steps(step)
     equal([c.split(" --num")[0] for c in gateway.changes()], ["nova-manage network create --label=vlan172 --fixed_range_v4=10.0.0.64/26"])
     world.nodes["controller"].sql("UPDATE nova.networks SET vlan = NULL WHERE vlan = 171;")
     refused(gateway, step, "the network 10.0.0.0/26 has the VLAN None, not 171: it was made for another manager")
-    # The way to its machine is gone with it.
+    # The route to its machine is gone with it.
     said = {r["step"].split("/")[1]: r["detail"] for r in world.events("controller", "step-done") if r["step"].startswith("10-")}
     holds("ping to 10.0.0.2 by compute2 is answered" in said["08-live-migration"], said)
     equal((world.nodes["controller"].fake / "routes").read_text(), "")
@@ -171,7 +171,7 @@ def story(world, chance, late, early, shaken):
     is_complete(world)
     every_key_is_right(world)
     keystone_has_what_the_paper_wants(world)
-    # Setting a password is nothing that must not be done again.
+    # Setting a password may be done again.
     every_singleton_ran_once(world, ("saslpasswd2",) if shaken == "controller" else (), networks=2)
     the_cloud_was_accepted(world, "not asked, this node does not reach 198.41.0.4 either", FLOATING, COMPUTES)
     the_networks_are_as_asked_for(world)

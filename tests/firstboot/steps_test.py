@@ -40,7 +40,7 @@ def in_hardened_mode_a_node_opens_the_ports_of_its_roles_and_no_others():
         holds(":INPUT DROP" in rules and ":FORWARD DROP" in rules, rules)
         equal((name, {what for what, port in PORTS.items() if port in rules}), (name, opened))
         holds("--state ESTABLISHED,RELATED -j ACCEPT" in rules and "--sport 67 --dport 68 -j ACCEPT" in rules, rules)
-        # Nothing but the dashboard and answers is open to everybody.
+        # Only the dashboard and answers are open to everybody.
         for line in rules.splitlines():
             if line.startswith("-A INPUT") and "-j ACCEPT" in line and "-s " not in line:
                 holds(any(w in line for w in ("-i lo", "ESTABLISHED", "icmp", "--sport 67", "-i br100", "80,443", "6080,6081")), line)
@@ -139,7 +139,7 @@ def networks_are_found_by_what_the_kickstart_made_where_several_interfaces_have_
     a, b, c = "52:54:00:a8:01:01", "52:54:00:a8:01:00", "52:54:00:a8:01:02"
     bond = [("eth0", a, True, b), ("eth1", a, True, a), ("bond0", a, False, None)]
     cases = [
-        # LAN, outside; their MACs; what is there; the names that are right.
+        # LAN, outside; their MACs; which interfaces exist; the correct names.
         ("bond bond0", "card", a, c, [*bond, ("eth2", c, True, None)], "bond0", "eth2"),
         ("bond bond0", "vlan 100 bond bond0", a, a, [*bond, ("bond0.100", a, False, None)], "bond0", "bond0.100"),
         ("card", "vlan 100 card", a, a, [("em1", a, True, None), ("em1.100", a, False, None)], "em1", "em1.100"),
@@ -158,7 +158,7 @@ def networks_are_found_by_what_the_kickstart_made_where_several_interfaces_have_
             equal(masquerades(node), [public_nic, public_nic])
             rules = (node.fake / "live").read_text()
             holds(f"-A INPUT -i {public_nic} -s {world.prefix}.0/24" in rules, rules)
-            # Nothing names what the LAN comes in by, nor a card of its bond.
+            # Nothing names the card of the LAN, nor a card of its bond.
             for name in {lan_nic, "eth0", "eth1"} - {public_nic}:
                 holds(f" -i {name} " not in rules and f" -o {name} " not in rules, rules)
 
@@ -305,7 +305,7 @@ def an_el6_node_gets_its_packages_from_the_install_tree():
         holds(f"baseurl=http://127.0.0.1:{world.server.port}/tree/centos6\ngpgcheck=1\n" in text, text)
         text = (folder / "CentOS-Base.repo").read_text()
         holds("#released updates\n" in text and "#baseurl=http://mirror.centos.org/\n" in text, text)
-        # Again nothing changes, and what was there before can be had back.
+        # A second run changes nothing, and the former files can be restored.
         before = times(node)
         subprocess.run([node.root / "usr/lib/rackstart/install"], env=node.env(), check=True, stdout=subprocess.DEVNULL)
         equal([p.name for p in folder.iterdir() if times(node)[p] != before[p]], ["rackstart.repo"])
@@ -376,7 +376,7 @@ def the_init_script_starts_stops_and_shows_the_runner():
         holds("runs already" in init("start").stdout, "a second start")
         status = init("status")
         holds(status.returncode == 0 and "waits in step 6 of 6" in status.stdout, status.stdout)
-        # A restart is one runner that ends and then one that begins.
+        # A restart ends one runner and then starts another.
         before = (node.state / "runner.pid").read_text()
         equal(init("restart").returncode, 0)
         world.wait(lambda: (node.state / "runner.pid").read_text() != before and init("status").returncode == 0, 10, "the restart")
@@ -401,7 +401,7 @@ def a_pid_file_that_outlived_its_boot_neither_stops_a_start_nor_ends_a_stranger(
             started = init("start")
             holds("in the background" in started.stdout, started.stdout)
             world.wait(lambda: world.events("compute2", "waiting"), 30, "the wait")
-            # Somebody else's number in the file of a runner that runs: no signal at all.
+            # The pid file of a running runner has another process's number: that process gets no signal.
             right = (node.state / "runner.pid").read_text()
             (node.state / "runner.pid").write_text(f"{stranger.pid}\n")
             stopped = init("stop")

@@ -20,7 +20,7 @@ CONF = "etc/nova/nova.conf"
 
 
 def refused(node, step, text, **env):
-    """The step fails, and says so."""
+    """The step fails, and says why."""
     done = node.run("run", step, RACKSTART_VERIFY_SECONDS=env.pop("seconds", "0"), timeout=200, **env)
     log = next((node.root / "var/log/rackstart").glob(f"*.{step.split('/')[-1]}.log")).read_text()
     holds(done.returncode == 1 and text in log, f"{step}: {done.returncode}, no {text!r} in {log[-3000:]}")
@@ -33,7 +33,7 @@ def noted(node):
 
 @part
 def anonymous_gets_into_the_queue_unless_its_mechanisms_are_named(world, controller, compute):
-    """D6 and R3: as the package has it, any client; with the step, the right password alone."""
+    """D6 and R3: with the package's files any client is admitted; with the step only the right password."""
     who = [(["ANONYMOUS"], None, None), (["PLAIN"], "nova", "wrong"), (["PLAIN"], "nova", world.secrets["QPID_PASSWORD"])]
     sasl, conf = controller.root / "etc/sasl2/qpidd.conf", controller.root / "etc/qpidd.conf"
     ours, listed = sasl.read_text(), conf.read_text()
@@ -45,7 +45,7 @@ def anonymous_gets_into_the_queue_unless_its_mechanisms_are_named(world, control
         if files:
             sasl.write_text(files[0])
             conf.write_text(files[1])
-            # Which qpidd does not know before it starts again.
+            # qpidd does not know this before it restarts.
             equal((files, controller.holds("07-openstack-controller/25-nova-start")), (files, False))
             equal(controller.play("service", "qpidd", "restart").returncode, 0)
         equal((files, [message_queue.lets_in(world.dir, *one) for one in who]), (files, expected))
@@ -76,7 +76,7 @@ def sessions_outlive_a_restart_of_keystone(world, controller):
 
 @part
 def nova_compute_starts_by_what_the_steps_say_of_its_hypervisor(compute):
-    """D16: a package may leave out what Nova has no default for."""
+    """D16: a package may leave out a setting for which Nova has no default."""
     conf = compute.root / CONF
     conf.write_text("".join(l for l in conf.read_text().splitlines(True) if not l.startswith("connection_type")))
     compute.play("service", "openstack-nova-compute", "restart")
@@ -102,7 +102,7 @@ def a_lock_that_a_service_may_hold_stays(gateway, compute):
     (gateway.state / "served/openstack-nova-network").unlink()
     refused(gateway, "09-openstack-gateway/02-nova-start", "")
     holds(lock.exists(), "the lock was taken from nova-compute, which runs")
-    # From before this boot: nobody's; also on a node without nova-network.
+    # A lock from before this boot is nobody's, even on a node without nova-network.
     for node, step in ((gateway, "09-openstack-gateway/02-nova-start"), (compute, "08-openstack-compute/05-nova-compute-start")):
         lock = node.root / "var/lib/nova/tmp/nova-iptables.lock"
         lock.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def a_lock_that_a_service_may_hold_stays(gateway, compute):
 
 @part
 def the_rules_of_nova_come_back_after_a_reload(world, controller, gateway):
-    """D10 and R6: also where a person reloads them."""
+    """D10 and R6: even after a manual reload."""
     def chains(node):
         return {line.split("-INPUT")[0][1:] for line in (node.fake / "live").read_text().splitlines() if line.startswith(":nova-") and "-INPUT" in line}
 
@@ -128,7 +128,7 @@ def the_rules_of_nova_come_back_after_a_reload(world, controller, gateway):
         equal((node.name, chains(node), node.holds(step)), (node.name, set(), False))
         node.steps(step)
         equal((node.name, expected <= chains(node), node.holds(step)), (node.name, True, True))
-        # What ends with a boot, and does not come again, is waited for in vain by nobody.
+        # A step does not wait for something that ends with a boot and does not come back.
         (node.state / f"rules-of-{'openstack-nova-compute'}").write_text("another boot\n")
         equal(node.holds(step), True)
     live = (gateway.fake / "live").read_text()
@@ -138,7 +138,7 @@ def the_rules_of_nova_come_back_after_a_reload(world, controller, gateway):
 
 @part
 def another_public_address_is_taken_up(gateway):
-    """D4: it comes by DHCP, late or another one; floating addresses are beside it."""
+    """D4: the address comes by DHCP, late or changed; floating addresses are beside it."""
     step = "09-openstack-gateway/02-nova-start"
     for addresses, expected in (("eth0 203.0.113.9/32\neth0 203.0.113.77/24\n", "203.0.113.77"), ("", "203.0.113.77"), ("eth0 203.0.113.2/24\n", "203.0.113.2")):
         (gateway.fake / "addresses").write_text(addresses)
@@ -150,7 +150,7 @@ def another_public_address_is_taken_up(gateway):
 
 @part
 def an_upload_that_is_cut_never_counts_as_the_image(world, controller):
-    """R5: Glance calls active what has a part of the bytes."""
+    """R5: Glance calls an image active that has only a part of the bytes."""
     def cut(**headers):
         token = next(iter(world.cloud.tokens))
         with socket.create_connection((world.address("controller"), 9292), timeout=10) as glance:
@@ -181,14 +181,14 @@ def an_upload_that_is_cut_never_counts_as_the_image(world, controller):
 
 @part
 def targets_that_tgtd_forgot_are_exported_again(world, controller):
-    """D7: a tgtd that died and was started again has none, until nova-volume starts."""
+    """D7: a tgtd that died and was restarted has no targets, until nova-volume starts."""
     targets = controller.fake / "targets"
     before = targets.read_text()
     holds(before, "a volume is exported")
     (controller.fake / "running.tgtd").unlink()
     controller.play("service", "tgtd", "restart")
     holds(not targets.exists(), "tgtd kept its targets")
-    # As well when a person has started it again, and when it is down.
+    # The same holds when a person has restarted it, and when it is down.
     for downs in ("restart", "stop"):
         controller.play("service", "tgtd", downs)
         equal((downs, controller.holds("07-openstack-controller/25-nova-start")), (downs, False))
@@ -198,11 +198,11 @@ def targets_that_tgtd_forgot_are_exported_again(world, controller):
 
 @part
 def a_machine_that_failed_or_stays_in_build_is_replaced(world, controller):
-    """R7: and Nova deletes later than it says, and takes a second one of the same name."""
+    """R7: Nova deletes later than it says, and accepts a second machine of the same name."""
     (world.dir / "fate").write_text("ERROR")
     controller.steps("02-boot-cirros")
     equal([c.split()[1] for c in controller.changes() if c.startswith(("nova boot", "nova delete"))], ["boot", "delete", "boot"])
-    # Another one, whose message was lost on the way.
+    # Another machine, whose message was lost on the way.
     (controller.state / "acceptance-machine").unlink()
     (world.dir / "fate").write_text("BUILD")
     refused(controller, "02-boot-cirros", "is BUILD", seconds="2")
@@ -210,7 +210,7 @@ def a_machine_that_failed_or_stays_in_build_is_replaced(world, controller):
     machines = json.loads((world.dir / "machines").read_text())["machines"]
     equal([m["fate"] for m in machines.values()], ["ACTIVE"])
     equal((controller.state / "acceptance-machine").read_text().split(), list(machines))
-    # Two of one name: only an id means one.
+    # With two machines of one name, only an id is unambiguous.
     controller.play("nova", "boot", "--image", "cirros-0.3.0-x86_64", "--flavor", "m1.tiny", "--key_name", "rackstart-acceptance",
                     "rackstart-acceptance", **as_admin(world))
     controller.steps("02-boot-cirros")
@@ -230,7 +230,7 @@ def a_console_that_does_not_answer_is_named(world, controller, gateway):
     equal(proof(), (1, ["the proxy of consoles on compute1 (tcp 6080) does not answer"]))
     gateway.play("service", "openstack-nova-novncproxy", "start")
     world.wait(lambda: any(place[0] == f"{world.address('compute1')}:6080" for place in world.listening), 10, "its start")
-    # One that people cannot reach.
+    # A console that people cannot reach.
     conf = gateway.root / CONF
     had = conf.read_text()
     conf.write_text(had.replace("128.250.26.161:6080", "127.0.0.1:6080"))
@@ -246,7 +246,7 @@ def as_admin(world):
 
 @part
 def an_ssh_that_is_refused_is_never_a_success(world, controller):
-    """R4: a machine that boots refuses; what says nothing has not been reached."""
+    """R4: a booting machine refuses connections; one that says nothing has not been reached."""
     (world.dir / "ssh.refusals").write_text("1000")
     refused(controller, "05-ssh-into-vm", "does not say its ssh")
     (world.dir / "ssh.refusals").write_text("2")
@@ -262,10 +262,10 @@ def the_acceptance_asks_what_people_ask(world, controller):
         (world.dir / flag).touch()
         refused(controller, "05-ssh-into-vm", text)
         (world.dir / flag).unlink()
-    # Without an outside nobody is to blame.
+    # Without an outside the cloud is not to blame.
     (world.dir / "no.outside").touch()
     (world.dir / "floating").write_text("203.0.113.10\n")
-    # Whose address answers may be another machine.
+    # The address that answers may belong to another machine.
     for answers, text in (("nothing", "1 packets transmitted, 0 received\nline"), ("ping", "does not say its floating address 203.0.113.10"),
                           ("ssh", "1 packets transmitted, 0 received\nline")):
         (world.dir / "floating.answers").write_text(answers)
@@ -280,7 +280,7 @@ def the_acceptance_asks_what_people_ask(world, controller):
 
 @part
 def a_move_of_an_earlier_machine_is_none_of_this_one(controller):
-    """R4b: the note of where it was outlives a machine."""
+    """R4b: the note of where a machine was outlives the machine."""
     (controller.state / "acceptance-host").write_text("0b1c-0 compute2\n")
     controller.forget_changes()
     controller.steps("08-live-migration")
@@ -327,7 +327,7 @@ def a_cloud_gets_over_what_the_real_programs_do():
         controller.steps("06-nova-volume-create")
         targets_that_tgtd_forgot_are_exported_again(world, controller)
         controller.steps("07-nova-volume-attach")
-        # Which lets machines of other nodes in.
+        # It admits machines of other nodes.
         compute.steps("01-iptables-flush")
         a_move_of_an_earlier_machine_is_none_of_this_one(controller)
         a_volume_that_cannot_be_deleted_is_named(world, controller)

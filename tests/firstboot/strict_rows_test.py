@@ -1,4 +1,4 @@
-"""README.md of this folder and docs/firstboot.md say what is there, and all of it."""
+"""README.md of this folder and docs/firstboot.md describe what exists, and all of it."""
 
 import re
 
@@ -18,7 +18,7 @@ def every_row_in_which_the_real_programs_were_stricter_has_its_tests():
     wanted = [f"D{n}" for n in range(1, 21)] + [f"R{n}" for n in range(1, 11)]
     rows = {cells[0]: cells for cells in table_rows(HERE / "README.md") if re.fullmatch(r"[DR]\d+", cells[0])}
     equal(list(rows), wanted)
-    # As `run` finds them: a part that no test calls proves nothing.
+    # Names as `run` finds them: a part that no test calls proves nothing.
     known = runnable() | set(re.findall(r"^fn (\w+)\(", REPOSITORIES.read_text(), flags=re.M))
     for row, what, tests in rows.values():
         names = re.findall(r"`(\w+)`", tests)
@@ -28,12 +28,12 @@ def every_row_in_which_the_real_programs_were_stricter_has_its_tests():
 
 @test
 def every_played_command_is_told_of():
-    """What `stand-in` plays by name, and each module that plays something."""
+    """What `stand-in` simulates by name, and each module that simulates something."""
     text = (HERE / "README.md").read_text()
     played = re.findall(r"^  ([a-z][a-z0-9.| -]*)\)", (HERE / "stand-in").read_text().split("\ncase $name in\n")[1], flags=re.M)
     names = {name for group in played for name in re.split(r"[ |]+", group) if name}
     holds(len(names) > 20, names)
-    # Ways of one and the same thing that a row has under another name.
+    # Variants of a command that a row has under another name.
     same = {"groupadd": "useradd", "umount": "mount", "getfattr": "gluster", "setfattr": "gluster", "mount.glusterfs": "gluster",
             "vgs": "real LVM", "sync": "signals", "getenforce": "sysctl", "setenforce": "sysctl", "keystone-manage": "keystone-manage"}
     equal(sorted(n for n in names if not re.search(rf"\b{re.escape(same.get(n, n))}\b", text)), [])

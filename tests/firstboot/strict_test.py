@@ -48,7 +48,7 @@ def keys_end_where_those_of_mysql_5_1_end():
 
 @part
 def sessions_of_a_node_that_left_end_whatever_mysql_calls_it(world):
-    """It resolves addresses to names where it can; and one of the sessions may have ended meanwhile."""
+    """It resolves addresses to names where it can, and one of the sessions may have ended meanwhile."""
     node = world.nodes["controller"]
     words = ["/usr/bin/mysql", "--no-defaults", "-u", "nova", "-h", world.address("controller"), "-BN", "-e", "SELECT SLEEP(60)"]
     sessions = [subprocess.Popen(words, env={"PATH": "/usr/bin:/bin", "MYSQL_PWD": world.secrets["NOVA_MYSQL_PASSWORD"]},
@@ -79,7 +79,7 @@ def nova_makes_no_table_in_a_database_of_utf8():
             done = node.play("nova-manage", "db", "sync")
             holds(done.returncode == 1 and " bytes" in done.stderr, (engine, done))
         for engine in ("InnoDB", "MyISAM"):
-            # Begun above and empty: the step begins again.
+            # Begun above and empty: the step starts over.
             (node.state / "schema-of-nova-began").touch()
             node.sql(f"SET GLOBAL default_storage_engine={engine}; DROP DATABASE nova; CREATE DATABASE nova DEFAULT CHARACTER SET utf8;")
             node.steps("24-nova-init-db")
@@ -97,7 +97,7 @@ def glance_makes_no_table_unless_its_versions_begin_at_0():
         equal(node.sql("SHOW TABLES FROM glance; SELECT version FROM glance.migrate_version;"), "migrate_version\n13\n")
         refused = node.play("glance-manage", "version_control", "0")
         holds(refused.returncode == 1 and "already under migration control" in refused.stderr, refused)
-        # Also where an earlier try has left it so.
+        # The same holds where an earlier try has left it so.
         node.steps("15-glance-init-db")
         equal(node.sql("SHOW TABLES FROM glance; SELECT version FROM glance.migrate_version;").split(),
               ["image_members", "image_properties", "images", "migrate_version", "13"])

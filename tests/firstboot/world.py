@@ -64,7 +64,7 @@ COMMIT
 """
 # The runner syncs what it writes, which takes long on a disk that others use.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
-# The steps wait as long between two looks as those of real servers.
+# The steps pause as long between two checks as those of real servers.
 REAL_PAUSES = bool(os.environ.get("REAL_PAUSES"))
 # Every world gets a network of its own inside 127/8, so that tests which run
 # at once never meet on a port.
