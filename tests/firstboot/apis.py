@@ -1,6 +1,5 @@
-"""The HTTP side of the cloud's services on the controller: Keystone's API 2.0,
-Glance's API 1, and the first page of the dashboard. What they hold outlives
-their restarts, as rows in a database would."""
+"""The HTTP side of the cloud's services on the controller: Keystone's API 2.0, Glance's API 1, and the first
+page of the dashboard. What they hold survives their restarts, like rows in a database."""
 
 import hashlib
 import http.server

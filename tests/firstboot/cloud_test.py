@@ -1,6 +1,6 @@
-"""The whole list of steps, on every role, against the played commands of a node
-and a real MariaDB: what the nodes end with, key by key, with passwords that
-hold whatever a shell, a URL, SQL or a parser could trip over."""
+"""The whole list of steps, on every role, against the simulated commands of a node and a real MariaDB: the
+results on the nodes, key by key, with passwords that hold whatever a shell, a URL, SQL or a parser could trip
+over."""
 
 import contextlib
 import csv

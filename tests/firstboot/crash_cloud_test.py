@@ -1,6 +1,6 @@
-"""Kills and power cuts over the whole graph, role by role: at journal entries, and at
-random moments of a node that is not ready yet. The end is the same as without, and
-what is made once in a cloud is made once."""
+"""Kills and power cuts over the whole graph, role by role: at journal entries, and at random moments of a
+node that is not ready yet. The result is the same as without them, and what a cloud has only once is made
+once."""
 
 import random
 import time

@@ -1,5 +1,5 @@
-"""Power cuts and kill -9, at journal entries (with EVERY=1 at every one) and at random moments. The
-end must be the same as without, and no singleton may run twice."""
+"""Power cuts and kill -9, at journal entries (with EVERY=1 at every one) and at random moments. The result
+must be the same as without them, and what exists only once must not be made twice."""
 
 import os
 import random

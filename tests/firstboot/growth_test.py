@@ -1,4 +1,5 @@
-"""A site that changes while its nodes are ready: they take newer payloads, admit new nodes and remove old ones."""
+"""A site that changes while its nodes are ready: they take newer payloads, admit new nodes and remove old
+ones."""
 
 import contextlib
 import pathlib

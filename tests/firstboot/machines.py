@@ -1,6 +1,6 @@
-"""What the administrator has made in Nova: machines, volumes, keys and floating addresses,
-in one file. As in Essex, what is asked for comes later than the answer says, and names
-say nothing: only an id means one machine."""
+"""What the administrator has made in Nova: machines, volumes, keys and floating addresses, in one file. As in
+Essex, a request takes effect later than the answer says, and names are ambiguous: only an id identifies a
+machine."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
-"""The manager `flat` of Nova's networks on one node, with the kernel's own bridge; `stagger_test.py` has a whole cloud
-of VLANs whose compute nodes are routers, and the others have the paper's FlatDHCP."""
+"""Nova's network manager `flat` on one node, with the kernel's own bridge; `stagger_test.py` has a whole
+cloud of VLANs whose compute nodes are routers, and the other tests use the paper's FlatDHCP."""
 
 import os
 import shutil

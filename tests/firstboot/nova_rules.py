@@ -1,8 +1,8 @@
 """What Nova's services of 2012.1 do to the packet filter: their rules, and where these go.
 
-They come before whatever is there: a jump to a service's own chains stands at the top of
-each built-in chain, and everything else is reached from there. Each service takes away its
-own chains and rules, by its name, before it puts them in again."""
+They come before all other rules: a jump to a service's own chains stands at the top of each built-in chain,
+and everything else is reached from there. Each service removes its own chains and rules, by its name, before
+it inserts them again."""
 
 import subprocess
 

@@ -1,7 +1,7 @@
-"""Plays nova, nova-manage, keystone-manage, glance-manage, and what a service of Nova
-does when it starts. They read the very files that the steps have written, by the rules
-of the real programs, and log in at the real database with what they find there: a
-setting that would be wrong for the real ones fails here too."""
+"""Simulates nova, nova-manage, keystone-manage, glance-manage, and what a service of Nova does when it
+starts. These read the very files that the steps have written, by the rules of the real programs, and log in
+at the real database with what they find there: a setting that would be wrong for the real programs fails here
+too."""
 
 import ipaddress
 import json

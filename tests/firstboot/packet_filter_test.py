@@ -1,5 +1,5 @@
-"""The rules of a node in the kernel, in network namespaces of their own: rackstart's by its
-real lib/firewall.sh, then Nova's where Nova puts them, before all others."""
+"""The rules of a node in the kernel, in network namespaces of their own: rackstart's by its real
+lib/firewall.sh, then Nova's where Nova puts them, before all others."""
 
 import contextlib
 import os

@@ -1,7 +1,7 @@
-"""Reads settings as the programs of the cloud do, so that a test compares what
-a program would get, not how a file is spelled. No reader of Essex takes quotes off.
+"""Reads settings as the programs of the cloud do, so that a test compares what a program would get, not how a
+file is spelled. No reader of Essex removes quotes.
 
-Which program reads which file, from which source: README.md of this folder."""
+README.md of this folder says which program reads which file, with the source."""
 
 import re
 import urllib.parse

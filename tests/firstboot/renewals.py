@@ -1,4 +1,4 @@
-"""Newer payloads, as the server gives them: the other end of lib/renewal.sh, written from its description
+"""Newer payloads, as the server hands them out: the other end of lib/renewal.sh, written from its description
 (`src/secrets/renewal.rs`) and not from its code."""
 
 import hashlib

@@ -1,5 +1,5 @@
-"""A cloud that runs: each kind of password is exchanged without a person and nobody is locked out half way; then a node
-comes and goes."""
+"""A running cloud: each kind of password is replaced without a person, and nobody is locked out meanwhile;
+then a node comes and goes."""
 
 import json
 import subprocess

@@ -1,7 +1,7 @@
-"""The migrations of Keystone, Glance and Nova 2012.1, as far as a database can refuse
-them: the tables that steps ask for, and every key that is as long as MySQL 5.1 allows.
+"""The migrations of Keystone, Glance and Nova 2012.1, as far as a database can refuse them: the tables that
+steps ask for, and every key that is as long as MySQL 5.1 allows.
 
-What of the real ones each stands for, by file and line: README.md of this folder."""
+README.md of this folder says what each stands for in the real ones, by file and line."""
 
 # The own table of sqlalchemy-migrate, made by whatever takes a database under version control.
 CONTROL = ("CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL PRIMARY KEY,"

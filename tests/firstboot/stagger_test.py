@@ -1,11 +1,10 @@
-"""The whole graph, not as one would wish: no Internet at all, the nodes in any order,
-one of them late, one that loses its power twice, the server away in between. And the
-other way of Nova's networks: two VLANs, and each compute node the router of its machines.
+"""The whole graph under bad conditions: no Internet at all, the nodes in any order, one of them late, one
+that loses its power twice, the server away in between. It also tests the other mode of Nova's networks: two
+VLANs, and each compute node the router of its machines.
 
-Minutes of real servers are seconds here: a node that waits looks again after 1 s at
-most, a real one after 15 s. `make test-long PART=late-gateway` has real pauses, and
-lets the gateway come after ten minutes; PART=stagger has other late nodes.
-"""
+Minutes of real servers are seconds here: a node that waits checks again after 1 s at most, a real one after
+15 s. `make test-long PART=late-gateway` has real pauses, and lets the gateway come after ten minutes;
+PART=stagger has other late nodes."""
 
 import contextlib
 import ctypes

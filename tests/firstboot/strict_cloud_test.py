@@ -1,5 +1,5 @@
-"""A controller, the gateway and a compute node, one after the other against what Nova, Glance,
-qpidd and tgtd of Essex really do. README.md of this folder has a row for each of these."""
+"""A controller, the gateway and a compute node, one after the other, against the real behaviour of Nova,
+Glance, qpidd and tgtd of Essex. README.md of this folder has a row for each of these."""
 
 import hashlib
 import json

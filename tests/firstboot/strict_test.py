@@ -1,5 +1,5 @@
-"""The played programs refuse and answer as those of Essex 2012.1 did when they ran for real,
-and the steps get over it. README.md of this folder has a row for each of these."""
+"""The stand-ins refuse and answer as the programs of Essex 2012.1 did when they ran for real, and the steps
+cope with it. README.md of this folder has a row for each of these."""
 
 import subprocess
 

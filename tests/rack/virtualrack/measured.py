@@ -1,6 +1,6 @@
 """What `rackstart plan --json` predicts and what the workbench read from real disks, in the same words.
 
-Both sides become a dict from a name such as `os 2 start` to a value; equal dicts mean a true prediction. Nothing is
+Both sides become a dict from a name such as `os 2 start` to a value; equal dicts mean that the prediction was right. Nothing is
 rounded: partitions in bytes, volume groups in extents.
 """
 

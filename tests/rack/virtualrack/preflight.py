@@ -1,4 +1,4 @@
-"""A machine that boots many times in one boot: it plays a node up to the end of %pre, against the real daemon.
+"""One guest that boots many times without restarting: it acts as a node up to the end of %pre, against the real daemon.
 
 The firmware and the restart are left out: the guest of a `Workbench` takes a node's MAC address, asks rackstart by DHCP
 and for its boot script, and runs the %pre of the kickstart that it is given.

@@ -1,7 +1,7 @@
-"""Bounded waiting: nothing in the rack waits without an end, and an end says what was missing.
+"""Bounded waiting: nothing in the rack waits for ever, and a time-out says what was missing.
 
-A slow machine is not a failed one: what has no natural length ends when nothing has moved for a while, however long the
-whole takes.
+A slow machine is not a failed one: a wait without a natural length ends when nothing has moved for a while, however
+long the whole takes.
 """
 
 import os
