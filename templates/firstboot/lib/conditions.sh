@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The conditions that a step waits for, each probed on the real thing. A probe
-# only looks: it changes nothing, says nothing and ends within a few seconds.
+# The conditions that a step waits for, each tried on the real thing. A probe
+# only looks: it changes nothing, prints nothing and ends within a few seconds.
 
 UNMET=
 
-# need TEXT COMMAND...: notes TEXT as what the node waits for unless COMMAND
-# succeeds. Returns COMMAND's verdict, so that `need ... || return 0` leaves
-# the rest unasked where it would make no sense.
+# need TEXT COMMAND...: records that the node waits for TEXT unless COMMAND
+# succeeds. It returns the status of COMMAND, so that `need ... || return 0`
+# skips the rest where it would make no sense.
 need() {
   local text=$1
   shift

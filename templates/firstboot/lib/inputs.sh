@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # What a step's outcome depends on: its own text, the functions of lib/ that it
-# calls, directly or through others, the values of `env` and `secrets` that any
-# of these names, and the tables that they read. Found by words, so that too much
-# may count, and never too little: a step that is looked at in vain costs seconds.
+# calls, directly or through others, the values of `env` and `secrets` that any of
+# these name, and the tables that they read. They are found by words, so too much
+# may count, but never too little: an unnecessary check of a step costs seconds.
 
-# inputs_of STEP: prints all of it. SERVER and TOKEN are left out, because a new
-# attempt does not change what is right; keepsakes, because the node told them.
+# inputs_of STEP: prints all of it. It leaves out SERVER and TOKEN, because a
+# new attempt does not change what is right, and keepsakes, because they come
+# from the node.
 inputs_of() {
   local secrets=/dev/null kept
   kept=$(functions_of_sets keepsake_ | sed 's/^keepsake_/|/' | tr -d '\n')

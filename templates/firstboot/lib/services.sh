@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Services and commands of the node, by the verbs that EL6 has and that later
+# Services and commands of the node, with the verbs that EL6 has and that later
 # releases still translate (`service`, `chkconfig`).
 
 service_running() {
@@ -60,7 +60,7 @@ served() {
   [ "$(cat "$STATE/served/$name" 2>/dev/null)" = "$(fingerprint "$@")" ]
 }
 
-# serve NAME FILE...: makes that so. A service that is right is left alone.
+# serve NAME FILE...: makes that so. A service that already is stays as it is.
 serve() {
   local name=$1
   ! served "$@" || return 0
@@ -71,8 +71,8 @@ serve() {
   fingerprint "$@" | write_file "$STATE/served/$name" 0600
 }
 
-# start_of PROGRAM: prints what tells this run of it from any other: the boot, and when
-# its first process started (field 22).
+# start_of PROGRAM: prints what distinguishes this run of it from any other: the boot,
+# and when its first process started (field 22).
 start_of() {
   cat /proc/sys/kernel/random/boot_id "$ROOT"/proc/[0-9]*/stat 2>/dev/null | awk -v name="($1)" '
     NR == 1 { boot = $0 }
@@ -80,9 +80,8 @@ start_of() {
     END { print boot, first }'
 }
 
-# clear_dead NAME: takes away what a service that died leaves behind, and that
-# its init script believes: "dead but pid file exists" (1), "dead but subsys
-# locked" (2).
+# clear_dead NAME: removes what a dead service leaves behind, and what its init
+# script believes: "dead but pid file exists" (1), "dead but subsys locked" (2).
 clear_dead() {
   local rc=0 file
   service "$1" status >/dev/null 2>&1 || rc=$?
@@ -98,7 +97,7 @@ owned() {
   [ -z "${3:-}" ] || [ "$(stat -c %a "$ROOT$1")" = "$3" ]
 }
 
-# owned_below PATH USER:GROUP: true when it and all that lies below belong to them.
+# owned_below PATH USER:GROUP: true when it and everything below belong to them.
 owned_below() {
   owned "$1" "$2" && ! find "$ROOT$1" -exec stat -c %U:%G {} + | grep -qvxF "$2"
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Looks whether every service of the cloud is alive, then boots the small image.
-# m1.tiny, where the paper has m1.small: its 2 GB are half of a compute node.
+# Checks whether every service of the cloud is alive, then boots the small
+# image. It uses m1.tiny, where the paper has m1.small, whose 2 GB are half of a
+# compute node.
 verify_seconds=600
 packages="openssh-clients"
 
@@ -28,7 +29,7 @@ network_alive() {
   nova_alive nova-network "$1"
 }
 
-# network_there: the last of them, which is made last.
+# network_there: looks for the last network, which is made last.
 network_there() {
   nova-manage network list 2>/dev/null | grep -qwF "$(vm_networks | awk 'END { print $2 }')"
 }
@@ -38,7 +39,7 @@ check() {
 }
 
 # A key of an earlier, killed try is replaced, since its private half is lost, and
-# with it the machine that has it.
+# so is the machine that has it.
 apply() {
   wanted boot || return 0
   install_packages
@@ -50,9 +51,9 @@ apply() {
   machine_is ACTIVE || boot_another
 }
 
-# boot_another: whatever an earlier try has left goes first, also one that is in
-# BUILD: when a message was lost on the way, it stays so. Nova deletes later than
-# it says.
+# boot_another: removes what an earlier try has left, even a machine in BUILD:
+# when a message was lost on the way, it stays in that state. Nova deletes later
+# than it says.
 boot_another() {
   local id table
   for id in $(machine_ids); do
@@ -66,7 +67,8 @@ boot_another() {
   printf '%s\n' "$id" | write_file "$MACHINE_ID" 0600
 }
 
-# console_answers: Nova hands out an address with a token, and the proxy is there.
+# console_answers: true when Nova hands out an address with a token, and the proxy
+# answers.
 console_answers() {
   local table url
   table=$(nova_cli get-vnc-console "$(cat "$MACHINE_ID")" novnc) || return 1
@@ -82,7 +84,7 @@ console_answers() {
     echo "the proxy of consoles on $GATEWAY (tcp 6080) does not answer"
     return 1
   fi
-  # Whoever has the token is in.
+  # A caller with the token is admitted.
   saw "console: ${url%%token=*}token=..., answered by $GATEWAY"
 }
 
@@ -102,7 +104,7 @@ verify() {
   host=$(machine OS-EXT-SRV-ATTR:host) || host=
   if [ "$state" != ACTIVE ]; then
     echo "the machine $MACHINE is $state; see nova show $MACHINE, and /var/log/nova${host:+ on $host}"
-    # What is in this state never leaves it.
+    # A machine in this state never leaves it.
     [ "$state" != ERROR ] || boot_another
     return 1
   fi

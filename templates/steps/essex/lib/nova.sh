@@ -23,15 +23,15 @@ hypervisor() {
   if grep -qE '^flags.*(vmx|svm)' "$ROOT/proc/cpuinfo"; then echo kvm; else echo qemu; fi
 }
 
-# public_address: where people reach the VNC proxies.
+# public_address: prints the address at which people reach the VNC proxies.
 public_address() {
   printf '%s' "${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}"
 }
 
-# source_setting: what virtual machines look like from outside. nova-network puts
-# its own translation before any other and takes `my_ip`, which nobody outside can
-# answer to. The address may come by DHCP, late or another one: while there is
-# none, the last stays.
+# source_setting: the address that virtual machines have on the outside.
+# nova-network puts its own translation before any other and uses `my_ip`, which
+# nobody outside can answer to. The address may come by DHCP, late or changed:
+# while there is none, the last one stays.
 source_setting() {
   local address
   is_target gateway && [ -n "$PUBLIC_NIC" ] || return 0
@@ -39,7 +39,7 @@ source_setting() {
   [ -z "$address" ] || setting /etc/nova/nova.conf DEFAULT routing_source_ip "$address"
 }
 
-# vm_nic: the card that carries the networks of the virtual machines.
+# vm_nic: prints the card that carries the networks of the virtual machines.
 vm_nic() {
   printf '%s' "${VM_INTERFACE:-$LAN_NIC}"
 }
@@ -51,7 +51,8 @@ machines_router() {
   printf '%s/%s' "${first%/*}" "${VM_CIDR##*/}"
 }
 
-# part_of NETWORK SIZE N: prints address and prefix of its Nth part of SIZE addresses.
+# part_of NETWORK SIZE N: prints address and prefix of the network's Nth part of SIZE
+# addresses.
 part_of() {
   local a b c d size=$2 bits=32 first
   IFS=. read -r a b c d <<<"${1%/*}"
@@ -101,21 +102,22 @@ network_settings() {
   if [ "$NETWORK_MANAGER" = flat ]; then
     set_nova flat_injected True || return 1
     set_nova injected_network_template "$INJECTED" || return 1
-    # EPEL's looks for an operating system that it knows, and finds none in a small image.
+    # EPEL's template looks for an operating system that it knows, and finds none in a
+    # small image.
     set_nova libvirt_inject_partition 1 || return 1
   fi
 }
 
-# What is written into the image of a machine, as its interfaces(5).
+# The template of what is written into a machine's image, as its interfaces(5).
 INJECTED=/etc/nova/rackstart-interfaces.template
 
-# metadata_host: prints who answers machines of this node.
+# metadata_host: prints the address that answers the machines of this node.
 metadata_host() {
   if [ -n "$MULTI_HOST" ] && is_target compute; then printf '%s' "$ADDRESS"; else address_of "$CONTROLLER"; fi
 }
 
-# nova_settings: the settings of nova.conf on this node. Not the same file on
-# every node, as the paper has it: addresses and cards differ.
+# nova_settings: the settings of nova.conf on this node. The paper has the same
+# file on every node, but addresses and cards differ.
 nova_settings() {
   local file=/etc/nova/nova.conf public
   public=$(public_address)
@@ -149,15 +151,16 @@ nova_settings() {
     set_nova live_migration_flag VIR_MIGRATE_UNDEFINE_SOURCE,VIR_MIGRATE_PEER2PEER,VIR_MIGRATE_LIVE || return 1
   fi
   # The consoles. A machine keeps the address that its console listens on when
-  # it moves to another node, so that must be one that every node has; the
-  # packet filter lets the gateway alone through to it.
+  # it moves to another node, so that must be an address that every node has;
+  # the packet filter admits only the gateway to it.
   set_nova vncserver_listen 0.0.0.0 || return 1
   set_nova vncserver_proxyclient_address "$ADDRESS" || return 1
   set_nova novncproxy_base_url "http://$public:6080/vnc_auto.html" || return 1
   set_nova xvpvncproxy_base_url "http://$public:6081/console" || return 1
 }
 
-# What nova.conf is made from is known. A card may come up late.
+# True when everything that nova.conf is made from is known. A card may come up
+# late.
 nova_config_needs() {
   need "the network card $LAN_MAC of the LAN" card_is_there "$LAN_MAC" LAN
   [ -z "$PUBLIC_MAC" ] || need "the network card $PUBLIC_MAC of the public network" card_is_there "$PUBLIC_MAC" public
@@ -170,15 +173,15 @@ nova_secrets() {
   [ "$SECURITY" = paper ] || has_secrets QPID_PASSWORD
 }
 
-# nova_alive SERVICE [HOST]: a row of that service is enabled and alive, which
-# needs its database, its message queue, and clocks that agree.
+# nova_alive SERVICE [HOST]: true when a row of that service is enabled and
+# alive, which needs its database, its message queue, and clocks that agree.
 nova_alive() {
   nova-manage service list 2>/dev/null | awk -v service="$1" -v host="${2:-$NODE}" '
     $1 == service && $2 == host && / enabled / && / :-\)/ { found = 1 }
     END { exit !found }'
 }
 
-# need_nova_alive SERVICE...: for `verify`; says which one is not.
+# need_nova_alive SERVICE...: for `verify`; names the service that is not alive.
 all_alive() {
   local service
   for service; do
@@ -190,15 +193,15 @@ all_alive() {
   done
 }
 
-# need_queue: the message queue, and that it lets this node in with the password that
-# it was given. A controller that has not heard of a new one yet does not, and a
-# service that was started with it would be cut off until then.
+# need_queue: waits for the message queue, and until it admits this node with its
+# present password. A controller that does not know a new password yet does not admit
+# it, and a service that was started with it would be cut off until then.
 need_queue() {
   need "the message queue on $CONTROLLER (tcp 5672)" port_open "$CONTROLLER" 5672 || return 0
   [ "$SECURITY" = paper ] || need "the message queue on $CONTROLLER to take the password of this node" queue_lets_in || :
 }
 
-# queue_lets_in: asked as Nova asks, by its library and its mechanism.
+# queue_lets_in: logs in as Nova does, with its library and its mechanism.
 queue_lets_in() {
   printf '%s' "${QPID_PASSWORD:-}" | timeout 20 python -c '
 import sys
@@ -212,19 +215,20 @@ connection.close()
 ' "$(address_of "$CONTROLLER")"
 }
 
-# What Nova puts into the packet filter by itself, and who: a service and the
-# beginning of the names of its chains.
+# The services of Nova that write rules into the packet filter, and the
+# beginning of the names of their chains.
 NOVA_RULES="openstack-nova-network:nova-network- openstack-nova-compute:nova-compute- openstack-nova-metadata-api:nova-api-metada"
 
 BOOT_ID=/proc/sys/kernel/random/boot_id
 
-# noted_in_this_boot FILE: the boot before ended every rule.
+# noted_in_this_boot FILE: false for a note from before this boot, because a
+# boot ends every rule.
 noted_in_this_boot() {
   [ "$(cat "$1" 2>/dev/null)" = "$(cat "$BOOT_ID")" ]
 }
 
-# has_chains PREFIX: a service of Nova makes chains in both tables, and a load of rules
-# may end those of one.
+# has_chains PREFIX: a service of Nova makes chains in both tables, and loading rules
+# may remove those of one table.
 has_chains() {
   iptables-save | awk -v prefix=":$1" '
     index($1, prefix) == 1 && $1 ~ /INPUT$/ { filter = 1 }
@@ -232,8 +236,9 @@ has_chains() {
     END { exit !(filter && nat) }'
 }
 
-# keeps_rules SERVICE: false when the filter had rules of it and has them no more,
-# as after a reload. Notes that it has some; a service need not make any.
+# keeps_rules SERVICE: false when the filter had rules of this service and has
+# lost them, as after a reload. It notes when there are some; a service need not
+# make any.
 keeps_rules() {
   local note=$STATE/rules-of-$1 pair
   for pair in $NOVA_RULES; do
@@ -247,8 +252,8 @@ keeps_rules() {
   done
 }
 
-# rules_back SERVICE: has it make its rules again. Once: what then stays away was
-# of machines that are gone.
+# rules_back SERVICE: has the service make its rules again, once: rules that stay
+# away after that belonged to machines that are gone.
 rules_back() {
   ! keeps_rules "$1" || return 0
   rm -f "$STATE/rules-of-$1"
@@ -257,13 +262,14 @@ rules_back() {
 
 NOVA_LOCK=$ROOT/var/lib/nova/tmp/nova-iptables.lock
 
-# lock_is_stale: from before this boot, so nobody holds it.
+# lock_is_stale: true for a lock from before this boot, which nobody can hold.
 lock_is_stale() {
   clock
   [ -e "$NOVA_LOCK" ] && [ "$(stat -c %Y "$NOVA_LOCK")" -lt $(($(date +%s) - CLOCK)) ]
 }
 
-# free_lock: a lock that no process holds makes Nova's services wait for ever.
+# free_lock: removes a lock that no process holds, because Nova's services would
+# wait for it for ever.
 free_lock() {
   local pair
   [ -e "$NOVA_LOCK" ] || return 0
