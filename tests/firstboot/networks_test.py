@@ -131,8 +131,8 @@ def in_the_kernel_a_compute_node_with_multi_host_is_the_router_of_its_own_machin
         # Only its own node reaches it, and it reaches others with its own address.
         equal((lab.asks("machine", "169.254.169.254", 80), lab.asks("machine", CONTROLLER, 3306)), (MACHINE, HOST))
         equal((lab.asks("machine", HOST, 3306, seconds=1), lab.asks("outside", HOST, 3306, seconds=1)), ("", ""))
-        # The way that the acceptance sets. A machine that came from another node has the router there until its lease is
-        # renewed: it gets out, and its answers to who asks by its new node are lost.
+        # The route that the acceptance sets. A machine that came from another node has the router there until its
+        # lease is renewed: it reaches the outside, but its answers to requests by way of its new node are lost.
         lab.at("controller", f"ip route replace {MACHINE}/32 via {HOST}")
         equal(lab.asks("controller", MACHINE, 22), CONTROLLER)
         lab.at("machine", f"ip route replace default via {MOVED}")

@@ -17,8 +17,8 @@ from world import SECRETS
 # Three nodes that supervise themselves all the while keep a machine of two processors busy.
 CALM = {**LIVING, "RACKSTART_HEALTH_PAUSE": "3"}
 NAMES = ["compute1", "compute2", "controller"]
-# As the server gives them out: `src/lifecycle/renewal.rs` holds back who keeps an account while others use it. What the others
-# wait for meanwhile.
+# As the server hands them out: `src/lifecycle/renewal.rs` holds back the keeper of an account while others use it.
+# These are the conditions that the users wait for meanwhile.
 SHARED = {"NOVA_MYSQL_PASSWORD": "the database of Nova on controller", "QPID_PASSWORD": "the message queue on controller to take the password"}
 # Each password alone, on every node that has it: the passwords of one turn belong to different nodes.
 ALONE = [["KEYSTONE_ADMIN_TOKEN"], ["KEYSTONE_MYSQL_PASSWORD"], ["GLANCE_MYSQL_PASSWORD"], ["GLANCE_SERVICE_PASSWORD"],
