@@ -1,4 +1,4 @@
-# rackstart: what people do here, one line each. `make` alone lists them.
+# The targets that people use, one line each. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
@@ -16,16 +16,16 @@ help: ## List these targets
 demo: cost setup release ## Set up, then install the paper's five servers as virtual machines (NODES="controller compute2" for some)
 	tests/rack/demo
 
-test: setup ## Set up, then run every test, two whole life cycles on virtual machines among them
+test: setup ## Set up, then run every test, including two whole life cycles on virtual machines
 	tests/run
 
-test-long: ## What takes too long for every commit: lists the parts, PART=name runs one
+test-long: ## Run tests that take too long for every commit: lists the parts, PART=name runs one
 	@tests/long/run $(PART)
 
 build: compiler firmware ## Build for development
 	$(CARGO) build --locked
 
-release: compiler firmware ## Build the optimised binary, target/release/rackstart, and what it is made of, rackstart.cdx.json
+release: compiler firmware ## Build the optimised binary, target/release/rackstart, and its list of crates, rackstart.cdx.json
 	packaging/reproducibly $(CARGO) build --locked --release
 	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
@@ -44,9 +44,9 @@ install: ## Install the binary, its man pages, completions and systemd service (
 	$(BINARY) completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rackstart
 	$(BINARY) completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rackstart.fish
 	$(BINARY) man $(DESTDIR)$(PREFIX)/share/man/man1
-	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && sysctl --system && systemctl daemon-reload; docs/operation.md goes on"
+	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && sysctl --system && systemctl daemon-reload; docs/operation.md has the next steps"
 
-# What it will take, before anything is installed or built.
+# Says what the demo will take, before anything is installed or built.
 cost:
 	@! command -v python3 >/dev/null || tests/rack/demo --cost
 
@@ -56,7 +56,7 @@ setup: ## Install what the tests and the demo need (apt packages, as root) and b
 firmware: ## Collect the network boot programs from the distribution's iPXE package
 	@firmware/collect
 
-# Not cargo's words for it: "linker `cc` not found" names no package.
+# Replaces cargo's own message, because "linker `cc` not found" names no package.
 compiler:
 	@command -v $(firstword $(CARGO)) >/dev/null || { echo "make: cargo is missing; install Rust, for example from https://rustup.rs" >&2; exit 1; }
 	@echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 || { echo "make: a C compiler is missing; as root: apt-get install gcc libc6-dev" >&2; exit 1; }
@@ -64,7 +64,7 @@ compiler:
 lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck, cargo-deny (ADVISORIES=DIR for advisories)
 	tests/lint
 
-bench: release ## Measure against peers, in the same run
+bench: release ## Benchmark against comparable programs, in the same run
 	packaging/reproducibly $(CARGO) bench --locked
 	tests/bench/check
 	tests/bench/boot
@@ -72,7 +72,7 @@ bench: release ## Measure against peers, in the same run
 fmt: ## Format the Rust sources
 	$(CARGO) fmt
 
-clean: ## Remove what was built, the virtual rack's images included
+clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
