@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Failure, output, print, table};
 use crate::config::{self, Spot};
 use crate::render::LAST_GROUP;
-use crate::site::{CopySets, DiskRule, Firmware, Node, Site};
+use crate::site::{Container, CopySets, DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
@@ -146,6 +146,7 @@ fn notes(site: &Site) -> Vec<String> {
     notes.extend(unused_space(site));
     notes.extend(copies(site));
     notes.extend(images(site));
+    notes.extend(containers(site));
     notes.push("a running `rackstart serve` takes over a changed file with `rackstart reload`".into());
     notes
 }
@@ -253,6 +254,33 @@ pub(super) fn images(site: &Site) -> Option<String> {
         trial.variable,
         left_out.join(", ")
     ))
+}
+
+/// Containers whose signature nobody looks at, and those whose registry wants a password.
+fn containers(site: &Site) -> Vec<String> {
+    let mut seen: Vec<&Container> = Vec::new();
+    for container in site.nodes.iter().filter_map(|node| node.container.as_ref()) {
+        if !seen.iter().any(|known| known.name == container.name) {
+            seen.push(container);
+        }
+    }
+    let unchecked = seen.iter().filter(|container| container.signed_by.is_none()).map(|container| {
+        format!(
+            "container `{}`: nobody looks at the signature of {}: who can write to that registry chooses what nodes start",
+            container.name, container.image
+        )
+    });
+    let login = seen.iter().filter_map(|container| {
+        let user = container.user.as_ref()?;
+        Some(format!(
+            "container `{}`: nodes log in to {} as {user}; `rackstart secrets set {}` takes the password before the first \
+             installation",
+            container.name,
+            container.registry(),
+            container.password()
+        ))
+    });
+    unchecked.chain(login).collect()
 }
 
 /// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).

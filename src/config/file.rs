@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::access;
 use super::api::ApiKeys;
+use super::container::{self, ContainerKeys};
 use super::defaults::{self, Defaults};
 use super::node::NodeKeys;
 use super::notify;
@@ -38,6 +39,7 @@ pub(super) struct File<'a> {
     pub has_trees: bool,
     pub repositories: Vec<RepositoryKeys<'a>>,
     pub images: Vec<ImageKeys<'a>>,
+    pub containers: Vec<ContainerKeys<'a>>,
     pub own: OwnKeys<'a>,
     pub variables: variables::Written<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
@@ -95,7 +97,7 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "site",
     "server",
     "api",
@@ -108,6 +110,7 @@ const SECTIONS: [&str; 15] = [
     "install_tree",
     "repository",
     "image",
+    "container",
     "layout",
     "role",
     "node",
@@ -150,6 +153,7 @@ impl<'a> File<'a> {
             has_trees: top.has("install_tree"),
             repositories: sources::read_repositories(&top),
             images: sources::read_images(&top),
+            containers: container::read_all(&top),
             own: OwnKeys::read(&top),
             variables: top.table("variables", "`[variables]` on a line of its own"),
             nodes: NodeKeys::read_all(&top),

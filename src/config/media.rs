@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::apart::ServedPath;
+use super::container::{CERTIFICATE, KeyUse, PUBLIC_KEY};
 use super::file::File;
 use super::load::reason;
 use super::problem::Problem;
@@ -118,7 +119,30 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
         let key = uses.iter().find(|known| known.name == repository.name).and_then(|known| known.key.as_ref());
         repository.gpg_key = key.and_then(|(path, _)| read_key(path).ok());
     }
+    complete_containers(site);
     add_images_of_tree(site);
+}
+
+/// Reads the keys and certificates of containers.
+fn complete_containers(site: &mut Site) {
+    for container in site.nodes.iter_mut().filter_map(|node| node.container.as_mut()) {
+        let files = [(&mut container.signed_by, PUBLIC_KEY), (&mut container.authority, CERTIFICATE)];
+        for (file, begins) in files {
+            let Some(file) = file else { continue };
+            let text = read_text(&file.path, begins).unwrap_or_default();
+            file.lines = text.lines().map(|line| line.trim_end().to_string()).collect();
+        }
+    }
+}
+
+/// Reports every key or certificate of a container that cannot be used.
+pub(super) fn check_container_keys(uses: &[KeyUse]) -> Vec<Problem> {
+    let wrong = uses.iter().filter_map(|known| {
+        let why = read_text(&known.path, known.begins).err()?;
+        let message = format!("{} cannot be used: {why}", known.owner);
+        Some(Problem::new(known.at.clone(), message, "name a text file in PEM; `cosign public-key` prints such a key"))
+    });
+    wrong.collect()
 }
 
 /// Reads the `.treeinfo` of a tree; none when there is none that can be read.
@@ -142,17 +166,20 @@ pub(super) fn check_keys(uses: &[RepositoryUse]) -> Vec<Problem> {
 }
 
 fn read_key(path: &Path) -> Result<String, String> {
+    let text = read_text(path, "-----BEGIN PGP PUBLIC KEY BLOCK-----")?;
+    let end = "-----END PGP PUBLIC KEY BLOCK-----";
+    if text.contains(end) { Ok(text) } else { Err(format!("it holds no `{end}`")) }
+}
+
+/// The text of a file of keys that begins so somewhere in it.
+fn read_text(path: &Path, begins: &str) -> Result<String, String> {
     let content = Content::named(path).map_err(|error| reason(&error))?;
     if content.length() > MOST_KEY_BYTES {
         return Err("it is larger than any key".into());
     }
     let bytes = content.bytes(MOST_KEY_BYTES).map_err(|error| reason(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_string())?;
-    let (begin, end) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
-    match text.contains(begin) && text.contains(end) {
-        true => Ok(text),
-        false => Err(format!("it holds no `{begin}`")),
-    }
+    if text.contains(begins) { Ok(text) } else { Err(format!("it holds no `{begins}`")) }
 }
 
 /// The images that install trees have in their folder, where `[[image]]` names none of that name.

@@ -10,6 +10,7 @@ mod apart;
 mod api;
 mod blueprint;
 mod cards;
+mod container;
 mod defaults;
 mod disk;
 mod disk_name;
@@ -105,6 +106,8 @@ struct Examined {
     images: Vec<(String, Range<usize>)>,
     /// The paths of all that is served.
     served: Vec<ServedPath>,
+    /// The keys of containers to look at.
+    keys: Vec<container::KeyUse>,
 }
 
 /// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
@@ -115,7 +118,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let mut renderer = None;
     let found = Found::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut served = Vec::new();
+    let (mut served, mut keys) = (Vec::new(), Vec::new());
     let document = document(text, &found);
     let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
     // Found before the rest is read: a node that names no role has that of the blueprint.
@@ -132,6 +135,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         repositories = media::repository_uses(&file);
         images = media::image_places(&file);
         served = media::served(&file);
+        keys = container::key_uses(&file);
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
@@ -145,7 +149,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, keys }
 }
 
 /// The operator's templates; none, and told, when they cannot be read.

@@ -27,7 +27,12 @@ struct OwnRole<'a> {
     role: Role,
     /// What its nodes have that say nothing else.
     defaults: Defaults<'a>,
+    /// What its nodes are made of, if not of packages.
+    container: Option<Spanned<&'a str>>,
 }
+
+/// What a role of the site file may say, and one of a blueprint may not.
+const OF_SITES: [&str; 5] = [defaults::KEYS[0], defaults::KEYS[1], defaults::KEYS[2], defaults::KEYS[3], "container"];
 
 /// What only a role of the operator's own may say; the blueprint says it for its roles.
 const OF_NEW_ROLES: [&str; 6] = ["summary", "includes", "aliases", "provides", "at_least", "at_most"];
@@ -40,11 +45,12 @@ impl<'a> OwnKeys<'a> {
         let layouts = read_layouts(top, "`[layout.NAME]`");
         note_places(&mut places, "", top, &layouts);
         let mut roles = Vec::new();
-        for (name, section) in tables(top, &defaults::KEYS) {
+        for (name, section) in tables(top, &OF_SITES) {
             let role = read_role(name.get_ref(), &section);
             note_places(&mut places, name.get_ref(), &section, &role.layouts);
             let defaults = Defaults::read(&section);
-            roles.push(OwnRole { name, section, role, defaults });
+            let container = section.text("container");
+            roles.push(OwnRole { name, section, role, defaults, container });
         }
         Self { layouts, roles, places, has_problems: top.found.count() != before }
     }
@@ -52,6 +58,11 @@ impl<'a> OwnKeys<'a> {
     /// What the nodes of a role have that say nothing else.
     pub(crate) fn defaults(&self, role: &str) -> Option<&Defaults<'a>> {
         self.roles.iter().find(|own| *own.name.get_ref() == role).map(|own| &own.defaults)
+    }
+
+    /// The container that a role names, where it is named.
+    pub fn container(&self, role: &str) -> Option<&Spanned<&'a str>> {
+        self.roles.iter().find(|own| *own.name.get_ref() == role)?.container.as_ref()
     }
 
     /// The install trees that roles name, each with its role for messages.

@@ -40,6 +40,13 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) 
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
         blueprint.secrets.entry(DISK_PASSPHRASE.into()).or_insert(spec);
     }
+    for container in nodes.iter().flatten().filter_map(|node| node.container.as_ref()) {
+        // It leaves with the storage commands as well.
+        let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
+        if container.user.is_some() {
+            blueprint.secrets.entry(container.password()).or_insert(spec);
+        }
+    }
     let name = site.name.as_ref()?;
     let site = Site {
         name: name.get_ref().to_string(),

@@ -3,6 +3,7 @@
 use toml::Spanned;
 
 use super::cards;
+use super::container;
 use super::file::{File, SiteKeys};
 use super::node::NodeKeys;
 use super::prove;
@@ -47,7 +48,9 @@ pub(super) fn resolve_node(
         install_tree: text(&all.install_tree)?,
         release: release?,
         kernel_args: text(&all.kernel_args).unwrap_or_default(),
+        container: container::of_role(file, node.role.as_ref()?.get_ref(), found),
     };
+    container::check(file, blueprint, &node_value, found);
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {
         // What is left of a half-read layout says nothing about the disk.

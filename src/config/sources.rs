@@ -83,14 +83,14 @@ pub(super) fn read_images<'a>(top: &Section<'a>) -> Vec<ImageKeys<'a>> {
     all
 }
 
-fn place(what: &str, table: &DeTable<'_>) -> String {
+pub(super) fn place(what: &str, table: &DeTable<'_>) -> String {
     match table.get("name").and_then(|name| name.get_ref().as_str()) {
         Some(name) => format!("{what} {}", quote(name)),
         None => format!("`[[{what}]]`"),
     }
 }
 
-fn duplicates<'a>(names: impl Iterator<Item = Option<&'a Spanned<&'a str>>>, what: &str, found: &Found) {
+pub(super) fn duplicates<'a>(names: impl Iterator<Item = Option<&'a Spanned<&'a str>>>, what: &str, found: &Found) {
     let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
     for name in names.flatten() {
         if let Some(first) = seen.get(name.get_ref()) {

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::reader::Section;
 use super::words::quote;
-use crate::site::{Mac, Release};
+use crate::site::{Container, Mac, Release};
 
 /// A text that keeps a rule; `help` says the rule.
 fn ruled<'a>(
@@ -161,6 +161,26 @@ pub(super) fn image_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> 
     let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| (1..=128).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);
     ruled(section, "name", "a name for an image", help, rule)
+}
+
+/// A container image with its registry and what tells its versions apart, as registries write them.
+pub(super) fn container_image<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let help = "write registry, repository and tag or digest: \"registry.example.com/web/el9:1\"";
+    ruled(section, "image", "a container image", help, Container::is_image)
+}
+
+/// An account at a registry; a colon would end it.
+pub(super) fn registry_user<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let help = "write the account alone, such as \"robot\"; its password is a secret of the store";
+    let rule = |text: &str| (1..=200).contains(&text.len()) && only(text, "._+|@$-");
+    ruled(section, "user", "an account at a registry", help, rule)
+}
+
+/// The name of an ostree state root or remote.
+pub(super) fn ostree_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
+    let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
+    let rule = |text: &str| (1..=64).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);
+    ruled(section, key, "a name for ostree", help, rule)
 }
 
 /// The release number of an install tree.

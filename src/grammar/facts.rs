@@ -68,7 +68,9 @@ pub(super) fn check_whole(release: Release, number: usize, commands: &[&str], fo
         found.push(Complaint::doubt(number, "nothing says how the installer talks", "add `cmdline`"));
     }
     let sources = ["url", "nfs", "harddrive", "cdrom", "liveimg", "repo"];
-    if !sources.iter().any(|source| commands.contains(source)) {
+    // With these the system is an image.
+    let images = ["ostreecontainer", "ostreesetup", "bootc"];
+    if !sources.iter().chain(&images).any(|source| commands.contains(source)) {
         found.push(Complaint::doubt(number, "no line says where the packages are", "add `url --url=…`"));
     }
     if !OF_DISKS.iter().any(|command| commands.contains(command)) {

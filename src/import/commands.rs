@@ -1,11 +1,11 @@
 //! What becomes of a command line that makes nothing on a disk.
 
 use crate::grammar::{self, Arranged};
-use crate::site::Release;
+use crate::site::{Container, Release};
 
 use super::Fate;
 use super::read::Item;
-use super::write::{RoleParts, User};
+use super::write::{ImageLine, RoleParts, User};
 
 /// Commands that go into the hook `commands.ks.j2` as they are: rackstart writes none of them, or several may stand together.
 const AS_THEY_ARE: [&str; 10] =
@@ -26,6 +26,7 @@ pub(crate) fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> F
         "bootloader" => bootloader(&line, role),
         "user" => user(&line, role),
         "sshkey" => ssh_key(&line, role),
+        "ostreecontainer" => container(release, &line, role),
         "rootpw" => root_password(&line),
         name if AS_THEY_ARE.contains(&name) && !is_secret => {
             role.commands.push(item.head.trim().into());
@@ -142,6 +143,29 @@ fn ssh_key(line: &Arranged, role: &mut RoleParts) -> Fate {
     }
 }
 
+/// An image instead of packages. Who vouches for it no kickstart says.
+fn container(release: Release, line: &Arranged, role: &mut RoleParts) -> Fate {
+    let image = line.value("--url").unwrap_or_default();
+    let (transport, is_image) = (line.value("--transport").unwrap_or("registry"), Container::is_image(image));
+    let why = if (release.major, release.minor) < Container::FIRST_RELEASE {
+        format!("the installer of release {release} has no image mode")
+    } else if transport != "registry" {
+        format!("the image comes by `{transport}`, and rackstart knows registries only")
+    } else if !is_image {
+        format!("`{image}` is not registry, repository, and tag or digest")
+    } else {
+        let owned = |option: &str| line.value(option).map(str::to_string);
+        let unchecked = line.has("--no-signature-verification");
+        let (stateroot, remote) = (owned("--stateroot"), owned("--remote"));
+        role.container = Some(ImageLine { image: image.into(), unchecked, stateroot, remote });
+        return match unchecked {
+            true => Fate::differs("nobody looks at its signature: `signed_by` with the public key ends that"),
+            false => Fate::differs("`signed_by` has to name the public key of its signature"),
+        };
+    };
+    Fate::left(why, "write a `[[container]]` yourself: docs/image-mode.md")
+}
+
 fn root_password(line: &Arranged) -> Fate {
     if line.has("--lock") {
         return Fate::left(
@@ -185,9 +209,10 @@ fn of_rackstart(name: &str, line: &Arranged) -> Fate {
         "url" | "nfs" | "cdrom" | "harddrive" | "liveimg" => {
             Fate::left("rackstart serves the packages itself", "give an `[[install_tree]]` the folder or the ISO file")
         }
-        "ostreecontainer" | "ostreesetup" | "bootc" => {
-            Fate::left("the role would be an image, not packages", "no key takes it yet")
-        }
+        "ostreesetup" | "bootc" => Fate::left(
+            "rackstart installs images by `ostreecontainer`",
+            "write a `[[container]]` with the image: docs/image-mode.md",
+        ),
         "clearpart" | "zerombr" => Fate::left(
             "rackstart clears the disk of the node's rule only, and one that holds something only by `reimage`",
             "nothing",

@@ -45,5 +45,6 @@ fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node
         install_tree: "example".into(),
         release,
         kernel_args: String::new(),
+        container: None,
     })
 }

@@ -244,3 +244,26 @@ fn a_template_is_told_as_one_and_names_become_roles() {
         assert!(is_role_name(&role_name(file)));
     }
 }
+
+#[test]
+fn an_image_becomes_a_container_and_its_signature_is_a_matter_of_the_operator() {
+    let line = "ostreecontainer --url=quay.io/web/el9:1 --stateroot=web";
+    let import = imported("9", &format!("{line}\npart / --size=9000\n"));
+    assert_eq!(note(&import, line), "`signed_by` has to name the public key of its signature");
+    let expected = "\n[[container]]\nname = \"web\"\nimage = \"quay.io/web/el9:1\"\nsigned_by = \"/etc/rackstart/web.pub\"\n\
+                    stateroot = \"web\"\n\n[role.web]\n";
+    assert!(import.fragment.contains(expected), "{}", import.fragment);
+    assert!(import.fragment.contains("\ncontainer = \"web\"\n"), "{}", import.fragment);
+    let import = imported("9", &format!("{line} --no-signature-verification\npart / --size=9000\n"));
+    assert!(import.fragment.contains("signature = \"unchecked\"\n"), "{}", import.fragment);
+    for (release, line, why) in [
+        ("9.3", line.to_string(), "the installer of release 9.3 has no image mode"),
+        ("9", "ostreecontainer --url=/run/c --transport=oci".into(), "comes by `oci`"),
+        ("9", "ostreecontainer --url=@KSTEST_URL@".into(), "is not registry, repository, and tag or digest"),
+    ] {
+        let import = imported(release, &format!("{line}\npart / --size=9000\n"));
+        let told = note(&import, &line);
+        assert!(told.starts_with("left") && told.contains(why), "{told}");
+        assert!(!import.fragment.contains("\n[[container]]"));
+    }
+}

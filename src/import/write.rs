@@ -21,9 +21,20 @@ pub(crate) struct RoleParts {
     /// Scripts, each with its line.
     pub pre: Vec<(usize, String)>,
     pub post: Vec<(usize, String)>,
+    /// The image that the system is instead of packages.
+    pub container: Option<ImageLine>,
     pub layout: Option<Layout>,
     /// Whether the layout is that of the kickstart.
     pub is_own_layout: bool,
+}
+
+/// What an `ostreecontainer` line says.
+pub struct ImageLine {
+    pub image: String,
+    /// Whether it says that nobody looks at the signature.
+    pub unchecked: bool,
+    pub stateroot: Option<String>,
+    pub remote: Option<String>,
 }
 
 /// An account beside root.
@@ -31,6 +42,20 @@ pub(crate) struct User {
     pub name: String,
     pub groups: Vec<String>,
     pub ssh_keys: Vec<String>,
+}
+
+impl ImageLine {
+    fn text(&self, name: &str) -> String {
+        let mut text = format!("\n[[container]]\nname = {}\nimage = {}\n", quote(name), quote(&self.image));
+        text.push_str(&match self.unchecked {
+            true => "signature = \"unchecked\"\n".to_string(),
+            false => format!("signed_by = {}\n", quote(&format!("/etc/rackstart/{name}.pub"))),
+        });
+        for (key, value) in [("stateroot", &self.stateroot), ("remote", &self.remote)] {
+            text.extend(value.iter().map(|value| format!("{key} = {}\n", quote(value))));
+        }
+        text
+    }
 }
 
 impl RoleParts {
@@ -49,6 +74,7 @@ impl RoleParts {
             commands: Vec::new(),
             pre: Vec::new(),
             post: Vec::new(),
+            container: None,
             layout: None,
             is_own_layout: false,
         }
@@ -63,12 +89,18 @@ impl RoleParts {
             list(&mut text, "groups", &user.groups);
             list(&mut text, "ssh_keys", &user.ssh_keys);
         }
+        if let Some(container) = &self.container {
+            text.push_str(&container.text(name));
+        }
         text.push_str(&format!("\n[role.{name}]\nsummary = {}\n", quote(&format!("imported from {}", one_line(file)))));
         text.push_str("default_layout = \"imported\"\n");
         if !self.kernel_args.is_empty() {
             text.push_str(&format!("kernel_args = {}\n", quote(&self.kernel_args.join(" "))));
         }
-        list(&mut text, "packages", &self.packages);
+        match self.container {
+            Some(_) => text.push_str(&format!("container = {}\n", quote(name))),
+            None => list(&mut text, "packages", &self.packages),
+        }
         list(&mut text, "services", &unique(&self.services));
         list(&mut text, "services_off", &unique(&self.services_off));
         text.push('\n');

@@ -26,7 +26,7 @@ mod wanted;
 
 use std::collections::BTreeMap;
 
-use crate::site::{Node, SizeSpec};
+use crate::site::{Container, Node, SizeSpec};
 
 use partition::Disk;
 
@@ -61,6 +61,7 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
             ));
         }
     }
+    notes.extend(node.container.as_ref().map(image_mode));
     let mut plan = NodePlan {
         node: node.name.clone(),
         layout: node.layout.name.clone(),
@@ -77,6 +78,17 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
     limits::check(node, &plan)?;
     plan.notes.extend(limits::doubts(node, &plan));
     Ok(plan)
+}
+
+/// What the system will be, and who vouches for it.
+fn image_mode(container: &Container) -> String {
+    let image = &container.image;
+    match &container.signed_by {
+        Some(key) => format!("the system is the container {image}, signed by the key {}", key.path.display()),
+        None => {
+            format!("the system is the container {image}, and NOBODY LOOKS AT ITS SIGNATURE, as the site file says")
+        }
+    }
 }
 
 fn plan_disks(node: &Node, notes: &mut Vec<String>) -> Result<Vec<DiskPlan>, PlanError> {

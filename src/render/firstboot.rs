@@ -77,7 +77,7 @@ pub(super) fn files(
             files.push(PayloadFile { path: path.into(), mode: 0o600, data: format!("{text}\n").into_bytes() });
         }
     }
-    for repository in site.repositories_of(node) {
+    for repository in site.repositories_of(node).filter(|_| node.container.is_none()) {
         let key = repository.gpg_key.as_ref().map(|key| key.clone().into_bytes());
         files.extend(key.map(|data| PayloadFile { path: format!("{KEYS}/{}", repository.name), mode: 0o644, data }));
     }

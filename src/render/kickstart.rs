@@ -7,6 +7,7 @@ use crate::plan::{Content, NodePlan};
 use crate::site::{Firmware, Node, Security, Site};
 
 use super::access::{self, KeyFile, UserValues};
+use super::container::ContainerValues;
 use super::disk_rule::{DiskRuleValues, disk_rules};
 use super::links::{self, BondValues, NETWORK_FILE, NamedCard, NicValues, VlanValues};
 
@@ -48,6 +49,7 @@ pub(crate) struct KickstartValues<'a> {
     ssh_key_commands: Vec<&'a str>,
     key_files: Vec<KeyFile<'a>>,
     users: Vec<UserValues<'a>>,
+    container: Option<ContainerValues<'a>>,
     packages: Vec<String>,
     services: String,
     services_off: String,
@@ -129,6 +131,7 @@ impl<'a> KickstartValues<'a> {
             ssh_key_commands,
             key_files: access::key_files(site, node),
             users: access::users(site, node),
+            container: node.container.as_ref().map(ContainerValues::new),
             packages: software.packages,
             services: software.services.join(","),
             services_off: software.services_off.join(","),

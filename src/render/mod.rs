@@ -3,6 +3,7 @@
 
 mod access;
 mod boot_script;
+mod container;
 mod disk_rule;
 mod engine;
 mod error;
@@ -31,7 +32,7 @@ use sha2::{Digest, Sha256};
 
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::secrets::{RenewalKey, SecretValue, Secrets};
+use crate::secrets::{RenewalKey, Secrets};
 use crate::site::{Blueprint, DiskBus, Keepsakes, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
@@ -49,6 +50,7 @@ pub(crate) use own_steps::StepFault;
 pub(crate) use packages::LAST_GROUP;
 pub(crate) use payload_values::FACTS_OF_NODES;
 pub use prove::{Fault, prove, prove_nodes};
+pub use storage::StorageSecrets;
 pub use templates::Templates;
 pub(crate) use templates::{BLUEPRINT_FILE, BLUEPRINTS, RULES_FILE, STEP_SETS, shipped, shipped_file, shipped_names};
 pub(crate) use texts::{Texts, texts_of_node, texts_of_site};
@@ -170,20 +172,19 @@ impl Renderer {
         }
     }
 
-    /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] proves it, with the passphrase of
-    /// encrypted disks in the place of its mask.
-    pub(crate) fn storage_answer(
+    /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] proves it, with secrets in the
+    /// place of their masks.
+    pub fn storage_answer(
         &self,
         node: &Node,
         plan: &NodePlan,
         disks: &BTreeMap<String, String>,
         scope: WipeScope,
         identities: &[String],
-        passphrase: Option<&SecretValue>,
+        secrets: &StorageSecrets,
     ) -> Result<String, RenderError> {
-        let section = self.storage_section_keeping(node, plan, disks, scope, identities)?;
-        let Some(passphrase) = passphrase else { return Ok(section) };
-        let values = StorageValues::new(node, plan, disks, scope, identities).with_passphrase(passphrase.reveal());
+        self.storage_section_keeping(node, plan, disks, scope, identities)?;
+        let values = StorageValues::new(node, plan, disks, scope, identities).with_secrets(node, secrets);
         self.engine.render(STORAGE, &values)
     }
 

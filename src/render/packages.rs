@@ -42,6 +42,10 @@ pub(crate) struct PackageNeeds {
 impl Renderer {
     /// Everything that the node will install.
     pub(crate) fn packages(&self, site: &Site, node: &Node) -> Result<PackageNeeds, RenderError> {
+        // An image has what it has, and nobody asks a repository for it.
+        if node.container.is_some() {
+            return Ok(PackageNeeds::default());
+        }
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
         let token = BootToken::from_random([0; 16]);
         let text = self.engine.render(PACKAGES, &KickstartValues::new(site, node, &plan, &token))?;

@@ -142,7 +142,8 @@ impl<'a> PayloadValues<'a> {
 /// The parts of the node's repositories, as paths below `/repo/`.
 fn yum_repositories(site: &Site, node: &Node) -> String {
     let mut paths = Vec::new();
-    for repository in site.repositories_of(node) {
+    // Packages of an image come with the image.
+    for repository in site.repositories_of(node).filter(|_| node.container.is_none()) {
         let path = |(_, folder): (String, &str)| match folder {
             "" => repository.name.clone(),
             folder => format!("{}/{folder}", repository.name),

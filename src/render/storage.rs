@@ -8,12 +8,22 @@ use crate::lifecycle::WipeScope;
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, partition_name};
 use crate::site::Node;
 
-use crate::secrets::MASK;
+use crate::secrets::{MASK, SecretValue};
 
+use super::container;
 use super::kickstart::ESP_LABEL;
 
 /// The options of an EFI system partition in `/etc/fstab`, as Anaconda has them.
 const EFI_MOUNTED: &str = "defaults,uid=0,gid=0,umask=077,shortname=winnt";
+
+/// The secrets that leave with the storage commands, and with nothing else.
+#[derive(Debug, Default)]
+pub struct StorageSecrets {
+    /// What opens encrypted disks.
+    pub passphrase: Option<SecretValue>,
+    /// The password of the container's account at its registry.
+    pub registry: Option<SecretValue>,
+}
 
 /// Everything that `kickstart/storage.ks.j2` may name.
 #[derive(Debug, Serialize)]
@@ -30,6 +40,7 @@ pub(crate) struct StorageValues<'a> {
     disklabel: Option<String>,
     kernel_args: &'a str,
     passphrase: &'a str,
+    registry_login: Option<String>,
     luks_version: Option<&'static str>,
     extent_kib: u64,
     prepared: Vec<PreparedDisk<'a>>,
@@ -236,6 +247,7 @@ impl<'a> StorageValues<'a> {
             disklabel: label.map(ToString::to_string),
             kernel_args: &node.kernel_args,
             passphrase: MASK,
+            registry_login: node.container.as_ref().and_then(container::masked_login),
             luks_version: (node.release.major >= 8).then_some("luks2"),
             extent_kib: plan.volume_groups.first().map_or(4, |group| group.extent_size.0) * 1024,
             prepared: plan
@@ -254,9 +266,12 @@ impl<'a> StorageValues<'a> {
 }
 
 impl<'a> StorageValues<'a> {
-    /// With the passphrase of encrypted disks in the place of its mask: for the answer to a permit alone.
-    pub(crate) fn with_passphrase(self, passphrase: &'a str) -> Self {
-        Self { passphrase, ..self }
+    /// With secrets in the place of their masks: for the answer to a permit alone.
+    pub(crate) fn with_secrets(self, node: &Node, secrets: &'a StorageSecrets) -> Self {
+        let passphrase = secrets.passphrase.as_ref().map_or(self.passphrase, |passphrase| passphrase.reveal());
+        let login = node.container.as_ref().zip(secrets.registry.as_ref());
+        let registry_login = login.and_then(|(container, password)| container::login(container, password));
+        Self { passphrase, registry_login: registry_login.or(self.registry_login), ..self }
     }
 }
 

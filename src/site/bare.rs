@@ -79,6 +79,7 @@ impl Node {
             install_tree: String::new(),
             release: Release { major: 0, minor: 0 },
             kernel_args: String::new(),
+            container: None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod bare;
 mod blueprint;
 mod cards;
 mod condition;
+mod container;
 mod copy_sets;
 mod disk;
 mod distribution;
@@ -31,6 +32,7 @@ pub use blueprint::{
     Sentence, TreeImage, Trial, ValueForm,
 };
 pub use cards::{Bond, FixedAddress, Link, Nic, NicNetwork, Vlan};
+pub use container::{Container, KeyFile};
 pub use copy_sets::{CopySets, holds_copy};
 pub use disk::{DiskBus, DiskLabel, DiskRule, DiskSlot, OS_SLOT, plain_wwn};
 pub use distribution::Distribution;

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
-use super::{DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
+use super::{Container, DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
 
 /// How a node starts: which firmware, hence which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -60,6 +60,8 @@ pub struct Node {
     pub release: Release,
     /// Extra kernel arguments for installer and installed system, for example `console=ttyS0`.
     pub kernel_args: String,
+    /// What it is made of in image mode; none: of packages.
+    pub container: Option<Container>,
 }
 
 impl Node {

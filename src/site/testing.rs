@@ -97,6 +97,7 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         install_tree: "centos6".into(),
         release: "6.10".parse().expect("a release"),
         kernel_args: String::new(),
+        container: None,
     }
 }
 

@@ -284,6 +284,30 @@ def install_makes_boot_start_the_runner_on_el6_and_on_systemd():
         world.close()
 
 
+@test
+def in_image_mode_the_payload_lies_below_var_and_boot_starts_it_by_the_shell():
+    world = World(nodes=["compute2"])
+    try:
+        node = world.nodes["compute2"]
+        home, payload = node.root / "var/lib/rackstart/firstboot", node.root / "usr/lib/rackstart"
+        shutil.copytree(payload.resolve(), home, symlinks=True)
+        shutil.rmtree(node.root / "usr")
+        (node.root / "lib/systemd").mkdir(parents=True)
+        (node.root / "lib/systemd/systemd").touch()
+        (node.root / "sbin").mkdir(exist_ok=True)
+        (node.root / "sbin/init").symlink_to("../lib/systemd/systemd")
+        for _ in range(2):
+            subprocess.run([home / "install"], env=node.env(), check=True)
+        equal((str(home.readlink()), payload.exists()), ("firstboot-payloads/installed", False))
+        unit = (node.root / "etc/systemd/system/rackstart-firstboot.service").read_text()
+        holds("ExecStart=/bin/bash /var/lib/rackstart/firstboot/rackstart-firstboot start\n" in unit, unit)
+        holds("Documentation=file:/var/lib/rackstart/firstboot/README.md\n" in unit, unit)
+        status = subprocess.run(["bash", home / "rackstart-firstboot", "status"], env=node.env(), capture_output=True, text=True)
+        holds(status.returncode == 3 and "compute2" in status.stdout, status.stdout + status.stderr)
+    finally:
+        world.close()
+
+
 def enabled(folder):
     found = {}
     for file in sorted(folder.glob("*.repo")):

@@ -2,6 +2,7 @@
 //! the scripts run on a fake machine.
 
 mod collections;
+mod containers;
 mod golden;
 mod grammar;
 mod hostile;

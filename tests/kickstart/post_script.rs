@@ -14,7 +14,7 @@ fn script(site: &Site, name: &str) -> String {
 }
 
 /// A payload whose only file is `install`.
-fn payload(machine: &Machine, install: &str) {
+pub fn payload(machine: &Machine, install: &str) {
     machine.write("payload/install", format!("#!/bin/bash\necho \"install\" >>\"$MACHINE/calls\"\n{install}\n"));
     std::fs::set_permissions(machine.path("payload/install"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let status = std::process::Command::new("tar")

@@ -4,7 +4,6 @@ mod draw;
 mod security;
 mod svg;
 
-
 use super::{Failure, find_node, print};
 use crate::config::{Loaded, Place};
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};

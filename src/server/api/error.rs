@@ -90,6 +90,7 @@ impl From<Refusal> for ApiError {
             )) => (StatusCode::GONE, "ask for the node's state first"),
             Refusal::Blast(_)
             | Refusal::DisksOpenWith(_)
+            | Refusal::OthersPassword(_)
             | Refusal::CannotKeep { .. }
             | Refusal::State { .. }
             | Refusal::NothingToDo { .. }

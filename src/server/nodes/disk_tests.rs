@@ -259,6 +259,46 @@ async fn the_passphrase_of_encrypted_disks_leaves_with_the_permit_and_nowhere_el
 }
 
 #[tokio::test]
+async fn the_login_at_a_registry_leaves_with_the_permit_and_was_given_by_somebody() {
+    let folder = tempfile::tempdir().unwrap();
+    let container = crate::site::Container {
+        name: "web".into(),
+        image: "r.example:5000/web:1".into(),
+        signed_by: None,
+        authority: None,
+        user: Some("robot".into()),
+        stateroot: None,
+        remote: None,
+    };
+    let (name, spec) = (container.password(), SecretSpec { targets: vec![], paper: None, steps: vec![] });
+    let mut site = site_with(|node| node.container = Some(container.clone()));
+    site.blueprint.secrets.insert(name.clone(), spec);
+    let blueprint = site.blueprint.clone();
+    let node = FakeNode::of(site, folder.path()).await;
+    node.appliance.store.open_secrets(None, &blueprint).await.unwrap();
+    node.arm(1, WipeScope::BlankDiskOnly).await;
+    let token = node.boots().await.unwrap();
+    let form = format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes");
+    let ask = async || node.post(&format!("/permit/{token}"), &form).await;
+    let refused = ask().await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains("`rackstart secrets set REGISTRY_PASSWORD_WEB`"), "{}", refused.text);
+    let (site, store) = (node.appliance.site(), &node.appliance.store);
+    let who = Actor { how: "console uid 0".into(), from: "this machine".into() };
+    secrets::set(&site, store, &who, name.clone(), "correct horse".into()).await.unwrap();
+    let basic = "cm9ib3Q6Y29ycmVjdCBob3JzZQ==";
+    for path in [format!("/kickstart/{token}"), format!("/firstboot/{token}")] {
+        let text = node.get(&path).await.text;
+        assert!(!text.contains(basic) && !text.contains("correct horse"), "{path}");
+    }
+    let answer = ask().await;
+    assert!(answer.status == StatusCode::OK && answer.text.matches(basic).count() == 1, "{}", answer.text);
+    assert!(secrets::rotate(&site, store, &who, Some(name.clone())).await.is_err());
+    let all = secrets::rotate(&site, store, &who, None).await.unwrap();
+    assert!(!all.names.contains(&name), "{:?}", all.names);
+}
+
+#[tokio::test]
 async fn a_passphrase_that_disks_open_with_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (node, passphrase) = encrypted(folder.path()).await;

@@ -14,9 +14,10 @@ use super::{Appliance, HttpError, unkept};
 use crate::boot::Asked;
 use crate::lifecycle::{Delivery, Refused, WipeScope};
 use crate::plan::NodePlan;
+use crate::render::StorageSecrets;
 use crate::secrets::DISK_PASSPHRASE;
 use crate::server::operate::installed::keepable;
-use crate::store::{Change, ChangeError};
+use crate::store::{Change, ChangeError, Origin};
 
 /// Redeems the wipe permit. 409: a disk is not the planned one, nothing is spent. 410: spent, or an old boot.
 pub(super) async fn redeem(
@@ -47,11 +48,8 @@ pub(super) async fn redeem(
     let disks: BTreeMap<String, String> =
         found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect();
     // Everything that can fail happens before the permit is spent.
-    let passphrase = appliance.store.secrets(&caller.site).remove(DISK_PASSPHRASE);
-    if passphrase.is_none() && plan.volume_groups.iter().any(|group| group.encrypted) {
-        return Err(refuse("the passphrase of its disks cannot be opened here; see the log of the server".into()));
-    }
-    let text = caller.renderer.storage_answer(node, &plan, &disks, scope, &identities, passphrase.as_ref())?;
+    let secrets = secrets(&appliance, &caller, &plan).map_err(refuse)?;
+    let text = caller.renderer.storage_answer(node, &plan, &disks, scope, &identities, &secrets)?;
     let words: Vec<String> = found.iter().map(|(slot, found)| found.words(slot)).collect();
     let (words, keep) = (words.join(", "), if identities.is_empty() { Vec::new() } else { node.keep.clone() });
     tracing::info!(node = %node.name, mac = %caller.mac, disks = words, "redeems its wipe permit");
@@ -61,6 +59,27 @@ pub(super) async fn redeem(
         Ok(_) => Ok(unkept(text)),
         Err(ChangeError::Refused(Refused::OtherDisks)) => Err(other_disks(&appliance, &caller, &words).await),
         Err(error) => Err(caller.refused(&appliance, Delivery::StorageCommands, error).await),
+    }
+}
+
+/// What leaves with the storage commands, or why it cannot.
+fn secrets(appliance: &Appliance, caller: &AdmittedNode, plan: &NodePlan) -> Result<StorageSecrets, String> {
+    let mut all = appliance.store.secrets(&caller.site);
+    let passphrase = all.remove(DISK_PASSPHRASE);
+    if passphrase.is_none() && plan.volume_groups.iter().any(|group| group.encrypted) {
+        return Err("the passphrase of its disks cannot be opened here; see the log of the server".into());
+    }
+    let account = caller.node().container.as_ref().filter(|container| container.user.is_some());
+    let Some(container) = account else { return Ok(StorageSecrets { passphrase, registry: None }) };
+    let name = container.password();
+    // What rackstart made up opens no registry.
+    let is_given = appliance.store.kept_secret(&name).is_some_and(|kept| kept.origin == Origin::Set);
+    match all.remove(&name).filter(|_| is_given) {
+        Some(password) => Ok(StorageSecrets { passphrase, registry: Some(password) }),
+        None => Err(format!(
+            "the password at {} was never given; `rackstart secrets set {name}` takes it",
+            container.registry()
+        )),
     }
 }
 

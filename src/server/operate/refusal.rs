@@ -19,6 +19,9 @@ pub(crate) enum Refusal {
         "the disks of {0} open with the passphrase that is stored; with another one in its place nobody could start that node again"
     )]
     DisksOpenWith(String),
+    /// A password that somebody else gives.
+    #[error("the password at {0} is not made here: change it there, then give it with `rackstart secrets set`")]
+    OthersPassword(String),
     /// No node was named.
     #[error("no node was named")]
     Nobody,
@@ -140,6 +143,9 @@ impl Refusal {
             Self::NothingToDo { node, action, .. } => return vec![applies(node, action)],
             Self::DisksOpenWith(_) => {
                 return vec!["change it on the node itself, with `cryptsetup luksChangeKey`, and keep it apart".into()];
+            }
+            Self::OthersPassword(_) => {
+                return vec!["`rackstart secrets set` reads it from the terminal or a pipe".into()];
             }
             Self::UnknownNode(_) => return vec!["`rackstart status` lists the nodes".into()],
             Self::NotStopped => {

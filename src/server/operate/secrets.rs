@@ -110,8 +110,14 @@ pub(crate) async fn set(
 
 /// Makes a new value for one secret, or for all of them.
 pub(crate) async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
-    // Of all secrets, that one cannot change: it opens disks that are encrypted with it.
-    let changes = |name: &&String| *name != DISK_PASSPHRASE || opened_by_passphrase(site, store).is_none();
+    // Of all secrets, that one cannot change: it opens disks that are encrypted with it. Others are not made here.
+    let changes = |name: &&String| match name.as_str() {
+        DISK_PASSPHRASE => opened_by_passphrase(site, store).is_none(),
+        name => account_of(site, name).is_none(),
+    };
+    if let Some(registry) = name.as_deref().and_then(|name| account_of(site, name)) {
+        return Err(Refusal::OthersPassword(registry));
+    }
     let all = || site.blueprint.secrets.keys().filter(changes).cloned().collect();
     let names = name.map_or_else(all, |name| vec![name]);
     let orders = names.iter().map(|name| Order::new(who, "rotate-secret", name)).collect();
@@ -134,6 +140,13 @@ async fn change(
     store.change_secrets(&site.blueprint, changes, orders).await?;
     let again = again(site, store, &names);
     Ok(Rotated { names, again })
+}
+
+/// The registry whose password a secret is.
+fn account_of(site: &Site, name: &str) -> Option<String> {
+    let containers = site.nodes.iter().filter_map(|node| node.container.as_ref());
+    let mut accounts = containers.filter(|container| container.user.is_some());
+    accounts.find(|container| container.password() == name).map(|container| container.registry().to_string())
 }
 
 /// A node whose disks were encrypted with the stored passphrase, as far as they still are.

@@ -7,7 +7,10 @@
 # Every path on the node starts with ROOT. It is empty on a real node; the
 # tests put a directory there.
 ROOT=${RACKSTART_ROOT:-}
-PAYLOAD=${PAYLOAD:-$ROOT/usr/lib/rackstart}
+# A link to the payload that is in use. In image mode /usr is read-only.
+PAYLOAD_LINK=$ROOT/usr/lib/rackstart
+[ -e "$PAYLOAD_LINK" ] || PAYLOAD_LINK=$ROOT/var/lib/rackstart/firstboot
+PAYLOAD=${PAYLOAD:-$PAYLOAD_LINK}
 STATE=$ROOT/var/lib/rackstart
 JOURNAL=$STATE/journal
 QUEUE=$STATE/queue

@@ -9,8 +9,7 @@
 # it proves who asks, seals the answer, and proves who answers.
 
 # The payload is a link to one of these, so that one rename is enough.
-PAYLOADS=$ROOT/usr/lib/rackstart-payloads
-PAYLOAD_LINK=$ROOT/usr/lib/rackstart
+PAYLOADS=$PAYLOAD_LINK-payloads
 # There while the steps do not all know the payload yet.
 RENEWED=$STATE/renewed
 # What the server wants this node to have; empty: what it has.

@@ -8,7 +8,8 @@ use rackstart::lifecycle::{BootToken, WipeScope};
 use rackstart::plan::plan;
 use rackstart::render::{self, Fault, RenderError, Renderer, Templates};
 use rackstart::site::{
-    Bond, DiskRule, DiskSlot, FileSystemOptions, Firmware, Mib, NicNetwork, Node, Security, Site, SizeSpec,
+    Bond, Container, DiskRule, DiskSlot, FileSystemOptions, Firmware, KeyFile, Mib, NicNetwork, Node, Security, Site,
+    SizeSpec,
 };
 
 use super::{own, rich_example, shipped};
@@ -25,7 +26,7 @@ const COMMANDS: [&str; 9] = [
     "kickstart/parts/root.ks.j2",
     "kickstart/parts/users.ks.j2",
 ];
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 12] = [
     "kickstart/parts/pre.sh.j2",
     "kickstart/parts/post.sh.j2",
     "kickstart/parts/failed.sh.j2",
@@ -37,6 +38,7 @@ const SCRIPTS: [&str; 11] = [
     "kickstart/parts/prepare.sh.j2",
     "kickstart/parts/read.sh.j2",
     "kickstart/parts/report.sh.j2",
+    "kickstart/parts/registry.sh.j2",
 ];
 
 /// The example with a card that carries a VLAN, a machine with UEFI, and a repository.
@@ -130,7 +132,23 @@ fn sites() -> Vec<Site> {
         site.nodes.truncate(1);
         site
     };
-    ["6.10", "7", "9", "10"].map(site).into_iter().chain(["7", "9"].map(plain)).collect()
+    // A system that is a container, with all that a registry can ask for.
+    let image = || {
+        let mut site = plain("10");
+        let file = |path: &str| Some(KeyFile { path: path.into(), lines: vec!["a".into(), "b".into()] });
+        site.nodes[0].container = Some(Container {
+            name: "web".into(),
+            image: "r.example/web:1".into(),
+            signed_by: file("/key"),
+            authority: file("/ca"),
+            user: Some("robot".into()),
+            stateroot: None,
+            remote: None,
+        });
+        site
+    };
+    let cloud = ["6.10", "7", "9", "10"].map(site).into_iter();
+    cloud.chain(["7", "9"].map(plain)).chain([image()]).collect()
 }
 
 /// Before 6.5 the cards of a bond have commands of their own.
