@@ -15,6 +15,7 @@ from virtualrack.waiting import Stalled
 ROLES = {"controller": "controller", "compute": "compute2", "gateway": "compute1"}
 RELEASES = ("6.3", "6.10", "7", "8", "9", "10")
 PREPARATION = r"(?ms)^# rackstart: preparation$(.*?)^# rackstart: end of preparation$\n"
+PARTS = ("images", "stand-in")  # of an install tree, beside its `.treeinfo`
 DISKS = {"os250": COMPUTE_SECTORS, "os80": CONTROLLER_SECTORS}
 
 
@@ -81,17 +82,29 @@ def linked(source, target):
         shutil.copy2(source, target)
 
 
-def tree_of(directory, tree, release):
-    """The rack's install tree under another release number: `.treeinfo` is what rackstart and the stand-in go by."""
+def tree_of(directory, tree, release, family="CentOS"):
+    """The rack's install tree under another name and number: `.treeinfo` is what rackstart and the stand-in go by."""
     path = f"{directory}/tree-{release}"
-    if not os.path.exists(path):
+    if not same_files(tree, path):
+        shutil.rmtree(path, ignore_errors=True)
         os.makedirs(path)
-        for name in ("images", "stand-in"):
+        for name in PARTS:
             # Not by a symbolic link: one that leads out of a tree is not served.
             shutil.copytree(f"{tree}/{name}", f"{path}/{name}", copy_function=linked)
-        with open(f"{tree}/.treeinfo") as old, open(f"{path}/.treeinfo", "w") as new:
-            new.write(re.sub(r"(?m)^version = .*$", f"version = {release}", old.read()))
+    with open(f"{tree}/.treeinfo") as old, open(f"{path}/.treeinfo", "w") as new:
+        text = re.sub(r"(?m)^family = .*$", f"family = {family}", old.read())
+        new.write(re.sub(r"(?m)^version = .*$", f"version = {release}", text))
     return path
+
+
+def same_files(tree, path):
+    """Whether a copy from an earlier run is still one: the tree may have been built anew since."""
+    def stamps(top):
+        return {os.path.join(place, name).removeprefix(top): (seen.st_size, seen.st_mtime_ns)
+                for part in PARTS for place, _, names in os.walk(f"{top}/{part}")
+                for name in names for seen in [os.stat(os.path.join(place, name))]}
+
+    return stamps(tree) == stamps(path)
 
 
 def blueprint_cell(directory, tree, role, release, firmware, disk):

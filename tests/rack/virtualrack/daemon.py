@@ -12,12 +12,12 @@ from virtualrack.waiting import Stalled, wait_until
 
 
 def binary():
-    """The program under test: $RACKSTART, else the release build, else the debug build."""
-    for path in (os.environ.get("RACKSTART"), f"{repository()}/target/release/rackstart",
-                 f"{repository()}/target/debug/rackstart"):
-        if path and os.access(path, os.X_OK):
-            return os.path.abspath(path)
-    raise SystemExit("rack: rackstart is not built; run: make release")
+    """The program under test: $RACKSTART, else the newest build: an older one has other templates in it."""
+    built = [path for kind in ("release", "debug") if os.access(path := f"{repository()}/target/{kind}/rackstart", os.X_OK)]
+    path = os.environ.get("RACKSTART") or max(built, key=os.path.getmtime, default=None)
+    if not path or not os.access(path, os.X_OK):
+        raise SystemExit("rack: rackstart is not built; run: make release")
+    return os.path.abspath(path)
 
 
 class Daemon:

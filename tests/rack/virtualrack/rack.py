@@ -131,6 +131,6 @@ def build_directory():
 def default_tree():
     """The small install tree that tree/build makes."""
     path = f"{build_directory()}/tree/centos6"
-    if not os.path.exists(f"{path}/.treeinfo"):
-        raise SystemExit("rack: there is no install tree yet; run tests/rack/setup")
+    if subprocess.run([f"{repository()}/tests/rack/tree/build", "--check"], stdout=subprocess.DEVNULL).returncode != 0:
+        raise SystemExit("rack: there is no install tree yet, or what it is made of has changed since; run tests/rack/setup")
     return path
