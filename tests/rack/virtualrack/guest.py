@@ -13,7 +13,7 @@ import time
 from virtualrack.waiting import Stalled, wait_moving
 
 OVMF = "/usr/share/OVMF"
-FAILURES = re.compile(r"stand-in installer: FAILED: .*|Kernel panic.*|Traceback .*")
+FAILURES = re.compile(r"stand-in (installer|target): FAILED: .*|Kernel panic.*|Traceback .*")
 
 
 class Guest:
@@ -50,7 +50,7 @@ class Guest:
             "-machine", ("q35" if uefi else "pc") + ",graphics=off,usb=off,vmport=off",
             "-smp", "1", "-m", str(node.memory), "-display", "none", "-vga", "none",
             "-uuid", node.uuid, "-smbios", f"type=1,manufacturer=rackstart,product=virtual rack,serial={node.serial},uuid={node.uuid}",
-            "-chardev", f"file,id=serial,path={self.serial_log},append=on", "-serial", "chardev:serial",
+            "-chardev", f"socket,id=serial,path={d}/console,server=on,wait=off,logfile={self.serial_log},logappend=on", "-serial", "chardev:serial",
             "-qmp", f"unix:{d}/qmp,server=on,wait=off",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={d}/agent,server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=rack.agent",
@@ -83,7 +83,7 @@ class Guest:
         """Press the power button; the network is always first in the boot order, the disk second."""
         if self.running():
             raise RuntimeError(f"{self.node.name} is on already")
-        for name in ("qmp", "agent"):
+        for name in ("qmp", "agent", "console"):
             if os.path.exists(f"{self.directory}/{name}"):
                 os.unlink(f"{self.directory}/{name}")
         self._mark("power on")
@@ -181,6 +181,13 @@ class Guest:
             if "\n" in str(error):
                 raise
             raise Stalled(f"{error}\n{self.tail()}") from None
+
+    def type(self, line):
+        """Type one line on the console; what the server says goes into the serial log as ever."""
+        with socket.socket(socket.AF_UNIX) as keyboard:
+            keyboard.connect(f"{self.directory}/console")
+            keyboard.sendall(f"{line}\n".encode())
+            time.sleep(0.5)  # QEMU hands it on a byte at a time
 
     # ---- agent (only in the stand-in target)
 

@@ -17,25 +17,25 @@ IMAGES = SYSROOT + "/usr/share/stand-in/grub"
 QUICK = "quiet mitigations=off nokaslr random.trust_cpu=on init_on_alloc=0 randomize_kstack_offset=off"
 
 
-def install(handler, filesystems, disk, efi):
-    """Write the boot configuration and the boot loader for this firmware."""
-    mounts = {entry[0]: entry for entry in filesystems}
+def install(handler, filesystems, disk, efi, arguments):
+    """Write the boot configuration, with these arguments of the initramfs, and the boot loader for this firmware."""
+    mounts = {each.mountpoint: each for each in filesystems}
     if "/boot" not in mounts:
         raise Stop("there is no /boot partition: EL6's boot loader cannot read a logical volume")
     kernel = os.path.basename(glob.glob(SYSROOT + "/boot/vmlinuz-*")[0])
     version = kernel.removeprefix("vmlinuz-")
     append = handler.bootloader.appendLine or ""
-    root = mounts["/"][1]
+    root = mounts["/"]
     console = "" if "console=" in append else "console=tty0 console=ttyS0"
     write(
         "/boot/grub/grub.cfg",
-        f"linux /{kernel} root={root} ro {console} {QUICK} {append}\ninitrd /initramfs-{version}.img\nboot\n",
+        f"linux /{kernel} root={root.device} rootfstype={root.kind} {arguments} ro {console} {QUICK} {append}\ninitrd /initramfs-{version}.img\nboot\n",
     )
     write("/boot/stand-in-boot", "GRUB searches for this file to find /boot.\n")
     if efi:
         _efi(mounts)
     else:
-        for each in _halves(mounts["/boot"][1]) or [disk]:
+        for each in _halves(mounts["/boot"].device) or [disk]:
             _bios(each)
 
 

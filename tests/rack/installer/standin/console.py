@@ -45,7 +45,9 @@ def log(line):
 
 def run(*args, **options):
     """Run a program, return its standard output; a failure stops the installation with its words."""
-    done = subprocess.run(args, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
+    done = subprocess.run(args, capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise Stop(f"{' '.join(args)}: exit {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done.stdout

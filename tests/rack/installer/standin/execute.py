@@ -74,7 +74,7 @@ def op_storage(release, efi, text, disks, preparation=""):
     except (Stop, KickstartError) as error:
         return {"error": str(error), "seconds": time.monotonic() - began}
     made = time.monotonic() - began
-    mounts = [[entry[0], os.path.realpath(entry[1]), entry[2]] for entry in storage.filesystems]
+    mounts = [[each.mountpoint, os.path.realpath(each.device), each.kind] for each in storage.filesystems]
     return {**op_read(disks), "mounts": mounts, "seconds": made, "read_seconds": time.monotonic() - began - made}
 
 

@@ -2,7 +2,9 @@
 
 import re
 
+from standin import filesystem
 from standin.console import Stop, run, say
+from standin.filesystem import KEEP, FileSystem
 
 
 def deactivate():
@@ -28,7 +30,7 @@ def type_on(node):
 
 
 def build(handler, physical, release):
-    """Make all groups and volumes; returns (mount point, device, type, options, label) per volume."""
+    """Make all groups and volumes; returns the file system of each volume."""
     made = []
     for group in handler.volgroup.vgList:
         name = safe_name(group.vgname, release) if not group.preexist else group.vgname
@@ -60,15 +62,13 @@ def _new_group(name, group, physical):
 
 def _volume(group, volume, siblings, release):
     name = safe_name(volume.name, release)
-    label = getattr(volume, "label", "")  # EL6 has no such option
     node = mapper_node(group, name)
     fstype = "swap" if volume.mountpoint == "swap" else (volume.fstype or "ext4")
-    options = volume.fsopts or "defaults"
     if volume.preexist or not volume.format:
         run("lvchange", "-q", "-ay", f"{group}/{name}")
         if not volume.format:
-            return volume.mountpoint, node, type_on(node), "keep", label
-        return volume.mountpoint, node, fstype, options, label
+            return FileSystem(volume.mountpoint, node, type_on(node), KEEP)
+        return filesystem.of_command(volume, volume.mountpoint, node, fstype)
     report = run("vgs", "--noheadings", "--units", "m", "--nosuffix", "-o", "vg_free,vg_extent_size", group)
     free, extent = (float(word) for word in report.split())
     size = int(volume.size or 0)
@@ -84,4 +84,4 @@ def _volume(group, volume, siblings, release):
         raise Stop(f"{volume.mountpoint}: new lv is too large to fit in free space ({size} of {free:.0f} MiB)")
     run("lvcreate", "-q", "-y", "-Wy", "-L", f"{size}m", "-n", name, group)
     say(f"{group}/{name}: {size} MiB for {volume.mountpoint}")
-    return volume.mountpoint, node, fstype, options, label
+    return filesystem.of_command(volume, volume.mountpoint, node, fstype)

@@ -8,20 +8,20 @@ import time
 from pykickstart.constants import KS_REBOOT, KS_SCRIPT_POST, KS_SCRIPT_PRE, KS_SHUTDOWN
 from pykickstart.errors import KickstartError
 
-from standin import bootloader, kickstart, network, scripts, target
+from standin import bootloader, kickstart, luks, network, scripts, target
 from standin.console import Stop, log_to, run, say, stop_for_ever
 from standin.storage import Storage
 
 KICKSTART = "/tmp/ks.cfg"
 
 
-def release_of(tree):
-    """(major, minor) from the tree's .treeinfo: it decides which kickstart commands exist."""
+def distribution_of(tree):
+    """What the tree's .treeinfo is called, and (major, minor), which decides which kickstart commands exist."""
     text = run("curl", "-sSf", "-m", "30", f"{tree.rstrip('/')}/.treeinfo")
     info = configparser.ConfigParser()
     info.read_string(text)
     version = info["general"]["version"]
-    return tuple(int(part) for part in version.split(".")[:2])
+    return f"{info['general']['family']} release {version}", tuple(int(part) for part in version.split(".")[:2])
 
 
 def leave(how):
@@ -40,7 +40,7 @@ def install():
     url = args.get("ks")
     if not tree or not url:
         raise Stop("the kernel command line needs ks= and method= (or inst.ks= and inst.repo=)")
-    release = release_of(tree)
+    distribution, release = distribution_of(tree)
     say(f"stage fetch: {url}")
     kickstart.fetch(url, kickstart.provisioning_headers(args, release[0]), KICKSTART)
 
@@ -50,7 +50,7 @@ def install():
         say("%pre failed; EL6 would reboot now")
         leave("reboot")
     handler = kickstart.parse(KICKSTART, release)
-    say(f"kickstart is valid for CentOS {release[0]}.{release[1]}")
+    say(f"kickstart is valid for {distribution}")
 
     say("stage storage")
     storage = Storage(handler, release)
@@ -60,14 +60,16 @@ def install():
     say("stage packages")
     target.unpack(handler.url.url or tree)
     target.fstab(storage.filesystems)
+    if storage.encrypted:
+        target.write("/etc/crypttab", luks.crypttab(storage.encrypted), 0o600)
     network.configure(handler)
     target.bind_kernel_mounts()
     target.accounts(handler)
-    target.settings(handler, release)
+    target.settings(handler, distribution)
     # --driveorder on EL6, --boot-drive later, else the first disk.
     order = handler.bootloader.driveorder or [getattr(handler.bootloader, "bootDrive", "")]
     boot_disk = order[0] or sorted(storage.disks)[0]
-    bootloader.install(handler, storage.filesystems, boot_disk, storage.efi)
+    bootloader.install(handler, storage.filesystems, boot_disk, storage.efi, luks.boot_arguments(storage.encrypted))
 
     say("stage post")
     if not scripts.run_all(handler.scripts, KS_SCRIPT_POST, scripts.SYSROOT):

@@ -6,8 +6,9 @@ import time
 
 from pykickstart.constants import CLEARPART_TYPE_ALL, CLEARPART_TYPE_LINUX
 
-from standin import lvm
+from standin import filesystem, luks, lvm
 from standin.console import Stop, run, say
+from standin.filesystem import KEEP, FileSystem
 from standin.placement import MIB, Request, TooSmall, place
 
 MSDOS_SECTORS = 2**32 - 1
@@ -44,7 +45,8 @@ class Storage:
 
     def __init__(self, handler, release, efi=None):
         self.handler, self.release = handler, release
-        self.filesystems = []  # (mount point, device, type, options, label); swap has the mount point "swap"
+        self.filesystems = []
+        self.encrypted = []  # UUIDs of what is opened at each start
         self.efi = os.path.isdir("/sys/firmware/efi") if efi is None else efi
         only = handler.ignoredisk.onlyuse
         self.disks = {n: s for n, s in disks().items() if not only or n in map(device_name, only)}
@@ -73,12 +75,17 @@ class Storage:
                 self._partition(disk, wanted, physical)
         self._mirror(physical)
         self.filesystems += lvm.build(self.handler, physical, self.release)
-        for mountpoint, device, fstype, _, label in self._formats:
-            make_filesystem(device, fstype, label, mountpoint)
+        for each in self.filesystems:
+            if each.options != KEEP:
+                each.make()
 
-    @property
-    def _formats(self):
-        return [f for f in self.filesystems if f[3] != "keep"]
+    def _physical(self, command, node):
+        """The device that a volume group or an array gets: the partition, or what is in it once it is opened."""
+        if not command.encrypted:
+            return node, True
+        uuid, opened = luks.encrypt(command, node, self.release)
+        self.encrypted.append(uuid)
+        return opened, True
 
     def _clear(self):
         """Apply clearpart; returns the disks that are empty now."""
@@ -121,7 +128,7 @@ class Storage:
             bool(part.grow),
             int(part.maxSizeMB or 0),
         )
-        request.label, request.options = part.label, part.fsopts
+        request.command = part
         return request
 
     def _partition(self, disk, requests, physical):
@@ -157,15 +164,15 @@ class Storage:
         run(*command)
         for number, _, start, sectors, part in sorted(parts, key=lambda p: p[0]):
             what = part.name if part else "extended"
-            say(f"{disk}{number}: {sectors // MIB} MiB for {what}")
+            say(f"{partition_node(disk, number)}: {sectors // MIB} MiB for {what}")
             if part is None:
                 continue
             node = partition_node(disk, number)
             wait_for(node)
             if part.fstype in ("lvmpv", "mdmember"):
-                physical[part.name] = (node, True)
+                physical[part.name] = self._physical(part.command, node)
             elif part.fstype != "biosboot":
-                self.filesystems.append((part.name, node, part.fstype, part.options or "defaults", part.label))
+                self.filesystems.append(filesystem.of_command(part.command, part.name, node, part.fstype))
 
     def _mirror(self, physical):
         """The `raid` commands. The halves are taken as equal at once: blank disks are, and a resync takes hours here."""
@@ -184,9 +191,9 @@ class Storage:
             wait_for(node)
             say(f"{node}: level {array.level} of {' '.join(physical[member][0] for member in array.members)}")
             if array.mountpoint.startswith("pv."):
-                physical[array.mountpoint] = (node, True)
+                physical[array.mountpoint] = self._physical(array, node)
             else:
-                self.filesystems.append((array.mountpoint, node, array.fstype or "ext4", array.fsopts or "defaults", getattr(array, "label", "")))
+                self.filesystems.append(filesystem.of_command(array, array.mountpoint, node, array.fstype or "ext4"))
 
     def _reuse(self, part, physical):
         node = "/dev/" + part.onPart.removeprefix("/dev/")
@@ -195,9 +202,10 @@ class Storage:
         if part.mountpoint.startswith(("pv.", "raid.")):
             physical[part.mountpoint] = (node, bool(part.format))
         elif part.fstype != "biosboot":
-            options = (part.fsopts or "defaults") if part.format else "keep"
-            kind = (part.fstype or "ext4") if part.format else lvm.type_on(node)
-            self.filesystems.append((part.mountpoint, node, kind, options, part.label))
+            if part.format:
+                self.filesystems.append(filesystem.of_command(part, part.mountpoint, node, part.fstype or "ext4"))
+            else:
+                self.filesystems.append(FileSystem(part.mountpoint, node, lvm.type_on(node), KEEP))
 
 
 def wait_for(node, seconds=10):
@@ -207,19 +215,3 @@ def wait_for(node, seconds=10):
             return
         time.sleep(0.05)
     raise Stop(f"{node} did not appear")
-
-
-def make_filesystem(device, fstype, label, mountpoint):
-    """mkfs without discards: the disks are new, and a discard of 200 GB is slow under emulation."""
-    if fstype in ("ext2", "ext3", "ext4"):
-        extra = ["-L", label] if label else []
-        lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard" if fstype != "ext2" else "nodiscard"
-        run(f"mkfs.{fstype}", "-q", "-F", "-E", lazy, *extra, device)
-    elif fstype == "xfs":
-        run("mkfs.xfs", "-q", "-f", "-K", *(["-L", label] if label else []), device)
-    elif fstype == "swap":
-        run("mkswap", *(["-L", label] if label else []), device)
-    elif fstype in ("efi", "vfat"):
-        run("mkfs.fat", *(["-n", label] if label else []), device)
-    else:
-        raise Stop(f"{mountpoint}: file system {fstype} is not known to the stand-in installer")

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from standin.console import Stop, run, say
+from standin.filesystem import KEEP
 from standin.scripts import SYSROOT
 
 ARCHIVE = "stand-in/root.tar.zst"
@@ -12,14 +13,13 @@ ARCHIVE = "stand-in/root.tar.zst"
 
 def mount_all(filesystems):
     """Mount everything below the new root, parents before children."""
-    for mountpoint, device, fstype, *_ in sorted(filesystems):
-        if mountpoint in ("swap", "") or mountpoint.startswith("pv."):
+    for each in sorted(filesystems):
+        if each.mountpoint in ("swap", "") or each.mountpoint.startswith("pv."):
             continue
-        where = SYSROOT + mountpoint.rstrip("/")
+        where = SYSROOT + each.mountpoint.rstrip("/")
         os.makedirs(where, exist_ok=True)
-        kind = "vfat" if fstype == "efi" else fstype
-        quick = ["-o", "noinit_itable"] if fstype == "ext4" else []
-        run("mount", "-t", kind, *quick, device, where)
+        quick = ["-o", "noinit_itable"] if each.kind == "ext4" else []
+        run("mount", "-t", each.mounted_as, *quick, each.device, where)
 
 
 def unpack(tree):
@@ -66,16 +66,15 @@ def write(path, text, mode=0o644):
 def fstab(filesystems):
     """Partitions by UUID, logical volumes by their mapper name: what EL6 writes."""
     lines = []
-    for mountpoint, device, fstype, options, _ in sorted(filesystems):
-        if mountpoint.startswith("pv.") or fstype == "biosboot":
+    for each in sorted(filesystems):
+        if each.mountpoint.startswith("pv."):
             continue
-        source = device
-        if not device.startswith("/dev/mapper/"):
-            source = "UUID=" + run("blkid", "-o", "value", "-s", "UUID", device).strip()
-        kind = {"efi": "vfat"}.get(fstype, fstype)
-        options = "defaults" if options == "keep" else options
-        check = "0 0" if mountpoint == "swap" or fstype == "xfs" else ("1 1" if mountpoint == "/" else "1 2")
-        lines.append(f"{source:<40} {mountpoint:<24} {kind:<7} {options:<15} {check}")
+        source = each.device
+        if not source.startswith("/dev/mapper/"):
+            source = "UUID=" + run("blkid", "-o", "value", "-s", "UUID", source).strip()
+        options = "defaults" if each.options == KEEP else each.options
+        check = "0 0" if each.mountpoint == "swap" or each.kind == "xfs" else ("1 1" if each.mountpoint == "/" else "1 2")
+        lines.append(f"{source:<40} {each.mountpoint:<24} {each.mounted_as:<7} {options:<15} {check}")
     lines += [
         "tmpfs    /dev/shm  tmpfs   defaults        0 0",
         "devpts   /dev/pts  devpts  gid=5,mode=620  0 0",
@@ -101,15 +100,15 @@ def accounts(handler):
     write("/etc/shadow", "\n".join(lines) + "\n", 0o600)
 
 
-def settings(handler, release):
+def settings(handler, distribution):
     """Time zone, SELinux mode, firewall, services and the package list."""
     zone = handler.timezone.timezone or "UTC"
     write("/etc/sysconfig/clock", f'ZONE="{zone}"\n')
     mode = {0: "disabled", 1: "enforcing", 2: "permissive"}.get(handler.selinux.selinux, "enforcing")
     write("/etc/selinux/config", f"SELINUX={mode}\nSELINUXTYPE=targeted\n")
-    version = ".".join(map(str, release))
     for path in ("/etc/redhat-release", "/etc/system-release"):
-        write(path, f"CentOS release {version} (Final)\n")
+        write(path, f"{distribution} (the stand-in's)\n")
+    write("/etc/issue", f"\n{distribution} -- the virtual rack's stand-in\nKernel \\r on an \\m\n\n")
     if handler.firewall.enabled is not False:
         ports = ["22:tcp"] + [p for p in handler.firewall.ports or []]
         write("/etc/sysconfig/iptables", _firewall(ports), 0o600)
