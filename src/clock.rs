@@ -1,19 +1,22 @@
-//! The wall clock, without its jumps. Pure folders get the time as a number; whoever has a clock to read reads this one.
+//! The wall clock, without its jumps. Pure folders are handed the time as a number; code that reads a clock reads this
+//! one.
 //!
-//! All ages are differences of times of this clock: how long a node was silent, how old a token is. So it goes on evenly from
-//! what the wall clock said first, and takes over a wall clock that somebody set only when [`adopt`] is called, by who has
-//! moved along what is counted from (`server::operate::watchdog`).
+//! All ages are differences between times of this clock: how long a node was silent, how old a token is. The clock
+//! therefore runs on evenly from what the wall clock said first. It follows a wall clock that somebody set only when
+//! [`adopt`] is called, and the caller first shifts the stored times that ages are counted from
+//! (`server::operate::watchdog`).
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// When this rackstart was built, or what it was built from was written, in Unix seconds: no wall clock is before that.
+/// When this rackstart was built, or the date of its sources, in Unix seconds. No correct wall clock is earlier than
+/// this.
 pub(crate) const BUILT: u64 = number(env!("RACKSTART_BUILT").as_bytes());
 
-/// A time, and when it was.
+/// The wall clock's time when it was last adopted, and the monotonic instant of that reading.
 static SAID: Mutex<Option<(Instant, Duration)>> = Mutex::new(None);
 
-/// A moment as the store keeps it.
+/// A moment, in the form that the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// Unix seconds.
@@ -27,20 +30,19 @@ pub(crate) fn unix_now() -> u64 {
     stamp().seconds
 }
 
-/// Returns this moment.
 pub(crate) fn stamp() -> Stamp {
     let since = even();
     Stamp { seconds: since.as_secs(), ms: u16::try_from(since.subsec_millis()).unwrap_or(0) }
 }
 
-/// How many seconds the wall clock is ahead of this one by now; negative: behind.
+/// By how many seconds the wall clock is ahead of this one now; negative when it is behind.
 pub(crate) fn ahead() -> i64 {
     let (wall, even) = (wall(), even());
     let seconds = |difference: Duration| i64::try_from(difference.as_secs()).unwrap_or(i64::MAX);
     if wall >= even { seconds(wall - even) } else { -seconds(even - wall) }
 }
 
-/// Goes on from what the wall clock says now.
+/// Continues from what the wall clock says now.
 pub(crate) fn adopt() {
     *SAID.lock().expect("no holder of this lock panics") = Some((Instant::now(), wall()));
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{PanicHookInfo, UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// The party that has to act; the kind alone picks the exit code.
+/// The kind of a failure: who has to act. It alone determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The reader can fix it: exit code 1.
@@ -30,7 +30,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Something the reader can fix.
+    /// A problem that the reader can fix.
     pub(crate) fn fixable(error: impl fmt::Display) -> Self {
         Self { kind: Kind::Fixable, error: error.to_string(), hints: Vec::new() }
     }
@@ -50,7 +50,7 @@ impl Failure {
         Self { kind: Kind::Bug, ..Self::fixable(error) }
     }
 
-    /// A panic, in one line; with RUST_BACKTRACE=1 the way there follows.
+    /// A panic, in one line. With RUST_BACKTRACE=1 the backtrace follows.
     pub fn panicked(panic: &PanicHookInfo<'_>) -> Self {
         let what = panic.payload_as_str().unwrap_or("no message").replace('\n', " ");
         let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Runs a verb. A panic, which the panic hook has told, becomes a failure without further words.
+/// Runs a verb. A panic, which the panic hook has already printed, becomes a failure with an empty text.
 pub fn guard(verb: impl FnOnce() -> Result<(), Failure> + UnwindSafe) -> Result<(), Failure> {
     catch_unwind(verb).unwrap_or_else(|_| Err(Failure::bug("")))
 }

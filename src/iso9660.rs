@@ -1,72 +1,72 @@
 //! ISO 9660 with the long names of Rock Ridge (SUSP 1.12, RRIP 1.12): where in a disc image a file lies.
 //!
-//! Pure: bytes come from a function. Nothing is kept and nothing recurses; every length is checked before it is read, so
-//! that a damaged image is an error and no more. Symbolic links and moved directories are not followed.
+//! Pure: bytes come from a function. Nothing is cached and nothing recurses. Every length is checked before it is used,
+//! so a damaged image can only cause an error. Symbolic links and relocated directories are not followed.
 
-/// Bytes of a logical sector.
+/// The size of a logical sector, in bytes.
 const SECTOR: u64 = 2048;
-/// The first descriptor is in this sector.
+/// The sector of the first volume descriptor.
 const FIRST_DESCRIPTOR: u64 = 16;
-/// More descriptors than any image has.
+/// Upper limit on volume descriptors; no real image has as many.
 const MOST_DESCRIPTORS: u64 = 32;
-/// No directory of a distribution is larger, in bytes.
+/// Upper limit on the size of a directory, in bytes; no directory of a distribution is larger.
 const MOST_DIRECTORY: u64 = 32 << 20;
-/// More continuations than any name needs.
+/// Upper limit on continuation areas; no name needs as many.
 const MOST_CONTINUATIONS: usize = 16;
 
 /// An image that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// It has no ISO 9660 file system.
-    #[error("it is no ISO 9660 image")]
+    /// The image has no ISO 9660 file system.
+    #[error("it is not an ISO 9660 image")]
     NoImage,
-    /// It has, and something in it cannot be.
+    /// The image has an ISO 9660 file system, but something in it is impossible.
     #[error("the ISO 9660 image is damaged: {0}")]
     Damaged(&'static str),
-    /// It could not be read.
+    /// The image could not be read.
     #[error("{0}")]
     Unreadable(String),
 }
 
-/// Reads so many bytes from a place, all of them.
+/// Reads exactly this many bytes from an offset.
 pub(crate) type ReadAt<'a> = &'a dyn Fn(u64, usize) -> Result<Vec<u8>, Broken>;
 
-/// Bytes of an image.
+/// A range of bytes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// The first byte.
+    /// Offset of the first byte.
     pub start: u64,
-    /// How many.
+    /// Length in bytes.
     pub length: u64,
 }
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// A file; all of it lies in one piece.
+pub enum PathTarget {
+    /// A file, stored in one piece.
     File(Extent),
     /// A directory.
     Directory,
 }
 
-/// Looks for a path, cut at `/` and exact to the letter. `size` is that of the whole image in bytes.
-pub fn find(size: u64, read: ReadAt<'_>, path: &str) -> Result<Option<Found>, Broken> {
+/// Looks up a path. It is split at `/` and compared case-sensitively. `size` is that of the whole image in bytes.
+pub fn find(size: u64, read: ReadAt<'_>, path: &str) -> Result<Option<PathTarget>, Broken> {
     let mut here = root(size, read)?;
     let skip = skip(here, read)?;
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
         let Some(entry) = entry(size, read, here, skip, part)? else { return Ok(None) };
         match (entry.is_directory, parts.peek()) {
-            (true, None) => return Ok(Some(Found::Directory)),
+            (true, None) => return Ok(Some(PathTarget::Directory)),
             (true, Some(_)) => here = entry.extent,
-            (false, None) => return Ok(Some(Found::File(entry.extent))),
+            (false, None) => return Ok(Some(PathTarget::File(entry.extent))),
             (false, Some(_)) => return Ok(None),
         }
     }
-    Ok(Some(Found::Directory))
+    Ok(Some(PathTarget::Directory))
 }
 
-/// Whether the image has the whole names of its files, which Rock Ridge keeps. `size` is that of the image in bytes.
+/// Whether the image keeps the full names of its files, as Rock Ridge does. `size` is that of the image in bytes.
 pub fn has_long_names(size: u64, read: ReadAt<'_>) -> Result<bool, Broken> {
     Ok(skip(root(size, read)?, read)?.is_some())
 }
@@ -85,7 +85,7 @@ fn root(size: u64, read: ReadAt<'_>) -> Result<Extent, Broken> {
             1 => {
                 let block = descriptor.get(128..130).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
                 if block != Some(SECTOR as u16) {
-                    return Err(Broken::Damaged("its blocks are not of 2048 bytes"));
+                    return Err(Broken::Damaged("its block size is not 2048 bytes"));
                 }
                 let record = Record::read(&descriptor[156..]).ok_or(Broken::Damaged("it has no top directory"))?;
                 return record.extent(size);
@@ -97,8 +97,8 @@ fn root(size: u64, read: ReadAt<'_>) -> Result<Extent, Broken> {
     Err(Broken::Damaged("it has no primary volume descriptor"))
 }
 
-/// How many bytes of each system use area are not SUSP's: said by `SP` in the first record of the top directory. None
-/// when the image has no SUSP, and so no Rock Ridge.
+/// How many bytes at the start of each system use area are not SUSP's, as `SP` in the first record of the top directory
+/// says. None when the image has no SUSP, and therefore no Rock Ridge.
 fn skip(root: Extent, read: ReadAt<'_>) -> Result<Option<usize>, Broken> {
     let length = root.length.min(SECTOR) as usize;
     let sector = read(root.start, length)?;
@@ -117,7 +117,7 @@ struct Entry {
     is_directory: bool,
 }
 
-/// Looks for a name in a directory. A file of several extents counts when they follow each other.
+/// Looks for a name in a directory. A file of several extents is accepted when they are contiguous.
 fn entry(
     size: u64,
     read: ReadAt<'_>,
@@ -126,7 +126,7 @@ fn entry(
     name: &str,
 ) -> Result<Option<Entry>, Broken> {
     if folder.length > MOST_DIRECTORY {
-        return Err(Broken::Damaged("a directory is larger than any"));
+        return Err(Broken::Damaged("a directory is larger than 32 MiB"));
     }
     let bytes = read(folder.start, folder.length as usize)?;
     let mut found: Option<Entry> = None;
@@ -139,7 +139,7 @@ fn entry(
         }
         let record = Record::read(&bytes[at..]).ok_or(Broken::Damaged("a directory record is cut short"))?;
         at += record.length;
-        // The directory itself, and the one above.
+        // The records of the directory itself and of its parent.
         if matches!(record.identifier, [0] | [1]) {
             continue;
         }
@@ -153,9 +153,9 @@ fn entry(
             Some(first) if first.extent.start + first.extent.length == extent.start => {
                 first.extent.length += extent.length;
             }
-            Some(_) => return Err(Broken::Damaged("a large file lies in several places")),
+            Some(_) => return Err(Broken::Damaged("a large file is not stored in one piece")),
         }
-        // Not the last extent of this file.
+        // This is not the last extent of the file.
         if record.flags & 0x80 == 0 {
             return Ok(found);
         }
@@ -180,7 +180,7 @@ impl<'a> Record<'a> {
         let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let end = 33 + usize::from(bytes[32]);
         let identifier = bytes.get(33..end)?;
-        // A byte of padding after an identifier of even length.
+        // An identifier of even length is followed by a byte of padding.
         let system_use = bytes.get(end + usize::from(bytes[32] % 2 == 0)..).unwrap_or_default();
         Some(Self { length, block: number(2), size: number(10), flags: bytes[25], identifier, system_use })
     }
@@ -193,7 +193,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The name by Rock Ridge, else the plain one as Linux shows it; none for what is no file or directory of its own.
+    /// The Rock Ridge name, or else the plain one as Linux shows it. None for a record that is not a file or directory
+    /// of its own.
     fn name(&self, size: u64, read: ReadAt<'_>, skip: Option<usize>) -> Result<Option<Vec<u8>>, Broken> {
         let Some(skip) = skip else { return Ok(Some(plain(self.identifier))) };
         let mut name = Vec::new();
@@ -205,7 +206,7 @@ impl<'a> Record<'a> {
                 let length = usize::from(*length);
                 let Some(field) = rest.get(..length).filter(|_| length >= 4) else { break };
                 match [*first, *second] {
-                    // Current and parent directory have flags of their own and no letters.
+                    // The entries of the current and the parent directory are flagged and contain no letters.
                     [b'N', b'M'] if length >= 5 && field[4] & 6 == 0 => name.extend(&field[5..]),
                     [b'S', b'L'] | [b'C', b'L'] | [b'R', b'E'] => return Ok(None),
                     [b'C', b'E'] if length >= 28 => {
@@ -242,8 +243,8 @@ fn plain(identifier: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Reads from memory.
-    fn search(image: &[u8], path: &str) -> Result<Option<Found>, Broken> {
+    /// Looks up a path in an image in memory.
+    fn search(image: &[u8], path: &str) -> Result<Option<PathTarget>, Broken> {
         let read = |start: u64, length: usize| {
             let start = start as usize;
             image.get(start..start + length).map(<[u8]>::to_vec).ok_or(Broken::Unreadable("outside".into()))
@@ -251,7 +252,7 @@ mod tests {
         find(image.len() as u64, &read, path)
     }
 
-    /// An image as xorriso makes it of a folder.
+    /// An image that xorriso makes of a folder.
     fn image(folder: &std::path::Path, more: &[&str]) -> Vec<u8> {
         let out = tempfile::NamedTempFile::new().unwrap();
         let made = std::process::Command::new("xorriso")
@@ -286,10 +287,10 @@ mod tests {
         for (path, text) in
             [(".treeinfo", "[general]\n"), (long.as_str(), "long"), ("Packages/Name_199-libstdc++.rpm", "199")]
         {
-            let Some(Found::File(extent)) = search(&image, path).unwrap() else { panic!("{path}") };
+            let Some(PathTarget::File(extent)) = search(&image, path).unwrap() else { panic!("{path}") };
             assert_eq!(&image[extent.start as usize..][..extent.length as usize], text.as_bytes(), "{path}");
         }
-        assert_eq!(search(&image, "Packages").unwrap(), Some(Found::Directory));
+        assert_eq!(search(&image, "Packages").unwrap(), Some(PathTarget::Directory));
         for path in
             ["packages", "Packages/none", ".treeinfo/x", "link", "", "..", "Packages/..", "Packages/../.treeinfo"]
         {
@@ -308,7 +309,7 @@ mod tests {
         assert!(long(&image(folder.path(), &["-R"])));
         let image = image(folder.path(), &["-U", "--norock"]);
         assert!(!long(&image));
-        assert!(matches!(search(&image, "readme.txt").unwrap(), Some(Found::File(_))));
+        assert!(matches!(search(&image, "readme.txt").unwrap(), Some(PathTarget::File(_))));
     }
 
     #[test]
@@ -317,7 +318,7 @@ mod tests {
         assert_eq!(search(&vec![0; 100_000], "x"), Err(Broken::NoImage));
         let (folder, long) = sample();
         let image = image(folder.path(), &["-R"]);
-        let Some(Found::File(extent)) = search(&image, &long).unwrap() else { panic!() };
+        let Some(PathTarget::File(extent)) = search(&image, &long).unwrap() else { panic!() };
         assert!(search(&image[..extent.start as usize], &long).is_err());
     }
 
@@ -326,7 +327,7 @@ mod tests {
         let (folder, long) = sample();
         let whole = image(folder.path(), &["-R"]);
         // Descriptors, directories and continuations are before the files.
-        let Some(Found::File(first)) = search(&whole, ".treeinfo").unwrap() else { panic!() };
+        let Some(PathTarget::File(first)) = search(&whole, ".treeinfo").unwrap() else { panic!() };
         let end = (first.start as usize).min(whole.len());
         let mut random = 1u64;
         for round in 0..4000 {
@@ -337,7 +338,7 @@ mod tests {
                 damaged[at] = (random >> 20) as u8;
             }
             for path in [&long, "Packages/Name_7-libstdc++.rpm"] {
-                if let Ok(Some(Found::File(extent))) = search(&damaged, path) {
+                if let Ok(Some(PathTarget::File(extent))) = search(&damaged, path) {
                     assert!(extent.start + extent.length <= damaged.len() as u64);
                 }
             }

@@ -1,10 +1,10 @@
-//! Letters that no person sees: a line, a name or a password that holds one is not what it looks like.
+//! Characters that nobody can see: a line, a name or a password that contains one is not what it looks like.
 
 use std::cmp::Ordering;
 
-/// First and last of each range, from Unicode 16 and what it sets aside for later: everything whose property is
-/// `Default_Ignorable_Code_Point` or `Bidi_Control`, or whose category is `Cf` (formats), `Zl` or `Zp` (separators of lines
-/// and paragraphs).
+/// First and last character of each range, from Unicode 16 including the ranges that it reserves: everything whose
+/// property is `Default_Ignorable_Code_Point` or `Bidi_Control`, or whose category is `Cf` (format), `Zl` or `Zp` (line
+/// and paragraph separators).
 const INVISIBLE: [(char, char); 25] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -33,7 +33,8 @@ const INVISIBLE: [(char, char); 25] = [
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// Whether nobody sees it, or it turns the direction of what does: what shows it can be made to lie.
+/// Whether the character is invisible, or changes the direction of the visible ones: a text with it can be made to look
+/// like another.
 pub(crate) fn is_invisible(c: char) -> bool {
     let place = |&(first, last): &(char, char)| match c {
         _ if c < first => Ordering::Greater,
@@ -43,7 +44,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
     INVISIBLE.binary_search_by(place).is_ok()
 }
 
-/// Whether it would steer a terminal, break a line, or not be seen.
+/// Whether the character would control a terminal, break a line, or be invisible.
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }

@@ -1,7 +1,7 @@
-//! rackstart: from a file of MACs and roles to installed servers, or to a working cloud, unattended.
+//! rackstart: turns a file of MACs and roles into installed servers, or into a working cloud, unattended.
 //!
-//! The map. PURE modules hold every decision, all arithmetic and all rendering; they know no socket, clock or file
-//! (`tests/repo/layering.rs` enforces it). The others do I/O and decide nothing.
+//! This is the map. PURE modules hold every decision, all arithmetic and all rendering; they know no socket, clock or
+//! file (`tests/repo/layering.rs` enforces it). The others do I/O and decide nothing.
 //!
 //! | module | kind | what it is for |
 //! |---|---|---|
@@ -9,20 +9,20 @@
 //! | [`plan`] | pure | what the disks will look like: Anaconda's own arithmetic |
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
-//! | [`audit`] | pure | who did what, in a chain of hashes |
-//! | [`secrets`] | pure | the passwords of a cloud, and texts without them |
+//! | [`audit`] | pure | who did what, as a hash chain |
+//! | [`secrets`] | pure | the passwords of a cloud, and how to redact them from texts |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
 //! | [`grammar`] | pure | what the installer of each release accepts |
-//! | [`import`] | pure | an existing kickstart as a role, a layout, packages and hooks |
+//! | [`import`] | pure | turns an existing kickstart into a role, a layout, packages and hooks |
 //! | [`iso9660`] | pure | where in a disc image a file lies |
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
-//! | `letters` | pure | which letters nobody sees |
+//! | `letters` | pure | which characters nobody can see |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
 //! | [`media`] | I/O | files of directories and disc images that are served, and the metadata in them |
-//! | [`store`] | I/O | the only thing that remembers |
+//! | [`store`] | I/O | the only module that remembers anything |
 //! | [`server`] | I/O | sockets, timers and tasks |
 //! | [`cli`] | I/O | one file per verb |
 

@@ -1,4 +1,4 @@
-//! Parses the command line, runs the verb, turns a failure into text and an exit code.
+//! Parses the command line, runs the verb, and turns a failure into a text and an exit code.
 
 use std::io::Write;
 use std::panic;
@@ -8,7 +8,7 @@ use rackstart::cli::Cli;
 use rackstart::failure::{self, Failure};
 
 fn main() -> ExitCode {
-    // Tells the panics of the daemon's tasks too, which end the task and not the process.
+    // This also prints the panics of the daemon's tasks, which end the task but not the process.
     panic::set_hook(Box::new(|panic| say(&Failure::panicked(panic))));
     match failure::guard(|| Cli::read().run()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says it on stderr, if anybody is there to read it.
+/// Prints the failure on stderr, if somebody is there to read it.
 fn say(failure: &Failure) {
     let text = failure.to_string();
     if !text.is_empty() {

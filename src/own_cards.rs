@@ -1,4 +1,4 @@
-//! The network cards of the machine that rackstart runs on: a node that has one of their MACs is this machine.
+//! The network cards of the machine that rackstart runs on. A node that has one of their MACs is this machine.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use nix::ifaddrs::getifaddrs;
 use crate::lifecycle::blast::OwnCard;
 use crate::site::Mac;
 
-/// Every card that has a MAC, as it is at this moment; `lo` has none.
+/// Lists every card that has a MAC at this moment; `lo` has none.
 pub(crate) fn read() -> std::io::Result<Vec<OwnCard>> {
     let mut cards = BTreeMap::new();
     for interface in getifaddrs()? {
@@ -23,7 +23,7 @@ pub(crate) fn read() -> std::io::Result<Vec<OwnCard>> {
 mod tests {
     use super::*;
 
-    /// The kernel says the same in another place; only what that place shows can be compared.
+    /// The kernel shows the MACs under /sys too; the test can only compare the cards that appear there.
     #[test]
     fn every_card_of_this_machine_is_found() {
         let found = read().unwrap();

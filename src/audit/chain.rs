@@ -1,4 +1,4 @@
-//! The chain: what is hashed, and how a whole log is judged.
+//! The hash chain: what is hashed, and how a whole log is verified.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 
 use super::{AuditLine, Head};
 
-/// A SHA-256 over the chain so far, in hexadecimal.
+/// A SHA-256 hash of the chain so far, written as hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ChainHash([u8; 32]);
 
 impl ChainHash {
-    /// Before the first line.
+    /// The hash before the first line.
     pub(crate) const START: Self = Self([0; 32]);
 
     /// Reads 64 hexadecimal digits.
@@ -55,13 +55,13 @@ impl fmt::Debug for ChainHash {
 }
 
 impl AuditLine {
-    /// Whether this is what was written after a line with the hash `before`.
+    /// Whether this line was written after a line with the hash `before`.
     pub(crate) fn follows(&self, before: &ChainHash) -> bool {
         self.hash == self.chained_to(before)
     }
 
     /// The hash that this line must have after a line with the hash `before`. Each field is preceded by its length, so
-    /// that no two different lines give the same bytes.
+    /// that no two different lines hash the same bytes.
     pub(super) fn chained_to(&self, before: &ChainHash) -> ChainHash {
         let mut digest = Sha256::new();
         digest.update(b"rackstart audit line, version 1");
@@ -80,7 +80,7 @@ impl AuditLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "problem", rename_all = "kebab-case")]
 pub enum Broken {
-    /// The numbers have a gap.
+    /// A line is missing.
     #[error("line {expected} is missing: the next one is line {found}")]
     Missing {
         /// The number that should follow.
@@ -88,14 +88,14 @@ pub enum Broken {
         /// The number that does.
         found: u64,
     },
-    /// A line is not the one that was written there.
-    #[error("line {id} was edited, put in, or follows a line that was")]
+    /// A line differs from what was originally written.
+    #[error("line {id} was edited or inserted, or follows a line that was")]
     Edited {
-        /// Which.
+        /// Number of the line.
         id: u64,
     },
     /// The log ends before a head that is known from elsewhere.
-    #[error("the log ends at line {last}, but line {known} was known in {place}: its end was cut off")]
+    #[error("the log ends at line {last}, but {place} knows line {known}: the end of the log was cut off")]
     Cut {
         /// Number of the last line.
         last: u64,
@@ -104,33 +104,33 @@ pub enum Broken {
         /// Where the head is known from.
         place: String,
     },
-    /// The log is a valid chain, but not the one that a head belongs to.
-    #[error("line {id} is another one than {place} knows: the log was written anew from there or before")]
+    /// The log is a valid chain, but not the one that a known head belongs to.
+    #[error("line {id} differs from the one that {place} knows: the log was rewritten from that line or earlier")]
     OtherChain {
         /// Number of the line.
         id: u64,
         /// Where the head is known from.
         place: String,
     },
-    /// What is known elsewhere cannot be read.
+    /// A head that is recorded elsewhere cannot be read.
     #[error("{place} cannot be read: {why}")]
     Unknown {
-        /// Where a head should be known from.
+        /// Where the head should be recorded.
         place: String,
-        /// Why it is not.
+        /// Why it could not be read.
         why: String,
     },
 }
 
-/// A log that holds together.
+/// A log whose chain is intact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntactLog {
     /// The end of the chain.
     pub head: Head,
 }
 
-/// Checks the lines, which must be in order of their numbers, and that every known head lies on their chain. `known` are
-/// heads and the places they are known from.
+/// Verifies the chain of the lines, which must be ordered by number, and that every known head lies on it. `known`
+/// lists heads and the places they are known from.
 pub(crate) fn verify<'a>(
     lines: impl Iterator<Item = &'a AuditLine>,
     known: &[(Head, String)],

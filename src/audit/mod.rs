@@ -1,5 +1,5 @@
 //! The audit log: who did what, to what, when and from where, in an append-only chain. Each line carries the SHA-256 of
-//! the line before it and of its own fields, so a line that is edited, removed or put in breaks the chain after it.
+//! the line before it and of its own fields, so the chain breaks after a line that was edited, removed or inserted.
 
 mod chain;
 
@@ -22,13 +22,14 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Somebody on the Unix socket of the daemon, by the credentials that the kernel tells.
+    /// Somebody on the Unix socket of the daemon, identified by the kernel's peer credentials.
     pub(crate) fn socket(uid: u32, pid: Option<i32>) -> Self {
         let from = pid.map_or_else(|| "this machine".into(), |pid| format!("pid {pid}"));
         Self { how: format!("socket uid {uid}"), from }
     }
 
-    /// Adds for whom the actor says that it acts (`SUDO_USER`). Nobody has verified that, and the line says so.
+    /// Adds the user on whose behalf the actor claims to act (`SUDO_USER`). The claim is unverified, and the line says
+    /// so.
     pub(crate) fn by_its_own_word_for(self, user: &str) -> Self {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
         if user.is_empty() || user.len() > LONGEST_USER || !user.chars().all(is_plain) {
@@ -47,12 +48,12 @@ impl Actor {
         Self { how: format!("console uid {uid}"), from: "this machine".into() }
     }
 
-    /// A node, which proved itself with the token of its boot.
+    /// A node, authenticated by the token of its boot.
     pub(crate) fn node(name: impl fmt::Display, from: impl fmt::Display) -> Self {
         Self { how: format!("node {name}"), from: from.to_string() }
     }
 
-    /// The daemon itself: a rule of the site file, no person.
+    /// The daemon itself, acting on a rule of the site file and not for a person.
     pub fn daemon() -> Self {
         Self { how: "rackstart".into(), from: "this machine".into() }
     }
@@ -64,27 +65,27 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What somebody wants to do, before it has happened.
+/// An order that somebody gives, before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Who.
+    /// The person or program that gives the order.
     pub actor: Actor,
-    /// What, one word: `arm`, `reimage`, `stop`, `reveal-secret`.
+    /// One word for the action: `arm`, `reimage`, `stop`, `reveal-secret`.
     pub action: String,
-    /// To what: the name of a node, a secret, a token.
+    /// The target: the name of a node, a secret or a token.
     pub subject: String,
-    /// In words, what else there is to say. Never a secret value.
+    /// Further details in prose. Never a secret value.
     pub detail: String,
 }
 
 impl Order {
-    /// An order without further words.
+    /// An order without details.
     pub fn new(actor: &Actor, action: &str, subject: impl fmt::Display) -> Self {
         let (action, subject) = (action.into(), subject.to_string());
         Self { actor: actor.clone(), action, subject, detail: String::new() }
     }
 
-    /// Adds words.
+    /// Adds details.
     pub fn detail(mut self, detail: impl fmt::Display) -> Self {
         self.detail = detail.to_string();
         self
@@ -94,27 +95,28 @@ impl Order {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
-    /// 1, 2, 3, … without a gap.
+    /// The line number: 1, 2, 3, … without a gap.
     pub id: u64,
-    /// Unix seconds.
+    /// When it happened, in Unix seconds.
     pub at: u64,
-    /// Who.
+    /// The person or program that acted.
     #[serde(flatten)]
     pub actor: Actor,
-    /// What.
+    /// The action, in one word.
     pub action: String,
-    /// To what.
+    /// The target of the action.
     pub subject: String,
-    /// In words.
+    /// Details in prose.
     pub detail: String,
-    /// `done`, or `refused: ` and why.
+    /// `done`, or `refused: ` and the reason.
     pub outcome: String,
-    /// The chain up to and with this line.
+    /// The hash of the chain up to and including this line.
     pub hash: ChainHash,
 }
 
 impl AuditLine {
-    /// The line that follows `head`. Control characters become spaces, so that a line stays one line wherever it is shown.
+    /// The line that follows `head`. Control characters become spaces, so that an entry stays on one line wherever it
+    /// is shown.
     pub(crate) fn after(head: &Head, at: u64, order: &Order, outcome: &str) -> Self {
         let mut line = Self {
             id: head.id + 1,
@@ -131,7 +133,7 @@ impl AuditLine {
     }
 }
 
-/// The end of the chain: whoever knows it can tell whether a log is that log, or one that goes on from it.
+/// The end of the chain. With a known head one can tell whether a log is that log or a continuation of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Number of the last line; 0 before the first one.
@@ -164,10 +166,10 @@ fn tame(text: &str) -> String {
     text.chars().take(MOST).map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }
 
-/// Longest name of a user that is noted, in bytes.
+/// The longest user name that is recorded, in bytes.
 const LONGEST_USER: usize = 64;
 
-/// Most characters of one field.
+/// The longest field, in characters.
 const MOST: usize = 1000;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The right to what is served over HTTP: the one decision behind every route that knows a node. Pure; `docs/authority.md` has its
-//! table and a test walks all of it. What a request says about itself never grants: it can only disagree.
+//! Who may have what is served over HTTP: the one decision behind every route that knows a node. Pure;
+//! `docs/authority.md` has its table, and a test walks all of it. Claims in a request never grant anything: they can
+//! only contradict the evidence.
 
 use std::net::Ipv4Addr;
 
@@ -8,104 +9,104 @@ use crate::lifecycle::{
 };
 use crate::site::{Mac, Node};
 
-/// What is asked for.
+/// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The boot script, which holds the token of an armed node.
     Script,
-    /// What only the boot itself may have: needs its token, once.
+    /// Secrets, which only the boot itself may have: they need its token, once.
     Secret(Delivery),
-    /// To be heard: a report, or facts. Brings nothing, so the token is enough for as long as its attempt lives.
+    /// To be heard: a report, or facts. It hands nothing out, so the token is enough for as long as its attempt lives.
     Hearing,
 }
 
-/// Where a request came in.
+/// The listener on which a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plane {
     /// The listener that is bound to the provisioning interface.
     Provisioning,
-    /// Any other one: the admin socket, an API. Fails closed: nobody has to say so.
+    /// Any other listener, such as the admin socket or an API. It is the default: a listener that forgets to state its
+    /// plane serves no secrets.
     Other,
 }
 
-/// Whose card has the address of the peer, as the kernel knows it.
+/// The owner of the card that has the peer's address, as the kernel's neighbour table knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Neighbour {
-    /// This one.
+    /// The card with this MAC.
     Card(Mac),
-    /// Nobody's that is known by now.
+    /// The kernel does not know the card yet.
     Unknown,
-    /// There are none: a loopback, where no test can say more.
+    /// The interface has no neighbours, as on a loopback, where nothing more can be checked.
     NoCards,
 }
 
 /// The token of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Token<'a> {
-    /// No token, or a text that cannot be one: cut off, in capitals, whatever.
+    /// No token, or a text that cannot be one: cut off, in capitals, or anything else.
     None,
-    /// The text of a token that no current boot has: invented, or of an attempt that is over.
+    /// The text of a token that belongs to no current boot: invented, or of an attempt that is over.
     Unknown,
     /// The token of the current boot of a node.
     Of(Owner<'a>),
 }
 
-/// The node that a token belongs to, and what is known of it.
+/// The node that a token belongs to, and what is known about the node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owner<'a> {
-    /// Whose token it is.
+    /// The node that the token was issued to.
     pub node: &'a Node,
-    /// By which it is known.
+    /// The hash of the token.
     pub hash: &'a TokenHash,
     /// Where the node is in its life.
     pub state: &'a State,
-    /// What an operator says about it.
+    /// The flags that an operator set.
     pub flags: Flags,
-    /// What its token brought so far.
+    /// What the token was used for so far.
     pub custody: &'a Custody,
-    /// The serial number that is pinned.
+    /// The serial number that is pinned, if any.
     pub serial: Option<&'a str>,
 }
 
-/// Everything about one request that counts. `X-Forwarded-For` and its kin are not here: nobody forwards.
+/// Everything about one request that counts. `X-Forwarded-For` and similar headers are left out, because there is no
+/// trusted proxy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    /// What is asked for.
     pub asked: Asked,
-    /// Where it came in.
     pub plane: Plane,
-    /// The other end of the connection.
+    /// The address of the other end of the connection.
     pub peer: Ipv4Addr,
     /// The node that this address is reserved for.
     pub holder: Option<&'a Node>,
-    /// Whose card that is.
+    /// The owner of the card with this address.
     pub neighbour: Neighbour,
-    /// What it knows.
+    /// The token in the request.
     pub token: Token<'a>,
-    /// The MACs of its provisioning headers, one for each card; none when it sent no such header.
+    /// The MACs in its provisioning headers, one for each card; none when it sent no such header.
     pub macs: Option<&'a [Mac]>,
-    /// The serial number of its header; none when it sent none.
+    /// The serial number in its header; none when it sent none.
     pub serial: Option<&'a str>,
     /// Unix seconds.
     pub now: u64,
-    /// How long a token brings secrets, in seconds.
+    /// How long a token hands out secrets, in seconds.
     pub lifetime: u64,
 }
 
-/// Why a request gets nothing.
+/// Why a request is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Denial {
-    /// HTTP status. 404 says nothing about what exists.
+    /// HTTP status. 404 does not reveal what exists.
     pub status: u16,
-    /// What the asker is told.
+    /// What the client is told.
     pub told: String,
-    /// What the log and the timeline say; none when it is no more than what the asker is told.
+    /// What the log and the timeline say; none when it is the same as what the client is told.
     pub noted: Option<String>,
-    /// Somebody who is not the node has the token of its boot and wants a secret.
+    /// Whether somebody other than the node has the token of its boot and wants a secret.
     pub theft: bool,
 }
 
-/// What an asker who proved nothing is told.
+/// The whole answer to a client that proved nothing.
 pub(crate) const NOTHING_HERE: &str = "nothing here";
 
 impl Denial {
@@ -117,14 +118,14 @@ impl Denial {
         Self { status, told: told.into(), noted: None, theft: false }
     }
 
-    /// A right token in wrong hands.
+    /// Marks a denial as theft when a valid token came from the wrong machine and asked for a secret.
     fn stolen(self, asked: Asked) -> Self {
         Self { theft: matches!(asked, Asked::Secret(_)), ..self }
     }
 }
 
-/// Decides. The reader of an allowed request is the one to remember.
-pub(crate) fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
+/// Decides whether a request is allowed, and returns its reader, which the caller records.
+pub(crate) fn authorize(evidence: &Evidence) -> Result<Reader, Denial> {
     let Evidence { asked, plane, peer, holder, neighbour, .. } = *evidence;
     if plane != Plane::Provisioning {
         return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
@@ -157,8 +158,9 @@ pub(crate) fn judge(evidence: &Evidence) -> Result<Reader, Denial> {
     }
 }
 
-/// Decides about the boot script of a node: it brings a token instead of needing one, so only the place counts.
-pub(crate) fn judge_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Denial> {
+/// Decides whether the boot script of a node is served. The script hands out a token and needs none, so only where the
+/// request comes from counts.
+pub(crate) fn authorize_script(plane: Plane, peer: Ipv4Addr, node: &Node, neighbour: Neighbour) -> Result<(), Denial> {
     if plane != Plane::Provisioning {
         return Err(Denial::hidden("asked for on a listener that is not on the provisioning interface"));
     }
@@ -178,7 +180,7 @@ fn words(asked: Asked, node: &Node) -> String {
     }
 }
 
-/// A node that comes with the token of an attempt that is over may know; for all others there is nothing.
+/// Denies an unknown token. Only a node with the token of an attempt that is over is told so; others learn nothing.
 fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Denial {
     match holder {
         Some(node) if is_card_of(node, neighbour) => {
@@ -190,7 +192,8 @@ fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Denial {
     }
 }
 
-/// Whether this is one of the node's cards. One machine, whichever of its cards the kernel asked: Linux answers for its address on every card.
+/// Whether this is one of the node's cards. Any of them proves the machine: Linux answers ARP for its address on every
+/// card.
 pub(crate) fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
     match neighbour {
         Neighbour::Card(mac) => mac == node.mac || node.nics.iter().any(|nic| nic.mac == mac),
@@ -208,9 +211,13 @@ fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, 
             let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);
             Err(Denial::hidden(noted).stolen(asked))
         }
-        // A caller that speaks TCP was just found on the wire; the entry is missing only for a moment, in a table that overflows.
+        // The kernel has just resolved the peer of this TCP connection. The entry is missing only briefly, when the
+        // table overflows.
         Neighbour::Unknown => Err(Denial {
-            noted: Some(format!("the kernel does not know whose card has {}: it was told to ask again", node.address)),
+            noted: Some(format!(
+                "the kernel does not know whose card has {}: the node was told to ask again",
+                node.address
+            )),
             ..Denial::plain(503, "it is not known yet whose card has this address: ask again")
         }),
     }
@@ -221,17 +228,17 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
     if owner.state.left_behind_with(owner.hash) {
         return Err(Denial::plain(410, Refused::OldAttempt.to_string()));
     }
-    // First, because a second reader is a theft in every state.
+    // This check comes first, because a second reader is a theft in every state.
     match owner.custody.admits(delivery, &reader, evidence.now) {
         Ok(()) => {}
         Err(NotTheReader::Other) => {
-            let told = format!("another reader already had what this boot of {name} is given");
+            let told = format!("another reader already received the secrets of this boot of {name}");
             return Err(Denial::plain(403, told).stolen(evidence.asked));
         }
         Err(NotTheReader::Late) => {
             let minutes = ASK_AGAIN_SECONDS / 60;
             let told =
-                format!("{delivery} of {name} was given out more than {minutes} minutes ago; no boot asks that late");
+                format!("{delivery} of {name} was given out more than {minutes} minutes ago; no boot asks so late");
             return Err(Denial::plain(410, told).stolen(evidence.asked));
         }
     }
@@ -239,7 +246,8 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
         return Err(Denial::plain(status_of(&refused), refused.to_string()));
     }
     if delivery == Delivery::Renewal {
-        // Its key is no older than the node, and nobody on the wire has seen it; protection is against wiping.
+        // A renewal is sealed with a key that is as old as the node's installation and never crossed the wire in clear, so
+        // the age of the token does not matter. Neither does `protected`, which only guards against wiping.
         let admitted = if owner.flags.maintenance { Err(Refused::Maintenance) } else { Ok(reader) };
         return admitted.map_err(|refused| Denial::plain(409, refused.to_string()));
     }
@@ -255,7 +263,7 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
     Ok(reader)
 }
 
-/// 410: it was, and will not be again. 409: not in this state.
+/// Status 410 for what is over for good, 409 for what this state does not allow.
 fn status_of(refused: &Refused) -> u16 {
     match refused {
         Refused::OldAttempt | Refused::OldBoot | Refused::PermitSpent | Refused::OtherDisks => 410,

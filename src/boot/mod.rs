@@ -1,11 +1,11 @@
-//! The one decision: what to answer a machine that asks how to boot. DHCP, TFTP, HTTP and `explain` all ask here.
+//! The one decision about booting: what to answer a machine. DHCP, TFTP, HTTP and `explain` all ask here.
 
 mod authority;
 mod reason;
 mod request;
 
 pub(crate) use authority::{
-    Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, is_card_of, judge, judge_script,
+    Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, authorize, authorize_script, is_card_of,
 };
 pub(crate) use reason::IgnoreReason;
 pub use reason::LocalDiskReason;
@@ -39,29 +39,29 @@ impl NetworkBootProgram {
     }
 }
 
-/// What to answer, and why. Every variant has its reason, so nobody has to guess.
+/// How a machine is answered, with the reason where one is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BootDecision {
     /// No answer at all.
     Ignore(IgnoreReason),
-    /// An address and nothing to boot: an installer or an installed system asks.
+    /// An address and nothing to boot, for an installer or an installed system.
     AddressOnly,
-    /// Firmware asks: load this program by TFTP.
+    /// For firmware: load this program by TFTP.
     ChainloadTftp(NetworkBootProgram),
-    /// UEFI HTTP boot asks: load this program from this URL.
+    /// For UEFI HTTP boot: load this program from this URL.
     ChainloadHttp(NetworkBootProgram, String),
-    /// iPXE asks by DHCP: fetch the boot script from this URL.
+    /// For iPXE that asks by DHCP: fetch the boot script from this URL.
     Script(String),
-    /// iPXE asks for its script: start the installer.
+    /// For iPXE that asks for its script: start the installer.
     Install,
-    /// iPXE asks for its script: start what is on the disk.
+    /// For iPXE that asks for its script: start what is on the disk.
     LocalDisk(LocalDiskReason),
-    /// The iPXE of a machine that is in no site file asks for its script: show its MAC and what to do, then let the
-    /// firmware go on with its next boot device.
+    /// For the iPXE of a machine that is not in the site file and asks for its script: show its MAC and what to do,
+    /// then let the firmware go on with its next boot device.
     Unknown,
 }
 
-/// Decides what to answer. Never fails, never waits, never remembers: the same question has the same answer.
+/// Decides what to answer. This never fails, waits or remembers anything: the same question always has the same answer.
 /// `state` is only needed (and only read) when iPXE asks for its script.
 pub(crate) fn decide(site: &Site, state: Option<&State>, request: &BootRequest) -> BootDecision {
     let Some(node) = site.node_by_mac(request.mac) else {
@@ -70,7 +70,8 @@ pub(crate) fn decide(site: &Site, state: Option<&State>, request: &BootRequest) 
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
         Asking::Firmware => network_boot_program(site, request),
-        // iPXE says what firmware it runs on in its DHCP request only, so the URL carries it on when it is not as planned.
+        // iPXE reports the firmware it runs on only in its DHCP request, so the URL carries it when it differs from the
+        // plan.
         Asking::Ipxe => {
             let arch = match request.arch.runs_on(node.firmware) {
                 true => String::new(),
@@ -87,7 +88,8 @@ pub(crate) fn decide(site: &Site, state: Option<&State>, request: &BootRequest) 
     }
 }
 
-/// A MAC that no node boots from. With a discovery range it gets as far as its own screen; never an installer.
+/// Answers a MAC that no node boots from. With a discovery range the machine gets as far as its own screen, but never
+/// to an installer.
 fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
     let mac = request.mac;
     if let Some((node, nic)) = site.nodes.by_card(mac) {
@@ -117,7 +119,7 @@ fn network_boot_program(site: &Site, request: &BootRequest) -> BootDecision {
     }
 }
 
-/// iPXE fills in what its firmware says of the machine (ipxe.org/cfg/uuid, ipxe.org/cfg/serial).
+/// iPXE fills in what the firmware says about the machine (ipxe.org/cfg/uuid, ipxe.org/cfg/serial).
 const WHICH_MACHINE: &str = "uuid=${uuid}&serial=${serial:uristring}";
 
 fn script_url(site: &Site, mac: Mac) -> String {

@@ -1,4 +1,4 @@
-//! The only wording of why a machine gets no answer, or its own disk.
+//! The only place that words why a machine gets no answer, or its own disk.
 
 use super::ClientArch;
 use crate::site::{Firmware, Mac, NodeName};
@@ -6,7 +6,7 @@ use crate::site::{Firmware, Mac, NodeName};
 /// Why a machine gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IgnoreReason {
-    /// Not in the site file.
+    /// The MAC is not in the site file.
     #[error("no node has the MAC {0}: add it to the site file to answer it")]
     UnknownMac(Mac),
     /// A card of a node, but not the one it boots from: a wrong cable or a wrong boot order.
@@ -16,12 +16,12 @@ pub enum IgnoreReason {
         mac: Mac,
         /// The node that has it.
         node: NodeName,
-        /// The name of the card.
+        /// The name of the card in the site file.
         nic: String,
         /// The MAC of the card it boots from.
         boot_mac: Mac,
     },
-    /// No network boot program for this architecture.
+    /// rackstart has no network boot program for this architecture.
     #[error("client architecture {0} is not supported: only BIOS (0), UEFI x64 (7, 9) and UEFI x64 HTTP boot (16) are")]
     UnsupportedArch(u16),
 }
@@ -29,28 +29,28 @@ pub enum IgnoreReason {
 /// Why a machine is told to boot its own disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocalDiskReason {
-    /// The disk would get the label and the boot loader of the other firmware.
+    /// The disk would get the label and the boot loader for the wrong firmware.
     #[error("it started as {0}, and its `firmware` in the site file is {1}: correct the file or the server's setup")]
     WrongFirmware(ClientArch, Firmware),
-    /// Nothing armed it.
+    /// No operator and no rule armed the node.
     #[error("it was never armed")]
     NeverArmed,
-    /// Booted the installer too often without redemption.
+    /// The node booted the installer too often without redeeming its permit.
     #[error("it booted the installer {} times and never asked for its wipe permit", crate::lifecycle::MAX_BOOTS)]
     TooManyBoots,
     /// The permit of the attempt is spent; nothing retries by itself.
     #[error("its wipe permit is spent: the installer had its one chance")]
     PermitSpent,
-    /// Installed, firstboot at work.
+    /// The system is installed and firstboot is running.
     #[error("it is installed and runs firstboot")]
     Installed,
-    /// Ready.
+    /// The node is ready.
     #[error("it is ready")]
     Ready,
-    /// Not trusted; only an operator clears it.
+    /// The node is not trusted any more; only an operator clears that.
     #[error("it is suspect: {0}")]
     Suspect(String),
-    /// Failed; only an operator arms it again.
+    /// The attempt failed; only an operator can arm the node again.
     #[error("it failed: {0}")]
     Failed(String),
 }

@@ -1,4 +1,4 @@
-//! The question, in our own nouns: no packet type crosses into the decision.
+//! The question in our own terms: no packet type reaches the decision.
 
 use std::fmt;
 
@@ -18,12 +18,12 @@ pub enum ClientArch {
 }
 
 impl ClientArch {
-    /// Whether this is how a machine with that firmware asks.
+    /// Whether a machine with that firmware asks as this architecture.
     pub(crate) fn runs_on(self, firmware: Firmware) -> bool {
         (self == Self::Bios) == (firmware == Firmware::Bios)
     }
 
-    /// How a machine with that firmware asks when nothing else is known.
+    /// The architecture to assume for a machine with that firmware when nothing else is known.
     pub(crate) fn of(firmware: Firmware) -> Self {
         match firmware {
             Firmware::Bios => Self::Bios,
@@ -57,11 +57,11 @@ impl fmt::Display for ClientArch {
 /// The kind of client that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
-    /// PXE or UEFI HTTP boot firmware, by DHCP.
+    /// PXE or UEFI HTTP boot firmware that asks by DHCP.
     Firmware,
-    /// iPXE, by DHCP.
+    /// iPXE that asks by DHCP.
     Ipxe,
-    /// iPXE, by HTTP, for its boot script.
+    /// iPXE that asks by HTTP for its boot script.
     Script,
     /// An installer or an installed system that only wants an address.
     System,
@@ -78,13 +78,13 @@ impl fmt::Display for Asking {
     }
 }
 
-/// One question.
+/// One question of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootRequest {
-    /// Who.
+    /// The MAC that asks.
     pub mac: Mac,
-    /// On what machine.
+    /// The architecture it asks as.
     pub arch: ClientArch,
-    /// At which point of its boot.
+    /// The kind of client, which tells how far its boot is.
     pub asking: Asking,
 }

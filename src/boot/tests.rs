@@ -38,7 +38,7 @@ fn with_a_discovery_range_an_unknown_mac_gets_as_far_as_its_own_screen() {
     for (asking, arch, decision) in expected {
         let request = BootRequest { mac, arch: arch.into(), asking };
         assert_eq!(decide(&site, None, &request), decision);
-        // Even if the store remembers it from a time when it was a node.
+        // This holds even if the store remembers the machine from a time when it was a node.
         assert_eq!(decide(&site, Some(&armed), &request), decision);
     }
 }

@@ -8,7 +8,7 @@ use super::vault::Desk;
 use super::{Failure, print, tell_notes};
 use crate::audit::Actor;
 use crate::clock::unix_now;
-use crate::config::{Place, quote, suggest};
+use crate::config::{SitePaths, quote, suggest};
 use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
@@ -66,7 +66,7 @@ struct Filter {
     json: bool,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     match args.what {
         Some(What::Verify { head, output }) => output.of(|| verify(&Desk::new(place, args.store), head, output)),
         None => list(&Desk::new(place, args.store), args.filter),

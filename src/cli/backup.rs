@@ -8,7 +8,7 @@ use super::output::{Output, json};
 use super::vault::{self, Desk};
 use super::{Failure, print, tell_notes};
 use crate::audit::Order;
-use crate::config::Place;
+use crate::config::SitePaths;
 use crate::lifecycle::Stopped;
 use crate::server;
 use crate::server::operate::records::{self, Sealed};
@@ -95,11 +95,11 @@ struct Forbidden<'a> {
     is: &'a str,
 }
 
-pub(crate) fn backup(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
+pub(crate) fn backup(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failure> {
     args.output.of(|| write(place, args))
 }
 
-fn write(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
+fn write(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failure> {
     let with_secrets = args.with_secrets;
     let (bytes, Sealed { sealed }) = Desk::new(place, args.store).ask(
         |client| {
@@ -135,11 +135,11 @@ fn write(place: Place<'_>, args: BackupArgs) -> Result<(), Failure> {
     args.output.tell(written, told, |written| json(&written))
 }
 
-pub(crate) fn restore(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
+pub(crate) fn restore(place: SitePaths<'_>, args: RestoreArgs) -> Result<(), Failure> {
     args.output.of(|| put_back(place, args))
 }
 
-fn put_back(place: Place<'_>, args: RestoreArgs) -> Result<(), Failure> {
+fn put_back(place: SitePaths<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let site = vault::resting(place, args.state.as_deref())?.site;
     let order = Order::new(&vault::console(), "restore", args.file.display());
     let runtime = runtime()?;

@@ -64,7 +64,7 @@ impl Checked {
     }
 }
 
-fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
+fn verdict(place: config::SitePaths<'_>) -> Result<(), Failure> {
     let verdict = match config::read(&config::find(place.file)?, place.templates) {
         Ok(loaded) => {
             let notes = loaded.notes.iter().cloned().chain(notes(&loaded.site)).collect();
@@ -81,7 +81,7 @@ fn verdict(place: config::Place<'_>) -> Result<(), Failure> {
     if verdict.ok { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
-pub(crate) fn run(place: config::Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: config::SitePaths<'_>, args: Args) -> Result<(), Failure> {
     if args.json {
         return verdict(place);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::client::{Client, Daemon};
 use super::{Failure, Kind, output, print, unified};
-use crate::config::{self, Loaded, Place};
+use crate::config::{self, Loaded, SitePaths};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::api::texts::SiteDigest;
 use crate::server::operate::reload::{Against, Foreseen};
@@ -40,7 +40,7 @@ enum Side {
     Daemon(Client, SiteDigest),
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let Difference { changes, restarts, differ, refused } = compared(place, &args).map_err(trouble)?;
     let is_same = changes.is_empty() && restarts.is_empty() && refused.is_empty();
     if args.json {
@@ -99,8 +99,8 @@ fn trouble(failure: Failure) -> Failure {
     }
 }
 
-fn compared(place: Place<'_>, args: &Args) -> Result<Difference, Failure> {
-    let load = |file| config::load(Place { file, ..place }).and_then(Side::file);
+fn compared(place: SitePaths<'_>, args: &Args) -> Result<Difference, Failure> {
+    let load = |file| config::load(SitePaths { file, ..place }).and_then(Side::file);
     let (old, new) = match (&args.old, &args.new) {
         (Some(old), Some(new)) => (load(Some(old))?, load(Some(new))?),
         _ => {

@@ -6,7 +6,7 @@ use super::client::{StoreArgs, encode};
 use super::output::{Output, json};
 use super::vault::Desk;
 use super::{Failure, Kind, no_such_node, status};
-use crate::config::Place;
+use crate::config::SitePaths;
 use crate::server::api::logs::{self, LogPiece, LogQuery};
 
 /// Show what the installer of a node said: the whole log of its newest attempt, or of an earlier one.
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     store: StoreArgs,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     args.output.of(|| show(&Desk::watching(place, args.store.clone()), args))
 }
 

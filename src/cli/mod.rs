@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Place, quote, suggest};
+use crate::config::{SitePaths, quote, suggest};
 use crate::failure::{Failure, Kind};
 use crate::site::{Mac, Node, Site};
 
@@ -139,7 +139,7 @@ impl Cli {
     /// Runs the verb.
     pub fn run(self) -> Result<(), Failure> {
         let config = self.config.as_deref();
-        let place = Place { file: config, templates: self.templates.as_deref() };
+        let place = SitePaths { file: config, templates: self.templates.as_deref() };
         match self.verb {
             Verb::Init(args) => init::run(config, args),
             Verb::Check(args) => check::run(place, args),

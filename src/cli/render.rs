@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
-use crate::config::{Loaded, Place, quote, suggest};
+use crate::config::{Loaded, SitePaths, quote, suggest};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::render::{self, RenderError, Renderer};
@@ -57,7 +57,7 @@ enum What {
     FirstbootFile,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let Loaded { site, renderer, notes, .. } = crate::config::load_to_plan(place)?;
     super::tell_notes(&notes);
     let site = if args.reveal_hash { site } else { site.masked() };

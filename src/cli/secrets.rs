@@ -9,7 +9,7 @@ use super::client::{StoreArgs, encode, runtime};
 use super::output::{Output, json};
 use super::vault::{Desk, console};
 use super::{Failure, print};
-use crate::config::{self, Place, suggest};
+use crate::config::{self, SitePaths, suggest};
 use crate::server::api::secrets::NewValue;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
@@ -96,7 +96,7 @@ struct Key {
     key_file: Option<PathBuf>,
 }
 
-pub(crate) fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<(), Failure> {
     let desk = |key: Key| Desk::opening(place, store.clone(), Need::Opened(key.key_file));
     match what {
         What::List { json, key } => list(
@@ -152,7 +152,7 @@ pub(crate) fn run(place: Place<'_>, Args { what, store }: Args) -> Result<(), Fa
 }
 
 /// Without the former key the secrets are lost, and new ones take their place.
-fn rekey(place: Place<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<(), Failure> {
+fn rekey(place: SitePaths<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<(), Failure> {
     let site = config::load(place)?.site;
     let actor = console();
     let Some(former) = former else {

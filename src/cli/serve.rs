@@ -14,7 +14,7 @@ use self::signals::Early;
 use super::vault::console;
 use super::{Failure, screen};
 use crate::audit::Actor;
-use crate::config::{Loaded, Place};
+use crate::config::{Loaded, SitePaths};
 use crate::server::log_queue::{self, LogLines, LogThread};
 use crate::server::operate::reload::Source;
 use crate::server::wash::Wash;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     stopped: bool,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
     let runtime = server::runtime().map_err(cannot_start)?;
     let signals = runtime.block_on(async { Early::catch() }).map_err(uncaught)?;

@@ -3,7 +3,7 @@
 use super::client::StoreArgs;
 use super::vault::Desk;
 use super::{Failure, output, print, screen, table};
-use crate::config::Place;
+use crate::config::SitePaths;
 use crate::server::operate::StatusReport;
 
 /// So many lines of a failed step's log are shown; `--json` has all that the node sent.
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     store: StoreArgs,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     show(&report(&Desk::watching(place, args.store))?, args.json)
 }
 

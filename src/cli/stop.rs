@@ -4,7 +4,7 @@ use super::Failure;
 use super::client::StoreArgs;
 use super::output::{Output, json};
 use super::vault::Desk;
-use crate::config::Place;
+use crate::config::SitePaths;
 use crate::server::api::outcome::StoppedView;
 use crate::server::operate;
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     store: StoreArgs,
 }
 
-pub(crate) fn run(place: Place<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
     let desk = Desk::new(place, store);
     output.of(|| if lift { allow(&desk, output) } else { stop(&desk, output) })
 }

@@ -6,7 +6,7 @@ use super::client::StoreArgs;
 use super::vault::Desk;
 use super::{Failure, Kind, no_such_machine, print, status};
 use crate::clock::unix_now;
-use crate::config::Place;
+use crate::config::SitePaths;
 use crate::site::Mac;
 use crate::store::TimelineQuery;
 use crate::timeline::{Cursor, Moment, Page, utc, utc_ms};
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     store: StoreArgs,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let desk = Desk::watching(place, args.store);
     let mac = mac(&desk, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));

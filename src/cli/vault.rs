@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Failure;
 use super::client::{Client, StoreArgs, acts_for, runtime};
 use crate::audit::Actor;
-use crate::config::{self, Alone, Place};
+use crate::config::{self, Alone, SitePaths};
 use crate::failure::Kind;
 use crate::render::Templates;
 use crate::server::operate::{Person, Refusal};
@@ -16,7 +16,7 @@ use crate::store::{self, Store};
 
 /// Where one verb gets its answers.
 pub(crate) struct Desk<'a> {
-    place: Place<'a>,
+    place: SitePaths<'a>,
     args: StoreArgs,
     need: Need,
     /// Whether the store is asked when no daemon answers, although it was not named.
@@ -25,18 +25,18 @@ pub(crate) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// For what needs no secret.
-    pub(crate) fn new(place: Place<'a>, args: StoreArgs) -> Self {
+    pub(crate) fn new(place: SitePaths<'a>, args: StoreArgs) -> Self {
         Self { place, args, need: Need::Nothing, falls_back: true }
     }
 
     /// For what is asked again and again, also while a daemon starts: reading the store takes its lock, which that daemon would
     /// find taken. Only a store that is named is read.
-    pub(crate) fn watching(place: Place<'a>, args: StoreArgs) -> Self {
+    pub(crate) fn watching(place: SitePaths<'a>, args: StoreArgs) -> Self {
         Self { falls_back: false, ..Self::new(place, args) }
     }
 
     /// For what needs the secrets opened.
-    pub(crate) fn opening(place: Place<'a>, args: StoreArgs, need: Need) -> Self {
+    pub(crate) fn opening(place: SitePaths<'a>, args: StoreArgs, need: Need) -> Self {
         Self { place, args, need, falls_back: true }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Desk<'a> {
 }
 
 /// The site of a store that no daemon uses: as its file says, or, when that is of no use, as the store knows it.
-pub(crate) fn resting(place: Place<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
+pub(crate) fn resting(place: SitePaths<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
     let file = config::find(place.file).ok();
     let loaded = file.as_ref().map(|file| config::read_to_plan(file, place.templates));
     let mut resting = match loaded {

@@ -7,12 +7,12 @@ use toml::de::DeTable;
 
 use super::file::File;
 use super::problem::Problem;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::text;
 use super::words::quote;
 use crate::site::{Blueprint, Software, User};
 
-/// Accounts that the system makes itself.
+/// Accounts that the system itself creates.
 const TAKEN: [&str; 28] = [
     "root",
     "bin",
@@ -43,13 +43,13 @@ const TAKEN: [&str; 28] = [
     "polkitd",
     "tss",
 ];
-/// What the installer's last part and firstboot cannot do without.
+/// Packages that the last part of the installer and firstboot cannot do without.
 const NEEDED_PACKAGES: [&str; 6] = ["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"];
 const NEEDED_SERVICES: [&str; 3] = ["network", "NetworkManager", "sshd"];
 /// The keys that `software` reads.
 pub(super) const SOFTWARE: [&str; 3] = ["packages", "services", "services_off"];
 
-/// Every `[[user]]`, none when something of them is wrong; and where each is named, as far as it has a good name.
+/// Every `[[user]]`, or none when one of them has a mistake; and where each is named, as far as its name is valid.
 pub(super) type Users<'a> = (Option<Vec<User>>, Vec<Spanned<&'a str>>);
 
 /// Reads every `[[user]]`.
@@ -72,7 +72,7 @@ pub(super) fn read_users<'a>(top: &Section<'a>) -> Users<'a> {
 fn read_user<'a>(
     at: Range<usize>,
     table: &'a DeTable<'a>,
-    found: &'a Found,
+    found: &'a Collector,
 ) -> (Option<Spanned<&'a str>>, Option<User>) {
     let place = match table.get("name").and_then(|name| name.get_ref().as_str()) {
         Some(name) => format!("user {}", quote(name)),
@@ -113,8 +113,8 @@ fn read_user<'a>(
     (name, user)
 }
 
-/// Reports users that are called like an account of the blueprint's packages.
-pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+/// Reports users that have the name of an account which the blueprint's packages create.
+pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
     for name in &file.user_names {
         if blueprint.accounts.iter().any(|account| account == name.get_ref()) {
             let user = quote(name.get_ref());
@@ -124,13 +124,13 @@ pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Fou
     }
 }
 
-/// useradd(8) of shadow-utils takes these; names of 32 letters are cut by some tools.
+/// The names that useradd(8) of shadow-utils accepts; some tools truncate names of 32 characters.
 fn is_account(name: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter);
     (1..=31).contains(&name.len()) && name.chars().all(letters) && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-/// Reads what is installed and started beside what rackstart needs.
+/// Reads what is installed and started in addition to what rackstart needs.
 pub(super) fn software(section: &Section<'_>) -> Software {
     let found = section.found;
     let packages = section.texts("packages");

@@ -1,4 +1,4 @@
-//! The rules for addresses: everything in the subnet, nothing twice over, the discovery range on its own.
+//! The rules for addresses: all of them in the subnet, none used twice, and the discovery range on its own.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -7,10 +7,10 @@ use ipnet::Ipv4Net;
 
 use super::file::{File, NetworkKeys, ServerKeys};
 use super::node::NodeKeys;
-use super::reader::Found;
+use super::reader::Collector;
 
 /// Reports every address that cannot work.
-pub(super) fn check(file: &File<'_>, found: &Found) {
+pub(super) fn check(file: &File<'_>, found: &Collector) {
     let Some(network) = &file.network else { return };
     let Some(subnet) = network.subnet.as_ref().map(|subnet| *subnet.get_ref()) else { return };
     let server = file.server.as_ref().and_then(|server| server.address.as_ref());
@@ -37,7 +37,13 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
     }
 }
 
-fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, server: Option<Ipv4Addr>, found: &Found) {
+fn check_node(
+    node: &NodeKeys<'_>,
+    address: Ipv4Addr,
+    network: &NetworkKeys,
+    server: Option<Ipv4Addr>,
+    found: &Collector,
+) {
     let Some(at) = node.address.as_ref().map(toml::Spanned::span) else { return };
     let faces_outside = super::cards::face_outside(node);
     if server == Some(address) {
@@ -54,7 +60,7 @@ fn check_node(node: &NodeKeys<'_>, address: Ipv4Addr, network: &NetworkKeys, ser
     }
 }
 
-fn check_forwarders(server: &ServerKeys<'_>, found: &Found) {
+fn check_forwarders(server: &ServerKeys<'_>, found: &Collector) {
     let own = server.address.as_ref().map(|address| IpAddr::V4(*address.get_ref()));
     for forwarder in server.dns_forwarders.iter().flatten() {
         let address = forwarder.get_ref();
@@ -65,7 +71,7 @@ fn check_forwarders(server: &ServerKeys<'_>, found: &Found) {
     }
 }
 
-fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Addr>, found: &Found) {
+fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Addr>, found: &Collector) {
     let Some(range) = &network.discovery else { return };
     let (first, last) = *range.get_ref();
     if let Some((end, problem)) = [first, last].iter().find_map(|end| Some((end, unusable(subnet, *end)?))) {
@@ -84,7 +90,7 @@ fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Ad
     }
 }
 
-/// Why a host of the subnet cannot have the address; none when it can.
+/// Why no host of the subnet can have the address; none when one can.
 fn unusable(subnet: Ipv4Net, address: Ipv4Addr) -> Option<String> {
     if !subnet.contains(&address) {
         Some(format!("is outside the subnet {subnet}"))

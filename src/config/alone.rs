@@ -1,5 +1,5 @@
-//! Single keys out of a site file that may otherwise be wrong: a daemon that runs can be asked, and a store that is there can be
-//! read, whatever slip was made in the file since then.
+//! Reads single keys of a site file whose rest may be wrong, so that a running daemon can be reached and an existing
+//! store can be read, whatever mistake was made in the file since.
 
 use std::path::{Path, PathBuf};
 
@@ -7,23 +7,23 @@ use toml::de::DeTable;
 
 use crate::site::KeySource;
 
-/// Where the daemon listens when the file does not say.
+/// Where the daemon listens when the file does not say so.
 pub(super) const SOCKET: &str = "/run/rackstart/rackstart.sock";
-/// Where the store is when the file does not say.
+/// Where the store is when the file does not say so.
 pub(super) const STATE: &str = "/var/lib/rackstart";
 
-/// What is read alone.
+/// The keys that can be read on their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alone {
     /// `server.socket`.
     pub socket: PathBuf,
     /// `server.state`.
     pub state: PathBuf,
-    /// Where the key of the secrets is.
+    /// Where the key for the secrets is.
     pub key: KeySource,
-    /// `site.blueprint`, if it is a text.
+    /// `site.blueprint`, if it is a string.
     pub blueprint: Option<String>,
-    /// `site.templates`, if it is a text.
+    /// `site.templates`, if it is a string.
     pub templates: Option<String>,
 }
 
@@ -53,7 +53,7 @@ fn text_of(table: &DeTable<'_>, key: &str) -> Option<String> {
     table.get(key)?.get_ref().as_str().map(String::from)
 }
 
-/// A parser that stumbled over a broken line may have lost its neighbours too; line by line they are still there.
+/// A parser that trips over a broken line may also lose its neighbours; read line by line, they are still there.
 fn by_line(text: &str, section: &str, key: &str) -> Option<String> {
     let heading = format!("[{section}");
     let lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with(&heading)).skip(1);

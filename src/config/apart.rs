@@ -1,7 +1,8 @@
-//! What is served and what is secret lie apart: the state directory, a key and the site file are in no served folder.
+//! What is served and what is secret must lie apart: the state directory, a key and the site file may be in no served
+//! folder.
 //!
-//! Links inside a served folder lead nowhere else (`media` sees to that), so a folder of its own beside the site file or
-//! beside a key is right. The state directory is rackstart's alone: nothing served lies in it either.
+//! Links inside a served folder cannot lead outside (`media` sees to that), so a separate folder beside the site file
+//! or a key is fine. The state directory is rackstart's alone, so nothing inside it may be served either.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::problem::Problem;
 use crate::site::{KeySource, Site};
 
-/// A path that is served, and where the site file says so.
+/// A path that is served, and where the site file names it.
 pub(super) struct ServedPath {
     /// Such as "install tree `centos6`".
     pub owner: String,
@@ -17,7 +18,7 @@ pub(super) struct ServedPath {
     pub at: Range<usize>,
 }
 
-/// What nobody may fetch.
+/// Something that nobody may fetch.
 struct Guarded {
     what: &'static str,
     path: PathBuf,
@@ -25,15 +26,15 @@ struct Guarded {
     whole: bool,
 }
 
-/// The paths that nobody may fetch anything from, whatever name leads there.
+/// The paths from which nobody may fetch anything, under whatever name.
 pub(super) fn guarded(site: &Site, site_file: &Path) -> Vec<PathBuf> {
     places(site, site_file).into_iter().map(|guarded| guarded.path).collect()
 }
 
-/// Reports every served path that would show what nobody may fetch.
+/// Reports every served path that would expose something that nobody may fetch.
 pub(super) fn check(site: &Site, site_file: &Path, served: &[ServedPath]) -> Vec<Problem> {
     let guarded = places(site, site_file);
-    served.iter().filter_map(|served| judge(served, &real(&served.path), &guarded)).collect()
+    served.iter().filter_map(|served| exposes(served, &real(&served.path), &guarded)).collect()
 }
 
 fn places(site: &Site, site_file: &Path) -> Vec<Guarded> {
@@ -50,7 +51,7 @@ fn places(site: &Site, site_file: &Path) -> Vec<Guarded> {
     guarded
 }
 
-fn judge(served: &ServedPath, path: &Path, guarded: &[Guarded]) -> Option<Problem> {
+fn exposes(served: &ServedPath, path: &Path, guarded: &[Guarded]) -> Option<Problem> {
     let help = "name a folder, or a file, that holds nothing else";
     let problem = |why: String| {
         let message = format!("the {} cannot be served from {}: {why}", served.owner, served.path.display());
@@ -73,12 +74,12 @@ fn judge(served: &ServedPath, path: &Path, guarded: &[Guarded]) -> Option<Proble
     })
 }
 
-/// The path without links, also of what is not there yet.
+/// The path with its links resolved, even if the end of it does not exist yet.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let known = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     match known {
-        // To join nothing adds a slash, and no file has one behind its name.
+        // Joining nothing would add a slash, and a file has none after its name.
         Some((above, real)) if above == path => real,
         Some((above, real)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
         None => path,

@@ -1,4 +1,4 @@
-//! The `[api]` section: where the remote API listens, if at all. Never where nodes are.
+//! The `[api]` section: where the remote API listens, if at all. It is never where the nodes are.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 
 use super::file::File;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::text;
 use crate::site::Api;
 
@@ -37,8 +37,8 @@ impl ApiKeys {
     }
 }
 
-/// Reports an address where nodes could reach the API, or where its tokens could be read on the way.
-pub(super) fn check(file: &File<'_>, found: &Found) {
+/// Reports an address where nodes could reach the API, or where its tokens could be read in transit.
+pub(super) fn check(file: &File<'_>, found: &Collector) {
     let Some((keys, listen)) = file.api.as_ref().and_then(|keys| Some((keys, keys.listen.as_ref()?))) else { return };
     let (at, address): (Range<usize>, IpAddr) = (listen.span(), listen.get_ref().ip().to_canonical());
     let server = file.server.as_ref().and_then(|server| server.address.as_ref()).map(|address| *address.get_ref());

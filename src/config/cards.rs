@@ -1,4 +1,4 @@
-//! The cards of a node, its bonds and its VLANs: what is written, whether they can work together, and what it means.
+//! The cards of a node, its bonds and its VLANs: as written, whether they can work together, and as resolved.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::fixed::{self, FixedKeys};
 use super::node::NodeKeys;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::text;
 use super::words::{quote, suggest};
 use crate::site::{Bond, Mac, Nic, NicNetwork, Vlan};
@@ -20,7 +20,7 @@ const NETWORKS: [(&str, NicNetwork); 3] =
 /// The modes of the bonding driver (Documentation/networking/bonding in the kernel's sources).
 const MODES: [&str; 7] =
     ["active-backup", "802.3ad", "balance-rr", "balance-xor", "broadcast", "balance-tlb", "balance-alb"];
-/// Linux keeps 16 bytes for the name of an interface, the last one zero.
+/// Linux reserves 16 bytes for the name of an interface, including the final zero.
 const LONGEST_NAME: usize = 15;
 
 pub(super) struct NicKeys<'a> {
@@ -123,7 +123,7 @@ pub(super) fn read_vlans<'a>(node: &Section<'a>) -> Vec<VlanKeys<'a>> {
         );
         vlan.need("id", "id = 100");
         vlan.need("over", "over = \"eth0\"");
-        // With an address of its own it is more likely a network of storage than the way to the outside.
+        // A VLAN with its own address is more likely a storage network than the way to the outside.
         vlan.need("network", if vlan.has("address") { "network = \"none\"" } else { "network = \"public\"" });
         VlanKeys {
             id: vlan.number("id", 1..=4094),
@@ -144,24 +144,24 @@ impl BondKeys<'_> {
 }
 
 /// Reports a node whose cards cannot work together.
-pub(super) fn check(node: &NodeKeys<'_>, found: &Found) {
+pub(super) fn check(node: &NodeKeys<'_>, found: &Collector) {
     check_networks(node, found);
     check_bonds(node, found);
     check_vlans(node, found);
 }
 
-/// One way to the provisioning network, and at most one to the outside.
-fn check_networks(node: &NodeKeys<'_>, found: &Found) {
+/// Checks that there is one way to the provisioning network, and at most one to the outside.
+fn check_networks(node: &NodeKeys<'_>, found: &Collector) {
     let words = || {
         let cards = node.nics.iter().filter_map(|nic| nic.network.as_ref());
         let bonds = node.bonds.iter().filter_map(|bond| bond.network.as_ref());
-        // A VLAN cannot be the provisioning network; that is told by itself.
+        // A VLAN cannot be the provisioning network; that is reported separately.
         let vlans = node.vlans.iter().filter_map(|vlan| vlan.network.as_ref());
         cards.chain(bonds).chain(vlans.filter(|word| *word.get_ref() != NicNetwork::Lan))
     };
     let on = |network: NicNetwork| words().filter(|word| *word.get_ref() == network).collect::<Vec<_>>();
     let (lan, public) = (on(NicNetwork::Lan), on(NicNetwork::Public));
-    // A card whose word could not be read may be the missing one; then that is the mistake to fix.
+    // A card whose `network` could not be read may be the missing one; then that is the mistake to fix.
     let in_bond =
         |nic: &NicKeys<'_>| node.bonds.iter().any(|bond| nic.name.as_ref().is_some_and(|n| bond.has(n.get_ref())));
     let all_read = node.nics.iter().all(|nic| nic.network.is_some() || in_bond(nic))
@@ -180,7 +180,7 @@ fn check_networks(node: &NodeKeys<'_>, found: &Found) {
     }
 }
 
-fn check_bonds(node: &NodeKeys<'_>, found: &Found) {
+fn check_bonds(node: &NodeKeys<'_>, found: &Collector) {
     let names: Vec<&str> = node.nics.iter().filter_map(|nic| Some(*nic.name.as_ref()?.get_ref())).collect();
     let all_named = node.nics.iter().all(|nic| nic.name.is_some());
     for (index, bond) in node.bonds.iter().enumerate() {
@@ -224,7 +224,7 @@ fn check_bonds(node: &NodeKeys<'_>, found: &Found) {
     }
 }
 
-fn check_vlans(node: &NodeKeys<'_>, found: &Found) {
+fn check_vlans(node: &NodeKeys<'_>, found: &Collector) {
     let cards = node.nics.iter().filter_map(|nic| nic.name.as_ref());
     let names: Vec<&str> =
         cards.chain(node.bonds.iter().filter_map(|bond| bond.name.as_ref())).map(|name| *name.get_ref()).collect();
@@ -277,7 +277,7 @@ pub(super) fn boot_mac(node: &NodeKeys<'_>) -> Option<Mac> {
     Some(*nic.mac.as_ref()?.get_ref())
 }
 
-/// What the cards mean; none when something of them could not be read.
+/// Resolves the cards; none when one of them could not be read.
 pub(super) fn resolve(node: &NodeKeys<'_>) -> Option<(Vec<Nic>, Vec<Bond>, Vec<Vlan>)> {
     let bond = |bond: &BondKeys<'_>| {
         Some(Bond {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::file::File;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::sources::{duplicates, place};
 use super::text;
 use super::words::{quote, suggest};
@@ -117,7 +117,7 @@ pub(super) fn key_uses(file: &File<'_>) -> Vec<KeyUse> {
 }
 
 /// The container that the role of a node names; none when it names none, or none that can be used.
-pub(super) fn of_role(file: &File<'_>, role: &str, found: &Found) -> Option<Container> {
+pub(super) fn of_role(file: &File<'_>, role: &str, found: &Collector) -> Option<Container> {
     let wanted = file.own.container(role)?;
     let known = file.containers.iter().find(|keys| keys.name.as_ref().is_some_and(|n| n.get_ref() == wanted.get_ref()));
     if known.is_none() && !found.has_at(&wanted.span()) {
@@ -133,7 +133,7 @@ pub(super) fn of_role(file: &File<'_>, role: &str, found: &Found) -> Option<Cont
 }
 
 /// Reports the first thing that keeps a node from being made of its container, once for a role.
-pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, node: &Node, found: &Found) {
+pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, node: &Node, found: &Collector) {
     let (Some(container), Some(at)) = (&node.container, file.own.container(&node.role).map(Spanned::span)) else {
         return;
     };

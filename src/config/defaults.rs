@@ -1,4 +1,4 @@
-//! What nodes have that do not say it themselves: by `[role.NAME]`, else by `[site]`.
+//! What holds for nodes that do not say it themselves: the values of `[role.NAME]`, or else of `[site]`.
 
 use toml::Spanned;
 
@@ -20,7 +20,7 @@ pub(super) struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
-    /// Reads them from a section, and reports what is wrong.
+    /// Reads the values from a section, and reports mistakes.
     pub(crate) fn read(section: &Section<'a>) -> Self {
         Self {
             firmware: section.word("firmware", &[("bios", Firmware::Bios), ("uefi", Firmware::Uefi)]),
@@ -30,7 +30,7 @@ impl<'a> Defaults<'a> {
         }
     }
 
-    /// These, and where one is missing that of `other`.
+    /// These values, with those of `other` where one is missing.
     pub(crate) fn or(&self, other: &Self) -> Self {
         Self {
             firmware: self.firmware.clone().or_else(|| other.firmware.clone()),

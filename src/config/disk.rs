@@ -14,7 +14,7 @@ use crate::site::{DiskBus, DiskRule, DiskSlot, OS_SLOT};
 const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
 const DISKS: &str =
     "disks = { os = { name = \"sda\", size = \"250 GB\" }, data = { name = \"sdb\", size = \"1 TB\" } }";
-/// The ways to say how large a disk is.
+/// The ways to state the size of a disk.
 const SIZES: &str = "size = \"250 GB\"` as the drive's label says, `min_size = \"200 GB\"`, or `sectors = 488397168";
 const KEYS: [&str; 12] = [
     "sectors",
@@ -31,7 +31,7 @@ const KEYS: [&str; 12] = [
     "max_size",
 ];
 
-/// Of 4096 bytes each they are 4 EiB; more is a slip of the keyboard.
+/// With 4096 bytes each these are 4 EiB; a larger number is a typing error.
 const MOST_SECTORS: u64 = 1 << 40;
 
 /// The disks of a node, the one of the operating system first.
@@ -92,7 +92,7 @@ fn read_slots(node: &Section<'_>) -> Option<DiskKeys> {
     Some(DiskKeys { at, slots })
 }
 
-/// Two slots must never be able to mean the same disk by what names it, nor by rules that say nothing else.
+/// Two slots must not be able to mean the same disk, neither by what names it nor because their rules say nothing else.
 fn check_different(node: &Section<'_>, slots: &[(Option<DiskSlot>, Range<usize>)]) {
     for (index, (slot, at)) in slots.iter().enumerate() {
         let Some(slot) = slot else { continue };
@@ -113,8 +113,8 @@ fn check_different(node: &Section<'_>, slots: &[(Option<DiskSlot>, Range<usize>)
     }
 }
 
-/// Whether nothing in two rules keeps one disk from matching both. A name that belongs to one disk alone is not outweighed by
-/// anything that differs: one of the rules is a slip then.
+/// Whether nothing in the two rules keeps one disk from matching both. A name that belongs to a single disk counts more
+/// than any difference: if both rules have it, one of them is a mistake.
 fn can_be_same(a: &DiskRule, b: &DiskRule) -> bool {
     let identities = [(&a.name, &b.name), (&a.serial, &b.serial), (&a.wwn, &b.wwn), (&a.by_id, &b.by_id)];
     if identities.iter().any(|(a, b)| a.is_some() && a == b) {
@@ -189,8 +189,8 @@ fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Op
     Some(size.bytes.div_ceil(u64::from(sector_size)))
 }
 
-/// Sectors as written. A number of bytes in their place is caught where it can be told: it is whole sectors, and as a
-/// number of sectors it would be a disk that is hardly sold.
+/// Reads the number of sectors. A number of bytes in its place is caught where that can be told: it divides into whole
+/// sectors, and as a number of sectors it would mean a disk larger than any that is commonly sold.
 fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
     const UNLIKELY_BYTES: u64 = 32 << 40;
     let sectors = disk.number("sectors", 1..=MOST_SECTORS)?;
@@ -209,7 +209,7 @@ fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
     Some(number)
 }
 
-/// What a disk is called by the kernel, by its maker or by udev.
+/// Reads the name that the kernel, the maker or udev gives a disk.
 fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let (what, more, help) = match key {
         "name" => (
@@ -223,7 +223,7 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
         _ => ("a model of disks", "._-+/ ", "copy it from /sys/block/sda/device/model"),
     };
     let text = disk.text(key)?;
-    // Old drivers of RAID controllers have a folder in /dev.
+    // Old drivers of RAID controllers have their own folder in /dev.
     let in_folder = |folder: &str| text.get_ref().strip_prefix(folder).is_some_and(|rest| rest.starts_with(['/', '!']));
     let more = if key == "name" && ["cciss", "ida", "rd"].into_iter().any(in_folder) { "/!-" } else { more };
     let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter));
@@ -246,7 +246,7 @@ fn word<'a>(disk: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     Some(text)
 }
 
-/// Whether udev made the name for a partition: `-part` and its number.
+/// Whether udev made the name for a partition, with `-part` and a number at its end.
 fn is_part_link(name: &str) -> bool {
     let number = name.rsplit_once("-part").map(|(_, number)| number);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! Which kernel names can be those of a whole disk that a server starts from.
+//! Which kernel names can belong to a whole disk that a server boots from.
 
 /// Why `name` is not the name of such a disk in /sys/block; none when it may be.
 pub(super) fn objection(name: &str) -> Option<&'static str> {
@@ -12,7 +12,8 @@ pub(super) fn objection(name: &str) -> Option<&'static str> {
     }
     if let Some(rest) = rest_of(&NUMBERED) {
         let is_partition = rest.rsplit_once('p').is_some_and(|(_, number)| digits(number));
-        // The kernel joins the paths of one drive by itself, and hides them; a card keeps its boot areas apart.
+        // The kernel joins the paths to one drive itself and hides them; an SD or eMMC card keeps its boot areas
+        // separate.
         let path = rest.split_once('c').filter(|_| name.starts_with("nvme")).is_some_and(|(number, _)| digits(number));
         if path {
             return Some(

@@ -1,4 +1,4 @@
-//! Names, addresses and MACs that two things share.
+//! Names, addresses and MACs that two things have in common.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::file::File;
 use super::problem::Problem;
-use super::reader::Found;
+use super::reader::Collector;
 
 /// One use of a value.
 struct Use<T> {
@@ -17,7 +17,7 @@ struct Use<T> {
 }
 
 /// Reports every value that is used twice.
-pub(super) fn check(file: &File<'_>, found: &Found) {
+pub(super) fn check(file: &File<'_>, found: &Collector) {
     let names = file.nodes.iter().filter_map(|node| {
         let name = node.name.as_ref()?;
         Some(Use { value: name.get_ref().clone(), at: name.span(), owner: node.place.clone() })
@@ -67,7 +67,7 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
 
 fn repeated<T: Hash + Eq + Clone + Display>(
     uses: impl Iterator<Item = Use<T>>,
-    found: &Found,
+    found: &Collector,
     words: impl Fn(&T, &str, &str) -> (String, String),
 ) {
     let mut seen: HashMap<T, (Range<usize>, String)> = HashMap::new();

@@ -1,4 +1,4 @@
-//! The site file as written: every section with its keys, each value with its place. Nothing is compared here yet.
+//! The site file as written: every section with its keys, each value with its place. Nothing is compared yet.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -15,13 +15,13 @@ use super::node::NodeKeys;
 use super::notify;
 use super::own::OwnKeys;
 use super::problem::Problem;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::variables;
 use super::{text, timezone};
 use crate::site::{Blueprint, KeySource, Notify, Security, Software, TimeService, User};
 
-/// What a whole site file may hold.
+/// Everything that a site file may contain.
 pub(super) struct File<'a> {
     pub site: Option<SiteKeys<'a>>,
     pub server: Option<ServerKeys<'a>>,
@@ -30,12 +30,12 @@ pub(super) struct File<'a> {
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
-    /// None when something of them is wrong.
+    /// None when one of them has a mistake.
     pub users: Option<Vec<User>>,
     /// Where each user is named.
     pub user_names: Vec<Spanned<&'a str>>,
     pub trees: Vec<TreeKeys<'a>>,
-    /// Whether `install_tree` is there at all, in whatever shape.
+    /// Whether `install_tree` is present at all, in whatever form.
     pub has_trees: bool,
     pub repositories: Vec<RepositoryKeys<'a>>,
     pub images: Vec<ImageKeys<'a>>,
@@ -50,7 +50,7 @@ pub(super) struct SiteKeys<'a> {
     pub blueprint: Option<Spanned<&'a str>>,
     pub security: Option<Spanned<Security>>,
     pub layout: Option<Spanned<&'a str>>,
-    /// What nodes have that say nothing else, nor their role.
+    /// What holds for nodes for which neither they nor their roles say otherwise.
     pub defaults: Defaults<'a>,
     pub timezone: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
@@ -68,7 +68,7 @@ pub(super) struct ServerKeys<'a> {
     pub syslog: Option<bool>,
     pub ntp: Option<Spanned<TimeService>>,
     pub dns: Option<bool>,
-    /// Nothing when the key is not there.
+    /// None when the key is missing.
     pub dns_forwarders: Option<Vec<Spanned<IpAddr>>>,
     pub allows_rivals: Option<Spanned<bool>>,
     pub wipes_per_minute: Option<Spanned<u64>>,
@@ -122,7 +122,7 @@ const TIME_WORDS: [(&str, TimeService); 3] = [
 ];
 const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
-/// Opens `[name]`; reports it when it is missing although it must be there.
+/// Opens `[name]`; reports it when it is missing although it is required.
 fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> Option<Section<'a>> {
     if required && !top.has(name) {
         let message = format!("there is no section `[{name}]`");
@@ -135,7 +135,7 @@ fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> 
 
 impl<'a> File<'a> {
     /// Reads all sections.
-    pub(crate) fn read(document: &'a DeTable<'a>, found: &'a Found) -> Self {
+    pub(crate) fn read(document: &'a DeTable<'a>, found: &'a Collector) -> Self {
         let top = Section::open("the site file".into(), 0..0, document, &SECTIONS, found);
         let (users, user_names) = access::read_users(&top);
         Self {
@@ -162,7 +162,7 @@ impl<'a> File<'a> {
 }
 
 impl<'a> File<'a> {
-    /// Gives the blueprint's role to every node that names none.
+    /// Gives the blueprint's default role to every node that names none.
     pub(crate) fn give_roles(&mut self, blueprint: &'a Blueprint) {
         let Some(role) = &blueprint.default_role else { return };
         for node in self.nodes.iter_mut().filter(|node| node.lacks_role) {
@@ -170,7 +170,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// What holds for a node: what it says itself, else its role, else the site.
+    /// The values that hold for a node: its own, or else its role's, or else the site's.
     pub(crate) fn defaults_of(&self, node: &NodeKeys<'a>) -> Defaults<'a> {
         let role = node.role.as_ref().and_then(|role| self.own.defaults(role.get_ref()));
         let own = role.map_or_else(|| node.own.clone(), |role| node.own.or(role));

@@ -1,4 +1,4 @@
-//! Addresses that somebody else gave out: on a card, a bond or a VLAN, never on the provisioning network.
+//! Addresses that are assigned outside rackstart: on a card, a bond or a VLAN, never on the provisioning network.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::file::File;
 use super::node::NodeKeys;
 use super::problem::Problem;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use crate::site::{FixedAddress, NicNetwork};
 
 /// `address` and `gateway` as written.
@@ -28,14 +28,14 @@ pub(super) fn read(link: &Section<'_>) -> FixedKeys {
 }
 
 impl FixedKeys {
-    /// What they mean; none without an address.
+    /// The fixed address; none when no `address` is written.
     pub(super) fn value(&self) -> Option<FixedAddress> {
         let gateway = self.gateway.as_ref().map(|gateway| *gateway.get_ref());
         Some(FixedAddress { net: *self.address.as_ref()?.get_ref(), gateway })
     }
 }
 
-/// One link of a node and what it says of addresses.
+/// One link of a node and the addresses that are written for it.
 struct Written<'a> {
     place: &'a str,
     network: Option<NicNetwork>,
@@ -43,8 +43,8 @@ struct Written<'a> {
     bond: Option<String>,
 }
 
-/// Reports addresses that cannot work where they stand.
-pub(super) fn check(file: &File<'_>, found: &Found) {
+/// Reports addresses that cannot work on the link for which they are written.
+pub(super) fn check(file: &File<'_>, found: &Collector) {
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref()).map(|subnet| *subnet.get_ref());
     let mut given: Vec<(&Spanned<Ipv4Net>, &str)> = Vec::new();
     for node in &file.nodes {
@@ -60,7 +60,8 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
                 found.add(problem.also(first.span(), "the first one"));
             }
             nets.push(address);
-            // Networks that nobody names may be as many as there are cables, but not two with one address of one network.
+            // Networks that are neither the LAN nor the outside may be as many as there are cables, but no two links may have
+            // the same address with the same prefix length.
             let same = |(other, _): &&(&Spanned<Ipv4Net>, &str)| other.get_ref() == address.get_ref();
             if let Some((first, owner)) = given.iter().find(same) {
                 let message = format!("{owner} and {} share the address {}", node.place, address.get_ref().addr());
@@ -72,7 +73,7 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
     }
 }
 
-/// Every fixed network of the site outside the LAN, and who has it.
+/// Every fixed network of the site outside the LAN, and its owner.
 pub(super) fn networks<'a>(file: &'a File<'_>) -> impl Iterator<Item = (Ipv4Net, &'a Spanned<Ipv4Net>, String)> {
     let of_node = |node: &'a NodeKeys<'_>| {
         let links = links(node).into_iter();
@@ -101,7 +102,7 @@ fn links<'a>(node: &'a NodeKeys<'_>) -> Vec<Written<'a>> {
     links
 }
 
-fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Found) {
+fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Collector) {
     let place = link.place;
     let Some(address) = &link.fixed.address else {
         if let Some(gateway) = &link.fixed.gateway {
@@ -135,7 +136,7 @@ fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Found) {
     check_gateway(link, net, address, found);
 }
 
-fn check_gateway(link: &Written<'_>, net: Ipv4Net, address: &Spanned<Ipv4Net>, found: &Found) {
+fn check_gateway(link: &Written<'_>, net: Ipv4Net, address: &Spanned<Ipv4Net>, found: &Collector) {
     let place = link.place;
     let is_public = link.network == Some(NicNetwork::Public);
     let Some(gateway) = &link.fixed.gateway else {

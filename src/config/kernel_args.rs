@@ -5,8 +5,9 @@ use toml::Spanned;
 use super::reader::Section;
 use super::words::quote;
 
-/// Arguments that rackstart or the installer sets. The last one of a name counts, so another one would lead the installer to
-/// a kickstart that nobody checked, to another card or tree, or the installed system to another root.
+/// Arguments that rackstart or the installer sets. Where a name occurs twice the last one counts, so another one would
+/// lead the installer to a kickstart that nobody checked or to another card or tree, or the installed system to another
+/// root.
 const SET: [&str; 16] = [
     "ks",
     "inst.ks",
@@ -26,7 +27,7 @@ const SET: [&str; 16] = [
     "root",
 ];
 
-/// Reads them: they pass through an iPXE script, the kernel command line and a quoted kickstart option.
+/// Reads the arguments, which pass through an iPXE script, the kernel command line and a quoted kickstart option.
 pub(super) fn read<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let text = section.text("kernel_args")?;
     let allowed = |letter: &char| letter.is_ascii_alphanumeric() || " =,.:/_-+@%".contains(*letter);
@@ -42,7 +43,7 @@ pub(super) fn read<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     objections.is_empty().then_some(text)
 }
 
-/// Why an argument cannot be what was meant, and one thing to do.
+/// Why an argument cannot be intended, and one thing to do.
 fn objection(argument: &str) -> Option<(String, &'static str)> {
     const CONSOLE: &str = "write for example \"console=ttyS1,115200n8\"";
     let (name, value) = argument.split_once('=').unwrap_or((argument, ""));
@@ -54,14 +55,14 @@ fn objection(argument: &str) -> Option<(String, &'static str)> {
     if name == "console" && (port.len() < value.len() || is_serial && !is_serial_port(value)) {
         return Some((format!("has {}, which is no console of a kernel", quote(argument)), CONSOLE));
     }
-    // A speed behind a blank is an argument that the kernel hands to init.
+    // A speed after a blank is an argument of its own, which the kernel passes to init.
     let digits = argument.trim_end_matches(|letter: char| letter.is_ascii_lowercase() || matches!(letter, '7' | '8'));
     let is_speed = argument.len() >= 4 && digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
     is_speed.then(|| (format!("has {} as an argument of its own", quote(argument)), CONSOLE))
 }
 
-/// Whether it is `ttyS` with a number and, behind one comma, a speed with parity, bits and flow control or less of them
-/// (Documentation/admin-guide/serial-console in the kernel's sources).
+/// Whether the value is `ttyS` with a number and, after one comma, a speed that may be followed by parity, bits and
+/// flow control (Documentation/admin-guide/serial-console in the kernel's sources).
 fn is_serial_port(value: &str) -> bool {
     let (port, options) = value.split_once(',').unwrap_or((value, "9600"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

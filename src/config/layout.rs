@@ -1,4 +1,5 @@
-//! Reads one layout of a blueprint or of the site file: partitions, volume groups, logical volumes. Does no arithmetic; `plan` does.
+//! Reads one layout of a blueprint or of the site file: partitions, volume groups, logical volumes. The arithmetic is
+//! in `plan`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,14 +7,14 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::words::{quote, suggest};
 use crate::site::{
     DiskLabel, FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
     VolumeGroupSpec,
 };
 
-/// 1 EiB in MiB: more is a slip of the keyboard, and sums of it still fit a u64.
+/// 1 EiB in MiB. A larger number is a typing error, and sums of such numbers still fit a u64.
 const MOST: u64 = 1 << 40;
 const KEYS: [&str; 6] = ["partitions", "volume_group", "mirror", "label", "extended", "prepared"];
 const LABELS: [(&str, DiskLabel); 2] = [("msdos", DiskLabel::Msdos), ("gpt", DiskLabel::Gpt)];
@@ -26,7 +27,7 @@ pub(super) fn read_layout(
     place: String,
     at: Range<usize>,
     table: &DeTable<'_>,
-    found: &Found,
+    found: &Collector,
 ) -> Option<Layout> {
     let section = Section::open(place, at, table, &KEYS, found);
     section.need("partitions", "partitions = [{ mount = \"/boot\", file_system = \"ext4\", size = 500 }]");
@@ -68,17 +69,17 @@ fn read_mirror(layout: &Section<'_>) -> Option<(String, String)> {
     }
 }
 
-/// The names that a layout has given already. The planner refuses a second one as well, but only for a node that has
-/// the layout; a layout in waiting shall be right too.
+/// The names that a layout has used already. The planner refuses a second one as well, but only for a node that has the
+/// layout; a layout that no node has yet must be correct, too.
 #[derive(Default)]
 struct Names {
     taken: Vec<(&'static str, String)>,
-    /// What is said of the file systems at the mount points.
+    /// The options for the file systems, by mount point.
     options: BTreeMap<String, FileSystemOptions>,
 }
 
 impl Names {
-    /// Takes a name for one thing, or reports that it is taken.
+    /// Claims a name for one thing, or reports that it is already in use.
     fn take(&mut self, section: &Section<'_>, kind: &'static str, name: &str, at: Range<usize>) -> Option<()> {
         if self.taken.iter().any(|(known, taken)| *known == kind && taken == name) {
             let message = format!("{}: {kind} {} is used twice", section.place, quote(name));
@@ -109,7 +110,8 @@ fn read_partition(
     ];
     let section = Section::open(format!("a partition of {}", layout.place), at, table, &keys, layout.found);
     let size = read_size(&section);
-    // However people write it: as a file system, or where fstab has it.
+    // Both ways in which people write swap are recognised: as a file system, or in place of the mount point as in
+    // fstab.
     let says = |key, words: &[&str]| section.text(key).is_some_and(|word| words.contains(word.get_ref()));
     if says("file_system", &["swap"]) || says("mount", &["swap", "none"]) {
         let message = format!("{}: swap has to be a logical volume", section.place);
@@ -161,7 +163,7 @@ fn read_group(
     let section = Section::open(place, at, table, &["name", "logical_volumes", "spans", "encrypted"], layout.found);
     section.need("name", "name = \"vg_base\"");
     let volumes = section.tables("logical_volumes", "`logical_volumes = [{ name = \"lv_root\", ... }]`");
-    let mut own = Names::default(); // the names of volumes are those of their group
+    let mut own = Names::default(); // names of volumes are unique within their group
     let volumes = volumes.into_iter().filter_map(|(at, table)| read_volume(&section, at, table, names, &mut own));
     let volumes = volumes.collect();
     let name = section.text("name")?;
@@ -254,7 +256,7 @@ fn read_size(section: &Section<'_>) -> Option<SizeSpec> {
     }
 }
 
-/// A number of MiB. A disk has a size with a unit, so people write one here as well.
+/// Reads a number of MiB. Disk sizes have units, so people write units here as well.
 fn read_mib(section: &Section<'_>, key: &str) -> Option<Mib> {
     if !section.is_text(key) {
         return section.number(key, 1..=MOST).map(|size| Mib(*size.get_ref()));
@@ -269,7 +271,7 @@ fn read_mib(section: &Section<'_>, key: &str) -> Option<Mib> {
     None
 }
 
-/// Each group is the use of exactly one partition, or of some if it spans them, and the other way round.
+/// Checks that each group is the use of exactly one partition, or of several if it spans them, and the other way round.
 fn check(section: &Section<'_>, layout: &Layout) {
     let groups: Vec<&str> = layout.volume_groups.iter().map(|group| group.name.as_str()).collect();
     let mut used = Vec::new();

@@ -1,6 +1,6 @@
-//! The site file on the disk: finds it, reads it, and looks at the install trees that it names.
+//! The site file on disk: finds it, reads it, and looks at the install trees that it names.
 //!
-//! With `templates`, `media` and `packages`, the only file of this folder that does I/O.
+//! Apart from `templates`, `media` and `packages`, this is the only file of this folder that does I/O.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ use crate::site::Site;
 
 /// Where a site file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
-/// No site file is larger; 4 MiB describe some ten thousand nodes.
+/// The largest site file that is read, in bytes; 4 MiB describe some ten thousand nodes.
 const MOST_BYTES: u64 = 4 << 20;
-/// What the boot script and the installer fetch from every install tree.
+/// The files that the boot script and the installer fetch from every install tree.
 const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
 /// A site, and the file it came from.
@@ -28,22 +28,22 @@ pub(crate) struct Loaded {
     pub site: Site,
     /// The file it was read from.
     pub path: PathBuf,
-    /// Proved on the site, with the operator's templates in it.
+    /// The renderer with the operator's templates, proved on the site.
     pub renderer: Renderer,
-    /// What was seen of repositories, images and templates that is allowed and worth a look.
+    /// Observations about repositories, images and templates that are allowed but worth a look.
     pub notes: Vec<String>,
 }
 
-/// Where a verb finds the site.
+/// The paths by which a verb finds the site.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place<'a> {
+pub(crate) struct SitePaths<'a> {
     /// The site file, when one is named.
     pub file: Option<&'a Path>,
-    /// The folder of templates, when one is named; it stands above the key of the site file.
+    /// The folder of templates, when one is named; it takes precedence over the key of the site file.
     pub templates: Option<&'a Path>,
 }
 
-/// Why there is no site.
+/// Why the site could not be loaded.
 #[derive(Debug)]
 pub(crate) enum LoadError {
     /// The file cannot be found or read.
@@ -64,12 +64,12 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Loads the site for a verb: mistakes are printed to stderr, and the failure that is returned has nothing to add.
-pub(crate) fn load(place: Place<'_>) -> Result<Loaded, Failure> {
+pub(crate) fn load(place: SitePaths<'_>) -> Result<Loaded, Failure> {
     read(&find(place.file)?, place.templates).map_err(print)
 }
 
-/// Loads the site for a plan, which needs the release and not its files: an install tree may not be there yet.
-pub(crate) fn load_to_plan(place: Place<'_>) -> Result<Loaded, Failure> {
+/// Loads the site for a plan, which needs the release but not the files of an install tree: the tree may not exist yet.
+pub(crate) fn load_to_plan(place: SitePaths<'_>) -> Result<Loaded, Failure> {
     read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }
 
@@ -78,14 +78,14 @@ fn print(error: LoadError) -> Failure {
     match error {
         LoadError::Unreadable(failure) => failure,
         LoadError::Problems(problems) => {
-            // Nobody may be there to read it; the exit code says it too.
+            // Nobody may be there to read it; the exit code reports the failure, too.
             let _ = io::stderr().write_all(problems.render(wants_colour()).as_bytes());
             Failure::fixable("")
         }
     }
 }
 
-/// Colour is for terminals, unless the user says no.
+/// Whether to use colour: on a terminal, unless the user refuses it.
 pub(crate) fn wants_colour() -> bool {
     use io::IsTerminal;
     io::stderr().is_terminal() && !refuses_colour()
@@ -118,14 +118,14 @@ pub(crate) fn find(path: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Where the daemon of a site file listens for commands, and where its store and the key of its secrets are. Reads these keys
-/// alone and never fails, whatever else the file has become.
+/// Where the daemon of a site file listens for commands, and where its store and the key for its secrets are. Reads
+/// only these keys and never fails, whatever has become of the rest of the file.
 pub(crate) fn alone(path: Option<&Path>) -> Alone {
     let text = find(path).ok().and_then(|path| fs::read(path).ok()).unwrap_or_default();
     super::alone::read(&String::from_utf8_lossy(&text))
 }
 
-/// The operator's templates by the folder that a verb or `[site]` names; none when they cannot be read.
+/// The operator's templates in the folder that a verb or `[site]` names; none when they cannot be read.
 pub(crate) fn templates_of(named: Option<&Path>, key: Option<&str>) -> Templates {
     let folder = named.or(key.map(Path::new));
     folder.and_then(|folder| super::templates::read(folder).ok()).unwrap_or_default()
@@ -141,12 +141,12 @@ pub(crate) fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, Load
     read_with(path, templates, Depth::Whole)
 }
 
-/// How much of what the site file names is looked at.
+/// How much of what the site file names is examined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
-    /// Everything that a node will be sent.
+    /// Everything that is sent to nodes.
     Whole,
-    /// Install trees that are there, and none of their packages.
+    /// Only the install trees that exist, without their packages.
     Plan,
 }
 
@@ -159,7 +159,7 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
     let mut examined = super::examine(&text, &fetch, &media::complete);
     let matters = |tree: &&TreeUse| depth == Depth::Whole || tree.path.exists();
     examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
-    // Where they cannot be read, nothing is armed; the file may be checked all the same.
+    // If they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
     examined.problems.extend(super::this_machine::check(&examined.cards, &own));
     if let Some(site) = &mut examined.site {
@@ -219,7 +219,7 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         return Err(too_long(meta.len()));
     }
     let mut bytes = Vec::new();
-    // What has no length of its own, such as a pipe, has a limit too.
+    // The limit also holds for what has no length of its own, such as a pipe.
     let file = fs::File::open(path).map_err(failed)?;
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MOST_BYTES {
@@ -233,7 +233,7 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// What is missing in an install tree. A tree that is not there at all is one mistake, not four.
+/// What is missing in an install tree. If the whole tree is missing, that is one mistake and not four.
 fn check_tree(tree: &TreeUse) -> Option<Problem> {
     let name = tree.path.display();
     let problem = |message: String, help: &str| Some(Problem::new(tree.at.clone(), message, help));

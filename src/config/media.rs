@@ -1,6 +1,6 @@
-//! What the site file names outside itself: what is in repositories and images, and whether that is as it must be.
+//! What the site file names outside itself: what repositories and images contain, and whether it is as required.
 //!
-//! Opens files through `crate::media`; which packages are missing is decided by `crate::packages`.
+//! Files are opened through `crate::media`; `crate::packages` decides which packages are missing.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Image, Site};
 
-/// No public key is larger.
+/// The largest public key that is read, in bytes.
 const MOST_KEY_BYTES: u64 = 256 * 1024;
-/// No list of checksums is larger.
+/// The largest list of checksums that is read, in bytes.
 const MOST_SUMS_BYTES: u64 = 1 << 20;
-/// Names that are looked at in one tree: a mirror of a whole release has some hundred thousand.
+/// How many names of one tree are looked at: a mirror of a whole release has some hundred thousand.
 const MOST_NAMES: usize = 2_000_000;
-/// Names that one note lists.
+/// How many names one note lists.
 const MOST_NAMED: usize = 10;
-/// Where an install tree says what it is, and more than any says.
+/// The file in which an install tree says what it is, and the largest one that is read, in bytes.
 pub(super) const TREEINFO: &str = ".treeinfo";
 const MOST_TREEINFO_BYTES: u64 = 1 << 20;
-/// The folder of an install tree with images, and the list of their checksums in it.
+/// The folder of an install tree that holds images, with a list of their checksums.
 const IMAGES: &str = "images";
 const SUMS: &str = "SHA256SUMS";
 
-/// A `[[repository]]` to look at, with the places of what it says.
+/// A `[[repository]]` to examine, with the places of its values.
 pub(super) struct RepositoryUse {
     pub name: String,
     pub at: Range<usize>,
@@ -73,8 +73,8 @@ pub(super) fn served(file: &File<'_>) -> Vec<ServedPath> {
     named.collect()
 }
 
-/// Reports what is not there, for a file that is not right yet: what is in it is looked at when it is. Install trees are
-/// looked at in any case.
+/// Reports missing paths in a file that still has other mistakes; their contents are examined once it has none. Install
+/// trees are examined in any case.
 pub(super) fn check_paths(served: &[ServedPath]) -> impl Iterator<Item = Problem> {
     let gone = |served: &&ServedPath| !served.owner.starts_with("install tree") && !served.path.exists();
     served.iter().filter(gone).map(|served| {
@@ -83,8 +83,8 @@ pub(super) fn check_paths(served: &[ServedPath]) -> impl Iterator<Item = Problem
     })
 }
 
-/// Names what lies in the trees and repositories of the site and leaves none of them: links that lead out, what is no file,
-/// and other names of what nobody may fetch.
+/// Names what lies in the trees and repositories of the site but cannot be served: links that lead outside, what is not
+/// a regular file, and hard links to files that nobody may fetch.
 pub(super) fn unserved(site: &Site) -> Vec<String> {
     let trees = site.install_trees.iter().map(|tree| (format!("install tree `{}`", tree.name), &tree.path));
     let repositories = site.repositories.iter().map(|known| (format!("repository `{}`", known.name), &known.path));
@@ -107,7 +107,7 @@ pub(super) fn unserved(site: &Site) -> Vec<String> {
 }
 
 /// Adds to the site what only the media know. What cannot be read stays empty; [`check_keys`] and the check of packages
-/// say why.
+/// report why.
 pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
     for tree in &mut site.install_trees {
         let Ok(media) = Media::open(&tree.path) else { continue };
@@ -182,7 +182,7 @@ fn read_text(path: &Path, begins: &str) -> Result<String, String> {
     if text.contains(begins) { Ok(text) } else { Err(format!("it holds no `{begins}`")) }
 }
 
-/// The images that install trees have in their folder, where `[[image]]` names none of that name.
+/// Adds the images in the folders of install trees, except those whose names an `[[image]]` has.
 fn add_images_of_tree(site: &mut Site) {
     let variable = |name: &str| site.blueprint.variable(name).unwrap_or_default().to_string();
     let wanted: Vec<(String, String, PathBuf)> = (site.blueprint.tree_images.iter())
@@ -196,7 +196,7 @@ fn add_images_of_tree(site: &mut Site) {
     for (name, file, folder) in wanted {
         let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
         let sums = String::from_utf8_lossy(&sums);
-        // The same letters as in the name of an `[[image]]`.
+        // The characters that the name of an `[[image]]` may have.
         let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
         let plain = !file.is_empty() && !file.contains('/') && !name.is_empty() && name.chars().all(letters);
         if let Some(checksum) = sum_of(&sums, &file).filter(|_| plain && site.image(&name).is_none()) {
@@ -205,15 +205,15 @@ fn add_images_of_tree(site: &mut Site) {
     }
 }
 
-/// The checksum of a file in a list as `sha256sum` writes it.
+/// The checksum of a file in a list in the format of `sha256sum`.
 fn sum_of(sums: &str, file: &str) -> Option<Checksum> {
     let mut lines = sums.lines().filter_map(|line| line.split_once([' ', '\t']));
     let (sum, _) = lines.find(|(_, name)| name.trim_start().trim_start_matches('*') == file)?;
     Checksum::new(Algorithm::Sha256, sum)
 }
 
-/// Reads every image and reports those that are not what they must be. `places`: where the site file names them; one that
-/// it does not name is in the install tree, at `tree_at`.
+/// Reads every image and reports those that differ from their checksum. `places` tells where the site file names them;
+/// an image that it does not name is in the install tree at `tree_at`.
 pub(super) fn check_images(site: &Site, places: &[(String, Range<usize>)], tree_at: Range<usize>) -> Vec<Problem> {
     let wrong = site.images.iter().filter_map(|image| {
         let why = prove(site, image).err()?;

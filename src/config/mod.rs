@@ -1,7 +1,7 @@
-//! The site file: text in, a validated [`Site`] or every mistake out.
+//! The site file: turns text into a validated [`Site`], or reports every mistake.
 //!
-//! `parse` is pure. Only `load` and what it calls touch the disk: it finds the file, reads it and its templates, and looks
-//! at the install trees, repositories and images that it names.
+//! `parse` is pure. Only `load` and what it calls touch the disk: it finds the file, reads it and its templates, and
+//! examines the install trees, repositories and images that it names.
 
 mod access;
 mod addresses;
@@ -55,7 +55,7 @@ pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
 pub(crate) use load::{
-    LoadError, Loaded, Place, alone, find, knows_escapes, load, load_to_plan, read, read_to_plan, refuses_colour,
+    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_plan, read, read_to_plan, refuses_colour,
     templates_of, wants_colour,
 };
 pub use problem::Problems;
@@ -67,7 +67,7 @@ use crate::site::Site;
 use apart::ServedPath;
 use file::File;
 use media::RepositoryUse;
-use reader::Found;
+use reader::Collector;
 use this_machine::CardUse;
 use trees::TreeUse;
 
@@ -79,7 +79,7 @@ pub const EXAMPLE_PLAIN: &str = include_str!("../../templates/site/plain.toml");
 
 /// Reads a site file and proves it: names, addresses, roles, disks, templates. `file_name` is for messages only.
 ///
-/// Looks at nothing outside the text: whether the install trees exist is checked by [`load`].
+/// It examines nothing outside the text: [`load`] checks whether the install trees exist.
 pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
     let parsed = examine(text, &|_| Ok(Templates::default()), &|_, _| ());
     match parsed.site {
@@ -88,40 +88,41 @@ pub fn parse(text: &str, file_name: &str) -> Result<Site, Problems> {
     }
 }
 
-/// What one look at a text gave.
+/// The result of examining a text.
 struct Examined {
-    /// There when the text has no problem.
+    /// Set when the text has no problem.
     site: Option<Site>,
-    /// There when everything was rendered with it.
+    /// Set when everything could be rendered with it.
     renderer: Option<Renderer>,
     problems: Vec<Problem>,
     secrets: Vec<Range<usize>>,
-    /// The install trees to look at, as far as they could be read.
+    /// The install trees to examine, as far as they could be read.
     trees: Vec<TreeUse>,
     /// The cards of all nodes, as far as they could be read.
     cards: Vec<CardUse>,
-    /// The repositories to look at, as far as they could be read.
+    /// The repositories to examine, as far as they could be read.
     repositories: Vec<RepositoryUse>,
-    /// Where the images stand, by name.
+    /// Where each image is declared, by name.
     images: Vec<(String, Range<usize>)>,
-    /// The paths of all that is served.
+    /// The paths of everything that is served.
     served: Vec<ServedPath>,
     /// The keys of containers to look at.
     keys: Vec<container::KeyUse>,
 }
 
-/// Fetches the operator's templates; given what `[site] templates` says. An error is a message and one thing to do.
+/// Fetches the operator's templates; its argument is the value of `[site] templates`. An error is a message and one
+/// thing to do.
 type FetchTemplates<'a> = &'a dyn Fn(Option<&str>) -> Result<Templates, (String, String)>;
 
-/// `complete` adds what only the outside knows, before anything is proved.
+/// Examines a text. `complete` adds what only the files outside know, before anything is proved.
 fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &[RepositoryUse])) -> Examined {
     let mut renderer = None;
-    let found = Found::default();
+    let found = Collector::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut served, mut keys) = (Vec::new(), Vec::new());
     let document = document(text, &found);
     let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
-    // Found before the rest is read: a node that names no role has that of the blueprint.
+    // The blueprint is looked up before the rest is read, because it has the role of nodes that name none.
     let blueprint = document.as_ref().and_then(|document| {
         resolve::find_blueprint(document.get_ref(), own.as_ref().unwrap_or(&Templates::default()), &found)
     });
@@ -152,8 +153,8 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, keys }
 }
 
-/// The operator's templates; none, and told, when they cannot be read.
-fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Found) -> Option<Templates> {
+/// The operator's templates; none when they cannot be read, which is reported.
+fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Collector) -> Option<Templates> {
     let key = document.get("site").and_then(|site| site.get_ref().as_table()?.get("templates"));
     match fetch(key.and_then(|key| key.get_ref().as_str())) {
         Ok(own) => Some(own),
@@ -164,8 +165,8 @@ fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Foun
     }
 }
 
-/// Renders everything with the templates; the renderer is there when all is well.
-fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Found) -> Option<Renderer> {
+/// Renders everything with the templates; returns the renderer when all is well.
+fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Collector) -> Option<Renderer> {
     let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
     let report = |message, help| {
         found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
@@ -190,16 +191,17 @@ fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Found) -> O
     is_proved.then_some(renderer)
 }
 
-/// A text with more is not a site file with slips but something else.
+/// A text with more syntax errors is not a site file with typing errors but something else.
 const MOST_SYNTAX_ERRORS: usize = 20;
 
-/// Reads TOML. A text that is no TOML reports its syntax errors and nothing else: what follows from them is noise.
-fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
+/// Reads TOML. A text that is not TOML reports its syntax errors and nothing else: any further problem would only
+/// follow from them.
+fn document<'a>(text: &'a str, found: &Collector) -> Option<Spanned<DeTable<'a>>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
     for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
         let at = error.span().unwrap_or(text.len()..text.len());
-        // One slip often upsets the parser several times on its line.
+        // One typing error often upsets the parser several times on its line.
         let line = text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();
         if last_line.replace(line) != Some(line) {
             let message = format!("this is not TOML: {}", error.message().lines().next().unwrap_or("unreadable"));
@@ -215,7 +217,7 @@ fn document<'a>(text: &'a str, found: &Found) -> Option<Spanned<DeTable<'a>>> {
     }
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        // Nothing was read, so a password can only be told by the word on its line.
+        // Nothing was parsed, so only the word on the line shows that there is a password.
         if line.contains("password") {
             let value = line.find('=').map_or(start, |equals| start + equals + 1);
             found.secret(value..start + line.len());

@@ -14,13 +14,13 @@ use super::words::quote;
 use crate::site::NodeName;
 
 pub(super) struct NodeKeys<'a> {
-    /// For messages: "node `srv1`", or its number when it has no name.
+    /// The node's name in messages: "node `srv1`", or its number when it has no name.
     pub place: String,
     /// The place of the name, or else of the whole table.
     pub at: Range<usize>,
     pub name: Option<Spanned<NodeName>>,
     pub role: Option<Spanned<&'a str>>,
-    /// Whether it names no role, in whatever spelling.
+    /// Whether it names no role, not even with a misspelt key.
     pub lacks_role: bool,
     pub address: Option<Spanned<Ipv4Addr>>,
     pub disks: Option<DiskKeys>,
@@ -29,9 +29,9 @@ pub(super) struct NodeKeys<'a> {
     pub vlans: Vec<VlanKeys<'a>>,
     pub layout: Option<Spanned<&'a str>>,
     pub keep: Vec<Spanned<&'a str>>,
-    /// What it says itself of that which a role or `[site]` may say for it.
+    /// Its own values for what a role or `[site]` may set for it.
     pub own: Defaults<'a>,
-    /// Whether `nics` is there at all.
+    /// Whether `nics` is present at all.
     pub has_nics: bool,
 }
 

@@ -6,11 +6,11 @@ use super::reader::Section;
 use super::words::quote;
 use crate::site::Notify;
 
-/// The keys, for whom to read them.
+/// The keys of the section.
 pub(super) const KEYS: [&str; 3] = ["command", "webhook", "on"];
 const WEBHOOK_HELP: &str = "write \"http://HOST:PORT/PATH\"; for https let `command` run curl, see docs/monitoring.md";
 
-/// Reads the section. What is wrong is reported and left out.
+/// Reads the section. Mistakes are reported and left out.
 pub(super) fn read(section: &Section<'_>) -> Notify {
     let found = section.found;
     let command = section.texts("command");
@@ -43,7 +43,7 @@ pub(super) fn read(section: &Section<'_>) -> Notify {
     Notify { command: owned(&command), webhook: webhook.map(|url| url.get_ref().to_string()), on }
 }
 
-/// Whether it is what the daemon can post to: a host, perhaps a port, a path without blanks.
+/// Whether the daemon can post to the URL: a host, optionally a port, and a path without blanks.
 fn is_plain_http(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the site file adds to its blueprint: layouts for every role, changed roles, and roles of the operator's own.
+//! What the site file adds to its blueprint: layouts for every role, changed roles, and the operator's own roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::defaults::{self, Defaults};
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::role::{self, read_layouts, read_role, tables};
 use super::words::{quote, suggest};
 use crate::site::{Blueprint, Layout, NodeName, Role};
@@ -15,9 +15,9 @@ use crate::site::{Blueprint, Layout, NodeName, Role};
 pub(super) struct OwnKeys<'a> {
     layouts: BTreeMap<String, Layout>,
     roles: Vec<OwnRole<'a>>,
-    /// Whether a mistake was found in them.
+    /// Whether a mistake was found in these sections.
     pub has_problems: bool,
-    /// Where each layout stands, by role and name; the role is empty for those of every role.
+    /// Where each layout is written, by role and name; the role is empty for layouts of every role.
     places: BTreeMap<(String, String), Range<usize>>,
 }
 
@@ -25,7 +25,7 @@ struct OwnRole<'a> {
     name: Spanned<&'a str>,
     section: Section<'a>,
     role: Role,
-    /// What its nodes have that say nothing else.
+    /// The values for its nodes that set none themselves.
     defaults: Defaults<'a>,
     /// What its nodes are made of, if not of packages.
     container: Option<Spanned<&'a str>>,
@@ -55,7 +55,7 @@ impl<'a> OwnKeys<'a> {
         Self { layouts, roles, places, has_problems: top.found.count() != before }
     }
 
-    /// What the nodes of a role have that say nothing else.
+    /// The values for the nodes of a role that set none themselves.
     pub(crate) fn defaults(&self, role: &str) -> Option<&Defaults<'a>> {
         self.roles.iter().find(|own| *own.name.get_ref() == role).map(|own| &own.defaults)
     }
@@ -70,15 +70,15 @@ impl<'a> OwnKeys<'a> {
         self.roles.iter().filter_map(|own| Some((own.section.place.as_str(), own.defaults.install_tree.as_ref()?)))
     }
 
-    /// Where the site file describes this layout of a role, itself or of one that it includes; none for one of the
-    /// blueprint.
+    /// Where the site file describes this layout of a role, in the role itself or in one that it includes; none for a
+    /// layout of the blueprint.
     pub(crate) fn place(&self, role: &Role, layout: &str) -> Option<Range<usize>> {
         let of = |role: &str| self.places.get(&(role.to_string(), layout.to_string())).cloned();
         of(&role.name).or_else(|| role.includes.iter().find_map(|included| of(included))).or_else(|| of(""))
     }
 
     /// Adds everything to the blueprint, and reports what cannot be added.
-    pub(crate) fn add_to(&self, blueprint: &mut Blueprint, found: &Found) {
+    pub(crate) fn add_to(&self, blueprint: &mut Blueprint, found: &Collector) {
         let shipped = blueprint.roles.clone();
         for own in &self.roles {
             own.check(shipped.contains_key(&own.role.name));
@@ -116,14 +116,14 @@ impl<'a> OwnKeys<'a> {
         }
     }
 
-    /// Roles of the blueprint that have the layouts of a changed role by including it have the changed ones.
+    /// Passes changed layouts on to those roles of the blueprint that have them by including the changed role.
     fn pass_on(&self, blueprint: &mut Blueprint, shipped: &BTreeMap<String, Role>) {
         for own in &self.roles {
             let Some(before) = shipped.get(&own.role.name) else { continue };
             for heir in shipped.values().filter(|heir| heir.includes.contains(&own.role.name)) {
                 let Some(role) = blueprint.roles.get_mut(&heir.name) else { continue };
                 for (name, layout) in &own.role.layouts {
-                    // Its own word, in the blueprint or in the site file, is nearer.
+                    // A layout that the role itself defines, in the blueprint or in the site file, takes precedence.
                     if role.layouts.get(name) == before.layouts.get(name) {
                         role.layouts.insert(name.clone(), layout.clone());
                     }
@@ -161,7 +161,7 @@ impl OwnRole<'_> {
         }
     }
 
-    /// What it provides is something that the blueprint asks for.
+    /// Checks that the blueprint asks for each capability that the role provides.
     fn check_capabilities(&self, blueprint: &Blueprint) {
         for name in self.section.texts("provides") {
             if !blueprint.capabilities.contains_key(*name.get_ref()) {
@@ -173,8 +173,8 @@ impl OwnRole<'_> {
         }
     }
 
-    /// A new role runs the steps and has the layouts of all that it includes, also of what those include.
-    fn include(&self, blueprint: &mut Blueprint, found: &Found) {
+    /// Gives a new role the steps and the layouts of all roles that it includes, directly or indirectly.
+    fn include(&self, blueprint: &mut Blueprint, found: &Collector) {
         let mut all: Vec<String> = Vec::new();
         let mut open: Vec<(String, Range<usize>)> =
             self.section.texts("includes").iter().map(|name| (name.get_ref().to_string(), name.span())).collect();
@@ -211,7 +211,7 @@ impl OwnRole<'_> {
 
     fn check_layouts(&self, role: &Role) {
         let (section, found) = (&self.section, self.section.found);
-        // A layout that could not be read was reported, and may be the one that is missing.
+        // A layout that could not be read was reported, and it may be the missing one.
         if role.layouts.is_empty() && !section.has("layout") {
             let help = format!(
                 "add `[role.{}.layout.NAME]` or `[layout.NAME]`, or include a role that has layouts",

@@ -1,6 +1,7 @@
-//! The question of packages: has every node a repository for all that it needs, in the versions that are expected?
+//! Checks packages: does every node have a repository for everything it needs, in the versions that are expected?
 //!
-//! Nodes that need the same from the same repositories are one group, and each repository is read once for all of them.
+//! Nodes that need the same packages from the same repositories form one group, and each repository is read once for
+//! all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,24 +15,24 @@ use crate::packages::{self, Metadata, Names, Needs};
 use crate::render::{RenderError, Renderer};
 use crate::site::{Blueprint, Firmware, Node, Release, Repository, Site};
 
-/// The folder of an EL6 tree for what it lacks.
+/// The folder of an EL6 tree for packages that the tree lacks.
 const EXTRA: &str = "extra";
 
-/// What was found: problems, and what is allowed and worth a look.
+/// The findings: problems, and notes about what is allowed but worth a look.
 #[derive(Default)]
 pub(super) struct Findings {
     pub problems: Vec<Problem>,
     pub notes: Vec<String>,
 }
 
-/// Nodes that are alike as far as packages go.
+/// Nodes that have the same needs for packages.
 struct Group<'a> {
     nodes: Vec<&'a Node>,
     kickstart: Needs,
     steps: Needs,
-    /// Repositories of the installer, by path and folder.
+    /// The installer's repositories, by path and folder.
     places: Vec<Mention>,
-    /// Those that only the installed node has.
+    /// The repositories that only the installed node has.
     later: Vec<Mention>,
     repositories: Vec<&'a Repository>,
 }
@@ -39,14 +40,14 @@ struct Group<'a> {
 type Mention = (PathBuf, String);
 type Key<'a> = (&'a str, Release, &'a str, bool, bool, Option<&'a str>);
 
-/// What was read, by place; an error is a sentence.
+/// The metadata that was read, by place; an error is a sentence.
 type Known = BTreeMap<Mention, Result<Metadata, String>>;
 
-/// Reads the metadata of all repositories and judges every node.
+/// Reads the metadata of all repositories and checks every node.
 pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &[RepositoryUse]) -> Findings {
     let groups = match groups(site, renderer) {
         Ok(groups) => groups,
-        // It was rendered before, so this is said already.
+        // The templates were rendered before, so this error was reported already.
         Err(_) => return Findings::default(),
     };
     let mut verdict = Findings::default();
@@ -70,7 +71,7 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
         }
         let at = trees.iter().find(|known| known.name == tree).map_or(0..0, |tree| tree.at.clone());
         group.report(&group.kickstart, &early, at.clone(), &mut verdict, false);
-        // Later releases have repositories of their own, which nobody here can look into.
+        // Nodes of later releases have further repositories, which cannot be examined here.
         group.report(&group.steps, &all, at, &mut verdict, !group.nodes[0].release.is_el6());
     }
     for tree in silent {
@@ -119,7 +120,7 @@ fn groups<'a>(site: &'a Site, renderer: &Renderer) -> Result<Vec<Group<'a>>, Ren
     Ok(groups.into_values().collect())
 }
 
-/// The repositories of a tree for its installer, and the one for what the tree lacks.
+/// The repositories of a tree for its installer, and the one for packages that the tree lacks.
 fn places_of_tree(path: &Path) -> (Vec<Mention>, Vec<Mention>) {
     let Ok(media) = Media::open(path) else { return Default::default() };
     let place = |folder: String| (path.to_path_buf(), folder);
@@ -128,7 +129,7 @@ fn places_of_tree(path: &Path) -> (Vec<Mention>, Vec<Mention>) {
     (media::folders(&media).into_iter().map(place).collect(), extra)
 }
 
-/// Reads each repository of a group, and each that is declared, once.
+/// Reads once each repository that a group uses or the site file declares.
 fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
     let mut names = Names::new();
     for group in groups {
@@ -150,7 +151,7 @@ fn read_all(site: &Site, groups: &[Group<'_>]) -> Known {
     places.into_iter().map(read).collect()
 }
 
-/// Says which repositories cannot be used, each once.
+/// Reports once each repository that cannot be used.
 fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: &Known, verdict: &mut Findings) {
     let mut add =
         |at: Range<usize>, message: String, help: &str| verdict.problems.push(Problem::new(at, message, help));
@@ -182,7 +183,8 @@ fn report_damage(site: &Site, uses: &[RepositoryUse], trees: &[TreeUse], known: 
     }
 }
 
-/// Says which repositories yum of EL6 and EL7 cannot read, each once: it knows no zstd, and stops in the installation.
+/// Reports once each repository that yum of EL6 and EL7 cannot read: it does not know zstd, and would stop in the
+/// installation.
 fn report_compression(
     site: &Site,
     uses: &[RepositoryUse],
@@ -233,7 +235,8 @@ fn check_versions(group: &Group<'_>, all: &[&Metadata], uses: &[RepositoryUse], 
     }
 }
 
-/// Notes which packages of the steps are older than what those were written for. Somebody may have built them so on purpose.
+/// Notes packages of the steps that are older than the steps were written for. Somebody may have built them like that
+/// on purpose.
 fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verdict: &mut Findings) {
     let role = &group.nodes[0].role;
     for (name, floor) in blueprint.floors.iter().filter(|(name, _)| group.steps.contains_key(*name)) {
@@ -247,7 +250,7 @@ fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verd
 }
 
 impl Group<'_> {
-    /// Reports everything of `needs` that is missing, in one sentence.
+    /// Reports everything in `needs` that is missing, in one sentence.
     fn report(&self, needs: &Needs, there: &[&Metadata], at: Range<usize>, verdict: &mut Findings, only_note: bool) {
         let missing = packages::missing(needs, there);
         if missing.is_empty() {

@@ -1,13 +1,13 @@
-//! One mistake in a site file, and how all of them are shown: source line, caret, one thing to do.
+//! One mistake in a site file, and how all of them are shown: the source line, a caret, and one thing to do.
 //!
-//! Knows nothing about what the keys mean. Secrets are masked here, so no caller can print one by accident.
+//! This file does not know what the keys mean. It masks secrets, so no caller can print one by accident.
 
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-/// More than a person fixes in one go; drawing thousands of source lines would also take minutes.
+/// How many mistakes are shown: nobody fixes more in one go, and drawing thousands of source lines would take minutes.
 const MOST_SHOWN: usize = 100;
 
 /// One mistake.
@@ -15,13 +15,13 @@ const MOST_SHOWN: usize = 100;
 pub struct Problem {
     /// What is wrong with which thing: lower case, no full stop, without the word `error`.
     pub message: String,
-    /// Where, in bytes of the text; none when no line is to blame.
+    /// Where it is, as a range of bytes in the text; none when no line is to blame.
     pub at: Option<Range<usize>>,
-    /// A second place that belongs to it, and what is there: the first of two equal MACs.
+    /// A related place, and what is there: for example the first of two equal MACs.
     pub also: Option<(Range<usize>, String)>,
     /// One thing to do.
     pub help: String,
-    /// Whether it is only doubtful, and goes on without being mended.
+    /// Whether it is only a doubt, which does not stop anything.
     pub doubtful: bool,
 }
 
@@ -31,7 +31,7 @@ impl Problem {
         Self { at: Some(at), ..Self::nowhere(message, help) }
     }
 
-    /// A mistake for which no line is to blame.
+    /// A mistake that no line of the text is to blame for.
     pub(crate) fn nowhere(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), at: None, also: None, help: help.into(), doubtful: false }
     }
@@ -43,14 +43,14 @@ impl Problem {
     }
 }
 
-/// One mistake for programs.
+/// One mistake, for programs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Spot {
     /// What is wrong with which thing.
     pub message: String,
     /// One thing to do.
     pub help: String,
-    /// Which file.
+    /// The name of the file.
     pub file: String,
     /// Its line, from 1; none when no line is to blame.
     pub line: Option<usize>,
@@ -58,7 +58,7 @@ pub(crate) struct Spot {
     pub column: Option<usize>,
 }
 
-/// Everything that is wrong with one file, in the order of its lines. Never empty.
+/// Everything that is wrong with one file, in line order. It is never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     file_name: String,
@@ -134,11 +134,11 @@ impl Problems {
         title.element(snippet)
     }
 
-    /// Spans come from the parser, but an error at the end of the text may point behind it.
+    /// Limits a span to the text: spans come from the parser, and an error at the end of the text may point past it.
     fn clamp(&self, at: &Range<usize>) -> Range<usize> {
         let start = self.text.floor_char_boundary(at.start.min(self.text.len()));
         let end = self.text.ceil_char_boundary(at.end.min(self.text.len()));
-        // A value over several lines (a whole array or table) is shown by its first line.
+        // Of a value over several lines (a whole array or table), only the first line is shown.
         let line_end = self.text[start..end].find('\n').map_or(end, |offset| start + offset);
         start..line_end
     }
@@ -156,7 +156,7 @@ fn help(problem: &Problem) -> Group<'_> {
     Group::with_title(Level::HELP.secondary_title(&problem.help))
 }
 
-/// Replaces secret bytes by stars, keeping every offset and line.
+/// Replaces the bytes of secrets by asterisks, keeping every offset and line.
 fn mask(text: &str, secrets: &[Range<usize>]) -> String {
     let mut hidden = vec![false; text.len()];
     for range in secrets {

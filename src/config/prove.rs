@@ -1,4 +1,4 @@
-//! The last proofs before a site is accepted: every disk can be divided as asked, every template renders.
+//! The last proofs before a site is accepted: every disk can be divided as requested, and every template renders.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,25 +7,27 @@ use crate::plan::{PlanError, plan};
 use crate::render::{self, RenderError, RenderProblem, Renderer, Templates};
 use crate::site::{Node, NodeName, Site};
 
-/// Fewer nodes are not worth a second thread.
+/// Up to this many nodes are not worth a second thread.
 const MOST_NODES_ALONE: usize = 64;
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
-    /// What is wrong with which node.
+    /// What is wrong, and with which node.
     pub message: String,
     /// One thing to do.
     pub help: String,
-    /// Whether the layout is to blame by itself, whatever the disk.
+    /// Whether the layout itself is to blame, whatever the disk.
     pub blames_layout: bool,
 }
 
-/// Proves that the layout of a node fits its disks. `is_own_layout`: the site file describes it, so its reader can.
+/// Proves that the layout of a node fits its disks. `is_own_layout` says that the site file describes the layout, so
+/// its reader can change it.
 pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
     let Err(error) = plan(node) else { return Ok(()) };
     let grows = node.layout.partitions.iter().any(|partition| partition.size.grows());
     let help = match &error {
-        // The sizes belong to a blueprint inside the binary: the reader can change the layout or the disk, not them.
+        // The sizes belong to a blueprint inside the binary: the reader can change the layout or the disk, but not the
+        // sizes.
         PlanError::DiskTooSmall { .. } if !grows && !is_own_layout => {
             "set `layout = \"grow\"` on this node, or use a larger disk".into()
         }
@@ -35,8 +37,8 @@ pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
     Err(Fault { message: error.to_string(), help, blames_layout: error.blames_layout() })
 }
 
-/// Renders everything that could be served, for every node; returns the index of the node with each fault. A fault that
-/// many nodes have is told once.
+/// Renders everything that could be served, for every node; returns each fault with the index of its node. A fault that
+/// several nodes have in common is returned once.
 pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, Fault)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = site.nodes.len().div_ceil(threads).max(MOST_NODES_ALONE);
@@ -50,7 +52,7 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
         running.into_iter().flat_map(join).collect()
     });
     let mut grouped: Vec<(render::Fault, usize)> = Vec::new();
-    // The faults of one node follow each other, and it may have one in several lines.
+    // The faults of one node come one after the other, and one fault may occur in several of its lines.
     let mut last: Vec<NodeName> = Vec::new();
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     for fault in faults {
@@ -84,11 +86,12 @@ pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, F
     grouped.into_iter().map(explain).collect()
 }
 
-/// The error without what differs from node to node: the line of the kickstart that a line of a template became.
+/// The error without the parts that differ between nodes: the template's line in place of the kickstart line that it
+/// became.
 fn place_and_reason(error: &RenderError) -> String {
     match (&error.problem, error.line) {
         (RenderProblem::Installer { what, .. }, Some(line)) => format!("{}:{line}: {what}", error.template),
-        // Sizes and names in it are those of one node.
+        // The sizes and names in that line are those of one node.
         (RenderProblem::Departs { right: Some((template, Some(right))), .. }, line) => {
             format!("{}:{}: {template}:{right}", error.template, line.unwrap_or(0))
         }
@@ -96,7 +99,7 @@ fn place_and_reason(error: &RenderError) -> String {
     }
 }
 
-/// Reads the templates once; a fault here is no node's.
+/// Reads the templates once. A fault found here does not belong to any node.
 pub(super) fn renderer(own: Templates) -> Result<Renderer, Fault> {
     Renderer::with_templates(own).map_err(|error| Fault {
         message: format!("the template {error}"),

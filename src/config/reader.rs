@@ -1,6 +1,7 @@
-//! Reads TOML tables key by key and collects what is wrong on the way, instead of stopping at the first mistake.
+//! Reads TOML tables key by key and collects mistakes on the way, instead of stopping at the first one.
 //!
-//! A missing or mistyped value reads as `None` after it was reported, so callers read everything first and combine last.
+//! A missing or mistyped value reads as `None` after it was reported, so callers read everything first and combine
+//! last.
 
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
@@ -11,14 +12,14 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::problem::Problem;
 use super::words::{nearest, quote, suggest};
 
-/// Where mistakes and secrets are collected while a file is read.
+/// Collects mistakes and secrets while a file is read.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Collector {
     problems: RefCell<Vec<Problem>>,
     secrets: RefCell<Vec<Range<usize>>>,
 }
 
-impl Found {
+impl Collector {
     /// Reports a mistake.
     pub(crate) fn add(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
@@ -34,7 +35,7 @@ impl Found {
         self.secrets.borrow_mut().push(at);
     }
 
-    /// Whether something was reported at exactly this place.
+    /// Whether a mistake was reported at exactly this place.
     pub(crate) fn has_at(&self, at: &Range<usize>) -> bool {
         self.problems.borrow().iter().any(|problem| problem.at.as_ref() == Some(at))
     }
@@ -44,7 +45,7 @@ impl Found {
         self.problems.borrow().len()
     }
 
-    /// All mistakes and all secret places.
+    /// Returns all mistakes and the places of all secrets.
     pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Range<usize>>) {
         (self.problems.into_inner(), self.secrets.into_inner())
     }
@@ -52,14 +53,14 @@ impl Found {
 
 /// One table of the file, with the name that messages use for it.
 pub(super) struct Section<'a> {
-    /// For messages, for example "`[server]`" or "node `srv1`".
+    /// The name of the section in messages, for example "`[server]`" or "node `srv1`".
     pub place: String,
     /// Where a missing key is shown.
     pub at: Range<usize>,
-    /// Collects mistakes.
-    pub found: &'a Found,
+    /// Where mistakes are collected.
+    pub found: &'a Collector,
     table: &'a DeTable<'a>,
-    /// Known keys that an unknown one probably meant.
+    /// Known keys for which an unknown one was probably meant.
     misspelt: Vec<String>,
 }
 
@@ -70,12 +71,12 @@ impl<'a> Section<'a> {
         at: Range<usize>,
         table: &'a DeTable<'a>,
         keys: &[&str],
-        found: &'a Found,
+        found: &'a Collector,
     ) -> Self {
         let mut misspelt = Vec::new();
         for (key, value) in table.iter() {
             let name: &str = key.get_ref();
-            // Also when the key is misspelt or in the wrong table: its line may be shown.
+            // This also holds when the key is misspelt or in the wrong table: its line may be shown.
             if name.contains("password") {
                 found.secret(value.span());
             }
@@ -98,36 +99,36 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Integer(_)))
     }
 
-    /// Whether the value of the key is a text.
+    /// Whether the value of the key is a string.
     pub(crate) fn is_text(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::String(_)))
     }
 
-    /// Reports a key that must be there and is not, unless it is there with a slip; `example` is a line to copy.
+    /// Reports a required key that is missing, unless it is there with a misspelling; `example` is a line to copy.
     pub(crate) fn need(&self, key: &str, example: &str) {
         if !self.has(key) && !self.is_misspelt(key) {
             self.found.report(self.at.clone(), format!("{} has no `{key}`", self.place), format!("add `{example}`"));
         }
     }
 
-    /// Whether a key is there that probably meant this one.
+    /// Whether an unknown key is present that was probably meant to be this one.
     pub(crate) fn is_misspelt(&self, key: &str) -> bool {
         self.misspelt.iter().any(|meant| meant == key)
     }
 
-    /// A text without control characters.
+    /// Reads a string without control characters.
     pub(crate) fn text(&self, key: &str) -> Option<Spanned<&'a str>> {
         let value = self.table.get(key)?;
         self.as_text(key, value)
     }
 
-    /// A text that is read as a `T`; `what` says what it should be ("an IPv4 address") and `help` how to write one.
+    /// Reads a string as a `T`; `what` says what it should be ("an IPv4 address") and `help` how to write one.
     pub(crate) fn parse<T: std::str::FromStr>(&self, key: &str, what: &str, help: &str) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         self.parse_text(text, what, help)
     }
 
-    /// Reads a text that was already found.
+    /// Reads a string that was already found.
     pub(crate) fn parse_text<T: std::str::FromStr>(
         &self,
         text: Spanned<&str>,
@@ -144,7 +145,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// One word of a closed list.
+    /// Reads one word of a closed list.
     pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         match words.iter().find(|(word, _)| word == text.get_ref()) {
@@ -158,7 +159,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A whole number within limits.
+    /// Reads a whole number within limits.
     pub(crate) fn number(&self, key: &str, limits: RangeInclusive<u64>) -> Option<Spanned<u64>> {
         let value = self.table.get(key)?;
         let DeValue::Integer(number) = value.get_ref() else {
@@ -176,7 +177,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let value = self.table.get(key)?;
         if value.get_ref().as_bool().is_none() {
@@ -185,13 +186,13 @@ impl<'a> Section<'a> {
         value.get_ref().as_bool()
     }
 
-    /// A list of texts; empty when the key is missing.
+    /// Reads a list of strings; empty when the key is missing.
     pub(crate) fn texts(&self, key: &str) -> Vec<Spanned<&'a str>> {
         let Some(array) = self.array(key, "a list of texts", "write it as [\"a\", \"b\"]") else { return Vec::new() };
         array.iter().filter_map(|value| self.as_text(key, value)).collect()
     }
 
-    /// A table below this one.
+    /// Opens a table below this one.
     pub(crate) fn table(&self, key: &str, example: &str) -> Option<(Range<usize>, &'a DeTable<'a>)> {
         let value = self.table.get(key)?;
         match value.get_ref() {
@@ -203,7 +204,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A list of tables; empty when the key is missing.
+    /// Opens a list of tables; empty when the key is missing.
     pub(crate) fn tables(&self, key: &str, example: &str) -> Vec<(Range<usize>, &'a DeTable<'a>)> {
         let help = format!("write {example}");
         let Some(array) = self.array(key, "a list of tables", &help) else { return Vec::new() };
@@ -230,7 +231,7 @@ impl<'a> Section<'a> {
             self.mistyped(key, value, "a text", "write it in double quotes");
             return None;
         };
-        // Every text may end up in a kickstart line, a shell script or a log: none may bring its own line break.
+        // Every string may end up in a kickstart line, a shell script or a log, so none may contain a line break.
         if let Some(letter) = text.chars().find(|letter| letter.is_control()) {
             let message = format!("{}: `{key}` holds the control character U+{:04X}", self.place, u32::from(letter));
             self.found.report(value.span(), message, "write it as one line of printable text");

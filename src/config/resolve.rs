@@ -1,10 +1,11 @@
-//! From what is written to what is meant: defaults filled in, names looked up, each node proved on its own.
+//! Turns what is written into what is meant: defaults are filled in, names looked up, and each node is proved on its
+//! own.
 
 use toml::de::DeTable;
 
 use super::blueprint::{blueprint, blueprint_names};
 use super::file::{File, NetworkKeys, ServerKeys};
-use super::reader::Found;
+use super::reader::Collector;
 use super::resolve_node::{check_tree_name, resolve_node};
 use super::words::{quote, suggest};
 use crate::lifecycle::timeouts::Phase;
@@ -15,8 +16,8 @@ use crate::site::{Access, Blueprint, InstallTree, Network, Node, SecretSpec, Ser
 /// The blueprint of sites that name none.
 const PLAIN: &str = "plain";
 
-/// Makes the site, or reports why it cannot be made. Every node is looked at even when another one is wrong.
-pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) -> Option<Site> {
+/// Builds the site, or reports why that is impossible. Every node is examined even when another one has mistakes.
+pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collector) -> Option<Site> {
     let site = file.site.as_ref()?;
     check_tree_name(file, "`[site]`", site.defaults.install_tree.as_ref(), found);
     for (place, name) in file.own.install_trees() {
@@ -36,7 +37,7 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) 
         Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })
     };
     if nodes.iter().flatten().any(|node| node.layout.is_encrypted()) {
-        // Of no step's target: it leaves with the storage commands and never in a payload.
+        // It belongs to no step's target: it is handed out with the storage commands and never in a payload.
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
         blueprint.secrets.entry(DISK_PASSPHRASE.into()).or_insert(spec);
     }
@@ -59,7 +60,7 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) 
             None => None,
         },
         notify: file.notify.clone(),
-        guarded: Vec::new(), // whoever reads files knows them
+        guarded: Vec::new(), // filled in by the code that reads files
         network: resolve_network(file.network.as_ref()?)?,
         access: Access {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
@@ -78,12 +79,13 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Found) 
     Some(site)
 }
 
-/// The blueprint that the site file names, else the plain one; none, and told, when there is no such blueprint.
-pub(super) fn find_blueprint(document: &DeTable<'_>, own: &Templates, found: &Found) -> Option<Blueprint> {
+/// The blueprint that the site file names, or else the plain one; none when there is no such blueprint, which is
+/// reported.
+pub(super) fn find_blueprint(document: &DeTable<'_>, own: &Templates, found: &Collector) -> Option<Blueprint> {
     let site = document.get("site");
     let key = site.and_then(|site| site.get_ref().as_table()?.get("blueprint"));
     let at = key.or(site).map_or(0..0, toml::Spanned::span);
-    // A value that is no text is told where the section is read.
+    // A value that is not a string is reported where the section is read.
     let name = key.map_or(Some(PLAIN), |key| key.get_ref().as_str())?;
     match blueprint(name, own) {
         Some(Ok(blueprint)) => Some(blueprint),

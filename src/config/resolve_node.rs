@@ -1,4 +1,4 @@
-//! One node from what is written to what is meant: cards counted, layout and install tree looked up, disk proved.
+//! Turns one node as written into a node as meant: cards counted, layout and install tree looked up, disk proved.
 
 use toml::Spanned;
 
@@ -7,20 +7,20 @@ use super::container;
 use super::file::{File, SiteKeys};
 use super::node::NodeKeys;
 use super::prove;
-use super::reader::Found;
+use super::reader::Collector;
 use super::words::{quote, suggest};
 use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse};
 
 /// The layout of sites and nodes that name none.
 const DEFAULT_LAYOUT: &str = "grow";
 
-/// Makes the node, or reports why it cannot be made.
+/// Builds the node, or reports why that is impossible.
 pub(super) fn resolve_node(
     file: &File<'_>,
     site: &SiteKeys<'_>,
     blueprint: &Blueprint,
     node: &NodeKeys<'_>,
-    found: &Found,
+    found: &Collector,
 ) -> Option<Node> {
     let all = file.defaults_of(node);
     let release = all.release.as_ref().map(|release| *release.get_ref());
@@ -53,13 +53,13 @@ pub(super) fn resolve_node(
     container::check(file, blueprint, &node_value, found);
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {
-        // What is left of a half-read layout says nothing about the disk.
+        // A half-read layout says nothing about the disk.
         return Some(node_value);
     }
     if let Err(fault) = prove::fits(&node_value, own.is_some()) {
         let disk = node.disks.as_ref().map_or(node.at.clone(), |disks| disks.at.clone());
         match own.filter(|_| fault.blames_layout) {
-            // A layout of the site file is wrong once, not once for every node that has it.
+            // A layout of the site file is reported once, not once for every node that has it.
             Some(at) if found.has_at(&at) => {}
             Some(at) => found.add(super::Problem::new(at, fault.message, fault.help).also(disk, "for this disk")),
             None => found.report(disk, fault.message, fault.help),
@@ -73,7 +73,7 @@ fn resolve_layout(
     blueprint: &Blueprint,
     node: &NodeKeys<'_>,
     firmware: Firmware,
-    found: &Found,
+    found: &Collector,
 ) -> Option<Layout> {
     let role = blueprint.roles.get(*node.role.as_ref()?.get_ref())?;
     let written = match role.default_layout {
@@ -86,7 +86,7 @@ fn resolve_layout(
             return None; // reported at the role
         }
         let at = written.map_or(node.at.clone(), Spanned::span);
-        // A layout of `[site]` is wrong once, not once for every node.
+        // A layout of `[site]` is reported once, not once for every node.
         if !found.has_at(&at) {
             let message = format!("role `{}` has no layout {}", role.name, quote(name));
             found.report(at, message, suggest(name, "its layouts", role.layouts.keys().map(String::as_str)));
@@ -100,8 +100,8 @@ fn resolve_layout(
     Some(layout)
 }
 
-/// Reports what `keep` cannot mean.
-fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Found) {
+/// Reports groups in `keep` that cannot be kept.
+fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Collector) {
     if let (Some(name), Some(_)) = (node.keep.first(), &layout.mirror) {
         let message = format!("{} keeps {}, and its layout mirrors its disks", node.place, quote(name.get_ref()));
         let help = "leave out `keep`, or use a layout without `mirror`: a reimage cannot make one half of it anew";
@@ -127,9 +127,9 @@ fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Found) {
 }
 
 /// Reports the name of an install tree that is not in the file.
-pub(super) fn check_tree_name(file: &File<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Found) {
+pub(super) fn check_tree_name(file: &File<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Collector) {
     let Some(name) = name else { return };
-    // A tree whose own name could not be read may be the one that is meant.
+    // An install tree whose own name could not be read may be the one that is meant.
     let all_read = file.trees.iter().all(|tree| tree.name.is_some()) && file.has_trees != file.trees.is_empty();
     let mut known = file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
     if all_read && !known.any(|known| known == *name.get_ref()) {

@@ -1,4 +1,4 @@
-//! Reads one `[role.NAME]`, of a blueprint or of the site file, and gives roles the layouts of those they include.
+//! Reads one `[role.NAME]` of a blueprint or of the site file, and gives roles the layouts of the roles they include.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::access;
 use super::layout::read_layout;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::words::{quote, suggest};
 use crate::site::{Blueprint, Capability, Layout, Role};
 
@@ -43,7 +43,7 @@ pub(super) fn tables<'a>(top: &Section<'a>, more: &[&str]) -> Vec<(Spanned<&'a s
     sections
 }
 
-/// Reads one role. What is missing stays empty: the site file may leave out what a blueprint must say.
+/// Reads one role. What is missing stays empty: the site file may leave out what a blueprint must have.
 pub(super) fn read_role(name: &str, section: &Section<'_>) -> Role {
     let texts = |key: &str| section.texts(key).iter().map(|text| text.get_ref().to_string()).collect();
     let text = |key: &str| section.text(key).map(|text| text.into_inner().to_string());
@@ -59,7 +59,8 @@ pub(super) fn read_role(name: &str, section: &Section<'_>) -> Role {
     }
 }
 
-/// `at_least` and `at_most` of a role count what its nodes provide by having it: a capability of the name of the role.
+/// Reads `at_least` and `at_most` of a role. They count its nodes as providers of a capability with the name of the
+/// role.
 pub(super) fn count(name: &str, section: &Section<'_>, blueprint: &mut Blueprint) {
     let number = |key: &str| section.number(key, 0..=10_000).map(|number| *number.get_ref() as usize);
     let (at_least, at_most) = (number("at_least"), number("at_most"));
@@ -96,8 +97,8 @@ pub(super) fn read_layouts(owner: &Section<'_>, example: &str) -> BTreeMap<Strin
     layouts
 }
 
-/// A role without layouts of its own has those of the roles it includes.
-pub(super) fn inherit(name: &str, at: Range<usize>, roles: &mut BTreeMap<String, Role>, found: &Found) {
+/// Gives a role without its own layouts those of the roles it includes.
+pub(super) fn inherit(name: &str, at: Range<usize>, roles: &mut BTreeMap<String, Role>, found: &Collector) {
     let Some(role) = roles.get(name) else { return };
     let mut inherited = BTreeMap::new();
     for included in &role.includes {

@@ -1,14 +1,14 @@
-//! What the blueprint asks of the nodes: known roles, enough that provide each thing and not too many, no name that a role
-//! has taken.
+//! What the blueprint demands of the nodes: known roles, neither too few nor too many providers of each capability, and
+//! no name that a role has taken.
 
 use super::file::File;
 use super::node::NodeKeys;
-use super::reader::Found;
+use super::reader::Collector;
 use super::words::{quote, suggest};
 use crate::site::{Blueprint, Capability, Role};
 
 /// Reports what the blueprint does not allow.
-pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
     for node in &file.nodes {
         let Some(role) = &node.role else {
             if node.lacks_role {
@@ -38,11 +38,11 @@ pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
     }
 }
 
-fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &Capability, found: &Found) {
+fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &Capability, found: &Collector) {
     let roles: Vec<&str> = blueprint.roles_with(name).collect();
     let provides = |node: &&NodeKeys<'_>| node.role.as_ref().is_some_and(|role| roles.contains(role.get_ref()));
     let nodes: Vec<_> = file.nodes.iter().filter(provides).collect();
-    // Where only one role has it, people know it by the role.
+    // If only one role provides it, people know it by that role.
     let what = match roles.as_slice() {
         [role] => format!("of role `{role}`"),
         _ => format!("that provides `{name}`"),
@@ -81,8 +81,8 @@ fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &
     }
 }
 
-/// An alias is a second host name of the role's node, so no other node may be called so.
-fn check_aliases(file: &File<'_>, role: &Role, found: &Found) {
+/// Checks names against aliases. An alias is a second host name of the role's node, so no other node may have it.
+fn check_aliases(file: &File<'_>, role: &Role, found: &Collector) {
     for node in &file.nodes {
         let Some(name) = &node.name else { continue };
         let taken = role.aliases.iter().any(|alias| alias == name.get_ref().as_str());

@@ -1,4 +1,5 @@
-//! What the variables of a blueprint may say: rules that stand beside it as data, because it alone knows what they mean.
+//! What the variables of a blueprint may contain: the rules are data beside the blueprint, because it alone knows what
+//! they mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,7 +9,7 @@ use minijinja::value::{Serde, Value};
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use super::reader::Found;
+use super::reader::Collector;
 use super::variables::Written;
 use super::words::quote;
 use crate::render::{BLUEPRINTS, RULES_FILE, Templates, shipped_file};
@@ -21,7 +22,7 @@ struct Rules {
     rule: Vec<Rule>,
 }
 
-/// The rules of a blueprint, from the file beside its data; none where there is no such file.
+/// The rules of a blueprint, from the file beside its data; none when there is no such file.
 pub(super) fn of(blueprint: &str, own: &Templates) -> Result<Vec<Rule>, Problem> {
     let file = format!("{BLUEPRINTS}{blueprint}/{RULES_FILE}");
     let Some(text) = own.files.get(&file).cloned().or_else(|| shipped_file(&file)) else { return Ok(Vec::new()) };
@@ -32,7 +33,7 @@ pub(super) fn of(blueprint: &str, own: &Templates) -> Result<Vec<Rule>, Problem>
     Ok(rules.rule)
 }
 
-/// What an expression may name.
+/// The names that an expression may use.
 #[derive(Serialize)]
 struct Values<'a> {
     #[serde(flatten)]
@@ -40,9 +41,9 @@ struct Values<'a> {
     vlans: BTreeSet<u16>,
 }
 
-/// Reports each variable that breaks a rule of its blueprint, once. `at` is the place to tell where the site file does not
-/// name the variable.
-pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found: &Found) {
+/// Reports each variable that breaks a rule of its blueprint, once. `at` is where to report it when the site file does
+/// not name the variable.
+pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found: &Collector) {
     let vlans = site.nodes.iter().flat_map(|node| node.vlans.iter().map(|vlan| vlan.id)).collect();
     let values = Values { variables: &site.blueprint.variables, vlans };
     for (rule, broken) in broken(&site.blueprint.rules, &values) {
@@ -60,13 +61,13 @@ pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found
     }
 }
 
-/// Whose fault it is.
+/// Why a rule does not hold: because of the value, or because of the rule itself.
 enum Broken {
     Value,
     Rule(String),
 }
 
-/// The rules that do not hold, in their order; those about a variable that has broken one before are left out.
+/// The rules that do not hold, in order; a rule about a variable that already broke an earlier one is left out.
 fn broken<'a>(rules: &'a [Rule], values: &Values<'_>) -> Vec<(&'a Rule, Broken)> {
     let environment = Environment::new();
     let mut blamed: BTreeSet<String> = BTreeSet::new();

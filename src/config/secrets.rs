@@ -1,4 +1,4 @@
-//! Reads `[secret.NAME]` of a blueprint, and where the key of the secrets is from `[secrets]` of the site file.
+//! Reads `[secret.NAME]` of a blueprint, and from `[secrets]` of the site file where the key for the secrets is.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(super) fn read(top: &Section<'_>) -> BTreeMap<String, SecretSpec> {
     secrets
 }
 
-/// Whether steps can know something by this name.
+/// Whether the name can be a variable of the steps.
 pub(super) fn is_variable(name: &str) -> bool {
     let letters = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     (1..=64).contains(&name.len()) && name.bytes().all(letters) && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -1,17 +1,18 @@
-//! Disk sizes as people write them: bytes, MiB and GiB, or the label of a drive.
+//! Disk sizes as people write them: bytes, MiB and GiB, or the capacity on a drive's label.
 
 use std::ops::Range;
 
 use super::reader::Section;
 use super::words::quote;
 
-/// A smaller number was meant to have a unit.
+/// A smaller number was probably meant to have a unit.
 const LEAST_BYTES: u64 = 1 << 20;
-/// 4 EiB; more is a slip of the keyboard.
+/// 4 EiB; a larger number is a typing error.
 const MOST_BYTES: u64 = 1 << 62;
-/// Labels for which drive makers agree on a number of sectors,
+/// The labels for which drive makers agree on a number of sectors.
 const LABELS_GB: std::ops::RangeInclusive<u64> = 50..=8000;
-/// but for those of SAS drives, which have other numbers than SATA drives of the same label, or none that is common.
+/// Labels in that range which are excluded: SAS drives have other numbers of sectors than SATA drives with the same
+/// label, or no common one.
 const SAS_LABELS_GB: [u64; 6] = [72, 73, 146, 147, 300, 450];
 const HELP: &str = "write \"250 GB\" as the drive's label says, \"238475 MiB\", \"232 GiB\", or the number of bytes";
 
@@ -88,7 +89,7 @@ fn parse(text: &str) -> Result<u64, SizeProblem> {
     }
 }
 
-/// So many whole MiB as a text with a unit means, decimal ones included.
+/// The size in whole MiB that a string with a unit means, decimal units included.
 pub(super) fn mib(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
@@ -104,7 +105,7 @@ pub(super) fn mib(text: &str) -> Option<u64> {
     Some(text[..digits].parse::<u64>().ok()?.checked_mul(factor)? >> 20).filter(|mib| *mib > 0)
 }
 
-/// `1.5` as 1500.
+/// Reads `1.5` as 1500.
 fn thousandths(number: &str) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let good = (1..=3).contains(&fraction.len()) && fraction.bytes().all(|letter| letter.is_ascii_digit());
@@ -112,8 +113,9 @@ fn thousandths(number: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(fraction)
 }
 
-/// Bytes of a drive that is sold as so many GB: LBA1-02 of the drive makers' association IDEMA, which gives the sectors
-/// of the paper's disks (156301488 for 80 GB, 488397168 for 250 GB) and of nearly every drive since, 512 or 4096 bytes.
+/// The bytes of a drive that is sold as this many GB, by LBA1-02 of the drive makers' association IDEMA. The formula
+/// gives the sectors of the paper's disks (156301488 for 80 GB, 488397168 for 250 GB) and of nearly every drive since,
+/// with 512 or 4096 bytes per sector.
 fn label(gb: u64) -> Result<u64, SizeProblem> {
     if !LABELS_GB.contains(&gb) || SAS_LABELS_GB.contains(&gb) {
         return Err(SizeProblem::NoAgreedLabel);

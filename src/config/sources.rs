@@ -1,4 +1,4 @@
-//! Reads `[[repository]]` and `[[image]]`. Looks at no file: that is for `media`.
+//! Reads `[[repository]]` and `[[image]]`. It opens no file: `media` does that.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::file::File;
 use super::problem::Problem;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::text;
 use super::words::{quote, suggest};
 use crate::packages::{Algorithm, Checksum};
@@ -25,7 +25,7 @@ pub(super) struct RepositoryKeys<'a> {
     roles: Vec<Spanned<&'a str>>,
     install_trees: Vec<Spanned<&'a str>>,
     expect: BTreeMap<String, String>,
-    /// Where each expectation stands.
+    /// Where each expectation is written.
     pub expect_at: BTreeMap<String, Range<usize>>,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn place(what: &str, table: &DeTable<'_>) -> String {
     }
 }
 
-pub(super) fn duplicates<'a>(names: impl Iterator<Item = Option<&'a Spanned<&'a str>>>, what: &str, found: &Found) {
+pub(super) fn duplicates<'a>(names: impl Iterator<Item = Option<&'a Spanned<&'a str>>>, what: &str, found: &Collector) {
     let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
     for name in names.flatten() {
         if let Some(first) = seen.get(name.get_ref()) {
@@ -113,7 +113,7 @@ fn read_releases(section: &Section<'_>) -> Vec<ReleaseRule> {
     texts.filter_map(rule).collect()
 }
 
-/// Expectations by package: value and place.
+/// Reads the expectations: the value and the place of each, by package.
 fn read_expect(section: &Section<'_>) -> (BTreeMap<String, String>, BTreeMap<String, Range<usize>>) {
     let (mut expect, mut places) = (BTreeMap::new(), BTreeMap::new());
     let example = "expect = { \"postgresql-server\" = \"13.14\" }";
@@ -166,8 +166,8 @@ fn read_checksum(section: &Section<'_>) -> Option<Checksum> {
 }
 
 impl RepositoryKeys<'_> {
-    /// The repository, or none when something of it is wrong. The key and the folders are not read yet.
-    pub(crate) fn resolve(&self, file: &File<'_>, blueprint: &Blueprint, found: &Found) -> Option<Repository> {
+    /// The repository, or none when it has a mistake. The key and the folders are not read yet.
+    pub(crate) fn resolve(&self, file: &File<'_>, blueprint: &Blueprint, found: &Collector) -> Option<Repository> {
         let name = self.name.as_ref()?.get_ref().to_string();
         let trees = || file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
         for role in self.roles.iter().filter(|role| !blueprint.roles.contains_key(*role.get_ref())) {
@@ -197,7 +197,7 @@ impl RepositoryKeys<'_> {
 }
 
 impl ImageKeys<'_> {
-    /// The image, or none when something of it is wrong.
+    /// The image, or none when it has a mistake.
     pub(crate) fn resolve(&self) -> Option<Image> {
         Some(Image {
             name: self.name.as_ref()?.get_ref().to_string(),

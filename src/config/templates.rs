@@ -1,4 +1,4 @@
-//! The operator's folder of templates: read whole, every name checked, nothing rendered yet.
+//! The operator's folder of templates: it is read completely and every name is checked, but nothing is rendered yet.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +8,9 @@ use super::load::reason;
 use crate::media::Content;
 use crate::render::Templates;
 
-/// No folder of templates is larger.
+/// The largest number of files that a folder of templates may have.
 const MOST_FILES: usize = 500;
-/// No template is larger.
+/// The largest size of a template, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// Reads every file below `kickstart/` and `templates/` of the folder. An error is a message and one thing to do.
@@ -45,7 +45,7 @@ pub(super) fn read(folder: &Path) -> Result<Templates, (String, String)> {
     Ok(Templates { folder: name.to_string(), files })
 }
 
-/// What lies beside the two folders that are read: somebody believes that it counts.
+/// Files beside the two folders that are read: somebody may believe that they have an effect.
 fn strays(folder: &Path) -> Result<Vec<String>, (String, String)> {
     let failed = |error: std::io::Error| {
         (
@@ -64,7 +64,7 @@ fn strays(folder: &Path) -> Result<Vec<String>, (String, String)> {
     Ok(strays)
 }
 
-/// What editors, version control and people leave beside templates.
+/// Whether it is a file that editors, version control or people leave beside templates.
 fn is_beside(file: &str) -> bool {
     file.starts_with('.') || file.ends_with(['~', '#']) || file.ends_with(".orig") || file == "README.md"
 }
@@ -113,7 +113,7 @@ fn read_text(path: &Path) -> Result<String, (String, String)> {
         let line = line_of(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         (format!("{name}:{line}: the template is not UTF-8 text"), "save it as UTF-8".into())
     })?;
-    // As editors on Windows save it: no shell and no installer takes either for nothing.
+    // Removes what editors on Windows add: no shell and no installer ignores either.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
     match text.find(['\0', '\r']) {
         None => Ok(text),

@@ -1,4 +1,4 @@
-//! The example file against the paper's testbed, defaults, and what stays out of messages.
+//! Tests of the example file against the paper's testbed, of defaults, and of what stays out of messages.
 
 use super::*;
 use crate::site::{Firmware, PartitionUse, testing};
@@ -7,7 +7,8 @@ use crate::site::{Firmware, PartitionUse, testing};
 fn the_file_that_init_writes_is_the_testbed_of_the_paper() {
     let site = parse(EXAMPLE, "rackstart.toml").unwrap_or_else(|problems| panic!("{problems}"));
     let mut paper = testing::paper_site();
-    // The file lists the compute nodes first and a real interface; the blueprint knows more than its testing twin.
+    // The file lists the compute nodes first and names a real interface; the blueprint knows more than its testing
+    // counterpart.
     paper.nodes.rotate_left(1);
     paper.server.interface = "eth0".into();
     paper.blueprint = blueprint("essex", &Default::default()).unwrap().unwrap();
@@ -158,7 +159,7 @@ fn a_disk_that_is_too_small_is_a_problem_of_its_node() {
     assert!(problems.contains("sectors = 150000000 }\n"), "{problems}");
 }
 
-/// The example with the commented-out layout and role at its end, and `disks` for its first node.
+/// The example with the commented-out layout and role at its end, and with `disks` on its first node.
 fn with_own_layout() -> String {
     let (file, own) = EXAMPLE.split_once("# [layout.two-disks]").unwrap();
     let own = format!("# [layout.two-disks]{own}");
@@ -203,7 +204,7 @@ fn a_layout_of_one_role_replaces_that_of_the_blueprint_there_and_where_it_is_inc
 
 #[test]
 fn what_a_node_does_not_say_its_role_says_or_the_site() {
-    // The example says `firmware` at its first node alone.
+    // In the example only the first node sets `firmware`.
     let text = EXAMPLE
         .replace("# firmware = \"uefi\"\n", "firmware = \"uefi\"\n")
         .replace("layout = \"paper\"", "layout = \"grow\"");
@@ -271,7 +272,7 @@ fn two_cards_of_one_network_do_not_share_an_address() {
     };
     assert!(with("203.0.113.6/28").unwrap_err().contains("share the address 203.0.113.6"));
     assert_eq!(with("203.0.113.7/28"), Ok(()));
-    // Two cables may have one private network each, with other lengths.
+    // Two cables may each have a private network of their own with another prefix length.
     assert_eq!(with("203.0.113.6/29"), Ok(()));
 }
 
@@ -322,7 +323,7 @@ fn layouts_are_told_what_no_installed_system_can_be_started_from() {
         assert!(said.contains("cannot be installed or started from"), "{said}");
     }
     assert!(layout("", ", mount_options = \"nodev,,nosuid\"", swap).contains("cannot be `mount_options`"));
-    // As TOML has them: quotes, blanks, line breaks, what a shell or a kickstart would read as its own.
+    // The strings are written in TOML: quotes, blanks, line breaks, and what a shell or a kickstart would interpret.
     for evil in [
         "a\\\"b",
         "a'b",

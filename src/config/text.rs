@@ -1,7 +1,7 @@
 //! Checks of single values: what a host interface, a time zone, a key line or a hash may look like.
 //!
-//! Everything here ends up in a kickstart, a shell script, a boot script or a URL, so each value has a short list of
-//! letters that it may hold; quoting is the renderer's work and this is the second fence.
+//! Every value here ends up in a kickstart, a shell script, a boot script or a URL, so each may contain only a short
+//! list of characters. Quoting is the renderer's job; this is the second line of defence.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +12,7 @@ use super::reader::Section;
 use super::words::quote;
 use crate::site::{Container, Mac, Release};
 
-/// A text that keeps a rule; `help` says the rule.
+/// Reads a string that must satisfy a rule; `help` explains the rule.
 fn ruled<'a>(
     section: &Section<'a>,
     key: &str,
@@ -53,7 +53,7 @@ pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
     names
 }
 
-/// Reads whom to ask for names, at most 3; every wrong address is reported.
+/// Reads the DNS forwarders, at most 3; every wrong address is reported.
 pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
     let texts = section.texts("dns_forwarders");
     if texts.len() > 3 {
@@ -64,7 +64,8 @@ pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
     texts.into_iter().filter_map(|text| section.parse_text(text, "an IP address", help)).collect()
 }
 
-/// The MAC of an Ethernet card. InfiniBand's addresses are longer, and people copy them from `ip link` or the label.
+/// Reads the MAC of an Ethernet card. The addresses of InfiniBand are longer, and people copy them from `ip link` or
+/// the label.
 pub(super) fn mac(section: &Section<'_>) -> Option<Spanned<Mac>> {
     let text = section.text("mac")?;
     // `ibstat` writes 0x before a GUID.
@@ -90,15 +91,15 @@ pub(super) fn mac(section: &Section<'_>) -> Option<Spanned<Mac>> {
     None
 }
 
-/// A kernel name of a network interface.
+/// Reads the kernel's name of a network interface.
 pub(super) fn interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let help = "write the kernel's name, such as `eth0`; `ip link` lists them";
     let rule = |text: &str| (1..=15).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-']);
     ruled(section, key, "an interface name", help, rule)
 }
 
-/// The name that a card or a bond of a node shall have. A dot would make it the name of a VLAN, and some names mean something
-/// else to the kernel, to its sysctls or to what runs on a node.
+/// Reads the name that a card or a bond gets on a node. A dot would make it the name of a VLAN, and some names have
+/// another meaning for the kernel, for its sysctls or for the software on a node.
 pub(super) fn node_interface<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     const TAKEN: [&str; 4] = ["lo", "all", "default", "bonding_masters"];
     const MADE_LATER: [&str; 4] = ["br", "virbr", "vnet", "tap"];
@@ -120,14 +121,14 @@ pub(super) fn node_interface<'a>(section: &Section<'a>, key: &str) -> Option<Spa
     None
 }
 
-/// The name of a group of users of this machine.
+/// Reads the name of a group of users on this machine.
 pub(super) fn group_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let help = "write the name of a group, such as `rackstart`; `getent group` lists them";
     let rule = |text: &str| (1..=32).contains(&text.len()) && only(text, "_-") && !text.starts_with('-');
     ruled(section, key, "the name of a group", help, rule)
 }
 
-/// A path from the root of the file system.
+/// Reads an absolute path.
 pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let text = section.text(key)?;
     if text.get_ref().contains("://") {
@@ -139,12 +140,12 @@ pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Span
     ruled(section, key, "an absolute path", "write the whole path, beginning with `/`", |text| text.starts_with('/'))
 }
 
-/// The name of an install tree, which is a part of URLs.
+/// Reads the name of an install tree, which is a part of URLs.
 pub(super) fn tree_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     source_name(section, "a name for an install tree")
 }
 
-/// The name of something that is served: a part of URLs, and of file names on the node.
+/// Reads the name of something that is served: a part of URLs, and of file names on the node.
 pub(super) fn source_name<'a>(section: &Section<'a>, what: &str) -> Option<Spanned<&'a str>> {
     let help = "use lower-case letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| {
@@ -156,7 +157,7 @@ pub(super) fn source_name<'a>(section: &Section<'a>, what: &str) -> Option<Spann
     ruled(section, "name", what, help, rule)
 }
 
-/// The name of an image in its store, also a part of URLs and of lists that are split at blanks.
+/// Reads the name of an image in its store, which is also a part of URLs and of lists that are split at blanks.
 pub(super) fn image_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| (1..=128).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);
@@ -192,7 +193,7 @@ pub(super) fn release(section: &Section<'_>) -> Option<Spanned<Release>> {
     )
 }
 
-/// An IPv4 network whose host bits are zero, with room for at least two hosts.
+/// Reads an IPv4 network whose host bits are zero, with room for at least two hosts.
 pub(super) fn subnet(section: &Section<'_>) -> Option<Spanned<Ipv4Net>> {
     let help = "write network and prefix length, such as \"192.168.0.0/24\"";
     let subnet: Spanned<Ipv4Net> = section.parse("subnet", "an IPv4 network", help)?;
@@ -210,7 +211,7 @@ pub(super) fn subnet(section: &Section<'_>) -> Option<Spanned<Ipv4Net>> {
     Some(subnet)
 }
 
-/// Addresses of relay agents, each that of one machine.
+/// Reads the addresses of relay agents; each must be that of a single machine.
 pub(super) fn relays(section: &Section<'_>) -> Vec<Spanned<Ipv4Addr>> {
     let help = "write the address that the relay agent puts into requests (giaddr), such as \"10.0.1.1\"";
     let texts = section.texts("relays").into_iter();
@@ -226,7 +227,7 @@ pub(super) fn relays(section: &Section<'_>) -> Vec<Spanned<Ipv4Addr>> {
     usable
 }
 
-/// Two addresses with a hyphen between them, the first not above the second.
+/// Reads two addresses with a hyphen between them, the first not above the second.
 pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<(Ipv4Addr, Ipv4Addr)>> {
     let text = section.text(key)?;
     let ends = text.get_ref().split_once('-');
@@ -246,7 +247,8 @@ pub(super) fn address_range(section: &Section<'_>, key: &str) -> Option<Spanned<
     }
 }
 
-/// A crypt(3) hash that EL6 understands. The reader masks it even when it is wrong: it may be a bare password.
+/// Reads a crypt(3) hash that EL6 understands. Messages mask it even when it is wrong, because it may be a bare
+/// password.
 pub(super) fn password_hash<'a>(section: &Section<'a>, key: &str) -> Option<&'a str> {
     let text = section.text(key)?;
     if is_crypt_hash(text.get_ref()) {
@@ -268,13 +270,13 @@ fn is_crypt_hash(text: &str) -> bool {
         Some(_) => return false,
         None => rest,
     };
-    // crypt(3) keeps 16 letters of salt; a longer one makes a hash that no login ever matches.
+    // crypt(3) uses at most 16 characters of salt; a longer salt makes a hash that no login ever matches.
     rest.split_once('$').is_some_and(|(salt, digest)| {
         (1..=16).contains(&salt.len()) && only(salt, "./") && digest.len() == digest_length && only(digest, "./")
     })
 }
 
-/// Lines of an `authorized_keys` file: type, base64, comment; no options in front.
+/// Reads lines of an `authorized_keys` file: type, base64, comment; no options in front.
 pub(super) fn ssh_keys<'a>(section: &Section<'a>) -> Vec<&'a str> {
     let mut keys = Vec::new();
     for text in section.texts("ssh_keys") {

@@ -1,4 +1,4 @@
-//! A node of the site file that is the very machine the file is read on: installing it would end rackstart itself.
+//! A node of the site file that is the machine on which the file is read: installing it would end rackstart itself.
 
 use std::ops::Range;
 
@@ -10,9 +10,9 @@ use crate::site::Mac;
 /// A card of a node, as written.
 pub(super) struct CardUse {
     pub mac: Mac,
-    /// Where the MAC stands.
+    /// Where the MAC is written.
     pub at: Range<usize>,
-    /// Whose it is, for messages.
+    /// The node that has the card, for messages.
     pub owner: String,
 }
 

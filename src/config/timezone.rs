@@ -1,16 +1,16 @@
-//! Time zones: which there are, and which of them a release knows. The installers of EL7 and later fall back to
-//! America/New_York over an unknown one and say so in a log only; EL6 leaves the clock without one.
+//! Time zones: which exist, and which of them a release knows. Given an unknown zone, the installers of EL7 and later
+//! fall back to America/New_York and mention it only in a log; EL6 leaves the clock without a zone.
 
 use toml::Spanned;
 
 use super::file::File;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::words::{nearest, quote};
 use crate::site::Release;
 
 const ZONES: &str = include_str!("zones.txt");
 
-/// Newer names and what the same place was called before.
+/// Newer names, and what the same place was called before.
 const OLDER: [(&str, &str); 5] = [
     ("Europe/Kyiv", "Europe/Kiev"),
     ("America/Nuuk", "America/Godthab"),
@@ -19,7 +19,7 @@ const OLDER: [(&str, &str); 5] = [
     ("America/Ciudad_Juarez", "America/Ojinaga"),
 ];
 
-/// Name and, if it is a newer one, the first tzdata that has it.
+/// The name of each zone and, if it is a newer one, the first tzdata that has it.
 fn zones() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     let lines = ZONES.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.split_once(' ').map_or((line, None), |(name, since)| (name, Some(since))))
@@ -41,7 +41,7 @@ pub(super) fn read<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
 }
 
 /// Reports a time zone that a release of the site is too old to know.
-pub(super) fn check(file: &File<'_>, found: &Found) {
+pub(super) fn check(file: &File<'_>, found: &Collector) {
     let Some(site) = &file.site else { return };
     let Some(zone) = &site.timezone else { return };
     let Some((name, Some(since))) = zones().find(|(name, _)| name == zone.get_ref()) else { return };
@@ -57,7 +57,7 @@ pub(super) fn check(file: &File<'_>, found: &Found) {
     found.report(zone.span(), message, help);
 }
 
-/// The tzdata on the media of a release, as far as known; later ones come with updates, after the installation.
+/// The tzdata on the media of a release, as far as known; newer ones come with updates, after the installation.
 fn tzdata(release: Release) -> &'static str {
     match (release.major, release.minor) {
         (6, ..=3) => "2012c",

@@ -1,4 +1,4 @@
-//! Which releases the nodes expect of each install tree, and what a `.treeinfo` says is in it. Reads no file.
+//! Which releases the nodes expect of each install tree, and what a `.treeinfo` says about the tree. Reads no file.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use super::file::File;
 use crate::site::{Distribution, Release};
 
-/// An install tree to look at.
+/// An install tree to examine.
 pub(super) struct TreeUse {
-    /// Its name; empty when that could not be read.
+    /// The name of the tree; empty when it could not be read.
     pub name: String,
     /// Its directory.
     pub path: PathBuf,
-    /// Where the path stands.
+    /// Where the path is written.
     pub at: Range<usize>,
-    /// What its nodes want to install from it, each release once.
+    /// The releases that nodes want to install from it, each once.
     pub releases: Vec<Release>,
 }
 
@@ -39,17 +39,18 @@ pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
     uses
 }
 
-/// Returns what people call the tree of a `.treeinfo`; none when it does not say, or in a way that no screen can show.
+/// Returns the name that people use for the tree of a `.treeinfo`; none when it has none, or none that a screen can
+/// show.
 pub(super) fn distribution(treeinfo: &str) -> Option<Distribution> {
     Distribution::new(general(treeinfo, "family")?, version(treeinfo)?)
 }
 
-/// Returns the version of a `.treeinfo` as written; none when it says none.
+/// Returns the version in a `.treeinfo` as written; none when there is none.
 pub(super) fn version(treeinfo: &str) -> Option<&str> {
     general(treeinfo, "version")
 }
 
-/// Returns the architecture of a `.treeinfo` as written; none when it says none.
+/// Returns the architecture in a `.treeinfo` as written; none when there is none.
 pub(super) fn architecture(treeinfo: &str) -> Option<&str> {
     general(treeinfo, "arch")
 }
@@ -73,11 +74,11 @@ fn general<'a>(treeinfo: &'a str, wanted: &str) -> Option<&'a str> {
 pub(super) fn agrees(version: &str, release: Release) -> bool {
     let number = number(version);
     let Ok(tree) = number.parse::<Release>() else { return true };
-    // Only within EL6 does the kickstart syntax differ by minor; later trees often name the major alone.
+    // The kickstart syntax differs by minor only within EL6; later trees often state only the major.
     tree.major == release.major && (!release.is_el6() || !number.contains('.') || tree.minor == release.minor)
 }
 
-/// Major and minor of a version that has more: `9-stream`, `8.0.0`.
+/// The major and minor numbers of a version with more parts: `9-stream`, `8.0.0`.
 pub(super) fn number(version: &str) -> String {
     let number = version.split('-').next().unwrap_or(version);
     number.split('.').take(2).collect::<Vec<_>>().join(".")

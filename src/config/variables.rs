@@ -1,4 +1,5 @@
-//! `[variables]` of the site file: what this site says differently from its blueprint. Only what the blueprint knows.
+//! `[variables]` of the site file: the values in which this site differs from its blueprint. Only variables of the
+//! blueprint are allowed.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,15 +10,15 @@ use toml::de::DeTable;
 use super::file::File;
 use super::fixed::{self, overlap};
 use super::problem::Problem;
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::words::quote;
 use crate::site::{Blueprint, CopySets, Site};
 
-/// The table as written, and where it stands.
+/// The table as written, and where it is.
 pub(super) type Written<'a> = Option<(Range<usize>, &'a DeTable<'a>)>;
 
-/// Gives variables of the blueprint the values of the site, and reports names that no step reads.
-pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &Found) {
+/// Sets variables of the blueprint to the site's values, and reports names that no step reads.
+pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &Collector) {
     let Some((at, table)) = written else { return };
     let known: Vec<String> = blueprint.variables.keys().cloned().collect();
     let keys: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -29,8 +30,8 @@ pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &F
     }
 }
 
-/// Reports every variable that the blueprint says is a network and that is none of its own.
-pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Found) {
+/// Reports every variable that must be a network of its own, as the blueprint says, and is not.
+pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
     for name in &blueprint.networks {
         if let Some(value) = blueprint.variable(name) {
             check_network(file, name, value, found);
@@ -38,9 +39,9 @@ pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Fou
     }
 }
 
-/// Reports a network of its own that is no network, or shares addresses with another of the site: whoever lends its
-/// addresses would lend those of nodes.
-fn check_network(file: &File<'_>, name: &str, value: &str, found: &Found) {
+/// Reports a value that is not a network, or shares addresses with another network of the site: a service that lends
+/// out its addresses would lend those of nodes.
+fn check_network(file: &File<'_>, name: &str, value: &str, found: &Collector) {
     let written = file.variables.as_ref().and_then(|(_, table)| table.get(name)).map(toml::Spanned::span);
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref());
     let Some(at) = written.or(lan.map(toml::Spanned::span)) else { return };
@@ -77,18 +78,18 @@ fn unfit(net: Ipv4Net) -> Option<(&'static str, String)> {
     } else if first.is_loopback() || first.is_multicast() || first.is_unspecified() || first.is_link_local() {
         Some(("is no network that machines can be in", format!("write a private one, such as \"{}\"", CANDIDATES[0])))
     } else if net.prefix_len() > 29 {
-        // Its own address, the bridge, the broadcast address, and machines.
+        // Such a network needs its own address, the bridge, the broadcast address, and room for machines.
         Some(("has no room for machines", format!("use a prefix length up to 29, such as \"{first}/24\"")))
     } else {
         None
     }
 }
 
-/// Private networks to propose; seldom is one of the others taken when three are.
+/// Private networks to propose, at least one more than are usually in use.
 const CANDIDATES: [&str; 4] = ["10.0.0.0/24", "172.16.0.0/24", "192.168.254.0/24", "172.30.254.0/24"];
 
-/// Reports a last group of steps that is none of them: nobody would notice that it ends elsewhere.
-pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>, found: &Found) {
+/// Reports a last group of steps that does not exist: nobody would notice that the run ends elsewhere.
+pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>, found: &Collector) {
     let value = written.as_ref().and_then(|(_, table)| table.get("last_group"));
     let Some((value, group)) = value.and_then(|value| Some((value, value.get_ref().as_str()?))) else { return };
     if !groups.contains(group) {
@@ -98,8 +99,8 @@ pub(super) fn check_last_group(written: &Written<'_>, groups: &BTreeSet<String>,
     }
 }
 
-/// Reports a number of copies that makes no set of these nodes, and two nodes of which nobody said what they hold.
-pub(super) fn check_copies(written: &Written<'_>, site: &Site, at: Range<usize>, found: &Found) {
+/// Reports a number of copies that makes no set of these nodes, and two nodes for which nobody chose a number.
+pub(super) fn check_copies(written: &Written<'_>, site: &Site, at: Range<usize>, found: &Collector) {
     let Some(rule) = &site.blueprint.copies else { return };
     let (name, noun) = (rule.number.as_str(), rule.of.as_str());
     let value = site.blueprint.variable(name).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One try to install a node: its public id, its wipe permit, and the secret token of each of its boots.
+//! One attempt to install a node: its public id, its wipe permit, and the secret token of each of its boots.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Names an attempt in logs, `status` and the store. Not a secret: nothing is granted to who knows it.
+/// Names an attempt in logs, `status` and the store. It is not secret: knowing it grants nothing.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AttemptId(String);
@@ -30,7 +30,7 @@ impl fmt::Debug for AttemptId {
     }
 }
 
-/// The secret of one boot (128 bits): minted into its boot script, known to that boot alone, never stored.
+/// The secret of one boot (128 bits). It is minted into the boot script, known to that boot alone, and never stored.
 /// `Debug` shows only a prefix, so it cannot leak through a log line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BootToken(String);
@@ -52,7 +52,7 @@ impl BootToken {
         &self.0
     }
 
-    /// The SHA-256 by which the token is stored and found.
+    /// The SHA-256 hash under which the token is stored and looked up.
     pub fn hash(&self) -> TokenHash {
         TokenHash(hex(&Sha256::digest(self.0.as_bytes())))
     }
@@ -76,15 +76,15 @@ impl PartialEq for TokenHash {
     }
 }
 
-/// What the wipe permit of an attempt allows.
+/// The scope of an attempt's wipe permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WipeScope {
-    /// Only a disk without any signature: every first install.
+    /// Only a disk without any signature, as for every first install.
     BlankDiskOnly,
-    /// A disk with data too: an operator asked for a reimage.
+    /// Also a disk with data, because an operator asked for a reimage.
     DestroyData,
-    /// A disk with data, of which only the volume groups that the site file keeps stay; the rest is made anew in place.
+    /// A disk with data. Only the volume groups that the site file keeps survive; the rest is created anew in place.
     KeepVolumeGroups,
 }
 
@@ -101,17 +101,17 @@ impl fmt::Display for WipeScope {
         f.write_str(match self {
             Self::BlankDiskOnly => "installs if the disk is blank",
             Self::DestroyData => "WIPES the disk",
-            Self::KeepVolumeGroups => "WIPES the disk but for the volume groups to keep",
+            Self::KeepVolumeGroups => "WIPES the disk except for the volume groups to keep",
         })
     }
 }
 
-/// One try to install a node.
+/// One attempt to install a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Public name.
+    /// The public name of the attempt.
     pub id: AttemptId,
-    /// What the permit allows.
+    /// The scope of its permit.
     pub scope: WipeScope,
     /// How many installer boot scripts were served for it.
     pub boots: u8,
@@ -119,7 +119,7 @@ pub struct Attempt {
     pub newest_boot: Option<TokenHash>,
     /// The boot that redeemed the permit; set at most once, never cleared.
     pub redeemed_by: Option<TokenHash>,
-    /// Whether the disks were found as planned. Nothing counts as installed before.
+    /// Whether the disks were found to be as planned. Until then the node does not count as installed.
     #[serde(default)]
     pub attested: bool,
 }
@@ -130,7 +130,7 @@ impl Attempt {
         Self { id, scope, boots: 0, newest_boot: None, redeemed_by: None, attested: false }
     }
 
-    /// The boot that may speak for this attempt: the one that redeemed the permit, else the newest.
+    /// The boot that may speak for this attempt: the one that redeemed the permit, or else the newest.
     pub(crate) fn speaker(&self) -> Option<&TokenHash> {
         self.redeemed_by.as_ref().or(self.newest_boot.as_ref())
     }

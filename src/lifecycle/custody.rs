@@ -1,5 +1,5 @@
-//! Custody of the secrets of the newest boot. Each of them has one reader: a boot that asks again, because the answer
-//! was lost, asks soon and from the same place; everybody else holds a stolen token.
+//! Custody of the secrets of the newest boot. Each secret has one reader. A boot that asks again because the answer was
+//! lost asks soon, and from the same place; anybody else holds a stolen token.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -12,17 +12,17 @@ use crate::site::Mac;
 /// How long after the first time the same reader may ask again, in seconds. Installers retry for a few minutes.
 pub(crate) const ASK_AGAIN_SECONDS: u64 = 15 * 60;
 
-/// What only the boot itself may have.
+/// The secrets that only the boot itself may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
-    /// The answers of the installer: a hash of root's password at most.
+    /// The answers to the installer's questions; their only secret is the hash of root's password.
     Kickstart,
-    /// The answer to the wipe permit.
+    /// The storage commands, as the answer to the wipe permit.
     StorageCommands,
     /// The firstboot payload, with the secrets of this node.
     Payload,
-    /// A newer one, for the system that runs: sealed for who had the first.
+    /// A newer payload for the running system, sealed for the holder of the first one.
     Renewal,
 }
 
@@ -37,19 +37,19 @@ impl std::fmt::Display for Delivery {
     }
 }
 
-/// The reader, as far as a network shows it.
+/// The reader, as far as the network can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reader {
-    /// Its address.
+    /// Its IP address.
     pub address: Ipv4Addr,
-    /// Its card; none on a link without neighbours.
+    /// The MAC of its card; none on a link without neighbours.
     pub mac: Option<Mac>,
     /// The serial number that it gave, if it gave one.
     pub serial: Option<String>,
 }
 
 impl Reader {
-    /// Whether nothing speaks against both being one machine. Only some requests tell a serial number.
+    /// Whether both may be one machine, because nothing speaks against it. Only some requests carry a serial number.
     pub(crate) fn is(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.is_none() || other.is_none() || one == other
@@ -60,38 +60,39 @@ impl Reader {
     }
 }
 
-/// The token of the newest boot: how old it is and what it brought to whom.
+/// The token of the newest boot: how old it is, and what was handed out for it to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Custody {
     /// When the token was minted, in Unix seconds; 0 before the first boot.
     pub minted: u64,
     /// The first reader.
     pub reader: Option<Reader>,
-    /// When each secret left for the first time, in Unix seconds.
+    /// When each secret was first handed out, in Unix seconds.
     pub handed: BTreeMap<Delivery, u64>,
 }
 
-/// Why a reader gets nothing.
+/// Why a reader is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotTheReader {
     /// Somebody else read first.
     Other,
-    /// It seems to be the first reader, but long after.
+    /// It appears to be the first reader, but long after the first time.
     Late,
 }
 
 impl Custody {
-    /// A token that was minted now and brought nothing yet.
+    /// A token that was minted now and has not been used.
     pub(crate) fn minted(now: u64) -> Self {
         Self { minted: now, ..Self::default() }
     }
 
-    /// Whether the token is too old to bring anything. A clock that was set back or forth makes it old, too.
+    /// Whether the token is too old to hand anything out. A jump of the clock in either direction makes it too old as
+    /// well.
     pub(crate) fn is_expired(&self, now: u64, lifetime: u64) -> bool {
         self.minted == 0 || now.abs_diff(self.minted) > lifetime
     }
 
-    /// Whether this reader may have it now.
+    /// Whether this reader may have the secret now.
     pub(crate) fn admits(&self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), NotTheReader> {
         if self.reader.as_ref().is_some_and(|first| !first.is(reader)) {
             return Err(NotTheReader::Other);
@@ -104,7 +105,7 @@ impl Custody {
         }
     }
 
-    /// Notes that it leaves for this reader; the first one is the only one from then on.
+    /// Records that the secret is handed to this reader. From then on the first reader is the only one.
     pub(crate) fn hand(&mut self, delivery: Delivery, reader: &Reader, now: u64) -> Result<(), Refused> {
         self.admits(delivery, reader, now).map_err(|_| Refused::AnotherReader)?;
         self.handed.entry(delivery).or_insert(now);
@@ -118,7 +119,7 @@ impl Custody {
 }
 
 impl State {
-    /// Whether the boot with this token may have it in this state.
+    /// Whether this state lets the boot with this token have the secret.
     pub(crate) fn grants(&self, delivery: Delivery, token: &TokenHash) -> Result<(), Refused> {
         if let Self::Suspect { .. } = self {
             return Err(Refused::Suspect);
@@ -130,12 +131,13 @@ impl State {
                 _ => Err(Refused::NotArmed(self.word())),
             },
             Delivery::StorageCommands => self.redeem(token).map(drop),
-            // An installer that was given up too early, because it was silent for long, may still finish its work.
+            // An installer that was given up too early, because it was silent for a long time, may still finish its
+            // work.
             Delivery::Payload => match self {
                 Self::Installing { attempt } | Self::Failed { attempt, during: Stage::Installer, .. }
                     if attempt.redeemed_by.as_ref() == Some(token) && !attempt.attested =>
                 {
-                    // The secrets in it are for a machine whose disks were found as planned.
+                    // The secrets in it are for a machine whose disks were found to be as planned.
                     Err(Refused::NotAttested)
                 }
                 Self::Installing { attempt } | Self::Failed { attempt, during: Stage::Installer, .. }

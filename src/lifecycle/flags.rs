@@ -1,21 +1,22 @@
-//! What an operator says about a node or the whole site, beside its state.
+//! What an operator says about a node or the whole site, independently of the node's state.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Refused};
 
-/// Two orders that stay with a node whatever its state is.
+/// Two orders that stay with a node in every state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Flags {
-    /// It is never armed, and never gets storage commands.
+    /// The node is never armed and never gets storage commands.
     #[serde(default)]
     pub protected: bool,
-    /// Somebody works on it: it is never armed, its reports are noted without an alarm, and no silence fails it.
+    /// Somebody works on the node: it is never armed, its reports are recorded without an alarm, and silence does not
+    /// fail it.
     #[serde(default)]
     pub maintenance: bool,
 }
 
-/// One of them.
+/// One of the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// [`Flags::protected`].
@@ -25,7 +26,7 @@ pub enum Flag {
 }
 
 impl Flag {
-    /// What a node is already that is given the flag, or has it taken away, in vain.
+    /// The text for a flag that already is as requested.
     pub(crate) fn words(self, on: bool) -> &'static str {
         match (self, on) {
             (Self::Protected, true) => "protected already",
@@ -45,8 +46,7 @@ impl Flags {
         }
     }
 
-    /// Whether an event is allowed beside the state. The state of a flagged node is never `armed`; this holds even if it
-    /// were.
+    /// Whether the flags allow an event. A flagged node is never `armed`; the check holds even if one were.
     pub(crate) fn admit(self, event: &Event) -> Result<(), Refused> {
         match event {
             Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. } => match self {
@@ -58,18 +58,19 @@ impl Flags {
         }
     }
 
-    /// In words, as `status` shows them; empty when there is none.
+    /// The flags that are set, as `status` shows them.
     pub(crate) fn words(self) -> Vec<&'static str> {
         let named = [(self.protected, "protected"), (self.maintenance, "maintenance")];
         named.into_iter().filter_map(|(on, word)| on.then_some(word)).collect()
     }
 }
 
-/// All installations of the site are stopped: nothing is armed and no storage commands leave until an operator lifts it.
+/// The order that stops all installations of the site: nothing is armed and no storage commands are handed out until an
+/// operator lifts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stopped {
-    /// Unix seconds.
+    /// When it was given, in Unix seconds.
     pub since: u64,
-    /// The person that did it.
+    /// The person who gave it.
     pub who: String,
 }

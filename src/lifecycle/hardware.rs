@@ -1,14 +1,14 @@
-//! Which machine a node is: the SMBIOS UUID and the serial number that it showed first. Neither grants anything; another
-//! one means another machine, and that takes a person.
+//! Which machine a node is: the SMBIOS UUID and the serial number that it showed first. Neither grants anything. A
+//! different one means a different machine, and only a person can accept that.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// UUIDs that boards have when nobody gave them one, in text order. DSP0134 7.2.1: all zeros, not settable yet, and all
-/// ones, not settable at all. The others were seen on many boards; lists of osquery (pull request 4374, issue 8887) and
-/// systemd (pull request 11137).
+/// UUIDs that boards show when nobody assigned one, in the byte order of their text. DSP0134 7.2.1: all zeros means not
+/// yet settable, and all ones not settable at all. The others were seen on many boards, and are on the lists of osquery
+/// (pull request 4374, issue 8887) and systemd (pull request 11137).
 const PLACEHOLDERS: [&str; 9] = [
     "00000000-0000-0000-0000-000000000000",
     "ffffffff-ffff-ffff-ffff-ffffffffffff",
@@ -21,7 +21,7 @@ const PLACEHOLDERS: [&str; 9] = [
     "fefefefe-fefe-fefe-fefe-fefefefefefe",
 ];
 
-/// What stands where a serial number should be, in lower case.
+/// Texts that boards show in place of a serial number, in lower case.
 const NO_SERIALS: [&str; 14] = [
     "",
     "0",
@@ -39,7 +39,7 @@ const NO_SERIALS: [&str; 14] = [
     "0123456789",
 ];
 
-/// Longest serial number that is kept, in characters.
+/// The longest serial number that is kept, in characters.
 const LONGEST_SERIAL: usize = 64;
 
 /// An SMBIOS UUID.
@@ -48,14 +48,14 @@ const LONGEST_SERIAL: usize = 64;
 pub struct SmbiosUuid([u8; 16]);
 
 impl SmbiosUuid {
-    /// From bytes in the order of its text; none for a placeholder.
+    /// Makes a UUID from bytes in the order of its text; none for a placeholder.
     pub(crate) fn new(bytes: [u8; 16]) -> Option<Self> {
         let uuid = Self(bytes);
         let is_placeholder = |uuid: Self| PLACEHOLDERS.contains(&uuid.to_string().as_str());
         (!is_placeholder(uuid) && !is_placeholder(uuid.swapped())).then_some(uuid)
     }
 
-    /// This UUID with the bytes of the first three groups turned round. They are little-endian since SMBIOS 2.6, were
+    /// This UUID with the bytes of the first three groups reversed. They are little-endian since SMBIOS 2.6 and were
     /// not before, and firmware and readers disagree about it (DSP0134 7.2.1).
     fn swapped(mut self) -> Self {
         for group in [0..4, 4..6, 6..8] {
@@ -64,7 +64,7 @@ impl SmbiosUuid {
         self
     }
 
-    /// Whether both are the UUID of one machine, in whichever byte order each was told.
+    /// Whether both are the UUID of one machine, in whichever byte order each was reported.
     pub(crate) fn is(self, other: Self) -> bool {
         self == other || self == other.swapped()
     }
@@ -100,9 +100,9 @@ impl TryFrom<String> for SmbiosUuid {
     }
 }
 
-/// A text that names no machine: no UUID, or a placeholder.
+/// The text identifies no machine: it is not a UUID, or a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("that is no UUID of a machine")]
+#[error("that is not the UUID of a machine")]
 pub struct NoUuid;
 
 impl FromStr for SmbiosUuid {
@@ -122,7 +122,7 @@ impl FromStr for SmbiosUuid {
     }
 }
 
-/// What a machine shows of itself at one moment; nothing of it has to be there.
+/// What a machine reports about itself at one moment; every part may be missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Shown {
     /// Its SMBIOS UUID.
@@ -132,7 +132,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// From texts of the machine. Placeholders and nonsense count as nothing.
+    /// Reads what a machine reported. Placeholders and nonsense count as nothing.
     pub(crate) fn of(uuid: Option<&str>, serial: Option<&str>) -> Self {
         Self { uuid: uuid.and_then(|text| text.trim().parse().ok()), serial: serial.and_then(plain_serial) }
     }
@@ -153,8 +153,8 @@ impl fmt::Display for Shown {
     }
 }
 
-/// A serial number as machines tell it, or none for a placeholder. Only letters, digits and `-_./:` are kept: it travels
-/// in a URL and in a header, which treat blanks and signs differently, and must be the same from both.
+/// The serial number as reported, or none for a placeholder. Only letters, digits and `-_./:` are kept: it travels in a
+/// URL and in a header, which treat blanks and other characters differently, and must come out the same from both.
 pub(crate) fn plain_serial(text: &str) -> Option<String> {
     if NO_SERIALS.contains(&text.trim().to_lowercase().as_str()) {
         return None;
@@ -164,28 +164,28 @@ pub(crate) fn plain_serial(text: &str) -> Option<String> {
     (!plain.is_empty()).then_some(plain)
 }
 
-/// The machine of a node as it was first seen, and the other one that asked since.
+/// The machine of a node as it was first seen, and the different one that has asked since.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Hardware {
-    /// What counts.
+    /// The identity that counts.
     pub pinned: Shown,
-    /// What was shown instead and waits for a person.
+    /// The identity that was shown instead and waits for a person to accept it.
     pub other: Option<Shown>,
 }
 
-/// What a sight of a machine means.
+/// What it means that a machine was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// The machine that we know; nothing to remember.
+    /// The known machine; there is nothing to record.
     Known,
-    /// Something that was not known yet is pinned now.
+    /// A part of the identity that was unknown so far is pinned now.
     Pinned(Hardware),
-    /// Another machine.
+    /// A different machine.
     Other(Hardware),
 }
 
 impl Hardware {
-    /// Compares what a machine shows with what is known of the node.
+    /// Compares what a machine reports with what is known of the node.
     pub(crate) fn sees(&self, shown: &Shown) -> Sight {
         if shown.is_nothing() {
             return Sight::Known;
@@ -207,7 +207,7 @@ impl Hardware {
         if now == *self { Sight::Known } else { Sight::Pinned(now) }
     }
 
-    /// A person says that the other machine is the node from now on.
+    /// A person confirms that the other machine is the node from now on.
     pub(crate) fn accept(&self) -> Option<Self> {
         let other = self.other.clone()?;
         Some(Self { pinned: other, other: None })

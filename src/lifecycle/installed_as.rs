@@ -1,28 +1,28 @@
-//! What a node was installed as. An edited site file changes what its next installation makes, never what is on its disks:
-//! every guard goes by this, and people are told where the two differ.
+//! What a node was installed as. Editing the site file changes what the next installation makes, never what is on the
+//! disks. Every guard therefore goes by this record, and people are told where it differs from the file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::site::{Node, Site, holds_copy};
 
-/// The entry of a node in the site file when its installer was booted, as far as a guard or a person asks for it later.
+/// The node's entry in the site file at the time its installer was booted, as far as guards or people need it later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledAs {
     /// Its host name.
     pub name: String,
     /// Its role.
     pub role: String,
-    /// Name of its layout.
+    /// The name of its layout.
     pub layout: String,
-    /// Where its file systems are mounted, sorted.
+    /// The mount points of its file systems, sorted.
     pub mounts: Vec<String>,
-    /// The mount point of the file system that holds a copy of what the nodes share; none when it holds none.
+    /// The mount point of the file system that holds a copy of shared data; none when it holds none.
     #[serde(alias = "brick")]
     pub copy: Option<String>,
 }
 
 impl InstalledAs {
-    /// What an installation of this node makes now.
+    /// What an installation of this node would make now.
     pub fn of(site: &Site, node: &Node) -> Self {
         let mut mounts: Vec<String> = node.layout.mount_points().map(String::from).collect();
         mounts.sort();
@@ -35,7 +35,7 @@ impl InstalledAs {
         }
     }
 
-    /// Where the site file says something else by now, in words; none when it says the same.
+    /// How the site file has come to differ, in prose; none when it does not.
     pub(crate) fn differs(&self, site: &Site, node: &Node) -> Option<String> {
         let Self { name, role, layout, mounts, copy: was } = self;
         let noun = site.blueprint.copies.as_ref().map_or("copy", |copies| copies.of.as_str());

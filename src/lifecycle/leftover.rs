@@ -1,13 +1,13 @@
-//! The system that is on the disk, as far as is known: it may run, hold a copy of what others hold, and have something to say.
+//! The system that is on the disk, as far as is known: it may run, hold a copy of shared data, and still report.
 //!
-//! An attempt that never redeemed its permit touched no disk. What ran before goes on running behind it, so it is neither
-//! forgotten when such an attempt fails nor left unheard.
+//! An attempt that never redeemed its permit has not touched the disk. The previous system goes on running behind it,
+//! so it is neither forgotten when such an attempt fails nor ignored.
 
 use super::{Event, Refused, Stage, State, TokenHash};
 
 impl State {
-    /// The state of the installation on the disk: this one, or the one behind an attempt that did not touch the disk. None
-    /// when there is none of ours, or when an installer has begun to write over it.
+    /// The state of the installation on the disk: this one, or the one behind an attempt that did not touch the disk.
+    /// None when there is no installation of ours, or when an installer has begun to overwrite it.
     pub(crate) fn system(&self) -> Option<&Self> {
         match self {
             Self::Firstboot { .. } | Self::Ready { .. } | Self::Failed { during: Stage::Firstboot, .. } => Some(self),
@@ -17,8 +17,8 @@ impl State {
         }
     }
 
-    /// Like [`Self::system`], but only a system that is heard and can be asked something: not while an attempt is armed or the
-    /// node is suspect.
+    /// Like [`Self::system`], but only a system that is listened to and can be given errands: not while an attempt is
+    /// armed or the node is suspect.
     pub(crate) fn heard_system(&self) -> Option<&Self> {
         match self {
             Self::Armed { .. } | Self::Suspect { .. } => None,
@@ -26,7 +26,8 @@ impl State {
         }
     }
 
-    /// What an attempt that fails now leaves as it was. Never a failed attempt behind a failed one: only what is on the disk.
+    /// What an attempt that fails now leaves untouched: what is on the disk, and never one failed attempt behind
+    /// another.
     pub(super) fn left_alone(&self) -> Option<Box<Self>> {
         match self {
             Self::Armed { .. } => self.system().cloned().map(Box::new),
@@ -34,8 +35,8 @@ impl State {
         }
     }
 
-    /// The system that is heard although a later attempt has failed. While that attempt was armed it was not: people wait
-    /// for the installer then.
+    /// The system that is listened to although a later attempt has failed. It was not while that attempt was armed,
+    /// because people wait for the installer then.
     fn left_behind(&self) -> Option<&Self> {
         match self {
             Self::Failed { previous, .. } => previous.as_deref(),
@@ -44,12 +45,13 @@ impl State {
         }
     }
 
-    /// Whether this is the token of the system behind a failed attempt. It brings nothing; it is only heard.
+    /// Whether this is the token of the system behind a failed attempt. It gets no secrets; only its reports are
+    /// accepted.
     pub(crate) fn left_behind_with(&self, token: &TokenHash) -> bool {
         self.left_behind().is_some_and(|system| system.redeemer(token).is_ok())
     }
 
-    /// Whether who has this token may speak for the node.
+    /// Whether the holder of this token may speak for the node.
     pub(crate) fn listens_to(&self, token: &TokenHash) -> bool {
         let own = self.attempt().is_some_and(|attempt| {
             attempt.newest_boot.as_ref() == Some(token) || attempt.redeemed_by.as_ref() == Some(token)
@@ -57,7 +59,8 @@ impl State {
         own || self.left_behind_with(token)
     }
 
-    /// What that system says of itself: the failed attempt is no news any more. None when it is not such a word.
+    /// Applies a report of that system, which makes the failed attempt a thing of the past. None when the event is not
+    /// such a report.
     pub(super) fn hear_the_left_behind(&self, event: &Event) -> Option<Result<Self, Refused>> {
         let (Event::Working { token } | Event::StepFailed { token, .. } | Event::Ready { token }) = event else {
             return None;

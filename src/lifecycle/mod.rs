@@ -1,7 +1,7 @@
 //! The life of a node as one pure table: state x event -> state, or a refusal. No clock, no store, no socket.
 //!
-//! The invariant everything rests on: an attempt's permit goes from unspent to spent once, for one boot, and only
-//! `Armed` is ever answered with an installer. So the instructions to wipe exist at most once per arming.
+//! Everything rests on one invariant: an attempt's permit goes from unspent to spent once, for one boot, and only
+//! `Armed` is ever answered with an installer. The instructions to wipe therefore exist at most once per arming.
 
 mod attempt;
 pub(crate) mod blast;
@@ -37,52 +37,52 @@ pub(crate) use renewal::{Told, held_back};
 pub(crate) use report_rate::{Admission, BURST, ReportRate, STORED_PER_ATTEMPT};
 pub(crate) use swap::{Hindrance, NOT_IN_THE_FILE, hindrances, is_to_wipe, read_once, withdrawn};
 
-/// Installer boots of one attempt without redemption before it fails.
+/// How many installer boots of one attempt may go without a redeemed permit before the attempt fails.
 pub(crate) const MAX_BOOTS: u8 = 3;
 
 /// Where a node is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum State {
-    /// In the site file, and never installed: not armed yet, or armed and taken back before anything was touched.
+    /// The node is in the site file and was never installed: not armed yet, or disarmed before anything was touched.
     New,
-    /// May be installed: the next network boot gets the installer.
+    /// The node may be installed: its next network boot gets the installer.
     Armed {
         /// The attempt that was armed.
         attempt: Attempt,
-        /// Where the node goes back to when it is disarmed; none when it was never anything else.
+        /// The state that the node returns to when it is disarmed; none when it was never anything else.
         previous: Option<Box<State>>,
     },
-    /// The wipe permit is spent; the installer is at work.
+    /// The wipe permit is spent and the installer is running.
     Installing {
         /// The running attempt.
         attempt: Attempt,
     },
-    /// Installed; firstboot is at work or about to start.
+    /// The system is installed; firstboot is running or about to start.
     Firstboot {
         /// The running attempt.
         attempt: Attempt,
     },
-    /// Firstboot verified everything.
+    /// Firstboot verified every step.
     Ready {
-        /// The attempt that made it.
+        /// The attempt that installed it.
         attempt: Attempt,
     },
-    /// Stopped; an operator (or a report of the same attempt that proves otherwise) moves it on.
+    /// The attempt stopped. An operator moves the node on, or a report of the same attempt that proves otherwise.
     Failed {
         /// The attempt that failed.
         attempt: Attempt,
-        /// Where it failed.
+        /// The part of the work that failed.
         during: Stage,
-        /// Why, in one sentence.
+        /// The reason, in one sentence.
         reason: String,
-        /// What the disk holds all the same, when this attempt never redeemed its permit: a state of [`State::system`].
+        /// What the disk still holds when this attempt never redeemed its permit: a state of [`State::system`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<Box<State>>,
     },
-    /// Not trusted: somebody else may hold its token, or it is another machine. Only an operator clears it.
+    /// The node is not trusted: somebody else may hold its token, or it is another machine. Only an operator clears it.
     Suspect {
-        /// What it was, and goes on to be behind the suspicion; never `Armed`, because the permit is withdrawn.
+        /// The state behind the suspicion, which goes on changing; never `Armed`, because the permit is withdrawn.
         previous: Box<State>,
         /// What was seen, in one sentence.
         why: String,
@@ -90,7 +90,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word for people: `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
+    /// The word that people see: `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::New => "new",
@@ -116,7 +116,7 @@ impl State {
         }
     }
 
-    /// Applies an event, or says why it is refused; a refused event changes nothing.
+    /// Applies an event, or returns why it is refused; a refused event changes nothing.
     pub(crate) fn apply(&self, event: &Event) -> Result<Self, Refused> {
         if let Self::Suspect { previous, why } = self {
             return suspect::apply(previous, why, event);
@@ -144,8 +144,8 @@ impl State {
         }
     }
 
-    /// Arms from every state in which no installer is at work. Without leave to destroy data an installed node is refused:
-    /// its installer would only find data, and nobody would listen to its running system any more.
+    /// Arms from every state in which no installer is running. Without permission to destroy data an installed node is
+    /// refused: its installer would only find data, and its running system would not be listened to any more.
     fn arm(&self, id: &AttemptId, scope: WipeScope) -> Result<Self, Refused> {
         let previous = match self {
             Self::Installing { .. } => return Err(Refused::Busy),
@@ -157,13 +157,13 @@ impl State {
         Ok(Self::Armed { attempt: Attempt::new(id.clone(), scope), previous })
     }
 
-    /// Takes an unspent permit back. What was never anything else is `new` again; that it does not arm itself is kept beside
-    /// the state.
+    /// Takes an unspent permit back. A node that was never anything else is `new` again; that it does not arm itself is
+    /// recorded beside the state.
     fn disarm(&self) -> Result<Self, Refused> {
         self.unarmed().ok_or(Refused::NotArmed(self.word()))
     }
 
-    /// The failed state of an attempt whose installer nobody fetched in time.
+    /// The failed state of an attempt whose installer was not fetched in time.
     fn expire(&self) -> Result<Self, Refused> {
         match self {
             Self::Armed { attempt, .. } if attempt.boots > 0 => Err(Refused::NothingToDo),
@@ -171,7 +171,7 @@ impl State {
         }
     }
 
-    /// What an armed node was before.
+    /// The state of an armed node before it was armed.
     fn unarmed(&self) -> Option<Self> {
         let Self::Armed { previous, .. } = self else { return None };
         Some(previous.as_ref().map_or(Self::New, |previous| (**previous).clone()))
@@ -189,8 +189,8 @@ impl State {
         Ok(Self::Armed { attempt, previous: previous.clone() })
     }
 
-    /// A network boot although the installer never reported its end. The disk may be half written, so the answer
-    /// is the local disk, and people are told at once; a later report of this attempt heals it.
+    /// A network boot although the installer never reported its end. The disk may be half written, so the answer is the
+    /// local disk, and people are told at once. A later report of this attempt recovers the node.
     fn come_back(&self) -> Result<Self, Refused> {
         let Self::Installing { attempt } = self else { return Err(Refused::NothingToDo) };
         let reason = "restarted after its wipe permit was spent and before it reported `installed`";
@@ -203,7 +203,7 @@ impl State {
                 let redeemed_by = Some(token.clone());
                 Ok(Self::Installing { attempt: Attempt { redeemed_by, ..attempt.clone() } })
             }
-            // The answer was lost on the wire: the same boot may have it again.
+            // The answer was lost on the wire, so the same boot may have it again.
             Self::Installing { attempt } if attempt.redeemed_by.as_ref() == Some(token) => Ok(self.clone()),
             Self::Armed { .. } => Err(Refused::OldBoot),
             _ => Err(Refused::PermitSpent),
@@ -220,7 +220,7 @@ impl State {
         }
     }
 
-    /// The disks against the plan. A difference ends the attempt; nothing that it says later heals it.
+    /// Compares the disks with the plan. A difference ends the attempt, and no later report of it recovers the node.
     fn attest(&self, token: &TokenHash, differences: &[String]) -> Result<Self, Refused> {
         if matches!(self, Self::Armed { attempt, .. } if attempt.newest_boot.as_ref() == Some(token)) {
             return Err(Refused::NotRedeemed);
@@ -266,7 +266,7 @@ impl State {
         Ok(Self::Ready { attempt: self.attested_redeemer(token)? })
     }
 
-    /// An operator knows better than a timeout. A later report of the attempt heals it all the same.
+    /// An operator knows better than a timeout. A later report of the attempt still recovers the node.
     fn give_up(&self, reason: &str) -> Result<Self, Refused> {
         let (attempt, during) = match self {
             Self::Installing { attempt } => (attempt, Stage::Installer),
@@ -277,7 +277,7 @@ impl State {
         Ok(Self::Failed { attempt: attempt.clone(), during, reason, previous: None })
     }
 
-    /// Silence ends in `failed`; a later report of the attempt heals it, unless its permit was never redeemed.
+    /// Silence ends in `failed`. A later report of the attempt recovers the node, unless its permit was never redeemed.
     fn overdue(&self, reason: &str) -> Result<Self, Refused> {
         let (attempt, during) = match self {
             Self::Armed { attempt, .. } if attempt.boots > 0 => (attempt, Stage::Installer),
@@ -300,8 +300,8 @@ impl State {
         }
     }
 
-    /// The attempt, if `token` redeemed its permit and its disks were found as planned. What got past the installer
-    /// was compared then, or was installed before disks were compared at all.
+    /// The attempt, if `token` redeemed its permit and its disks were found to be as planned. An attempt that got past
+    /// the installer was compared then, or was installed before rackstart compared disks at all.
     fn attested_redeemer(&self, token: &TokenHash) -> Result<Attempt, Refused> {
         let attempt = self.redeemer(token)?;
         match self {

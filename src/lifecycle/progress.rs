@@ -1,10 +1,10 @@
-//! What a node last said about itself: marks that change no decision, only what people see.
+//! What a node last said about itself: marks that influence no decision, only what people see.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of report, as they travel in the form field `event`.
+/// The kinds of reports, in the words of the form field `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -46,7 +46,7 @@ impl ReportEvent {
         Self::ALL.iter().find(|(_, event)| *event == self).map_or("", |(word, _)| word)
     }
 
-    /// Whether the installer sends it; the installer and firstboot count their reports separately.
+    /// Whether the installer sends it. The installer and firstboot number their reports separately.
     pub(crate) fn is_of_installer(self) -> bool {
         use ReportEvent::*;
         matches!(self, PreStarted | Refused | PostStarted | Installed | InstallFailed)
@@ -69,12 +69,12 @@ pub enum ReportError {
     UnknownEvent(String),
 }
 
-/// One report of a node, as received. Text fields are the machine's own words: never trusted, always capped.
+/// One report of a node, as received. Text fields are the machine's own words: never trusted, always capped in length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// What happened.
     pub event: ReportEvent,
-    /// Increasing per boot and sender, so that a repeated report is recognised.
+    /// A number that rises within each boot and sender, so that a repeated report is recognised.
     pub seq: u64,
     /// Step name such as `02-monitoring-all/04-agent-start`.
     pub step: String,
@@ -82,11 +82,11 @@ pub struct Report {
     pub number: u32,
     /// How many steps this node has.
     pub total: u32,
-    /// Reason, condition or last lines.
+    /// A reason, a condition, or the last lines of output.
     pub detail: String,
 }
 
-/// Which step a node is at.
+/// The step that a node is at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StepProgress {
     /// Number of the step, from 1.
@@ -100,13 +100,13 @@ pub struct StepProgress {
 /// The latest marks of a node. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
-    /// The step it is at.
+    /// The step that the node is at.
     pub step: Option<StepProgress>,
-    /// The condition it waits for.
+    /// The condition that the node waits for.
     pub waiting: Option<String>,
-    /// Its last words.
+    /// The last thing it said.
     pub detail: Option<String>,
-    /// What it changes while it is ready, because its payload changed.
+    /// What a ready node is changing because its payload changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updating: Option<String>,
     /// Highest sequence number from the installer in this boot.
@@ -116,24 +116,24 @@ pub struct Progress {
     /// When each moment of the current attempt was first seen (`armed`, `script`, `kickstart`, `permit`, `installed`,
     /// `firstboot`, `ready`).
     pub marks: std::collections::BTreeMap<String, u64>,
-    /// The moment that was seen last.
+    /// The mark that was set last.
     #[serde(default)]
     pub newest: Option<String>,
-    /// How many of its reports the event log has.
+    /// How many of the node's reports the event log holds.
     #[serde(default)]
     pub stored: u32,
 }
 
 impl Progress {
-    /// Notes a moment. One of a name that was noted before keeps its first time, and is the newest all the same.
+    /// Sets a mark. A mark that was set before keeps its first time, but becomes the newest all the same.
     pub(crate) fn mark(&mut self, moment: &str, now: u64) {
         self.marks.entry(moment.into()).or_insert(now);
         self.newest = Some(moment.into());
     }
 
-    /// The moment that was seen last.
+    /// The mark that was set last.
     pub(crate) fn stage(&self) -> Option<&str> {
-        // A record of before that was kept knows the times alone.
+        // A record from before `newest` existed has only the times.
         let latest = || self.marks.iter().max_by_key(|(_, at)| **at).map(|(mark, _)| mark.as_str());
         self.newest.as_deref().or_else(latest)
     }
@@ -146,11 +146,11 @@ impl Progress {
         }
         *seq = report.seq;
         if report.event == ReportEvent::Errand {
-            return true; // the answer to a question, nothing of its own life
+            return true; // the answer to an errand, not a report about itself
         }
         let said = (!report.detail.is_empty()).then(|| report.detail.clone());
         if report.event == ReportEvent::Updating {
-            // Its numbers count what changed; those of its role stay.
+            // An update numbers the steps that changed; the numbers of the role's steps stay.
             let Report { number, total, step, .. } = report;
             let waits = said.map(|said| format!(", waits for {said}")).unwrap_or_default();
             self.updating = Some(format!("updating, {number} of {total}: {step}{waits}"));

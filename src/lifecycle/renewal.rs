@@ -1,31 +1,33 @@
-//! In which order nodes take newer payloads. Pure.
+//! The order in which nodes take newer payloads. Pure.
 //!
-//! A password is changed where it is kept (the first of its steps says where) and known where it is used. Whoever keeps one
-//! goes last: its users have the new value in their files by then, wait for it to be taken, and start again with it within
-//! seconds. The other way round they would be locked out until they asked for errands.
+//! A password is changed where it is kept (the first of its steps says where) and used elsewhere. The node that keeps
+//! it goes last: by then its users have the new value in their files, wait for it to become valid, and restart with it
+//! within seconds. In the opposite order they would be locked out until they next ask for errands.
 
 use std::collections::HashMap;
 
 use crate::site::{Mac, Node, NodeName, Site};
 
-/// A node that did not ask for so long, in seconds, is not waited for.
+/// A node that has not asked for this many seconds is not waited for.
 const AWAKE: u64 = 90;
-/// Nobody is waited for longer, in seconds: a node that cannot take its payload must not hold up the others for ever.
+/// No node is waited for longer than this many seconds: one that cannot take its payload must not hold up the others
+/// for ever.
 const PATIENCE: u64 = 600;
 
-/// What a node last told of its payload. Times are Unix seconds.
+/// What a node last said about its payload. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The digest of the payload that it has.
+    /// The digest of the payload that the node has.
     pub digest: String,
-    /// When it asked for errands last.
+    /// When it last asked for errands.
     pub asked: u64,
-    /// Since when others go first.
+    /// Since when it has been held back for others.
     pub held: Option<u64>,
 }
 
-/// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have, `heard_since`
-/// from when on nodes could tell what they have: soon after a start nothing is known of those that have not asked yet.
+/// The node that has to take its payload first, if there is one. `wanted` is the digest that a node should have.
+/// `heard_since` is when nodes could begin to say what they have: soon after a start, nothing is known of those that
+/// have not asked yet.
 pub(crate) fn held_back(
     site: &Site,
     node: &Node,

@@ -1,26 +1,27 @@
-//! How many reports of one node are taken. A token is in the hands of the node's root, and what it reports is stored.
+//! How many reports of one node are accepted. The token is in the hands of the node's root, and what it reports is
+//! stored.
 
 use std::time::Duration;
 
-/// Taken at once: more than an honest node keeps while the server is away (`QUEUE_LIMIT` in `lib/report.sh`).
+/// Accepted at once: more than an honest node queues while the server is away (`QUEUE_LIMIT` in `lib/report.sh`).
 pub(crate) const BURST: u32 = 600;
-/// After that there is room for another one each second.
+/// After that, one more report is accepted per second.
 const REFILL: Duration = Duration::from_secs(1);
 /// Reports of one attempt that the event log keeps. Later ones change the state as before.
 pub(crate) const STORED_PER_ATTEMPT: u32 = 4000;
 
-/// What becomes of one report.
+/// The fate of one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It is taken.
+    /// The report is accepted.
     Taken,
-    /// The first one too many since the node was quiet.
+    /// The first report over the limit since the node was quiet.
     FirstTooMany,
-    /// One more too many.
+    /// A further report over the limit.
     TooMany,
 }
 
-/// What is left to one node. Times are those of any clock that only goes forward.
+/// What remains of one node's allowance. Times are those of any clock that only goes forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReportRate {
     left: u32,
@@ -34,12 +35,12 @@ impl ReportRate {
         Self { left: BURST, refilled: now, told: false }
     }
 
-    /// Judges one report, and what is left after it.
-    pub(crate) fn judge(self, now: Duration) -> (Self, Admission) {
+    /// Decides whether one report is accepted, and returns the allowance that remains.
+    pub(crate) fn admit(self, now: Duration) -> (Self, Admission) {
         let whole = now.saturating_sub(self.refilled).as_secs() / REFILL.as_secs();
         let left = self.left.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX)).min(BURST);
         let refilled = if left == BURST { now } else { self.refilled + REFILL * u32::try_from(whole).unwrap_or(0) };
-        // It was quiet long enough to be told again.
+        // The node was quiet for long enough to be warned about again.
         let told = self.told && left < BURST;
         match left.checked_sub(1) {
             Some(left) => (Self { left, refilled, told }, Admission::Taken),
@@ -53,11 +54,12 @@ impl ReportRate {
 mod tests {
     use super::*;
 
-    /// How many of so many reports in so many milliseconds are taken, and how often it is told that some are not.
+    /// Sends reports `step` milliseconds apart; returns how many are accepted, and how often it is said that some are
+    /// not.
     fn flood(rate: &mut ReportRate, from: u64, to: u64, step: usize) -> (u32, u32) {
         let (mut taken, mut told) = (0, 0);
         for millis in (from..to).step_by(step) {
-            let (next, verdict) = rate.judge(Duration::from_millis(millis));
+            let (next, verdict) = rate.admit(Duration::from_millis(millis));
             *rate = next;
             taken += u32::from(verdict == Admission::Taken);
             told += u32::from(verdict == Admission::FirstTooMany);
@@ -69,7 +71,7 @@ mod tests {
     fn a_flood_is_a_burst_and_then_a_trickle_and_is_told_once() {
         let mut rate = ReportRate::new(Duration::ZERO);
         assert_eq!(flood(&mut rate, 0, 3_600_000, 10), (BURST + 3599, 1));
-        // After as long as the burst is wide it has all of it again, and is told again.
+        // After the time that a whole burst takes to refill it has all of it again, and is warned about again.
         let later = 3_600_000 + u64::from(BURST) * 1000;
         assert_eq!(flood(&mut rate, later, later + 1000, 1), (BURST, 1));
     }
@@ -85,7 +87,7 @@ mod tests {
     fn a_clock_that_stands_still_or_jumps_ahead_gives_nothing_away() {
         let mut rate = ReportRate::new(Duration::from_secs(9));
         let taken = (0..2000).filter(|_| {
-            let (next, verdict) = rate.judge(Duration::from_secs(5));
+            let (next, verdict) = rate.admit(Duration::from_secs(5));
             rate = next;
             verdict == Admission::Taken
         });

@@ -1,36 +1,36 @@
-//! Which changes of a site file an installation at work forbids. Pure: the reload asks before it swaps.
+//! Which changes of a site file a running installation forbids. Pure: the reload asks before it swaps the sites.
 
 use std::fmt;
 
 use super::State;
 use crate::site::{CopySets, InstallTree, Mac, Node, NodeName, Server, Site, TimeService};
 
-/// One reason why a site cannot take the place of the running one now.
+/// One reason why a site cannot replace the running one now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hindrance {
     /// A key of the site file that is read once, when the daemon starts.
     NeedsRestart {
-        /// As in the site file.
+        /// The key as the site file spells it.
         key: &'static str,
         /// The running value.
         from: String,
         /// The wanted value.
         to: String,
     },
-    /// The copies of a volume that is there already.
+    /// The number of copies of a volume that exists already.
     Copies {
-        /// Of each file, as it was made.
+        /// The number of copies with which it was made.
         from: usize,
-        /// As the new file means.
+        /// The number that the new file implies.
         to: usize,
     },
-    /// A node that an installer or firstboot is at work on.
+    /// A node on which an installer or firstboot is running.
     AtWork {
         /// Its name in the running site.
         node: NodeName,
         /// Its state.
         state: &'static str,
-        /// What would change, in words.
+        /// What would change, in prose.
         what: String,
     },
 }
@@ -50,15 +50,15 @@ impl fmt::Display for Hindrance {
 }
 
 impl Hindrance {
-    /// One thing to do.
+    /// One thing that the operator can do.
     pub(crate) fn help(&self) -> String {
         match self {
             Self::Copies { from, .. } => {
-                format!("write `replica = \"{from}\"` under `[variables]`: a volume that is there keeps its number")
+                format!("write `replica = \"{from}\"` under `[variables]`: an existing volume keeps its number")
             }
             Self::NeedsRestart { .. } => "restart the daemon; no node loses its state".into(),
             Self::AtWork { node, state: "armed", .. } => {
-                format!("wait for its installation, or take it back first: `rackstart disarm {node}`")
+                format!("wait for its installation, or disarm it first: `rackstart disarm {node}`")
             }
             Self::AtWork { node, state: "ready", .. } => {
                 format!(
@@ -70,12 +70,12 @@ impl Hindrance {
     }
 }
 
-/// Everything that stands against swapping `old` for `new`; empty when nothing does.
+/// Everything that prevents swapping `old` for `new`; empty when nothing does.
 ///
-/// A node whose installer is at work keeps every word of its entry, because its plan is fixed and its kickstart is out. One that is
-/// armed to wipe stays what its operator was shown: the permit is for those disks. It may leave the file: see [`withdrawn`].
-/// A node in firstboot keeps its MAC and its address, or its reports would be refused; the rest of its entry counts from
-/// its next installation on.
+/// A node whose installer is running keeps its whole entry, because its plan is fixed and its kickstart was handed out.
+/// One that is armed to wipe stays what its operator was shown, because the permit is for those disks; but it may leave
+/// the file, see [`withdrawn`]. A node in firstboot keeps its MAC and its address, or its reports would be refused; the
+/// rest of its entry takes effect with its next installation.
 pub(crate) fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<Hindrance> {
     let mut all = restarts(old, new);
     all.extend(copies(old, new, &state));
@@ -95,8 +95,8 @@ pub(crate) fn hindrances(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<S
     all
 }
 
-/// The armings to wipe that end with the swap of `old` for `new`, and why: what an operator armed is not there any more. A
-/// change of the node itself is among [`hindrances`], and here for an order that came between those and the swap.
+/// The armings to wipe that end when `old` is swapped for `new`, and why: the entry that an operator armed is no longer
+/// there. A change of the node itself is among [`hindrances`]; it is also here for an order that came between the two.
 pub(crate) fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Vec<(Mac, String)> {
     let why = |node: &Node| match new.node_by_mac(node.mac) {
         Some(_) => shown(new, node).map(|what| format!("the site file was edited: {what}")),
@@ -107,7 +107,7 @@ pub(crate) fn withdrawn(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<St
     old.nodes.iter().filter_map(ends).collect()
 }
 
-/// Why an arming ends whose node has left the site file.
+/// Why an arming ends when its node has left the site file.
 pub(crate) const NOT_IN_THE_FILE: &str = "no node of the site file has its MAC any more";
 
 /// Whether the next boot may cost data.
@@ -115,8 +115,9 @@ pub(crate) fn is_to_wipe(state: &State) -> bool {
     matches!(state, State::Armed { attempt, .. } if attempt.scope.wipes())
 }
 
-/// The number of copies is chosen by the number of their holders unless it is named, and a volume that exists has the one it was
-/// made with. Not when nodes leave: whoever takes a holder away says with how many copies.
+/// Unless the site file names the number of copies, it follows from the number of holders; but an existing volume has
+/// the number with which it was made. Nodes that leave are no hindrance: the operator who removes a holder says how
+/// many copies remain.
 fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Option<Hindrance> {
     let (before, after) = (CopySets::of(old), CopySets::of(new));
     let made = before.members().any(|node| state(node.mac).is_some_and(|state| state.system().is_some()));
@@ -125,9 +126,10 @@ fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Optio
     (made && changes).then_some(Hindrance::Copies { from: before.copies, to: after.copies })
 }
 
-/// The keys of the site file that are read once, when the daemon starts, and their values in words.
+/// The keys of the site file that are read once, when the daemon starts, with their values in prose.
 pub(crate) fn read_once(site: &Site) -> Vec<(&'static str, String)> {
-    // Named one by one, so that a new key cannot come without a decision. Those that are left out are read at each use.
+    // They are named one by one, so that a new key cannot be added without a decision. Keys that are left out are read
+    // at each use.
     let Server {
         interface,
         address,
@@ -168,7 +170,7 @@ fn restarts(old: &Site, new: &Site) -> Vec<Hindrance> {
     changed.map(|((key, from), (_, to))| Hindrance::NeedsRestart { key, from, to }).collect()
 }
 
-/// This node in the new site, if it can still be told by its MAC and its address.
+/// This node in the new site, if it can still be recognised by its MAC and its address.
 fn identity<'a>(new: &'a Site, node: &Node) -> Result<&'a Node, String> {
     let Some(found) = new.node_by_mac(node.mac) else {
         return Err(match new.node_by_name(node.name.as_str()) {
@@ -182,7 +184,7 @@ fn identity<'a>(new: &'a Site, node: &Node) -> Result<&'a Node, String> {
     }
 }
 
-/// What would change of what an operator is shown, and names, when a node is armed to be wiped.
+/// What would change of the properties that an operator is shown, and names, when a node is armed to be wiped.
 fn shown(new: &Site, node: &Node) -> Option<String> {
     let found = new.node_by_mac(node.mac)?;
     let changes = [
@@ -196,7 +198,7 @@ fn shown(new: &Site, node: &Node) -> Option<String> {
         .then(|| format!("its {} would change, and its permit to wipe is not for that", changed.join(", ")))
 }
 
-/// What would change for a node whose installer is at work.
+/// What would change for a node whose installer is running.
 fn entry(old: &Site, new: &Site, node: &Node) -> Option<String> {
     let found = match identity(new, node) {
         Ok(found) => found,
@@ -237,7 +239,7 @@ mod tests {
         State::Armed { attempt: attempt(boots), previous: None }
     }
 
-    /// What is said when compute2 is in `state` and the site is edited.
+    /// The objections when compute2 is in `state` and the site is edited.
     fn said(state: State, edit: impl FnOnce(&mut Site)) -> Vec<String> {
         let old = paper_site();
         let mac = old.node_by_name("compute2").unwrap().mac;
@@ -270,7 +272,7 @@ mod tests {
                 assert!(told[0].contains(word), "{told:?}");
             }
             assert_eq!(said(armed(0), edit), Vec::<String>::new(), "{word}: it has not booted into it");
-            // The others find it where its system is.
+            // The others look for it at the address where its system is.
             let moved = usize::from(word == "address");
             assert_eq!(said(State::Ready { attempt: attempt(1) }, edit).len(), moved, "{word}");
         }

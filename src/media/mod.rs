@@ -18,7 +18,7 @@ pub(crate) use beneath::Unserved;
 pub(crate) use guarded::Guarded;
 pub(crate) use repository::{folders, read_repository};
 
-use crate::iso9660::{self, Broken, Found};
+use crate::iso9660::{self, Broken, PathTarget};
 use crate::packages::{Algorithm, Hasher};
 use crate::site::{Image, InstallTree, Site};
 
@@ -71,8 +71,8 @@ impl Media {
         match self {
             Self::Directory(Directory(folder)) => Content::whole(folder.file(&path)?),
             Self::Image(file, size) => match iso9660::find(*size, &read_at(file), &path).map_err(broken)? {
-                Some(Found::File(extent)) => Content::part(file.try_clone()?, extent.start, extent.length),
-                Some(Found::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+                Some(PathTarget::File(extent)) => Content::part(file.try_clone()?, extent.start, extent.length),
+                Some(PathTarget::Directory) => Err(io::ErrorKind::IsADirectory.into()),
                 None => Err(io::ErrorKind::NotFound.into()),
             },
         }

@@ -63,10 +63,10 @@ async fn what_an_intruder_does_to_the_log_is_found() {
     for (sql, expected) in [
         ("UPDATE audit SET detail = 'nothing' WHERE id = 2", "line 2 was edited"),
         ("DELETE FROM audit WHERE id = 2", "line 2 is missing"),
-        ("DELETE FROM audit WHERE id > 2", "its end was cut off"),
+        ("DELETE FROM audit WHERE id > 2", "the end of the log was cut off"),
         (
             "INSERT INTO audit SELECT 4, at, how, source, action, subject, detail, outcome, hash FROM audit WHERE id = 3",
-            "line 4 was edited, put in",
+            "line 4 was edited or inserted",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

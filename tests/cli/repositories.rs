@@ -414,5 +414,5 @@ fn trees_and_repositories_may_be_disc_images() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     fs::write(desk.path("dvd1.iso"), "no image").unwrap();
     let run = desk.run(&["check"]);
-    assert!(run.stderr.contains("dvd1.iso cannot be used: it is no ISO 9660 image"), "{}", run.stderr);
+    assert!(run.stderr.contains("dvd1.iso cannot be used: it is not an ISO 9660 image"), "{}", run.stderr);
 }

@@ -5,7 +5,7 @@ mod security;
 mod svg;
 
 use super::{Failure, find_node, print};
-use crate::config::{Loaded, Place};
+use crate::config::{Loaded, SitePaths};
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     security: bool,
 }
 
-pub(crate) fn run(place: Place<'_>, args: Args) -> Result<(), Failure> {
+pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let loaded = crate::config::load_to_plan(place)?;
     super::tell_notes(&loaded.notes);
     let site = &loaded.site;

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::problem::{Problem, Problems};
-use super::reader::{Found, Section};
+use super::reader::{Collector, Section};
 use super::role;
 use super::words::{quote, suggest};
 use crate::render::{BLUEPRINT_FILE, BLUEPRINTS, STEP_SETS, Templates, shipped_file, shipped_names};
@@ -68,7 +68,7 @@ pub(crate) fn blueprint(name: &str, own: &Templates) -> Option<Result<Blueprint,
     }))
 }
 
-/// What is wrong with the folder of a blueprint and the step sets that it names.
+/// Reports what is wrong with the folder of a blueprint and with the step sets that it names.
 fn surroundings(name: &str, blueprint: &Blueprint, own: &Templates) -> Vec<Problem> {
     let mut problems = Vec::new();
     if blueprint.name != name {
@@ -90,7 +90,7 @@ fn surroundings(name: &str, blueprint: &Blueprint, own: &Templates) -> Vec<Probl
 
 /// Reads the text of a blueprint. `file_name` is for messages only.
 pub fn parse_blueprint(text: &str, file_name: &str) -> Result<Blueprint, Problems> {
-    let found = Found::default();
+    let found = Collector::default();
     let document = super::document(text, &found);
     let blueprint = document.as_ref().and_then(|document| read(document.get_ref(), &found));
     let (problems, secrets) = found.into_parts();
@@ -100,7 +100,7 @@ pub fn parse_blueprint(text: &str, file_name: &str) -> Result<Blueprint, Problem
     }
 }
 
-fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
+fn read(document: &DeTable<'_>, found: &Collector) -> Option<Blueprint> {
     let top = Section::open("the blueprint".into(), 0..0, document, &KEYS, found);
     top.need("name", "name = \"lab\"");
     top.need("summary", "summary = \"what it is, in one sentence\"");
@@ -120,7 +120,7 @@ fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
         default_role: top.text("default_role").map(|role| role.into_inner().to_string()),
         variables: read_texts(&top, "variables"),
         networks: top.texts("networks").iter().map(|name| name.get_ref().to_string()).collect(),
-        rules: Vec::new(), // in a file of their own
+        rules: Vec::new(), // they are in a separate file
         nodes: parts::nodes(&top),
         callers: parts::callers(&top),
         copies: parts::copies(&top),
@@ -143,7 +143,7 @@ fn read(document: &DeTable<'_>, found: &Found) -> Option<Blueprint> {
     Some(blueprint)
 }
 
-/// A table of texts, of whatever names.
+/// Reads a table of strings with arbitrary keys.
 fn read_texts(top: &Section<'_>, key: &'static str) -> BTreeMap<String, String> {
     let label = format!("`[{key}]`");
     let Some((at, table)) = top.table(key, &label) else { return BTreeMap::new() };

@@ -1,16 +1,16 @@
-//! Reads the tables of a blueprint beside its roles: each says with names of variables and capabilities what would else be
-//! code. Whether these names exist is looked at in `references`.
+//! Reads the tables of a blueprint beside its roles. Each of them names variables and capabilities to say what would
+//! otherwise be code. `references` checks that these names exist.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::super::reader::{Found, Section};
+use super::super::reader::{Collector, Section};
 use super::super::words::quote;
 use crate::site::{Caller, Capability, Copies, Drain, Keepsake, NodeList, Sentence, TreeImage, Trial, ValueForm};
 
-/// Reads every table below `key`, by its name; `read` gets its section.
+/// Reads every table below `key` by its name; `read` is called with its section.
 fn named<'a, T>(
     top: &Section<'a>,
     key: &str,
@@ -31,20 +31,20 @@ fn named<'a, T>(
     all
 }
 
-/// A table that is there once or not at all.
+/// Opens a table that occurs at most once.
 fn single<'a>(top: &Section<'a>, key: &str, keys: &[&str]) -> Option<Section<'a>> {
     let label = format!("`[{key}]`");
     let (at, table): (Range<usize>, &'a DeTable<'a>) = top.table(key, &label)?;
     Some(Section::open(label, at, table, keys, top.found))
 }
 
-/// A text that must be there.
+/// A string that must be there.
 fn word(section: &Section<'_>, key: &str, example: &str) -> Option<String> {
     section.need(key, &format!("{key} = \"{example}\""));
     section.text(key).map(|text| text.into_inner().to_string())
 }
 
-/// Steps know it by this name, in capital letters; their templates by the same in small letters.
+/// Checks a name by which steps know something, in capital letters; their templates use it in lower case.
 fn is_variable(name: &str, section: &Section<'_>) -> Option<()> {
     if super::super::secrets::is_variable(name) {
         return Some(());
@@ -167,7 +167,7 @@ pub(super) fn sentences(top: &Section<'_>) -> Vec<Sentence> {
     tables.into_iter().filter_map(|(at, table)| sentence(at, table, top.found)).collect()
 }
 
-fn sentence<'a>(at: Range<usize>, table: &'a DeTable<'a>, found: &'a Found) -> Option<Sentence> {
+fn sentence<'a>(at: Range<usize>, table: &'a DeTable<'a>, found: &'a Collector) -> Option<Sentence> {
     let section = Section::open(
         "a sentence".into(),
         at,

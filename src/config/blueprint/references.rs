@@ -1,4 +1,4 @@
-//! Whether the names that a blueprint uses are names that it has: variables, capabilities, roles, names for the steps.
+//! Checks that the names which a blueprint uses exist in it: variables, capabilities, roles, names for the steps.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::super::reader::Section;
 use super::super::words::{quote, suggest};
 use crate::site::{Blueprint, Caller};
 
-/// Reports every name that leads nowhere, and every name for the steps that two things have.
+/// Reports every name that does not exist, and every name for the steps that two things share.
 pub(super) fn check(blueprint: &Blueprint, top: &Section<'_>) {
     for (place, name) in capabilities(blueprint) {
         if !blueprint.capabilities.contains_key(name) {

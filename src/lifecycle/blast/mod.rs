@@ -1,5 +1,5 @@
-//! How much may be armed at once: one pure decision. Site, states and the request in; what is armed now, what has to wait,
-//! or every reason against it out.
+//! How much may be armed at once: one pure decision. It takes the site, the states and the request, and returns what is
+//! armed now and what has to wait, or else every reason against it.
 
 mod objection;
 mod replicas;
@@ -9,42 +9,40 @@ pub(crate) use objection::Objection;
 use super::{Duty, Flags, InstalledAs, Outcome, State, Stopped, WipeScope};
 use crate::site::{Mac, Node, Site};
 
-/// So many nodes need no count, unless they are more than a tenth of the site.
+/// Up to this many nodes need no `--count`, unless they are more than a tenth of the site.
 pub(crate) const FEW: usize = 5;
 
 /// A network card of the machine that rackstart runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OwnCard {
-    /// What this machine calls it.
+    /// The name of its interface on this machine.
     pub interface: String,
-    /// Its MAC.
     pub mac: Mac,
 }
 
-/// Where a node stands, as far as this decision goes.
+/// What the decision needs to know about a node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing<'a> {
-    /// Its state.
     pub state: &'a State,
-    /// What an operator said about it.
+    /// The flags that an operator set.
     pub flags: Flags,
-    /// Unix seconds of its last arming that could cost data.
+    /// When it was last armed in a way that could cost data, in Unix seconds.
     pub armed_to_wipe: Option<u64>,
-    /// Whether it is on duty; none when it never was.
+    /// Its record of drains; none when it was never drained.
     pub duty: Option<&'a Duty>,
-    /// Whether the storage of an installation is recorded that no attempt has wiped since.
+    /// Whether the storage of an installation is recorded that no later attempt has wiped.
     pub recorded: bool,
-    /// What that installation made of it; none when nothing is recorded, and then the site file is believed.
+    /// How that installation left the node; none when nothing is recorded, and then the site file is believed.
     pub installed_as: Option<&'a InstalledAs>,
 }
 
 impl Standing<'_> {
-    /// The role that its system plays.
+    /// The role that the installed system plays.
     fn role<'a>(&'a self, node: &'a Node) -> &'a str {
         self.installed_as.map_or(node.role.as_str(), |installed| installed.role.as_str())
     }
 
-    /// Whether it holds a copy of what the nodes share, or will when it is installed.
+    /// Whether the node holds a copy of shared data, or will when it is installed.
     fn has_copy(&self, site: &Site, node: &Node) -> bool {
         match self.installed_as {
             Some(installed) => installed.copy.is_some(),
@@ -56,51 +54,51 @@ impl Standing<'_> {
 /// What an operator wants to arm.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish<'a> {
-    /// Which nodes, each once.
+    /// The nodes, each once.
     pub nodes: Vec<&'a Node>,
-    /// What their permits shall allow.
+    /// The scope of their permits.
     pub scope: WipeScope,
-    /// How many nodes the operator believes this is.
+    /// How many nodes the operator expects this to be.
     pub count: Option<usize>,
-    /// Whether a reason was given to overrule what may be overruled.
+    /// Whether a reason was given that overrules the objections that can be overruled.
     pub forced: bool,
-    /// What a node at work in the cloud needs before.
+    /// What a node at work in the cloud needs before it is armed.
     pub drain: DrainRule,
 }
 
-/// What is asked of a node whose system runs, before it is wiped.
+/// What is demanded of a node whose system runs before it is wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DrainRule {
-    /// To be drained; or to be out of reach, unless it is ready.
+    /// The node must be drained, or out of reach unless it is ready.
     Needed,
-    /// Nothing yet: it will be drained, or a reason was given not to.
+    /// Nothing: the node will be drained later, or a reason was given not to drain it.
     Nothing,
 }
 
-/// The rest of the world.
+/// The circumstances beside the nodes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now<'a> {
-    /// Unix seconds.
+    /// The time in Unix seconds.
     pub time: u64,
     /// Set while all installations are stopped.
     pub stopped: Option<&'a Stopped>,
-    /// The cards of this machine.
+    /// The network cards of the machine that rackstart runs on.
     pub own: &'a [OwnCard],
 }
 
-/// What may happen.
+/// The outcome when nothing speaks against the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allowed<'a> {
-    /// These are armed now.
+    /// The nodes to arm now.
     pub now: Vec<&'a Node>,
-    /// These are too many for this minute.
+    /// The nodes that exceed the limit of this minute.
     pub later: Vec<&'a Node>,
-    /// In so many seconds there is room again; 0 when nothing has to wait.
+    /// After how many seconds there is room for more; 0 when nothing has to wait.
     pub again_in: u64,
 }
 
-/// Decides. Every reason against it at once; nothing is armed when there is one.
-pub(crate) fn judge<'a, 's>(
+/// Decides which nodes are armed. It reports every objection at once, and arms nothing when there is one.
+pub(crate) fn decide_arming<'a, 's>(
     site: &Site,
     standing: &dyn Fn(Mac) -> Standing<'s>,
     wish: &Wish<'a>,
@@ -126,12 +124,13 @@ pub(crate) fn judge<'a, 's>(
     if against.is_empty() { Ok(within_rate(site, standing, wish, now.time)) } else { Err(against) }
 }
 
-/// Whether so many nodes of a site need their exact count: more than [`FEW`], or more than one that are over a tenth.
+/// Whether this many of a site's nodes need their exact count: more than [`FEW`], or at least two that make up over a
+/// tenth.
 pub(crate) fn needs_count(number: usize, all: usize) -> bool {
     number > FEW || (number > 1 && number * 10 > all)
 }
 
-/// What no reason overrules.
+/// The objection that no reason overrules, if there is one.
 fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Objection> {
     let name = node.name.clone();
     let mine = own.iter().find(|card| node.mac == card.mac || node.nics.iter().any(|nic| nic.mac == card.mac));
@@ -147,14 +146,15 @@ fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Object
     }
 }
 
-/// Whether a node can be asked to leave: its system may run and hold a copy, whether its steps are done or not.
+/// Whether a node can be asked to leave: its system may run and hold a copy, whether or not its steps are done.
 pub(crate) fn can_be_drained(state: &State) -> bool {
     state.heard_system().is_some()
 }
 
-/// Silence is no consent where the cloud runs: a node that was ready may only be cut off from here, and serve all the same. One
-/// whose steps are not done may well be dead, and is reimaged for that. One that is armed is not heard: what it said before it
-/// was armed does not become newer by arming it again.
+/// The objection to a node that was not drained. Silence is not consent while the cloud runs: a node that was ready may
+/// only be cut off from here and still serve. One whose steps are not done may well be dead, which is a reason to
+/// reimage it. An armed node is not listened to: what it reported before it was armed becomes no newer by arming it
+/// again.
 fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Objection> {
     let outcome = standing.duty.map_or(Outcome::None, |duty| duty.outcome(now));
     match &outcome {
@@ -175,12 +175,12 @@ fn not_drained(node: &Node, standing: &Standing<'_>, now: u64) -> Option<Objecti
 /// Length of the window of the wipe limit, in seconds.
 const MINUTE: u64 = 60;
 
-/// As many as the limit leaves room for, in the order of the wish.
+/// As many nodes as the limit leaves room for, in the order of the request.
 fn within_rate<'a, 's>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'s>, wish: &Wish<'a>, time: u64) -> Allowed<'a> {
     if !wish.scope.wipes() {
         return Allowed { now: wish.nodes.clone(), later: Vec::new(), again_in: 0 };
     }
-    // A clock that was set back must not open the limit: what lies in the future counts too.
+    // A clock that was set back must not open the limit, so armings in the future count too.
     let armings = site.nodes.iter().filter_map(|node| standing(node.mac).armed_to_wipe);
     let mut lately: Vec<u64> = armings.filter(|at| at.abs_diff(time) < MINUTE).collect();
     lately.sort_unstable();

@@ -1,87 +1,81 @@
-//! Why nothing is armed, in words for the operator.
+//! Why nothing is armed, worded for the operator.
 
 use super::OwnCard;
 use crate::lifecycle::Stopped;
 use crate::site::NodeName;
 
-/// One reason against a wish.
+/// One reason against an arming.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Objection {
     /// All installations of the site are stopped.
     #[error("installations are stopped, by {who}")]
     Stopped {
-        /// The person that did it.
+        /// The person who stopped them.
         who: String,
     },
     /// The node is the machine that rackstart runs on.
     #[error("{node} has the MAC {} of this machine's own {}", card.mac, card.interface)]
     Own {
-        /// The node.
         node: NodeName,
-        /// The card.
+        /// The card that the node has in common with this machine.
         card: OwnCard,
     },
-    /// An operator protects it.
+    /// An operator protects the node.
     #[error("{0} is protected")]
     Protected(NodeName),
-    /// An operator works on it.
+    /// An operator works on the node.
     #[error("{0} is in maintenance")]
     Maintenance(NodeName),
-    /// It is not trusted.
+    /// The node is not trusted.
     #[error("{node} is suspect: {why}")]
     Suspect {
-        /// The node.
         node: NodeName,
         /// What was seen.
         why: String,
     },
-    /// An installer is at work on its disk.
+    /// An installer is at work on the node's disk.
     #[error("{0} is installing: wait, or power-cycle it; it is then failed and can be armed again")]
     Installing(NodeName),
-    /// Too many for a slip of the keyboard.
+    /// So many nodes that a typing error could be behind it.
     #[error("this is about {number} of the {all} nodes{}", said(*given))]
     Count {
-        /// How many are asked for.
+        /// How many nodes are asked for.
         number: usize,
-        /// How many there are.
+        /// How many nodes the site has.
         all: usize,
-        /// How many the operator said.
+        /// The number that the operator gave.
         given: Option<usize>,
     },
-    /// The only node with something that the others cannot do without.
+    /// The only node that provides a capability which the others cannot do without.
     #[error(
-        "{node} is the only node that provides `{capability}`, and it is {state}: the others stand still without it"
+        "{node} is the only node that provides `{capability}`, and it is {state}: the others cannot work without it"
     )]
     Only {
-        /// The node.
         node: NodeName,
-        /// What it provides.
+        /// The capability.
         capability: String,
-        /// Its state.
         state: &'static str,
     },
-    /// Another copy of what it holds is not there.
+    /// The other copy of the node's data is not available.
     #[error("{node} holds a {what} of the volume {volume}, and {other}, which holds another copy, is {state}{}", and(*more))]
     Replica {
-        /// The node.
         node: NodeName,
-        /// What a copy is called.
+        /// What the blueprint calls a copy.
         what: String,
-        /// Name of the volume.
         volume: String,
-        /// The node that holds another copy.
+        /// The node that holds the other copy.
         other: NodeName,
-        /// What is wrong with it: its state, `in maintenance`, `in the same request`, or that it is being drained.
+        /// What is wrong with that node: its state, `in maintenance`, `in the same request`, or that it is being
+        /// drained.
         state: String,
-        /// How many more holders are not there.
+        /// How many further holders are not available.
         more: usize,
     },
-    /// It is at work.
+    /// The node is at work in the cloud.
     #[error("{node} is not drained: {why}")]
     NotDrained {
-        /// The node.
         node: NodeName,
-        /// Why not.
+        /// Why it is not drained.
         why: String,
     },
 }
@@ -91,7 +85,7 @@ impl Objection {
         Self::Stopped { who: stopped.who.clone() }
     }
 
-    /// One thing to do about it.
+    /// One thing that the operator can do about it.
     pub(crate) fn help(&self) -> String {
         match self {
             Self::Stopped { .. } => "`rackstart stop --lift` allows installations again".into(),
@@ -115,7 +109,7 @@ impl Objection {
 
 #[cfg(test)]
 impl Objection {
-    /// One word, for tables of tests.
+    /// A single word, for the tables of tests.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Stopped { .. } => "stopped",

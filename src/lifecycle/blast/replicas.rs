@@ -1,7 +1,8 @@
-//! What the cloud would lose: the only node of a needed role, or one more copy of its data while another is not there.
+//! What the cloud would lose: the only node of a needed role, or one more copy of data of which another copy is already
+//! missing.
 //!
-//! It goes by what was installed, whatever the site file says since. What only the nodes know is asked by draining, see
-//! `lifecycle::duty`.
+//! The decision follows what was installed, whatever the site file has said since. Facts that only the nodes know are
+//! asked for by draining; see `lifecycle::duty`.
 
 use std::collections::HashSet;
 
@@ -9,9 +10,9 @@ use super::{Objection, Standing, Wish};
 use crate::lifecycle::{Stage, State, WipeScope};
 use crate::site::{CopySets, Mac, Node, Site};
 
-/// Everything against it, at most two reasons for each node: a large request must not end in a million lines.
+/// Every objection of this kind, at most two for each node: a large request must not end in a million lines.
 ///
-/// A node that is being drained counts as gone: two that may leave each for itself must not leave together.
+/// A node that is being drained counts as gone, because two nodes that may leave one at a time must not leave together.
 pub(super) fn against<'a>(
     site: &Site,
     standing: &dyn Fn(Mac) -> Standing<'a>,
@@ -33,14 +34,14 @@ pub(super) fn against<'a>(
     at_work.flat_map(both).collect()
 }
 
-/// Whether the disk holds what an installation of ours made, as far as is known. By its state or by what was recorded of the
-/// disk, whichever knows more: an attempt that failed before it wrote forgets nothing, and one that kept volume groups kept
+/// Whether the disk holds one of our installations, as far as is known. The state or the record of the disk decides,
+/// whichever knows more: an attempt that failed before it wrote erases nothing, and one that kept volume groups kept
 /// its copy.
 fn holds_an_installation(standing: &Standing<'_>) -> bool {
     (standing.recorded && !is_new_and_empty(standing.state)) || standing.state.system().is_some()
 }
 
-/// Whether the storage was made new by an installation that never ended: nobody needs what is in it.
+/// Whether the storage was created by an installation that never finished, so that nobody needs what is in it.
 fn is_new_and_empty(state: &State) -> bool {
     match state {
         State::Failed { attempt, during: Stage::Installer, .. } => {
@@ -51,7 +52,7 @@ fn is_new_and_empty(state: &State) -> bool {
     }
 }
 
-/// The only node that provides something of which the blueprint wants at least one.
+/// The objection to arming the only node that provides something of which the blueprint wants at least one.
 fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, now: u64) -> Option<Objection> {
     let own = standing(node.mac);
     let blueprint = &site.blueprint;
@@ -70,7 +71,7 @@ fn only<'a>(site: &Site, standing: &dyn Fn(Mac) -> Standing<'a>, node: &Node, no
     Some(Objection::Only { node: node.name.clone(), capability, state: own.state.word() })
 }
 
-/// Why the copy that a node holds does not count, if so.
+/// Why the copy that a node holds does not count, if it does not.
 fn why_missing(node: &Node, standing: &Standing<'_>, asked: &HashSet<Mac>, now: u64) -> Option<String> {
     let Standing { state, flags, duty, .. } = standing;
     match state {
@@ -84,7 +85,8 @@ fn why_missing(node: &Node, standing: &Standing<'_>, asked: &HashSet<Mac>, now: 
     }
 }
 
-/// The first other holder of the same data that is not there, or would go with it. Other sets hold other data.
+/// The first other holder of the same data that is unavailable, or would become so with this request. Other sets hold
+/// other data.
 fn copy_missing(site: &Site, node: &Node, set: &[&Node], missing: &[(&Node, String)]) -> Option<Objection> {
     let rule = site.blueprint.copies.as_ref()?;
     let in_set = |other: &Node| other.mac != node.mac && set.iter().any(|member| member.mac == other.mac);

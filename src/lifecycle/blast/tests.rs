@@ -1,4 +1,4 @@
-//! The decision as a table: a rack of five in various states, a wish, and the answer.
+//! The decision as a table: a rack of five nodes in various states, a request, and the answer.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn state(word: &str) -> State {
     }
 }
 
-/// The rack: everything ready, but for what is said.
+/// The rack: every node is ready, except where a test says otherwise.
 struct Rack {
     site: Site,
     states: BTreeMap<String, (State, Flags, Option<u64>)>,
@@ -67,7 +67,7 @@ impl Rack {
         self
     }
 
-    /// The answer to a wish about these nodes: `armed`, `later`, or the words of all refusals.
+    /// The answer to a request for these nodes: `armed`, `later`, or the words of all objections.
     fn asked(
         &self,
         nodes: &[&str],
@@ -85,7 +85,7 @@ impl Rack {
         let nodes = nodes.iter().map(|name| self.site.node_by_name(name).unwrap()).collect();
         let wish = Wish { nodes, scope, count, forced, drain: self.drain };
         let now = Now { time: NOW, stopped: self.stopped.as_ref(), own: &self.own };
-        match judge(&self.site, &standing, &wish, now) {
+        match decide_arming(&self.site, &standing, &wish, now) {
             Ok(allowed) => Ok([allowed.now.len(), allowed.later.len(), allowed.again_in as usize]),
             Err(refusals) => {
                 assert!(refusals.iter().all(|refusal| !refusal.help().is_empty()));
@@ -111,7 +111,7 @@ fn one_node_at_a_time_is_allowed_while_everything_else_is_ready() {
 #[test]
 fn each_rule_refuses_on_its_own() {
     let cases: [(&str, &str, &[&str], &str); 15] = [
-        // node, what it is, what is asked for, the answer
+        // node, its condition, what is asked for, the answer
         ("compute2", "protected", &["compute2"], "protected"),
         ("compute2", "maintenance", &["compute2"], "maintenance"),
         ("compute2", "suspect", &["compute2"], "suspect"),
@@ -139,7 +139,7 @@ fn each_rule_refuses_on_its_own() {
 
 #[test]
 fn what_was_installed_counts_whatever_the_file_says_since() {
-    // compute2 is ready and holds a brick; the file makes a controller without one of it.
+    // compute2 is ready and holds a brick; the edited file makes it a controller, which holds none.
     let mut rack = Rack::ready().with("compute3", "firstboot");
     let installed = |rack: &Rack, name: &str| InstalledAs::of(&rack.site, rack.site.node_by_name(name).unwrap());
     for name in ["controller", "compute1", "compute2", "compute3", "compute4"] {
@@ -152,17 +152,18 @@ fn what_was_installed_counts_whatever_the_file_says_since() {
     };
     edit(&mut rack, "compute2", "controller");
     assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
-    // The other copy is still one when its file entry says otherwise.
+    // The other copy still counts when the file's entry for it has changed.
     let mut rack = Rack { site: rack.site.clone(), ..Rack::ready().with("compute2", "firstboot") };
     let was = Rack::ready();
     for name in ["controller", "compute1", "compute2", "compute3", "compute4"] {
         rack.installed_as.insert(name.into(), installed(&was, name));
     }
     assert_eq!(rack.wipes(&["compute3"]), Err("replica".into()));
-    // The only controller stays the only one when the file calls it a compute node, and another a controller.
+    // The only controller stays the only one when the file calls it a compute node and makes another node the
+    // controller.
     edit(&mut rack, "controller", "compute");
     assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()));
-    // Nothing recorded: the file is believed.
+    // With nothing recorded, the file is believed.
     rack.installed_as.clear();
     assert_eq!(rack.wipes(&["controller"]), ONE);
 }
@@ -184,13 +185,14 @@ fn a_brick_is_not_forgotten_when_a_later_attempt_failed_before_it_wrote() {
         let rack = Rack::ready().with("controller", word);
         assert_eq!(rack.wipes(&["controller"]), Err("only-one".into()), "{word}");
     }
-    // The attempt that failed wrote, but not over the brick; or the store was written before states told.
+    // The failed attempt wrote to the disk, but not over the brick; or the store dates from before states recorded
+    // this.
     let mut rack = Rack::ready().with("compute2", "refused").with("compute3", "firstboot");
     assert_eq!(rack.wipes(&["compute2"]), ONE);
     rack.recorded.push("compute2");
     assert_eq!(rack.wipes(&["compute2"]), Err("replica".into()));
     assert_eq!(rack.wipes(&["compute2", "compute3"]), Err("replica replica".into()));
-    // Storage that was made new by an installation that then failed holds nothing; storage that was kept does.
+    // Storage that was created by an installation which then failed holds nothing; storage that was kept does.
     for (scope, expected) in [
         (WipeScope::DestroyData, ONE),
         (WipeScope::BlankDiskOnly, ONE),
@@ -243,7 +245,7 @@ fn nothing_is_armed_while_installations_are_stopped() {
 
 #[test]
 fn many_nodes_need_their_exact_count() {
-    // how many, of how many, whether the count is needed
+    // nodes asked for, nodes of the site, whether the count is needed
     for (number, all, needed) in
         [(1, 1, false), (1, 5, false), (2, 5, true), (2, 20, false), (3, 20, true), (5, 50, false), (6, 1000, true)]
     {
@@ -279,7 +281,7 @@ fn within_a_minute_only_so_many_are_armed_to_wipe_and_the_rest_is_told_when() {
     assert_eq!(rack.asked(&all, WipeScope::BlankDiskOnly, None, false), Ok([3, 0, 0]));
 }
 
-/// Of a drain that was asked for at a moment.
+/// The duty of a node whose drain was asked for at this moment.
 fn asked(at: u64) -> Duty {
     Duty::default().apply(&DutyEvent::Asked { id: "a1".into() }, at).unwrap()
 }
@@ -301,7 +303,7 @@ fn a_node_that_is_drained_counts_as_gone_before_anything_is_armed() {
         (drained(), Err("replica".into()), "only-one"),
         (refused, ONE, ""),
     ] {
-        // A drain asks the same question as an arming, before it asks the node.
+        // A drain asks the same question as an arming before it asks the node.
         let mut rack = Rack::ready();
         rack.duties.insert("compute3".into(), duty.clone());
         assert_eq!(rack.wipes(&["compute2"]), copy, "{duty:?}");
@@ -368,7 +370,7 @@ fn a_node_whose_system_runs_is_wiped_when_it_is_drained_and_others_need_nothing(
         let mut rack = Rack::ready().with("compute2", word);
         rack.drain = DrainRule::Needed;
         assert_eq!(rack.wipes(&["compute2"]), expected, "{word}");
-        // Out of reach: what never was done, or failed, may be dead. What was ready may only be cut off.
+        // Out of reach: a node that was never finished, or failed, may be dead. One that was ready may only be cut off.
         rack.duties.insert("compute2".into(), asked(NOW - 91));
         assert_eq!(rack.wipes(&["compute2"]), ONE, "{word}");
         rack.duties.insert("compute2".into(), resumed(asked(NOW - 91)).unwrap());

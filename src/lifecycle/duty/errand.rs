@@ -1,4 +1,5 @@
-//! Errands: what a node whose system runs is asked to do for the others, and its answers. On the wire each is one line of words.
+//! Errands: what a node whose system runs is asked to do for the others, and its answers. Each is one line of text on
+//! the wire.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +8,17 @@ use super::{Duty, DutyEvent, Outcome, Phase};
 use crate::lifecycle::State;
 use crate::site::{Mac, Node, Site};
 
-/// Longest answer that is kept, in characters.
+/// The longest answer that is kept, in characters.
 const LONGEST: usize = 400;
 
-/// What is to be done.
+/// What an errand asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// Look whether you can be missed.
+    /// Check whether you can leave.
     Leave,
     /// Take the service of a node out.
     Disable,
-    /// Put it back.
+    /// Put the service of a node back.
     Enable,
 }
 
@@ -42,31 +43,31 @@ impl FromStr for Verb {
 /// One errand for one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Errand {
-    /// What.
+    /// What is to be done.
     pub verb: Verb,
-    /// The drain it belongs to.
+    /// The id of the drain that it belongs to.
     pub id: String,
-    /// The node it is about: its name, and by what it is known.
+    /// The node that it concerns: its name and its MAC.
     pub about: (String, Mac),
 }
 
 impl fmt::Display for Errand {
-    /// As it travels: `disable 5f0c81aa srv2`.
+    /// The form on the wire: `disable 5f0c81aa srv2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.verb, self.id, self.about.0)
     }
 }
 
-/// What a node says of an errand.
+/// A node's answer to an errand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrandAnswer {
-    /// Which errand.
+    /// The kind of the errand.
     pub verb: Verb,
-    /// Of which drain.
+    /// The id of its drain.
     pub id: String,
-    /// Whether it is done, or may be.
+    /// Whether it is done, or may be done.
     pub yes: bool,
-    /// In the machine's words, one line.
+    /// What the machine said, in one line.
     pub said: String,
 }
 
@@ -87,7 +88,7 @@ impl FromStr for ErrandAnswer {
     }
 }
 
-/// Whether this node keeps the services of others.
+/// Whether this node is a keeper, which takes services of others out and puts them back.
 fn is_keeper(site: &Site, node: &Node) -> bool {
     site.blueprint.drain.as_ref().is_some_and(|drain| site.blueprint.provides(&node.role, &drain.keeper))
 }
@@ -96,13 +97,13 @@ fn is_served(site: &Site, node: &Node) -> bool {
     site.blueprint.drain.as_ref().is_some_and(|drain| site.blueprint.provides(&node.role, &drain.served))
 }
 
-/// Whether a keeper has to take the service of this node out. Another node, because the only keeper is
-/// not asked to answer while it is about to go.
+/// Whether a keeper has to take the service of this node out. The keeper must be another node, because the only keeper
+/// is not asked for anything while it is about to leave.
 pub(super) fn needs_a_keeper(site: &Site, node: &Node) -> bool {
     is_served(site, node) && site.nodes.iter().any(|other| other.mac != node.mac && is_keeper(site, other))
 }
 
-/// Everything that is wanted of `asker` now. Whose system is not heard is asked nothing.
+/// All errands that are open for `asker` now. A node whose system is not listened to gets none.
 pub(crate) fn wanted<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
@@ -127,7 +128,8 @@ pub(crate) fn wanted<'a>(
     all
 }
 
-/// What an answer does, and to which node. None when nobody waits for it, or when it is not this node's to give.
+/// The effect of an answer, and the node that it concerns. None when nobody waits for it, or when this node may not
+/// give it.
 pub(crate) fn heard<'a>(
     site: &Site,
     duty: &dyn Fn(Mac) -> Option<(&'a State, &'a Duty)>,
@@ -147,9 +149,9 @@ pub(crate) fn heard<'a>(
         return None;
     }
     let mut events = Vec::new();
-    // A node without such a service is out as soon as it can be missed.
+    // A node without such a service is out as soon as it can be spared.
     if answer.verb == Verb::Leave && answer.yes && !needs_a_keeper(site, about) {
-        let said = "no service of it has to be taken out".into();
+        let said = "it has no service that must be taken out".into();
         events.push(DutyEvent::Answered(ErrandAnswer { verb: Verb::Disable, said, ..answer.clone() }));
     }
     events.insert(0, DutyEvent::Answered(answer));

@@ -1,8 +1,9 @@
-//! Taking a node out of service before it is wiped, and putting it back after. Pure: a table beside the states, because a
-//! node stays what it is all the while.
+//! Taking a node out of service before it is wiped, and putting it back afterwards. Pure: a table beside the states,
+//! because the node keeps its state all the while.
 //!
-//! rackstart has no way into a node. A node whose system runs comes and asks for errands (`errand`); a drain is two of them: the
-//! node looks whether it can be missed, then a keeper (the blueprint says who) takes its service out. Nothing arms before.
+//! rackstart has no way into a node. A node whose system runs asks for errands (`errand`). A drain consists of two: the
+//! node checks whether it can be spared, then a keeper (the blueprint says which nodes are keepers) takes its service
+//! out. Nothing is armed before that.
 
 mod errand;
 
@@ -13,106 +14,106 @@ use super::State;
 pub(crate) use errand::{Errand, heard, wanted};
 pub use errand::{ErrandAnswer, Verb};
 
-/// A node that did not ask for errands for so long, in seconds, does not answer. It asks every half minute.
+/// A node that has not asked for errands for this many seconds does not answer. It asks every half minute.
 pub(crate) const REACH_SECONDS: u64 = 90;
-/// Seconds that a node has to answer an errand: what it asks itself may take minutes to answer.
+/// Seconds that a node has to answer an errand: it may itself wait minutes for an answer from others.
 pub(crate) const ANSWER_SECONDS: u64 = 500;
-/// So long, in seconds, a drained node may be armed: what it said of its copies then says little later. Then its service comes back.
+/// How many seconds a drained node may be armed. Beyond that, what it said about its copies is out of date, and its
+/// service is put back.
 pub(crate) const GOOD_SECONDS: u64 = 600;
-/// After so long, in seconds, a drain that came to nothing is no news any more.
+/// How many seconds a drain that came to nothing is reported.
 const FORGET_SECONDS: u64 = 1800;
-/// How long a keeper may take to put a service back before it is asked again, in seconds.
+/// How many seconds a keeper may take to put a service back before it is asked again.
 const ASK_AGAIN_SECONDS: u64 = 300;
 
-/// How far a drain is.
+/// How far a drain has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// The node is to look whether it can be missed.
+    /// The node is asked whether it can be spared.
     Asked,
-    /// It can; its keeper is to take its service out.
+    /// It can be spared; its keeper is asked to take its service out.
     Leaving,
     /// It is out of service.
     Drained,
-    /// It cannot be missed, or its service cannot be taken out.
+    /// It cannot be spared, or its service cannot be taken out.
     Refused,
 }
 
 /// One drain. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
-    /// Its name, by which an answer is known. Not a secret.
+    /// Its id, by which an answer is matched. It is not secret.
     pub id: String,
-    /// How far it is.
     pub phase: Phase,
-    /// Since when it is there.
+    /// When it reached this phase.
     pub since: u64,
-    /// When the one who has to answer took the errand.
+    /// When the node that has to answer fetched the errand.
     pub taken: Option<u64>,
-    /// What was said last. A machine said so.
+    /// What was said last, in a machine's words.
     pub said: String,
 }
 
-/// A service that was taken out by us, and shall come back.
+/// A service that rackstart took out and will put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Out {
-    /// The drain that took it out.
+    /// The id of the drain that took it out.
     pub id: String,
     /// When a keeper was last asked to put it back, in Unix seconds.
     pub asked: Option<u64>,
 }
 
-/// Whether a node is on duty.
+/// Whether a node serves the cloud, is leaving it, or is out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Duty {
     /// The newest drain.
     #[serde(default)]
     pub drain: Option<Drain>,
-    /// Set from the moment that a keeper was told to take its service out until it said that it is back.
+    /// Set from the moment a keeper is told to take its service out until the keeper reports that it is back.
     #[serde(default)]
     pub out: Option<Out>,
 }
 
-/// What can happen to a duty.
+/// What can happen to a node's duty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DutyEvent {
-    /// An operator wants the node out.
+    /// An operator wants the node out of service.
     Asked {
-        /// A fresh name.
+        /// The id of the new drain.
         id: String,
     },
-    /// An errand was given to who has to do it.
+    /// An errand was handed to the node that has to do it.
     Given {
-        /// Which.
+        /// The kind of the errand.
         verb: Verb,
-        /// Of which drain.
+        /// The id of its drain.
         id: String,
     },
     /// An errand was answered.
     Answered(ErrandAnswer),
-    /// An operator wants it to stay after all.
+    /// An operator wants the node to stay after all.
     TakenBack,
-    /// The daemon starts. While it was away nobody could ask for an errand or answer one.
+    /// The daemon starts. While it was away, nobody could fetch or answer an errand.
     Resumed,
 }
 
-/// What a drain comes to at this moment.
+/// The outcome of a drain at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// There is none that counts.
+    /// No drain counts.
     None,
-    /// For this.
+    /// The drain waits for this.
     Waits(String),
-    /// The node is out.
+    /// The node is out of service.
     Drained(String),
-    /// The node does not ask for errands: it cannot be reached.
+    /// The node does not ask for errands, so it cannot be reached.
     Unreached(String),
-    /// It has to stay.
+    /// The node has to stay.
     Refused(String),
 }
 
 impl Outcome {
-    /// One word for programs; empty when there is no drain.
+    /// A single word for programs; empty when there is no drain.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::None => "",
@@ -123,7 +124,7 @@ impl Outcome {
         }
     }
 
-    /// In words.
+    /// The outcome in prose.
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::None => "it was not drained",
@@ -133,7 +134,8 @@ impl Outcome {
 }
 
 impl Drain {
-    /// What it comes to. Any distance counts: a clock that was set back must not make an old drain fresh.
+    /// The outcome of this drain. Time differences count in both directions: a clock that was set back must not make an
+    /// old drain fresh.
     pub(crate) fn outcome(&self, now: u64) -> Outcome {
         let (age, said) = (now.abs_diff(self.since), &self.said);
         let silent = self.taken.map(|taken| now.abs_diff(taken)).filter(|silent| *silent > ANSWER_SECONDS);
@@ -162,22 +164,22 @@ impl Drain {
 }
 
 impl Duty {
-    /// What the newest drain comes to.
+    /// The outcome of the newest drain.
     pub(crate) fn outcome(&self, now: u64) -> Outcome {
         self.drain.as_ref().map_or(Outcome::None, |drain| drain.outcome(now))
     }
 
-    /// Whether the node may be gone any moment: it is being drained, or drained.
+    /// Whether the node may be gone at any moment because it is being drained or is drained.
     pub(crate) fn is_leaving(&self, now: u64) -> bool {
         matches!(self.outcome(now), Outcome::Waits(_) | Outcome::Drained(_))
     }
 
-    /// Whether it counted as drained and does not any more.
+    /// Whether the node counted as drained and no longer does.
     pub(crate) fn lost_its_drain(&self, next: &Self) -> bool {
         self.drain.as_ref().is_some_and(|drain| drain.phase == Phase::Drained) && next.drain.is_none()
     }
 
-    /// Applies an event; none when it changes nothing: an answer that came too late or twice.
+    /// Applies an event. None when the event changes nothing, such as an answer that came too late or twice.
     pub(crate) fn apply(&self, event: &DutyEvent, now: u64) -> Option<Self> {
         match event {
             DutyEvent::Asked { id } => self.asked(id, now),
@@ -188,7 +190,8 @@ impl Duty {
         }
     }
 
-    /// Gives everything that is waited for its full time again: a daemon that was away must not take its own silence for theirs.
+    /// Restarts the time of everything that is waited for: a daemon that was away must not mistake its own absence for
+    /// theirs.
     fn resumed(&self, now: u64) -> Option<Self> {
         let drain = self.drain.as_ref().filter(|drain| matches!(drain.phase, Phase::Asked | Phase::Leaving))?;
         let waited_for = now.abs_diff(drain.since) <= FORGET_SECONDS;
@@ -196,7 +199,7 @@ impl Duty {
         waited_for.then(|| Self { drain: Some(drain), out: self.out.clone() })
     }
 
-    /// A drain under way goes on, and one that is good is not done again.
+    /// A drain that is under way continues, and a valid one is not repeated.
     fn asked(&self, id: &str, now: u64) -> Option<Self> {
         if self.is_leaving(now) {
             return None;
@@ -211,7 +214,7 @@ impl Duty {
             return Some(Self { drain: self.drain_but(id), out: Some(Out { asked: Some(now), ..out }) });
         }
         let drain = self.waiting_for(verb, id, now).filter(|drain| drain.taken.is_none())?;
-        // From here on it may be out, whatever becomes of the answer.
+        // From here on the service may be out, whatever happens to the answer.
         let out = match verb {
             Verb::Disable => Some(Out { id: id.into(), asked: None }),
             _ => self.out.clone(),
@@ -235,15 +238,15 @@ impl Duty {
         Some(Self { drain: Some(drain), out: self.out.clone() })
     }
 
-    /// This duty after the node became another state: a drain is for one arming. It is over when the disk is written, and when
-    /// a system is heard (again) after an arming. A failed step or its repair ends none.
+    /// The duty after the node changed its state. A drain is for one arming: it is over when the disk is written, and
+    /// when a system is heard (again) after an arming. A failed step, or its repair, does not end it.
     pub(crate) fn after(&self, before: &State, next: &State) -> Self {
         let is_written = matches!((before, next), (State::Armed { .. }, State::Installing { .. }));
         let is_back = before.heard_system().is_none() && next.heard_system().is_some();
         Self { drain: self.drain.clone().filter(|_| !is_written && !is_back), out: self.out.clone() }
     }
 
-    /// The drain, unless it is this one: its service comes back, so nothing rests on it any more.
+    /// The drain, unless it has this id: that drain's service comes back, so nothing depends on it any more.
     fn drain_but(&self, id: &str) -> Option<Drain> {
         self.drain.clone().filter(|drain| drain.id != id)
     }
@@ -255,10 +258,11 @@ impl Duty {
         matches!(drain.outcome(now), Outcome::Waits(_)).then_some(drain)
     }
 
-    /// Whether a keeper shall put its service back now.
+    /// The service that a keeper is to put back now.
     fn wants_back(&self, state: &State, now: u64) -> Option<&Out> {
         let out = self.out.as_ref()?;
-        // In firstboot too: its own proof of a started service needs it enabled. Not while only an older system may run.
+        // This includes firstboot, whose own check of a started service needs it enabled, but not a time when only an
+        // older system may run.
         let wanted = !self.is_leaving(now) && state.heard_system() == Some(state);
         let asked_long_ago = out.asked.is_none_or(|asked| now.abs_diff(asked) > ASK_AGAIN_SECONDS);
         (wanted && asked_long_ago).then_some(out)

@@ -1,4 +1,4 @@
-//! Drains as a table: what was asked, what was answered, when, and what it comes to.
+//! Drains as a table: what was asked, what was answered, when, and the outcome.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ fn ready() -> State {
     State::Ready { attempt: attempt() }
 }
 
-/// The paper's rack, everything ready, and what becomes of it.
+/// The paper's rack with every node ready, and what becomes of it.
 struct Rack {
     site: Site,
     nodes: BTreeMap<Mac, (State, Duty)>,
@@ -43,7 +43,7 @@ impl Rack {
         next.map(|next| entry.1 = next).is_some()
     }
 
-    /// A node asks for errands and takes them; what they say.
+    /// A node asks for errands and fetches them; returns their text.
     fn polls(&mut self, name: &str) -> Vec<String> {
         let node = self.site.node_by_name(name).unwrap().clone();
         let all = wanted(&self.site, &|mac| self.nodes.get(&mac).map(|(s, d)| (s, d)), &node, self.now);
@@ -56,7 +56,7 @@ impl Rack {
         all.iter().map(ToString::to_string).collect()
     }
 
-    /// What a node says; whether somebody listened.
+    /// A node answers; returns whether anybody was waiting for the answer.
     fn says(&mut self, name: &str, answer: &str) -> bool {
         let node = self.site.node_by_name(name).unwrap().clone();
         let look = |mac: Mac| self.nodes.get(&mac).map(|(s, d)| (s, d));
@@ -78,7 +78,7 @@ impl Rack {
     }
 }
 
-/// compute2 was drained.
+/// A rack whose compute2 was drained.
 fn drained() -> Rack {
     let mut rack = Rack::new();
     assert!(rack.asks("compute2", "a1"));

@@ -69,7 +69,7 @@ fn events() -> Vec<Event> {
     ]
 }
 
-/// Ready, armed to wipe, booted by token 2; then that attempt failed without its permit.
+/// A node that was ready, was armed to wipe and booted by token 2, until that attempt failed without its permit.
 fn left_alone() -> State {
     let ready = State::Ready { attempt: redeemed() };
     let armed = ready.apply(&Event::Armed { id: id(2), scope: WipeScope::DestroyData }).unwrap();
@@ -151,7 +151,7 @@ fn a_system_that_an_attempt_left_alone_is_kept_and_heard_and_gets_nothing() {
     for delivery in [Delivery::Kickstart, Delivery::StorageCommands, Delivery::Payload] {
         assert!(left.grants(delivery, &token(1)).is_err() && left.grants(delivery, &token(2)).is_err(), "{delivery}");
     }
-    // However often that happens, no chain of failures grows.
+    // However often that happens, the chain of failures does not grow.
     let mut again = left.clone();
     for n in 3..6 {
         again = again.apply(&Event::Armed { id: id(n), scope: WipeScope::DestroyData }).unwrap();
@@ -164,7 +164,7 @@ fn a_system_that_an_attempt_left_alone_is_kept_and_heard_and_gets_nothing() {
     let refused = State::Armed { attempt: booted(), previous: Some(Box::new(left)) }
         .apply(&Event::InstallerStopped { token: token(1), reason: "no disk matches".into() });
     assert_eq!(refused.unwrap().system(), Some(&ready));
-    // An installer that began to write leaves nothing.
+    // An installer that began to write leaves nothing behind.
     let wiped = State::Armed { attempt: booted(), previous: Some(Box::new(ready)) }
         .apply(&Event::PermitRedeemed { token: token(1), disk: "sda".into() })
         .and_then(|state| state.apply(&Event::Overdue { reason: "r".into() }));
@@ -281,7 +281,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever arrives in whatever order: between two armings at most one boot gets the storage commands.
+    /// Whatever events arrive in whatever order, at most one boot gets the storage commands between two armings.
     #[test]
     fn at_most_one_boot_redeems_per_arming(events in proptest::collection::vec(any_event(), 1..120)) {
         let mut state = State::New;

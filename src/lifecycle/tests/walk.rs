@@ -1,4 +1,4 @@
-//! Every state that any order of events can reach, and the way out of each.
+//! Every state that some order of events can reach, and the way out of each.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::super::timeouts::{self, Moments, Phase, TIMEOUTS};
 use super::*;
 
-/// The events of the table with two boots, so that whatever two boots of one attempt can do to each other
+/// The events of the table with two boots, so that everything that two boots of one attempt can do to each other
 /// happens.
 fn all_events() -> Vec<Event> {
     let mut all = events();
@@ -21,7 +21,7 @@ fn all_events() -> Vec<Event> {
     all
 }
 
-/// Breadth first from `new`: each state once, by its stored text.
+/// Searches breadth first from `new` and returns each state once, by its stored text.
 fn reachable() -> BTreeMap<String, State> {
     let text = |state: &State| serde_json::to_string(state).unwrap();
     let mut found = BTreeMap::from([(text(&State::New), State::New)]);
@@ -51,7 +51,7 @@ fn operator() -> Vec<Event> {
     ]
 }
 
-/// Whether an operator can arm the node with at most so many orders.
+/// Whether an operator can arm the node with at most this many orders.
 fn can_be_armed(state: &State, orders: usize) -> bool {
     let next = || operator().into_iter().filter_map(|event| state.apply(&event).ok());
     let armed = |state: &State| matches!(state, State::Armed { attempt, .. } if attempt.id == id(3));
@@ -72,7 +72,8 @@ fn every_state_is_reached_and_has_a_way_out() {
             let moments = Moments { armed: 0, heard: 0, started: 0 };
             let event = timeouts::overdue(state, Flags::default(), moments, over - 1, over).expect("it is late");
             let after = state.apply(&event).unwrap_or_else(|refused| panic!("{state:?} x {event:?}: {refused}"));
-            // What an arming gives back may wait for its firstboot again; nothing else has a second limit.
+            // The state that an arming returns to may have its firstboot limit again; no other state has a second
+            // limit.
             assert!(matches!(Phase::of(&after), None | Some(Phase::Firstboot)), "{state:?} -> {after:?}");
             assert!(phase != Phase::Firstboot || Phase::of(&after).is_none(), "{state:?} -> {after:?}");
         }

@@ -26,7 +26,7 @@ impl ReportRates {
         let now = self.began.elapsed();
         let mut nodes = self.nodes.lock().expect("no holder of this lock panics");
         let rate = nodes.entry(mac).or_insert_with(|| ReportRate::new(now));
-        let (next, verdict) = rate.judge(now);
+        let (next, verdict) = rate.admit(now);
         *rate = next;
         verdict
     }

@@ -1,4 +1,5 @@
-//! Puts every request that carries a token before `boot::judge`, and rings when it finds a theft. The only way in.
+//! Puts every request that carries a token before `boot::authorize`, and raises the alarm when it finds a theft. The only
+//! way in.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use axum::http::StatusCode;
 
 use super::asker::Asker;
 use super::{Appliance, HttpError};
-use crate::boot::{Asked, Denial, Evidence, Neighbour, Owner, Token, judge};
+use crate::boot::{Asked, Denial, Evidence, Neighbour, Owner, Token, authorize};
 use crate::clock::unix_now;
 use crate::lifecycle::{BootToken, Delivery, Event, Reader, Refused, Shown, Sight};
 use crate::plan::{self, NodePlan};
@@ -113,7 +114,7 @@ pub(super) async fn admit(
         now,
         lifetime: site.server.token_seconds,
     };
-    match (judge(&evidence), token, &known) {
+    match (authorize(&evidence), token, &known) {
         (Ok(reader), Some(token), Some((node, record, _))) => {
             let (mac, record) = (node.mac, record.clone());
             let caller =

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
-use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, decide, judge_script};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, authorize_script, decide};
 use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, SmbiosUuid, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
@@ -52,7 +52,7 @@ pub(super) async fn script(
         return Err(HttpError::not_found(text));
     };
     let neighbour = card_of(&appliance, &asker).await;
-    if let Err(refusal) = judge_script(asker.plane, asker.address, node, neighbour) {
+    if let Err(refusal) = authorize_script(asker.plane, asker.address, node, neighbour) {
         return refuse(&appliance, Some(node), asker.address, refusal).await;
     }
     let Query(told) = Query::<Told>::try_from_uri(&uri).unwrap_or_default();

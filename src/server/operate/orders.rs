@@ -38,7 +38,7 @@ pub(in crate::server) fn judge<'s>(
     let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)).collect();
     let (scope, count, forced) = (arming.scope, arming.count, arming.forced.is_some());
     let wish = Wish { nodes, scope, count, forced, drain };
-    blast::judge(site, &|mac| standing(draft.record(mac)), &wish, Now { time, stopped: draft.stopped(), own })
+    blast::decide_arming(site, &|mac| standing(draft.record(mac)), &wish, Now { time, stopped: draft.stopped(), own })
 }
 
 /// The changes that arm, each with its line for the audit log. `order` is the line of the whole request.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use rackstart::iso9660::{self, Broken, Found};
+use rackstart::iso9660::{self, Broken, PathTarget};
 use rackstart::packages::{self, Metadata, Names};
 use rackstart::site::Site;
 use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, judge};
@@ -96,7 +96,7 @@ pub fn iso9660(image: &[u8]) {
         [".treeinfo", "images/pxeboot/vmlinuz", "Packages/a-rather-long-name-1.0-1.el6.x86_64.rpm", "", "images/"]
     {
         match iso9660::find(size, &read, path) {
-            Ok(Some(Found::File(extent))) => {
+            Ok(Some(PathTarget::File(extent))) => {
                 let end = extent.start.checked_add(extent.length);
                 assert!(end.is_some_and(|end| end <= size), "{path} at {extent:?} of {size} bytes");
             }
