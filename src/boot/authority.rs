@@ -246,8 +246,8 @@ fn hand_over(evidence: &Evidence, owner: Owner, delivery: Delivery, reader: Read
         return Err(Denial::plain(status_of(&refused), refused.to_string()));
     }
     if delivery == Delivery::Renewal {
-        // A renewal is sealed with a key that is as old as the node's installation and never crossed the wire in clear, so
-        // the age of the token does not matter. Neither does `protected`, which only guards against wiping.
+        // A renewal is sealed with a key that is as old as the node's installation and never crossed the wire in clear,
+        // so the age of the token does not matter. Neither does `protected`, which only guards against wiping.
         let admitted = if owner.flags.maintenance { Err(Refused::Maintenance) } else { Ok(reader) };
         return admitted.map_err(|refused| Denial::plain(409, refused.to_string()));
     }

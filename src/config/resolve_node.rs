@@ -121,7 +121,7 @@ fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Collector) {
         };
         if group.logical_volumes.iter().any(|volume| volume.mount.as_deref() == Some("/")) {
             let message = format!("{} keeps {}, which holds `/`", node.place, quote(name.get_ref()));
-            found.report(name.span(), message, "keep the groups that hold data only; `/` is always made anew");
+            found.report(name.span(), message, "keep the groups that hold data only; `/` is always recreated");
         }
     }
 }

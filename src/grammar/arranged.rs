@@ -1,24 +1,24 @@
-//! A command line in one spelling, whatever the order and the form of its options.
+//! A command line in canonical form, whatever the order and the spelling of its options.
 
 use super::line;
 use super::table::{self, Takes};
 use crate::site::Release;
 
-/// Two spellings of one thing.
+/// Pairs of spellings that mean the same.
 const ALIASES: [(&str, &str); 3] = [("partition", "part"), ("--ondrive", "--ondisk"), ("--usepart", "--onpart")];
 
-/// A command, what it is about, and how.
+/// A command with its words and options.
 pub(crate) struct Arranged {
-    /// The command, in the first of its spellings.
+    /// The command, in the canonical one of its spellings.
     pub name: String,
-    /// Words that are no option, in their order.
+    /// Words that are not options, in their order.
     pub plain: Vec<String>,
     /// Options as `--name` or `--name=value`, sorted.
     pub options: Vec<String>,
 }
 
 impl Arranged {
-    /// Reads a line; none when it is empty, no release knows its command, or a quotation has no end.
+    /// Reads a line; none when it is empty, no release knows its command, or a quotation is not closed.
     pub(crate) fn read(release: Release, text: &str) -> Option<Self> {
         let words = line::split(text).ok()?;
         let (name, words) = words.split_first()?;
@@ -33,7 +33,7 @@ impl Arranged {
             let (option, value) =
                 word.split_once('=').map_or((word.as_str(), None), |(option, value)| (option, Some(value)));
             let takes = command.option(option, release).map_or(Takes::Nothing, |facts| facts.takes);
-            // As argparse does it: a value may stand behind `=` or in the next word.
+            // As in argparse, a value may follow `=` or be the next word.
             let next = match value {
                 None if !matches!(takes, Takes::Nothing | Takes::Maybe) => words.next_if(|word| !word.starts_with('-')),
                 _ => None,
@@ -51,13 +51,13 @@ impl Arranged {
         self.options.iter().any(|given| option_name(given) == option)
     }
 
-    /// The value of an option.
+    /// The value of an option, if it has one.
     pub(crate) fn value(&self, option: &str) -> Option<&str> {
         self.options.iter().find_map(|given| given.strip_prefix(option)?.strip_prefix('='))
     }
 }
 
-/// `--size` of `--size=500`.
+/// Returns `--size` for `--size=500`.
 pub(super) fn option_name(word: &str) -> &str {
     word.split('=').next().unwrap_or(word)
 }

@@ -1,22 +1,23 @@
-//! Options that need each other, or exclude each other: what a table of single options cannot say.
+//! Options that require or exclude each other, which a table of single options cannot express.
 
 use super::Complaint;
 use crate::site::Release;
 
-/// What holds among options of one line.
+/// A rule among the options of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// One of them, and no more.
+    /// Exactly one of them.
     One(&'static [&'static str]),
-    /// One of them or more.
+    /// At least one of them.
     Any(&'static [&'static str]),
-    /// No two of them.
+    /// At most one of them.
     Apart(&'static [&'static str]),
-    /// The first wants one of the others.
+    /// The first requires one of the others.
     Wants(&'static str, &'static [&'static str]),
 }
 
-/// Commands, their first and last release, and what holds for them. As pykickstart has it; tests/kickstart/table.rs asks it.
+/// Commands, their first and last release, and the rules that hold for them, as in pykickstart;
+/// tests/kickstart/table.rs compares.
 pub const RULES: [(&[&str], u8, u8, Rule); 24] = [
     (&["url"], 7, 7, Rule::One(&["--url", "--mirrorlist"])),
     (&["url"], 8, 10, Rule::One(&["--url", "--mirrorlist", "--metalink"])),
@@ -44,9 +45,9 @@ pub const RULES: [(&[&str], u8, u8, Rule); 24] = [
     (&["network"], 7, 10, Rule::Wants("--bridgeopts", &["--bridgeslaves"])),
 ];
 
-/// Checks one line whose options are known; `words` are those behind the command.
+/// Checks one line whose options are known; `words` are those after the command.
 pub(super) fn check(release: Release, number: usize, name: &str, words: &[String], found: &mut Vec<Complaint>) {
-    // The empty name stands for a word that is no option.
+    // The empty name stands for a word that is not an option.
     let has = |option: &str| match option {
         "" => words.iter().any(|word| !word.starts_with("--")),
         _ => words.iter().any(|word| word.split('=').next() == Some(option)),

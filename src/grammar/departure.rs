@@ -1,24 +1,24 @@
-//! Where one text departs from another one that is its measure.
+//! Where a text differs from a reference text.
 
-/// One thing that a text says otherwise than its measure, or does not say.
+/// One difference: something that a text says differently from its reference, or does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Departure {
-    /// Line of the text, from 1; none when it lacks something.
+    /// Line of the text, from 1; none when the text lacks something.
     pub line: Option<usize>,
-    /// Line of the measure, from 1; none when the text says too much.
+    /// Line of the reference, from 1; none when the text has something extra.
     pub measure: Option<usize>,
     /// What is wrong: lower case, no full stop.
     pub what: String,
 }
 
 impl Departure {
-    /// The text lacks this line of the measure.
+    /// The text lacks this line of the reference.
     pub(super) fn missing(measure: usize, text: &str) -> Self {
         Self { line: None, measure: Some(measure), what: format!("missing: `{}`", text.trim().escape_debug()) }
     }
 }
 
-/// Lines of commands with their numbers: no comments, no empty lines, nothing of sections but the line that opens one.
+/// The command lines with their numbers: no comments, no empty lines, and of each section only the line that opens it.
 pub(super) fn command_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut in_section = false;
     text.lines().enumerate().filter_map(move |(index, line)| {

@@ -1,5 +1,5 @@
-//! What no table of options can say: habits of an installer that make a correct line dangerous, and lines that must be
-//! there because the installer would otherwise ask a question that nobody answers.
+//! Facts that no table of options can express: habits of an installer that make a correct line dangerous, and lines
+//! that must be there because the installer would otherwise ask a question that nobody answers.
 
 use super::Complaint;
 use crate::site::Release;
@@ -7,7 +7,7 @@ use crate::site::Release;
 /// Commands without which an unattended installation stops at a question.
 const NEEDED: [&str; 6] = ["lang", "keyboard", "timezone", "rootpw", "bootloader", "network"];
 
-/// Checks one line whose options are right.
+/// Checks one line whose options are correct.
 pub(super) fn check_line(release: Release, number: usize, name: &str, words: &[String], found: &mut Vec<Complaint>) {
     let has = |option: &str| words.iter().any(|word| word.split('=').next() == Some(option));
     if name == "clearpart" && !has("--none") && !has("--drives") && !has("--list") {
@@ -21,7 +21,8 @@ pub(super) fn check_line(release: Release, number: usize, name: &str, words: &[S
     let mut complain = |what: &str, help: &str| found.push(Complaint::new(number, what, help));
     match name {
         "volgroup" if has("--useexisting") && release.is_el6() => {
-            // Changed between the two: an empty list was refused before 6.4, a filled one is refused since.
+            // This changed between the two releases: an empty list was refused before 6.4, and a filled one is refused
+            // since.
             let members = words.iter().filter(|word| !word.starts_with("--")).count() > 1;
             if members && release.minor >= 4 {
                 complain("an existing `volgroup` takes no members from 6.4 on", "remove them from the line");
@@ -55,10 +56,10 @@ fn is_biosboot(words: &[String]) -> bool {
     words.iter().any(|word| word == "biosboot" || word == "--fstype=biosboot")
 }
 
-/// Commands of which one says what becomes of the disks.
+/// Commands that determine what happens to the disks; a kickstart needs one of them.
 const OF_DISKS: [&str; 7] = ["autopart", "part", "partition", "raid", "logvol", "btrfs", "mount"];
 
-/// Checks that nothing is missing; `commands` are the first words of all command lines. `number` is the last line.
+/// Checks that nothing is missing. `commands` are the first words of all command lines, and `number` is the last line.
 pub(super) fn check_whole(release: Release, number: usize, commands: &[&str], found: &mut Vec<Complaint>) {
     for name in NEEDED.into_iter().filter(|name| !commands.contains(name)) {
         let what = format!("there is no `{name}`, so the installer asks a question that nobody answers");

@@ -1,27 +1,28 @@
-//! Scripts that were linted and found clean: thousands of nodes have the same ones, but for a few words in quotes.
+//! Scripts that were linted and found clean: thousands of nodes have the same scripts, except for a few quoted words.
 
 use std::collections::HashSet;
 
-/// What was found clean so far. A script with a fault is never in it, so every fault is told wherever it is.
+/// The scripts that were found clean so far. A script with a fault is never among them, so every fault is reported
+/// wherever it occurs.
 #[derive(Debug, Default)]
 pub(crate) struct KnownScripts {
     clean: HashSet<String>,
 }
 
 impl KnownScripts {
-    /// Whether a script that reads alike was clean. Two scripts read alike when they differ only in plain words within
-    /// single quotes, as a node's own name and MAC stand there: no shell looks into those, nor does the lint.
+    /// Whether an equivalent script was clean. Two scripts are equivalent when they differ only in plain words within
+    /// single quotes, such as a node's own name and MAC: neither a shell nor the lint interprets those.
     pub(super) fn has(&self, key: &str) -> bool {
         self.clean.contains(key)
     }
 
-    /// Remembers a clean script.
+    /// Records a clean script.
     pub(super) fn add(&mut self, key: String) {
         self.clean.insert(key);
     }
 }
 
-/// The script without the plain words in single quotes, and what else the lint depends on.
+/// The script without the plain words in single quotes, together with what else the lint depends on.
 pub(super) fn key(is_el6: bool, in_installer: bool, lines: &[&str]) -> String {
     let mut key = String::with_capacity(lines.iter().map(|line| line.len() + 1).sum::<usize>() + 2);
     key.push(if is_el6 { '6' } else { '7' });
@@ -31,11 +32,12 @@ pub(super) fn key(is_el6: bool, in_installer: bool, lines: &[&str]) -> String {
         while let Some(quote) = rest.find('\'') {
             let (before, from) = rest.split_at(quote + 1);
             key.push_str(before);
-            // What a whole assignment takes may hold blanks: between other quotes these could part two words of a command.
+            // The value of a whole assignment may contain blanks; between other quotes they could separate two words of
+            // a command.
             let others: &[u8] = if is_assignment(&line[..line.len() - from.len()]) { b"._:- ,/" } else { b"._:-" };
             let plain = |letter: &u8| letter.is_ascii_alphanumeric() || others.contains(letter);
             let length = from.bytes().take_while(|letter| plain(letter)).count();
-            // The end of a here-document is looked for by its word.
+            // The word after `<<` must be kept, because the end of a here-document is searched by it.
             let is_delimiter = before[..quote].trim_end_matches(['-', ' ']).ends_with("<<");
             if length == 0 || is_delimiter || from.as_bytes().get(length) != Some(&b'\'') {
                 rest = from;

@@ -1,4 +1,4 @@
-//! One line of commands: split as Python's shlex does it, then held against the table.
+//! One command line: split as Python's shlex does it, then checked against the table.
 
 use super::Complaint;
 use super::table::{self, Command, Takes};
@@ -78,7 +78,7 @@ fn check_words(
             }
         };
         given.push(facts.name);
-        // As argparse does it: a value may stand behind `=` or in the next word.
+        // As in argparse, a value may follow `=` or be the next word.
         let wants = !matches!(facts.takes, Takes::Nothing | Takes::Maybe);
         let value = if wants {
             value.or_else(|| words.next_if(|word| !word.starts_with('-')).map(String::as_str))
@@ -128,7 +128,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     (best.0 > 0.85).then_some(best.1)
 }
 
-/// Splits a line into words: blanks, both quotes, backslashes, and a comment from a `#` on.
+/// Splits a line into words, observing blanks, both kinds of quotes, backslashes, and comments that begin with `#`.
 pub(super) fn split(line: &str) -> Result<Vec<String>, (String, String)> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -156,7 +156,7 @@ pub(super) fn split(line: &str) -> Result<Vec<String>, (String, String)> {
     Ok(words)
 }
 
-/// Reads up to the closing quote; none when there is no such.
+/// Reads up to the closing quote; none when there is none.
 fn quoted(quote: char, letters: &mut std::str::Chars<'_>, word: &mut String) -> Option<()> {
     loop {
         match letters.next()? {

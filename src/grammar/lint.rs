@@ -1,4 +1,5 @@
-//! Any kickstart, as it was found: with what an editor of another system or the templates of another tool left in it.
+//! Checks any kickstart as it was found: with leftovers of another system's editor or of another tool's templates in
+//! it.
 
 use super::known::KnownScripts;
 use super::{Complaint, facts, section, template};
@@ -7,9 +8,9 @@ use crate::site::Release;
 /// A kickstart that was read as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// The text, without a byte-order mark and without the line ends of Windows. Its lines have the numbers of the file.
+    /// The text without a byte-order mark and without Windows line ends. Its line numbers are those of the file.
     pub text: String,
-    /// What is wrong, in the order of the lines.
+    /// What is wrong, in line order.
     pub complaints: Vec<Complaint>,
 }
 
@@ -17,7 +18,7 @@ pub struct Lint {
 pub fn lint(release: Release, bytes: &[u8]) -> Lint {
     let mut complaints = Vec::new();
     let text = plain(bytes, &mut complaints);
-    // Lines that some tool fills in later are no lines of a kickstart, so nothing else is said of them.
+    // Lines that some tool fills in later are not lines of a kickstart, so nothing else is reported about them.
     let (filled, template) = template::without(&text);
     let is_whole = template.is_none();
     complaints.extend(template);
@@ -37,7 +38,7 @@ pub(crate) fn release_of(bytes: &[u8]) -> Option<Release> {
     said.parse().ok()
 }
 
-/// The text of a file, and what is wrong with its letters.
+/// The text of a file, and what is wrong with its characters.
 fn plain(bytes: &[u8], found: &mut Vec<Complaint>) -> String {
     let is_marked = bytes.starts_with(b"\xef\xbb\xbf");
     let bytes = if is_marked { &bytes[3..] } else { bytes };
@@ -56,7 +57,7 @@ fn plain(bytes: &[u8], found: &mut Vec<Complaint>) -> String {
         let what = "the line ends as those of Windows do: a script gets the carriage return as a part of its last word";
         found.push(Complaint::new(index + 1, what, "convert the file: `sed -i 's/\\r$//'`"));
     }
-    // A lone carriage return is a control character like others, and told as one.
+    // A lone carriage return is an ordinary control character and reported as one.
     if windows.is_some() { text.replace("\r\n", "\n") } else { text.into_owned() }
 }
 

@@ -1,7 +1,8 @@
-//! What the installer of each release accepts: an own table of commands, options and sections, and a small look at the
-//! shell scripts. Stricter than pykickstart where EL6's own parser is: there a word too many ends in a dialog.
+//! What the installer of each release accepts: our own table of commands, options and sections, and a superficial check
+//! of the shell scripts. It is stricter than pykickstart where EL6's own parser is, because there a superfluous word
+//! ends in a dialog.
 //!
-//! Text in, complaints out; knows nothing of nodes or templates.
+//! It takes text and returns complaints, and knows nothing about nodes or templates.
 
 mod arranged;
 mod combine;
@@ -39,29 +40,29 @@ pub(crate) use skeleton::skeleton_departures;
 pub(crate) use storage::{storage_commands, storage_departures};
 pub use table::{Takes, facts_of, ignored_of};
 
-/// The words of a command line or of the head of a section, without quotes; none when a quotation has no end.
+/// The words of a command line or of the head of a section, without quotes; none when a quotation is not closed.
 pub(crate) fn words(line: &str) -> Vec<String> {
     line::split(line).unwrap_or_default()
 }
 
-/// The words of a shell script that stand where a command does.
+/// The words of a shell script that are in the position of a command.
 pub(crate) fn spoken(script: &[&str]) -> Vec<String> {
     script::read(script).commands.iter().map(|word| word.text.to_string()).collect()
 }
 
-/// What comes of a complaint when nobody listens to it.
+/// How much a complaint matters if it is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Weight {
     /// The installer stops, or does something else than the line says.
     Fault,
-    /// The installer takes it, and hardly anybody wants what it does; or it needs an answer from elsewhere.
+    /// The installer accepts it, but hardly anybody wants the effect; or it needs an answer from elsewhere.
     Doubt,
 }
 
-/// One thing in a kickstart that its installer would stumble over.
+/// One problem that the installer would have with a kickstart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// What comes of it.
+    /// How much it matters.
     pub weight: Weight,
     /// Line of the kickstart, from 1.
     pub line: usize,
@@ -76,13 +77,13 @@ impl Complaint {
         Self { weight: Weight::Fault, line, what: what.into(), help: help.into() }
     }
 
-    /// One that the installer takes.
+    /// A complaint about something that the installer accepts.
     fn doubt(line: usize, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { weight: Weight::Doubt, ..Self::new(line, what, help) }
     }
 
-    /// Where in its line of the text the complaint points to, in bytes of that line: at the first thing that it quotes and
-    /// that stands there, or else at all that is not blank.
+    /// The part of the line that the complaint points to, in bytes of that line: the first thing that it quotes and
+    /// that occurs there, or else everything that is not blank.
     pub(crate) fn span(&self, line: &str) -> Range<usize> {
         let quoted = self.what.split('`').skip(1).step_by(2).filter(|quoted| !quoted.is_empty());
         let whole = || {
@@ -93,7 +94,7 @@ impl Complaint {
     }
 }
 
-/// Where the word stands in the line, with no letter of a longer word beside it.
+/// Where the word occurs in the line as a whole word.
 fn word_at(line: &str, word: &str) -> Option<Range<usize>> {
     let of_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let places = line.match_indices(word).map(|(at, _)| at..at + word.len());

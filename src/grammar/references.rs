@@ -1,4 +1,4 @@
-//! What storage commands call each other by: every name is made once, and made before anything is put into it.
+//! The names by which storage commands refer to each other: each is defined once, and before anything is put into it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,31 +6,31 @@ use super::Complaint;
 use super::arranged::Arranged;
 use crate::site::Release;
 
-/// How the lines begin that make something.
+/// The commands that define something.
 const MAKERS: [&str; 4] = ["part", "raid", "volgroup", "logvol"];
 
-/// Levels that every release knows, without the `RAID` that may stand before them.
+/// RAID levels that every release knows, without the `RAID` that may precede them.
 const LEVELS: [&str; 6] = ["0", "1", "4", "5", "6", "10"];
 
-/// What a logical volume may get its size from; none is needed for one that exists.
+/// Options from which a logical volume may get its size; an existing volume needs none.
 const SIZES: [&str; 6] = ["--size", "--percent", "--recommended", "--hibernation", "--useexisting", "--noformat"];
 
-/// The storage commands of one kickstart, with the lines of their names.
+/// The storage commands of one kickstart, with the lines that define their names.
 #[derive(Default)]
 pub(super) struct References {
-    /// `pv.01`, `raid.01`: made by `part`, the former by `raid` too.
+    /// `pv.01`, `raid.01`: defined by `part`, and the former by `raid` too.
     parts: HashMap<String, usize>,
     groups: HashMap<String, usize>,
     volumes: HashMap<(String, String), usize>,
     mounts: HashMap<String, usize>,
-    /// Parts that became members of an array or a group.
+    /// Partitions that became members of an array or a group.
     used: HashSet<String>,
-    /// Parts and groups that a later line needs, in the order of the lines.
+    /// Partitions and groups that a later line needs, in line order.
     needs: Vec<(usize, &'static str, String)>,
 }
 
 impl References {
-    /// Takes one command line in.
+    /// Adds one command line.
     pub(crate) fn add(&mut self, release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
         if !MAKERS.iter().any(|maker| line.trim_start().starts_with(maker)) {
             return;
@@ -53,7 +53,7 @@ impl References {
         }
     }
 
-    /// Looks for the makers of what was needed, when all lines are read.
+    /// Reports what was needed but never defined, after all lines were read.
     pub(crate) fn finish(self, found: &mut Vec<Complaint>) {
         for (number, kind, name) in self.needs {
             let is_made = match kind {
@@ -92,7 +92,7 @@ impl References {
     }
 
     fn volume(&mut self, release: Release, number: usize, line: &Arranged, found: &mut Vec<Complaint>) {
-        // EL6 takes a volume that only grows; later readers want a size to begin with.
+        // EL6 accepts a volume that only grows; later parsers require an initial size.
         let grows = release.is_el6() && line.has("--grow");
         if !grows && !SIZES.iter().any(|option| line.has(option)) {
             found.push(Complaint::new(
@@ -125,7 +125,7 @@ fn check_level(number: usize, line: &Arranged, found: &mut Vec<Complaint>) {
     }
 }
 
-/// Notes a name, and complains when it is taken.
+/// Records a name, and complains when it is taken.
 fn twice<K: Eq + std::hash::Hash>(
     names: &mut HashMap<K, usize>,
     number: usize,
@@ -139,7 +139,7 @@ fn twice<K: Eq + std::hash::Hash>(
     }
 }
 
-/// Whether the name is one that only kickstart lines know, such as `pv.01`.
+/// Whether the name exists only within the kickstart, such as `pv.01`.
 fn is_member(name: &str) -> bool {
     ["pv.", "raid."].iter().any(|kind| name.starts_with(kind))
 }

@@ -1,23 +1,24 @@
-//! What a shell script says. It follows quotes, substitutions and here-documents; it does not run or expand anything.
+//! Reads the commands of a shell script. It follows quotes, substitutions and here-documents, but runs and expands
+//! nothing.
 
-/// A word that stands where a command does, or the name of a function where it is made.
+/// A word in the position of a command, or the name of a function that is being defined.
 pub(super) struct Spoken<'a> {
     pub text: &'a str,
-    /// From 0.
+    /// The index of its line, from 0.
     pub line: usize,
-    /// The function that it stands in.
+    /// The function that contains it.
     pub within: Option<&'a str>,
-    /// Whether another command takes what it prints.
+    /// Whether another command captures its output.
     pub captured: bool,
-    /// Whether it stands in a block of its own, such as that of an `if`.
+    /// Whether it is inside a block, such as that of an `if`.
     pub nested: bool,
 }
 
-/// A script that was read.
+/// The result of reading a script.
 pub(super) struct Reading<'a> {
     pub commands: Vec<Spoken<'a>>,
     pub functions: Vec<Spoken<'a>>,
-    /// What is never closed, or closes nothing, and in which line.
+    /// What is never closed, or closes nothing, and on which line.
     pub trouble: Option<(usize, String)>,
 }
 
@@ -49,7 +50,7 @@ enum Open {
     Ansi,
     Double,
     Parameter,
-    /// `$(`, with plain parentheses and `case` words that are open in it.
+    /// `$(`, with the numbers of plain parentheses and `case` words that are open in it.
     Command(u32, u32),
     Arithmetic(u32),
     Backquote,
@@ -60,15 +61,15 @@ struct Reader<'a> {
     open: Vec<(Open, usize)>,
     /// `if`, `case`, `do` and `{`, each with its line.
     blocks: Vec<(&'static str, usize)>,
-    /// Here-documents that begin on the next line: delimiter, and whether tabs before it are dropped.
+    /// Here-documents that begin on the next line: the delimiter, and whether leading tabs are removed.
     heredocs: Vec<(String, bool)>,
     /// Whether the next word is a command.
     command: bool,
     /// Whether the word that is being read is an assignment before a command.
     assigning: bool,
-    /// Whether the line before ended in a backslash.
+    /// Whether the previous line ended with a backslash.
     continued: bool,
-    /// Functions that are open, each with how many blocks are when it ends; and one whose body comes next.
+    /// Functions that are open, each with the number of open blocks at its end; and one whose body comes next.
     within: Vec<(&'a str, usize)>,
     announced: Option<&'a str>,
     commands: Vec<Spoken<'a>>,
@@ -134,7 +135,7 @@ impl<'a> Reader<'a> {
                     1
                 }
                 _ if letter == b'\\' => {
-                    // The line goes on, and with it the command.
+                    // The line continues, and with it the command.
                     self.continued = at + 1 == line.len();
                     2
                 }
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         self.assigning = false;
     }
 
-    /// One letter inside `"…"`, `${…}` or `((…))`; returns how many letters are done.
+    /// Reads one character inside `"…"`, `${…}` or `((…))`; returns how many characters are consumed.
     fn inside(&mut self, open: Open, letter: u8, line: &[u8], at: usize, index: usize) -> usize {
         if let Some(step) = self.substitution(letter, line, at, index) {
             return step;
@@ -160,7 +161,7 @@ impl<'a> Reader<'a> {
                 self.open.pop();
             }
             (Open::Parameter, b'"') => self.open.push((Open::Double, index)),
-            // Inside double quotes a single quote in ${…} is a letter like others.
+            // Inside double quotes, a single quote in ${…} is an ordinary character.
             (Open::Parameter, b'\'') if !self.open.iter().any(|(open, _)| matches!(open, Open::Double)) => {
                 self.open.push((Open::Single, index));
             }
@@ -179,7 +180,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `$(`, `$((`, `${` and backquotes, which mean the same in and outside double quotes.
+    /// `$(`, `$((`, `${` and backquotes, which mean the same inside and outside double quotes.
     fn substitution(&mut self, letter: u8, line: &[u8], at: usize, index: usize) -> Option<usize> {
         let rest = &line[at..];
         if rest.starts_with(b"$((") {
@@ -280,7 +281,7 @@ impl<'a> Reader<'a> {
         end - at
     }
 
-    /// A word that begins here: a command, a keyword, an assignment or an argument.
+    /// Reads a word that begins here: a command, a keyword, an assignment or an argument.
     fn word(&mut self, open: Option<Open>, line: &[u8], at: usize, index: usize) -> usize {
         let end = line[at..].iter().position(|letter| !is_word(*letter)).map_or(line.len(), |length| at + length);
         let after = line.get(end).copied().unwrap_or(b'\n');
@@ -295,11 +296,11 @@ impl<'a> Reader<'a> {
                 let function = self.spoken(word, index);
                 self.functions.push(function);
                 self.announced = Some(word);
-                // Its body follows, with parentheses before it or without.
+                // The function's body follows, with or without parentheses before it.
                 self.command = true;
             }
             _ if after == b'=' || line[end..].starts_with(b"+=") => self.assigning = true,
-            // A pattern of `case`, whatever it reads like.
+            // This is a pattern of `case`, whatever it looks like.
             _ if after == b')' && word != "esac" && self.blocks.last().is_some_and(|(open, _)| *open == "case") => {}
             "if" | "then" | "else" | "elif" | "do" | "while" | "until" | "!" | "{" | "time" => {
                 self.command = true;
@@ -359,7 +360,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether `function` stands before the place, which bash knows and no other shell.
+/// Whether the keyword `function` precedes the position; bash knows it, and no other shell does.
 fn is_named_function(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     before.strip_suffix(b"function").is_some_and(|rest| rest.last().is_none_or(|letter| !is_word(*letter)))

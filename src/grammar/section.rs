@@ -1,4 +1,4 @@
-//! A whole kickstart: which lines are commands and which belong to a section that this release knows.
+//! A whole kickstart: which lines are commands, and which belong to a section that this release knows.
 
 use super::known::{self, KnownScripts};
 use super::references::References;
@@ -10,10 +10,10 @@ use crate::site::Release;
 /// Lines whose first word ends a script on EL6, even inside a here-document.
 const EL6_ENDS: [&str; 7] = ["%end", "%post", "%pre", "%packages", "%include", "%traceback", "%ksappend"];
 
-/// Lines that bring others.
+/// Lines that include other files.
 const INCLUDES: [&str; 2] = ["%include", "%ksappend"];
 
-/// A section and its options with the first and last major release; a `=` marks one that takes a value.
+/// A section and its options with the first and last major release; a `=` marks an option that takes a value.
 struct Kind {
     name: &'static str,
     majors: (u8, u8),
@@ -70,12 +70,12 @@ struct Open<'a> {
     body: Vec<&'a str>,
 }
 
-/// Checks a whole kickstart for the installer of one release; empty when there is nothing to say.
+/// Checks a whole kickstart for the installer of one release; the result is empty when there is nothing to report.
 pub fn check(release: Release, text: &str) -> Vec<Complaint> {
     check_knowing(&mut KnownScripts::default(), release, text)
 }
 
-/// Like [`check`], for one of many kickstarts: scripts that were checked before are not checked again.
+/// Like [`check`], for one of many kickstarts: scripts that were found clean before are not checked again.
 pub(crate) fn check_knowing(known: &mut KnownScripts, release: Release, text: &str) -> Vec<Complaint> {
     let Read { mut found, commands, last, .. } = read(known, release, text);
     facts::check_whole(release, last, &commands, &mut found);
@@ -83,19 +83,19 @@ pub(crate) fn check_knowing(known: &mut KnownScripts, release: Release, text: &s
     found
 }
 
-/// What was read of a kickstart.
+/// What was read from a kickstart.
 pub(super) struct Read<'a> {
-    /// What is wrong with its lines, in no promised order.
+    /// What is wrong with its lines, in no particular order.
     pub found: Vec<Complaint>,
     /// The first words of its command lines.
     pub commands: Vec<&'a str>,
     /// Whether lines of other files belong to it.
     pub includes: bool,
-    /// Number of the last line.
+    /// The number of the last line.
     pub last: usize,
 }
 
-/// Reads line by line; says nothing of what is missing.
+/// Reads line by line, and reports nothing about what is missing.
 pub(super) fn read<'a>(known: &mut KnownScripts, release: Release, text: &'a str) -> Read<'a> {
     let mut found = Vec::new();
     let mut open: Option<Open<'_>> = None;
@@ -106,7 +106,7 @@ pub(super) fn read<'a>(known: &mut KnownScripts, release: Release, text: &'a str
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         last = number;
-        // Most lines are those of scripts, and most of those say nothing to the installer itself.
+        // Most lines belong to scripts, and most of those mean nothing to the installer itself.
         if let Some(section) = open.as_mut().filter(|_| !line.trim_ascii_start().starts_with('%')) {
             section.body.push(line);
             continue;
@@ -174,7 +174,7 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
         found.push(Complaint::new(number, what, help));
         return None;
     };
-    // EL7 learnt it with 7.4.
+    // EL7 has it since 7.4.
     let too_early = kind.name == "%onerror" && (release.major, release.minor) < (7, 4);
     if too_early || !(kind.majors.0..=kind.majors.1).contains(&release.major) {
         let what = format!("EL{release} does not know the section `{word}`");
@@ -186,7 +186,7 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
         ));
     }
     let words = line::split(line).unwrap_or_default();
-    // An add-on reads its own options.
+    // An add-on parses its own options.
     let options = words.iter().skip(1).filter(|word| word.starts_with("--") && kind.name != "%addon");
     for option in options {
         check_option(release, number, kind, option, found);
@@ -206,13 +206,13 @@ fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found:
     }
 }
 
-/// The value of an option of a section: behind `=`, or the next word.
+/// The value of a section's option: after `=`, or the next word.
 fn value_of<'a>(words: &'a [String], option: &str) -> Option<&'a str> {
     let at = words.iter().position(|word| word.split('=').next() == Some(option))?;
     words[at].split_once('=').map(|(_, value)| value).or_else(|| words.get(at + 1).map(String::as_str))
 }
 
-/// Each line names one package or group; a group may have options, and blanks in its name.
+/// Checks `%packages`. Each line names one package or group; a group may have options, and blanks in its name.
 fn packages(section: &Open<'_>, found: &mut Vec<Complaint>) {
     for (index, line) in section.body.iter().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -233,7 +233,7 @@ fn close(known: &mut KnownScripts, release: Release, section: &Open<'_>, found: 
     if value_of(&section.words, "--interpreter").is_some_and(|program| !program.ends_with("sh")) {
         return;
     }
-    // %pre and the scripts outside the chroot run among the few tools of the installer itself.
+    // %pre and scripts outside the chroot have only the few tools of the installer itself.
     let in_installer = section.kind.name != "%post" || section.words.iter().any(|word| word == "--nochroot");
     let key = known::key(release.is_el6(), in_installer, &section.body);
     if known.has(&key) {

@@ -1,5 +1,5 @@
-//! A small look at the shell scripts of a kickstart: what is never closed, tools that EL6's installer has not, words
-//! newer than its bash 4.1.
+//! A superficial check of the shell scripts in a kickstart: what is never closed, tools that EL6's installer lacks, and
+//! syntax newer than its bash 4.1.
 
 use super::script::{self, Spoken};
 use super::{Complaint, stdin};
@@ -10,11 +10,11 @@ pub(super) struct Script<'a> {
     /// The line of the kickstart where it begins.
     pub first_line: usize,
     pub lines: &'a [&'a str],
-    /// Whether it runs among the few tools of the installer, not in the installed system.
+    /// Whether it runs with the few tools of the installer, and not in the installed system.
     pub in_installer: bool,
 }
 
-/// Tools that people expect and EL6's installer does not have (scripts/upd-instroot of Anaconda 13.21). `awk` is `gawk`.
+/// Common tools that EL6's installer lacks (scripts/upd-instroot of Anaconda 13.21). `awk` is `gawk` there.
 const MISSING_TOOLS: [&str; 17] = [
     "lsblk",
     "sgdisk",
@@ -35,7 +35,7 @@ const MISSING_TOOLS: [&str; 17] = [
     "dirname",
 ];
 
-/// What bash learnt after 4.1, and when.
+/// Syntax that bash got after 4.1, with the version.
 const LATER: [(&str, &str); 12] = [
     ("declare -n ", "4.3"),
     ("local -n ", "4.3"),
@@ -75,7 +75,7 @@ pub(super) fn check(release: Release, script: &Script<'_>, found: &mut Vec<Compl
             }
         }
     }
-    // Most scripts hold none of the words, which one look at the whole tells.
+    // Most scripts contain none of these words, which one search of the whole text shows.
     let whole = script.lines.join("\n");
     let later: Vec<_> = LATER.iter().filter(|(word, _)| whole.contains(word)).collect();
     for (index, text) in script.lines.iter().enumerate().filter(|(_, text)| !text.trim_start().starts_with('#')) {

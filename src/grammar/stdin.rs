@@ -1,12 +1,12 @@
-//! Whether a line of a script reads standard input: on EL6 that is the log of the script itself, so `read` never ends
-//! well there.
+//! Whether a line of a script reads standard input: on EL6 that is the log of the script itself, so such a `read` never
+//! ends well.
 
-/// Whether the command on this line reads standard input and nothing gives it one.
+/// Whether the command on this line reads standard input without being given one.
 pub(super) fn reads(lines: &[&str], index: usize) -> bool {
     let line = lines[index];
     let Some(place) = read_word(line) else { return false };
     let fed = |text: &str| text.contains('<');
-    // A pipe before it, on this line or at the end of the line above.
+    // There may be a pipe before it, on this line or at the end of the previous one.
     let before = &line[..place];
     let piped = before.contains('|')
         || index.checked_sub(1).is_some_and(|above| {
@@ -16,7 +16,7 @@ pub(super) fn reads(lines: &[&str], index: usize) -> bool {
     if fed(line) || piped {
         return false;
     }
-    // A loop gets its input where it ends; its end has the same indentation.
+    // A loop gets its input at its end, which has the same indentation.
     let indent = |line: &str| line.len() - line.trim_start().len();
     let end =
         lines[index + 1..].iter().find(|later| later.trim_start().starts_with("done") && indent(later) == indent(line));
@@ -24,7 +24,7 @@ pub(super) fn reads(lines: &[&str], index: usize) -> bool {
     !(in_loop && end.is_some_and(|end| fed(end)))
 }
 
-/// Where `read` or a `cat` without a file stands as a command.
+/// Where `read`, or a `cat` without a file, is a command.
 fn read_word(line: &str) -> Option<usize> {
     let code = line.trim_start();
     if code.starts_with('#') {
@@ -47,7 +47,7 @@ fn is_command_place(before: &str) -> bool {
     let trimmed = before.trim_end();
     let joins = trimmed.is_empty() || trimmed.ends_with([';', '|', '&', '(', '{', '!']) || trimmed.ends_with("$(");
     let words = ["while", "until", "if", "then", "do", "else"];
-    // `IFS=, read` and the like.
+    // This covers `IFS=, read` and similar lines.
     let last = trimmed.rsplit(' ').next().unwrap_or_default();
     joins || words.contains(&last) || (last.starts_with("IFS=") && before.ends_with(' '))
 }

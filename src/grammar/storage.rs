@@ -1,11 +1,11 @@
-//! Storage commands: none may be served early, and those that are served late are those that the plan demands.
+//! Storage commands: none may be served early, and those that are served later must be the ones that the plan requires.
 
 use super::Complaint;
 use super::arranged::{Arranged, option_name};
 use super::departure::{Departure, command_lines};
 use crate::site::Release;
 
-/// Commands that change a disk, or say how one is changed.
+/// Commands that change a disk, or determine how one is changed.
 const OF_STORAGE: [&str; 14] = [
     "autopart",
     "bootloader",
@@ -23,7 +23,7 @@ const OF_STORAGE: [&str; 14] = [
     "zerombr",
 ];
 
-/// Lines that `%pre` looks for letter by letter, by how they begin.
+/// Beginnings of the lines that `%pre` compares character by character.
 const LITERAL: [&str; 7] = [
     "# scope:",
     "# disk of",
@@ -34,7 +34,7 @@ const LITERAL: [&str; 7] = [
     "clearpart",
 ];
 
-/// Options that a template may add to a line: they change neither a disk, a place, a size nor a name.
+/// Options that a template may add to a line, because they change no disk, position, size or name.
 const OF_TASTE: [&str; 11] = [
     "--append",
     "--fsoptions",
@@ -63,8 +63,8 @@ fn of_storage(line: &str) -> Option<&str> {
     line.split_ascii_whitespace().next().filter(|word| OF_STORAGE.contains(word))
 }
 
-/// Where a storage section says something else than its measure, which is what the plan demands. Comments, blanks, the
-/// order of options and other commands are nobody's business.
+/// Where a storage section differs from its reference, which is what the plan requires. Comments, blanks, the order of
+/// options and other commands do not matter.
 pub(crate) fn storage_departures(release: Release, measure: &str, section: &str) -> Vec<Departure> {
     if measure == section {
         return Vec::new();
@@ -78,7 +78,7 @@ pub(crate) fn storage_departures(release: Release, measure: &str, section: &str)
     }
     let mut departures = preparation_departures(measure, section);
     for wanted in wanted {
-        // The line that was meant is of the same command, and has most words of it.
+        // The line that was meant has the same command, and most words in common.
         let alike = |own: &Said| wanted.words.iter().filter(|word| own.words.contains(word)).count();
         let same = strays.iter().enumerate().filter(|(_, own)| own.name == wanted.name);
         match same.max_by_key(|(index, own)| (alike(own), usize::MAX - index)).map(|(index, _)| index) {
@@ -86,7 +86,7 @@ pub(crate) fn storage_departures(release: Release, measure: &str, section: &str)
             None => departures.push(Departure::missing(wanted.line, wanted.text)),
         }
     }
-    // What else a preparation does is its own business.
+    // Whatever else a preparation does is permitted.
     let strays = strays.into_iter().filter(|own| !own.name.starts_with("# rackstart:"));
     departures.extend(strays.map(|own| {
         let what = format!("`{}` is not in the plan", own.text.trim().escape_debug());
@@ -104,12 +104,12 @@ pub(crate) fn storage_departures(release: Release, measure: &str, section: &str)
     departures
 }
 
-/// One line that counts.
+/// One line that matters.
 struct Said<'a> {
     line: usize,
     text: &'a str,
     name: String,
-    /// Plain words in their order, then options.
+    /// Plain words in their order, followed by the options.
     words: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl Said<'_> {
         self.name == wanted.name && self.lacks(wanted).next().is_none() && self.adds(wanted).next().is_none()
     }
 
-    /// What the wanted line has and this one has not.
+    /// What the wanted line has and this one lacks.
     fn lacks<'w>(&self, wanted: &'w Said) -> impl Iterator<Item = &'w str> {
         let has = |word: &str| {
             let longer = |own: &String| word.starts_with("--append=") && own.starts_with(&format!("{word} "));
@@ -128,7 +128,7 @@ impl Said<'_> {
         wanted.words.iter().map(String::as_str).filter(move |word| !has(word))
     }
 
-    /// What this line has, the wanted one has not, and makes a difference.
+    /// What this line has in addition to the wanted one, as far as it makes a difference.
     fn adds<'s>(&'s self, wanted: &Said) -> impl Iterator<Item = &'s str> {
         let is_free = |word: &str| {
             OF_TASTE.contains(&option_name(word)) && !wanted.words.iter().any(|w| option_name(w) == option_name(word))
@@ -159,7 +159,7 @@ impl Said<'_> {
     }
 }
 
-/// The lines that count, in their order.
+/// The lines that matter, in their order.
 fn said(release: Release, text: &str) -> Vec<Said<'_>> {
     let literal = |line: &str| LITERAL.iter().find(|start| line.trim_start().starts_with(**start)).copied();
     let marks =
@@ -181,7 +181,7 @@ fn said(release: Release, text: &str) -> Vec<Said<'_>> {
     said
 }
 
-/// Lines of the preparation that a section lacks, or has in another order. It may do more.
+/// Lines of the preparation that a section lacks, or has in another order. Additional lines are permitted.
 fn preparation_departures(measure: &str, section: &str) -> Vec<Departure> {
     let mut own = preparation(section);
     let lacks = preparation(measure).filter(|(_, line)| !own.any(|(_, own)| own == *line)).take(1);

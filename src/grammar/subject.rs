@@ -1,10 +1,10 @@
-//! What a command line is about: of most things an installer takes one line.
+//! The subject of a command line: for most subjects an installer accepts one line.
 
 use std::collections::HashSet;
 
 use super::Complaint;
 
-/// Commands of which one does for another.
+/// Commands that can replace each other.
 const ALIKE: [&[&str]; 5] = [
     &["reboot", "halt", "poweroff", "shutdown"],
     &["cmdline", "text", "graphical", "vnc", "rdp"],
@@ -13,8 +13,9 @@ const ALIKE: [&[&str]; 5] = [
     &["skipx", "xconfig"],
 ];
 
-/// Commands that may stand more than once, each time about something else: the options that say about what. Without such
-/// options any two lines are about something else. Of every other command the installer takes the last line only.
+/// Commands that may occur more than once, each time about another subject, with the options that name the subject. If
+/// a command has no such options, any two of its lines have different subjects. Of every other command the installer
+/// uses only the last line.
 const REPEATED: [(&str, &[&str]); 23] = [
     ("network", &["--device=", "--vlanid="]),
     ("repo", &["--name="]),
@@ -41,12 +42,12 @@ const REPEATED: [(&str, &[&str]); 23] = [
     ("%include", &[]),
 ];
 
-/// The lines that were read so far, by what they are about.
+/// The subjects of the lines that were read so far.
 #[derive(Default)]
 pub(super) struct Once(HashSet<String>);
 
 impl Once {
-    /// Takes one command line in, and complains of one that puts an earlier one out of force.
+    /// Adds one command line, and complains when it overrides an earlier one.
     pub(crate) fn add(&mut self, number: usize, line: &str, found: &mut Vec<Complaint>) {
         let Some(subject) = subject(line) else { return };
         let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
@@ -58,7 +59,7 @@ impl Once {
     }
 }
 
-/// What a command line is for; none for a line that opens a section.
+/// The command of a line; none for a line that opens a section.
 pub(super) fn kind(line: &str) -> Option<&str> {
     let word = line.split_whitespace().next()?;
     match word {
@@ -68,7 +69,7 @@ pub(super) fn kind(line: &str) -> Option<&str> {
     }
 }
 
-/// What only one command line can be about; none where any number can.
+/// The subject that only one command line can have; none when any number can.
 pub(super) fn subject(line: &str) -> Option<String> {
     let kind = kind(line)?;
     let word = kind.split_whitespace().next()?;

@@ -9,40 +9,40 @@ const TEXT: &str = include_str!("commands.txt");
 
 static TABLE: LazyLock<HashMap<&'static str, Command>> = LazyLock::new(|| read(TEXT));
 
-/// What an option takes.
+/// The value that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// Nothing.
     Nothing,
-    /// Any text.
+    /// Any string.
     Text,
-    /// A text, or nothing.
+    /// A string, or nothing.
     Maybe,
     /// A whole number.
     Number,
-    /// One of the words, which are separated by `|`.
+    /// One of several words, which are separated by `|`.
     Word(&'static str),
 }
 
 /// An option of a command in one release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionFacts {
-    /// With its two hyphens.
+    /// The name with its two hyphens.
     pub name: &'static str,
-    /// What it takes.
+    /// The value that it takes.
     pub takes: Takes,
-    /// Whether the command cannot do without it.
+    /// Whether the command requires it.
     pub needed: bool,
 }
 
 /// A command in one release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandFacts {
-    /// Its word.
+    /// The name of the command.
     pub name: &'static str,
     /// Its options; none when they are not checked.
     pub options: Option<Vec<OptionFacts>>,
-    /// Fewest and most plain words.
+    /// The smallest and largest number of plain words.
     pub words: (usize, usize),
 }
 
@@ -56,11 +56,11 @@ pub(super) struct Span {
 /// A command over all releases.
 pub(super) struct Command {
     pub releases: Span,
-    /// Nothing is known about its words and options.
+    /// Whether nothing is known about its words and options.
     pub free: bool,
     words: Vec<(Span, usize, usize)>,
     options: Vec<(Span, OptionFacts)>,
-    /// Options that are read and ignored; an empty name is the command itself.
+    /// Options that are read and ignored; an empty name stands for the command itself.
     ignored: Vec<(Span, OptionFacts)>,
 }
 
@@ -69,7 +69,7 @@ impl Span {
         (self.first..=self.last).contains(&(release.major, release.minor))
     }
 
-    /// The releases in words.
+    /// The releases in prose.
     pub(crate) fn in_words(self) -> String {
         let name = |(major, minor): (u8, u8)| match minor {
             0 | u8::MAX => major.to_string(),
@@ -84,7 +84,7 @@ impl Span {
 }
 
 impl Command {
-    /// The option in this release, or the releases that know it, or nothing.
+    /// The option in this release; or else the releases that know it, if any.
     pub(crate) fn option(&self, name: &str, release: Release) -> Result<OptionFacts, Option<Span>> {
         let mut of_name = self.options.iter().filter(|(_, option)| option.name == name);
         let known = of_name.clone().find(|(span, _)| span.holds(release));
@@ -95,7 +95,7 @@ impl Command {
         self.options.iter().filter(move |(span, _)| span.holds(release)).map(|(_, option)| *option)
     }
 
-    /// The option, when the release reads and ignores it; an empty name asks about the command.
+    /// The option, when the release reads and ignores it; an empty name asks about the command itself.
     pub(crate) fn ignored(&self, option: &str, release: Release) -> Option<OptionFacts> {
         let known = self.ignored.iter().find(|(span, ignored)| ignored.name == option && span.holds(release));
         known.map(|(_, ignored)| *ignored)
@@ -117,7 +117,7 @@ pub(super) fn names(release: Release) -> impl Iterator<Item = &'static str> {
     TABLE.iter().filter(move |(_, command)| command.releases.holds(release)).map(|(name, _)| *name)
 }
 
-/// Everything the table says about a release, by the name of the command; for comparing with other readers.
+/// Everything the table says about a release, by the name of the command; for comparison with other readers.
 pub fn facts_of(release: Release) -> Vec<CommandFacts> {
     let mut facts: Vec<CommandFacts> = names(release)
         .filter_map(|name| {
@@ -130,7 +130,7 @@ pub fn facts_of(release: Release) -> Vec<CommandFacts> {
     facts
 }
 
-/// What a release reads and ignores: a command, and an option or nothing; for comparing with other readers.
+/// What a release reads and ignores: a command, with an option or an empty name; for comparison with other readers.
 pub fn ignored_of(release: Release) -> Vec<(&'static str, &'static str)> {
     let of_command = |(name, command): (&&'static str, &'static Command)| {
         let ignored = command.ignored.iter().filter(|(span, _)| span.holds(release));

@@ -1,12 +1,13 @@
-//! What Cobbler, Foreman and others fill in before a text is a kickstart: their leftovers, and whose they are.
+//! Placeholders that Cobbler, Foreman and others fill in before a text is a kickstart: finds what is left of them, and
+//! by which tool.
 
 use super::Complaint;
 
-/// Variables of yum, which stand in URLs of finished kickstarts.
+/// Variables of yum, which occur in URLs of finished kickstarts.
 const OF_YUM: [&str; 8] =
     ["arch", "basearch", "contentdir", "infra", "releasever", "releasever_major", "rltype", "stream"];
 
-/// Words behind the `#` of a Cheetah directive, and how the rest of the line begins then.
+/// Words after the `#` of a Cheetah directive, and how the rest of the line begins then.
 const DIRECTIVES: [(&str, &str); 8] = [
     ("if ", "$"),
     ("elif ", "$"),
@@ -18,7 +19,7 @@ const DIRECTIVES: [(&str, &str); 8] = [
     ("else", ""),
 ];
 
-/// Whose template a line is of.
+/// The template engine that a line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Engine {
     Cheetah,
@@ -44,7 +45,7 @@ impl Engine {
     }
 }
 
-/// The text with its template lines empty, and one complaint that names the first of them and counts the others.
+/// The text with its template lines emptied, and one complaint that names the first of them and counts the others.
 pub(super) fn without(text: &str) -> (String, Option<Complaint>) {
     let mut first: Option<(usize, Engine)> = None;
     let mut count = 0;
@@ -61,7 +62,7 @@ pub(super) fn without(text: &str) -> (String, Option<Complaint>) {
             Some(engine) => {
                 first.get_or_insert((index + 1, engine));
                 count += 1;
-                // In a script the line may open or close what others belong to.
+                // In a script the line may open or close what other lines belong to.
                 if in_script {
                     filled.push_str("  :");
                 }
@@ -95,7 +96,7 @@ fn engine(line: &str, in_script: bool) -> Option<Engine> {
     if opens("<%") && closes("%>") {
         return Some(Engine::Erb);
     }
-    // Shells and programs have braces and dollars of their own, and comments may say anything.
+    // Shells and programs use braces and dollars themselves, and comments may say anything.
     if in_script || code.starts_with('#') {
         return None;
     }
@@ -113,7 +114,7 @@ fn engine(line: &str, in_script: bool) -> Option<Engine> {
     }
 }
 
-/// `#if $tree`, `#end if`: a comment for a kickstart, and so read by no parser.
+/// Recognises `#if $tree` and `#end if`, which a kickstart parser takes for comments.
 fn is_directive(line: &str) -> bool {
     let Some(code) = line.trim_start().strip_prefix('#') else { return false };
     DIRECTIVES.iter().any(|(word, next)| {
@@ -125,7 +126,7 @@ fn is_directive(line: &str) -> bool {
     })
 }
 
-/// `$tree`, `${tree}`: not `$6$…` of a password hash, and not what yum fills in later.
+/// Recognises `$tree` and `${tree}`, but not `$6$…` of a password hash, nor what yum fills in later.
 fn is_variable(word: &str) -> bool {
     let Some(name) = word.strip_prefix('$') else { return false };
     let name = name.strip_prefix('{').unwrap_or(name);
@@ -134,7 +135,7 @@ fn is_variable(word: &str) -> bool {
     name.starts_with(|letter: char| letter.is_ascii_alphabetic()) && !rest.starts_with('$') && !OF_YUM.contains(&name)
 }
 
-/// Whether a name in capitals or any identifier stands between the two marks.
+/// Whether a name in capitals, or any identifier, is between the two marks.
 fn has_pair(code: &str, open: &str, close: &str) -> bool {
     let is_name = |text: &str| {
         let capitals = open.len() > 1 || text.bytes().any(|letter| letter.is_ascii_uppercase());

@@ -7,7 +7,8 @@ fn release(text: &str) -> Release {
     text.parse().unwrap()
 }
 
-/// A complete kickstart with these lines behind the commands that every one needs, but for those that they stand for.
+/// A complete kickstart with these lines after the commands that every kickstart needs, except those that the lines
+/// replace.
 fn with(release: &str, lines: &str) -> String {
     let install = if release.starts_with('6') { "install\n" } else { "" };
     let needed = format!(

@@ -1,13 +1,14 @@
-//! Compressed metadata as text, whichever way it was compressed: EL6 has gzip and bzip2, later releases xz, then zstd.
+//! Decompresses metadata, whichever way it was compressed: EL6 uses gzip and bzip2, later releases xz and then zstd.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes per read.
 const CHUNK: usize = 128 * 1024;
-/// What a decoder may take for its window: createrepo's own compressors stay below 70 MiB.
+/// The largest window that a decoder may use: createrepo's own compressors stay below 70 MiB.
 const MOST_WINDOW: u32 = 96 << 20;
 
-/// Returns the text behind `input`, told by its first bytes, not by its name. How much of it is read, its reader limits.
+/// Returns the text in `input`, recognised by its first bytes and not by its name. The reader limits how much of it is
+/// read.
 pub(super) fn text<'a>(input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let start = input.fill_buf()?;
@@ -32,7 +33,7 @@ mod tests {
 
     use super::*;
 
-    /// What the real compressors make of it.
+    /// Compresses with the real program.
     fn compressed(command: &str, text: &[u8]) -> Vec<u8> {
         let mut child = Command::new(command)
             .arg("-c")

@@ -1,5 +1,5 @@
-//! What nobody may fetch, whatever it is called: files known by device and inode, so that a hard link or a bind mount of one
-//! inside a served folder is found.
+//! What nobody may fetch, under whatever name: files are known by device and inode, so that a hard link or a bind mount
+//! of one inside a served folder is found.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long what was found in the guarded folders is believed: a file that is younger there may be missed. Whoever can link
-/// it that fast can also copy it.
+/// How long the list of guarded files is trusted; a file that is younger may be missed. Somebody who can link it that
+/// fast can also copy it.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Device and inode.
+/// Device number and inode number.
 type Identity = (u64, u64);
 type Known = HashMap<Identity, PathBuf>;
 
-/// The guarded files, found again when they are asked for.
+/// The guarded files, which are searched again when the list is too old.
 #[derive(Debug, Default)]
 pub struct Guarded {
     places: Vec<PathBuf>,
@@ -24,31 +24,32 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Guards these files, and everything below those that are folders.
+    /// Guards these files, and for folders everything below them.
     pub(crate) fn of(places: &[PathBuf]) -> Self {
         Self { places: places.to_vec(), known: Mutex::default() }
     }
 
-    /// The guarded file that this one is, by the name it has there.
+    /// The guarded file that is the same as this one, by the path it has where it is guarded.
     pub(super) fn find(&self, file: &File) -> std::io::Result<Option<PathBuf>> {
         Ok(self.find_by(&file.metadata()?))
     }
 
-    /// The same of what is not open.
+    /// Like [`Self::find`], for a file that is not open.
     fn find_by(&self, file: &Metadata) -> Option<PathBuf> {
         let known = self.known();
         let path = known.get(&identity(file))?;
-        // The number of a file that is gone may be that of a new one elsewhere.
+        // The inode number of a deleted file may belong to a new one elsewhere by now.
         let is_there = path.symlink_metadata().is_ok_and(|there| identity(&there) == identity(file));
         is_there.then(|| path.clone())
     }
 
-    /// The guarded file at this path, whose inode a folder gave away; looked at only when it may be one.
+    /// The guarded file at this path, given the inode number from a folder's listing; looked at only when it may be
+    /// one.
     pub(super) fn find_entry(&self, path: &Path, inode: u64, inodes: &Inodes) -> Option<PathBuf> {
         inodes.0.contains(&inode).then(|| self.find_by(&path.symlink_metadata().ok()?)).flatten()
     }
 
-    /// The inodes of all of them.
+    /// The inode numbers of all guarded files.
     pub(super) fn inodes(&self) -> Inodes {
         Inodes(self.known().keys().map(|(_, inode)| *inode).collect())
     }
@@ -66,14 +67,15 @@ impl Guarded {
     }
 }
 
-/// Inodes of guarded files, on whatever device.
+/// Inode numbers of guarded files, on whatever device.
 pub(super) struct Inodes(std::collections::HashSet<u64>);
 
 fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
-/// All files at these places and below. What is not there, or cannot be looked at, cannot be linked by us either.
+/// All files at these places and below. A file that is absent, or that this process cannot look at, cannot be linked by
+/// it either.
 fn files(places: &[PathBuf]) -> Known {
     let mut known = Known::new();
     let mut left = Vec::new();
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(find("tree/log"), Some(at("state/logs/node1")));
         assert_eq!(find("tree/key"), Some(at("key")));
         assert_eq!((find("tree/own"), find("tree/own too")), (None, None));
-        // One that came later, after a while; and one that is gone.
+        // A file that was added later is found after a while, and one that was removed is forgotten.
         std::fs::write(at("state/later"), "later").unwrap();
         std::fs::hard_link(at("state/later"), at("tree/later")).unwrap();
         std::fs::remove_file(at("state/logs/node1")).unwrap();

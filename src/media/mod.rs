@@ -1,7 +1,7 @@
-//! Install trees, repositories and images of virtual machines where they lie: files in directories and disc images.
+//! Where install trees, repositories and images of virtual machines are stored: files in directories and disc images.
 //!
-//! Opens and reads; what the content means is decided by the pure modules. A path inside is relative, is cut at `/`, and
-//! never leads out, neither by `..` nor by a link; [`beneath`] opens every file.
+//! This module opens and reads them; the pure modules decide what the content means. A path inside is relative, is
+//! split at `/`, and never leads outside, neither by `..` nor by a link; [`beneath`] opens every file.
 
 mod beneath;
 mod decode;
@@ -35,7 +35,7 @@ pub(crate) enum Media {
 #[derive(Debug)]
 pub(crate) struct Directory(beneath::Folder);
 
-/// One file of it, open: reads from its first to its last byte.
+/// An open file of a medium, which reads from its first to its last byte.
 #[derive(Debug)]
 pub(crate) struct Content {
     file: File,
@@ -46,7 +46,7 @@ pub(crate) struct Content {
 }
 
 impl Media {
-    /// Opens a directory, or a file that is an ISO 9660 image with the whole names of its files.
+    /// Opens a directory, or a file that is an ISO 9660 image with the full names of its files.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         match beneath::Folder::at(path) {
             Ok(folder) => return Ok(Self::Directory(Directory(folder))),
@@ -62,7 +62,7 @@ impl Media {
         Ok(Self::Image(file, size))
     }
 
-    /// Opens the file at a path below it. Doubled slashes count as one.
+    /// Opens the file at a path inside. Repeated slashes count as one.
     pub(crate) fn file(&self, path: &str) -> io::Result<Content> {
         if path.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no path has a zero byte"));

@@ -1,4 +1,4 @@
-//! The metadata of a yum repository: found, proved by its checksums, and read once.
+//! The metadata of a yum repository: located, verified by its checksums, and read once.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use crate::packages::{self, Kind, Metadata, Names, Part};
 
 /// Folders that are repositories of their own on the images of EL8 and later.
 pub(crate) const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
-/// No index of a repository is larger.
+/// The largest index of a repository that is read, in bytes.
 const MOST_INDEX_BYTES: u64 = 4 << 20;
-/// No other file of metadata is larger, compressed as it is.
+/// The largest other file of metadata that is read, in bytes as compressed.
 const MOST_PART_BYTES: u64 = 1 << 30;
 const INDEX: &str = "repodata/repomd.xml";
 
-/// Returns the folders of a place that are repositories: the place itself (an empty text), or those of [`SEVERAL`].
+/// Returns the folders of a medium that are repositories: the medium itself (an empty string), or those of [`SEVERAL`].
 pub(crate) fn folders(media: &Media) -> Vec<String> {
     if media.has(INDEX) {
         return vec![String::new()];
@@ -49,7 +49,7 @@ fn read_part(media: &Media, path: &str, part: &Part, names: &Names, metadata: &m
     if content.length() > MOST_PART_BYTES {
         return Err(format!("it has {} bytes, more than any metadata", content.length()));
     }
-    // Only what is as it was made goes to the decoders.
+    // Only files that match their checksum reach the decoders.
     let found = content.checksum(part.checksum.algorithm).map_err(|error| reason(&error))?;
     if found != part.checksum.hex {
         return Err(format!("its {} differs from the one in repomd.xml", part.checksum.algorithm.name()));

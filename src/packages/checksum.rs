@@ -1,4 +1,4 @@
-//! Checksums by the names that repositories and people give them.
+//! Checksums under the names that repositories and people give them.
 
 use std::fmt::{self, Write};
 use std::str::FromStr;
@@ -8,18 +8,18 @@ use md5::Digest as _;
 /// A kind of checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// What the images of 2012 were published with.
+    /// The algorithm with which the images of 2012 were published.
     Md5,
     /// `sha` in the metadata of EL5 and of some repositories for EL6.
     Sha1,
-    /// What createrepo uses from EL6 on.
+    /// The default of createrepo from EL6 on.
     Sha256,
     /// An option of createrepo.
     Sha512,
 }
 
 impl Algorithm {
-    /// Its name as coreutils spell it: `sha256` of `sha256sum`.
+    /// Its name as in coreutils: `sha256` of `sha256sum`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
@@ -54,17 +54,17 @@ impl FromStr for Algorithm {
     }
 }
 
-/// What a file must have.
+/// The checksum that a file must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
-    /// Which kind.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// In hexadecimal digits, lower case.
+    /// The hexadecimal digits, in lower case.
     pub hex: String,
 }
 
 impl Checksum {
-    /// Takes digits as they are written; none when they are not what the algorithm gives.
+    /// Takes digits in either case; none when they cannot be a result of the algorithm.
     pub(crate) fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
         let good = hex.len() == algorithm.digits() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
         good.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
@@ -77,7 +77,7 @@ impl fmt::Display for Checksum {
     }
 }
 
-/// Takes bytes as they come, and tells their checksum in the end.
+/// Takes bytes as they come, and returns their checksum at the end.
 pub(crate) enum Hasher {
     /// See [`Algorithm::Md5`].
     Md5(md5::Md5),
@@ -90,7 +90,6 @@ pub(crate) enum Hasher {
 }
 
 impl Hasher {
-    /// Starts.
     pub(crate) fn new(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Md5 => Self::Md5(md5::Md5::new()),
@@ -100,7 +99,7 @@ impl Hasher {
         }
     }
 
-    /// Takes more bytes.
+    /// Adds more bytes.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Md5(hash) => hash.update(bytes),
@@ -115,7 +114,7 @@ impl Hasher {
         let hex = |bytes: &[u8]| {
             let mut text = String::with_capacity(bytes.len() * 2);
             for byte in bytes {
-                let _ = write!(text, "{byte:02x}"); // a String takes everything
+                let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
             }
             text
         };

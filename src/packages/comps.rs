@@ -8,12 +8,13 @@ use quick_xml::events::Event;
 use super::pieces::Pieces;
 use super::{Damaged, Metadata};
 
-/// No list of groups is larger as text: the largest have a few MiB.
+/// The largest list of groups that is read, in bytes as text: real ones have at most a few MiB.
 const MOST_BYTES: u64 = 64 << 20;
 
 pub(super) fn read(text: impl BufRead, metadata: &mut Metadata) -> Result<(), Damaged> {
     let mut pieces = Pieces::of(text, MOST_BYTES);
-    // Tags from the outermost one on: `id` and `name` count directly below a group only, and not in other languages.
+    // Tags from the outermost one inwards: `id` and `name` count only directly below a group, and not in other
+    // languages.
     let mut open: Vec<String> = Vec::new();
     let mut is_translation = false;
     let mut is_comps = false;

@@ -1,21 +1,21 @@
-//! What was found in one repository, of what was asked.
+//! What one repository has of the names that were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Version;
 
-/// What one repository has of the names that were asked.
+/// What one repository has of the names that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
     /// The newest version of each package, by its own name.
     pub(super) packages: BTreeMap<String, Version>,
-    /// Names that packages provide beside their own.
+    /// Names that packages provide in addition to their own.
     pub(super) provided: BTreeSet<String>,
     /// Ids and names of groups and environments; none when the repository has no groups.
     pub(super) groups: Option<BTreeSet<String>>,
-    /// How many packages the repository holds, asked for or not.
+    /// The number of packages in the repository, asked for or not.
     pub(super) count: usize,
-    /// Whether a file of it is compressed with zstd, as createrepo_c 1.0 and later do by themselves.
+    /// Whether one of its files is compressed with zstd, which is the default of createrepo_c 1.0 and later.
     pub has_zstd: bool,
 }
 
@@ -30,12 +30,12 @@ impl Metadata {
         self.packages.get(name)
     }
 
-    /// Whether there is a group or environment of this id or name.
+    /// Whether there is a group or environment with this id or name.
     pub(crate) fn has_group(&self, group: &str) -> bool {
         self.groups.as_ref().is_some_and(|groups| groups.contains(group))
     }
 
-    /// How many packages the repository holds.
+    /// The number of packages in the repository.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.count

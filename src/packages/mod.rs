@@ -1,7 +1,7 @@
-//! Packages of yum repositories: what their metadata says, and what a node needs that no repository of its own has.
+//! Packages of yum repositories: what their metadata says, and what a node needs that none of its repositories has.
 //!
-//! Pure: metadata arrives as a stream, from wherever `media` opens it. Of a repository only those names are kept that
-//! somebody asked for, so that the largest one costs no more memory than the question.
+//! Pure: metadata arrives as a stream from wherever `media` opens it. Of a repository, only names that somebody asked
+//! for are kept, so the largest one costs no more memory than the question.
 
 mod checksum;
 mod comps;
@@ -18,34 +18,34 @@ pub use metadata::Metadata;
 pub(crate) use repomd::{Kind, Part};
 pub(crate) use version::Version;
 
-/// Names that somebody asks of repositories: packages, and whatever may be provided instead.
+/// Names that are looked up in repositories: packages, and whatever may be provided instead.
 pub type Names = HashSet<String>;
 
-/// Metadata that cannot be what a repository means to say.
+/// Metadata that cannot be intended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Damaged(pub String);
 
-/// Reads `repodata/repomd.xml`: which other files there are.
+/// Reads `repodata/repomd.xml`, which lists the other files.
 pub fn index(text: &[u8]) -> Result<Vec<Part>, Damaged> {
     repomd::read(text)
 }
 
-/// Reads a `primary.xml`, as text, and keeps what is in `names`.
+/// Reads a `primary.xml` as text, and keeps what is in `names`.
 pub fn primary(text: impl std::io::BufRead, names: &Names, metadata: &mut Metadata) -> Result<(), Damaged> {
     primary::read(text, names, metadata)
 }
 
-/// Reads a `comps.xml`, as text: the groups.
+/// Reads the groups in a `comps.xml` as text.
 pub fn groups(text: impl std::io::BufRead, metadata: &mut Metadata) -> Result<(), Damaged> {
     comps::read(text, metadata)
 }
 
-/// What one kind of node needs: each package or group (with `@`) with who needs it, such as a step.
+/// What one kind of node needs: each package or group (with `@`), with those that need it, such as a step.
 pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Returns what none of the repositories has. Names with a leading `-` are not needed. A group is known only where a
-/// repository has groups at all.
+/// Returns the needs that none of the repositories meets. Names with a leading `-` are not needed. Groups are only
+/// looked for when a repository has groups at all.
 pub(crate) fn missing<'a>(needs: &'a Needs, repositories: &[&Metadata]) -> Vec<(&'a str, &'a BTreeSet<String>)> {
     let has_groups = repositories.iter().any(|metadata| metadata.groups.is_some());
     let is_there = |name: &str| match name.strip_prefix("@^").or_else(|| name.strip_prefix('@')) {

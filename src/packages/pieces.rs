@@ -1,5 +1,5 @@
-//! XML piece by piece, with a limit for each: a tag with its attributes, or a text. What a repository means to say fits;
-//! what is larger is damage, or somebody's bomb, and costs no more memory than the limit.
+//! Reads XML piece by piece, with a limit for each: a tag with its attributes, or a text. Everything intended fits;
+//! what is larger is damage, or an attack, and costs no more memory than the limit.
 
 use std::io::{self, BufRead, Read};
 
@@ -8,9 +8,9 @@ use quick_xml::events::Event;
 
 use super::Damaged;
 
-/// Most bytes of one element or attribute.
+/// The largest element or attribute, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// No element of any metadata lies deeper.
+/// The deepest nesting of elements; no metadata is nested more deeply.
 const MOST_DEPTH: usize = 64;
 
 /// A stream of pieces.
@@ -46,7 +46,7 @@ impl<R: BufRead> Pieces<R> {
     }
 }
 
-/// Adds a piece to a text that comes in several, such as one with `&amp;` in it.
+/// Adds a piece to a text that arrives in several, such as one with `&amp;` in it.
 pub(super) fn append(text: &mut String, more: &str) -> Result<(), Damaged> {
     if text.len() + more.len() > MOST_BYTES {
         return Err(Damaged(too_long()));
@@ -59,7 +59,7 @@ fn too_long() -> String {
     format!("an element or attribute has more than {} KiB", MOST_BYTES / 1024)
 }
 
-/// A text of which so much may be read, and so much for one piece.
+/// A text with limits on how much of it, and of one piece, may be read.
 struct Limited<R> {
     text: R,
     left: usize,
@@ -80,7 +80,7 @@ impl<R: BufRead> BufRead for Limited<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let too_much = |what| Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
         let bytes = self.text.fill_buf()?;
-        // The end is no further piece.
+        // The end is not a piece.
         if bytes.is_empty() {
             return Ok(bytes);
         }

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use super::pieces::{Pieces, append};
 use super::{Damaged, Metadata, Names, Version};
 
-/// No list of packages is larger as text: the largest have some hundred MiB.
+/// The largest list of packages that is read, in bytes as text: real ones have some hundred MiB at most.
 const MOST_BYTES: u64 = 2 << 30;
 
 /// Where the reader is inside a package.
@@ -45,7 +45,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
             },
             Event::Empty(start) => match start.local_name().as_ref() {
                 "version" => version = version_of(&start),
-                // Sets of discs have one list for all of them; this is the first disc.
+                // A set of discs has one list for all of them; this is the first disc.
                 "location" => {
                     let base = attribute(&start, "xml:base").unwrap_or_default();
                     is_elsewhere = base.starts_with("media:") && !base.ends_with("#1");

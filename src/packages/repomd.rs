@@ -1,11 +1,11 @@
-//! `repomd.xml`, the index of a repository: where the other files of its metadata are, and their checksums.
+//! `repomd.xml`, the index of a repository: the location and the checksums of its other metadata files.
 
 use quick_xml::events::Event;
 
 use super::pieces::{Pieces, append};
 use super::{Algorithm, Checksum, Damaged};
 
-/// What a file of the metadata is for, as far as it is asked here.
+/// The purpose of a metadata file, as far as it is needed here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The packages.
@@ -17,17 +17,17 @@ pub enum Kind {
 /// One file of the metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// What it is for.
+    /// The purpose of the file.
     pub kind: Kind,
-    /// Its path below the folder that holds `repodata`; never outside of it.
+    /// Its path relative to the folder that holds `repodata`; it never leads outside.
     pub path: String,
-    /// What the file as it lies there must have.
+    /// The checksum of the file as it is stored.
     pub checksum: Checksum,
-    /// Its length in bytes, when the index says it.
+    /// Its length in bytes, if the index gives it.
     pub size: Option<u64>,
 }
 
-/// Reads the index. There is exactly one file of packages, and at most one of groups: a compressed one counts.
+/// Reads the index. There is exactly one file of packages, and at most one of groups; a compressed one counts.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
     let mut pieces = Pieces::of(text, text.len() as u64);
     let mut parts: Vec<Part> = Vec::new();

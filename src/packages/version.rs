@@ -12,7 +12,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Takes them as metadata writes them; an epoch that is no number is none.
+    /// Takes the parts as metadata writes them; an epoch that is not a number counts as none.
     pub(crate) fn new(epoch: &str, version: &str, release: &str) -> Self {
         Self { epoch: epoch.parse().unwrap_or(0), version: version.into(), release: release.into() }
     }
@@ -24,8 +24,8 @@ impl Version {
         self.epoch > 0 || order.is_ge()
     }
 
-    /// Whether this is what somebody expects: `2012.1`, `2012.1-4.el6`, with `EPOCH:` before either, or the beginning of
-    /// one of these followed by `*`.
+    /// Whether this is the expected version: `2012.1`, `2012.1-4.el6`, either of them with `EPOCH:` before it, or a
+    /// prefix of one of these followed by `*`.
     pub(crate) fn is(&self, expected: &str) -> bool {
         let short = self.version.clone();
         let long = format!("{}-{}", self.version, self.release);
@@ -59,8 +59,8 @@ impl PartialOrd for Version {
     }
 }
 
-/// The order of rpm (rpmvercmp): runs of digits and of letters one by one; everything else only separates them. `~` is
-/// before the end, `^` after it, a run of digits after a run of letters.
+/// The order of rpm (rpmvercmp): runs of digits and runs of letters are compared one by one, and everything else only
+/// separates them. `~` comes before the end, `^` after it, and a run of digits after a run of letters.
 fn compare(one: &str, other: &str) -> Ordering {
     let (mut one, mut other) = (one, other);
     loop {

@@ -1,8 +1,8 @@
-//! Why a layout cannot be had exactly, by how many MiB, and one thing to change.
+//! Why a layout cannot be met exactly, by how many MiB, and one thing to change.
 
 use crate::site::{DiskLabel, Mib, NodeName, Release};
 
-/// A refusal. `Display` is the error line; [`PlanError::help`] is the one thing to do.
+/// A refusal. `Display` gives the error line, and [`PlanError::help`] the one thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum PlanError {
@@ -12,13 +12,13 @@ pub enum PlanError {
     )]
     DiskTooSmall {
         node: NodeName,
-        /// The slot of the disk; none when the node has only one.
+        /// The slot of the disk; none when the node has only one disk.
         disk: Option<Box<str>>,
         layout: String,
         needed: Mib,
         usable: Mib,
         shortfall: Mib,
-        /// The partition to shrink, and to what; none when even an empty one would not do.
+        /// The partition to shrink, and its new size; none when even an empty one would not fit.
         shrink: Option<(String, Mib)>,
     },
     #[error(
@@ -110,7 +110,7 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    /// Whether the layout cannot be had on any disk.
+    /// Whether the layout is impossible on any disk.
     pub(crate) fn blames_layout(&self) -> bool {
         !matches!(
             self,

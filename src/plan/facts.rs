@@ -1,20 +1,21 @@
-//! What the installer found on the disks when it was done: lines of words, read into values. Never trusted, always bounded.
+//! What the installer found on the disks when it was done: lines of words, parsed into values. Never trusted, always
+//! limited.
 
 use serde::{Deserialize, Serialize};
 
-/// Most lines that are read; a node of many disks and volumes has some hundred.
+/// The largest number of lines that are read; a node with many disks and volumes has some hundred.
 const MOST_LINES: usize = 2000;
-/// Longest word that is kept.
+/// The longest word that is kept, in bytes.
 const LONGEST_WORD: usize = 400;
 
-/// A partition as the kernel has it. Sectors have 512 bytes, whatever the disk's own are.
+/// A partition as the kernel sees it. Sectors have 512 bytes here, whatever the disk's sector size is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct PartitionFact {
     pub disk: String,
     pub number: u32,
     pub start: u64,
-    /// Of an extended partition the kernel shows two sectors only.
+    /// For an extended partition the kernel shows only two sectors.
     pub sectors: u64,
 }
 
@@ -64,7 +65,7 @@ pub struct MountFact {
 #[allow(missing_docs)]
 pub struct ArrayFact {
     pub device: String,
-    /// As the kernel calls it: `raid1`.
+    /// The level in the kernel's spelling: `raid1`.
     pub level: String,
     pub members: Vec<String>,
 }
@@ -73,41 +74,43 @@ pub struct ArrayFact {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Facts {
-    /// Kernel name of a disk, and `msdos`, `gpt` or `none`.
+    /// The kernel name of each disk, with `msdos`, `gpt` or `none`.
     pub labels: Vec<(String, String)>,
     pub partitions: Vec<PartitionFact>,
     pub physical_volumes: Vec<PhysicalVolumeFact>,
     pub groups: Vec<GroupFact>,
     pub volumes: Vec<VolumeFact>,
     pub mounts: Vec<MountFact>,
-    /// Names of opened LUKS devices and the kernel name of what each lies on. None when this was not asked at the time.
+    /// Names of opened LUKS devices, with the kernel name of the device below each. None when this was not collected at
+    /// the time.
     #[serde(default)]
     pub crypts: Option<Vec<(String, String)>>,
-    /// Where firmware finds a boot loader: a disk and `mbr`, or a partition and `entry`, for one that the firmware's own list
-    /// of boot entries names. None when this was not asked at the time.
+    /// Where the firmware finds a boot loader: a disk with `mbr`, or a partition with `entry` for one that the
+    /// firmware's own list of boot entries names. None when this was not collected at the time.
     #[serde(default)]
     pub loaders: Option<Vec<(String, String)>>,
-    /// Mount points of the installed system's `/etc/fstab` and their options; none when this was not asked at the time.
+    /// Mount points in the installed system's `/etc/fstab`, with their options. None when this was not collected at the
+    /// time.
     #[serde(default)]
     pub fstab: Option<Vec<(String, String)>>,
-    /// Group and name of each logical volume that is swap space; none when this was not asked at the time.
+    /// Group and name of each logical volume that is swap space. None when this was not collected at the time.
     #[serde(default)]
     pub swaps: Option<Vec<(String, String)>>,
-    /// None when this was not asked at the time.
+    /// The md arrays. None when this was not collected at the time.
     #[serde(default)]
     pub arrays: Option<Vec<ArrayFact>>,
 }
 
-/// Why facts are refused as they stand.
+/// Why facts are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FactsError {
-    /// A line that is none of the known ones.
+    /// The line has none of the known forms.
     #[error("line {0} of the facts cannot be read")]
     Line(usize),
-    /// More than any node has.
+    /// There are more lines than any node has.
     #[error("the facts have more than {MOST_LINES} lines")]
     TooMany,
-    /// The last line must be `end`.
+    /// The last line is not `end`, so something is missing.
     #[error("the facts did not arrive whole")]
     Cut,
 }
@@ -180,8 +183,8 @@ impl Facts {
         Some(())
     }
 
-    /// What tells these volume groups from any other ones of the same names: a line with the UUID of each group, of its
-    /// physical volumes, and of the volumes that `is_ours` (by group and name).
+    /// What distinguishes these volume groups from other ones with the same names: a line with the UUID of each group,
+    /// of its physical volumes, and of those volumes for which `is_ours` is true (given group and name).
     pub(crate) fn identities(&self, groups: &[String], is_ours: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let kept = |name: &String| groups.contains(name);
         let of_groups = self.groups.iter().filter(|group| kept(&group.name));

@@ -1,19 +1,19 @@
-//! A reimage that keeps data: the operating system is made anew in the partitions and volumes that are there, and
-//! named volume groups stay as they are.
+//! A reimage that keeps data: the operating system is recreated in the existing partitions and volumes, and named
+//! volume groups stay as they are.
 //!
-//! Nothing moves, so nothing is planned: the sizes are those of the plan that the node was installed by. A wanted
-//! layout that differs from it is refused, because the installer would keep the old sizes in silence.
+//! Nothing moves, so nothing is planned: the sizes are those of the plan by which the node was installed. A wanted
+//! layout that differs from it is refused, because the installer would silently keep the old sizes.
 
 use crate::site::Node;
 
 use super::wanted::in_words;
 use super::{NodePlan, PartitionPlan, PlanError, plan};
 
-/// Plans a reimage of a node that was installed by `recorded`, which keeps the groups in `keep`: partitions and groups
-/// all stay where they are; what is not kept gets new file systems.
+/// Plans a reimage of a node that was installed by `recorded` and keeps the groups in `keep`: partitions and groups all
+/// stay where they are, and what is not kept gets new file systems.
 ///
-/// Refused: nothing to keep, an unknown group, one with `/` in it, a mirror, and every
-/// difference between the recorded disks and those that the site file wants now.
+/// Refused are: nothing to keep, an unknown group, a group that contains `/`, a mirror, and every difference between
+/// the recorded disks and those that the site file describes now.
 pub(crate) fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<NodePlan, PlanError> {
     let refuse = |problem: String| PlanError::Keep { node: node.name.clone(), problem };
     if keep.is_empty() {
@@ -23,7 +23,7 @@ pub(crate) fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<
         let group = recorded.volume_groups.iter().find(|group| group.name == *name);
         let group = group.ok_or_else(|| refuse(format!("the node was installed without a volume group `{name}`")))?;
         if group.logical_volumes.iter().any(|volume| volume.mount.as_deref() == Some("/")) {
-            return Err(refuse(format!("`{name}` holds `/`, which is always made anew")));
+            return Err(refuse(format!("`{name}` holds `/`, which is always recreated")));
         }
     }
     if recorded.volume_groups.iter().any(|group| group.encrypted) || node.layout.is_encrypted() {
@@ -42,13 +42,13 @@ pub(crate) fn keep(node: &Node, recorded: &NodePlan, keep: &[String]) -> Result<
     let mut plan = recorded.clone();
     (plan.release, plan.notes) = (node.release, Vec::new());
     for group in &mut plan.volume_groups {
-        // The installer names only groups that it makes; those that are there have their real name.
+        // The installer renames only groups that it makes; existing ones have their real name.
         group.installer_name = None;
     }
     Ok(plan)
 }
 
-/// The node with the disk label that is there: another release would choose another one, but nothing is labelled anew.
+/// The node with the label that its disk has: another release would choose another label, but no disk is relabelled.
 fn as_labelled(node: &Node, recorded: &NodePlan) -> Node {
     let mut node = node.clone();
     let label = recorded.os_disk().label;
@@ -58,7 +58,7 @@ fn as_labelled(node: &Node, recorded: &NodePlan) -> Node {
     node
 }
 
-/// The first difference between what is there and what is wanted, in words; how it got there does not matter.
+/// The first difference between what exists and what is wanted, in prose; how it came about does not matter.
 fn difference(recorded: &NodePlan, wanted: &NodePlan) -> Option<String> {
     for there in &recorded.disks {
         let Some(disk) = wanted.disk(&there.slot) else {

@@ -5,7 +5,7 @@ use crate::site::{DiskLabel, DiskRule, Firmware, Node};
 use super::PlanError;
 use super::size::MBR_SECTORS;
 
-/// Decides the label of the disk in a slot, and whether the installer chooses it by itself.
+/// Decides the label of the disk in a slot. Also returns whether the installer chooses that label by itself.
 pub(crate) fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel, bool), PlanError> {
     check_sectors(node, slot, rule)?;
     let default = default(node, rule);
@@ -34,14 +34,15 @@ pub(crate) fn of(node: &Node, slot: &str, rule: &DiskRule) -> Result<(DiskLabel,
     }
 }
 
-/// Whether the firmware starts from the disk: it is that of the operating system, or mirrors it.
+/// Whether the firmware boots from the disk: it is that of the operating system, or mirrors it.
 pub(crate) fn starts(node: &Node, slot: &str) -> bool {
     let os = node.disks[0].slot.as_str();
     let mirrors = |(first, second): &(String, String)| first == os && second == slot;
     slot == os || node.layout.mirror.as_ref().is_some_and(mirrors)
 }
 
-/// blivet of EL10 prefers gpt; all before use it where the firmware or the size of the disk leaves no choice.
+/// blivet of EL10 prefers gpt; earlier releases use it only where the firmware or the size of the disk leaves no
+/// choice.
 fn default(node: &Node, rule: &DiskRule) -> DiskLabel {
     let gpt = node.firmware == Firmware::Uefi || node.release.major >= 10 || rule.sectors >= MBR_SECTORS;
     if gpt { DiskLabel::Gpt } else { DiskLabel::Msdos }

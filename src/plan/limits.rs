@@ -1,5 +1,5 @@
-//! The smallest and the largest that something may be. The installer makes what is too small larger without a word,
-//! and everything behind it then lies elsewhere than planned; so it is refused.
+//! The smallest and the largest allowed sizes. The installer silently enlarges what is too small, and everything after
+//! it then lies elsewhere than planned; so it is refused.
 
 use crate::site::{FileSystem, Mib, Node};
 
@@ -7,11 +7,11 @@ use super::luks;
 use super::wanted::in_words;
 use super::{Content, NodePlan, PlanError};
 
-/// blivet makes a smaller EFI system partition this large.
+/// blivet enlarges a smaller EFI system partition to this size.
 const LEAST_EFI_SYSTEM: Mib = Mib(50);
-/// One extent for the metadata and one for data: blivet makes a smaller physical volume this large.
+/// One extent for the metadata and one for data: blivet enlarges a smaller physical volume to this size.
 pub(crate) const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
-/// What the installers of EL8 (its last ones, as of Stream 8), EL9 and EL10 advise for `/boot`.
+/// The size that the installers of EL8 (its last ones, as of Stream 8), EL9 and EL10 recommend for `/boot`.
 const ADVISED_BOOT: Mib = Mib(512);
 const TIB: u64 = 1 << 20;
 
@@ -29,7 +29,8 @@ pub(crate) fn check(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// The installer of EL7 wants the file system of `/boot` (or `/` without one) to end within the first 2 TiB of its disk.
+/// Checks that the file system of `/boot` (or `/` without one) ends within the first 2 TiB of its disk, as EL7's
+/// installer demands.
 fn check_boot_end(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     let boots = if node.layout.mounts("/boot") { "/boot" } else { "/" };
     let is_boot = |content: &Content| matches!(content, Content::Mount { mount, .. } if mount == boots);
@@ -45,7 +46,7 @@ fn check_boot_end(node: &Node, plan: &NodePlan) -> Result<(), PlanError> {
     }
 }
 
-/// EL6's kickstart has no word for options of mkfs.
+/// Checks that EL6 needs no options for mkfs, for which its kickstart has no syntax.
 fn check_mkfs_options(node: &Node) -> Result<(), PlanError> {
     let mut with = node.layout.options.iter().filter(|(_, options)| options.mkfs.is_some());
     match with.next().filter(|_| node.release.is_el6()) {
@@ -56,7 +57,7 @@ fn check_mkfs_options(node: &Node) -> Result<(), PlanError> {
     }
 }
 
-/// What every partition and mirror holds, and its size.
+/// The content of every partition and mirror, with its size.
 fn contents(plan: &NodePlan) -> impl Iterator<Item = (&Content, Mib)> {
     let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
     partitions.chain(plan.arrays.iter().map(|array| (&array.content, array.at_least)))
@@ -87,9 +88,10 @@ fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
     }
 }
 
-/// EL6 makes ext4 of 16 TiB at most, and XFS of 16 TiB until July 2013, so up to 6.4. XFS of less than 300 MiB is
-/// something that its authors no longer support, and the blivet of EL8 and later makes it larger; before that it needed its
-/// least allocation group. Swap of more than 128 GiB is refused by the installers of EL6 and EL7 (blivet's `_maxSize`).
+/// EL6 makes ext4 of at most 16 TiB, and XFS of at most 16 TiB until July 2013, that is up to 6.4. XFS below 300 MiB is
+/// no longer supported by its authors, and the blivet of EL8 and later enlarges it; before that, XFS needed its
+/// smallest allocation group. Swap of more than 128 GiB is refused by the installers of EL6 and EL7 (blivet's
+/// `_maxSize`).
 fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
     let (el6, minor, early) = (node.release.is_el6(), node.release.minor, node.release.major < 8);
     match file_system {
@@ -102,7 +104,7 @@ fn of_file_system(node: &Node, file_system: FileSystem) -> (Mib, Option<Mib>) {
     }
 }
 
-/// What fits by the numbers and is hardly meant: no system fits into it, or the installer warns of it.
+/// What is possible but hardly intended: no system fits into it, or the installer warns about it.
 pub(crate) fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
     let plain = contents(plan).filter_map(|(content, size)| match content {
         Content::Mount { mount, .. } => Some((mount.as_str(), size)),
@@ -113,7 +115,8 @@ pub(crate) fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
     plain.chain(mounted).filter_map(|(mount, size)| doubt(node, mount, size)).collect()
 }
 
-/// The least that a system of @core needs to be installed, and for `/boot` to take a second kernel.
+/// A doubt about the smallest size in which a system of @core can be installed, and in which `/boot` has room for a
+/// second kernel.
 fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
     let major = node.release.major;
     let needed = match (mount, major) {

@@ -1,16 +1,17 @@
-//! What encryption takes of a physical volume.
+//! The space that encryption takes from a physical volume.
 
 use crate::site::{Mib, Node, Release};
 
 use super::size;
 
-/// Where the data begins behind a LUKS header. LUKS 1 (EL6, EL7) has room for eight keys of 512 bits and ends on a whole MiB;
-/// LUKS 2 (EL8 and later) has 16 MiB since cryptsetup 2.1. Anaconda counts 2 MiB for either, and then finds less.
+/// Where the data begins after a LUKS header. LUKS 1 (EL6, EL7) has room for eight keys of 512 bits and ends at a whole
+/// MiB; LUKS 2 (EL8 and later) takes 16 MiB since cryptsetup 2.1. Anaconda counts on 2 MiB for either, and then finds
+/// less room.
 fn header(release: Release) -> Mib {
     if release.major >= 8 { Mib(16) } else { Mib(2) }
 }
 
-/// The header of the physical volumes of a group; nothing when it is not encrypted.
+/// The header size of a group's physical volumes; zero when the group is not encrypted.
 pub(crate) fn of_group(node: &Node, group: &str) -> Mib {
     match node.layout.volume_groups.iter().any(|known| known.name == group && known.encrypted) {
         true => header(node.release),
@@ -18,17 +19,17 @@ pub(crate) fn of_group(node: &Node, group: &str) -> Mib {
     }
 }
 
-/// Whether the header may be smaller: that of cryptsetup 2.0 (EL8.0) has 4 MiB.
+/// Whether the header size is certain: cryptsetup 2.0 (EL8.0) makes one of 4 MiB.
 pub(crate) fn is_exact(node: &Node, group: &str) -> bool {
     of_group(node, group) == Mib(0) || (node.release.major, node.release.minor) != (8, 0)
 }
 
-/// Size of the volume group that a partition yields behind a header.
+/// The size of the volume group that a partition yields after a header.
 pub(crate) fn volume_group_size(partition: Mib, header: Mib) -> Mib {
     size::volume_group_size(Mib(partition.0.saturating_sub(header.0)))
 }
 
-/// The smallest partition that yields so much behind a header.
+/// The smallest partition that yields a group of this size after a header.
 pub(crate) fn partition_for(group: Mib, header: Mib) -> Mib {
     size::partition_for(group) + header
 }

@@ -108,7 +108,7 @@ fn resolve_sizes(
         sizes.push(asked);
     }
     let needed = sizes.iter().fold(Mib(0), |sum, &size| Mib(sum.0.saturating_add(size.0)));
-    // Even an empty group needs its first extent.
+    // Even an empty group needs one extent.
     let needed = needed.max(EXTENT);
     if needed > size {
         let partition = physical_volumes.iter().fold(Mib(0), |sum, volume| sum + volume.size);

@@ -1,4 +1,4 @@
-//! Mirrors (md RAID1) for the operating system: pairs of equal partitions, and the least that each array holds.
+//! Mirrors (md RAID1) for the operating system: pairs of equal partitions, and the guaranteed size of each array.
 
 use crate::site::Node;
 

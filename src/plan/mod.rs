@@ -1,7 +1,8 @@
-//! Storage is planned, not typed: what the disks will look like, by Anaconda's own arithmetic and placement order.
+//! Storage is planned, not typed: what the disks will look like, according to Anaconda's own arithmetic and placement
+//! order.
 //!
-//! The planner predicts every partition, volume group and logical volume in numbers, picks the flags that make the
-//! installer agree, and refuses what cannot be had exactly. It never rounds in silence.
+//! The planner predicts every partition, volume group and logical volume in numbers, chooses the flags that make the
+//! installer agree, and refuses what cannot be met exactly. It never rounds silently.
 
 mod attest;
 mod boot;
@@ -39,7 +40,7 @@ pub(crate) use keep::keep;
 pub(crate) use outcome::{ArrayPlan, LogicalVolumePlan, PartitionRef, Placement, VolumeGroupPlan};
 pub use outcome::{Content, DiskPlan, NodePlan, PartitionPlan, PhysicalVolumePlan, Slot};
 
-/// Predicts the storage of a node after the installer, or says why its layout cannot be had exactly.
+/// Predicts the storage of a node after the installation, or says why its layout cannot be met exactly.
 pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
     names::check(node)?;
     boot::check(node)?;
@@ -108,7 +109,8 @@ fn plan_disks(node: &Node, notes: &mut Vec<String>) -> Result<Vec<DiskPlan>, Pla
     divide(node, disks, notes)
 }
 
-/// Plans every disk; the second of a mirror gets the sizes of the first, which in turn keeps within the second.
+/// Plans every disk. The second disk of a mirror gets the sizes of the first, which in turn stay within what fits on
+/// the second.
 fn divide(node: &Node, mut disks: Vec<Disk<'_>>, notes: &mut Vec<String>) -> Result<Vec<DiskPlan>, PlanError> {
     let Some((first, second)) = &node.layout.mirror else {
         return disks.into_iter().map(|disk| disk.plan(notes)).collect();

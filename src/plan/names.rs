@@ -7,11 +7,12 @@ use crate::site::{FileSystem, Node, PartitionUse, Release};
 
 use super::PlanError;
 
-/// Longest name of a group or volume.
+/// The longest name of a group or volume, in bytes.
 const LONGEST: usize = 50;
 
-/// Longest name of a mapped device (DM_NAME_LEN without its last byte). LVM joins group and volume by a dash there, and
-/// doubles their own dashes; sixteen bytes are left for what it appends to hidden volumes of its own, such as `-cow`.
+/// The longest name of a mapped device (DM_NAME_LEN without its last byte). LVM joins group and volume with a dash
+/// there, and doubles the dashes inside them. Sixteen bytes are reserved for what it appends to hidden volumes of its
+/// own, such as `-cow`.
 const LONGEST_MAPPED: usize = 127 - 16;
 
 /// The name that the installer gives a volume group instead of `name`, if it cannot keep it: EL6.4 and later drop
@@ -123,10 +124,10 @@ fn mount_point(node: &Node, path: &str) -> Result<(), PlanError> {
     Err(PlanError::MountReserved { node: node.name.clone(), path: path.into(), why })
 }
 
-/// File systems of the kernel.
+/// Directories on which the kernel mounts its own file systems.
 const KERNEL: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 
-/// What Anaconda refuses to part from `/` (its `must_be_on_root`, in every release of EL).
+/// Directories that Anaconda refuses to separate from `/` (its `must_be_on_root`, in every release of EL).
 const ROOTS_OWN: [&str; 8] = ["/bin", "/etc", "/lib", "/lib64", "/mnt", "/root", "/sbin", "/lost+found"];
 
 fn reserved(
@@ -151,7 +152,7 @@ fn is_lvm_word(name: &str) -> bool {
     name.starts_with("snapshot") || name.starts_with("pvmove") || WITHIN.iter().any(|word| name.contains(word))
 }
 
-/// Names in /dev of every Linux, which vgcreate(8) refuses: a volume group is a directory there.
+/// Names that exist in /dev on every Linux, which vgcreate(8) refuses because a volume group is a directory there.
 fn is_device(name: &str) -> bool {
     const ALONE: [&str; 24] = [
         "block", "bsg", "bus", "char", "console", "core", "cpu", "disk", "fd", "full", "input", "kmsg", "log",
@@ -164,7 +165,7 @@ fn is_device(name: &str) -> bool {
             .iter()
             .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.bytes().next().is_some_and(good)))
     };
-    // A letter or two after sd, with or without a number: any other word (`sdn_data`) is free.
+    // One or two letters after `sd`, with or without a number, are reserved; any other word (`sdn_data`) is free.
     let lettered = LETTERED.iter().filter_map(|prefix| name.strip_prefix(prefix)).any(|rest| {
         let letters = rest.trim_end_matches(|c: char| c.is_ascii_digit());
         (1..=2).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_lowercase())

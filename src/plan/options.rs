@@ -1,4 +1,4 @@
-//! How each file system is made and mounted: what the layout says, and what a release needs besides.
+//! How each file system is made and mounted: what the layout says, and what a release needs in addition.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use crate::site::{FileSystem, FileSystemOptions, Mib, Node};
 
 use super::{Content, NodePlan};
 
-/// What 32-bit inode numbers reach on an XFS with inodes of 256 bytes.
+/// The reach of 32-bit inode numbers on an XFS with inodes of 256 bytes.
 const ONE_TIB: Mib = Mib(1 << 20);
 
-/// The options of every mount point of a plan that has some.
+/// The options of every mount point of a plan that has any.
 pub(crate) fn of(node: &Node, plan: &NodePlan) -> BTreeMap<String, FileSystemOptions> {
     let mut all = node.layout.options.clone();
     for (mount, file_system, size) in mounted(plan) {
@@ -23,13 +23,14 @@ pub(crate) fn of(node: &Node, plan: &NodePlan) -> BTreeMap<String, FileSystemOpt
     all
 }
 
-/// EL6's mkfs.xfs makes inodes of 256 bytes, and its kernel keeps the inodes of an XFS in its first TiB unless it is told
-/// `inode64`: a large file system is then full while df shows room.
+/// Whether the file system needs `inode64`. EL6's mkfs.xfs makes inodes of 256 bytes, and its kernel keeps the inodes
+/// of an XFS in the first TiB unless it is mounted with `inode64`: a large file system is then full while df still
+/// shows room.
 fn needs_inode64(node: &Node, file_system: FileSystem, size: Mib) -> bool {
     node.release.is_el6() && file_system == FileSystem::Xfs && size >= ONE_TIB
 }
 
-/// Every mount point with its file system and size: of partitions, mirrors and volumes.
+/// Every mount point with its file system and size, on partitions, mirrors and volumes.
 fn mounted(plan: &NodePlan) -> impl Iterator<Item = (&str, FileSystem, Mib)> {
     let partitions = plan.disks.iter().flat_map(|disk| &disk.partitions).map(|one| (&one.content, one.size));
     let plain = partitions.chain(plan.arrays.iter().map(|array| (&array.content, array.at_least)));

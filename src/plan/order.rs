@@ -1,22 +1,21 @@
-//! Anaconda does not place partitions in the order of the lines: it sorts them. This file chooses the flags that make
-//! its sort give the wanted order, or says that no flags can.
+//! Anaconda does not place partitions in the order of the lines: it sorts them. This file chooses flags with which that
+//! sort yields the wanted order, or says that no flags can.
 //!
 //! The sort (EL6 `partitionCompare` and blivet `partition_compare`, which agree) compares, most significant first:
-//! weight (EFI and biosboot 5000, `/boot` 2000), `--asprimary`, fixed before `--grow`, larger first, larger
-//! `--maxsize` first, mount point. Equal requests keep no promised order, so two neighbours are never left equal.
+//! weight (EFI and biosboot 5000, `/boot` 2000), `--asprimary`, fixed before `--grow`, larger first, larger `--maxsize`
+//! first, mount point. The order of equal requests is not guaranteed, so two neighbours are never left equal.
 //!
-//! A request that `--grow`s is held to its own size by `--maxsize`.
+//! A request with `--grow` is held to its own size by `--maxsize`.
 
 use crate::site::Mib;
 
 use super::Placement;
 
-/// One `part` command, as far as the sort looks at it.
+/// The properties of one `part` command that the sort looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// Weight of what it holds.
+    /// The weight of its content.
     pub weight: u32,
-    /// Its size.
     pub size: Mib,
 }
 
@@ -25,19 +24,19 @@ pub(crate) const FIRMWARE_WEIGHT: u32 = 5000;
 /// Weight of `/boot`.
 pub(crate) const BOOT_WEIGHT: u32 = 2000;
 
-/// Weight of a `/` that the machine starts from because there is no `/boot`, in EL6. Later installers give it none, so it
-/// is only taken where both lead to the same place.
+/// The weight in EL6 of a `/` from which the machine boots because there is no `/boot`. Later installers give it none,
+/// so it is used only where both lead to the same place.
 pub(crate) const ROOT_WEIGHT: u32 = 1000;
 
 /// How many `--asprimary` requests an MBR with logical partitions has room for.
 const MBR_PRIMARIES: usize = 3;
 
-/// Why no flags give the wanted order; the index is that of the request that would come too early.
+/// Why no flags yield the wanted order. The index is that of the request that would come too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disorder {
-    /// It is placed before every request of less weight, whatever the flags.
+    /// The request is placed before every request of less weight, whatever the flags.
     Weight(usize),
-    /// The sizes rise more often than there are flags for it.
+    /// The sizes increase more often than there are flags for.
     Rises(usize),
 }
 
@@ -46,7 +45,7 @@ const GROW: Placement = Placement::Flags { as_primary: false, grow_to_own_size: 
 const PRIMARY: Placement = Placement::Flags { as_primary: true, grow_to_own_size: false };
 const PRIMARY_GROW: Placement = Placement::Flags { as_primary: true, grow_to_own_size: true };
 
-/// The ways to flag so many runs of falling sizes, the plainest first.
+/// The ways to flag a number of runs of falling sizes, the simplest first.
 const WAYS: [&[&[Placement]]; 5] = [
     &[&[]],
     &[&[FIXED]],
@@ -55,12 +54,12 @@ const WAYS: [&[&[Placement]]; 5] = [
     &[&[PRIMARY, PRIMARY_GROW, FIXED, GROW]],
 ];
 
-/// What else the flags depend on.
+/// The other conditions that the flags depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Means {
-    /// At most the first three may be forced to be primary, because the fourth slot is the extended partition.
+    /// At most the first three requests may be forced to be primary, because the fourth slot is the extended partition.
     pub mbr: bool,
-    /// Whether `--grow` keeps to its `--maxsize`.
+    /// Whether `--grow` can be used, because it respects `--maxsize`.
     pub grow: bool,
 }
 
@@ -74,7 +73,7 @@ pub(crate) fn place(requests: &[Request], means: Means) -> Result<Vec<Placement>
     for class in requests.chunk_by(|a, b| without_root(a.weight) == without_root(b.weight)) {
         let first = placements.len();
         if class[0].weight == BOOT_WEIGHT && class.len() == 1 {
-            // Its weight alone puts it first; the flag keeps it out of the logical partitions, for GRUB legacy.
+            // Its weight alone puts it first. The flag keeps it out of the logical partitions, for GRUB legacy.
             placements.push(PRIMARY);
             continue;
         }

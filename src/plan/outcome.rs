@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::site::{DiskLabel, FileSystem, FileSystemOptions, Firmware, Mib, NodeName, Release};
 
-/// The slot that a partition takes in its table. GPT partitions are all primary.
+/// The kind of slot that a partition takes in its table. GPT partitions are all primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -36,12 +36,12 @@ pub enum Content {
         /// Its volume group.
         volume_group: String,
     },
-    /// One half of a mirror; what the mirror holds says [`ArrayPlan`].
+    /// One half of a mirror; [`ArrayPlan`] says what the mirror holds.
     RaidMember {
         /// Device of the array, such as `md0`.
         array: String,
     },
-    /// The shell around the logical partitions. Anaconda makes it by itself, over all that is left.
+    /// The container of the logical partitions. Anaconda makes it by itself, over all the space that is left.
     Extended,
 }
 
@@ -53,23 +53,24 @@ pub enum Placement {
     Flags {
         /// `--asprimary`.
         as_primary: bool,
-        /// `--grow --maxsize=N` with N equal to the size: sorts later and grows by nothing.
+        /// `--grow --maxsize=N` with N equal to the size: it sorts later and grows by nothing.
         grow_to_own_size: bool,
     },
-    /// `%pre` makes the partition table as planned, and the `part` command says `--onpart`. All of a disk or none.
+    /// `%pre` makes the partition table as planned, and the `part` command uses `--onpart`. This holds for all
+    /// partitions of a disk or for none.
     Prepared,
 }
 
 impl Placement {
-    /// No flags at all.
+    /// The placement without any flags.
     pub(crate) const PLAIN: Self = Self::Flags { as_primary: false, grow_to_own_size: false };
 
-    /// Whether it says `--asprimary`.
+    /// Whether the placement has `--asprimary`.
     pub fn as_primary(self) -> bool {
         matches!(self, Self::Flags { as_primary: true, .. })
     }
 
-    /// Whether it says `--grow --maxsize` with its own size.
+    /// Whether the placement has `--grow --maxsize` with the partition's own size.
     pub fn grow_to_own_size(self) -> bool {
         matches!(self, Self::Flags { grow_to_own_size: true, .. })
     }
@@ -89,7 +90,7 @@ pub struct PartitionPlan {
     /// What it holds.
     #[serde(flatten)]
     pub content: Content,
-    /// How the kickstart gets it there.
+    /// How the kickstart puts it there.
     pub placement: Placement,
 }
 
@@ -103,12 +104,12 @@ impl PartitionPlan {
 /// One predicted disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskPlan {
-    /// The slot of the node that it is in: `os`, `data`.
+    /// The slot of the node that contains the disk: `os`, `data`.
     pub slot: String,
-    /// Kind of partition table.
+    /// The kind of partition table.
     pub label: DiskLabel,
     /// Whether the installer of the release chooses this label by itself. If it is false for one disk of a plan, all
-    /// its disks have the same label, so one `clearpart --disklabel` is right for all.
+    /// disks of the plan have the same label, so one `clearpart --disklabel` is right for all.
     pub label_is_default: bool,
     /// Size in sectors of `sector_size` bytes.
     pub sectors: u64,
@@ -116,14 +117,14 @@ pub struct DiskPlan {
     pub sector_size: u32,
     /// Where the last partition may end, in MiB.
     pub usable_end: Mib,
-    /// What no partition uses, before `usable_end`.
+    /// The space that no partition uses, before `usable_end`.
     pub free: Mib,
-    /// The partitions in the order on the disk; an extended one stands before its logical ones.
+    /// The partitions in the order on the disk; an extended one comes before its logical ones.
     pub partitions: Vec<PartitionPlan>,
 }
 
 impl DiskPlan {
-    /// Whether `%pre` has to make the partition table, because no flags lead to it.
+    /// Whether `%pre` has to make the partition table, because no flags would produce it.
     pub fn is_prepared(&self) -> bool {
         self.partitions.iter().any(|partition| partition.placement == Placement::Prepared)
     }
@@ -148,24 +149,24 @@ pub struct PartitionRef {
 pub struct ArrayPlan {
     /// Device without `/dev/`, such as `md0`.
     pub device: String,
-    /// Its two halves; that of the first disk of the mirror stands first.
+    /// Its two halves; the one on the first disk of the mirror comes first.
     pub members: Vec<PartitionRef>,
     /// What it holds: a file system or a physical volume.
     #[serde(flatten)]
     pub content: Content,
-    /// Size that it has at least, in MiB. What md keeps for itself differs between releases, by up to 130 MiB.
+    /// Its guaranteed size in MiB. What md keeps for itself differs between releases, by up to 130 MiB.
     pub at_least: Mib,
 }
 
 /// One physical volume of a volume group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhysicalVolumePlan {
-    /// Its partition; of a mirror, the first half.
+    /// Its partition; for a mirror, the first half.
     #[serde(flatten)]
     pub partition: PartitionRef,
-    /// The mirror that it is, if it is one.
+    /// The mirror that serves as this physical volume, if any.
     pub array: Option<String>,
-    /// Size in MiB; of a mirror, the least.
+    /// Size in MiB; for a mirror, the guaranteed size.
     pub size: Mib,
 }
 
@@ -189,14 +190,14 @@ pub struct LogicalVolumePlan {
 pub struct VolumeGroupPlan {
     /// Name in the installed system.
     pub name: String,
-    /// The name that the installer gives it when it cannot keep the real one; `%post` renames it.
+    /// The name that the installer gives it when the installer cannot keep the real one; `%post` renames it.
     pub installer_name: Option<String>,
-    /// Its physical volumes; one, unless the layout lets it span.
+    /// Its physical volumes: one, unless the layout lets the group span several.
     pub physical_volumes: Vec<PhysicalVolumePlan>,
     /// Whether its physical volumes are encrypted (LUKS).
     #[serde(default)]
     pub encrypted: bool,
-    /// Whether the sizes are exact. If not, `size`, `extents` and `free` are the least that it has.
+    /// Whether the sizes are exact. If not, `size`, `extents` and `free` are minimums.
     pub exact: bool,
     /// Extent size in MiB.
     pub extent_size: Mib,
@@ -204,13 +205,13 @@ pub struct VolumeGroupPlan {
     pub extents: u64,
     /// Size in MiB.
     pub size: Mib,
-    /// What no logical volume uses.
+    /// The space that no logical volume uses.
     pub free: Mib,
     /// Its logical volumes, in order.
     pub logical_volumes: Vec<LogicalVolumePlan>,
 }
 
-/// Everything about the storage of one node after the installer.
+/// Everything about the storage of one node after the installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePlan {
     /// The node.
@@ -221,21 +222,21 @@ pub struct NodePlan {
     pub release: Release,
     /// BIOS or UEFI.
     pub firmware: Firmware,
-    /// The disks that the layout uses, the one of the operating system first.
+    /// The disks that the layout uses, beginning with that of the operating system.
     pub disks: Vec<DiskPlan>,
     /// The mirrors.
     pub arrays: Vec<ArrayPlan>,
     /// The volume groups, in the order of the layout.
     pub volume_groups: Vec<VolumeGroupPlan>,
-    /// How file systems are made and mounted, by mount point, where it is not the installer's own way.
+    /// How file systems are made and mounted, by mount point, where that differs from the installer's defaults.
     #[serde(default)]
     pub options: BTreeMap<String, FileSystemOptions>,
-    /// What differs from the layout as written, and why; for people.
+    /// What differs from the layout as written, and why; meant for people.
     pub notes: Vec<String>,
 }
 
 impl NodePlan {
-    /// Every name a volume group may have on the way, in the installer or after it.
+    /// Every name that a volume group may have, in the installer or after it.
     pub(crate) fn volume_group_names(&self) -> Vec<&str> {
         self.volume_groups
             .iter()
@@ -243,7 +244,7 @@ impl NodePlan {
             .collect()
     }
 
-    /// The disk that the operating system is on.
+    /// The disk that contains the operating system.
     pub fn os_disk(&self) -> &DiskPlan {
         &self.disks[0]
     }
@@ -253,14 +254,14 @@ impl NodePlan {
         self.disks.iter().find(|disk| disk.slot == slot)
     }
 
-    /// The partition that a reference means.
+    /// The partition that a reference points to.
     pub fn partition(&self, which: &PartitionRef) -> Option<&PartitionPlan> {
         self.disk(&which.disk)?.partition(which.partition)
     }
 }
 
 impl VolumeGroupPlan {
-    /// Whether this partition is one of its physical volumes, or the first half of one.
+    /// Whether this partition is one of the group's physical volumes, or the first half of one.
     pub(crate) fn is_on(&self, disk: &str, partition: u32) -> bool {
         let on = |volume: &PhysicalVolumePlan| volume.partition.disk == disk && volume.partition.partition == partition;
         self.physical_volumes.iter().any(on)

@@ -9,7 +9,7 @@ use super::size::{self, GRAIN};
 use super::wanted::{Wanted, in_words};
 use super::{Content, DiskPlan, PartitionPlan, Placement, PlanError, Slot};
 
-/// The kernel gives `sda` sixteen minor numbers, the first for the disk itself.
+/// The kernel reserves sixteen minor numbers for `sda`, the first of them for the disk itself.
 const MOST_PARTITIONS: usize = 15;
 /// Slots of an MBR; the last one becomes the extended partition when more are wanted.
 const MBR_SLOTS: usize = 4;
@@ -22,24 +22,24 @@ pub(crate) struct Disk<'a> {
     pub label_is_default: bool,
     pub sectors: u64,
     pub sector_size: u32,
-    /// Where the last partition may end, if the disk in this slot mirrors it and may be smaller.
+    /// Where the last partition may end if the disk in this slot mirrors it and may be smaller.
     pub limit: Option<(Mib, &'a str)>,
     pub wanted: Vec<Wanted>,
 }
 
-/// Where things may lie on it.
+/// The space in which partitions may be placed.
 struct Room {
     usable_end: Mib,
     /// Number of logical partitions.
     logical: usize,
-    /// What is kept free for the extra gap before the first of them.
+    /// What is kept free for the extra gap before the first logical partition.
     extra: Mib,
-    /// The exact size of the extended partition; none for all that is left.
+    /// The exact size of the extended partition; none means all the space that is left.
     extended: Option<Mib>,
 }
 
 impl<'a> Disk<'a> {
-    /// Where partitions must end on the whole disk.
+    /// Where partitions on the whole disk must end.
     pub(crate) fn end(&self) -> Mib {
         match self.label {
             DiskLabel::Msdos => size::mbr_end(self.sectors, self.sector_size),
@@ -53,7 +53,7 @@ impl<'a> Disk<'a> {
         if mbr { self.wanted.len() - (MBR_SLOTS - 1) } else { 0 }
     }
 
-    /// Leaves only so much room as the disk has that mirrors this one. What is not mirrored costs this one only.
+    /// Limits the disk to the room that its mirror has. What is not mirrored takes room only here.
     pub(crate) fn keep_within(&mut self, twin: &Disk<'a>) {
         let overhead = |disk: &Disk<'_>| {
             let own = disk.wanted.iter().filter(|wanted| !matches!(wanted.content, Content::RaidMember { .. }));
@@ -63,7 +63,7 @@ impl<'a> Disk<'a> {
         self.limit = Some((Mib((twin.end().0 + overhead(self)).saturating_sub(overhead(twin))), twin.slot));
     }
 
-    /// Plans the disk. The notes say where it differs from the layout as written.
+    /// Plans the disk. The notes say where the plan differs from the layout as written.
     pub(crate) fn plan(self, notes: &mut Vec<String>) -> Result<DiskPlan, PlanError> {
         let usable_end = self.limit.map_or(self.end(), |(limit, _)| limit.min(self.end()));
         let logical = self.logical();
@@ -81,7 +81,8 @@ impl<'a> Disk<'a> {
             return Err(PlanError::TooManyPartitions { node: self.node.name.clone(), count: partitions.len() });
         }
         let last = |partitions: &[PartitionPlan]| partitions.iter().map(PartitionPlan::end).max().unwrap_or(GRAIN);
-        // An extended partition of its own size takes its room whatever is in it; one over the rest takes none.
+        // An extended partition with its own size takes that room whatever is in it; one over the rest takes none by
+        // itself.
         let counts = |partition: &&PartitionPlan| extended.is_some() || partition.slot != Slot::Extended;
         let last = last(&partitions.iter().filter(counts).cloned().collect::<Vec<_>>());
         Ok(DiskPlan {
@@ -96,8 +97,8 @@ impl<'a> Disk<'a> {
         })
     }
 
-    /// Sizes and flags. Without room for the extra gap there may be a way that has none: flags that grow, or a table that
-    /// `%pre` makes.
+    /// Computes sizes and flags. If there is no room for the extra gap, there may be a way without it: flags that grow,
+    /// or a table that `%pre` makes.
     fn arrange(&self, room: &Room, notes: &mut Vec<String>) -> Result<(Vec<Mib>, Vec<Placement>), PlanError> {
         let arranged = |room: &Room, notes: &mut Vec<String>| {
             let sizes = self.sizes(room, notes)?;
@@ -114,7 +115,8 @@ impl<'a> Disk<'a> {
                 notes.extend(tight_notes);
                 Ok((sizes, placements))
             }
-            // The shortfall is told for the way that needs less, if the partitions at their smallest would go that way.
+            // The shortfall is reported for the way that needs less, if the partitions at their minimum would go that
+            // way.
             Err(less @ PlanError::DiskTooSmall { .. }) if !self.is_plain_at_least(room) => Err(less),
             _ => Err(refused),
         }
@@ -126,7 +128,7 @@ impl<'a> Disk<'a> {
         placements.is_ok_and(|placements| placements.iter().all(is_plain_order))
     }
 
-    /// The flags for each partition, or `Prepared` for all when no flags lead there.
+    /// The flags for each partition, or `Prepared` for all when no flags lead to the wanted order.
     fn placements(&self, room: &Room, sizes: &[Mib], notes: &mut Vec<String>) -> Result<Vec<Placement>, PlanError> {
         let prepared = vec![Placement::Prepared; sizes.len()];
         if self.node.layout.prepared {
@@ -182,9 +184,9 @@ impl<'a> Disk<'a> {
         Ok(sizes)
     }
 
-    /// Whether `--grow` with `--maxsize` at the partition's own size changes nothing. The early `PartitionRequest`, which EL6
-    /// may have, takes a growth of 0 for one without limit, so there it must find nothing to grow into: a full disk, and
-    /// no logical partitions, whose gaps it would count.
+    /// Whether `--grow` with `--maxsize` at the partition's own size changes nothing. The early `PartitionRequest`,
+    /// which EL6 may have, takes a growth of 0 as unlimited. There it must find nothing to grow into: the disk must be
+    /// full, and without logical partitions, whose gaps it would count.
     fn grows_to_own_size(&self, sizes: &[Mib]) -> bool {
         !self.node.release.is_el6() || (self.logical() == 0 && total(sizes, GRAIN) == self.end())
     }
@@ -194,7 +196,7 @@ impl<'a> Disk<'a> {
         self.wanted.iter().zip(sizes).map(request).collect()
     }
 
-    /// How much Anaconda prefers a partition. Half a mirror has no mount point, so it has no weight either.
+    /// How much Anaconda prefers a partition. Half a mirror has no mount point, and therefore no weight either.
     fn weight(&self, content: &Content) -> u32 {
         let is_boot = |content: &Content| matches!(content, Content::Mount { mount, .. } if mount == "/boot");
         match content {
@@ -221,7 +223,7 @@ impl<'a> Disk<'a> {
         }
     }
 
-    /// Takes back the MiB of physical volumes that hold no extent, so that a label's overhead costs no logical volume.
+    /// Takes from physical volumes the MiB that hold no extent, so that a label's overhead costs no logical volume.
     fn squeeze(&self, sizes: &mut [Mib], needed: Mib, usable: Mib, notes: &mut Vec<String>) -> Result<(), PlanError> {
         let mut shortfall = needed - usable;
         let asked = sizes.to_vec();
@@ -246,11 +248,11 @@ impl<'a> Disk<'a> {
             notes.extend(squeezed);
             return Ok(());
         }
-        // A disk that is larger by what is still missing would do: the rest can be taken back as above.
+        // A disk that is larger by what is still missing would be enough: the rest can be saved as above.
         Err(self.too_small(&asked, needed - usable, usable + shortfall, usable))
     }
 
-    /// `shrink_by` is what the layout as written is too large by.
+    /// `shrink_by` is the amount by which the layout as written is too large.
     fn too_small(&self, asked: &[Mib], shrink_by: Mib, needed: Mib, usable: Mib) -> PlanError {
         let shortfall = needed - usable;
         let largest = (0..asked.len()).max_by_key(|&index| asked[index]);
@@ -273,9 +275,10 @@ fn gaps(logical: usize) -> Mib {
     Mib(GRAIN.0 * logical as u64)
 }
 
-/// One grain more before the first logical partition, unless a request of the disk grows. libparted counts the first
-/// track of an extended partition as taken, so the free region that the installer aligns begins a grain later; when
-/// something grows it computes every position anew, from the extended partition itself. Measured with blivet 3.7.
+/// The additional grain before the first logical partition, unless a request on the disk grows. libparted counts the
+/// first track of an extended partition as taken, so the free region that the installer aligns begins a grain later.
+/// When something grows, the installer recomputes every position from the extended partition itself. Measured with
+/// blivet 3.7.
 fn extra_gap(logical: usize) -> Mib {
     if logical > 0 { GRAIN } else { Mib(0) }
 }

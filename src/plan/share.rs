@@ -1,7 +1,7 @@
-//! How what remains is shared among everything that grows. The plan decides it, and the kickstart asks for the outcome
-//! in exact numbers, so the installer has nothing left to share.
+//! How the remaining space is shared among everything that grows. The plan decides it, and the kickstart asks for the
+//! result in exact numbers, so the installer has nothing left to share.
 
-/// Shares `rest` in proportion to `weights`, in whole steps; what cannot be shared evenly goes to the last one.
+/// Shares `rest` in proportion to `weights`, in whole steps; the last one gets what cannot be shared evenly.
 pub(crate) fn share(rest: u64, weights: &[u64], step: u64) -> Vec<u64> {
     let total: u128 = weights.iter().map(|&weight| u128::from(weight.max(1))).sum();
     let part = |weight: u64| {

@@ -1,25 +1,26 @@
-//! Alignment and rounding live here and nowhere else: what a disk label leaves usable, what a physical volume yields.
+//! Alignment and rounding are here and nowhere else: what a disk label leaves usable, and what a physical volume
+//! yields.
 
 use crate::site::Mib;
 
 use super::limits::LEAST_PHYSICAL_VOLUME;
 
-/// Anaconda sets every partition on multiples of 1 MiB, and the first one behind the first MiB.
+/// Anaconda aligns every partition to 1 MiB, and puts the first one after the first MiB.
 pub(crate) const GRAIN: Mib = Mib(1);
 
-/// The extent size of every volume group. EL6 would take 32 MiB unless told, so it is always told.
+/// The extent size of every volume group. EL6 would use 32 MiB by default, so the size is always given.
 pub(crate) const EXTENT: Mib = Mib(4);
 
-/// LVM keeps its metadata in the first MiB of a physical volume; the extents begin behind it.
+/// LVM keeps its metadata in the first MiB of a physical volume; the extents begin after it.
 const PV_DATA_START: Mib = Mib(1);
 
-/// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes. Anaconda takes an MBR only for a disk that has
-/// fewer sectors than the last number there is.
+/// MBR and GRUB legacy count in 32 bits: 2 TiB with sectors of 512 bytes. Anaconda uses an MBR only for a disk with
+/// fewer sectors than the largest such number.
 pub(crate) const MBR_SECTORS: u64 = (1 << 32) - 1;
 
 const MIB: u64 = 1 << 20;
 
-/// Size of the volume group that a physical volume of `partition` MiB yields, a multiple of the extent size.
+/// The size of the volume group that a physical volume of `partition` MiB yields, a multiple of the extent size.
 pub(crate) fn volume_group_size(partition: Mib) -> Mib {
     Mib(partition.0.saturating_sub(PV_DATA_START.0) / EXTENT.0 * EXTENT.0)
 }
@@ -29,8 +30,8 @@ pub(crate) fn partition_for(group: Mib) -> Mib {
     (Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START).max(LEAST_PHYSICAL_VOLUME)
 }
 
-/// The least that a mirror of partitions of this size holds. mdadm keeps up to 0.1 % of a member for reshaping, at most
-/// 128 MiB, and its superblock and bitmap besides; how much of that exactly differs between its versions.
+/// The guaranteed size of a mirror of partitions of this size. mdadm keeps up to 0.1 % of a member for reshaping, at
+/// most 128 MiB, and its superblock and bitmap as well; the exact amount differs between its versions.
 pub(crate) fn array_least(partition: Mib) -> Mib {
     let mut headroom = 128;
     while headroom > 1 && headroom * 1024 > partition.0 {
@@ -39,22 +40,22 @@ pub(crate) fn array_least(partition: Mib) -> Mib {
     Mib(partition.0.saturating_sub(headroom + 2))
 }
 
-/// Size that the volume group on a mirror of `least` MiB has at least: blivet sets the first 2 MiB aside there.
+/// The guaranteed size of the volume group on a mirror of `least` MiB: blivet sets the first 2 MiB aside there.
 pub(crate) fn volume_group_on_array(least: Mib) -> Mib {
     volume_group_size(Mib(least.0.saturating_sub(PV_DATA_START.0)))
 }
 
-/// Number of extents in `size`, which is a multiple of the extent size.
+/// The number of extents in `size`, which is a multiple of the extent size.
 pub(crate) fn extents(size: Mib) -> u64 {
     size.0 / EXTENT.0
 }
 
-/// Whether a logical volume of this size is exact; Anaconda rounds any other up to the next extent.
+/// Whether a logical volume of this size is exact; Anaconda rounds any other size up to the next extent.
 pub(crate) fn is_whole_extents(size: Mib) -> bool {
     size.0.is_multiple_of(EXTENT.0)
 }
 
-/// Where partitions must end on an MBR disk: the last whole MiB.
+/// Where partitions must end on an MBR disk: at the last whole MiB.
 pub(crate) fn mbr_end(sectors: u64, sector_size: u32) -> Mib {
     Mib(sectors.min(MBR_SECTORS).saturating_mul(u64::from(sector_size)) / MIB)
 }

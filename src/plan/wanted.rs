@@ -1,26 +1,25 @@
-//! Which partitions are asked for on each disk: what the layout says, and what firmware and mirror need besides.
+//! Which partitions are wanted on each disk: what the layout says, and what firmware and mirror need in addition.
 
 use crate::site::{DiskLabel, Firmware, Mib, Node, PartitionSpec, PartitionUse, SizeSpec};
 
 use super::{Content, PlanError, label};
 
-/// GRUB 2 needs no more on a GPT disk of a BIOS machine.
+/// GRUB 2 needs no more than this on a GPT disk of a BIOS machine.
 const BIOS_BOOT: Mib = Mib(1);
-/// EFI system partition when the layout names none: Anaconda's own default from EL7 on.
+/// The size of the EFI system partition when the layout has none: Anaconda's own default from EL7 on.
 const EFI_SYSTEM: Mib = Mib(600);
-/// EFI system partition when the layout names none, on EL6.
+/// The size of the EFI system partition on EL6, when the layout has none.
 const EFI_SYSTEM_EL6: Mib = Mib(200);
 
 /// One partition to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Wanted size.
     pub size: SizeSpec,
-    /// What will be in it.
+    /// What it will contain.
     pub content: Content,
 }
 
-/// Checks that every slot of the layout is a disk of the node, and returns those that are used, in the node's order.
+/// Checks that every slot of the layout is a disk of the node, and returns the used slots in the node's order.
 pub(crate) fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
     let layout = &node.layout;
     for slot in layout.slots() {
@@ -57,7 +56,7 @@ pub(crate) fn slots(node: &Node) -> Result<Vec<&str>, PlanError> {
     Ok(node.disks.iter().map(|disk| disk.slot.as_str()).filter(|slot| used(slot)).collect())
 }
 
-/// The partitions to make on the disk in a slot, in the order of the layout. On both disks of a mirror, the halves.
+/// The partitions to make on the disk in a slot, in the order of the layout; on both disks of a mirror, the halves.
 pub(crate) fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wanted> {
     let pair = node.layout.mirror.as_ref().filter(|(first, second)| slot == first || slot == second);
     let mut wanted = match pair {
@@ -75,14 +74,14 @@ pub(crate) fn partitions(node: &Node, slot: &str, label: DiskLabel) -> Vec<Wante
             written(node, first).into_iter().filter_map(half).collect()
         }
     };
-    // Firmware may start from either disk of a mirror, and each then has a boot loader of its own.
+    // The firmware may boot from either disk of a mirror, so each disk needs its own boot loader.
     if node.firmware == Firmware::Bios && label::starts(node, slot) && label == DiskLabel::Gpt {
         wanted.insert(0, Wanted { size: SizeSpec::Exact(BIOS_BOOT), content: Content::BiosBoot });
     }
     wanted
 }
 
-/// What the layout says of a slot, with the EFI system partition that UEFI needs and a layout may leave out.
+/// What the layout says about a slot, plus the EFI system partition that UEFI needs and a layout may leave out.
 fn written(node: &Node, slot: &str) -> Vec<Wanted> {
     let specs = node.layout.partitions.iter().filter(|spec| node.slot_of(spec) == slot);
     let mut wanted: Vec<Wanted> = specs.map(|spec| Wanted { size: spec.size, content: content(spec) }).collect();
@@ -96,12 +95,13 @@ fn written(node: &Node, slot: &str) -> Vec<Wanted> {
     wanted
 }
 
-/// Whether a mirror holds it on both disks. EL6's installer finds an EFI system partition on a plain partition only.
+/// Whether a mirror holds the content on both disks. EL6's installer finds an EFI system partition only on a plain
+/// partition.
 fn is_mirrored(node: &Node, content: &Content) -> bool {
     *content != Content::EfiSystem || !node.release.is_el6()
 }
 
-/// What the mirrors hold: the content of each partition of the layout that is mirrored, by the number of its array.
+/// The content of the mirrors: that of each mirrored partition of the layout, by the number of its array.
 pub(crate) fn mirrored(node: &Node) -> Vec<Content> {
     let Some((first, _)) = &node.layout.mirror else { return Vec::new() };
     let contents = written(node, first).into_iter().map(|wanted| wanted.content);
@@ -120,7 +120,7 @@ fn purpose_in_words(spec: &PartitionSpec) -> String {
     in_words(&content(spec))
 }
 
-/// A partition by what it holds.
+/// Names a partition by its content.
 pub(crate) fn in_words(content: &Content) -> String {
     match content {
         Content::Mount { mount, .. } => format!("the partition of `{mount}`"),
@@ -132,13 +132,13 @@ pub(crate) fn in_words(content: &Content) -> String {
     }
 }
 
-/// What firmware and label cost beside the layout as written, in words, if it is more than nothing.
+/// What firmware and label take in addition to the layout as written, in prose, if anything.
 pub(crate) fn cost(node: &Node, slot: &str, wanted: &[Wanted]) -> Option<String> {
     let in_layout = node.layout.partitions.iter().any(|spec| spec.purpose == PartitionUse::EfiSystem);
     let adds_efi = node.firmware == Firmware::Uefi && !in_layout && label::starts(node, slot);
     let is_efi = |content: &Content| match content {
         Content::EfiSystem => true,
-        // What is added stands first, so the first mirror is of it.
+        // Additions come first, so the first mirror belongs to one.
         Content::RaidMember { array } => array == "md0" && !node.release.is_el6(),
         _ => false,
     };

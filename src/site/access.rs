@@ -1,46 +1,47 @@
-//! Access to the installed nodes, and what is installed beside what rackstart needs.
+//! Access to the installed nodes, and what is installed in addition to what rackstart needs.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The people that may log in as root.
+/// Who may log in as root.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// crypt(3) hash of root's password; root is locked when none is given.
+    /// crypt(3) hash of root's password; without one, root's password is locked.
     pub root_password_hash: Option<String>,
     /// Public keys for root's `authorized_keys`.
     pub ssh_keys: Vec<String>,
 }
 
-/// An account beside root, on every node.
+/// An account in addition to root, on every node.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
-    /// Its name; never that of an account that the system or the cloud's packages make.
+    /// Its name; never that of an account that the system or the cloud's packages create.
     pub name: String,
-    /// Groups beside its own, such as `wheel`.
+    /// Groups in addition to its own, such as `wheel`.
     pub groups: Vec<String>,
-    /// crypt(3) hash of its password; locked when none is given.
+    /// crypt(3) hash of its password; without one, its password is locked.
     pub password_hash: Option<String>,
     /// Public keys for its `authorized_keys`.
     pub ssh_keys: Vec<String>,
 }
 
 impl Access {
-    /// The same for people's eyes.
+    /// A copy to show to people, without the password hash.
     pub(crate) fn masked(&self) -> Self {
         Self { root_password_hash: masked(&self.root_password_hash), ssh_keys: self.ssh_keys.clone() }
     }
 }
 
 impl User {
-    /// The same for people's eyes.
+    /// A copy to show to people, without the password hash.
     pub(crate) fn masked(&self) -> Self {
         Self { password_hash: masked(&self.password_hash), ..self.clone() }
     }
 }
 
-/// A hash gives way to a fingerprint, which shows only whether it is the same one: who has the hash can try passwords.
+/// Replaces a hash by a fingerprint, which only shows whether two are equal: with the hash itself one could try
+/// passwords.
 fn masked(hash: &Option<String>) -> Option<String> {
     let fingerprint = |hash: &String| {
         let digest = Sha256::digest(hash.as_bytes());
@@ -65,19 +66,19 @@ impl fmt::Debug for User {
     }
 }
 
-/// What is installed and started beside what rackstart and the steps need.
+/// What is installed and started in addition to what rackstart and the steps need.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Software {
-    /// Packages, and groups with `@` before them; `-` before a name takes it out.
+    /// Packages, and groups with `@` before them; a `-` before a name removes it.
     pub packages: Vec<String>,
     /// Services that start at boot.
     pub services: Vec<String>,
-    /// Services that do not.
+    /// Services that do not start at boot.
     pub services_off: Vec<String>,
 }
 
 impl Software {
-    /// Adds what is not there yet, in its order. Of two words about one service the later one counts.
+    /// Adds what is missing, in the order of `other`. If both mention a service, `other` decides.
     pub(crate) fn add(&mut self, other: &Self) {
         self.services.retain(|service| !other.services_off.contains(service));
         self.services_off.retain(|service| !other.services.contains(service));

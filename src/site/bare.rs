@@ -1,4 +1,4 @@
-//! A site of which nothing is known but its store: for verbs that must work whatever has become of the site file.
+//! A site of which only the store is known: for verbs that must work whatever has become of the site file.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::{
 const NOWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 impl Site {
-    /// With this store and these nodes. Nothing of it is ever served.
+    /// A site with this store and these nodes. Nothing in it is ever served.
     pub(crate) fn bare(state: PathBuf, key: KeySource, blueprint: Blueprint) -> Self {
         Self {
             name: String::new(),

@@ -11,61 +11,62 @@ use super::Mac;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NicNetwork {
-    /// The provisioning and cluster network: PXE boots here, static address afterwards.
+    /// The provisioning and cluster network: PXE boots here, and the installed system has a static address.
     Lan,
-    /// The outside: owns the default route (the paper's gateway). By DHCP, unless it has an address of its own.
+    /// The outside, with the default route (the paper's gateway). Configured by DHCP, unless it has a fixed address.
     Public,
-    /// Not connected, and disabled in the installed system; or, with an address of its own, any other network.
+    /// Not connected, and disabled in the installed system; or any other network, if it has a fixed address.
     None,
 }
 
 /// One network interface card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nic {
-    /// What the installed system calls it, for example `eth0`.
+    /// Its name in the installed system, for example `eth0`.
     pub name: String,
     /// Its MAC.
     pub mac: Mac,
     /// What it is connected to.
     pub network: NicNetwork,
-    /// Its address outside the provisioning network, if it is a fixed one.
+    /// Its fixed address outside the provisioning network, if it has one.
     pub fixed: Option<FixedAddress>,
 }
 
-/// Several cards that are one: the installed system sees the bond, the firmware boots from its first card.
+/// Several cards that act as one: the installed system sees the bond, and the firmware boots from the bond's first
+/// card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bond {
-    /// What the installed system calls it, for example `bond0`.
+    /// Its name in the installed system, for example `bond0`.
     pub name: String,
     /// Names of its cards, the boot card first if it is one of them. At least two.
     pub cards: Vec<String>,
-    /// The bonding driver's word, for example `active-backup`.
+    /// The mode in the bonding driver's words, for example `active-backup`.
     pub mode: String,
     /// What it is connected to.
     pub network: NicNetwork,
-    /// Its address outside the provisioning network, if it is a fixed one.
+    /// Its fixed address outside the provisioning network, if it has one.
     pub fixed: Option<FixedAddress>,
 }
 
-/// A VLAN (IEEE 802.1Q) over a card or a bond. Never the provisioning network: firmware boots untagged.
+/// A VLAN (IEEE 802.1Q) on a card or a bond. It is never the provisioning network, because firmware boots untagged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vlan {
     /// Its number, 1 to 4094.
     pub id: u16,
     /// Name of the card or bond that carries it.
     pub over: String,
-    /// What it is connected to: the outside, or nothing yet.
+    /// What it is connected to: the outside, or a network without a role.
     pub network: NicNetwork,
-    /// Its address, if it is a fixed one.
+    /// Its fixed address, if it has one.
     pub fixed: Option<FixedAddress>,
 }
 
-/// An address that somebody else gave out, not on the provisioning network.
+/// An address that is assigned outside rackstart, not on the provisioning network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedAddress {
     /// The address, with the length of its network's prefix.
     pub net: Ipv4Net,
-    /// The router there: the default route. Only the way to the outside has one.
+    /// The router there, which becomes the default route. Only the way to the outside has one.
     pub gateway: Option<Ipv4Addr>,
 }
 
@@ -74,9 +75,9 @@ pub struct FixedAddress {
 pub enum Link<'a> {
     /// A card by itself.
     Card(&'a Nic),
-    /// Several cards that are one.
+    /// Several cards that act as one.
     Bond(&'a Bond),
-    /// A VLAN over either.
+    /// A VLAN on either.
     Vlan(&'a Vlan),
 }
 

@@ -1,10 +1,11 @@
-//! Conditions on the variables of a site, which steps, rows of the table of ports and steps of a secret have as data.
+//! Conditions on the variables of a site, which occur as data in steps, in rows of the table of ports and in steps of a
+//! secret.
 
 use super::Site;
 
 impl Site {
-    /// Whether the site's variables are so: `NAME=VALUE`, `NAME=` for an empty one, `NAME` for any other, several with `&`
-    /// between them. The same as `site_is` of the payload's `lib/node.sh`.
+    /// Whether the site's variables satisfy the condition: `NAME=VALUE`, `NAME=` for an empty value, `NAME` for any
+    /// other, and several joined by `&`. It must agree with `site_is` in the payload's `lib/node.sh`.
     pub(crate) fn says(&self, condition: &str) -> bool {
         let value = |name: &str| self.blueprint.variables.get(name).map(String::as_str).unwrap_or_default();
         condition.split('&').all(|word| match word.split_once('=') {
@@ -13,7 +14,7 @@ impl Site {
         })
     }
 
-    /// What stands before a `?`, when what stands after it is so here; all of a text that has none.
+    /// Returns what precedes a `?` if the condition after it holds here, or the whole text if there is no `?`.
     pub(crate) fn said<'a>(&self, text: &'a str) -> Option<&'a str> {
         match text.split_once('?') {
             Some((what, condition)) => self.says(condition).then_some(what),

@@ -1,28 +1,29 @@
-//! Who holds copies of the same data. What is copied is made of sets; each holds its part of the data as often as it has
-//! nodes. Sets are made in the order of the site file, so that a node that is added at its end changes none that exists.
+//! Which nodes hold copies of the same data. What is copied is spread over sets; each set holds its part of the data
+//! once per node. Sets are formed in the order of the site file, so a node that is added at its end changes no existing
+//! set.
 
 use super::{Node, Site};
 
 /// The nodes of a site that hold copies, as sets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CopySets<'a> {
-    /// Nodes of one set; 0 where nobody holds anything.
+    /// The number of nodes in one set; 0 if no node holds anything.
     pub copies: usize,
-    /// Whether the site file names that number.
+    /// Whether the site file gives that number.
     pub named: bool,
     /// Whole sets, each with `copies` nodes.
     pub sets: Vec<Vec<&'a Node>>,
-    /// The nodes that are left over: too few for one more set. Their space waits for others.
+    /// The nodes that are left over: too few for another set. Their space waits for further nodes.
     pub spare: Vec<&'a Node>,
 }
 
 impl<'a> CopySets<'a> {
-    /// Of every node of the site.
+    /// The sets of all nodes of the site.
     pub(crate) fn of(site: &'a Site) -> Self {
         Self::among(site, site.nodes.iter().filter(|node| holds_copy(site, node).is_some()).collect())
     }
 
-    /// Of these holders, in their order.
+    /// The sets of these holders, in their order.
     pub(crate) fn among(site: &Site, holders: Vec<&'a Node>) -> Self {
         let Some(rule) = &site.blueprint.copies else {
             return Self { copies: 0, named: false, sets: Vec::new(), spare: holders };
@@ -35,7 +36,7 @@ impl<'a> CopySets<'a> {
         Self { copies, named: named.is_some(), sets, spare: holders[whole..].to_vec() }
     }
 
-    /// The others that hold the same data as this node, and it; nobody when it is in no set.
+    /// The nodes that hold the same data as this node, including itself; empty when it is in no set.
     pub(crate) fn set_of(&self, node: &Node) -> &[&'a Node] {
         self.sets.iter().find(|set| set.iter().any(|member| member.mac == node.mac)).map_or(&[], Vec::as_slice)
     }

@@ -1,17 +1,17 @@
-//! Which disks of a node may be used, and how large the plan takes them to be.
+//! Which disks of a node may be used, and how large the plan assumes them to be.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The slot of the disk that the operating system is on, unless the site file names its slots otherwise.
+/// The slot of the disk with the operating system, unless the site file names its slots otherwise.
 pub const OS_SLOT: &str = "os";
 
 /// A disk label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DiskLabel {
-    /// The MBR, in parted's word.
+    /// The MBR, by parted's name for it.
     Msdos,
     /// The GUID partition table.
     Gpt,
@@ -43,7 +43,7 @@ pub enum DiskBus {
 }
 
 impl DiskBus {
-    /// Every bus by the word of the site file.
+    /// Every bus with its word in the site file.
     pub(crate) const WORDS: [(&'static str, Self); 9] = [
         ("sata", Self::Sata),
         ("sas", Self::Sas),
@@ -64,11 +64,11 @@ impl fmt::Display for DiskBus {
     }
 }
 
-/// Which disk of a node may be used: every given property must match, on exactly one disk.
+/// Which disk of a node may be used: exactly one disk must match every given property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskRule {
-    /// Planned size in sectors of `sector_size` bytes. Without a range, the disk has exactly this size; with one, it
-    /// has at least this size, and what it has more stays unused.
+    /// The planned size in sectors of `sector_size` bytes. Without a range the disk has exactly this size. With one it
+    /// has at least this size, and the excess stays unused.
     pub sectors: u64,
     /// Logical sector size in bytes: 512, or 4096 on 4Kn disks.
     pub sector_size: u32,
@@ -80,11 +80,11 @@ pub struct DiskRule {
     pub wwn: Option<String>,
     /// Name of a link in `/dev/disk/by-id`, without the directory.
     pub by_id: Option<String>,
-    /// Model, as `/sys/block/sda/device/model` says it.
+    /// Model, as in `/sys/block/sda/device/model`.
     pub model: Option<String>,
     /// How it is attached.
     pub bus: Option<DiskBus>,
-    /// Whether it is the only suitable disk of the machine: a second one, whatever its size, is a refusal.
+    /// Whether it must be the only suitable disk of the machine: a second one, whatever its size, leads to a refusal.
     pub only: bool,
     /// Smallest size in bytes that the disk may have.
     pub min_bytes: Option<u64>,
@@ -93,7 +93,7 @@ pub struct DiskRule {
 }
 
 impl DiskRule {
-    /// Any disk of exactly this size.
+    /// A rule for any disk of exactly this size.
     pub fn of(sectors: u64, sector_size: u32) -> Self {
         Self {
             sectors,
@@ -115,12 +115,12 @@ impl DiskRule {
         self.sectors.saturating_mul(u64::from(self.sector_size))
     }
 
-    /// Whether the disk may have another size than the planned one.
+    /// Whether the disk may be larger or smaller than the planned size.
     pub fn has_range(&self) -> bool {
         self.min_bytes.is_some() || self.max_bytes.is_some()
     }
 
-    /// Smallest and largest size in bytes that the disk may have; equal when the rule names one size.
+    /// The smallest and largest size in bytes that the disk may have; they are equal when the rule gives one size.
     pub(crate) fn size_range(&self) -> (u64, u64) {
         if !self.has_range() {
             return (self.bytes(), self.bytes());
@@ -131,7 +131,7 @@ impl DiskRule {
 }
 
 impl fmt::Display for DiskRule {
-    /// For people: `name sda, 488397168 sectors of 512 bytes`.
+    /// The text for people: `name sda, 488397168 sectors of 512 bytes`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let given = [
             ("name", &self.name),
@@ -159,12 +159,12 @@ impl fmt::Display for DiskRule {
     }
 }
 
-/// A disk by what it is for: `os`, `data`.
+/// A disk by its purpose: `os`, `data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSlot {
-    /// Name of the slot, as layouts use it.
+    /// The name of the slot that layouts use.
     pub slot: String,
-    /// Which disk it is.
+    /// The rule that selects the disk.
     pub rule: DiskRule,
 }
 
@@ -175,8 +175,8 @@ impl DiskSlot {
     }
 }
 
-/// One spelling of a world wide name: `0x5000C500A1` and `naa.5000c500a1` are the same. The rule in `%pre`, what `%pre`
-/// reports and the server's own comparison all go by it.
+/// Normalises a world wide name: `0x5000C500A1` and `naa.5000c500a1` are the same. The rule in `%pre`, the report of
+/// `%pre` and the server's own comparison all use this form.
 pub fn plain_wwn(wwn: &str) -> String {
     let lower = wwn.trim().to_ascii_lowercase();
     let prefixes = ["0x", "naa.", "eui.", "uuid."];

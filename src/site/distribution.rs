@@ -1,18 +1,19 @@
-//! What an install tree says that it holds: `Rocky Linux 9.5`, `CentOS Stream 9`.
+//! What an install tree says it contains: `Rocky Linux 9.5`, `CentOS Stream 9`.
 
 use std::fmt;
 
 use super::{Node, Site};
 
-/// More letters are no name that a screen has room for.
+/// The longest name, in bytes; a screen has no room for more.
 const LONGEST: usize = 60;
 
-/// Family and version of a `.treeinfo`, both harmless in a script, a kickstart and a terminal.
+/// Family and version from a `.treeinfo`, both harmless in a script, a kickstart and a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution(String);
 
 impl Distribution {
-    /// Joins both as written; none when one is empty or holds anything but letters, digits, blanks and `.-_+()`.
+    /// Joins both as written; none when one is empty or has a character other than letters, digits, blanks and
+    /// `.-_+()`.
     pub(crate) fn new(family: &str, version: &str) -> Option<Self> {
         let letter = |letter: char| letter.is_ascii_alphanumeric() || " .-_+()".contains(letter);
         let name = format!("{} {}", family.trim(), version.trim());
@@ -28,7 +29,7 @@ impl fmt::Display for Distribution {
 }
 
 impl Site {
-    /// What a node is called to be installed with, for people: what its install tree says, or, while that cannot be read,
+    /// The name for people of what a node is installed with: what its install tree says, or, while that cannot be read,
     /// the release of the site file, `EL9`.
     pub(crate) fn distribution_of(&self, node: &Node) -> String {
         let told = self.install_tree(&node.install_tree).and_then(|tree| tree.distribution.as_ref());

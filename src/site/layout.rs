@@ -34,7 +34,7 @@ impl Sub for Mib {
     }
 }
 
-/// A wanted size: exactly so many MiB, or whatever is left but never below a minimum.
+/// A wanted size: exactly this many MiB, or whatever is left but never below a minimum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeSpec {
     /// Exactly this size.
@@ -125,48 +125,50 @@ pub struct LogicalVolumeSpec {
 pub struct VolumeGroupSpec {
     /// Name, for example `vg_base` or `vg_data`.
     pub name: String,
-    /// Its logical volumes, in order; may be empty (what runs there makes them itself).
+    /// Its logical volumes, in order; may be empty (the software on the node then makes its own).
     pub logical_volumes: Vec<LogicalVolumeSpec>,
-    /// Whether it may lie on several physical volumes, one after the other. One lost disk then loses all of it.
+    /// Whether it may span several physical volumes, one after the other. If one disk is lost, all of it is lost.
     pub spans: bool,
     /// Whether its physical volumes are encrypted (LUKS).
     pub encrypted: bool,
 }
 
-/// All disks of a node as wanted. Named by the blueprint or by the site file, for example `paper` or `grow`.
+/// All disks of a node as wanted. Defined by the blueprint or by the site file, for example as `paper` or `grow`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     /// The name in the blueprint or the site file.
     pub name: String,
     /// Partitions in the order wanted on the disk.
     pub partitions: Vec<PartitionSpec>,
-    /// Volume groups; each is the use of exactly one partition, or of several if it spans them.
+    /// Volume groups. Each is the use of exactly one partition, or of several if it may span them.
     pub volume_groups: Vec<VolumeGroupSpec>,
-    /// Two slots, the first of them that of the operating system, whose disks mirror each other (md RAID1).
+    /// Two slots whose disks mirror each other (md RAID1); the first of them is that of the operating system.
     pub mirror: Option<(String, String)>,
     /// The disk label; none leaves the choice to the installer of the release.
     pub label: Option<DiskLabel>,
-    /// The exact size of the extended partition of an MBR; none gives it all that is left, as the installer does.
+    /// The exact size of the extended partition of an MBR; none gives it all the space that is left, as the installer
+    /// does.
     pub extended: Option<Mib>,
-    /// `%pre` makes every partition table, even where the installer would make the same one. For disks on which it would
-    /// not, because they ask for another alignment.
+    /// Whether `%pre` makes every partition table, even where the installer would make the same one. This is for disks
+    /// on which the installer would not, because they report another alignment.
     pub prepared: bool,
-    /// How file systems are made and mounted, by mount point, where it is not the installer's own way.
+    /// How file systems are made and mounted, by mount point, where that differs from the installer's defaults.
     pub options: BTreeMap<String, FileSystemOptions>,
 }
 
 /// How a file system is made and mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileSystemOptions {
-    /// For mount(8), as `/etc/fstab` has them: `noatime,nodev`.
+    /// Options for mount(8), as in `/etc/fstab`: `noatime,nodev`.
     pub mount: Option<String>,
-    /// For the program that makes it: `-i size=512`.
+    /// Options for the program that makes it: `-i size=512`.
     pub mkfs: Option<String>,
 }
 
 impl FileSystemOptions {
-    /// Why these cannot be the mount options of a file system there; none when they can. They stand in a kickstart and in
-    /// `/etc/fstab`, so few letters are allowed, and some keep the installer from writing or the system from running.
+    /// Why these cannot be the mount options of a file system; none when they can. They are written into a kickstart
+    /// and into `/etc/fstab`, so only certain characters are allowed, and some options would keep the installer from
+    /// writing or the system from running.
     pub(crate) fn objection(mount: &str, options: &str) -> Option<String> {
         if !Self::is_mount(options) {
             return Some("they hold letters that do not belong into `/etc/fstab`".into());
@@ -190,13 +192,13 @@ impl FileSystemOptions {
         is_list(options, "=,_.:/^- ")
     }
 
-    /// Whether the text can be options for mount, as far as its letters go.
+    /// Whether the text can be options for mount, judging only by its characters.
     pub(crate) fn is_mount(options: &str) -> bool {
         is_list(options, "=,_.:/-")
     }
 }
 
-/// Whether these are options between commas, of letters, digits and `more`, and at most 200 letters.
+/// Whether these are comma-separated options of letters, digits and `more`, with at most 200 characters.
 fn is_list(value: &str, more: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
     let each = value.split(',').all(|option| !option.is_empty());
@@ -204,7 +206,7 @@ fn is_list(value: &str, more: &str) -> bool {
 }
 
 impl Layout {
-    /// Whether a passphrase is needed to start.
+    /// Whether a passphrase is needed to boot.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.volume_groups.iter().any(|group| group.encrypted)
     }
@@ -214,7 +216,7 @@ impl Layout {
         self.mount_points().any(|mount| mount == path)
     }
 
-    /// Where partitions and logical volumes are mounted, in no promised order.
+    /// Where partitions and logical volumes are mounted, in no particular order.
     pub(crate) fn mount_points(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volume_groups.iter().flat_map(|group| &group.logical_volumes);
         let partitions = self.partitions.iter().filter_map(|partition| match &partition.purpose {
@@ -224,7 +226,8 @@ impl Layout {
         volumes.filter_map(|volume| volume.mount.as_ref()).chain(partitions).map(String::as_str)
     }
 
-    /// Every slot that the layout names, each once, in no promised order. Not that of the operating system by default.
+    /// Every slot that the layout names, each once, in no particular order. The default slot of the operating system is
+    /// not included.
     pub(crate) fn slots(&self) -> BTreeSet<&str> {
         let named = self.partitions.iter().filter_map(|partition| partition.disk.as_deref());
         let mirrored = self.mirror.iter().flat_map(|(first, second)| [first.as_str(), second.as_str()]);

@@ -1,11 +1,11 @@
-//! The MAC address: the key of a node. Reads any common spelling, prints one.
+//! The MAC address: the key of a node. Any common spelling is read, and one is printed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A six-byte Ethernet address. Prints lower case with colons; `hyphenated` is the spelling for URLs.
+/// A six-byte Ethernet address. It prints in lower case with colons; `hyphenated` is the spelling for URLs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mac(pub [u8; 6]);
@@ -26,7 +26,7 @@ impl Mac {
         self.0[0] & 1 == 1
     }
 
-    /// Whether every byte is zero, which firmware without a programmed address shows.
+    /// Whether every byte is zero, as firmware without a programmed address shows.
     pub(crate) fn is_zero(&self) -> bool {
         self.0 == [0; 6]
     }

@@ -1,4 +1,4 @@
-//! What exists: the validated site description. Pure values; `config` makes them, everything else reads them.
+//! What exists: the validated description of the site. Pure values; `config` makes them, everything else reads them.
 
 mod access;
 mod bare;
@@ -51,7 +51,7 @@ pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
-    /// Explicit firewall per role.
+    /// An explicit firewall for each role.
     #[default]
     Hardened,
     /// The paper's exact settings: every port open.
@@ -67,13 +67,14 @@ impl std::fmt::Display for Security {
     }
 }
 
-/// When rackstart gives its time to nodes.
+/// When rackstart offers its time to nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeService {
-    /// Always, as long as its clock is believable: nodes that agree with each other are worth more than none.
+    /// Always, as long as its clock is plausible: nodes that agree with each other are better off than nodes that do
+    /// not.
     #[default]
     Always,
-    /// Only while a daemon of its machine keeps the clock right; else it tells them not to believe it.
+    /// Only while a daemon on its machine keeps the clock right; otherwise it tells nodes not to trust the time.
     Synchronised,
     /// Never; the port stays closed.
     Off,
@@ -99,7 +100,7 @@ pub struct Server {
     pub address: Ipv4Addr,
     /// TCP port of the provisioning HTTP listener.
     pub http_port: u16,
-    /// How long the token of a boot brings secrets after it was minted, in seconds.
+    /// How long the token of a boot hands out secrets after it was minted, in seconds.
     pub token_seconds: u64,
     /// Directory of the state store.
     pub state: PathBuf,
@@ -111,13 +112,13 @@ pub struct Server {
     pub syslog: bool,
     /// Whether nodes get the time, on port 123 of our address.
     pub ntp: TimeService,
-    /// Whether nodes get names resolved, on port 53 of our address.
+    /// Whether nodes may use rackstart as their resolver, on port 53 of our address.
     pub dns: bool,
-    /// The resolvers for names that are not of the site; where none is written, those that this machine asks itself.
+    /// The resolvers for names outside the site; none means those that this machine itself uses.
     pub dns_forwarders: Option<Vec<IpAddr>>,
     /// Whether other DHCP servers on the provisioning network are meant to be there.
     pub allows_rivals: bool,
-    /// At most so many nodes are armed to lose data within a minute.
+    /// How many nodes may be armed to lose data within a minute.
     pub wipes_per_minute: u32,
     /// How long an arming that wipes waits for its first boot, in seconds.
     pub arming_seconds: u64,
@@ -133,31 +134,31 @@ impl Server {
     }
 }
 
-/// The remote API: off unless the site file has its section.
+/// The remote API; it is off unless the site file has its section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
     /// Where it listens; never on the provisioning network.
     pub listen: SocketAddr,
-    /// More names by which browsers and scripts may call it, besides the address and `localhost`.
+    /// Further names by which browsers and scripts may address it, in addition to the address and `localhost`.
     pub hosts: Vec<String>,
 }
 
-/// The receivers of notices.
+/// Who receives notices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
-    /// A program and its arguments; the message is on its standard input. Empty: none.
+    /// A program and its arguments, which gets the message on its standard input. Empty means none.
     pub command: Vec<String>,
     /// An `http` address that each message is posted to.
     pub webhook: Option<String>,
-    /// Of [`Notify::WORDS`].
+    /// The events that are reported, out of [`Notify::WORDS`].
     pub on: Vec<String>,
 }
 
 impl Notify {
-    /// What can be told.
+    /// The events that can be reported.
     pub(crate) const WORDS: [&str; 6] = ["failed", "suspect", "ready", "rival", "disk-full", "wrong-proof"];
 
-    /// Whether it is to be told. An alarm that has no word of its own always is.
+    /// Whether the event is to be reported. An alarm that has no word of its own always is.
     pub(crate) fn wants(&self, word: &str) -> bool {
         self.on.iter().any(|wanted| wanted == word) || !Self::WORDS.contains(&word)
     }
@@ -172,13 +173,13 @@ pub struct Network {
     pub router: Ipv4Addr,
     /// DNS resolvers handed to nodes.
     pub dns: Vec<Ipv4Addr>,
-    /// Time servers of the nodes, by name or address; the distribution's own when there are none.
+    /// Time servers of the nodes, by name or address; none means the distribution's own.
     pub ntp: Vec<String>,
     /// DHCP lease time in seconds.
     pub lease_seconds: u32,
-    /// Answer router solicitations with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
+    /// Whether router solicitations are answered with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
     pub router_advertisement: bool,
-    /// The relay agents that may pass requests on; others get no answer.
+    /// The relay agents that may forward requests; others get no answer.
     pub relays: Vec<Ipv4Addr>,
     /// First and last address of the optional discovery range for unknown machines.
     pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
@@ -187,7 +188,7 @@ pub struct Network {
 /// Where the key comes from that seals the secrets of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum KeySource {
-    /// There is none: the secrets lie open in the store, whose directory only its owner may enter.
+    /// There is none: the secrets are stored open, in a directory that only its owner may enter.
     #[default]
     None,
     /// A file that only its owner may read.
@@ -225,22 +226,22 @@ pub struct Site {
     pub notify: Option<Notify>,
     /// The provisioning network.
     pub network: Network,
-    /// The people that may log in as root.
+    /// Who may log in as root.
     pub access: Access,
     /// Where the key of the secrets is.
     pub key: KeySource,
     /// The other accounts of every node.
     pub users: Vec<User>,
-    /// What every node has beside what rackstart needs; roles have more.
+    /// What every node has in addition to what rackstart needs; roles may add more.
     pub software: Software,
     /// Install trees by name.
     pub install_trees: Vec<InstallTree>,
-    /// Yum repositories beside them.
+    /// Yum repositories in addition to the install trees.
     pub repositories: Vec<Repository>,
     /// Images of virtual machines.
     pub images: Vec<Image>,
-    /// Files, and folders with all that is in them, that nobody may fetch by whatever name: the state directory, the key of the
-    /// secrets, the site file.
+    /// Files, and folders with everything in them, that nobody may fetch under whatever name: the state directory, the
+    /// key of the secrets, the site file.
     pub guarded: Vec<PathBuf>,
     /// All nodes, in the order of the site file.
     pub nodes: Nodes,
@@ -253,7 +254,7 @@ impl AsRef<Site> for Site {
 }
 
 impl Site {
-    /// This site for people's eyes: texts rendered from it show no password hash.
+    /// A copy of the site to show to people: texts rendered from it contain no password hash.
     pub(crate) fn masked(&self) -> Self {
         let users = self.users.iter().map(User::masked).collect();
         Self { access: self.access.masked(), users, ..self.clone() }
@@ -264,7 +265,7 @@ impl Site {
         self.nodes.by_mac(mac)
     }
 
-    /// Whether discovery lends this address to machines that are in no site file. Never one that somebody has.
+    /// Whether discovery lends this address to machines that are in no site file; never one that is assigned.
     pub(crate) fn lends(&self, address: Ipv4Addr) -> bool {
         let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
         let network = &self.network;
@@ -282,7 +283,7 @@ impl Site {
         self.install_trees.iter().find(|tree| tree.name == name)
     }
 
-    /// What a node has beside what rackstart needs: of the site, of its role, and of the roles which that includes.
+    /// What a node has in addition to what rackstart needs, from the site, its role, and the roles which that includes.
     pub(crate) fn software_of(&self, node: &Node) -> Software {
         let mut all = self.software.clone();
         let included = self.blueprint.roles.get(&node.role).map(|role| role.includes.as_slice()).unwrap_or_default();
@@ -294,7 +295,7 @@ impl Site {
         all
     }
 
-    /// Returns the nodes that bring a capability, in the order of the site file.
+    /// Returns the nodes that provide a capability, in the order of the site file.
     pub(crate) fn nodes_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a Node> {
         let roles: Vec<&str> = self.blueprint.roles_with(capability).collect();
         self.nodes.iter().filter(move |node| roles.contains(&node.role.as_str()))

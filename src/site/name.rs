@@ -1,12 +1,12 @@
-//! Names that end up in host names, file names and shell words, so they are checked once, here.
+//! Names that end up in host names, file names and shell words. They are checked once, here.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A node's name: one RFC 1123 host label in lower case, at most 63 bytes. Short, never fully qualified:
-/// Services tell their hosts apart by the bare host name.
+/// A node's name: one RFC 1123 host label in lower case, at most 63 bytes. It is short, never fully qualified, because
+/// services identify their hosts by the bare host name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeName(String);
@@ -37,7 +37,7 @@ impl FromStr for NodeName {
     }
 }
 
-/// Whether resolvers take the text for an address: all digits, or 0x and hexadecimal ones (inet_aton(3)).
+/// Whether resolvers would take the text for an address: all digits, or 0x and hexadecimal digits (inet_aton(3)).
 fn is_number(text: &str) -> bool {
     let hexadecimal = text.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
     hexadecimal || text.bytes().all(|b| b.is_ascii_digit())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
 use super::{Container, DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
 
-/// How a node starts: which firmware, hence which network boot program, disk label and local-disk method.
+/// How a node boots: which firmware it has, and therefore which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Firmware {
@@ -41,10 +41,10 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// BIOS or UEFI.
     pub firmware: Firmware,
-    /// The disks it may use, the first of them for the operating system. Never empty; each slot once.
+    /// The disks it may use, beginning with that of the operating system. Never empty; each slot occurs once.
     pub disks: Vec<DiskSlot>,
-    /// All its NICs, in the order of the site file; exactly one, or one bond, is on the LAN. A card in a bond has the
-    /// network of the bond.
+    /// All its NICs, in the order of the site file. Exactly one of them, or one bond, is on the LAN. A card in a bond
+    /// has the network of the bond.
     pub nics: Vec<Nic>,
     /// Its bonds.
     pub bonds: Vec<Bond>,
@@ -65,7 +65,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The rule of the disk that the operating system is on.
+    /// The rule for the disk with the operating system.
     pub fn os_disk(&self) -> &DiskRule {
         &self.disks[0].rule
     }
@@ -75,12 +75,12 @@ impl Node {
         &mut self.disks[0].rule
     }
 
-    /// The rule of a slot; none when the node has no such slot.
+    /// The rule for the disk in a slot; none when the node has no such slot.
     pub fn disk(&self, slot: &str) -> Option<&DiskRule> {
         self.disks.iter().find(|disk| disk.slot == slot).map(|disk| &disk.rule)
     }
 
-    /// The slot that a partition of the layout is on.
+    /// The slot of the disk that a partition of the layout is on.
     pub(crate) fn slot_of<'a>(&'a self, partition: &'a super::PartitionSpec) -> &'a str {
         partition.disk.as_deref().unwrap_or(self.disks.first().map_or(OS_SLOT, |disk| disk.slot.as_str()))
     }
@@ -91,7 +91,7 @@ impl Node {
         lan.clone().find(|nic| nic.mac == self.mac).or_else(|| lan.next())
     }
 
-    /// The NIC that faces the outside, if any; of a bond or below a VLAN, the first card.
+    /// The NIC that faces the outside, if there is one; of a bond or below a VLAN, the first card.
     pub(crate) fn public_nic(&self) -> Option<&Nic> {
         match self.link(NicNetwork::Public)? {
             Link::Card(nic) => Some(nic),
@@ -107,7 +107,7 @@ impl Node {
         self.nics.iter().find(|nic| bond.cards.first() == Some(&nic.name))
     }
 
-    /// What the installed system reaches a network by: a card that is in no bond, a bond, or a VLAN.
+    /// The interface by which the installed system reaches a network: a card that is in no bond, a bond, or a VLAN.
     pub(crate) fn link(&self, network: NicNetwork) -> Option<Link<'_>> {
         let card = self.nics.iter().find(|nic| nic.network == network && self.bond_of(nic).is_none());
         let bond = || self.bonds.iter().find(|bond| bond.network == network).map(Link::Bond);

@@ -1,4 +1,4 @@
-//! The nodes of a site in the order of its file, found by MAC, name or address without looking at all of them.
+//! The nodes of a site in the order of its file; found by MAC, name or address without searching all of them.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -7,20 +7,20 @@ use std::sync::OnceLock;
 
 use super::{Mac, Nic, Node};
 
-/// All nodes. Reads like a `Vec`; whoever changes it makes the index be built anew at the next look-up.
+/// All nodes. Reads like a `Vec`; after a change, the next look-up rebuilds the index.
 #[derive(Debug, Clone, Default)]
 pub struct Nodes {
     list: Vec<Node>,
     index: OnceLock<Index>,
 }
 
-/// Places in the list. Of two nodes that share a value the first one counts, as in a search from the beginning.
+/// Positions in the list. Of two nodes that share a value the first one counts, as in a search from the beginning.
 #[derive(Debug, Clone, Default)]
 struct Index {
     by_mac: HashMap<Mac, usize>,
     by_name: HashMap<String, usize>,
     by_address: HashMap<Ipv4Addr, usize>,
-    /// Every card: the node, and the place among its cards.
+    /// Every card: the position of its node, and its position among the node's cards.
     by_card: HashMap<Mac, (usize, usize)>,
 }
 
@@ -40,7 +40,7 @@ impl Nodes {
         self.list.get(*self.index().by_address.get(&address)?)
     }
 
-    /// The node that has this card, whether it boots from it or not.
+    /// The node that has this card, whether or not it boots from it.
     pub(crate) fn by_card(&self, mac: Mac) -> Option<(&Node, &Nic)> {
         let (node, nic) = self.index().by_card.get(&mac)?;
         let node = self.list.get(*node)?;

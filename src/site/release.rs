@@ -1,4 +1,5 @@
-//! The number of an EL release (CentOS, RHEL and their kin): kickstart commands differ by major and, on EL6, by minor.
+//! The number of an EL release (CentOS, RHEL and their derivatives): kickstart commands differ by major and, on EL6, by
+//! minor.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +16,8 @@ pub struct Release {
     pub minor: u8,
 }
 
-/// The minor that stands for one that is not written: the last of EL6 to EL8, or of those there are to be.
+/// The minor that stands for one that is not given: the last one of EL6 to EL8, or the last one expected for later
+/// releases.
 const fn last_minor(major: u8) -> u8 {
     if matches!(major, 6 | 8) { 10 } else { 9 }
 }
@@ -31,7 +33,7 @@ impl Release {
         format!("RHEL{}", self.major)
     }
 
-    /// Major and minor in any case, `9.9`: for programs, and for what is stored.
+    /// Major and minor in any case, `9.9`: for programs, and for storage.
     pub(crate) fn number(&self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
@@ -71,7 +73,8 @@ impl From<Release> for String {
     }
 }
 
-/// For people: nobody wrote a 9.9, so a minor that stands for an open one is left out, but on EL6, where each one differs.
+/// The text for people. Nobody wrote a 9.9, so a minor that stands for an open one is left out, except on EL6, where
+/// the minors differ.
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.is_el6() || self.minor != last_minor(self.major) {

@@ -6,74 +6,75 @@ use std::path::PathBuf;
 use super::{Distribution, Node, Release, Site};
 use crate::packages::Checksum;
 
-/// An installation repository of CentOS or its kin in a local directory or a disc image: `.treeinfo`, `images/pxeboot/`, packages.
+/// An installation repository of CentOS or a derivative in a local directory or a disc image: `.treeinfo`,
+/// `images/pxeboot/`, packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallTree {
     /// Name in URLs and in the site file.
     pub name: String,
     /// The directory or the disc image that is served.
     pub path: PathBuf,
-    /// What its `.treeinfo` says that it holds; none while that cannot be read.
+    /// What its `.treeinfo` says it contains; none while that cannot be read.
     pub distribution: Option<Distribution>,
-    /// Repositories in folders of their own, as on the images of EL8 and later: `AppStream`, `BaseOS`.
+    /// Repositories in separate folders, as on the images of EL8 and later: `AppStream`, `BaseOS`.
     pub repositories: Vec<String>,
 }
 
-/// A yum repository that is served beside the install trees.
+/// A yum repository that is served in addition to the install trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     /// Name in URLs, in yum and in the site file.
     pub name: String,
     /// The directory or the disc image that is served.
     pub path: PathBuf,
-    /// The text of the public key that its packages are signed with; none: signatures are not looked at.
+    /// The text of the public key with which its packages are signed; none means that signatures are not checked.
     pub gpg_key: Option<String>,
-    /// Its nodes have one of these releases; empty: any.
+    /// Only nodes with one of these releases use it; empty means any.
     pub releases: Vec<ReleaseRule>,
-    /// Its nodes have one of these roles, themselves or by inclusion; empty: any.
+    /// Only nodes with one of these roles, directly or by inclusion, use it; empty means any.
     pub roles: Vec<String>,
-    /// Its nodes are installed from one of these trees; empty: any.
+    /// Only nodes that are installed from one of these trees use it; empty means any.
     pub install_trees: Vec<String>,
-    /// Versions that are expected of packages, wherever a node of this repository gets them from.
+    /// Expected versions of packages, wherever a node of this repository gets them from.
     pub expect: BTreeMap<String, String>,
-    /// Folders below `path` that are repositories; an empty text stands for `path` itself.
+    /// Folders below `path` that are repositories; an empty string stands for `path` itself.
     pub folders: Vec<String>,
 }
 
-/// A release of the site file that may leave the minor number open: `6.10`, or any `6`.
+/// A release in the site file that may leave the minor number open: `6.10`, or any `6`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseRule {
-    /// The release, with the last minor where that is open.
+    /// The release, with the last minor if that is open.
     pub release: Release,
-    /// Whether a minor was written.
+    /// Whether a minor was given.
     pub has_minor: bool,
 }
 
 impl ReleaseRule {
-    /// Whether a node of that release is meant.
+    /// Whether the rule includes a node of that release.
     pub(crate) fn fits(self, release: Release) -> bool {
         self.release.major == release.major && (!self.has_minor || self.release.minor == release.minor)
     }
 }
 
-/// What the disk of a virtual machine is, in the words of image stores.
+/// Formats of a virtual machine's disk, in the words of image stores.
 pub const DISK_FORMATS: [&str; 6] = ["qcow2", "raw", "vhd", "vmdk", "vdi", "iso"];
 
-/// An image of virtual machines.
+/// An image of a virtual machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its name, also in URLs.
+    /// Its name, which also occurs in URLs.
     pub name: String,
     /// The file that is served.
     pub path: PathBuf,
-    /// What the file must have, here and on the node.
+    /// The checksum that the file must have, here and on the node.
     pub checksum: Checksum,
     /// One of [`DISK_FORMATS`].
     pub format: String,
 }
 
 impl Repository {
-    /// The names and paths of its parts below its URL: mostly one, its own, with an empty path.
+    /// The names of its parts, and their paths below its URL: mostly one, with its own name and an empty path.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (String, &str)> {
         let name = |folder: &String| match folder.as_str() {
             "" => self.name.clone(),
@@ -104,7 +105,7 @@ impl Site {
         self.images.iter().find(|image| image.name == name)
     }
 
-    /// The image of what is tried in the end; none when nobody names one, and then there is no such machine.
+    /// The image for the trial at the end; none when none is named, and then no such machine is tried.
     pub(crate) fn test_image(&self) -> Option<&Image> {
         self.image(self.blueprint.variable(&self.blueprint.trial.as_ref()?.image)?)
     }

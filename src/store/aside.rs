@@ -1,4 +1,4 @@
-//! Stores that a restore moved aside: their names, the newest one, and how long they stay.
+//! Stores that a restore moved aside: their names, the newest one, and how long they are kept.
 
 use std::fs;
 use std::io;
@@ -8,16 +8,16 @@ use std::time::{Duration, SystemTime};
 use super::open::FILE;
 use super::private::gone;
 
-/// What lies beside a database of SQLite.
+/// The suffixes of the files that belong to an SQLite database.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 const MARK: &str = ".before-epoch-";
-/// A store that was moved aside so many days ago goes with the next restore.
+/// A store that was moved aside this many days ago is removed by the next restore.
 pub(crate) const KEPT_DAYS: u64 = 30;
 
 /// A store that was moved aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aside {
-    /// Its database.
+    /// The path of its database.
     pub path: PathBuf,
     /// The epoch that replaced it.
     pub epoch: u64,
@@ -26,19 +26,19 @@ pub(crate) struct Aside {
 }
 
 impl Aside {
-    /// Whether it has lain there long enough.
+    /// Whether it has been kept for long enough.
     pub(crate) fn is_due(&self, now: SystemTime) -> bool {
-        // A clock that was put back makes nothing due.
+        // A clock that was set back makes nothing due.
         now.duration_since(self.since).is_ok_and(|age| age >= Duration::from_secs(KEPT_DAYS * 86_400))
     }
 
     fn remove(&self) -> io::Result<()> {
-        // The database last: as long as a part is there, the next restore finds it.
+        // The database goes last: as long as a part of the store is there, the next restore finds it.
         PARTS.iter().rev().try_for_each(|part| gone(fs::remove_file(with(&self.path, part))))
     }
 }
 
-/// Every one in a state directory, the oldest first.
+/// Every store that was moved aside in a state directory, the oldest first.
 pub(crate) fn list(directory: &Path) -> io::Result<Vec<Aside>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -53,33 +53,34 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<Aside>> {
     Ok(found)
 }
 
-/// Removes those that are due, and says which.
+/// Removes the stores that are due, and returns their paths.
 pub(super) fn remove_due(directory: &Path, now: SystemTime) -> io::Result<Vec<PathBuf>> {
     let due: Vec<Aside> = list(directory)?.into_iter().filter(|aside| aside.is_due(now)).collect();
     due.iter().try_for_each(Aside::remove)?;
     Ok(due.into_iter().map(|aside| aside.path).collect())
 }
 
-/// The store that a restore replaces: the one in its place, or the one that an interrupted restore has moved already.
+/// The store that a restore replaces: the one in place, or the one that an interrupted restore has moved already.
 pub(super) fn former(directory: &Path) -> io::Result<Option<PathBuf>> {
     let database = directory.join(FILE);
     if database.exists() {
         return Ok(Some(database));
     }
     let Some(Aside { path, .. }) = list(directory)?.pop() else { return Ok(None) };
-    // What was committed last may lie in the log, which was to follow its database.
+    // The last commits may be in the write-ahead log, which was to follow its database.
     if !with(&path, "-wal").exists() {
         gone(fs::rename(with(&database, "-wal"), with(&path, "-wal")))?;
     }
     Ok(Some(path))
 }
 
-/// Moves the former store aside with its log, and `new` in. Returns where the former one lies, if there was one.
+/// Moves the former store aside with its log, and `new` into its place. Returns the path of the former one, if there
+/// was one.
 pub(super) fn swap(directory: &Path, new: &Path, epoch: u64) -> io::Result<Option<PathBuf>> {
     let database = directory.join(FILE);
     let aside = directory.join(format!("{FILE}{MARK}{epoch}"));
     let mut former = None;
-    // The database first: without it no daemon starts, whatever else happens.
+    // The database goes first: without it no daemon starts, whatever else happens.
     for part in PARTS {
         match fs::rename(with(&database, part), with(&aside, part)) {
             Ok(()) if part.is_empty() => {

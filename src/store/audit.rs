@@ -1,4 +1,5 @@
-//! The audit log in the store: appended in the same transaction as what it tells, and its end kept a second time.
+//! The audit log in the store: a line is appended in the same transaction as what it records, and the end of the log is
+//! kept a second time.
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -9,27 +10,27 @@ use super::database::Database;
 use super::{ChangeError, Command, Store, answered};
 use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, IntactLog, Order, verify};
 
-/// Which lines to show; an empty filter shows them all.
+/// Selects the lines to show; an empty filter shows all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct AuditFilter {
-    /// Part of who: `uid 0`, `alice`.
+    /// A part of the actor: `uid 0`, `alice`.
     pub who: Option<String>,
-    /// The action, whole.
+    /// The complete action.
     pub action: Option<String>,
-    /// One of the subjects, whole: the name of a node, a secret, a token.
+    /// One of the complete subjects: the name of a node, a secret or a token.
     pub subject: Option<String>,
-    /// Another name of the same subject, such as the MAC of a node.
+    /// Another name for the same subject, such as the MAC of a node.
     pub also: Option<String>,
-    /// Not older than these Unix seconds.
+    /// Only lines that are not older than this, in Unix seconds.
     pub since: Option<u64>,
-    /// At most so many, the newest ones.
+    /// At most this many lines, the newest ones.
     pub limit: Option<u32>,
 }
 
 impl Store {
-    /// Appends a line of its own, for what changes no node. It is durable when this returns; the answer is its number.
-    /// What changes a node goes through [`Store::change_as`].
+    /// Appends a line for an action that changes no node. It is durable when this returns; the result is its number.
+    /// Actions that change a node go through [`Store::change_as`].
     pub async fn audit(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<u64, ChangeError> {
         let order = Order::new(actor, action, subject).detail(detail);
         let (reply, answer) = oneshot::channel();
@@ -37,14 +38,14 @@ impl Store {
         answered(answer).await
     }
 
-    /// Returns the newest lines that pass the filter, oldest first.
+    /// Returns the newest lines that pass the filter, the oldest first.
     pub async fn audit_lines(&self, filter: AuditFilter) -> Result<Vec<AuditLine>, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::AuditLines { filter, reply }).await.map_err(|_| ChangeError::Stopped)?;
         answer.await.map_err(|_| ChangeError::Stopped)
     }
 
-    /// Checks the whole log against its chain, the head that is kept beside the database, and the heads that the asker
+    /// Checks the whole log against its chain, the head that is kept beside the database, and the heads that the caller
     /// knows.
     pub async fn verify_audit(&self, mut known: Vec<(Head, String)>) -> Result<Result<IntactLog, Broken>, ChangeError> {
         let place = "the anchor file beside the database".to_string();
@@ -57,7 +58,7 @@ impl Store {
     }
 }
 
-/// The growing end of the log, in the hands of the writer.
+/// The growing end of the log, which the writer holds.
 pub(super) struct Ledger {
     head: Head,
     anchor: Anchor,
@@ -75,7 +76,7 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// Appends a line within the transaction of the caller.
+    /// Appends a line within the caller's transaction.
     pub(crate) async fn append<D: Database>(
         &mut self,
         database: &mut D,
@@ -90,17 +91,18 @@ impl Ledger {
         Ok(line.id)
     }
 
-    /// What to go back to when a transaction is undone.
+    /// The point to return to when a transaction is rolled back.
     pub(crate) fn mark(&self) -> (Head, bool) {
         (self.head.clone(), self.ahead)
     }
 
-    /// Forgets the lines of a transaction that was undone.
+    /// Forgets the lines of a transaction that was rolled back.
     pub(crate) fn back_to(&mut self, (head, ahead): (Head, bool)) {
         (self.head, self.ahead) = (head, ahead);
     }
 
-    /// Before the commit: writes down how far the log goes, beside the anchor, while a disk without room can still undo it all.
+    /// Before the commit: records beside the anchor how far the log goes, while everything can still be rolled back if
+    /// the disk is full.
     pub(crate) async fn prepare(&self) -> Result<(), sqlx::Error> {
         match self.ahead {
             true => self.anchor.prepare(self.head.clone()).await.map_err(sqlx::Error::Io),
@@ -108,7 +110,7 @@ impl Ledger {
         }
     }
 
-    /// After the commit: what was prepared is the anchor. Nobody is answered before this is on the disk too.
+    /// After the commit: makes what was prepared the anchor. Nobody is answered before this is on the disk, too.
     pub(crate) async fn publish(&mut self) -> Result<(), sqlx::Error> {
         if self.ahead {
             self.anchor.publish(self.head.clone()).await.map_err(sqlx::Error::Io)?;
@@ -133,7 +135,7 @@ pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, sqlx
     row.map_or(Ok(Head::START), |row| Ok(Head { id: unsigned(&row, 0)?, hash: hash(&row, 1)? }))
 }
 
-/// The hash of one line, if there is such a line.
+/// The hash of one line, if it exists.
 pub(super) async fn hash_of(connection: &mut SqliteConnection, id: u64) -> Result<Option<ChainHash>, sqlx::Error> {
     if id == 0 {
         return Ok(Some(ChainHash::START));
@@ -177,7 +179,7 @@ fn line(row: &SqliteRow) -> Result<AuditLine, sqlx::Error> {
     }
 }
 
-/// A line that is not what was written, or whose line before it is not. It fits no chain, so `verify` finds it, too.
+/// A line that differs from what was written, or whose predecessor does. It fits no chain, so `verify` reports it, too.
 fn damaged(row: &SqliteRow) -> AuditLine {
     let text = |column: usize| {
         row.try_get_raw(column).ok().and_then(|value| {

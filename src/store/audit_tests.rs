@@ -13,7 +13,7 @@ async fn lines(store: &Store) -> Vec<AuditLine> {
     store.audit_lines(AuditFilter::default()).await.unwrap()
 }
 
-/// Does to the database what an intruder would.
+/// Changes the database as an intruder would.
 async fn tamper(path: &Path, sql: &'static str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path.join("rackstart.sqlite"));
     let mut connection = options.connect().await.unwrap();

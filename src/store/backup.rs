@@ -1,5 +1,5 @@
-//! Backups: one file that SQLite makes while the daemon goes on working. It holds no secret that is not sealed, unless
-//! asked for.
+//! Backups: one file that SQLite writes while the daemon goes on working. It contains only sealed secrets, unless the
+//! operator asks for open ones.
 
 use std::fs;
 use std::path::Path;
@@ -10,19 +10,19 @@ use tokio::sync::oneshot;
 
 use super::{ChangeError, Command, Store, private, seal};
 
-/// Why there is no backup.
+/// Why no backup was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BackupError {
     /// The copy could not be made.
     #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
     Copy(String),
-    /// The store is gone.
+    /// The store has stopped.
     #[error(transparent)]
     Store(#[from] ChangeError),
 }
 
 impl Store {
-    /// The whole store as the bytes of a database file, as of now.
+    /// The whole store at this moment, as the bytes of a database file.
     pub(crate) async fn backup(&self, with_open_secrets: bool) -> Result<Vec<u8>, BackupError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Backup { with_open_secrets, reply };
@@ -31,8 +31,8 @@ impl Store {
     }
 }
 
-/// Makes a copy beside the database, takes open secrets out of it, and reads it. A copy that cannot be made (a full
-/// disk) harms nothing, so the store goes on.
+/// Makes a copy beside the database, removes open secrets from it, and reads it. A copy that cannot be made (because
+/// the disk is full) harms nothing, so the store goes on.
 pub(super) async fn copy(
     connection: &mut SqliteConnection,
     directory: &Path,
@@ -46,8 +46,8 @@ pub(super) async fn copy(
 
 async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets: bool) -> Result<Vec<u8>, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
-    let _ = fs::remove_file(path); // what a killed daemon left
-    // Made before SQLite writes to it, so that it is never open to others.
+    let _ = fs::remove_file(path); // a killed daemon may have left one
+    // The file is created before SQLite writes to it, so that it is never readable by others.
     private::create(path).map_err(|error| words(&error))?;
     let target = path.to_str().ok_or("the state directory has a name that is no UTF-8")?.to_string();
     sqlx::query("VACUUM INTO ?").bind(target).execute(connection).await.map_err(|error| words(&error))?;
@@ -59,7 +59,7 @@ async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets:
         .await
         .map_err(|error| words(&error))?;
     if sealed.is_none() && !with_open_secrets {
-        // VACUUM writes the file anew, so no page keeps what was deleted.
+        // VACUUM rewrites the file, so no page keeps what was deleted.
         for sql in ["PRAGMA secure_delete = ON", "DELETE FROM secret", "VACUUM"] {
             sqlx::query(sql).execute(&mut copy).await.map_err(|error| words(&error))?;
         }

@@ -1,4 +1,5 @@
-//! What a batch of commands comes to, worked out before anything is written: each command on what those before it left.
+//! The outcome of a batch of commands, computed before anything is written: each command works on what those before it
+//! left.
 
 use std::collections::HashMap;
 
@@ -13,14 +14,14 @@ use crate::secrets::Redactor;
 use crate::site::Mac;
 use crate::timeline::Moment;
 
-/// Everything to write, and who waits for it.
+/// Everything that is to be written, and the callers that wait for it.
 #[derive(Default)]
 pub(super) struct Batch {
     pub writes: Vec<Write>,
     /// Lines for the audit log, and their outcome.
     pub audit: Vec<(Order, String)>,
     pub secrets: Vec<SecretWrite>,
-    /// Changes of the API's tokens, and who ordered them.
+    /// Changes of the API's tokens, and the order for each.
     pub tokens: Vec<(TokenChange, Order)>,
     /// Moments for the timelines.
     pub moments: Vec<Moment>,
@@ -39,31 +40,32 @@ pub(super) enum Lookup {
     Audit { filter: AuditFilter, reply: oneshot::Sender<Vec<AuditLine>> },
 }
 
-/// What only the database could say, in the order of the batch.
+/// What only the database could determine, in the order of the batch.
 #[derive(Default)]
 pub(super) struct Done {
-    /// Whether each change of a token changed anything.
+    /// Whether each token command changed anything.
     pub tokens: Vec<bool>,
     /// The number of each line of the audit log.
     pub audit: Vec<u64>,
 }
 
-/// Tells an asker that it is durable, or why nothing of it happened. The asker may have hung up; a change holds all the same.
+/// Tells a caller that its change is durable, or why nothing of it happened. The change is valid even if the caller has
+/// hung up.
 pub(super) type Reply = Box<dyn FnOnce(Result<&Done, ChangeError>) + Send>;
 
-/// Answers with what is known before the commit, or with why nothing happened.
+/// Answers with what is known before the commit, or with the reason why nothing happened.
 fn answer<T: Send + 'static>(reply: oneshot::Sender<Result<T, ChangeError>>, answer: T) -> Reply {
     Box::new(move |done| drop(reply.send(done.map(|_| answer))))
 }
 
 impl Batch {
-    /// Works the commands out.
+    /// Works out the commands.
     pub(crate) fn of(memory: &Memory, commands: Vec<Command>, redactor: &Redactor, now: u64) -> Self {
         let (mut draft, mut batch) = (Draft::on(memory), Self::default());
         for command in commands {
             match command {
                 Command::Change { mac, mut change, order, reply } => {
-                    // What a machine says may hold a password; it is not to lie in the store.
+                    // A machine's words may contain a password, which must not get into the store.
                     change.redact(redactor);
                     let outcome = batch.change(&mut draft, mac, &change, now);
                     if let Some(order) = order {
@@ -86,7 +88,7 @@ impl Batch {
                     }
                     Err(words) => {
                         batch.audit.push((asked, format!("refused: {words}")));
-                        // The judge has told its asker why; dropping the sender lets the asker look.
+                        // The decision itself has told its caller why; dropping the sender tells the caller to look.
                         batch.answers.push(Box::new(move |done| drop(done.map_err(|lost| reply.send(Err(lost))))));
                     }
                 },
@@ -121,7 +123,8 @@ impl Batch {
         batch
     }
 
-    /// Whether there is anything to write: a batch of questions needs no transaction, and is answered on a full disk too.
+    /// Whether there is anything to write: a batch of questions needs no transaction, and is answered even when the
+    /// disk is full.
     pub(crate) fn is_to_write(&self) -> bool {
         let Self { writes, audit, secrets, tokens, moments, fresh, answers: _, lookups: _ } = self;
         let is_empty = writes.is_empty() && audit.is_empty() && secrets.is_empty() && tokens.is_empty();
@@ -141,8 +144,8 @@ impl Batch {
     }
 }
 
-/// The audit line of a wipe permit that is spent by this change. It moves the anchor, so that an older copy of the
-/// database, in which the permit is unspent, is known for what it is.
+/// The audit line of a wipe permit that this change spends. It moves the anchor, so that an older copy of the database,
+/// in which the permit is unspent, is recognised as such.
 fn spent(mac: Mac, record: &Record, words: &str) -> Order {
     let attempt = record.state.attempt().map(|attempt| attempt.id.to_string()).unwrap_or_default();
     let installed_as = record.frozen.as_ref().and_then(|frozen| frozen.installed_as.as_ref());

@@ -1,4 +1,5 @@
-//! What a backup without passwords takes from the store that it replaces: the passwords that the running cloud knows.
+//! What a restored backup without passwords takes from the store that it replaces: the passwords that the running cloud
+//! knows.
 
 use std::path::Path;
 
@@ -11,14 +12,14 @@ use super::{seal, sums};
 pub(crate) enum Passwords {
     /// The backup holds them.
     Backup,
-    /// The backup holds none: they are those of the former store.
+    /// The backup has none, so those of the former store are used.
     Former,
-    /// There are none, as the operator accepted: the daemon makes new ones at its next start.
+    /// There are none, which the operator accepted: the daemon makes new ones at its next start.
     New,
 }
 
 impl Passwords {
-    /// For the operator and the audit log.
+    /// The wording for the operator and the audit log.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Backup => "the passwords are those of the backup",
@@ -34,12 +35,12 @@ pub(super) async fn has_passwords(connection: &mut SqliteConnection) -> Result<b
     Ok(sqlx::query_scalar::<_, i64>(sql).bind(seal::ROW).fetch_one(connection).await? > 0)
 }
 
-/// Copies the passwords of `former`, sealed as they are; false if it has none.
+/// Copies the passwords of `former`, still sealed if they are; false if it has none.
 pub(super) async fn carry(connection: &mut SqliteConnection, former: &Path) -> Result<bool, sqlx::Error> {
     sqlx::query("ATTACH DATABASE ? AS former").bind(former.to_string_lossy()).execute(&mut *connection).await?;
     let knows_sums = "SELECT count(*) FROM pragma_table_info('secret', 'former') WHERE name = 'sum'";
     let knows_sums = sqlx::query_scalar::<_, i64>(knows_sums).fetch_one(&mut *connection).await? > 0;
-    // What is damaged stays known as damaged.
+    // Damaged rows stay recognisable as damaged.
     let (rows, seal) = match knows_sums {
         true => (
             "INSERT INTO secret (name, value, previous, origin, changed, sum) \
@@ -53,7 +54,7 @@ pub(super) async fn carry(connection: &mut SqliteConnection, former: &Path) -> R
         ),
     };
     let (rows, seal) = (sqlx::query(rows), sqlx::query(seal));
-    // The copy is a file of its own until all is done: what fails half way leaves nothing in the store.
+    // The copy is a separate file until everything is done, so a failure half way leaves nothing in the store.
     let copied = match rows.execute(&mut *connection).await {
         Ok(done) => seal.bind(seal::ROW).execute(&mut *connection).await.map(|_| done.rows_affected() > 0),
         Err(error) => Err(error),

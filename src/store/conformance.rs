@@ -1,4 +1,5 @@
-//! What every database has to do, whichever it is: written against the traits alone. A second one gets a line at the end.
+//! What every database implementation has to do, written against the traits alone. A second implementation gets a line
+//! at the end.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use crate::clock::Stamp;
 use crate::lifecycle::{AttemptId, State, WipeScope};
 use crate::timeline::Cursor;
 
-/// A place with a database that can be opened again after its writer was closed, or just dropped.
+/// A place with a database that can be opened again after its writer was closed, or simply dropped.
 trait Bench {
     type Writer: Database;
     type Reader: Reading;
@@ -65,7 +66,7 @@ fn secret(name: &str, value: &[u8], previous: Option<&[u8]>) -> SecretRow {
     SecretRow { name: name.into(), value: value.into(), previous, origin: Origin::Set, changed: 9, is_damaged: false }
 }
 
-/// What is committed is there afterwards and for the reader, what is not is not: everything at once.
+/// What was committed is there afterwards, also for the reader, and nothing else is. This covers all tables at once.
 async fn a_transaction_is_whole_or_was_never<B: Bench>() {
     let bench = B::fresh();
     let (mut writer, mut reader) = bench.open().await;
@@ -88,7 +89,7 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
             writer.commit().await.unwrap();
             assert_eq!(reader.event_page(page(None, None, 9)).await.unwrap().len(), 1);
         }
-        // As a crash does: nobody says goodbye.
+        // As in a crash, nothing is closed.
         drop((writer, reader));
         (writer, reader) = bench.open().await;
         let memory = writer.memory().await.unwrap();

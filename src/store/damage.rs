@@ -1,29 +1,31 @@
-//! What of the store is not what was written. It is shown and never believed; the rest goes on.
+//! Which parts of the store differ from what was written. They are shown and never trusted; the rest stays in use.
 
 use std::collections::BTreeSet;
 
 use crate::site::Mac;
 
-/// The kind of a line of the event log that is damaged, and the role of a token that is.
+/// The kind of a damaged line of the event log, and the role of a damaged token.
 pub const DAMAGED: &str = "damaged";
 
-/// What was found damaged when the store was opened, as far as nothing was put in its place since.
+/// What was found damaged when the store was opened, except for what has been replaced since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Damage {
-    /// Nodes whose record is damaged. They are suspect and protected: nothing leads from there to a disk.
+    /// Nodes whose record is damaged. They are suspect and protected, so nothing is done to their disks.
     pub nodes: BTreeSet<Mac>,
-    /// Records of which not even the node is known.
+    /// The number of records of which not even the node is known.
     pub nobodys: usize,
-    /// Whether it is not known if all installations were stopped; they are.
+    /// Whether the order to stop all installations is unreadable. They are stopped then.
     pub stopped: bool,
-    /// Tokens of the API. They open nothing.
+    /// The number of damaged API tokens. They grant nothing.
     pub tokens: usize,
-    /// Whether an index was damaged and was made anew. A line that was filed in the wrong place may be one that is damaged.
+    /// Whether an index was damaged and was rebuilt. A line that seems to be missing may have been filed in the wrong
+    /// place.
     pub indexes: bool,
 }
 
 impl Damage {
-    /// Whether a node without a record may be one whose record is damaged: its MAC may be what was changed.
+    /// Whether a node without a record may be one whose record is damaged, because its MAC may be the part that
+    /// changed.
     pub fn hides_nodes(&self) -> bool {
         !self.nodes.is_empty() || self.nobodys > 0
     }

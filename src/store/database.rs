@@ -1,6 +1,6 @@
-//! What the store asks of a database: the whole seam that a second one has to fill. Decisions, group commit, secrets, the
-//! chain of the audit log and the view in memory lie above it and know no SQL. `conformance` holds every implementation to
-//! what is written here.
+//! What the store requires of a database: the whole seam for a second implementation. Decisions, group commit, secrets,
+//! the chain of the audit log and the view in memory lie above it and know no SQL. `conformance` checks that an
+//! implementation does what is written here.
 
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
@@ -14,72 +14,73 @@ use crate::lifecycle::Stopped;
 use crate::site::Mac;
 use crate::timeline::{Moment, Page};
 
-/// A database said no. Unless its disk is just full, whoever writes stops then and never tries again: a sync that failed
-/// once may lie the next time.
+/// The database failed. Unless its disk is merely full, the writer stops then and never tries again: after one failed
+/// sync, the next one may falsely report success.
 pub(super) type Failed = sqlx::Error;
 
-/// The one writer. Between `begin` and `commit` nothing is seen by a [`Reading`]; when `commit` returns all of it is durable;
-/// when the writer is dropped before, none of it ever was.
+/// The only writer. Between `begin` and `commit` a [`Reading`] sees nothing. When `commit` returns, all of the
+/// transaction is durable; when the writer is dropped before that, nothing of it ever happened.
 pub(super) trait Database {
-    /// Opens the one transaction.
+    /// Begins the transaction; there is only one at a time.
     async fn begin(&mut self) -> Result<(), Failed>;
-    /// Makes it durable.
+    /// Makes the transaction durable.
     async fn commit(&mut self) -> Result<(), Failed>;
-    /// Undoes whatever was begun, if anything was.
+    /// Rolls back the transaction, if one was begun.
     async fn rollback(&mut self) -> Result<(), Failed>;
-    /// Whether this failed for want of room alone: then nothing of the transaction is on the disk, and another one may be
-    /// begun after a `rollback`.
+    /// Whether the error only means that there was no room. Then nothing of the transaction is on the disk, and after a
+    /// `rollback` another one may be begun.
     fn is_full(&self, error: &Failed) -> bool;
-    /// Whether a change finds room; tried with a change that changes nothing.
+    /// Whether a change finds room, tried with one that changes nothing.
     async fn tries_to_write(&mut self) -> Result<bool, Failed>;
 
-    /// Everything that decisions go by.
+    /// Everything that decisions depend on.
     async fn memory(&mut self) -> Result<Memory, Failed>;
-    /// Puts a node in the place of the one that has its MAC.
+    /// Stores the record of a node in place of the former one with its MAC.
     async fn put_node(&mut self, mac: Mac, record: &Record, now: u64) -> Result<(), Failed>;
-    /// Appends to the event log. Numbers grow, and none is used twice.
+    /// Appends a line to the event log. Numbers grow, and none is used twice.
     async fn log(&mut self, mac: Mac, record: &Record, line: LogLine, at: Stamp) -> Result<(), Failed>;
-    /// Sets or forgets that all installations are stopped.
+    /// Sets or removes the order that stops all installations.
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed>;
 
-    /// Puts secrets in the place of those of the same names, and the seal in the place of the one before. If the write forgets,
-    /// nothing of before stays.
+    /// Stores secrets in place of those with the same names, and the seal in place of the former one. If the write
+    /// forgets, nothing older is kept.
     async fn put_secrets(&mut self, write: SecretWrite) -> Result<(), Failed>;
-    /// All secrets as they lie there.
+    /// All secrets as stored.
     async fn secrets(&mut self) -> Result<Stored, Failed>;
-    /// After a commit: no copy of a value that was replaced is left where it lay.
+    /// To be called after a commit: removes every copy of values that were replaced.
     async fn forget_replaced(&mut self) -> Result<(), Failed>;
 
-    /// Makes or revokes a token. `false`: the name is taken by a valid one, or no valid one has it.
+    /// Creates or revokes a token. Returns `false` when a valid token has the name already, or no valid one has it.
     async fn change_token(&mut self, change: &TokenChange) -> Result<bool, Failed>;
 
-    /// Appends a line; its number is the one after the last.
+    /// Appends a line whose number is the next one.
     async fn append_audit(&mut self, line: &AuditLine) -> Result<(), Failed>;
     /// The end of the audit log.
     async fn audit_head(&mut self) -> Result<Head, Failed>;
-    /// The newest lines that pass, oldest first.
+    /// The newest lines that pass the filter, the oldest first.
     async fn audit_lines(&mut self, filter: &AuditFilter) -> Result<Vec<AuditLine>, Failed>;
 
-    /// Adds moments and makes room for them. `is_known`: whether a node has the MAC; of others only so many are kept.
+    /// Adds moments and makes room for them. `is_known` tells whether a node has the MAC; the number of other MACs is
+    /// limited.
     async fn add_moments(&mut self, moments: &[Moment], now: u64, is_known: impl Fn(Mac) -> bool)
     -> Result<(), Failed>;
 
-    /// The whole store as one file, without secrets that lie open unless they are wanted. One that cannot be made harms nothing.
+    /// The whole store as one file, with open secrets only on request. A backup that fails harms nothing.
     async fn backup(&mut self, with_open_secrets: bool) -> Result<Vec<u8>, String>;
-    /// Ends orderly.
+    /// Closes the database properly.
     async fn close(self) -> Result<(), Failed>;
 }
 
-/// A second connection that only reads what was committed, and waits for no commit.
+/// A second connection that only reads what was committed, and never waits for a commit.
 pub(super) trait Reading {
     /// A part of the event log, oldest first.
     async fn event_page(&mut self, page: EventPage) -> Result<Vec<NumberedEvent>, Failed>;
-    /// All tokens, oldest first.
+    /// All tokens, the oldest first.
     async fn tokens(&mut self) -> Result<Vec<StoredToken>, Failed>;
-    /// The newest lines of a MAC, moments and events together.
+    /// The newest lines of a MAC, moments and events merged.
     async fn timeline(&mut self, query: &TimelineQuery) -> Result<Page, Failed>;
-    /// Whether this is said of a database that is damaged, or cannot be read at all.
+    /// Whether the error means that the database is damaged, or cannot be read at all.
     fn is_damage(&self, error: &Failed) -> bool;
-    /// Ends orderly.
+    /// Closes the connection properly.
     async fn close(self);
 }

@@ -1,10 +1,10 @@
-//! What earlier releases of rackstart stored in another form. The names of what they knew by heart are here and nowhere else.
+//! What earlier releases of rackstart stored in another form. Names that those releases had built in occur only here.
 
 use serde::{Deserialize, Deserializer};
 
 use crate::site::Keepsakes;
 
-/// Under which name the only keepsake of 0.1 is kept now: a node's identity among its GlusterFS peers.
+/// The name under which the only keepsake of 0.1 is stored now: a node's identity among its GlusterFS peers.
 const ONLY_KEEPSAKE: &str = "GLUSTER_UUID";
 
 /// Reads keepsakes by name, or the single value that 0.1 stored.

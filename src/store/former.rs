@@ -10,27 +10,27 @@ use super::tokens::{self, StoredToken};
 use super::{Record, open, sums};
 use crate::lifecycle::{Event, State};
 
-/// What a restore knows of the store that it replaces.
+/// What a restore could learn from the store that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Former {
-    /// There is none.
+    /// There is no former store.
     Nothing,
     /// What was forbidden in it is forbidden in the restored store, too.
     Heeded,
-    /// It is there, and nobody knows any more what was forbidden in it.
+    /// It exists, but what was forbidden in it can no longer be read.
     Unreadable(String),
 }
 
-/// Everything in the former store that a restore must not forget.
+/// Everything in the former store that a restore must not lose.
 #[derive(Default)]
 pub(super) struct Orders {
     pub memory: Memory,
-    /// Tokens that open nothing any more.
+    /// Tokens that were revoked.
     pub revoked: Vec<StoredToken>,
 }
 
 impl Former {
-    /// For the operator and the audit log.
+    /// The wording for the operator and the audit log.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Nothing => "there was no former store, so only what the backup forbids is forbidden".into(),
@@ -42,7 +42,7 @@ impl Former {
     }
 }
 
-/// Reads the former store. Closing it also writes its log into the file, so that it can be moved as one.
+/// Reads the former store. Closing it also writes its log into the file, so that it can be moved as a single file.
 pub(super) async fn read(path: Option<&Path>) -> (Former, Orders) {
     let Some(path) = path else { return (Former::Nothing, Orders::default()) };
     match try_read(path).await {
@@ -70,7 +70,7 @@ async fn orders(connection: &mut SqliteConnection) -> Result<Orders, sqlx::Error
     if verdict != "ok" {
         return Err(sqlx::Error::Decode(verdict.into()));
     }
-    // One of before there were checksums is given them for as long as it is read, and stays as it is.
+    // A store from before there were checksums gets them for as long as it is read; the file keeps its form.
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     if !sums::are_there(connection).await? {
         sums::add(connection).await?;
@@ -82,7 +82,8 @@ async fn orders(connection: &mut SqliteConnection) -> Result<Orders, sqlx::Error
     Ok(Orders { memory, revoked })
 }
 
-/// A record of the backup with all that the former store forbade of its node, and that in words; none when nothing is new.
+/// The backup's record of a node with all that the former store forbade for the node added, and that in prose; none
+/// when nothing is new.
 pub(super) fn heed(own: Option<&Record>, former: &Record, now: u64) -> Option<(Record, String)> {
     let mut record = own.cloned().unwrap_or_else(|| Record::new(now));
     let mut words = Vec::new();
@@ -98,7 +99,7 @@ pub(super) fn heed(own: Option<&Record>, former: &Record, now: u64) -> Option<(R
     if let State::Suspect { why, .. } = &former.state
         && let Ok(suspect) = record.state.apply(&Event::Suspected { why: why.clone() })
     {
-        // With the other machine that was seen, which an operator may have to accept.
+        // This includes the other machine that was seen, which an operator may have to accept.
         record.hardware = former.hardware.clone();
         (record.state, record.since) = (suspect, now);
         words.push("suspect");

@@ -1,4 +1,4 @@
-//! Everything that is remembered, as one value, and how orders work on it. Pure: `writer` makes the outcome durable, and
+//! Everything that is remembered, as one value, and how orders affect it. Pure: `writer` makes the outcome durable, and
 //! the simulation drives the same code without a disk.
 
 use std::collections::HashMap;
@@ -13,39 +13,39 @@ use crate::site::Mac;
 /// What is remembered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
-    /// Every node that something happened to.
+    /// The record of every node to which something happened.
     pub nodes: HashMap<Mac, Record>,
     /// Set while all installations are stopped.
     pub stopped: Option<Stopped>,
-    /// What cannot be remembered any more.
+    /// What can no longer be remembered.
     pub damage: Damage,
 }
 
 /// Several changes that happen together or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    /// In this order.
+    /// The changes, in this order.
     pub changes: Vec<(Mac, Change)>,
-    /// The new value of [`Memory::stopped`], if it shall change; before the changes.
+    /// The new value of [`Memory::stopped`], if it is to change; it takes effect before the changes.
     pub stopped: Option<Option<Stopped>>,
-    /// Lines for the audit log when all of it happens.
+    /// Lines for the audit log if everything happens.
     pub audit: Vec<Order>,
 }
 
-/// Why orders did not happen: the first change that was refused, and its node.
+/// Why orders were not carried out: the first change that was refused, and its node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refused}")]
 pub struct OrderRefused {
-    /// Which node.
+    /// The node whose change was refused.
     pub mac: Mac,
-    /// Why.
+    /// The reason.
     pub refused: Refused,
 }
 
 /// One record to write, and its line for the event log.
 pub(crate) type Write = (Mac, Record, Option<LogLine>);
 
-/// A memory with changes on it that are not durable yet.
+/// A memory with changes that are not durable yet.
 pub struct Draft<'a> {
     memory: &'a Memory,
     fresh: HashMap<Mac, Record>,
@@ -63,7 +63,7 @@ impl<'a> Draft<'a> {
         self.fresh.get(&mac).or_else(|| self.memory.nodes.get(&mac))
     }
 
-    /// Every node with a record.
+    /// Every node that has a record.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Mac, &Record)> {
         self.memory
             .nodes
@@ -72,19 +72,19 @@ impl<'a> Draft<'a> {
             .filter_map(|mac| Some((*mac, self.record(*mac)?)))
     }
 
-    /// Whether installations are stopped.
+    /// The order that stops all installations, if there is one.
     pub(crate) fn stopped(&self) -> Option<&Stopped> {
         self.stopped.as_ref().unwrap_or(&self.memory.stopped).as_ref()
     }
 
-    /// Works one change out, or says why it is refused.
+    /// Computes one change, or returns why it is refused.
     pub(crate) fn change(&mut self, mac: Mac, change: &Change, now: u64) -> Result<Write, Refused> {
         let write = self.work_out(mac, change, now)?;
         self.fresh.insert(mac, write.1.clone());
         Ok(write)
     }
 
-    /// Works orders out: all of them, or none and the first refusal.
+    /// Computes orders: all of them, or none and the first refusal.
     pub(crate) fn obey(&mut self, orders: &Orders, now: u64) -> Result<Vec<Write>, OrderRefused> {
         let (fresh, stopped) = (self.fresh.clone(), self.stopped.clone());
         if let Some(next) = &orders.stopped {
@@ -108,7 +108,7 @@ impl<'a> Draft<'a> {
     fn work_out(&self, mac: Mac, change: &Change, now: u64) -> Result<Write, Refused> {
         let known = self.record(mac).cloned().unwrap_or_else(|| Record::new(now));
         let Changed { record, log } = match (change.work_on(mac, &known, now), self.stopped()) {
-            // A refusal of the state says more: `spent` stays `spent`.
+            // The refusal by the state takes precedence, because it says more: `spent` stays `spent`.
             (Ok(_), Some(_)) if change.admit_stopped().is_err() => return Err(Refused::Stopped),
             (outcome, _) => outcome?,
         };

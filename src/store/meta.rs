@@ -6,10 +6,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::database::Failed;
 use super::{seal, sums};
 
-/// All facts that there are.
+/// The names of all facts.
 const NAMES: [&str; 3] = ["epoch", seal::ROW, sums::DONE];
 
-/// A fact, or that it cannot be known any more.
+/// Reads a fact; an error means that it can no longer be known.
 pub(super) async fn get(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, Failed> {
     let rows = sqlx::query("SELECT name, value, sum FROM meta").fetch_all(connection).await?;
     let name_of = |row: &SqliteRow| row.try_get::<String, _>(0).unwrap_or_default();
@@ -17,7 +17,7 @@ pub(super) async fn get(connection: &mut SqliteConnection, name: &str) -> Result
     if let Some(row) = good.iter().find(|row| name_of(row) == name) {
         return row.try_get(1).map(Some);
     }
-    // What was changed may be its name; a row that has the name of another fact is that one.
+    // The damaged part may be the name; a row with the valid name of another fact is that fact.
     let may_be_it = |row: &&SqliteRow| !NAMES.iter().any(|other| *other != name && *other == name_of(row));
     match bad.iter().any(may_be_it) {
         true => {

@@ -1,5 +1,6 @@
-//! The only thing that remembers. SQLite in WAL mode with `synchronous = FULL`: an answer that leaves rackstart was on
-//! the disk before. One writer task commits waiting changes together, so durability costs a storm little.
+//! The only module that remembers anything. SQLite in WAL mode with `synchronous = FULL`: what rackstart acknowledges
+//! was on the disk before. One writer task commits waiting changes together, so durability costs little even under a
+//! storm of requests.
 
 mod anchor;
 mod aside;
@@ -82,16 +83,16 @@ pub struct Store {
     room: watch::Receiver<Option<NoRoom>>,
     anchor: Anchor,
     vault: secrets::Shared,
-    /// Held from reading the secrets to having them in memory again: two changes at once would lose one.
+    /// Held from reading the secrets until they are in memory again: of two concurrent changes, one would be lost.
     secrets_change: Arc<tokio::sync::Mutex<()>>,
 }
 
 type View = Arc<RwLock<Memory>>;
 
-/// Looks at everything as it is at that very moment and gives orders, or says in words why not.
+/// Looks at everything as it is at that moment and returns orders, or says why there are none.
 type Judge = Box<dyn FnOnce(&Draft<'_>, u64) -> Result<Orders, String> + Send>;
 
-/// Where the answer to a change goes. Whatever writes can find no room, and then nothing of it happened.
+/// Where the answer to a change is sent. Whatever writes may find no room, and then nothing of it happened.
 type Reply<T> = oneshot::Sender<Result<T, ChangeError>>;
 
 enum Command {
@@ -112,7 +113,7 @@ pub enum ChangeError {
     /// The lifecycle refuses it.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The disk is full. Nothing happened; it may be asked again.
+    /// The disk is full. Nothing happened, and the caller may try again.
     #[error("{NO_ROOM}")]
     NoRoom,
     /// A question could not be answered; the log says why.
@@ -123,24 +124,25 @@ pub enum ChangeError {
     Stopped,
 }
 
-/// What whoever wanted a change is told while the disk is full.
+/// The text for callers whose change found no room on the disk.
 pub(crate) const NO_ROOM: &str = "the disk of rackstart's server is full, so nothing that changes a state is accepted until there is \
                            room below `server.state`; then it goes on by itself";
 
 /// Why a decision changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecideError<R> {
-    /// The judge refused.
+    /// The decision itself was a refusal.
     Judged(R),
     /// The lifecycle refused one of its orders.
     Refused(OrderRefused),
-    /// The store took no answer.
+    /// The store gave no answer.
     Store(ChangeError),
 }
 
 impl Store {
-    /// Opens the store below `directory`, making it when it does not exist, and starts its writer. The task ends with
-    /// an error when a commit fails; the daemon must then stop, never retry (an fsync that failed once may lie next time).
+    /// Opens the store below `directory`, creating it if it does not exist, and starts its writer. The task ends with
+    /// an error when a commit fails; the daemon must then stop and never retry, because an fsync that failed once may
+    /// falsely report success the next time.
     pub async fn open(directory: &Path) -> Result<(Self, JoinHandle<Result<(), sqlx::Error>>), OpenError> {
         let open::Opened { database, memory, lock, anchor, head } = open::open(directory).await?;
         let view: View = Arc::new(RwLock::new(memory));
@@ -172,7 +174,8 @@ impl Store {
         self.send(mac, change, None).await
     }
 
-    /// Like [`Self::change`], on somebody's order: the audit log tells it in the same transaction, a refusal too.
+    /// Like [`Self::change`], on somebody's order: the audit log records it in the same transaction, even when it is
+    /// refused.
     pub async fn change_as(&self, mac: Mac, change: Change, order: Order) -> Result<Record, ChangeError> {
         self.send(mac, change, Some(order)).await
     }
@@ -183,9 +186,10 @@ impl Store {
         Ok(answered(answer).await??)
     }
 
-    /// Decides on everything at once and makes the decision durable; no other change comes between. `judge` gets the
-    /// memory and the time, and returns orders or its own refusal. The records are those of the orders, in their order.
-    /// The audit log tells what was `asked` when it is refused, and the lines of the orders when they are followed.
+    /// Decides on the basis of everything at once and makes the decision durable; no other change comes between.
+    /// `judge` gets the memory and the time, and returns orders or its own refusal. The records are those of the
+    /// orders, in order. The audit log records what was `asked` when it is refused, and the lines of the orders when
+    /// they are carried out.
     pub async fn decide<R: Display + Send + 'static>(
         &self,
         asked: Order,
@@ -211,34 +215,34 @@ impl Store {
         }
     }
 
-    /// Returns what is marked as changed whenever the event log has grown.
+    /// Returns a receiver that is marked as changed whenever the event log has grown.
     pub(crate) fn logged(&self) -> watch::Receiver<()> {
         self.logged.clone()
     }
 
-    /// Adds moments to the timelines; returns when they are on the disk. What could not be kept is lost.
+    /// Adds moments to the timelines; returns when they are on the disk. Moments that cannot be stored are lost.
     pub async fn keep(&self, moments: Vec<Moment>) -> Result<(), ChangeError> {
         let (reply, done) = oneshot::channel();
         self.tell(Command::Keep { moments, reply }).await?;
         answered(done).await
     }
 
-    /// Returns a piece of a timeline.
+    /// Returns a part of a timeline.
     pub async fn timeline(&self, query: TimelineQuery) -> Result<Page, ChangeError> {
         self.ask(|reply| reader::Question::Timeline(query, reply)).await
     }
 
-    /// Since when the disk has no room for a change; none while it has.
+    /// Since when the disk has had no room for a change; none while it has room.
     pub(crate) fn no_room(&self) -> Option<NoRoom> {
         *self.room.borrow()
     }
 
-    /// Returns what is marked as changed whenever the disk becomes full or has room again.
+    /// Returns a receiver that is marked as changed whenever the disk becomes full or has room again.
     pub(crate) fn room(&self) -> watch::Receiver<Option<NoRoom>> {
         self.room.clone()
     }
 
-    /// Returns what is known of a node.
+    /// Returns the record of a node.
     pub fn record(&self, mac: Mac) -> Option<Record> {
         self.view.read().expect("no holder of this lock panics").nodes.get(&mac).cloned()
     }
@@ -248,7 +252,7 @@ impl Store {
         self.view.read().expect("no holder of this lock panics").stopped.clone()
     }
 
-    /// What of it is damaged.
+    /// Which parts of the store are damaged.
     pub fn damage(&self) -> Damage {
         self.view.read().expect("no holder of this lock panics").damage.clone()
     }
@@ -264,7 +268,7 @@ impl Store {
     }
 }
 
-/// Waits until reader and writer have ended as they should, or the first of them fails: neither works alone.
+/// Waits until reader and writer have ended properly, or the first of them fails: neither works without the other.
 async fn both<D: Database>(
     mut reader: JoinHandle<Result<(), Failed>>,
     writer: impl Future<Output = Result<D, Failed>>,
@@ -282,11 +286,11 @@ async fn both<D: Database>(
             database
         }
     };
-    // Last of all: the last connection that is closed tidies up the log of SQLite.
+    // The database is closed last, because the last connection that closes tidies up SQLite's log.
     database.close().await
 }
 
-/// Waits for the writer. No answer: it has stopped.
+/// Waits for the writer's answer. No answer means that the writer has stopped.
 async fn answered<T>(answer: oneshot::Receiver<Result<T, ChangeError>>) -> Result<T, ChangeError> {
     answer.await.unwrap_or(Err(ChangeError::Stopped))
 }

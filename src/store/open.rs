@@ -1,4 +1,5 @@
-//! Opens the database file, or says in one sentence why not and what to do. Never starts empty over a damaged store.
+//! Opens the database file, or says in one sentence why it cannot and what to do. It never starts with an empty store
+//! in place of a damaged one.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,13 +24,14 @@ use crate::site::Mac;
 /// `rack` in ASCII: marks the file as ours (SQLite's `application_id`).
 const APPLICATION_ID: i64 = 0x7261_636b;
 
-/// Where SQLite has its own mark in a file, and where that of its program (<https://www.sqlite.org/fileformat.html>, 1.3).
+/// SQLite's own mark at the beginning of a file; the format also has a place for the application's mark
+/// (<https://www.sqlite.org/fileformat.html>, 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const PLACE_OF_ID: std::ops::Range<usize> = 68..72;
-/// Bytes of a file that tell whether it is a store.
+/// How many bytes of a file tell whether it is a store.
 pub(super) const HEADER: usize = 100;
 
-/// Whether a file that begins so was written by rackstart.
+/// Whether a file with this beginning was written by rackstart.
 pub(super) fn is_ours(header: &[u8]) -> bool {
     let id = i32::try_from(APPLICATION_ID).expect("it is four letters").to_be_bytes();
     header.starts_with(MAGIC) && header.get(PLACE_OF_ID).is_some_and(|found| found == id)
@@ -41,60 +43,60 @@ pub(super) const FILE: &str = "rackstart.sqlite";
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory cannot be made or read.
+    /// The directory cannot be created or read.
     #[error("cannot use the state directory {path}: {source}")]
     Directory {
-        /// Which.
+        /// The path of the directory.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
-    /// A backup that would cost the cloud its passwords.
+    /// Restoring the backup would cost the cloud its passwords.
     #[error(
         "the backup {path} holds no passwords, and there is no former store to take them from: new ones would not be those that \
              the installed nodes know; restore a backup that was made with `--with-secrets` or from a sealed store, or say \
              `--new-secrets`"
     )]
     NoPasswords {
-        /// The backup.
+        /// The path of the backup.
         path: PathBuf,
     },
-    /// Others may read or write it.
+    /// Other users may read or write the directory.
     #[error("the state directory {path} is open to other users (mode {mode:o}); run `chmod 700 {path}`")]
     Mode {
-        /// Which.
+        /// The path of the directory.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// It is on another machine.
+    /// The directory is not on a local disk.
     #[error(
         "the state directory {path} is on {kind}: there, what was written may be lost and two machines may write at once; \
              name a directory on a disk of this machine in `server.state`"
     )]
     Remote {
-        /// Which.
+        /// The path of the directory.
         path: PathBuf,
-        /// Kind of the file system.
+        /// The kind of its file system.
         kind: &'static str,
     },
-    /// Somebody else owns it.
+    /// Another user owns it.
     #[error(
         "{path} belongs to user {uid}, and this runs as user {own}: use `sudo`, or run it as that user; only a daemon that shall \
              run as user {own} from now on needs it given to that user with `chown`"
     )]
     Owner {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Its owner.
+        /// The user id of its owner.
         uid: u32,
-        /// Our own user.
+        /// Our own user id.
         own: u32,
     },
-    /// A link where a file belongs.
+    /// There is a symbolic link where a file belongs.
     #[error("{0} is a symbolic link; the files of the store must lie in its directory themselves")]
     Link(PathBuf),
-    /// Another daemon uses it.
+    /// Another daemon uses the directory.
     #[error("the state directory {0} is in use by another rackstart; stop that one first")]
     InUse(PathBuf),
     /// The disk is full.
@@ -105,62 +107,62 @@ pub enum OpenError {
     /// The backup cannot be opened.
     #[error("cannot read the backup {path}: {source}")]
     Unreadable {
-        /// Which.
+        /// The path of the backup.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: io::Error,
     },
-    /// A file that `rackstart backup` did not write.
+    /// `rackstart backup` did not write the file.
     #[error("{0} is no backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed")]
     NotABackup(PathBuf),
-    /// A backup that lost some of its bytes.
+    /// The backup has lost some of its bytes.
     #[error("the backup {path} is damaged: {why}; take another one, nothing was changed")]
     DamagedBackup {
-        /// Which.
+        /// The path of the backup.
         path: PathBuf,
-        /// SQLite's words.
+        /// The reason, in SQLite's words.
         why: String,
     },
-    /// SQLite cannot read it.
+    /// SQLite cannot read the store.
     #[error(
         "the store {path} is damaged: {why}; restore a copy, or move it away: every node is then treated as never \
              installed, and only blank disks are installed"
     )]
     Damaged {
-        /// Which.
+        /// The path of the database.
         path: PathBuf,
-        /// SQLite's words.
+        /// The reason, in SQLite's words.
         why: String,
     },
-    /// The database is an older copy than what this directory has seen.
+    /// The database is older than what this directory has seen.
     #[error(
         "the store {path} is not the newest one of this directory: {why}; spent wipe permits could come back with it. \
              Move it away, then run `rackstart restore` on it"
     )]
     Older {
-        /// Which.
+        /// The path of the database.
         path: PathBuf,
         /// How that is known.
         why: String,
     },
-    /// A shape that this program does not know.
+    /// The database has a schema that this program does not know.
     #[error(
         "the store {path} was written by a newer rackstart (its shape {shape} is not known here): run that one, or restore a \
              backup that was made before the upgrade"
     )]
     Newer {
-        /// Which.
+        /// The path of the database.
         path: PathBuf,
-        /// Number of the first change of the shape that is not known.
+        /// The number of the first migration that is not known.
         shape: i64,
     },
-    /// A database of something else.
+    /// The database belongs to another program.
     #[error("{0} is not a rackstart store; name another directory in `server.state`")]
     Foreign(PathBuf),
 }
 
 impl OpenError {
-    /// What became of `path` in a state directory.
+    /// Turns an error about `path` in a state directory into one of these.
     pub(super) fn of(error: sqlx::Error, path: &Path, directory: &Path) -> Self {
         match super::room::is_full(&error, directory) {
             true => Self::NoRoom(directory.into()),
@@ -168,7 +170,7 @@ impl OpenError {
         }
     }
 
-    /// Whether another user may do what this one may not.
+    /// Whether another user might be allowed to do what this one may not.
     pub(crate) fn is_for_others(&self) -> bool {
         match self {
             Self::Directory { source, .. } | Self::Unreadable { source, .. } => {
@@ -178,7 +180,7 @@ impl OpenError {
         }
     }
 
-    /// What became of `path`, which is or lies in a state directory.
+    /// Turns an error about `path`, which is or lies in a state directory, into one of these.
     pub(super) fn with(source: io::Error, path: &Path, directory: &Path) -> Self {
         match super::room::is_no_room(&source) {
             true => Self::NoRoom(directory.into()),
@@ -192,13 +194,13 @@ pub(crate) fn exists(directory: &Path) -> bool {
     directory.join(FILE).exists() || matches!(Anchor::read(directory), Ok(Some(_)) | Err(_))
 }
 
-/// Whether a process has the store of this directory open. Changes nothing, and makes nothing.
+/// Whether a process has the store of this directory open. It changes and creates nothing.
 pub(crate) fn is_in_use(directory: &Path) -> bool {
     let lock = fs::File::open(directory.join("lock"));
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
-/// An open store: its connection, what it holds, and the lock that keeps a second daemon out while it lives.
+/// An open store: its connection, its content, and the lock that keeps a second daemon out while the store is open.
 pub(super) struct Opened {
     pub database: Sqlite,
     pub memory: Memory,
@@ -207,26 +209,26 @@ pub(super) struct Opened {
     pub head: Head,
 }
 
-/// Opens and checks the store, and reads every record. A new one is made whole or not at all.
+/// Opens and checks the store, and reads every record. A new store is created completely or not at all.
 pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let lock = prepare(directory)?;
     let is_new = !exists(directory);
     let opened = open_locked(directory).await;
     if is_new && opened.is_err() {
-        // Nobody was answered by it yet. What cannot be removed now is taken up by the next start.
+        // It has acknowledged nothing yet. The next start removes what cannot be removed now.
         let _ = private::unmake(directory);
     }
     let (database, memory, anchor, head) = opened?;
     Ok(Opened { database, memory, lock, anchor, head })
 }
 
-/// In a directory whose lock is held.
+/// Opens the store in a directory whose lock is held.
 async fn open_locked(directory: &Path) -> Result<(Sqlite, Memory, Anchor, Head), OpenError> {
     let path = directory.join(FILE);
     let unusable = |source| OpenError::with(source, directory, directory);
     let anchor = Anchor::read(directory).map_err(unusable)?;
     if anchor.is_some() && !path.exists() {
-        // Starting empty here would forget every permit that was spent.
+        // Starting empty here would forget every spent permit.
         return Err(OpenError::Older { path, why: "it is gone, and the anchor file says that there was one".into() });
     }
     let damaged = |error: sqlx::Error| OpenError::of(error, &path, directory);
@@ -237,13 +239,13 @@ async fn open_locked(directory: &Path) -> Result<(Sqlite, Memory, Anchor, Head),
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
-        // A rotated secret leaves no copy in a free page.
+        // A rotated secret must leave no copy in a free page.
         .pragma("secure_delete", "ON")
-        // What a statement sets aside on the way never waits for another disk.
+        // Intermediate results of a statement must never wait for another disk.
         .pragma("temp_store", "MEMORY")
         .disable_statement_logging();
     if !path.exists() {
-        // Made before SQLite writes to it, so that it is never open to others.
+        // The file is created before SQLite writes to it, so that it is never readable by others.
         private::create(&path).map_err(unusable)?;
     }
     let mut connection = options.connect().await.map_err(damaged)?;
@@ -270,7 +272,8 @@ async fn open_locked(directory: &Path) -> Result<(Sqlite, Memory, Anchor, Head),
     Ok((database, memory, anchor, head))
 }
 
-/// Makes sure that the database is ours and whole, and brings it to the newest shape. `directory` is on the disk of the store.
+/// Checks that the database is ours and intact, and migrates it to the newest schema. `directory` is on the disk of the
+/// store.
 pub(super) async fn check(connection: &mut SqliteConnection, path: &Path, directory: &Path) -> Result<(), OpenError> {
     let damaged = |why: String| OpenError::Damaged { path: path.into(), why };
     let failed = |error: sqlx::Error| OpenError::of(error, path, directory);
@@ -294,12 +297,12 @@ pub(super) async fn check(connection: &mut SqliteConnection, path: &Path, direct
 /// The epoch of a store that was never restored.
 pub(super) const FIRST_EPOCH: u64 = 1;
 
-/// Which epoch the database belongs to; none before its anchor was first written.
+/// The epoch of the database; none before its anchor was first written.
 pub(super) async fn epoch(connection: &mut SqliteConnection) -> Result<Option<u64>, sqlx::Error> {
     Ok(meta::get(connection, "epoch").await?.and_then(|text| text.parse().ok()))
 }
 
-/// Compares the database with what the anchor knows. An older copy is refused.
+/// Compares the database with the anchor. An older copy is refused.
 async fn vouch(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -326,7 +329,8 @@ async fn vouch(
     }
 }
 
-/// Takes a state directory for this process alone: whose and where it is, its lock, nothing of work that was killed.
+/// Claims a state directory for this process alone: checks its owner and place, takes its lock, and removes what killed
+/// work left.
 pub(super) fn prepare(directory: &Path) -> Result<fs::File, OpenError> {
     let fail = |source| OpenError::with(source, directory, directory);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
@@ -365,7 +369,7 @@ async fn check_owner(connection: &mut SqliteConnection, path: &Path, directory: 
         .map_err(|source| OpenError::with(source, path, directory))
 }
 
-/// Reads every node, and what is damaged of them.
+/// Reads every node, and which records are damaged.
 pub(super) async fn read(connection: &mut SqliteConnection) -> Result<(HashMap<Mac, Record>, Damage), sqlx::Error> {
     let unreadable = |why: String| sqlx::Error::Decode(why.into());
     let (mut records, mut damage) = (HashMap::new(), Damage::default());
@@ -387,7 +391,7 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<(HashMap<M
     Ok((records, damage))
 }
 
-/// Reads whether all installations are stopped, and whether that is because nobody can know any more.
+/// Reads whether all installations are stopped, and whether that is because the order is unreadable.
 pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<(Option<Stopped>, bool), sqlx::Error> {
     let rows = sqlx::query("SELECT key, value, sum FROM site_wide").fetch_all(connection).await?;
     if rows.iter().any(|row| !sums::holds("site_wide", row, 2)) {
@@ -401,7 +405,7 @@ pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<(O
     Ok((stopped.transpose()?, false))
 }
 
-/// Everything that decisions go by.
+/// Reads everything that decisions depend on.
 pub(super) async fn memory(connection: &mut SqliteConnection) -> Result<Memory, sqlx::Error> {
     let (nodes, mut damage) = read(connection).await?;
     let (stopped, is_damaged) = read_stopped(connection).await?;
@@ -410,7 +414,7 @@ pub(super) async fn memory(connection: &mut SqliteConnection) -> Result<Memory, 
     Ok(Memory { nodes, stopped, damage })
 }
 
-/// Every table with its columns, every index and trigger, a line each.
+/// Every table with its columns, every index and every trigger, one line each.
 async fn shape(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     let select = "SELECT concat_ws(' ', m.type, m.name, c.cid, c.name, c.type, c.\"notnull\", c.pk) AS line \
                   FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) c ON m.type = 'table' \
@@ -418,7 +422,7 @@ async fn shape(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::E
     sqlx::query_scalar(select).fetch_all(connection).await
 }
 
-/// What a new database looks like.
+/// The schema of a new database.
 async fn new_shape() -> Result<Vec<String>, sqlx::Error> {
     let mut connection = SqliteConnectOptions::new().in_memory(true).disable_statement_logging().connect().await?;
     sqlx::migrate!("src/store/migrations").run(&mut connection).await?;
@@ -426,7 +430,7 @@ async fn new_shape() -> Result<Vec<String>, sqlx::Error> {
     shape(&mut connection).await
 }
 
-/// An index only says where a record lies, so a damaged one is made anew. Returns whether there was one.
+/// Rebuilds damaged indexes, since an index only says where a record is. Returns whether there was one.
 async fn repair_indexes(connection: &mut SqliteConnection, path: &Path, directory: &Path) -> Result<bool, OpenError> {
     let damaged = |error: sqlx::Error| OpenError::of(error, path, directory);
     let mut verdict = String::new();

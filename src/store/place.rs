@@ -1,4 +1,4 @@
-//! Where the state directory lies: on a disk of this machine, owned by who runs the daemon, open to nobody else.
+//! Where the state directory is: on a disk of this machine, owned by the user of the daemon, open to nobody else.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,16 +7,16 @@ use std::path::Path;
 use super::open::OpenError;
 use super::private;
 
-/// What a file system does with what is written to it.
+/// How well a file system keeps what is written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keeps {
-    /// Shared with other machines: its locks and its syncs promise less than SQLite needs.
+    /// It is shared with other machines: its locks and its syncs promise less than SQLite needs.
     Elsewhere(&'static str),
-    /// Forgets with the machine or the container.
+    /// It is lost with a restart of the machine or the container.
     NotLong(&'static str),
 }
 
-/// By the numbers of statfs(2).
+/// File systems by their numbers in statfs(2).
 const KINDS: [(u64, Keeps); 9] = [
     (0x6969, Keeps::Elsewhere("NFS")),
     (0x517b, Keeps::Elsewhere("SMB")),
@@ -29,7 +29,7 @@ const KINDS: [(u64, Keeps); 9] = [
     (0x794c_7630, Keeps::NotLong("overlay")),
 ];
 
-/// Refuses a place that does not keep what it acknowledged; warns of one that forgets.
+/// Refuses a place that does not keep what it acknowledged, and warns of one that is lost with a restart.
 pub(super) fn check(directory: &Path) -> Result<(), OpenError> {
     let fail = |source| OpenError::Directory { path: directory.into(), source };
     let found = rustix::fs::statfs(directory).map_err(|error| fail(error.into()))?;
@@ -50,7 +50,7 @@ pub(super) fn check(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Owner and permissions of the directory and of the files in it.
+/// Checks the owner and permissions of the directory and of the files in it.
 pub(super) fn owner(directory: &Path) -> Result<(), OpenError> {
     let own = rustix::process::geteuid().as_raw();
     for name in [""].into_iter().chain(private::KEPT) {
@@ -59,7 +59,7 @@ pub(super) fn owner(directory: &Path) -> Result<(), OpenError> {
         if found.file_type().is_symlink() && !name.is_empty() {
             return Err(OpenError::Link(path));
         }
-        // Root may work on the store of another user, and leaves it its owner.
+        // Root may work on the store of another user, who remains its owner.
         if found.uid() != own && own != 0 {
             return Err(OpenError::Owner { path, uid: found.uid(), own });
         }

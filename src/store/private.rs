@@ -1,5 +1,5 @@
-//! Files that one user alone may open. Those of a state directory belong to whoever owns it: root may work on the store of
-//! the service, and must leave nothing that the service cannot open.
+//! Files that only one user may open. Those of a state directory belong to the directory's owner: root may work on the
+//! store of the service, but must leave nothing that the service cannot open.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,10 +11,10 @@ use rustix::fs::OFlags;
 use super::open::FILE;
 use super::room::PROBE;
 
-/// What the daemon opens when it starts.
+/// The files that the daemon opens when it starts.
 pub(super) const KEPT: [&str; 5] = ["lock", FILE, "rackstart.sqlite-wal", "rackstart.sqlite-shm", "anchor.json"];
 
-/// What work on a store leaves when it is killed. All of it may hold passwords, and none of it is ever read again.
+/// Files that killed work on a store leaves behind. All of them may contain passwords, and none is ever read again.
 const LEFTOVERS: [&str; 9] = [
     "restore.new",
     "restore.new.new",
@@ -27,42 +27,42 @@ const LEFTOVERS: [&str; 9] = [
     PROBE,
 ];
 
-/// Makes a file of the state directory that it lies in, or refuses one that is there.
+/// Creates a file in the state directory of the path; fails if it exists.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     hand_over(new_file(path)?, path)
 }
 
-/// Opens a file of the state directory to write to it, making it when it is not there. Links are not followed.
+/// Opens a file in a state directory for writing, and creates it if it does not exist. Links are not followed.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW.bits().cast_signed();
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).custom_flags(flags).open(path);
     hand_over(file?, path)
 }
 
-/// Writes a file of the state directory, whole or not at all.
+/// Writes a file in a state directory, completely or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     prepare(path, bytes)?;
     publish(path)
 }
 
-/// Writes down, beside a file of the state directory, what it shall be once it is published.
+/// Writes the next content of a file in a state directory beside it; `publish` puts it in place.
 pub(super) fn prepare(path: &Path, bytes: &[u8]) -> io::Result<()> {
     prepare_with(path, bytes, hand_over)
 }
 
-/// Puts what was prepared in the place of the file.
+/// Replaces the file by what was prepared.
 pub(super) fn publish(path: &Path) -> io::Result<()> {
     fs::rename(new_name(path), path)?;
     File::open(folder_of(path))?.sync_all()
 }
 
-/// Writes a file that only its owner, who runs this, may read, whole or not at all.
+/// Writes a file that only its owner, the user of this process, may read, completely or not at all.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     prepare_with(path, bytes, |file, _| Ok(file))?;
     publish(path)
 }
 
-/// Gives a file of a state directory that root made, or found, to the owner of the directory.
+/// Gives a file in a state directory that root created or found to the owner of the directory.
 fn hand_over(file: File, path: &Path) -> io::Result<File> {
     let (has, directory) = (file.metadata()?, fs::metadata(folder_of(path))?);
     let wanted = (directory.uid(), directory.gid());
@@ -70,7 +70,7 @@ fn hand_over(file: File, path: &Path) -> io::Result<File> {
         return Ok(file);
     }
     if has.nlink() != 1 {
-        // Otherwise the service could be given any file of root by a link to it.
+        // Otherwise somebody could get any file of root's by linking to it.
         let why = format!("{} has another name elsewhere, so it was left alone; remove it", path.display());
         return Err(io::Error::other(why));
     }
@@ -78,7 +78,7 @@ fn hand_over(file: File, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Gives the files that are kept in a state directory to its owner.
+/// Gives the files that are kept in a state directory to the directory's owner.
 pub(super) fn give_back(directory: &Path) -> io::Result<()> {
     let owner = fs::metadata(directory)?.uid();
     for path in KEPT.map(|name| directory.join(name)) {
@@ -89,13 +89,14 @@ pub(super) fn give_back(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what work that was killed has left in a state directory that nobody else uses.
+/// Removes what killed work left in a state directory that nobody else uses.
 pub(super) fn sweep(directory: &Path) -> io::Result<()> {
     let lie_there = LEFTOVERS.iter().map(|name| directory.join(name)).filter(|path| path.symlink_metadata().is_ok());
     lie_there.map(fs::remove_file).try_for_each(gone)
 }
 
-/// Takes back a store that could not be made whole. The anchor file first: alone it would say that a store was lost.
+/// Removes a store that could not be created completely. The anchor file goes first: left alone, it would say that a
+/// store was lost.
 pub(super) fn unmake(directory: &Path) -> io::Result<()> {
     let (lock, store) = KEPT.split_first().expect("it is not empty");
     debug_assert_eq!(*lock, "lock", "which whoever calls this holds");
@@ -103,7 +104,7 @@ pub(super) fn unmake(directory: &Path) -> io::Result<()> {
     sweep(directory)
 }
 
-/// What is not there is as good as removed.
+/// A file that does not exist counts as removed.
 pub(super) fn gone(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -113,7 +114,8 @@ pub(super) fn gone(outcome: io::Result<()>) -> io::Result<()> {
 
 fn prepare_with(path: &Path, bytes: &[u8], made: impl FnOnce(File, &Path) -> io::Result<File>) -> io::Result<()> {
     let new = new_name(path);
-    // What lies there is of a call that was interrupted, or of somebody who wants another file written: never followed.
+    // A file that is there is left from an interrupted call, or from somebody who wants another file overwritten: it is
+    // never followed.
     gone(fs::remove_file(&new))?;
     let file = new_file(&new)?;
     let written = made(file, &new).and_then(|mut file| {
@@ -121,7 +123,7 @@ fn prepare_with(path: &Path, bytes: &[u8], made: impl FnOnce(File, &Path) -> io:
         file.sync_all()
     });
     if written.is_err() {
-        // A piece of it is of no use, and takes room on a disk that may be full.
+        // A part of it is of no use, and takes room on a disk that may be full.
         let _ = fs::remove_file(&new);
     }
     written
@@ -161,7 +163,7 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"ours");
     }
 
-    /// Where only root may give files away, nobody else can see whether root does; the tests of the project run as root.
+    /// Only root may give files away, so nobody else can test that it happens; the tests of the project run as root.
     fn of_a_service(place: &Path) -> Option<(u32, u32)> {
         let service = (61_234, 61_235);
         std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(place).unwrap();

@@ -1,4 +1,4 @@
-//! The one task that reads while the daemon runs, on a connection of its own: in WAL mode it waits for no commit.
+//! The one task that reads while the daemon runs, on a separate connection: in WAL mode it does not wait for commits.
 
 use serde::Serialize;
 use sqlx::Row;
@@ -13,34 +13,34 @@ use super::{ChangeError, DAMAGED, Reply, Store, answered, sums};
 use crate::site::Mac;
 use crate::timeline::Page;
 
-/// Which part of the event log is wanted.
+/// The part of the event log that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPage {
-    /// Of one node, or of all.
+    /// The node whose events are wanted; none means all nodes.
     pub mac: Option<Mac>,
-    /// The events after this number; without it the newest ones.
+    /// Only the events after this number; none means the newest ones.
     pub after: Option<i64>,
-    /// How many at most.
+    /// The largest number of events.
     pub limit: u32,
 }
 
-/// One line of the event log with its number. Numbers only grow; one that was used once is never used again.
+/// One line of the event log with its number. Numbers only grow, and none is ever reused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NumberedEvent {
     /// Its number.
     pub id: i64,
     /// Unix seconds.
     pub at: u64,
-    /// Which node.
+    /// The node that the event belongs to.
     #[schema(value_type = String)]
     pub mac: Mac,
-    /// What happened, one word.
+    /// The kind of event, one word.
     pub kind: String,
     /// The state after it.
     pub state: String,
     /// The attempt that it belongs to.
     pub attempt: Option<String>,
-    /// In words.
+    /// The text.
     pub detail: String,
 }
 
@@ -51,7 +51,7 @@ pub(super) enum Question {
 }
 
 impl Store {
-    /// Returns a part of the event log, oldest first.
+    /// Returns a part of the event log, the oldest event first.
     pub async fn event_page(&self, page: EventPage) -> Result<Vec<NumberedEvent>, ChangeError> {
         self.ask(|reply| Question::Events(page, reply)).await
     }
@@ -62,7 +62,7 @@ impl Store {
         Ok(newest.last().map_or(0, |event| event.id))
     }
 
-    /// Returns all tokens of the remote API, oldest first.
+    /// Returns all tokens of the remote API, the oldest first.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, ChangeError> {
         self.ask(Question::Tokens).await
     }
@@ -106,12 +106,12 @@ fn tell<T>(reply: Reply<T>, found: Result<T, Failed>) -> Result<(), Failed> {
     }
 }
 
-/// How the reader ended.
+/// Why the reader ended.
 pub(super) fn ended(ended: Result<Result<(), Failed>, JoinError>) -> Result<(), Failed> {
     ended.unwrap_or_else(|error| Err(sqlx::Error::Protocol(format!("the task that reads the store ended: {error}"))))
 }
 
-// One statement for each kind of page, so that each one walks its index from where it begins.
+// There is one statement for each kind of page, so that each one walks its index from where the page begins.
 pub(super) async fn events(
     connection: &mut SqliteConnection,
     page: EventPage,
@@ -139,7 +139,8 @@ pub(super) async fn events(
     Ok(events)
 }
 
-/// Reads a row of `at, ms, mac, kind, state, attempt, detail, sum, id`. One that is not what was written says so, and nothing else.
+/// Reads a row of `at, ms, mac, kind, state, attempt, detail, sum, id`. A damaged row yields an event that says only
+/// that it is damaged.
 pub(super) fn event(row: &SqliteRow) -> NumberedEvent {
     let read = || -> Result<NumberedEvent, sqlx::Error> {
         let mac: &str = row.try_get(2)?;
@@ -164,7 +165,7 @@ pub(super) fn event(row: &SqliteRow) -> NumberedEvent {
     }
 }
 
-/// A damaged line is shown where it stands: at the time of the line before it, or of the one after it.
+/// Gives damaged lines a time: that of the line before, or of the one after.
 pub(super) fn place_damaged(events: &mut [NumberedEvent]) {
     let mut at = events.iter().find(|event| event.kind != DAMAGED).map_or(0, |event| event.at);
     for event in events {

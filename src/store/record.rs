@@ -1,4 +1,5 @@
-//! What is stored of a node: versioned, so that a newer rackstart can read an older store and never the reverse by accident.
+//! What is stored about a node: versioned, so that a newer rackstart can read an older store, and an older one does not
+//! misread a newer store.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +10,13 @@ use crate::lifecycle::{Custody, Duty, Flags, Hardware, InstalledAs, Progress, St
 use crate::plan::{Facts, NodePlan};
 use crate::site::Keepsakes;
 
-/// The version of the shape below. 2: suspect nodes and flags. 3: nodes that are `new` and held, and what a node was installed
-/// as. 4: keepsakes by name. An older rackstart would not heed them.
+/// The version of the format below. 2: suspect nodes and flags. 3: nodes that are `new` and held, and what a node was
+/// installed as. 4: keepsakes by name. An older rackstart would ignore them.
 const VERSION: u32 = 4;
-/// The oldest version that can still be read: what it lacks has a default.
+/// The oldest version that can still be read; fields that it lacks have defaults.
 const OLDEST: u32 = 1;
 
-/// What the newest boot of an attempt was promised. An edited site file cannot change it under a running installer.
+/// What the newest boot of an attempt was promised. Editing the site file cannot change it under a running installer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
     /// The storage plan.
@@ -24,17 +25,17 @@ pub struct Frozen {
     pub disks: BTreeMap<String, String>,
     /// The volume groups that this attempt keeps.
     pub keep: Vec<String>,
-    /// What this attempt makes of the node; none in a record of before that was kept.
+    /// How this attempt installs the node; none in a record from before this was stored.
     #[serde(default)]
     pub installed_as: Option<InstalledAs>,
 }
 
-/// The storage that the last successful installation made: what a keeping reimage must find again.
+/// The storage that the last successful installation made, which a keeping reimage must find again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installed {
     /// What was promised.
     pub promise: Frozen,
-    /// What was found, and compared with it.
+    /// What was found on the disks and compared with the promise.
     pub facts: Facts,
 }
 
@@ -46,47 +47,47 @@ pub struct Record {
     pub state: State,
     /// Its latest marks.
     pub progress: Progress,
-    /// Unix seconds of the last change of `state`.
+    /// When `state` last changed, in Unix seconds.
     pub since: u64,
-    /// Unix seconds of the last word from the node.
+    /// When the node was last heard from, in Unix seconds.
     pub updated: u64,
     /// What the newest boot was promised; none before the first one.
     #[serde(default)]
     pub frozen: Option<Box<Frozen>>,
-    /// What is on its disks, as far as an installation of ours put it there; outlives the attempt.
+    /// What is on its disks, as far as our installation put it there. It outlives the attempt.
     #[serde(default)]
     pub installed: Option<Box<Installed>>,
-    /// What that installation made of it, whatever the site file says since; outlives the attempt.
+    /// What that installation made the node, whatever the site file has said since. It outlives the attempt.
     #[serde(default)]
     pub installed_as: Option<Box<InstalledAs>>,
-    /// Its first arming was taken back: it is `new`, and not armed by itself.
+    /// Its first arming was disarmed: it is `new`, and is not armed automatically.
     #[serde(default)]
     pub held: bool,
-    /// What an operator said about it.
+    /// The flags that an operator set.
     #[serde(default)]
     pub flags: Flags,
-    /// What the token of the newest boot brought to whom.
+    /// What was handed out for the token of the newest boot, and to whom.
     #[serde(default)]
     pub custody: Custody,
-    /// Which machine it is.
+    /// The machine that the node is.
     #[serde(default)]
     pub hardware: Hardware,
-    /// Unix seconds of the last arming that may cost data; the limit of wipes per minute counts these.
+    /// When it was last armed in a way that may cost data, in Unix seconds; the limit of wipes per minute counts these.
     #[serde(default)]
     pub armed_to_wipe: Option<u64>,
-    /// The disks that an installer of ours wrote last, in words.
+    /// The disks that our installer wrote last, in prose.
     #[serde(default)]
     pub written: Option<String>,
-    /// What it told to be given again after a reimage, by name. Outlives the attempt, so that its peers know it again.
+    /// What it wants back after a reimage, by name. It outlives the attempt, so that the node's peers recognise it.
     #[serde(default, alias = "gluster", deserialize_with = "super::earlier::keepsakes")]
     pub keepsakes: Keepsakes,
-    /// Whether it is on duty in the cloud.
+    /// The node's duty in the cloud.
     #[serde(default)]
     pub duty: Duty,
 }
 
 impl Record {
-    /// A node that nothing has happened to.
+    /// A node to which nothing has happened yet.
     pub(crate) fn new(now: u64) -> Self {
         Self {
             version: VERSION,
@@ -108,8 +109,8 @@ impl Record {
         }
     }
 
-    /// A node whose record is not what was written. Nothing is known of it, so it is what nothing is done to: suspect, and
-    /// protected, because it may have been. Both are for an operator to take back.
+    /// A node whose record differs from what was written. Nothing is known about it, so nothing may be done to it: it
+    /// is suspect, and protected, because it may have been. Only an operator can clear both.
     pub(super) fn damaged(now: u64) -> Self {
         let why = "its record in the store is damaged, so nothing is known of it; when you know what is on its disks: \
                    `rackstart clear-suspect`, then `rackstart unprotect`, or restore a backup";
@@ -127,23 +128,23 @@ impl Record {
         self.progress.marks.get("armed").copied().unwrap_or(self.since)
     }
 
-    /// Whether something is counted from a time of this record: it waits for a machine, or is being drained.
+    /// Whether a time in this record is being counted from: the node waits for a machine, or is being drained.
     pub(crate) fn is_counted_from(&self) -> bool {
         Phase::of(&self.state).is_some() || self.duty.drain.is_some() || self.duty.out.is_some()
     }
 
-    /// Moves every time by so many seconds, as the clock of the server was.
+    /// Shifts every time by as many seconds as the clock of the server was set.
     pub(super) fn set_clock(&mut self, by: i64) {
         let Self { since, updated, armed_to_wipe, progress, custody, duty, .. } = self;
         let drain = duty.drain.iter_mut().flat_map(|drain| std::iter::once(&mut drain.since).chain(&mut drain.taken));
         let out = duty.out.iter_mut().filter_map(|out| out.asked.as_mut());
         let times = [since, updated, &mut custody.minted].into_iter().chain(armed_to_wipe);
         let times = times.chain(progress.marks.values_mut()).chain(custody.handed.values_mut()).chain(drain).chain(out);
-        // 0 is no time.
+        // 0 means no time.
         times.filter(|time| **time > 0).for_each(|time| *time = time.saturating_add_signed(by).max(1));
     }
 
-    /// Reads a stored text.
+    /// Reads the stored text.
     pub(crate) fn from_text(text: &str) -> Result<Self, String> {
         let record: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if (OLDEST..=VERSION).contains(&record.version) {
@@ -153,7 +154,7 @@ impl Record {
         }
     }
 
-    /// Until version 2 a node whose first arming was taken back was `failed`, although nothing had failed.
+    /// Until version 2, a node whose first arming was disarmed was `failed`, although nothing had failed.
     fn upgraded(mut self) -> Self {
         const TAKEN_BACK: [&str; 2] = ["disarmed; it was never installed", "its arming expired before it booted"];
         if let State::Failed { attempt, during: Stage::Installer, reason, previous: None } = &self.state
@@ -166,7 +167,7 @@ impl Record {
         self
     }
 
-    /// Whether a system of ours may be on its disks.
+    /// Whether a system that rackstart installed may be on its disks.
     pub(crate) fn has_system(&self) -> bool {
         self.installed.is_some() || self.state.system().is_some()
     }
@@ -205,7 +206,7 @@ mod tests {
         let first = r#"{"version":1,"state":{"state":"new"},"progress":{"step":null,"waiting":null,"detail":null,
             "installer_seq":0,"firstboot_seq":0,"marks":{}},"since":7,"updated":7}"#;
         assert_eq!(Record::from_text(first), Ok(Record::new(7)));
-        // Before a node whose first arming was taken back was `new` again.
+        // This is a record from before such a node became `new` again.
         for (reason, is_held) in
             [("disarmed; it was never installed, `rackstart install` arms it again", true), ("r", false)]
         {
@@ -219,7 +220,7 @@ mod tests {
             let read = Record::from_text(&old).unwrap();
             assert_eq!((read.held, read.state == State::New), (is_held, is_held), "{reason}");
         }
-        // Before a failed attempt told what it had left alone.
+        // This is a record from before a failed attempt recorded what it had left alone.
         let failed = first.replace(
             r#"{"state":"new"}"#,
             r#"{"state":"failed","attempt":{"id":"01010101","scope":"destroy-data","boots":1,"newest_boot":null,

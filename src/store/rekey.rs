@@ -1,5 +1,5 @@
-//! Changes the key that seals the secrets: every one is opened with the former key and sealed with the new one, in one
-//! transaction with its line in the audit log. Or makes all of them anew when that key is lost.
+//! Changes the key that seals the secrets: every secret is opened with the former key and sealed with the new one, in
+//! one transaction with its line in the audit log. If the key is lost, it makes all secrets anew instead.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::clock::unix_now;
 use crate::site::Blueprint;
 
 impl Store {
-    /// Seals all secrets anew and returns how many. Nothing is changed when a single one does not open.
+    /// Seals all secrets anew and returns their number. If a single one does not open, nothing is changed.
     pub(crate) async fn rekey(&self, former: &[u8], new: &[u8], order: Order) -> Result<usize, SecretsError> {
         let _alone = self.secrets_change.lock().await;
         let stored = self.stored_secrets().await?;
@@ -35,8 +35,8 @@ impl Store {
         Ok(number)
     }
 
-    /// Makes every secret of a blueprint anew, sealed with `key` if there is one, and forgets all that was stored: the way out
-    /// when its key is lost. Refused as long as everything can be read.
+    /// Makes every secret of a blueprint anew, sealed with `key` if there is one, and forgets all that was stored: the
+    /// way out when the key is lost. It is refused as long as everything can be read.
     pub(crate) async fn renew_secrets(
         &self,
         key: Option<&[u8]>,
@@ -106,7 +106,7 @@ mod tests {
             "and that of newer payloads"
         );
         assert_eq!(value(&store), before);
-        // What is made afterwards is sealed with the new one, too.
+        // A secret that is made afterwards is sealed with the new key, too.
         store.change_secrets(&blueprint, vec![("QPID_PASSWORD".into(), None)], vec![]).await.unwrap();
         drop(store);
         task.await.unwrap().unwrap();

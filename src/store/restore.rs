@@ -1,5 +1,5 @@
-//! Puts a backup in the place of the store, in a new epoch: whatever was armed when the backup was made is not armed any
-//! more, so no permit that was spent since comes back; and what an operator forbade since stays forbidden.
+//! Puts a backup in the place of the store, in a new epoch. Whatever was armed when the backup was made is no longer
+//! armed, so no permit that was spent since comes back; and what an operator forbade since stays forbidden.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,31 +26,31 @@ use crate::clock::{Stamp, stamp};
 use crate::lifecycle::{Event, State, Stopped};
 use crate::site::Mac;
 
-/// What a restore did.
+/// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Restored {
     /// The epoch from now on.
     pub epoch: u64,
     /// The nodes whose arming or installation ended with the restore.
     pub ended: Vec<Mac>,
-    /// What the backup allows and the former store forbade, node by node and in words: it is forbidden.
+    /// What the backup allows and the former store forbade, by node and in prose: it is forbidden.
     pub forbidden: Vec<(Mac, String)>,
-    /// The names of tokens that were revoked since, and are so again.
+    /// The names of tokens that were revoked after the backup, and are revoked again.
     pub revoked: Vec<String>,
-    /// Installations are stopped until an operator lifts it.
+    /// The order that stops installations until an operator lifts it.
     pub stopped: Stopped,
-    /// What could be known of the former store.
+    /// What could be learnt from the former store.
     pub heard: Former,
-    /// Where the former store lies, if there was one.
+    /// The path to which the former store was moved, if there was one.
     pub former: Option<PathBuf>,
-    /// Former stores of long ago that are gone now.
+    /// Older former stores that were removed.
     pub removed: Vec<PathBuf>,
-    /// Whose passwords the store has now.
+    /// Where the store's passwords come from.
     pub passwords: Passwords,
 }
 
-/// Restores `file` into the state directory. No daemon may use it. The former store is moved aside. Passwords that
-/// neither the backup nor the former store holds are an error, unless the operator wants `new_secrets`.
+/// Restores `file` into the state directory, which no daemon may be using. The former store is moved aside. If neither
+/// the backup nor the former store has passwords, that is an error unless the operator wants `new_secrets`.
 pub(crate) async fn restore(
     directory: &Path,
     file: &Path,
@@ -61,7 +61,7 @@ pub(crate) async fn restore(
     let _lock = open::prepare(directory)?;
     let outcome = put_in_place(directory, file, backup, order, new_secrets).await;
     if outcome.is_err() {
-        // The copy holds what the backup holds. One that cannot be removed now is removed by the next start.
+        // The copy contains what the backup contains. If it cannot be removed now, the next start removes it.
         let _ = private::sweep(directory);
     }
     outcome.map_err(|error| match error {
@@ -71,10 +71,10 @@ pub(crate) async fn restore(
     })
 }
 
-/// Opens a file that begins as a backup does. No more of it is read than that.
+/// Opens a file that begins as a backup does. Only its beginning is read.
 fn open_backup(file: &Path) -> Result<fs::File, OpenError> {
     let fail = |source| OpenError::Unreadable { path: file.into(), source };
-    // A pipe would be waited for.
+    // A FIFO would block.
     if !fs::metadata(file).map_err(fail)?.is_file() {
         return Err(OpenError::NotABackup(file.into()));
     }
@@ -88,7 +88,7 @@ fn open_backup(file: &Path) -> Result<fs::File, OpenError> {
     Ok(backup)
 }
 
-/// Copies the backup to where it is looked into.
+/// Copies the backup to where it is examined.
 fn copy(mut backup: fs::File, new: &Path) -> io::Result<()> {
     let mut copy = private::create(new)?;
     io::copy(&mut backup, &mut copy)?;
@@ -122,7 +122,8 @@ async fn put_in_place(
     let replaced = aside::former(directory).map_err(fail(directory))?;
     let (heard, forbidding) = former::read(replaced.as_deref()).await;
     let known = anchor.as_ref().map_or(0, |known| known.epoch);
-    // Nor the number of a store that lies aside: a restore that was interrupted has moved the former one already.
+    // The epoch must also be beyond that of a store that was moved aside: an interrupted restore has moved the former
+    // one already.
     let lying = aside::list(directory).map_err(fail(directory))?.last().map_or(0, |aside| aside.epoch);
     let epoch = own.max(known).max(lying) + 1;
     let head = audit::head(&mut connection).await.map_err(damaged)?;
@@ -155,13 +156,14 @@ async fn put_in_place(
     database.commit().await.map_err(damaged)?;
     database.close().await.map_err(damaged)?;
     let former = aside::swap(directory, &new, epoch).map_err(fail(directory))?.or(replaced);
-    // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and restoring again repairs it.
+    // Between the two steps the database is of a later epoch than the anchor: no daemon starts, and another restore
+    // repairs it.
     Anchor::create(directory, Known { epoch, audit: ledger.head() }).map_err(fail(directory))?;
     let removed = aside::remove_due(directory, SystemTime::now()).map_err(fail(directory))?;
     Ok(Restored { epoch, ended, forbidden, revoked, stopped, heard, former, removed, passwords })
 }
 
-/// What a restore changes in the nodes of a backup.
+/// The changes that a restore makes to the nodes of a backup.
 #[derive(Default)]
 struct Work {
     writes: Vec<Write>,
@@ -192,10 +194,10 @@ impl Work {
     }
 }
 
-/// The record of a node that was armed or being installed in the backup: it is not any more.
+/// The record of a node that was armed or being installed in the backup, after ending that.
 fn end(mac: Mac, record: &Record, now: u64) -> Option<(Record, Option<LogLine>)> {
     if let State::Suspect { previous, why } = &record.state {
-        // Behind the suspicion an installer was at work; clearing it must not bring that back.
+        // An installer was running behind the suspicion; clearing it must not bring that back.
         let previous = Box::new(previous.apply(&Event::Overdue { reason: REASON.into() }).ok()?);
         let mut record = record.clone();
         record.state = State::Suspect { previous, why: why.clone() };
@@ -213,7 +215,7 @@ fn end(mac: Mac, record: &Record, now: u64) -> Option<(Record, Option<LogLine>)>
 const REASON: &str =
     "the store was restored from a backup while it was installing: what became of it since is not known";
 
-/// Whose passwords the restored store has. A former store that cannot be read has none to give.
+/// Where the restored store's passwords come from. A former store that cannot be read has none to give.
 async fn passwords(connection: &mut SqliteConnection, former: Option<&Path>) -> Result<Passwords, sqlx::Error> {
     if carry::has_passwords(connection).await? {
         return Ok(Passwords::Backup);

@@ -21,7 +21,7 @@ fn redeem() -> Change {
     event(Event::PermitRedeemed { token: token(1).hash(), disk: "sda".into() })
 }
 
-/// A store whose node is armed, and the backup of that moment.
+/// A store whose node is armed, and a backup of that moment.
 async fn armed(place: &Path, file: &Path) -> (Store, JoinHandle<Result<(), sqlx::Error>>) {
     let (store, task) = Store::open(place).await.unwrap();
     store.change_as(mac(), arm(1), order()).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_permit_that_was_spent_after_the_backup_stays_spent_after_the_restore(
     assert_eq!(lines.last().unwrap().action, "restore");
     store.verify_audit(vec![]).await.unwrap().expect("the log goes on from that of the backup");
     close(store, task).await;
-    // The same backup again, and one of a node that was being installed.
+    // The same backup is restored again, and then one of a node that was being installed.
     assert_eq!(restore(&place, &file, order(), true).await.unwrap().epoch, 3);
     let (store, task) = Store::open(&place).await.unwrap();
     let stopped = store.change_as(mac(), arm(2), order()).await;
@@ -91,7 +91,7 @@ async fn a_backup_put_in_place_by_hand_does_not_open() {
     std::fs::copy(&file, place.join("rackstart.sqlite")).unwrap();
     let refused = Store::open(&place).await.map(drop).unwrap_err().to_string();
     assert!(refused.contains("rackstart restore"), "the spent permit moved the anchor: {refused}");
-    // On a new machine there is no anchor to tell, so the database itself does.
+    // On a new machine there is no anchor, so the database itself must tell.
     let other = folder.path().join("other");
     std::fs::create_dir(&other).unwrap();
     std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
@@ -110,7 +110,8 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
     let (store, task) = armed(&place, &file).await;
     close(store, task).await;
-    // Between moving the former store aside and the new one in; with what SQLite leaves after a kill.
+    // The restore was killed after moving the former store aside and before moving the new one in, with what SQLite
+    // leaves after a kill.
     std::fs::rename(place.join("rackstart.sqlite"), place.join("rackstart.sqlite.before-epoch-2")).unwrap();
     let former = std::fs::read(place.join("rackstart.sqlite.before-epoch-2")).unwrap();
     write_private(&place.join("rackstart.sqlite-wal"), b"of the former database").unwrap();
@@ -123,7 +124,7 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     close(store, task).await;
     let lies_aside = std::fs::read(place.join("rackstart.sqlite.before-epoch-2")).unwrap();
     assert!(lies_aside == former, "the former store is not overwritten");
-    // Killed while it wrote its copy, and then given up: the next start leaves no passwords lying there.
+    // The restore was killed while it wrote its copy and not repeated: the next start must leave no passwords behind.
     for name in ["restore.new", "restore.new.new", "restore.new-journal", "backup.new"] {
         write_private(&place.join(name), b"half a fi").unwrap();
     }
@@ -131,7 +132,7 @@ async fn a_restore_that_was_interrupted_is_done_again() {
     close(store, task).await;
     let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(left.filter(|name| name.contains(".new")).collect::<Vec<_>>(), [""; 0]);
-    // Between the database and the anchor.
+    // The restore was killed between the database and the anchor.
     let anchor = std::fs::read(place.join("anchor.json")).unwrap();
     restore(&place, &file, order(), true).await.unwrap();
     std::fs::write(place.join("anchor.json"), anchor).unwrap();
@@ -155,7 +156,7 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
         std::fs::write(&file, bytes).unwrap();
         assert!(matches!(restore(&place, &file, order(), true).await, Err(OpenError::NotABackup(_))));
     }
-    // Nor is more read of it than its beginning: this one never ends, and a directory has none.
+    // Only the beginning of a file is read: the first one never ends, and a directory has none.
     for other in ["/dev/zero", "/"] {
         let refused = restore(&place, Path::new(other), order(), true).await.unwrap_err().to_string();
         assert!(refused.starts_with(&format!("{other} is no backup of rackstart")), "{refused}");
@@ -215,7 +216,7 @@ async fn a_backup_without_passwords_takes_those_of_the_store_that_it_replaces() 
     let lines = store.audit_lines(AuditFilter::default()).await.unwrap();
     assert!(lines.last().unwrap().detail.contains("those of the former store stay"));
     close(store, task).await;
-    // On another machine there is nothing to take them from.
+    // On another machine there is no former store to take them from.
     let other = folder.path().join("other");
     let refused = restore(&other, &file, order(), false).await.unwrap_err().to_string();
     assert!(refused.contains("--new-secrets"), "{refused}");

@@ -1,5 +1,5 @@
-//! A full disk, told from a broken one. What found no room was never written, so the transaction is undone and the store
-//! goes on; a disk that failed to sync, or that gives back other bytes than it took, is never trusted again.
+//! Tells a full disk from a broken one. What found no room was never written, so the transaction is rolled back and the
+//! store goes on. A disk that failed to sync, or that returns other bytes than were written, is never trusted again.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::database::Failed;
 use super::private;
 
-/// Bytes that have to be free before the store says that it has room: less is full again with the next change.
+/// Bytes that must be free before the store reports that it has room; with less, the next change would fill the disk
+/// again.
 const ENOUGH: u64 = 1024 * 1024;
-/// A file that is written and removed to ask whether the disk is full.
+/// A file that is written and removed to find out whether the disk is full.
 pub(super) const PROBE: &str = "room.probe";
 
 /// The disk of the store is full.
@@ -24,11 +25,11 @@ pub(crate) struct NoRoom {
 
 /// SQLITE_FULL.
 const FULL: &str = "13";
-/// Errors that SQLite gives for several reasons, of which a full disk (or a quota) is one: SQLITE_IOERR_WRITE,
+/// Errors that SQLite returns for several reasons, one of which is a full disk (or a quota): SQLITE_IOERR_WRITE,
 /// SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMOPEN, SQLITE_CANTOPEN (<https://www.sqlite.org/rescode.html>).
 const PERHAPS: [&str; 4] = ["778", "4874", "4618", "14"];
 
-/// Whether this failed for want of room alone.
+/// Whether the error only means that there was no room.
 pub(super) fn is_full(error: &Failed, directory: &Path) -> bool {
     match error {
         sqlx::Error::Io(error) => is_no_room(error),
@@ -41,15 +42,15 @@ pub(super) fn is_full(error: &Failed, directory: &Path) -> bool {
     }
 }
 
-/// Whether a file could not be written for want of room alone.
+/// Whether a file could not be written only because there was no room.
 pub(super) fn is_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Whether there is room for some changes.
+/// Whether there is room for several changes.
 pub(super) fn is_enough(directory: &Path) -> bool {
     let free = rustix::fs::statvfs(directory).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
-    // Where nobody says how much is free, trying tells.
+    // If the file system does not say how much is free, only trying can tell.
     free.map_or(true, |free| free >= ENOUGH) && probe(directory).is_ok()
 }
 

@@ -1,35 +1,36 @@
-//! The seal on stored secrets: XChaCha20-Poly1305 with a key that Argon2id makes of the operator's key or passphrase.
+//! The seal on stored secrets: XChaCha20-Poly1305 with a key that Argon2id derives from the operator's key or
+//! passphrase.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Name of the row of `meta` that says how the secrets are sealed.
+/// The name of the row in `meta` that says how the secrets are sealed.
 pub(super) const ROW: &str = "seal";
 const NONCE: usize = 24;
-/// What a right key opens.
+/// The text that the right key opens.
 const PROOF: &[u8] = b"rackstart secrets";
 
-/// How a store is sealed. Nothing here is secret.
+/// The parameters of a store's seal. They are not secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SealRecord {
-    /// Against tables of keys made in advance.
+    /// Protects against precomputed tables of keys.
     salt: [u8; 16],
-    /// Argon2id: KiB of memory and passes, so that later versions can ask more of new stores.
+    /// The parameters of Argon2id, KiB of memory and passes, so that later versions can demand more for new stores.
     memory: u32,
     passes: u32,
-    /// [`PROOF`], sealed: tells a wrong key from a damaged store.
+    /// [`PROOF`], sealed. It distinguishes a wrong key from a damaged store.
     proof: Vec<u8>,
 }
 
-/// A key at hand.
+/// A derived key, ready for use.
 #[derive(Clone)]
 pub(super) struct Seal {
     cipher: XChaCha20Poly1305,
 }
 
-/// Why a sealed text stays shut.
+/// A sealed text could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shut;
 
@@ -42,7 +43,7 @@ impl Seal {
         Ok((seal, record))
     }
 
-    /// Takes the key of a sealed store, or refuses one that is not its key.
+    /// Derives the key of a sealed store, or fails if it is not the store's key.
     pub(crate) fn again(key: &[u8], record: &SealRecord) -> Result<Self, Shut> {
         let seal = Self::derive(key, record)?;
         match seal.open(ROW, &record.proof)?.as_slice() == PROOF {
@@ -59,7 +60,7 @@ impl Seal {
         Ok(Self { cipher: XChaCha20Poly1305::new(&Key::from(*bytes)) })
     }
 
-    /// Seals a text. Its name is sealed with it, so that nobody can give one secret the value of another.
+    /// Seals a text together with its name, so that nobody can give one secret the value of another.
     pub(crate) fn close(&self, name: &str, text: &[u8]) -> Result<Vec<u8>, Shut> {
         let nonce: [u8; NONCE] = random();
         let payload = Payload { msg: text, aad: name.as_bytes() };
@@ -76,10 +77,10 @@ impl Seal {
     }
 }
 
-/// Bytes of the operating system's random source.
+/// Returns bytes of the operating system's random source.
 pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Without randomness no secret is secret, so there is nothing to go on with.
+    // Without randomness no secret is secret, so there is no way to continue.
     getrandom::fill(&mut bytes).expect("the operating system has a random source");
     bytes
 }

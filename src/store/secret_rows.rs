@@ -1,4 +1,4 @@
-//! Secrets as they lie in the database, open or sealed one by one.
+//! Secrets as stored in the database, each either open or sealed.
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -16,7 +16,7 @@ pub(super) struct SecretRow {
     pub previous: Option<Vec<u8>>,
     pub origin: Origin,
     pub changed: u64,
-    /// It is not what was written: its value is worth nothing, and its name may be another one.
+    /// The row differs from what was written: its value is unusable, and its name may be wrong, too.
     pub is_damaged: bool,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct SecretRow {
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub seal: Option<SealRecord>,
-    /// There is a seal, and nobody can read how it was made.
+    /// There is a seal, but its parameters cannot be read.
     pub seal_is_damaged: bool,
     pub rows: Vec<SecretRow>,
 }
@@ -34,12 +34,12 @@ pub(super) struct Stored {
 pub(super) struct SecretWrite {
     pub rows: Vec<SecretRow>,
     pub seal: Option<SealRecord>,
-    /// Nothing of before stays, neither rows nor seal.
+    /// Whether everything older is removed, rows and seal.
     pub forgets: bool,
 }
 
 impl Stored {
-    /// Whether every secret can be had with this key, or without one.
+    /// Whether every secret can be read with this key, or without one.
     pub(crate) fn opens_with(&self, key: Option<&[u8]>) -> bool {
         let seal = match (key, &self.seal) {
             _ if self.seal_is_damaged => return false,
@@ -122,14 +122,14 @@ fn damaged(row: &SqliteRow) -> SecretRow {
     SecretRow { name, value: vec![], previous: None, origin: Origin::Generated, changed: 0, is_damaged: true }
 }
 
-/// Writes them.
+/// Writes the rows.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     SecretWrite { rows, seal, forgets }: SecretWrite,
 ) -> Result<(), sqlx::Error> {
     if forgets {
         sqlx::query("DELETE FROM secret").execute(&mut *connection).await?;
-        // With it whatever may have been it before it was damaged.
+        // This also removes whatever may have been the seal before it was damaged.
         let delete = "DELETE FROM meta WHERE name NOT IN ('epoch', 'sums')";
         sqlx::query(delete).execute(&mut *connection).await?;
     }

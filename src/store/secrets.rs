@@ -18,9 +18,9 @@ use crate::site::{Blueprint, Security, Site};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// Made by rackstart.
+    /// rackstart generated it.
     Generated,
-    /// Given by an operator; it counts in paper mode too.
+    /// An operator set it; it is used in paper mode, too.
     Set,
 }
 
@@ -29,7 +29,7 @@ pub enum Origin {
 pub struct Kept {
     /// The value.
     pub value: SecretValue,
-    /// The one before, which nodes may still use.
+    /// The former value, which nodes may still use.
     pub previous: Option<SecretValue>,
     /// Where it comes from.
     pub origin: Origin,
@@ -37,13 +37,13 @@ pub struct Kept {
     pub changed: u64,
 }
 
-/// All secrets at hand, by name.
+/// All secrets in memory, by name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Vault {
     kept: BTreeMap<String, Kept>,
     redactor: Arc<Redactor>,
     seal: Option<Seal>,
-    /// Names of those that do not open. Nodes that use one get no payload until it has a value again.
+    /// Names of the secrets that do not open. Nodes that use one get no payload until it has a value again.
     damaged: BTreeSet<String>,
 }
 
@@ -55,31 +55,31 @@ impl std::fmt::Debug for Seal {
 
 pub(super) type Shared = Arc<RwLock<Vault>>;
 
-/// Why the secrets cannot be had.
+/// Why the secrets cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
-    /// No key, but a seal.
+    /// The secrets are sealed, and there is no key.
     #[error(
         "the secrets in the store are sealed, and the site file names no key: write `key_file = \"...\"` or \
              `credential = \"...\"` under `[secrets]`, the key that they were sealed with; if that is lost for good, \
              `rackstart secrets rekey --new-secrets` makes new ones"
     )]
     Locked,
-    /// A key, but another one.
+    /// The key is not the right one.
     #[error(
         "the key that `[secrets]` names does not open the secrets of the store; give it the key that they were sealed with, or, \
              if that is lost for good, make new secrets with `rackstart secrets rekey --new-secrets`"
     )]
     WrongKey,
-    /// Nothing to change.
+    /// The secrets are not sealed, so the key cannot be changed.
     #[error(
         "the secrets in the store are not sealed: the daemon seals them at its next start with the key that `[secrets]` names"
     )]
     NotSealed,
-    /// Nothing to change, either.
+    /// The new key is the current one.
     #[error("the secrets in the store are sealed with the key that `[secrets]` names already")]
     SameKey,
-    /// Another key than the one before.
+    /// The former key that was given is not the current one.
     #[error("`--old-key` is not the key that the secrets in the store are sealed with: nothing was changed")]
     WrongFormerKey,
     /// A row that no key opens.
@@ -88,29 +88,29 @@ pub enum SecretsError {
              new one with `rackstart secrets rotate {0}`"
     )]
     Damaged(String),
-    /// The record of the seal, which no key opens either.
+    /// The record of the seal is damaged, so no key opens anything.
     #[error(
         "how the secrets in the store were sealed can no longer be read; restore a backup, or make new secrets with \
              `rackstart secrets rekey --new-secrets`"
     )]
     DamagedSeal,
-    /// Nothing is lost that has to be made anew.
+    /// Nothing is lost that would have to be made anew.
     #[error(
         "every secret of the store can be read, so nothing was changed; `rackstart secrets rotate --all` makes new ones"
     )]
     NotLost,
-    /// A name that the blueprint does not have.
+    /// The blueprint does not declare the name.
     #[error("the blueprint declares no secret `{0}`")]
     Unknown(String),
-    /// The store is gone.
+    /// The store has stopped.
     #[error(transparent)]
     Store(#[from] ChangeError),
 }
 
 impl Store {
-    /// Reads the secrets, unseals them, makes those that the blueprint declares and that are not there yet, and seals
-    /// what lies open when there is a key. Before this, no node gets a secret. A damaged one stays as it is until an operator
-    /// gives it a value again; the others open.
+    /// Reads the secrets, opens them, generates those that the blueprint declares and that do not exist yet, and seals
+    /// open ones when there is a key. No node gets a secret before this. A damaged secret stays as it is until an
+    /// operator sets a new value; the others are usable.
     pub async fn open_secrets(&self, key: Option<&[u8]>, blueprint: &Blueprint) -> Result<(), SecretsError> {
         let _alone = self.secrets_change.lock().await;
         let stored = self.stored_secrets().await?;
@@ -132,14 +132,14 @@ impl Store {
         for row in &stored.rows {
             match row.open(opener) {
                 Ok(one) => drop(kept.insert(row.name.clone(), one)),
-                // Only payloads for systems that run are sealed with it: a new one costs those, and no password.
+                // Only payloads for running systems are sealed with it: replacing it costs those, and no password.
                 Err(_) if row.name == SITE_SECRET => {
                     tracing::error!(
                         "the secret behind newer payloads is damaged: a new one is made, for nodes to come"
                     );
                 }
                 Err(_) => {
-                    // A name that is damaged too may have been that of any secret that is not there now.
+                    // If the name is damaged too, it may have been that of any secret that is missing now.
                     let lost = |name: &&String| **name == row.name || row.is_damaged && !is_stored(name);
                     damaged.extend(blueprint.secrets.keys().filter(lost).cloned());
                     damaged.insert(row.name.clone());
@@ -165,7 +165,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether this key opens them; an error says why not. Changes nothing.
+    /// Checks whether this key opens the secrets; an error says why not. It changes nothing.
     pub(crate) async fn try_key(&self, key: Option<&[u8]>) -> Result<(), SecretsError> {
         let stored = self.stored_secrets().await?;
         match (key, &stored.seal) {
@@ -176,27 +176,27 @@ impl Store {
         }
     }
 
-    /// Whether they are sealed on the disk, and whether they open or not.
+    /// Whether the secrets are sealed on the disk, whether or not they can be opened.
     pub(crate) async fn are_secrets_sealed(&self) -> Result<bool, SecretsError> {
         let stored = self.stored_secrets().await?;
         Ok(stored.seal.is_some() || stored.seal_is_damaged)
     }
 
-    /// Whether a secret lies in the store and does not open.
+    /// Whether a secret is in the store and does not open.
     pub(crate) fn is_damaged(&self, name: &str) -> bool {
         self.vault.read().expect("no holder of this lock panics").damaged.contains(name)
     }
 
-    /// Names of the secrets that lie in the store and do not open.
+    /// Names of the secrets that are in the store and do not open.
     pub fn damaged_secrets(&self) -> BTreeSet<String> {
         self.vault.read().expect("no holder of this lock panics").damaged.clone()
     }
 
-    /// A damaged secret that nodes of this role use, if there is one. The values of paper mode are in no store.
+    /// A damaged secret that nodes of this role use, if there is one. The values of paper mode are not in the store.
     pub(crate) fn damaged_secret_of(&self, site: &Site, role: &str) -> Option<String> {
         let damaged = self.damaged_secrets();
         if damaged.is_empty() {
-            return None; // nearly always, and every node that runs asks
+            return None; // the usual case, and every running node asks
         }
         let in_use = self.secrets(site);
         let is_lost = |name: &&String| damaged.contains(*name) && !in_use.contains_key(*name);
@@ -211,12 +211,13 @@ impl Store {
         in_use(&site.blueprint, &stored, set, site.security == Security::Paper)
     }
 
-    /// What is kept of a secret, as far as the secrets were opened.
+    /// The stored value of a secret, once the secrets are open.
     pub fn kept_secret(&self, name: &str) -> Option<Kept> {
         self.vault.read().expect("no holder of this lock panics").kept.get(name).cloned()
     }
 
-    /// What the keys are made from with which payloads for nodes that run are sealed; none before the secrets are opened.
+    /// The value from which the keys that seal payloads for running nodes are derived; none before the secrets are
+    /// open.
     pub(crate) fn renewal_secret(&self) -> Option<SecretValue> {
         self.kept_secret(SITE_SECRET).map(|kept| kept.value)
     }
@@ -226,18 +227,19 @@ impl Store {
         self.vault.read().expect("no holder of this lock panics").seal.is_some()
     }
 
-    /// Takes every known secret out of a text.
+    /// The redactor that removes every known secret from a text.
     pub(crate) fn redactor(&self) -> Arc<Redactor> {
         self.vault.read().expect("no holder of this lock panics").redactor.clone()
     }
 
-    /// A function that gives the redactor of every moment to come, without keeping the store open.
+    /// A function that returns the redactor of any later moment, without keeping the store open.
     pub(crate) fn redactors(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
         let vault = self.vault.clone();
         move || vault.read().expect("no holder of this lock panics").redactor()
     }
 
-    /// Gives secrets new values, all in one transaction with their audit lines. Values that are none are generated.
+    /// Gives secrets new values, all in one transaction with their audit lines. Where no value is given, one is
+    /// generated.
     pub async fn change_secrets(
         &self,
         blueprint: &Blueprint,
@@ -277,7 +279,7 @@ impl Store {
         Ok(answered(answer).await?)
     }
 
-    /// From now on these are at hand.
+    /// Puts these secrets into use.
     pub(super) fn hold(&self, vault: Vault) {
         *self.vault.write().expect("no holder of this lock panics") = vault;
     }
@@ -288,7 +290,7 @@ impl Store {
 }
 
 impl Vault {
-    /// Takes these secrets out of texts.
+    /// The redactor that removes these secrets from texts.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         self.redactor.clone()
     }
@@ -300,7 +302,7 @@ impl Vault {
     }
 }
 
-/// A value of its own for a secret.
+/// Generates a value for a secret.
 pub(super) fn generate() -> SecretValue {
     loop {
         let bytes = zeroize::Zeroizing::new(seal::random::<64>());

@@ -1,4 +1,4 @@
-//! The database that there is: SQLite. The statements of each table lie in the file of what it holds.
+//! The only implementation so far: SQLite. The statements of each table are in the file about its content.
 
 use std::path::{Path, PathBuf};
 
@@ -28,17 +28,18 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// On an open connection to a database in this directory, whose shape was checked.
+    /// Wraps an open connection to a database in this directory, whose schema was checked.
     pub(crate) fn on(connection: SqliteConnection, directory: &Path) -> Self {
         Self { connection, directory: directory.into(), shelf: Shelf::default() }
     }
 
-    /// Begins an epoch. Not a part of the seam: only a database that is a file can be put back as one.
+    /// Begins an epoch. This is not a part of the seam: only a database that is a file can be replaced by a backup.
     pub(crate) async fn put_epoch(&mut self, epoch: u64) -> Result<(), Failed> {
         meta::put(&mut self.connection, "epoch", &epoch.to_string()).await
     }
 
-    /// Ends every token that is valid here and was ended there; returns their names. Of a restore alone, too.
+    /// Revokes every token that is valid here and was revoked in the former store; returns their names. Only a restore
+    /// does this.
     pub(crate) async fn revoke_again(&mut self, revoked: &[StoredToken]) -> Result<Vec<String>, Failed> {
         let mut names = Vec::new();
         for token in revoked {
@@ -64,9 +65,9 @@ impl Database for Sqlite {
     }
 
     async fn rollback(&mut self) -> Result<(), Failed> {
-        self.shelf = Shelf::default(); // it counted what is not there
+        self.shelf = Shelf::default(); // it counted rows that were rolled back
         match self.run("ROLLBACK").await {
-            // SQLite has undone it already (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors").
+            // SQLite has rolled back already (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors").
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("1") => Ok(()),
             other => other,
         }
@@ -119,7 +120,7 @@ impl Database for Sqlite {
     }
 
     async fn put_stopped(&mut self, stopped: Option<&Stopped>) -> Result<(), Failed> {
-        // Whatever stands there is this order, or was it before it was damaged.
+        // Any row there is this order, or was it before it was damaged.
         self.run("DELETE FROM site_wide").await?;
         let query = match stopped {
             Some(stopped) => {
@@ -142,7 +143,7 @@ impl Database for Sqlite {
     }
 
     async fn forget_replaced(&mut self) -> Result<(), Failed> {
-        // The log of the database must not keep them; in the file itself `secure_delete` wrote over them.
+        // The database's log must not keep the old values; in the file itself, `secure_delete` overwrote them.
         self.run("PRAGMA wal_checkpoint(TRUNCATE)").await
     }
 
@@ -180,7 +181,7 @@ impl Database for Sqlite {
     }
 }
 
-/// The connection that reads; in WAL mode it waits for no commit.
+/// The connection that reads; in WAL mode it does not wait for commits.
 pub(super) struct SqliteReading {
     connection: SqliteConnection,
     directory: PathBuf,
@@ -209,7 +210,8 @@ impl Reading for SqliteReading {
     }
 
     fn is_damage(&self, error: &Failed) -> bool {
-        // SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB with all that is more exactly said of each: the low byte is the kind.
+        // These are SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB with all their extended codes: the low byte is the
+        // primary code.
         let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
         code.is_some_and(|code| matches!(code & 0xff, 10 | 11 | 26)) && !room::is_full(error, &self.directory)
     }

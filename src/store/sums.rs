@@ -1,7 +1,7 @@
-//! Checksums of records: what SQLite gives back is what was written, or is known not to be. SQLite itself guards its pages
-//! against nothing but nonsense: a digit that became another one is a valid record to it.
+//! Checksums of records: what SQLite returns is what was written, or is known not to be. SQLite itself only detects
+//! pages that make no sense: to it, a record in which a digit has changed is valid.
 //!
-//! They tell damage, not malice: whoever may write to the database can compute them.
+//! The checksums detect damage, not malice: anybody who may write to the database can compute them.
 
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -42,8 +42,8 @@ impl<'a, T: Into<Field<'a>>> From<Option<T>> for Field<'a> {
     }
 }
 
-/// The checksum of a record of this table: the first eight bytes of a SHA-256 over its fields, each with its kind and its
-/// length before it.
+/// The checksum of a record of this table: the first eight bytes of a SHA-256 hash of its fields, each preceded by its
+/// kind and its length.
 pub(super) fn sum(table: &str, fields: &[Field<'_>]) -> i64 {
     let mut digest = Sha256::new();
     digest.update(b"rackstart record, version 1\n");
@@ -66,7 +66,7 @@ pub(super) fn sum(table: &str, fields: &[Field<'_>]) -> i64 {
     i64::from_be_bytes(bytes[..8].try_into().expect("eight bytes are eight bytes"))
 }
 
-/// Whether the first `count` columns of a row of this table are what its column after them says.
+/// Whether the first `count` columns of a row of this table match the checksum in the column after them.
 pub(super) fn holds(table: &str, row: &SqliteRow, count: usize) -> bool {
     let stored = row.try_get::<i64, _>(count);
     stored.is_ok_and(|stored| of_row(table, row, count).is_ok_and(|sum| sum == stored))
@@ -90,7 +90,7 @@ fn of_row(table: &str, row: &SqliteRow, count: usize) -> Result<i64, Failed> {
     Ok(sum(table, &fields))
 }
 
-/// What is covered in each table, in the order in which it is summed.
+/// The columns that are covered in each table, in the order in which they are hashed.
 const TABLES: [(&str, &str, &str); 7] = [
     ("node", NODE, "UPDATE node SET sum = ? WHERE rowid = ?"),
     ("event", EVENT, "UPDATE event SET sum = ? WHERE rowid = ?"),
@@ -114,13 +114,13 @@ const API_TOKEN: &str = "SELECT id, name, role, hash, created, expires, revoked,
 const MOMENT: &str = "SELECT at, ms, until, mac, source, text, times, sum, rowid FROM moment \
                       WHERE sum = 0 AND rowid > ? ORDER BY rowid LIMIT 5000";
 
-/// The row of `meta` that says that every record has its checksum. From then on one without is damaged.
+/// The row of `meta` which says that every record has its checksum. Once it exists, a record without one is damaged.
 pub(super) const DONE: &str = "sums";
-/// As the first migration makes it; the event log is append-only but for this one time.
+/// As created by the first migration. The event log is append-only except for this one time.
 const TRIGGER: &str = "CREATE TRIGGER event_is_append_only_update BEFORE UPDATE ON event\n\
                        BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END";
 
-/// Gives the records of a store of before their checksums, once.
+/// Adds checksums, once, to the records of a store from before they existed.
 pub(super) async fn fill_in(connection: &mut SqliteConnection) -> Result<(), Failed> {
     let done = sqlx::query("SELECT value FROM meta WHERE name = ?").bind(DONE).fetch_optional(&mut *connection).await?;
     if done.is_some() {
@@ -131,13 +131,13 @@ pub(super) async fn fill_in(connection: &mut SqliteConnection) -> Result<(), Fai
     transaction.commit().await
 }
 
-/// Whether a store is of a rackstart that knew checksums.
+/// Whether the store was written by a rackstart that has checksums.
 pub(super) async fn are_there(connection: &mut SqliteConnection) -> Result<bool, Failed> {
     let select = "SELECT count(*) FROM pragma_table_info('node') WHERE name = 'sum'";
     Ok(sqlx::query_scalar::<_, i64>(select).fetch_one(connection).await? > 0)
 }
 
-/// Adds them to what a restore reads of a store of before, within a transaction of the caller.
+/// Adds checksums to what a restore reads from an older store, within the caller's transaction.
 pub(super) async fn add(connection: &mut SqliteConnection) -> Result<(), Failed> {
     sqlx::raw_sql(include_str!("migrations/0050_sums.sql")).execute(&mut *connection).await?;
     for table in ["node", "site_wide", "api_token"] {
@@ -146,7 +146,7 @@ pub(super) async fn add(connection: &mut SqliteConnection) -> Result<(), Failed>
     Ok(())
 }
 
-/// Fills in missing checksums within a transaction of the caller.
+/// Fills in missing checksums within the caller's transaction.
 async fn fill(connection: &mut SqliteConnection) -> Result<(), Failed> {
     sqlx::query("DROP TRIGGER IF EXISTS event_is_append_only_update").execute(&mut *connection).await?;
     sqlx::query("INSERT OR IGNORE INTO meta (name, value) VALUES (?, 'complete')")
@@ -159,7 +159,7 @@ async fn fill(connection: &mut SqliteConnection) -> Result<(), Failed> {
     sqlx::query(TRIGGER).execute(connection).await.map(drop)
 }
 
-/// Gives the rows of one table that have none (0) their checksums.
+/// Computes the checksums of the rows of one table that have none (0).
 pub(super) async fn fill_table(connection: &mut SqliteConnection, table: &str) -> Result<(), Failed> {
     let Some((_, select, update)) = TABLES.iter().find(|(name, ..)| *name == table) else { return Ok(()) };
     let mut after = i64::MIN;

@@ -10,7 +10,7 @@ pub(super) fn token(n: u8) -> BootToken {
 }
 
 impl Store {
-    /// The newest `limit` events, oldest first.
+    /// The newest `limit` events, the oldest first.
     pub(crate) async fn events(&self, mac: Option<Mac>, limit: u32) -> Vec<NumberedEvent> {
         self.event_page(EventPage { mac, after: None, limit }).await.unwrap()
     }
@@ -122,7 +122,7 @@ async fn a_new_store_that_cannot_be_made_whole_is_taken_back() {
     assert!(!exists(&path));
     let left: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "the lock, which is held, and what is not ours: {left:?}");
-    // A folder where the anchor file is prepared lets everything be made but that.
+    // A folder in the place where the anchor file is prepared makes only that step fail.
     std::fs::create_dir(path.join("anchor.json.new")).unwrap();
     assert!(Store::open(&path).await.is_err());
     assert!(!exists(&path), "nothing that says that there was a store");

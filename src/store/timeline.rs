@@ -1,4 +1,4 @@
-//! The timelines on the disk: moments are added in batches and trimmed, and read together with the events of the
+//! The timelines on the disk: moments are added in batches and trimmed, and are read together with the events of the
 //! lifecycle, which are never trimmed.
 
 use std::collections::HashMap;
@@ -11,31 +11,32 @@ use super::{DAMAGED, sums};
 use crate::site::Mac;
 use crate::timeline::{Cursor, Moment, Page};
 
-/// Lines kept of one MAC and one source. Each source has its own: whoever forges DHCP pushes out no line that others wrote.
+/// Lines kept for one MAC and one source. Each source has its own limit, so somebody who forges DHCP displaces no line
+/// of other sources.
 const PER_SOURCE: u64 = 1000;
-/// So many more may gather before they are trimmed, so that not every line costs a deletion.
+/// How many more lines may gather before they are trimmed, so that not every line costs a deletion.
 const SLACK: u64 = 100;
-/// Strangers kept: MACs that no state is stored of. The one that was heard of longest ago goes first.
+/// Strangers kept: MACs of machines that have no record. The one that was last heard from longest ago goes first.
 const STRANGERS: usize = 1024;
-/// Seconds that a line is kept.
+/// How long a line is kept, in seconds.
 const AGE: u64 = 90 * 86_400;
-/// Seconds between two looks for lines that are too old.
+/// Seconds between two searches for lines that are too old.
 const AGE_CHECK: u64 = 3600;
 
-/// What a reader wants to know.
+/// What a reader wants to see.
 #[derive(Debug, Clone, Copy)]
 pub struct TimelineQuery {
-    /// Whose story.
+    /// The MAC whose story it is.
     pub mac: Mac,
-    /// Nothing before these Unix seconds.
+    /// Nothing from before this time, in Unix seconds.
     pub since: u64,
     /// Only what came after this place.
     pub after: Cursor,
-    /// The newest so many lines.
+    /// At most this many lines, the newest ones.
     pub limit: u32,
 }
 
-/// What is kept of each MAC, so that trimming needs no search.
+/// What is stored for each MAC, so that trimming needs no search.
 #[derive(Default)]
 pub(super) struct Shelf {
     macs: Option<HashMap<Mac, Kept>>,
@@ -44,13 +45,14 @@ pub(super) struct Shelf {
 
 #[derive(Default)]
 struct Kept {
-    /// By source.
+    /// Number of lines by source.
     lines: HashMap<String, u64>,
     newest: i64,
 }
 
 impl Shelf {
-    /// Adds moments within the transaction of `connection`, and makes room. `is_known`: whether a node has the MAC.
+    /// Adds moments within the transaction of `connection`, and makes room. `is_known` tells whether a node has the
+    /// MAC.
     pub(super) async fn add(
         &mut self,
         connection: &mut SqliteConnection,
@@ -89,7 +91,7 @@ impl Shelf {
             let before = i64::try_from(now.saturating_sub(AGE)).unwrap_or(0);
             let gone = sqlx::query("DELETE FROM moment WHERE at < ?").bind(before).execute(&mut *connection).await?;
             if gone.rows_affected() > 0 {
-                self.macs = None; // counted anew with the next batch
+                self.macs = None; // the next batch counts again
             }
         }
         Ok(())
@@ -100,7 +102,7 @@ async fn count(connection: &mut SqliteConnection) -> Result<HashMap<Mac, Kept>, 
     let select = "SELECT mac, source, count(*), max(id) FROM moment GROUP BY mac, source";
     let mut macs: HashMap<Mac, Kept> = HashMap::new();
     for row in sqlx::query(select).fetch_all(connection).await? {
-        // A line whose MAC or source is damaged goes by its age.
+        // A line whose MAC or source is damaged is removed by its age.
         let (Ok(mac), Ok(source)) = (row.try_get::<&str, _>(0), row.try_get::<String, _>(1)) else { continue };
         let Ok(mac) = mac.parse() else { continue };
         let kept = macs.entry(mac).or_default();
@@ -131,7 +133,7 @@ async fn trim(connection: &mut SqliteConnection, mac: Mac, source: &str) -> Resu
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-/// The newest lines of a MAC, moments and events together.
+/// The newest lines of a MAC, moments and events merged.
 pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuery) -> Result<Page, sqlx::Error> {
     let TimelineQuery { mac, since, after, limit } = query;
     let select = "SELECT at, ms, until, mac, source, text, times, sum, id FROM moment \
@@ -156,7 +158,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
     reader::place_damaged(&mut events);
     let told = events.into_iter().zip(within).filter(|(event, _)| event.at >= *since);
     moments.extend(told.map(|(event, ms)| in_words(event, ms, *mac)));
-    // Stable: within a millisecond, in the order in which each table has them.
+    // The sort is stable: within a millisecond, lines stay in the order of their table.
     moments.sort_by_key(|moment| (moment.at, moment.ms));
     let surplus = moments.len().saturating_sub(usize::try_from(*limit).unwrap_or(usize::MAX));
     moments.drain(..surplus);
@@ -184,7 +186,7 @@ fn in_words(event: NumberedEvent, ms: u16, mac: Mac) -> Moment {
         return Moment::new(at, mac, "store", &detail);
     }
     let words = if detail.is_empty() { kind } else { format!("{kind}: {detail}") };
-    // The log of a script that failed: people want all of it, each line on its own.
+    // This is the log of a script that failed: people want all of it, each line separately.
     let text = format!("{} [{state}]", words.replace('\n', " | "));
     Moment { at, ms, until: at, mac, source: "node".into(), text, times: 1 }
 }
@@ -276,7 +278,7 @@ mod tests {
         assert!(store.timeline(all(mac(1))).await.unwrap().moments.is_empty(), "the first batch looked for old ones");
     }
 
-    /// The figure that is asked for: a thousand nodes with a hundred lines each, any of them read in under a second.
+    /// The required figure: of a thousand nodes with a hundred lines each, any node's lines are read in under a second.
     #[tokio::test]
     async fn a_timeline_among_a_hundred_thousand_lines_is_read_at_once() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The bearer tokens of the remote API as stored: what the server knows of a token that it cannot show again.
+//! The bearer tokens of the remote API as stored: what the server knows about a token that it cannot show again.
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -14,41 +14,42 @@ pub struct StoredToken {
     pub id: String,
     /// Its holder, as the audit log names it.
     pub name: String,
-    /// What it may do.
+    /// The role that it grants.
     pub role: String,
     /// Its argon2 hash, a PHC string.
     pub hash: String,
     /// When it was made.
     pub created: u64,
-    /// From when on it is worth nothing; none: never.
+    /// When it expires, if it does.
     pub expires: Option<u64>,
-    /// Since when it is worth nothing; none: it is valid.
+    /// When it was revoked, if it was.
     pub revoked: Option<u64>,
 }
 
 impl std::fmt::Debug for StoredToken {
-    /// Without the hash.
+    /// Shows everything but the hash.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "token {} of {} ({})", self.id, self.name, self.role)
     }
 }
 
-/// A change of the list.
+/// A change of the list of tokens.
 #[derive(Debug, Clone)]
 pub enum TokenChange {
-    /// A new one; refused when a valid token has its name.
+    /// A new token; refused when a valid token has its name.
     Create(StoredToken),
-    /// Ends the valid token of a name.
+    /// Revokes the valid token with a name.
     Revoke {
-        /// Whose.
+        /// The name of the token.
         name: String,
-        /// Since when, in Unix seconds.
+        /// When it is revoked, in Unix seconds.
         at: u64,
     },
 }
 
 impl Store {
-    /// Makes a change of the tokens and its audit line durable. `false`: nothing changed, because the name was taken, or no token has it.
+    /// Makes a change of the tokens and its audit line durable. Returns `false` when nothing changed, because a valid
+    /// token has the name already, or none has it.
     pub async fn change_token(&self, change: TokenChange, order: Order) -> Result<bool, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Token { change, order, reply }).await?;
@@ -56,7 +57,7 @@ impl Store {
     }
 }
 
-/// Works a change into the transaction of the writer.
+/// Applies a change within the writer's transaction.
 pub(super) async fn apply(connection: &mut SqliteConnection, change: &TokenChange) -> Result<bool, sqlx::Error> {
     let done = match change {
         TokenChange::Create(token) => {
@@ -75,7 +76,8 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &TokenChang
     Ok(done.rows_affected() > 0)
 }
 
-/// Ends the very token that was ended elsewhere, since then; another one may have its name. False: it is not valid here.
+/// Revokes the token that was revoked in another store, as of the same time; a different token may have the same name.
+/// Returns false when it is not valid here.
 pub(super) async fn revoke_by_id(connection: &mut SqliteConnection, token: &StoredToken) -> Result<bool, sqlx::Error> {
     let update = "UPDATE api_token SET revoked = ?, sum = 0 WHERE id = ? AND hash = ? AND revoked IS NULL";
     let query = sqlx::query(update).bind(token.revoked.map(signed)).bind(&token.id).bind(&token.hash);
@@ -84,7 +86,7 @@ pub(super) async fn revoke_by_id(connection: &mut SqliteConnection, token: &Stor
     Ok(is_ended)
 }
 
-/// Reads all of them, the revoked ones too. One that is damaged opens nothing, whatever it says.
+/// Reads all tokens, including revoked ones. A damaged one grants nothing, whatever it says.
 pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Vec<StoredToken>, sqlx::Error> {
     let select = "SELECT id, name, role, hash, created, expires, revoked, sum FROM api_token ORDER BY created, id";
     let rows = sqlx::query(select).fetch_all(connection).await?;

@@ -1,4 +1,4 @@
-//! Stores of earlier versions: each is opened and says what it said, in the shape of today.
+//! Stores of earlier versions: each must open and have its former content, in today's format.
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -9,7 +9,7 @@ use crate::lifecycle::State;
 use crate::site::testing::paper_site;
 use crate::timeline::Cursor;
 
-/// Every store that a released version left, by its number.
+/// The stores that released versions wrote, by version.
 const RELEASED: [(&str, &str); 1] = [("0.1.0", include_str!("../../tests/fixtures/stores/0.1.0.sql"))];
 
 /// Puts the store of a version where a daemon expects it.

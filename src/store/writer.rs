@@ -11,25 +11,25 @@ use super::room::NoRoom;
 use super::{ChangeError, Command, View, secrets};
 use crate::clock::{Stamp, stamp, unix_now};
 
-/// Most changes in one transaction.
+/// The largest number of changes in one transaction.
 const BATCH: usize = 64;
-/// How often a full disk is asked whether it has room again.
+/// How often a full disk is checked for room again.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What the writer shares with others.
 pub(super) struct Desk {
-    /// What is known, as of the last commit.
+    /// What is known as of the last commit.
     pub view: View,
-    /// Holds the values that are taken out of texts.
+    /// The values that are removed from texts.
     pub vault: secrets::Shared,
-    /// Told when the event log has grown.
+    /// Notified when the event log has grown.
     pub logs: watch::Sender<()>,
-    /// Since when there is no room.
+    /// Since when there has been no room.
     pub room: watch::Sender<Option<NoRoom>>,
 }
 
-/// Serves commands until every handle is gone, and gives the database back to be closed; or a write fails for another
-/// reason than a full disk.
+/// Executes commands until every handle is gone, and then returns the database to be closed; fails when a write fails
+/// for another reason than a full disk.
 pub(super) async fn run<D: Database>(
     database: D,
     mut queue: mpsc::Receiver<Command>,
@@ -57,7 +57,7 @@ struct Writer<D> {
     database: D,
     ledger: Ledger,
     desk: Desk,
-    /// Whether a secret was replaced whose former value still lies somewhere in the files.
+    /// Whether a secret was replaced whose former value may still be somewhere in the files.
     to_forget: bool,
 }
 
@@ -92,7 +92,7 @@ impl<D: Database> Writer<D> {
         Ok(())
     }
 
-    /// All of the batch, durably, or nothing of it.
+    /// Commits the whole batch durably, or nothing of it.
     async fn commit(&mut self, batch: Batch, at: Stamp) -> Result<Done, Failed> {
         let before = self.ledger.mark();
         let (fresh, replaces) = (batch.fresh.clone(), !batch.secrets.is_empty());
@@ -107,7 +107,7 @@ impl<D: Database> Writer<D> {
             }
         };
         self.desk.view.write().expect("no holder of this lock panics").take(fresh);
-        // If this finds no room, the changes hold and nobody is told so: the next commit makes good for it.
+        // If this finds no room, the changes are valid but nobody is told so; the next commit makes up for it.
         self.ledger.publish().await?;
         self.to_forget |= replaces;
         if self.to_forget {
@@ -172,7 +172,7 @@ impl<D: Database> Writer<D> {
         }
     }
 
-    /// Tries whether a change finds room again.
+    /// Checks whether a change finds room again.
     async fn look_for_room(&mut self) -> Result<(), Failed> {
         match self.database.tries_to_write().await {
             Ok(true) => {

@@ -1,4 +1,4 @@
-//! What the scripts of a kickstart call.
+//! The calls in the scripts of a kickstart.
 
 use std::collections::HashSet;
 
@@ -6,40 +6,40 @@ use super::Section;
 use crate::grammar::departure::Departure;
 use crate::grammar::script::{self, Reading, Spoken};
 
-/// The function that only talks to people.
+/// The function that only prints messages for people.
 const TALK: &str = "say";
 
-/// Words of the shell that decide as much as a function does: what ends a script early, and what runs another one.
+/// Shell words that matter as much as a function: one ends a script early, the other runs another script.
 const DECIDING: [&str; 2] = ["trap", "."];
 
-/// Calls that the scripts of a kind lost, and functions that they lack.
+/// Calls that the scripts of one kind have lost, and functions that they lack.
 pub(super) fn departures(wanted: &Section<'_>, own: &[&Section<'_>]) -> Vec<Departure> {
     let measure = script::read(&wanted.body);
     let scripts: Vec<_> = own.iter().map(|section| (*section, script::read(&section.body))).collect();
     if scripts.iter().any(|(_, script)| script.trouble.is_some()) {
-        return Vec::new(); // nobody can say what such a script calls, and it is told as it is
+        return Vec::new(); // the calls of such a script are unknown, and its fault is reported anyway
     }
     let made = scripts.iter().flat_map(|(_, script)| script.functions.iter().map(|made| made.text)).collect();
     let both = Both { wanted, measure: &measure, scripts: &scripts, made };
     both.unmade().into_iter().chain(both.unasked()).chain(both.lost()).collect()
 }
 
-/// A script of the measure, and those that should do the same.
+/// A script of the reference, and those that should do the same.
 struct Both<'a> {
     wanted: &'a Section<'a>,
     measure: &'a Reading<'a>,
     scripts: &'a [(&'a Section<'a>, Reading<'a>)],
-    /// Functions that the latter make.
+    /// Functions that the latter define.
     made: HashSet<&'a str>,
 }
 
 impl Both<'_> {
-    /// The function of this name. What stands in a block of its own is made under a condition, and can be done without.
+    /// The function of this name. One that is defined inside a block is conditional, and can be dispensed with.
     fn function(&self, name: &str) -> Option<&Spoken<'_>> {
         self.measure.functions.iter().find(|function| function.text == name && !function.nested)
     }
 
-    /// Calls of functions that are not made; the first one of each script.
+    /// Calls of functions that are not defined; only the first one in each script.
     fn unmade(&self) -> Vec<Departure> {
         let first = |(section, script): &(&Section<'_>, Reading<'_>)| {
             let word = script
@@ -53,14 +53,15 @@ impl Both<'_> {
         self.scripts.iter().filter_map(first).collect()
     }
 
-    /// Functions that the measure makes for others, such as the answer of the server, and that are not made.
+    /// Functions that the reference defines for other scripts, such as the answer of the server, and that are not
+    /// defined here.
     fn unasked(&self) -> Vec<Departure> {
         let is_called = |name: &str| self.measure.commands.iter().any(|word| word.text == name);
         let functions = self.measure.functions.iter().filter(|function| !function.nested && !is_called(function.text));
         functions.filter(|function| !self.made.contains(function.text)).map(|function| self.missing(function)).collect()
     }
 
-    /// Calls that there are less of, in the main part or in a function that both have.
+    /// Calls that occur less often, in the main part or in a function that both have.
     fn lost(&self) -> Vec<Departure> {
         let mut lost = Vec::new();
         let mut seen = HashSet::new();
@@ -80,14 +81,15 @@ impl Both<'_> {
         lost
     }
 
-    /// Whether the call does something. What a function is told by another one is how it is written, not what it does,
-    /// unless nobody else asks: then the other one is a part of it.
+    /// Whether the call does something. What one function calls in another is how it is written and not what it does,
+    /// unless nobody else calls the other one: then that one is a part of it.
     fn counts(&self, word: &Spoken<'_>) -> bool {
         let decides = DECIDING.contains(&word.text) || self.function(word.text).is_some();
         let is_asked_elsewhere =
             || self.measure.commands.iter().any(|other| other.text == word.text && other.within != word.within);
         let is_told = word.captured && word.within.is_some() && is_asked_elsewhere();
-        // A function that is not there lacks all its calls, and is told as not made; one that can be done without is not.
+        // A missing function lacks all its calls, and is reported as not defined; one that can be dispensed with is not
+        // reported.
         let is_there = |name: &str| self.made.contains(name) || self.function(name).is_none();
         decides && word.text != TALK && !is_told && word.within.is_none_or(is_there)
     }

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use crate::grammar::departure::{Departure, command_lines};
 use crate::grammar::subject::{kind, subject};
 
-/// Options of `network` whose value the site file decides: the address of a card, and whether it comes up at all.
+/// Options of `network` whose value the site file determines: the address of a card, and whether it comes up at all.
 const DECIDED: [&str; 4] = ["--bootproto=", "--ip=", "--netmask=", "--onboot="];
 
-/// Commands that the measure has more often, each with a line of it that the text has not.
+/// Commands that the reference has more often, each with one of its lines that the text lacks.
 pub(super) fn departures(measure: &str, text: &str) -> Vec<Departure> {
     let (wanted, own): (Vec<_>, Vec<_>) = (command_lines(measure).collect(), command_lines(text).collect());
     let mut departures = lost(&wanted, &own);
@@ -36,7 +36,8 @@ fn lost(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     lost
 }
 
-/// Network cards that lost an option and say nothing else instead, such as the one that keeps them from the default route.
+/// Network cards that lost an option without getting another one instead, such as the one that keeps them from the
+/// default route.
 fn weakened(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     let cards = |(_, line): &&Line<'_>| kind(line) == Some("network");
     let mut weakened = Vec::new();
@@ -44,7 +45,7 @@ fn weakened(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
         let has = |word: &str| line.split_whitespace().any(|own| own == word);
         for (measure, wanted) in wanted.iter().filter(cards).filter(|(_, wanted)| subject(wanted) == subject(line)) {
             let adds = line.split_whitespace().any(|own| wanted.split_whitespace().all(|word| word != own));
-            // IPv6 is the operator's choice, and has no other word.
+            // IPv6 is the operator's choice, and has no replacement.
             let mut lacks = wanted.split_whitespace().filter(|word| !has(word) && *word != "--noipv6");
             if let Some(word) = lacks.next().filter(|_| !adds) {
                 let what = format!("`network` lacks `{word}`");
@@ -55,7 +56,7 @@ fn weakened(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     weakened
 }
 
-/// Network cards that would get another address than the site file gives them, or stay down.
+/// Network cards that would get another address than the site file gives them, or would stay down.
 fn otherwise(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     let cards = |(_, line): &&Line<'_>| kind(line) == Some("network");
     let mut otherwise = Vec::new();
@@ -73,7 +74,7 @@ fn otherwise(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     otherwise
 }
 
-/// The word of the line that begins so.
+/// The word of the line that begins with the option.
 fn word_of<'a>(line: &'a str, option: &str) -> Option<&'a str> {
     line.split_whitespace().find(|word| word.starts_with(option))
 }

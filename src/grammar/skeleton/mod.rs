@@ -1,5 +1,6 @@
-//! A kickstart held against its measure: what it may not lack, whatever else it says. Its lines may say it in another way,
-//! so commands are counted by name; a package, a section and a call of a script's function are there or not.
+//! Compares a kickstart with its reference: what it must not lack, whatever else it contains. It may say the same in
+//! different lines, so commands are counted by name; a package, a section and a call of a script's function are present
+//! or absent.
 
 use std::collections::HashSet;
 
@@ -8,20 +9,20 @@ use super::departure::{Departure, command_lines};
 mod calls;
 mod commands;
 
-/// Every release installs it without being asked.
+/// Every release installs this group without being asked.
 const CORE: &str = "@core";
 
-/// A section with its lines, from the one that opens it.
+/// A section with its lines, beginning with the one that opens it.
 struct Section<'a> {
     line: usize,
     head: &'a str,
     body: Vec<&'a str>,
 }
 
-/// Where a kickstart lacks something of its measure.
+/// Where a kickstart lacks something of its reference.
 pub(crate) fn skeleton_departures(measure: &str, text: &str) -> Vec<Departure> {
     if measure == text {
-        return Vec::new(); // mostly only one of all templates is the operator's
+        return Vec::new(); // usually at most one of the templates is the operator's
     }
     let (wanted, own) = (sections(measure), sections(text));
     let mut departures = commands::departures(measure, text);
@@ -68,7 +69,7 @@ fn is_code(line: &str) -> bool {
 
 fn lost_packages(wanted: &[Section<'_>], own: &[Section<'_>]) -> Vec<Departure> {
     let own: HashSet<&str> = packages(own).map(|(_, name)| name).collect();
-    // `curl.x86_64` is a `curl` too.
+    // `curl.x86_64` counts as `curl`.
     let is_there = |name: &str| {
         own.contains(name) || own.iter().any(|own| own.rsplit_once('.').is_some_and(|(own, _)| own == name))
     };

@@ -1,5 +1,5 @@
-//! The one way to open what is served, for HTTP and for `check` alike: a regular file, at a path that stays below its
-//! folder whatever links lie on the way. Nothing that is no file is opened: a FIFO would wait, a device may act.
+//! The one way to open what is served, for HTTP and for `check` alike: a regular file at a path that stays below its
+//! folder, whatever links are on the way. Nothing else is opened: a FIFO would block, and a device may react.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,11 +14,11 @@ use rustix::io::Errno;
 
 use super::guarded::Guarded;
 
-/// Links on the way to one file; the kernel follows as many.
+/// The largest number of links on the way to one file; the kernel follows as many.
 const MOST_LINKS: usize = 40;
-/// Only looks: nothing is opened, and nothing happens to what lies there.
+/// Only looks: nothing is opened, and what is there does not notice.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-/// Opens without waiting for another end, and without becoming a terminal's.
+/// Opens without waiting for the other end, and without making a terminal the controlling one.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// A folder below which files are opened.
@@ -28,39 +28,39 @@ pub(super) struct Folder {
     path: PathBuf,
 }
 
-/// What is not served although it lies in a folder, and why.
+/// Why something in a folder is not served.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unserved {
-    /// A symbolic link that leads out, with its target.
+    /// A symbolic link that leads outside, with its target.
     Outward(String),
-    /// Neither a file nor a directory nor a link.
+    /// It is neither a file nor a directory nor a link.
     Special,
-    /// Another name of a file that nobody may fetch, with the name it has there.
+    /// A hard link to a file that nobody may fetch, with the path of that file.
     Guarded(String),
 }
 
-/// Opens a file that the site file names by its whole path.
+/// Opens a file that the site file names by its full path.
 pub(crate) fn named(path: &Path) -> io::Result<File> {
     regular(|flags| Ok(open(path, flags, Mode::empty())?))
 }
 
-/// Whether the error says that a path leads out of its folder.
+/// Whether the error means that a path leads out of its folder.
 pub(crate) fn leads_out(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::CrossesDevices
 }
 
 impl Folder {
-    /// Looks at the folder; where the site file names a link to one, it is followed.
+    /// Opens the folder; if the site file names a symbolic link to a folder, the link is followed.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self { fd: open(path, LOOK | OFlags::DIRECTORY, Mode::empty())?, path: path.into() })
     }
 
-    /// Opens the file at a relative path; links and `..` are followed as long as they stay below.
+    /// Opens the file at a relative path; links and `..` are followed as long as they stay below the folder.
     pub(super) fn file(&self, path: &str) -> io::Result<File> {
         regular(|flags| self.resolve(Path::new(path), flags))
     }
 
-    /// What is at a path, without opening it.
+    /// Looks at what is at a path, without opening it.
     fn look(&self, path: &Path) -> io::Result<OwnedFd> {
         self.resolve(path, LOOK)
     }
@@ -68,15 +68,16 @@ impl Folder {
     fn resolve(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let below = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         match openat2(&self.fd, path, flags, Mode::empty(), below) {
-            // Kernels before 5.6, and sandboxes that do not know the call; or somebody renames while it is resolved.
+            // The kernel is older than 5.6, or a sandbox does not know the call; or somebody renames while the path is
+            // resolved.
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.walk(path, flags),
-            // It may be an absolute link that comes back in; only the walk knows.
+            // It may be an absolute link that leads back in; only the walk can tell.
             Err(Errno::XDEV) => self.walk(path, flags),
             opened => Ok(opened?),
         }
     }
 
-    /// Resolves a path step by step, where the kernel cannot: no step follows a link or goes up by itself.
+    /// Resolves a path step by step where the kernel cannot; no single step follows a link or goes up by itself.
     fn walk(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let mut above: Vec<OwnedFd> = Vec::new();
         let mut left = parts(path);
@@ -118,14 +119,14 @@ impl Folder {
         Ok(openat(here, c".", flags, Mode::empty())?)
     }
 
-    /// An absolute path as one below this folder.
+    /// Turns an absolute path into one below this folder.
     fn own(&self, target: &Path) -> Option<PathBuf> {
         let below = |root: &Path| target.strip_prefix(root).ok().map(Path::to_path_buf);
         below(&self.path).or_else(|| below(&self.path.canonicalize().ok()?))
     }
 
-    /// Looks through the whole folder for what is not served, in order of the names; at most `most` names are looked at,
-    /// and the second value says whether that was all of them. A folder that cannot be read is passed over.
+    /// Searches the whole folder, in order of names, for what is not served. At most `most` names are looked at, and
+    /// the second value says whether that was all of them. A folder that cannot be read is skipped.
     pub(super) fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
         let mut found = Vec::new();
         let mut folders = vec![PathBuf::new()];
@@ -160,7 +161,7 @@ impl Folder {
     }
 }
 
-/// Looks first and opens then: opening a device may already do something.
+/// Looks first and opens afterwards, because opening a device may already have an effect.
 fn regular(open: impl Fn(OFlags) -> io::Result<OwnedFd>) -> io::Result<File> {
     must_be_file(open(LOOK)?.as_fd())?;
     let file = open(READ)?;
@@ -184,7 +185,7 @@ fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::CrossesDevices, "a link on its way leads out of the folder")
 }
 
-/// The parts of a path, the last one first.
+/// The components of a path, the last one first.
 fn parts(path: &Path) -> Vec<OsString> {
     let parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty());
     let mut parts: Vec<OsString> = parts.map(|part| OsString::from_vec(part.to_vec())).collect();

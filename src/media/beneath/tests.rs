@@ -1,4 +1,4 @@
-//! Both ways to resolve a path, the kernel's and the walk, on the same folder with every kind of link.
+//! Tests both ways to resolve a path, the kernel's and the walk, on the same folder with every kind of link.
 
 use std::io::Read;
 use std::os::unix::fs::symlink;
@@ -36,7 +36,7 @@ impl Fixture {
             Ok(text)
         };
         let by_kernel = text(self.folder.file(path));
-        // What a kernel without openat2 is left with.
+        // This is what remains on a kernel without openat2.
         let by_walk = text(regular(|flags| self.folder.walk(Path::new(path), flags)));
         assert_eq!(by_kernel, by_walk, "{path}");
         by_kernel
@@ -122,7 +122,7 @@ fn what_is_no_file_is_neither_opened_nor_waited_for() {
     assert_eq!(named(&fifo).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     assert_eq!(named(Path::new("/dev/zero")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     assert!(named(&root.join("Packages/a.rpm")).is_ok());
-    // Even if it changes its kind between look and opening.
+    // This must hold even if the file changes its kind between the look and the opening.
     assert!(openat(&fixture.folder.fd, "fifo", READ, Mode::empty()).is_ok(), "it is opened without a writer");
 }
 

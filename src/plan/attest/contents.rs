@@ -1,4 +1,4 @@
-//! What the partitions and volumes are used as: halves of a mirror, swap, mounted file systems.
+//! What the partitions and volumes are used as: mirror halves, swap, mounted file systems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ pub(super) fn compare(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: 
     compare_options(plan, facts, lines);
 }
 
-/// Arrays are told apart by their members: the number of one may change from boot to boot.
+/// Arrays are identified by their members, because the number of an array may change from boot to boot.
 fn compare_arrays(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
     let Some(arrays) = &facts.arrays else { return };
     for planned in &plan.arrays {
@@ -23,7 +23,7 @@ fn compare_arrays(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
         let members: BTreeSet<String> = members.collect();
         let words = || members.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
         match arrays.iter().find(|fact| fact.members.iter().cloned().collect::<BTreeSet<_>>() == members) {
-            None => lines.push(format!("{} are no mirror; planned: {}", words(), planned.device)),
+            None => lines.push(format!("{} are not a mirror; planned: {}", words(), planned.device)),
             Some(fact) if fact.level != "raid1" => {
                 lines.push(format!("the array of {} is {}; planned: raid1", words(), fact.level));
             }
@@ -32,7 +32,7 @@ fn compare_arrays(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
     }
 }
 
-/// The options that the next boot mounts with. An installer may have added some of its own.
+/// Compares the options with which the next boot mounts. An installer may have added some of its own.
 fn compare_options(plan: &NodePlan, facts: &Facts, lines: &mut Vec<String>) {
     let Some(fstab) = &facts.fstab else { return };
     let mounts = plan.options.iter().filter_map(|(target, options)| Some((target, options.mount.as_deref()?)));
@@ -42,20 +42,20 @@ fn compare_options(plan: &NodePlan, facts: &Facts, lines: &mut Vec<String>) {
             continue;
         };
         let has = |option: &str| found.split(',').any(|known| known == option);
-        // `defaults` stands for no option, and an installer may leave it out beside others.
+        // `defaults` stands for no option, and an installer may leave it out beside other options.
         if !wanted.split(',').all(|option| option == "defaults" || has(option)) {
             lines.push(format!("{target} will be mounted with {found}; planned: {wanted}"));
         }
     }
 }
 
-/// A volume that is to be swap must carry its signature. Whether it is in use depends on the installer.
+/// A volume that is planned as swap must carry its signature. Whether it is in use depends on the installer.
 fn compare_swap(plan: &NodePlan, facts: &Facts, lines: &mut Vec<String>) {
     let Some(swaps) = &facts.swaps else { return };
     for group in &plan.volume_groups {
         for volume in group.logical_volumes.iter().filter(|volume| volume.file_system == FileSystem::Swap) {
             if !swaps.contains(&(group.name.clone(), volume.name.clone())) {
-                lines.push(format!("logical volume {}/{} is no swap space", group.name, volume.name));
+                lines.push(format!("logical volume {}/{} is not swap space", group.name, volume.name));
             }
         }
     }
@@ -89,7 +89,7 @@ fn compare_mounts(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Fac
         }
     }
     for (target, file_system, device) in wanted {
-        // The last mount of a place is the one that is seen; EL6 has a `rootfs` below its root.
+        // The last mount at a path is the visible one; EL6 has a `rootfs` below its root.
         let Some(fact) = facts.mounts.iter().rfind(|fact| fact.target == target) else {
             lines.push(format!("nothing is mounted at {target}; planned: {file_system}"));
             continue;
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(lines(&facts("raid1", &["sda2", "nvme0n1p2"])), "");
         let striped = "the array of nvme0n1p2 and sda2 is raid0; planned: raid1";
         assert_eq!(lines(&facts("raid0", &["sda2", "nvme0n1p2"])), striped);
-        let missing = "nvme0n1p2 and sda2 are no mirror; planned: md0";
+        let missing = "nvme0n1p2 and sda2 are not a mirror; planned: md0";
         assert_eq!(lines(&facts("raid1", &["sda2"])), missing);
         assert_eq!(lines(&Facts { arrays: Some(Vec::new()), ..Facts::default() }), missing);
         assert_eq!(lines(&Facts::default()), "", "what an older rackstart recorded");

@@ -1,4 +1,4 @@
-//! Whether firmware can start from either disk of a mirror.
+//! Whether the firmware can boot from either disk of a mirror.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::partition_name;
 use crate::plan::{ArrayPlan, Content, Facts, NodePlan};
 use crate::site::Firmware;
 
-/// Compares where boot loaders were found with the disks that are to have one. Where none was found at all, the node had
-/// no means to look: only one that is missing beside another is a difference.
+/// Compares where boot loaders were found with the disks that need one. If none was found at all, the node had no means
+/// to look: only one that is missing while the other is there counts as a difference.
 pub(super) fn compare(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: &Facts, lines: &mut Vec<String>) {
     let Some(loaders) = &facts.loaders else { return };
     let Some(array) = plan.arrays.iter().find(|array| starts(plan, array)) else { return };
@@ -32,7 +32,7 @@ pub(super) fn compare(plan: &NodePlan, disks: &BTreeMap<String, String>, facts: 
     }));
 }
 
-/// Whether firmware starts from the halves of this mirror: they are EFI system partitions, or hold what GRUB reads.
+/// Whether the firmware boots from the halves of this mirror: they are EFI system partitions, or hold what GRUB reads.
 fn starts(plan: &NodePlan, array: &ArrayPlan) -> bool {
     let mounts =
         |array: &ArrayPlan, path: &str| matches!(&array.content, Content::Mount { mount, .. } if mount == path);

@@ -1,4 +1,5 @@
-//! The promise and the fact: what was found on the disks against what was planned, one line for each difference.
+//! Compares the promise with the facts: what was found on the disks against what was planned, one line for each
+//! difference.
 
 mod contents;
 mod loaders;
@@ -11,8 +12,9 @@ use super::{DiskPlan, NodePlan, Slot, VolumeGroupPlan};
 /// Sectors of 512 bytes in a MiB.
 const MIB: u64 = 2048;
 
-/// Compares facts with the plan that they should have come from. `disks` are the kernel names by slot; `keep` are the
-/// groups that an earlier installation made, in which others may have made volumes since. Empty means that all is well.
+/// Compares facts with the plan that they should result from. `disks` are the kernel names by slot. `keep` are the
+/// groups that an earlier installation made; others may have made volumes in them since. An empty result means that all
+/// is well.
 pub(crate) fn differences(
     plan: &NodePlan,
     disks: &BTreeMap<String, String>,
@@ -34,7 +36,7 @@ pub(crate) fn differences(
     lines
 }
 
-/// Compares the partitions of one disk, as numbers, starts and sizes.
+/// Compares the partitions of one disk: numbers, starts and sizes.
 pub(crate) fn compare_partitions(disk: &DiskPlan, name: &str, found: &[&PartitionFact], lines: &mut Vec<String>) {
     for planned in &disk.partitions {
         let part = format!("partition {} of {name}", planned.number);
@@ -46,7 +48,7 @@ pub(crate) fn compare_partitions(disk: &DiskPlan, name: &str, found: &[&Partitio
             let start = planned.start.0 * MIB;
             lines.push(format!("{part} begins at sector {}; planned: {start}", fact.start));
         }
-        // The last MiB of a disk is rarely a whole one: less than a MiB more is what an installer rounds.
+        // The last MiB of a disk is rarely a whole one: an excess of less than one MiB is the installer's rounding.
         let size = planned.size.0 * MIB;
         if planned.slot != Slot::Extended && !(size..size + MIB).contains(&fact.sectors) {
             lines.push(format!("{part} has {} sectors; planned: {size}", fact.sectors));
@@ -162,7 +164,7 @@ fn compare_physical_volumes(
     lines.extend(found.iter().map(|device| format!("volume group {} is also on {device}", group.name)));
 }
 
-/// The kernel's name of a partition: `sda2`, `nvme0n1p2`.
+/// Returns the kernel's name of a partition: `sda2`, `nvme0n1p2`.
 pub(crate) fn partition_name(disk: &str, number: u32) -> String {
     let separator = if disk.ends_with(|c: char| c.is_ascii_digit()) { "p" } else { "" };
     format!("{disk}{separator}{number}")
@@ -181,7 +183,7 @@ mod tests {
         (plan, BTreeMap::from([("os".to_string(), "nvme0n1".to_string())]))
     }
 
-    /// What an installer that does all right would find.
+    /// The facts that an installer would find if it did everything right.
     fn as_planned(plan: &NodePlan) -> Facts {
         let labels = vec![("nvme0n1".into(), "msdos".into())];
         let mut facts = Facts { labels, swaps: Some(Vec::new()), arrays: Some(Vec::new()), ..Facts::default() };
@@ -268,7 +270,7 @@ mod tests {
             (|facts| facts.volumes[0].name = "lv_x".into(), "logical volume vg_base/lv_x is not in the plan"),
             (|facts| facts.mounts.retain(|fact| fact.target != "/home"), "nothing is mounted at /home; planned: ext4"),
             (|facts| facts.mounts[0].file_system = "xfs".into(), "/boot is xfs; planned: ext4"),
-            (|facts| facts.swaps = Some(Vec::new()), "logical volume vg_base/lv_swap is no swap space"),
+            (|facts| facts.swaps = Some(Vec::new()), "logical volume vg_base/lv_swap is not swap space"),
         ];
         let (plan, disks) = promise();
         for (change, line) in changes {

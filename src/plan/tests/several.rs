@@ -7,7 +7,7 @@ fn disk(slot: &str, sectors: u64, sector_size: u32) -> DiskSlot {
     DiskSlot { slot: slot.into(), rule: DiskRule::of(sectors, sector_size) }
 }
 
-/// A growing compute node with its brick on a second disk of so many sectors.
+/// A growing compute node with its brick on a second disk with this many sectors.
 fn with_brick(sectors: u64, sector_size: u32, release: &str, firmware: Firmware) -> Node {
     let mut node = growing(node("compute2"));
     (node.release, node.firmware) = (release.parse().unwrap(), firmware);
@@ -263,7 +263,7 @@ fn encryption_takes_its_header_of_every_physical_volume() {
         let plan = plan(&encrypted(release)).unwrap();
         (group(&plan, "vg_gluster"), plan.volume_groups[1].exact)
     };
-    // The partition has 216974 MiB: less 2 or 16 of the header and 1 of LVM, in whole extents of 4.
+    // The partition has 216974 MiB: less 2 or 16 for the header and 1 for LVM, in whole extents of 4.
     assert_eq!(of("6.10"), ((216_968, 0, vec![216_968]), true));
     assert_eq!(of("7"), ((216_968, 0, vec![216_968]), true));
     assert_eq!(of("9"), ((216_956, 0, vec![216_956]), true));

@@ -1,28 +1,28 @@
-//! What a node tells and gets back after a reimage: an identity by which its peers know it.
+//! What a node reports and gets back after a reimage: an identity by which its peers recognise it.
 
 use std::collections::BTreeMap;
 
-/// Longest value that is kept, in bytes.
+/// The longest value that is kept, in bytes.
 const LONGEST: usize = 128;
 
-/// What nodes told, by the name of the keepsake.
+/// The values that a node reported, by the name of the keepsake.
 pub type Keepsakes = BTreeMap<String, String>;
 
-/// A value that outlives what is on the disk.
+/// A value that outlives the content of the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keepsake {
     /// What it is, for people.
     pub summary: String,
     /// How it is written.
     pub form: ValueForm,
-    /// The key of reports by which payloads of an earlier release tell it.
+    /// The key under which payloads of an earlier release report it.
     pub formerly: Option<String>,
 }
 
-/// How a value is written. A machine tells it and it becomes part of a shell text, so nothing is free.
+/// The form of a value. A machine reports it and it becomes part of a shell text, so no form is unrestricted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueForm {
-    /// Hex digits in small letters in groups of 8, 4, 4, 4 and 12; not all zeros.
+    /// Lower-case hexadecimal digits in groups of 8, 4, 4, 4 and 12; not all zeros.
     Uuid,
     /// Decimal digits.
     Number,
@@ -30,20 +30,20 @@ pub enum ValueForm {
     Word,
 }
 
-/// Why a value is not kept.
+/// A value was not kept because its form is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is no value for {name}: {expected}")]
+#[error("`{value}` is not a value for {name}: {expected}")]
 pub struct NotAKeepsake {
     /// The keepsake.
     pub name: String,
-    /// What was told, cut.
+    /// The reported value, truncated.
     pub value: String,
-    /// How it is written.
+    /// The form that the value must have.
     pub expected: &'static str,
 }
 
 impl ValueForm {
-    /// Its words in a blueprint.
+    /// The words for the forms in a blueprint.
     pub(crate) const WORDS: [(&'static str, Self); 3] =
         [("uuid", Self::Uuid), ("number", Self::Number), ("word", Self::Word)];
 

@@ -1,4 +1,4 @@
-//! A design as data: its roles, the layouts each role offers, what its nodes provide, and the values its steps use.
+//! A design as data: its roles, the layouts of each role, what its nodes provide, and the values that its steps use.
 //! Nothing here knows a role, a service or a cloud by name.
 
 mod copies;
@@ -22,52 +22,53 @@ pub struct Role {
     pub summary: String,
     /// Roles whose steps this role also runs and whose capabilities it has.
     pub includes: Vec<String>,
-    /// Extra host names that point at the node of this role.
+    /// Additional host names of the node with this role.
     pub aliases: Vec<String>,
-    /// Names of the capabilities that its nodes bring, beside those of the roles that it includes.
+    /// Names of the capabilities that its nodes provide, in addition to those of the roles that it includes.
     pub provides: Vec<String>,
     /// Layouts by name (`paper`, `grow`).
     pub layouts: BTreeMap<String, Layout>,
-    /// The layout of its nodes that name none, before that of the site.
+    /// The layout of its nodes that name none; it takes precedence over that of the site.
     pub default_layout: Option<String>,
-    /// What its nodes have beside what rackstart and the steps need.
+    /// What its nodes have in addition to what rackstart and the steps need.
     pub software: Software,
 }
 
-/// Something that nodes bring, for whoever asks for it: a role may bring several, and several roles the same.
+/// Something that nodes provide for those that ask for it. A role may provide several, and several roles the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capability {
     /// One sentence for people.
     pub summary: String,
-    /// Fewest nodes that must have it for the whole to work.
+    /// The smallest number of nodes that must have it for the whole to work.
     pub at_least: usize,
-    /// Most nodes that may have it; none means any number.
+    /// The largest number of nodes that may have it; none means any number.
     pub at_most: Option<usize>,
 }
 
-/// A password of the site: generated once, given to the nodes that need it and to no other.
+/// A password of the site: generated once, and given only to the nodes that need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretSpec {
     /// Step targets whose nodes get it.
     pub targets: Vec<String>,
-    /// The value in paper mode; public, since it is printed in the paper.
+    /// The value in paper mode; it is public, since it is printed in the paper.
     pub paper: Option<String>,
-    /// The steps that have to run again after a rotation, in their order.
+    /// The steps that must be repeated after a rotation, in order.
     pub steps: Vec<String>,
 }
 
-/// A design. Read from a data file that ships in the binary or lies in the operator's folder of templates.
+/// A design. It is read from a data file that ships in the binary or is in the operator's folder of templates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blueprint {
-    /// Name, also of its folder.
+    /// Its name, which is also that of its folder.
     pub name: String,
     /// One sentence for people.
     pub summary: String,
-    /// The step sets that its nodes run, by the names of their folders; a later one stands above an earlier one.
+    /// The step sets that its nodes run, by the names of their folders; a later one takes precedence over an earlier
+    /// one.
     pub steps: Vec<String>,
-    /// Whether its steps write the rules of the packet filter; else those that the installer makes stay.
+    /// Whether its steps write the rules of the packet filter; if not, the rules that the installer makes stay.
     pub firewall_by_steps: bool,
-    /// Whether SELinux enforces its policy on the nodes; else it only tells.
+    /// Whether SELinux enforces its policy on the nodes; if not, it only logs.
     pub selinux_enforces: bool,
     /// The role of nodes that name none.
     pub default_role: Option<String>,
@@ -77,36 +78,36 @@ pub struct Blueprint {
     pub capabilities: BTreeMap<String, Capability>,
     /// Values for the steps, for example `volume = "vm-instances"`.
     pub variables: BTreeMap<String, String>,
-    /// The variables that are IPv4 networks, each sharing no address with a network of the site.
+    /// The variables that are IPv4 networks; none of them may share an address with a network of the site.
     pub networks: Vec<String>,
-    /// What must be true of the variables, in the order in which it is looked at.
+    /// Conditions on the variables, in the order in which they are checked.
     pub rules: Vec<Rule>,
-    /// Lists of nodes for the steps, by the name that steps know them by, for example `WORKERS`.
+    /// Lists of nodes for the steps, by the name under which steps know them, for example `WORKERS`.
     pub nodes: BTreeMap<String, NodeList>,
-    /// Whom a line of `ports` lets in, by its word there; lists of nodes are such words too.
+    /// Whom a line of `ports` admits, by the word used there; the names of node lists are such words, too.
     pub callers: BTreeMap<String, Caller>,
-    /// What nodes hold copies of, if they do.
+    /// What nodes hold copies of, if anything.
     pub copies: Option<Copies>,
-    /// What is asked of the nodes before one of them is wiped; without it nobody is asked.
+    /// What the nodes are asked before one of them is wiped; without it they are not asked.
     pub drain: Option<Drain>,
-    /// What a node tells and gets back after a reimage, by the name that steps know it by.
+    /// What a node reports and gets back after a reimage, by the name under which steps know it.
     pub keepsakes: BTreeMap<String, Keepsake>,
-    /// Secrets by the name that steps know them by, for example `DATABASE_PASSWORD`.
+    /// Secrets by the name under which steps know them, for example `DATABASE_PASSWORD`.
     pub secrets: BTreeMap<String, SecretSpec>,
-    /// The oldest version of a package that its steps can work with, `VERSION-RELEASE`, by name.
+    /// The oldest version of a package that its steps work with, `VERSION-RELEASE`, by name.
     pub floors: BTreeMap<String, String>,
-    /// Accounts that its packages make, so that no user may be called so.
+    /// Accounts that its packages create, whose names no user may have.
     pub accounts: Vec<String>,
-    /// What is tried in the end.
+    /// What is tried at the end.
     pub trial: Option<Trial>,
     /// Images that an install tree may hold.
     pub tree_images: Vec<TreeImage>,
-    /// What people should know of its nodes beside their ports.
+    /// What people should know about its nodes in addition to their ports.
     pub sentences: Vec<Sentence>,
 }
 
 impl Blueprint {
-    /// Returns every step target of a role: `all`, itself and what it includes.
+    /// Returns every step target of a role: `all`, the role itself, and the roles that it includes.
     pub(crate) fn targets(&self, role: &str) -> Vec<String> {
         let mut targets = vec!["all".to_string(), role.to_string()];
         if let Some(role) = self.roles.get(role) {
@@ -115,7 +116,7 @@ impl Blueprint {
         targets
     }
 
-    /// Whether nodes of a role bring a capability, by themselves or by a role that it includes.
+    /// Whether nodes of a role provide a capability, directly or through a role that it includes.
     pub(crate) fn provides(&self, role: &str, capability: &str) -> bool {
         self.capabilities_of(role).contains(capability)
     }
@@ -131,12 +132,12 @@ impl Blueprint {
         all
     }
 
-    /// The roles that bring a capability.
+    /// The roles that provide a capability.
     pub(crate) fn roles_with<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a str> {
         self.roles.keys().map(String::as_str).filter(move |role| self.provides(role, capability))
     }
 
-    /// The value of a variable; nothing when it has none.
+    /// The value of a variable, if it has one.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }

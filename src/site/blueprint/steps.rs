@@ -1,4 +1,4 @@
-//! What the steps of a blueprint are given, and what is asked of its nodes.
+//! What the steps of a blueprint are given, and what its nodes are asked.
 
 use serde::Deserialize;
 
@@ -7,38 +7,38 @@ use serde::Deserialize;
 pub struct NodeList {
     /// The capability that the nodes have.
     pub provide: String,
-    /// Whether it is the first of them alone.
+    /// Whether the list has only the first of them.
     pub first: bool,
 }
 
-/// Who a word of the table of ports lets in.
+/// Whom a word in the table of ports admits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// A network; the variable with its address and prefix.
+    /// A network, by the variable with its address and prefix.
     Network(String),
-    /// Whoever comes over a bridge; the variable with its name.
+    /// Everybody who comes over a bridge, by the variable with its name.
     Bridge(String),
-    /// Whoever comes over one of several bridges, called by a prefix and a number.
+    /// Everybody who comes over one of several bridges, whose names consist of a prefix and a number.
     Bridges {
-        /// What their names begin with.
+        /// The prefix of their names.
         prefix: String,
         /// The variable with the first number.
         first: String,
-        /// The variable with how many there are.
+        /// The variable with their number.
         count: String,
     },
 }
 
-/// What must be true of some variables.
+/// A condition on some variables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The variables that it is about; a problem is told at the first of them, and a rule about a variable that has one
-    /// already is passed over.
+    /// The variables that it concerns. A violation is reported at the first of them, and a rule about a variable that
+    /// already has a problem is skipped.
     pub of: Vec<String>,
-    /// An expression of the template language, true in a right site.
+    /// An expression of the template language that is true in a correct site.
     pub holds: String,
-    /// What is wrong otherwise, after the value of the first variable.
+    /// What is wrong otherwise, as a text that follows the value of the first variable.
     pub is: String,
     /// One thing to do.
     pub help: String,
@@ -47,13 +47,13 @@ pub struct Rule {
 /// Who is asked before a node is wiped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drain {
-    /// The capability of the nodes that have a service which others have to take out and put back.
+    /// The capability of nodes whose service others have to take out and put back.
     pub served: String,
-    /// The capability of those that do it.
+    /// The capability of the nodes that do so.
     pub keeper: String,
 }
 
-/// What is tried in the end, by words in a variable. Words that need an image are left out where there is none.
+/// What is tried at the end, by words in a variable. Words that need an image are left out if there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     /// The variable with the words.
@@ -66,12 +66,12 @@ pub struct Trial {
     pub group: String,
 }
 
-/// An image in the folder `images` of an install tree, where the site file names none of its name.
+/// An image in the folder `images` of an install tree, for when the site file has no image of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeImage {
-    /// The capability of the node whose install tree it is.
+    /// The capability of the node whose install tree is meant.
     pub of: String,
-    /// Its name; with `is_variable`, the variable that has it.
+    /// Its name; or with `is_variable`, the variable that contains the name.
     pub name: String,
     /// Whether `name` is a variable.
     pub is_variable: bool,
@@ -82,16 +82,16 @@ pub struct TreeImage {
 /// A sentence about nodes, for `plan --security`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sentence {
-    /// The capability of the nodes; none: all.
+    /// The capability of the nodes; none means all nodes.
     pub of: Option<String>,
-    /// The capability of nodes of which it is not true.
+    /// The capability of nodes to which it does not apply.
     pub not_of: Option<String>,
-    /// In which sites it is true, as a condition on the variables; empty: in all.
+    /// The sites in which it applies, as a condition on the variables; empty means all sites.
     pub when: String,
-    /// What it is about.
+    /// The subject.
     pub about: String,
-    /// What is true of it in hardened mode.
+    /// What applies to the subject in hardened mode.
     pub hardened: String,
-    /// In paper mode.
+    /// What applies to the subject in paper mode.
     pub paper: String,
 }

@@ -1,4 +1,4 @@
-//! How a change works on one record: one function for each kind of change.
+//! How a change affects one record: one function for each kind of change.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::site::Mac;
 use crate::store::record::{Frozen, Installed, Record};
 
 impl Change {
-    /// Works out the record after this change, or why it is refused.
+    /// Computes the record after this change, or why the change is refused.
     pub(crate) fn work_on(&self, mac: Mac, record: &Record, now: u64) -> Result<Changed, Refused> {
         let mut work = Work { record: record.clone(), now };
         let log = match self {
@@ -49,14 +49,14 @@ impl Change {
         };
         let mut record = work.record;
         if !matches!(self, Self::Duty(_) | Self::Note { .. } | Self::InstalledAs(_) | Self::ClockSet(_)) {
-            record.updated = now; // what others say of its duty is no word of its own, nor is what was refused
+            record.updated = now; // neither others' words on its duty nor a refusal is a sign of life
         }
         tracing::debug!(%mac, state = record.state.word(), ?log, "store");
         Ok(Changed { record, log })
     }
 }
 
-/// A record that a change works on. What is refused half-way is thrown away with it.
+/// A record that a change is being applied to. If the change is refused half way, it is discarded.
 struct Work {
     record: Record,
     /// Unix seconds.
@@ -66,7 +66,7 @@ struct Work {
 impl Work {
     fn event(&mut self, event: &Event, mark: Option<&str>) -> Result<LogLine, Refused> {
         let (record, now) = (&mut self.record, self.now);
-        // First the state: a spent permit stays `spent`, whatever flag the node has since.
+        // The state is checked first: a spent permit stays `spent`, whatever flag the node got since.
         let next = record.state.apply(event)?;
         record.flags.admit(event)?;
         let (kind, detail) = describe(event, &record.state, &next);
@@ -78,14 +78,14 @@ impl Work {
             }
         }
         if matches!(event, Event::BootScriptServed { .. }) {
-            record.progress.installer_seq = 0; // each boot counts its reports anew
+            record.progress.installer_seq = 0; // each boot numbers its reports from the beginning
         }
         if let Some(mark) = mark {
             record.progress.mark(mark, now);
         }
         enter(record, next, now);
         if matches!(event, Event::Armed { .. }) {
-            record.since = now; // armed anew counts anew
+            record.since = now; // a new arming starts a new period
         }
         Ok(LogLine { kind, detail })
     }
@@ -159,7 +159,7 @@ impl Work {
             (frozen.disks, frozen.keep) = (disks.clone(), keep.clone());
         }
         if keep.is_empty() {
-            // What was on the disks is gone from here on, whatever becomes of this installation.
+            // From here on, what was on the disks is gone, whatever becomes of this installation.
             (record.installed, record.installed_as) = (None, None);
         }
         Ok(line)
@@ -190,7 +190,7 @@ impl Work {
         if new {
             enter(record, next, self.now);
         }
-        // A node at a gate says so every minute; the log keeps the first time.
+        // A node that waits at a gate reports it every minute; the log keeps only the first report.
         let again = report.event == ReportEvent::Waiting && waited_for.as_deref() == Some(condition(&report.detail));
         Ok(if new && !again { stored(record, report) } else { None })
     }
@@ -236,7 +236,7 @@ impl Work {
             record.duty = record.duty.apply(event, self.now).ok_or(Refused::NothingToDo)?;
             detail = duty_words(event);
         }
-        // A permit must not outlive the drain that it was given for.
+        // A permit must not outlive the drain for which it was given.
         Ok(match record.state.apply(&Event::Disarmed) {
             Ok(next) if before.lost_its_drain(&record.duty) => {
                 let back = back(&record.state, &next);
@@ -275,7 +275,8 @@ impl Work {
     }
 }
 
-/// The line of a report, as long as the event log has room for this attempt; then a last one says so.
+/// The log line of a report, as long as the event log has room for this attempt; after that, a last line says that
+/// there is none.
 fn stored(record: &mut Record, report: &Report) -> Option<LogLine> {
     let number = &mut record.progress.stored;
     *number = number.saturating_add(1);
@@ -304,7 +305,7 @@ fn enter(record: &mut Record, next: State, now: u64) {
     record.state = next;
 }
 
-/// The state after a report. Reports that only mark progress are taken from the current boot alone.
+/// The state after a report. Reports that only mark progress are accepted from the current boot alone.
 fn apply_report(state: &State, report: &Report, token: &BootToken) -> Result<State, Refused> {
     let token = token.hash();
     let reason = || words(report);

@@ -1,4 +1,4 @@
-//! What can be asked of the store, and how a change works on one record. Pure: `writer` makes it durable.
+//! What can be asked of the store, and how a change affects one record. Pure: `writer` makes it durable.
 
 mod apply;
 mod words;
@@ -14,7 +14,7 @@ use crate::secrets::Redactor;
 
 use super::record::Record;
 
-/// One wanted change of one node.
+/// One requested change of one node.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// A lifecycle event, with the name of the moment it marks.
@@ -26,99 +26,98 @@ pub enum Change {
     },
     /// An operator arms the node.
     Arm {
-        /// A fresh id.
+        /// The id of the new attempt.
         id: AttemptId,
-        /// What the permit allows.
+        /// The scope of the permit.
         scope: WipeScope,
         /// Why a refusal was overruled, in the operator's words.
         forced: Option<String>,
-        /// Why it is not drained before, in the operator's words.
+        /// Why the node is not drained first, in the operator's words.
         undrained: Option<String>,
     },
-    /// What becomes of its duty in the cloud.
+    /// Events of the node's duty in the cloud.
     Duty(Vec<DutyEvent>),
-    /// An operator sets a flag or takes it away. A flagged node is not armed any more.
+    /// An operator sets or removes a flag. A node that gets a flag is no longer armed.
     Flag {
-        /// Which.
         flag: Flag,
-        /// Set, or taken away.
+        /// Whether it is set or removed.
         on: bool,
     },
-    /// A boot script with the installer is about to be served: the plan is fixed for this boot.
+    /// A boot script with the installer is about to be served: from here on the plan is fixed for this boot.
     Boot {
         /// The secret minted for this boot.
         token: TokenHash,
-        /// What the disks will look like.
+        /// The planned storage.
         plan: Box<NodePlan>,
-        /// What the installation makes of the node.
+        /// The description of the node as this installation makes it.
         installed_as: Box<InstalledAs>,
     },
-    /// What a node was installed as that was installed before that was recorded.
+    /// Records what a node was installed as, for a node that was installed before this was recorded.
     InstalledAs(Box<InstalledAs>),
     /// `%pre` asked for the storage commands.
     Redeem {
-        /// The token that asks.
+        /// The token of the request.
         token: TokenHash,
-        /// The disks that will be written, in words.
+        /// The disks that will be written, in prose.
         words: String,
         /// Their kernel names by slot.
         disks: BTreeMap<String, String>,
-        /// The volume groups that stay.
+        /// The volume groups that are kept.
         keep: Vec<String>,
-        /// To whom they go.
+        /// The recipient.
         reader: Reader,
     },
-    /// The kickstart or the payload is about to leave. (The storage commands leave by `Redeem`.)
+    /// The kickstart or the payload is about to be handed out. (The storage commands are handed out by `Redeem`.)
     Deliver {
-        /// Which.
+        /// The kind of secret.
         delivery: Delivery,
-        /// The token that asks.
+        /// The token of the request.
         token: TokenHash,
-        /// To whom it goes.
+        /// The recipient.
         reader: Reader,
     },
-    /// What is known of the machine itself.
+    /// What is known about the machine itself.
     Hardware(Hardware),
-    /// An operator says that the other machine that was seen is the node from now on.
+    /// An operator confirms that the other machine that was seen is the node from now on.
     AcceptHardware,
-    /// A test puts a node where it wants it.
+    /// Used by tests to put a node into any state.
     #[cfg(test)]
     Become(Box<Record>),
-    /// The installer told what is on the disks.
+    /// The installer reported what is on the disks.
     Attest {
-        /// The token that says so.
+        /// The token of the report.
         token: TokenHash,
-        /// What it found.
+        /// What the installer found.
         facts: Box<Facts>,
     },
-    /// A report of the node.
+    /// A report from the node.
     Report {
-        /// What it said.
+        /// The content of the report.
         report: Report,
-        /// The token it said it with.
+        /// The token of the report.
         token: BootToken,
     },
-    /// The clock of this server was set by so many seconds: what is counted from moves along.
+    /// The clock of this server was set by this many seconds, so the reference times move along.
     ClockSet(i64),
-    /// The node told a value that it wants again after a reimage.
+    /// The node sent a value that it wants back after a reimage.
     Keepsake {
-        /// By which name the steps know it.
+        /// The name by which the steps know it.
         name: String,
-        /// As the node told it, in the form that the blueprint wants.
+        /// The value as the node sent it, in the form that the blueprint demands.
         value: String,
     },
-    /// Something that was refused and is worth remembering; it changes nothing.
+    /// Something that was refused and is worth recording; it changes nothing.
     Note {
-        /// One word for the event log.
+        /// The kind in the event log, one word.
         kind: &'static str,
-        /// Words for the event log.
+        /// The text in the event log.
         detail: String,
     },
-    /// Something worth remembering that changes no state: a kickstart was fetched, say.
+    /// Something worth recording that changes no state, for example that a kickstart was fetched.
     Mark {
         /// Moment for the stage timings.
         mark: &'static str,
-        /// Words for the event log.
+        /// The text in the event log.
         detail: String,
     },
 }
@@ -126,23 +125,23 @@ pub enum Change {
 /// One line of the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
-    /// What happened, one word.
+    /// The kind of event, one word.
     pub kind: &'static str,
-    /// In words.
+    /// The text.
     pub detail: String,
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed {
-    /// The record afterwards.
+    /// The record after it.
     pub record: Record,
-    /// What to write to the log; none for a repeated report.
+    /// The line for the log; none for a repeated report.
     pub log: Option<LogLine>,
 }
 
 impl Change {
-    /// Takes known secrets out of the words of a machine.
+    /// Removes known secrets from a machine's words.
     pub(crate) fn redact(&mut self, redactor: &Redactor) {
         match self {
             Self::Report { report, .. } => {
@@ -163,19 +162,19 @@ impl Change {
                     }
                 }
             }
-            // No other change holds words of a machine that go into a log.
+            // No other change contains a machine's words that go into a log.
             _ => {}
         }
     }
 
-    /// Whether it may happen while all installations of the site are stopped: nothing that leads to a disk.
+    /// Whether the change may happen while all installations of the site are stopped: nothing that leads to a disk may.
     pub(crate) fn admit_stopped(&self) -> Result<(), Refused> {
         let leads_to_a_disk = match self {
             Self::Arm { .. } | Self::Boot { .. } | Self::Redeem { .. } => true,
             Self::Event { event, .. } => {
                 matches!(event, Event::Armed { .. } | Event::BootScriptServed { .. } | Event::PermitRedeemed { .. })
             }
-            // A newer payload neither: a restored store is stopped, and may hold passwords of long ago.
+            // This includes newer payloads: a restored store is stopped, and may have outdated passwords.
             Self::Deliver { delivery, .. } => *delivery != Delivery::Payload,
             Self::Flag { .. } | Self::Attest { .. } | Self::Report { .. } => false,
             Self::Mark { .. } | Self::Note { .. } | Self::ClockSet(_) => false,

@@ -1,8 +1,8 @@
-//! What the event log says of changes. Pure.
+//! What the event log says about changes. Pure.
 
 use crate::lifecycle::{DutyEvent, Event, Report, State};
 
-/// What a report says.
+/// The text of a report.
 pub(super) fn words(report: &Report) -> String {
     match (report.step.is_empty(), report.detail.is_empty()) {
         (true, _) => report.detail.clone(),
@@ -11,12 +11,12 @@ pub(super) fn words(report: &Report) -> String {
     }
 }
 
-/// The condition in a `waiting` report, without since when.
+/// The condition in a `waiting` report, without the time.
 pub(super) fn condition(detail: &str) -> &str {
     detail.split(" (since").next().unwrap_or(detail)
 }
 
-/// What became of the duty of a node.
+/// What happened to the duty of a node.
 pub(super) fn duty_words(event: &DutyEvent) -> String {
     match event {
         DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
@@ -29,7 +29,7 @@ pub(super) fn duty_words(event: &DutyEvent) -> String {
     }
 }
 
-/// What a node is that is armed no longer.
+/// The state of a node that is no longer armed, in prose.
 pub(super) fn back(before: &State, next: &State) -> String {
     match before {
         State::Armed { previous: None, .. } => "it was never installed".into(),
@@ -37,7 +37,7 @@ pub(super) fn back(before: &State, next: &State) -> String {
     }
 }
 
-/// The word of an event, and what is told of it.
+/// The kind of an event, and its text.
 pub(super) fn describe(event: &Event, before: &State, next: &State) -> (&'static str, String) {
     match event {
         Event::Armed { id, scope } => ("armed", format!("attempt {id}: its installer {scope}")),
