@@ -1,4 +1,4 @@
-//! Where a kickstart holds what nobody else may read: passwords, passphrases, hashes and keys.
+//! Finds what nobody else may read in a kickstart: passwords, passphrases, hashes and keys.
 
 use std::ops::Range;
 
@@ -18,8 +18,8 @@ const OPTIONS: [&str; 9] = [
 /// Commands whose plain words are secrets.
 const COMMANDS: [&str; 2] = ["rootpw", "sshpw"];
 
-/// The secrets in the command lines of a kickstart, in bytes of the text. Scripts are not looked into: what a script says is
-/// known to nobody but its author.
+/// The secrets in the command lines of a kickstart, as ranges of bytes in the text. Scripts are not searched: only
+/// their authors know what they contain.
 pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let (mut start, mut in_section) = (0, false);
@@ -37,7 +37,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The text with three stars for each of its secrets. Lines keep their numbers.
+/// The text with three asterisks in place of each of its secrets. Lines keep their numbers.
 pub(crate) fn masked(text: &str) -> String {
     let (mut masked, mut at) = (String::with_capacity(text.len()), 0);
     for secret in secrets(text) {
@@ -48,7 +48,7 @@ pub(crate) fn masked(text: &str) -> String {
     masked + &text[at..]
 }
 
-/// The secrets of one command line, in bytes of the line. A commented line may hold one as well.
+/// The secrets of one command line, as ranges of bytes in the line. A commented line may contain one as well.
 fn of_line(line: &str) -> Vec<Range<usize>> {
     let code = line.trim_start_matches(['#', ' ', '\t']);
     let offset = line.len() - code.len();
@@ -72,7 +72,7 @@ fn of_line(line: &str) -> Vec<Range<usize>> {
     found.into_iter().map(|at| at.start + offset..at.end + offset).collect()
 }
 
-/// Words between blanks that are in no quotation.
+/// Words between blanks that are outside quotations.
 fn words(line: &str) -> Vec<Range<usize>> {
     let (mut words, mut start, mut quote) = (Vec::new(), None, None);
     for (at, letter) in line.char_indices() {

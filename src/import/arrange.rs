@@ -8,14 +8,14 @@ use super::autopart;
 use super::sizes::{self, EXTENT};
 use super::storage::Said;
 
-/// A group in the making: its volumes with the limits of their growth, and the line of each.
+/// A volume group being built: its volumes with the limits of their growth, and the line of each.
 pub(super) struct Group {
     pub(super) spec: VolumeGroupSpec,
     pub(super) members: Vec<String>,
     pub(super) volumes: Vec<(usize, Option<Mib>, Option<u64>)>,
 }
 
-/// A partition that has a name of its own in the kickstart: `pv.01`, `raid.01`.
+/// A partition that the kickstart refers to by name: `pv.01`, `raid.01`.
 #[derive(Clone)]
 pub(super) struct Member {
     pub(super) index: usize,
@@ -26,18 +26,18 @@ pub(super) struct Member {
 pub(super) struct Builder {
     pub(super) release: Release,
     pub(super) layout: Layout,
-    /// Partitions of the layout in the making, with the line of each and the limit of its growth.
+    /// Partitions of the layout being built, with the line of each and the limit of its growth.
     pub(super) partitions: Vec<(usize, PartitionSpec, Option<Mib>)>,
     pub(super) members: BTreeMap<String, Member>,
     pub(super) groups: Vec<Group>,
-    /// Disks by the names of the kickstart, each with its slot.
+    /// The two mirrored disks by their names in the kickstart.
     pub(super) mirrored: Option<(String, String)>,
-    /// Partitions that are no member of an array: line, disk, and whether it is `/` or `/boot`.
+    /// Partitions that are not members of an array: line, disk, and whether it is `/` or `/boot`.
     pub(super) beside: Vec<(usize, Option<String>, bool)>,
 }
 
 impl Builder {
-    /// Applies limits of growth, and turns shares of groups into sizes.
+    /// Applies limits of growth, and converts shares of groups into sizes.
     pub(super) fn limits(&mut self, said: &mut [Said]) {
         let mut sizes: Vec<_> = self.partitions.iter().map(|(_, spec, most)| (spec.size, *most)).collect();
         for (at, note) in sizes::limit(&mut sizes, true) {
@@ -84,7 +84,7 @@ impl Builder {
         }
     }
 
-    /// Tells each physical volume its group.
+    /// Assigns each physical volume to its group.
     pub(super) fn join(&mut self) {
         for group in &self.groups {
             let of_group: Vec<usize> =
@@ -100,7 +100,7 @@ impl Builder {
         }
     }
 
-    /// Makes a physical volume as large as its volumes need, where the installer would squeeze them.
+    /// Makes a physical volume as large as its volumes need, where the installer would shrink them.
     pub(super) fn enlarge(&mut self, said: &mut [Said]) {
         for group in &self.groups {
             let volumes = &group.spec.logical_volumes;
@@ -114,7 +114,7 @@ impl Builder {
             }
             let Some(at) = last.filter(|_| yields < needed) else { continue };
             let (index, spec, _) = &mut self.partitions[at];
-            // On a mirror, md keeps some of a member for itself.
+            // On a mirror, md keeps part of a member for itself.
             let spare = if self.mirrored.is_some() { 136 } else { 0 };
             let size = Mib((spec.size.minimum().0 + needed - yields + EXTENT + spare).max(8));
             if !spec.size.grows() {
@@ -124,7 +124,7 @@ impl Builder {
         }
     }
 
-    /// Gives the disks of the kickstart the slots of a node: the one with `/boot` or `/` is that of the system.
+    /// Gives the disks of the kickstart the slots of a node: the disk with `/boot` or `/` is that of the system.
     pub(super) fn slots(&mut self) {
         let on = |mount: &str| {
             self.partitions.iter().find_map(|(_, spec, _)| match &spec.purpose {
@@ -149,7 +149,8 @@ impl Builder {
         }
     }
 
-    /// As the installer orders them, so that no order is asked for that costs flags; a `/boot` where volumes need one.
+    /// Sorts as the installer does, so that the layout asks for no order that costs flags; adds a `/boot` where volumes
+    /// need one.
     pub(super) fn order(&mut self, said: &mut [Said]) {
         let mut partitions: Vec<_> = std::mem::take(&mut self.partitions);
         let mounts = |wanted: &str, spec: &PartitionSpec| matches!(&spec.purpose, PartitionUse::Mount { path, .. } if path == wanted);

@@ -1,21 +1,21 @@
-//! The layout that `autopart` and `reqpart --add-boot` become: what the installer of the release would make, as far as a
-//! plan can know it without the machine.
+//! The layout that `autopart` and `reqpart --add-boot` become: what the installer of the release would make, as far as
+//! a plan can know that without the machine.
 
 use crate::site::{
     FileSystem, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, Release, SizeSpec, VolumeGroupSpec,
 };
 
-/// Swap where the installer goes by the memory of the machine, in MiB.
+/// The size of swap, in MiB, where the installer would derive it from the machine's memory.
 pub(crate) const SWAP: u64 = 4096;
-/// The least that is left for `/`, in MiB.
+/// The smallest size that is left for `/`, in MiB.
 const ROOT: u64 = 10240;
 
-/// The file system that the release makes when nothing is said.
+/// The default file system of the release.
 pub(crate) fn file_system(release: Release) -> FileSystem {
     if release.is_el6() { FileSystem::Ext4 } else { FileSystem::Xfs }
 }
 
-/// `/boot` as Anaconda sizes it: 500 MiB in EL6, 1 GiB later.
+/// `/boot` in Anaconda's size: 500 MiB in EL6, 1 GiB later.
 pub(crate) fn boot(release: Release) -> PartitionSpec {
     let size = Mib(if release.is_el6() { 500 } else { 1024 });
     let purpose = PartitionUse::Mount { path: "/boot".into(), file_system: file_system(release) };

@@ -1,7 +1,7 @@
-//! An existing kickstart becomes a role, a layout, packages and hooks of a site file. Text in, texts out.
+//! Turns an existing kickstart into a role, a layout, packages and hooks of a site file. Text in, texts out.
 //!
-//! Every line of it ends somewhere: it is carried over, carried over with a difference that is told, left behind with a
-//! reason and something to do, or says nothing (blanks and comments).
+//! Every line is accounted for: it is carried over, carried over with a difference that is stated, left behind with a
+//! reason and something to do, or it means nothing (blanks and comments).
 
 mod arrange;
 mod autopart;
@@ -23,11 +23,11 @@ use crate::site::{Layout, Release};
 pub enum Fate {
     /// A blank line, or a comment of the kickstart itself.
     Silent,
-    /// It is in the fragment or in a hook; with what differs, if anything does.
+    /// The line is in the fragment or in a hook; with the difference, if there is one.
     Carried(Option<String>),
-    /// It is not, why, and what to do.
+    /// The line was left behind.
     Left {
-        /// Why: lower case, no full stop.
+        /// The reason: lower case, no full stop.
         why: String,
         /// One thing to do.
         todo: String,
@@ -37,9 +37,9 @@ pub enum Fate {
 /// A line of the kickstart and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// From 1.
+    /// The line number, from 1.
     pub number: usize,
-    /// The line, with its secrets as stars.
+    /// The line, with asterisks in place of its secrets.
     pub text: String,
     /// What became of it.
     pub fate: Fate,
@@ -54,9 +54,9 @@ pub struct Import {
     pub hooks: Vec<(String, String)>,
     /// Every line of the kickstart, in order.
     pub lines: Vec<Line>,
-    /// What the storage lines became; none when they, or one that they cannot do without, stayed behind.
+    /// The layout that the storage lines became; none when one that the layout cannot do without was left behind.
     pub layout: Option<Layout>,
-    /// The template that the text is instead of a kickstart, in words.
+    /// The kind of template that the text is instead of a kickstart, in prose.
     pub template: Option<String>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn is_role_name(name: &str) -> bool {
         && name != "all"
 }
 
-/// A name for a role from the name of a file.
+/// Derives a name for a role from the name of a file.
 pub(crate) fn role_name(file: &str) -> String {
     let stem = file.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default();
     let letters = stem.to_ascii_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
@@ -93,16 +93,16 @@ pub(crate) fn role_name(file: &str) -> String {
     if is_role_name(name) { name.into() } else { "imported".into() }
 }
 
-/// Reads a kickstart for a release; `file` is its name for messages, `role` the name of the role that it becomes.
+/// Reads a kickstart for a release. `file` is its name for messages, and `role` the name of the role that it becomes.
 pub fn import(release: Release, file: &str, role: &str, bytes: &[u8]) -> Import {
     let lint = grammar::lint(release, bytes);
     let items = read::items(&lint.text);
     let mut fates = vec![Fate::Silent; lint.text.lines().count()];
     let mut role = write::RoleParts::new(role, file, release);
-    // What the installer of the release would not take cannot be carried over either.
+    // What the installer of the release would reject cannot be carried over either.
     let faults = lint.complaints.iter().filter(|complaint| complaint.weight == Weight::Fault);
     let faults: Vec<&grammar::Complaint> = faults.collect();
-    // In `%packages` each line stands for itself.
+    // In `%packages` each line counts by itself.
     let fault = |item: &read::Item<'_>| {
         let head = item.lines.start..item.lines.start + 1;
         let lines = if item.name() == "%packages" { head } else { item.lines.clone() };

@@ -1,10 +1,10 @@
-//! A kickstart in pieces: each command line, and each section from its head to its `%end`.
+//! Splits a kickstart into pieces: each command line, and each section from its head to its `%end`.
 
 use std::ops::Range;
 
 use super::Fate;
 
-/// One piece.
+/// One piece of a kickstart.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
     /// Its lines, from 1.
@@ -26,7 +26,7 @@ impl Item<'_> {
         self.head.split_whitespace().next().unwrap_or_default()
     }
 
-    /// Gives all its lines this fate, but for those that have one already.
+    /// Gives this fate to all of its lines that have none yet.
     pub(crate) fn set(&self, fates: &mut [Fate], fate: &Fate) {
         for line in self.lines.clone() {
             if let Some(place) = fates.get_mut(line - 1)

@@ -1,4 +1,4 @@
-//! Sections: packages, scripts and what add-ons read.
+//! Sections: packages, scripts, and what add-ons read.
 
 use crate::grammar;
 use crate::site::Release;
@@ -39,7 +39,7 @@ const OF_DISKS: [&str; 28] = [
     "gdisk",
 ];
 
-/// What `packages` of a role cannot take out.
+/// Packages that `packages` of a role cannot remove.
 const NEEDED: [&str; 6] = ["bash", "curl", "lvm2", "openssh-server", "policycoreutils", "tar"];
 
 pub(crate) struct Reader {
@@ -51,7 +51,7 @@ impl Reader {
         Self { release }
     }
 
-    /// What becomes of a section; lines of `%packages` may get a fate of their own.
+    /// The fate of a section; lines of `%packages` may get a fate of their own.
     pub(crate) fn add(&mut self, item: &Item<'_>, role: &mut RoleParts, fates: &mut [Fate]) -> Fate {
         let Kind::Section { body } = &item.kind else { return Fate::carried() };
         let is_raw = !body.iter().chain([&item.head]).any(|line| line.contains("{% endraw"));
@@ -94,7 +94,7 @@ fn is_of_disks(word: &str) -> bool {
     OF_DISKS.contains(&name)
 }
 
-/// Packages go to the role, and names that a role does not take to the hook.
+/// Adds packages to the role, and names that a role does not accept to the hook.
 fn packages(item: &Item<'_>, body: &[&str], role: &mut RoleParts, fates: &mut [Fate]) -> Fate {
     for (index, line) in body.iter().enumerate() {
         let name = line.split('#').next().unwrap_or_default().trim();
@@ -129,7 +129,7 @@ fn packages(item: &Item<'_>, body: &[&str], role: &mut RoleParts, fates: &mut [F
     }
 }
 
-/// Whether `packages` of a role takes the name.
+/// Whether `packages` of a role accepts the name.
 fn is_plain(name: &str) -> bool {
     let bare = name.strip_prefix('-').unwrap_or(name);
     let bare = bare.strip_prefix("@^").or_else(|| bare.strip_prefix('@')).unwrap_or(bare);

@@ -1,4 +1,4 @@
-//! The sizes of a kickstart's lines, as a layout says them.
+//! The sizes in a kickstart's lines, in the form of a layout.
 
 use crate::grammar::Arranged;
 use crate::site::{Mib, SizeSpec};
@@ -8,11 +8,11 @@ use super::autopart::SWAP;
 /// Extents of every volume group, in MiB.
 pub(crate) const EXTENT: u64 = 4;
 
-/// A size, and what differs from the line.
+/// A size, and how it differs from the line.
 pub(crate) struct Sized {
     pub size: SizeSpec,
     pub notes: Vec<String>,
-    /// What a growing thing must not exceed.
+    /// The limit of its growth, if it grows.
     pub most: Option<Mib>,
     /// The share of its volume group, in percent.
     pub percent: Option<u64>,
@@ -46,8 +46,9 @@ pub(crate) fn in_extents(size: SizeSpec) -> SizeSpec {
     }
 }
 
-/// What grows up to a limit is as large as its limit, where there is room: on a disk, beside something that grows without one,
-/// or in a group that grows. In a group of a fixed size it grows without its limit. Gives what differs, by index.
+/// Gives sizes their limits. Something that grows up to a limit gets that limit as its size where there is room: on a
+/// disk, beside something that grows without one, or in a group that grows. In a group with a fixed size it grows
+/// without its limit. Returns the differences, by index.
 pub(crate) fn limit(sizes: &mut [(SizeSpec, Option<Mib>)], has_room: bool) -> Vec<(usize, String)> {
     let has_room = has_room || sizes.iter().any(|(size, most)| size.grows() && most.is_none());
     let mut notes = Vec::new();

@@ -1,5 +1,5 @@
-//! The storage commands of a kickstart, read into one layout. All of them are carried over, or none: a layout that lacks a
-//! partition is another one.
+//! The storage commands of a kickstart, read into one layout. Either all of them are carried over or none, because a
+//! layout that lacks a partition is a different layout.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use super::{Fate, autopart, prove};
 const MAKERS: [&str; 10] =
     ["autopart", "reqpart", "part", "partition", "raid", "volgroup", "logvol", "btrfs", "mount", "snapshot"];
 
-/// Options that a layout says, each in its own way, or that the planner chooses by itself.
+/// Options that a layout expresses, each in its own way, or that the planner chooses by itself.
 const SAID: [&str; 22] = [
     "--size",
     "--grow",
@@ -44,7 +44,7 @@ const SAID: [&str; 22] = [
     "--thin",
 ];
 
-/// The least that the installer makes of XFS from EL8 on, in MiB.
+/// The smallest XFS that the installer makes from EL8 on, in MiB.
 const LEAST_XFS: Mib = Mib(300);
 
 /// Whether the command makes something on a disk.
@@ -57,7 +57,7 @@ pub(super) struct Said {
     lines: std::ops::Range<usize>,
     line: Arranged,
     pub(super) notes: Vec<String>,
-    /// Why the line stays behind although the layout goes without it, and what to do.
+    /// Why the line is left behind although the layout works without it, and what to do.
     left: Option<(String, String)>,
 }
 
@@ -65,18 +65,18 @@ pub(super) struct Said {
 pub(crate) struct Reader {
     release: Release,
     said: Vec<Said>,
-    refused: Option<Refusal>,
+    refused: Option<LineRefusal>,
 }
 
 /// Why one line cannot be carried over, and what to do.
-type Refusal = (usize, String, String);
+type LineRefusal = (usize, String, String);
 
 impl Reader {
     pub(crate) fn new(release: Release) -> Self {
         Self { release, said: Vec::new(), refused: None }
     }
 
-    /// Takes a line in; whether it is one of storage.
+    /// Takes in a line; returns whether it is a storage command.
     pub(crate) fn add(&mut self, item: &Item<'_>) -> bool {
         let line = Some(item.name())
             .filter(|name| MAKERS.contains(name))
@@ -86,14 +86,14 @@ impl Reader {
         is_one
     }
 
-    /// Takes in a line that the installer would not take: no layout comes of any of them.
+    /// Takes in a line that the installer would reject, after which the lines yield no layout.
     pub(crate) fn refuse(&mut self, item: &Item<'_>, why: &str, todo: &str) {
         self.refused.get_or_insert((item.lines.start, why.into(), todo.into()));
         let line = Arranged { name: item.name().into(), plain: Vec::new(), options: Vec::new() };
         self.said.push(Said { lines: item.lines.clone(), line, notes: Vec::new(), left: None });
     }
 
-    /// The layout, if all lines become one that the planner takes; and the fate of each line.
+    /// The layout, if the lines form one that the planner accepts; and the fate of each line.
     pub(crate) fn finish(mut self, fates: &mut [Fate]) -> Option<Layout> {
         if self.said.is_empty() {
             return None;
@@ -160,7 +160,7 @@ impl Builder {
         }
     }
 
-    fn build(mut self, said: &mut [Said]) -> Result<Layout, Refusal> {
+    fn build(mut self, said: &mut [Said]) -> Result<Layout, LineRefusal> {
         for (index, one) in said.iter_mut().enumerate() {
             let number = one.lines.start;
             refuse_what_exists(number, &one.line)?;
@@ -207,7 +207,7 @@ impl Builder {
         Ok(self.layout)
     }
 
-    fn autopart(&mut self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), Refusal> {
+    fn autopart(&mut self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), LineRefusal> {
         if line.value("--type") == Some("btrfs") {
             return Err(excluded(number, "layouts have ext4, XFS and swap, and no btrfs"));
         }
@@ -224,7 +224,13 @@ impl Builder {
         Ok(())
     }
 
-    fn part(&mut self, index: usize, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), Refusal> {
+    fn part(
+        &mut self,
+        index: usize,
+        number: usize,
+        line: &Arranged,
+        notes: &mut Vec<String>,
+    ) -> Result<(), LineRefusal> {
         let name = line.plain.first().map_or("", String::as_str);
         let fstype = line.value("--fstype").unwrap_or_default();
         let sized = sizes::read(line);
@@ -268,7 +274,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A group of its own for one volume of swap.
+    /// Adds a group that contains only one swap volume.
     fn swap(&mut self, index: usize, size: SizeSpec, most: Option<Mib>, disk: Option<String>) {
         let taken = |name: &String| self.groups.iter().any(|group| group.spec.name == *name);
         let names = std::iter::once("vg_swap".to_string()).chain((2..).map(|n| format!("vg_swap{n}")));
@@ -289,7 +295,13 @@ impl Builder {
         self.partitions.push((index, PartitionSpec { size: part, purpose, disk }, most));
     }
 
-    fn raid(&mut self, index: usize, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), Refusal> {
+    fn raid(
+        &mut self,
+        index: usize,
+        number: usize,
+        line: &Arranged,
+        notes: &mut Vec<String>,
+    ) -> Result<(), LineRefusal> {
         let level = line.value("--level").unwrap_or_default().to_ascii_uppercase();
         let (Some(name), members) = (line.plain.first(), &line.plain[1..]) else { return Ok(()) };
         let members: Vec<Member> = members.iter().filter_map(|name| self.members.get(name).cloned()).collect();
@@ -312,7 +324,7 @@ impl Builder {
         let purpose = if name.starts_with("pv.") {
             let purpose = PartitionUse::PhysicalVolume { volume_group: String::new() };
             let member = Member { index, size, disk: disk.clone() };
-            // A group may name the array as well as what is on it.
+            // A group may refer to the array as well as to what is on it.
             self.members.extend(line.value("--device").map(|device| (device.to_string(), member.clone())));
             self.members.insert(name.clone(), member);
             purpose
@@ -332,7 +344,7 @@ impl Builder {
         Ok(())
     }
 
-    fn group(&mut self, number: usize, line: &Arranged) -> Result<(), Refusal> {
+    fn group(&mut self, number: usize, line: &Arranged) -> Result<(), LineRefusal> {
         let Some((name, members)) = line.plain.split_first() else { return Ok(()) };
         if let Some(array) = members.iter().find(|member| !self.members.contains_key(*member)) {
             let what = format!("`{array}` is no partition of this kickstart");
@@ -348,7 +360,13 @@ impl Builder {
         Ok(())
     }
 
-    fn volume(&mut self, index: usize, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), Refusal> {
+    fn volume(
+        &mut self,
+        index: usize,
+        number: usize,
+        line: &Arranged,
+        notes: &mut Vec<String>,
+    ) -> Result<(), LineRefusal> {
         if line.has("--thinpool") {
             notes.push("volumes are plain, not thin: they are as large as they say, and the pool falls away".into());
             return Ok(());
@@ -383,7 +401,7 @@ impl Builder {
         Ok(())
     }
 
-    /// What the installer makes larger without a word.
+    /// Raises a size to what the installer would silently enlarge it to.
     fn at_least(&self, size: SizeSpec, file_system: FileSystem, notes: &mut Vec<String>) -> SizeSpec {
         if file_system != FileSystem::Xfs || self.release.major < 8 || size.grows() || size.minimum() >= LEAST_XFS {
             return size;
@@ -392,7 +410,7 @@ impl Builder {
         SizeSpec::Exact(LEAST_XFS)
     }
 
-    fn file_system(&self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<FileSystem, Refusal> {
+    fn file_system(&self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<FileSystem, LineRefusal> {
         match line.value("--fstype").unwrap_or_default() {
             "" => Ok(autopart::file_system(self.release)),
             "ext4" => Ok(FileSystem::Ext4),
@@ -405,7 +423,7 @@ impl Builder {
         }
     }
 
-    /// Mount and mkfs options, as far as a layout takes them.
+    /// Reads mount and mkfs options, as far as a layout accepts them.
     fn options(&mut self, mount: &str, line: &Arranged, notes: &mut Vec<String>) {
         let mut options = FileSystemOptions::default();
         if let Some(given) = line.value("--fsoptions") {
@@ -426,8 +444,8 @@ impl Builder {
     }
 }
 
-/// Existing partitions and what rackstart never makes.
-fn refuse_what_exists(number: usize, line: &Arranged) -> Result<(), Refusal> {
+/// Refuses existing partitions, and what rackstart never makes.
+fn refuse_what_exists(number: usize, line: &Arranged) -> Result<(), LineRefusal> {
     let uses = ["--onpart", "--noformat", "--useexisting", "--resize", "--onbiosdisk"];
     let existing = uses.into_iter().find(|option| line.has(option));
     match (line.name.as_str(), existing) {
@@ -444,11 +462,11 @@ fn refuse_what_exists(number: usize, line: &Arranged) -> Result<(), Refusal> {
     }
 }
 
-fn excluded(number: usize, why: &str) -> Refusal {
+fn excluded(number: usize, why: &str) -> LineRefusal {
     (number, why.into(), "write the layout by hand: docs/storage.md says what one can hold".into())
 }
 
-/// Options of the line that say nothing in a layout, in words.
+/// Options of the line that a layout cannot express, in prose.
 fn unsaid(line: &Arranged) -> Option<String> {
     let name = |option: &String| option.split('=').next().unwrap_or_default().to_string();
     let is_default = |option: &String| option == "--pesize=4096";
