@@ -39,6 +39,7 @@ pub enum Change {
     Duty(Vec<DutyEvent>),
     /// An operator sets or removes a flag. A node that gets a flag is no longer armed.
     Flag {
+        /// The flag.
         flag: Flag,
         /// Whether it is set or removed.
         on: bool,
