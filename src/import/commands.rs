@@ -7,17 +7,18 @@ use super::Fate;
 use super::read::Item;
 use super::write::{ImageLine, RoleParts, User};
 
-/// Commands that go into the hook `commands.ks.j2` as they are: rackstart writes none of them, or several may stand together.
+/// Commands that go into the hook `commands.ks.j2` unchanged: rackstart writes none of them, or several lines of them
+/// may occur.
 const AS_THEY_ARE: [&str; 10] =
     ["group", "logging", "module", "nvdimm", "realm", "repo", "syspurpose", "xconfig", "zfcp", "fcoe"];
 
-/// Services that no node can be reached without.
+/// Services without which no node can be reached.
 const NEEDED: [&str; 3] = ["network", "NetworkManager", "sshd"];
 
-/// Arguments of the kernel that rackstart or the installer sets.
+/// Kernel arguments that rackstart or the installer sets.
 const SET: [&str; 9] = ["ks", "inst.ks", "ip", "root", "inst.repo", "inst.stage2", "initrd", "BOOTIF", "repo"];
 
-/// What becomes of the line; what is carried over is added to the role.
+/// The fate of a line; what is carried over is added to the role.
 pub(crate) fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> Fate {
     let Some(line) = Arranged::read(release, item.head) else { return include(item) };
     let is_secret = !grammar::secrets(item.head).is_empty() || has_login_in_url(item.head);
@@ -50,7 +51,7 @@ fn include(item: &Item<'_>) -> Fate {
     }
 }
 
-/// `http://name:password@host/`.
+/// Whether a URL has the form `http://name:password@host/`.
 fn has_login_in_url(line: &str) -> bool {
     line.split("://").skip(1).any(|rest| rest.split(['/', ' ', '"', '\'']).next().unwrap_or_default().contains('@'))
 }
@@ -181,7 +182,7 @@ fn root_password(line: &Arranged) -> Fate {
     Fate::left(why, todo)
 }
 
-/// What rackstart says itself, in its own way.
+/// The fate of settings that rackstart makes itself, in its own way.
 fn of_rackstart(name: &str, line: &Arranged) -> Fate {
     const TEMPLATE: &str = "change it in a copy of rackstart's template, which `init --templates DIR` writes";
     let first = line.plain.first().map(String::as_str).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! A layout is worth nothing that the planner refuses, so it is asked before anything is written.
+//! A layout that the planner refuses is worth nothing, so the planner is asked before anything is written.
 
 use std::net::Ipv4Addr;
 
 use crate::plan;
 use crate::site::{DiskRule, DiskSlot, Firmware, Layout, Mac, Node, NodeName, OS_SLOT, Release};
 
-/// Sectors of the disks that a layout is tried on: 1 TiB.
+/// The size of the disks on which a layout is tried, in sectors: 1 TiB.
 const SECTORS: u64 = 1 << 31;
 
-/// Why no machine can have the layout: the planner's words for BIOS when it refuses both kinds of firmware; and else what one
-/// kind of firmware cannot have.
+/// Checks whether machines can have the layout. When the planner refuses both kinds of firmware, the error is its text
+/// for BIOS; otherwise the result says what one kind of firmware cannot have.
 pub(crate) fn prove(release: Release, layout: &Layout) -> Result<Option<String>, (String, String)> {
     let tried = [Firmware::Bios, Firmware::Uefi].map(|firmware| {
         let node = example(release, layout, firmware)?;
@@ -23,7 +23,7 @@ pub(crate) fn prove(release: Release, layout: &Layout) -> Result<Option<String>,
     }
 }
 
-/// A node with the layout on disks of its own; none never happens: the name and the MAC are right.
+/// A node with the layout on its own disks. It is never none, because the name and the MAC are valid.
 fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node> {
     let name: NodeName = "example".parse().ok()?;
     let mac: Mac = "52:54:00:00:00:01".parse().ok()?;

@@ -86,7 +86,7 @@ fn every_line_is_carried_left_with_a_reason_or_says_nothing() {
     for (line, original) in import.lines.iter().zip(KICKSTART.lines()) {
         let says_nothing = original.trim().is_empty() || original.starts_with('#');
         match &line.fate {
-            // Blanks and comments within a script belong to it.
+            // Blanks and comments within a script belong to the script.
             Fate::Silent => assert!(says_nothing, "{}: {original}", line.number),
             Fate::Carried(_) => {}
             Fate::Left { why, todo } => {
@@ -163,7 +163,7 @@ fn no_secret_is_copied_anywhere() {
     let everything = format!("{import:?}");
     for number in 1..=6 {
         let secret = format!("geheim{number}");
-        // A login in a URL stands in the line that is told to have stayed behind.
+        // A login in a URL is in a line that is reported as left behind.
         let text = if number == 4 {
             format!("{}{:?}", import.fragment.replace("#  14: ", "\n"), import.hooks)
         } else {

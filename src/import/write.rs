@@ -1,30 +1,30 @@
-//! The role as a piece of a site file, and its hooks.
+//! Writes the role as a piece of a site file, and its hooks.
 
 use crate::site::{FileSystem, Layout, PartitionUse, Release, SizeSpec};
 
 use super::{Fate, Line};
 
-/// What is collected of a kickstart.
+/// What is collected from a kickstart.
 pub(crate) struct RoleParts {
     pub name: String,
     pub file: String,
     pub release: Release,
     pub packages: Vec<String>,
-    /// Lines for the end of `%packages`.
+    /// Lines to append to `%packages`.
     pub package_lines: Vec<String>,
     pub services: Vec<String>,
     pub services_off: Vec<String>,
     pub kernel_args: Vec<String>,
     pub users: Vec<User>,
-    /// Command lines and whole sections.
+    /// Command lines and complete sections.
     pub commands: Vec<String>,
-    /// Scripts, each with its line.
+    /// Scripts, each with its line number.
     pub pre: Vec<(usize, String)>,
     pub post: Vec<(usize, String)>,
     /// The image that the system is instead of packages.
     pub container: Option<ImageLine>,
     pub layout: Option<Layout>,
-    /// Whether the layout is that of the kickstart.
+    /// Whether the layout comes from the kickstart.
     pub is_own_layout: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct ImageLine {
     pub remote: Option<String>,
 }
 
-/// An account beside root.
+/// An account in addition to root.
 pub(crate) struct User {
     pub name: String,
     pub groups: Vec<String>,
@@ -158,14 +158,14 @@ impl RoleParts {
         text
     }
 
-    /// The hooks, by their path below the folder of templates. They are for nodes of this role only.
+    /// The hooks, by their path below the folder of templates. They apply only to nodes of this role.
     pub(crate) fn hooks(&self) -> Vec<(String, String)> {
         let pieces = |scripts: &[(usize, String)]| {
             let piece = |(line, body): &(usize, String)| {
                 let about = format!("# From line {line} of {}.", one_line(&self.file));
                 match scripts.len() {
                     1 => format!("{about}\n{body}"),
-                    // Each script ends for itself: `exit` and `cd` of one are nothing to the next.
+                    // Each script ends by itself, so `exit` and `cd` in one do not affect the next.
                     _ => format!("{about}\n(\n:\n{body}\n)"),
                 }
             };
@@ -206,7 +206,7 @@ fn size(size: SizeSpec) -> String {
     }
 }
 
-/// A line of the kickstart that stayed behind, or differs, as a comment.
+/// A line of the kickstart that was left behind, or differs, as a comment.
 fn comment(line: &Line) -> Option<String> {
     let text = one_line(line.text.trim());
     match &line.fate {
@@ -232,12 +232,12 @@ fn list(text: &mut String, key: &str, values: &[String]) {
     }
 }
 
-/// A text of TOML on one line.
+/// A TOML string on one line.
 fn quote(text: &str) -> String {
     format!("\"{}\"", one_line(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The text without control characters, which neither a comment nor a text may hold.
+/// The text without control characters, which neither a comment nor a string may contain.
 fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
