@@ -1,5 +1,5 @@
-//! What the variables of a blueprint may contain: the rules are data beside the blueprint, because it alone knows what
-//! they mean.
+//! What the variables of a blueprint may say: rules that stand as data beside it and beside the step sets that use them,
+//! which alone know what they mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,8 +12,8 @@ use super::problem::Problem;
 use super::reader::Collector;
 use super::variables::Written;
 use super::words::quote;
-use crate::render::{BLUEPRINTS, RULES_FILE, Templates, shipped_file};
-use crate::site::{Rule, Site};
+use crate::render::{BLUEPRINTS, RULES_FILE, STEP_SETS, Templates, shipped_file};
+use crate::site::{Blueprint, Rule, Site};
 
 /// A file of rules.
 #[derive(Debug, Deserialize)]
@@ -22,12 +22,20 @@ struct Rules {
     rule: Vec<Rule>,
 }
 
-/// The rules of a blueprint, from the file beside its data; none when there is no such file.
-pub(super) fn of(blueprint: &str, own: &Templates) -> Result<Vec<Rule>, Problem> {
-    let file = format!("{BLUEPRINTS}{blueprint}/{RULES_FILE}");
-    let Some(text) = own.files.get(&file).cloned().or_else(|| shipped_file(&file)) else { return Ok(Vec::new()) };
+/// The rules of its step sets, then its own, from the files beside their data; none where there is no such file.
+pub(super) fn of(blueprint: &Blueprint, own: &Templates) -> Result<Vec<Rule>, Problem> {
+    let of_sets = blueprint.steps.iter().map(|set| format!("{STEP_SETS}{set}/{RULES_FILE}"));
+    let mut rules = Vec::new();
+    for file in of_sets.chain([format!("{BLUEPRINTS}{}/{RULES_FILE}", blueprint.name)]) {
+        rules.extend(read(&file, own)?);
+    }
+    Ok(rules)
+}
+
+fn read(file: &str, own: &Templates) -> Result<Vec<Rule>, Problem> {
+    let Some(text) = own.files.get(file).cloned().or_else(|| shipped_file(file)) else { return Ok(Vec::new()) };
     let rules = toml::from_str::<Rules>(&text).map_err(|error| {
-        let message = format!("{} cannot be read: {}", own.place(&file), error.message());
+        let message = format!("{} cannot be read: {}", own.place(file), error.message());
         Problem::nowhere(message, "write `[[rule]]` with `of`, `holds`, `is` and `help`; docs/blueprints.md shows one")
     })?;
     Ok(rules.rule)
@@ -39,13 +47,15 @@ struct Values<'a> {
     #[serde(flatten)]
     variables: &'a BTreeMap<String, String>,
     vlans: BTreeSet<u16>,
+    mounts: BTreeSet<&'a str>,
 }
 
 /// Reports each variable that breaks a rule of its blueprint, once. `at` is where to report it when the site file does
 /// not name the variable.
 pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found: &Collector) {
     let vlans = site.nodes.iter().flat_map(|node| node.vlans.iter().map(|vlan| vlan.id)).collect();
-    let values = Values { variables: &site.blueprint.variables, vlans };
+    let mounts = site.nodes.iter().flat_map(|node| node.layout.mount_points()).collect();
+    let values = Values { variables: &site.blueprint.variables, vlans, mounts };
     for (rule, broken) in broken(&site.blueprint.rules, &values) {
         let variable = rule.of.first().map(String::as_str).unwrap_or_default();
         let value = site.blueprint.variables.get(variable).map(String::as_str).unwrap_or_default();
@@ -94,16 +104,17 @@ mod tests {
     use crate::config::blueprint;
 
     fn told(changes: &[(&str, &str)], vlans: &[u16]) -> Vec<String> {
-        let mut variables = blueprint("essex", &Templates::default()).unwrap().unwrap().variables;
+        let blueprint = blueprint("essex", &Templates::default()).unwrap().unwrap();
+        let mut variables = blueprint.variables.clone();
         for (name, value) in changes {
             assert!(variables.insert(name.to_string(), value.to_string()).is_some(), "{name} is no variable");
         }
-        let values = Values { variables: &variables, vlans: vlans.iter().copied().collect() };
+        let values = Values { variables: &variables, vlans: vlans.iter().copied().collect(), mounts: BTreeSet::new() };
         let told = |(rule, broken): (&Rule, Broken)| match broken {
             Broken::Value => format!("{} {}", rule.of[0], rule.is),
             Broken::Rule(why) => panic!("{}: {why}", rule.holds),
         };
-        broken(&of("essex", &Templates::default()).unwrap(), &values).into_iter().map(told).collect()
+        broken(&of(&blueprint, &Templates::default()).unwrap(), &values).into_iter().map(told).collect()
     }
 
     #[test]
@@ -151,14 +162,24 @@ mod tests {
     #[test]
     fn a_rule_that_cannot_be_read_is_no_rule_that_holds() {
         let variables = BTreeMap::new();
-        let values = Values { variables: &variables, vlans: BTreeSet::new() };
+        let values = Values { variables: &variables, vlans: BTreeSet::new(), mounts: BTreeSet::new() };
         let rule = Rule { of: vec!["a".into()], holds: "a <".into(), is: "b".into(), help: "c".into() };
         assert!(matches!(broken(&[rule], &values).as_slice(), [(_, Broken::Rule(_))]));
         let own = Templates {
             folder: "own".into(),
-            files: [("templates/blueprints/x/rules.toml".to_string(), "[[rule]]\nof = []".to_string())].into(),
+            files: ["blueprints/x", "steps/z"]
+                .map(|at| (format!("templates/{at}/rules.toml"), "[[rule]]\nof = []".to_string()))
+                .into(),
         };
-        assert!(of("x", &own).unwrap_err().message.contains("own/templates/blueprints/x/rules.toml cannot be read"));
-        assert_eq!(of("y", &own).unwrap(), []);
+        let called = |name: &str, steps: &[&str]| Blueprint {
+            name: name.into(),
+            steps: steps.iter().map(|set| set.to_string()).collect(),
+            ..Blueprint::default()
+        };
+        for (blueprint, place) in [(called("x", &[]), "blueprints/x"), (called("y", &["a", "z"]), "steps/z")] {
+            let said = of(&blueprint, &own).unwrap_err().message;
+            assert!(said.contains(&format!("own/templates/{place}/rules.toml cannot be read")), "{said}");
+        }
+        assert_eq!(of(&called("y", &["a"]), &own).unwrap(), []);
     }
 }

@@ -3,7 +3,7 @@
 use crate::site::Blueprint;
 
 use super::packages::LAST_GROUP;
-use super::templates::{STEP_SETS, STEPS, Templates};
+use super::templates::{RULES_FILE, STEP_SETS, STEPS, Templates};
 
 /// The functions that the runner calls; a step that lacks one cannot end well.
 const FUNCTIONS: [&str; 3] = ["check", "apply", "verify"];
@@ -38,8 +38,8 @@ fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
 
 /// What is wrong with one file below the folder of steps, and what to do.
 fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String)> {
-    if path == "order" {
-        return None; // it stands in for rackstart's own
+    if path == "order" || path == RULES_FILE {
+        return None; // they are no steps
     }
     let shape = || ("is not named as a step".to_string(), format!("name it {STEPS}NN-purpose-target/NN-name.sh"));
     let Some((folder, file)) = path.split_once('/').filter(|(_, file)| !file.contains('/')) else {

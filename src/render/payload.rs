@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::site::Blueprint;
 
 use super::engine::Engine;
-use super::templates::{BLUEPRINT_PARTS, BLUEPRINTS, STEP_SETS};
+use super::templates::{BLUEPRINT_PARTS, BLUEPRINTS, RULES_FILE, STEP_SETS};
 
 /// The runner and what every node has.
 const COMMON: &str = "templates/firstboot/";
@@ -25,7 +25,7 @@ pub(super) fn of(engine: &Engine, blueprint: &Blueprint) -> BTreeMap<String, Str
     add(DEFAULT, &|path| Some(path.into()));
     add(COMMON, &|path| (!path.starts_with("default/")).then(|| path.into()));
     for set in &blueprint.steps {
-        add(&format!("{STEP_SETS}{set}/"), &|path| Some(path_of_set(path)));
+        add(&format!("{STEP_SETS}{set}/"), &|path| (path != RULES_FILE).then(|| path_of_set(path)));
     }
     add(&format!("{BLUEPRINTS}{}/", blueprint.name), &|path| {
         BLUEPRINT_PARTS.contains(&path).then(|| path_of_part(path))
@@ -38,7 +38,7 @@ pub(super) fn of(engine: &Engine, blueprint: &Blueprint) -> BTreeMap<String, Str
     files
 }
 
-/// A set holds `lib/` and folders of steps.
+/// A set holds `lib/` and folders of steps, beside its rules.
 fn path_of_set(path: &str) -> String {
     if path.starts_with("lib/") { path.into() } else { format!("steps/{path}") }
 }

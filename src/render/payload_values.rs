@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::lifecycle::BootToken;
-use crate::site::{CopySets, Image, Keepsakes, Nic, NicNetwork, Node, Security, Site};
+use crate::site::{Caller, CopySets, Image, Keepsakes, Nic, NicNetwork, Node, Security, Site};
 
 use super::engine::Engine;
 use super::{links, payload};
@@ -40,8 +40,8 @@ pub(crate) const FACTS_OF_NODES: [&str; 21] = [
 pub(super) struct PayloadValues<'a> {
     #[serde(flatten)]
     by_name: serde_json::Map<String, serde_json::Value>,
-    /// The same for a loop, by the names that steps know.
-    more: Vec<NamedValue>,
+    /// The same for a loop.
+    more: serde_json::Map<String, serde_json::Value>,
     server: String,
     token: &'a str,
     node: &'a str,
@@ -70,14 +70,6 @@ pub(super) struct PayloadValues<'a> {
     hosts: &'a [HostValues],
 }
 
-/// A value of the blueprint.
-#[derive(Debug, Serialize)]
-struct NamedValue {
-    /// In capital letters.
-    name: String,
-    text: String,
-}
-
 /// What the payloads of all nodes have in common: every node has to know every other.
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -85,9 +77,7 @@ pub(super) struct Cluster {
     pub files: BTreeMap<String, String>,
     nodes: String,
     /// What the blueprint adds for every node, by name in small letters.
-    shared: BTreeMap<String, String>,
-    /// Which of it is a number.
-    number: Option<String>,
+    shared: serde_json::Map<String, serde_json::Value>,
     hosts: Vec<HostValues>,
 }
 
@@ -109,10 +99,9 @@ impl<'a> PayloadValues<'a> {
         let mac = |nic: Option<&Nic>| nic.map(|nic| nic.mac.to_string()).unwrap_or_default();
         let told = |name: &String| kept.and_then(|kept| kept.get(name)).cloned().unwrap_or_default();
         let mut by_name = cluster.shared.clone();
-        by_name.extend(site.blueprint.keepsakes.keys().map(|name| (name.to_lowercase(), told(name))));
-        let more = by_name.iter().map(|(name, text)| NamedValue { name: name.to_uppercase(), text: text.clone() });
+        by_name.extend(site.blueprint.keepsakes.keys().map(|name| (name.to_lowercase(), told(name).into())));
         Self {
-            more: more.collect(),
+            more: by_name.clone(),
             server: site.server.url(),
             token: token.reveal(),
             node: node.name.as_str(),
@@ -133,8 +122,7 @@ impl<'a> PayloadValues<'a> {
             lan_link: links::words(node, NicNetwork::Lan),
             public_link: links::words(node, NicNetwork::Public),
             hosts: &cluster.hosts,
-            // The number of copies is a number for its template.
-            by_name: by_name.into_iter().map(|(name, text)| (name.clone(), cluster.as_value(&name, text))).collect(),
+            by_name,
         }
     }
 }
@@ -184,19 +172,11 @@ impl Cluster {
         Self::of(engine, site, &[])
     }
 
-    fn as_value(&self, name: &str, text: String) -> serde_json::Value {
-        match (self.number.as_deref() == Some(name), text.parse::<u64>()) {
-            (true, Ok(number)) => number.into(),
-            _ => text.into(),
-        }
-    }
-
     fn of(engine: &Engine, site: &Site, nodes: &[Node]) -> Self {
         Self {
             files: payload::of(engine, &site.blueprint),
             nodes: names(nodes.iter()),
             shared: shared(site, nodes),
-            number: site.blueprint.copies.as_ref().map(|rule| rule.number.clone()),
             hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
         }
     }
@@ -206,10 +186,15 @@ fn names<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
     nodes.map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The variables, the lists of nodes, and the holders of copies, by name in small letters.
-fn shared(site: &Site, nodes: &[Node]) -> BTreeMap<String, String> {
+/// The variables, the lists of nodes, whom words of the table of ports mean, and the holders of copies, by name in small
+/// letters.
+fn shared(site: &Site, nodes: &[Node]) -> serde_json::Map<String, serde_json::Value> {
     let blueprint = &site.blueprint;
     let mut all = blueprint.variables.clone();
+    let value = |name: &str| blueprint.variable(name).unwrap_or_default();
+    for (word, caller) in &blueprint.callers {
+        all.insert(Caller::variable(word), caller.values(value).join(" "));
+    }
     for (name, list) in &blueprint.nodes {
         let roles: Vec<&str> = blueprint.roles_with(&list.provide).collect();
         let provide = nodes.iter().filter(|node| roles.contains(&node.role.as_str()));
@@ -222,7 +207,7 @@ fn shared(site: &Site, nodes: &[Node]) -> BTreeMap<String, String> {
         all.insert(rule.members.to_lowercase(), names(sets.members()));
     }
     all.extend(trial(site));
-    all
+    all.into_iter().map(|(name, text)| (name, text.into())).collect()
 }
 
 /// The sets of copies among these nodes.

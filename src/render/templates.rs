@@ -19,7 +19,7 @@ pub(crate) const STEP_SETS: &str = "templates/steps/";
 pub(crate) const BLUEPRINTS: &str = "templates/blueprints/";
 /// The file of a blueprint's folder that holds its data.
 pub(crate) const BLUEPRINT_FILE: &str = "/blueprint.toml";
-/// The file of a blueprint's folder with the rules of its variables.
+/// The file with the rules of variables, in the folder of a blueprint or of a step set.
 pub(crate) const RULES_FILE: &str = "rules.toml";
 /// What else the folder of a blueprint may hold: parts of the payload of every node.
 pub(super) const BLUEPRINT_PARTS: [&str; 3] = ["env.j2", "order", "ports"];
@@ -89,7 +89,8 @@ impl Templates {
             return if is_part { Ok(()) } else { Err(help()) };
         }
         let known = || KickstartFiles::iter().chain(TemplateFiles::iter());
-        let is_of_a_set = name.strip_prefix(STEP_SETS).is_some_and(|rest| rest.matches('/').count() == 2);
+        let is_of_a_set = name.strip_prefix(STEP_SETS).and_then(|rest| rest.split_once('/'));
+        let is_of_a_set = is_of_a_set.is_some_and(|(_, file)| file == RULES_FILE || file.matches('/').count() == 1);
         if name.starts_with(STEPS) || is_of_a_set || known().any(|known| known == name) {
             return Ok(());
         }

@@ -45,7 +45,7 @@ class Machines:
 
     def computes(self):
         nodes = sorted((self.world / "nodes").iterdir())
-        mounted = lambda node: " /var/lib/nova/instances fuse.glusterfs " in (node / "root/proc/mounts").read_text()  # noqa: E731
+        mounted = lambda node: " /var/lib/nova/instances " in (node / "root/proc/mounts").read_text()  # noqa: E731
         return [n.name for n in nodes if (n / "fake/running.openstack-nova-compute").exists() and mounted(n)]
 
     def controller(self):

@@ -79,9 +79,10 @@ def assembled(blueprint):
     shutil.copytree(SHIPPED / "firstboot", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("default"))
     shutil.copytree(SHIPPED / "firstboot" / "default", folder, dirs_exist_ok=True)
     own = SHIPPED / "blueprints" / blueprint
-    data = tomllib.loads((own / "blueprint.toml").read_text())
-    for name in data["steps"]:
+    for name in data_of(blueprint)["steps"]:
         for part in (SHIPPED / "steps" / name).iterdir():
+            if part.name == "rules.toml":
+                continue
             target = "lib" if part.name == "lib" else f"steps/{part.name}"
             shutil.copytree(part, folder / target, dirs_exist_ok=True)
     (folder / "steps").mkdir(exist_ok=True)
@@ -91,11 +92,30 @@ def assembled(blueprint):
     return folder
 
 
+def data_of(blueprint):
+    return tomllib.loads((SHIPPED / "blueprints" / blueprint / "blueprint.toml").read_text())
+
+
+def added(data, values):
+    """What a blueprint adds for its steps, by name in small letters, of a site with these values."""
+    wanted = {**data["variables"], **values}
+    for word, caller in data["callers"].items():
+        match caller:
+            case {"bridges": prefix, "first": first, "count": count}:
+                numbers = range(int(wanted[first]), int(wanted[first]) + int(wanted[count]))
+                wanted[f"from_{word}"] = " ".join(f"{prefix}{number}" for number in numbers)
+            case {"network": name} | {"bridge": name}:
+                wanted[f"from_{word}"] = wanted[name]
+    names = {*data["variables"], *map(str.lower, [*data["nodes"], *data.get("keepsake", {})]), *(f"from_{word}" for word in data["callers"])}
+    names |= {data["copies"]["members"].lower()} if "copies" in data else set()
+    return {name: wanted[name] for name in sorted(names)}
+
+
 TEMPLATES = assembled("essex")
 
 
 def render(text, values):
-    """Renders the two templates: `{{ name | sh }}`, and one loop over hosts."""
+    """Renders the two templates: `{{ name | sh }}`, one loop over hosts, and one over what the blueprint adds."""
 
     def loop(match):
         body = match.group(1)
@@ -104,11 +124,15 @@ def render(text, values):
         )
 
     text = re.sub(r"\{% for host in hosts -%\}\n(.*?)\{% endfor %\}\n?", loop, text, flags=re.S)
+    more = "".join(f"{name.upper()}={shlex.quote(value)}\n" for name, value in values["more"].items())
+    text = re.sub(r"\{% for name, value in more \| items %\}\n.*?\{% endfor %\}\n", lambda _: more, text, flags=re.S)
     return re.sub(r"\{\{ (\w+) \| sh \}\}", lambda m: shlex.quote(values[m.group(1)]), text)
 
 
 class World:
     """Goes as far as the shared store unless `last_group` says otherwise."""
+
+    templates, data = TEMPLATES, data_of("essex")
 
     def __init__(self, security="hardened", nodes=NODES, values=None, last_group="04", secrets=None, names=NODES):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
@@ -298,7 +322,7 @@ class Node:
 
     def write_payload(self, payload):
         """The files that the server has for this node as the site is now."""
-        shutil.copytree(TEMPLATES, payload, ignore=shutil.ignore_patterns("*.j2"))
+        shutil.copytree(self.world.templates, payload, ignore=shutil.ignore_patterns("*.j2"))
         world = self.world
         computes = [name for name in world.names if name.startswith("compute")]
         replica = int(world.values.get("replica", 4))
@@ -356,8 +380,9 @@ class Node:
             ],
         }
         values.update(world.values)
+        values["more"] = added(world.data, values)
         for name in ("env", "hosts"):
-            (payload / name).write_text(render((TEMPLATES / f"{name}.j2").read_text(), values))
+            (payload / name).write_text(render((self.world.templates / f"{name}.j2").read_text(), values))
         # A secret such as later steps get; no step may ever show it.
         with open(payload / "env", "a") as env:
             env.write(f"MIRROR_PASSWORD={SECRET}\n")

@@ -60,7 +60,7 @@ pub(crate) fn blueprint(name: &str, own: &Templates) -> Option<Result<Blueprint,
     let place = own.place(&file);
     Some(parse_blueprint(&text, &place).and_then(|mut blueprint| {
         let mut problems = surroundings(name, &blueprint, own);
-        match super::rules::of(name, own) {
+        match super::rules::of(&blueprint, own) {
             Ok(rules) => blueprint.rules = rules,
             Err(problem) => problems.push(problem),
         }

@@ -75,7 +75,8 @@ pub(super) fn nodes(top: &Section<'_>) -> BTreeMap<String, NodeList> {
 }
 
 pub(super) fn callers(top: &Section<'_>) -> BTreeMap<String, Caller> {
-    named(top, "callers", &["network", "bridge", "bridges", "first", "count"], |_, section| {
+    named(top, "callers", &["network", "bridge", "bridges", "first", "count"], |name, section| {
+        is_variable(&Caller::variable(name).to_uppercase(), section)?;
         let text = |key: &str| section.text(key).map(|text| text.into_inner().to_string());
         match (text("network"), text("bridge"), text("bridges")) {
             (Some(variable), None, None) => Some(Caller::Network(variable)),

@@ -27,7 +27,7 @@ pub(super) fn check(blueprint: &Blueprint, top: &Section<'_>) {
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for (what, name) in names_for_steps(blueprint) {
         if let Some(other) = taken.insert(name.to_lowercase(), what) {
-            let message = format!("{} is the name of {what} and of {other}", quote(name));
+            let message = format!("{} is the name of {what} and of {other}", quote(&name));
             top.found.report(top.at.clone(), message, "give one of them another name: the steps know both by it");
         }
     }
@@ -75,16 +75,16 @@ fn variables(blueprint: &Blueprint) -> impl Iterator<Item = (String, &str)> {
         .chain(blueprint.networks.iter().map(|name| ("`networks`".to_string(), name.as_str())))
 }
 
-fn names_for_steps(blueprint: &Blueprint) -> impl Iterator<Item = (&'static str, &str)> {
-    let of = |what: &'static str| move |name| (what, name);
+fn names_for_steps(blueprint: &Blueprint) -> impl Iterator<Item = (&'static str, String)> {
+    let of = |what: &'static str| move |name: &String| (what, name.clone());
     blueprint
         .variables
         .keys()
-        .map(String::as_str)
         .map(of("a variable"))
-        .chain(blueprint.nodes.keys().map(String::as_str).map(of("a list of nodes")))
-        .chain(blueprint.keepsakes.keys().map(String::as_str).map(of("a keepsake")))
-        .chain(blueprint.copies.iter().map(|copies| copies.members.as_str()).map(of("the holders of copies")))
-        .chain(blueprint.secrets.keys().map(String::as_str).map(of("a secret")))
-        .chain(crate::render::FACTS_OF_NODES.into_iter().map(of("a fact of the node")))
+        .chain(blueprint.nodes.keys().map(of("a list of nodes")))
+        .chain(blueprint.callers.keys().map(|word| ("a caller", Caller::variable(word))))
+        .chain(blueprint.keepsakes.keys().map(of("a keepsake")))
+        .chain(blueprint.copies.iter().map(|copies| ("the holders of copies", copies.members.clone())))
+        .chain(blueprint.secrets.keys().map(of("a secret")))
+        .chain(crate::render::FACTS_OF_NODES.into_iter().map(|name| ("a fact of the node", name.to_string())))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::secrets::of_targets;
-use crate::site::{Blueprint, Caller, NicNetwork, Node, Security, Site};
+use crate::site::{Blueprint, NicNetwork, Node, Security, Site};
 
 use super::engine::Engine;
 use super::payload;
@@ -11,6 +11,9 @@ use super::{RenderError, RenderProblem, Renderer};
 
 /// The table, in the payload of every node.
 const PORTS: &str = "ports";
+
+/// What stands in place of a protocol in a row about what a node passes on: sentences tell of these.
+const WAYS: [&str; 3] = ["forward", "translate", "redirect"];
 
 /// What a node opens, and what it holds that others may want.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,9 +66,9 @@ impl Renderer {
     /// What the node opens, in the mode of its site.
     pub(crate) fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
         let targets = site.blueprint.targets(&node.role);
-        let is = |target: &str| targets.iter().any(|known| known == target);
         let rows = rows(&self.engine, &site.blueprint)?;
-        let mine = rows.iter().filter(|row| is(&row.target) && row.is_of(site)).map(|row| row.opening(site));
+        let opens = |row: &&Row| !WAYS.contains(&row.protocol.as_str()) && row.is_of(site, &targets);
+        let mine = rows.iter().filter(opens).map(|row| row.opening(site));
         let (open, closed) = mine.partition(|opening: &Opening| !opening.from.is_empty());
         Ok(Exposure {
             node: node.name.to_string(),
@@ -120,17 +123,30 @@ impl Row {
             _ => None,
         };
         let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
-        let is_caller = ["anywhere", "lan", "ssh", "nobody"].contains(&from.as_str())
-            || blueprint.callers.contains_key(&from)
-            || blueprint.nodes.contains_key(&from.to_uppercase());
-        let known = is_caller && ["tcp", "udp", "icmp"].contains(&protocol.as_str());
+        let is_caller = |word: &str, fixed: &[&str]| {
+            fixed.contains(&word)
+                || blueprint.callers.contains_key(word)
+                || blueprint.nodes.contains_key(&word.to_uppercase())
+        };
+        let known = match protocol.as_str() {
+            "tcp" | "udp" | "icmp" => is_caller(&from, &["anywhere", "lan", "ssh", "nobody"]),
+            "forward" | "translate" => {
+                let ends = ["anywhere", "lan", "outside", "answers"];
+                is_caller(&from, &ends) && is_caller(&ports, &ends[..3])
+            }
+            "redirect" => is_caller(&from, &["lan"]) && is_redirection(&ports, blueprint),
+            _ => false,
+        };
         let password = (asked(hardened)?, asked(paper)?);
         let service = words.collect::<Vec<_>>().join(" ");
         known.then_some(Self { name, target, condition, from, protocol, ports, password, service })
     }
 
-    fn is_of(&self, site: &Site) -> bool {
-        self.condition.is_empty() || site.says(&self.condition)
+    /// Whether nodes with these targets have it in this site.
+    fn is_of(&self, site: &Site, targets: &[String]) -> bool {
+        let is = |target: &str| targets.iter().any(|known| known == target);
+        let (of, not_of) = self.target.split_once('!').unwrap_or((&self.target, ""));
+        is(of) && !is(not_of) && (self.condition.is_empty() || site.says(&self.condition))
     }
 
     fn opening(&self, site: &Site) -> Opening {
@@ -158,16 +174,23 @@ impl Row {
     }
 }
 
+/// `ADDRESS:PORT>LIST:PORT`, of a list of nodes.
+fn is_redirection(text: &str, blueprint: &Blueprint) -> bool {
+    let ends = text.split_once('>').and_then(|(asked, given)| Some((asked.split_once(':')?, given.split_once(':')?)));
+    ends.is_some_and(|((address, asked), (list, given))| {
+        let ports = [asked, given].iter().all(|port| port.parse::<u16>().is_ok());
+        ports && address.parse::<std::net::Ipv4Addr>().is_ok() && blueprint.nodes.contains_key(&list.to_uppercase())
+    })
+}
+
 /// Who a word of the blueprint lets in: nodes, a network, a bridge. Nobody by any other word.
 fn callers(site: &Site, word: &str) -> Vec<String> {
     let blueprint = &site.blueprint;
-    let variable = |name: &String| blueprint.variable(name).unwrap_or_default().to_string();
+    let named = |value: String| if value.contains('/') { value } else { format!("on {value}") };
     match (blueprint.callers.get(word), blueprint.nodes.get(&word.to_uppercase())) {
-        (Some(Caller::Network(name)), _) => vec![variable(name)],
-        (Some(Caller::Bridge(name)), _) => vec![format!("on {}", variable(name))],
-        (Some(Caller::Bridges { prefix, first, count }), _) => {
-            let number = |name: &String| variable(name).parse::<u32>().unwrap_or_default();
-            (number(first)..number(first) + number(count)).map(|number| format!("on {prefix}{number}")).collect()
+        (Some(caller), _) => {
+            let values = caller.values(|name| blueprint.variable(name).unwrap_or_default());
+            values.into_iter().map(named).collect()
         }
         (None, Some(list)) => {
             let most = if list.first { 1 } else { usize::MAX };

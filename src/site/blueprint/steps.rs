@@ -29,7 +29,25 @@ pub enum Caller {
     },
 }
 
-/// A condition on some variables.
+impl Caller {
+    /// What steps know the word's networks or bridges by.
+    pub fn variable(word: &str) -> String {
+        format!("from_{word}")
+    }
+
+    /// The networks, which have a slash, or the names of the bridges; `value` is that of a variable.
+    pub fn values<'a>(&self, value: impl Fn(&str) -> &'a str) -> Vec<String> {
+        match self {
+            Self::Network(name) | Self::Bridge(name) => vec![value(name).into()],
+            Self::Bridges { prefix, first, count } => {
+                let number = |name: &str| value(name).parse::<u32>().unwrap_or_default();
+                (number(first)..number(first) + number(count)).map(|number| format!("{prefix}{number}")).collect()
+            }
+        }
+    }
+}
+
+/// What must be true of some variables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {

@@ -57,6 +57,15 @@ resolves() {
   [ -n "$found" ] && [ "$found" = "$(address_of "$1")" ]
 }
 
+# is_among HOST HOSTS: HOST is one of them, or the name of an address that is.
+is_among() {
+  local found
+  case " $2 " in *" $1 "*) return 0 ;; esac
+  found=$(getent ahostsv4 "$1") || return 1
+  case " $2 " in *" ${found%%[[:blank:]]*} "*) return 0 ;; esac
+  return 1
+}
+
 # port_open HOST PORT: true when HOST accepts a TCP connection within 3 s.
 # shellcheck disable=SC2016 # expanded by the inner bash
 port_open() {

@@ -24,6 +24,7 @@ inputs_of() {
     name != "" { takes("^}"); next }
     /^[a-z_0-9]+\(\) \{/ { name = $0; sub(/\(.*/, "", name); takes("}[ \\t]*$"); next }
     /^[A-Z_0-9]+=/ { value = $0; sub(/=.*/, "", value); text[value] = text[value] $0 "\n" }
+    function of_table(value) { if ((value in text) && !(value in seen)) { seen[value] = 1; printf "%s", text[value] } }
     # names TEXT: adds what its words mean, except those of comments.
     function names(from, lines, n, i, words, m, j) {
       n = split(from, lines, "\n")
@@ -41,6 +42,11 @@ inputs_of() {
       printf "%s", step
       for (k = 1; k <= last; k++) printf "%s", text[todo[k]]
       if ("hosts" in reads) while ((getline line < hosts) > 0) print line
-      if ("ports" in reads) while ((getline line < ports) > 0) print line
+      if ("ports" in reads) while ((getline line < ports) > 0) {
+        print line
+        # Its words are those of callers, lists of nodes and variables, in small letters.
+        n = (line ~ /^#/) ? 0 : split(toupper(line), words, /[^A-Z_0-9]+/)
+        for (i = 1; i <= n; i++) { of_table("FROM_" words[i]); of_table(words[i]) }
+      }
     }' kept="$kept" hosts="$PAYLOAD/hosts" ports="$PAYLOAD/ports" kind=1 "$PAYLOAD/steps/$1.sh" kind=2 "$PAYLOAD/env" kind=3 "$secrets" kind=4 "$PAYLOAD"/lib/*.sh
 }

@@ -10,6 +10,17 @@ service_enabled() {
   chkconfig "$1" >/dev/null 2>&1
 }
 
+# kernel_has KEY VALUE: the kernel's setting is so, now and after later boots.
+kernel_has() {
+  [ "$(sysctl -n "$1")" = "$2" ] && [ "$(key_of "$ROOT/etc/sysctl.conf" "$1")" = "$2" ]
+}
+
+# kernel_set KEY VALUE: makes it so, whatever the file held.
+kernel_set() {
+  set_key "$ROOT/etc/sysctl.conf" "$1" "$2"
+  sysctl -w "$1=$2"
+}
+
 # have COMMAND...: true when every COMMAND is installed.
 have() {
   local name

@@ -12,12 +12,6 @@ needs() {
   ! mounted "$INSTANCES" || need "$INSTANCES to answer" timeout 10 stat -f "$ROOT$INSTANCES"
 }
 
-# A name of its own for every node: copies of one disk would share it, and then
-# the target takes two nodes for one.
-initiator_name() {
-  printf 'InitiatorName=iqn.1994-05.com.redhat:%s-%s\n' "$NODE" "${LAN_MAC//:/}"
-}
-
 check() {
   nova_account_is_right
   packages_installed

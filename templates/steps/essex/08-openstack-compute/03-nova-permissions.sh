@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Nova and the machines' processes run as the same user, and may read what each
 # other writes. The directories are given away at the top, and libvirt's whole:
-# the volume below /var/lib/nova is not this node's alone.
+# a volume below /var/lib/nova is not this node's alone, and
+# has an owner of its own.
 
 qemu=$ROOT/etc/libvirt/qemu.conf
 folders="/var/cache/libvirt /var/run/libvirt /var/lib/libvirt"
+[ -n "${VOLUME:-}" ] || folders="$folders $INSTANCES"
 
 check() {
   local folder
@@ -24,6 +26,7 @@ apply() {
   own /etc/nova/nova.conf root:nova 640
   own /var/lib/nova nova:nova
   for folder in $folders; do
+    mkdir -p "$ROOT$folder"
     owned "$folder" nova:nova || chown -R nova:nova "$ROOT$folder"
   done
   set_key "$qemu" user '"nova"'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts nova-compute, never before the volume is mounted: machines would be
+# Starts nova-compute, never before their place is mounted: machines would be
 # written to the root disk. libvirtd is started again if its files are new to it.
 verify_seconds=120
 watched=yes
@@ -7,7 +7,7 @@ watched=yes
 libvirt="/etc/libvirt/libvirtd.conf /etc/sysconfig/libvirtd"
 
 needs() {
-  need "$INSTANCES to be mounted" mounted "$INSTANCES" fuse.glusterfs
+  need "$INSTANCES to be mounted" instances_are_there
   need "libvirtd (tcp 16509)" port_open "$NODE" 16509
   need "the database of Nova on $CONTROLLER" nova_schema_there
   need_queue
@@ -15,7 +15,7 @@ needs() {
 
 # shellcheck disable=SC2086 # a list
 check() {
-  mounted "$INSTANCES" fuse.glusterfs
+  instances_are_there
   if lock_is_stale; then return 1; fi
   served libvirtd $libvirt
   served openstack-nova-compute /etc/nova/nova.conf /etc/libvirt/qemu.conf

@@ -18,7 +18,7 @@ needs() {
   if wanted boot && [ -n "$GATEWAY" ]; then
     need "the consoles of $GATEWAY (tcp 6080)" port_open "$GATEWAY" 6080
   fi
-  ! wanted boot || need "the network $VM_CIDR of virtual machines" network_there
+  ! wanted boot || need "the network $VM_NETWORK of virtual machines" network_there
 }
 
 compute_alive() {

@@ -2,6 +2,9 @@
 # What controller, compute nodes and gateway share about Nova (the paper's
 # lib/nova-config.sh).
 
+# What steps of earlier releases call it.
+VM_CIDR=$VM_NETWORK
+
 # nova_account: the user of Nova with the same number on every node, because the
 # volume's files belong to it. Before the packages, which would take any number
 # (and put a user that they make into the group nobody).
@@ -15,6 +18,22 @@ nova_account_is_right() {
   if [ "$(getent passwd nova | cut -d : -f 3)" != "$NOVA_UID" ]; then
     echo "the user nova of this node does not have the id $NOVA_UID: the volume's files would not be its own"
     return 1
+  fi
+}
+
+# initiator_name: what this node is called by iSCSI targets. A name of its own for every
+# node: copies of one disk would share it, and then a target takes two nodes for one.
+initiator_name() {
+  printf 'InitiatorName=iqn.1994-05.com.redhat:%s-%s\n' "$NODE" "${LAN_MAC//:/}"
+}
+
+# instances_are_there: where machines lie is mounted: the volume of a blueprint that has
+# one, or what fstab names for it.
+instances_are_there() {
+  if [ -n "${VOLUME:-}" ]; then
+    mounted "$INSTANCES" fuse.glusterfs
+  else
+    [ -z "$(fstab_lines "$INSTANCES")" ] || mounted "$INSTANCES"
   fi
 }
 
@@ -47,8 +66,8 @@ vm_nic() {
 # machines_router: prints the address of their router, the first of their network.
 machines_router() {
   local first
-  first=$(part_of "$VM_CIDR" 1 1)
-  printf '%s/%s' "${first%/*}" "${VM_CIDR##*/}"
+  first=$(part_of "$VM_NETWORK" 1 1)
+  printf '%s/%s' "${first%/*}" "${VM_NETWORK##*/}"
 }
 
 # part_of NETWORK SIZE N: prints address and prefix of the network's Nth part of SIZE
@@ -66,18 +85,12 @@ part_of() {
 vm_networks() {
   local n vlan=$VLAN_START many=$NUM_NETWORKS
   if [ "$NETWORK_MANAGER" != vlan ]; then
-    printf '0 %s %s None public\n' "$VM_CIDR" $((1 << (32 - ${VM_CIDR##*/})))
+    printf '0 %s %s None public\n' "$VM_NETWORK" $((1 << (32 - ${VM_NETWORK##*/})))
     return
   fi
   for ((n = 0; n < many; n++)); do
-    printf '%s %s %s %s %s\n' "$n" "$(part_of "$VM_CIDR" "$NETWORK_SIZE" "$n")" "$NETWORK_SIZE" $((vlan + n)) "vlan$((vlan + n))"
+    printf '%s %s %s %s %s\n' "$n" "$(part_of "$VM_NETWORK" "$NETWORK_SIZE" "$n")" "$NETWORK_SIZE" $((vlan + n)) "vlan$((vlan + n))"
   done
-}
-
-# vm_bridges: prints the names of their bridges.
-vm_bridges() {
-  [ "$NETWORK_MANAGER" = vlan ] || { printf '%s\n' "$VM_BRIDGE" && return; }
-  vm_networks | awk '{ print "br" $4 }'
 }
 
 # network_settings: who gives addresses to virtual machines, and on which cards. The
@@ -92,7 +105,7 @@ network_settings() {
   esac
   [ -z "$MULTI_HOST" ] || set_nova multi_host True || return 1
   set_nova network_host "$GATEWAY" || return 1
-  set_nova fixed_range "$VM_CIDR" || return 1
+  set_nova fixed_range "$VM_NETWORK" || return 1
   if [ "$NETWORK_MANAGER" = vlan ]; then
     set_nova vlan_interface "$(vm_nic)" || return 1
   else

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # The packet filter of a node, as one rule file. It is computed whole from the
-# node's roles and written whole, so that no step can wipe what another one
-# opened (the paper's step 4 flushed away the gateway's forwarding of step 1).
+# blueprint's table `ports` and written whole, so that no step can wipe what another
+# one opened (the paper's step 4 flushed away the gateway's forwarding of step 1).
 #
-# hardened: whatever is not named in the table `ports`, or below, is dropped on
-#           INPUT and FORWARD.
-# paper:    everything is open, as in the paper; the gateway translates only
-#           the addresses of the LAN and of the virtual machines.
+# hardened: whatever is not named in the table, or below, is dropped on INPUT and
+#           FORWARD.
+# paper:    everything is open, as in the paper; addresses are translated as the
+#           table says.
 #
 # Each rule carries a comment `rackstart-...`: that is how a live rule is
 # recognised whatever form iptables-save prints it in, and beside rules that
@@ -30,84 +30,103 @@ input_of_every_node() {
   rule established -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
 }
 
-# input_of_ports: the table `ports`, as far as it is about this node.
-input_of_ports() {
-  local name target from proto ports peer match callers
+# rows PROTOCOL...: prints the rows of the table `ports` that are about this node and one
+# of these protocols: name, from, protocol and ports.
+rows() {
+  local name target from proto ports
   while read -r name target from proto ports _; do
     case $name in '' | \#*) continue ;; esac
+    case " $* " in *" $proto "*) ;; *) continue ;; esac
     case $target in *'?'*) site_is "${target#*\?}" || continue ;; esac
     target=${target%%\?*}
-    is_target "$target" || continue
+    is_target "${target%%!*}" || continue
+    case $target in *!*) ! is_target "${target#*!}" || continue ;; esac
+    printf '%s %s %s %s\n' "$name" "$from" "$proto" "$ports"
+  done <"$PAYLOAD/ports"
+}
+
+# who WORD: prints whom a word of the table means, one on a line: a network, a card, or a
+# node as ADDRESS,NAME.
+who() {
+  local nodes=${1^^} name
+  local networks=FROM_$nodes
+  # shellcheck disable=SC2086 # lists
+  case $1 in
+    nobody) ;;
+    anywhere | answers) echo "$1" ;;
+    lan) echo "$LAN_CIDR" ;;
+    ssh) printf '%s\n' $SSH_FROM ;;
+    outside) [ -z "$PUBLIC_NIC" ] || echo "$PUBLIC_NIC" ;;
+    *)
+      if [ -n "${!networks+there}" ]; then
+        printf '%s\n' ${!networks}
+      elif [ -n "${!nodes+there}" ]; then
+        for name in ${!nodes}; do echo "$(address_of "$name"),$name"; done
+      else
+        echo "the table of ports names $1, which is nobody" >&2
+        return 1
+      fi
+      ;;
+  esac
+}
+
+# seen -s|-d WHO: prints by what the kernel knows what comes from there, or goes there.
+seen() {
+  case $2 in
+    anywhere) ;;
+    answers) printf -- '-m state --state ESTABLISHED,RELATED ' ;;
+    */* | *.*.*.*) printf -- '%s %s ' "$1" "${2%,*}" ;;
+    *) if [ "$1" = -s ]; then printf -- '-i %s ' "$2"; else printf -- '-o %s ' "$2"; fi ;;
+  esac
+}
+
+# input_of_ports: what may be asked of this node.
+input_of_ports() {
+  local name from proto ports match all peer mark
+  while read -r name from proto ports; do
     case $proto/$ports in
       icmp/*) match="-p icmp -m icmp --icmp-type $ports" ;;
       *'>'*) match="-p $proto -m $proto --sport ${ports%>*} --dport ${ports#*>}" ;;
       *[,:]*) match="-p $proto -m multiport --dports $ports" ;;
       *) match="-p $proto -m $proto --dport $ports" ;;
     esac
-    case $from in
-      nobody) ;;
-      anywhere) rule "$name" -A INPUT "$match" -j ACCEPT ;;
-      lan) rule "$name" -A INPUT -s "$LAN_CIDR" "$match" -j ACCEPT ;;
-      ssh) for peer in $SSH_FROM; do rule "$name" -A INPUT -s "$peer" "$match" -j ACCEPT; done ;;
-      machines) rule "$name" -A INPUT -s "$VM_CIDR" "$match" -j ACCEPT ;;
-      vms | vlans) for peer in $(vm_bridges); do rule "$name" -A INPUT -i "$peer" "$match" -j ACCEPT; done ;;
-      gateway) [ -z "$GATEWAY" ] || rule "$name" -A INPUT -s "$(address_of "$GATEWAY")" "$match" -j ACCEPT ;;
-      computes) for peer in $COMPUTES; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done ;;
-      *)
-        # A list of nodes of the blueprint, by its name in small letters.
-        callers=${from^^}
-        [ -n "${!callers+there}" ] || { echo "the table of ports names $from, which is nobody" >&2 && return 1; }
-        for peer in ${!callers}; do rule "$name-$peer" -A INPUT -s "$(address_of "$peer")" "$match" -j ACCEPT; done
-        ;;
-    esac
-  done <"$PAYLOAD/ports"
+    all=$(who "$from") || return 1
+    for peer in $all; do
+      # Of several nodes each has a rule of its own name.
+      case $all in *,*,*) mark=$name-${peer#*,} ;; *) mark=$name ;; esac
+      rule "$mark" "-A INPUT $(seen -s "$peer")$match -j ACCEPT"
+    done
+  done < <(rows tcp udp icmp)
 }
 
-# The LAN is named by its addresses, not by its NIC: nova-network moves the
-# NIC into the bridge and rules that name the NIC stop matching.
-forward_of_gateway() {
-  rule forward-lan -A FORWARD -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j ACCEPT
-  rule forward-vm -A FORWARD -s "$VM_CIDR" -o "$PUBLIC_NIC" -j ACCEPT
-  rule forward-back -A FORWARD -m state --state ESTABLISHED,RELATED -j ACCEPT
-}
-
-# forward_of_bridge: what the bridge of virtual machines passes on, which the filter
-# sees (06-bridge-filter). Nova's security groups come before; its own rule for the
-# bridge goes each time nova-compute is started again.
-forward_of_bridge() {
-  local bridge
-  for bridge in $(vm_bridges); do
-    rule forward-bridge -A FORWARD -i "$bridge" -o "$bridge" -j ACCEPT
-  done
-}
-
-# forward_of_machines: nova-network lets everything into and out of the bridges that
-# it makes; of the manager `flat` it makes none, and has no rule.
-forward_of_machines() {
-  rule forward-lan-vm -A FORWARD -s "$LAN_CIDR" -d "$VM_CIDR" -j ACCEPT
-  rule forward-vm-lan -A FORWARD -s "$VM_CIDR" -d "$LAN_CIDR" -j ACCEPT
-}
-
-# forward_of_host: of a node that is the router of its own machines.
-forward_of_host() {
-  rule forward-vm -A FORWARD -s "$VM_CIDR" -j ACCEPT
-  rule forward-back -A FORWARD -m state --state ESTABLISHED,RELATED -j ACCEPT
-}
-
-filter_rules() {
-  if [ "$SECURITY" = paper ]; then
-    ! is_target gateway || forward_of_gateway
-    return 0
-  fi
-  input_of_every_node
-  input_of_ports
-  ! is_target compute || forward_of_bridge
-  if is_target gateway; then
-    forward_of_gateway
-    ! site_is network_manager=flat || forward_of_machines
-  elif is_target compute && [ -n "$MULTI_HOST" ]; then
-    forward_of_host
-  fi
+# passed TABLE: what goes through this node: rows of these protocols and the rules that
+# they mean. From a bridge to itself is what that passes on, which the filter sees
+# (06-bridge-filter). The LAN is named by its addresses, not by its card: nova-network
+# moves the card into its bridge, and rules that name it stop matching.
+passed() {
+  local name from proto to ones others one other
+  while read -r name from proto to; do
+    ones=$(who "$from") || return 1
+    if [ "$proto" = redirect ]; then
+      other=${to#*>}
+      others=$(who "${other%:*}") || return 1
+      to=${to%>*}
+      for one in $ones; do
+        rule "$name" "-A PREROUTING $(seen -s "$one")-d ${to%:*}/32 -p tcp -m tcp --dport ${to#*:} -j DNAT --to-destination ${others%,*}:${other#*:}"
+      done
+      continue
+    fi
+    others=$(who "$to") || return 1
+    for one in $ones; do
+      for other in $others; do
+        [ "$from" != "$to" ] || [ "$one" = "$other" ] || continue
+        case $proto in
+          forward) rule "$name" "-A FORWARD $(seen -s "$one")$(seen -d "$other")-j ACCEPT" ;;
+          translate) rule "$name" "-A POSTROUTING $(seen -s "$one")$(seen -d "$other")-j MASQUERADE" ;;
+        esac
+      done
+    done
+  done < <(rows "$@")
 }
 
 # mangle_rules: what may come in from outside to be forwarded. nova-network lets
@@ -119,41 +138,37 @@ mangle_rules() {
   rule outside -A FORWARD -i "$PUBLIC_NIC" -j DROP
 }
 
-# What nova-network does not translate, the manager `flat` needs here: the address that
-# machines ask for their metadata.
-nat_rules() {
-  ! site_is network_manager=flat ||
-    rule metadata -A PREROUTING -s "$VM_CIDR" -d 169.254.169.254/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination "$(address_of "$CONTROLLER"):8775"
-  rule masquerade-lan -A POSTROUTING -s "$LAN_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
-  rule masquerade-vm -A POSTROUTING -s "$VM_CIDR" -o "$PUBLIC_NIC" -j MASQUERADE
-}
-
 # firewall_rules: prints the rule file in the format of iptables-restore. None
 # at all when the card that rules must name is missing, or is that of the LAN:
 # a rule against what claims to come from the LAN would lock the node out of it.
 firewall_rules() {
-  local policy=DROP rules
+  local policy=DROP rules translated
   [ -z "$PUBLIC_MAC" ] || card_is_there "$PUBLIC_MAC" public || return 1
   if [ -n "$PUBLIC_NIC" ] && [ "$PUBLIC_NIC" = "$LAN_NIC" ]; then
     echo "$PUBLIC_NIC is the card of the LAN and of the outside; rules for the one would cut off the other" >&2
     return 1
   fi
   [ "$SECURITY" != paper ] || policy=ACCEPT
+  translated=$(passed translate redirect) || return 1
   rules=$(
     printf '*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n' "$policy" "$policy"
-    filter_rules
+    if [ "$SECURITY" != paper ]; then
+      input_of_every_node
+      input_of_ports || exit 1
+    fi
+    # Where nothing is dropped only a router says what it passes on, as in the paper.
+    [ "$SECURITY" = paper ] && [ -z "$translated" ] || passed forward || exit 1
     printf 'COMMIT\n'
-    if is_target gateway && [ "$SECURITY" != paper ] && [ -n "$PUBLIC_NIC" ]; then
+    # Who translates is the router of others.
+    if [ -n "$translated" ] && [ "$SECURITY" != paper ]; then
       printf '*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n'
       mangle_rules
       printf 'COMMIT\n'
     fi
-    if is_target gateway; then
-      printf '*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n'
-      nat_rules
-      printf 'COMMIT\n'
+    if [ -n "$translated" ]; then
+      printf '*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n%s\nCOMMIT\n' "$translated"
     fi
-  )
+  ) || return 1
   marked_with_hash "$rules"
 }
 

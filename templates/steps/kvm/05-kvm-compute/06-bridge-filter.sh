@@ -7,15 +7,13 @@ watched=yes
 key=net.bridge.bridge-nf-call-iptables
 
 check() {
-  [ "$(key_of "$ROOT/etc/sysctl.conf" $key)" = 1 ]
-  [ "$(sysctl -n $key)" = 1 ]
+  kernel_has $key 1
 }
 
 # The key is there once the module is; in later kernels it has one of its own.
 apply() {
-  set_key "$ROOT/etc/sysctl.conf" $key 1
   sysctl -n $key >/dev/null 2>&1 || modprobe br_netfilter || modprobe bridge
-  sysctl -w $key=1
+  kernel_set $key 1
 }
 
 verify() {

@@ -20,13 +20,16 @@ apply() {
 
 # By the cards as they are now, whatever the rules were made from.
 verify() {
-  local live
+  local live from network
   card_is_there "$PUBLIC_MAC" public
   card_is_there "$LAN_MAC" LAN
   firewall_is_live
   live=$(iptables -t nat -S POSTROUTING)
-  printf '%s\n' "$live" | grep -e "-s $LAN_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
-  printf '%s\n' "$live" | grep -e "-s $VM_CIDR -o $PUBLIC_NIC .*-j MASQUERADE"
+  for from in $(rows translate | cut -d ' ' -f 2); do
+    for network in $(who "$from"); do
+      printf '%s\n' "$live" | grep -e "-s $network -o $PUBLIC_NIC .*-j MASQUERADE"
+    done
+  done
   if printf '%s\n' "$live" | grep -e "-o $LAN_NIC .*-j MASQUERADE"; then
     echo "$LAN_NIC has the MAC $LAN_MAC of the LAN, and addresses are translated there"
     return 1

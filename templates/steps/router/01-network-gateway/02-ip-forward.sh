@@ -4,13 +4,11 @@
 # to apply one value.
 
 check() {
-  [ "$(sysctl -n net.ipv4.ip_forward)" = 1 ]
-  [ "$(key_of "$ROOT/etc/sysctl.conf" net.ipv4.ip_forward)" = 1 ]
+  kernel_has net.ipv4.ip_forward 1
 }
 
 apply() {
-  set_key "$ROOT/etc/sysctl.conf" net.ipv4.ip_forward 1
-  sysctl -w net.ipv4.ip_forward=1
+  kernel_set net.ipv4.ip_forward 1
 }
 
 verify() {
