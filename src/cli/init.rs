@@ -1,5 +1,6 @@
 //! `rackstart init`: writes the commented site file that every new site begins with, or the templates to change.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::{Failure, print};
 use crate::config::{EXAMPLE, EXAMPLE_PLAIN};
 use crate::render;
+
+/// The site files that are inside rackstart.
+const SITES: &str = "templates/site/";
 
 /// Write a commented site file: the paper's testbed with every key, or with --plain a short one for servers without a cloud.
 ///
@@ -18,8 +22,11 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// A short file for plain servers, without a cloud.
-    #[arg(long, conflicts_with = "templates")]
+    #[arg(long, conflicts_with_all = ["templates", "blueprint"])]
     plain: bool,
+    /// The file for this blueprint.
+    #[arg(long, value_name = "NAME", conflicts_with = "templates")]
+    blueprint: Option<String>,
     /// Overwrite a file that is already there.
     #[arg(long)]
     force: bool,
@@ -36,20 +43,38 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
         return write_templates(folder, args.force);
     }
     let output = place(config, args.output.as_deref())?;
-    let (text, what) = match args.plain {
-        true => (EXAMPLE_PLAIN, "plain servers, one with a role of its own"),
-        false => (EXAMPLE, "the paper's testbed, five nodes"),
+    let (text, what) = match (&args.blueprint, args.plain) {
+        (Some(name), _) => (for_blueprint(name)?, format!("a site of the blueprint {name}")),
+        (None, true) => (EXAMPLE_PLAIN.into(), "plain servers, one with a role of its own".into()),
+        (None, false) => (EXAMPLE.into(), "the paper's testbed, five nodes".into()),
     };
     if output == Path::new("-") {
-        return print(text);
+        return print(&text);
     }
-    write(output, text, args.force)?;
+    write(output, &text, args.force)?;
     let name = output.display();
     let config = if output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
     print(&format!(
         "wrote {name}: {what}\n\
          next: replace the MACs, the disks and [server] by yours, then run `rackstart{config} check`\n"
     ))
+}
+
+/// The site file that is for a blueprint, by what it says of itself.
+fn for_blueprint(name: &str) -> Result<String, Failure> {
+    let files = render::shipped_names().into_iter().filter(|file| file.starts_with(SITES));
+    let mut texts: BTreeMap<String, String> = files
+        .filter_map(|file| render::shipped_file(&file))
+        .filter_map(|text| {
+            let named = text.lines().find_map(|line| line.strip_prefix("blueprint = \"")?.strip_suffix('"'))?;
+            Some((named.to_string(), text))
+        })
+        .collect();
+    texts.remove(name).ok_or_else(|| {
+        let names = texts.into_keys().collect::<Vec<_>>().join(", ");
+        Failure::usage(format!("there is no site file for a blueprint `{name}`"))
+            .hint(format!("there are those for {names}"))
+    })
 }
 
 /// Two places are one too many: writing to either would ignore the other word.

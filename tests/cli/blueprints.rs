@@ -83,3 +83,80 @@ fn what_is_wrong_with_a_blueprint_of_ones_own_is_told_by_its_file() {
         assert!(said.contains("help: "), "{said}");
     }
 }
+
+/// The site file of `init --blueprint allinone`, on this machine's own tree and without its repository.
+fn one_server(changes: &[(&str, &str)]) -> Desk {
+    let desk = Desk::new();
+    let tree = desk.tree("6.10");
+    assert_eq!(desk.run(&["init", "--blueprint", "allinone"]).code, 0);
+    let path = desk.path("rackstart.toml");
+    let mut text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("[[repository]]").unwrap();
+    text = format!("{before}{}", &rest[rest.find("# Values that differ").unwrap()..]);
+    let here = [("interface = \"eth0\"", "interface = \"lo\""), ("/srv/rackstart/centos6", tree.to_str().unwrap())];
+    for (from, to) in here.iter().chain(changes) {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    fs::write(path, text).unwrap();
+    desk
+}
+
+const TARGET: [(&str, &str); 3] =
+    [("layout = \"grow\"", "layout = \"iscsi\""), ("# glance_target", "glance_target"), ("# glance_iqn", "glance_iqn")];
+
+#[test]
+fn one_server_is_a_whole_cloud_and_has_the_steps_of_every_role() {
+    let desk = one_server(&[]);
+    let told = desk.run(&["check"]);
+    assert!(told.stdout.contains("blueprint allinone, hardened mode"), "{}{}", told.stdout, told.stderr);
+    let list = desk.run(&["render", "cloud1", "firstboot-list"]).stdout;
+    for step in ["01-network-gateway/02", "05-kvm-compute/05", "07-openstack-controller/25", "09-openstack-gateway/02"]
+    {
+        assert!(list.contains(&format!(" steps/{step}-")), "{step} is not in\n{list}");
+    }
+    assert!(!list.contains("gluster"), "{list}");
+    let env = desk.run(&["render", "cloud1", "firstboot-file", "env"]).stdout;
+    for line in ["COMPUTES='cloud1'", "CONTROLLER='cloud1'", "GATEWAY='cloud1'", "FROM_VMS='br100'"] {
+        assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");
+    }
+    let ports = desk.run(&["plan", "cloud1", "--security"]).stdout;
+    assert!(ports.contains("MySQL (tcp 3306); message queue (qpidd) (tcp 5672)"), "{ports}");
+    assert!(ports.contains("\nforwarding: of the LAN and the virtual machines to the outside"), "{ports}");
+}
+
+#[test]
+fn images_on_an_iscsi_target_have_a_layout_of_their_own_and_their_steps() {
+    let desk = one_server(&TARGET);
+    let told = desk.run(&["check"]);
+    assert_eq!(told.code, 0, "{}{}", told.stdout, told.stderr);
+    let plan = desk.run(&["plan", "cloud1"]).stdout;
+    assert!(plan.contains("/var/lib/nova/instances") && !plan.contains("/var/lib/glance/images"), "{plan}");
+    let secrets = desk.run(&["render", "cloud1", "firstboot-file", "secrets"]).stdout;
+    assert!(secrets.contains("GLANCE_CHAP_PASSWORD='***'"), "{secrets}");
+}
+
+#[test]
+fn what_one_server_cannot_be_is_told() {
+    let second = "\n[[node]]\nname = \"c2\"\naddress = \"192.168.0.12\"\ndisk = { name = \"sda\", size = \"250 GB\" }\n\
+                  nics = [{ name = \"eth0\", mac = \"52:54:00:a8:12:00\", network = \"lan\" }]\n\n[[node]]\nname = \"cloud1\"";
+    let vm_network = "vm_network = \"10.0.0.0/24\"";
+    for (changes, expected) in [
+        (vec![TARGET[1], TARGET[2]], "a layout has another one at /var/lib/glance/images"),
+        (vec![TARGET[0], TARGET[1]], "goes with `glance_target`"),
+        (
+            vec![TARGET[0], ("# glance_target = \"192.168.10.250\"", "glance_target = \"the-san\""), TARGET[2]],
+            "`glance_target` `the-san` is no address",
+        ),
+        (vec![TARGET[0], TARGET[1], ("# glance_iqn = \"iqn", "glance_iqn = \"IQN")], "is no name of an iSCSI target"),
+        (vec![(vm_network, "multi_host = \"yes\"")], "`multi_host` `yes` is for clouds of several"),
+        (vec![(vm_network, "acceptance = \"boot migration\"")], "nowhere to move a machine to"),
+        (vec![("\n[[node]]\nname = \"cloud1\"", second)], "is number 2 that provides `control`"),
+    ] {
+        let told = one_server(&changes).run(&["check"]);
+        let said = told.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.code != 0 && said.contains(expected) && said.contains("help: "), "{expected}: {said}");
+    }
+    let told = Desk::new().run(&["init", "--blueprint", "alinone"]);
+    assert!(told.code != 0 && told.stderr.contains("allinone, essex, plain"), "{}", told.stderr);
+}

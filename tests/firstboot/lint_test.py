@@ -5,12 +5,21 @@ import shutil
 import subprocess
 
 from harness import Skipped, equal, holds, test
-from world import TEMPLATES, data_of
+from world import TEMPLATES, assembled, data_of
+
+ONE = assembled("allinone")
 
 SCRIPTS = sorted(
     [TEMPLATES / n for n in ("install", "rackstart-firstboot", "rackstart-firstboot.init")]
     + list(TEMPLATES.rglob("*.sh"))
+    # The set that `essex` has not.
+    + [script for script in ONE.rglob("*.sh") if "iscsi" in script.name or "lun" in script.name or "06-store-controller" in script.parts]
 )
+
+
+def place(script):
+    return script.relative_to(ONE if ONE in script.parents else TEMPLATES)
+
 
 # What bash 4.1, coreutils 8.4, util-linux 2.17 and curl 7.19 lack.
 TOO_NEW = {
@@ -41,7 +50,7 @@ def code_lines():
     for script in SCRIPTS:
         for number, line in enumerate(script.read_text().splitlines(), 1):
             if not line.lstrip().startswith("#"):
-                yield script.relative_to(TEMPLATES), number, line
+                yield place(script), number, line
 
 
 @test
@@ -137,7 +146,7 @@ def a_volume_is_never_created_by_force():
 def what_a_step_installs_stands_in_one_line_that_rackstart_reads_too():
     """`src/render/packages.rs` reads these lines, and nothing else, of a step."""
     for script in SCRIPTS:
-        text, name = script.read_text(), str(script.relative_to(TEMPLATES))
+        text, name = script.read_text(), str(place(script))
         lines = re.findall(r"^ *(packages(?:_el7)?)=(.*)$", text, flags=re.M)
         if "steps" not in script.parts:
             equal((name, lines), (name, []))

@@ -47,7 +47,7 @@ impl Caller {
     }
 }
 
-/// What must be true of some variables.
+/// A condition on some variables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {

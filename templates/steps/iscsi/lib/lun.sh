@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# The LUN for the images: which session of the kernel it belongs to, and as which disk it
+# is here. Asked of the kernel, because records of iscsiadm say what should be.
+
+# glance_portal: prints ADDRESS:PORT of the target.
+glance_portal() {
+  case $GLANCE_TARGET in *:*) printf '%s' "$GLANCE_TARGET" ;; *) printf '%s:3260' "$GLANCE_TARGET" ;; esac
+}
+
+# glance_session: prints the place of the session with the target.
+glance_session() {
+  local session name
+  for session in "$ROOT"/sys/class/iscsi_session/session*; do
+    { read -r name <"$session/targetname"; } 2>/dev/null || continue
+    [ "$name" = "$GLANCE_IQN" ] || continue
+    printf '%s' "$session"
+    return 0
+  done
+  return 1
+}
+
+# glance_disk: prints the kernel's name of the LUN, such as sdb.
+glance_disk() {
+  local session disk
+  session=$(glance_session) || return 1
+  for disk in "$session"/device/target*/*:"$GLANCE_LUN"/block/*; do
+    [ -e "$disk" ] || continue
+    printf '%s' "${disk##*/}"
+    return 0
+  done
+  return 1
+}
+
+# glance_luns: prints the number of every LUN of the session.
+glance_luns() {
+  local lun
+  for lun in "$(glance_session)"/device/target*/*:*; do
+    [ ! -e "$lun" ] || printf '%s ' "${lun##*:}"
+  done
+}
+
+# glance_lun: what it is, for people.
+glance_lun() {
+  printf 'the LUN %s of %s at %s' "$GLANCE_LUN" "$GLANCE_IQN" "$(glance_portal)"
+}
+
+GLANCE_GROUP=vg_glance
+GLANCE_VOLUME=lv_glance
+# What is of this machine says so: another one's store would be damaged by a second one
+# that mounts it. The name goes by the card, so it is the same after a reimage.
+GLANCE_MARK=rackstart-$HOST_UUID
+# And a file system that was made to its end.
+GLANCE_WHOLE=rackstart-whole
+
+# tags_of KIND NAME: prints the tags of a group (vg) or a volume (lv), one on a line.
+tags_of() {
+  "$1s" --noheadings -o "$1_tags" "$2" 2>/dev/null | tr -d ' ' | tr ',' '\n'
+}
+
+# group_on DISK: prints the name of the volume group that the disk belongs to.
+group_on() {
+  pvs --noheadings -o vg_name "/dev/$1" 2>/dev/null | tr -d ' '
+}
+
+# store_is_own DISK: the group on it is the one of this machine.
+store_is_own() {
+  [ "$(group_on "$1")" = "$GLANCE_GROUP" ] && tags_of vg "$GLANCE_GROUP" | grep -qxF "$GLANCE_MARK"
+}
+
+# store_is_whole: with a file system.
+store_is_whole() {
+  tags_of lv "$GLANCE_GROUP/$GLANCE_VOLUME" | grep -qxF "$GLANCE_WHOLE"
+}
