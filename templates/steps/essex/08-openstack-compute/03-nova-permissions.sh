@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Nova and the machines' processes run as the same user, and may read what each
-# other writes. The directories are given away at the top, and libvirt's whole:
-# a volume below /var/lib/nova is not this node's alone, and
+# Nova and the processes of the machines run as the same user, and may read what
+# each other writes. Only the top of the directories is given to that user, but
+# libvirt's whole: a volume below /var/lib/nova is not this node's alone, and
 # has an owner of its own.
 
 qemu=$ROOT/etc/libvirt/qemu.conf

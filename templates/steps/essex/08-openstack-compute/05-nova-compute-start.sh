@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Starts nova-compute, never before their place is mounted: machines would be
-# written to the root disk. libvirtd is started again if its files are new to it.
+# Starts nova-compute, never before the place of the instances is mounted: they
+# would be written to the root disk. libvirtd is restarted if its files have
+# changed since it started.
 verify_seconds=120
 watched=yes
 

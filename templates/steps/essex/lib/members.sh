@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Who left a cloud that runs: what the site file says against what MySQL knows.
+# Which nodes left a running cloud: what the site file says, compared with what
+# MySQL knows.
 
-# former_accounts NAME: prints the hosts of accounts of that name that no node of
-# the site has any more.
+# former_accounts NAME: prints the hosts of accounts of that name that belong to
+# no node of the site any more.
 former_accounts() {
   local host wanted
   wanted=$'\n'$(grants_for "$1")$'\n'
@@ -11,8 +12,8 @@ former_accounts() {
   done
 }
 
-# drop_former_accounts NAME: nobody from there comes in any more, and who is in
-# goes out. A session that has ended meanwhile is none to end.
+# drop_former_accounts NAME: removes these accounts and ends their sessions. A
+# session that has ended meanwhile needs no end.
 drop_former_accounts() {
   local host user
   user=$(sql_string "$1")
@@ -23,8 +24,9 @@ drop_former_accounts() {
   strange_sessions "$1" | sed 's/.*/KILL &;/' | sql "$MYSQL_ROOT_FILE" --force || :
 }
 
-# strange_sessions NAME: prints the ids of those that come from where no account is.
-# MySQL calls a host by a name where it finds one, so it counts whom that means.
+# strange_sessions NAME: prints the ids of sessions from hosts without an account.
+# MySQL calls a host by a name where it finds one, so the node that the name means
+# counts.
 strange_sessions() {
   local id host wanted
   wanted=$(grants_for "$1" | tr '\n' ' ')

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Who came to a cloud that runs and who left it: what the site file says against what
-# GlusterFS knows.
+# Which nodes came to a running cloud and which left it: what the site file says,
+# compared with what GlusterFS knows.
 
-# late_peers: prints the compute nodes whose glusterd is there and that no pool has yet.
+# late_peers: prints the compute nodes whose glusterd answers and that are in no pool
+# yet.
 late_peers() {
   local peer known
   known=$'\n'$(peers | cut -f 1)$'\n'
@@ -32,7 +33,8 @@ hosts_of_site() {
   done
 }
 
-# former_peers: prints the rows of the peers that are in no site file any more.
+# former_peers: prints the rows of the peers that are no longer in the site
+# file.
 former_peers() {
   local row name ours
   ours=$(hosts_of_site)
@@ -45,7 +47,7 @@ former_peers() {
 }
 
 # strange_bricks: prints the hosts of bricks of any volume that no node of the site
-# has. Fails where GlusterFS does not tell.
+# has. It fails where GlusterFS does not answer.
 strange_bricks() {
   local info host ours
   info=$(gluster_do volume info) || return 1
@@ -55,8 +57,9 @@ strange_bricks() {
   done
 }
 
-# holds_brick NAME...: the peer of these names, or nobody knows whose it is. Up to 3.5
-# GlusterFS does not look itself, when a peer is put out by force.
+# holds_brick NAME...: true when the peer with these names holds a brick, or when
+# nobody knows whose a brick is. Up to 3.5 GlusterFS itself does not check when a peer
+# is removed by force.
 holds_brick() {
   local hosts host known
   hosts=$(strange_bricks) || return 0
@@ -68,8 +71,9 @@ holds_brick() {
   return 1
 }
 
-# leaving: the rows of the former peers that hold no brick and can be put out today.
-# One that is up goes without force, which takes that all the others are up.
+# leaving: prints the rows of the former peers that hold no brick and can be removed
+# today. A peer that is up is removed without force, which needs all the others to
+# be up.
 leaving() {
   local state names others
   former_peers | while read -r state names; do
@@ -91,19 +95,20 @@ bricks_of_site() {
   volume_bricks | awk -F : -v nodes=" $NODES " 'index(nodes, " " $1 " ") { n++ } END { print n + 0 }'
 }
 
-# copies_of_volume: prints the number it was made with, as in `2 x 4 = 8`.
+# copies_of_volume: prints the number that it was made with, as in `2 x 4 = 8`.
 copies_of_volume() {
   volume_field "$VOLUME" "Number of Bricks" | awk '{ print ($2 == "x") ? $3 : 1 }'
 }
 
-# brick_of NAME: as the volume calls it.
+# brick_of NAME: prints the brick of the node as the volume names it.
 brick_of() {
   printf '%s:%s/brick\n' "$1" "$BRICK_MOUNT"
 }
 
-# late_sets: prints one line of bricks for each whole set of those that the volume
-# lacks, in the order of the site file, whose nodes are all connected. Its own sets stay
-# as they are, whoever has left since, and a volume keeps its number of copies.
+# late_sets: prints one line of bricks for each whole set of bricks that the volume
+# lacks, in the order of the site file, whose nodes are all connected. The volume's own
+# sets stay as they are, whichever node has left since, and it keeps its number of
+# copies.
 late_sets() {
   local present name late=''
   [ "$(copies_of_volume)" = "$REPLICA" ] || return 0

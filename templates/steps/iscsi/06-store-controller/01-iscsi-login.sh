@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Logs in at the iSCSI target for the images, now and at every boot, at this one portal
-# alone: a discovery would note, and log in at, whatever else the target has.
+# Logs in at the iSCSI target for the images, now and at every boot, and only at this
+# one portal: a discovery would record, and log in at, whatever else the target has.
 only_if="glance_target"
 packages="iscsi-initiator-utils"
 watched=yes
@@ -12,7 +12,8 @@ needs() {
   need "the iSCSI target at $(glance_portal) to answer" port_open "${GLANCE_TARGET%%:*}" "$(glance_portal | cut -d : -f 2)"
 }
 
-# record: prints the file that iscsiadm keeps of the target. Releases keep it in two places.
+# record: prints the file in which iscsiadm keeps the target. Releases keep it in two
+# different places.
 record() {
   local file portal
   portal=$(glance_portal)
@@ -22,8 +23,8 @@ record() {
   return 1
 }
 
-# wanted: what the record says beside the target's name. A password never goes onto the
-# command line of iscsiadm, which everybody here can read.
+# wanted: prints what the record has to say besides the target's name. A password never
+# goes onto the command line of iscsiadm, which everybody here can read.
 wanted() {
   echo 'node.startup automatic'
   if [ -n "$GLANCE_CHAP_USER" ]; then
@@ -43,7 +44,8 @@ record_is_right() {
   done < <(wanted)
 }
 
-# Those that log in at boot, and mount what needs the network; what a release has of them.
+# The services that log in at boot, and mount what needs the network, as far as a release
+# has them.
 at_boot() {
   local name
   for name in iscsid iscsi netfs; do
@@ -82,7 +84,7 @@ apply() {
   install_packages
   if ! initiator_name | file_is "$initiator"; then
     initiator_name | write_file "$initiator" 0644
-    # It has read the old name.
+    # The daemon has read the old name.
     ! service_running iscsid || service iscsid restart
   fi
   for name in $(at_boot); do

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # Makes the store of the images on the LUN: a volume group, a volume of all of it, a file
-# system. On an empty LUN only: what it holds else may be somebody's. The store that this
-# machine made before it was installed anew is kept as it is.
+# system. It does so only on an empty LUN, because anything else on it may be somebody's.
+# The store that this machine made before it was reinstalled stays as it is.
 only_if="glance_target"
 apply_limit=3600
 
-# In blocks of 512 bytes, as `%pre` looks at a disk: 4 MiB where it begins, 2 where it ends.
+# In blocks of 512 bytes, as `%pre` checks a disk: 4 MiB at its beginning, 2 at its end.
 begins=8192
 ends=4096
-# What was empty when this step began to write.
+# Names the disk that was empty when this step began to write.
 noted=$STATE/glance-store
 
 needs() {
@@ -30,7 +30,7 @@ identity() {
   printf '%s %s\n' "$(glance_lun)" "$(blocks_of "$1")"
 }
 
-# zeros DISK FIRST COUNT: these blocks can be read and are zeros.
+# zeros DISK FIRST COUNT: true when these blocks can be read and are zeros.
 zeros() {
   [ "$(dd if="/dev/$1" bs=512 skip="$2" count="$3" 2>/dev/null | sha1sum)" = "$(dd if=/dev/zero bs=512 count="$3" 2>/dev/null | sha1sum)" ]
 }
@@ -41,7 +41,7 @@ is_empty() {
   [ "$blocks" -gt $((begins + ends)) ] && zeros "$1" 0 $begins && zeros "$1" $((blocks - ends)) $ends
 }
 
-# held DISK: prints what it holds, in words.
+# held DISK: prints what the disk holds, in words.
 held() {
   local group names
   group=$(group_on "$1")
@@ -55,12 +55,14 @@ held() {
   fi
 }
 
-# began DISK: a run of this step was cut short before the group was there.
+# began DISK: true when a run of this step was cut short before the group
+# existed.
 began() {
   identity "$1" | file_is "$noted" && [ -z "$(group_on "$1")" ]
 }
 
-# was_used VOLUME: somebody has mounted the file system; it was whole then.
+# was_used VOLUME: true when somebody has mounted the file system, which was
+# complete then.
 was_used() {
   local when
   when=$(dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Last mount time: *//p')

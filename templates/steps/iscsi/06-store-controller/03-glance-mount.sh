@@ -28,12 +28,13 @@ apply() {
       ;;
   esac
   if ! mounted "$images" && [ ! -d "$ROOT$images" ]; then
-    # Glance must not be able to write below the mount when it is missing.
+    # Glance must not be able to write below the mount point when the mount is
+    # missing.
     mkdir -p "$ROOT$images"
     chmod 0555 "$ROOT$images"
   fi
   set_fstab "$images" "$line"
-  # The one that was made before a boot is not active yet.
+  # A volume that was made before a boot is not active yet.
   vgchange -a y "$GLANCE_GROUP"
   mounted "$images" || mount "$images"
 }

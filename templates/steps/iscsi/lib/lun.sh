@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The LUN for the images: which session of the kernel it belongs to, and as which disk it
-# is here. Asked of the kernel, because records of iscsiadm say what should be.
+# The LUN for the images: which session of the kernel it belongs to, and which disk it is
+# here. The kernel is asked, because the records of iscsiadm only say what should be.
 
 # glance_portal: prints ADDRESS:PORT of the target.
 glance_portal() {
@@ -39,17 +39,18 @@ glance_luns() {
   done
 }
 
-# glance_lun: what it is, for people.
+# glance_lun: prints what it is, for people.
 glance_lun() {
   printf 'the LUN %s of %s at %s' "$GLANCE_LUN" "$GLANCE_IQN" "$(glance_portal)"
 }
 
 GLANCE_GROUP=vg_glance
 GLANCE_VOLUME=lv_glance
-# What is of this machine says so: another one's store would be damaged by a second one
-# that mounts it. The name goes by the card, so it is the same after a reimage.
+# This tag marks what belongs to this machine: a second machine that mounts the store
+# would damage it. The name is derived from the card, so it is the same after a
+# reimage.
 GLANCE_MARK=rackstart-$HOST_UUID
-# And a file system that was made to its end.
+# This tag marks a file system that was made completely.
 GLANCE_WHOLE=rackstart-whole
 
 # tags_of KIND NAME: prints the tags of a group (vg) or a volume (lv), one on a line.
@@ -62,12 +63,12 @@ group_on() {
   pvs --noheadings -o vg_name "/dev/$1" 2>/dev/null | tr -d ' '
 }
 
-# store_is_own DISK: the group on it is the one of this machine.
+# store_is_own DISK: true when the group on the disk is the one of this machine.
 store_is_own() {
   [ "$(group_on "$1")" = "$GLANCE_GROUP" ] && tags_of vg "$GLANCE_GROUP" | grep -qxF "$GLANCE_MARK"
 }
 
-# store_is_whole: with a file system.
+# store_is_whole: true when it has a complete file system.
 store_is_whole() {
   tags_of lv "$GLANCE_GROUP/$GLANCE_VOLUME" | grep -qxF "$GLANCE_WHOLE"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Lets the packet filter see what a bridge passes on: Nova's security groups are
-# rules of it, and without this they hold nothing off between virtual machines.
-# EL6 switches it off in sysctl.conf. Not in the paper.
+# Lets the packet filter see what a bridge forwards: Nova's security groups are
+# rules of the filter, and without this they block nothing between virtual
+# machines. EL6 disables it in sysctl.conf. The paper does not have this step.
 watched=yes
 
 key=net.bridge.bridge-nf-call-iptables
@@ -10,7 +10,8 @@ check() {
   kernel_has $key 1
 }
 
-# The key is there once the module is; in later kernels it has one of its own.
+# The key exists once the module is loaded; in later kernels it has a module of
+# its own.
 apply() {
   sysctl -n $key >/dev/null 2>&1 || modprobe br_netfilter || modprobe bridge
   kernel_set $key 1
