@@ -12,3 +12,4 @@ mod rooms;
 mod supply;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;
