@@ -259,7 +259,7 @@ fn an_image_becomes_a_container_and_its_signature_is_a_matter_of_the_operator() 
     for (release, line, why) in [
         ("9.3", line.to_string(), "the installer of release 9.3 has no image mode"),
         ("9", "ostreecontainer --url=/run/c --transport=oci".into(), "comes by `oci`"),
-        ("9", "ostreecontainer --url=@KSTEST_URL@".into(), "is not registry, repository, and tag or digest"),
+        ("9", "ostreecontainer --url=quay.io/web/el9".into(), "is not registry, repository, and tag or digest"),
     ] {
         let import = imported(release, &format!("{line}\npart / --size=9000\n"));
         let told = note(&import, &line);
