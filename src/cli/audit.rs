@@ -13,13 +13,13 @@ use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
 
-/// So many lines of the log are looked through for actions.
+/// How many lines of the log are searched for known actions.
 const MOST: u32 = 10_000;
 
-/// Show who did what, to what, when and from where; or check that nobody changed that log.
+/// Show who did what, to what, when and from where, or check that nobody changed that log.
 ///
-/// Every order of an operator stands in it, refused ones too, every secret that was shown, and every wipe permit that was
-/// spent. Without a daemon it is read from the store itself.
+/// The log holds every operator's order, including refused ones, every secret that was shown, and every wipe permit
+/// that was spent. While no daemon runs, the log is read from the store itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -32,9 +32,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Check the chain: find a line that was edited, removed or put in, and an end that was cut off.
+    /// Check the hash chain: find lines that were edited, removed or inserted, and an end that was cut off.
     ///
-    /// Prints the head of the log. Note it somewhere else: with --head it proves later that the log still goes on from it.
+    /// Prints the head of the log. Note it somewhere else: given to --head later, it proves that the log still
+    /// continues from there.
     Verify {
         /// A head that you noted earlier.
         #[arg(long, value_name = "NUMBER:HASH")]
@@ -46,7 +47,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Filter {
-    /// Part of who: `uid 0`, the name of a token.
+    /// Part of the actor: `uid 0`, the name of a token.
     #[arg(long)]
     who: Option<String>,
     /// One action, for example `reimage`.
@@ -55,13 +56,13 @@ struct Filter {
     /// One node, secret or token.
     #[arg(long)]
     subject: Option<String>,
-    /// Not older than so many hours.
+    /// No lines older than this many hours.
     #[arg(long, value_name = "HOURS")]
     hours: Option<u64>,
-    /// So many lines at most, the newest ones.
+    /// At most this many lines, the newest ones.
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Print JSON, one line each.
+    /// Print JSON, one object per line.
     #[arg(long)]
     json: bool,
 }
@@ -87,7 +88,7 @@ fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
     print(&text)
 }
 
-/// The lines that pass.
+/// Returns the lines that match the filter.
 fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
     let since = filter.hours.map(|hours| unix_now().saturating_sub(hours.saturating_mul(3600)));
     let mut path = format!("/api/v1/audit?limit={}", filter.limit);
@@ -108,7 +109,7 @@ fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
     )
 }
 
-/// That an action has no line, and which have, so that a slip in its name is seen.
+/// Says that no line has this action and lists the actions that do occur, so that a typo is noticed.
 fn nothing_of(desk: &Desk<'_>, action: &str) -> Result<String, Failure> {
     let all = Filter { who: None, action: None, subject: None, hours: None, limit: MOST, json: false };
     let lines = lines(desk, &all)?;
@@ -142,7 +143,8 @@ fn verify(desk: &Desk<'_>, head: Option<String>, output: Output) -> Result<(), F
     }
 }
 
-/// `2026-11-20 08:15:43Z`. Days to a date after Howard Hinnant's `civil_from_days`, with years that begin in March.
+/// Formats like `2026-11-20 08:15:43Z`. The date follows Howard Hinnant's `civil_from_days`, whose years begin in
+/// March.
 fn utc(at: u64) -> String {
     let (days, second) = (at / 86_400, at % 86_400);
     let shifted = days + 719_468;

@@ -15,15 +15,15 @@ use crate::server::operate::records::{self, Sealed};
 use crate::site::{Mac, Site};
 use crate::store::{self, KEPT_DAYS, Passwords, Restored};
 
-/// Copy the whole store into one file that only you may read, while the daemon goes on working.
+/// Copy the whole store into one file that only you may read, while the daemon keeps running.
 ///
-/// Secrets that are sealed stay sealed, and are worthless without their key. Secrets that lie open in the store are left
-/// out unless you ask for them.
+/// Sealed secrets stay sealed, and are worthless without their key. Secrets that are stored open are left out unless
+/// you ask for them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
-    /// Where to write it; a file that is there is replaced.
+    /// Where to write the backup; an existing file is replaced.
     file: PathBuf,
-    /// Take the secrets along although they are not sealed.
+    /// Include the secrets although they are not sealed.
     #[arg(long)]
     with_secrets: bool,
     #[command(flatten)]
@@ -32,59 +32,58 @@ pub(crate) struct BackupArgs {
     store: StoreArgs,
 }
 
-/// Put a backup in the place of the store. The daemon must be stopped.
+/// Replace the store with a backup. The daemon must be stopped.
 ///
-/// A backup knows nothing of what happened since it was made, so nothing in it that leads to a disk is believed: whatever
-/// was armed is disarmed, what was being installed is shown as failed, and a wipe permit that was spent since stays spent.
-/// What an operator forbade since stays forbidden, as far as the former store can be read, and installations are stopped until
-/// you say `rackstart stop --lift`. The former store is moved aside, for 30 days at least. A backup that holds no passwords
-/// takes those of the former store.
+/// A backup does not know what happened after it was made, so nothing in it may lead to a wiped disk: whatever was
+/// armed is disarmed, what was being installed is shown as failed, and a wipe permit that was spent since stays spent.
+/// What an operator has forbidden since stays forbidden, as far as the former store can be read, and installations are
+/// stopped until you run `rackstart stop --lift`. The former store is moved aside and kept for at least 30 days. If the
+/// backup holds no passwords, those of the former store are used.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup.
+    /// The backup file.
     file: PathBuf,
     /// The state directory [default: `server.state` of the site file].
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Go on although there are no passwords, neither in the backup nor in a former store: the daemon makes new ones.
+    /// Continue although neither the backup nor a former store holds passwords: the daemon makes new ones.
     #[arg(long)]
     new_secrets: bool,
     #[command(flatten)]
     output: Output,
 }
 
-/// A backup that was written.
+/// What `backup --json` prints.
 #[derive(serde::Serialize)]
 struct Written {
-    /// Where.
     file: PathBuf,
     bytes: usize,
-    /// Whether the passwords are sealed, so that their key is needed wherever it is restored.
+    /// Whether the passwords are sealed, so that restoring the backup anywhere needs their key.
     sealed: bool,
-    /// Whether it holds them, so that it can be restored on another machine.
+    /// Whether the backup holds the passwords, so that it can be restored on another machine.
     passwords: bool,
 }
 
-/// What a restore did.
+/// What `restore --json` prints.
 #[derive(serde::Serialize)]
 struct Told<'a> {
     epoch: u64,
     stopped: &'a Stopped,
-    /// What could be known of the former store, in words.
+    /// What could be read from the former store, in words.
     heard: String,
-    /// Forbidden as in the former store, which the backup did not know.
+    /// Nodes that were forbidden in the former store but not in the backup.
     forbidden: Vec<Forbidden<'a>>,
-    /// Names of tokens.
+    /// Names of tokens that were revoked in the former store but not in the backup.
     revoked: &'a [String],
-    /// No longer armed or installing.
+    /// Nodes that are no longer armed or being installed.
     ended: &'a [Mac],
-    /// `backup`, `former` or `new`: whose passwords the store has.
+    /// Where the passwords of the restored store come from: `backup`, `former` or `new`.
     passwords: &'static str,
-    /// Why those do not open, if they do not: the daemon does not start then.
+    /// Why the passwords cannot be opened, if so: the daemon does not start then.
     locked: Option<String>,
-    /// Where the former store lies.
+    /// Where the former store was moved.
     former: &'a Option<PathBuf>,
-    /// Former stores that are gone.
+    /// Older former stores that were removed.
     removed: &'a [PathBuf],
 }
 
@@ -117,13 +116,13 @@ fn write(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failure> {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 "make room there, or name a file on another disk; no piece of it was left"
             }
-            _ => "name a file in a directory of yours",
+            _ => "name a file in a directory that you may write to",
         })
     })?;
     let written = Written { file: args.file.clone(), bytes: bytes.len(), sealed, passwords: sealed || with_secrets };
     let words = match (sealed, with_secrets) {
         (true, _) => {
-            "with the passwords, sealed; elsewhere it can be restored with their key: keep a copy of that, apart from it"
+            "with the passwords, sealed; restoring it elsewhere needs their key: keep a copy of that key somewhere else"
         }
         (false, true) => "with the passwords, open; it can be restored on any machine: keep it as safe as the store",
         (false, false) => {
@@ -131,7 +130,7 @@ fn write(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failure> {
              (`--with-secrets` takes them along)"
         }
     };
-    let told = |written: &Written| format!("wrote {name}: {} bytes, for your eyes only, {words}\n", written.bytes);
+    let told = |written: &Written| format!("wrote {name}: {} bytes, readable by you alone, {words}\n", written.bytes);
     args.output.tell(written, told, |written| json(&written))
 }
 
@@ -151,7 +150,7 @@ fn put_back(place: SitePaths<'_>, args: RestoreArgs) -> Result<(), Failure> {
     let locked = match runtime.block_on(server::try_key(&site)) {
         Ok(()) => None,
         Err(error) if error.is_of_the_shell() => {
-            tell_notes(&[format!("whether the passwords open could not be tried: {error}")]);
+            tell_notes(&[format!("could not test whether the passwords open: {error}")]);
             None
         }
         Err(error) => Some(error.to_string()),
@@ -163,7 +162,7 @@ fn put_back(place: SitePaths<'_>, args: RestoreArgs) -> Result<(), Failure> {
     }
     match locked {
         None => Ok(()),
-        // A program has read it already.
+        // The program has read the JSON already.
         Some(_) if args.output.json => Err(Failure::fixable("")),
         Some(why) => Err(Failure::fixable(format!(
             "the store is restored, BUT the passwords do not open, and the daemon will not start: {why}"
@@ -172,7 +171,7 @@ fn put_back(place: SitePaths<'_>, args: RestoreArgs) -> Result<(), Failure> {
     }
 }
 
-/// What is left to do after a restore that went well.
+/// What remains to be done after a successful restore.
 const NEXT: &str =
     "next: start the daemon, look at `rackstart status`, protect what must stay, and lift the stop last\n";
 
@@ -192,7 +191,7 @@ fn body<'a>(site: &'a Site, restored: &'a Restored, locked: Option<String>) -> T
     Told { epoch, stopped, heard, forbidden, revoked, ended, passwords, locked, former, removed }
 }
 
-/// What a restore did, in words.
+/// Describes what a restore did.
 fn told(site: &Site, restored: &Restored) -> String {
     let name = |mac: &Mac| match site.node_by_mac(*mac) {
         Some(node) => format!("{} ({mac})", node.name),

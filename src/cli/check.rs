@@ -9,15 +9,16 @@ use crate::site::{Container, CopySets, DiskRule, Firmware, Node, Site};
 
 /// Read the site file and report everything that is wrong with it.
 ///
-/// Checks names, addresses, MACs, roles, install trees, whether each layout fits its disk, renders everything that could
-/// be served for every node, and reads each kickstart as the installer of its release does. All mistakes are reported at once, each with its line and one thing to do. `serve`
-/// does the same before it listens, so a site that does not pass here is never served.
+/// Checks names, addresses, MACs, roles, install trees and whether each layout fits its disk, renders everything that
+/// could be served for every node, and reads each kickstart as the installer of its release does. All problems are
+/// reported at once, each with its line and one thing to do. `serve` does the same before it listens, so a site that
+/// does not pass here is never served.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print nothing when all is well.
     #[arg(short, long)]
     quiet: bool,
-    /// Print JSON: the problems, each with its place, or the nodes and notes of a site that passes.
+    /// Print JSON: the problems with their places, or the nodes and notes of a site that passes.
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
 }
@@ -25,13 +26,12 @@ pub(crate) struct Args {
 /// What `--json` prints.
 #[derive(serde::Serialize)]
 struct CheckReport {
-    /// Whether it can be served.
+    /// Whether the site can be served.
     ok: bool,
-    /// Everything that is wrong.
     problems: Vec<Spot>,
-    /// What is allowed and worth a second look.
+    /// What is allowed but worth a second look.
     notes: Vec<String>,
-    /// Its nodes, in the order of the file.
+    /// The nodes, in the order of the site file.
     nodes: Vec<Checked>,
 }
 
@@ -44,7 +44,7 @@ struct Checked {
     mac: String,
     firmware: String,
     release: String,
-    /// What its install tree says that it holds.
+    /// The distribution that its install tree claims to hold.
     distribution: String,
     layout: String,
 }
@@ -77,7 +77,7 @@ fn verdict(place: config::SitePaths<'_>) -> Result<(), Failure> {
         }
     };
     print(&output::json(&verdict)?)?;
-    // The problems are told; the exit code says that there are some.
+    // The problems have been printed; the exit code says that there are some.
     if verdict.ok { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
@@ -119,7 +119,7 @@ fn report(site: &Site, path: &Path, seen: &[String]) -> String {
     out
 }
 
-/// What is allowed and still worth a second look.
+/// Lists what is allowed but still worth a second look.
 fn notes(site: &Site) -> Vec<String> {
     let mut notes = Vec::new();
     let keys = &site.access.ssh_keys;
@@ -151,7 +151,7 @@ fn notes(site: &Site) -> Vec<String> {
     notes
 }
 
-/// BIOS firmware boots the first disk of its own order, and no boot script can name another one by what Linux calls it.
+/// BIOS firmware boots the first disk of its own order, and a boot script cannot name another one by its Linux name.
 fn disk_order(site: &Site) -> Option<String> {
     let several = |node: &&Node| node.firmware == Firmware::Bios && node.disks.len() > 1;
     let names: Vec<&str> = site.nodes.iter().filter(several).map(|node| node.name.as_str()).collect();
@@ -161,12 +161,12 @@ fn disk_order(site: &Site) -> Option<String> {
         [first, more @ ..] => (format!("{first} and {} more", more.len()), "have"),
     };
     Some(format!(
-        "{who} {have} several disks and legacy BIOS: put the disk of the system first in the firmware's order of disks, \
-         because that is the one that a boot from the local disk starts"
+        "{who} {have} several disks and legacy BIOS: put the system disk first in the firmware's disk order, \
+         because a boot from the local disk starts that one"
     ))
 }
 
-/// Nodes whose steps wait for a file system that their layout does not have.
+/// Notes nodes whose steps wait for a file system that their layout does not have.
 fn without_copy(site: &Site) -> Option<String> {
     let rule = site.blueprint.copies.as_ref()?;
     let (noun, mount) = (&rule.of, site.blueprint.variable(&rule.mount)?);
@@ -183,7 +183,7 @@ fn without_copy(site: &Site) -> Option<String> {
     ))
 }
 
-/// A second file system of a node that is called like the one with its copy: it is made, and holds none.
+/// Notes second file systems whose names suggest copies of the volume's data, but which hold none.
 fn unused_space(site: &Site) -> Option<String> {
     let rule = site.blueprint.copies.as_ref()?;
     let (noun, held) = (&rule.of, site.blueprint.variable(&rule.mount)?);
@@ -204,14 +204,14 @@ fn unused_space(site: &Site) -> Option<String> {
     }
     (!unused.is_empty()).then(|| {
         format!(
-            "{}: made and mounted, and used by nothing: the volume has one {noun} of each node, `{held}`; `spans = true` on \
-             one group makes one {noun} of several disks",
+            "{}: created and mounted, but not used: the volume has one {noun} of each node, `{held}`; `spans = true` \
+             on one group makes one {noun} of several disks",
             unused.join("; ")
         )
     })
 }
 
-/// What was chosen about copies of the nodes' data, and whose space has to wait.
+/// Says how many copies of the nodes' data were chosen, and which space is not used yet.
 fn copies(site: &Site) -> Option<String> {
     let rule = site.blueprint.copies.as_ref()?;
     let (noun, key) = (&rule.of, &rule.number);
@@ -232,13 +232,13 @@ fn copies(site: &Site) -> Option<String> {
         [] => String::new(),
         [first, more @ ..] => {
             let names: Vec<&str> = std::iter::once(first).chain(more).map(|node| node.name.as_str()).collect();
-            format!("; no set is left for {}: the volume does not use that space yet", names.join(", "))
+            format!("; no set is left for {}: the volume does not use their space yet", names.join(", "))
         }
     };
     Some(format!("{holders} {noun}s make {} of {copies} copies{why}{waits}", count(sets.len(), "set")))
 }
 
-/// What is left out because no image is there for it.
+/// Names what is left out because there is no image for it.
 pub(super) fn images(site: &Site) -> Option<String> {
     let trial = site.blueprint.trial.as_ref()?;
     let variable = |name: &str| site.blueprint.variable(name).unwrap_or_default();
@@ -250,7 +250,7 @@ pub(super) fn images(site: &Site) -> Option<String> {
         return None;
     }
     Some(format!(
-        "there is no image `{name}`, so no machine is tried in the end ({} without {}); `[[image]]` names one",
+        "there is no image `{name}`, so acceptance boots no test machine ({} without {}); `[[image]]` names one",
         trial.variable,
         left_out.join(", ")
     ))
@@ -283,7 +283,7 @@ fn containers(site: &Site) -> Vec<String> {
     unchecked.chain(login).collect()
 }
 
-/// A disk as a person knows it: what it must be called, and its size as its label says (decimal gigabytes).
+/// Describes a disk as people know it: the name it must have, and its size as printed on its label (decimal gigabytes).
 fn disk(rule: &DiskRule) -> String {
     let by = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word}{value}"));
     let words = [by("", &rule.name), by("serial ", &rule.serial), by("wwn ", &rule.wwn)];
@@ -352,7 +352,7 @@ mod tests {
             groups[0].logical_volumes.push(more);
         }
         let note = unused_space(&site).unwrap();
-        assert!(note.starts_with("`/export/gluster2` of compute1: made and mounted, and used by nothing"), "{note}");
+        assert!(note.starts_with("`/export/gluster2` of compute1: created and mounted, but not used"), "{note}");
     }
 
     #[test]

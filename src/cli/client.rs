@@ -29,8 +29,8 @@ pub(crate) struct Daemon {
 pub(crate) struct StoreArgs {
     #[command(flatten)]
     pub daemon: Daemon,
-    /// Ask no daemon: work on the store in this directory, whose daemon is stopped [default: `server.state` of the site file,
-    /// when no daemon answers].
+    /// Work on the store in this directory without asking a daemon; its daemon must be stopped [default: `server.state`
+    /// of the site file, when no daemon answers].
     #[arg(long, value_name = "DIR", conflicts_with = "socket", global = true)]
     pub state: Option<PathBuf>,
 }
@@ -42,28 +42,28 @@ impl Daemon {
     }
 }
 
-/// A connection to come: one request at a time.
+/// A client of the daemon's socket; it sends one request per connection.
 pub(crate) struct Client {
     socket: PathBuf,
 }
 
 impl Client {
-    /// Asks, and reads the JSON of the answer.
+    /// Sends a GET and parses the JSON of the answer.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.ask(Method::GET, path, String::new())
     }
 
-    /// Orders, and reads the JSON of the answer.
+    /// Sends a POST without a body and parses the JSON of the answer.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.post_with(path, &Nothing {})
     }
 
-    /// Orders with a body.
+    /// Sends a POST with a JSON body and parses the JSON of the answer.
     pub(crate) fn post_with<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.ask(Method::POST, path, serde_json::to_string(body).map_err(Failure::bug)?)
     }
 
-    /// Orders, and returns the body of the answer as it is.
+    /// Sends a POST and returns the body of the answer unchanged.
     pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.raw(Method::POST, path, "{}".into())
     }
@@ -75,7 +75,7 @@ impl Client {
         report.nodes.into_iter().find(|node| node.name == name).ok_or(missing)
     }
 
-    /// Asks, and returns the body of the answer as it is.
+    /// Sends a request and returns the body of the answer unchanged.
     fn raw(&self, method: Method, path: &str, body: String) -> Result<Vec<u8>, Failure> {
         let (status, body) = runtime()?.block_on(self.exchange(method, path, body))?;
         match status.is_success() {
@@ -89,7 +89,7 @@ impl Client {
         let answer = if answer.is_empty() { b"null" } else { answer.as_slice() };
         serde_json::from_slice(answer).map_err(|error| {
             Failure::bug(format!("cannot read the daemon's answer: {error}"))
-                .hint("are the daemon and this command of the same version?")
+                .hint("check that the daemon and this command have the same version")
         })
     }
 
@@ -121,18 +121,19 @@ fn away(socket: &Path, error: &dyn std::fmt::Display) -> Failure {
         .hint("start it with `rackstart serve`, or name its socket with --socket")
 }
 
-/// Why there is no connection. Whoever may not use the socket may not use the store either, so that is never tried instead.
+/// Explains why there is no connection. A user who may not use the socket may not use the store either, so the store is
+/// not tried as a substitute.
 fn unconnected(socket: &Path, error: &std::io::Error) -> Failure {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
             Failure::fixable(format!("this user may not use the daemon's socket {}", socket.display()))
-                .hint("use `sudo`, or be in the group that `server.socket_group` of the site file names")
+                .hint("use `sudo`, or join the group that `server.socket_group` of the site file names")
         }
         _ => away(socket, error),
     }
 }
 
-/// What the daemon refused an order with.
+/// Turns the daemon's error body into a failure.
 fn refusal(body: &[u8]) -> Failure {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { error, help }) => help.lines().fold(Failure::fixable(error), Failure::hint),
@@ -140,7 +141,7 @@ fn refusal(body: &[u8]) -> Failure {
     }
 }
 
-/// A runtime for one question.
+/// A runtime for one request.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
@@ -155,7 +156,7 @@ pub(crate) fn encode(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// The user that called sudo: a note for the audit log that nobody has verified.
+/// The user who called sudo: a note for the audit log that nobody has verified.
 pub(crate) fn acts_for() -> Option<String> {
     std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))
 }
@@ -172,7 +173,7 @@ mod tests {
         let socket = Path::new("/run/rackstart/rackstart.sock");
         let refused = unconnected(socket, &Error::from(ErrorKind::PermissionDenied));
         assert_eq!(refused.kind, Kind::Fixable, "not `Unreachable`, for which the store would be tried");
-        assert!(refused.to_string().contains("use `sudo`, or be in the group"), "{refused}");
+        assert!(refused.to_string().contains("use `sudo`, or join the group"), "{refused}");
         for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
             assert_eq!(unconnected(socket, &Error::from(kind)).kind, Kind::Unreachable);
         }

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 use super::{Failure, print, verbs};
 
-/// Print what a shell needs to complete verbs and options; `make install` puts it in its place.
+/// Print a shell's completions of verbs and options; `make install` puts them in place.
 ///
 /// Bash, for one session: `source <(rackstart completions bash)`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 /// Write the man pages, one for each verb, into a folder.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// The folder; it is made when it is missing.
+    /// The folder; it is created when it is missing.
     folder: PathBuf,
 }
 

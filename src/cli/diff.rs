@@ -13,9 +13,10 @@ use crate::site::Node;
 
 /// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
 ///
-/// Compares the site file with what the running daemon serves, or two site files: `rackstart diff OLD NEW`. One line for
-/// each node first, then the changes as `diff -u` shows them. Nothing is loaded, and no node notices. Exits 0 when nothing
-/// would change, 1 when something would and 2 when it cannot be told, as diff(1) does; 3 when the daemon does not answer.
+/// Compares the site file with what the running daemon serves, or two site files: `rackstart diff OLD NEW`. Prints one
+/// line for each node first, then the changes as `diff -u` shows them. Nothing is loaded, and no node notices. Exits 0
+/// when nothing would change, 1 when something would and 2 when the comparison fails, as diff(1) does; 3 when the
+/// daemon does not answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The site file that is in use [default: ask the running daemon].
@@ -27,14 +28,14 @@ pub(crate) struct Args {
     /// One line for each node, without the changes themselves.
     #[arg(long)]
     summary: bool,
-    /// Print JSON: what changes for whom, what needs a restart, and which nodes were installed as something else.
+    /// Print JSON: what changes for which node, what needs a restart, and which nodes were installed differently.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     daemon: Daemon,
 }
 
-/// A side of the comparison.
+/// One side of the comparison.
 enum Side {
     File(Box<Loaded>, SiteDigest),
     Daemon(Client, SiteDigest),
@@ -65,11 +66,11 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
 #[derive(serde::Serialize)]
 struct Told<'a> {
     changes: Vec<ToldChange<'a>>,
-    /// Keys that need a restart of the daemon, in words.
+    /// Keys whose change needs a restart of the daemon, in words.
     restarts: Vec<String>,
-    /// What a reload of the new file is refused for now, and what to do about it.
+    /// Why the daemon would refuse to load the new file now, and what to do about it.
     refused: Vec<Against>,
-    /// Nodes that were installed as something else than the new file says, in words.
+    /// Nodes that were installed differently from what the new file says, in words.
     installed_otherwise: Vec<String>,
 }
 
@@ -78,9 +79,9 @@ struct Told<'a> {
 struct ToldChange<'a> {
     /// The node, or `every node`.
     who: &'a str,
-    /// `new` or `gone`; none when both files have it.
+    /// `new` or `gone`; absent when both files have the node.
     only: Option<&'a str>,
-    /// Name of each text that changes, and its diff as `diff -u` writes it.
+    /// Name of each text that changes, with its diff as `diff -u` writes it.
     diffs: BTreeMap<&'a str, &'a str>,
 }
 
@@ -91,7 +92,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Exit code 1 is for differences alone.
+/// Replaces exit code 1, which means differences alone.
 fn trouble(failure: Failure) -> Failure {
     match failure.kind {
         Kind::Fixable => Failure { kind: Kind::Usage, ..failure },
@@ -114,7 +115,7 @@ fn compared(place: SitePaths<'_>, args: &Args) -> Result<Difference, Failure> {
     Ok(Difference { changes, restarts, differ: new.differ(old.digest()), refused: refused(&old, &new)? })
 }
 
-/// What the daemon would refuse the new file for, if that is the file which it reads.
+/// Asks why the daemon would refuse the new file, if that is the file which the daemon reads.
 fn refused(old: &Side, new: &Side) -> Result<Vec<Against>, Failure> {
     let (Side::Daemon(client, _), Side::File(loaded, _)) = (old, new) else { return Ok(Vec::new()) };
     let Foreseen { file, against } = client.get("/api/v1/reload")?;
@@ -123,14 +124,14 @@ fn refused(old: &Side, new: &Side) -> Result<Vec<Against>, Failure> {
     Ok(if is_its_own { against } else { Vec::new() })
 }
 
-/// Everything that there is to tell.
+/// The result of the comparison.
 struct Difference {
     changes: Vec<Change>,
-    /// Keys that are read once: a reload with another value is refused.
+    /// Keys that are read once at the start: a reload that changes them is refused.
     restarts: Vec<String>,
-    /// Nodes that were installed as something else than the new file says.
+    /// Nodes that were installed differently from what the new file says.
     differ: Vec<String>,
-    /// What a reload of it is refused for as long as nodes are at work.
+    /// Why a reload of the new file is refused while nodes are being installed.
     refused: Vec<Against>,
 }
 
@@ -141,12 +142,12 @@ fn restarts(old: &SiteDigest, new: &SiteDigest) -> Vec<String> {
     changed.map(tell).collect()
 }
 
-/// The texts of one node, or of all nodes, that are not the same on both sides.
+/// The texts of one node, or of all nodes, that differ between the two sides.
 struct Change {
     who: String,
-    /// Whether the node is new or gone.
+    /// `new` or `gone`, for a node that only one side has.
     only: Option<&'static str>,
-    /// Name of the text, and its diff.
+    /// Name of each text, with its diff.
     diffs: Vec<(String, String)>,
 }
 
@@ -197,7 +198,7 @@ fn report(changes: &[Change], summary: bool, is_all: bool) -> String {
         let mut parts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (name, diff) in &change.diffs {
             let (added, removed) = unified::count(diff);
-            // A payload has many files; its own name is enough here.
+            // A payload has many files; the payload's own name is enough here.
             let part = parts.entry(name.split('/').next().unwrap_or(name)).or_default();
             *part = (part.0 + added, part.1 + removed);
         }
@@ -220,7 +221,7 @@ impl Side {
         Ok(Self::File(Box::new(loaded), digest))
     }
 
-    /// The nodes of a file that were installed as something else.
+    /// The nodes of a file that were installed differently.
     fn differ(&self, running: &SiteDigest) -> Vec<String> {
         let Self::File(loaded, _) = self else { return Vec::new() };
         let differs = |node: &Node| {
@@ -254,7 +255,7 @@ impl Side {
     }
 }
 
-/// A site that was loaded has been rendered before.
+/// A site that was loaded has been rendered before, so an error here is a bug.
 fn broken(error: RenderError) -> Failure {
     Failure::bug(error)
 }

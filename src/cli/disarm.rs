@@ -10,14 +10,15 @@ use crate::server::api::outcome::Standing;
 
 /// Take an arming back: the node boots its own disk again, and nothing is wiped.
 ///
-/// Works as long as the node has not redeemed its wipe permit; after that, nothing can call the installer back. A node that is
-/// drained and not armed yet stays, and its service comes back. With --give-up an installer or a firstboot that is known to be
-/// dead is declared so at once, instead of after its timeout.
+/// Works as long as the node has not redeemed its wipe permit; after that, the installer cannot be called back. A node
+/// that is drained and not armed yet stays as it is, and its service comes back. With --give-up an installer or a
+/// firstboot that is known to be dead is declared dead at once, instead of after its timeout.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of the node.
     node: String,
-    /// Declare the node's running installer or firstboot dead; say why. The node is failed and can be armed again.
+    /// Declare the node's running installer or firstboot dead, and say why. The node is then failed and can be armed
+    /// again.
     #[arg(long, value_name = "REASON")]
     give_up: Option<String>,
     #[command(flatten)]
@@ -35,7 +36,9 @@ fn disarm(client: &Client, name: &str, give_up: Option<String>, output: Output) 
     let body = |standing: Standing| json(&standing);
     if let Some(reason) = give_up {
         let status: Standing = client.post_with(&format!("/api/v1/nodes/{}/give-up", node.name), &Reason { reason })?;
-        let words = |status: &Standing| format!("{} is {}: what it was at is given up\n", status.name, status.state);
+        let words = |status: &Standing| {
+            format!("{} is {}: its installer or firstboot was given up\n", status.name, status.state)
+        };
         return output.tell(status, words, body);
     }
     let status: Standing = client.post(&format!("/api/v1/nodes/{}/disarm", node.name))?;

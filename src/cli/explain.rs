@@ -9,9 +9,10 @@ use crate::server::api::explain::Explanation;
 use crate::server::operate::StatusReport;
 use crate::site::Mac;
 
-/// Say what a machine would be answered now, and why; and what it did lately.
+/// Say what a machine would be answered now and why, and what it did lately.
 ///
-/// Answers the question of everybody in front of a server that does not boot. MACs that are in no site file can be asked too.
+/// Answers the question of anybody in front of a server that does not boot. It also works for MACs that are in no site
+/// file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The MAC of the machine's boot NIC, or the name of a node.
@@ -34,7 +35,7 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     print(&text(&explanation))
 }
 
-/// The MAC that a command line means: itself, or that of a node.
+/// Finds the MAC that the command line names, directly or by the name of a node.
 pub(crate) fn mac(client: &Client, machine: &str) -> Result<Mac, Failure> {
     if let Ok(mac) = machine.parse() {
         return Ok(mac);
@@ -92,7 +93,7 @@ fn text(explanation: &Explanation) -> String {
 fn meaning(flag: &str) -> &'static str {
     match flag {
         "protected" => "it is never armed",
-        "maintenance" => "it is never armed, rings no alarm, and no silence fails it",
-        _ => "this command is older than its daemon and does not know that word",
+        "maintenance" => "it is never armed, raises no alarm, and silence does not fail it",
+        _ => "this command is older than its daemon and does not know this flag",
     }
 }

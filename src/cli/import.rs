@@ -1,4 +1,4 @@
-//! `rackstart import`: an existing kickstart as a piece of a site file and hooks.
+//! `rackstart import`: turns an existing kickstart into a fragment of a site file and hooks.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -10,14 +10,16 @@ use crate::site::Release;
 
 /// Turn an existing kickstart into a role, a layout, packages and hooks of a site file.
 ///
-/// Without `--out` the piece of the site file goes to stdout. What stays behind is told line by line, with the reason and what to do;
-/// no line is dropped without a word. Passwords, their hashes, passphrases and keys are never copied.
+/// Without `--out` the fragment of the site file goes to stdout. Lines that are left behind are reported one by one,
+/// with the reason and what to do; no line is dropped silently. Passwords, their hashes, passphrases and keys are never
+/// copied.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The kickstart, such as `/root/anaconda-ks.cfg` of an installed machine; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The release that it is for: 6.3 to 6.10, 7, 8, 9 or 10 [default: what the file says in `#version=RHEL9`].
+    /// The release that the kickstart is for: 6.3 to 6.10, 7, 8, 9 or 10 [default: what the file says in
+    /// `#version=RHEL9`].
     #[arg(short, long)]
     release: Option<Release>,
     /// Name of the role [default: from the name of the file].
@@ -29,7 +31,7 @@ pub(crate) struct Args {
     /// Overwrite files that are already there.
     #[arg(long, requires = "out")]
     force: bool,
-    /// Print JSON: the piece of the site file, the hooks, and what became of each line.
+    /// Print JSON: the fragment of the site file, the hooks, and what became of each line.
     #[arg(long)]
     json: bool,
 }
@@ -50,14 +52,14 @@ struct Hook<'a> {
     text: &'a str,
 }
 
-/// A line that says something.
+/// A line that has content.
 #[derive(serde::Serialize)]
 struct Told<'a> {
     line: usize,
     text: &'a str,
     /// `carried` or `left`.
     fate: &'static str,
-    /// Why it stayed behind, or what differs.
+    /// Why the line was left behind, or what differs.
     note: Option<&'a str>,
     /// One thing to do.
     help: Option<&'a str>,
@@ -74,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let import = import::import(release, &name, &role, &bytes);
     if let Some(template) = &import.template {
         return Err(Failure::fixable(format!("{name}, {template}"))
-            .hint(format!("`rackstart lint {}` says how to get what is rendered from it", args.file.display())));
+            .hint(format!("`rackstart lint {}` says how to get the rendered text", args.file.display())));
     }
     let written = match &args.out {
         Some(folder) => Some(write(folder, &role, &import, args.force)?),
@@ -94,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             if !import.hooks.is_empty() {
                 told.push_str(&format!("not shown: {} with its scripts; `--out DIR` writes them\n", hooks(&import)));
             }
-            // Nobody may be there to read it; the fragment says it too.
+            // stderr may be closed; the fragment says the same.
             let _ = std::io::stderr().write_all(told.as_bytes());
             print(&import.fragment)
         }
@@ -130,7 +132,7 @@ fn report<'a>(role: &'a str, release: Release, import: &'a Import) -> Report<'a>
     }
 }
 
-/// What differs and what stayed behind, and how many lines of each there are.
+/// Lists what differs and what was left behind, and counts the lines of each kind.
 fn tell(import: &Import) -> String {
     let (mut text, mut last) = (String::new(), None);
     let mut counts = [0; 3];
@@ -153,7 +155,7 @@ fn tell(import: &Import) -> String {
             last = None;
             continue;
         };
-        // A section is told once, by its first line.
+        // A section is reported once, at its first line.
         if last.replace(said.clone()).is_none_or(|last| last != said) {
             text.push_str(&format!("line {}: {}\n    {said}\n", line.number, line.text.trim()));
         }
@@ -166,7 +168,7 @@ fn tell(import: &Import) -> String {
     text
 }
 
-/// Writes all files or none, as far as those that are there already go.
+/// Writes all files, or none when any of them already exists.
 fn write(folder: &Path, role: &str, import: &Import, force: bool) -> Result<Vec<String>, Failure> {
     let hook = |(path, text): &(String, String)| (folder.join("templates").join(path), text.clone());
     let fragment = (folder.join(format!("{role}.toml")), import.fragment.clone());

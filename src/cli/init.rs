@@ -1,4 +1,4 @@
-//! `rackstart init`: writes the commented site file that every new site begins with, or the templates to change.
+//! `rackstart init`: writes the commented site file that every new site begins with, or the templates for editing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -12,10 +12,11 @@ use crate::render;
 /// The site files that are inside rackstart.
 const SITES: &str = "templates/site/";
 
-/// Write a commented site file: the paper's testbed with every key, or with --plain a short one for servers without a cloud.
+/// Write a commented site file: the paper's testbed with every key, or with --plain a short one for servers without a
+/// cloud.
 ///
-/// The long file is the manual: every key stands in it with its meaning, unit and default. Replace the MACs, the disks and
-/// `[server]` by yours, then run `rackstart check`.
+/// The long file is the manual: it holds every key with its meaning, unit and default. Replace the MACs, the disks and
+/// `[server]` with yours, then run `rackstart check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where to write it; `-` prints it. Default: what `-c` names, or else `rackstart.toml`.
@@ -30,14 +31,15 @@ pub(crate) struct Args {
     /// Overwrite a file that is already there.
     #[arg(long)]
     force: bool,
-    /// Write rackstart's own templates below this folder instead, to be changed and named by `[site] templates`.
+    /// Write rackstart's own templates below this folder instead; edit them there and name the folder in `[site]
+    /// templates`.
     ///
-    /// Delete those that you leave as they are: a copy does not follow the next release.
+    /// Delete those that you do not change: a copy does not follow the next release.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     templates: Option<PathBuf>,
 }
 
-/// `config` is what `-c` or its variable names.
+/// `config` is the path that `-c` or its environment variable names.
 pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     if let Some(folder) = &args.templates {
         return write_templates(folder, args.force);
@@ -56,7 +58,7 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     let config = if output == Path::new("rackstart.toml") { String::new() } else { format!(" -c {name}") };
     print(&format!(
         "wrote {name}: {what}\n\
-         next: replace the MACs, the disks and [server] by yours, then run `rackstart{config} check`\n"
+         next: replace the MACs, the disks and [server] with yours, then run `rackstart{config} check`\n"
     ))
 }
 
@@ -77,7 +79,7 @@ fn for_blueprint(name: &str) -> Result<String, Failure> {
     })
 }
 
-/// Two places are one too many: writing to either would ignore the other word.
+/// Two places are one too many: writing to either would ignore the other.
 fn place<'a>(config: Option<&'a Path>, output: Option<&'a Path>) -> Result<&'a Path, Failure> {
     match (config, output) {
         (Some(config), Some(output)) if output != Path::new("-") && output != config => {
@@ -89,12 +91,12 @@ fn place<'a>(config: Option<&'a Path>, output: Option<&'a Path>) -> Result<&'a P
     }
 }
 
-/// Every template, each in its place below `folder`.
+/// Writes every template to its place below `folder`.
 fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
     let (name, shipped) = (folder.display(), render::shipped());
     let there = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if there && !force {
-        return Err(Failure::fixable(format!("{name} already holds files and was left as it is"))
+        return Err(Failure::fixable(format!("{name} already holds files and was not changed"))
             .hint("name a new folder, or overwrite with `--force`"));
     }
     let mut made = Vec::new();
@@ -108,7 +110,7 @@ fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
             write(&path, text, force)
         });
         if let Err(failure) = written {
-            // A part of the templates would keep the next try from a folder that holds files.
+            // A partial set of templates would make the next attempt fail, because the folder would hold files.
             made.iter().rev().for_each(|path| {
                 let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
             });
@@ -125,7 +127,7 @@ fn write_templates(folder: &Path, force: bool) -> Result<(), Failure> {
 fn make_folder(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| {
         let failure = Failure::fixable(format!("cannot make the folder {}: {error}", path.display()));
-        failure.hint(elsewhere(error.kind(), "name a place of your own with `--templates DIR`"))
+        failure.hint(elsewhere(error.kind(), "name a place that you may write to with `--templates DIR`"))
     })
 }
 
@@ -142,21 +144,21 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let was_there = path.exists();
     let mut options = OpenOptions::new();
     options.write(true);
-    // `create_new` leaves no moment in which a file that just appeared could be lost.
+    // With `create_new` there is no moment in which a file that just appeared could be overwritten.
     let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
     let written =
         options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     if written.is_err() && !was_there {
-        // An empty site file, or half of one, is of no use to anybody.
+        // An empty or half-written site file is of no use to anybody.
         let _ = fs::remove_file(path);
     }
     written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::fixable(format!("{name} is already there and was left as it is"))
+        ErrorKind::AlreadyExists => Failure::fixable(format!("{name} already exists and was not changed"))
             .hint("`--output FILE` writes elsewhere, `--force` overwrites it"),
         ErrorKind::NotFound => Failure::fixable(format!("cannot write {name}: its directory does not exist"))
             .hint("make the directory first, or name another place with `--output FILE`"),
         ErrorKind::PermissionDenied => Failure::fixable(format!("cannot write {name}: permission denied"))
-            .hint("name a place of your own with `--output FILE`"),
+            .hint("name a place that you may write to with `--output FILE`"),
         kind => Failure::fixable(format!("cannot write {name}: {error}"))
             .hint(elsewhere(kind, "name another place with `--output FILE`")),
     })

@@ -10,9 +10,9 @@ use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Arm nodes for a blank disk: their next network boot installs them, unless their disk holds data.
 ///
-/// For nodes whose installer failed before anything was written (a wrong disk in the site file, a server that was away), that
-/// were disarmed before they were ever installed, or that got a new disk. It never wipes data; for that, and for a node that
-/// is installed, there is `rackstart reimage`.
+/// Use this for nodes whose installer failed before anything was written (a wrong disk in the site file, a server that
+/// was away), that were disarmed before they were ever installed, or that got a new disk. It never wipes data; for
+/// that, and for a node that is installed, use `rackstart reimage`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The names of the nodes.
@@ -49,13 +49,13 @@ fn install(client: &Client, nodes: &[String], all: bool, output: Output) -> Resu
     if output.json { print(&json(&all)?) } else { Ok(()) }
 }
 
-/// The nodes of these names. A name that is wrong is told before anything is armed.
+/// Resolves the names of nodes. A wrong name is reported before anything is armed.
 fn known<'a>(nodes: &'a [NodeStatus], names: &[String]) -> Result<Vec<&'a str>, Failure> {
     let all = || nodes.iter().map(|node| node.name.as_str());
     names.iter().map(|name| all().find(|known| known == name).ok_or_else(|| no_such_node(name, all()))).collect()
 }
 
-/// The nodes that wait for their first installation, and that nobody keeps from it.
+/// The nodes that wait for their first installation and may be armed.
 fn untouched(nodes: &[NodeStatus]) -> Vec<&str> {
     let waits = |node: &&NodeStatus| matches!(node.state.as_str(), "new" | "failed") && node.written.is_none();
     nodes.iter().filter(waits).filter(|node| node.flags.is_empty()).map(|node| node.name.as_str()).collect()

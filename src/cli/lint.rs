@@ -10,17 +10,17 @@ use crate::site::Release;
 
 /// Read kickstarts as the installer of a release does, and report everything that it would stumble over.
 ///
-/// Needs no site file. It is stricter than `ksvalidator` where the installer is: scripts are read for quotes and blocks that
-/// never end, names of disks and groups for those that nobody makes, leftovers of templates are named. An error stops the
-/// installer or makes it do something else than the line says; a warning is taken by it, and hardly anybody wants what comes
-/// of it. Warnings alone exit with 0.
+/// Needs no site file. It is stricter than `ksvalidator` where the installer is: scripts are checked for quotes and
+/// blocks that never end, names of disks and groups for ones that nothing creates, and leftovers of templates are
+/// named. An error stops the installer or makes it do something other than what the line says; a warning marks a line
+/// that the installer accepts but whose result hardly anybody wants. Warnings alone exit with 0.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The kickstarts; `-` reads one from standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The release whose installer reads them: 6.3 to 6.10, 7, 8, 9 or 10, of any family [default: what the file says in
-    /// `#version=RHEL9`, as Anaconda writes it].
+    /// The release whose installer reads them: 6.3 to 6.10, 7, 8, 9 or 10, of any family [default: what the file says
+    /// in `#version=RHEL9`, as Anaconda writes it].
     #[arg(short, long)]
     release: Option<Release>,
     /// Print JSON: each file with its problems, and each problem with its place.
@@ -31,12 +31,11 @@ pub(crate) struct Args {
 /// What `--json` prints.
 #[derive(serde::Serialize)]
 struct Report {
-    /// Whether no file has an error.
+    /// Whether all files are free of errors.
     ok: bool,
     files: Vec<Verdict>,
 }
 
-/// One file.
 #[derive(serde::Serialize)]
 struct Verdict {
     file: String,
@@ -52,7 +51,7 @@ struct Told {
     spot: Spot,
 }
 
-/// A file that was read, with all that is wrong with it.
+/// A file that was read, with all its problems.
 struct Linted {
     name: String,
     release: Release,
@@ -75,11 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         tell(&linted)?;
     }
-    // The problems are told; the exit code says that there are some.
+    // The problems have been printed; the exit code says that there are some.
     if is_good { Ok(()) } else { Err(Failure::fixable("")) }
 }
 
-/// The name of a file for messages, and what is in it.
+/// Reads a file; returns its name for messages and its content.
 pub(super) fn read(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     let is_stdin = file == Path::new("-");
     let name = if is_stdin { "standard input".into() } else { file.display().to_string() };
@@ -126,7 +125,7 @@ fn verdict(file: &Linted) -> Verdict {
     }
 }
 
-/// Problems go to stderr, and what is well to stdout.
+/// Prints problems to stderr, and the names of good files to stdout.
 fn tell(linted: &[Linted]) -> Result<(), Failure> {
     for file in linted {
         let Linted { name, release, problems, errors, warnings } = file;
@@ -141,7 +140,7 @@ fn tell(linted: &[Linted]) -> Result<(), Failure> {
             0 => text.push('\n'),
             more => text.push_str(&format!("; the last {more} are not shown\n")),
         }
-        // Nobody may be there to read it; the exit code says it too.
+        // stderr may be closed; the exit code says the same.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     Ok(())

@@ -9,10 +9,10 @@ use super::{Failure, Kind, no_such_node, status};
 use crate::config::SitePaths;
 use crate::server::api::logs::{self, LogPiece, LogQuery};
 
-/// Show what the installer of a node said: the whole log of its newest attempt, or of an earlier one.
+/// Show the installer's log of a node: the whole log of its newest attempt, or of an earlier one.
 ///
-/// Installers send their log to rackstart by syslog; the ten newest logs of each node are kept. `timeline` has the warnings of it
-/// among everything else that happened. With --state it works while the daemon is stopped.
+/// Installers send their log to rackstart by syslog; the ten newest logs of each node are kept. `timeline` shows the
+/// warnings from it among everything else that happened. With --state it works while the daemon is stopped.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of the node.
@@ -20,10 +20,10 @@ pub(crate) struct Args {
     /// The public id of an attempt [default: the newest that has a log].
     #[arg(long, value_name = "ID")]
     attempt: Option<String>,
-    /// Name the attempts that have a log, the oldest first.
+    /// List the attempts that have a log, the oldest first.
     #[arg(long, conflicts_with_all = ["attempt", "follow"])]
     list: bool,
-    /// Go on as it comes, until you interrupt it.
+    /// Keep printing as the log grows, until you interrupt it.
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
@@ -51,7 +51,7 @@ fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
             }
             Ok(piece) => {
                 let is_all = piece.next == from;
-                // A log that goes on has something to tell once it has gone on.
+                // With --follow there is something to print only once the log has grown.
                 if first || !is_all {
                     output.tell(&piece, |piece| piece.text.clone(), line)?;
                 }
@@ -60,7 +60,7 @@ fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
                     continue;
                 }
             }
-            // A daemon that restarts is waited for; one that was never there is an error.
+            // While following, wait for a daemon that restarts; a daemon that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && args.follow && !first => {}
             Err(failure) => return Err(unknown(desk, &args.node).unwrap_or(failure)),
         }
@@ -71,14 +71,15 @@ fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// A node that nobody knows has no log for that reason alone; where no node is known, nobody can say that.
+/// Reports a name that no node has. In a store that knows no nodes this cannot be told, so the missing log is reported
+/// instead.
 fn unknown(desk: &Desk<'_>, name: &str) -> Option<Failure> {
     let report = status::report(desk).ok()?;
     let names = || report.nodes.iter().map(|node| node.name.as_str());
     (names().next().is_some() && !names().any(|known| known == name)).then(|| no_such_node(name, names()))
 }
 
-/// A piece on one line: others may follow.
+/// Formats a piece as one line of JSON: others may follow.
 fn line(piece: &LogPiece) -> Result<String, Failure> {
     Ok(serde_json::to_string(piece).map_err(Failure::bug)? + "\n")
 }

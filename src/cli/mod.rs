@@ -42,7 +42,7 @@ use crate::config::{SitePaths, quote, suggest};
 use crate::failure::{Failure, Kind};
 use crate::site::{Mac, Node, Site};
 
-/// From a file of MACs and roles to installed servers, or to a working cloud, unattended.
+/// Takes a file of MACs and roles to installed servers, or to a working cloud, unattended.
 ///
 /// Start with `rackstart init`, edit the file it writes, `rackstart check` it, look at the disks with
 /// `rackstart plan --all`, then `rackstart serve` and power the servers on.
@@ -53,7 +53,7 @@ pub struct Cli {
     /// The site file [default: ./rackstart.toml, then /etc/rackstart/rackstart.toml].
     #[arg(short, long, global = true, value_name = "FILE", env = "RACKSTART_CONFIG")]
     pub config: Option<PathBuf>,
-    /// A folder of templates that stand in for those of rackstart, by file name [default: `templates` of `[site]`].
+    /// A folder of templates that replace those of rackstart, by file name [default: `templates` of `[site]`].
     #[arg(long, global = true, value_name = "DIR", env = "RACKSTART_TEMPLATES")]
     pub templates: Option<PathBuf>,
     #[command(subcommand)]
@@ -84,15 +84,15 @@ enum Verb {
     Audit(audit::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
-    /// Never arm this node, whatever anybody orders; an arming that is not redeemed is taken back.
+    /// Never arm this node, whoever orders it; an arming that is not redeemed yet is taken back.
     Protect(protect::Args),
     /// Allow this node to be armed again.
     Unprotect(protect::Args),
-    /// Say that somebody works on this node: it is never armed, rings no alarm, and no silence fails it.
+    /// Mark this node as being worked on: it is never armed, raises no alarm, and silence does not fail it.
     Maintenance(protect::MaintenanceArgs),
-    /// Trust a suspect node again, after looking into why it was suspected.
+    /// Trust a suspect node again, after finding out why it was suspected.
     ClearSuspect(protect::Args),
-    /// Say that a node is another machine from now on, after its board or the whole server was replaced.
+    /// Accept that a node is a different machine from now on, after its board or the whole server was replaced.
     AcceptHardware(protect::Args),
     Token(token::Args),
     Completions(completions::Args),
@@ -100,8 +100,8 @@ enum Verb {
     Man(completions::ManArgs),
 }
 
-/// Verbs that change nothing outside of this shell: the only ones that are proposed for a word that was mistyped. `discover`
-/// is near to `disarm`.
+/// Verbs that change nothing outside this shell. Only these are suggested for a mistyped verb, because `discover` is
+/// close to `disarm`.
 const HARMLESS: [&str; 14] = [
     "init",
     "check",
@@ -120,7 +120,7 @@ const HARMLESS: [&str; 14] = [
 ];
 
 impl Cli {
-    /// Reads the command line; ends the process with help, or with what is wrong.
+    /// Reads the command line. Ends the process after printing help or a usage error.
     pub fn read() -> Self {
         let parsed = verbs::command().try_get_matches().and_then(|matches| Self::from_arg_matches(&matches));
         parsed.unwrap_or_else(|mut error| {
@@ -175,7 +175,7 @@ impl Cli {
     }
 }
 
-/// Prints data to stdout. A reader that hung up (`| head`) is no failure.
+/// Prints data to stdout. A closed pipe (`| head`) is not a failure.
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -186,7 +186,7 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Tells on stderr what was assumed, beside the data on stdout. Nobody may be there to read it.
+/// Prints on stderr what was assumed, beside the data on stdout. Errors are ignored because stderr may be closed.
 fn tell_notes(notes: &[String]) {
     for note in notes {
         let _ = writeln!(std::io::stderr(), "note: {note}");
@@ -199,7 +199,7 @@ fn find_node<'a>(site: &'a Site, name: &str) -> Result<&'a Node, Failure> {
     site.node_by_name(name).ok_or_else(|| no_such_node(name, names()))
 }
 
-/// What is neither a name nor a MAC is told as the one that it looks like.
+/// Reports a word that is neither the name of a node nor a MAC as whichever of the two it resembles.
 fn no_such_machine<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
     match word.parse::<Mac>() {

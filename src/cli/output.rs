@@ -1,4 +1,4 @@
-//! How an order answers: in words, or with `--json` in the bodies of the API.
+//! How an order prints its result: in words, or with `--json` as the bodies of the API.
 
 use std::io::Write;
 
@@ -10,13 +10,13 @@ use crate::server::api::error::ErrorBody;
 /// Words for people, or JSON for programs.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Output {
-    /// Print JSON: what the API answers this order with, and a refusal as its `error` and `help`.
+    /// Print JSON: the API's answer to this order, or the `error` and `help` of a refusal.
     #[arg(long)]
     pub json: bool,
 }
 
 impl Output {
-    /// Runs the verb. With `--json` what it was refused with goes to stdout, and the exit code stays what it is.
+    /// Runs the verb. With `--json` a refusal goes to stdout, and the exit code stays the same.
     pub(crate) fn of(self, verb: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         let failure = match verb() {
             Err(failure) if self.json && !failure.error.is_empty() => failure,
@@ -27,7 +27,7 @@ impl Output {
         Err(Failure { error: String::new(), hints: Vec::new(), ..failure })
     }
 
-    /// The answer as JSON, or else in words.
+    /// Prints the answer as JSON, or else in words.
     pub(crate) fn tell<T>(
         self,
         answer: T,
@@ -37,18 +37,18 @@ impl Output {
         if self.json { print(&body(answer)?) } else { print(&words(&answer)) }
     }
 
-    /// Something for people to read while it goes on: on stdout, or on stderr when programs read that.
+    /// Prints progress for people: on stdout, or on stderr when a program reads stdout.
     pub(crate) fn meanwhile(self, text: &str) -> Result<(), Failure> {
         if !self.json {
             return print(text);
         }
-        // Nobody may be there to read it.
+        // stderr may be closed.
         let _ = write!(std::io::stderr(), "{text}");
         Ok(())
     }
 }
 
-/// A value as JSON, as every verb prints it.
+/// A value as JSON, formatted as every verb prints it.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
     Ok(serde_json::to_string_pretty(value).map_err(Failure::bug)? + "\n")
 }

@@ -1,5 +1,5 @@
 //! `rackstart protect`, `rackstart unprotect`, `rackstart maintenance`, `rackstart clear-suspect` and `rackstart
-//! accept-hardware`: one order about one node, and what it is afterwards.
+//! accept-hardware`: each is one order about one node, and prints the node's state afterwards.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::output::{Output, json};
 use crate::server::api::orders::{Nothing, Switch};
 use crate::server::api::outcome::Standing;
 
-/// Of the verbs that need a name and nothing else.
+/// Arguments of the verbs that need a node's name and nothing else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of the node.
@@ -22,10 +22,10 @@ pub(crate) struct Args {
     daemon: Daemon,
 }
 
-/// Of `maintenance`.
+/// Arguments of `maintenance`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MaintenanceArgs {
-    /// End it.
+    /// End the maintenance.
     #[arg(long)]
     off: bool,
     #[command(flatten)]
@@ -37,14 +37,14 @@ pub(crate) fn protect(config: Option<&Path>, args: Args) -> Result<(), Failure> 
 }
 
 pub(crate) fn unprotect(config: Option<&Path>, args: Args) -> Result<(), Failure> {
-    order(config, args, "unprotect", &Nothing {}, "is protected no longer")
+    order(config, args, "unprotect", &Nothing {}, "is no longer protected")
 }
 
 pub(crate) fn maintenance(config: Option<&Path>, args: MaintenanceArgs) -> Result<(), Failure> {
     if args.off {
-        return order(config, args.node, "maintenance", &Switch { on: false }, "is in maintenance no longer");
+        return order(config, args.node, "maintenance", &Switch { on: false }, "is no longer in maintenance");
     }
-    let done = "is in maintenance: it is never armed, rings no alarm, and no silence fails it";
+    let done = "is in maintenance: it is never armed, raises no alarm, and silence does not fail it";
     order(config, args.node, "maintenance", &Switch { on: true }, done)
 }
 

@@ -8,12 +8,12 @@ use super::output::{Output, json};
 use super::{Failure, print};
 use crate::server::operate::reload::Reloaded;
 
-/// Let the running daemon take over the edited site file, without a restart.
+/// Make the running daemon load the edited site file, without a restart.
 ///
 /// The daemon loads the file it was started with, checks it as `check` does, and swaps the whole site between two
-/// packets. When anything is wrong it keeps the site it has, prints every reason, and this command exits 1. Nodes whose
-/// installer is at work keep their entries, and nodes that are armed to wipe their disks: a change of theirs refuses the
-/// reload. New nodes are armed for a blank disk; a node that leaves the file is disarmed if it was armed to wipe.
+/// packets. When anything is wrong it keeps the site it has and prints every reason, and this command exits 1. A reload
+/// is refused when it changes the entry of a node whose installer is running or that is armed to wipe its disks. New
+/// nodes are armed for a blank disk; a node that leaves the file is disarmed if it was armed to wipe.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -36,9 +36,9 @@ fn reload(client: &Client, output: Output) -> Result<(), Failure> {
     match reloaded {
         Reloaded::Swapped { nodes, added, removed, differ } => print(&text(nodes, &added, &removed, &differ)),
         Reloaded::Refused { why } => {
-            // As `check` prints them. Nobody may be there to read it; the exit code says it too.
+            // Printed as `check` prints them. stderr may be closed; the exit code says the same.
             let _ = writeln!(std::io::stderr(), "{}", why.trim_end());
-            Err(Failure::fixable("the reload was refused: the daemon goes on with the site it has"))
+            Err(Failure::fixable("the reload was refused: the daemon keeps the site it has"))
         }
     }
 }

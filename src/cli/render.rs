@@ -1,4 +1,4 @@
-//! `rackstart render`: any text that a node can be served, with its token blanked out.
+//! `rackstart render`: prints any text that a node can be served, with its token blanked out.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,9 @@ use crate::site::{Node, Site};
 
 /// Print a text as a node would get it. Nothing is served, nothing is armed.
 ///
-/// The secret of the boot is shown as 32 zeros, passwords as `***`. A kickstart travels without its storage commands: %pre asks for them
-/// when it has found the disk. Here they stand in their place, unless you ask for the kickstart as it is served.
+/// The token of the boot is shown as 32 zeros, passwords as `***`. A kickstart is served without its storage commands:
+/// %pre asks for them when it has found the disk. Here they are filled in, unless you ask for the kickstart as it is
+/// served.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The node.
@@ -23,11 +24,11 @@ pub(crate) struct Args {
     /// Path of the file, for `firstboot-file`.
     #[arg(required_if_eq("what", "firstboot-file"))]
     path: Option<String>,
-    /// The kickstart as it travels, with an %include where the storage commands will be.
+    /// Show the kickstart as it is served, with an %include in place of the storage commands.
     #[arg(long)]
     as_served: bool,
-    /// The disk that %pre would find [default: the name in the disk rule, else sda]. Of a node with several disks each by
-    /// its slot: `--disk os=sdb --disk data=sda`.
+    /// The disk that %pre would find [default: the name in the disk rule, else sda]. For a node with several disks,
+    /// name each by its slot: `--disk os=sdb --disk data=sda`.
     #[arg(long, value_name = "[SLOT=]NAME")]
     disk: Vec<String>,
     /// The storage commands of a reimage, which may erase data.
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     /// The storage commands of a reimage that keeps the node's `keep` volume groups.
     #[arg(long, conflicts_with = "destroy_data")]
     keep: bool,
-    /// With the hash of root's password, which is otherwise shown as `***` and a fingerprint.
+    /// Show the hash of root's password, which is otherwise shown as `***` and a fingerprint.
     #[arg(long)]
     reveal_hash: bool,
 }
@@ -66,7 +67,7 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     print(&text)
 }
 
-/// Which names of disks in the text are examples, because only the machine knows the right ones.
+/// Notes which disk names in the text are examples, because only the machine knows the right ones.
 fn examples(site: &Site, args: &Args) -> Result<Vec<String>, Failure> {
     let node = find_node(site, &args.node)?;
     let shows_disks = matches!((args.what, args.as_served), (What::Storage, _) | (What::Kickstart, false));
@@ -154,7 +155,7 @@ fn disks(node: &Node, plan: &NodePlan, named: &[String]) -> Result<BTreeMap<Stri
     Ok(disks)
 }
 
-/// The disk of a partition, by the names that the kernel gives; none for what is a whole disk.
+/// The whole disk of a partition, by the kernel's naming; `None` for a whole disk.
 fn whole_disk(name: &str) -> Option<&str> {
     let bare = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if bare.len() == name.len() {
@@ -163,7 +164,7 @@ fn whole_disk(name: &str) -> Option<&str> {
     let is_lettered = ["sd", "hd", "vd", "xvd"].iter().any(|kind| {
         bare.strip_prefix(kind).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase()))
     });
-    // nvme0n1 is a disk, nvme0n1p1 a part of it.
+    // nvme0n1 is a disk, nvme0n1p1 a partition on it.
     let numbered = bare.strip_suffix('p').filter(|disk| {
         disk.ends_with(|letter: char| letter.is_ascii_digit())
             && ["nvme", "mmcblk", "md", "cciss", "loop", "nbd"].iter().any(|kind| disk.starts_with(kind))

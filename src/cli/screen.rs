@@ -1,11 +1,11 @@
-//! What a person sits in front of: whether it understands more than lines of text, and how wide it is.
+//! What the terminal can do: whether it understands escape sequences, and how wide it is.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
 use crate::config::{knows_escapes, refuses_colour};
 
-/// Fewer columns than these are no room for words.
+/// With fewer columns than this there is no room for words.
 const NARROWEST: usize = 24;
 
 /// Whether the cursor of the terminal behind `stream` can be moved.
@@ -27,7 +27,7 @@ pub(crate) fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     Some(usize::from(columns)).filter(|columns| *columns >= NARROWEST)
 }
 
-/// Breaks a text between its words into lines of at most `room` columns; a word that is longer is cut.
+/// Breaks a text between words into lines of at most `room` columns; a longer word is cut.
 pub(crate) fn fold(text: &str, room: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];

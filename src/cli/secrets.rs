@@ -14,10 +14,10 @@ use crate::server::api::secrets::NewValue;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
 
-/// The passwords of the cloud: which there are and who gets them, one of them in the clear, new ones.
+/// List the passwords of the cloud and the nodes that get them, show one in the clear, or make new ones.
 ///
-/// They are made once per site, when the daemon first starts. A node gets those of its own role with its firstboot payload,
-/// and no other. Without a daemon the verbs work on the store itself.
+/// The passwords are made once per site, when the daemon first starts. A node gets only those of its own role, with its
+/// firstboot payload. While no daemon runs the verbs work on the store itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -36,7 +36,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Show one in the clear, or with --node all that a node may know, as its file `secrets`. The audit log tells who did.
+    /// Show one secret in the clear, or with --node all that a node may know, as its file `secrets`. The audit log
+    /// records who asked.
     Show {
         /// The secret.
         #[arg(required_unless_present = "node", conflicts_with = "node")]
@@ -44,13 +45,13 @@ enum What {
         /// All secrets of this node.
         #[arg(long)]
         node: Option<String>,
-        /// Yes, in the clear.
+        /// Confirm that the value is to be shown in the clear.
         #[arg(long)]
         reveal: bool,
         #[command(flatten)]
         key: Key,
     },
-    /// Give one a value of your own, read from standard input; a line break at its end is not part of it.
+    /// Set a secret to your own value, read from standard input; a line break at its end is not part of it.
     Set {
         /// The secret.
         name: String,
@@ -59,14 +60,15 @@ enum What {
         #[command(flatten)]
         output: Output,
     },
-    /// Seal them with another key. The daemon must be stopped, and `[secrets]` of the site file name the new key already.
+    /// Seal the secrets with another key. The daemon must be stopped, and `[secrets]` of the site file must already
+    /// name the new key.
     ///
-    /// Backups of before stay sealed with the former key: keep it as long as those.
+    /// Earlier backups stay sealed with the former key: keep that key as long as the backups.
     Rekey {
-        /// The file with the key of before.
+        /// The file with the former key.
         #[arg(long, value_name = "FILE", required_unless_present = "new_secrets", conflicts_with = "new_secrets")]
         old_key: Option<PathBuf>,
-        /// The key of before is lost: forget all secrets and make new ones, which no installed node knows.
+        /// The former key is lost: forget all secrets and make new ones, which no installed node knows.
         #[arg(long)]
         new_secrets: bool,
         /// The file with the new key, where `[secrets]` names a systemd credential.
@@ -78,7 +80,7 @@ enum What {
         /// The secret.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         name: Option<String>,
-        /// All of them.
+        /// All secrets.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -88,7 +90,7 @@ enum What {
     },
 }
 
-/// A key that a shell cannot have by itself.
+/// The key file, for a key that only the daemon's service unit receives.
 #[derive(Debug, clap::Args)]
 struct Key {
     /// The file with the key, where `[secrets]` names a systemd credential and no daemon runs.
@@ -124,7 +126,7 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
             print(&format!("{}\n", value.trim_end_matches('\n')))
         }
         What::Set { name, key, output } => output.of(|| {
-            // Before anybody types a value for nothing.
+            // Checked before anybody types a value for nothing.
             let known = desk(Key { key_file: key.key_file.clone() })
                 .ask(|client| client.get("/api/v1/secrets"), async |site, store, _| Ok(secrets::list(site, store)))?;
             if !known.iter().any(|secret: &SecretStatus| secret.name == name) {
@@ -151,7 +153,7 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
     }
 }
 
-/// Without the former key the secrets are lost, and new ones take their place.
+/// Seals all secrets with the new key. Without the former key they are lost, and new ones take their place.
 fn rekey(place: SitePaths<'_>, former: Option<&Path>, new: Option<&Path>) -> Result<(), Failure> {
     let site = config::load(place)?.site;
     let actor = console();
@@ -165,7 +167,7 @@ fn rekey(place: SitePaths<'_>, former: Option<&Path>, new: Option<&Path>) -> Res
     ))
 }
 
-/// What was typed in the place of a name is not repeated: it may be a value.
+/// A mistyped name is not repeated in the message: it may be a value.
 fn no_such_secret(name: &str, known: &[SecretStatus]) -> Failure {
     let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let name = if is_name { name } else { "of the name that was typed" };
@@ -176,11 +178,11 @@ fn no_such_secret(name: &str, known: &[SecretStatus]) -> Failure {
     ))
 }
 
-/// From standard input alone: what stands on a command line stands in the list of processes and in the shell's history.
+/// Reads from standard input alone: anything on a command line is visible in the process list and the shell's history.
 fn read_value() -> Result<Zeroizing<String>, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("type the value and end with Enter and Ctrl-D; it is shown as you type");
+        eprintln!("type the value, then Enter and Ctrl-D; the value is visible as you type");
     }
     let mut value = Zeroizing::new(String::new());
     let read = stdin.lock().take(4096).read_to_string(&mut value);

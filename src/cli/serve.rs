@@ -22,9 +22,10 @@ use crate::server::{self, ServerError, firmware};
 
 /// Answer DHCP, TFTP and HTTP on the provisioning interface until SIGTERM or SIGINT.
 ///
-/// Checks the site file and renders everything for every node first; nothing listens on a site that does not pass.
-/// SIGHUP and `rackstart reload` take over an edited site file without a restart. Needs the ports 67, 69 and `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and
-/// CAP_NET_RAW. Set RUST_LOG=rackstart=debug to see every packet.
+/// Checks the site file and renders everything for every node first; nothing listens for a site that does not pass.
+/// SIGHUP and `rackstart reload` load an edited site file without a restart. The daemon needs the ports 67, 69 and
+/// `server.http_port`, and raw packets: run it as root or with CAP_NET_BIND_SERVICE and CAP_NET_RAW. Set
+/// RUST_LOG=rackstart=debug to see every packet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Log one JSON object per line instead of text.
@@ -39,7 +40,7 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let cannot_start = |error: std::io::Error| Failure::fixable(format!("cannot start the threads: {error}"));
     let runtime = server::runtime().map_err(cannot_start)?;
     let signals = runtime.block_on(async { Early::catch() }).map_err(uncaught)?;
-    // Loading has rendered everything for every node; what does not pass there is never served.
+    // Loading renders everything for every node; a site that does not pass is never served.
     let loaded = crate::config::load(place)?;
     let missing = firmware::missing();
     if !missing.is_empty() {
@@ -48,15 +49,15 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     }
     let log = start_logging(args.json_log).map_err(cannot_start)?;
     let ended = runtime.block_on(serve(loaded, place.templates, &log, args.stopped.then(console), signals));
-    // A thread that waits for a file system which does not answer must not keep the daemon.
+    // A thread that waits for an unresponsive file system must not keep the daemon from ending.
     runtime.shutdown_timeout(LAST_FILES);
     ended
 }
 
-/// How long files that are being read may take after everything else has ended.
+/// How long file reads may continue after everything else has ended.
 const LAST_FILES: Duration = Duration::from_secs(1);
 
-/// The log and what is known of it. Dropping it writes the rest.
+/// The log writer and its loss counters. Dropping it writes what is still queued.
 struct Log {
     wash: Wash<fn() -> std::io::Stderr>,
     lines: Arc<LogLines>,
@@ -68,7 +69,7 @@ fn start_logging(json: bool) -> std::io::Result<Log> {
     let (queue, thread) = log_queue::start(wash.clone())?;
     let lines = queue.lines();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("rackstart=info,warn"));
-    // A log that nobody reads any more (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
+    // A log whose reader is gone (`serve 2>&1 | head`) must not stop the daemon: the default is to panic.
     let logs = tracing_subscriber::fmt().log_internal_errors(false);
     let logs = logs.with_env_filter(filter).with_writer(queue).with_target(false);
     if json {
@@ -76,7 +77,7 @@ fn start_logging(json: bool) -> std::io::Result<Log> {
     } else {
         logs.with_ansi(screen::is_coloured(&std::io::stderr())).init()
     }
-    // Nor may the words of a panic wait for a log that nobody reads.
+    // A panic message must not block on a log that nobody reads either.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{}", Failure::panicked(panic).error)));
     Ok(Log { wash, lines, _thread: thread })
 }
@@ -108,9 +109,9 @@ async fn serve(
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                // The log says what became of it.
+                // The log says how the reload ended.
                 _ = hang_up.recv() => drop(reloader.reload(&signalled).await),
-                // It holds the store, which closes when nobody does.
+                // The reloader holds the store, which closes only when nothing holds it.
                 () = order.cancelled() => break,
             }
         }

@@ -6,13 +6,13 @@ use super::{Failure, output, print, screen, table};
 use crate::config::SitePaths;
 use crate::server::operate::StatusReport;
 
-/// So many lines of a failed step's log are shown; `--json` has all that the node sent.
+/// How many lines of a failed step's log are shown; `--json` has all that the node sent.
 const LAST_LINES: usize = 10;
 
-/// Show every node: its state, since when, its step, and what it waits for or why it failed.
+/// Show every node: its state and since when, its step, and what it waits for or why it failed.
 ///
-/// Asks the running daemon over its Unix socket; exits 3 when no daemon answers. With --state it shows what the store of a stopped
-/// daemon holds.
+/// Asks the running daemon over its Unix socket; exits 3 when no daemon answers. With --state it shows what the store
+/// of a stopped daemon holds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print the whole report as JSON.
@@ -26,7 +26,7 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     show(&report(&Desk::watching(place, args.store))?, args.json)
 }
 
-/// All nodes, from the daemon or from the store.
+/// Fetches the status of all nodes, from the daemon or from the store.
 pub(crate) fn report(desk: &Desk<'_>) -> Result<StatusReport, Failure> {
     desk.ask(|client| client.get("/api/v1/status"), async |site, store, _| Ok(StatusReport::at_rest(site, store)))
 }
@@ -40,7 +40,7 @@ fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {
     print(&(table::nodes(report, screen::width(&std::io::stdout())) + &ends))
 }
 
-/// The last lines that a node sent with its failure; nothing when the table has said all of it.
+/// The last lines that a node sent with its failure; empty when the table already shows all of it.
 fn end_of_log(name: &str, detail: &str) -> String {
     let lines: Vec<&str> = detail.lines().skip(1).collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];

@@ -8,10 +8,11 @@ use crate::config::SitePaths;
 use crate::server::api::outcome::StoppedView;
 use crate::server::operate;
 
-/// Stop every installation that can still be stopped: all armed nodes are disarmed, and nothing can be armed.
+/// Stop every installation that can still be stopped: all armed nodes are disarmed, and no node can be armed.
 ///
-/// Holds over a restart of the daemon until `rackstart stop --lift`. Nodes whose installer has redeemed its wipe permit go
-/// on: nothing can call them back. While no daemon answers it is written into the store, and holds from its next start on. What was disarmed stays so after the lift.
+/// The stop survives restarts of the daemon and ends with `rackstart stop --lift`. Nodes whose installer has redeemed
+/// its wipe permit continue: they cannot be called back. While no daemon answers, the stop is written into the store
+/// and holds from the daemon's next start. Nodes that were disarmed stay disarmed after the lift.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Allow installations again.
@@ -33,8 +34,8 @@ fn allow(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
         |client| client.post("/api/v1/stop/lift"),
         async |site, store, person| operate::lift_stop(site, store, &person.actor).await,
     )?;
-    let words = "installations are allowed again; `rackstart install --all` arms the nodes that never were\n";
-    // The API has no body for it.
+    let words = "installations are allowed again; `rackstart install --all` arms the nodes that were never installed\n";
+    // The API answers this with an empty body.
     output.tell((), |()| words.into(), |()| Ok(String::new()))
 }
 

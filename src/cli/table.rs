@@ -5,13 +5,13 @@ use crate::lifecycle::Stopped;
 use crate::server::alarms::Alarm;
 use crate::server::operate::{NodeStatus, StatusReport};
 
-/// Least columns for what is said of a node beside its row; where there are fewer, it stands below.
+/// Least columns for a node's remark beside its row; on narrower terminals the remark goes below the row.
 const BESIDE: usize = 30;
-/// How far it is moved in then.
+/// How far such a remark is indented.
 const INDENT: usize = 4;
 
-/// Draws the nodes of a status report as lines of text, and below them what is wrong with the site file by now. On a terminal
-/// of so many columns what is said of a node is folded.
+/// Draws the nodes of a status report as lines of text, followed by what is wrong with the site file now. If the width
+/// of the terminal is known, remarks are folded to it.
 pub(crate) fn nodes(report: &StatusReport, width: Option<usize>) -> String {
     let mut rows = vec![["NODE", "ROLE", "ADDRESS", "STATE", "FOR", "STEP", ""].map(String::from)];
     rows.extend(report.nodes.iter().map(|node| row(node, report.now)));
@@ -25,18 +25,19 @@ pub(crate) fn nodes(report: &StatusReport, width: Option<usize>) -> String {
         let ago = duration(report.now.saturating_sub(refused.at));
         let first = refused.why.lines().next().unwrap_or_default();
         text.push_str(&format!(
-            "\nthe newest reload was refused, {ago} ago, for what the site file was then: {first}\n\
-             help: `rackstart reload` tries what it is now and says it all; the table shows the site that was loaded before\n"
+            "\nthe last reload ({ago} ago) was refused: {first}\n\
+             help: `rackstart reload` tries the file as it is now and lists every reason; the table shows the site that \
+             was loaded before\n"
         ));
     }
     text
 }
 
-/// What to do about nodes whose arming was taken back, said once.
+/// What to do about nodes whose arming was taken back; said once for all of them.
 const TAKEN_BACK: &str =
     "where an arming was taken back, the node was never installed: `rackstart install NODE` arms it again";
 
-/// What a person should look at now, above everything else.
+/// What a person should look at first, above everything else.
 fn alarms(report: &StatusReport) -> String {
     let told = |alarm: &Alarm| {
         let since = duration(report.now.saturating_sub(alarm.since));
@@ -45,7 +46,7 @@ fn alarms(report: &StatusReport) -> String {
     report.alarms.iter().map(told).collect()
 }
 
-/// That all installations are stopped, by whom and since when.
+/// Says that all installations are stopped, by whom and since when.
 pub(crate) fn stopped(stop: &Stopped, now: u64) -> String {
     let since = duration(now.saturating_sub(stop.since));
     format!("ALL INSTALLATIONS ARE STOPPED, by {} {since} ago; `rackstart stop --lift` allows them again", stop.who)
@@ -63,18 +64,18 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
         node.role.clone(),
         node.address.clone(),
         node.state.clone(),
-        // 0: nothing ever happened to it.
+        // 0 means that nothing has happened to the node yet.
         if node.since == 0 { String::new() } else { duration(now.saturating_sub(node.since)) },
         step,
         remark(node),
     ]
 }
 
-/// The one thing a person wants to know besides the state.
+/// The one thing to know about a node besides its state.
 pub(crate) fn remark(node: &NodeStatus) -> String {
     let first_line = |text: &str| {
         let mut lines = text.lines();
-        // A heading says nothing without what stands below it.
+        // A heading says nothing without the line below it.
         match (lines.next().unwrap_or_default(), lines.next()) {
             (heading, Some(first)) if heading.ends_with(':') => format!("{heading} {first}"),
             (line, _) => line.to_string(),
@@ -94,7 +95,7 @@ pub(crate) fn remark(node: &NodeStatus) -> String {
     words.collect::<Vec<_>>().join("; ")
 }
 
-/// Seconds as people say them: `42 s`, `3 min`, `5 h`, `2 d`.
+/// A number of seconds in the usual units: `42 s`, `3 min`, `5 h`, `2 d`.
 pub(crate) fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -104,7 +105,7 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
-/// Columns padded to their widest cell, without blanks at the end of a line.
+/// Columns padded to their widest cell, without trailing blanks.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
@@ -117,7 +118,7 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
-/// Columns whose last one is folded, so that no line of it is longer than a terminal is wide.
+/// Columns whose last one is folded so that no line is wider than the terminal.
 fn folded<const N: usize>(rows: &[[String; N]], width: Option<usize>) -> String {
     let Some(width) = width else { return columns(rows) };
     let words = |row: &[String; N]| row[N - 1].clone();

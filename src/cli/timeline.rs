@@ -11,22 +11,22 @@ use crate::site::Mac;
 use crate::store::TimelineQuery;
 use crate::timeline::{Cursor, Moment, Page, utc, utc_ms};
 
-/// Most lines of one answer: what a MAC keeps, and its events.
+/// Most lines of one answer: the moments that are kept for a MAC, and its events.
 const MOST: u32 = 5000;
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
 ///
-/// From DHCPDISCOVER to ready, with the warnings of its installer, for nodes and for MACs that are in no site file. Times
-/// are UTC. A line that came again and again within a minute is shown once with its count.
+/// Covers DHCPDISCOVER to ready, with the warnings of the installer, for nodes and for MACs that are in no site file.
+/// Times are UTC. A line that was repeated within a minute is shown once with its count.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of a node, or the MAC of any machine.
     #[arg(value_name = "NODE|MAC")]
     machine: String,
-    /// Only what happened in the last so much time: `90s`, `15m`, `2h`, `3d`.
+    /// Only what happened within this time: `90s`, `15m`, `2h`, `3d`.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     since: Option<u64>,
-    /// Go on as it happens, until you interrupt it.
+    /// Keep printing as things happen, until you interrupt it.
     #[arg(short, long)]
     follow: bool,
     /// Print one JSON object per line.
@@ -53,7 +53,7 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
                 print(&page.moments.iter().map(|moment| line(moment, args.json)).collect::<String>())?;
                 after = page.next;
             }
-            // A daemon that restarts is waited for; one that was never there is an error.
+            // While following, wait for a daemon that restarts; a daemon that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && !first => {}
             Err(failure) => return Err(failure),
         }
@@ -72,7 +72,7 @@ fn page(desk: &Desk<'_>, query: TimelineQuery) -> Result<Page, Failure> {
     desk.ask(|client| client.get(&path), async |_, store, _| Ok(store.timeline(query).await?))
 }
 
-/// The MAC that a command line means: itself, or that of a node.
+/// Finds the MAC that the command line names, directly or by the name of a node.
 fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
     if let Ok(mac) = machine.parse() {
         return Ok(mac);

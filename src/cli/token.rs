@@ -12,8 +12,8 @@ use crate::server::api::tokens::{MadeToken, NewToken, TokenView};
 
 /// Make, list and revoke the bearer tokens of the remote API.
 ///
-/// Works on the server alone, as root or as the daemon's own user: tokens are never made over the network. A token is
-/// printed once and stored as a hash. Without a valid token the API answers nobody.
+/// Works only on the server itself, as root or as the daemon's own user: tokens are never made over the network. A
+/// token is printed once and stored as a hash. Without a valid token the API refuses every request.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -32,7 +32,7 @@ enum Verb {
 struct Create {
     /// The token's holder: a name for the audit log.
     name: String,
-    /// What it may do: metrics, viewer, operator or admin; each may do what the ones before it may.
+    /// What the token may do: metrics, viewer, operator or admin; each role includes the ones before it.
     #[arg(long, value_name = "ROLE")]
     role: Role,
     /// How many days it is valid [default: until it is revoked].
@@ -54,10 +54,10 @@ struct List {
     daemon: Daemon,
 }
 
-/// End a token, at once.
+/// Revoke a token, at once.
 #[derive(Debug, clap::Args)]
 struct Revoke {
-    /// Its name.
+    /// The name of the token.
     name: String,
     #[command(flatten)]
     output: Output,
@@ -73,7 +73,7 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     }
 }
 
-/// The token alone goes to stdout, so that a script can keep it; words for people go to stderr.
+/// Only the token goes to stdout, so that a script can capture it; messages for people go to stderr.
 fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
     let wish = NewToken { name: args.name, role: args.role, days: args.days };
     let made: MadeToken = args.daemon.client(config).post_with("/api/v1/tokens", &wish)?;
@@ -88,7 +88,8 @@ fn create(config: Option<&Path>, args: Create) -> Result<(), Failure> {
     ));
     if !made.api_is_on {
         eprint(
-            "The API does not listen yet: add `[api]` with `listen = \"127.0.0.1:8081\"` to the site file, and restart.",
+            "The API does not listen yet: add `[api]` with `listen = \"127.0.0.1:8081\"` to the site file, and restart \
+             the daemon.",
         );
     }
     Ok(())
@@ -120,21 +121,21 @@ fn table(tokens: &[TokenView]) -> String {
 
 fn revoke(config: Option<&Path>, args: Revoke) -> Result<(), Failure> {
     let client = args.daemon.client(config);
-    // The name becomes a part of a path.
+    // The name becomes part of a path.
     if !args.name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) || args.name.is_empty()
     {
         return Err(Failure::usage("no token has such a name").hint("`rackstart token list` shows them"));
     }
     let () = client.post(&format!("/api/v1/tokens/{}/revoke", args.name))?;
-    // There is nothing to say of it but that it is done.
-    args.output.tell((), |()| format!("token `{}` opens nothing any more\n", args.name), |()| Ok(String::new()))
+    // There is nothing to report except that it is done.
+    args.output.tell((), |()| format!("token `{}` is revoked\n", args.name), |()| Ok(String::new()))
 }
 
 fn until(at: u64) -> String {
     duration(at.saturating_sub(unix_now()))
 }
 
-/// Nobody may be there to read it.
+/// Errors are ignored because stderr may be closed.
 fn eprint(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");

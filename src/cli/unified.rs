@@ -1,11 +1,11 @@
-//! Two texts line by line, as `diff -u` shows them.
+//! Compares two texts line by line and shows them as `diff -u` does.
 
 use similar::TextDiff;
 
 /// Lines of unchanged text around a change.
 const CONTEXT: usize = 3;
 
-/// The unified diff of two texts; empty when they are equal. A missing line break at the end is no difference.
+/// The unified diff of two texts; empty when they are equal. A missing final line break counts as equal.
 pub(crate) fn diff(name: &str, old: &str, new: &str) -> String {
     let (old, new) = (whole_lines(old), whole_lines(new));
     TextDiff::from_lines(&old, &new)
@@ -19,7 +19,7 @@ fn whole_lines(text: &str) -> String {
     text.lines().map(|line| format!("{line}\n")).collect()
 }
 
-/// Added and removed lines of a diff.
+/// Counts the added and removed lines of a diff.
 pub(crate) fn count(diff: &str) -> (usize, usize) {
     let body = diff.lines().skip(2);
     let of = |sign: char| body.clone().filter(|line| line.starts_with(sign)).count();

@@ -1,5 +1,5 @@
-//! Where the verbs about secrets, audit log and backups get their answers: from the daemon, or, while none runs, from the
-//! store itself, through the functions that the daemon calls too.
+//! Where the verbs about secrets, audit log and backups get their answers: from the daemon or, while none runs, from
+//! the store itself, through the functions that the daemon also calls.
 
 use std::path::Path;
 
@@ -19,28 +19,28 @@ pub(crate) struct Desk<'a> {
     place: SitePaths<'a>,
     args: StoreArgs,
     need: Need,
-    /// Whether the store is asked when no daemon answers, although it was not named.
+    /// Whether the store is used when no daemon answers, although it was not named.
     falls_back: bool,
 }
 
 impl<'a> Desk<'a> {
-    /// For what needs no secret.
+    /// For verbs that need no secret.
     pub(crate) fn new(place: SitePaths<'a>, args: StoreArgs) -> Self {
         Self { place, args, need: Need::Nothing, falls_back: true }
     }
 
-    /// For what is asked again and again, also while a daemon starts: reading the store takes its lock, which that daemon would
-    /// find taken. Only a store that is named is read.
+    /// For verbs that ask repeatedly, also while a daemon starts: reading the store takes its lock, and the starting
+    /// daemon would find it taken. The store is read only if it was named.
     pub(crate) fn watching(place: SitePaths<'a>, args: StoreArgs) -> Self {
         Self { falls_back: false, ..Self::new(place, args) }
     }
 
-    /// For what needs the secrets opened.
+    /// For verbs that need the secrets opened.
     pub(crate) fn opening(place: SitePaths<'a>, args: StoreArgs, need: Need) -> Self {
         Self { place, args, need, falls_back: true }
     }
 
-    /// Asks once: the daemon if one answers, else the store.
+    /// Asks once: the daemon if it answers, otherwise the store.
     pub(crate) fn ask<T>(
         &self,
         daemon: impl FnOnce(&Client) -> Result<T, Failure>,
@@ -65,7 +65,8 @@ impl<'a> Desk<'a> {
     ) -> Result<T, Failure> {
         let resting = resting(self.place, self.args.state.as_deref())?;
         let state = resting.site.server.state.clone();
-        // Secrets may be set before the first start, in a directory that is there for it; nothing else makes a store.
+        // Secrets may be set before the first start, in a directory that was created for it; nothing else creates a
+        // store.
         let may_begin = matches!(self.need, Need::Opened(_)) && state.is_dir();
         if !store::exists(&state) && !may_begin {
             return Err(no_store(&state, unreachable));
@@ -80,16 +81,16 @@ impl<'a> Desk<'a> {
         }
         if !resting.knows_its_nodes && config::find(self.place.file).is_ok_and(|file| file.exists()) {
             let note =
-                "the site file has mistakes, which `rackstart check` tells; nodes are those that the store knows";
-            // `timeline -f` comes here every second.
+                "the site file has mistakes, which `rackstart check` lists; the nodes are those that the store knows";
+            // `timeline -f` calls this every second.
             static TOLD: std::sync::Once = std::sync::Once::new();
             TOLD.call_once(|| super::tell_notes(&[note.into()]));
         }
         runtime()?.block_on(async {
             let (site, store, task) = server::at_rest(resting, self.need.clone()).await.map_err(unopened)?;
-            // A person that may open the store is its owner.
+            // A person who may open the store counts as its owner.
             let answer = ask(&site, &store, &Person { actor: console(), is_owner: true }).await;
-            // The store is closed before its answer counts.
+            // The store is closed before the answer counts.
             drop(store);
             task.await.map_err(Failure::bug)?.map_err(Failure::fixable)?;
             answer.map_err(|refusal| refusal.help().iter().fold(Failure::fixable(&refusal), Failure::hint))
@@ -97,7 +98,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// The site of a store that no daemon uses: as its file says, or, when that is of no use, as the store knows it.
+/// The site of a store that no daemon uses: from its site file or, if that cannot be loaded, from the store.
 pub(crate) fn resting(place: SitePaths<'_>, state: Option<&Path>) -> Result<Resting, Failure> {
     let file = config::find(place.file).ok();
     let loaded = file.as_ref().map(|file| config::read_to_plan(file, place.templates));
@@ -117,14 +118,14 @@ pub(crate) fn resting(place: SitePaths<'_>, state: Option<&Path>) -> Result<Rest
     Ok(resting)
 }
 
-/// What is declared by any blueprint, for a store of which nobody can tell whose it is.
+/// Everything that any blueprint declares, for a store whose blueprint is not known.
 fn any_blueprint(own: &Templates) -> Blueprint {
     let names = config::blueprint_names(own);
     let all = names.iter().filter_map(|name| config::blueprint(name, own)?.ok());
     Blueprint { secrets: all.flat_map(|blueprint| blueprint.secrets).collect(), ..Blueprint::default() }
 }
 
-/// Why the store does not open at this shell.
+/// Explains why the store cannot be opened from this shell.
 fn unopened(error: ServerError) -> Failure {
     let failure = Failure::fixable(&error);
     match error {
@@ -133,10 +134,10 @@ fn unopened(error: ServerError) -> Failure {
     }
 }
 
-/// What to do about files of other users.
+/// What to do about files that belong to other users.
 pub(crate) const AS_OTHERS: &str = "use `sudo`, or run it as the user of the daemon";
 
-/// Neither a daemon nor a store: what is missing, and what to do.
+/// Reports that there is neither a daemon nor a store, and what to do.
 fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
     let gone = format!("there is no store in {}: nothing was ever kept there, or it was removed", state.display());
     match unreachable {
@@ -145,7 +146,7 @@ fn no_store(state: &Path, unreachable: Option<Failure>) -> Failure {
     }
 }
 
-/// The user of this shell, and for whom it acts by sudo's word.
+/// The user of this shell, and the user who called sudo, as sudo reports it.
 pub(crate) fn console() -> Actor {
     let actor = Actor::console(rustix::process::getuid().as_raw());
     acts_for().iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))

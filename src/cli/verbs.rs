@@ -1,10 +1,10 @@
-//! The verbs in the order of the work. clap would list them in one heap.
+//! The verbs in the order of the work, in groups; clap alone would list them as one block.
 
 use clap::{Command, CommandFactory};
 
 use super::Cli;
 
-/// What a group of verbs is for, and its verbs.
+/// Each group's purpose, and its verbs.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Prepare", &["init", "check", "plan", "diff", "render", "lint", "import"]),
     ("Serve", &["serve", "reload"]),
@@ -25,7 +25,7 @@ pub(crate) fn command() -> Command {
     command.help_template(template.replace("VERBS", &verbs))
 }
 
-/// A line for each verb, below the heading of its group.
+/// One line for each verb, below the heading of its group.
 fn grouped(command: &Command) -> String {
     let column = GROUPS.iter().flat_map(|(_, verbs)| *verbs).map(|verb| verb.len()).max().unwrap_or(0) + 4;
     let mut text = String::new();
@@ -40,7 +40,7 @@ fn grouped(command: &Command) -> String {
     text
 }
 
-/// The name, and from `column` on what it does, in lines of at most [`WIDTH`] columns.
+/// The verb's name and, from `column` on, what it does, in lines of at most [`WIDTH`] columns.
 fn entry(name: &str, about: &str, column: usize) -> String {
     let mut text = format!("  {name}");
     let mut used = text.len();

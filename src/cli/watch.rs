@@ -10,15 +10,16 @@ use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Follow every node until you interrupt it, or with --until-ready until all are ready.
 ///
-/// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, fit for a log. With
-/// --json a line is the node as `status --json` shows it.
+/// On a terminal it redraws the table of `status` every second; otherwise it prints one line per change, suitable for a
+/// log. With --json each line is the node as `status --json` shows it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// End with exit code 0 as soon as every node is ready, with 1 and the names as soon as one is failed or suspect. Nodes
-    /// that nothing is on the way for, in maintenance or not armed, are named and not waited for.
+    /// Exit with code 0 as soon as every node is ready, or with 1 and the names as soon as one is failed or suspect.
+    /// Nodes that nothing is about to install, because they are in maintenance or not armed, are named and not waited
+    /// for.
     #[arg(long)]
     until_ready: bool,
-    /// End with exit code 1 after so many seconds.
+    /// Exit with code 1 after this many seconds.
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(flatten)]
@@ -52,7 +53,7 @@ fn watch(client: &Client, args: &Args) -> Result<(), Failure> {
                     return Err(failure);
                 }
             }
-            // A daemon that restarts is waited for; one that was never there is an error.
+            // Wait for a daemon that restarts; a daemon that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && !shown.is_empty() => {}
             Err(failure) => return Err(failure),
         }
@@ -65,7 +66,7 @@ fn watch(client: &Client, args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// That nodes need a person before they can become ready. One in maintenance has one.
+/// Reports nodes that need a person before they can become ready. A node in maintenance already has one.
 fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
     let needs = |node: &&NodeStatus| {
         matches!(node.state.as_str(), "failed" | "suspect") && !node.flags.iter().any(|flag| flag == "maintenance")
@@ -78,10 +79,10 @@ fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
     if words.is_empty() {
         return None;
     }
-    Some(Failure::fixable(words.join("\n")).hint("`rackstart status` and `rackstart timeline` say more of each"))
+    Some(Failure::fixable(words.join("\n")).hint("`rackstart status` and `rackstart timeline` say more about each"))
 }
 
-/// The nodes that do not become ready by themselves and need no repair, and why.
+/// The nodes that cannot become ready by themselves but need no repair, and why.
 fn left_out(report: &StatusReport) -> Vec<(&str, &'static str)> {
     let why = |node: &NodeStatus| match node.state.as_str() {
         "ready" => None,
@@ -95,7 +96,7 @@ fn left_out(report: &StatusReport) -> Vec<(&str, &'static str)> {
     report.nodes.iter().filter_map(|node| Some((node.name.as_str(), why(node)?))).collect()
 }
 
-/// Nothing can become ready. Exit code 0 would say that it is.
+/// Reports that no node can become ready. Exit code 0 would claim that all are.
 fn nobody(left_out: &[(&str, &'static str)]) -> Failure {
     let words: Vec<String> = left_out.iter().map(|(name, why)| format!("{name} is {why}")).collect();
     let nobody = if words.is_empty() { "the site has no node".into() } else { words.join("\n") };
@@ -103,7 +104,7 @@ fn nobody(left_out: &[(&str, &'static str)]) -> Failure {
         .hint("`rackstart install NODE` arms a new node; `rackstart maintenance NODE --off` ends a maintenance")
 }
 
-/// `shown` are the lines of the nodes so far, `told` the notes.
+/// `shown` are the lines of the nodes printed so far, `told` the notes.
 fn show(
     report: &StatusReport,
     json: bool,
@@ -112,12 +113,12 @@ fn show(
     left_out: &[(&str, &'static str)],
 ) -> Result<(), Failure> {
     let notes: Vec<String> =
-        left_out.iter().map(|(name, why)| format!("{name} is not waited for: it is {why}")).collect();
+        left_out.iter().map(|(name, why)| format!("not waiting for {name}: it is {why}")).collect();
     if screen::can_move(&std::io::stdout()) && !json {
         shown.resize(1, String::new());
         let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
         let table = table::nodes(report, screen::width(&std::io::stdout())) + &notes;
-        // Home, the table with every line cleared to its end, then clear what is left below.
+        // Move to the top left, print the table with each line cleared to its end, then clear what is left below.
         let lines: String = table.lines().map(|line| format!("{line}\x1b[K\n")).collect();
         return print(&format!("\x1b[H{lines}\x1b[J"));
     }

@@ -1,4 +1,5 @@
-//! The passwords of a cloud: what the blueprint declares, what each node may have, and texts without them.
+//! The passwords of a cloud: which ones the blueprint declares, which ones each node may have, and how texts are kept
+//! free of them.
 
 mod redact;
 mod renewal;
@@ -15,21 +16,21 @@ pub(crate) use renewal::{Question, RenewalKey, SITE_SECRET};
 use crate::letters::is_unprintable;
 use crate::site::{Blueprint, SecretSpec};
 
-/// How a secret prints wherever it is not meant to be read.
+/// What is printed in place of a secret that is not meant to be read.
 pub(crate) const MASK: &str = "***";
 /// The secret that opens the encrypted disks of all nodes.
 pub(crate) const DISK_PASSPHRASE: &str = "DISK_PASSPHRASE";
-/// Letters of a generated secret: 190 bits.
+/// Length of a generated secret in characters: 190 bits of randomness.
 pub(crate) const LENGTH: usize = 32;
-/// Letters that survive every configuration file, URL and shell unquoted.
+/// Characters that need no quoting in any configuration file, URL or shell.
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// One secret value. It prints and serialises as `***`, and its memory is wiped when it goes.
+/// One secret value. It prints and serialises as `***`, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct SecretValue(SecretString);
 
 impl SecretValue {
-    /// Takes an operator's value, or says why it cannot be one.
+    /// Accepts an operator's value, or says why it cannot be a secret.
     pub fn new(text: String) -> Result<Self, ValueError> {
         let length = text.chars().count();
         if text.contains(is_unprintable) {
@@ -42,20 +43,20 @@ impl SecretValue {
         }
     }
 
-    /// Takes what was taken before and kept since: a rule that came later does not make it unusable.
+    /// Accepts a value from the store without checking it: a rule that was added later does not make it unusable.
     pub(crate) fn kept(text: String) -> Self {
         Self(text.into())
     }
 
-    /// Makes a value from random bytes, or none when too few of them could be used. Bytes from 248 up are left out,
-    /// because with them the first letters would come more often than the last ones.
+    /// Makes a value from random bytes; `None` when too few of them were usable. Bytes from 248 up are skipped, because
+    /// they would make the first letters more frequent than the last ones.
     pub(crate) fn from_random(bytes: &[u8]) -> Option<Self> {
         let usable = bytes.iter().filter(|byte| **byte < 248).take(LENGTH);
         let text: String = usable.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect();
         (text.len() == LENGTH).then(|| Self(text.into()))
     }
 
-    /// The value itself, for its own node, for its owner who asks to see it, and for the seal.
+    /// The plain value: for its own node, for an owner who asks to see it, and for sealing.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
@@ -64,13 +65,13 @@ impl SecretValue {
 /// Why a text cannot be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// Nothing that would keep anybody out, nor that could be told from other words in a log.
+    /// Too short to keep anybody out, or to be told from other words in a log.
     #[error("a secret has at least 8 characters, this has {0}")]
     Short(usize),
-    /// More than a configuration line carries.
+    /// Longer than a configuration line can carry.
     #[error("a secret has at most 256 characters, this has {0}")]
     Long(usize),
-    /// It would not arrive as it is.
+    /// Contains characters that would not arrive unchanged.
     #[error("a secret has printable characters only: no line breaks, tabs or invisible marks")]
     Unprintable,
 }
@@ -104,7 +105,8 @@ impl Serialize for SecretValue {
 /// Secrets by name.
 pub(crate) type Secrets = BTreeMap<String, SecretValue>;
 
-/// What the nodes use: the paper's values where the site asks for them and the operator set no other, else what is stored.
+/// The secrets that the nodes use: the paper's values where the site asks for them and the operator set no others,
+/// otherwise the stored ones.
 pub(crate) fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str) -> bool, paper: bool) -> Secrets {
     let value = |name: &str, spec: &SecretSpec| match &spec.paper {
         Some(value) if paper && !set(name) => Some(SecretValue(value.clone().into())),
@@ -114,7 +116,7 @@ pub(crate) fn in_use(blueprint: &Blueprint, stored: &Secrets, set: impl Fn(&str)
     declared.filter_map(|(name, spec)| Some((name.clone(), value(name, spec)?))).collect()
 }
 
-/// The declared secrets that a node with these targets may have: nothing for other roles.
+/// The declared secrets that a node with these targets may have; secrets of other roles are left out.
 pub(crate) fn of_targets<'a>(
     blueprint: &'a Blueprint,
     targets: &'a [String],

@@ -1,19 +1,19 @@
-//! Takes known secrets out of free text: the last lines of a step's log may hold anything.
+//! Removes known secrets from free text: the last lines of a step's log may contain anything.
 
 use super::{MASK, SecretValue};
 
-/// A part of a secret this long at the cut end of a text is taken out too.
+/// The shortest part of a secret that is also removed where the text was cut off.
 const SHORTEST_PART: usize = 6;
 
-/// The secrets to look for, in every spelling that they may appear in.
+/// The secrets to look for, in every spelling in which they may appear.
 #[derive(Clone, Default)]
 pub(crate) struct Redactor {
-    /// Longest first, so that a secret that holds another one goes as a whole.
+    /// Longest first, so that a secret that contains another one is replaced as a whole.
     spellings: Vec<zeroize::Zeroizing<String>>,
 }
 
 impl Redactor {
-    /// Looks for these values.
+    /// Makes a redactor that looks for these values.
     pub(crate) fn new<'a>(values: impl Iterator<Item = &'a SecretValue>) -> Self {
         let mut spellings: Vec<String> = values.flat_map(|value| spellings(value.reveal())).collect();
         spellings.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
@@ -21,8 +21,8 @@ impl Redactor {
         Self { spellings: spellings.into_iter().map(Into::into).collect() }
     }
 
-    /// The text with `***` in place of each secret, and of a part of one where the text was cut off. None when the text
-    /// holds none, so that the usual case copies nothing.
+    /// Returns the text with `***` in place of each secret, and of a part of a secret where the text was cut off;
+    /// `None` when the text contains no secret, so that the usual case copies nothing.
     pub(crate) fn find(&self, text: &str) -> Option<String> {
         let mut clean: Option<String> = None;
         for spelling in &self.spellings {
@@ -45,7 +45,7 @@ impl Redactor {
         clean
     }
 
-    /// The text without secrets.
+    /// Returns the text without secrets.
     pub(crate) fn clean(&self, text: &str) -> String {
         self.find(text).unwrap_or_else(|| text.to_string())
     }
@@ -64,13 +64,14 @@ impl std::fmt::Debug for Redactor {
     }
 }
 
-/// Length of the longest true part of a secret for which `fits`; `part` gives the part that leaves out so many bytes.
+/// Length of the longest proper part of a secret for which `fits` holds; `part(n)` is the secret without n of its
+/// bytes.
 fn longest<'a>(secret: &str, fits: impl Fn(&str) -> bool, part: impl Fn(usize) -> Option<&'a str>) -> Option<usize> {
     let left_out = 1..secret.len().saturating_sub(SHORTEST_PART - 1);
     left_out.filter_map(part).find(|part| fits(part)).map(str::len)
 }
 
-/// As it is, and as shells, URLs and JSON write it.
+/// The plain value, and as shells, URLs and JSON write it.
 fn spellings(value: &str) -> Vec<String> {
     let json = serde_json::to_string(value).unwrap_or_default();
     let percent = |space: &str| -> String {
@@ -87,7 +88,7 @@ fn spellings(value: &str) -> Vec<String> {
         percent("%20"),
         percent("+"),
         json.trim_matches('"').to_string(),
-        // As `{:?}` and a log's own quoting write it.
+        // The spelling of `{:?}` and of a log's own quoting.
         value.escape_debug().to_string(),
         value.replace('\\', "\\\\").replace('"', "\\\""),
         value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),

@@ -1,8 +1,9 @@
-//! How a node that runs gets a newer payload although everybody on its network may know its token: that travels in the
-//! address of every report. The first payload holds a key that never travels again; a later one is sealed with it. A token
-//! alone brings nothing that can be read, and nobody but rackstart can give a node a payload that it takes.
+//! How a running node gets a newer payload although everybody on its network may know its token, because the token is
+//! in the URL of every report. The first payload holds a key that is never sent in the clear again; later payloads are
+//! sealed with it. The token alone reveals nothing readable, and only rackstart can make a payload that the node
+//! accepts.
 //!
-//! What the node needs for it is what EL6 has: SHA-256 and `openssl enc`. `templates/firstboot/lib/renewal.sh` is the other end.
+//! The node needs only what EL6 has: SHA-256 and `openssl enc`. `templates/firstboot/lib/renewal.sh` is the other end.
 
 use std::fmt;
 
@@ -15,12 +16,12 @@ use zeroize::Zeroizing;
 
 use super::SecretValue;
 
-/// Under which name the store keeps the secret that the keys of all nodes are made from. No blueprint declares it, so no
-/// node gets it and no rotation changes it.
+/// The name under which the store keeps the secret from which the keys of all nodes are derived. No blueprint declares
+/// it, so no node gets it and no rotation changes it.
 pub(crate) const SITE_SECRET: &str = "RACKSTART_RENEWAL_KEY";
 /// Hexadecimal digits of a nonce.
 const NONCE: usize = 32;
-/// What `openssl enc` puts before the salt.
+/// What `openssl enc` writes before the salt.
 const SALTED: &[u8; 8] = b"Salted__";
 
 /// The key of one boot, as 64 hexadecimal digits.
@@ -32,17 +33,17 @@ impl fmt::Debug for RenewalKey {
     }
 }
 
-/// One question for a newer payload, as a node asks it.
+/// One request for a newer payload, as a node sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     /// The digest of the payload that is wanted.
     pub digest: String,
-    /// Made for this question alone, so that an answer of before cannot be given again.
+    /// Made for this request alone, so that an earlier answer cannot be replayed.
     pub nonce: String,
 }
 
 impl Question {
-    /// Takes a digest of 64 and a nonce of 32 hexadecimal digits.
+    /// Accepts a digest of 64 and a nonce of 32 hexadecimal digits.
     pub(crate) fn new(digest: &str, nonce: &str) -> Option<Self> {
         let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
         (is_hex(digest, 64) && is_hex(nonce, NONCE)).then(|| Self { digest: digest.into(), nonce: nonce.into() })
@@ -50,22 +51,22 @@ impl Question {
 }
 
 impl RenewalKey {
-    /// The key of the boot with this token.
+    /// Derives the key of the boot with this token.
     pub(crate) fn of(site: &SecretValue, token: &str) -> Self {
         Self(Zeroizing::new(keyed(site.reveal().as_bytes(), "renewal", &[token.as_bytes()])))
     }
 
-    /// As the node gets it, in its first payload and in every later one.
+    /// The key as the node gets it, in its first payload and in every later one.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What a node adds to its question.
+    /// The proof that a node adds to its request.
     pub(crate) fn proof(&self, question: &Question) -> String {
         self.word("fetch", question)
     }
 
-    /// Whether the question comes from who has the key.
+    /// Whether the request comes from somebody who has the key.
     pub(crate) fn proves(&self, question: &Question, proof: &str) -> bool {
         let expected = self.proof(question);
         subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), proof.as_bytes()).into()
@@ -75,7 +76,8 @@ impl RenewalKey {
     /// -md sha256` writes it.
     pub(crate) fn seal(&self, question: &Question, payload: &[u8], salt: [u8; 8]) -> Vec<u8> {
         let pass = Zeroizing::new(self.word("seal", question));
-        // How that program makes key and initialisation vector of a pass phrase; this one needs no stretching.
+        // How that program derives key and initialisation vector from a passphrase; this passphrase needs no
+        // stretching.
         let once = |before: &[u8]| Sha256::new().chain_update(before).chain_update(pass.as_bytes()).chain_update(salt);
         let key = Zeroizing::new(<[u8; 32]>::from(once(&[]).finalize()));
         let iv = once(key.as_slice()).finalize();
@@ -112,9 +114,9 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The other end, with the program that a node has.
+    /// The node's end, with the program that a node has.
     impl RenewalKey {
-        /// The payload, if this is the answer to this question.
+        /// The payload, if this is the answer to this request.
         pub(crate) fn open(&self, question: &Question, answer: &[u8]) -> Option<Vec<u8>> {
             use std::io::Write;
             use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! The story of a MAC: what was asked, what was answered and why, and what should have come and did not. Pure; `server`
-//! hears the moments and `store` keeps them.
+//! The story of a MAC: what was asked, what was answered and why, and what should have come but did not. Everything
+//! here is pure; `server` observes the moments and `store` keeps them.
 
 mod redact;
 mod repeats;
@@ -26,12 +26,12 @@ pub struct Moment {
     /// Milliseconds within that second; 0 in lines that are older than rackstart 0.2.
     #[serde(default)]
     pub ms: u16,
-    /// Unix seconds of the last repetition; the same as `at` for a line that stands for itself.
+    /// Unix seconds of the last repetition; equal to `at` for a line that was not repeated.
     pub until: u64,
-    /// Whose story it is.
+    /// The machine that the line is about.
     #[schema(value_type = String)]
     pub mac: Mac,
-    /// Where it was seen: `dhcp`, `tftp`, `http`, `silence`, `installer`, or `node` for what changed its state.
+    /// Where it was seen: `dhcp`, `tftp`, `http`, `silence`, `installer`, or `node` for changes of the node's state.
     pub source: String,
     /// What was asked, answered, and why.
     pub text: String,
@@ -40,23 +40,23 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// A line that stands for itself. The text may hold a machine's own words: it is made harmless here.
+    /// Makes a line that was not repeated. The text may hold a machine's own words, so it is sanitised here.
     pub fn new(at: u64, mac: Mac, source: &str, text: &str) -> Self {
         Self { at, ms: 0, until: at, mac, source: source.into(), text: harmless(text, LONGEST), times: 1 }
     }
 
-    /// Sets the milliseconds of its second.
+    /// Sets the milliseconds within the second.
     pub(crate) fn with_ms(self, ms: u16) -> Self {
         Self { ms, ..self }
     }
 
-    /// Whether the other one tells the same again.
+    /// Whether the other moment repeats this one.
     pub(crate) fn is_again(&self, other: &Self) -> bool {
         (self.mac, &self.source, &self.text) == (other.mac, &other.source, &other.text)
     }
 }
 
-/// How far somebody has read; opaque to readers.
+/// How far a reader has read; opaque to readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cursor {
     /// The newest stored moment that was read.
@@ -65,12 +65,12 @@ pub struct Cursor {
     pub event: i64,
 }
 
-/// A piece of a story.
+/// A page of a story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page {
-    /// In the order of time.
+    /// In chronological order.
     #[serde(rename = "lines")]
     pub moments: Vec<Moment>,
-    /// Where the next piece begins.
+    /// Where the next page begins.
     pub next: Cursor,
 }

@@ -1,12 +1,13 @@
-//! Words of machines that may be kept and shown: without secrets, without control characters, and not too many.
+//! Makes machines' own words fit to be kept and shown: no tokens, no control characters, and a bounded length.
 
 use crate::letters::is_unprintable;
 
-/// Digits of a boot token.
+/// Hexadecimal digits of a boot token.
 const TOKEN: usize = 32;
 
-/// Makes a text fit to be kept: one line, at most `limit` bytes, and every boot token in it replaced by `TOKEN`, wherever
-/// it came from (the URL of the kickstart is on the kernel's command line, which every installer logs).
+/// Makes a text fit to be kept: one line, at most `limit` bytes, and every boot token in it replaced by `TOKEN`. Tokens
+/// reach logs in many ways; the URL of the kickstart, for example, is on the kernel's command line, which every
+/// installer logs.
 pub(crate) fn harmless(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit));
     let mut digits = String::new();

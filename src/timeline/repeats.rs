@@ -1,13 +1,13 @@
-//! Counts what is said again and again instead of keeping every time: a machine in a boot loop says the same for days.
+//! Counts repeated lines instead of keeping each: a machine in a boot loop says the same thing for days.
 
 use super::Moment;
 
-/// For how long the same line is only counted, in seconds.
+/// How long a repeated line is only counted, in seconds.
 const WINDOW: u64 = 60;
-/// Most lines remembered; what finds no room is kept as it comes.
+/// Most lines remembered; further lines are kept without counting.
 const MOST: usize = 4096;
 
-/// The lines that were kept lately, and how often each came again.
+/// The lines that were kept lately, with the number of repetitions of each.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
     open: Vec<Open>,
@@ -21,7 +21,7 @@ struct Open {
 }
 
 impl Repeats {
-    /// Takes a moment. Returns it if it is to be kept; none if it was only counted.
+    /// Takes a moment. Returns it if it is to be kept, `None` if it was only counted.
     pub(crate) fn take(&mut self, moment: Moment) -> Option<Moment> {
         if let Some(open) = self.open.iter_mut().find(|open| open.line.is_again(&moment)) {
             match &mut open.again {
@@ -39,7 +39,7 @@ impl Repeats {
         Some(moment)
     }
 
-    /// Returns the counts whose time is over at `now`, in the order in which the lines first came.
+    /// Returns the counts whose window has ended at `now`, in the order in which the lines first came.
     pub(crate) fn due(&mut self, now: u64) -> Vec<Moment> {
         let mut due = Vec::new();
         self.open.retain_mut(|open| {
@@ -48,14 +48,14 @@ impl Repeats {
             }
             let Some(again) = open.again.take() else { return false };
             due.push(again);
-            // It goes on: only counted for another while.
+            // The line keeps coming: it is only counted for another window.
             open.since = now;
             true
         });
         due
     }
 
-    /// Returns every count, because nobody will ask again.
+    /// Returns every count, because no further call will follow.
     pub(crate) fn rest(&mut self) -> Vec<Moment> {
         self.open.drain(..).filter_map(|open| open.again).collect()
     }

@@ -1,9 +1,9 @@
-//! What a machine should ask for next, and when its silence is worth a line. A machine that stops between two questions
-//! leaves nothing behind; this is how the timeline shows it all the same.
+//! What a machine should ask for next, and when its silence is worth a line. A machine that hangs between two requests
+//! sends nothing; the timeline shows it all the same.
 
 use std::time::Duration;
 
-/// What a machine was given last.
+/// What a machine was last given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Given {
     /// A DHCPOFFER.
@@ -24,14 +24,14 @@ pub(crate) enum Given {
     Kickstart,
 }
 
-/// What to say of a machine that was given this and has said nothing for so long since; none while that is usual.
+/// What to say about a machine that was given this and has been silent for `since`; `None` while that is still usual.
 pub(crate) fn silence(given: &Given, since: Duration) -> Option<String> {
     let (limit, text) = expectation(given);
     (since >= Duration::from_secs(limit)).then_some(text)
 }
 
-/// Seconds after which silence is unusual, and the words for it. The limits are some ten times what machines take; the
-/// slowest steps are loading the initial RAM disk and the installer's own start.
+/// The seconds after which silence is unusual, and the words for it. The limits are about ten times what machines take;
+/// the slowest steps are loading the initial RAM disk and starting the installer.
 fn expectation(given: &Given) -> (u64, String) {
     let (limit, text) = match given {
         Given::Offer => {
@@ -63,13 +63,13 @@ fn expectation(given: &Given) -> (u64, String) {
                 .into(),
         ),
         Given::Installer => (120, "was told to start the installer, and asked for no kernel for 120 s".into()),
-        Given::Kernel => (120, "asked for the kernel, nothing since 120 s".into()),
+        Given::Kernel => (120, "asked for the kernel, and for nothing else for 120 s".into()),
         Given::Initrd => {
             let why = "the installer did not start, or it finds no network; its console says more";
             (600, format!("asked for the initial RAM disk, and for no kickstart for 600 s: {why}"))
         }
         Given::Kickstart => {
-            let why = "%pre did not run or is at a disk that does not answer; its console says more";
+            let why = "%pre did not run or is stuck on a disk that does not answer; its console says more";
             (600, format!("has its kickstart, and %pre said nothing for 600 s: {why}"))
         }
     };
@@ -104,7 +104,7 @@ mod tests {
     fn words_name_what_was_waited_for() {
         let told = |given| silence(&given, Duration::from_secs(999)).unwrap();
         assert!(told(Given::Offer).starts_with("no DHCPREQUEST for 60 s after our DHCPOFFER"));
-        assert_eq!(told(Given::Kernel), "asked for the kernel, nothing since 120 s");
+        assert_eq!(told(Given::Kernel), "asked for the kernel, and for nothing else for 120 s");
         assert!(told(Given::ProgramName("undionly.kpxe".into())).contains("UDP port 69"));
         assert!(told(Given::ProgramName("http://x/firmware/ipxe.efi".into())).contains("server's HTTP?"));
     }

@@ -1,10 +1,11 @@
-//! Unix seconds as people and scripts read them.
+//! Formats Unix seconds for people and scripts.
 
-/// Writes a time as `2026-11-20 08:15:43Z`. The calendar counts from March, so that the leap day is the last of a year.
+/// Formats a time as `2026-11-20 08:15:43Z`. The calendar counts from March, so that the leap day is the last day of a
+/// year.
 pub(crate) fn utc(at: u64) -> String {
     const DAYS_OF_400_YEARS: u64 = 146_097;
     let (days, seconds) = (at / 86_400, at % 86_400);
-    // From 1 March of the year 0 on.
+    // Days since 1 March of year 0.
     let days = days + 719_468;
     let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -28,7 +29,7 @@ mod tests {
 
     #[test]
     fn known_moments_are_written_as_the_calendar_has_them() {
-        // As `date -u -d @N` prints them.
+        // The expected texts are what `date -u -d @N` prints.
         for (at, text) in [
             (0, "1970-01-01 00:00:00Z"),
             (951_782_399, "2000-02-28 23:59:59Z"),

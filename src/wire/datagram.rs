@@ -1,5 +1,5 @@
-//! A UDP datagram with its IPv4 header, built by hand: a machine that has no address yet cannot answer ARP, so the
-//! kernel would not send it one. Checksums are always in full: a virtual card may pass a partial one to the guest.
+//! A UDP datagram with its IPv4 header, built by hand: a machine without an address cannot answer ARP, so the kernel
+//! would not send it one. Checksums are always complete: a virtual network card may pass a partial one on to the guest.
 
 use std::net::SocketAddrV4;
 
@@ -12,7 +12,7 @@ const UDP: u8 = 17;
 /// Longest payload: the IP length field has 16 bits.
 const MAX_PAYLOAD: usize = u16::MAX as usize - IP_HEADER - UDP_HEADER;
 
-/// Builds the IP packet, without an Ethernet header; none when the payload is too long for one.
+/// Builds the IP packet, without an Ethernet header; `None` when the payload is too long for one packet.
 pub(crate) fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Option<Vec<u8>> {
     if payload.len() > MAX_PAYLOAD {
         return None;
@@ -35,8 +35,8 @@ pub(crate) fn udp_in_ipv4(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) 
     Some(packet)
 }
 
-/// Takes the Ethernet frame of a UDP datagram in IPv4 apart: who sent it on this link, and the payload. Checksums are the
-/// kernel's to judge; a virtual card may pass a partial one.
+/// Parses the Ethernet frame of a UDP datagram in IPv4; returns its sender on this link and the payload. Checksums are
+/// left to the kernel, because a virtual network card may pass a partial one.
 pub(crate) fn udp_in_frame(frame: &[u8]) -> Option<(Mac, &[u8])> {
     let (ethernet, ip) = frame.split_at_checked(14)?;
     if ethernet[12..] != [8, 0] || ip.first()? >> 4 != 4 || *ip.get(9)? != UDP {
@@ -45,7 +45,7 @@ pub(crate) fn udp_in_frame(frame: &[u8]) -> Option<(Mac, &[u8])> {
     let from = ethernet[6..12].try_into().ok()?;
     let total = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
     let header = usize::from(ip[0] & 15) * 4;
-    // What stands behind the packet fills the frame to its least length.
+    // Bytes after the packet only pad the frame to its minimum length.
     let udp = ip.get(header..total)?;
     let length = usize::from(u16::from_be_bytes([*udp.get(4)?, *udp.get(5)?]));
     Some((Mac(from), udp.get(UDP_HEADER..length)?))
@@ -74,7 +74,7 @@ fn sum(bytes: &[u8]) -> u32 {
     bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum()
 }
 
-/// The Internet checksum (RFC 1071) of a sum.
+/// Folds a sum into the Internet checksum (RFC 1071).
 fn fold(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum >> 16) + (sum & 0xffff);

@@ -1,4 +1,4 @@
-//! Packets: bytes to values and back. No socket, no clock; `server` moves the bytes.
+//! Packets: bytes to values and back. There is no socket and no clock here; `server` moves the bytes.
 
 pub(crate) mod datagram;
 pub mod dhcp;

@@ -1,33 +1,33 @@
-//! SNTP, the server's side (RFC 4330 section 6, with the fields of RFC 5905 section 7.3): one request, one answer that is
-//! never longer. No clock here: whoever calls says what time it is and what the kernel thinks of it.
+//! SNTP, the server's side (RFC 4330 section 6, with the fields of RFC 5905 section 7.3): one request, one answer that
+//! is never longer. There is no clock here: the caller passes the time and what the kernel says about it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of every answer: the header alone, without the extension fields and the digest that a request may have.
 pub(crate) const LENGTH: usize = 48;
-/// A clock that no other clock ever told the time, as other servers number theirs in an isolated network.
+/// The stratum of a clock that was never synchronised to another, as is usual for servers in an isolated network.
 const LOCAL_STRATUM: u8 = 10;
-/// A clock that some daemon of this machine keeps right. The kernel does not know from how far away the time came, so
-/// the number is high enough that no node prefers it to a server that knows.
+/// The stratum of a clock that another daemon of this machine keeps synchronised. The kernel does not know how many
+/// hops away the time source is, so the number is high enough that no node prefers this server to one that knows.
 const KEPT_STRATUM: u8 = 5;
-/// "No reference": the number on the wire that stands for 16 (RFC 5905, figure 11).
+/// "Unsynchronised": the number on the wire that stands for stratum 16 (RFC 5905, figure 11).
 const NO_STRATUM: u8 = 0;
-/// The name that a clock without a source has: the address of the local clock's driver.
+/// The reference ID of a clock without a source: the address of the local clock's driver.
 const LOCAL_REFERENCE: [u8; 4] = [127, 127, 1, 1];
-/// What the code of a server says that has no time to give (RFC 5905, figure 12, is for stratum 1; this one is common).
+/// The kiss code of a server that has no time to give (RFC 5905, figure 13).
 const NO_REFERENCE: [u8; 4] = *b"INIT";
 /// Reading a clock takes less than 2^-20 s, about a microsecond.
 const PRECISION: i8 = -20;
-/// How far a local clock is from itself: what lies between its reading and the wire.
+/// Root dispersion of a local clock: the delay between its reading and the wire.
 const LOCAL_DISPERSION: Duration = Duration::from_millis(1);
-/// Seconds from the era of NTP, 1900, to that of Unix.
+/// Seconds from the NTP epoch, 1900, to the Unix epoch.
 const ERA: u64 = 2_208_988_800;
-/// No clock of a machine that runs this program is right before 2025-01-01.
+/// A clock that shows a time before 2025-01-01 is wrong on any machine that runs this program.
 const FIRST_BELIEVABLE: Duration = Duration::from_secs(1_735_689_600);
 const CLIENT: u8 = 3;
 const SERVER: u8 = 4;
 
-/// What the kernel says of this machine's clock.
+/// What the kernel says about this machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kept {
     /// The leap second that is announced for the end of the day.
@@ -39,30 +39,30 @@ pub(crate) struct Kept {
 /// The leap indicator (RFC 5905, figure 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leap {
-    /// None is announced.
+    /// No leap second is announced.
     None = 0,
     /// The last minute of the day has 61 seconds.
     Insert = 1,
-    /// It has 59.
+    /// The last minute of the day has 59 seconds.
     Delete = 2,
     /// The clock is not synchronised.
     Unknown = 3,
 }
 
-/// What this machine's clock is worth to others.
+/// How far others may trust this machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
-    /// A daemon of this machine keeps it right.
+    /// A daemon of this machine keeps it synchronised.
     Kept(Kept),
-    /// Nobody does, but all who ask here agree with each other.
+    /// No daemon keeps it synchronised, but all clients of this server agree with each other.
     Local,
-    /// Nobody does, or it is plainly wrong: who asks must not believe it.
+    /// No daemon keeps it synchronised, or it is plainly wrong: clients must not trust it.
     Unsynchronised,
 }
 
 impl Clock {
-    /// Judges the clock. `kept` is nothing where nobody keeps it right; `serves_local` says whether such a clock is good
-    /// enough for the nodes.
+    /// Classifies the clock. `kept` is `None` where no daemon keeps it synchronised; `serves_local` says whether such a
+    /// clock is good enough for the nodes.
     pub(crate) fn judge(kept: Option<Kept>, serves_local: bool, now: SystemTime) -> Self {
         let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         match kept {
@@ -81,8 +81,8 @@ impl Clock {
     }
 }
 
-/// The answer to a request that came in at `received` and is answered at `now`; none to anything but a whole request of a
-/// client, so that no answer can ever be answered.
+/// The answer to a request that came in at `received` and is answered at `now`; `None` for anything but a complete
+/// client request, so that an answer can never be answered.
 pub(crate) fn answer(request: &[u8], clock: Clock, received: SystemTime, now: SystemTime) -> Option<[u8; LENGTH]> {
     let request = request.first_chunk::<LENGTH>()?;
     let (version, mode) = (request[0] >> 3 & 7, request[0] & 7);
@@ -97,7 +97,8 @@ pub(crate) fn answer(request: &[u8], clock: Clock, received: SystemTime, now: Sy
     answer[3] = PRECISION.to_be_bytes()[0];
     answer[8..12].copy_from_slice(&short(dispersion).to_be_bytes());
     answer[12..16].copy_from_slice(&reference);
-    // The moment at which the clock was last known to be what `stratum` says: when the kernel was asked, just before.
+    // The reference timestamp: when the clock was last known to have this stratum, which is when the kernel was asked,
+    // just before.
     let known = if clock == Clock::Unsynchronised { 0 } else { timestamp(received) };
     answer[16..24].copy_from_slice(&known.to_be_bytes());
     answer[24..32].copy_from_slice(&request[40..48]); // its transmit timestamp is our originate timestamp
@@ -106,7 +107,7 @@ pub(crate) fn answer(request: &[u8], clock: Clock, received: SystemTime, now: Sy
     Some(answer)
 }
 
-/// 32 bits of seconds, which begin anew in 2036, and 32 bits of their fraction (RFC 5905 section 6).
+/// 32 bits of seconds, which wrap around in 2036, and 32 bits of their fraction (RFC 5905 section 6).
 fn timestamp(at: SystemTime) -> u64 {
     let since_1970 = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;

@@ -1,5 +1,5 @@
-//! The shortest answer to "is there an IPv6 router?" (RFC 4861): yes, and it is none. iPXE asks on every boot and
-//! waits 13 s when nobody answers; it also takes this answer, which gives no route, no prefix and no address.
+//! The shortest answer to "is there an IPv6 router?" (RFC 4861): here is a host that is not one. iPXE asks on every
+//! boot and waits 13 s when nobody answers; it accepts this answer, which gives no route, no prefix and no address.
 
 /// Hop limit that every neighbour discovery packet must travel with (RFC 4861 section 6.1).
 pub(crate) const HOP_LIMIT: u32 = 255;
@@ -14,7 +14,7 @@ pub(crate) fn is_router_solicitation(message: &[u8]) -> bool {
     header[0] == ROUTER_SOLICITATION && header[1] == 0 && options_are_whole(options)
 }
 
-/// Every option has a length in units of 8 bytes, never zero, and ends inside the packet.
+/// Whether every option has a nonzero length in units of 8 bytes and ends inside the packet.
 fn options_are_whole(mut options: &[u8]) -> bool {
     while !options.is_empty() {
         let length = usize::from(options.get(1).copied().unwrap_or(0)) * 8;
@@ -27,7 +27,7 @@ fn options_are_whole(mut options: &[u8]) -> bool {
 }
 
 /// The advertisement: router lifetime 0, no flags, no options. The checksum is zero because the kernel fills it in on
-/// every raw ICMPv6 socket (RFC 3542 section 3.1), and it alone knows the source address.
+/// every raw ICMPv6 socket (RFC 3542 section 3.1); only the kernel knows the source address.
 pub(crate) fn advertisement() -> [u8; 16] {
     let mut message = [0; 16];
     message[0] = ROUTER_ADVERTISEMENT;

@@ -29,7 +29,7 @@ fn init_says_what_comes_next_and_never_overwrites_by_itself() {
     fs::write(desk.path("rackstart.toml"), "mine").unwrap();
     let run = desk.run(&["init"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.starts_with("error: rackstart.toml is already there"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: rackstart.toml already exists"), "{}", run.stderr);
     assert!(run.stderr.contains("\nhelp: "), "{}", run.stderr);
     assert_eq!(fs::read_to_string(desk.path("rackstart.toml")).unwrap(), "mine");
 

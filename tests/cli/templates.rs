@@ -224,7 +224,7 @@ fn what_init_writes_out_changes_nothing_until_it_is_edited() {
     let again = place.run(&["init", "--templates", "own"]);
     assert_eq!(again.status.code(), Some(1));
     let why = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(why.contains("own already holds files and was left as it is") && why.contains("--force"), "{why}");
+    assert!(why.contains("own already holds files and was not changed") && why.contains("--force"), "{why}");
     assert!(fs::read_to_string(&base).unwrap().starts_with("# ours"));
 }
 

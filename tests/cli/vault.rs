@@ -188,7 +188,7 @@ fn a_key_that_is_a_credential_of_the_unit_is_named_by_its_file_at_a_shell() {
     says(&desk, &["audit", "verify"]);
     let restored = desk.run(&["restore", "copy"]);
     assert_eq!(restored.code, 0, "{}", restored.stderr);
-    assert!(restored.stderr.starts_with("note: whether the passwords open could not be tried"), "{}", restored.stderr);
+    assert!(restored.stderr.starts_with("note: could not test whether the passwords open"), "{}", restored.stderr);
     assert_eq!(shown("new-key").stdout, before);
 }
 

@@ -53,7 +53,7 @@ fn an_operator_can_follow_explain_and_reimage() {
 
         assert_eq!(rack.posts(&format!("report/{token}"), "event=ready&seq=2"), "204");
         let unasked = rack.cli(&["reimage", "compute2", "--force", "--reason", "test"]);
-        assert_eq!(unasked.status.code(), Some(2), "nobody is there to ask");
+        assert_eq!(unasked.status.code(), Some(2), "there is no terminal to ask on");
         assert_eq!(rack.state(), "ready");
         let safe = rack.cli(&["install", "compute2"]);
         assert!(text(&safe.stderr).contains("use `rackstart reimage`"), "{}", text(&safe.stderr));

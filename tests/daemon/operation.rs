@@ -43,9 +43,9 @@ fn an_edited_site_file_is_taken_over_by_verb_and_by_signal_and_a_bad_one_is_not(
             said.contains("rackstart.toml:") && said.contains("did you mean `compute`?"),
             "as check prints it: {said}"
         );
-        assert!(said.contains("goes on with the site it has"), "{said}");
+        assert!(said.contains("keeps the site it has"), "{said}");
         let status = serving.says(&["status"]);
-        assert!(status.contains("compute9") && status.contains("the newest reload was refused, 0 s ago"), "{status}");
+        assert!(status.contains("compute9") && status.contains("the last reload (0 s ago) was refused"), "{status}");
         assert!(serving.log().contains("the reload was refused, the running site stays"), "{}", serving.log());
 
         serving.edit("", "");

@@ -91,7 +91,7 @@ fn what_must_not_be_wiped_is_refused_on_the_console() {
         rack.says(&["maintenance", "compute4"]);
         let all = rack.refuses(&["reimage", "--all", "--count", "5"]);
         assert!(all.contains("compute3 is protected") && all.contains("compute4 is in maintenance"), "{all}");
-        assert!(rack.says(&["explain", "compute4"]).contains("no silence fails it"));
+        assert!(rack.says(&["explain", "compute4"]).contains("silence does not fail it"));
         rack.says(&["unprotect", "compute3"]);
         rack.says(&["maintenance", "compute4", "--off"]);
         assert!(rack.refuses(&["unprotect", "compute3"]).contains("the node is not protected"));
@@ -179,10 +179,10 @@ fn a_terminal_is_given_what_it_understands_and_as_wide_as_it_is() {
         assert!(status.contains("its next network boot installs"), "{status}");
         let wait = "watch --until-ready --timeout 0";
         let screen = on("TERM=xterm", wait);
-        assert!(screen.contains("\x1b[H") && screen.contains("note: compute4 is not waited for"), "{screen:?}");
+        assert!(screen.contains("\x1b[H") && screen.contains("note: not waiting for compute4"), "{screen:?}");
         let lines = on("TERM=dumb", wait);
         assert!(!lines.contains('\x1b') && lines.contains("compute2 armed"), "{lines:?}");
-        assert!(lines.contains("note: compute4 is not waited for: it is in maintenance"), "{lines:?}");
+        assert!(lines.contains("note: not waiting for compute4: it is in maintenance"), "{lines:?}");
     });
 }
 
@@ -227,7 +227,8 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
         );
         assert!(text(&stays.stderr).contains("nothing was armed"), "{}", text(&stays.stderr));
         assert!(
-            text(&stays.stderr).contains("help: correct what it says") && text(&stays.stderr).contains("--no-drain")
+            text(&stays.stderr).contains("help: fix the reason given above")
+                && text(&stays.stderr).contains("--no-drain")
         );
         assert_eq!(rack.state(), "ready");
 
@@ -258,7 +259,7 @@ fn a_node_that_does_not_come_for_errands_is_out_of_reach_and_needs_a_reason_when
         let token = rack.becomes_ready();
         let reimage = ["reimage", "compute2", "--yes", "--force", "--reason", "test"];
         let refused = rack.refuses(&reimage);
-        assert!(refused.contains("compute2 cannot be missed now: nothing was armed"), "{refused}");
+        assert!(refused.contains("compute2 cannot be spared now: nothing was armed"), "{refused}");
         assert!(refused.contains("--no-drain TEXT"), "{refused}");
         assert_eq!(rack.state(), "ready");
         // One that failed may be dead, and is to be made anew.

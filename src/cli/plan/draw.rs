@@ -3,7 +3,7 @@
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, VolumeGroupPlan};
 use crate::site::{Mib, Node, Site};
 
-/// Columns of the bar. Together with its frame it fits a terminal of 100.
+/// Columns of the bar. With its frame it fits a terminal of 100 columns.
 const WIDTH: usize = 96;
 const COLOURS: [&str; 6] = ["32", "36", "33", "35", "34", "31"];
 
@@ -88,7 +88,7 @@ fn one_disk(node: &Node, plan: &NodePlan, disk: &DiskPlan, style: &Style, out: &
     out.push_str(&format!("    unused {:>9}\n", disk.free.0));
 }
 
-/// How people know the disk: by the name in its rule and, where a node has several, by what it is for.
+/// How people know the disk: by the name in its rule and, where a node has several, by its purpose.
 pub(super) fn disk_name(node: &Node, disk: &DiskPlan) -> String {
     let name = node.disk(&disk.slot).and_then(|rule| rule.name.as_deref());
     match (name, node.disks.len()) {
@@ -130,7 +130,7 @@ fn encrypted(plan: &NodePlan, group: &str) -> &'static str {
     if encrypted { ", encrypted (LUKS)" } else { "" }
 }
 
-/// How it is made and mounted, where that is not the installer's own way.
+/// Mount and mkfs options, where they differ from the installer's defaults.
 fn options(plan: &NodePlan, mount: &str) -> String {
     let Some(options) = plan.options.get(mount) else { return String::new() };
     let word = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("  {name} {value}"));
@@ -176,7 +176,7 @@ fn pieces(disk: &DiskPlan) -> Vec<Piece> {
     pieces
 }
 
-/// Shares the columns by size; a piece that would vanish keeps room for its number.
+/// Divides the columns by size; a piece that would vanish keeps room for its number.
 fn widths(pieces: &[Piece]) -> Vec<usize> {
     let least = |piece: &Piece| piece.text.split(' ').next().map_or(1, str::len).min(3);
     let total: u64 = pieces.iter().map(|piece| piece.size.0).sum::<u64>().max(1);
@@ -207,7 +207,7 @@ impl Style {
             if self.pretty { (['┌', '┬', '┐'], ['└', '┴', '┘']) } else { (['+'; 3], ['+'; 3]) };
         let mut middle = String::from(pipe);
         for (piece, &width) in pieces.iter().zip(&widths) {
-            // A word that does not fit is worse than none; a number that does not fit is still a number.
+            // A truncated word is worse than none, but the partition's number is always shown.
             let number = piece.text.split(' ').next().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
             let short = number.unwrap_or_default();
             let label = if piece.text.len() <= width { piece.text.as_str() } else { short };

@@ -9,13 +9,14 @@ use crate::config::{Loaded, SitePaths};
 use crate::plan::{DiskPlan, NodePlan, PlanError, plan};
 use crate::site::{Node, Site};
 
-/// Show what the disk of a node will look like after the installation: every partition, group and volume in MiB.
+/// Show what the disks of a node will look like after the installation: every partition, group and volume in MiB.
 ///
-/// The numbers are those that the installer of the node's release will make; nothing is rounded, and a layout that
-/// cannot be had exactly is refused with what is missing. Nothing is read from or written to any disk.
+/// The numbers are the ones that the installer of the node's release will produce; nothing is rounded, and a layout
+/// that is not possible exactly is refused with the reason. No disk is read or written.
 ///
-/// With --security it shows instead what the node opens in the mode of the site: each port, from where, to which service,
-/// what asks for no password, and which secrets the node holds. Names only; the firewall is made from the same table.
+/// With --security it shows instead what the node exposes in the site's security mode: each port, from where, to which
+/// service, what needs no password, and which secrets the node holds (names only). The firewall is made from the same
+/// table.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The node; may be left out with --all.
@@ -24,13 +25,13 @@ pub(crate) struct Args {
     /// One line for every node.
     #[arg(long)]
     all: bool,
-    /// JSON, for comparing with what parted and LVM show: an object, or with --all an array.
+    /// Print JSON, for comparison with what parted and LVM show: an object, or with --all an array.
     #[arg(long)]
     json: bool,
-    /// An SVG drawing to scale.
+    /// Print an SVG drawing to scale.
     #[arg(long, conflicts_with_all = ["all", "json"])]
     svg: bool,
-    /// What the node opens, instead of its disks; also with --all and --json.
+    /// Show what the node exposes instead of its disks; also with --all and --json.
     #[arg(long, conflicts_with = "svg")]
     security: bool,
 }
@@ -82,7 +83,7 @@ fn show(site: &Site, args: &Args, pretty: bool) -> Result<String, Failure> {
     }
 }
 
-/// A plan as JSON: with the first disk also on its own, for readers that know of one disk only.
+/// A plan as JSON. The first disk is also given on its own, for readers that know of only one disk.
 #[derive(serde::Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]

@@ -1,9 +1,9 @@
-//! What a node opens, as a table for people.
+//! What a node exposes, as a table for people.
 
 use super::super::table;
 use crate::render::{Exposure, Opening};
 
-/// The drawing of one node.
+/// Draws the table of one node.
 pub(crate) fn node(exposure: &Exposure) -> String {
     let mut out = format!("{}: role {}, {} mode\n\n", exposure.node, exposure.role, exposure.security);
     let mut rows = vec![["OPEN", "PORTS", "TO", "ASKS FOR", "SERVICE"].map(String::from)];

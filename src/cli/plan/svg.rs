@@ -1,4 +1,4 @@
-//! The disks of a node as an SVG drawing: every disk a bar to scale, below it what it holds.
+//! The disks of a node as an SVG drawing: each disk is a bar to scale, with its contents listed below.
 
 use crate::plan::{DiskPlan, NodePlan, Slot, VolumeGroupPlan};
 use crate::site::{Mib, Node, Site};
@@ -9,9 +9,9 @@ const WIDTH: f64 = 1000.0;
 const MARGIN: f64 = 24.0;
 const ROW: f64 = 20.0;
 const BAR: f64 = 44.0;
-/// Colours that differ also for eyes that tell red and green badly.
+/// Colours that people with red-green colour blindness can also tell apart.
 const COLOURS: [&str; 7] = ["#4477aa", "#11748a", "#228833", "#8f7400", "#c04050", "#882266", "#666633"];
-/// A partition of one MiB on a large disk still has a stroke of its own.
+/// The least width of a piece, so that a partition of one MiB on a large disk is still visible.
 const LEAST: f64 = 3.0;
 
 /// A picture that grows downwards.
@@ -80,14 +80,14 @@ impl Picture {
         let real = || disk.partitions.iter().filter(|partition| partition.slot != Slot::Extended);
         let mut free = MARGIN;
         for (index, partition) in real().enumerate() {
-            // A stroke wider than its share moves what follows a little, and hides nothing.
+            // A piece drawn wider than its share pushes the next ones a little to the right, and hides none of them.
             let x = (MARGIN + partition.start.0 as f64 * scale).max(free).min(WIDTH - MARGIN - LEAST);
             let width = (MARGIN + partition.end().0 as f64 * scale - x).max(LEAST).min(WIDTH - MARGIN - x);
             free = x + width;
             let colour = COLOURS[index % COLOURS.len()];
             self.rect(x, top, width, BAR, &format!("fill=\"{colour}\" stroke=\"white\""));
             let label = format!("{} {}", partition.number, name(partition));
-            // About 7.5 units a letter; a label that does not fit is in the list below.
+            // About 7.5 units per letter; a label that does not fit is in the list below.
             if label.len() as f64 * 7.5 < width {
                 self.y = top + BAR / 2.0 + 5.0;
                 self.text(x + 6.0, "fill=\"white\" font-weight=\"bold\"", &label);
@@ -124,12 +124,12 @@ impl Picture {
         self.row(20.0, "", disk.free, "unused");
     }
 
-    /// The volumes of a group as a thin bar under its partition.
+    /// Draws the volumes of a group as a thin bar under its partition.
     fn volumes(&mut self, group: &VolumeGroupPlan, x: f64, y: f64, width: f64, colour: &str) {
         let scale = width / group.size.0.max(1) as f64;
         let mut left = x;
         for volume in &group.logical_volumes {
-            // A volume may lie on several disks; it never runs out of the bar.
+            // A volume may span several disks; it never extends past the end of the bar.
             let length = (volume.size.0 as f64 * scale).min(x + width - left);
             self.rect(left, y, length, 8.0, &format!("fill=\"{colour}\" fill-opacity=\"0.55\" stroke=\"white\""));
             left += length;
@@ -143,7 +143,7 @@ impl Picture {
     }
 }
 
-/// Lines that fit the picture: about 6.8 units a letter.
+/// Lines that fit the picture, at about 6.8 units per letter.
 fn wrapped(text: &str) -> Vec<String> {
     let most = ((WIDTH - 2.0 * MARGIN) / 6.8) as usize;
     let mut lines = vec![String::new()];
@@ -162,7 +162,7 @@ fn group_on<'a>(plan: &'a NodePlan, disk: &DiskPlan, number: u32) -> Option<&'a 
     plan.volume_groups.iter().find(|group| group.is_on(&disk.slot, number))
 }
 
-/// Whether every partition is told in words; for the tests.
+/// Whether the drawing names every partition's contents; for the tests.
 #[cfg(test)]
 pub(super) fn has_content(plan: &NodePlan, text: &str) -> bool {
     let mut all = plan.disks.iter().flat_map(|disk| &disk.partitions);

@@ -1,4 +1,4 @@
-//! Drains nodes before they are armed, and says how it goes.
+//! Drains nodes before they are armed, and reports the progress.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::cli::output::Output;
 use crate::server::api::orders::Wipe;
 use crate::server::operate::{NodeStatus, StatusReport};
 
-/// Between two looks at how it goes.
+/// Pause between two looks at the progress.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Returns when every node whose system runs is drained, or cannot be reached and is not ready. When one has to stay nothing is armed; what was
-/// taken out comes back by itself.
+/// Returns when every node whose system runs is drained, or is unreachable and not ready. If a node cannot be drained
+/// nothing is armed, and the services that were taken out come back by themselves.
 pub(super) fn wait(client: &Client, body: &Wipe, output: Output) -> Result<(), Failure> {
     let mut nodes: Vec<NodeStatus> = client.post_with("/api/v1/reimage/drain", body)?;
     let mut told: BTreeMap<String, String> = BTreeMap::new();
@@ -42,14 +42,14 @@ pub(super) fn wait(client: &Client, body: &Wipe, output: Output) -> Result<(), F
     let stay: Vec<&str> = nodes.iter().filter(stays).map(|node| node.name.as_str()).collect();
     match stay.is_empty() {
         true => Ok(()),
-        false => Err(Failure::fixable(format!("{} cannot be missed now: nothing was armed", stay.join(", ")))
-            .hint("correct what it says and try again; or say why it need not be drained: --no-drain TEXT")),
+        false => Err(Failure::fixable(format!("{} cannot be spared now: nothing was armed", stay.join(", ")))
+            .hint("fix the reason given above and try again, or say why it need not be drained: --no-drain TEXT")),
     }
 }
 
-/// Of a node that has to be drained: its name, the outcome and the words.
+/// For a node that has to be drained: its name, the outcome and the message.
 fn drain(node: &NodeStatus) -> Option<(&str, &str, &str)> {
-    // Whatever else it is, a drain of before is over.
+    // In any other state, an earlier drain is over.
     let drain = node.drain.as_ref().filter(|_| ["ready", "firstboot", "failed"].contains(&node.state.as_str()))?;
     Some((&node.name, drain, node.drain_text.as_deref().unwrap_or_default()))
 }
@@ -59,7 +59,7 @@ fn line(name: &str, state: &str, outcome: &str, text: &str) -> String {
         "waits" => format!("{name} is being drained: {text}\n"),
         "drained" => format!("{name} is drained: {text}\n"),
         "unreached" if state != "ready" => {
-            format!("{name} is not drained: {text}; it is {state}, so it goes on without\n")
+            format!("{name} is not drained: {text}; it is {state}, so it is armed without a drain\n")
         }
         _ => format!("{name} has to stay: {text}\n"),
     }

@@ -15,19 +15,19 @@ use crate::server::operate::{Loss, NodeStatus, Rehearsal, StatusReport};
 
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
-/// Shows what will be lost and asks: for the node's name, or for the number of nodes when it is about several. Reboot the
-/// nodes afterwards; rackstart never does that by itself. At most `server.wipes_per_minute` nodes are armed within a minute;
-/// the others are left as they are, and it says when to try again. `rackstart disarm` takes one back as long as its
-/// installer has not redeemed its wipe permit, `rackstart stop` all of them; what does not boot in time
-/// (`server.arming_minutes`) is taken back by itself.
+/// Shows what will be lost and asks for confirmation: the node's name or, for several nodes, their number. Reboot the
+/// nodes afterwards; rackstart never does that by itself. At most `server.wipes_per_minute` nodes are armed within a
+/// minute; the others are not changed, and the command says when to try again. `rackstart disarm` takes an arming back
+/// as long as the installer has not redeemed its wipe permit, `rackstart stop` takes back all of them; the arming of a
+/// node that does not boot in time (`server.arming_minutes`) expires.
 ///
-/// A node whose system runs is drained before: it looks whether it can be missed, and where the blueprint has keepers, one of them
-/// takes its service out, which comes back when the node is back. That takes a minute or two; without a yes nothing is armed,
-/// unless the node does not answer and was not ready. `--no-drain TEXT` leaves it out.
+/// A node whose system runs is drained first: it checks whether the cloud can do without it, and where the blueprint
+/// has keepers, one of them takes its service out and brings it back when the node is back. That takes a minute or two;
+/// nothing is armed unless the node agrees, or does not answer and was not ready. `--no-drain TEXT` skips the drain.
 ///
-/// Refused are protected and suspect nodes, nodes in maintenance, and this machine itself. With --keep the volume groups in
-/// the node's `keep` stay as they are; that is refused unless they are the very ones that were recorded when the node was
-/// installed.
+/// Protected and suspect nodes, nodes in maintenance, and this machine itself are refused. With --keep the volume
+/// groups in the node's `keep` are preserved; that is refused unless they are the very ones that were recorded when the
+/// node was installed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The exact names of the nodes.
@@ -48,17 +48,17 @@ pub(crate) struct Args {
     /// Do not ask for the name. Only with exact names.
     #[arg(long)]
     yes: bool,
-    /// The exact number of nodes, instead of typing it. Needed for more than 5 nodes, or for several that are more than a
-    /// tenth of the site.
+    /// The exact number of nodes, instead of typing it. Needed for more than 5 nodes, or for several nodes that are
+    /// more than a tenth of the site.
     #[arg(long, value_name = "N")]
     count: Option<usize>,
-    /// Overrule the refusal to wipe two copies of one volume at a time, or the only node of a role.
+    /// Override the refusal to wipe two copies of one volume at a time, or the only node of a role.
     #[arg(long, requires = "reason")]
     force: bool,
     /// Why; it is kept in the node's history.
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<String>,
-    /// Do not drain nodes whose system runs, and why; it is kept in the node's history.
+    /// Do not drain nodes whose system runs, and say why; the reason is kept in the node's history.
     #[arg(long, value_name = "TEXT")]
     no_drain: Option<String>,
     #[command(flatten)]
@@ -78,7 +78,7 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
         let usage = Failure::usage("this wipes disks, and JSON is for programs, which cannot be asked");
         return Err(usage.hint("name the nodes and add --yes if you mean it, or --rehearse to see what would be lost"));
     }
-    // What the running daemon goes by, not what the file says by now.
+    // The site that the running daemon uses, which may differ from the file by now.
     let report: StatusReport = client.get("/api/v1/status")?;
     let chosen = choose(&report, &nodes, all, &role)?;
     let (number, of_all) = (chosen.len(), report.nodes.len());
@@ -86,7 +86,7 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
         return Err(Failure::fixable(format!("this is about {number} nodes, not {count}: nothing was changed")));
     }
     let names: Vec<String> = chosen.iter().map(|node| node.name.clone()).collect();
-    // What would be refused anyway is refused before anybody is asked.
+    // Orders that the daemon would refuse are refused before anybody is asked.
     let count_of = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let mut body = Wipe { nodes: names, keep, count: Some(count_of(number)), force: reason, no_drain };
     let rehearsal: Rehearsal = client.post_with("/api/v1/reimage/rehearse", &body)?;
@@ -95,10 +95,10 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     }
     output.meanwhile(&rehearsal.nodes.iter().map(|loss| describe(loss, report.now)).collect::<String>())?;
     if rehearse {
-        return print("nothing stands against it now, and nothing was changed\n");
+        return print("this order would be accepted now; nothing was changed\n");
     }
     body.count = match (yes, count) {
-        // The daemon says whether these are so many that their number must be given.
+        // The daemon decides whether there are so many that their number must be given.
         (true, count) => count.map(count_of),
         (false, Some(count)) => Some(count_of(count)),
         (false, None) => Some(count_of(confirm(&body.nodes, of_all)?)),
@@ -110,7 +110,7 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     tell(armed, output)
 }
 
-/// The nodes that the command line means, in the order of the site file unless they are named.
+/// The nodes that the command line selects, in the order of the site file unless they are named.
 fn choose<'a>(
     report: &'a StatusReport,
     names: &[String],
@@ -137,7 +137,7 @@ fn choose<'a>(
 fn describe(loss: &Loss, now: u64) -> String {
     let kept = match loss.kept.as_slice() {
         [] => String::new(),
-        groups => format!(", but for {}", groups.join(", ")),
+        groups => format!(", except {}", groups.join(", ")),
     };
     let mut text = format!(
         "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n",
@@ -154,7 +154,7 @@ fn describe(loss: &Loss, now: u64) -> String {
         text.push_str(&format!("  `keep` names {groups}, and --keep was not given: WIPED with everything in it\n"));
     }
     if let Some(copy) = &loss.copy {
-        text.push_str(&format!("  its copy at {copy} is lost: one less of what it shares with others\n"));
+        text.push_str(&format!("  its copy at {copy} is lost: one copy fewer of the data it shares with others\n"));
     }
     for (word, said) in [("", &loss.differs), ("last written: disk ", &loss.written), ("its machine: ", &loss.machine)]
     {
@@ -163,7 +163,7 @@ fn describe(loss: &Loss, now: u64) -> String {
     text
 }
 
-/// Asks for the name of one node, or the number of several. Returns the number.
+/// Asks for the name of one node, or for the number of several. Returns the number.
 fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
     let stdin = std::io::stdin();
     let number = names.len();
@@ -172,7 +172,7 @@ fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
             true => format!("name the nodes and add --yes --count {number} if you mean it"),
             false => "name the nodes and add --yes if you mean it".into(),
         };
-        return Err(Failure::usage("this wipes disks and nobody is there to ask").hint(add));
+        return Err(Failure::usage("this wipes disks and there is no terminal to ask on").hint(add));
     }
     let (what, expected) = match names {
         [name] => ("the name of the node", name.clone()),
@@ -201,6 +201,6 @@ fn tell(armed: ArmedView, output: Output) -> Result<(), Failure> {
         return Ok(());
     }
     let left = armed.later.join(" ");
-    Err(Failure::fixable(format!("left as they are, because the limit of wipes per minute is reached: {left}"))
+    Err(Failure::fixable(format!("not armed, because the limit of wipes per minute is reached: {left}"))
         .hint(format!("try again with these in {} s", armed.again_in)))
 }

@@ -193,9 +193,9 @@ mod tests {
         }
         let Ok(Note::Moment(moment)) = notes.try_recv() else { panic!("nothing was noted") };
         assert_eq!((moment.mac, moment.source.as_str()), (stopped, "silence"));
-        assert_eq!(moment.text, "asked for the kernel, nothing since 120 s");
+        assert_eq!(moment.text, "asked for the kernel, and for nothing else for 120 s");
         assert!(notes.try_recv().is_err(), "it is told once");
-        assert_eq!(recent.silence(stopped).as_deref(), Some("asked for the kernel, nothing since 120 s"));
+        assert_eq!(recent.silence(stopped).as_deref(), Some("asked for the kernel, and for nothing else for 120 s"));
         assert_eq!(recent.silence(goes_on), None);
         recent.gave(stopped, Some(Given::Offer));
         assert_eq!(recent.silence(stopped), None, "it is back");

@@ -1,14 +1,16 @@
-//! The kind of client: firmware, iPXE or an operating system, and on what machine. The rules come from what real clients were
-//! seen to send; a wrong guess here is an endless chainload loop or a node without a network boot program.
+//! The kind of client: firmware, iPXE or an operating system, and on what machine. The rules follow from what real
+//! clients were seen to send; a wrong guess here causes an endless chainload loop or a node without a network boot
+//! program.
 
 use super::options::{RawOptions, code};
 use crate::boot::{Asking, ClientArch};
 
-/// Names by which iPXE and its ancestor call themselves in option 77.
+/// Names by which iPXE and its predecessor identify themselves in option 77.
 const IPXE_NAMES: [&[u8]; 2] = [b"iPXE", b"gPXE"];
 
-/// Tells who asks. iPXE comes first: it also claims to be a PXEClient, and must never get the network boot program
-/// again. An installed system may send a vendor class of its own, and is then no firmware whatever else it sends.
+/// Determines the kind of client. iPXE is tested first: it also claims to be a PXEClient, and must never get the
+/// network boot program again. An installed system may send its own vendor class; it is then not firmware, whatever
+/// else it sends.
 pub(crate) fn who_asks(options: &RawOptions) -> Asking {
     let is_firmware = match options.get(code::VENDOR_CLASS) {
         Some(class) => is_pxe(class) || is_http(class),
@@ -21,8 +23,9 @@ pub(crate) fn who_asks(options: &RawOptions) -> Asking {
     }
 }
 
-/// Tells the machine: the first supported entry of option 93, else its first entry, else what the vendor class says
-/// (`PXEClient:Arch:00007:…`), else BIOS, as old ROMs send neither. The transport follows the vendor class.
+/// Determines the machine's architecture: the first supported entry of option 93, else its first entry, else what the
+/// vendor class says (`PXEClient:Arch:00007:…`), else BIOS, because old ROMs send neither. The transport follows from
+/// the vendor class.
 pub(crate) fn client_arch(options: &RawOptions) -> ClientArch {
     let vendor_class = options.get(code::VENDOR_CLASS).unwrap_or_default();
     let listed = arch_list(options);
@@ -68,7 +71,8 @@ fn is_ipxe(options: &RawOptions) -> bool {
     options.get(code::IPXE).is_some() || options.get(code::USER_CLASS).is_some_and(names_ipxe)
 }
 
-/// iPXE sends its bare name; RFC 3004 wants a list of names, each after its length. Both are understood.
+/// Whether the user class names iPXE. iPXE sends its bare name; RFC 3004 wants a list of names, each preceded by its
+/// length. Both forms are accepted.
 fn names_ipxe(mut user_class: &[u8]) -> bool {
     let is_name = |name: &[u8]| IPXE_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
     if is_name(user_class) {

@@ -1,4 +1,4 @@
-//! Where a reply must go: RFC 2131 section 4.1, as a value.
+//! Where a reply must go (RFC 2131 section 4.1), as a value.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -12,21 +12,21 @@ use crate::site::Mac;
 pub enum ReplyTo {
     /// To the relay agent's server port (67), by the routing table.
     Relay(Ipv4Addr),
-    /// To the address the client uses already, client port, by the routing table.
+    /// To the address that the client already uses, client port, by the routing table.
     Address(Ipv4Addr),
-    /// Straight to the card, client port: it has no address yet, so it cannot answer ARP.
+    /// Straight to the network card, client port: it has no address yet, so it cannot answer ARP.
     Link {
         /// The card.
         mac: Mac,
         /// The address it is about to get.
         address: Ipv4Addr,
     },
-    /// To everybody on the wire, client port: the client asked for it, or has no right to any address.
+    /// To everybody on the link, client port: the client asked for it, or may not use any address.
     Broadcast,
 }
 
 impl ReplyTo {
-    /// Picks the destination of a reply of `kind` that gives `address`.
+    /// Chooses the destination of a reply of `kind` that gives `address`.
     pub(crate) fn of(request: &Request, kind: MessageKind, address: Ipv4Addr) -> Self {
         if let Some(relay) = request.relay {
             return Self::Relay(relay);
@@ -35,8 +35,9 @@ impl ReplyTo {
             return Self::Broadcast;
         }
         match request.client_address {
-            // A DHCPDISCOVER must have none; one that has is asking for a new life. A DHCPREQUEST may write anything there, so
-            // it counts only where it is what it gets; that of a DHCPINFORM was found to be on the subnet.
+            // A DHCPDISCOVER must not have a `ciaddr`; one that does asks to start anew. A DHCPREQUEST may carry any
+            // address there, so it counts only if it is the one that the client gets; that of a DHCPINFORM was already
+            // found to be on the subnet.
             Some(current) if request.kind == MessageKind::Inform => Self::Address(current),
             Some(current) if request.kind == MessageKind::Request && current == address => Self::Address(current),
             _ if request.broadcast => Self::Broadcast,

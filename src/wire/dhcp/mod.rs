@@ -1,6 +1,6 @@
-//! DHCP (RFC 2131, 2132, PXE 2.1): packet in, answer out, in one pure call. Nodes have reservations: nothing is
-//! remembered, so a storm of requests costs no store and the same packet always has the same answer. Only a stranger's
-//! answer needs an address that the caller lends it first.
+//! DHCP (RFC 2131, 2132, PXE 2.1): packet in, answer out, in one pure call. Nodes have reservations, so no state is
+//! kept: a storm of requests costs no store writes, and the same packet always gets the same answer. Only a stranger's
+//! answer needs an address that the caller first lends it.
 
 mod client;
 mod destination;
@@ -33,7 +33,7 @@ use verdict::Verdict;
 /// What a packet leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
-    /// This answer, whatever happened before.
+    /// This answer, independent of earlier packets.
     Final(Answer),
     /// A machine that is in no site file may be lent an address; its answer follows from that.
     Stranger(Stranger),
@@ -46,7 +46,7 @@ pub enum Answer {
     Reply(Box<Request>, Reply),
     /// Send nothing, and say why.
     Silence(Box<Request>, SilenceReason),
-    /// No DHCP request at all.
+    /// Not a DHCP request at all.
     Malformed(Malformed),
 }
 
@@ -59,11 +59,12 @@ pub struct Reply {
     pub bytes: Vec<u8>,
     /// Where it must go.
     pub to: ReplyTo,
-    /// The node that asked; none: a machine that is in no site file.
+    /// The node that asked; `None` for a machine that is in no site file.
     pub node: Option<NodeName>,
-    /// The address reserved for it or lent to it; in a DHCPNAK to a stranger, the one that it cannot have.
+    /// The address that is reserved for the client or lent to it; in a DHCPNAK to a stranger, the one that it cannot
+    /// have.
     pub address: Ipv4Addr,
-    /// What it was told to boot.
+    /// What the client was told to boot.
     pub decision: BootDecision,
     /// Why a DHCPNAK refuses.
     pub refusal: Option<NakReason>,
@@ -84,13 +85,13 @@ impl Reply {
         Self { kind, bytes, to, node, address: grant.address, decision: grant.decision.clone(), refusal }
     }
 
-    /// The boot file it names, if any: a TFTP name or a URL.
+    /// The boot file that the reply names, if any: a TFTP name or a URL.
     pub fn boot_file(&self) -> Option<&str> {
         if self.refusal.is_some() { None } else { reply::boot_file(&self.decision) }
     }
 }
 
-/// Judges one packet (the UDP payload). Never fails, never waits, never remembers.
+/// Decides the answer to one packet (the UDP payload). Never fails, never waits and keeps no state.
 pub fn judge(site: &Site, packet: &[u8]) -> Judgement {
     let request = match Request::read(packet) {
         Ok(request) => Box::new(request),
@@ -134,8 +135,8 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     }
 }
 
-/// An address only works on its own subnet, and a reply only goes where a machine can be: on the link, or to a relay agent
-/// that the site file names. Anybody can write any address into a request.
+/// Checks the request's addresses: an address works only on its own subnet, and a reply goes only where a machine can
+/// be, on the link or behind a relay agent that the site file names. Anybody can write any address into a request.
 fn check_link(site: &Site, request: &Request) -> Result<(), SilenceReason> {
     let subnet = site.network.subnet;
     if let Some(relay) = request.relay

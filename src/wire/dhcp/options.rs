@@ -1,10 +1,10 @@
-//! The options of one packet, still as bytes. Lenient on purpose: each option stands alone, so one that makes no
-//! sense never hides another. Never interprets; `request` does.
+//! The options of one packet, still as bytes. Parsing is lenient on purpose: each option stands alone, so a malformed
+//! one never hides another. Nothing is interpreted here; `request` does that.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// Option numbers that rackstart reads or writes itself, without a dhcproto type around them.
+/// Numbers of the options that rackstart reads or writes itself, without a dhcproto type.
 pub(crate) mod code {
     #![allow(missing_docs)]
     pub(crate) const HOST_NAME: u8 = 12;
@@ -28,8 +28,8 @@ pub(crate) mod code {
     pub(crate) const END: u8 = 255;
 }
 
-/// Every option of a packet by its number, joined over repeats (RFC 3396) and over the `file` and `sname` fields
-/// when option 52 says that they hold options too.
+/// Every option of a packet by its number, joined over repeats (RFC 3396) and over the `file` and `sname` fields when
+/// option 52 says that they hold options too.
 #[derive(Debug, Default)]
 pub(crate) struct RawOptions {
     by_code: BTreeMap<u8, Vec<u8>>,
@@ -37,8 +37,8 @@ pub(crate) struct RawOptions {
 }
 
 impl RawOptions {
-    /// Reads the options field, then `file`, then `sname`: the order in which RFC 3396 joins them.
-    /// A packet under 240 bytes has none.
+    /// Reads the options field, then `file`, then `sname`: the order in which RFC 3396 joins them. A packet under 240
+    /// bytes has no options.
     pub(crate) fn read(packet: &[u8]) -> Self {
         let mut options = Self::default();
         options.read_area(packet.get(240..).unwrap_or_default());
@@ -76,7 +76,7 @@ impl RawOptions {
         self.by_code.get(&number).map(Vec::as_slice)
     }
 
-    /// The first `N` bytes of an option of fixed size. A repeated option counts once; any other length is none.
+    /// The `N` bytes of an option of fixed size. A repeated option counts once; `None` for any other length.
     pub(crate) fn fixed<const N: usize>(&self, number: u8) -> Option<[u8; N]> {
         let data = self.get(number)?;
         if data.is_empty() || data.len() % N != 0 {
@@ -90,7 +90,7 @@ impl RawOptions {
         self.fixed::<4>(number).map(Ipv4Addr::from)
     }
 
-    /// Whether the last option ran over the end of its field; those before it are kept.
+    /// Whether the last option extends past the end of its field; the options before it are kept.
     pub(crate) fn is_truncated(&self) -> bool {
         self.truncated
     }
@@ -102,7 +102,7 @@ fn split_value(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(length))
 }
 
-/// Finds a sub-option of option 82 or 175, which know neither padding nor an end mark (RFC 3046 section 2.0).
+/// Finds a sub-option of option 82 or 175, which have neither padding nor an end mark (RFC 3046 section 2.0).
 pub(crate) fn sub_option(mut data: &[u8], number: u8) -> Option<&[u8]> {
     while let Some((&found, rest)) = data.split_first() {
         let (value, after) = split_value(rest)?;

@@ -1,5 +1,6 @@
-//! A probe for other DHCP servers on a link: the DHCPDISCOVER that asks, what servers say to it, and the mark by which one rackstart
-//! knows another. The mark proves nothing; what may follow from it is `server::dhcp::rivals`' to say.
+//! A probe for other DHCP servers on a link: the DHCPDISCOVER that asks, the servers' answers to it, and the mark by
+//! which one rackstart recognises another. The mark proves nothing; `server::dhcp::rivals` decides what follows from
+//! it.
 
 use std::net::Ipv4Addr;
 
@@ -17,16 +18,16 @@ const CLASS: &[u8] = b"rackstart";
 const ID: u8 = 1;
 const AGE: u8 = 2;
 const SERVES: u8 = 3;
-/// What every client and relay agent must take, without IP and UDP headers (RFC 2131 section 2).
+/// What every client and relay agent must accept, without IP and UDP headers (RFC 2131 section 2).
 const LONGEST: usize = 548;
 const MAGIC_COOKIE: [u8; 4] = [99, 130, 83, 99];
 
-/// What a rackstart says of itself.
+/// What a rackstart says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// Drawn at its start.
+    /// Random; drawn when the daemon starts.
     pub id: [u8; 16],
-    /// Milliseconds since its start.
+    /// Milliseconds since the daemon started.
     pub age: u64,
     /// Whether it answers nodes.
     pub serves: bool,
@@ -53,26 +54,26 @@ impl Mark {
     }
 }
 
-/// A question of another rackstart, or of ourselves.
+/// A probe from another rackstart, or our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probe {
-    /// The mark of the daemon that asks.
+    /// The hardware address that the probe carries.
     pub mac: Mac,
-    /// Its number of the question.
+    /// The transaction number of the probe.
     pub xid: u32,
     /// The mark of the daemon that asks.
     pub mark: Mark,
 }
 
 impl Probe {
-    /// The DHCPDISCOVER. It asks for a broadcast, which everybody who looks out can hear.
+    /// Builds the DHCPDISCOVER. It asks for a broadcast answer, so that every rackstart on the link can hear it.
     pub(crate) fn discover(&self) -> Vec<u8> {
         message(Opcode::BootRequest, self, MessageKind::Discover, None, &self.mark)
     }
 
-    /// Reads one; none for every other packet.
+    /// Parses a probe; `None` for every other packet.
     pub(crate) fn read(packet: &[u8]) -> Option<Self> {
-        // Cheap for all others: the mark stands first.
+        // Cheap for all other packets: the mark comes first.
         let class = packet.get(240..242 + CLASS.len())?;
         if packet[0] != 1 || class[0] != code::VENDOR_CLASS || &class[2..] != CLASS {
             return None;
@@ -81,25 +82,25 @@ impl Probe {
         Some(Self { mac, xid, mark: Mark::of(&RawOptions::read(packet))? })
     }
 
-    /// What a rackstart at `server` says to it: a DHCPOFFER of nothing, with its own mark.
+    /// The answer of a rackstart at `server`: a DHCPOFFER without an address, with its own mark.
     pub(crate) fn answer(&self, server: Ipv4Addr, mark: &Mark) -> Vec<u8> {
         message(Opcode::BootReply, self, MessageKind::Offer, Some(server), mark)
     }
 }
 
-/// What some server said, to whomever.
+/// What some server said, to any client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heard {
     /// DHCPOFFER, DHCPACK or DHCPNAK.
     pub kind: MessageKind,
     /// Its server identifier (option 54).
     pub server: Ipv4Addr,
-    /// There when it is a rackstart.
+    /// Present when the server is a rackstart.
     pub mark: Option<Mark>,
 }
 
 impl Heard {
-    /// Reads a packet to the client's port; none unless a DHCP server sent it and says who it is.
+    /// Parses a packet to the client's port; `None` unless a DHCP server sent it and says who it is.
     pub(crate) fn read(packet: &[u8]) -> Option<Self> {
         if packet.get(236..240)? != MAGIC_COOKIE || packet[0] != 2 {
             return None;
@@ -125,7 +126,7 @@ fn message(opcode: Opcode, probe: &Probe, kind: MessageKind, server: Option<Ipv4
     header.set_opcode(opcode);
     header.set_flags(Flags::default().set_broadcast());
     let mut bytes = Vec::with_capacity(LONGEST);
-    // Fixed fields into a Vec: cannot fail.
+    // Writing fixed fields into a Vec cannot fail.
     let _ = header.encode(&mut Encoder::new(&mut bytes));
     let mut writer = OptionWriter::new(bytes, LONGEST);
     writer.push(&DhcpOption::ClassIdentifier(CLASS.to_vec()));

@@ -1,4 +1,4 @@
-//! The only wording of why a DHCP request gets no answer, or a DHCPNAK.
+//! The texts that say why a DHCP request gets no answer, or a DHCPNAK. They are worded only here.
 
 use std::net::Ipv4Addr;
 
@@ -11,13 +11,13 @@ use crate::site::Mac;
 /// Why a request gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SilenceReason {
-    /// The boot decision says so.
+    /// The boot decision says to ignore the machine.
     #[error(transparent)]
     Boot(#[from] IgnoreReason),
     /// The client took the offer of another server.
     #[error("it chose the DHCP server {0}: two servers answer on this network")]
     ChoseAnotherServer(Ipv4Addr),
-    /// A DHCPREQUEST with no address in any of its three places.
+    /// A DHCPREQUEST without an address in any of its three places.
     #[error("it names no address")]
     NamesNoAddress,
     /// The client found its address in use.
@@ -29,13 +29,13 @@ pub enum SilenceReason {
     /// A stranger gives its lent address back.
     #[error("it gave the lent address {0} back")]
     GaveBack(Ipv4Addr),
-    /// A stranger asks for an address that is not ours to lend; perhaps another server's.
+    /// A stranger asks for an address that is not ours to lend; it may be another server's.
     #[error("it asks for {0}, which is not in the discovery range")]
     NotOursToLend(Ipv4Addr),
     /// Every address of the discovery range is held by another machine.
     #[error("all {0} addresses for unknown machines are held by others: wait two minutes or widen the discovery range")]
     AllLent(usize),
-    /// Nobody can own this MAC, so a reply would not reach one machine.
+    /// No machine can own this MAC, so a reply would not reach just one machine.
     #[error("no machine can have the MAC {0}")]
     ImpossibleMac(Mac),
     /// A DHCPINFORM from an address that is not ours to serve.
@@ -46,7 +46,7 @@ pub enum SilenceReason {
         /// The provisioning subnet.
         subnet: Ipv4Net,
     },
-    /// The relay agent stands on a network that the reservation would not work on.
+    /// The relay agent is on a network where the reservation would not work.
     #[error("its relay agent {relay} is not on {subnet}: a reservation would not work there")]
     RelayOffSubnet {
         /// The relay agent, or the link it names in option 82.
@@ -54,7 +54,7 @@ pub enum SilenceReason {
         /// The provisioning subnet.
         subnet: Ipv4Net,
     },
-    /// A relay agent that nobody told us of.
+    /// A relay agent that the site file does not name.
     #[error("its relay agent {0} is not in the site file: add it to `relays` in `[network]` if it is yours")]
     UnknownRelay(Ipv4Addr),
     /// Another rackstart served this link before us.
@@ -64,21 +64,21 @@ pub enum SilenceReason {
     #[error("its relay agent claims the address {0}, which no machine can have")]
     ImpossibleRelay(Ipv4Addr),
     /// A message that only servers send, or that needs a lease store.
-    #[error("a {0} is not for us to answer")]
+    #[error("this server does not answer a {0}")]
     NotForUs(MessageKind),
 }
 
 impl SilenceReason {
-    /// Whether a person should look at it, rather than only a debugger.
+    /// Whether an administrator should see it, rather than only somebody who debugs.
     pub(crate) fn wants_a_person(&self) -> bool {
         !matches!(self, Self::Released(_) | Self::GaveBack(_) | Self::NotOursToLend(_) | Self::NotForUs(_))
     }
 }
 
-/// Why a DHCPREQUEST is refused. Travels in option 56, so short and ASCII.
+/// Why a DHCPREQUEST is refused. The text travels in option 56, so it is short and ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NakReason {
-    /// A node wants another address than its own.
+    /// A node wants an address other than its own.
     #[error("{asked} is not reserved for this machine: {reserved} is")]
     NotReserved {
         /// The address the client wants.
@@ -86,7 +86,7 @@ pub enum NakReason {
         /// The address it may have.
         reserved: Ipv4Addr,
     },
-    /// A stranger wants an address of the discovery range that it cannot have, or no longer.
+    /// A stranger wants an address of the discovery range that it cannot have, or can no longer have.
     #[error("{0} is not lent to this machine")]
     NotLent(Ipv4Addr),
 }

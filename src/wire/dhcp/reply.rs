@@ -1,4 +1,5 @@
-//! The bytes of a reply. What each client needs, and what confuses it, was measured: the comments name the client.
+//! The bytes of a reply. What each client needs, and what confuses it, was found by testing; the comments name the
+//! client.
 
 use std::net::Ipv4Addr;
 
@@ -13,32 +14,32 @@ use super::writer::OptionWriter;
 use crate::boot::BootDecision;
 use crate::site::{Node, Site};
 
-/// IP and UDP headers, which option 57 counts in.
+/// IP and UDP headers, which option 57 includes in its count.
 const IP_AND_UDP: usize = 28;
-/// What every client must take (RFC 2131 section 2).
+/// What every client must accept (RFC 2131 section 2).
 const LEAST_PACKET: u16 = 576;
-/// What an Ethernet takes.
+/// The largest packet that Ethernet carries.
 const MOST_PACKET: u16 = 1500;
 /// The `file` field less its final NUL.
 const LONGEST_FILE: usize = 127;
 /// Option 175, sub-option 176 set to 1: iPXE need not wait 3 s for offers of proxy servers.
 const NO_PROXY_DHCP: [u8; 3] = [0xb0, 1, 1];
-/// UEFI HTTP boot takes only offers that say this in option 60.
+/// UEFI HTTP boot accepts only offers with this value in option 60.
 const HTTP_CLIENT: &[u8] = b"HTTPClient";
 
-/// Everything a DHCPOFFER or DHCPACK is made of.
+/// The inputs of a DHCPOFFER or DHCPACK.
 pub(crate) struct Grant<'a> {
-    /// Where everything is.
+    /// The site that is served.
     pub site: &'a Site,
-    /// The node that gets it; none for a machine that is in no site file.
+    /// The node that is answered; `None` for a machine that is in no site file.
     pub node: Option<&'a Node>,
-    /// The address it gets.
+    /// The address that it gets.
     pub address: Ipv4Addr,
-    /// For how many seconds.
+    /// Lease time, in seconds.
     pub lease_seconds: u32,
-    /// What was asked.
+    /// The request that is answered.
     pub request: &'a Request,
-    /// What to boot.
+    /// What the machine is told to boot.
     pub decision: &'a BootDecision,
 }
 
@@ -52,7 +53,7 @@ impl Grant<'_> {
         let boot_file = boot_file(self.decision).unwrap_or_default();
         let mut header = header(request, yours, server);
         if kind == MessageKind::Ack {
-            // An address that is not its own does not come back.
+            // The reply does not echo a `ciaddr` that is not the client's own address.
             let own = request.client_address.filter(|current| !gives_address || *current == self.address);
             header.set_ciaddr(own.unwrap_or(Ipv4Addr::UNSPECIFIED));
         }
@@ -83,7 +84,7 @@ impl Grant<'_> {
         let network = &self.site.network;
         writer.push(&DhcpOption::SubnetMask(network.subnet.netmask()));
         // The node that is the router would install a route through itself, which Linux refuses. A stranger needs only
-        // us: a laptop keeps the routes and resolvers that it has.
+        // this server: a laptop keeps the routes and resolvers that it has.
         if self.node.is_some() && network.router != self.address {
             writer.push(&DhcpOption::Router(vec![network.router]));
         }
@@ -94,13 +95,14 @@ impl Grant<'_> {
         if !boot_file.is_empty() && (self.request.wants(code::BOOT_FILE) || !fits_file) {
             let mut name = boot_file.as_bytes().to_vec();
             if !boot_file.contains("://") {
-                // Old firmware reads the name up to a zero byte, whatever its length says. Who knows better cuts it off.
+                // Old firmware reads the name up to a zero byte and ignores its length. Other clients cut the zero byte
+                // off.
                 name.push(0);
             }
             writer.push(&DhcpOption::BootfileName(name));
         }
         match self.decision {
-            // Never `PXEClient` without option 43: OVMF would then go and ask port 4011.
+            // Never `PXEClient` without option 43: OVMF would then query port 4011.
             BootDecision::ChainloadHttp(..) => {
                 writer.push(&DhcpOption::ClassIdentifier(HTTP_CLIENT.to_vec()));
             }
@@ -170,12 +172,13 @@ fn header(request: &Request, yours: Ipv4Addr, server: Ipv4Addr) -> Message {
 fn start(header: &Message, request: &Request) -> OptionWriter {
     let packet = request.max_message_size.unwrap_or(LEAST_PACKET).clamp(LEAST_PACKET, MOST_PACKET);
     let mut bytes = Vec::with_capacity(usize::from(LEAST_PACKET));
-    // Fixed fields into a Vec: cannot fail.
+    // Writing fixed fields into a Vec cannot fail.
     let _ = header.encode(&mut Encoder::new(&mut bytes));
     OptionWriter::new(bytes, usize::from(packet) - IP_AND_UDP)
 }
 
-/// Echoes the client identifier (RFC 6842) and, as the very last option and unchanged, the relay agent's (RFC 3046).
+/// Echoes the client identifier (RFC 6842) and, unchanged and as the very last option, the relay agent information (RFC
+/// 3046).
 fn finish(mut writer: OptionWriter, request: &Request) -> Vec<u8> {
     let echo = &request.echo;
     if let Some(client_identifier) = &echo.client_identifier {

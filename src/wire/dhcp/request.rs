@@ -1,5 +1,5 @@
-//! One packet as a question in our own nouns. Refuses what is no DHCP request of an Ethernet machine; forgives
-//! everything else, and remembers which options made no sense.
+//! One packet as a request in rackstart's own terms. Packets that are not a DHCP request of an Ethernet machine are
+//! refused; any other fault is tolerated, and the options that could not be read are recorded.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -19,16 +19,16 @@ const ETHERNET_ADDRESS: u8 = 6;
 /// Sub-option 5 of option 82: the client's subnet, where `giaddr` is not on it (RFC 3527).
 const LINK_SELECTION: u8 = 5;
 
-/// Why a packet is no DHCP request.
+/// Why a packet is not a DHCP request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Under the 240 bytes of an empty message.
+    /// Shorter than the 240 bytes of an empty message.
     #[error("it has {0} bytes: a DHCP message has at least 240")]
     TooShort(usize),
     /// A reply of some server, or noise.
     #[error("its op field is {0}: a request has 1")]
     NotARequest(u8),
-    /// Not Ethernet, or a length that cannot be.
+    /// Not Ethernet, or an impossible length.
     #[error("its hardware address is of type {htype} and {hlen} bytes long: Ethernet is type 1 with 6 bytes")]
     HardwareAddress {
         /// The `htype` field.
@@ -36,7 +36,7 @@ pub enum Malformed {
         /// The `hlen` field.
         hlen: u8,
     },
-    /// Plain BOOTP of before 1993, or noise.
+    /// Plain BOOTP from before 1993, or noise.
     #[error("it has no DHCP magic cookie")]
     NoMagicCookie,
     /// Option 53 is missing or not one byte.
@@ -49,8 +49,8 @@ pub enum Malformed {
 pub struct MachineUuid(pub [u8; 16]);
 
 impl MachineUuid {
-    /// Reads option 97: a zero byte, then SMBIOS bytes, whose first three groups are little-endian. Boards without
-    /// a UUID send all zeroes or all ones, which would be the same machine everywhere.
+    /// Reads option 97: a zero byte, then SMBIOS bytes, whose first three groups are little-endian. Boards without a
+    /// UUID send all zeros or all ones, which would make many machines look like one.
     fn from_option(data: [u8; 17]) -> Option<Self> {
         let [0, uuid @ ..] = data else { return None };
         let mut uuid: [u8; 16] = uuid;
@@ -74,7 +74,7 @@ impl fmt::Display for MachineUuid {
     }
 }
 
-/// What a reply copies from its request, byte for byte.
+/// Fields that a reply copies from its request, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Echo {
     pub xid: u32,
@@ -86,35 +86,35 @@ pub(super) struct Echo {
 /// One DHCP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What it is.
+    /// The type of the message.
     pub kind: MessageKind,
     /// What asks, on which machine, at which point of its boot.
     pub boot: BootRequest,
-    /// The address the client uses already (`ciaddr`).
+    /// The address that the client already uses (`ciaddr`).
     pub client_address: Option<Ipv4Addr>,
-    /// The address the client wants (option 50).
+    /// The address that the client wants (option 50).
     pub requested_address: Option<Ipv4Addr>,
-    /// The server the client chose (option 54).
+    /// The server that the client chose (option 54).
     pub server_identifier: Option<Ipv4Addr>,
-    /// The relay agent that passed it on (`giaddr`).
+    /// The relay agent that forwarded it (`giaddr`).
     pub relay: Option<Ipv4Addr>,
-    /// An address on the client's subnet, as the relay agent says; `relay` unless option 82 names another.
+    /// An address on the client's subnet, as the relay agent says; equal to `relay` unless option 82 names another.
     pub link: Option<Ipv4Addr>,
-    /// The client cannot receive unicast before it has an address.
+    /// Whether the client cannot receive unicast before it has an address.
     pub broadcast: bool,
-    /// Longest IP packet the client takes (option 57), in bytes.
+    /// Longest IP packet that the client accepts (option 57), in bytes.
     pub max_message_size: Option<u16>,
-    /// Option numbers the client asks for (option 55); none means any.
+    /// Option numbers that the client asks for (option 55); `None` means any.
     pub wanted: Option<Vec<u8>>,
-    /// What the machine calls itself, cleaned for people to read.
+    /// The name that the machine gives itself, cleaned for people to read.
     pub host_name: Option<String>,
     /// Vendor class (option 60), cleaned for people to read.
     pub vendor_class: Option<String>,
     /// SMBIOS UUID (option 97).
     pub machine_uuid: Option<MachineUuid>,
-    /// Options that were sent but made no sense; they were passed over.
+    /// Numbers of options that were sent but could not be read; they were skipped.
     pub unreadable: Vec<u8>,
-    /// The last option ran over the end of the packet.
+    /// Whether the last option extends past the end of the packet.
     pub truncated: bool,
     pub(super) echo: Echo,
 }
@@ -126,7 +126,7 @@ impl Request {
         if message.opcode() != Opcode::BootRequest {
             return Err(Malformed::NotARequest(packet[0]));
         }
-        // Before anything touches chaddr: dhcproto slices it by hlen, which may say 255.
+        // Must come before any access to chaddr: dhcproto slices it by hlen, which may be 255.
         if message.htype() != HType::Eth || message.hlen() != ETHERNET_ADDRESS {
             return Err(Malformed::HardwareAddress { htype: packet[1], hlen: message.hlen() });
         }
@@ -171,7 +171,7 @@ impl Request {
         }
     }
 
-    /// Whether the client asked for an option; without option 55 it takes any.
+    /// Whether the client asked for an option; without option 55 it accepts any.
     pub fn wants(&self, number: u8) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&number))
     }
@@ -181,7 +181,7 @@ fn given(address: Ipv4Addr) -> Option<Ipv4Addr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-/// Text of a machine for logs and screens: no control or direction characters, bounded, never a failure.
+/// Sanitises a machine's text for logs and screens: no control or direction characters, bounded, never a failure.
 fn readable(data: &[u8]) -> String {
     let plain = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
     let text = String::from_utf8_lossy(data);

@@ -1,5 +1,5 @@
-//! A machine that is in no site file, where a discovery range exists: what it wishes, and the reply for an address that
-//! somebody lends it. Who holds which address is not known here.
+//! A machine that is in no site file, where a discovery range exists: what it wants, and the reply once an address is
+//! lent to it. Which machine holds which address is not known here.
 
 use std::net::Ipv4Addr;
 
@@ -11,34 +11,34 @@ use super::{Answer, Judgement, Reply, check_link};
 use crate::boot::{self, BootDecision};
 use crate::site::Site;
 
-/// Lease time of a lent address: long enough to load iPXE and read the screen, short enough to wait for.
+/// Lease time of a lent address: long enough to load iPXE and read the screen, short enough to wait for its end.
 pub(crate) const LENT_SECONDS: u32 = 120;
 
-/// What a stranger wishes.
+/// What a stranger wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// Any address (DHCPDISCOVER).
     Any,
     /// This address of the range (DHCPREQUEST).
     This(Ipv4Addr),
-    /// To give this one back (DHCPRELEASE).
+    /// To give this address back (DHCPRELEASE).
     GiveBack(Ipv4Addr),
-    /// Another one than this, which some other machine uses (DHCPDECLINE).
+    /// An address other than this one, which another machine uses (DHCPDECLINE).
     Decline(Ipv4Addr),
 }
 
 /// A machine that may be lent an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stranger {
-    /// What it sent.
+    /// The request that it sent.
     pub request: Box<Request>,
-    /// What it wishes.
+    /// What it wants.
     pub wish: Wish,
     decision: BootDecision,
 }
 
 impl Stranger {
-    /// Judges the request of a machine that is no node.
+    /// Classifies the request of a machine that is not a node.
     pub(super) fn judge(site: &Site, request: Box<Request>) -> Judgement {
         match wish(site, &request) {
             Ok((wish, decision)) => Judgement::Stranger(Self { request, wish, decision }),
@@ -53,13 +53,13 @@ impl Stranger {
         Answer::Reply(self.request, reply)
     }
 
-    /// The answer that refuses `address`, so that it starts again at once.
+    /// The answer that refuses `address`, so that the machine starts again at once.
     pub fn refuse(self, site: &Site, address: Ipv4Addr) -> Answer {
         let reply = Reply::refusing(&self.grant(site, address), NakReason::NotLent(address));
         Answer::Reply(self.request, reply)
     }
 
-    /// No answer.
+    /// Leaves the request unanswered.
     pub(crate) fn silence(self, reason: SilenceReason) -> Answer {
         Answer::Silence(self.request, reason)
     }
@@ -80,7 +80,7 @@ fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceR
         return Err(SilenceReason::ImpossibleMac(mac));
     }
     check_link(site, request)?;
-    // The address in use goes first: the reply travels to it.
+    // The address in use has precedence: the reply goes there.
     let named = request.client_address.or(request.requested_address).ok_or(SilenceReason::NamesNoAddress);
     let wish = match request.kind {
         MessageKind::Discover => Wish::Any,
@@ -92,8 +92,8 @@ fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceR
     Ok((wish, decision))
 }
 
-/// Tells whether a DHCPREQUEST is for us. Unlike for nodes we are no authority here: another server may know this
-/// machine, so whoever neither chose us nor names an address of the range is left to it.
+/// Whether a DHCPREQUEST is for us. Unlike for nodes we are not authoritative here: another server may know this
+/// machine, so a client that neither chose us nor names an address of the range is left to that server.
 fn asked_of_us(site: &Site, request: &Request, named: Ipv4Addr) -> Result<Ipv4Addr, SilenceReason> {
     match request.server_identifier {
         Some(server) if server != site.server.address => Err(SilenceReason::ChoseAnotherServer(server)),

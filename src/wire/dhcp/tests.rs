@@ -1,4 +1,4 @@
-//! The rules of RFC 2131, one packet each. Whole answers to real clients: `tests/wire/dhcp_replies.rs`.
+//! The rules of RFC 2131, one packet each. Complete answers to real clients are tested in `tests/wire/dhcp_replies.rs`.
 
 use std::net::Ipv4Addr;
 
@@ -210,7 +210,7 @@ fn release_decline_and_server_messages_get_silence_with_their_reason() {
     assert_eq!(Packet::new(7).silence(), SilenceReason::Released(ITS_ADDRESS));
     assert_eq!(Packet::new(4).silence(), SilenceReason::Declined(ITS_ADDRESS));
     assert_eq!(Packet::new(2).silence(), SilenceReason::NotForUs(MessageKind::Offer));
-    assert_eq!(Packet::new(10).silence().to_string(), "a DHCP message type 10 is not for us to answer");
+    assert_eq!(Packet::new(10).silence().to_string(), "this server does not answer a DHCP message type 10");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn wish_of_a_stranger_is_read_from_its_request() {
         (strange(REQUEST).option(54, &OURS).option(50, &lent.octets()), Wish::This(lent)),
         (strange(REQUEST).option(50, &lent.octets()), Wish::This(lent)),
         (strange(REQUEST).ciaddr(lent.octets()), Wish::This(lent)),
-        // The reply goes to the address in use, so that one is the wish.
+        // The reply goes to the address in use, so that is the one the stranger wants.
         (strange(REQUEST).ciaddr(lent.octets()).option(50, &[8, 8, 8, 8]), Wish::This(lent)),
         (strange(REQUEST).option(54, &OURS).option(50, &[8, 8, 8, 8]), Wish::This(Ipv4Addr::new(8, 8, 8, 8))),
         (strange(7).ciaddr(lent.octets()), Wish::GiveBack(lent)),
@@ -271,7 +271,7 @@ fn stranger_that_may_belong_to_another_server_is_left_to_it() {
     let chosen = strange(REQUEST).option(54, &other.octets()).option(50, &elsewhere.octets());
     assert_eq!(silence(chosen), SilenceReason::ChoseAnotherServer(other));
     assert_eq!(silence(strange(REQUEST).ciaddr(elsewhere.octets())), SilenceReason::NotOursToLend(elsewhere));
-    // A node's own address is no stranger's, whatever it says.
+    // The address of a node is never a stranger's, whatever the request says.
     let reserved = strange(REQUEST).option(50, &ITS_ADDRESS.octets());
     assert_eq!(silence(reserved), SilenceReason::NotOursToLend(ITS_ADDRESS));
     assert_eq!(silence(strange(INFORM).ciaddr([192, 168, 0, 77])), SilenceReason::NotForUs(MessageKind::Inform));

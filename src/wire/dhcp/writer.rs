@@ -1,4 +1,5 @@
-//! Writes options into a bounded space, in the order they are given. Least important last: what does not fit stays out.
+//! Writes options into a bounded space, in the order given: the least important come last, and what does not fit is
+//! left out.
 
 use dhcproto::v4::DhcpOption;
 use dhcproto::{Encodable, Encoder};
@@ -13,28 +14,28 @@ const END_MARK: usize = 1;
 pub(crate) struct OptionWriter {
     bytes: Vec<u8>,
     limit: usize,
-    /// Room kept free for an option that is written later.
+    /// Space kept free for an option that is written later.
     reserved: usize,
 }
 
 impl OptionWriter {
-    /// Starts behind `header` (fixed fields and magic cookie); the message will have at most `limit` bytes.
+    /// Starts after `header` (fixed fields and magic cookie); the message will have at most `limit` bytes.
     pub(crate) fn new(header: Vec<u8>, limit: usize) -> Self {
         Self { bytes: header, limit, reserved: END_MARK }
     }
 
-    /// Writes an option unless it does not fit; tells whether it was written.
+    /// Writes an option unless it does not fit; returns whether it was written.
     pub(crate) fn push(&mut self, option: &DhcpOption) -> bool {
         let mut encoded = Vec::with_capacity(64);
         option.encode(&mut Encoder::new(&mut encoded)).is_ok() && self.append(&encoded)
     }
 
-    /// Writes raw bytes as an option, split by RFC 3396 over 255 bytes, unless they do not fit.
+    /// Writes raw bytes as an option, split by RFC 3396 if longer than 255 bytes, unless they do not fit.
     pub(crate) fn push_raw(&mut self, number: u8, data: &[u8]) -> bool {
         self.append(&raw(number, data))
     }
 
-    /// Keeps room for a raw option that must come last, if there is; tells whether it was kept.
+    /// Reserves space for a raw option that must come last, if there is enough; returns whether it was reserved.
     pub(crate) fn reserve_raw(&mut self, number: u8, data: &[u8]) -> bool {
         let length = raw(number, data).len();
         let fits = self.fits(length);
@@ -44,12 +45,12 @@ impl OptionWriter {
         fits
     }
 
-    /// Gives the kept room free again.
+    /// Releases the reserved space.
     pub(crate) fn release(&mut self) {
         self.reserved = END_MARK;
     }
 
-    /// Ends the options and pads to the least length that every client takes.
+    /// Ends the options and pads to the minimum length that every client accepts.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.push(code::END);
         if self.bytes.len() < MIN_MESSAGE {

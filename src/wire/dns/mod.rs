@@ -1,5 +1,6 @@
-//! DNS for the nodes: what the site knows of a name, and how a question travels on to a resolver and its reply back.
-//! The packet types are hickory's. A reply of a resolver is passed on byte for byte; only what says whose it is is read.
+//! DNS for the nodes: what the site knows about a name, and how a question is forwarded to a resolver and its reply
+//! returned. The packet types are hickory's. A resolver's reply is passed on byte for byte; only the part that
+//! identifies its question is parsed.
 
 mod query;
 mod zone;

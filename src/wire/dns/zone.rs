@@ -1,5 +1,5 @@
-//! The names of the site: its nodes with the aliases of their roles, rackstart itself, and the way back from every address
-//! of the provisioning network.
+//! The names of the site: its nodes with the aliases of their roles, rackstart itself, and the reverse names of all
+//! addresses of the provisioning network.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -12,22 +12,22 @@ use crate::site::Site;
 /// The name of rackstart's own address, unless a node has it.
 const OWN_NAME: &str = "rackstart";
 
-/// What the site says of a name.
+/// What the site knows about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
     /// It has these addresses.
     Addresses(Vec<Ipv4Addr>),
     /// The address belongs to this name.
     Name(String),
-    /// It exists, and has nothing of what was asked for.
+    /// The name exists, but has no record of the type asked for.
     Nothing,
-    /// It does not exist, and nobody else need be asked.
+    /// The name does not exist, and no resolver need be asked.
     Unknown,
-    /// It is none of the site's; somebody else may know it.
+    /// The name is outside the site; a resolver may know it.
     Elsewhere,
 }
 
-/// Names and addresses, ready to be looked up.
+/// Names and addresses, ready for lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Zone {
     subnet: Ipv4Net,
@@ -36,14 +36,14 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    /// The names of a site.
+    /// Builds the names of a site.
     pub(crate) fn of(site: &Site) -> Self {
         let mut zone = Self { subnet: site.network.subnet, addresses: HashMap::new(), names: HashMap::new() };
         for node in &site.nodes {
             zone.names.entry(node.address).or_insert_with(|| node.name.to_string());
             zone.addresses.entry(node.name.to_string()).or_default().push(node.address);
         }
-        // A role's alias is the way to each of its nodes; a node of that name comes before it.
+        // The alias of a role has the addresses of all its nodes; a node of that name has precedence.
         let mut aliases: HashMap<&str, Vec<Ipv4Addr>> = HashMap::new();
         for node in &site.nodes {
             for alias in site.blueprint.roles.get(&node.role).into_iter().flat_map(|role| &role.aliases) {
@@ -65,7 +65,7 @@ impl Zone {
         let wants = |wanted: RecordType| kind == wanted || kind == RecordType::ANY;
         if let Ok(IpNet::V4(network)) = name.parse_arpa_name() {
             if network.prefix_len() < 32 {
-                // The beginning of an address: above addresses of ours the name exists.
+                // The leading part of a reverse name: if it covers addresses of ours, the name exists.
                 return if self.subnet.contains(&network) { Found::Nothing } else { Found::Elsewhere };
             }
             let address = network.addr();
@@ -76,13 +76,13 @@ impl Zone {
                 None => Found::Elsewhere,
             };
         }
-        // A name without a dot is of this site or of nobody: the world has no addresses for its top level.
+        // A name without a dot belongs to this site or to nobody: the world has no addresses for top-level names.
         let mut labels = name.iter();
         let (Some(label), None) = (labels.next(), labels.next()) else { return Found::Elsewhere };
         match self.addresses.get(&String::from_utf8_lossy(label).to_ascii_lowercase()) {
             Some(addresses) if wants(RecordType::A) => Found::Addresses(addresses.clone()),
             Some(_) => Found::Nothing,
-            // What is asked of the top level itself, such as its name servers or keys, the world does know.
+            // Other records of the top-level name, such as name servers or keys, do exist in the world.
             None if matches!(kind, RecordType::A | RecordType::AAAA | RecordType::ANY) => Found::Unknown,
             None => Found::Elsewhere,
         }

@@ -1,20 +1,20 @@
-//! Messages out of a TCP stream: RFC 6587, both ways. rsyslog, which every installer has, ends a message with a line end;
-//! counting octets is its other habit.
+//! Extracts messages from a TCP stream, in both framings of RFC 6587. rsyslog, which every installer has, ends messages
+//! with a line feed by default, and can count octets instead.
 
 use super::LONGEST;
 
-/// Cuts a stream into messages. Holds at most one message of the longest kind.
+/// Splits a stream into messages. Holds at most one message of the longest kind.
 #[derive(Debug, Default)]
 pub struct Frames {
     buffer: Vec<u8>,
-    /// Bytes of a counted message that are still to come and are passed over.
+    /// Bytes of a counted message that are still to come and will be skipped.
     passing: usize,
-    /// The rest of a line that was too long is passed over.
+    /// Whether the rest of an overlong line is being skipped.
     until_line_end: bool,
 }
 
 impl Frames {
-    /// Takes what arrived, and returns the messages that are complete with it.
+    /// Takes the bytes that arrived, and returns the messages that they complete.
     pub fn push(&mut self, mut bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         while !bytes.is_empty() {
@@ -69,7 +69,8 @@ impl Frames {
         }
     }
 
-    /// `123 <13>…`: the length of the header and of the message. A line that begins with a number is no such thing.
+    /// Parses `123 <13>…` into the length of the header and of the message. A line that merely begins with a number
+    /// does not match.
     fn counted(&self) -> Option<(usize, usize)> {
         let digits = self.buffer.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
         let is_header = digits > 0 && self.buffer[0] != b'0' && self.buffer.get(digits) == Some(&b' ');

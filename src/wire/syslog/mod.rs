@@ -1,4 +1,4 @@
-//! Syslog as installers send it: RFC 3164 and RFC 5424, read leniently, because a line that is odd is still worth reading.
+//! Syslog as installers send it: RFC 3164 and RFC 5424, parsed leniently, because an odd line is still worth reading.
 
 mod frames;
 
@@ -6,10 +6,10 @@ use std::fmt;
 
 pub use frames::Frames;
 
-/// Most bytes of one message; the rest is passed over. RFC 5424 wants 2048 taken.
+/// Most bytes of one message; the rest is skipped. RFC 5424 says that receivers should accept 2048.
 pub(crate) const LONGEST: usize = 8192;
 
-/// How bad it is; the numbers of the RFC.
+/// How severe a message is; the numbers are those of the RFC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// 0
@@ -50,19 +50,19 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One message. Its words are the machine's own: not trusted, not yet made harmless.
+/// One message. Its text is the machine's own: untrusted and not yet sanitised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// How bad it is.
+    /// How severe it is.
     pub severity: Severity,
-    /// The program that says it; empty when the line does not tell.
+    /// The program that logged it; empty when the line does not say.
     pub program: String,
-    /// What it says.
+    /// The text of the message.
     pub text: String,
 }
 
-/// Reads one message. Never fails: what has no shape is all text. The time and the host name in it are passed over,
-/// because an installer's clock and name mean nothing yet.
+/// Parses one message. Never fails: a line of no known format is all text. The time and the host name in it are
+/// skipped, because an installer's clock and name mean nothing yet.
 pub fn parse(bytes: &[u8]) -> Message {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]);
     let (severity, rest) = priority(text.trim_end_matches(['\n', '\r', '\0']));
@@ -71,7 +71,7 @@ pub fn parse(bytes: &[u8]) -> Message {
     Message { severity, program: program.into(), text: text.into() }
 }
 
-/// `<13>` is facility 1 and severity 5, which is also what a line without it means (RFC 3164, 4.3.3).
+/// `<13>` is facility 1 and severity 5, which is also what a line without a priority means (RFC 3164, 4.3.3).
 fn priority(text: &str) -> (Severity, &str) {
     let read = || {
         let (number, rest) = text.strip_prefix('<')?.split_once('>')?;
@@ -81,7 +81,7 @@ fn priority(text: &str) -> (Severity, &str) {
     read().unwrap_or((Severity::Notice, text))
 }
 
-/// RFC 5424: `1 TIME HOST PROGRAM PROCESS MESSAGE-ID DATA TEXT`, each of them `-` when it is not known.
+/// RFC 5424: `1 TIME HOST PROGRAM PROCESS MESSAGE-ID DATA TEXT`; a field that is not known is `-`.
 fn structured(text: &str) -> Option<(&str, &str)> {
     let mut rest = text.strip_prefix("1 ")?;
     let mut fields = [""; 5];
@@ -96,7 +96,7 @@ fn structured(text: &str) -> Option<(&str, &str)> {
     Some((program, text.strip_prefix(' ').unwrap_or(text)))
 }
 
-/// What follows `[id name="value"]…`; a value may hold `\]`.
+/// Returns what follows `[id name="value"]…`; a value may contain `\]`.
 fn after_data(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some(inside) = rest.strip_prefix('[') {
@@ -111,7 +111,7 @@ fn after_data(text: &str) -> Option<&str> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// RFC 3164: `Nov 20 08:15:43 HOST program[12]: text`. Some senders leave the host out, so what counts is the colon.
+/// RFC 3164: `Nov 20 08:15:43 HOST program[12]: text`. Some senders omit the host, so the colon decides.
 fn traditional(text: &str) -> Option<(&str, &str)> {
     let rest = after_time(text).unwrap_or(text);
     let (head, said) = rest.split_once(':')?;
@@ -166,7 +166,7 @@ mod tests {
                 said(Severity::Error, "anaconda", "failed: no disk"),
             ),
             ("<27>1 - - - - - [a b=\"x\\]y\"][c] \u{feff}text", said(Severity::Error, "", "text")),
-            // no shape at all
+            // no known format
             ("plain words", said(Severity::Notice, "", "plain words")),
             ("<999>odd", said(Severity::Notice, "", "<999>odd")),
             ("", said(Severity::Notice, "", "")),
@@ -184,7 +184,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic_and_the_text_is_never_longer(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
             let message = parse(&bytes);
-            // A byte that is no UTF-8 becomes three.
+            // A byte that is not valid UTF-8 becomes three.
             proptest::prop_assert!(message.text.len() <= 3 * bytes.len());
         }
 

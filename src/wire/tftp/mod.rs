@@ -1,9 +1,9 @@
-//! TFTP, without a socket and without a clock: requests and answers as values, and a transfer as a state machine.
+//! TFTP without a socket and without a clock: requests and answers as values, and a transfer as a state machine.
 //!
-//! Reading only; a write request is recognised so that it can be refused. RFC 1350 (the protocol), 2347 (options),
-//! 2348 (`blksize`), 2349 (`timeout`, `tsize`), 7440 (`windowsize`); RFC 1123 4.2.3.1 (no Sorcerer's Apprentice).
-//! The packet types are the `tftpd` crate's. Requests are split here, because that crate drops a whole request for one
-//! bad option value, and DATA is built here, because it copies every block.
+//! Only reading is served; a write request is recognised so that it can be refused. RFC 1350 (the protocol), 2347
+//! (options), 2348 (`blksize`), 2349 (`timeout`, `tsize`), 7440 (`windowsize`); RFC 1123 4.2.3.1 (no Sorcerer's
+//! Apprentice). The packet types are the `tftpd` crate's. Requests are parsed here, because that crate drops a whole
+//! request for one bad option value, and DATA is built here, because it copies every block.
 
 mod options;
 mod packet;

@@ -6,7 +6,7 @@ use tftpd::{OptionType, Packet, TransferOption};
 
 use super::Request;
 
-/// Block size without an option, bytes (RFC 1350).
+/// Block size without the option, bytes (RFC 1350).
 const DEFAULT_BLKSIZE: u16 = 512;
 /// The range of `blksize`, bytes (RFC 2348).
 const BLKSIZE_RANGE: std::ops::RangeInclusive<u16> = 8..=65464;
@@ -27,7 +27,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits for a link of this MTU (bytes): no DATA packet is ever fragmented.
+    /// The limits for a link of this MTU (bytes), so that no DATA packet is ever fragmented.
     pub fn for_mtu(mtu: u32) -> Self {
         let blksize = u16::try_from(mtu.saturating_sub(HEADERS_BYTES)).unwrap_or(u16::MAX);
         Self { blksize: blksize.clamp(*BLKSIZE_RANGE.start(), *BLKSIZE_RANGE.end()), windowsize: MAX_WINDOWSIZE }
@@ -43,12 +43,12 @@ pub(crate) struct Agreed {
     pub windowsize: u16,
     /// The client's own retransmission timeout, if it asked for one.
     pub timeout: Option<Duration>,
-    /// What the OACK says; empty when there is none.
+    /// The options that the OACK acknowledges; empty when there is no OACK.
     acknowledged: Vec<TransferOption>,
 }
 
 impl Agreed {
-    /// Decides the terms. A value out of an option's range is as if the client had not asked.
+    /// Decides the terms. A value outside an option's range is treated as if the client had not asked.
     pub(crate) fn decide(request: &Request, content_len: u64, limits: Limits) -> Self {
         let asked =
             |option, range: std::ops::RangeInclusive<u64>| request.option(option).filter(|value| range.contains(value));

@@ -1,4 +1,4 @@
-//! The small packets of a running transfer: what a client may send, and the heads of what it receives.
+//! The small packets of a running transfer: what a client may send, and the headers of what it receives.
 
 use tftpd::{ErrorCode, Opcode, Packet};
 
@@ -9,7 +9,7 @@ pub(crate) const DATA_HEADER_BYTES: usize = 4;
 /// The most characters of an error text: it must fit a firmware's screen and the smallest receive buffer.
 const MAX_ERROR_CHARS: usize = 200;
 
-/// A packet of the client at the transfer's own port.
+/// A packet that the client sent to the transfer's own port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClientPacket {
     /// Acknowledges everything up to this block number (as on the wire: modulo 65536).
@@ -18,13 +18,13 @@ pub(crate) enum ClientPacket {
     Error {
         /// RFC 1350 and 2347 define 0 to 8; clients also send others.
         code: u16,
-        /// What the client says, safe to print.
+        /// The client's error text, safe to print.
         text: String,
     },
 }
 
 impl ClientPacket {
-    /// Reads a packet; anything else than an ACK or an ERROR is nothing.
+    /// Parses a packet; `None` for anything but an ACK or an ERROR.
     pub(crate) fn parse(packet: &[u8]) -> Option<Self> {
         let [high, low, body @ ..] = packet else { return None };
         match Opcode::from_u16(u16::from_be_bytes([*high, *low])).ok()? {
@@ -32,7 +32,8 @@ impl ClientPacket {
                 Packet::Ack(block) => Some(Self::Ack(block)),
                 _ => None,
             },
-            // Not by the crate's type: it knows only the codes of the RFCs, and the end must not be missed.
+            // Not parsed with the crate's type: it knows only the codes of the RFCs, and the end of a transfer must not
+            // be missed.
             Opcode::Error => {
                 let (code, text) = body.split_first_chunk()?;
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -44,7 +45,8 @@ impl ClientPacket {
     }
 }
 
-/// The head of the DATA packet of a block, counted from 1 without end; on the wire 65535 is followed by 0.
+/// The header of the DATA packet of a block. Blocks are counted from 1 without wrapping; on the wire 65535 is followed
+/// by 0.
 pub(crate) fn data_header(block: u64) -> [u8; DATA_HEADER_BYTES] {
     let [high, low] = block_number(block).to_be_bytes();
     [0, 3, high, low]

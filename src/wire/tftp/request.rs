@@ -1,4 +1,4 @@
-//! Reads a request (RFC 1350 section 5, RFC 2347): lenient with what firmware gets wrong, strict with sizes.
+//! Parses a request (RFC 1350 section 5, RFC 2347): lenient with what firmware gets wrong, strict with sizes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,16 @@ use crate::letters::is_unprintable;
 
 /// The most bytes of a request (RFC 2347: "the maximum size of a request packet is 512 octets").
 const MAX_REQUEST_BYTES: usize = 512;
-/// The most bytes of a name: as much as DHCP option 67 can carry.
+/// The most bytes of a name: what DHCP option 67 can carry.
 const MAX_NAME_BYTES: usize = 255;
 
 /// A read request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The name as asked. Control characters and bytes that are not UTF-8 are U+FFFD, so it is safe in a log line and
-    /// equals no published name. It is a key to look up, never a path.
+    /// The name as asked. Control characters and bytes that are not UTF-8 become U+FFFD, so it is safe in a log line
+    /// and never equals a published name. It is a key to look up, never a path.
     pub name: String,
-    /// The options that are understood and carry a number, in the client's order; the first of each kind.
+    /// The options that are known and have a numeric value, in the client's order; the first of each kind.
     pub options: Vec<TransferOption>,
 }
 
@@ -35,13 +35,13 @@ pub enum RequestError {
     /// Larger than the RFC allows.
     #[error("the request is longer than 512 bytes")]
     TooLong,
-    /// The name does not end, or no mode follows it.
+    /// The name is not terminated, or no mode follows it.
     #[error("the request has no end of name or no mode")]
     Unterminated,
     /// No name.
     #[error("the request names no file")]
     NoName,
-    /// A name that nothing can have.
+    /// A name longer than any published one.
     #[error("the name is longer than 255 bytes")]
     NameTooLong,
     /// Neither octet nor netascii.
@@ -50,7 +50,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The error code for the client; none where no answer may be sent.
+    /// The error code for the client; `None` where no answer may be sent.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::NotARequest => None,
@@ -62,8 +62,8 @@ impl RequestError {
 }
 
 impl Request {
-    /// Reads a request. Netascii is taken as octet: what is served is either binary or already has its line ends.
-    /// A last string without its NUL, and NULs after the end, are accepted.
+    /// Parses a request. Netascii is treated as octet: the served files are either binary or already have their line
+    /// ends. A last string without its NUL, and NULs after the end, are accepted.
     pub fn parse(packet: &[u8]) -> Result<Self, RequestError> {
         let [high, low, body @ ..] = packet else { return Err(RequestError::NotARequest) };
         match Opcode::from_u16(u16::from_be_bytes([*high, *low])) {
@@ -76,7 +76,7 @@ impl Request {
         }
         let mut strings = body.split(|byte| *byte == 0);
         let (Some(name), Some(mode)) = (strings.next(), strings.next()) else { return Err(RequestError::Unterminated) };
-        // Old firmware takes the name from DHCP's options and reads on to a zero byte, past their end mark.
+        // Old firmware takes the name from DHCP's options and reads on to a zero byte, past the options' end mark.
         let name = match name.iter().position(|byte| *byte == 0xff) {
             Some(end @ 1..) => &name[..end],
             _ => name,
@@ -114,14 +114,14 @@ impl fmt::Display for Request {
     }
 }
 
-/// Reads one option. An unknown name or a value that is no number is as if the client had not asked.
+/// Parses one option. An unknown name or a value that is not a number is treated as if the client had not asked.
 fn option(name: &[u8], value: &[u8]) -> Option<TransferOption> {
     let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
     let value = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
     Some(TransferOption { option: OptionType::from_str(&name).ok()?, value })
 }
 
-/// The text of bytes from the wire, with nothing in it that could forge a log line or steer a terminal.
+/// Bytes from the wire as text that can neither forge a log line nor control a terminal.
 pub(super) fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }

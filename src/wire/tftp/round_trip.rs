@@ -1,29 +1,29 @@
-//! How long to wait for an answer: measured round trips (RFC 6298), doubled twice for every silence.
+//! How long to wait for an answer: measured round trips (RFC 6298), doubled twice after every silence.
 
 use std::time::Duration;
 
-/// Before anything is measured. Firmware is slow to start, and a spare packet does no harm.
+/// The wait before anything is measured. Firmware is slow to start, and a spare packet does no harm.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The least wait: below it, a client that writes its flash or draws its screen would look dead.
+/// The shortest wait: with less, a client that writes its flash or draws its screen would look dead.
 const LEAST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait that the server chooses itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// Each silence multiplies the wait by this: five retransmissions span 20 s, longer than a firmware's longest pause,
 /// and still the first comes after 50 ms.
 const BACKOFF: u32 = 4;
-/// Added to the round trip before a repeated ACK counts as a loss and not as a duplicate. Less would believe every
-/// echo of a window that was sent twice to a busy machine, and send the next one twice as well.
+/// Added to the round trip before a repeated ACK counts as a loss and not as a duplicate. With less, every echo of a
+/// window that was sent twice to a busy machine would count as a loss, and the next window would be sent twice as well.
 const JITTER: Duration = Duration::from_millis(5);
 
-/// The clock work of one transfer. Holds no clock.
+/// The timing of one transfer. It holds no clock.
 #[derive(Debug, Clone)]
 pub(super) struct RoundTrip {
-    /// RFC 2349: the client's own choice, which then replaces all measuring.
+    /// RFC 2349: the timeout that the client asked for, which then replaces all measuring.
     asked: Option<Duration>,
     /// Smoothed round trip and its mean deviation.
     measured: Option<(Duration, Duration)>,
-    /// The factor of the present silence. Stays until a round trip is measured (Karn), else a client that became
-    /// slower than the wait would get every block twice for ever.
+    /// The factor of the current silence. It stays until a round trip is measured (Karn's algorithm); otherwise a
+    /// client that became slower than the wait would get every block twice for ever.
     backoff: u32,
 }
 
@@ -32,7 +32,8 @@ impl RoundTrip {
         Self { asked, measured: None, backoff: 1 }
     }
 
-    /// Takes in a round trip. Only of packets that were sent once: else nobody knows which copy was answered.
+    /// Takes a measured round trip. It must come from packets that were sent once: otherwise it is unknown which copy
+    /// was answered.
     pub(super) fn measure(&mut self, sample: Duration) {
         let (smoothed, deviation) = match self.measured {
             None => (sample, sample / 2),
@@ -44,12 +45,12 @@ impl RoundTrip {
         self.backoff = 1;
     }
 
-    /// Notes that the wait ended in silence.
+    /// Records that the wait ended in silence.
     pub(super) fn back_off(&mut self) {
         self.backoff = self.backoff.saturating_mul(BACKOFF);
     }
 
-    /// How long to wait before sending the same again.
+    /// How long to wait before sending the same packets again.
     pub(super) fn wait(&self) -> Duration {
         if let Some(asked) = self.asked {
             return asked;
@@ -59,7 +60,7 @@ impl RoundTrip {
     }
 
     /// How long after sending a window a repeated ACK must be a report of loss: earlier, it may be a duplicate that
-    /// overtakes the real answer.
+    /// overtook the real answer.
     pub(super) fn patience(&self) -> Duration {
         let (smoothed, deviation) = self.measured.unwrap_or((LEAST_WAIT, Duration::ZERO));
         (smoothed + deviation.max(JITTER)).min(self.wait())

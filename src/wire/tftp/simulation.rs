@@ -1,4 +1,5 @@
-//! A client, a bad network and a clock for the transfer: whatever is lost, doubled or reordered, it ends, in bounds.
+//! A client, a bad network and a clock for the transfer: whatever is lost, duplicated or reordered, it ends within
+//! bounds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,8 @@ struct Fate {
     delay: Duration,
 }
 
-/// The network: the fates of the packets in turn, then no more harm. Order is by time of arrival.
+/// The network: it applies the fates to the packets in turn, then does no more harm. Packets are ordered by time of
+/// arrival.
 struct Network {
     fates: std::vec::IntoIter<Fate>,
     in_flight: BTreeMap<(Duration, usize), Vec<u8>>,
@@ -47,7 +49,7 @@ impl Network {
     }
 }
 
-/// A client as RFC 7440 describes it, of the talkative kind: each packet out of order is answered with the last ACK.
+/// A client as RFC 7440 describes it, of the talkative kind: it answers each packet out of order with the last ACK.
 struct Client {
     blksize: usize,
     windowsize: u64,
@@ -86,7 +88,7 @@ impl Client {
     }
 }
 
-/// What a simulated transfer came to.
+/// The result of a simulated transfer.
 struct Run {
     ending: Ending,
     received: Vec<u8>,
@@ -174,7 +176,7 @@ proptest! {
     ) {
         let content = content(len);
         let run = simulate(&content, &options, down, up);
-        // Five losses of one packet in a row happen at 20 %; then the transfer ends as lost, but it ends.
+        // With 20 % loss, five losses of one packet in a row do happen; the transfer then ends as lost, but it ends.
         prop_assert!(matches!(run.ending, Ending::Finished | Ending::Unconfirmed | Ending::Vanished), "{:?}", run.ending);
         match run.ending {
             Ending::Finished => prop_assert!(run.received == content, "{} of {len} bytes", run.received.len()),

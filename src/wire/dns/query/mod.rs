@@ -1,4 +1,5 @@
-//! One question: read with suspicion, answered from the zone or refused, or sent on and its reply taken back.
+//! One question: parsed defensively, then answered from the zone, refused, or forwarded to a resolver whose reply is
+//! returned.
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, PTR};
@@ -7,36 +8,36 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
 use super::Found;
 
-/// Bytes of a header.
+/// Bytes of a DNS header.
 const HEADER: usize = 12;
-/// What every client takes by UDP (RFC 1035 section 4.2.1).
+/// The size that every client accepts by UDP (RFC 1035 section 4.2.1).
 const PLAIN_ROOM: u16 = 512;
-/// What fits every link unfragmented (DNS flag day 2020), and the most that is sent by UDP.
+/// The size that fits every link unfragmented (DNS flag day 2020), and the most that is sent by UDP.
 const SAFE_ROOM: u16 = 1232;
-/// How long others may remember what the site says, in seconds: a site file changes.
+/// How long others may cache what the site says, in seconds: a site file changes.
 const TTL: u32 = 60;
 
-/// What a message travels on.
+/// The transport of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carrier {
-    /// Datagrams, with little room.
+    /// UDP, with little room.
     Udp,
-    /// A stream, with room for everything.
+    /// TCP, with room for everything.
     Tcp,
 }
 
-/// What came in.
+/// What a received message turns out to be.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// Something to look up.
+    /// A question to look up.
     Question(Box<Query>),
-    /// Nothing that is looked up; this is the answer.
+    /// A message that is not looked up; this is the answer to it.
     Refused(Vec<u8>),
-    /// Nothing that is ever answered: no question, or so short that nothing could be said to it.
+    /// A message that is never answered: not a question, or too short to be answered.
     Silence,
 }
 
-/// A question of class IN, and how its asker wants the answer.
+/// A question of class IN, and how its sender wants the answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
     message: Message,
@@ -44,7 +45,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Reads what came in.
+    /// Parses a received message.
     pub(crate) fn read(bytes: &[u8], carrier: Carrier) -> Asked {
         let Some(header) = bytes.first_chunk::<HEADER>() else { return Asked::Silence };
         let (id, is_response) = (u16::from_be_bytes([header[0], header[1]]), header[2] & 0x80 != 0);
@@ -56,7 +57,7 @@ impl Query {
         if code != OpCode::Query {
             return refuse(code, ResponseCode::NotImp);
         }
-        // Before anything is read, because room is made for as many questions as the header promises.
+        // Checked before parsing, because the parser allocates for as many questions as the header claims.
         if header[4..6] != [0, 1] {
             return refuse(code, ResponseCode::FormErr);
         }
@@ -71,8 +72,8 @@ impl Query {
         Asked::Refused(query.failure(refusal))
     }
 
-    /// A question that every resolver which works has an answer to, and that no machine of the network chose: who serves the
-    /// root.
+    /// A question that every working resolver can answer and whose name no machine of the network chose: the name
+    /// servers of the root.
     pub(crate) fn of_the_root() -> Self {
         let mut message = Message::new(0, MessageType::Query, OpCode::Query);
         message.add_query(hickory_proto::op::Query::query(Name::root(), RecordType::NS));
@@ -84,12 +85,12 @@ impl Query {
         self.message.queries[0].name()
     }
 
-    /// What of it is wanted.
+    /// The record type that is wanted.
     pub(crate) fn kind(&self) -> RecordType {
         self.message.queries[0].query_type()
     }
 
-    /// What the question travelled on.
+    /// The transport on which the question came.
     pub(crate) fn carrier(&self) -> Carrier {
         self.carrier
     }
@@ -98,7 +99,7 @@ impl Query {
         self.message.queries[0].query_class()
     }
 
-    /// The answer to what the zone found; none when somebody else has to be asked.
+    /// The answer to what the zone found; `None` when a resolver has to be asked.
     pub(crate) fn answer(&self, found: Found) -> Option<Vec<u8>> {
         let mut reply = self.reply(ResponseCode::NoError);
         reply.metadata.authoritative = true;
@@ -118,30 +119,31 @@ impl Query {
         Some(self.fit(encode(&reply)))
     }
 
-    /// The answer that there is none, and why.
+    /// The answer that reports a failure with this code.
     pub(crate) fn failure(&self, why: ResponseCode) -> Vec<u8> {
         encode(&self.reply(why))
     }
 
-    /// This question for a resolver, under another number. Nothing else of what the asker sent travels on.
+    /// This question for a resolver, under another ID. Nothing else of what the client sent is forwarded.
     pub(crate) fn onward(&self, id: u16) -> Vec<u8> {
         let mut onward = Message::new(id, MessageType::Query, OpCode::Query);
         onward.metadata.recursion_desired = true;
         onward.metadata.checking_disabled = self.message.metadata.checking_disabled;
         onward.add_query(self.message.queries[0].clone());
-        // A reply then has EDNS exactly when the asker knows what that is.
+        // A reply then has EDNS exactly when the client supports it.
         if let Some(asked) = &self.message.edns {
             onward.set_edns(edns(asked.flags().dnssec_ok));
         }
         encode(&onward)
     }
 
-    /// A resolver's reply to the question that went `onward` as `id`, for the asker; none when it is no reply to that.
+    /// Turns a resolver's reply to the question that was forwarded as `id` into the client's reply; `None` when it is
+    /// not a reply to that question.
     pub(crate) fn take_back(&self, id: u16, reply: &[u8]) -> Option<Vec<u8>> {
         let header = reply.first_chunk::<HEADER>()?;
         let is_ours = header[..2] == id.to_be_bytes() && header[2] & 0xf8 == 0x80 && header[4..6] == [0, 1];
         let mut rest = BinDecoder::new(&reply[HEADER..]);
-        // Its question is not compressed: there is nothing before it that it could point to.
+        // The question in a reply is not compressed: there is nothing before it to point to.
         let question = hickory_proto::op::Query::read(&mut rest).ok()?;
         if !is_ours || question != self.message.queries[0] {
             return None;
@@ -151,13 +153,13 @@ impl Query {
         Some(self.fit(reply))
     }
 
-    /// Whether another resolver may know better than the one whose reply this is.
+    /// Whether another resolver may do better than the one that sent this reply.
     pub(crate) fn is_failure(reply: &[u8]) -> bool {
         let code = ResponseCode::from(0, reply.get(3).map_or(0, |flags| flags & 15));
         [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::NotImp].contains(&code)
     }
 
-    /// A reply that is too long for a datagram becomes one that says so; the asker comes again by TCP.
+    /// Replaces a reply that is too long for UDP with a truncated one, so that the client asks again by TCP.
     fn fit(&self, reply: Vec<u8>) -> Vec<u8> {
         let room = match (self.carrier, &self.message.edns) {
             (Carrier::Tcp, _) => u16::MAX,
@@ -192,7 +194,7 @@ fn edns(dnssec_ok: bool) -> Edns {
     edns
 }
 
-/// The bytes of a message of ours, which always fits.
+/// The bytes of a message that we built, which always fits.
 fn encode(message: &Message) -> Vec<u8> {
     message.to_vec().unwrap_or_default()
 }

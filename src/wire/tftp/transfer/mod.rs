@@ -1,7 +1,7 @@
-//! A transfer as a state machine: it is told what arrived and what time it is, and says what to send.
+//! A transfer as a state machine: it takes what arrived and the time, and says what to send.
 //!
-//! The window is RFC 7440's; a transfer without that option is a window of one block. Times are counted from the
-//! start of the transfer. Blocks are counted from 1 without end, only the wire counts modulo 65536.
+//! The window is that of RFC 7440; a transfer without that option has a window of one block. Times are counted from the
+//! start of the transfer. Blocks are counted from 1 without wrapping; only the wire counts modulo 65536.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use super::packet::block_number;
 use super::round_trip::RoundTrip;
 use super::{Agreed, ClientPacket, Limits, Request};
 
-/// How often the same packets are sent again before the client counts as gone.
+/// How often the same packets are sent again before the client is considered gone.
 const MAX_RETRIES: u8 = 5;
-/// How many of these tries a client may call for by reporting a loss. The others are left to the growing waits, so
+/// How many of these retries a client may trigger by reporting a loss. The others are left to the growing waits, so
 /// that a few milliseconds of trouble do not use them all up.
 const MAX_EARLY_RETRIES: u8 = 2;
 
@@ -34,8 +34,8 @@ pub enum Action {
 pub enum Ending {
     /// The client acknowledged the last block.
     Finished,
-    /// Everything was sent and all but the last window acknowledged, then silence: the last ACK is the one packet
-    /// that nobody sends twice.
+    /// Everything was sent and all but the last window acknowledged, then silence: the last ACK is the one packet that
+    /// is never retransmitted.
     Unconfirmed,
     /// The client only wanted to know the size (OVMF does so before every download).
     SizeProbe,
@@ -55,21 +55,21 @@ pub enum Ending {
 pub struct Transfer {
     agreed: Agreed,
     content_len: u64,
-    /// The OACK is sent and not yet acknowledged.
+    /// Whether the OACK was sent and is not acknowledged yet.
     awaits_oack_ack: bool,
-    /// The last block that the client acknowledged; 0 is the start.
+    /// The last block that the client acknowledged; 0 at the start.
     acked: u64,
-    /// The last block sent since then.
+    /// The last block that was sent since then.
     sent: u64,
     /// When the packets in flight were sent.
     sent_at: Duration,
-    /// When to give up waiting for an answer to them.
+    /// When to stop waiting for an answer to them.
     deadline: Duration,
     /// How often the packets in flight were sent again.
     retries: u8,
-    /// No packet in flight was ever sent before, so an answer measures a round trip.
+    /// Whether no packet in flight was sent before, so that an answer measures a round trip.
     is_first_copy: bool,
-    /// The client repeated its last ACK: a loss, unless the real answer arrives in time.
+    /// Whether the client repeated its last ACK: a loss, unless the real answer arrives in time.
     reports_loss: bool,
     time: RoundTrip,
     retransmissions: u64,
@@ -100,8 +100,8 @@ impl Transfer {
         if self.awaits_oack_ack { self.send_in_flight(now) } else { self.send_next_window(now) }
     }
 
-    /// Notes that the packets of the last action have left: the client's time to answer begins only now. A server that
-    /// was slow itself must not take that for a loss.
+    /// Records that the packets of the last action have left: the client's time to answer begins only now. A server
+    /// that was slow itself must not mistake that for a loss.
     pub fn on_sent(&mut self, now: Duration) {
         self.deadline = self.deadline.max(now + self.time.wait());
     }
@@ -115,7 +115,7 @@ impl Transfer {
         }
     }
 
-    /// Sends again what was not answered, or gives up. Does nothing before the deadline.
+    /// Sends the unanswered packets again, or gives up. Does nothing before the deadline.
     pub fn on_timeout(&mut self, now: Duration) -> Action {
         if now < self.deadline {
             return Action::Wait;
@@ -129,8 +129,9 @@ impl Transfer {
         self.send_again(now)
     }
 
-    /// The client sent its request again: it has not seen the answer, or the network doubled the request. Answers from
-    /// the same port as before, because a second transfer would confuse a client that meanwhile talks to this one.
+    /// Handles a repeated request: the client has not seen the answer, or the network duplicated the request. The
+    /// answer comes from the same port as before, because a second transfer would confuse a client that meanwhile talks
+    /// to this one.
     pub fn on_repeated_request(&mut self, now: Duration) -> Action {
         let nothing_acknowledged = self.awaits_oack_ack || (self.acked == 0 && !self.agreed.has_oack());
         if !nothing_acknowledged {
@@ -141,7 +142,7 @@ impl Transfer {
         self.send_in_flight(now)
     }
 
-    /// The end, when the client's host says that nobody listens at its port any more.
+    /// How the transfer ended, when the client's host reports that its port is closed.
     pub(crate) fn ended_by_silence(&self) -> Ending {
         let all_in_flight = !self.awaits_oack_ack && self.sent == self.last_block();
         if all_in_flight { Ending::Unconfirmed } else { Ending::Vanished }
@@ -163,7 +164,7 @@ impl Transfer {
         &self.agreed
     }
 
-    /// Where the content of a block is: a byte range, empty for the last block of a content of whole blocks.
+    /// The byte range of a block's content; empty for the last block of content that fills whole blocks.
     pub fn bytes_of(&self, block: u64) -> std::ops::Range<u64> {
         let blksize = u64::from(self.agreed.blksize);
         let start = ((block - 1) * blksize).min(self.content_len);
@@ -193,7 +194,7 @@ impl Transfer {
             self.awaits_oack_ack = false;
             return self.answered(0, now);
         }
-        // The window is far smaller than 65536, so the distance names the block; a larger one is an ACK of the past.
+        // The window is far smaller than 65536, so the distance identifies the block; a larger distance is an old ACK.
         let step = u64::from(block.wrapping_sub(block_number(self.acked)));
         match step {
             0 => self.on_repeated_ack(now),
@@ -202,7 +203,7 @@ impl Transfer {
         }
     }
 
-    /// The client has everything up to `block`. If it has not got all that was sent, it saw a gap there, and the
+    /// The client has everything up to `block`. If that is not all that was sent, the client saw a gap there, and the
     /// window restarts at the gap at once (RFC 7440 section 4).
     fn answered(&mut self, block: u64, now: Duration) -> Action {
         if self.is_first_copy && block == self.sent {
@@ -214,9 +215,9 @@ impl Transfer {
         if block == self.last_block() { Action::End(Ending::Finished) } else { self.send_next_window(now) }
     }
 
-    /// The last ACK came again. To a lock-step client nothing is sent, or every packet would double for the rest of
-    /// the transfer (RFC 1123 4.2.3.1). With a window it can mean that the window's first block was lost; that is
-    /// believed when the answer to that block is overdue.
+    /// The last ACK was repeated. A lock-step client is sent nothing, or every packet would be duplicated for the rest
+    /// of the transfer (RFC 1123 4.2.3.1). With a window it can mean that the window's first block was lost; that is
+    /// assumed once the answer to that block is overdue.
     fn on_repeated_ack(&mut self, now: Duration) -> Action {
         if self.agreed.windowsize == 1 || self.retries >= MAX_EARLY_RETRIES {
             return Action::Wait;
@@ -253,7 +254,8 @@ impl Transfer {
     }
 
     fn ended_by_client(&self, code: u16, text: String) -> Ending {
-        // OVMF says 8 after the OACK; pxelinux and iPXE say 0 when they close what they only measured.
+        // OVMF sends 8 after the OACK; pxelinux and iPXE send 0 when they close a transfer that only asked for the
+        // size.
         let is_probe = self.awaits_oack_ack && (code == 8 || (code == 0 && self.agreed.tells_size()));
         if is_probe { Ending::SizeProbe } else { Ending::EndedByClient { code, text } }
     }
