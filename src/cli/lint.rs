@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let read = args.files.iter().map(|file| {
         let (name, bytes) = read(file)?;
         let release = release(args.release, &name, &bytes)?;
-        Ok(judge(name, release, &grammar::lint(release, &bytes)))
+        Ok(linted(name, release, &grammar::lint(release, &bytes)))
     });
     let linted: Vec<Linted> = read.collect::<Result<_, Failure>>()?;
     let is_good = linted.iter().all(|file| file.errors == 0);
@@ -98,7 +98,7 @@ pub(super) fn release(named: Option<Release>, name: &str, bytes: &[u8]) -> Resul
     })
 }
 
-fn judge(name: String, release: Release, lint: &Lint) -> Linted {
+fn linted(name: String, release: Release, lint: &Lint) -> Linted {
     let starts: Vec<usize> = std::iter::once(0).chain(lint.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let lines: Vec<&str> = lint.text.lines().collect();
     let problems = lint.complaints.iter().map(|complaint| {

@@ -51,7 +51,7 @@ fn text(nodes: usize, added: &[String], removed: &[String], differ: &[String]) -
         }
     }
     for said in differ {
-        text.push_str(&format!("{said}; its next installation makes that true\n"));
+        text.push_str(&format!("{said}; its next installation will change that\n"));
     }
     text
 }

@@ -1,10 +1,10 @@
-//! Accounts, packages and services of a node as the kickstart templates are given them.
+//! Accounts, packages and services of a node, as values for the kickstart templates.
 
 use serde::Serialize;
 
 use crate::site::{Node, Release, Site, Software};
 
-/// An account beside root.
+/// An account other than root.
 #[derive(Debug, Serialize)]
 pub(crate) struct UserValues<'a> {
     name: &'a str,
@@ -20,14 +20,14 @@ pub(crate) struct KeyFile<'a> {
     ssh_keys: Vec<&'a str>,
 }
 
-/// Splits key lines into those that the command `sshkey` can carry and those that `%post` writes. EL8 was the first to
-/// read the command; what its reader could misread is written by `%post`, as on EL6 and EL7.
+/// Splits key lines into those that the command `sshkey` can carry and those that `%post` writes. EL8 was the first
+/// release to know the command; lines that its parser could misread are written by `%post`, as on EL6 and EL7.
 pub(crate) fn keys(release: Release, keys: &[String]) -> (Vec<&str>, Vec<&str>) {
     let plain = |key: &&str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b" +/=@._-".contains(&b));
     keys.iter().map(String::as_str).partition(|key| release.major >= 8 && plain(key))
 }
 
-/// The accounts beside root.
+/// The accounts other than root.
 pub(crate) fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
     let values = |user: &'a crate::site::User| UserValues {
         name: &user.name,
@@ -38,7 +38,7 @@ pub(crate) fn users<'a>(site: &'a Site, node: &Node) -> Vec<UserValues<'a>> {
     site.users.iter().map(values).collect()
 }
 
-/// The accounts that have keys which `%post` writes, root first.
+/// The accounts with keys that `%post` writes, root first.
 pub(crate) fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
     let root = ("root", site.access.ssh_keys.as_slice());
     let others = site.users.iter().map(|user| (user.name.as_str(), user.ssh_keys.as_slice()));
@@ -49,11 +49,11 @@ pub(crate) fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
         .collect()
 }
 
-/// Packages, and services with those that every node has.
+/// The packages, and the services together with those that every node has.
 pub(crate) fn software(site: &Site, node: &Node) -> Software {
     let is_el6 = node.release.is_el6();
     let clock = if is_el6 { "ntpd" } else { "chronyd" };
-    // NetworkManager is on by itself where it is the network.
+    // NetworkManager is enabled by default where it manages the network.
     let needed = [("network", is_el6), ("sshd", true), (clock, !site.network.ntp.is_empty())];
     let services = needed.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name.to_string()).collect();
     let mut all = Software { services, ..Software::default() };

@@ -1,4 +1,4 @@
-//! What the boot script templates are given.
+//! Values for the boot script templates.
 
 use serde::Serialize;
 
@@ -8,11 +8,11 @@ use crate::site::{Node, Site};
 use super::escape::ipxe_message;
 use super::kickstart::tree_url;
 
-/// The kernel of EL6 keeps 2048 bytes of its command line; iPXE and the loader add a few of their own.
+/// EL6's kernel keeps 2048 bytes of its command line; iPXE and the loader add some of their own.
 pub(crate) const LONGEST_ARGUMENTS: usize = 1800;
 
-/// Boot loaders that the installed releases put on an EFI system partition, the distribution's own before the fallback:
-/// the fallback may rewrite the firmware's boot order.
+/// Boot loaders that the installed releases put on an EFI system partition, the distribution's own before the fallback,
+/// because the fallback may rewrite the firmware's boot order.
 const EFI_LOADERS: [&str; 6] = [
     "/EFI/redhat/grub.efi",
     "/EFI/centos/shimx64.efi",
@@ -34,7 +34,7 @@ pub(crate) struct InstallValues<'a> {
 }
 
 impl<'a> InstallValues<'a> {
-    /// Collects them for one boot.
+    /// Collects the values for one boot.
     pub(crate) fn new(site: &Site, node: &'a Node, token: &BootToken) -> Self {
         Self {
             node: node.name.as_str(),
@@ -56,7 +56,7 @@ pub(crate) struct LocalDiskValues<'a> {
 }
 
 impl<'a> LocalDiskValues<'a> {
-    /// Collects them. The reason may hold a machine's own words, so it is made harmless first.
+    /// Collects the values. The reason may contain a machine's own words, so it is sanitised first.
     pub(crate) fn new(node: &'a Node, reason: &str) -> Self {
         Self {
             node: node.name.as_str(),
@@ -67,19 +67,20 @@ impl<'a> LocalDiskValues<'a> {
     }
 }
 
-/// What the installer's kernel is told. `BOOTIF` comes from the site, not from iPXE: the card is known to us.
+/// The kernel command line of the installer. `BOOTIF` comes from the site, not from iPXE, because the site file names
+/// the card.
 fn arguments(site: &Site, node: &Node, token: &BootToken) -> String {
     let kickstart = format!("{}/kickstart/{}", site.server.url(), token.reveal());
     let tree = tree_url(site, node);
     let card = node.mac.hyphenated();
-    // First of all: EL6's init looks for it in the first kilobyte only. Both names mean rsyslog over TCP.
+    // It must come first: EL6's init looks for it only in the first kilobyte. Both names mean rsyslog over TCP.
     let syslog = match (site.server.syslog, node.release.is_el6()) {
         (false, _) => String::new(),
         (true, true) => format!(" syslog={}:514", site.server.address),
         (true, false) => format!(" inst.syslog={}:514", site.server.address),
     };
-    // Up to 6.5 the loader puts all that dmidecode says into one header, comments and line ends included, and such a
-    // request can only be refused; it asks once, and then waits at a dialog for ever.
+    // Up to 6.5 the loader puts the whole output of dmidecode into one header, with comments and line ends, and such a
+    // request can only be refused; the loader asks once, and then waits in a dialog for ever.
     let serial = if node.release.minor >= 6 { " kssendsn" } else { "" };
     let arguments = if node.release.is_el6() {
         format!(

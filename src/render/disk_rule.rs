@@ -1,11 +1,11 @@
-//! The disk rules of a node as `%pre` compares them.
+//! The disk rules of a node, as `%pre` compares them.
 
 use serde::Serialize;
 
 use crate::plan::NodePlan;
 use crate::site::{DiskSlot, Node, plain_wwn};
 
-/// What `%pre` is told about the disk of one slot. Texts are empty where the site file says nothing.
+/// What `%pre` knows about the disk of one slot. Texts are empty where the site file says nothing.
 #[derive(Debug, Serialize)]
 pub(crate) struct DiskRuleValues {
     slot: String,
@@ -19,12 +19,12 @@ pub(crate) struct DiskRuleValues {
     sector_size: u32,
     min_blocks: u64,
     max_blocks: u64,
-    /// Whether the installer divides the disk, so that its idea of alignment counts.
+    /// Whether the installer partitions the disk, so that its alignment rules apply.
     divided: bool,
     words: String,
 }
 
-/// The rules of the disks that the plan uses, that of the operating system first.
+/// The rules of the disks that the plan uses, the one of the operating system first.
 pub(crate) fn disk_rules(node: &Node, plan: &NodePlan) -> Vec<DiskRuleValues> {
     let used = |slot: &&DiskSlot| plan.disk(&slot.slot).is_some();
     let divided = |slot: &str| plan.disk(slot).is_some_and(|disk| !disk.is_prepared());
@@ -46,7 +46,7 @@ impl DiskRuleValues {
             only: rule.only,
             sector_size: rule.sector_size,
             min_blocks: least.div_ceil(512),
-            // More than any disk has, and still a number that a shell can compare.
+            // More than any disk has, but still a number that a shell can compare.
             divided,
             max_blocks: (most / 512).min(1 << 53),
             words: rule.to_string(),

@@ -1,4 +1,5 @@
-//! The template engine with its safety catches on: strict names, encoders by context, a budget, no I/O.
+//! The template engine in a strict configuration: undefined names are errors, values are encoded by context, rendering
+//! has a budget, and there is no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use super::escape::{self, Context};
 use super::templates::{HOOKS, Templates, is_hook};
 use super::{RenderError, RenderProblem};
 
-/// Instructions that one rendering may take; the largest real one takes less than 1,000.
+/// Instructions that one rendering may execute; the largest real one needs fewer than 1,000.
 const FUEL: u64 = 200_000;
 
 #[derive(RustEmbed)]
@@ -20,21 +21,21 @@ const FUEL: u64 = 200_000;
 #[prefix = "kickstart/"]
 pub(super) struct KickstartFiles;
 
-/// Everything below `templates/`. Only names that end in `.j2` are templates; others travel as they are.
+/// Everything below `templates/`. Only names that end in `.j2` are templates; other files are used unchanged.
 #[derive(RustEmbed)]
 #[folder = "templates/"]
 #[prefix = "templates/"]
 pub(super) struct TemplateFiles;
 
-/// Turns template names and values into text.
+/// Renders templates, found by name, with values.
 pub(super) struct Engine {
     environment: Environment<'static>,
-    /// The files of the operator, and the folder they come from.
+    /// The operator's files, and the folder that they come from.
     own: Templates,
 }
 
 impl Engine {
-    /// Reads every template. `own` replaces embedded ones by name, or adds new ones.
+    /// Parses every template. `own` replaces embedded ones by name, or adds new ones.
     pub(crate) fn new(own: Templates) -> Result<Self, RenderError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -59,7 +60,7 @@ impl Engine {
             texts.insert(name.into_owned(), text);
         }
         texts.extend(own.files.iter().filter(|(name, _)| name.ends_with(".j2")).map(|(n, t)| (n.clone(), t.clone())));
-        // Which hooks are used is known before any node is; a section of the kickstart depends on it.
+        // Which hooks are used is known before any node is, and a section of the kickstart depends on it.
         let hooks = HOOKS.map(|hook| (hook, own.files.keys().any(|name| is_hook(name, hook))));
         environment.add_global("hooks", Value::from(Serde(&BTreeMap::from(hooks))));
         for (name, text) in texts {
@@ -72,13 +73,13 @@ impl Engine {
         Ok(Self { environment, own })
     }
 
-    /// The names of all files below a folder, embedded ones and the operator's.
+    /// The names of all files below a folder, both embedded and the operator's.
     pub(crate) fn names(&self, folder: &str) -> BTreeSet<String> {
         let embedded = TemplateFiles::iter().map(std::borrow::Cow::into_owned);
         embedded.chain(self.own.files.keys().cloned()).filter(|name| name.starts_with(folder)).collect()
     }
 
-    /// Which files of the operator are in use, in words.
+    /// Describes which of the operator's files are in use.
     pub(crate) fn own_in_use(&self) -> Option<String> {
         self.own.in_use()
     }
@@ -93,14 +94,14 @@ impl Engine {
         self.own.files.keys().map(String::as_str).collect()
     }
 
-    /// A file as it is, the operator's before the embedded one.
+    /// A file unchanged; the operator's takes precedence over the embedded one.
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
         let own = self.own.files.get(name).map(|text| text.clone().into_bytes());
         own.or_else(|| Some(TemplateFiles::get(name)?.data.into_owned()))
     }
 
-    /// The template and its line that a line of a kickstart most likely came from, the operator's first. Where it came
-    /// from one of rackstart that only a file of the operator brings in, that file without a line.
+    /// The template and line that a line of a kickstart most likely came from, preferring the operator's. If it came
+    /// from a template of rackstart that is only included by a file of the operator, that file without a line.
     pub(crate) fn origin(&self, line: &str) -> Option<(String, Option<usize>)> {
         let is_own = |name: &str| self.own.files.contains_key(name);
         let (name, line) = self.origin_by(line, |name, likeness| (is_own(name), likeness))?;
@@ -111,12 +112,12 @@ impl Engine {
         })
     }
 
-    /// Like [`Self::origin`], for a line that `own` lacks: most likely a file of its operator should have it.
+    /// Like [`Self::origin`], for a line that `own` lacks and that most likely one of the operator's files should have.
     pub(crate) fn origin_beside(&self, own: &Self, line: &str) -> Option<(String, usize)> {
         self.origin_by(line, |name, likeness| (likeness > 0 && own.own.files.contains_key(name), likeness))
     }
 
-    /// Whether a line of a kickstart can have come from this line of the operator's file.
+    /// Whether a line of a kickstart can come from this line of the operator's file.
     pub(crate) fn is_origin(&self, name: &str, number: usize, line: &str) -> bool {
         let source = self.own.files.get(name).and_then(|text| text.lines().nth(number.saturating_sub(1)));
         source.is_some_and(|source| likeness(source.trim(), line.trim()).is_some())
@@ -137,8 +138,8 @@ impl Engine {
         best.map(|(_, name, line)| (name.to_string(), line))
     }
 
-    /// The template to blame for what the template of this name should have made: the operator's file in its place, or one
-    /// that should include it.
+    /// The template at fault when the output of the template of this name is missing: the operator's file in its place,
+    /// or one that should include it.
     pub(crate) fn blamed(&self, name: &str) -> String {
         let include = format!("include \"{name}\"");
         let includes = |file: &str| {
@@ -154,7 +155,7 @@ impl Engine {
         self.own.place(name)
     }
 
-    /// Renders one template. Values are checked before any of them is written.
+    /// Renders one template. All values are checked before any of them is written.
     pub(crate) fn render(&self, name: &str, values: &impl Serialize) -> Result<String, RenderError> {
         let template = self.environment.get_template(name);
         let template = template.map_err(|_| RenderError::new(name, RenderProblem::Missing))?;
@@ -170,8 +171,9 @@ impl Engine {
     }
 }
 
-/// How well a line of a text fits a line of a template: letters of fixed pieces that are in it in their order, less those
-/// of pieces that are not, which may stand in a condition. None when it cannot have become that line.
+/// How well a line of a text matches a line of a template: the letters of the template's fixed pieces that occur in it
+/// in order, minus those of pieces that do not, which may be in a condition. `None` when it cannot be rendered from
+/// that template line.
 fn likeness(template: &str, line: &str) -> Option<isize> {
     let (mut rest, mut likeness, mut is_first) = (template, 0, true);
     let mut after = line;
@@ -192,14 +194,14 @@ fn likeness(template: &str, line: &str) -> Option<isize> {
         (rest, is_first) = (end.map_or("", |end| &tail[end + 2..]), false);
     }
     let begins_alike = !template.starts_with('{');
-    // A line without any tag is that line or not.
+    // A line without any tag either is that line or is not.
     let is_plain = !template.contains("{{") && !template.contains("{%");
-    // What begins with a tag is mostly the end of a line that begins further above.
+    // A template line that begins with a tag is usually the end of one that begins further up.
     let late = if template.starts_with('{') { 1000 } else { 0 };
     ((likeness > 0 || begins_alike) && (!is_plain || template == line)).then_some(likeness - late)
 }
 
-/// Refuses values that no text of this kind can carry, by the name of the variable.
+/// Refuses values that no text of this kind can contain; the error names the variable.
 fn check_values(value: &serde_json::Value, context: Context, path: &str) -> Result<(), RenderProblem> {
     match value {
         serde_json::Value::String(text) => {
@@ -222,7 +224,7 @@ fn check_values(value: &serde_json::Value, context: Context, path: &str) -> Resu
     }
 }
 
-/// The end of every `{{ … }}`: only safe text, encoded text and numbers get out.
+/// The last step of every `{{ … }}`: only safe text, encoded text and numbers are written.
 fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     if value.is_safe() {
         return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
@@ -247,17 +249,17 @@ fn encode(context: Context, value: &Value) -> Result<Value, Error> {
     }
 }
 
-/// A name of the shell as it is; it cannot be quoted.
+/// Writes a shell variable name unchanged; it cannot be quoted.
 fn name(value: &Value) -> Result<Value, Error> {
     let text = value.as_str().unwrap_or_default();
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     match text.bytes().all(letters) && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
         true => Ok(Value::from_safe_string(text.into())),
-        false => Err(Error::new(ErrorKind::BadEscape, "is no name of the shell: letters, digits and underscores")),
+        false => Err(Error::new(ErrorKind::BadEscape, "is not a shell variable name: letters, digits and underscores")),
     }
 }
 
-/// Turns the engine's error into ours: the innermost template and line, and what the expression there was.
+/// Converts the engine's error into ours: the innermost template and line, and the value of the expression there.
 fn explain(error: &Error, name: &str, values: &serde_json::Value) -> RenderError {
     let mut inner = error;
     while let Some(source) = std::error::Error::source(inner).and_then(|source| source.downcast_ref::<Error>()) {
@@ -274,7 +276,9 @@ fn explain(error: &Error, name: &str, values: &serde_json::Value) -> RenderError
             RenderProblem::Undefined { name, suggestion }
         }
         (ErrorKind::BadEscape, Some(why)) => RenderProblem::Value { variable: expression, why: why.into() },
-        (ErrorKind::OutOfFuel, _) => RenderProblem::Template("it takes too many steps; a loop that never ends?".into()),
+        (ErrorKind::OutOfFuel, _) => {
+            RenderProblem::Template("it takes too many steps; does it have an endless loop?".into())
+        }
         (kind, detail) => RenderProblem::Template(detail.map_or_else(|| kind.to_string(), str::to_string)),
     };
     RenderError { template: inner.name().unwrap_or(name).into(), line: inner.line(), problem }

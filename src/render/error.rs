@@ -9,7 +9,7 @@ use crate::plan::PlanError;
 pub struct RenderError {
     /// The template, by its path below the project or the operator's template folder.
     pub template: String,
-    /// The line in it, when known.
+    /// The line in it, if known.
     pub line: Option<usize>,
     /// What is wrong.
     pub problem: RenderProblem,
@@ -23,7 +23,7 @@ pub enum RenderProblem {
     Undefined {
         /// As written in the template.
         name: String,
-        /// The nearest name that exists.
+        /// The closest name that exists.
         suggestion: Option<String>,
     },
     /// A value cannot be written into this kind of text without changing its meaning.
@@ -31,41 +31,41 @@ pub enum RenderProblem {
     Value {
         /// The variable, or its expression in the template.
         variable: String,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The template engine refuses the template.
+    /// The template engine rejects the template.
     #[error("{0}")]
     Template(String),
-    /// No such template.
+    /// There is no such template.
     #[error("there is no such template")]
     Missing,
-    /// The text is longer than its reader takes.
+    /// The text is longer than its reader accepts.
     #[error("the {what} is {length} bytes long, at most {most} fit")]
     TooLong {
         /// Which text.
         what: &'static str,
-        /// How long it is.
+        /// Its length in bytes.
         length: usize,
-        /// How long it may be.
+        /// The largest allowed length in bytes.
         most: usize,
     },
-    /// The installer of the node's release would stumble over a line of the kickstart.
+    /// The installer of the node's release would reject or misread a line of the kickstart.
     #[error("{what} (line {line} of the kickstart)")]
     Installer {
-        /// Line of the whole kickstart, as `rackstart render` prints it.
+        /// The line in the complete kickstart, as `rackstart render` prints it.
         line: usize,
         /// What is wrong.
         what: String,
         /// One thing to do.
         help: String,
     },
-    /// A template of the operator lost or changed what the one of rackstart does.
+    /// An operator's template lacks or changes something that rackstart's own template does.
     #[error("{what}")]
     Departs {
         /// What is wrong.
         what: String,
-        /// Which of rackstart's own templates does it, and in which line; none when nothing should.
+        /// The template and line of rackstart that does it; `None` when nothing should.
         right: Option<(String, Option<usize>)>,
     },
     /// The storage of the node cannot be planned.
@@ -80,7 +80,7 @@ impl From<PlanError> for RenderProblem {
 }
 
 impl RenderError {
-    /// An error of a whole template.
+    /// An error that concerns a template as a whole.
     pub(crate) fn new(template: &str, problem: RenderProblem) -> Self {
         Self { template: template.into(), line: None, problem }
     }
@@ -101,7 +101,7 @@ impl RenderError {
             RenderProblem::Departs { right: Some((template, None)), .. } => {
                 Some(format!("write it as rackstart's own {template} does"))
             }
-            RenderProblem::Departs { right: None, .. } => Some("take it out".into()),
+            RenderProblem::Departs { right: None, .. } => Some("remove it".into()),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! One encoder per kind of text. A value that an encoder cannot carry unchanged is refused, never mangled.
+//! One encoder per kind of text. A value that an encoder cannot represent unchanged is refused, never altered.
 
 /// The kind of text a template produces, which decides how values are written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(crate) enum Context {
     Kickstart,
     /// A shell script.
     Shell,
-    /// An iPXE script: no quoting exists there, so only harmless characters pass.
+    /// An iPXE script: it has no quoting, so only harmless characters pass.
     Ipxe,
     /// An INI file read by oslo.config or ConfigParser.
     Ini,
@@ -16,7 +16,7 @@ pub(crate) enum Context {
 }
 
 impl Context {
-    /// All of them, with the names that the template engine knows them by.
+    /// All kinds, with the names by which the template engine knows them.
     const NAMES: [(&'static str, Self); 5] = [
         ("kickstart", Self::Kickstart),
         ("shell", Self::Shell),
@@ -25,7 +25,7 @@ impl Context {
         ("plain", Self::Plain),
     ];
 
-    /// The kind of text by the name of its template: `x.ks.j2`, `x.sh.j2`, `env.j2`, `x.ipxe.j2`, `x.conf.j2`.
+    /// The kind of text, from the name of its template: `x.ks.j2`, `x.sh.j2`, `env.j2`, `x.ipxe.j2`, `x.conf.j2`.
     pub(crate) fn of_template(name: &str) -> Self {
         let name = name.strip_suffix(".j2").unwrap_or(name);
         let file = name.rsplit('/').next().unwrap_or(name);
@@ -48,7 +48,7 @@ impl Context {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, context)| *context)
     }
 
-    /// Writes a value as this kind of text needs it, or says why it cannot be.
+    /// Encodes a value for this kind of text, or says why it cannot be.
     pub(crate) fn encode(self, value: &str) -> Result<String, &'static str> {
         refuse_control(value)?;
         match self {
@@ -61,18 +61,18 @@ impl Context {
     }
 }
 
-/// Refuses line breaks and everything else that would end a line or move a cursor.
+/// Refuses line breaks and all other characters that would end a line or move a cursor.
 pub(crate) fn refuse_control(value: &str) -> Result<(), &'static str> {
     let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if value.contains(is_break) { Err("holds a line break or another control character") } else { Ok(()) }
 }
 
-/// Refuses what a kickstart reader would take for the start or end of a section.
+/// Refuses what a kickstart parser would take for the start or end of a section.
 pub(crate) fn refuse_section_word(value: &str) -> Result<(), &'static str> {
     if value.trim_start().starts_with('%') { Err("begins with `%`, as sections of a kickstart do") } else { Ok(()) }
 }
 
-/// Quotes for a POSIX shell: single quotes change nothing but themselves.
+/// Quotes for a POSIX shell: within single quotes, only the single quote itself is special.
 pub(crate) fn shell(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
@@ -94,10 +94,10 @@ fn ipxe(value: &str) -> Result<String, &'static str> {
     if value.bytes().all(harmless) {
         return Ok(value.into());
     }
-    Err("holds a character that iPXE gives a meaning to; letters, digits, spaces and ._:/=,@+~%- are safe")
+    Err("holds a character that is special to iPXE; letters, digits, spaces and ._:/=,@+~%- are safe")
 }
 
-/// Makes any text harmless for a message on an iPXE console, and short; for words that machines sent.
+/// Makes any text safe for a message on an iPXE console, and short; for words that machines sent.
 pub(crate) fn ipxe_message(text: &str) -> String {
     let harmless = |c: char| if c.is_ascii() && ipxe(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { ' ' };
     let cleaned: String = text.chars().map(harmless).collect();

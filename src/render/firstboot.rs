@@ -11,11 +11,11 @@ use super::escape::Context;
 use super::payload_values::{Cluster, PayloadValues};
 use super::{RenderError, RenderProblem};
 
-/// The folder of the payload with the public keys of repositories.
+/// The folder of the payload that holds the public keys of repositories.
 const KEYS: &str = "keys";
 /// The file of the payload that holds secrets.
 const SECRETS: &str = "secrets";
-/// The files that a node needs to take a newer payload.
+/// The files that a node needs to take a newer payload: the digest of its own, and the key.
 const DIGEST: &str = "digest";
 const RENEWAL_KEY: &str = "renewal-key";
 
@@ -30,14 +30,14 @@ pub struct PayloadFile {
     pub data: Vec<u8>,
 }
 
-/// What a node is told of what the store remembers; nothing for people and proofs.
+/// What the store remembers for a node's payload; nothing when rendering for people or for tests of templates.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Told<'a> {
-    /// The secrets of the whole site; masked without.
+    /// The secrets of the whole site; without them they are masked.
     pub secrets: Option<&'a Secrets>,
-    /// What it told before it was installed anew.
+    /// The keepsakes that the node reported before it was reinstalled.
     pub kept: Option<&'a Keepsakes>,
-    /// The digest of this payload and the key for a newer one.
+    /// The digest of this payload, and the key for newer ones.
     pub renewal: Option<(&'a str, &'a RenewalKey)>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// The file `secrets` of a node: the values that its own targets may have, and no other.
+/// The `secrets` file of a node: only the values that its own targets may have.
 pub(crate) fn secrets_file(site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
     secret_lines(site, node, |name| {
         let missing = || RenderProblem::Value { variable: name.into(), why: "has no value in the store".into() };
@@ -127,7 +127,7 @@ pub(super) fn rendered(
         .collect()
 }
 
-/// Whether a node with these targets gets the file: all but hidden files and the step folders of other roles.
+/// Whether a node with these targets gets the file: all except hidden files and the step folders of other roles.
 pub(super) fn belongs(path: &str, targets: &[String]) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
     if file.starts_with('.') {
@@ -138,7 +138,7 @@ pub(super) fn belongs(path: &str, targets: &[String]) -> bool {
     targets.iter().any(|known| known == target)
 }
 
-/// Packs the files. The same files give the same bytes: no clock, no owner, no order of a file system in them.
+/// Packs the files. Equal files give equal bytes: no clock, owner or file system order enters the archive.
 pub(super) fn pack(files: &[PayloadFile]) -> std::io::Result<Vec<u8>> {
     let mut builder = Builder::new(Vec::new());
     let mut folders = std::collections::BTreeSet::new();
@@ -206,7 +206,7 @@ mod tests {
             for line in [format!("LAN_MAC='{lan}'"), format!("PUBLIC_MAC='{public}'"), "RELEASE='6.10'".into()] {
                 assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");
             }
-            // The unit file and `--help` point at it.
+            // The unit file and `--help` refer to it.
             assert!(text("README.md").starts_with("# Firstboot\n"));
         }
     }

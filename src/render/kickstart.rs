@@ -1,4 +1,4 @@
-//! What the kickstart templates are given: finished values, nothing left to compute.
+//! Values for the kickstart templates: finished, so that templates need not compute anything.
 
 use serde::Serialize;
 
@@ -11,22 +11,23 @@ use super::container::ContainerValues;
 use super::disk_rule::{DiskRuleValues, disk_rules};
 use super::links::{self, BondValues, NETWORK_FILE, NamedCard, NicValues, VlanValues};
 
-/// Where `%pre` puts the storage commands, and where the kickstart includes them from.
+/// Where `%pre` writes the storage commands, and from where the kickstart includes them.
 pub(crate) const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
 
-/// FAT label of the EFI system partition; the boot script for the local disk finds it by this.
+/// FAT label of the EFI system partition, by which the boot script for the local disk finds it.
 pub(crate) const ESP_LABEL: &str = "RACKSTART";
 
 /// How long a refusal stays on the screen before the machine restarts.
 const HOLD_SECONDS: u32 = 60;
-/// Between two tries to reach the server.
+/// Pause between two attempts to reach the server.
 const RETRY_SECONDS: u32 = 5;
-/// How long `%pre` asks for the permit: a server that restarts is back long before.
+/// How long `%pre` asks for the permit: far longer than a restart of the server takes.
 const PERMIT_SECONDS: u32 = 900;
-/// Tries of a report that must not get lost; with [`RETRY_SECONDS`] and the time-outs at least fifteen minutes.
+/// Attempts to send a report that must not get lost; with [`RETRY_SECONDS`] and the timeouts they take at least fifteen
+/// minutes.
 const REPORT_TRIES: u32 = 180;
 
-/// Everything that `kickstart/base.ks.j2` and its parts may name. Documented in `kickstart/README.md`.
+/// Everything that `kickstart/base.ks.j2` and its parts may use. Documented in `kickstart/README.md`.
 #[derive(Debug, Serialize)]
 pub(crate) struct KickstartValues<'a> {
     node: &'a str,
@@ -54,7 +55,7 @@ pub(crate) struct KickstartValues<'a> {
     services: String,
     services_off: String,
     hardened: bool,
-    /// Whether steps write the rules of the packet filter; else those of the kickstart stay.
+    /// Whether firstboot steps write the packet filter rules; otherwise those of the kickstart stay.
     firewall_by_steps: bool,
     selinux_enforces: bool,
     has_bindto: bool,
@@ -80,14 +81,14 @@ pub(crate) struct KickstartValues<'a> {
     report_tries: u32,
 }
 
-/// A volume group that a keeping reimage looks for, with our logical volumes in it.
+/// A volume group that a reimage with `keep` looks for, with our logical volumes in it.
 #[derive(Debug, Serialize)]
 struct KeptGroup<'a> {
     name: &'a str,
     volumes: Vec<&'a str>,
 }
 
-/// A repository beside the install tree.
+/// A repository besides the install tree.
 #[derive(Debug, Serialize)]
 struct RepositoryValues {
     name: String,
@@ -116,7 +117,7 @@ impl<'a> KickstartValues<'a> {
             distribution: site.distribution_of(node),
             major: node.release.major,
             el6: node.release.is_el6(),
-            // pykickstart learnt the command in October 2012; on 6.3 an unknown command is fatal.
+            // pykickstart added the command in October 2012; on 6.3 an unknown command is fatal.
             has_unsupported_hardware: node.release.is_el6() && node.release.minor >= 4,
             mirrors_efi: plan.arrays.iter().any(|array| array.content == Content::EfiSystem),
             uefi: plan.firmware == Firmware::Uefi,
@@ -138,9 +139,9 @@ impl<'a> KickstartValues<'a> {
             hardened: site.security == Security::Hardened,
             firewall_by_steps: site.blueprint.firewall_by_steps,
             selinux_enforces: site.blueprint.selinux_enforces,
-            // The option came within the life of EL7; a release that lacks it stops at it.
+            // The option was added during the life of EL7; a release without it stops with an error.
             has_bindto: (node.release.major, node.release.minor) >= (7, 4),
-            // pykickstart of EL7 learnt the section with 7.4, in March 2017; it runs in more cases than `%traceback`.
+            // EL7's pykickstart added the section with 7.4, in March 2017; it runs in more cases than `%traceback`.
             has_onerror: (node.release.major, node.release.minor) >= (7, 4),
             nics: links::nics(site, node),
             named_cards: links::named_cards(node),
@@ -170,7 +171,7 @@ pub(crate) fn tree_url(site: &Site, node: &Node) -> String {
     format!("{}/tree/{}", site.server.url(), node.install_tree)
 }
 
-/// What the tree holds beside its BaseOS, if it is divided as the images of EL8 and later are.
+/// The repositories in the tree besides BaseOS, if it is divided as the images of EL8 and later are.
 fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
     let tree = site.install_tree(&node.install_tree).filter(|_| node.release.major >= 8);
     let names = tree.map_or(&[][..], |tree| &tree.repositories).iter().map(String::as_str);
@@ -180,7 +181,7 @@ fn tree_repositories<'a>(site: &'a Site, node: &Node) -> Vec<&'a str> {
     }
 }
 
-/// The repositories of the site file that are for this node, each part on its own.
+/// The repositories of the site file that are for this node, one entry for each part.
 fn repositories(site: &Site, node: &Node) -> Vec<RepositoryValues> {
     let mut values = Vec::new();
     for repository in site.repositories_of(node) {

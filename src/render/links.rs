@@ -1,13 +1,12 @@
-//! The cards, bonds and VLANs of a node as the kickstart templates are given them.
+//! The cards, bonds and VLANs of a node, as values for the kickstart templates.
 
 use serde::Serialize;
 
 use crate::site::{Bond, FixedAddress, Link, Nic, NicNetwork, Node, Site};
 
-/// Where `%pre` writes the commands of bonds and VLANs, and where the kickstart includes them from.
+/// Where `%pre` writes the commands of bonds and VLANs, and from where the kickstart includes them.
 pub(crate) const NETWORK_FILE: &str = "/tmp/rackstart-network.ks";
 
-/// A card.
 #[derive(Debug, Serialize)]
 pub(crate) struct NicValues {
     name: String,
@@ -24,7 +23,7 @@ pub(crate) struct NicValues {
     fixed: Option<FixedValues>,
 }
 
-/// An address that is not on the provisioning network.
+/// An address outside the provisioning network.
 #[derive(Debug, Serialize)]
 pub(crate) struct FixedValues {
     address: String,
@@ -42,14 +41,13 @@ impl From<FixedAddress> for FixedValues {
     }
 }
 
-/// A card that a command needs by its name: `%pre` puts the name into a variable.
+/// A card whose name a command needs: `%pre` puts the name into a variable.
 #[derive(Debug, Serialize)]
 pub(crate) struct NamedCard {
     variable: String,
     mac: String,
 }
 
-/// A bond.
 #[derive(Debug, Serialize)]
 pub(crate) struct BondValues<'a> {
     name: &'a str,
@@ -63,12 +61,11 @@ pub(crate) struct BondValues<'a> {
     fixed: Option<FixedValues>,
 }
 
-/// A VLAN.
 #[derive(Debug, Serialize)]
 pub(crate) struct VlanValues<'a> {
     id: u16,
     over: String,
-    /// What carries it, by its name in the site file.
+    /// The card or bond that carries it, by its name in the site file.
     carrier: &'a str,
     /// The card that carries it, unless a bond does.
     card: Option<&'a str>,
@@ -76,13 +73,13 @@ pub(crate) struct VlanValues<'a> {
     fixed: Option<FixedValues>,
 }
 
-/// The LAN card first: Anaconda brings the first one up.
+/// The cards, with the LAN card first, because Anaconda brings the first one up.
 pub(crate) fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
     let values = |nic: &Nic| {
         let carries_vlan = node.vlans.iter().any(|vlan| vlan.over == nic.name);
         NicValues {
             name: nic.name.clone(),
-            // The profile of a VLAN names the kernel's name of its card, which has to stay then.
+            // The profile of a VLAN refers to its card by the kernel's name, which must then stay.
             own_name: is_own_name(&nic.name) && !carries_vlan,
             mac: nic.mac.to_string(),
             network: nic.network,
@@ -106,18 +103,19 @@ pub(crate) fn in_installer(node: &Node) -> bool {
     !node.release.is_el6() && !node.vlans.is_empty() || node.bonds.iter().any(|bond| makes(node, bond))
 }
 
-/// Whether `%pre` writes the commands of cards too.
+/// Whether `%pre` also writes the commands of the cards.
 pub(crate) fn cards_in_pre(node: &Node) -> bool {
     node.release.is_el6() && in_installer(node)
 }
 
-/// Whether the installer makes the bond. EL6's ignores bonds and VLANs in an included file, or stops there; from 6.5 on
-/// (Anaconda 13.21.215, `NetworkData.execute`) it makes a bond that it is told to activate, which only the LAN has to be.
+/// Whether the installer makes the bond. EL6's installer ignores bonds and VLANs in an included file, or stops there;
+/// from 6.5 on (Anaconda 13.21.215, `NetworkData.execute`) it makes a bond that it is told to activate, and only the
+/// LAN must be activated.
 fn makes(node: &Node, bond: &Bond) -> bool {
     !node.release.is_el6() || node.release.minor >= 5 && bond.network == NicNetwork::Lan
 }
 
-/// Every card that is in a bond or below a VLAN.
+/// Every card that is in a bond or carries a VLAN.
 pub(crate) fn named_cards(node: &Node) -> Vec<NamedCard> {
     let named = |nic: &&Nic| node.bond_of(nic).is_some() || node.vlans.iter().any(|vlan| vlan.over == nic.name);
     let card = |nic: &Nic| NamedCard { variable: variable(node, &nic.name), mac: nic.mac.to_string() };
@@ -155,29 +153,29 @@ pub(crate) fn vlans(node: &Node) -> Vec<VlanValues<'_>> {
     .collect()
 }
 
-/// The commands that `%pre` would write, with the names of the site file; none when the text has none.
+/// The commands that `%pre` would write, with the names of the site file; `None` when the text has none.
 pub(crate) fn commands(node: &Node, served: &str) -> Option<String> {
     if !in_installer(node) {
         return None;
     }
     let mut lines = written(served)?;
-    // The highest number first: `$card_1` begins `$card_10` too.
+    // The highest number first, because `$card_1` is a prefix of `$card_10`.
     for nic in node.nics.iter().rev() {
         lines = lines.replace(&format!("${}", variable(node, &nic.name)), &nic.name);
     }
     Some(lines)
 }
 
-/// The lines of a kickstart that `%pre` writes into [`NETWORK_FILE`], as they stand there.
+/// The lines of a kickstart that `%pre` writes into [`NETWORK_FILE`], as they are in the text.
 pub(crate) fn written(served: &str) -> Option<String> {
     let (_, from) = served.split_once(" <<NETWORK\n")?;
     let (lines, _) = from.split_once("\nNETWORK\n")?;
     Some(format!("{lines}\n"))
 }
 
-/// How firstboot finds the interface of a network, by what the kickstart made of it: `card` by its MAC, `bond NAME`,
-/// `vlan ID card` by the MAC of its card, or `vlan ID bond NAME`; nothing when the node is not on that network. Several
-/// interfaces may have one MAC, so a MAC alone tells no bond and no VLAN.
+/// How firstboot finds the interface of a network in what the kickstart made: `card` by its MAC, `bond NAME`, `vlan ID
+/// card` by the MAC of its card, or `vlan ID bond NAME`; empty when the node is not on that network. Several interfaces
+/// may share a MAC, so a MAC alone does not identify a bond or a VLAN.
 pub(crate) fn words(node: &Node, network: NicNetwork) -> String {
     match node.link(network) {
         None => String::new(),
@@ -195,13 +193,14 @@ fn variable(node: &Node, card: &str) -> String {
     format!("card_{place}")
 }
 
-/// The default route; none on a node that has its own way outside, with which a LAN router would fight.
+/// The default route; `None` on a node that has its own way outside, which a LAN router would conflict with.
 fn router(site: &Site, node: &Node) -> Option<String> {
     let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
     (!is_gateway).then(|| site.network.router.to_string())
 }
 
-/// Names such as `eth1` belong to the kernel: giving them to another card races with it from EL7 on.
+/// Whether the kernel uses such names itself: giving `eth1`, for example, to another card races with the kernel from
+/// EL7 on.
 fn is_own_name(name: &str) -> bool {
     name.strip_prefix("eth").is_none_or(|number| number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()))
 }

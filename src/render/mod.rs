@@ -1,5 +1,5 @@
-//! Text out: boot scripts, kickstarts, the answer to a redeemed permit, firstboot payloads. Templates choose and loop,
-//! they never compute; every value reaches them finished and leaves them encoded for the text it stands in.
+//! Renders text: boot scripts, kickstarts, the answer to a redeemed permit, firstboot payloads. Templates choose and
+//! loop, but never compute; every value reaches them finished, and is encoded for the text in which it is written.
 
 mod access;
 mod boot_script;
@@ -59,7 +59,7 @@ const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
 const INSTALL: &str = "templates/ipxe/install.ipxe.j2";
 const LOCAL_DISK: &str = "templates/ipxe/local-disk.ipxe.j2";
-/// Whether a kickstart carries a passphrase as it is, bare, whatever reads it, and every keyboard has its letters.
+/// Whether every reader of a kickstart takes this passphrase unchanged without quotes, and every keyboard can type it.
 pub(crate) fn carries_passphrase(text: &str) -> bool {
     escape::Context::Kickstart.encode(text).is_ok_and(|encoded| encoded == text)
 }
@@ -67,26 +67,26 @@ pub(crate) fn carries_passphrase(text: &str) -> bool {
 const REFUSED: &str = "templates/ipxe/refused.ipxe.j2";
 const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 
-/// Renders everything that a node is ever served. Built once; every template is parsed then.
+/// Renders everything that a node is ever served. It is built once, and parses every template then.
 pub struct Renderer {
     engine: Engine,
-    /// rackstart's own templates, with the operator's hooks, where other files of theirs stand in for some of them.
+    /// rackstart's own templates with the operator's hooks; present if the operator replaced some of the templates.
     measure: Option<Engine>,
 }
 
 impl Renderer {
-    /// Reads the embedded templates.
+    /// Parses the embedded templates.
     pub fn new() -> Result<Self, RenderError> {
         Self::with_templates(Templates::default())
     }
 
-    /// Reads the embedded templates, with some replaced by the operator's.
+    /// Parses the embedded templates, some of them replaced by the operator's.
     pub fn with_templates(own: Templates) -> Result<Self, RenderError> {
         let measure = own.measure().map(Engine::new).transpose()?;
         Ok(Self { engine: Engine::new(own)?, measure })
     }
 
-    /// Which templates of the operator are in use, in words; none when it is none.
+    /// Describes which of the operator's templates are in use; `None` when none is.
     pub(crate) fn own_templates(&self) -> Option<String> {
         self.engine.own_in_use()
     }
@@ -107,12 +107,12 @@ impl Renderer {
         self.engine.render(INSTALL, &values)
     }
 
-    /// The boot script that starts what is on the disk, and shows why. The reason may hold a machine's own words.
+    /// The boot script that starts the system on the disk, and shows why. The reason may contain a machine's own words.
     pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
         self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
     }
 
-    /// The screen of a node that cannot be served now, and why. The reason may hold a machine's own words.
+    /// The screen of a node that cannot be served now, with the reason, which may contain a machine's own words.
     pub(crate) fn boot_script_refused(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
         self.engine.render(REFUSED, &LocalDiskValues::new(node, reason))
     }
@@ -126,7 +126,7 @@ impl Renderer {
         self.engine.render(UNKNOWN, &Values { mac })
     }
 
-    /// The kickstart of a node as the site plans it now, without the storage commands.
+    /// The kickstart of a node by the site's current plan, without the storage commands.
     pub fn kickstart(&self, site: &Site, node: &Node, token: &BootToken) -> Result<String, RenderError> {
         let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
         self.kickstart_planned(site, node, &plan, token)
@@ -144,8 +144,8 @@ impl Renderer {
         self.engine.render(KICKSTART, &KickstartValues::new(site, node, plan, token))
     }
 
-    /// The answer to a redeemed permit, and nothing else's: the storage commands for the disks that `%pre` found, by
-    /// slot, and before them, where the plan needs it, the preparation that `%pre` runs.
+    /// The storage commands for the disks that `%pre` found, by slot; before them, where the plan needs it, the
+    /// preparation that `%pre` runs. Only the answer to a redeemed permit contains this text.
     pub fn storage_section(
         &self,
         node: &Node,
@@ -156,7 +156,8 @@ impl Renderer {
         self.storage_section_keeping(node, plan, disks, scope, &[])
     }
 
-    /// Like [`Self::storage_section`], for a reimage that keeps volume groups, with the identities that `%pre` must find again.
+    /// Like [`Self::storage_section`], for a reimage that keeps volume groups, with the identities that `%pre` must
+    /// find again.
     pub fn storage_section_keeping(
         &self,
         node: &Node,
@@ -172,8 +173,8 @@ impl Renderer {
         }
     }
 
-    /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] proves it, with secrets in the
-    /// place of their masks.
+    /// The answer to a redeemed permit: the section as [`Self::storage_section_keeping`] tests it, with secrets in place
+    /// of their masks.
     pub fn storage_answer(
         &self,
         node: &Node,
@@ -211,7 +212,7 @@ impl Renderer {
         Ok((values, section))
     }
 
-    /// The whole kickstart with the storage commands in their place, for people and for checks; never served.
+    /// The complete kickstart with the storage commands filled in, for people and for checks; never served.
     pub fn kickstart_whole(
         &self,
         site: &Site,
@@ -226,7 +227,7 @@ impl Renderer {
         Ok(whole(node, &served, &storage))
     }
 
-    /// The files of the firstboot payload, for people: secrets print as `***`.
+    /// The files of the firstboot payload for people: secrets print as `***`.
     pub fn firstboot_files(
         &self,
         site: &Site,
@@ -236,9 +237,9 @@ impl Renderer {
         firstboot::files(&self.engine, site, node, token, &Cluster::new(&self.engine, site), Told::default())
     }
 
-    /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node.
-    /// `secrets` are those of the whole site; those of the node's own targets go in. `kept` is what the node told
-    /// before it was installed anew.
+    /// The firstboot payload: a tar file, extracted to `/usr/lib/rackstart` on the node. `secrets` are those of the
+    /// whole site; those of the node's own targets are included. `kept` holds the keepsakes that the node reported
+    /// before it was reinstalled.
     pub(crate) fn firstboot_payload(
         &self,
         site: &Site,
@@ -251,7 +252,8 @@ impl Renderer {
         self.payload(site, node, token, &Cluster::new(&self.engine, site), told)
     }
 
-    /// The payload with what a node needs to take a newer one later: its digest, and the key that those are sealed with.
+    /// The payload with what a node needs to take a newer one later: its digest, and the key that newer payloads are
+    /// sealed with.
     pub(crate) fn firstboot_renewal(
         &self,
         site: &Site,
@@ -266,8 +268,7 @@ impl Renderer {
         self.payload(site, node, token, &Cluster::new(&self.engine, site), told)
     }
 
-    /// Tells two payloads apart by what concerns the node: not by the token of its boot, nor by its keepsakes,
-    /// which it told itself.
+    /// The digest of a payload, which ignores the token of the boot and the keepsakes that the node itself reported.
     pub(crate) fn firstboot_digest(&self, site: &Site, node: &Node, secrets: &Secrets) -> Result<String, RenderError> {
         let told = Told { secrets: Some(secrets), ..Told::default() };
         let tar =
@@ -289,7 +290,7 @@ impl Renderer {
     }
 }
 
-/// The storage commands, and those of bonds and VLANs, in the places where the installer includes them.
+/// Puts the storage commands, and those of bonds and VLANs, in the places where the installer includes them.
 fn whole(node: &Node, served: &str, storage: &str) -> String {
     let whole = served.replace(&format!("%include {STORAGE_FILE}\n"), storage);
     match links::commands(node, served) {
@@ -298,7 +299,7 @@ fn whole(node: &Node, served: &str, storage: &str) -> String {
     }
 }
 
-/// The storage section without the preparation: what the installer reads of it.
+/// The storage section without the preparation: the part that the installer reads.
 pub(crate) fn storage_commands(section: &str) -> String {
     let mut preparation = false;
     let mut commands = String::with_capacity(section.len());
@@ -312,7 +313,8 @@ pub(crate) fn storage_commands(section: &str) -> String {
     commands
 }
 
-/// Names for the disks of a plan when no machine was asked: that of the rule, else `sda`, `sdb`, …; for people and proofs.
+/// Names for the disks of a plan when no machine was asked, for people and for tests of templates: the name in the
+/// rule, else `sda`, `sdb`, ….
 pub fn example_disks(node: &Node, plan: &NodePlan) -> BTreeMap<String, String> {
     let mut disks = BTreeMap::new();
     let named = |slot: &str| node.disk(slot).and_then(|rule| rule.name.clone());
@@ -332,7 +334,7 @@ pub fn example_disks(node: &Node, plan: &NodePlan) -> BTreeMap<String, String> {
     disks
 }
 
-/// Every slot of the plan has a disk, no two the same one, and each by a name that is one.
+/// Checks that every slot of the plan has a disk, that no two are the same, and that every name is a disk name.
 fn check_disks(plan: &NodePlan, disks: &BTreeMap<String, String>) -> Result<(), RenderError> {
     let refuse = |why: String| Err(RenderError::new(STORAGE, RenderProblem::Value { variable: "disks".into(), why }));
     for (index, disk) in plan.disks.iter().enumerate() {
@@ -345,7 +347,8 @@ fn check_disks(plan: &NodePlan, disks: &BTreeMap<String, String>) -> Result<(), 
     Ok(())
 }
 
-/// A kernel name such as `sda`, `nvme0n1` or `cciss/c0d0`. It comes from the wire, so it is checked like nothing else.
+/// Accepts a kernel name such as `sda`, `nvme0n1` or `cciss/c0d0`. The name comes from the network, and nothing else
+/// has checked it.
 fn check_disk_name(disk: &str) -> Result<(), RenderError> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'/' | b'-');
     let part = |part: &str| part.starts_with(|c: char| c.is_ascii_lowercase());

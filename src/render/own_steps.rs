@@ -1,14 +1,15 @@
-//! The operator's own firstboot steps: what the runner on the node would trip over, said before anything is served.
+//! The operator's own firstboot steps: whatever the runner on the node would fail on is reported before anything is
+//! served.
 
 use crate::site::Blueprint;
 
 use super::packages::LAST_GROUP;
 use super::templates::{RULES_FILE, STEP_SETS, STEPS, Templates};
 
-/// The functions that the runner calls; a step that lacks one cannot end well.
+/// The functions that the runner calls; a step without one of them cannot succeed.
 const FUNCTIONS: [&str; 3] = ["check", "apply", "verify"];
 
-/// A step that would not run, or not as its author means it.
+/// A step that would not run, or not as its author intends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepFault {
     /// What is wrong with which file.
@@ -17,7 +18,7 @@ pub(crate) struct StepFault {
     pub help: String,
 }
 
-/// Everything that is wrong with the steps of the operator's folder, file by file.
+/// Everything that is wrong with the steps in the operator's folder, file by file.
 pub(super) fn faults(own: &Templates, blueprint: &Blueprint) -> Vec<StepFault> {
     let steps = own.files.iter().filter_map(|(name, text)| Some((name, path_below(name, blueprint)?, text)));
     let fault = |(name, path, text): (&String, &str, &String)| {
@@ -27,7 +28,7 @@ pub(super) fn faults(own: &Templates, blueprint: &Blueprint) -> Vec<StepFault> {
     steps.filter_map(fault).collect()
 }
 
-/// The path of a step below the folder of steps: of the operator's own, or of a step set that the blueprint uses.
+/// The path of a step below its folder: the operator's steps, or a step set that the blueprint uses.
 fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
     let of_set = || {
         let (set, path) = name.strip_prefix(STEP_SETS)?.split_once('/')?;
@@ -39,7 +40,7 @@ fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
 /// What is wrong with one file below the folder of steps, and what to do.
 fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String)> {
     if path == "order" || path == RULES_FILE {
-        return None; // they are no steps
+        return None; // neither is a step
     }
     let shape = || ("is not named as a step".to_string(), format!("name it {STEPS}NN-purpose-target/NN-name.sh"));
     let Some((folder, file)) = path.split_once('/').filter(|(_, file)| !file.contains('/')) else {
@@ -76,7 +77,7 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     best.map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "))
 }
 
-/// The two digits that a name begins with, and what follows their hyphen.
+/// The two digits that a name begins with, and what follows the hyphen.
 fn numbered(name: &str) -> Option<(&str, &str)> {
     let (number, rest) = name.split_once('-')?;
     (number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty())

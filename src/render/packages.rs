@@ -1,7 +1,7 @@
 //! Which packages a node will install: those of its kickstart, and those that its firstboot steps name.
 //!
-//! Both are read from what the node is sent: the `%packages` section as it is rendered, and the line `packages="..."` of
-//! each step, which the step itself uses.
+//! Both are read from what the node is sent: the `%packages` section as rendered, and the line `packages="..."` of each
+//! step, which the step itself uses.
 
 use std::collections::BTreeSet;
 
@@ -20,22 +20,22 @@ use super::templates::is_hook;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
 const PACKAGES: &str = "kickstart/parts/packages.ks.j2";
-/// What needs a package that the kickstart names.
+/// The name given to the kickstart where it is the reason for a package.
 const INSTALLER: &str = "kickstart";
 /// What may follow the name of a package.
 const ARCHITECTURES: [&str; 4] = [".x86_64", ".i686", ".noarch", ".aarch64"];
-/// Lines of a step that name what it installs: on every release, and from EL7 on.
+/// Beginning of the lines in which a step names its packages: for every release, and from EL7 on.
 const LINE: &str = "packages=\"";
 const LINE_EL7: &str = "packages_el7=\"";
-/// The line of a step that not every site has.
+/// Beginning of the line by which a step applies only to some sites.
 const ONLY_IF: &str = "only_if=\"";
 
-/// What a node installs, each name with who needs it.
+/// What a node installs; each name with the part that needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct PackageNeeds {
-    /// By the installer: packages, groups with `@`, and with `-` what it leaves out.
+    /// Installed by the installer: packages, groups with `@`, and with `-` what is left out.
     pub kickstart: Needs,
-    /// Later, by firstboot.
+    /// Installed later, by firstboot.
     pub steps: Needs,
 }
 
@@ -65,21 +65,21 @@ impl Renderer {
         Ok(needs)
     }
 
-    /// The numbers of the groups of steps of a blueprint, the operator's among them.
+    /// The group numbers of a blueprint's steps, including the operator's.
     pub(crate) fn step_groups(&self, blueprint: &Blueprint) -> BTreeSet<String> {
         let of = |path: &String| path.strip_prefix("steps/")?.split_once('-').map(|(group, _)| group.to_string());
         payload::of(&self.engine, blueprint).keys().filter_map(of).collect()
     }
 
-    /// Whether the operator's hook may name other packages for each node.
+    /// Whether the operator's hook may name different packages for each node.
     pub(crate) fn has_own_packages(&self) -> bool {
         let own = self.engine.own_names();
         own.into_iter().any(|name| is_hook(name, "packages") || name == PACKAGES)
     }
 }
 
-/// The names in a `%packages` section, without the architecture that may follow them. A pattern names no package that could
-/// be asked for, and is left out.
+/// The names in a `%packages` section, without the architecture that may follow them. Patterns are left out: they name
+/// no package that could be looked up.
 fn of_section(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let named = |line: &&str| !line.is_empty() && !line.starts_with(['%', '/']) && !line.contains(['*', '?', '[']);
@@ -89,12 +89,12 @@ fn of_section(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// On which variables of the site a step depends.
+/// The variables of the site on which a step depends.
 fn condition_of(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix(ONLY_IF)?.split('"').next())
 }
 
-/// The names that a step says it installs.
+/// The packages that a step names.
 fn of_step(text: &str, release: Release) -> impl Iterator<Item = &str> {
     let value = move |line: &'_ str| {
         let later = (release.major >= 7).then(|| line.strip_prefix(LINE_EL7)).flatten();
@@ -105,10 +105,10 @@ fn of_step(text: &str, release: Release) -> impl Iterator<Item = &str> {
     text.lines().filter_map(move |line| value(line).map(|range| &line[range])).flat_map(str::split_whitespace)
 }
 
-/// The variable with the last group of steps that is run; empty or absent: all of them.
+/// The variable that names the last group of steps to run; if it is empty or absent, all groups run.
 pub(crate) const LAST_GROUP: &str = "last_group";
 
-/// Name and text of every step of a node up to its last group.
+/// Name and text of every step of a node, up to its last group.
 fn steps(engine: &Engine, blueprint: &Blueprint, targets: &[String]) -> Result<Vec<(String, String)>, RenderError> {
     let last = blueprint.variable(LAST_GROUP);
     let mut steps = Vec::new();

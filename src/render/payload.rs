@@ -1,5 +1,5 @@
-//! Which template each file of a payload comes from: the runner that every node has, the step sets of the blueprint, its own
-//! files, and above all what the operator puts in their place.
+//! Which template each file of a payload comes from: the runner that every node has, the step sets of the blueprint,
+//! the blueprint's own files, and with the highest precedence the operator's replacements.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use crate::site::Blueprint;
 use super::engine::Engine;
 use super::templates::{BLUEPRINT_PARTS, BLUEPRINTS, RULES_FILE, STEP_SETS};
 
-/// The runner and what every node has.
+/// The runner, and the files that every node has.
 const COMMON: &str = "templates/firstboot/";
 
-/// What it has of these unless its blueprint says something else.
+/// Files that a node has unless its blueprint replaces them.
 const DEFAULT: &str = "templates/firstboot/default/";
 
-/// Path in the payload, with `.j2` where it is rendered, to the name of the template.
+/// Maps the path in the payload, with `.j2` if it is rendered, to the name of the template.
 pub(super) fn of(engine: &Engine, blueprint: &Blueprint) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut add = |folder: &str, path: &dyn Fn(&str) -> Option<String>| {
@@ -30,7 +30,7 @@ pub(super) fn of(engine: &Engine, blueprint: &Blueprint) -> BTreeMap<String, Str
     add(&format!("{BLUEPRINTS}{}/", blueprint.name), &|path| {
         BLUEPRINT_PARTS.contains(&path).then(|| path_of_part(path))
     });
-    // The operator's file has the last word under its path in the payload too.
+    // The operator's file also takes precedence under its path in the payload.
     for name in engine.own_names() {
         let path = name.strip_prefix(COMMON).filter(|_| !name.starts_with(DEFAULT));
         files.extend(path.map(|path| (path.to_string(), name.to_string())));

@@ -1,4 +1,5 @@
-//! The values of a payload: the facts of a node, and by their own names what the blueprint wants its steps to know.
+//! The values of a payload: the facts of a node, and under their own names the values that the blueprint passes to its
+//! steps.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::site::{Caller, CopySets, Image, Keepsakes, Nic, NicNetwork, Node, Sec
 use super::engine::Engine;
 use super::{links, payload};
 
-/// The names of the facts that every node has, which nothing in a blueprint may have.
+/// The names of the facts that every node has; a blueprint must not use them.
 pub(crate) const FACTS_OF_NODES: [&str; 21] = [
     "server",
     "token",
@@ -35,12 +36,12 @@ pub(crate) const FACTS_OF_NODES: [&str; 21] = [
     "more",
 ];
 
-/// Values of the templates of a payload: the facts of this node, and what the blueprint adds, in small letters.
+/// Values of the templates of a payload: the facts of this node, and in lower case what the blueprint adds.
 #[derive(Debug, Serialize)]
 pub(super) struct PayloadValues<'a> {
     #[serde(flatten)]
     by_name: serde_json::Map<String, serde_json::Value>,
-    /// The same for a loop.
+    /// The blueprint's values for a loop, under the names that steps know.
     more: serde_json::Map<String, serde_json::Value>,
     server: String,
     token: &'a str,
@@ -51,32 +52,32 @@ pub(super) struct PayloadValues<'a> {
     nodes: &'a str,
     security: Security,
     lan_cidr: String,
-    /// Where ssh is answered from in hardened mode: the provisioning network alone.
+    /// From where ssh is reachable in hardened mode: only from the provisioning network.
     ssh_from: String,
     release: String,
     install_tree: &'a str,
-    /// Repositories beside the install tree: their paths below `/repo/` of the server.
+    /// Repositories besides the install tree, as paths below `/repo/` of the server.
     yum_repositories: String,
-    /// Name, disk format, kind of checksum and checksum of each image, with `|` between them.
+    /// Name, disk format, checksum type and checksum of each image, separated by `|`.
     images: String,
-    /// Cards are known by MAC: their names depend on the order of drivers.
+    /// Cards are identified by MAC, because their names depend on the order of drivers.
     lan_mac: String,
     public_mac: String,
-    /// By which a hypervisor tells this node from its peers.
+    /// The UUID by which a hypervisor tells this node from its peers.
     host_uuid: String,
-    /// What the two networks are reached by: a card, a bond or a VLAN.
+    /// The links of the two networks: a card, a bond or a VLAN.
     lan_link: String,
     public_link: String,
     hosts: &'a [HostValues],
 }
 
-/// What the payloads of all nodes have in common: every node has to know every other.
+/// What the payloads of all nodes have in common, because every node must know every other.
 #[derive(Debug)]
 pub(super) struct Cluster {
     /// Path in the payload to the template that it comes from.
     pub files: BTreeMap<String, String>,
     nodes: String,
-    /// What the blueprint adds for every node, by name in small letters.
+    /// What the blueprint adds for every node, by name in lower case.
     shared: serde_json::Map<String, serde_json::Value>,
     hosts: Vec<HostValues>,
 }
@@ -146,7 +147,7 @@ fn image_words(image: &Image) -> String {
     format!("{name}|{format}|{}|{}", checksum.algorithm.name(), checksum.hex)
 }
 
-/// What is tried in the end: nothing that needs an image where the site has none.
+/// What acceptance tests at the end; nothing that needs an image if the site has none.
 fn trial(site: &Site) -> Option<(String, String)> {
     let trial = site.blueprint.trial.as_ref()?;
     let wanted = site.blueprint.variable(&trial.variable).unwrap_or_default();
@@ -157,17 +158,17 @@ fn trial(site: &Site) -> Option<(String, String)> {
 }
 
 impl Cluster {
-    /// Looks at every node once.
+    /// Reads every node once.
     pub(crate) fn new(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &site.nodes)
     }
 
-    /// Looks at a few nodes only: enough to prove what a template does with one node's own values.
+    /// Reads only a few nodes: enough to test what a template does with one node's own values.
     pub(crate) fn sample(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &site.nodes[..site.nodes.len().min(3)])
     }
 
-    /// Nobody at all, for texts that shall not change when other nodes do.
+    /// Reads no node, for texts that must not change when other nodes do.
     pub(crate) fn nobody(engine: &Engine, site: &Site) -> Self {
         Self::of(engine, site, &[])
     }
@@ -186,8 +187,8 @@ fn names<'a>(nodes: impl Iterator<Item = &'a Node>) -> String {
     nodes.map(|node| node.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The variables, the lists of nodes, whom words of the table of ports mean, and the holders of copies, by name in small
-/// letters.
+/// The variables, the lists of nodes, the callers that words of the table of ports name, and the holders of copies, by
+/// name in lower case.
 fn shared(site: &Site, nodes: &[Node]) -> serde_json::Map<String, serde_json::Value> {
     let blueprint = &site.blueprint;
     let mut all = blueprint.variables.clone();
@@ -210,7 +211,7 @@ fn shared(site: &Site, nodes: &[Node]) -> serde_json::Map<String, serde_json::Va
     all.into_iter().map(|(name, text)| (name, text.into())).collect()
 }
 
-/// The sets of copies among these nodes.
+/// The copy sets among these nodes.
 fn sets_of<'a>(site: &'a Site, nodes: &'a [Node]) -> CopySets<'a> {
     let is_here = |node: &&Node| nodes.iter().any(|other| other.mac == node.mac);
     let all = CopySets::of(site);

@@ -1,4 +1,4 @@
-//! The proof that nothing can fail later: everything that can ever be served is rendered once, for every node, and every
+//! Ensures that nothing can fail later: everything that can ever be served is rendered once, for every node, and every
 //! kickstart is read as the installer of its release reads it.
 
 use std::collections::HashSet;
@@ -14,18 +14,18 @@ use super::kickstart::KickstartValues;
 use super::payload_values::Cluster;
 use super::{KICKSTART, RenderError, RenderProblem, Renderer};
 
-/// One thing that could not be served.
+/// One text that could not be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// To which node.
+    /// The node it is for.
     pub node: NodeName,
-    /// What, in a word or two: `kickstart`, `storage section`, …
+    /// The kind of text, in a word or two: `kickstart`, `storage section`, …
     pub what: &'static str,
-    /// Why not.
+    /// The reason.
     pub error: RenderError,
 }
 
-/// Renders everything for every node, and returns all that fails; empty means that the site can be served.
+/// Renders everything for every node, and returns all failures; an empty result means that the site can be served.
 pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
     prove_nodes(renderer, site, &site.nodes)
 }
@@ -37,7 +37,7 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
     let mut whole_payloads = HashSet::new();
     let mut known = KnownScripts::default();
     let mut faults = Vec::new();
-    // It is of no node, and is proved with the first one.
+    // This text belongs to no node, and is tested with the first one.
     if let Some(first) = nodes.first().filter(|first| site.nodes.first().is_some_and(|node| node.mac == first.mac)) {
         let unknown = renderer.boot_script_unknown(first.mac).err();
         let what = "boot script for unknown machines beside that";
@@ -63,8 +63,8 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
                 .into_iter()
                 .map(|(what, error)| (what, Some(error))),
         );
-        // Payloads of one role differ in the values of `*.j2` only, and the lists of all nodes are the same everywhere:
-        // one payload of each kind is made whole, the others with short lists.
+        // Payloads of one role differ only in the values of `*.j2`, and the lists of all nodes are the same everywhere:
+        // one payload of each kind is rendered completely, the others with short lists.
         let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
             true => renderer.payload(site, node, &token, &cluster, Told::default()).err(),
             false => firstboot::rendered(&renderer.engine, site, node, &token, &sample).err(),
@@ -82,7 +82,7 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
     faults
 }
 
-/// Renders the kickstart and both storage sections, and reads the whole as the installer does.
+/// Renders the kickstart and both storage sections, and reads the complete text as the installer does.
 fn kickstart(
     renderer: &Renderer,
     site: &Site,
@@ -92,7 +92,7 @@ fn kickstart(
     known: &mut KnownScripts,
 ) -> Vec<(&'static str, RenderError)> {
     let disks = super::example_disks(node, plan);
-    // As the store would have recorded them.
+    // In the form in which the store would have recorded them.
     let identities: Vec<String> = node.keep.iter().map(|group| format!("vg {group} uuid")).collect();
     let storage = |scope| {
         let identities = if scope == WipeScope::KeepVolumeGroups { identities.as_slice() } else { &[] };
@@ -127,7 +127,7 @@ fn kickstart(
     errors
 }
 
-/// A complaint about a line, with the template that the line most likely came from.
+/// An error for a complaint about a line, with the template that the line most likely came from.
 fn of_installer(renderer: &Renderer, whole: &str, complaint: grammar::Complaint) -> RenderError {
     let text = whole.lines().nth(complaint.line.saturating_sub(1)).unwrap_or_default();
     let (template, line) = renderer.engine.origin(text).unwrap_or_else(|| (KICKSTART.to_string(), None));

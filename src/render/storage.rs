@@ -1,4 +1,4 @@
-//! What the storage commands are made from: finished values of a plan on the disks that `%pre` found.
+//! The values for the storage commands: those of a plan, on the disks that `%pre` found.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use crate::secrets::{MASK, SecretValue};
 use super::container;
 use super::kickstart::ESP_LABEL;
 
-/// The options of an EFI system partition in `/etc/fstab`, as Anaconda has them.
+/// The mount options of an EFI system partition in `/etc/fstab`, as Anaconda writes them.
 const EFI_MOUNTED: &str = "defaults,uid=0,gid=0,umask=077,shortname=winnt";
 
-/// The secrets that leave with the storage commands, and with nothing else.
+/// The secrets that are sent with the storage commands, and with nothing else.
 #[derive(Debug, Default)]
 pub struct StorageSecrets {
-    /// What opens encrypted disks.
+    /// The passphrase of encrypted disks.
     pub passphrase: Option<SecretValue>,
     /// The password of the container's account at its registry.
     pub registry: Option<SecretValue>,
 }
 
-/// Everything that `kickstart/storage.ks.j2` may name.
+/// Everything that `kickstart/storage.ks.j2` may use.
 #[derive(Debug, Serialize)]
 pub(crate) struct StorageValues<'a> {
     node: &'a str,
@@ -57,7 +57,7 @@ struct SlotValues<'a> {
     disk: &'a str,
 }
 
-/// A disk whose table `%pre` makes.
+/// A disk whose partition table `%pre` creates.
 #[derive(Debug, Serialize)]
 struct PreparedDisk<'a> {
     disk: &'a str,
@@ -122,7 +122,7 @@ struct VolumeValues {
     mkfs_options: Option<String>,
 }
 
-/// The names `pv.01` and `raid.01` that kickstart lines know each other by.
+/// The names such as `pv.01` and `raid.01` by which kickstart lines refer to each other.
 #[derive(Default)]
 struct Names {
     physical_volumes: Vec<(String, String)>,
@@ -152,8 +152,8 @@ impl Names {
 }
 
 impl<'a> StorageValues<'a> {
-    /// Collects the commands that make the plan come true on the disks that `%pre` found, by slot. The slots of the
-    /// plan must all be there. `identities` are the UUIDs that a keeping reimage must find.
+    /// Collects the values of the commands that realise the plan on the disks that `%pre` found, by slot. Every slot of
+    /// the plan must have a disk. `identities` are the UUIDs that a reimage with `keep` must find.
     pub(crate) fn new(
         node: &'a Node,
         plan: &'a NodePlan,
@@ -195,9 +195,9 @@ impl<'a> StorageValues<'a> {
                 }
             })
             .collect();
-        // EL6.3 wants the members of a group that it finds; later readers stop at them.
+        // EL6.3 requires the members of a group that it finds; later releases stop if they are given.
         let lists_members = !keeps || (node.release.is_el6() && node.release.minor < 4);
-        // A kept group without volumes of ours is not mentioned at all: nobody can then touch it.
+        // A kept group without volumes of ours is not mentioned at all, so that nothing can touch it.
         let groups = plan.volume_groups.iter().filter(|group| !keeps || !group.logical_volumes.is_empty());
         let groups = groups.map(|group| GroupValues {
             name: group.name.clone(),
@@ -224,8 +224,8 @@ impl<'a> StorageValues<'a> {
         });
         let by_flags = plan.disks.iter().filter(|disk| !disk.is_prepared());
         let labels: Vec<_> = plan.disks.iter().filter(|disk| !disk.is_prepared()).map(|disk| disk.label).collect();
-        // One word for all disks, so it is written only where it is right for all. EL6 does not know it; from EL8 on it
-        // is always known, and EL7 is told where it would choose another.
+        // The option applies to all disks, so it is only written where it is right for all of them. EL6 does not know
+        // it; from EL8 on it is always known, and on EL7 it is given where the installer would choose another.
         let known = match node.release.major {
             6 => false,
             7 => plan.disks.iter().any(|disk| !disk.label_is_default),
@@ -266,7 +266,7 @@ impl<'a> StorageValues<'a> {
 }
 
 impl<'a> StorageValues<'a> {
-    /// With secrets in the place of their masks: for the answer to a permit alone.
+    /// Puts secrets in place of their masks; only for the answer to a permit.
     pub(crate) fn with_secrets(self, node: &Node, secrets: &'a StorageSecrets) -> Self {
         let passphrase = secrets.passphrase.as_ref().map_or(self.passphrase, |passphrase| passphrase.reveal());
         let login = node.container.as_ref().zip(secrets.registry.as_ref());
@@ -275,11 +275,12 @@ impl<'a> StorageValues<'a> {
     }
 }
 
-/// The options for mount and mkfs of a file system, as planned.
+/// The planned mount and mkfs options of a file system.
 fn options(plan: &NodePlan, content: &Content) -> (Option<String>, Option<String>) {
     let mount = match content {
         Content::Mount { mount, .. } => mount,
-        // As the installer mounts a plain one. Only a mirror gets here with it: the command `part` has them by itself.
+        // The options with which the installer mounts a plain one. Only mirrored ones need them here: the command
+        // `part` sets them itself.
         Content::EfiSystem if !plan.arrays.is_empty() => return (Some(EFI_MOUNTED.into()), None),
         _ => return (None, None),
     };
@@ -297,7 +298,7 @@ fn holds_a_mirror(disk: &DiskPlan) -> bool {
     disk.partitions.iter().any(|partition| matches!(partition.content, Content::RaidMember { .. }))
 }
 
-/// The `part` command of a partition; none for what the installer makes by itself.
+/// The `part` command of a partition; `None` for what the installer makes by itself.
 fn part(
     plan: &NodePlan,
     disk: &DiskPlan,
@@ -311,7 +312,7 @@ fn part(
         Content::Extended => return None,
         Content::Mount { mount, file_system } => (mount.clone(), Some(file_system.to_string()), None),
         Content::EfiSystem => ("/boot/efi".into(), Some("efi".into()), Some(ESP_LABEL)),
-        // The installer knows it by its file system; pykickstart warns of a second one with that name.
+        // The installer recognises it by its file system; pykickstart warns about a second one with that name.
         Content::BiosBoot if names.biosboots > 0 => ("None".into(), Some("biosboot".into()), None),
         Content::BiosBoot => {
             names.biosboots += 1;

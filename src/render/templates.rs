@@ -1,30 +1,31 @@
-//! The operator's own templates: files that stand in for embedded ones of the same name, and hooks that add to them.
+//! The operator's own templates: files that replace embedded ones of the same name, and hooks that add to them.
 
 use std::collections::BTreeMap;
 
 use super::engine::{KickstartFiles, TemplateFiles};
 
-/// The hooks of a kickstart, empty unless the operator fills them; `kickstart/README.md` says where each stands.
+/// The hooks of a kickstart, empty unless the operator fills them; `kickstart/README.md` says where each one is
+/// included.
 pub(super) const HOOKS: [&str; 4] = ["commands", "packages", "pre", "post"];
 
-/// The folder of the hooks, and the only files in it.
+/// The folder of the hooks; it may hold no other files.
 const SNIPPETS: &str = "kickstart/snippets/";
 const SNIPPET_FILES: [&str; 4] = ["commands.ks.j2", "packages.ks.j2", "pre.sh.j2", "post.sh.j2"];
 
-/// Steps of the operator's own that belong to no step set. Below it a file may have any name.
+/// The operator's own steps, which belong to no step set. A file below this folder may have any name.
 pub(super) const STEPS: &str = "templates/firstboot/steps/";
-/// The step sets, a folder each.
+/// The step sets, one folder each.
 pub(crate) const STEP_SETS: &str = "templates/steps/";
-/// The blueprints, a folder each.
+/// The blueprints, one folder each.
 pub(crate) const BLUEPRINTS: &str = "templates/blueprints/";
-/// The file of a blueprint's folder that holds its data.
+/// The file in a blueprint's folder that holds its data.
 pub(crate) const BLUEPRINT_FILE: &str = "/blueprint.toml";
 /// The file with the rules of variables, in the folder of a blueprint or of a step set.
 pub(crate) const RULES_FILE: &str = "rules.toml";
-/// What else the folder of a blueprint may hold: parts of the payload of every node.
+/// Other files that the folder of a blueprint may hold: parts of the payload of every node.
 pub(super) const BLUEPRINT_PARTS: [&str; 3] = ["env.j2", "order", "ports"];
 
-/// So many files are named; the rest is counted.
+/// How many files are named; the rest is counted.
 const NAMED: usize = 6;
 
 /// The files of the operator's template folder.
@@ -32,12 +33,12 @@ const NAMED: usize = 6;
 pub struct Templates {
     /// The folder, for messages.
     pub folder: String,
-    /// Name below the folder, such as `kickstart/base.ks.j2`, to text.
+    /// Text by the file's name below the folder, such as `kickstart/base.ks.j2`.
     pub files: BTreeMap<String, String>,
 }
 
 impl Templates {
-    /// How messages name a template: by the operator's file when it is one.
+    /// How messages name a template: by the operator's file if there is one.
     pub(crate) fn place(&self, name: &str) -> String {
         match self.files.contains_key(name) && !self.folder.is_empty() {
             true => format!("{}/{name}", self.folder.trim_end_matches('/')),
@@ -45,12 +46,12 @@ impl Templates {
         }
     }
 
-    /// Whether the operator's file stands in for one of rackstart's; a hook only adds to it.
+    /// Whether the operator's file replaces one of rackstart's; a hook only adds to it.
     pub(super) fn replaces(&self, name: &str) -> bool {
         self.files.contains_key(name) && !name.starts_with(SNIPPETS)
     }
 
-    /// The hooks alone, where other files stand in for parts of rackstart's kickstart: what these are measured by.
+    /// Only the hooks, if other files replace parts of rackstart's kickstart: the reference for comparing them.
     pub(super) fn measure(&self) -> Option<Self> {
         let replaces = self.files.keys().any(|name| name.starts_with("kickstart/") && self.replaces(name));
         let hooks = self.files.iter().filter(|(name, _)| !self.replaces(name));
@@ -58,7 +59,7 @@ impl Templates {
         replaces.then(|| Self { folder: self.folder.clone(), files: hooks })
     }
 
-    /// Which files are in use, in words; none when it is none.
+    /// Describes which files are in use; `None` when none is.
     pub(super) fn in_use(&self) -> Option<String> {
         let named: Vec<&str> = self.files.keys().take(NAMED).map(String::as_str).collect();
         let more = match self.files.len().saturating_sub(NAMED) {
@@ -68,14 +69,14 @@ impl Templates {
         (!named.is_empty()).then(|| format!("templates from {}: {}{more}", self.folder, named.join(", ")))
     }
 
-    /// Whether a file of this name has an effect; else the one thing to do.
+    /// Checks that a file of this name has an effect; the error is one thing to do.
     pub(crate) fn check_name(name: &str) -> Result<(), String> {
         if let Some(file) = name.strip_prefix(SNIPPETS) {
             let help = || format!("the files in {SNIPPETS} are {}", SNIPPET_FILES.join(", "));
             return if SNIPPET_FILES.contains(&file) { Ok(()) } else { Err(help()) };
         }
         if name.starts_with("templates/site/") {
-            return Err("the file that `init` writes is inside rackstart: edit what it wrote".into());
+            return Err("the file that `init` writes is embedded in rackstart: edit the written file instead".into());
         }
         if let Some((folder, file)) = name.strip_prefix(BLUEPRINTS).and_then(|rest| rest.split_once('/')) {
             let is_part = BLUEPRINT_FILE[1..] == *file || RULES_FILE == file || BLUEPRINT_PARTS.contains(&file);
@@ -103,7 +104,7 @@ impl Templates {
     }
 }
 
-/// Every template that is inside rackstart and that the operator's file of the same name can stand in for: name and text.
+/// Every embedded template that the operator's file of the same name can replace: name and text.
 pub(crate) fn shipped() -> Vec<(String, String)> {
     let files = |name: &str| KickstartFiles::get(name).or_else(|| TemplateFiles::get(name));
     let names = KickstartFiles::iter().chain(TemplateFiles::iter());
@@ -115,12 +116,12 @@ pub(crate) fn shipped() -> Vec<(String, String)> {
     shipped
 }
 
-/// The names of all files below `templates` that are inside rackstart.
+/// The names of all embedded files below `templates`.
 pub(crate) fn shipped_names() -> Vec<String> {
     TemplateFiles::iter().map(std::borrow::Cow::into_owned).collect()
 }
 
-/// A text file that is inside rackstart.
+/// An embedded text file.
 pub(crate) fn shipped_file(name: &str) -> Option<String> {
     String::from_utf8(TemplateFiles::get(name)?.data.into_owned()).ok()
 }

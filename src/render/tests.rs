@@ -1,4 +1,4 @@
-//! What is served, and how faults in templates and values are told.
+//! What is served, and how faults in templates and values are reported.
 
 use std::collections::BTreeMap;
 

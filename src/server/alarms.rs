@@ -1,5 +1,5 @@
-//! What a person should look at now, each until it is over. Alarms are told in the log once, and stand in `status`, the
-//! metrics and the notifications as long as they ring. In memory only: whoever raises one sees the cause again.
+//! What a person should look at now. An active alarm is logged once, and appears in `status`, the metrics and the
+//! notifications until it is over. Alarms are kept in memory only: whoever raises one will observe its cause again.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use tokio::sync::watch;
 
 use crate::clock::unix_now;
 
-/// Alarms that ring at the same time; more of a kind say nothing new.
+/// Most alarms that are active at the same time; more of one kind would say nothing new.
 const MOST: usize = 64;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Alarm {
-    /// One word, the same for all alarms of its kind: `rival`, `passive`, `disk-full`.
+    /// The kind in one word: `rival`, `passive`, `disk-full`.
     pub kind: String,
-    /// What it is about, for example an address.
+    /// What the alarm is about, for example an address.
     pub subject: String,
     /// What is wrong and what to do, in words.
     pub text: String,
-    /// Since when it rings, in Unix seconds.
+    /// Since when it is active, in Unix seconds.
     pub since: u64,
 }
 
-/// What became of an alarm that was raised.
+/// Whether a raised alarm is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Raised {
-    /// It rings from now on.
+    /// The alarm became active with this call.
     New,
-    /// It rang already, or too many others do.
+    /// The alarm was already active, or too many others are.
     Known,
 }
 
 type Ringing = BTreeMap<(String, String), Alarm>;
 
-/// All that ring.
+/// All active alarms.
 pub struct Alarms(watch::Sender<Ringing>);
 
 impl Default for Alarms {
@@ -45,7 +45,8 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Rings until [`Alarms::clear`]. The newest text counts; only the first one is logged. Returns what became of it.
+    /// Raises an alarm until [`Alarms::clear`]. A later text replaces an earlier one, but only the first one is logged.
+    /// Says whether the alarm is new.
     pub(crate) fn raise(&self, kind: &str, subject: &str, text: impl Into<String>) -> Raised {
         let (key, text) = ((kind.to_string(), subject.to_string()), text.into());
         let mut raised = Raised::Known;
@@ -67,7 +68,7 @@ impl Alarms {
         raised
     }
 
-    /// Ends an alarm, if it rings.
+    /// Ends an alarm if it is active.
     pub(crate) fn clear(&self, kind: &str, subject: &str) {
         self.0.send_if_modified(|ringing| {
             let ended = ringing.remove(&(kind.to_string(), subject.to_string()));
@@ -78,12 +79,12 @@ impl Alarms {
         });
     }
 
-    /// What rings now, by kind and subject.
+    /// The active alarms, by kind and subject.
     pub(crate) fn ringing(&self) -> Vec<Alarm> {
         self.0.borrow().values().cloned().collect()
     }
 
-    /// Changes whenever an alarm begins or ends.
+    /// A receiver that changes whenever an alarm begins or ends.
     pub(crate) fn changes(&self) -> watch::Receiver<BTreeMap<(String, String), Alarm>> {
         self.0.subscribe()
     }

@@ -1,4 +1,5 @@
-//! Plain texts over HTTP, and what is said instead of one. 404: no such thing. 500: we broke. Always with a reason.
+//! Plain-text answers over HTTP, and error answers in their place: 404 when there is no such thing, 500 when we are at
+//! fault. An error always carries its reason.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,22 +8,22 @@ use crate::lifecycle::Refused;
 use crate::render::RenderError;
 use crate::store::ChangeError;
 
-/// One refusal.
+/// An error answer.
 #[derive(Debug)]
 pub(crate) struct HttpError {
     /// Status code.
     pub status: StatusCode,
-    /// One sentence for the node's own screen and our log.
+    /// One sentence for the node's screen and our log.
     pub reason: String,
 }
 
 impl HttpError {
-    /// Makes a refusal.
+    /// Makes an error answer.
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self { status, reason: reason.into() }
     }
 
-    /// No such thing.
+    /// Makes a 404.
     pub(crate) fn not_found(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, reason)
     }
@@ -61,11 +62,11 @@ impl IntoResponse for HttpError {
     }
 }
 
-/// Why a request was refused; the answer carries it so that the witness need not read the body.
+/// Why a request was refused. The answer carries it so that the witness need not read the body.
 #[derive(Debug, Clone)]
 pub(in crate::server) struct RefusalReason(pub String);
 
-/// A text for one machine at one moment: it may hold a token, so nobody on the way may keep it.
+/// Answers with a text that is for one machine at one moment: it may hold a token, so no cache may keep it.
 pub(in crate::server) fn unkept(text: String) -> impl IntoResponse + use<> {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
 }

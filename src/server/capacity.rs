@@ -1,23 +1,25 @@
-//! How many places HTTP, TFTP and DNS have: enough for every node of the site at once, as far as the descriptors of the
-//! process go; those of strangers are apart and few. Where descriptors are few, DNS shrinks first: a node installs without it.
+//! How many places HTTP, TFTP and DNS have: enough for every node of the site at once, as far as the process has file
+//! descriptors. Strangers have separate and few places. When descriptors are scarce, DNS shrinks first: a node installs
+//! without it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors for everything else: the store, the listening sockets, the API, the logs.
 const REST: u64 = 192;
-/// Connections of one node that are reckoned with: an installer has a few.
+/// Connections planned per node: an installer has a few.
 const CONNECTIONS_EACH: usize = 8;
-/// Transfers of one node that are reckoned with.
+/// Transfers planned per node.
 const TRANSFERS_EACH: usize = 4;
-/// Questions of one node that wait for a forwarder, each with a socket of its own, and connections by which it asks.
+/// Questions planned per node that wait for a forwarder, each with its own socket, and TCP connections planned per
+/// node.
 const WAITING_EACH: usize = 16;
 const NAME_CONNECTIONS_EACH: usize = 2;
-/// More than these at once serve nobody.
+/// More questions than this at once serve nobody.
 const MOST_WAITING: usize = 4096;
-/// A small rack has as many transfers at least: requests that somebody forges in its nodes' names take places for some
-/// seconds each, and cost little.
+/// The least number of transfers, even for a small rack: requests forged in its nodes' names take a place for some
+/// seconds each, and a place costs little.
 const MIN_TRANSFERS: usize = 4096;
-/// A small rack has as many places as one of this many nodes.
+/// A smaller rack has as many places as one of this many nodes.
 const FEW_NODES: usize = 64;
 /// More descriptors than this are of no use.
 const MOST_DESCRIPTORS: u64 = 1 << 20;
@@ -33,20 +35,19 @@ pub(crate) struct Capacity {
     pub transfers: usize,
     /// TFTP transfers of all strangers.
     pub stranger_transfers: usize,
-    /// What DNS has.
+    /// Places of DNS.
     pub names: NamePlaces,
 }
 
-/// Places of DNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NamePlaces {
-    /// Those of all nodes.
+    /// Places of all nodes.
     pub nodes: NamePart,
-    /// Those of all strangers.
+    /// Places of all strangers.
     pub strangers: NamePart,
 }
 
-/// What DNS has for one kind of machines. Each takes a descriptor.
+/// Places of DNS for one kind of machine. Each takes a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NamePart {
     /// Questions that wait for a forwarder.
@@ -56,7 +57,7 @@ pub(crate) struct NamePart {
 }
 
 impl NamePlaces {
-    /// What `nodes` nodes need.
+    /// The places that `nodes` nodes need.
     fn wanted(nodes: usize) -> Self {
         let waiting = (nodes * WAITING_EACH).min(MOST_WAITING);
         Self {
@@ -65,7 +66,7 @@ impl NamePlaces {
         }
     }
 
-    /// What about `all` descriptors carry.
+    /// The places that about `all` descriptors allow.
     fn few(all: usize) -> Self {
         Self {
             nodes: NamePart { waiting: (all / 2).max(2), connections: (all / 4).max(2) },
@@ -79,8 +80,8 @@ impl NamePlaces {
 }
 
 impl Capacity {
-    /// What `nodes` nodes need, or, when that is more than `descriptors` carry, what there is. A connection takes two: its
-    /// own, and the file that it downloads.
+    /// The places that `nodes` nodes need, or fewer when `descriptors` does not suffice. A connection takes two
+    /// descriptors: its own, and the file that it downloads.
     pub(crate) fn of(nodes: usize, descriptors: u64) -> Self {
         let nodes = nodes.max(FEW_NODES);
         let usable = usize::try_from(descriptors.saturating_sub(REST)).unwrap_or(usize::MAX);
@@ -100,7 +101,7 @@ impl Capacity {
     }
 }
 
-/// Raises the limit on descriptors to what this process may have, and returns it.
+/// Raises the limit on descriptors as far as this process may, and returns it.
 pub fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
@@ -114,23 +115,23 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
-/// Says that the kernel has fewer places for neighbours than the site has nodes; a full table drops what leaves. It has one
-/// table for all network namespaces, and shows its size in the first one only.
+/// Warns when the kernel's neighbour table has fewer entries than the site has nodes; a full table drops outgoing
+/// packets. The kernel has one table for all network namespaces, and shows its size only in the first one.
 pub(crate) fn warn_of_few_neighbours(nodes: usize) {
     let read = |name| std::fs::read_to_string(format!("/proc/sys/net/ipv4/neigh/default/{name}")).ok();
-    // What is above the second threshold is thrown out again after five seconds.
+    // Entries above the second threshold are dropped after five seconds.
     let places = read("gc_thresh2").and_then(|text| text.trim().parse::<usize>().ok());
     if let Some(places) = places.filter(|places| *places < nodes) {
         tracing::warn!(
             nodes,
             places,
-            "the kernel keeps fewer neighbours than there are nodes, and drops answers when more are there at once: raise \
+            "the kernel's neighbour table is smaller than the number of nodes, and a full table drops answers: raise \
              net.ipv4.neigh.default.gc_thresh1, gc_thresh2 and gc_thresh3 to 4096, 8192 and 16384 (sysctl -w)"
         );
     }
 }
 
-/// The limit on descriptors as it is.
+/// The current limit on descriptors.
 pub(crate) fn descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS)
 }

@@ -1,4 +1,4 @@
-//! The long tasks of the daemon. All of them run until the order to stop; one that ends earlier ends the daemon, because
+//! The long-running tasks of the daemon. All of them run until shutdown; one that ends earlier ends the daemon, because
 //! half a daemon looks alive while its nodes wait in vain.
 
 use std::collections::HashMap;
@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ServerError;
 
-/// How long running transfers may go on after the order to stop.
+/// How long running transfers may continue after the shutdown request.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the store may take to close after that.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// The task of the store: it ends by itself when nobody holds the store any more.
+/// The task of the store: it ends when the last handle to the store is dropped.
 pub(super) type StoreTask = JoinHandle<Result<(), sqlx::Error>>;
 
-/// The engines that run.
+/// The running engines.
 pub(super) struct Engines {
     tasks: JoinSet<()>,
     names: HashMap<Id, &'static str>,
@@ -30,12 +30,12 @@ impl Engines {
         Self { tasks: JoinSet::new(), names: HashMap::new(), shutdown }
     }
 
-    /// Starts an engine. It must end on the order to stop, and only then.
+    /// Starts an engine. It must end on the shutdown request, and only then.
     pub(super) fn start(&mut self, name: &'static str, engine: impl Future<Output = ()> + Send + 'static) {
         self.names.insert(self.tasks.spawn(engine).id(), name);
     }
 
-    /// Starts the task on another runtime.
+    /// Starts an engine on another runtime.
     pub(super) fn start_on(
         &mut self,
         runtime: &Handle,
@@ -45,7 +45,7 @@ impl Engines {
         self.names.insert(self.tasks.spawn_on(engine, runtime).id(), name);
     }
 
-    /// Waits for the order to stop, or for an engine or the store to fail; then ends everything within bounds.
+    /// Waits for the shutdown request, or for an engine or the store to fail; then ends everything within bounds.
     pub(super) async fn run(mut self, mut store: StoreTask) -> Result<(), ServerError> {
         let order = self.shutdown.clone();
         let failed = tokio::select! {
@@ -75,7 +75,7 @@ impl Engines {
         ServerError::Engine { engine: self.names.get(&id).copied().unwrap_or("unnamed"), how }
     }
 
-    /// Gives the order to stop, and makes sure that it is followed.
+    /// Requests the shutdown, and makes sure that it happens.
     async fn stop(&mut self) {
         self.shutdown.cancel();
         super::notify::stopping();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     impl Daemon {
-        /// Two engines that follow the rule, one of which uses the store, and one that may not.
+        /// Two engines that follow the rule, one of which uses the store, and one under test that may not.
         async fn with(engine: impl Future<Output = ()> + Send + 'static) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let (held, store) = Store::open(&folder.path().join("state")).await.unwrap();
@@ -189,7 +189,7 @@ mod tests {
         tokio::time::pause();
         let (began, really) = (tokio::time::Instant::now(), Instant::now());
         daemon.engines.run(daemon.store).await.unwrap();
-        // With the clock standing still, SQLite's thread may or may not close before the time for that is over.
+        // While tokio's clock stands still, SQLite's thread may or may not close in time.
         let took = began.elapsed();
         assert!(took >= GRACE && took < GRACE + CLOSING + Duration::from_secs(1), "{took:?}");
         assert!(really.elapsed() < GRACE);

@@ -9,18 +9,18 @@ use crate::store::{ChangeError, OpenError, SecretsError};
 /// Why the daemon cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
-    /// A socket cannot be had.
+    /// A socket cannot be bound.
     #[error("cannot listen on {what}: {source}")]
     Bind {
         /// Protocol and address.
         what: String,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The system has no thread left.
     #[error("cannot start the thread of DHCP and TFTP: {0}")]
     Thread(std::io::Error),
-    /// Something else lies where the admin socket belongs.
+    /// Something that is not a socket is in the place of the admin socket.
     #[error("{0} is not a socket, so it was left alone; name another place in `server.socket`")]
     NotASocket(PathBuf),
     /// The store cannot be opened.
@@ -29,25 +29,25 @@ pub(crate) enum ServerError {
     /// The store failed while running.
     #[error("the store failed: {0}; look at the disk below `server.state`, then start again")]
     Durability(sqlx::Error),
-    /// An engine ended before anybody told it to.
+    /// An engine ended without a shutdown request.
     #[error("{engine} {how}, so the daemon stopped; start it again, the log says more")]
     Engine {
-        /// Which.
+        /// The name of the engine.
         engine: &'static str,
-        /// What became of it.
+        /// How it ended.
         how: String,
     },
-    /// The key of the secrets cannot be had.
+    /// The key of the secrets is not available.
     #[error(transparent)]
     Key(#[from] key::KeyError),
-    /// The secrets cannot be had.
+    /// The secrets cannot be opened.
     #[error("{source} (the store {}{key})", store.display())]
     Secrets {
-        /// Where they lie.
+        /// The directory of the store.
         store: PathBuf,
         /// Where the site file says that their key is.
         key: String,
-        /// Why.
+        /// The reason.
         source: SecretsError,
     },
     /// A node could not be armed at start.
@@ -59,12 +59,12 @@ pub(crate) enum ServerError {
 }
 
 impl ServerError {
-    /// Whether it is about the shell alone: systemd gives the daemon what no shell gets.
+    /// Whether the error only concerns a shell: systemd passes the daemon credentials that no shell gets.
     pub(crate) fn is_of_the_shell(&self) -> bool {
         matches!(self, Self::Key(key::KeyError::AtShell { .. }))
     }
 
-    /// With the files that it is about.
+    /// Adds the store and the key that the error is about.
     pub(in crate::server) fn secrets(site: &Site, source: SecretsError) -> Self {
         let key = match &site.key {
             KeySource::None => String::new(),

@@ -1,4 +1,5 @@
-//! The network boot programs in the binary: `make firmware` collects them from distribution packages before the build.
+//! The network boot programs embedded in the binary: `make firmware` collects them from distribution packages before
+//! the build.
 
 use axum::body::Bytes;
 use rust_embed::Embed;
@@ -9,12 +10,12 @@ use crate::boot::NetworkBootProgram;
 #[folder = "firmware/"]
 struct Files;
 
-/// Returns a network boot program by its published name; any other name has nothing behind it.
+/// Returns a network boot program by its published name; `None` for any other name.
 pub(crate) fn by_name(name: &str) -> Option<Bytes> {
     NetworkBootProgram::ALL.iter().find(|program| program.file_name() == name).and_then(|program| content(*program))
 }
 
-/// Returns the programs that this build lacks.
+/// Returns the names of the programs that this build lacks.
 pub(crate) fn missing() -> Vec<&'static str> {
     let lacks = |program: &&NetworkBootProgram| content(**program).is_none();
     NetworkBootProgram::ALL.iter().filter(lacks).map(|program| program.file_name()).collect()

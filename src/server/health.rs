@@ -1,4 +1,4 @@
-//! What the daemon knows of itself: the alarms that ring, and what its engines counted since the start.
+//! What the daemon knows about itself: the active alarms, and what its engines have counted since the start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,59 +9,59 @@ use super::dhcp::DhcpCounters;
 use super::log_queue::LogLines;
 use super::tftp::{Outcome, Seen};
 
-/// Alarms and counts. Counts only grow.
+/// Alarms and counters. Counters only grow.
 #[derive(Default)]
 pub struct Health {
     /// What a person should look at.
     pub alarms: Arc<Alarms>,
-    /// What DHCP did.
+    /// Counters of DHCP.
     pub dhcp: Arc<DhcpCounters>,
-    /// What TFTP did.
+    /// Counters of TFTP.
     pub tftp: TftpCounters,
-    /// What became of the messages to people.
+    /// Counters of the messages to people.
     pub told: TellCounters,
-    /// What the keeper of the timelines waited for.
+    /// Commits that the keeper of the timelines waited for.
     pub commits: CommitCounters,
-    /// HTTP connections of nodes and strangers that found no place.
+    /// HTTP connections of nodes and strangers that were refused because all places were taken.
     pub refused_connections: AtomicU64,
-    /// What became of the log.
+    /// Counters of the log.
     pub log: Arc<LogLines>,
 }
 
-/// What became of the messages to people since the start.
+/// Messages to people since the start, by what became of them.
 #[derive(Debug, Default)]
 pub struct TellCounters {
-    /// Taken by a receiver.
+    /// Accepted by a receiver.
     pub told: AtomicU64,
-    /// Given up after all tries.
+    /// Given up after all attempts.
     pub failed: AtomicU64,
-    /// Gave way to more important ones, or found no room in the queue.
+    /// Dropped for more important ones, or because the queue was full.
     pub dropped: AtomicU64,
 }
 
-/// Commits of the store, as one who waits for them sees it.
+/// Commits of the store, measured by a caller that waits for them.
 #[derive(Debug, Default)]
 pub struct CommitCounters {
-    /// How many.
+    /// Number of commits.
     pub count: AtomicU64,
-    /// How long they took together.
+    /// Their total duration.
     pub microseconds: AtomicU64,
 }
 
 impl CommitCounters {
-    /// Counts one that took so long.
+    /// Counts a commit with its duration.
     pub(crate) fn count(&self, took: Duration) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.microseconds.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
-/// Ends of TFTP requests, and what they cost.
+/// TFTP requests by how they ended, and what they cost.
 #[derive(Debug, Default)]
 pub struct TftpCounters {
-    /// Reads that the client has whole, or that only asked for the size.
+    /// Reads that the client has received completely, or that only asked for the size.
     pub finished: AtomicU64,
-    /// Reads of what is not there, and requests that were refused.
+    /// Reads of names that are not served, and requests that were refused.
     pub refused: AtomicU64,
     /// Reads that ended early: the client vanished or gave up, or the network failed.
     pub failed: AtomicU64,
@@ -72,7 +72,7 @@ pub struct TftpCounters {
 }
 
 impl TftpCounters {
-    /// Counts a request that is over.
+    /// Counts a request that has ended.
     pub(crate) fn count(&self, seen: &Seen) {
         let ended = match &seen.outcome {
             outcome if outcome.is_success() => &self.finished,

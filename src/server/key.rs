@@ -1,4 +1,4 @@
-//! Fetches the key of the secrets from where the site file says.
+//! Reads the key of the secrets from where the site file says it is.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::site::KeySource;
 
-/// Fewer bytes are no key.
+/// The shortest key, in bytes.
 const LEAST: usize = 16;
 
-/// Why there is no key.
+/// Why the key is not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     /// The file cannot be read.
@@ -18,12 +18,12 @@ pub(crate) enum KeyError {
         "cannot read the key of the secrets {path}: {source}; give it to the user of the daemon with `chown`, mode 600"
     )]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is none.
+    /// The file does not exist.
     #[error(
         "there is no key of the secrets at {path}; if the secrets were never sealed, make one with `head -c 32 /dev/urandom | base64 > {path}` \
              and keep a copy elsewhere; if they were, put the copy back, or correct `[secrets]`; if no copy is left, make a key and \
@@ -33,10 +33,10 @@ pub(crate) enum KeyError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// Others may read it.
+    /// Other users may read it.
     #[error("the key of the secrets {path} can be read by others (mode {mode:o}); run `chmod 600 {path}`")]
     Mode {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -47,28 +47,28 @@ pub(crate) enum KeyError {
              `head -c 32 /dev/urandom | base64` makes a good one"
     )]
     Short(PathBuf),
-    /// Not started by systemd with that credential.
+    /// systemd passed no credentials: the unit lacks `LoadCredential`.
     #[error("systemd gave rackstart no credentials; add `LoadCredential={0}:/etc/rackstart/secrets.key` to its unit")]
     NoCredentials(String),
-    /// At a shell there are none.
+    /// A shell has no systemd credentials.
     #[error(
         "the site file names the systemd credential `{credential}`, which only the unit of the daemon is given; name the file that \
              `LoadCredential={credential}:FILE` takes it from with `{flag} FILE`, or start the daemon"
     )]
     AtShell {
-        /// Its name.
+        /// The credential's name.
         credential: String,
-        /// How the verb is told the file.
+        /// The verb's option for the file.
         flag: &'static str,
     },
-    /// The daemon would not find it.
+    /// Secrets that are sealed now could not be opened by the daemon.
     #[error(
         "the site file names no key of the secrets, so `{0}` would seal them with one that the daemon does not find; write `[secrets]` first"
     )]
     NotNamed(&'static str),
 }
 
-/// Reads the key; none when the site file names none. A line break at its end is not part of it.
+/// Reads the key; `None` when the site file names none. A line break at its end is not part of the key.
 pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
     match source {
         KeySource::None => Ok(None),
@@ -82,8 +82,8 @@ pub(crate) fn read(source: &KeySource) -> Result<Option<Zeroizing<Vec<u8>>>, Key
     }
 }
 
-/// Like [`open`] for a verb at a shell, which may be told a file with the key that the site file names: the only way where that is
-/// a credential. `flag` is how it is told.
+/// Like [`read`], for a verb at a shell: it may be given a file with the key, which is the only way if the site file
+/// names a credential. `flag` is the option for that file.
 pub(crate) fn read_at_shell(
     source: &KeySource,
     file: Option<&Path>,
@@ -151,7 +151,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let missing = super::read(&KeySource::File(path.clone())).unwrap_err().to_string();
         assert!(missing.contains("head -c 32 /dev/urandom"), "{missing}");
-        // A key that is there is never to be written over.
+        // An existing key must never be overwritten.
         std::fs::write(&path, "correct horse battery").unwrap();
         let there = super::read(&KeySource::File(path.join("below"))).unwrap_err().to_string();
         assert!(there.contains("chown") && !there.contains("urandom"), "{there}");

@@ -1,8 +1,9 @@
-//! The way of the log: a bounded queue, and a thread that writes. Who logs never waits for who reads the log; when the
-//! reader is too slow, lines are dropped and counted, and the log tells how many as soon as it flows again.
+//! The path of the log: a bounded queue, and a thread that writes. Code that logs never waits for the reader of the
+//! log; when the reader is too slow, lines are dropped and counted, and the log reports their number as soon as it
+//! flows again.
 //!
-//! `tracing-appender` has such a queue too, but at the end it prints to stdout when the log is stuck, and so hangs where
-//! both are the same pipe.
+//! `tracing-appender` has such a queue too, but when the log is stuck it prints to stdout at the end, and hangs if
+//! stdout is the same pipe.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Records that may wait: more than a node boots with, a few seconds of the worst that the limits let through.
+/// Records that may wait: more than a boot produces, and a few seconds of the worst case that the rate limits allow.
 const RECORDS: usize = 8192;
 /// Bytes that may wait.
 const BYTES: usize = 4 * 1024 * 1024;
 /// How long the end of the program waits for the rest of the log.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What became of the log so far.
+/// Counters of the log.
 #[derive(Debug, Default)]
 pub struct LogLines {
     dropped: AtomicU64,
@@ -28,13 +29,13 @@ pub struct LogLines {
 }
 
 impl LogLines {
-    /// Lines that found no room, since the start.
+    /// Lines dropped since the start because the queue was full.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// Where `tracing-subscriber` writes to; clones share the queue.
+/// The writer for `tracing-subscriber`; clones share the queue.
 #[derive(Clone)]
 pub(crate) struct LogQueue {
     records: SyncSender<Vec<u8>>,
@@ -47,7 +48,7 @@ pub(crate) struct LogThread {
     ended: Receiver<()>,
 }
 
-/// Starts the thread that writes to what `make` makes. Fails when the system has no thread left.
+/// Starts the thread that writes to what `make` returns. Fails when the system has no thread left.
 pub(crate) fn start<M>(make: M) -> io::Result<(LogQueue, LogThread)>
 where
     M: for<'a> MakeWriter<'a> + Send + 'static,
@@ -88,21 +89,21 @@ fn write<M: for<'a> MakeWriter<'a>>(make: &M, queue: &Receiver<Vec<u8>>, lines: 
                 }
             }
         };
-        // A log that nobody reads any more must not stop the daemon.
+        // A log whose reader is gone must not stop the daemon.
         let _ = make.make_writer().write_all(&record);
         lines.waiting.fetch_sub(record.len(), Ordering::Relaxed);
     }
 }
 
 impl LogQueue {
-    /// What became of the lines.
+    /// The counters of the log.
     pub(crate) fn lines(&self) -> Arc<LogLines> {
         self.lines.clone()
     }
 }
 
 impl Write for LogQueue {
-    /// Takes one record; `tracing-subscriber` writes each with one call. Never waits, never fails.
+    /// Takes one record; `tracing-subscriber` writes each record with one call. Never waits, never fails.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         let waiting = self.lines.waiting.fetch_add(record.len(), Ordering::Relaxed);
         let has_room = waiting + record.len() <= BYTES;
@@ -129,7 +130,7 @@ impl MakeWriter<'_> for LogQueue {
 impl Drop for LogThread {
     fn drop(&mut self) {
         self.queue.lines.ends.store(true, Ordering::Release);
-        // Wakes the thread; with no room it is awake.
+        // Wakes the thread; if the queue is full it is awake already.
         let _ = self.queue.records.try_send(Vec::new());
         let _ = self.ended.recv_timeout(FAREWELL);
     }

@@ -1,4 +1,4 @@
-//! Sockets, clocks and tasks. Decides nothing: asks `boot`, `lifecycle` and `render`.
+//! Sockets, clocks and tasks. This module decides nothing: it asks `boot`, `lifecycle` and `render`.
 
 pub(crate) mod alarms;
 mod answer;
@@ -75,7 +75,7 @@ pub use served::Served;
 
 pub(crate) use threads::runtime;
 
-/// Every socket bound and the store open, nothing answered yet.
+/// The daemon with every socket bound and the store open, before anything is answered.
 pub(crate) struct Bound {
     appliance: Appliance,
     packets: PacketThread,
@@ -94,8 +94,9 @@ pub(crate) struct Bound {
     optional: Optional,
 }
 
-/// Opens the store and binds every socket. `renderer` has proved itself on `site` before; a reload reads `source`; `log` is
-/// shown among the metrics. `stopped_by`: who wants all installations stopped before anything is armed. Must be called within the runtime of [`runtime`].
+/// Opens the store and binds every socket. `renderer` has already proved itself on `site`; a reload reads `source`; the
+/// metrics show the counters of `log`; `stopped_by` is who wants all installations stopped before anything is armed.
+/// Must be called within the runtime of [`runtime`].
 pub(crate) async fn bind(
     site: Site,
     renderer: Renderer,
@@ -107,10 +108,10 @@ pub(crate) async fn bind(
     capacity::raise_descriptors();
     capacity::warn_of_few_neighbours(site.nodes.len());
     let packets = PacketThread::start().map_err(ServerError::Thread)?;
-    // Before the store: a start that fails for a port or an interface leaves nothing behind.
+    // The sockets come before the store: a start that fails for a port or an interface leaves no store behind.
     let sockets = Sockets::bind(&site, &packets).await;
     let Sockets { http, dhcp, tftp, api, optional } = sockets.map_err(|error| match error {
-        // Whoever has the port then is no stranger.
+        // In this case the port belongs to another rackstart on the same store, so that is the error to report.
         ServerError::Bind { .. } if crate::store::is_in_use(&server.state) => {
             OpenError::InUse(server.state.clone()).into()
         }
@@ -133,7 +134,7 @@ pub(crate) async fn bind(
     let key = key::read(&site.key)?;
     let opened = store.open_secrets(key.as_ref().map(|key| key.as_slice()), &site.blueprint).await;
     opened.map_err(|source| ServerError::secrets(&site, source))?;
-    // It takes the place of a socket that lies there, which belongs to nobody now that the store is ours.
+    // An existing socket is replaced: now that we hold the store, it belongs to no running daemon.
     let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let alarms = Arc::default();
     let rivals = Arc::new(Rivals::new(Arc::clone(&alarms)));
@@ -189,28 +190,28 @@ async fn look_out(packets: &PacketThread, server: &Server, rivals: Arc<Rivals>) 
     }
 }
 
-/// What a restore moved aside holds passwords, and is easily forgotten.
+/// Reminds people of the stores that restores moved aside: they hold passwords, and are easily forgotten.
 fn remind_of_former_stores(state: &Path) {
     for aside in crate::store::set_aside(state).unwrap_or_default() {
         let path = aside.path.display();
         tracing::warn!(
-            "a restore left the former store {path}, which holds passwords: when you are content, rm {path}"
+            "a restore left the former store {path}, which holds passwords: when you no longer need it, rm {path}"
         );
     }
 }
 
 impl Bound {
-    /// Knows the secrets of every moment, so that the log can do without them.
+    /// Returns a source of the current secrets, so that the log can be kept free of them.
     pub(crate) fn redactor(&self) -> impl Fn() -> Arc<Redactor> + Send + Sync + use<> {
         self.appliance.store.redactors()
     }
 
-    /// Takes over an edited site file while the daemon runs.
+    /// Loads an edited site file while the daemon runs.
     pub(crate) fn reloader(&self) -> Reloader {
         self.reloader.clone()
     }
 
-    /// Answers until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
+    /// Serves until `shutdown`, then lets running transfers finish for a bounded time and closes the store.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
         let Self {
             appliance,
@@ -244,7 +245,7 @@ impl Bound {
         }
         if site.network.router_advertisement {
             let (interface, newest, order) = (server.interface.clone(), receiver.clone(), shutdown.clone());
-            // It cannot work without IPv6; then it waits for the order to stop like the others.
+            // The engine cannot work without IPv6; it then just waits for the shutdown like the others.
             let run = async move { router_advertisement::run(&interface, newest, order).await };
             engines.start_on(packets.handle(), "router advertisement", run);
         }
@@ -257,7 +258,7 @@ impl Bound {
         let app = nodes::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));
         engines.start("whoever tells people", tell::run(appliance.clone(), shutdown.clone()));
-        // Every holder of the store keeps it from being closed.
+        // Every handle to the store keeps it from being closed.
         let control = Api::new(appliance, tokens, reloader, shutdown.clone());
         let at_the_socket = api::routes::at_the_socket(control.clone());
         let group = server.socket_group.clone();

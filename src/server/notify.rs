@@ -1,4 +1,4 @@
-//! What the service manager is told. Without one (`NOTIFY_SOCKET` unset) every line here does nothing.
+//! Notifications to the service manager. Without one (`NOTIFY_SOCKET` unset) nothing here has an effect.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use sd_notify::NotifyState;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// The daemon answers.
+/// The daemon is ready.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The daemon loads an edited site file; `ready` follows, whatever comes of it.
+/// The daemon is loading an edited site file; `ready` follows, whatever the result.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -19,13 +19,13 @@ pub(super) fn reloading() {
     }
 }
 
-/// The daemon ends.
+/// The daemon is stopping.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Tells that the daemon lives, twice in each interval that the service manager wants, until `shutdown`. It runs among
-/// all other tasks and asks `packets` each time, so a daemon of which either runtime is stuck falls silent.
+/// Sends a keep-alive twice in each watchdog interval, until `shutdown`. It runs among all other tasks and queries
+/// `packets` each time, so the keep-alives stop if either runtime is stuck.
 pub(super) async fn keep_alive(packets: Handle, shutdown: CancellationToken) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return shutdown.cancelled().await };
     let mut ticks = tokio::time::interval((interval / 2).max(Duration::from_millis(100)));
@@ -45,6 +45,6 @@ pub(super) async fn keep_alive(packets: Handle, shutdown: CancellationToken) {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager does not listen");
+        tracing::debug!(%error, "cannot reach the service manager");
     }
 }

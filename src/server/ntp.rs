@@ -1,4 +1,4 @@
-//! Time for the nodes: answers SNTP on the provisioning interface, to machines of the provisioning network only.
+//! Time for the nodes: answers SNTP on the provisioning interface, only to machines of the provisioning network.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -16,14 +16,12 @@ use super::served::Served;
 use crate::site::TimeService;
 use crate::wire::ntp::{Clock, Kept, Leap, answer};
 
-/// The port of NTP.
 pub(crate) const PORT: u16 = 123;
-/// A client that sets its clock asks 4 to 8 times in a row, then every minute at the most. Nodes are not counted: an answer
-/// is never longer than its question, so whoever forges questions in a node's name gains nothing.
+/// A client that sets its clock asks 4 to 8 times in a row, then at most every minute. Nodes are not limited: an answer
+/// is never longer than its question, so questions forged in a node's name gain nothing.
 const BUDGET: Budget = Budget { node: u32::MAX, stranger: 8, strangers: 100 };
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The time server, bound.
 pub(crate) struct TimeServer {
     socket: UdpSocket,
     address: Ipv4Addr,
@@ -40,7 +38,7 @@ impl TimeServer {
     pub(super) async fn run(self, served: watch::Receiver<Arc<Served>>, shutdown: CancellationToken) {
         let mut pace = Pace::new(BUDGET, WINDOW);
         let mut told = None;
-        // One byte more than the header tells a longer request; what follows it is of no interest.
+        // A longer request is recognised by one byte more than the header; the rest of it is ignored.
         let mut packet = [0; 128];
         loop {
             let received = tokio::select! {
@@ -65,17 +63,17 @@ impl TimeServer {
             if !is_known || !pace.admits(*client.ip(), is_node, Instant::now()) {
                 continue;
             }
-            let clock = Clock::judge(kept(), service == TimeService::Always, at);
+            let clock = Clock::classify(kept(), service == TimeService::Always, at);
             tell(clock, &mut told);
             if let Some(reply) = answer(&packet[..length], clock, at, SystemTime::now()) {
-                // Never waits: who gets no answer asks again.
+                // Never waits: a client without an answer asks again.
                 let _ = self.socket.try_send_to(&reply, client.into());
             }
         }
     }
 }
 
-/// Says once what the clock is worth, and again when that changes.
+/// Logs the quality of the clock once, and again when that changes.
 fn tell(clock: Clock, told: &mut Option<std::mem::Discriminant<Clock>>) {
     let kind = std::mem::discriminant(&clock);
     if told.replace(kind) == Some(kind) {
@@ -92,7 +90,7 @@ fn tell(clock: Clock, told: &mut Option<std::mem::Discriminant<Clock>>) {
     }
 }
 
-/// What the kernel says of the clock; nothing when nobody keeps it right, or when asking is forbidden.
+/// The kernel's view of the clock; `None` when no daemon keeps it synchronised, or when the call is forbidden.
 #[allow(unsafe_code)]
 fn kept() -> Option<Kept> {
     // SAFETY: `timex` is numbers only, for which zeros are values; with `modes` zero the call reads and changes nothing.

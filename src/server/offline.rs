@@ -10,25 +10,25 @@ use crate::audit::{Actor, Order};
 use crate::site::{KeySource, Mac, Node, Nodes, Site};
 use crate::store::{Record, SecretsError, Store};
 
-/// What a verb needs of the secrets.
+/// Whether a verb needs the secrets.
 #[derive(Debug, Clone)]
 pub(crate) enum Need {
-    /// Nothing: the audit log and a backup are there without their key.
+    /// It does not: the audit log and backups are accessible without their key.
     Nothing,
-    /// To open them, with the key in this file where one is named.
+    /// It needs them open, with the key in this file if one is named.
     Opened(Option<PathBuf>),
 }
 
-/// What is known of a site whose daemon is stopped.
+/// What is known about a site whose daemon is stopped.
 pub(crate) struct Resting {
-    /// The site; its store is where `server.state` says.
+    /// The site; its store is in `server.state`.
     pub site: Site,
-    /// Whether its nodes are those of the site file; else they are those of the store.
+    /// Whether its nodes are those of the site file; otherwise they are those of the store.
     pub knows_its_nodes: bool,
 }
 
-/// The site and the store that no daemon uses, and the task to wait for when the store is not needed any more. Secrets that are
-/// damaged do not open, and can be given a value again.
+/// Opens the site's store, which no daemon uses. Also returns the task to wait for when the store is no longer needed.
+/// Damaged secrets stay closed, and can be set again.
 pub(crate) async fn at_rest(resting: Resting, need: Need) -> Result<(Site, Store, StoreTask), ServerError> {
     let Resting { mut site, knows_its_nodes } = resting;
     let key = match &need {
@@ -75,8 +75,8 @@ pub(crate) async fn try_key(site: &Site) -> Result<(), ServerError> {
     outcome.map_err(|source| ServerError::secrets(site, source))
 }
 
-/// Seals the secrets of a site with the key that its file names; `former` is the file with the key of before, `new` one with
-/// the key that the site file names as a credential. Returns how many there are.
+/// Seals the secrets of a site with the key that its file names. `former` is the file with the former key; `new` is the
+/// file with the new key, if the site file names a credential. Returns the number of secrets.
 pub(crate) async fn rekey(site: &Site, former: &Path, new: Option<&Path>, actor: &Actor) -> Result<usize, ServerError> {
     let new = key::read_at_shell(&site.key, new, "--new-key")?;
     let new = new.ok_or_else(|| ServerError::secrets(site, SecretsError::Locked))?;
@@ -88,7 +88,7 @@ pub(crate) async fn rekey(site: &Site, former: &Path, new: Option<&Path>, actor:
     outcome.map_err(|source| ServerError::secrets(site, source))
 }
 
-/// Makes every secret of a site anew because those that are stored cannot be read any more.
+/// Makes new values for every secret of a site because the stored ones cannot be read any more.
 pub(crate) async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor) -> Result<Rotated, ServerError> {
     let key = key::read_at_shell(&site.key, new, "--new-key")?;
     let (store, task) = Store::open(&site.server.state).await?;
@@ -101,7 +101,7 @@ pub(crate) async fn renew_secrets(site: &Site, new: Option<&Path>, actor: &Actor
     Ok(Rotated { names, again })
 }
 
-/// Closed before the answer counts.
+/// Closes the store, so that its errors are reported before the answer counts.
 async fn close(store: Store, task: StoreTask) -> Result<(), ServerError> {
     drop(store);
     match task.await {

@@ -1,4 +1,4 @@
-//! Services that the site file can switch off, because another daemon of the machine may have their port.
+//! Services that the site file can switch off, because another daemon of the machine may use their port.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use super::threads::PacketThread;
 use super::{dns, ntp};
 use crate::site::{Server, TimeService};
 
-/// Those that are on, bound.
+/// The enabled services, bound.
 pub(super) struct Optional {
     syslog: Option<SyslogServer>,
     names: Option<dns::NameServer>,
@@ -20,7 +20,7 @@ pub(super) struct Optional {
 }
 
 impl Optional {
-    /// Binds what the site file does not switch off. Must be called within a runtime.
+    /// Binds the services that the site file does not switch off. Must be called within a runtime.
     pub(super) fn bind(server: &Server, packets: &PacketThread) -> Result<Self, ServerError> {
         let (interface, address) = (&server.interface, server.address);
         let fail = |what: &str, port: u16, without: &str| {
@@ -30,7 +30,7 @@ impl Optional {
         let bind_syslog = || SyslogServer::bind(interface, address, syslog::PORT);
         let bind_names = || dns::NameServer::bind(interface, address, dns::PORT);
         let bind_time = || {
-            // Time is only as good as the thread that tells it is quick.
+            // The time is only accurate if the thread that answers is fast.
             let _within = packets.handle().enter();
             ntp::TimeServer::bind(interface, address, ntp::PORT)
         };
@@ -44,7 +44,7 @@ impl Optional {
         })
     }
 
-    /// Starts what was bound.
+    /// Starts the bound services.
     pub(super) fn start(
         self,
         engines: &mut Engines,

@@ -1,5 +1,5 @@
-//! What is served: a site and the renderer that was proved on it, always together. A reload swaps both in one go, so no
-//! packet and no page ever sees the old of one and the new of the other.
+//! What is served: a site together with the renderer that was tested on it. A reload swaps both at once, so no packet
+//! and no page ever sees the old one of one and the new one of the other.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use crate::media::Guarded;
 use crate::render::Renderer;
 use crate::site::Site;
 
-/// A site, its renderer, and what became of the newest try to load another.
+/// A site, its renderer, and the result of the last attempt to load another one.
 #[derive(Clone)]
 pub struct Served {
     /// The site.
     pub site: Arc<Site>,
-    /// What is in none of its answers.
+    /// Files that are never served.
     pub guarded: Arc<Guarded>,
-    /// Proved on that site, with the operator's templates in it.
+    /// Tested on that site, and holding the operator's templates.
     pub renderer: Arc<Renderer>,
-    /// Unix seconds of the start or of the reload that brought it.
+    /// Unix seconds of the start, or of the reload that loaded this site.
     pub since: u64,
-    /// The newest reload, if it was refused: then this site is no longer what the file says.
+    /// The last reload, if it was refused: this site then differs from the file.
     pub refused: Option<RefusedReload>,
 }
 
@@ -34,7 +34,7 @@ pub struct RefusedReload {
 }
 
 impl Served {
-    /// A site that nobody tried to replace yet. `renderer` has proved itself on `site`.
+    /// A site that no reload has tried to replace yet. `renderer` was tested on `site`.
     pub fn new(site: Site, renderer: Renderer, now: u64) -> Self {
         let guarded = Arc::new(Guarded::of(&site.guarded));
         Self { site: Arc::new(site), guarded, renderer: Arc::new(renderer), since: now, refused: None }

@@ -11,7 +11,7 @@ use super::threads::PacketThread;
 use super::{api, dhcp, tftp};
 use crate::site::Site;
 
-/// Bound, and nothing answered yet.
+/// The bound sockets, before anything is answered.
 pub(super) struct Sockets {
     pub http: TcpListener,
     pub dhcp: dhcp::DhcpServer,
@@ -21,7 +21,7 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds what the site asks for. Must be called within a runtime.
+    /// Binds the sockets that the site needs. Must be called within a runtime.
     pub(crate) async fn bind(site: &Site, packets: &PacketThread) -> Result<Self, ServerError> {
         let server = &site.server;
         let fail = |what: String| move |source| ServerError::Bind { what, source };

@@ -1,6 +1,7 @@
-//! The threads of the daemon, by what may wait. Packets are answered on one that never does: nothing there opens a file,
-//! renders a text, asks the store, or writes to the log itself. HTTP and everything else that may wait for a disk has a
-//! runtime with one thread per core. The log and SQLite bring their own. docs/architecture.md draws them.
+//! The threads of the daemon, separated by what may wait. Packets are answered on one that never does: nothing there
+//! opens a file, renders a text, asks the store, or writes to the log itself. HTTP and everything else that may wait
+//! for a disk has a runtime with one thread per core. The log and SQLite have their own threads. docs/architecture.md
+//! shows them all.
 
 use std::io;
 use std::num::NonZero;
@@ -9,7 +10,7 @@ use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
-/// More would only wait for SQLite.
+/// More workers would only wait for SQLite.
 const MOST_WORKERS: usize = 8;
 
 /// The runtime of everything that may wait: HTTP, the API, the keeper of the timelines, reloads.
@@ -18,14 +19,15 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(workers).thread_name("http").enable_all().build()
 }
 
-/// The thread of DHCP, TFTP and their like: one, because two that wake each other up move fewer packets. Ends when dropped.
+/// The thread of DHCP, TFTP and similar services: a single one, because two that wake each other move fewer packets.
+/// Ends when dropped.
 pub(super) struct PacketThread {
     handle: Handle,
     stop: CancellationToken,
 }
 
 impl PacketThread {
-    /// Starts it. Fails when the system has no thread left.
+    /// Starts the thread. Fails when the system has no thread left.
     pub(super) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, stop) = (runtime.handle().clone(), CancellationToken::new());
@@ -35,7 +37,7 @@ impl PacketThread {
         Ok(Self { handle, stop })
     }
 
-    /// To spawn engines there, and to make their sockets within it.
+    /// The handle for spawning engines there, and for making their sockets within its runtime.
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
     }

@@ -1,5 +1,5 @@
-//! The last gate of the log: whatever is written to it, known secrets are taken out on the way. Code that logs a machine's
-//! words need not think of it, and code to come cannot forget it.
+//! The last step of the log: known secrets are removed from everything that is written to it. Code that logs a
+//! machine's words need not think of it, and new code cannot forget it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use crate::secrets::Redactor;
 
 type Source = Box<dyn Fn() -> Arc<Redactor> + Send + Sync>;
 
-/// Washes what `make` writes. Nothing is known before [`Wash::with`]; nothing secret is at hand then either.
+/// Washes what `make` writes. Before [`Wash::with`] it knows no secrets, but at that time none have been loaded either.
 #[derive(Clone)]
 pub(crate) struct Wash<M> {
     make: M,
@@ -23,13 +23,13 @@ impl<M> Wash<M> {
         Self { make, source: Arc::default() }
     }
 
-    /// Says where the secrets of the moment are known. Clones learn it too.
+    /// Sets the source of the current secrets. Clones use it too.
     pub(crate) fn with(&self, source: impl Fn() -> Arc<Redactor> + Send + Sync + 'static) {
         let _ = self.source.set(Box::new(source));
     }
 }
 
-/// One record on its way: `tracing-subscriber` writes each with one call.
+/// One record on its way: `tracing-subscriber` writes each record with one call.
 pub(crate) struct Washed<W> {
     inner: W,
     redactor: Option<Arc<Redactor>>,

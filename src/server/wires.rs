@@ -1,4 +1,4 @@
-//! Joins the engines to the appliance: what TFTP may read, and how packets reach the timeline.
+//! Connects the engines to the appliance: what TFTP may serve, and how packets reach the timeline.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
@@ -30,7 +30,7 @@ const CONNECTIONS_OF_A_NODE: usize = 28;
 /// Connections of one stranger.
 const CONNECTIONS_OF_A_STRANGER: usize = 16;
 
-/// Callers over HTTP: the addresses that are reserved for nodes, and everybody else.
+/// Peers over HTTP: the addresses that are reserved for nodes, and all others.
 pub(super) struct Rack {
     served: watch::Receiver<Arc<Served>>,
     health: Arc<Health>,
@@ -62,7 +62,7 @@ impl Guests for Rack {
     }
 }
 
-/// TFTP reads the network boot programs and nothing else.
+/// TFTP serves the network boot programs and nothing else.
 struct Programs {
     rivals: Arc<Rivals>,
     served: watch::Receiver<Arc<Served>>,
@@ -78,7 +78,7 @@ impl TftpContent for Programs {
                 text: format!("this rackstart is passive: another one, {other}, serves this network"),
             });
         }
-        // Some firmware puts a slash, of either kind, in front of the boot file that DHCP named.
+        // Some firmware puts a slash, of either kind, before the boot file that DHCP named.
         let program = firmware::by_name(name.trim_start_matches(['/', '\\']));
         program.ok_or_else(|| NotServed { text: "no such network boot program; DHCP names the right one".into() })
     }
@@ -97,26 +97,26 @@ impl TftpContent for Programs {
     }
 }
 
-/// What TFTP may read.
+/// What TFTP may serve.
 pub(super) fn tftp_content(appliance: &Appliance, rivals: Arc<Rivals>) -> Arc<dyn TftpContent> {
     Arc::new(Programs { rivals, served: appliance.served.clone() })
 }
 
-/// Whose line it is.
+/// The sender that a line is about.
 #[derive(Clone, Copy)]
 enum Who {
     Node,
     Stranger,
 }
 
-/// The limits of the lines about TFTP: anybody on the wire can cause one with each packet.
+/// The limits of the lines about TFTP: anybody on the link can cause one with each packet.
 struct Lines {
     nodes: LogLimit<Ipv4Addr>,
     strangers: LogLimit<Ipv4Addr>,
 }
 
 impl Lines {
-    /// A boot reads one to five files; more than two dozen a minute is a node in trouble.
+    /// A boot reads one to five files; more than two dozen per minute mean a node in trouble.
     fn new() -> Self {
         let minute = Duration::from_secs(60);
         Self { nodes: LogLimit::new(24, minute, 200), strangers: LogLimit::new(2, minute, 10) }
@@ -131,7 +131,7 @@ impl Lines {
     }
 }
 
-/// Logs the end of each TFTP request and remembers it for the timeline.
+/// Logs the end of each TFTP request and records it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     let (served, recent, health) = (appliance.served.clone(), appliance.recent.clone(), appliance.health.clone());
     let lines = Mutex::new(Lines::new());
@@ -174,14 +174,14 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     })
 }
 
-/// A firmware that has its program must come back as iPXE. One that only asked for the size asks again, and so may one
-/// that was refused; its own line says why.
+/// What a firmware is expected to do next: one that has its program must come back as iPXE. One that only asked for the
+/// size asks again, and so may one that was refused; the line about it says why.
 fn program(seen: &tftp::Seen) -> Option<Given> {
     let whole = matches!(seen.outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed));
     whole.then(|| Given::Program(seen.name.clone()))
 }
 
-/// Remembers each DHCP request for the timeline; the engine has logged it already.
+/// Records each DHCP request for the timeline; the engine has already logged it.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
     Arc::new(move |seen| {
@@ -198,7 +198,7 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             dhcp::Outcome::NotSent { error, .. } => format!("the answer could not be sent: {error}"),
         };
         let line = format!("{} from {} ({}): {said}", seen.asked, seen.asking, seen.arch);
-        // An operator that looks at the node should see that it comes from a card it does not boot from.
+        // The operator of the node should see that it uses a card from which it is not meant to boot.
         if let dhcp::Outcome::Silent(SilenceReason::Boot(IgnoreReason::NotTheBootNic { boot_mac, .. })) = &seen.outcome
         {
             recent.note(*boot_mac, "dhcp", &line);
@@ -214,7 +214,7 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     })
 }
 
-/// What a machine should go on from after this answer.
+/// What the machine was given with this answer, from which it should continue.
 fn given(seen: &dhcp::Seen) -> Option<Given> {
     let dhcp::Outcome::Answered { kind, boot_file, .. } = &seen.outcome else { return None };
     match (kind, boot_file, seen.asking) {

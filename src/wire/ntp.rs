@@ -63,7 +63,7 @@ pub(crate) enum Clock {
 impl Clock {
     /// Classifies the clock. `kept` is `None` where no daemon keeps it synchronised; `serves_local` says whether such a
     /// clock is good enough for the nodes.
-    pub(crate) fn judge(kept: Option<Kept>, serves_local: bool, now: SystemTime) -> Self {
+    pub(crate) fn classify(kept: Option<Kept>, serves_local: bool, now: SystemTime) -> Self {
         let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         match kept {
             Some(kept) => Self::Kept(kept),
@@ -158,10 +158,10 @@ mod tests {
     fn a_clock_that_nobody_keeps_is_a_local_one_or_says_that_it_is_none() {
         let now = at(1_800_000_000);
         let first_bytes = |clock| answer(&request(0x23), clock, now, now).unwrap()[..2].to_vec();
-        assert_eq!(Clock::judge(Some(KEPT), false, now), Clock::Kept(KEPT));
-        assert_eq!(first_bytes(Clock::judge(None, true, now)), [0x24, 10]);
-        assert_eq!(first_bytes(Clock::judge(None, false, now)), [0xe4, 0]);
-        assert_eq!(Clock::judge(None, true, at(86_400)), Clock::Unsynchronised, "a battery ran empty");
+        assert_eq!(Clock::classify(Some(KEPT), false, now), Clock::Kept(KEPT));
+        assert_eq!(first_bytes(Clock::classify(None, true, now)), [0x24, 10]);
+        assert_eq!(first_bytes(Clock::classify(None, false, now)), [0xe4, 0]);
+        assert_eq!(Clock::classify(None, true, at(86_400)), Clock::Unsynchronised, "a battery ran empty");
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn a_start_as_root_says_in_one_line_that_it_needs_less() {
         lay_cable();
         let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let serving = Serving::started(Serving::plain);
-        assert_eq!(serving.log().matches("running as root with every privilege").count(), 1, "{}", serving.log());
+        assert_eq!(serving.log().matches("running as root with all capabilities").count(), 1, "{}", serving.log());
     });
 }
 

@@ -1,4 +1,4 @@
-//! What a node opens in its security mode: from the same table of ports that its firewall is written from.
+//! What a node exposes in its security mode, from the same table of ports that its firewall rules are written from.
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ const PORTS: &str = "ports";
 /// What stands in place of a protocol in a row about what a node passes on: sentences tell of these.
 const WAYS: [&str; 3] = ["forward", "translate", "redirect"];
 
-/// What a node opens, and what it holds that others may want.
+/// What a node exposes, and which secrets it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Exposure {
     /// Name of the node.
@@ -24,30 +24,30 @@ pub(crate) struct Exposure {
     pub role: String,
     /// The mode of the site.
     pub security: Security,
-    /// What services of the node listen on and somebody else can reach.
+    /// Ports that services listen on and other machines can reach.
     pub open: Vec<Opening>,
-    /// What services listen on and the packet filter closes.
+    /// Ports that services listen on but the packet filter closes.
     pub closed: Vec<Opening>,
     /// Names of the secrets that the node holds.
     pub secrets: Vec<String>,
-    /// Everything else that is more or less open, in sentences: a subject and what is true of it.
+    /// Everything else that bears on access, in sentences: a subject and what is true of it.
     pub facts: Vec<Fact>,
 }
 
 /// One line of the table for one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Opening {
-    /// The mark of its rule.
+    /// The name of its rule.
     pub name: String,
     /// `tcp`, `udp` or `icmp`.
     pub protocol: String,
-    /// Ports and ranges `A:B`; of icmp its type.
+    /// Ports and ranges `A:B`; for ICMP the type.
     pub ports: String,
-    /// Networks, addresses, `anywhere`, or `on BRIDGE`; nobody when it is closed.
+    /// Networks, addresses, `anywhere`, or `on BRIDGE`; empty when it is closed.
     pub from: Vec<String>,
-    /// Whether a caller must have a password, a key, or a token that a password brought.
+    /// Whether a caller needs a password, a key, or a token obtained with a password.
     pub password: bool,
-    /// What it asks for: `nothing`, `password`, `key`, or `key or password`.
+    /// What a caller needs: `nothing`, `password`, `key`, or `key or password`.
     pub asks: String,
     /// The service.
     pub service: String,
@@ -63,7 +63,7 @@ pub(crate) struct Fact {
 }
 
 impl Renderer {
-    /// What the node opens, in the mode of its site.
+    /// What the node exposes, in the security mode of its site.
     pub(crate) fn exposure(&self, site: &Site, node: &Node) -> Result<Exposure, RenderError> {
         let targets = site.blueprint.targets(&node.role);
         let rows = rows(&self.engine, &site.blueprint)?;
@@ -86,12 +86,12 @@ impl Renderer {
 struct Row {
     name: String,
     target: String,
-    /// On variables of the site; empty where it is in every site.
+    /// A condition on variables of the site; empty for a line that applies to every site.
     condition: String,
     from: String,
     protocol: String,
     ports: String,
-    /// In hardened and in paper mode.
+    /// Whether a password is needed in hardened and in paper mode.
     password: (bool, bool),
     service: String,
 }
@@ -105,7 +105,7 @@ fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError>
     lines
         .map(|line| {
             Row::read(line, blueprint)
-                .ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is no line of ports"))))
+                .ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is not a line of ports"))))
         })
         .collect()
 }
@@ -183,7 +183,7 @@ fn is_redirection(text: &str, blueprint: &Blueprint) -> bool {
     })
 }
 
-/// Who a word of the blueprint lets in: nodes, a network, a bridge. Nobody by any other word.
+/// The callers that a word of the blueprint admits: nodes, a network, a bridge. Any other word admits nobody.
 fn callers(site: &Site, word: &str) -> Vec<String> {
     let blueprint = &site.blueprint;
     let named = |value: String| if value.contains('/') { value } else { format!("on {value}") };
@@ -200,7 +200,7 @@ fn callers(site: &Site, word: &str) -> Vec<String> {
     }
 }
 
-/// A password opens nothing where no account has one.
+/// Password login gives access only where an account has a password.
 fn what_ssh_asks_for(site: &Site) -> &'static str {
     let users = &site.users;
     let by_key = !site.access.ssh_keys.is_empty() || users.iter().any(|user| !user.ssh_keys.is_empty());
@@ -220,10 +220,10 @@ fn facts(site: &Site, node: &Node) -> Vec<Fact> {
         "packet filter",
         match hardened {
             true if site.blueprint.firewall_by_steps => {
-                "drops all else that comes in, also over IPv6 (but ICMPv6)".into()
+                "drops everything else that comes in, also over IPv6 (except ICMPv6)".into()
             }
-            true => "that of the release: refuses all else that comes in, also over IPv6 (but ICMPv6)".into(),
-            false => "none: whatever listens is open on every card".into(),
+            true => "that of the release: refuses everything else that comes in, also over IPv6 (except ICMPv6)".into(),
+            false => "none: every listening service is reachable on every card".into(),
         },
     );
     if let Some(link) = node.link(NicNetwork::Public) {

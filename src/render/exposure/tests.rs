@@ -1,4 +1,4 @@
-//! The drawing against the rules that the node itself writes, by the real lib/firewall.sh.
+//! Compares the table with the rules that the node itself writes, using the real lib/firewall.sh.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,14 +8,14 @@ use super::*;
 use crate::lifecycle::BootToken;
 use crate::site::testing::paper_site;
 
-/// Protocol, ports and source of every rule that lets something in.
+/// Protocol, ports and source of every rule that admits something.
 type Rules = BTreeSet<(String, String, String)>;
 
 fn site(security: Security) -> Site {
     Site { security, ..paper_site() }
 }
 
-/// What the scripts of the node print as its rule file.
+/// The rule file that the node's scripts print.
 fn rule_file(site: &Site, node: &Node) -> String {
     let folder = tempfile::tempdir().unwrap();
     let renderer = Renderer::new().unwrap();
@@ -36,7 +36,7 @@ fn rule_file(site: &Site, node: &Node) -> String {
 }
 
 fn run(root: &Path, payload: &Path) -> String {
-    // The name of a node is asked of getent, which here knows the node's own file.
+    // The steps look up node names with getent, which here reads the node's own file.
     let getent = "getent() { awk -v name=\"$2\" '{ for (i = 2; i <= NF; i++) if ($i == name) { print; exit } }' \"$ROOT/etc/hosts\"; }";
     let script = format!("set -eu; . \"$PAYLOAD/lib.sh\"; {getent}; firewall_rules");
     let output = Command::new("bash")
@@ -56,7 +56,7 @@ fn opened(rules: &str) -> Rules {
             let mut words = line.split(' ').skip_while(|known| *known != word).skip(1);
             words.next().map(str::to_string)
         };
-        // What is about no port: the node itself, and answers.
+        // Rules that are about no port: the node itself, and answers.
         if after("-i").as_deref() == Some("lo") || line.contains("ESTABLISHED") {
             continue;
         }
@@ -93,7 +93,7 @@ fn in_hardened_mode_the_drawing_of_every_role_is_what_its_firewall_opens() {
 
 #[test]
 fn the_drawing_is_right_whoever_gives_machines_their_addresses() {
-    // How many rules for machines there are on the controller, the gateway and a compute node.
+    // The number of rules for machines on the controller, the gateway and a compute node.
     for (changes, rules) in [
         (&[("multi_host", "yes")][..], [0, 3, 3]),
         (&[("network_manager", "vlan"), ("vlan_start", "171"), ("num_networks", "2")], [1, 4, 0]),

@@ -1,11 +1,11 @@
-//! Operators' templates that lost, changed or added something, and what is said of each.
+//! Operators' templates that lost, changed or added something, and what is reported about each.
 
 use super::super::*;
 use crate::site::testing::paper_site;
 
 const SHIPPED: &str = include_str!("../../../kickstart/storage.ks.j2");
 
-/// What is said of the storage section of compute2 when this replaces that in the template.
+/// The fault of compute2's storage section when `from` is replaced by `to` in the template.
 fn said(release: &str, scope: WipeScope, (from, to): (&str, &str)) -> Option<RenderError> {
     assert!(SHIPPED.contains(from), "{from}");
     let files = BTreeMap::from([(STORAGE.to_string(), SHIPPED.replacen(from, to, 1))]);
@@ -87,7 +87,7 @@ fn the_commands_of_a_keeping_reimage_are_measured_too() {
     }
 }
 
-/// What is said of the site's kickstarts when this replaces that in a template.
+/// The faults of the site's kickstarts when `from` is replaced by `to` in a template.
 fn said_of_kickstart(release: &str, name: &str, (from, to): (&str, &str)) -> Vec<String> {
     let shipped = String::from_utf8(engine::KickstartFiles::get(name).unwrap().data.into_owned()).unwrap();
     assert!(shipped.contains(from), "{name} {from}");

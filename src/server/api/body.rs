@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::Api;
 use super::error::ApiError;
 
-/// What an order says. A list of values in the order of the fields, which serde would take as well, is none.
+/// The body of an order. A list of values in the order of the fields, which serde would also accept, is refused.
 pub(super) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
@@ -20,8 +20,8 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Response> {
         let bytes = Bytes::from_request(request, api).await.map_err(IntoResponse::into_response)?;
         if bytes.trim_ascii_start().first() == Some(&b'[') {
-            let error = "the body is a list, and an order is an object";
-            let help = "send `{}` when there is nothing to say";
+            let error = "the body is a list, but an order is an object";
+            let help = "send `{}` for an order without parameters";
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error, help).into_response());
         }
         let Json(order) = Json::from_bytes(&bytes).map_err(IntoResponse::into_response)?;
@@ -29,7 +29,8 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     }
 }
 
-/// Reads a whole number however JSON writes it: `5`, `5.0` and `5e0` are one (JSON Schema 2020-12, section 4.2.3).
+/// Reads a whole number in any JSON spelling: `5`, `5.0` and `5e0` are the same number (JSON Schema 2020-12, section
+/// 4.2.3).
 pub(super) fn whole_number<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -39,7 +40,7 @@ where
     let is_exact = |number: &f64| number.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(number);
     let whole = number.as_u64().or_else(|| number.as_f64().filter(is_exact).map(|number| number as u64));
     let fits = whole.and_then(|whole| T::try_from(whole).ok());
-    fits.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is no whole number, or too large a one")))
+    fits.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a whole number, or is too large")))
 }
 
 #[cfg(test)]

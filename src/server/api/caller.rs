@@ -1,4 +1,5 @@
-//! The caller: the holder of a token over TCP, or a process at the socket. The router puts it before every handler.
+//! The caller: the holder of a token over TCP, or a process at the socket. The router determines it before every
+//! handler.
 
 use std::net::IpAddr;
 
@@ -12,12 +13,11 @@ use super::socket::Peer;
 use crate::audit::Actor;
 use crate::server::operate::{Person, Refusal};
 
-/// The caller.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    /// For the audit log, and whether it is the owner of the daemon. No token ever is.
+    /// The caller for the audit log, and whether it is the daemon's owner. The holder of a token never is.
     pub person: Person,
-    /// The token; none at the socket.
+    /// The token; `None` at the socket.
     pub holder: Option<Holder>,
 }
 
@@ -31,21 +31,24 @@ impl Caller {
         Self { person: Person { actor, is_owner: false }, holder: Some(holder) }
     }
 
-    /// For the audit log.
+    /// The caller as it appears in the audit log.
     pub(crate) fn actor(&self) -> &Actor {
         &self.person.actor
     }
 
-    /// How much of something is answered at once: over TCP so much at most, at the socket all of it.
+    /// The most that one answer holds: `over_tcp` over TCP, everything at the socket.
     pub(crate) fn most(&self, over_tcp: u32) -> u32 {
         if self.holder.is_some() { over_tcp } else { u32::MAX }
     }
 
-    /// The group of the socket may order; who may get in over the network is decided by its owner alone.
+    /// Returns the caller if it is the daemon's owner. The socket's group may give orders, but only the owner decides
+    /// who gets access over the network.
     pub(crate) fn owns_tokens(&self) -> Result<&Actor, ApiError> {
         match self.person.is_owner {
             true => Ok(self.actor()),
-            false => Err(Refusal::NotOwner("tokens are for root and the daemon's own user; run it with sudo").into()),
+            false => {
+                Err(Refusal::NotOwner("only root and the daemon's own user may manage tokens; run it with sudo").into())
+            }
         }
     }
 }
@@ -54,8 +57,9 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, ApiError> {
-        // A request that came around the door is nobody's.
-        let nobody = || ApiError::new(StatusCode::UNAUTHORIZED, "nobody asks this", "send a token");
+        // A request that bypassed the guard has no caller.
+        let nobody =
+            || ApiError::new(StatusCode::UNAUTHORIZED, "the caller of this request is unknown", "send a token");
         parts.extensions.get::<Self>().cloned().ok_or_else(nobody)
     }
 }

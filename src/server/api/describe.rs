@@ -1,4 +1,5 @@
-//! The description of the API in OpenAPI 3.1, generated from the handlers; the rules come from the table of routes.
+//! The description of the API in OpenAPI 3.1. It is generated from the handlers; the access rules come from the table
+//! of routes.
 
 use std::sync::LazyLock;
 
@@ -35,22 +36,25 @@ use super::{
 )]
 struct Description;
 
-/// What any request may be answered by the doors in front of the handlers.
+/// What the checks before the handlers may answer to any request.
 const EVERYBODY: [(&str, &str); 4] = [
-    ("400", "the request cannot be read: its path, its query or a header"),
-    ("403", "from the provisioning network, from a page of another site, or with a token of a lesser role"),
-    ("421", "the API is not called by this host name"),
-    ("503", "it took too long, no token exists at all, or the daemon is going down"),
+    ("400", "the request cannot be parsed: its path, its query or a header"),
+    (
+        "403",
+        "the request comes from the provisioning network or from a page of another site, or its token has a lower role",
+    ),
+    ("421", "the `Host` header is not a name of this API"),
+    ("503", "the request took too long, no token exists at all, or the daemon is stopping"),
 ];
-/// And one that needs a token.
+/// What they may answer where a token is needed.
 const OF_TOKENS: [(&str, &str); 2] =
-    [("401", "without a valid token"), ("429", "too many wrong tokens came from this address")];
-/// And one that has a body.
+    [("401", "the token is missing or not valid"), ("429", "this address sent too many wrong tokens")];
+/// What they may answer to a request with a body.
 const OF_ORDERS: [(&str, &str); 4] = [
-    ("409", "not in this state"),
+    ("409", "the state does not allow this"),
     ("413", "the body is too long"),
-    ("415", "the body is not said to be JSON"),
-    ("422", "the body is JSON of another shape"),
+    ("415", "`Content-Type` is not JSON"),
+    ("422", "the JSON in the body has the wrong structure"),
 ];
 
 fn refusal(why: &str) -> RefOr<utoipa::openapi::Response> {
@@ -58,7 +62,7 @@ fn refusal(why: &str) -> RefOr<utoipa::openapi::Response> {
     ResponseBuilder::new().description(why).content("application/json", body).build().into()
 }
 
-/// Adds to each operation who may ask it, and what it says to everybody else.
+/// Adds to each operation who may call it, and what other callers are answered.
 struct Rules;
 
 impl Modify for Rules {
@@ -90,17 +94,17 @@ impl Modify for Rules {
     }
 }
 
-/// The role that a caller needs.
+/// Describes the role that a caller needs.
 fn said(rule: Rule) -> String {
     let owner = "root and the daemon's own user";
     match rule {
-        Rule::Public => "Anybody may ask.".into(),
-        Rule::AtLeast(role) => format!("Needs the role {role} or a higher one."),
+        Rule::Public => "Anybody may call this.".into(),
+        Rule::AtLeast(role) => format!("Requires the role {role} or a higher one."),
         Rule::AtLeastOrOwner(role) => {
-            format!("Needs the role {role} or a higher one; at the socket it is for {owner} alone.")
+            format!("Requires the role {role} or a higher one; at the socket only {owner} may call it.")
         }
-        Rule::Socket => "At the socket of the command line alone.".into(),
-        Rule::Owner => format!("At the socket of the command line alone, and there for {owner}."),
+        Rule::Socket => "Only at the socket of the command line.".into(),
+        Rule::Owner => format!("Only at the socket of the command line, for {owner}."),
     }
 }
 
@@ -117,7 +121,7 @@ pub(crate) fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }
 
-/// This description.
+/// Returns this description.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "daemon",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn openapi() -> impl IntoResponse {

@@ -1,4 +1,4 @@
-//! What a caller is told when it cannot have what it asks for: `{error, help}`, always both over TCP.
+//! Error answers: `{error, help}`, where over TCP neither is ever empty.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -12,33 +12,34 @@ use crate::render::RenderError;
 use crate::server::operate::Refusal;
 use crate::store::ChangeError;
 
-/// The body of every answer that is no success.
+/// The body of every error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ErrorBody {
     /// What is wrong, with which thing.
     pub error: String,
-    /// One thing to do about it. On the socket there may be none, or several, a line each.
+    /// One thing to do about it. On the socket it may be empty, or hold several lines.
     pub help: String,
 }
 
-/// What a handler answers: a body in JSON, or why there is none.
+/// The result of a handler: a JSON body, or an error answer.
 pub(super) type ApiResult<T> = Result<Json<T>, ApiError>;
 
-/// One refusal.
+/// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     /// Status code.
     pub status: StatusCode,
-    /// What to say over TCP.
+    /// The body over TCP.
     pub body: ErrorBody,
-    /// What a person at the command line can do, a line each: `help` may speak of requests.
+    /// What a person at the command line can do, one hint per line. `help` speaks about requests and is not meant for
+    /// them.
     pub hints: Vec<String>,
-    /// Seconds after which it makes sense to ask again.
+    /// Seconds after which a retry makes sense.
     pub retry_after: Option<u64>,
 }
 
 impl ApiError {
-    /// Makes a refusal.
+    /// Makes an error answer.
     pub(crate) fn new(status: StatusCode, error: impl Into<String>, help: impl Into<String>) -> Self {
         let body = ErrorBody { error: error.into(), help: help.into() };
         Self { status, body, hints: Vec::new(), retry_after: None }
@@ -49,13 +50,13 @@ impl ApiError {
         Refusal::UnknownNode(name.escape_debug().to_string()).into()
     }
 
-    /// Adds when to ask again.
+    /// Adds the time of the next retry.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// Its answer at the socket, where the command line asks.
+    /// The answer at the socket, which the command line uses.
     pub(super) fn at_the_socket(self) -> Response {
         (self.status, Json(ErrorBody { error: self.body.error, help: self.hints.join("\n") })).into_response()
     }
@@ -72,7 +73,7 @@ impl From<Refusal> for ApiError {
             Refusal::Unreadable(_) => (StatusCode::BAD_REQUEST, "write it as the text says"),
             Refusal::NotOwner(_) => (StatusCode::FORBIDDEN, "run it with sudo"),
             Refusal::OwnCardsUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "look at the daemon's log"),
-            Refusal::Render(_) => (StatusCode::INTERNAL_SERVER_ERROR, "`rackstart check` proves the templates"),
+            Refusal::Render(_) => (StatusCode::INTERNAL_SERVER_ERROR, "`rackstart check` tests the templates"),
             Refusal::Copy(_) => (StatusCode::INSUFFICIENT_STORAGE, "make room on that disk, then ask again"),
             Refusal::Store(ChangeError::NoRoom) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "make room on that disk, then ask again")
@@ -140,7 +141,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        // The front door of the socket says it in other words.
+        // The check at the socket turns the error into the command line's words.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,5 +1,5 @@
-//! The event log as it grows, as server-sent events. The number of an event is its id, and everything is read from the
-//! store: who comes back with `Last-Event-ID` misses nothing.
+//! The event log as it grows, as server-sent events. The number of an event is its id, and every event is read from the
+//! store: a client that reconnects with `Last-Event-ID` misses nothing.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,11 +21,11 @@ use super::keeper::Holder;
 use super::{Api, STREAMS};
 use crate::store::{EventPage, NumberedEvent, Store};
 
-/// Read at once.
+/// Events read from the store at once.
 const BATCH: u32 = 500;
-/// A sign of life on a quiet stream.
+/// Interval of the keep-alive comments on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often the rights of a stream are looked at again.
+/// How often the rights of a stream's caller are checked again.
 const RECHECK: Duration = Duration::from_secs(5);
 
 /// Where to begin.
@@ -33,11 +33,12 @@ const RECHECK: Duration = Duration::from_secs(5);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventsParams {
-    /// After the event of this number. `Last-Event-ID` stands above it; without both it begins with what comes next.
+    /// Begin after the event with this number. `Last-Event-ID` takes precedence; without either the stream begins with
+    /// the next event.
     after: Option<i64>,
 }
 
-/// Events as they happen: `id` is the number, `event` the kind, `data` the event as JSON.
+/// Streams events as they happen: `id` is the number, `event` the kind, `data` the event as JSON.
 #[utoipa::path(get, path = "/api/v1/events", tag = "timelines",
     params(EventsParams, ("Last-Event-ID" = Option<i64>, Header, description = "the number of the last event that was received")),
     responses((status = 200, body = String, content_type = "text/event-stream",
@@ -54,7 +55,7 @@ pub(super) async fn events(
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "close one, or ask for `/api/v1/timeline` instead")
             .retry_after(30)
     })?;
-    // First, so that nothing is missed between the question and the first wait.
+    // Subscribed first, so that no event is missed between the query and the first wait.
     let grown = api.appliance.store.logged();
     let store = api.appliance.store.clone();
     let last = match last_event(&headers)?.or(wanted.after) {
@@ -72,14 +73,14 @@ fn last_event(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     number.map(Some).ok_or_else(|| {
-        ApiError::new(StatusCode::BAD_REQUEST, "`Last-Event-ID` is no number", "send the `id` of the last event")
+        ApiError::new(StatusCode::BAD_REQUEST, "`Last-Event-ID` is not a number", "send the `id` of the last event")
     })
 }
 
-/// One caller at the end of the log.
+/// One caller that follows the log.
 struct Tail {
     api: Api,
-    /// None at the socket, where nothing is revoked.
+    /// `None` at the socket, where nothing is revoked.
     holder: Option<Holder>,
     store: Store,
     grown: watch::Receiver<()>,
@@ -90,7 +91,7 @@ struct Tail {
 }
 
 impl Tail {
-    /// The next event; none when the stream is over.
+    /// The next event; `None` when the stream is over.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if self.holder.as_ref().is_some_and(|holder| !self.api.keeper.is_still(holder)) {

@@ -13,10 +13,10 @@ use crate::site::Mac;
 use crate::store::TimelineQuery;
 use crate::timeline::{Cursor, Moment};
 
-/// Lines of its timeline that are shown.
+/// Lines of the timeline that are shown.
 const EXPLAINED: u32 = 50;
 
-/// What would be answered now, and why.
+/// What the machine would be answered now, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Explanation {
     /// The MAC that was asked about.
@@ -29,29 +29,29 @@ pub(crate) struct Explanation {
     /// `protected`, `maintenance`, both or none.
     #[serde(default)]
     pub flags: Vec<String>,
-    /// Why it is suspect.
+    /// Why the node is suspect.
     #[serde(default)]
     pub suspicion: Option<String>,
-    /// The UUID and the serial number that it showed first.
+    /// The UUID and the serial number that the machine showed first.
     #[serde(default)]
     pub machine: Option<String>,
-    /// Those of another machine that booted as this node.
+    /// UUID and serial number of another machine that booted as this node.
     #[serde(default)]
     pub other_machine: Option<String>,
     /// Set while all installations are stopped.
     #[serde(default)]
     pub stopped: Option<Stopped>,
-    /// The machine that would ask, and what the answer would be.
+    /// Each kind of request that the machine may send, with its answer.
     #[schema(value_type = Vec<Vec<String>>)]
     pub answers: Vec<(String, String)>,
     /// The end of its timeline, oldest first.
     pub timeline: Vec<Moment>,
 }
 
-/// What a machine would be answered now, and why.
+/// Says what a machine would be answered now, and why.
 #[utoipa::path(get, path = "/api/v1/explain/{mac}", tag = "timelines",
     params(("mac" = String, Path, description = "the MAC of a machine")),
-    responses((status = 200, body = Explanation), (status = 400, description = "this is no MAC", body = ErrorBody)))]
+    responses((status = 200, body = Explanation), (status = 400, description = "not a MAC", body = ErrorBody)))]
 pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -> Result<Json<Explanation>, ApiError> {
     let (mac, appliance) = (timeline::mac(&mac)?, api.appliance);
     let site = appliance.site();
@@ -60,7 +60,7 @@ pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -
     let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
     let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
     let state = record.map(|record| record.state);
-    // A stranger is what it said last.
+    // An unknown machine has the architecture that it reported last.
     let stranger = || appliance.recent.arch(mac).unwrap_or(ClientArch::Bios);
     let firmware = node.map_or_else(stranger, |node| ClientArch::of(node.firmware));
     let installs = match &state {
@@ -100,7 +100,7 @@ fn in_words(decision: &BootDecision, installs: &str) -> String {
     }
 }
 
-/// What iPXE has to fill in says nothing to people.
+/// Placeholders that iPXE fills in are of no use to people.
 fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
 }

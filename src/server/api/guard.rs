@@ -1,5 +1,5 @@
-//! The doors in front of every handler: where the caller is, by which name it came, whether a web page sent it, who it
-//! is, and what it may do. And the dress of every answer on the way out.
+//! The checks before every handler: where the caller is, which host name it used, whether a web page sent the request,
+//! who the caller is, and what it may do. Also the headers of every answer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,12 +18,12 @@ use super::role::{Role, Rule};
 use super::socket::Peer;
 use crate::site::Site;
 
-/// How long a handler may take, the reading of its request included.
+/// How long a handler may take, including reading its request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Most bytes of an error text of a library that are passed on.
+/// Most bytes of a library's error text that are passed on.
 const MOST_WORDS: usize = 4096;
 
-/// Everything that is the same for all routes over TCP.
+/// The checks that all routes over TCP share.
 pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
     let refused = enter(&api, &request).err();
     let response = match refused {
@@ -42,7 +42,7 @@ pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next:
     dressed(response)
 }
 
-/// Everything that is the same for all routes at the socket.
+/// The checks that all routes at the socket share.
 pub(super) async fn socket_door(request: Request, next: Next) -> Response {
     let mut response = normalised(next.run(request).await).await;
     dressed(match response.extensions_mut().remove::<ApiError>() {
@@ -65,21 +65,22 @@ fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
     let site = api.appliance.site();
     let peer = peer(request)?;
     if matches!(peer, IpAddr::V4(address) if site.network.subnet.contains(&address)) && peer != site.server.address {
-        let error = "the API is not for the provisioning network";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "ask from this machine, or from the admin network"));
+        let error = "the API does not serve the provisioning network";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error, "call it from this machine or from the admin network"));
     }
     check_host(&site, request.uri(), request.headers())?;
     check_origin(&site, request.headers())?;
     Ok(())
 }
 
-/// Where the caller is. The listener tells it of every connection; who came without it is not let in.
+/// The caller's address. The listener records it for every connection; a request without it is refused.
 fn peer(request: &Request) -> Result<IpAddr, ApiError> {
     let known = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
-    known.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "nobody knows where this comes from", "ask over TCP"))
+    known.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "the peer address is unknown", "call the API over TCP"))
 }
 
-/// Only names that are ours: a page whose name was pointed at this address later must not get in by it.
+/// Accepts only names that belong to the API, so that a page whose DNS name was later pointed at this address (DNS
+/// rebinding) gets no access.
 fn check_host(site: &Site, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let named = match (hosts.next().map(HeaderValue::to_str), hosts.next()) {
@@ -89,12 +90,8 @@ fn check_host(site: &Site, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiErro
     if named && uri.authority().is_none_or(|authority| is_ours(site, authority.as_str())) {
         return Ok(());
     }
-    let error = "the API is not called by this host name";
-    Err(ApiError::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        error,
-        "add the name to `hosts` in `[api]` if it is meant to be",
-    ))
+    let error = "this host name is not a name of the API";
+    Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, error, "add the name to `hosts` in `[api]` if it should be one"))
 }
 
 /// Whether `host`, with or without a port, is a name of the API.
@@ -109,7 +106,7 @@ fn is_ours(site: &Site, host: &str) -> bool {
         || api.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
-/// A browser says which page a request comes from; ours alone may ask.
+/// Refuses requests from pages of other sites; a browser says which page a request comes from.
 fn check_origin(site: &Site, headers: &HeaderMap) -> Result<(), ApiError> {
     let foreign_page = headers.get_all(header::ORIGIN).iter().any(|origin| {
         let origin = origin.to_str().unwrap_or_default();
@@ -130,13 +127,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Lets in those who may ask this route, and tells the handler who it is.
+/// Admits callers that may use this route, and tells the handler who the caller is.
 pub(super) async fn authorise(
     Shared((api, rule)): Shared<(Api, Rule)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    // Nothing but the kernel's word at the socket puts this there.
+    // Only the socket's listener inserts this, from the kernel's credentials.
     let at_the_socket = request.extensions_mut().remove::<Peer>();
     let caller = match (at_the_socket, rule) {
         (_, Rule::Public) => return Ok(next.run(request).await),
@@ -147,17 +144,17 @@ pub(super) async fn authorise(
         }
         (None, Rule::Socket | Rule::Owner) => return Err(nothing_here().await),
     };
-    // A page of another site can send a form without asking; it cannot send JSON so.
+    // A page of another site can send a form without a preflight request, but not JSON.
     if request.method() == Method::POST && !is_json(request.headers()) {
         let error = "a POST needs `Content-Type: application/json`";
-        let help = "send JSON, `{}` when there is nothing to say";
+        let help = "send JSON, `{}` for an order without parameters";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, help));
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
-/// The holder of a token of this role at least.
+/// The holder of a token with at least this role.
 async fn over_tcp(api: &Api, needed: Role, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, ApiError> {
     let shown = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let shown = shown.map(|value| match value.split_once(' ') {
@@ -169,7 +166,7 @@ async fn over_tcp(api: &Api, needed: Role, headers: &HeaderMap, peer: IpAddr) ->
         unknown(error)
     })?;
     if holder.role < needed {
-        let error = format!("the token `{}` has the role {}, this needs {needed}", holder.name, holder.role);
+        let error = format!("the token `{}` has the role {}, this request needs {needed}", holder.name, holder.role);
         let help = "`rackstart token create` makes one with another role";
         return Err(ApiError::new(StatusCode::FORBIDDEN, error, help));
     }
@@ -184,7 +181,7 @@ fn unknown(error: AuthError) -> ApiError {
             new(StatusCode::SERVICE_UNAVAILABLE, error, "run `rackstart token create NAME --role viewer` on the server")
         }
         AuthError::Refused => {
-            let error = "this needs a valid token";
+            let error = "this request needs a valid token";
             new(
                 StatusCode::UNAUTHORIZED,
                 error,
@@ -192,13 +189,13 @@ fn unknown(error: AuthError) -> ApiError {
             )
         }
         AuthError::TooMany => {
-            let error = "too many requests with wrong tokens came from this address";
-            new(StatusCode::TOO_MANY_REQUESTS, error, "wait a minute, then ask with the right one").retry_after(60)
+            let error = "this address sent too many wrong tokens";
+            new(StatusCode::TOO_MANY_REQUESTS, error, "wait a minute, then send the right one").retry_after(60)
         }
     }
 }
 
-/// Refusals of libraries (a body that is no JSON, a method that a path does not have) in the shape of ours.
+/// Rewrites errors of libraries (a body that is not JSON, a method that a path does not have) into our error body.
 async fn normalised(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let is_error = parts.status.is_client_error() || parts.status.is_server_error();
@@ -218,7 +215,7 @@ async fn normalised(response: Response) -> Response {
     ours
 }
 
-/// What no route has.
+/// Answers paths that have no route.
 pub(super) async fn nothing_here() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "the API has no such path", "`/api/v1/openapi.json` lists them")
 }

@@ -1,4 +1,4 @@
-//! Whether the daemon is there. Says nothing about the site, because anybody may ask.
+//! Whether the daemon answers. Reveals nothing about the site, because anybody may ask.
 
 use axum::Json;
 use serde::Serialize;

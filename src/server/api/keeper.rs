@@ -1,5 +1,5 @@
-//! Knows the tokens. A token is proved once with argon2, then known again by a keyed hash in memory, so that a request
-//! costs microseconds; revocation and expiry are looked at in every request.
+//! Verifies tokens. A token is verified once with argon2 and then recognised by a keyed hash in memory, so that a
+//! request costs microseconds; revocation and expiry are checked on every request.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,53 +20,54 @@ use crate::server::random;
 use crate::store::{ChangeError, Store, StoredToken, TokenChange};
 
 const DAY: u64 = 24 * 60 * 60;
-/// Proofs of one token that one peer may ask for in a minute, and attempts with ids that do not exist.
+/// Verifications of one token that one peer may cause per minute; also the limit for attempts with ids that do not
+/// exist.
 const ATTEMPTS: u32 = 5;
-/// Proofs of one token that all peers may ask for in a second: each one costs some 20 ms of a processor.
+/// Verifications of one token that all peers together may cause per second: each one costs about 20 ms of CPU time.
 const PROOFS_PER_SECOND: u32 = 5;
-/// Attempts of all peers in a second with ids that do not exist. They cost a line of the log, and take nothing from tokens
-/// that do exist.
+/// Attempts of all peers per second with ids that do not exist. Each costs only a line of the log, and does not count
+/// against existing tokens.
 const INVENTED_PER_SECOND: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The holder of a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// Id of the token.
+    /// The token's id.
     pub id: String,
-    /// Name of the token.
+    /// The token's name.
     pub name: String,
-    /// What it may do.
+    /// The token's role.
     pub role: Role,
 }
 
-/// Why a token opens nothing.
+/// Why a token was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthError {
     /// No valid token exists at all.
     NotSetUp,
-    /// The token does not exist, is wrong, expired or revoked: the caller is not told which.
+    /// The token does not exist, is wrong, expired or revoked; the caller is not told which.
     Refused,
     /// Too many failures lately.
     TooMany,
 }
 
-/// Why a token was not made.
+/// Why a token was not made or revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Names are for people, and for the audit log.
-    #[error("`{0}` is no name for a token: use 1 to 40 letters, digits, dots, hyphens and underscores")]
+    /// The name is not acceptable; names are for people and for the audit log.
+    #[error("`{0}` is not a name for a token: use 1 to 40 letters, digits, dots, hyphens and underscores")]
     Name(String),
-    /// A valid token has it.
+    /// A valid token already has this name.
     #[error("a valid token is called `{0}`; revoke it first, or choose another name")]
     Taken(String),
-    /// None has it.
-    #[error("no valid token is called `{0}`; `rackstart token list` shows them")]
+    /// No valid token has this name.
+    #[error("no valid token is called `{0}`; `rackstart token list` shows all tokens")]
     Missing(String),
     /// Hashing failed.
     #[error("the token could not be hashed: {0}")]
     Hash(String),
-    /// The store.
+    /// The store refused the change.
     #[error(transparent)]
     Store(#[from] ChangeError),
 }
@@ -74,29 +75,30 @@ pub enum TokenError {
 /// All tokens, in memory as in the store.
 pub struct Keeper {
     store: Store,
-    /// Of this run of the daemon alone.
+    /// The key of the hashes in memory; drawn anew at each start of the daemon.
     key: [u8; 32],
     tokens: Mutex<HashMap<String, Known>>,
     invented: Mutex<LogLimit<IpAddr>>,
     audits: Mutex<LogLimit<IpAddr>>,
-    /// One argon2 at a time: each takes 19 MiB.
+    /// One argon2 computation at a time: each takes 19 MiB.
     hashing: Semaphore,
 }
 
 struct Known {
     stored: StoredToken,
     role: Role,
-    /// The keyed hash of the token, once it was proved.
+    /// The keyed hash of the token, once it was verified.
     proved: Option<[u8; 32]>,
-    /// Its own, so that whoever guesses at another one, or invents some, keeps nobody from proving this.
+    /// The limit of this token's own verifications: guesses at other tokens, or at ids that do not exist, cannot block
+    /// it.
     proofs: LogLimit<IpAddr>,
 }
 
-/// What is known of a token that is shown.
+/// What is known about a presented token.
 enum Seen {
-    /// It was proved before.
+    /// It was verified before.
     Proved(Holder),
-    /// It has this hash, and still has to be proved.
+    /// It has this hash and must still be verified.
     Unproved(String),
 }
 
@@ -115,7 +117,7 @@ impl Known {
 }
 
 impl Keeper {
-    /// Reads the tokens of the store.
+    /// Loads the tokens of the store.
     pub async fn open(store: Store) -> Result<Arc<Self>, ChangeError> {
         let known = |stored: StoredToken| {
             let role = stored.role.parse().ok()?; // a role of another version may do nothing
@@ -132,14 +134,14 @@ impl Keeper {
         }))
     }
 
-    /// Finds out who shows this token.
+    /// Finds the holder of the presented token.
     pub(crate) async fn holder(&self, shown: Option<&str>, peer: IpAddr) -> Result<Holder, AuthError> {
         let now = unix_now();
         let Some(token) = shown.and_then(Token::parse) else {
             let refused = if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp };
-            // Neither nothing nor what cannot be a token is a guess: no number of them comes nearer to one.
+            // A missing or malformed token is not a guess and does not count as an attempt.
             if shown.is_some() {
-                self.audit_failure(peer, None, "is no token").await;
+                self.audit_failure(peer, None, "not a rackstart token").await;
             }
             return Err(refused);
         };
@@ -150,7 +152,7 @@ impl Keeper {
                 let id = token.id().to_string();
                 let proof = self.prove(token, digest, peer, now).await;
                 if proof == Err(AuthError::Refused) {
-                    self.audit_failure(peer, Some(&id), "has the id of a token and a wrong secret").await;
+                    self.audit_failure(peer, Some(&id), "the id of a token with a wrong secret").await;
                 }
                 proof
             }
@@ -158,16 +160,17 @@ impl Keeper {
                 if lock(&self.invented).ask(peer, Instant::now()).is_none() {
                     return Err(AuthError::TooMany);
                 }
-                self.audit_failure(peer, None, "does not exist, or is not valid any more").await;
+                self.audit_failure(peer, None, "an unknown, expired or revoked token").await;
                 Err(if self.is_set_up(now) { AuthError::Refused } else { AuthError::NotSetUp })
             }
         }
     }
 
-    /// Proves a token, one after the other.
+    /// Verifies a token; one verification runs at a time.
     async fn prove(&self, token: Token, digest: [u8; 32], peer: IpAddr, now: u64) -> Result<Holder, AuthError> {
         let Ok(_turn) = self.hashing.acquire().await else { return Err(AuthError::Refused) };
-        // It may have been proved meanwhile: many requests at once after a restart are one proof.
+        // It may have been verified while this one waited: many requests at once after a restart need only one
+        // verification.
         let hash = match self.look(&token, &digest, now).ok_or(AuthError::Refused)? {
             Seen::Proved(holder) => return Ok(holder),
             Seen::Unproved(hash) => hash,
@@ -179,7 +182,7 @@ impl Keeper {
         if !tokio::task::spawn_blocking(move || token.is_of(&hash)).await.unwrap_or(false) {
             return Err(AuthError::Refused);
         }
-        // It may have been revoked meanwhile.
+        // It may have been revoked while argon2 ran.
         let mut tokens = lock(&self.tokens);
         let known = tokens.get_mut(&id).filter(|known| known.is_valid(now)).ok_or(AuthError::Refused)?;
         known.proved = Some(digest);
@@ -191,7 +194,7 @@ impl Keeper {
         tokens.get_mut(id).is_some_and(|known| known.proofs.ask(peer, Instant::now()).is_some())
     }
 
-    /// What is known of a valid token with this id.
+    /// What is known about a valid token with this id.
     fn look(&self, token: &Token, digest: &[u8; 32], now: u64) -> Option<Seen> {
         let tokens = lock(&self.tokens);
         let known = tokens.get(token.id()).filter(|known| known.is_valid(now))?;
@@ -199,18 +202,18 @@ impl Keeper {
         Some(if is_proved { Seen::Proved(known.holder()) } else { Seen::Unproved(known.stored.hash.clone()) })
     }
 
-    /// Whether what this holder showed is still valid.
+    /// Whether the holder's token is still valid.
     pub(crate) fn is_still(&self, holder: &Holder) -> bool {
         lock(&self.tokens).get(&holder.id).is_some_and(|known| known.is_valid(unix_now()))
     }
 
-    /// Tells the log and the audit log, a few lines a minute at most.
+    /// Records a failed attempt in the log and the audit log, a few lines per minute at most.
     async fn audit_failure(&self, peer: IpAddr, id: Option<&str>, why: &str) {
         let Some(held_back) = lock(&self.audits).ask(peer, Instant::now()) else { return };
         let id = id.unwrap_or("unknown");
-        tracing::warn!(%peer, token = id, held_back, "the API was asked with what {why}");
+        tracing::warn!(%peer, token = id, held_back, "rejected API request: {why}");
         let actor = Actor { how: "nobody".into(), from: peer.to_string() };
-        let detail = format!("what was shown {why}; {held_back} more since the last line");
+        let detail = format!("{why}; {held_back} more since the last line");
         if let Err(error) = self.store.audit(&actor, "api-login-failed", id, &detail).await {
             tracing::error!(%error, "a failed attempt could not be audited");
         }
@@ -222,12 +225,12 @@ impl Keeper {
         mac.finalize().into_bytes().into()
     }
 
-    /// Whether anybody can get in.
+    /// Whether any valid token exists.
     pub(crate) fn is_set_up(&self, now: u64) -> bool {
         lock(&self.tokens).values().any(|known| known.is_valid(now))
     }
 
-    /// Makes a token; it is shown here and never again.
+    /// Makes a token. Its text is returned here and never again.
     pub async fn create(&self, name: &str, role: Role, days: Option<u64>, actor: &Actor) -> Result<Token, TokenError> {
         let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if name.is_empty() || name.len() > 40 || !name.bytes().all(letter) {
@@ -260,7 +263,7 @@ impl Keeper {
         Ok(token)
     }
 
-    /// An expired token does not keep its name.
+    /// Ends expired tokens of this name, so that the name is free again.
     async fn end_expired(&self, name: &str, now: u64, actor: &Actor) -> Result<(), TokenError> {
         let expired =
             |known: &Known| known.stored.name == name && known.stored.revoked.is_none() && !known.is_valid(now);
@@ -270,10 +273,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// Ends a token. From the answer on it opens nothing.
+    /// Revokes a token. It is refused from this call's return on.
     pub(crate) async fn revoke(&self, name: &str, actor: &Actor) -> Result<(), TokenError> {
         let at = unix_now();
-        // In memory first: while the store writes, the token is worth nothing already.
+        // The token is revoked in memory first, so that it is refused already while the store writes.
         for known in lock(&self.tokens).values_mut().filter(|known| known.stored.name == name) {
             known.stored.revoked.get_or_insert(at);
             known.proved = None;
@@ -286,7 +289,7 @@ impl Keeper {
         }
     }
 
-    /// All tokens, oldest first, the ended ones too.
+    /// All tokens, oldest first, including expired and revoked ones.
     pub(crate) fn list(&self) -> Vec<StoredToken> {
         let mut list: Vec<StoredToken> = lock(&self.tokens).values().map(|known| known.stored.clone()).collect();
         list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));

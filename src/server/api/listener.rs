@@ -1,4 +1,5 @@
-//! The listener of the API: bounded like that of the nodes, and never where the nodes are.
+//! The API's listener: its connections are limited like those of the nodes, and it never listens on the provisioning
+//! network.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -8,12 +9,13 @@ use tokio::net::TcpListener;
 
 use crate::server::net::listen::{Limits, Share};
 
-/// What connections may take. A reverse proxy is one peer for all its callers, so one peer may have many.
+/// Limits of the API's connections. A reverse proxy is one peer for all its callers, so one peer may have many.
 pub fn limits() -> Limits {
     Limits { strangers: Share { all: 256, each: 128 }, ..Limits::default() }
 }
 
-/// Listens on `address`, unless the provisioning interface has it: `check` knows only one address of that interface.
+/// Listens on `address`, unless it belongs to the provisioning interface: `check` knows only one address of that
+/// interface.
 pub(crate) async fn bind(address: SocketAddr, provisioning: &str) -> io::Result<TcpListener> {
     if addresses_of(provisioning)?.contains(&address.ip().to_canonical()) {
         let why = format!("it is an address of the provisioning interface {provisioning}, where the API never listens");

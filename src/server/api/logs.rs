@@ -1,4 +1,4 @@
-//! What the installers of a node said, as it was received.
+//! The logs of a node's installers, as they were received.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path as FilePath, PathBuf};
@@ -24,7 +24,7 @@ const MOST: u64 = 256 * 1024;
 pub(crate) struct LogQuery {
     /// The attempt [default: the newest that has a log].
     pub attempt: Option<String>,
-    /// From this byte on.
+    /// Start at this byte.
     #[serde(default)]
     pub from: u64,
 }
@@ -32,17 +32,17 @@ pub(crate) struct LogQuery {
 /// A piece of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct LogPiece {
-    /// The attempt that it is of.
+    /// The attempt that the log belongs to.
     pub attempt: String,
     /// All attempts of the node that have a log, the oldest first.
     pub attempts: Vec<String>,
-    /// Whole lines, harmless and without tokens.
+    /// Whole lines, sanitised and without tokens.
     pub text: String,
-    /// Where the next piece begins; the same as before when there is no more yet.
+    /// Where the next piece begins; unchanged when there is no more yet.
     pub next: u64,
 }
 
-/// A piece of a log: of the newest attempt that has one, or of an earlier one.
+/// Returns a piece of a log: of the newest attempt that has one, or of an earlier one.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/log", tag = "timelines",
     params(("name", description = "name of a node; one that has left the site file still has its own"), LogQuery),
     responses((status = 200, body = LogPiece), (status = 404, body = ErrorBody)))]
@@ -54,9 +54,9 @@ pub(super) async fn log(
     Ok(Json(read(&api.appliance.site(), &node, query).await?))
 }
 
-/// A piece of the log of a node of this site, or of one that has left it.
+/// Reads a piece of the log of a node, which may have left the site.
 pub(crate) async fn read(site: &Site, node: &str, query: LogQuery) -> Result<LogPiece, Refusal> {
-    // A name cannot lead out of the folder of logs.
+    // A node name cannot contain a path, so it cannot leave the folder of logs.
     let node: NodeName = node.parse().map_err(|error| Refusal::Unreadable(format!("{error}")))?;
     let folder = site.server.state.join("logs").join(node.as_str());
     let wanted = query.attempt.clone();
@@ -84,7 +84,7 @@ fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {
     file.seek(SeekFrom::Start(query.from)).ok()?;
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes).ok()?;
-    // A line that is being written, or that the piece cuts, comes with the next one.
+    // A line that is still being written, or that the end of the piece cuts off, comes with the next piece.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let next = query.from + whole as u64;
     let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
@@ -92,7 +92,7 @@ fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {
     Some(LogPiece { attempt: attempt.clone(), attempts, text, next })
 }
 
-/// The attempts with a log, the one that was written last at the end.
+/// The attempts that have a log, most recently written last.
 fn logs(folder: &FilePath) -> Vec<(String, PathBuf)> {
     let mut logs: Vec<(SystemTime, String, PathBuf)> = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,7 +1,8 @@
-//! The control API: `/api/v1`, JSON, one table of routes on two listeners. The command line asks at the socket, where the
-//! kernel says who it is; over TCP it takes a bearer token, is off unless the site file has `[api]`, and never where nodes are.
+//! The control API: `/api/v1`, JSON, one table of routes on two listeners. The command line uses the socket, where the
+//! kernel identifies the caller; over TCP callers need a bearer token, and the listener is off unless the site file has
+//! `[api]`, and never on the provisioning network.
 //!
-//! The handlers translate: they read the site and the store, and pass orders on. Who may ask what is in [`routes`].
+//! The handlers translate: they read the site and the store, and pass orders on. [`routes`] says who may call what.
 
 mod body;
 mod caller;
@@ -43,7 +44,7 @@ use metrics::Meters;
 pub(crate) use listener::bind;
 pub use listener::limits;
 
-/// Event streams at the same time; each one holds a connection for as long as it likes.
+/// Event streams at the same time; each one holds a connection for as long as its client likes.
 const STREAMS: usize = 32;
 
 /// What the handlers share.
@@ -58,7 +59,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Puts it together. Event streams end on `shutdown`.
+    /// Assembles the API. Event streams end on `shutdown`.
     pub fn new(appliance: Appliance, keeper: Arc<Keeper>, reloader: Reloader, shutdown: CancellationToken) -> Self {
         let streams = Arc::new(Semaphore::new(STREAMS));
         Self { appliance, keeper, reloader, meters: Arc::default(), streams, shutdown }

@@ -1,4 +1,4 @@
-//! Nodes: a list in pages, and each one.
+//! The list of nodes, in pages, and single nodes.
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
@@ -11,7 +11,7 @@ use crate::clock::unix_now;
 use crate::server::operate::{NodeStatus, status};
 
 const USUAL: usize = 100;
-/// A page of so many takes about a millisecond to make; nobody else is answered by its thread meanwhile.
+/// A page of this size takes about a millisecond to build, during which its thread answers nothing else.
 const MOST: usize = 500;
 
 /// Which nodes.
@@ -19,18 +19,18 @@ const MOST: usize = 500;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct NodesParams {
-    /// Those after the node of this name, in the order of the site file.
+    /// Only nodes after the one with this name, in the order of the site file.
     after: Option<String>,
-    /// How many at most: 1 to 500, 100 when missing.
+    /// Most nodes in the answer: 1 to 500, 100 when missing.
     #[param(maximum = 65535)]
     limit: Option<u16>,
-    /// Those in this state.
+    /// Only nodes in this state.
     state: Option<String>,
-    /// Those of this role.
+    /// Only nodes of this role.
     role: Option<String>,
 }
 
-/// Nodes in the order of the site file.
+/// A page of nodes in the order of the site file.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Nodes {
     /// Unix seconds of the answer.
@@ -42,7 +42,7 @@ pub(crate) struct Nodes {
     next: Option<String>,
 }
 
-/// Nodes with their states.
+/// Lists nodes with their states.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", params(NodesParams),
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
 pub(crate) async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -> Result<Json<Nodes>, ApiError> {
@@ -70,7 +70,7 @@ pub(crate) async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesPar
     Ok(Json(Nodes { now: unix_now(), nodes, next }))
 }
 
-/// One node.
+/// Returns one node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, body = NodeStatus), (status = 404, body = ErrorBody)))]
 pub(crate) async fn one(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<NodeStatus>, ApiError> {

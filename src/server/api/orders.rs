@@ -1,4 +1,4 @@
-//! Orders: translated, and given to `operate` with the name of the caller.
+//! Orders: each is translated and passed to `operate` with the name of the caller.
 
 use axum::Json;
 use axum::extract::{Path, State as Shared};
@@ -14,7 +14,7 @@ use super::outcome::{ArmedView, Standing, StoppedView};
 use crate::server::operate::reload::{Foreseen, Reloaded};
 use crate::server::operate::{NodeStatus, Rehearsal, Reimage};
 
-/// Arms a node for a blank disk: nothing can be lost.
+/// Arms a node for a blank disk, so that no data can be lost.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/install", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
@@ -27,33 +27,33 @@ pub(super) async fn install(
     Ok(Json(api.appliance.install(caller.actor(), &name).await?.into()))
 }
 
-/// An order without further words: `{}`.
+/// The body of an order without parameters: `{}`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
-/// An order to wipe and install anew.
+/// An order to wipe and reinstall nodes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wipe {
     /// The exact names of the nodes, as a person would have to type them.
     #[schema(min_items = 1)]
     pub nodes: Vec<String>,
-    /// Leave the volume groups that the site file keeps.
+    /// Keep the volume groups that the site file names in `keep`.
     #[serde(default)]
     pub keep: bool,
-    /// How many nodes this is. Needed when it is more than five, or more than a tenth of the site.
+    /// The number of nodes. Required for more than five nodes, or for more than a tenth of the site.
     #[schema(maximum = 4294967295.0)]
     #[serde(default, deserialize_with = "whole_number")]
     pub count: Option<u32>,
-    /// Why the rules about copies and about the only node of a kind are overruled. Stored.
+    /// Why the rules about copies and about the only node of a role are overridden. Stored.
     #[schema(
         min_length = 1,
         max_length = 300,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
     pub force: Option<String>,
-    /// Why nodes whose system runs are not drained before. Stored.
+    /// Why nodes whose system runs are not drained first. Stored.
     #[schema(
         min_length = 1,
         max_length = 300,
@@ -72,25 +72,25 @@ impl From<Wipe> for Reimage {
 /// Arms nodes again: their next network boot WIPES their disks.
 #[utoipa::path(post, path = "/api/v1/reimage", tag = "orders", request_body = Wipe,
     responses((status = 200, body = ArmedView), (status = 404, body = ErrorBody),
-              (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
+              (status = 409, description = "every reason against it", body = ErrorBody)))]
 pub(super) async fn reimage(Shared(api): Shared<Api>, caller: Caller, Body(wipe): Body<Wipe>) -> ApiResult<ArmedView> {
     Ok(Json(api.appliance.reimage(caller.actor(), wipe.into()).await?.into()))
 }
 
-/// Says what an order to reimage would be answered and what it would cost, and changes nothing.
+/// Says how an order to reimage would be answered and what it would cost. Changes nothing.
 #[utoipa::path(post, path = "/api/v1/reimage/rehearse", tag = "orders", request_body = Wipe,
-    responses((status = 200, description = "it would be followed, and this is lost", body = Rehearsal),
+    responses((status = 200, description = "it would be accepted, and this would be lost", body = Rehearsal),
               (status = 404, body = ErrorBody),
-              (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
+              (status = 409, description = "every reason against it", body = ErrorBody)))]
 pub(super) async fn rehearse(Shared(api): Shared<Api>, caller: Caller, Body(wipe): Body<Wipe>) -> ApiResult<Rehearsal> {
     Ok(Json(api.appliance.rehearse(caller.actor(), &wipe.into()).await?))
 }
 
-/// Begins to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` tells how it goes. An order to reimage
-/// them needs the outcome `drained`, or `unreached` when it is not ready.
+/// Starts to take nodes whose system runs out of the cloud; `GET /api/v1/nodes/{name}` shows the progress. An order to
+/// reimage them needs the outcome `drained`, or `unreached` for a node that is not ready.
 #[utoipa::path(post, path = "/api/v1/reimage/drain", tag = "orders", request_body = Wipe,
     responses((status = 200, body = Vec<NodeStatus>), (status = 404, body = ErrorBody),
-              (status = 409, description = "why not, all reasons at once", body = ErrorBody)))]
+              (status = 409, description = "every reason against it", body = ErrorBody)))]
 pub(super) async fn drain(
     Shared(api): Shared<Api>,
     caller: Caller,
@@ -125,7 +125,7 @@ pub(super) async fn protect(
     Ok(Json(api.appliance.protect(caller.actor(), &name, true).await?.into()))
 }
 
-/// Takes the protection of a node away.
+/// Removes the protection of a node.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/unprotect", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody)))]
@@ -146,7 +146,7 @@ pub(crate) struct Switch {
     pub on: bool,
 }
 
-/// Begins or ends maintenance: such a node is never armed, and its silence rings no alarm.
+/// Begins or ends maintenance: such a node is never armed, and its silence raises no alarm.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/maintenance", tag = "orders", request_body = Switch,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody)))]
@@ -159,7 +159,7 @@ pub(super) async fn maintenance(
     Ok(Json(api.appliance.maintenance(caller.actor(), &name, on).await?.into()))
 }
 
-/// Why an operator orders it.
+/// The operator's reason for an order.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
@@ -198,7 +198,7 @@ pub(super) async fn clear_suspect(
     Ok(Json(api.appliance.clear_suspect(caller.actor(), &name).await?.into()))
 }
 
-/// Says that the other machine that was seen as this node is the node from now on.
+/// Accepts the other machine that was seen as this node as the node from now on.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/accept-hardware", tag = "orders", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Standing), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
@@ -211,7 +211,7 @@ pub(super) async fn accept_hardware(
     Ok(Json(api.appliance.accept_hardware(caller.actor(), &name).await?.into()))
 }
 
-/// Takes over the edited site file. A refusal is an answer too: its reasons are for people.
+/// Loads the edited site file. A refusal is also a 200 answer: its reasons are for people.
 #[utoipa::path(post, path = "/api/v1/reload", tag = "orders", request_body = Nothing,
     responses((status = 200, body = Reloaded)))]
 pub(super) async fn reload(
@@ -222,13 +222,14 @@ pub(super) async fn reload(
     Json(api.reloader.reload(caller.actor()).await)
 }
 
-/// What stands against taking over the site file as it is now, besides keys that are read once. Nothing is taken over.
+/// Says why the site file, as it is now, would not be loaded, apart from keys that are read only at the start. Nothing
+/// is loaded.
 #[utoipa::path(get, path = "/api/v1/reload", tag = "orders", responses((status = 200, body = Foreseen)))]
 pub(super) async fn foresee(Shared(api): Shared<Api>) -> Json<Foreseen> {
     Json(api.reloader.foresee().await)
 }
 
-/// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted.
+/// Disarms every node whose permit is not redeemed, and forbids arming and redeeming until the stop is lifted.
 #[utoipa::path(post, path = "/api/v1/stop", tag = "orders", request_body = Nothing,
     responses((status = 200, body = StoppedView)))]
 pub(super) async fn stop(
@@ -239,7 +240,7 @@ pub(super) async fn stop(
     Ok(Json(StoppedView { disarmed: api.appliance.stop(caller.actor()).await? }))
 }
 
-/// Allows installations again. What was disarmed stays so.
+/// Allows installations again. Nodes that were disarmed stay disarmed.
 #[utoipa::path(post, path = "/api/v1/stop/lift", tag = "orders", request_body = Nothing,
     responses((status = 204), (status = 409, body = ErrorBody)))]
 pub(super) async fn lift(

@@ -1,20 +1,20 @@
-//! What an order came to: the bodies of the API, which the command line prints too.
+//! The results of orders: bodies of the API, which the command line also prints.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::server::operate::{Armed, NodeStatus};
 
-/// What an order to arm came to.
+/// The result of an order to arm.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ArmedView {
-    /// These are armed: their next network boot installs them.
+    /// The nodes that were armed: their next network boot installs them.
     pub armed: Vec<String>,
-    /// Of these, an earlier arming was replaced.
+    /// Those of them whose earlier arming was replaced.
     pub replaced: Vec<String>,
-    /// These were too many for this minute and were left as they are.
+    /// The nodes that exceeded this minute's limit and were not armed.
     pub later: Vec<String>,
-    /// In so many seconds there is room for more; 0 when nothing was left out.
+    /// Seconds until more nodes can be armed; 0 when none was left out.
     pub again_in: u64,
 }
 
@@ -26,7 +26,7 @@ impl From<Armed> for ArmedView {
 }
 
 impl ArmedView {
-    /// Several orders in one answer.
+    /// Merges the results of several orders into one answer.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.armed.extend(other.armed);
         self.replaced.extend(other.replaced);
@@ -35,7 +35,7 @@ impl ArmedView {
     }
 }
 
-/// Where a node stands after an order.
+/// The state of a node after an order.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Standing {
     /// Its name.
@@ -52,7 +52,7 @@ impl From<NodeStatus> for Standing {
     }
 }
 
-/// What the order to stop came to.
+/// The result of an order to stop.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct StoppedView {
     /// The nodes whose arming was taken back.

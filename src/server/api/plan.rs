@@ -8,7 +8,7 @@ use super::Api;
 use super::error::{ApiError, ErrorBody};
 use crate::plan::{self, NodePlan};
 
-/// Every partition, volume group and logical volume of a node, sizes in MiB and sectors.
+/// Returns every partition, volume group and logical volume of a node, sizes in MiB and sectors.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/plan", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, description = "the plan, as `rackstart plan --json` has it", body = Object),
               (status = 404, body = ErrorBody), (status = 409, description = "the plan does not fit", body = ErrorBody)))]

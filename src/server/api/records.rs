@@ -16,21 +16,21 @@ use crate::audit::AuditLine;
 use crate::server::operate::records::{self, AuditVerdict, Sealed};
 use crate::store::AuditFilter;
 
-/// Which lines.
+/// Which lines of the audit log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditParams {
-    /// Part of who did it: `uid 0`, `token alice`.
+    /// Part of the actor: `uid 0`, `token alice`.
     who: Option<String>,
-    /// What was done: `reimage`, `create-token`.
+    /// The action: `reimage`, `create-token`.
     action: Option<String>,
-    /// To what: the name of a node.
+    /// The subject: the name of a node.
     subject: Option<String>,
-    /// Not older than these Unix seconds.
+    /// No lines older than this, in Unix seconds.
     #[param(maximum = 4294967295.0)]
     since: Option<u32>,
-    /// At most so many, the newest ones: 1 to 1000, 100 when missing; at the socket there is no limit.
+    /// Most lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
     #[param(maximum = 4294967295.0)]
     limit: Option<u32>,
 }
@@ -38,23 +38,23 @@ pub(crate) struct AuditParams {
 /// One line of the audit log.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct AuditView {
-    /// Its number.
+    /// Its number in the log.
     pub id: u64,
     /// Unix seconds.
     pub at: u64,
-    /// Who.
+    /// Who acted.
     pub who: String,
-    /// Where from.
+    /// Where the order came from.
     pub from: String,
-    /// What.
+    /// The action.
     pub action: String,
-    /// To what.
+    /// What the action was about.
     pub subject: String,
-    /// In words.
+    /// Details, in words.
     pub detail: String,
-    /// `done`, or `refused: ` and why.
+    /// `done`, or `refused: ` and the reason.
     pub outcome: String,
-    /// The hash of the chain up to this line.
+    /// The hash of the chain up to and including this line.
     pub hash: String,
 }
 
@@ -65,7 +65,7 @@ impl From<AuditLine> for AuditView {
     }
 }
 
-/// The newest lines of the audit log, oldest first.
+/// Returns the newest lines of the audit log, oldest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "people", params(AuditParams), responses((status = 200, body = [AuditView])))]
 pub(super) async fn audit(
     Shared(api): Shared<Api>,
@@ -84,13 +84,13 @@ pub(super) async fn audit(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Noted {
-    /// `NUMBER:HASH`, as an earlier answer had it.
+    /// `NUMBER:HASH`, as an earlier answer gave it.
     head: Option<String>,
 }
 
-/// Checks the audit log against its chain, and against a head that was noted.
+/// Checks the audit log against its hash chain, and against a head that was noted earlier.
 #[utoipa::path(get, path = "/api/v1/audit/verify", tag = "people", params(Noted),
-    responses((status = 200, body = AuditVerdict), (status = 400, description = "this is no head", body = ErrorBody)))]
+    responses((status = 200, body = AuditVerdict), (status = 400, description = "not a head", body = ErrorBody)))]
 pub(super) async fn verify(
     Shared(api): Shared<Api>,
     Query(Noted { head }): Query<Noted>,
@@ -98,7 +98,7 @@ pub(super) async fn verify(
     Ok(Json(records::verify_audit(&api.appliance.store, head).await?))
 }
 
-/// Whether the secrets lie sealed in the store.
+/// Says whether the secrets are sealed in the store.
 #[utoipa::path(get, path = "/api/v1/sealed", tag = "secrets", responses((status = 200, body = Sealed)))]
 pub(super) async fn sealed(Shared(api): Shared<Api>) -> Result<Json<Sealed>, ApiError> {
     Ok(Json(records::sealed(&api.appliance.store).await?))
@@ -109,12 +109,12 @@ pub(super) async fn sealed(Shared(api): Shared<Api>) -> Result<Json<Sealed>, Api
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Contents {
-    /// With the secrets although they are not sealed: for root and the daemon's own user alone.
+    /// Include the secrets although they are not sealed; only for root and the daemon's own user.
     #[serde(default)]
     with_secrets: bool,
 }
 
-/// The whole store in one file.
+/// Returns the whole store in one file.
 #[utoipa::path(post, path = "/api/v1/backup", tag = "people", params(Contents), request_body = Nothing,
     responses((status = 200, description = "a database file", body = String, content_type = "application/octet-stream")))]
 pub(super) async fn backup(

@@ -1,4 +1,4 @@
-//! What a token may do. Each role may do what the ones before it may.
+//! What a token may do. Each role includes the ones before it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,25 +6,25 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A role, in the order of growing power.
+/// A role. The roles are ordered by what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads the metrics and nothing else: for the monitoring system.
     Metrics,
-    /// Reads everything that is no secret.
+    /// Reads everything that is not a secret.
     Viewer,
     /// Arms, disarms, stops and protects.
     Operator,
-    /// Takes protection away, reads the audit log and the list of tokens.
+    /// Removes protection, reads the audit log and the list of tokens.
     Admin,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub(crate) const ALL: [Self; 4] = [Self::Metrics, Self::Viewer, Self::Operator, Self::Admin];
 
-    /// Its word.
+    /// The role's name in words.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Metrics => "metrics",
@@ -51,29 +51,29 @@ impl FromStr for Role {
     }
 }
 
-/// The callers of a route. At the socket that is everybody who may open it, unless the rule says that it takes the owner: root or
+/// Who may call a route. At the socket that is everybody who may open it, unless the rule requires the owner: root or
 /// the daemon's own user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// Anybody who reaches a listener.
     Public,
-    /// Over TCP a token of this role or of a higher one.
+    /// Over TCP, a token of this role or a higher one.
     AtLeast(Role),
-    /// Over TCP a token of this role or of a higher one; at the socket the owner.
+    /// Over TCP, a token of this role or a higher one; at the socket, the owner.
     AtLeastOrOwner(Role),
-    /// No token: at the socket alone.
+    /// Only at the socket; no token suffices.
     Socket,
-    /// No token: at the socket alone, and there the owner.
+    /// Only at the socket, and only for the owner; no token suffices.
     Owner,
 }
 
 impl Rule {
-    /// Whether the route is there over TCP.
+    /// Whether the route exists over TCP.
     pub(crate) fn is_remote(self) -> bool {
         !matches!(self, Self::Socket | Self::Owner)
     }
 
-    /// Whether the socket's group may not ask it.
+    /// Whether the socket's group may not call the route.
     #[cfg(test)]
     pub(crate) fn is_owners(self) -> bool {
         matches!(self, Self::AtLeastOrOwner(_) | Self::Owner)

@@ -1,5 +1,5 @@
-//! The table of routes: what there is, and who may ask, over TCP and at the socket. Both routers are built from it, and the
-//! description is checked against it.
+//! The table of routes: which exist, and who may call them over TCP and at the socket. Both routers are built from it,
+//! and the OpenAPI description is checked against it.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
@@ -19,14 +19,14 @@ const BODY_LIMIT: usize = 16 * 1024;
 pub(crate) struct Route {
     /// `GET` or `POST`.
     pub method: Method,
-    /// With its parameters in braces.
+    /// The path, with its parameters in braces.
     pub path: &'static str,
     /// The role that a caller needs.
     pub rule: Rule,
     handler: MethodRouter<Api>,
 }
 
-/// Every route there is.
+/// All routes.
 pub(crate) fn table() -> Vec<Route> {
     vec![
         public("/api/v1/health", health::health),
@@ -91,10 +91,10 @@ fn post<T: 'static>(rule: impl Into<Rule>, path: &'static str, handler: impl Han
     Route { method: Method::POST, path, rule: rule.into(), handler: on(MethodFilter::POST, handler) }
 }
 
-/// The API over TCP, door included.
+/// The API over TCP, including its checks.
 pub fn app(api: Api) -> Router {
-    // A path that has a route for callers over TCP has its other routes too: they are 404 there, and a refusal of a method
-    // names what the description has.
+    // A path that has a route for callers over TCP is also registered for its other methods: those answer 404 over TCP,
+    // and the `Allow` header of a 405 names what the description has.
     let remote: Vec<&str> = table().iter().filter(|route| route.rule.is_remote()).map(|route| route.path).collect();
     router(&api, table().into_iter().filter(|route| remote.contains(&route.path)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -102,7 +102,7 @@ pub fn app(api: Api) -> Router {
         .with_state(api)
 }
 
-/// The API at the socket, where `socket::serve` has asked the kernel who it is.
+/// The API at the socket, for requests whose caller `socket::serve` has identified.
 pub(crate) fn at_the_socket(api: Api) -> Router {
     router(&api, table().into_iter()).layer(from_fn(guard::socket_door)).with_state(api)
 }

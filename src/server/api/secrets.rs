@@ -1,4 +1,4 @@
-//! The passwords of the cloud, at the socket alone.
+//! The passwords of the cloud, only at the socket.
 
 use axum::Json;
 use axum::extract::{Path, State as Shared};
@@ -12,13 +12,13 @@ use super::error::{ApiResult, ErrorBody};
 use super::orders::Nothing;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 
-/// All secrets, without their values.
+/// Lists all secrets, without their values.
 #[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", responses((status = 200, body = [SecretStatus])))]
 pub(super) async fn list(Shared(api): Shared<Api>) -> Json<Vec<SecretStatus>> {
     Json(secrets::list(&api.appliance.site(), &api.appliance.store))
 }
 
-/// A value of the operator's.
+/// A secret's value chosen by the operator.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewValue {
@@ -26,7 +26,7 @@ pub(crate) struct NewValue {
     pub value: String,
 }
 
-/// Gives a secret a value.
+/// Sets a secret to a value.
 #[utoipa::path(post, path = "/api/v1/secrets/{secret}", tag = "secrets", request_body = NewValue,
     params(("secret", description = "name of the secret")),
     responses((status = 200, body = Rotated), (status = 404, body = ErrorBody)))]
@@ -63,7 +63,7 @@ pub(super) async fn rotate_all(
     Ok(Json(secrets::rotate(&api.appliance.site(), &api.appliance.store, caller.actor(), None).await?))
 }
 
-/// Shows a secret in the clear, and tells the audit log.
+/// Shows a secret in the clear; the audit log records it.
 #[utoipa::path(post, path = "/api/v1/secrets/{secret}/reveal", tag = "secrets", request_body = Nothing,
     params(("secret", description = "name of the secret")),
     responses((status = 200, body = Revealed), (status = 404, body = ErrorBody)))]
@@ -76,7 +76,7 @@ pub(super) async fn reveal(
     Ok(Json(secrets::reveal(&api.appliance.site(), &api.appliance.store, &caller.person, name).await?))
 }
 
-/// Shows the secrets of a node in the clear, as its file has them, and tells the audit log.
+/// Shows the secrets of a node in the clear, as its `secrets` file holds them; the audit log records it.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/reveal-secrets", tag = "secrets", request_body = Nothing,
     params(("name", description = "name of the node")),
     responses((status = 200, body = Revealed), (status = 404, body = ErrorBody)))]

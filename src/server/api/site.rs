@@ -1,4 +1,4 @@
-//! The site as a whole: what it is, and how many nodes are in which state.
+//! The site as a whole: its main settings, and how many nodes are in which state.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
 use crate::server::operate::StatusReport;
 
-/// What the running daemon goes by.
+/// The site that the running daemon serves.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SiteView {
     /// Name of the site.
@@ -25,7 +25,7 @@ pub(crate) struct SiteView {
     timezone: String,
     /// The provisioning interface.
     interface: String,
-    /// Our address on it.
+    /// The daemon's address on it.
     address: String,
     /// The provisioning network.
     subnet: String,
@@ -35,11 +35,11 @@ pub(crate) struct SiteView {
     nodes: usize,
     /// Since when this site is served, in Unix seconds.
     since: u64,
-    /// Why the newest reload was refused; then the site file says something else than what is served.
+    /// Why the last reload was refused; the site file then differs from the served site.
     reload_refused: Option<String>,
 }
 
-/// The site that the running daemon goes by.
+/// Returns the site that the running daemon serves.
 #[utoipa::path(get, path = "/api/v1/site", tag = "site", responses((status = 200, body = SiteView)))]
 pub(crate) async fn site(Shared(api): Shared<Api>) -> Json<SiteView> {
     let served = api.appliance.served();
@@ -64,15 +64,15 @@ pub(crate) async fn site(Shared(api): Shared<Api>) -> Json<SiteView> {
 pub(crate) struct States {
     /// Unix seconds of the answer.
     now: u64,
-    /// All nodes.
+    /// The number of all nodes.
     nodes: usize,
-    /// By word of the state; states without a node are missing.
+    /// Number of nodes by the name of the state; states without a node are missing.
     states: BTreeMap<String, usize>,
     /// Set while all installations are stopped.
     stopped: Option<Stopped>,
 }
 
-/// How many nodes are in which state.
+/// Says how many nodes are in which state.
 #[utoipa::path(get, path = "/api/v1/states", tag = "site", responses((status = 200, body = States)))]
 pub(crate) async fn states(Shared(api): Shared<Api>) -> Json<States> {
     let states = counts(&api).into_iter().map(|(word, count)| (word.to_string(), count)).collect();
@@ -80,13 +80,13 @@ pub(crate) async fn states(Shared(api): Shared<Api>) -> Json<States> {
     Json(States { now: unix_now(), nodes: api.appliance.site().nodes.len(), states, stopped })
 }
 
-/// All nodes at once, and what a person should know of the site: what `rackstart status` shows.
+/// Returns all nodes at once, and what a person should know about the site: what `rackstart status` shows.
 #[utoipa::path(get, path = "/api/v1/status", tag = "site", responses((status = 200, body = StatusReport)))]
 pub(crate) async fn status(Shared(api): Shared<Api>) -> Json<StatusReport> {
     Json(api.appliance.status())
 }
 
-/// The number of nodes of the site in each state that has any.
+/// The number of nodes in each state that occurs.
 pub(super) fn counts(api: &Api) -> BTreeMap<&'static str, usize> {
     let site = api.appliance.site();
     let mut counts = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The Unix socket of the command line: who may open it is the kernel's word, and so is who did.
+//! The Unix socket of the command line: the kernel decides who may open it, and identifies the caller.
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::Path;
@@ -18,9 +18,9 @@ use super::error::ApiError;
 use crate::audit::Actor;
 use crate::server::error::ServerError;
 
-/// Listens on `path`, for its owner and, if one is named, for a group.
+/// Listens on `path`, for the daemon's owner and, if one is named, for a group.
 pub(in crate::server) fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, ServerError> {
-    // The lock of the store is held, so a socket that is still there belongs to nobody.
+    // The lock of the store is held, so an existing socket belongs to no running daemon.
     let is_left_over = match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(ServerError::NotASocket(path.into())),
         found => found.is_ok(),
@@ -49,7 +49,7 @@ pub(in crate::server) fn listen(path: &Path, group: Option<&str>) -> Result<Unix
     listen().map_err(|source| ServerError::Bind { what: format!("the socket {}", path.display()), source })
 }
 
-/// Serves `app` to those who may, until `shutdown`.
+/// Serves `app` to permitted callers, until `shutdown`.
 pub(in crate::server) async fn serve(
     listener: UnixListener,
     app: Router,
@@ -63,12 +63,12 @@ pub(in crate::server) async fn serve(
     }
 }
 
-/// Puts the check of the caller in front of `app`; the guard of the routes finds a [`Peer`].
+/// Puts the check of the caller before `app`; the guard of the routes then finds a [`Peer`].
 fn guarded(app: Router, group: Option<String>) -> Router {
     app.layer(from_fn_with_state(Arc::new(group), admit))
 }
 
-/// What the kernel says of the other end.
+/// The kernel's credentials of the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Credentials(Option<(u32, u32, Option<i32>)>);
 
@@ -83,25 +83,25 @@ impl Connected<IncomingStream<'_, UnixListener>> for Credentials {
 pub(crate) struct Peer {
     uid: u32,
     pid: Option<i32>,
-    /// For whom it acts, by its own word.
+    /// The user on whose behalf the caller acts, by the caller's own claim.
     acts_for: Option<String>,
 }
 
-/// In which header the command line tells `SUDO_USER`.
+/// The header in which the command line sends `SUDO_USER`.
 pub(crate) const ACTS_FOR: &str = "rackstart-acts-for";
 
 impl Peer {
-    /// Somebody with this user id; what the kernel says, or a test.
+    /// A caller with this user id, from the kernel or from a test.
     pub(crate) fn new(uid: u32, pid: Option<i32>) -> Self {
         Self { uid, pid, acts_for: None }
     }
 
-    /// Root, or the user whose daemon this is.
+    /// Whether the caller is root, or the daemon's own user.
     pub(crate) fn is_owner(&self) -> bool {
         self.uid == 0 || self.uid == own_uid()
     }
 
-    /// For the audit log.
+    /// The caller as it appears in the audit log.
     pub(crate) fn actor(&self) -> Actor {
         let actor = Actor::socket(self.uid, self.pid);
         self.acts_for.iter().fold(actor, |actor, user| actor.by_its_own_word_for(user))
@@ -112,14 +112,14 @@ async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request,
     let Some(ConnectInfo(Credentials(Some((uid, gid, pid))))) =
         request.extensions().get::<ConnectInfo<Credentials>>().copied()
     else {
-        return refused("the kernel does not say who asks");
+        return refused("the kernel does not identify the caller");
     };
     let acts_for = request.headers().get(ACTS_FOR).and_then(|value| value.to_str().ok()).map(String::from);
     let peer = Peer { acts_for, ..Peer::new(uid, pid) };
-    // The mode of the socket keeps others out already; it may have been changed since.
+    // The mode of the socket already keeps others out, but it may have been changed since.
     let is_member = || group.as_deref().is_some_and(|name| read_groups().has(name, uid, gid));
     if !peer.is_owner() && !is_member() {
-        tracing::warn!(uid, "somebody who may not use the admin socket asked on it");
+        tracing::warn!(uid, "a user who may not use the admin socket sent a request");
         return refused(
             "this socket is for root, the daemon's own user, and the group `socket_group` of the site file",
         );
@@ -136,7 +136,8 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// `/etc/group` and `/etc/passwd` as text. Groups of a directory service have to be listed there too.
+/// The contents of `/etc/group` and `/etc/passwd`. Members of groups from a directory service must also be listed
+/// there.
 struct Groups {
     group: String,
     passwd: String,
@@ -158,7 +159,7 @@ impl Groups {
         self.line(name).map(|(id, _)| id)
     }
 
-    /// Whether a user with this id is a member: by the group it runs with, or by the list.
+    /// Whether a user with this id is a member: by the group it runs with, or by the group's list.
     fn has(&self, name: &str, uid: u32, gid: u32) -> bool {
         let Some((id, members)) = self.line(name) else { return false };
         let mut users = self.passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());

@@ -1,5 +1,5 @@
-//! What a node would be sent, for people: with a blank token, and `***` where a secret stands. `rackstart diff` compares it
-//! with a file.
+//! What a node would be sent, for people: with a blank token, and `***` in place of secrets. `rackstart diff` compares
+//! it with a file.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::site::{Mac, Node, Site};
 
 const TEXTS: [&str; 4] = ["kickstart", "storage", "boot-script", "local-disk"];
 
-/// A text of a node. Nothing is served to it, nothing is armed.
+/// Returns a text of a node. Nothing is served to the node, and nothing is armed.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/texts/{text}", tag = "nodes",
     params(("name", description = "name of the node"),
            ("text", description = "`kickstart`, `storage`, `boot-script` or `local-disk`")),
@@ -40,7 +40,7 @@ pub(crate) async fn text(
 }
 
 fn render(renderer: &Renderer, site: &Site, node: &Node, text: &str) -> Result<String, RenderError> {
-    // Masked before anything is rendered, so that no encoding of a template can hide a hash from a search.
+    // Masked before rendering, so that no encoding in a template can hide a hash from a search.
     let site = &site.masked();
     let token = BootToken::from_random([0; 16]);
     match text {
@@ -55,17 +55,17 @@ fn render(renderer: &Renderer, site: &Site, node: &Node, text: &str) -> Result<S
     }
 }
 
-/// The digest of the texts of every node; the texts of the few that differ are asked for one by one.
+/// Digests of the texts of every node; only the texts of nodes that differ are then requested one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SiteDigest {
-    /// What all nodes share.
+    /// Digest of the texts that all nodes share.
     pub shared: String,
-    /// By name of the node.
+    /// Digest of each node's texts, by name of the node.
     pub nodes: BTreeMap<String, String>,
-    /// The keys of the site file that are read once, and their values in words.
+    /// The keys of the site file that are read only at the start, with their values in words.
     #[serde(default)]
     pub read_once: BTreeMap<String, String>,
-    /// What the nodes were installed as, by MAC; empty for a file.
+    /// What the nodes were installed as, by MAC; empty for a site file.
     #[serde(default)]
     pub installed: BTreeMap<Mac, InstalledAs>,
 }
@@ -86,7 +86,7 @@ impl SiteDigest {
 fn digest(texts: &Texts) -> String {
     let mut hash = Sha256::new();
     for (name, text) in texts {
-        // Lengths keep the borders: moving a letter from one text to the next is a change.
+        // The lengths mark the boundaries: moving a letter from one text to the next changes the digest.
         hash.update(format!("{} {}\n", name.len(), text.len()));
         hash.update(name);
         hash.update(text);
@@ -94,7 +94,7 @@ fn digest(texts: &Texts) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The digests of what every node would be sent, and what of the site file is read once.
+/// Returns the digests of what every node would be sent, and the keys that are read only at the start.
 #[utoipa::path(get, path = "/api/v1/texts", tag = "nodes", responses((status = 200, body = Object)))]
 pub(crate) async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>, ApiError> {
     let served = api.appliance.served();
@@ -106,14 +106,14 @@ pub(crate) async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>
     Ok(Json(SiteDigest { installed, ..digest }))
 }
 
-/// What all nodes share, by name of the text.
+/// Returns the texts that all nodes share, by name.
 #[utoipa::path(get, path = "/api/v1/texts/shared", tag = "nodes", responses((status = 200, body = Object)))]
 pub(crate) async fn shared(Shared(api): Shared<Api>) -> Result<Json<Texts>, ApiError> {
     let served = api.appliance.served();
     Ok(Json(blocking(move || texts_of_site(&served.renderer, &served.site)).await?))
 }
 
-/// Everything that a node would be sent, by name of the text.
+/// Returns everything that a node would be sent, by name of the text.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/texts", tag = "nodes", params(("name", description = "name of the node")),
     responses((status = 200, body = Object), (status = 404, body = ErrorBody)))]
 pub(crate) async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) -> Result<Json<Texts>, ApiError> {
@@ -122,7 +122,7 @@ pub(crate) async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) 
     Ok(Json(texts_of_node(&served.renderer, &served.site.masked(), node)?))
 }
 
-/// Thousands of kickstarts take a second, in which packets must not wait.
+/// Rendering thousands of kickstarts takes a second, and packets must not wait for it.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RenderError> + Send + 'static,
 ) -> Result<T, ApiError> {

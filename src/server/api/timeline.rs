@@ -1,4 +1,4 @@
-//! The event log, in pages: of one node, and of all.
+//! The event log, in pages: of one node, and of all nodes.
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
@@ -22,23 +22,22 @@ const MOST: u32 = 1000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimelineParams {
-    /// Those after this number; 0 begins with the oldest. Without it the newest ones are shown.
+    /// Only events after this number; 0 begins with the oldest. Without it the newest ones are shown.
     after: Option<i64>,
-    /// How many at most: 1 to 1000, 100 when missing.
+    /// Most events in the answer: 1 to 1000, 100 when missing.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
-/// Events, oldest first.
+/// A page of events, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Timeline {
-    /// The events.
     events: Vec<NumberedEvent>,
-    /// The `after` of the next page; what happens from now on comes after it too.
+    /// The `after` of the next page; events that happen from now on are also on later pages.
     next: i64,
 }
 
-/// What happened to one node.
+/// Returns what happened to one node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/timeline", tag = "timelines",
     params(("name", description = "name of the node"), TimelineParams),
     responses((status = 200, body = Timeline), (status = 404, body = ErrorBody)))]
@@ -52,7 +51,7 @@ pub(crate) async fn of_node(
     page(&api, Some(node.mac), wanted).await
 }
 
-/// What happened to all nodes.
+/// Returns what happened to all nodes.
 #[utoipa::path(get, path = "/api/v1/timeline", tag = "timelines", params(TimelineParams), responses((status = 200, body = Timeline)))]
 pub(crate) async fn of_all(
     Shared(api): Shared<Api>,
@@ -73,22 +72,22 @@ async fn page(api: &Api, mac: Option<Mac>, wanted: TimelineParams) -> Result<Jso
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Chapter {
-    /// Nothing before these Unix seconds.
+    /// Nothing older than this, in Unix seconds.
     #[param(maximum = 4294967295.0)]
     since: Option<u32>,
-    /// `moment` of the last answer's `next`.
+    /// The `moment` of the previous answer's `next`.
     moment: Option<i64>,
-    /// `event` of the last answer's `next`.
+    /// The `event` of the previous answer's `next`.
     event: Option<i64>,
-    /// The newest so many lines: 1 to 1000, 100 when missing; at the socket there is no limit.
+    /// Most lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
 
-/// What a machine asked, what it was answered and why, silences included; also of machines that no node is.
+/// Returns what a machine asked, what it was answered and why, silences included; also for machines that are not nodes.
 #[utoipa::path(get, path = "/api/v1/stories/{mac}", tag = "timelines",
     params(("mac" = String, Path, description = "the MAC of a machine", pattern = r"^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}|[0-9A-Fa-f]{12})$"), Chapter),
-    responses((status = 200, body = Page), (status = 400, description = "this is no MAC", body = ErrorBody)))]
+    responses((status = 200, body = Page), (status = 400, description = "not a MAC", body = ErrorBody)))]
 pub(super) async fn story(
     Shared(api): Shared<Api>,
     Path(text): Path<String>,
@@ -101,7 +100,7 @@ pub(super) async fn story(
     Ok(Json(read(&api.appliance, TimelineQuery { mac: mac(&text)?, since, after, limit }).await?))
 }
 
-/// A piece of a story, with everything that was noted until now.
+/// A page of a story, including everything that was noted before this call.
 pub(super) async fn read(appliance: &Appliance, query: TimelineQuery) -> Result<Page, ChangeError> {
     appliance.recent.settle().await;
     appliance.store.timeline(query).await

@@ -1,4 +1,5 @@
-//! A bearer token: `rackstart_ID_SECRET`. The id finds its row and may be shown; the secret has 256 bits and is seen once.
+//! A bearer token: `rackstart_ID_SECRET`. The id finds its row and may be shown; the secret has 256 bits and is shown
+//! once.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ const PREFIX: &str = "rackstart_";
 const ID: usize = 8;
 const SECRET: usize = 64;
 
-/// A whole token. `Debug` shows its id alone.
+/// A complete token. `Debug` shows only its id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -21,29 +22,29 @@ impl Token {
         Self(format!("{PREFIX}{}_{}", hex(&id), hex(&secret)))
     }
 
-    /// Reads what a caller sent; nothing else than what [`Token::from_random`] writes.
+    /// Parses a caller's token; accepts only what [`Token::from_random`] writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         (id.len() == ID && secret.len() == SECRET && digits(id) && digits(secret)).then(|| Self(text.into()))
     }
 
-    /// Its public beginning.
+    /// The public id.
     pub(crate) fn id(&self) -> &str {
         &self.0[PREFIX.len()..PREFIX.len() + ID]
     }
 
-    /// The whole text. Call it only to show it once to who made it, and to hash it.
+    /// The complete text. Call it only to show it once to its creator, and to hash it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored of it. Takes some 20 ms and 19 MiB on purpose.
+    /// The hash that is stored. Takes about 20 ms and 19 MiB on purpose.
     pub(crate) fn hash(&self) -> Result<String, Error> {
         Ok(Argon2::default().hash_password(self.0.as_bytes())?.to_string())
     }
 
-    /// Whether it is the one that was hashed. As slow as [`Token::hash`].
+    /// Whether this is the token that was hashed. As slow as [`Token::hash`].
     pub(crate) fn is_of(&self, hash: &str) -> bool {
         PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(self.0.as_bytes(), &hash).is_ok())
     }

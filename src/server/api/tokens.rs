@@ -1,4 +1,4 @@
-//! Tokens are made and ended at the socket alone, by root or the daemon's own user.
+//! Tokens are made and revoked only at the socket, by root or the daemon's own user.
 
 use axum::Json;
 use axum::extract::{Path, State as Shared};
@@ -16,15 +16,15 @@ use super::role::Role;
 use crate::clock::unix_now;
 use crate::store::StoredToken;
 
-/// A wish for a token.
+/// A request for a new token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
-    /// The person or program that will have it.
+    /// The person or program that will hold it.
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// How many days it is valid; none: until it is revoked.
+    /// How many days it is valid; `None`: until it is revoked.
     #[serde(default, deserialize_with = "whole_number")]
     pub days: Option<u64>,
 }
@@ -32,20 +32,20 @@ pub(crate) struct NewToken {
 /// A token that was just made.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct MadeToken {
-    /// The whole token; nobody can show it again.
+    /// The complete token; it cannot be shown again.
     pub token: String,
-    /// The rest.
+    /// Everything else about the token.
     pub view: TokenView,
-    /// Whether the API listens at all.
+    /// Whether the API listens over TCP.
     pub api_is_on: bool,
 }
 
 /// A token without its secret. Times are Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct TokenView {
-    /// The public beginning of the token.
+    /// The public id of the token.
     pub id: String,
-    /// The person or program that has it.
+    /// The person or program that holds it.
     pub name: String,
     /// What it may do.
     pub role: String,
@@ -53,7 +53,7 @@ pub(crate) struct TokenView {
     pub standing: String,
     /// When it was made.
     pub created: u64,
-    /// From when on it is worth nothing; none: never.
+    /// When it expires; `None`: never.
     pub expires: Option<u64>,
     /// When it was revoked.
     pub revoked: Option<u64>,
@@ -71,7 +71,7 @@ impl From<StoredToken> for TokenView {
     }
 }
 
-/// All tokens, without their secrets.
+/// Lists all tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "people", responses((status = 200, body = [TokenView])))]
 pub(super) async fn list(Shared(api): Shared<Api>, caller: Caller) -> Result<Json<Vec<TokenView>>, ApiError> {
     if caller.holder.is_none() {
@@ -80,9 +80,9 @@ pub(super) async fn list(Shared(api): Shared<Api>, caller: Caller) -> Result<Jso
     Ok(Json(api.keeper.list().into_iter().map(TokenView::from).collect()))
 }
 
-/// Makes a token. This answer shows it, and no other ever does.
+/// Makes a token. Only this answer ever shows it.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "people", request_body = NewToken,
-    responses((status = 200, body = MadeToken), (status = 409, description = "a valid one has this name", body = ErrorBody)))]
+    responses((status = 200, body = MadeToken), (status = 409, description = "a valid token has this name", body = ErrorBody)))]
 pub(super) async fn create(
     Shared(api): Shared<Api>,
     caller: Caller,
@@ -96,7 +96,7 @@ pub(super) async fn create(
     Ok(Json(MadeToken { token: token.reveal().into(), view, api_is_on }))
 }
 
-/// Ends a token, at once.
+/// Revokes a token, at once.
 #[utoipa::path(post, path = "/api/v1/tokens/{name}/revoke", tag = "people", request_body = Nothing,
     params(("name", description = "name of the token")),
     responses((status = 204), (status = 404, body = ErrorBody)))]

@@ -1,4 +1,4 @@
-//! What every listener shares: the site of the moment, the store, and what is remembered without it.
+//! What every listener shares: the current site, the store, and what is remembered outside the store.
 
 mod renewals;
 mod report_rates;
@@ -21,31 +21,31 @@ use super::timeline::recent::Recent;
 use crate::site::Site;
 use crate::store::Store;
 
-/// What every listener shares.
+/// The state that every listener works with.
 #[derive(Clone)]
 pub struct Appliance {
-    /// The site and its renderer as they are now; a reload swaps them together.
+    /// The current site with its renderer; a reload swaps them together.
     pub served: watch::Receiver<Arc<Served>>,
-    /// What is remembered.
+    /// The durable memory.
     pub store: Store,
-    /// What was seen lately.
+    /// What was observed lately.
     pub recent: Arc<Recent>,
-    /// Keeps warnings about strangers to a few lines.
+    /// Limits the log lines that strangers can cause.
     pub strangers: Arc<Strangers>,
-    /// Keeps the reports of one node to a number.
+    /// Limits the number of reports of each node.
     pub reports: Arc<ReportRates>,
-    /// Knows whose card has an address.
+    /// Finds the card behind an address.
     pub neighbours: Arc<dyn Neighbours>,
-    /// What machines told of themselves by DHCP.
+    /// The UUIDs that machines sent by DHCP.
     pub machines: Arc<Machines>,
-    /// What the daemon knows of itself.
+    /// The daemon's counters and alarms.
     pub health: Arc<Health>,
     /// Which payload each node has.
     pub renewals: Arc<Renewals>,
 }
 
 impl Appliance {
-    /// An appliance that has seen and counted nothing yet.
+    /// An appliance that has observed and counted nothing yet.
     pub fn new(served: watch::Receiver<Arc<Served>>, store: Store, neighbours: Arc<dyn Neighbours>) -> Self {
         Self {
             served,
@@ -60,12 +60,12 @@ impl Appliance {
         }
     }
 
-    /// The site and its renderer as they are now. Callers that need both must take them together.
+    /// The current site with its renderer. Callers that need both must take them together.
     pub fn served(&self) -> Arc<Served> {
         self.served.borrow().clone()
     }
 
-    /// The site as it is now.
+    /// The current site.
     pub(crate) fn site(&self) -> Arc<Site> {
         self.served.borrow().site.clone()
     }

@@ -8,19 +8,19 @@ use crate::secrets::Secrets;
 use crate::server::served::Served;
 use crate::site::Mac;
 
-/// What the nodes told of their payloads, and the digests of those that they should have. In memory alone: they tell again
-/// within half a minute.
+/// The payloads that nodes reported, and the digests of those that they should have. Kept in memory only: nodes report
+/// again within half a minute.
 #[derive(Default)]
 pub struct Renewals {
-    /// Since when nodes could tell, in Unix seconds.
+    /// Since when nodes could report, in Unix seconds.
     pub(in crate::server) since: u64,
     pub(in crate::server) told: Mutex<HashMap<Mac, Told>>,
-    /// Those that asked for errands and told of no payload.
+    /// Nodes that asked for errands without reporting a payload.
     pub(in crate::server) older: Mutex<HashSet<Mac>>,
     pub(in crate::server) digests: Mutex<Digests>,
 }
 
-/// Digests of one site with one set of secrets; making one renders a whole payload.
+/// Digests for one site with one set of secrets; computing one renders a whole payload.
 #[derive(Default)]
 pub(in crate::server) struct Digests {
     pub(in crate::server) served: Option<Arc<Served>>,

@@ -1,5 +1,5 @@
-//! Holds every node to the number of reports that [`ReportRate`] allows. Only nodes of the site file come here, so it is
-//! bounded by that.
+//! Holds every node to the number of reports that [`ReportRate`] allows. Only nodes of the site file are counted, so
+//! memory is bounded.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::lifecycle::{Admission, ReportRate};
 use crate::site::Mac;
 
-/// What is left to each node.
+/// The remaining reports of each node.
 pub struct ReportRates {
     began: Instant,
     nodes: Mutex<HashMap<Mac, ReportRate>>,
@@ -21,8 +21,8 @@ impl Default for ReportRates {
 }
 
 impl ReportRates {
-    /// Takes one more report of a node, or says that it is one too many.
-    pub(in crate::server) fn judge(&self, mac: Mac) -> Admission {
+    /// Counts one more report of a node, and says whether it is admitted.
+    pub(in crate::server) fn admit(&self, mac: Mac) -> Admission {
         let now = self.began.elapsed();
         let mut nodes = self.nodes.lock().expect("no holder of this lock panics");
         let rate = nodes.entry(mac).or_insert_with(|| ReportRate::new(now));

@@ -1,4 +1,4 @@
-//! Log lines that anybody on the wire, or a node that asks without end, can cause with a request, kept to a few.
+//! Limits the log lines that requests from the network, or from a node that keeps asking, can cause.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -11,9 +11,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The limits that all handlers share.
 pub struct Strangers {
-    /// Five warnings a minute for one peer, ten a second for all.
+    /// Five warnings per minute for one peer, ten per second for all.
     peers: Mutex<LogLimit<IpAddr>>,
-    /// Sixty lines a minute about what one node fetches or boots, 200 a second about all: a whole installation has fewer.
+    /// Sixty lines per minute about what one node fetches or boots, 200 per second for all: a whole installation needs
+    /// fewer.
     nodes: Mutex<LogLimit<Mac>>,
 }
 
@@ -24,13 +25,13 @@ impl Default for Strangers {
 }
 
 impl Strangers {
-    /// Asks for a warning about `peer`. When it may be written, returns how many were held back since the last one.
+    /// Asks to log a warning about `peer`. If it may be written, returns how many were held back since the last one.
     pub(crate) fn ask(&self, peer: IpAddr) -> Option<u64> {
         self.peers.lock().expect("no holder of this lock panics").ask(peer, Instant::now())
     }
 
-    /// Asks for a line about what the node with this card did. When it may be written, returns how many were held back since
-    /// the last one.
+    /// Asks to log a line about what the node with this card did. If it may be written, returns how many were held back
+    /// since the last one.
     pub(crate) fn node(&self, mac: Mac) -> Option<u64> {
         self.nodes.lock().expect("no holder of this lock panics").ask(mac, Instant::now())
     }

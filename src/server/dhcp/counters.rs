@@ -1,10 +1,10 @@
-//! What the DHCP server did, in numbers that only grow.
+//! Counters of the DHCP server; they only grow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::wire::dhcp::{Answer, MessageKind};
 
-/// Counts since the start. Reading one is never torn; several together may be a packet apart.
+/// Counts since the start. Each value is consistent by itself; several read together may be a packet apart.
 #[derive(Debug, Default)]
 pub struct DhcpCounters {
     /// Packets of any kind.
@@ -17,9 +17,9 @@ pub struct DhcpCounters {
     pub naks: AtomicU64,
     /// Requests that got no answer, for a reason that was logged.
     pub silent: AtomicU64,
-    /// Packets that were no DHCP request.
+    /// Packets that were not a DHCP request.
     pub malformed: AtomicU64,
-    /// Replies that were broadcast because the direct way failed.
+    /// Replies that were broadcast because sending to the card failed.
     pub broadcast_instead: AtomicU64,
     /// Replies that could not be sent at all.
     pub not_sent: AtomicU64,

@@ -1,5 +1,5 @@
-//! Looks out for others that answer DHCP on the link: asks with a DHCPDISCOVER before the start and three times a minute, and
-//! hears what servers send to clients. Decides nothing; `rivals` does.
+//! Looks for other DHCP servers on the link: sends a DHCPDISCOVER before the start and three times a minute, and
+//! listens to what servers send to clients. Decides nothing; `rivals` does.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -20,13 +20,15 @@ use crate::site::{Mac, Site};
 use crate::wire::datagram::{udp_in_frame, udp_in_ipv4};
 use crate::wire::dhcp::{Heard, Probe};
 
-/// Most servers answer within three seconds, because they ping the address first: a new one rings within 30 s.
+/// Most servers answer within three seconds, because they ping the address first; a new one raises an alarm within 30
+/// s.
 const EVERY: Duration = Duration::from_secs(20);
 /// How long the start waits for another rackstart, which answers at once.
 const BEFORE_START: Duration = Duration::from_millis(600);
-/// The pause after a failed receive, and between two looks that machines cause.
+/// The pause after a failed receive, and between two lookouts that machines cause.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What passes to us: UDP to port 68 in IPv4, whole or its first fragment. See bpf(4) for the instructions.
+/// The filter for received packets: UDP to port 68 in IPv4, whole or the first fragment. See bpf(4) for the
+/// instructions.
 const TO_CLIENTS: [SockFilter; 11] = [
     SockFilter::new(0x28, 0, 0, 12),     // EtherType
     SockFilter::new(0x15, 0, 8, 0x0800), // not IPv4: drop
@@ -41,7 +43,6 @@ const TO_CLIENTS: [SockFilter; 11] = [
     SockFilter::new(0x06, 0, 0, 0),      // drop
 ];
 
-/// The sockets of one interface.
 pub(in crate::server) struct Lookout {
     socket: UdpSocket,
     link: LinkSocket,
@@ -50,7 +51,8 @@ pub(in crate::server) struct Lookout {
 }
 
 impl Lookout {
-    /// Opens them; must be called within a tokio runtime. Fails without CAP_NET_RAW, and where there are no cards.
+    /// Opens the sockets; must be called within a tokio runtime. Fails without CAP_NET_RAW, and on interfaces without a
+    /// MAC.
     pub(in crate::server) fn open(interface: &str, rivals: Arc<Rivals>) -> io::Result<Self> {
         let cards = own_cards::read()?;
         let card = cards.into_iter().find(|card| card.interface == interface);
@@ -59,13 +61,13 @@ impl Lookout {
         socket.set_nonblocking(true)?;
         socket.attach_filter(&TO_CLIENTS)?;
         let link = LinkSocket::open(interface)?;
-        // From here on packets come in.
+        // Packets are received from here on.
         socket.bind(&packet::ipv4_of(&link))?;
         // Not UDP, but the same system calls: tokio has no type of its own for raw sockets.
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, link, card, rivals })
     }
 
-    /// Looks once, and waits so long as another rackstart needs to answer.
+    /// Looks once, and waits as long as another rackstart needs to answer.
     pub(in crate::server) async fn before_start(self) -> Self {
         for _ in 0..2 {
             self.ask();
@@ -75,7 +77,7 @@ impl Lookout {
         self
     }
 
-    /// Looks out until `shutdown`, unless the newest `site` allows others.
+    /// Looks until `shutdown`, unless the newest `site` allows other servers.
     pub(in crate::server) async fn run<S: AsRef<Site>>(
         self,
         site: watch::Receiver<Arc<S>>,
@@ -115,7 +117,7 @@ impl Lookout {
         }
     }
 
-    /// Hears until a receive fails; nothing is noted while others are allowed.
+    /// Listens until a receive fails; nothing is recorded while other servers are allowed.
     async fn hear(&self, allows: impl Fn() -> bool) {
         let mut frame = [0; 2048];
         while let Ok(length) = self.socket.recv(&mut frame).await {

@@ -1,6 +1,6 @@
-//! Moves DHCP packets: receive, ask `wire::dhcp::judge`, send, tell. Decides nothing, remembers nothing but counts and
-//! which addresses strangers hold, and touches no store, so that a thousand machines that power on at once cost no disk
-//! write.
+//! Moves DHCP packets: receives them, asks `wire::dhcp::judge`, sends the reply and logs it. It decides nothing,
+//! and keeps only counters and the addresses that strangers hold. It never touches the store, so a thousand machines
+//! that power on at once cost no disk write.
 
 mod counters;
 mod leases;
@@ -31,7 +31,7 @@ use rivals::Rivals;
 use sockets::Sockets;
 use story::Story;
 
-/// Longer packets are no DHCP: they arrive cut and are judged so.
+/// Longer packets are not DHCP: they arrive truncated and are treated as malformed.
 const LONGEST_PACKET: usize = 4096;
 
 /// A DHCP server on one interface.
@@ -42,26 +42,26 @@ pub struct DhcpServer {
 }
 
 impl DhcpServer {
-    /// Binds to `interface`, on which `address` must be configured. On port 67 replies go to the ports of the RFC
-    /// (68, relay agents 67); on any other port to the port that asked, so that a test needs no privilege; port 0
+    /// Binds to `interface`, on which `address` must be configured. On port 67 replies go to the ports of the RFC (68,
+    /// relay agents 67); on any other port they go to the port that asked, so that a test needs no privilege; port 0
     /// picks a free one.
     pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let rivals = Arc::new(Rivals::new(Arc::default()));
         Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default(), rivals })
     }
 
-    /// Shares what is known of other servers.
+    /// Shares what is known about other servers.
     pub(crate) fn beside(self, rivals: Arc<Rivals>) -> Self {
         Self { rivals, ..self }
     }
 
-    /// What it did so far; stays valid after `run`.
+    /// The counters; they stay valid after `run`.
     pub fn counters(&self) -> Arc<DhcpCounters> {
         Arc::clone(&self.counters)
     }
 
-    /// Serves until `shutdown`. Every packet is answered from the newest `site`. `observer` hears what was asked and
-    /// what was done, after it was sent; it must return at once.
+    /// Serves until `shutdown`. Every packet is answered from the newest `site`. `observer` is called after each
+    /// request with what was asked and what was done; it must return at once.
     pub async fn run<S: AsRef<Site>>(
         self,
         site: watch::Receiver<Arc<S>>,
@@ -108,7 +108,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Handles one packet. A panic, which would be our bug, costs this packet and nothing else.
+    /// Handles one packet. A panic, which would be our bug, costs only this packet.
     fn handle(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
         add(&self.counters.received);
         let handled = catch_unwind(AssertUnwindSafe(|| self.answer(site, packet, from)));
@@ -118,7 +118,7 @@ impl Worker {
         }
     }
 
-    /// Another rackstart asks who is here.
+    /// Answers the probe of another rackstart.
     fn show_ourselves(&self, site: &Site, probe: &Probe) {
         if !self.rivals.is_me(&probe.mark) {
             let answer = probe.answer(site.server.address, &self.rivals.mark());

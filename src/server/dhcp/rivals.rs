@@ -1,5 +1,6 @@
-//! Other servers that answer DHCP on the link, and whether we step back. In memory and bounded: anybody on the link can forge what is
-//! heard here, so it rings, and only a daemon that has just started gives way.
+//! Other servers that answer DHCP on the link, and whether we step back for one. Kept in memory and bounded: anybody on
+//! the link can forge what is heard here, so it only raises an alarm, and only a daemon that has just started steps
+//! back.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,22 +14,22 @@ use crate::server::random;
 use crate::site::Mac;
 use crate::wire::dhcp::{Heard, Mark};
 
-/// A daemon that has served for so long gives way to nobody: a forged packet silences no rack.
+/// A daemon that has served for this long never steps back, so that a forged packet cannot silence a rack.
 const YOUNG: Duration = Duration::from_secs(60);
-/// How long a rival that is not heard any more is told.
+/// How long the alarm about a rival that is no longer heard stays.
 const FORGOTTEN: Duration = Duration::from_secs(180);
 /// How long the rackstart that we stepped back for must be silent before we serve: longer than its restart takes.
 const TAKE_OVER: Duration = Duration::from_secs(300);
-/// Servers told one by one: of those that were heard themselves, and of those that a request merely names. They are counted
-/// apart, since one packet names any address.
+/// Servers reported one by one: as many that were heard themselves, and as many that a request merely names. They are
+/// counted separately, because one packet can name any address.
 const HEARD: usize = 16;
 const NAMED: usize = 4;
-/// Servers beyond these that are counted.
+/// Further servers that are counted.
 const COUNTED: usize = 1024;
-/// The subject of the alarm that tells how many there are beyond those told one by one.
+/// The subject of the alarm that says how many further servers there are.
 const MORE: &str = "more";
 
-/// What is known of the others.
+/// What is known about the other servers.
 pub(crate) struct Rivals {
     id: [u8; 16],
     began: Instant,
@@ -40,9 +41,9 @@ pub(crate) struct Rivals {
 #[derive(Default)]
 struct Known {
     others: BTreeMap<Ipv4Addr, Rival>,
-    /// When those that have no place among `others` were seen last.
+    /// When the servers without a place in `others` were last seen.
     more: BTreeMap<Ipv4Addr, Instant>,
-    /// Whom we stepped back for, and when it was heard last.
+    /// The server that we stepped back for, and when it was last heard.
     passive: Option<(Ipv4Addr, Instant)>,
 }
 
@@ -52,12 +53,12 @@ struct Rival {
 }
 
 impl Rivals {
-    /// Nobody is known. What is heard rings among `alarms`.
+    /// Knows no server yet. Raises its alarms in `alarms`.
     pub(crate) fn new(alarms: Arc<Alarms>) -> Self {
         Self { id: random::bytes(), began: Instant::now(), alarms, known: Mutex::default(), look: Notify::new() }
     }
 
-    /// What we say of ourselves.
+    /// What we say about ourselves.
     pub(crate) fn mark(&self) -> Mark {
         let age = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Mark { id: self.id, age, serves: self.passive().is_none() }
@@ -73,12 +74,12 @@ impl Rivals {
         self.known().passive.map(|(server, _)| server)
     }
 
-    /// Returns when somebody should be looked for at once.
+    /// Returns when the link should be probed at once.
     pub(crate) async fn wanted(&self) {
         self.look.notified().await;
     }
 
-    /// Notes what a server said, sent by the card `card`.
+    /// Records what a server said, as sent by this card.
     pub(crate) fn heard(&self, heard: &Heard, card: Mac, now: Instant) {
         let what = match &heard.mark {
             Some(mark) if self.is_me(mark) => return,
@@ -98,7 +99,7 @@ impl Rivals {
             drop(known);
             if is_new {
                 let text = format!(
-                    "this rackstart is passive, it answers no DHCP and no TFTP: {} ({card}) served this link before; \
+                    "this rackstart is passive, it does not answer DHCP and TFTP: {} ({card}) served this link before; \
                      stop one of them, or set `dhcp_rivals = \"allow\"` in `[server]` if both are meant",
                     heard.server
                 );
@@ -107,14 +108,14 @@ impl Rivals {
         }
     }
 
-    /// Notes the server that a machine chose instead of us. Its card is not known from that, so it is looked for.
+    /// Records the server that a machine chose instead of us. Its card is not known from that, so the link is probed.
     pub(crate) fn chosen(&self, server: Ipv4Addr, now: Instant) {
         if self.note(server, None, "a machine chose another DHCP server", now) {
             self.look.notify_one();
         }
     }
 
-    /// Forgets who is silent, and serves again when the other one does not.
+    /// Forgets servers that are silent, and serves again when the server that we stepped back for is.
     pub(crate) fn forget(&self, now: Instant) {
         let mut known = self.known();
         let gone = |seen: Instant, after: Duration| now.duration_since(seen) >= after;
@@ -140,7 +141,7 @@ impl Rivals {
         }
     }
 
-    /// The operator allows others: nothing rings and nobody steps back.
+    /// The operator allows other servers: alarms end, and we do not step back.
     pub(crate) fn allow(&self) {
         let others = std::mem::take(&mut *self.known());
         for server in others.others.keys() {
@@ -154,7 +155,7 @@ impl Rivals {
         }
     }
 
-    /// Returns whether it is told while its card is unknown.
+    /// Records a server. Returns whether it is reported while its card is unknown.
     fn note(&self, server: Ipv4Addr, card: Option<Mac>, what: &str, now: Instant) -> bool {
         let mut known = self.known();
         if !known.has_place(server, card) {
@@ -192,7 +193,7 @@ impl Rivals {
         }
         let some = if more < COUNTED { "" } else { "at least " };
         let text = format!(
-            "and {some}{more} more addresses are said to be DHCP servers on this network: somebody makes most of them up; \
+            "and {some}{more} more addresses claim to be DHCP servers on this network, and most are probably forged; \
              `tcpdump -eni INTERFACE udp port 67` shows the card that sends them"
         );
         self.alarms.raise("rival", MORE, text);
@@ -204,7 +205,8 @@ impl Rivals {
 }
 
 impl Known {
-    /// Whether a server is told by itself. One that was heard takes no place of those that were named, nor the reverse.
+    /// Whether a server is reported by itself. Heard servers and servers that are merely named do not take each other's
+    /// places.
     fn has_place(&self, server: Ipv4Addr, card: Option<Mac>) -> bool {
         let count = |is_heard| self.others.values().filter(|rival| rival.card.is_some() == is_heard).count();
         match (self.others.get(&server), card) {
@@ -215,7 +217,7 @@ impl Known {
     }
 }
 
-/// Whether a rackstart gives way to another one: only when it has just started, and the other one is older.
+/// Whether a rackstart steps back for another one: only if it has just started and the other one is older.
 fn steps_back(own: &Mark, other: &Mark) -> bool {
     let is_young = Duration::from_millis(own.age) < YOUNG;
     other.serves && is_young && (other.age, other.id) > (own.age, own.id)

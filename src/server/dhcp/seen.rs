@@ -1,4 +1,4 @@
-//! What others may know of a request: the timeline of a MAC is made of these.
+//! What observers learn of a request: the timeline of a MAC is made from these.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use crate::boot::{Asking, ClientArch};
 use crate::site::{Mac, NodeName};
 use crate::wire::dhcp::{Answer, MachineUuid, MessageKind, NakReason, SilenceReason};
 
-/// Hears of every request. Called on the packet path, so it must return at once and never block.
+/// Called for every request, on the packet path: it must return at once and never block.
 pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
 
 /// One request and what was done about it.
@@ -19,13 +19,13 @@ pub struct Seen {
     pub mac: Mac,
     /// What was asked.
     pub asked: MessageKind,
-    /// Firmware, iPXE or a system.
+    /// The kind of client: firmware, iPXE or a system.
     pub asking: Asking,
-    /// On what machine.
+    /// The machine's architecture.
     pub arch: ClientArch,
-    /// Its SMBIOS UUID, when it told.
+    /// Its SMBIOS UUID, if the request had one.
     pub machine_uuid: Option<MachineUuid>,
-    /// The relay agent in between.
+    /// The relay agent that forwarded it.
     pub relay: Option<Ipv4Addr>,
     /// What was done.
     pub outcome: Outcome,
@@ -36,11 +36,11 @@ pub struct Seen {
 pub enum Outcome {
     /// A reply was sent.
     Answered {
-        /// To this node; none: a machine that is in no site file.
+        /// The node; `None` for a machine that is in no site file.
         node: Option<NodeName>,
         /// DHCPOFFER, DHCPACK or DHCPNAK.
         kind: MessageKind,
-        /// The address reserved for it or lent to it.
+        /// The address that is reserved for it or lent to it.
         address: Ipv4Addr,
         /// What it was told to load: a TFTP name or a URL.
         boot_file: Option<String>,
@@ -49,17 +49,17 @@ pub enum Outcome {
     },
     /// Nothing was sent, on purpose.
     Silent(SilenceReason),
-    /// A reply was due and could not be sent.
+    /// A reply was due but could not be sent.
     NotSent {
-        /// To this node; none: a machine that is in no site file.
+        /// The node; `None` for a machine that is in no site file.
         node: Option<NodeName>,
-        /// What the system said.
+        /// The system's error.
         error: String,
     },
 }
 
 impl Seen {
-    /// Packets that are no DHCP request come from nobody; they are only counted and logged.
+    /// Packets that are not a DHCP request have no sender; they are only counted and logged.
     pub(super) fn of(answer: Answer, sent: io::Result<Way>) -> Option<Self> {
         let (request, outcome) = match (answer, sent) {
             (Answer::Reply(request, reply), Ok(_)) => {

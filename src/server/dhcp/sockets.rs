@@ -1,5 +1,5 @@
-//! The sockets of the DHCP server, all pinned to one interface. Two receive: one for broadcasts, one for what is sent
-//! to our address; the second also makes sure that every routed reply leaves from that address.
+//! The sockets of the DHCP server, all pinned to one interface. Two of them receive: one gets broadcasts, the other
+//! what is sent to our address; the latter also ensures that every routed reply leaves from that address.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -15,19 +15,19 @@ use crate::wire::dhcp::{Reply, ReplyTo};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
-/// Room for some 3000 waiting requests: every machine of a hall powering on at once.
+/// Room for about 3000 waiting requests: every machine of a large rack powering on at once.
 const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 
 /// How a reply left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Where it had to go.
+    /// To its proper destination.
     AsMeant,
-    /// To everybody, because the direct way failed; most clients take it all the same.
+    /// As a broadcast, because sending to the card failed; most clients accept it all the same.
     BroadcastInstead,
 }
 
-/// Bound, not yet part of a runtime.
+/// The bound sockets, not yet part of a runtime.
 pub(crate) struct Sockets {
     interface: String,
     ours: SocketAddrV4,
@@ -56,7 +56,7 @@ impl Sockets {
         &self.interface
     }
 
-    /// Hands the sockets to the runtime that it is called in.
+    /// Hands the sockets to the runtime in which it is called.
     pub(crate) fn into_async(self) -> io::Result<AsyncSockets> {
         let (to_all, to_us) = (UdpSocket::from_std(self.to_all)?, UdpSocket::from_std(self.to_us)?);
         Ok(AsyncSockets { ours: self.ours, to_all, to_us, link: self.link })
@@ -70,14 +70,14 @@ fn udp(interface: &str, address: SocketAddrV4) -> io::Result<std::net::UdpSocket
     let socket = pinned::bind(Type::DGRAM, Some(interface), address, |socket| {
         socket.set_reuse_address(true)?;
         socket.set_broadcast(true)?;
-        // The system may grant less; that only costs packets in a storm, and clients ask again.
+        // The system may grant less; that only loses packets in a storm, and clients ask again.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         Ok(())
     });
     socket.map(Into::into).map_err(fail)
 }
 
-/// At work.
+/// The sockets within a runtime.
 pub(crate) struct AsyncSockets {
     ours: SocketAddrV4,
     to_all: UdpSocket,
@@ -96,7 +96,7 @@ impl AsyncSockets {
         receive(&self.to_us, buffer).await
     }
 
-    /// Sends a reply to a packet that came `from` there. Never waits.
+    /// Sends the reply to a packet that came from `from`. Never waits.
     pub(crate) fn send(&self, reply: &Reply, from: SocketAddrV4) -> io::Result<Way> {
         let standard = self.ours.port() == SERVER_PORT;
         let client_port = if standard { CLIENT_PORT } else { from.port() };
@@ -113,7 +113,7 @@ impl AsyncSockets {
         }
     }
 
-    /// Sends to a card that has no address here, as to everybody. Never waits.
+    /// Sends to a card that has no address here: the IP destination is the broadcast address. Never waits.
     pub(crate) fn send_to_card(&self, mac: Mac, bytes: &[u8]) -> io::Result<Way> {
         self.send_link(mac, SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT), bytes)
     }
@@ -138,7 +138,7 @@ impl AsyncSockets {
 
 async fn receive<'a>(socket: &UdpSocket, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddrV4)> {
     loop {
-        // An IPv4 socket has IPv4 peers only.
+        // An IPv4 socket has only IPv4 peers.
         if let (length, SocketAddr::V4(from)) = socket.recv_from(buffer).await? {
             return Ok((&buffer[..length], from));
         }

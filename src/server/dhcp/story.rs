@@ -1,5 +1,5 @@
-//! The log lines of DHCP. INFO reads as the story of a node; WARN wants a person; the rest is for debugging. Every
-//! line passes a limit, because anybody on the wire can cause one.
+//! The log lines of DHCP. INFO tells the story of a node, WARN needs a person, and the rest is for debugging. Every
+//! line is rate-limited, because anybody on the link can cause one.
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -22,11 +22,11 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn new(interface: String) -> Self {
-        // A boot has two DHCPACKs; twelve a minute is a node in trouble. A stranger is worth one line a minute.
+        // A boot has two DHCPACKs; twelve per minute mean a node in trouble. A stranger is worth one line per minute.
         Self { interface, nodes: LogLimit::new(12, MINUTE, 200), strangers: LogLimit::new(1, MINUTE, 10) }
     }
 
-    /// Tells what was done about a packet that came `from` there.
+    /// Logs what was done about a packet that came from `from`.
     pub(crate) fn tell(&mut self, answer: &Answer, sent: &io::Result<Way>, from: SocketAddrV4) {
         match answer {
             Answer::Reply(request, reply) => self.replied(request, reply, sent),
@@ -35,7 +35,7 @@ impl Story {
         }
     }
 
-    /// Tells that the sockets cannot receive.
+    /// Logs that the sockets cannot receive.
     pub(crate) fn cannot_receive(&mut self, error: &io::Error) {
         if let Some(held_back) = self.strangers.ask(NOBODY, Instant::now()) {
             tracing::error!(interface = self.interface, held_back, "cannot receive DHCP packets: {error}");
@@ -58,14 +58,14 @@ impl Story {
             }
             (Ok(_), Some(refusal)) => tracing::warn!(%mac, node, interface, held_back, "{kind}: {refusal}"),
             (Ok(Way::BroadcastInstead), None) => {
-                tracing::warn!(%mac, node, interface, held_back, "{kind} was broadcast: the way to {to} failed");
+                tracing::warn!(%mac, node, interface, held_back, "{kind} was broadcast, because sending to {to} failed");
             }
             (Ok(Way::AsMeant), None) => {
                 tracing::info!(%mac, node, %arch, %stage, boot_file, held_back, "{kind} of {}", reply.address);
             }
         }
         if !request.unreadable.is_empty() || request.truncated {
-            tracing::debug!(%mac, options = ?request.unreadable, truncated = request.truncated, "options passed over");
+            tracing::debug!(%mac, options = ?request.unreadable, truncated = request.truncated, "options were skipped");
         }
     }
 
@@ -83,7 +83,7 @@ impl Story {
     fn malformed(&mut self, malformed: &Malformed, from: SocketAddrV4) {
         if let Some(held_back) = self.strangers.ask(NOBODY, Instant::now()) {
             let interface = self.interface.as_str();
-            tracing::warn!(peer = %from, interface, held_back, "a packet is no DHCP request: {malformed}");
+            tracing::warn!(peer = %from, interface, held_back, "a packet is not a DHCP request: {malformed}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Names for the nodes: answers from the site what the site knows, asks a resolver for the rest. On the provisioning
-//! interface, to machines of the provisioning network only. Remembers no reply; the resolvers do.
+//! Names for the nodes: answers from the site where it knows the name, and asks a resolver for the rest. Serves only
+//! machines of the provisioning network, on the provisioning interface. Caches no reply; the resolvers do.
 
 mod forward;
 mod places;
@@ -27,21 +27,19 @@ use crate::wire::dns::{Asked, Carrier, Query, Zone};
 use forward::Forwarder;
 use places::{Asker, Share};
 
-/// The port of DNS.
 pub(crate) const PORT: u16 = 53;
-/// A question has a name of at most 255 bytes; with EDNS and its options it stays far below.
+/// A question has a name of at most 255 bytes; with EDNS and its options it stays far below this.
 const LONGEST_QUESTION: usize = 1232;
-/// Questions in a second. A node that installs asks some tens of them; what is forged in its name counts with them.
+/// Questions per second. A node that installs asks some tens of them; questions forged in its name count as its own.
 const QUESTIONS: Budget = Budget { node: 5000, stranger: 20, strangers: 40 };
-/// Connections in a second. They count apart: whoever forges datagrams in a node's name takes none of them.
+/// Connections per second. They have a separate budget, so that datagrams forged in a node's name use up none of them.
 const CONNECTIONS: Budget = Budget { node: 100, stranger: 20, strangers: 200 };
-/// Questions of one node, and of one stranger, that wait for a forwarder.
+/// Questions of one node, and of one stranger, that may wait for a forwarder.
 const WAITING_OF_A_NODE: usize = 64;
 const WAITING_OF_A_STRANGER: usize = 16;
 /// Connections of one machine.
 const CONNECTIONS_EACH: usize = 4;
 
-/// The name server, bound.
 pub(crate) struct NameServer {
     udp: UdpSocket,
     tcp: TcpListener,
@@ -68,14 +66,14 @@ impl NameServer {
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return, // whoever waits for a resolver is let go with the sets
+                () = shutdown.cancelled() => return, // dropping the sets ends whatever waits for a resolver
                 Some(_) = waiting.join_next() => {}
                 Some(_) = connections.ended() => {}
                 received = udp.recv_from(&mut packet) => match received {
                     Ok((length, SocketAddr::V4(client))) => {
                         let Some(asker) = desk.admits(client, &desk.questions) else { continue };
                         let Some(query) = desk.at_once(&packet[..length], Carrier::Udp, &mut |reply| {
-                            // Never waits: who gets no answer asks again.
+                            // Never waits: a client without an answer asks again.
                             let _ = udp.try_send_to(&reply, client.into());
                         }) else { continue };
                         let (desk, udp) = (desk.clone(), udp.clone());
@@ -101,7 +99,7 @@ impl NameServer {
     }
 }
 
-/// Where both sockets come together.
+/// The part that both sockets share.
 struct NameDesk {
     address: Ipv4Addr,
     served: watch::Receiver<Arc<Served>>,
@@ -110,14 +108,14 @@ struct NameDesk {
     newest: Mutex<Option<Arc<Names>>>,
 }
 
-/// What is made of a site once: it is used until the next reload.
+/// What is built from a site once and used until the next reload.
 struct Names {
     site: Arc<Site>,
     zone: Zone,
     forwarder: Forwarder,
 }
 
-/// The places of nodes, or those of strangers.
+/// The shares of places of one kind of machine.
 struct Shares {
     waiting: Share,
     connections: Share,
@@ -129,8 +127,8 @@ impl NameDesk {
         Self { address, served, questions: pace(QUESTIONS), connections: pace(CONNECTIONS), newest: Mutex::default() }
     }
 
-    /// The caller at that address, if it may be answered. Nothing of this machine asks by way of the provisioning network, so what
-    /// comes from our own address is a loop or a forgery.
+    /// The client at that address, if it may be answered. This machine asks nothing by way of the provisioning network,
+    /// so a packet from our own address is a loop or a forgery.
     fn admits(&self, client: SocketAddrV4, pace: &Mutex<Pace>) -> Option<Asker> {
         let address = *client.ip();
         let (is_known, is_node) = {
@@ -145,7 +143,7 @@ impl NameDesk {
         Some(Asker { address, is_node })
     }
 
-    /// How much machines like this one may have at once.
+    /// How much machines of this kind may have at once.
     fn shares(&self, asker: Asker) -> Shares {
         let capacity = Capacity::of(self.served.borrow().site.nodes.len(), descriptors()).names;
         let (part, waiting_each) = match asker.is_node {
@@ -158,7 +156,7 @@ impl NameDesk {
         }
     }
 
-    /// Answers what needs nobody else; returns the question that does.
+    /// Answers whatever needs no resolver; returns the question that does.
     fn at_once(&self, bytes: &[u8], carrier: Carrier, answer: &mut dyn FnMut(Vec<u8>)) -> Option<Query> {
         let query = match Query::read(bytes, carrier) {
             Asked::Question(query) => *query,
@@ -178,7 +176,7 @@ impl NameDesk {
         }
     }
 
-    /// The answer of somebody else, or that there is none.
+    /// The answer of a resolver, or a failure.
     async fn elsewhere(&self, query: &Query, asker: Asker) -> Vec<u8> {
         let reply = self.names().forwarder.ask(query, asker, self.shares(asker).waiting).await;
         reply.unwrap_or_else(|| query.failure(ResponseCode::ServFail))

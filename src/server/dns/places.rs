@@ -1,6 +1,7 @@
-//! Places: for a question that waits for a forwarder, or as a connection. Nodes have places that no stranger can
-//! take. With all of them taken the oldest one goes: of the same machine when that has all of its own, else of the same kind.
-//! The newest one is kept because what waits longest is worth least: a name that nobody answers, or a peer that says nothing.
+//! Places for questions that wait for a forwarder, and for connections. Nodes have places that no stranger can take.
+//! When all are taken the oldest one is given up: of the same machine if that has all its places, otherwise of the same
+//! kind. The newest one is kept because the one that has waited longest is worth least: a name that nobody answers, or
+//! a peer that says nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
@@ -8,22 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// The caller.
+/// The client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     pub(super) address: Ipv4Addr,
-    /// The address is reserved for a node.
+    /// Whether the address is reserved for a node.
     pub(super) is_node: bool,
 }
 
-/// How many places there are: of all machines of a kind, and of each. Both are at least one.
+/// How many places there are: for all machines of a kind, and for each machine. Both are at least one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
     pub(super) all: usize,
     pub(super) each: usize,
 }
 
-/// All places of one purpose.
+/// All places for one purpose.
 #[derive(Clone, Default)]
 pub(super) struct Places(Arc<Mutex<Taken>>);
 
@@ -40,7 +41,7 @@ struct Room {
     of: HashMap<Ipv4Addr, BTreeSet<u64>>,
 }
 
-/// One place; dropping it gives it back.
+/// One place; dropping it frees it.
 pub(super) struct Place {
     number: u64,
     is_node: bool,
@@ -49,7 +50,7 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// Takes a place; who has to go for it is told to leave.
+    /// Takes a place; the holder of a place that must be given up for it is told to leave.
     pub(super) fn take(&self, asker: Asker, share: Share) -> Place {
         let mut taken = self.lock();
         taken.last += 1;
@@ -76,7 +77,7 @@ impl Taken {
 }
 
 impl Room {
-    /// The place that is taken back before one more of `address` comes.
+    /// The place that is given up before `address` takes one more.
     fn too_old(&self, address: Ipv4Addr, share: Share) -> Option<u64> {
         match self.of.get(&address) {
             Some(own) if own.len() >= share.each => own.first().copied(),
@@ -98,7 +99,7 @@ impl Room {
 }
 
 impl Place {
-    /// Returns when somebody else was given the place.
+    /// Returns when the place was given to another client.
     pub(super) async fn lost(&self) {
         self.leave.cancelled().await;
     }

@@ -1,4 +1,4 @@
-//! Questions by TCP: for replies that no datagram holds.
+//! Questions by TCP: for replies that are too long for a datagram.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::places::{Asker, Places};
 use super::{LONGEST_QUESTION, NameDesk};
 use crate::wire::dns::Carrier;
 
-/// How long a connection may say nothing, and how long a peer may take to read an answer.
+/// How long a connection may be silent, and how long a peer may take to read an answer.
 const IDLE: Duration = Duration::from_secs(10);
-/// Questions on one connection.
+/// Most questions on one connection.
 const QUESTIONS: usize = 100;
 
-/// A message with its length before it, as streams have it (RFC 1035 section 4.2.2).
+/// A message preceded by its length, as TCP carries it (RFC 1035 section 4.2.2).
 pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u16::try_from(message.len()).unwrap_or(0);
     [&length.to_be_bytes(), &message[..usize::from(length)]].concat()
 }
 
-/// Connections that are open.
+/// The open connections.
 #[derive(Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
@@ -31,7 +31,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Takes a connection; an older one gives way when there are too many.
+    /// Serves a connection; an older one is closed when there are too many.
     pub(super) fn place(&mut self, stream: TcpStream, client: Asker, desk: &Arc<NameDesk>) {
         let place = self.places.take(client, desk.shares(client).connections);
         let desk = desk.clone();
@@ -43,7 +43,7 @@ impl Connections {
         });
     }
 
-    /// Waits for one to end.
+    /// Waits until a connection has ended.
     pub(super) async fn ended(&mut self) -> Option<()> {
         self.tasks.join_next().await.map(drop)
     }
@@ -61,7 +61,7 @@ async fn serve(mut stream: TcpStream, client: Asker, desk: Arc<NameDesk>) {
     }
 }
 
-/// One question; none at the end, or when it is too long to be one.
+/// Reads one question; `None` at the end, or when it is too long to be a question.
 async fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let length = usize::from(stream.read_u16().await.ok()?);
     if length > LONGEST_QUESTION {

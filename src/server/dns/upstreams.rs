@@ -1,4 +1,4 @@
-//! Whom to ask: the servers of the site file, or those of this machine's `/etc/resolv.conf`, and never ourselves.
+//! The servers to ask: those of the site file, or those of this machine's `/etc/resolv.conf`, but never ourselves.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// How often that file is looked at, because a machine may learn of other servers at any time.
+/// How often that file is read, because a machine may learn of other servers at any time.
 const LOOK: Duration = Duration::from_secs(5);
-/// As many as resolv.conf(5) may name.
+/// As many servers as resolv.conf(5) may name.
 const MOST: usize = 3;
 
-/// The list, as it stands now.
+/// The current list.
 pub(super) struct Upstreams {
     own: Ipv4Addr,
     written: Option<Vec<IpAddr>>,
@@ -26,12 +26,12 @@ struct Read {
 }
 
 impl Upstreams {
-    /// `written` is what the site file says, if it says anything; `own` is the address that we answer on.
+    /// `written` is what the site file says, if anything; `own` is the address that we answer on.
     pub(super) fn new(own: Ipv4Addr, written: Option<Vec<IpAddr>>) -> Self {
         Self { own, written, read: Mutex::default() }
     }
 
-    /// The servers, the nearest first.
+    /// The servers, in order of preference.
     pub(super) fn now(&self) -> Vec<IpAddr> {
         match &self.written {
             Some(written) => written.clone(),
@@ -61,7 +61,7 @@ fn servers(text: &str, own: Ipv4Addr) -> Vec<IpAddr> {
         let mut words = line.split_whitespace();
         let address = words.next().filter(|word| *word == "nameserver").and(words.next())?;
         let address: IpAddr = address.parse().ok()?;
-        // The resolver of libc takes this for "here" too.
+        // libc's resolver also takes the unspecified address to mean this machine.
         let address = if address.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address };
         (address != own).then_some(address)
     };

@@ -1,5 +1,5 @@
-//! Keeps a storm out of the log: so many lines for one sender, so many for all, and a count of what was held back.
-//! Bounded memory, whatever is sent.
+//! Keeps storms out of the log: limits the lines for each sender and for all senders together, and counts what was held
+//! back. Memory is bounded, whatever is sent.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 const REMEMBERED: usize = 1024;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A limit on lines, per sender and in total. A sender is known by what its wire knows it by: a MAC, or an address.
+/// A limit on lines, per sender and in total. A sender is identified as its network identifies it: by MAC or by
+/// address.
 #[derive(Debug)]
 pub(crate) struct LogLimit<Sender> {
     lines_each: u32,
@@ -31,8 +32,8 @@ impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
         Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None }
     }
 
-    /// Asks for a line about `sender`. When it may be written, returns how many of this sender's were held back since its
-    /// last one.
+    /// Asks to write a line about `sender`. If it may be written, returns how many lines of this sender were held back
+    /// since its last one.
     pub(crate) fn ask(&mut self, sender: Sender, now: Instant) -> Option<u64> {
         if !self.allows_in_total(now) {
             if let Some(count) = self.heard.get_mut(&sender) {

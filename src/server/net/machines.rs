@@ -1,5 +1,6 @@
-//! The UUIDs that machines tell by DHCP (option 97), in memory only: DHCP never touches the store. Where iPXE tells
-//! none in its request for the boot script, they are compared with the one that is known, for people to read.
+//! The UUIDs that machines send by DHCP (option 97). They are kept in memory only, because DHCP never touches the
+//! store. If iPXE sends no UUID with its request for the boot script, this one is compared with the known UUID, and a
+//! difference is reported to people.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -7,7 +8,7 @@ use std::sync::Mutex;
 use crate::lifecycle::SmbiosUuid;
 use crate::site::Mac;
 
-/// MACs kept; the oldest goes first.
+/// MACs kept; the oldest is forgotten first.
 const MACS: usize = 4096;
 
 /// A bounded memory of one UUID per MAC.
@@ -17,7 +18,7 @@ pub struct Machines {
 }
 
 impl Machines {
-    /// Remembers what a machine told last.
+    /// Remembers the UUID that a machine last sent.
     pub(crate) fn tell(&self, mac: Mac, uuid: SmbiosUuid) {
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
         let (uuids, order) = &mut *inner;
@@ -31,7 +32,7 @@ impl Machines {
         }
     }
 
-    /// What it told last.
+    /// The UUID that a machine last sent.
     pub(crate) fn of(&self, mac: Mac) -> Option<SmbiosUuid> {
         self.inner.lock().expect("no holder of this lock panics").0.get(&mac).copied()
     }

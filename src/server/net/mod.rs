@@ -1,4 +1,4 @@
-//! What every listener does alike: one interface, who is there, and how much of it is logged.
+//! What all listeners have in common: binding to one interface, identifying peers, and limiting the log.
 
 pub mod listen;
 pub(in crate::server) mod log_limit;

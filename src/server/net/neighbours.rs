@@ -1,5 +1,6 @@
-//! Whose card has an address: the kernel's own table, read anew for each request. A peer that spoke TCP was just found on
-//! the wire, so its entry is there; a lie about an address needs the wire's own lie (ARP), and that shows here.
+//! Finds the card behind an address, in the kernel's own neighbour table, which is read anew for each request. A peer
+//! that speaks TCP was just resolved, so its entry exists; to lie about an address a peer must forge ARP, and that
+//! shows here.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -7,14 +8,14 @@ use std::sync::Arc;
 use crate::boot::Neighbour;
 use crate::site::Mac;
 
-/// The table of the network namespace of this process (proc(5)).
+/// The table of this process's network namespace (proc(5)).
 const TABLE: &str = "/proc/net/arp";
 /// `ATF_COM` of `<linux/if_arp.h>`: the entry is complete.
 const COMPLETE: u32 = 0x02;
 
-/// A source that can say whose card has an address.
+/// A source that knows which card is behind an address.
 pub trait Neighbours: Send + Sync {
-    /// Looks the address up. `port` is that of the peer; only tests tell peers apart by it.
+    /// Looks the address up. `port` is the peer's port; only tests distinguish peers by it.
     fn card_of(&self, address: Ipv4Addr, port: u16) -> Neighbour;
 }
 
@@ -24,7 +25,7 @@ pub struct Arp {
 }
 
 impl Arp {
-    /// For the provisioning interface.
+    /// The table for the provisioning interface.
     pub fn on(interface: &str) -> Arc<dyn Neighbours> {
         Arc::new(Self { interface: interface.into() })
     }
@@ -58,21 +59,21 @@ fn find(table: &str, interface: &str, address: Ipv4Addr) -> Option<Mac> {
     })
 }
 
-/// A table for tests: what it says is decided by the port of the peer, so that a thief can have the address of a node.
+/// A table for tests: the port of the peer decides what it says, so that a thief can have the address of a node.
 #[cfg(test)]
 pub(crate) mod testing {
     use std::collections::HashMap;
 
     use super::{Ipv4Addr, Mac, Neighbour, Neighbours};
 
-    /// Peers with this port have a card that no node has.
+    /// Peers with this port have a card that belongs to no node.
     pub(crate) const THIEF_PORT: u16 = 6666;
     /// Peers with this port have no entry yet.
     pub(crate) const UNKNOWN_PORT: u16 = 6667;
     /// The card of the thief.
     pub(crate) const THIEF: Mac = Mac([0x02, 0, 0, 0, 0x66, 0x66]);
 
-    /// Every address has the card that is its own by right.
+    /// Every address has its rightful card.
     pub(crate) struct Wire(pub HashMap<Ipv4Addr, Mac>);
 
     impl Neighbours for Wire {

@@ -1,23 +1,25 @@
-//! How often one machine, and all strangers together, may ask a service that answers datagrams. What is too much gets no
-//! answer: a client that asks in vain asks again. What strangers ask counts for no node.
+//! How often one machine, and all strangers together, may ask a service that answers datagrams. Excess requests get no
+//! answer: a client without an answer asks again. Requests of strangers never count against a node.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-/// Requests in one window. Nodes have no budget together: whoever forges packets in the names of some would use it up for all.
+/// Requests in one window. Nodes have no common budget: packets forged in the names of some nodes would use it up for
+/// all.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct Budget {
     /// Of one node.
     pub(in crate::server) node: u32,
     /// Of one stranger.
     pub(in crate::server) stranger: u32,
-    /// Of all strangers. An answer to an address that nobody has stays in the send buffer of the socket until the kernel gives
-    /// up to look for it, after three seconds; so many must fit in there that those of nodes still leave.
+    /// Of all strangers. An answer to an unused address stays in the socket's send buffer until the kernel stops resolving
+    /// it, after three seconds; this many must fit in there without blocking the answers to nodes.
     pub(in crate::server) strangers: u32,
 }
 
-/// Counts requests in windows of one length. Its memory is bounded by the number of nodes and the budget of strangers.
+/// Counts requests in windows of fixed length. Its memory is bounded by the number of nodes and the budget of
+/// strangers.
 #[derive(Debug)]
 pub(in crate::server) struct Pace {
     budget: Budget,
@@ -33,7 +35,7 @@ impl Pace {
         Self { budget, window, since: None, asked: HashMap::new(), by_strangers: 0 }
     }
 
-    /// Whether a request that comes `now` may be answered. `is_node`: `from` is reserved for a node.
+    /// Whether a request that comes at `now` may be answered. `is_node`: `from` is reserved for a node.
     pub(in crate::server) fn admits(&mut self, from: Ipv4Addr, is_node: bool, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.duration_since(since) >= self.window) {
             self.since = Some(now);

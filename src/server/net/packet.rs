@@ -1,5 +1,5 @@
-//! Sends IP packets straight to a card, without ARP: a machine that boots has no address yet and cannot answer it.
-//! Needs CAP_NET_RAW; changes nothing in the host's neighbour table, which would need CAP_NET_ADMIN.
+//! Sends IP packets straight to a card, without ARP: a machine that boots has no address yet and cannot answer it. This
+//! needs CAP_NET_RAW, and changes nothing in the host's neighbour table, which would need CAP_NET_ADMIN.
 
 use std::io;
 use std::mem::size_of;
@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
 use crate::site::Mac;
 
-/// Everybody on the wire.
+/// The broadcast address of the link.
 pub(crate) const EVERYBODY: Mac = Mac([0xff; 6]);
 
 /// A packet socket that only sends, on one interface.
@@ -20,7 +20,7 @@ pub(crate) struct LinkSocket {
 }
 
 impl LinkSocket {
-    /// Opens it; fails without CAP_NET_RAW in the network namespace of the interface.
+    /// Opens the socket; fails without CAP_NET_RAW in the network namespace of the interface.
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         // Protocol 0: the kernel queues no received packet on it.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(0)))?;
@@ -36,7 +36,8 @@ impl LinkSocket {
     }
 }
 
-/// The end of a sentence that says why there is no packet socket. Only what was forbidden can be allowed: `lo` has no card.
+/// The end of a message about a missing packet socket. A capability helps only against a permission error; `lo`, for
+/// example, has no card.
 pub(crate) fn what_helps(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ": CAP_NET_RAW would help",
@@ -44,7 +45,7 @@ pub(crate) fn what_helps(error: &io::Error) -> &'static str {
     }
 }
 
-/// Where a packet socket hears all IPv4 of the interface of `link`.
+/// The address on which a packet socket receives all IPv4 packets of the interface of `link`.
 pub(crate) fn ipv4_of(link: &LinkSocket) -> SockAddr {
     link_address(link.interface, EVERYBODY)
 }

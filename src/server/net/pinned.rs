@@ -1,5 +1,5 @@
-//! Sockets pinned to one interface. An address alone would also hear what came in through another card: the kernel
-//! takes a packet for any address of the machine on every interface.
+//! Sockets pinned to one interface. A socket that is only bound to an address would also receive packets from other
+//! cards: the kernel accepts a packet for any address of the machine on every interface.
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -8,20 +8,22 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use socket2::{Domain, Socket, Type};
 
-/// The pause after a socket failed, for example with no descriptor left, so that it is no busy loop.
+/// The pause after a socket failed, for example because no descriptor was left, so that the loop does not spin.
 pub(in crate::server) const AFTER_ERROR: Duration = Duration::from_millis(200);
 
-/// Room for datagrams that wait for the kernel to find their receiver, or for us, in bytes. Some kernels give less.
+/// Size of the socket buffers for datagrams that wait for address resolution, or for us, in bytes. Some kernels give
+/// less.
 const ROOM: usize = 1 << 20;
 
-/// For sockets on which nodes and strangers are answered: more answers may wait before those of nodes are in their way.
+/// Enlarges the buffers of a socket that answers nodes and strangers: more answers may then wait before they block
+/// those of nodes.
 pub(in crate::server) fn with_room(socket: &Socket) -> io::Result<()> {
     socket.set_send_buffer_size(ROOM)?;
     socket.set_recv_buffer_size(ROOM)
 }
 
-/// A socket on `address` that hears and speaks on `interface` only, and does not block. `prepare` sets what has to be
-/// set before it is bound.
+/// A non-blocking socket on `address` that receives and sends on `interface` only. `prepare` sets what must be set
+/// before binding.
 pub(in crate::server) fn bind(
     kind: Type,
     interface: Option<&str>,

@@ -1,5 +1,5 @@
-//! Tells machines that ask for an IPv6 router that there is none, so that iPXE does not wait 13 s to find out.
-//! Without IPv6 on the host it says so once and does nothing: machines then boot as before, only later.
+//! Tells machines that ask for an IPv6 router that there is none, so that iPXE does not wait 13 s to find out. Without
+//! IPv6 on the host the module logs that once and does nothing: machines then boot as before, only later.
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddrV6};
@@ -17,15 +17,15 @@ use crate::wire::router_advertisement::{HOP_LIMIT, advertisement, is_router_soli
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
-/// One advertisement answers everybody who asked before it, so a hall of machines costs twenty a second.
+/// One advertisement answers every machine that asked before it, so a rack that powers on costs twenty per second.
 const BETWEEN: Duration = Duration::from_millis(50);
-/// How soon, and how often, an advertisement that could not be sent is tried again.
+/// How soon an advertisement that could not be sent is tried again, and how often.
 const AGAIN: Duration = Duration::from_millis(250);
 const TRIES: u32 = 20;
-/// Packets read in one go, so that a flood cannot keep us from ever answering.
+/// Packets read in one go, so that a flood cannot keep us from answering.
 const AT_ONCE: usize = 256;
 
-/// Answers on `interface` until `shutdown`, while the newest `site` says so.
+/// Answers on `interface` until `shutdown`, while the newest `site` enables it.
 pub async fn run<S: AsRef<Site>>(interface: &str, site: watch::Receiver<Arc<S>>, shutdown: CancellationToken) {
     match Responder::bind(interface) {
         Ok(responder) => responder.run(site, shutdown).await,
@@ -41,7 +41,7 @@ fn warn_that_boots_are_slow(interface: &str, why: &str) {
     tracing::warn!(interface, "cannot answer router solicitations ({why}), so {effect}: enable IPv6 on `{interface}`");
 }
 
-/// Whether the interface has IPv6 switched off; the sockets bind all the same and only sending would fail.
+/// Whether IPv6 is switched off on the interface; the sockets bind all the same, and only sending would fail.
 fn ipv6_is_off(interface: &str) -> bool {
     let setting = std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"));
     setting.is_ok_and(|text| text.trim() == "1")
@@ -89,7 +89,7 @@ impl Responder {
             if tries_left > 0 && (**site.borrow()).as_ref().network.router_advertisement {
                 tries_left = if self.advertise(tries_left == 1) { 0 } else { tries_left - 1 };
             }
-            // Also the pause after an error, so that it is no busy loop.
+            // Also the pause after an error, so that the loop does not spin.
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(BETWEEN) => {}
@@ -97,7 +97,7 @@ impl Responder {
         }
     }
 
-    /// Waits for packets, reads those that wait, and tells whether a router solicitation was among them.
+    /// Waits for packets, reads the waiting ones, and returns whether a router solicitation was among them.
     async fn hears_a_solicitation(&self) -> io::Result<bool> {
         self.socket.readable().await?;
         let (mut buffer, mut heard) = ([0; 1280], false);
@@ -111,8 +111,8 @@ impl Responder {
         Ok(heard)
     }
 
-    /// Tells whether it was sent. Only the last try complains: an interface that just came up has no usable address
-    /// for a second or two.
+    /// Returns whether it was sent. Only the last attempt logs a failure: an interface that just came up has no usable
+    /// address for a second or two.
     fn advertise(&mut self, last_try: bool) -> bool {
         let sent = self.socket.try_send_to(&advertisement(), self.to.into());
         match &sent {

@@ -1,4 +1,4 @@
-//! What a request shows of who sent it. Read once, for every route that knows a node.
+//! What a request reveals about its sender. It is read once, for every route that knows a node.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,22 +11,24 @@ use crate::boot::Plane;
 use crate::lifecycle::plain_serial;
 use crate::site::Mac;
 
-/// Anaconda sends one for each card: `X-RHN-Provisioning-MAC-0: eth0 52:54:…`. EL6 numbers by device index, with gaps.
+/// Anaconda sends one for each card: `X-RHN-Provisioning-MAC-0: eth0 52:54:…`. EL6 numbers them by device index, with
+/// gaps.
 const MAC_HEADERS: &str = "x-rhn-provisioning-mac-";
-/// Anaconda's, with `kssendsn` or `inst.ks.sendsn`.
+/// Anaconda sends it with `kssendsn` or `inst.ks.sendsn`.
 const SERIAL_HEADER: &str = "x-system-serial-number";
 
-/// The sender of a request. Nothing is read from `X-Forwarded-For` or `Forwarded`: nobody forwards to this listener.
+/// The sender of a request. `X-Forwarded-For` and `Forwarded` are ignored, because no proxy is in front of this
+/// listener.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
-    /// The listener.
+    /// The listener that received the request.
     pub plane: Plane,
-    /// The other end of the connection.
+    /// The address of the peer.
     pub address: Ipv4Addr,
     pub port: u16,
-    /// The MACs of all its provisioning headers; none when there is no such header.
+    /// The MACs of all its provisioning headers; `None` when there is no such header.
     pub macs: Option<Vec<Mac>>,
-    /// The serial number, if it told one.
+    /// The serial number, if the request had one.
     pub serial: Option<String>,
 }
 
@@ -37,10 +39,10 @@ impl<S: Sync> FromRequestParts<S> for Asker {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         let (address, port) = match peer.map(|peer| (peer.ip(), peer.port())) {
             Some((IpAddr::V4(address), port)) => (address, port),
-            // Nobody has the address 0.0.0.0, so nothing comes of it.
+            // No machine has the address 0.0.0.0, so such a request is refused.
             _ => (Ipv4Addr::UNSPECIFIED, 0),
         };
-        // Only the provisioning listener says so; a listener that says nothing is another one.
+        // Only the provisioning listener marks its requests; without the mark it is another listener.
         let plane = parts.extensions.get::<Plane>().copied().unwrap_or(Plane::Other);
         let serial = parts.headers.get(SERIAL_HEADER).and_then(|value| plain_serial(value.to_str().ok()?));
         Ok(Self { plane, address, port, macs: macs(&parts.headers), serial })
@@ -51,7 +53,7 @@ fn macs(headers: &HeaderMap) -> Option<Vec<Mac>> {
     let sent = headers.iter().filter(|(name, _)| name.as_str().starts_with(MAC_HEADERS));
     let mut sent = sent.peekable();
     sent.peek()?;
-    // A header that cannot be read names no card of the node, and that it was sent counts.
+    // A header that cannot be parsed names no card of the node, but that it was sent still counts.
     Some(sent.filter_map(|(_, value)| value.to_str().ok()?.split_whitespace().last()?.parse().ok()).collect())
 }
 

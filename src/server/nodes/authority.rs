@@ -1,4 +1,4 @@
-//! Puts every request that carries a token before `boot::authorize`, and raises the alarm when it finds a theft. The only
+//! Passes every request with a token to `boot::authorize`, and raises the alarm when it detects a theft. There is no other
 //! way in.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,11 +17,11 @@ use crate::render::Renderer;
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 
-/// How often, and how far apart, the neighbour of a peer is looked up.
+/// How often the neighbour of a peer is looked up, and how far apart.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-/// A request that proved which node it comes from, and may have what it asks for.
+/// A request that has proved which node it comes from, and may have what it asks for.
 pub(super) struct AdmittedNode {
     pub site: Arc<Site>,
     pub renderer: Arc<Renderer>,
@@ -37,8 +37,8 @@ impl AdmittedNode {
         self.site.node_by_mac(self.mac).expect("it was looked up in this same site")
     }
 
-    /// The plan that this boot was promised; the site file may have been edited since. Refused when the edit means
-    /// another installer than the one that is running.
+    /// The plan that this boot was promised; the site file may have been edited since. It is refused if the edit
+    /// requires another installer than the running one.
     pub(crate) fn promised_plan(&self) -> Result<NodePlan, HttpError> {
         let conflict = |reason: String| HttpError::new(StatusCode::CONFLICT, reason);
         let node = self.node();
@@ -48,14 +48,14 @@ impl AdmittedNode {
         if frozen.plan.release != node.release {
             let (runs, wants) = (frozen.plan.release, node.release);
             return Err(conflict(format!(
-                "the site file wants release {wants} on {} now, and this boot runs the installer of {runs}: reboot it",
+                "the site file now wants release {wants} on {}, but this boot runs the installer of {runs}: reboot it",
                 node.name
             )));
         }
         Ok(frozen.plan.clone())
     }
 
-    /// Notes, durably, that a secret leaves for this caller. Nothing may leave before, or when it fails.
+    /// Records durably that a secret is delivered to this caller. Nothing may be sent before, or if this fails.
     pub(crate) async fn takes(&self, appliance: &Appliance, delivery: Delivery) -> Result<(), HttpError> {
         let change = Change::Deliver { delivery, token: self.token.hash(), reader: self.reader.clone() };
         match appliance.store.change(self.mac, change).await {
@@ -64,7 +64,7 @@ impl AdmittedNode {
         }
     }
 
-    /// A change that was refused although the request was allowed: somebody else was faster.
+    /// A change that was refused although the request was allowed: another request was faster.
     pub(crate) async fn refused(&self, appliance: &Appliance, delivery: Delivery, error: ChangeError) -> HttpError {
         if error == ChangeError::Refused(Refused::AnotherReader) {
             let why = format!("{delivery} was asked for by another reader at {}", self.reader.address);
@@ -76,7 +76,7 @@ impl AdmittedNode {
     }
 }
 
-/// Lets a request in, or says why not.
+/// Admits a request, or says why not.
 pub(super) async fn admit(
     appliance: &Appliance,
     asker: &Asker,
@@ -86,7 +86,7 @@ pub(super) async fn admit(
     let served = appliance.served();
     let (site, now) = (served.site.clone(), unix_now());
     let token = BootToken::parse(token);
-    // A node that left the site file is nobody's.
+    // A token whose node left the site file belongs to no node.
     let known = token.as_ref().and_then(|token| {
         let mac = appliance.store.owner(token)?;
         Some((site.node_by_mac(mac)?, appliance.store.record(mac)?, token.hash()))
@@ -130,7 +130,8 @@ pub(super) async fn admit(
     }
 }
 
-/// Whose card the peer has. An entry may be missing for a moment where the table overflows; talking brings it back.
+/// The card behind the peer's address. An entry may be missing for a moment when the table overflows; traffic brings it
+/// back.
 pub(super) async fn card_of(appliance: &Appliance, asker: &Asker) -> Neighbour {
     for _ in 0..LOOKS {
         match appliance.neighbours.card_of(asker.address, asker.port) {
@@ -141,7 +142,7 @@ pub(super) async fn card_of(appliance: &Appliance, asker: &Asker) -> Neighbour {
     Neighbour::Unknown
 }
 
-/// The serial number is pinned when it is seen first, which may be in a header.
+/// Records the serial number when it is first seen, which may be in a header.
 async fn learn(appliance: &Appliance, caller: &AdmittedNode, serial: Option<&str>) -> Result<(), HttpError> {
     match caller.record.hardware.sees(&Shown::of(None, serial)) {
         Sight::Pinned(hardware) => {
@@ -173,7 +174,7 @@ pub(super) async fn refuse<T>(
     Err(HttpError::new(StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), told))
 }
 
-/// The alarm: the node is suspect before anybody is answered, so whatever comes later is refused.
+/// Raises the alarm: the node becomes suspect before anything is answered, so all later requests are refused.
 pub(super) async fn ring(appliance: &Appliance, node: &Node, why: String) -> Result<(), HttpError> {
     appliance.recent.note(node.mac, "http", format!("ALARM: {why}"));
     let event = Event::Suspected { why: why.clone() };
@@ -182,7 +183,7 @@ pub(super) async fn ring(appliance: &Appliance, node: &Node, why: String) -> Res
             tracing::error!(node = %node.name, mac = %node.mac, "ALARM: {why}; the node is suspect now");
             Ok(())
         }
-        // It is suspect already, and the first reason stays.
+        // It is already suspect, and the first reason is kept.
         Err(ChangeError::Refused(_)) => {
             if let Some(held_back) = appliance.strangers.ask(IpAddr::V4(node.address)) {
                 tracing::error!(node = %node.name, mac = %node.mac, held_back, "ALARM again: {why}");

@@ -18,7 +18,7 @@ use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Record};
 use crate::timeline::Given;
 
-/// What the URL from DHCP makes iPXE tell.
+/// The values that iPXE fills into the URL from DHCP.
 #[derive(Debug, Default, serde::Deserialize)]
 struct Told {
     arch: Option<String>,
@@ -64,7 +64,7 @@ pub(super) async fn script(
     };
     let text = match answer(&appliance, &served, node, arch, seen).await {
         Ok(text) => text,
-        // iPXE shows no text of an error, and whoever stands before the machine should know.
+        // iPXE does not show the text of an HTTP error, and a person at the machine should see the reason.
         Err(error) => {
             tracing::error!(node = %node.name, mac = %node.mac, reason = error.reason, "has no boot script");
             appliance.recent.note(node.mac, "http", format!("boot script: a screen that says: {}", error.reason));
@@ -74,7 +74,7 @@ pub(super) async fn script(
     Ok(unkept(text))
 }
 
-/// Another node whose board has the same UUID: whole batches do.
+/// Another node whose board has the same UUID, as whole batches of boards do.
 fn twin(appliance: &Appliance, node: &Node, uuid: SmbiosUuid) -> Option<String> {
     let site = appliance.site();
     appliance.store.look(|draft| {
@@ -86,7 +86,7 @@ fn twin(appliance: &Appliance, node: &Node, uuid: SmbiosUuid) -> Option<String> 
     })
 }
 
-/// Pins the machine of a node when it is seen first. Another machine gets no installer before a person says so.
+/// Records a node's machine when it is first seen. Another machine gets no installer until a person accepts it.
 async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), HttpError> {
     let shown = Shown::of(told.uuid.as_deref(), told.serial.as_deref());
     let hardware = appliance.store.record(node.mac).map(|record| record.hardware).unwrap_or_default();
@@ -94,7 +94,7 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
     match hardware.sees(&shown) {
         Sight::Known => {}
         Sight::Pinned(now) => {
-            tracing::info!(node = %node.name, mac = %node.mac, machine = %now.pinned, "its machine is known now");
+            tracing::info!(node = %node.name, mac = %node.mac, machine = %now.pinned, "its machine is now recorded");
             let twin = now.pinned.uuid.and_then(|uuid| twin(appliance, node, uuid));
             appliance.store.change(node.mac, Change::Hardware(now)).await?;
             if let Some(twin) = twin {
@@ -120,8 +120,8 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
     Ok(())
 }
 
-/// What only DHCP told proves nothing: anybody on the wire can say it with one packet. So it pins nothing and makes nobody
-/// suspect; where iPXE itself tells no UUID, a difference is a line for people.
+/// What only DHCP sent proves nothing: anybody on the link can send it in one packet. So it records nothing and makes
+/// no node suspect; if iPXE itself sends no UUID, a difference is reported to people.
 fn warn_of_another(appliance: &Appliance, node: &Node, shown: &Shown, hardware: &Hardware) {
     let Some(told) = appliance.machines.of(node.mac).filter(|_| shown.uuid.is_none()) else { return };
     if let Some(pinned) = hardware.pinned.uuid
@@ -145,7 +145,7 @@ pub(in crate::server) async fn answer(
     seen: Result<(), HttpError>,
 ) -> Result<String, HttpError> {
     match decision(appliance, &served.site, node, arch) {
-        // Which machine it is could not be written down: the local disk needs nobody to know, an installer does.
+        // The machine could not be recorded: the local disk does not depend on that, but an installer does.
         BootDecision::Install => match seen {
             Ok(()) => installer(appliance, served, node).await,
             Err(unknown) => Err(unknown),
@@ -170,7 +170,7 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
     // Rendered first: a template that fails must not use up one of the boots.
     let text = served.renderer.boot_script_install(site, node, &token)?;
     let plan = planned(appliance, node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
-    // The file may have been edited since the question came: an installer is only for what the node is now.
+    // The site file may have been edited since the request arrived: an installer is only for what the node is now.
     if appliance.site().node_by_mac(node.mac) != Some(node) {
         let why = "the site file was edited at this very moment, and this node with it: boot again";
         return Err(HttpError::new(StatusCode::CONFLICT, why));
@@ -184,8 +184,8 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
             appliance.recent.gave(node.mac, Some(Given::Installer));
             Ok(text)
         }
-        // Another request changed the state between question and answer. An HTTP error would cost UEFI firmware
-        // minutes of other attempts; the local disk is right for whatever it is now.
+        // Another request changed the state between the decision and this change. An HTTP error would cost UEFI
+        // firmware minutes of other attempts; the local disk is right for whatever the state is now.
         Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node, ClientArch::of(node.firmware)) {
             BootDecision::LocalDisk(reason) => local_disk(appliance, served, node, &reason),
             _ => local_disk(appliance, served, node, &LocalDiskReason::PermitSpent),
@@ -194,7 +194,7 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
     }
 }
 
-/// What this boot is promised. A reimage that keeps volume groups finds the sizes that were recorded.
+/// The plan that this boot is promised. A reimage that keeps volume groups uses the sizes that were recorded.
 fn planned(appliance: &Appliance, node: &Node) -> Result<NodePlan, PlanError> {
     let record = appliance.store.record(node.mac).unwrap_or_else(|| Record::new(0));
     let keeps = record.state.attempt().is_some_and(|attempt| attempt.scope == WipeScope::KeepVolumeGroups);
@@ -204,7 +204,7 @@ fn planned(appliance: &Appliance, node: &Node) -> Result<NodePlan, PlanError> {
     }
 }
 
-/// A node that comes back although its installer never finished, or too often, has failed; people should see it now.
+/// A node that boots again although its installer never finished, or too often, has failed; people should see it now.
 async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskReason) -> Result<(), HttpError> {
     if let LocalDiskReason::WrongFirmware(..) = reason {
         let note = Change::Mark { mark: "wrong-firmware", detail: reason.to_string() };
@@ -224,8 +224,8 @@ async fn note_unfinished(appliance: &Appliance, node: &Node, reason: &LocalDiskR
     Ok(())
 }
 
-/// A local disk boots whatever becomes of the note: a second request at the same moment was first, or the disk of the store
-/// is full and the next boot tells it again.
+/// The local disk boots even if the note cannot be stored: a second request at the same moment was first, or the disk
+/// of the store is full and the next boot reports it again.
 fn settled(noted: Result<Record, ChangeError>) -> Result<(), HttpError> {
     match noted {
         Ok(_) | Err(ChangeError::Refused(_) | ChangeError::NoRoom) => Ok(()),
@@ -233,7 +233,7 @@ fn settled(noted: Result<Record, ChangeError>) -> Result<(), HttpError> {
     }
 }
 
-/// What a boot script with the local disk says about the attempt.
+/// What it means for the attempt that the boot script is the local disk.
 pub(in crate::server) fn unfinished(reason: &LocalDiskReason, token: impl FnOnce() -> TokenHash) -> Option<Event> {
     match reason {
         LocalDiskReason::PermitSpent => Some(Event::CameBackUnfinished),

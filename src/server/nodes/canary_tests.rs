@@ -1,5 +1,5 @@
-//! Twenty planted secrets and one whole life of a node, with everything that can go wrong in it. Afterwards nothing that the
-//! appliance wrote, told or left holds one of them, but for the two answers that are meant to.
+//! Twenty planted secrets and a node's whole life, with everything that can go wrong in it. Afterwards nothing that the
+//! appliance wrote, sent or left behind contains one of them, except the two answers that are meant to.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -23,7 +23,7 @@ use crate::site::SecretSpec;
 use crate::site::testing::paper_site;
 use crate::store::Store;
 
-/// What was logged, at every level.
+/// Everything that was logged, at every level.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
 
@@ -61,7 +61,7 @@ impl Finds {
         }
     }
 
-    /// The places that hold a text, whole or the first or last 12 letters of it.
+    /// The places that contain a text, either all of it or its first or last 12 letters.
     fn with(&self, canary: &str) -> Vec<&str> {
         let (head, tail) = (&canary.as_bytes()[..12], &canary.as_bytes()[canary.len() - 12..]);
         let holds = |bytes: &[u8]| bytes.windows(12).any(|window| window == head || window == tail);
@@ -78,7 +78,8 @@ async fn admin(node: &FakeNode, method: &str, path: &str, body: &str) -> (Status
     (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
 }
 
-/// Seventeen secrets of the blueprint, of which compute2 may have some; the hash, and two keys.
+/// Secrets of the blueprint that are planted; compute2 may have some of them. The hash and two keys are planted as
+/// well.
 const PLANTED: usize = 17;
 
 #[tokio::test]
@@ -104,13 +105,13 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     store.open_secrets(Some(&key), &site.blueprint).await.unwrap();
 
     let set = |value: &str| serde_json::json!({ "value": value }).to_string();
-    // Planted by an operator, some with every letter that is special somewhere.
+    // Planted by an operator, some with every character that has a special meaning somewhere.
     let canary =
         |n: usize, name: &str| format!("{}-canary{n:02}'\"$&\\ %#;<>{name}-{}", "Qx7".repeat(3), "Zv9".repeat(4));
     let names: Vec<String> = site.blueprint.secrets.keys().cloned().collect();
     let mut canaries: BTreeMap<String, String> = BTreeMap::new();
     for (n, name) in names.iter().enumerate() {
-        // Half of them plain, as generated ones are.
+        // Half of them are plain, like generated ones.
         let value = match n % 2 {
             0 => canary(n, name),
             _ => format!("Canary{n:02}k3J8m2Q5w9E4r7T1y6U0{n:02}"),
@@ -163,7 +164,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     for (seq, event) in [(200, "installed"), (1, "firstboot-started")] {
         assert!(node.reports(&token, event, seq).await.is_success());
     }
-    // A step fails and the tail of its log holds everything, as a shell with `set -x` would show it.
+    // A step fails, and the tail of its log contains everything, as a shell with `set -x` would show it.
     for (n, (name, value)) in canaries.iter().enumerate() {
         let tail =
             format!("+ mysql -p{value} -e x\n+ {name}='{}'\nAccess denied for {value:?}", value.replace('\'', "'\\''"));
@@ -177,14 +178,14 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
         let answer = node.post(&format!("/report/{token}"), &form(event, cut)).await;
         assert!(answer.status.is_success(), "{}", answer.text);
         finds.add("answers to reports", answer.text);
-        // And one that is no report at all, so that its error page has something to say.
+        // And a body that is not a report at all, so that its error page has something to repeat.
         let answer = node.post(&format!("/report/{token}"), &form(value, cut)).await;
         finds.add("answers to broken reports", answer.text);
     }
     let known = node.appliance.store.record(node.mac).unwrap();
     assert!(known.to_text().contains("***"), "the words of the step are there, without the secrets");
 
-    // Everything that anybody can ask.
+    // Everything that can be requested.
     for path in [
         "/api/v1/status",
         "/api/v1/texts",
@@ -199,7 +200,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
         finds.add(format!("GET {path}"), admin(&node, "GET", path, "{}").await.1);
     }
     for (name, value) in &canaries {
-        // A value where a name belongs: the error page must not repeat it.
+        // A value in place of a name: the error page must not repeat it.
         let path = format!("/api/v1/secrets/{}/reveal", value.bytes().map(|b| format!("%{b:02X}")).collect::<String>());
         let (status, body) = admin(&node, "POST", &path, "{}").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
@@ -243,7 +244,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
     );
     finds.add("error without a key", format!("{:?}", store.open_secrets(None, &site.blueprint).await));
 
-    // The one answer besides the payload that shows a secret, and it is told.
+    // The only answer besides the payload that shows a secret; it is audited.
     let (_, shown) = admin(&node, "POST", "/api/v1/secrets/OS_PASSWORD/reveal", "{}").await;
     let shown: Revealed = serde_json::from_slice(&shown).unwrap();
     assert_eq!(shown.value, canaries["OS_PASSWORD"]);
@@ -277,7 +278,7 @@ async fn none_of_twenty_planted_secrets_is_found_outside_the_answers_that_are_me
         ("the key", "KEYCANARY-the-passphrase-of-this-site"),
         ("the token of the boot", token.as_str()),
     ]) {
-        // The node's own values hold its own token: that is how it reports.
+        // The node's own values contain its own token, because it reports with it.
         leaks.extend(
             finds
                 .with(value)

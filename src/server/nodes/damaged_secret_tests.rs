@@ -1,11 +1,11 @@
-//! A secret of the store that is damaged: the nodes that use it wait, the daemon and the other nodes go on.
+//! A secret in the store is damaged: the nodes that use it wait, while the daemon and the other nodes continue.
 
 use std::path::Path;
 
 use super::renewal_tests::cloud;
 use super::tests::FakeNode;
 
-/// Turns a secret on the disk into what nobody wrote.
+/// Overwrites a secret on the disk with garbage.
 async fn damage(store: &Path, name: &'static str) {
     use sqlx::{ConnectOptions, Connection};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(store.join("rackstart.sqlite"));

@@ -1,4 +1,4 @@
-//! The disks that `%pre` chose, in its words, and their comparison with the rules of the site file. `%pre` has compared
+//! The disks that `%pre` reports as chosen, and their comparison with the rules of the site file. `%pre` has compared
 //! them already; this is the second line of defence, in a language with tests.
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,9 +19,9 @@ pub(super) struct FoundDisk {
     pub by_id: String,
     pub model: String,
     pub bus: String,
-    /// How many disks have its world wide name; more than one is multipath.
+    /// How many disks have its world wide name; more than one means multipath.
     pub paths: u32,
-    /// How many disks of the machine could have been chosen.
+    /// How many disks of the machine match the rule.
     pub suitable: u32,
     /// Its partitions: `1:2048:1024000,2:…`.
     pub table: String,
@@ -30,7 +30,7 @@ pub(super) struct FoundDisk {
 }
 
 impl FoundDisk {
-    /// Reads the fields of a slot: `disk.os`, `sectors.os`, …; of the first slot also without the name of the slot.
+    /// Reads the fields of a slot: `disk.os`, `sectors.os`, …; those of the first slot may lack the slot's name.
     pub(crate) fn read(form: &HashMap<String, String>, slot: &str, is_first: bool) -> Result<Self, String> {
         let text = |field: &str| {
             let plain = is_first.then(|| form.get(field)).flatten();
@@ -39,7 +39,7 @@ impl FoundDisk {
         fn number<N: std::str::FromStr>(text: &str, field: &str, slot: &str, default: Option<N>) -> Result<N, String> {
             match default {
                 Some(default) if text.is_empty() => Ok(default),
-                _ => text.parse().map_err(|_| format!("the field `{field}.{slot}` is missing or no number")),
+                _ => text.parse().map_err(|_| format!("the field `{field}.{slot}` is missing or not a number")),
             }
         }
         if text("disk").is_empty() {
@@ -62,15 +62,15 @@ impl FoundDisk {
         })
     }
 
-    /// In words, for the event log.
+    /// Describes the disk for the event log.
     pub(crate) fn words(&self, slot: &str) -> String {
         format!("{} for {slot} (serial {}, wwn {})", said(&self.disk), said(&self.serial), said(&self.wwn))
     }
 
     /// Compares the disk with the rule of its slot, or says what differs.
-    pub(crate) fn judge(&self, rule: &DiskRule, node: &str, scope: WipeScope) -> Result<(), String> {
+    pub(crate) fn check(&self, rule: &DiskRule, node: &str, scope: WipeScope) -> Result<(), String> {
         let disk = tame(&self.disk, 64);
-        self.judge_size(rule, node, &disk)?;
+        self.check_size(rule, node, &disk)?;
         let texts = [
             ("name", &rule.name, &self.disk),
             ("serial number", &rule.serial, &self.serial),
@@ -81,7 +81,7 @@ impl FoundDisk {
             if let Some(wanted) = wanted.as_deref().filter(|wanted| wanted.trim() != found.trim()) {
                 let found = said(found);
                 return Err(format!(
-                    "the {what} of disk {disk} is `{found}`, the site file wants `{wanted}` on {node}"
+                    "the {what} of disk {disk} is `{found}`, but the site file wants `{wanted}` on {node}"
                 ));
             }
         }
@@ -91,7 +91,7 @@ impl FoundDisk {
                 "the world wide name of disk {disk} is `{found}`, not that of the site file on {node}"
             ));
         }
-        self.judge_bus(rule, node, &disk)?;
+        self.check_bus(rule, node, &disk)?;
         if rule.only && self.suitable != 1 {
             return Err(format!(
                 "{} disks of {node} could be used, the site file says that {disk} is the only one",
@@ -108,7 +108,7 @@ impl FoundDisk {
         Ok(())
     }
 
-    fn judge_size(&self, rule: &DiskRule, node: &str, disk: &str) -> Result<(), String> {
+    fn check_size(&self, rule: &DiskRule, node: &str, disk: &str) -> Result<(), String> {
         let (least, most) = rule.size_range();
         let bytes = self.sectors.checked_mul(u64::from(self.sector_size)).unwrap_or(0);
         if (least..=most).contains(&bytes) && self.sector_size == rule.sector_size {
@@ -120,7 +120,7 @@ impl FoundDisk {
         ))
     }
 
-    fn judge_bus(&self, rule: &DiskRule, node: &str, disk: &str) -> Result<(), String> {
+    fn check_bus(&self, rule: &DiskRule, node: &str, disk: &str) -> Result<(), String> {
         let named = rule.bus.map(|bus| bus.to_string()).unwrap_or_default();
         if !named.is_empty() && named != self.bus {
             return Err(format!("disk {disk} is on `{}`, the site file wants `{named}` on {node}", said(&self.bus)));
@@ -141,8 +141,8 @@ impl FoundDisk {
         Ok(())
     }
 
-    /// Compares the partitions that a keeping reimage reuses with the plan.
-    pub(crate) fn judge_table(&self, plan: &DiskPlan) -> Result<(), String> {
+    /// Compares the partitions that a reimage with `keep` reuses with the plan.
+    pub(crate) fn check_table(&self, plan: &DiskPlan) -> Result<(), String> {
         let name = tame(&self.disk, 64);
         let read = |entry: &str| {
             let mut numbers = entry.split(':').map(|number| number.parse::<u64>().ok());
@@ -158,7 +158,7 @@ impl FoundDisk {
     }
 }
 
-/// Every slot has a disk of its own.
+/// Checks that every slot has a disk of its own.
 pub(super) fn all_different(disks: &BTreeMap<String, String>) -> Result<(), String> {
     for (slot, disk) in disks {
         if let Some((other, _)) = disks.iter().find(|(other, name)| *name == disk && *other < slot) {
@@ -168,7 +168,7 @@ pub(super) fn all_different(disks: &BTreeMap<String, String>) -> Result<(), Stri
     Ok(())
 }
 
-/// The machine's own words, short, on one line.
+/// The machine's own words, shortened to one line.
 fn said(text: &str) -> String {
     match tame(text, 64).replace('\n', " ") {
         empty if empty.is_empty() => "none".into(),
@@ -216,7 +216,7 @@ mod tests {
         let judge = |change: fn(&mut FoundDisk)| {
             let mut found = found();
             change(&mut found);
-            found.judge(&rule(), "compute2", WipeScope::BlankDiskOnly)
+            found.check(&rule(), "compute2", WipeScope::BlankDiskOnly)
         };
         assert_eq!(judge(|_| {}), Ok(()));
         type Fault = fn(&mut FoundDisk);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn risky_ways_to_a_disk_must_be_named() {
         let judge = |rule: DiskRule, bus: &str, paths| {
-            FoundDisk { bus: bus.into(), paths, ..found() }.judge(&rule, "n", WipeScope::DestroyData)
+            FoundDisk { bus: bus.into(), paths, ..found() }.check(&rule, "n", WipeScope::DestroyData)
         };
         let any = || DiskRule::of(1000, 512);
         for (word, bus) in [("usb", DiskBus::Usb), ("fc", DiskBus::Fc), ("iscsi", DiskBus::Iscsi)] {
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_range_takes_larger_disks_and_no_smaller_ones() {
         let rule = DiskRule { min_bytes: Some(0), max_bytes: Some(1_000_000), ..DiskRule::of(1000, 512) };
-        let judge = |sectors| FoundDisk { sectors, ..found() }.judge(&rule, "n", WipeScope::DestroyData).is_ok();
+        let judge = |sectors| FoundDisk { sectors, ..found() }.check(&rule, "n", WipeScope::DestroyData).is_ok();
         assert_eq!([999, 1000, 1500, 2000].map(judge), [false, true, true, false]);
         assert!(all_different(&BTreeMap::from([("a".into(), "sda".into()), ("b".into(), "sda".into())])).is_err());
     }

@@ -19,7 +19,7 @@ fn site_with(change: impl Fn(&mut Node)) -> Site {
     site
 }
 
-/// A node whose brick may be kept, armed.
+/// An armed node whose brick may be kept.
 async fn keeping(state: &Path) -> FakeNode {
     let site = site_with(|node| node.keep = vec!["vg_gluster".into()]);
     let node = FakeNode::of(site, state).await;
@@ -27,7 +27,7 @@ async fn keeping(state: &Path) -> FakeNode {
     node
 }
 
-/// A node whose brick is on a disk of its own, armed.
+/// An armed node whose brick is on a separate disk.
 async fn with_a_brick_disk(state: &Path) -> FakeNode {
     let site = site_with(|node| {
         let rule = DiskRule { serial: Some("B-1".into()), ..DiskRule::of(976_773_168, 512) };
@@ -115,7 +115,7 @@ async fn a_reimage_keeps_the_brick_that_was_recorded_and_no_other() {
     let path = format!("/permit/{token}");
     let recorded = "vg vg_gluster V-gluster\npv vg_gluster P-gluster\nlv vg_gluster/lv_gluster L-gluster\n";
     for (form, word) in [
-        (keeping_form(TABLE, ""), "what shall be kept is not on the disks of compute2: vg vg_gluster V-gluster"),
+        (keeping_form(TABLE, ""), "what should be kept is not on the disks of compute2: vg vg_gluster V-gluster"),
         (keeping_form(TABLE, &recorded.replace("P-gluster", "P-other")), "pv vg_gluster P-gluster; found:"),
         (keeping_form(TABLE, &recorded.replace("L-gluster", "L-other")), "lv vg_gluster/lv_gluster L-gluster"),
         (keeping_form(TABLE, &format!("{recorded}pv vg_gluster P-more\n")), "hold more than was recorded"),
@@ -142,7 +142,7 @@ async fn a_reimage_keeps_the_brick_that_was_recorded_and_no_other() {
     }
     assert!(!answer.text.contains("zerombr") && !answer.text.contains("--all"), "{}", answer.text);
 
-    // It may be kept again after that, and never after a wiping reimage that did not finish.
+    // After that it may be kept again, but never after a wiping reimage that did not finish.
     assert_eq!(node.attests(&token).await.status, StatusCode::NO_CONTENT);
     node.reports(&token, "ready", 1).await;
     node.arm(3, WipeScope::DestroyData).await;
@@ -167,7 +167,7 @@ async fn an_edited_site_file_cannot_change_the_plan_of_a_boot() {
         node.layout.volume_groups[1].name = "vg_new".into();
         node.layout.partitions[2].purpose = PartitionUse::PhysicalVolume { volume_group: "vg_new".into() };
     });
-    // %pre looks for the groups that this boot will make, on every other disk; not for those of the next one.
+    // %pre looks on every other disk for the groups that this boot will make; not for those of the next boot.
     let kickstart = node.get(&format!("/kickstart/{token}")).await.text;
     assert!(kickstart.contains("vg_gluster") && !kickstart.contains("vg_new"), "{kickstart}");
     let answer = node.redeems(&token).await;
@@ -219,7 +219,7 @@ async fn two_slots_are_two_disks_and_each_is_compared_with_its_own_rule() {
     assert!(answer.text.contains(" --ondisk=sdb"), "{}", answer.text);
 }
 
-/// A node with an encrypted brick, armed, and the passphrase that was made for it.
+/// An armed node with an encrypted brick, and the passphrase that was made for it.
 async fn encrypted(state: &Path) -> (FakeNode, String) {
     let mut site = site_with(|node| {
         node.layout.volume_groups[1].encrypted = true;

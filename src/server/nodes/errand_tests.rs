@@ -1,4 +1,4 @@
-//! A drain from the order to the arming and back, over HTTP: two nodes that are ready and come for errands.
+//! A drain from the order to the arming and back, over HTTP: two ready nodes ask for errands.
 
 use super::tests::FakeNode;
 use crate::audit::Actor;
@@ -17,12 +17,12 @@ pub(super) fn who() -> Actor {
     Actor::socket(0, Some(7))
 }
 
-/// The whole rack is ready. Returns compute2, the controller, and their tokens.
+/// Makes the whole rack ready. Returns compute2, the controller, and their tokens.
 async fn rack(folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
     rack_of(crate::site::testing::paper_site(), folder).await
 }
 
-/// Takes any site that has the paper's nodes.
+/// Like [`rack`], for any site that has the paper's nodes.
 pub(super) async fn rack_of(site: crate::site::Site, folder: &std::path::Path) -> (FakeNode, FakeNode, [String; 2]) {
     let node = FakeNode::of(site, folder).await;
     let token = |n: u8| BootToken::from_random([n; 16]);
@@ -146,7 +146,7 @@ async fn a_node_whose_step_failed_is_asked_and_heard_and_so_is_such_a_controller
     );
 }
 
-/// compute2 said yes, and the controller took its service out. Returns the name of the drain.
+/// compute2 agreed, and the controller took its service out. Returns the id of the drain.
 async fn drains(node: &FakeNode, controller: &FakeNode, [own, its]: &[String; 2]) -> String {
     node.appliance.drain(&who(), order(None)).await.unwrap();
     let id = errands(node, own).await.split(' ').nth(1).expect("an errand").to_string();
@@ -202,7 +202,7 @@ async fn a_permit_does_not_outlive_the_drain_it_was_given_for() {
     let told = events.iter().rfind(|event| event.kind == "disarmed").expect("it is told");
     assert!(told.detail.ends_with("so the drain has ended; it is ready again"), "{told:?}");
 
-    // Armed without a drain, for a reason: arming it again takes the reason again.
+    // It was armed without a drain, for a reason; arming it again needs a reason again.
     appliance.reimage(&who(), order(Some("its board burns"))).await.unwrap();
     let again = not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err());
     assert!(again.contains("it is armed, and is asked anew when that is taken back"), "{again}");
@@ -223,7 +223,7 @@ async fn errands_are_for_the_node_itself_and_hold_over_a_restart_of_the_daemon()
     drop((node, controller));
     let node = FakeNode::known(folder.path()).await;
     assert_eq!(errands(&node, &own).await, errand);
-    // The daemon was away for ten minutes, and nobody could ask it anything.
+    // The daemon was away for ten minutes and could not be asked.
     let later = unix_now() + 600;
     assert_eq!(kept.outcome(later).word(), "refused");
     watchdog::resume_drains(&node.appliance.store, unix_now()).await;

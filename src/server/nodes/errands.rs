@@ -1,4 +1,5 @@
-//! `GET /errands/{token}`: a node whose system runs asks whether something is wanted of it. Its answer comes as a report.
+//! `GET /errands/{token}`: a node whose system runs asks whether there is an errand for it. It answers the errand with
+//! a report.
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::response::IntoResponse;
@@ -13,16 +14,17 @@ use crate::lifecycle::{DutyEvent, Errand, ErrandAnswer, heard, wanted};
 use crate::site::{Node, Site};
 use crate::store::{Change, ChangeError, Draft};
 
-/// What a node tells of itself with the question.
+/// What a node says about itself when it asks.
 #[derive(Debug, Deserialize)]
 pub(super) struct Has {
-    /// The digest of its payload; nodes that were installed before there were digests have none.
+    /// The digest of its payload; nodes that were installed before digests existed have none.
     payload: Option<String>,
-    /// `renew`: it starts, or waits, and has no time for anything else.
+    /// `renew`: the node is starting or waiting, and can only take a newer payload.
     only: Option<String>,
 }
 
-/// One line for each errand, `VERB ID NODE`; nothing when there is none. What was taken is noted durably before.
+/// Returns one line for each errand, `VERB ID NODE`; empty when there is none. That an errand was taken is recorded
+/// durably first.
 pub(super) async fn errands(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -38,7 +40,7 @@ pub(super) async fn errands(
         let given = DutyEvent::Given { verb: *verb, id: id.clone() };
         match appliance.store.change(*mac, Change::Duty(vec![given])).await {
             Ok(_) => {}
-            // Taken before, and not answered yet: its answer may be on its way, or its runner was killed.
+            // It was taken before and is not answered yet: the answer may be on its way, or its runner was killed.
             Err(ChangeError::Refused(_)) => {}
             Err(stopped) => return Err(stopped.into()),
         }
@@ -58,7 +60,7 @@ fn of(appliance: &Appliance, site: &Site, node: &Node) -> Vec<Errand> {
     appliance.store.look(look)
 }
 
-/// What the answer to an errand does. One that nobody waits for does nothing.
+/// Applies the answer to an errand. An answer that is no longer awaited does nothing.
 pub(super) async fn answered(
     appliance: &Appliance,
     site: &Site,
@@ -78,7 +80,7 @@ pub(super) async fn answered(
             tracing::info!(node = about, from = %from.name, %verb, yes, said, "errand answered");
             Ok(())
         }
-        // Too late, or said before.
+        // The answer came too late, or was given before.
         Err(ChangeError::Refused(_)) => Ok(()),
         Err(stopped) => Err(stopped.into()),
     }

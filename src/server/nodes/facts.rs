@@ -1,4 +1,5 @@
-//! `POST /facts/{token}`: the installer tells what is on the disks. Only a node whose disks are as planned is installed.
+//! `POST /facts/{token}`: the installer reports what is on the disks. A node counts as installed only if its disks are
+//! as planned.
 
 use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
@@ -13,7 +14,8 @@ use crate::lifecycle::{Refused, State};
 use crate::plan::Facts;
 use crate::store::{Change, ChangeError};
 
-/// Takes the facts. 204: as planned. 409: not, with a line for each difference. 400: unreadable. 410: an old attempt.
+/// Takes the facts. 204: as planned. 409: not as planned, with a line for each difference. 400: unreadable. 410: an old
+/// attempt.
 pub(super) async fn facts(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -26,7 +28,7 @@ pub(super) async fn facts(
     let change = Change::Attest { token: caller.token.hash(), facts: Box::new(facts) };
     let record = match appliance.store.change(caller.mac, change).await {
         Ok(record) => record,
-        // Past the installer: they were as planned, and the answer was lost.
+        // The installer has already ended: the disks were as planned, and the answer was lost.
         Err(ChangeError::Refused(Refused::NothingToDo)) => return Ok(StatusCode::NO_CONTENT),
         Err(other) => return Err(other.into()),
     };

@@ -1,4 +1,4 @@
-//! Public files: network boot programs from memory; install trees, repositories and images from where they lie, with range
+//! Public files: network boot programs from memory; install trees, repositories and images from the disk, with range
 //! requests.
 
 use std::io;
@@ -17,13 +17,13 @@ use crate::media::{Content, Media};
 use crate::server::firmware;
 use crate::site::Site;
 
-/// Most bytes of a path that people are shown.
+/// Most bytes of a path that are shown to people.
 const PATH_SHOWN: usize = 200;
 
 /// Serves a network boot program to UEFI HTTP boot.
 pub(super) async fn firmware(Path(file): Path<String>) -> Result<impl IntoResponse, HttpError> {
     let bytes = firmware::by_name(&file).ok_or_else(|| HttpError::not_found("no such network boot program"))?;
-    // UEFI HTTP boot looks at the media type before it looks at the content.
+    // UEFI HTTP boot checks the media type before the content.
     Ok(([(header::CONTENT_TYPE, "application/efi")], bytes))
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn tree(
     below(&appliance, &tree.path, &path, missing, request).await
 }
 
-/// Serves a file of a repository, by the same rules.
+/// Serves a file of a repository, by the same rules as for an install tree.
 pub(super) async fn repository(
     Shared(appliance): Shared<Appliance>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -84,10 +84,10 @@ fn stay_inside(appliance: &Appliance, peer: SocketAddr, path: &str) -> Result<()
     if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
         tracing::warn!(peer = %peer.ip(), path = tame(path, PATH_SHOWN), held_back, "a path with `..` was refused");
     }
-    Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree or a repository has no `..`"))
+    Err(HttpError::new(StatusCode::BAD_REQUEST, "a path below an install tree or a repository must not contain `..`"))
 }
 
-/// Notes that a node fetches something large.
+/// Records that a node fetches something large.
 fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) {
     if let IpAddr::V4(address) = peer.ip()
         && let Some(node) = site.nodes.by_address(address)
@@ -100,7 +100,7 @@ fn tell_fetch(appliance: &Appliance, site: &Site, peer: SocketAddr, path: &str) 
     }
 }
 
-/// Serves what is below a folder or in a disc image; `missing` is said where there is nothing.
+/// Serves a file below a folder or in a disc image; `missing` is the error when it does not exist.
 async fn below(
     appliance: &Appliance,
     place: &FilePath,
@@ -120,7 +120,7 @@ async fn send(
     missing: String,
     request: Request,
 ) -> Result<Response, HttpError> {
-    // Without a listener, as in tests, nobody counts.
+    // Without a listener, as in tests, downloads are not counted.
     let download = match request.extensions().get::<Visit>().map(Visit::download) {
         None => None,
         Some(Some(download)) => Some(download),
@@ -141,12 +141,13 @@ async fn send(
             let reason = format!("the file cannot be opened now, try again: {error}");
             Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, reason))
         }
-        // A link that leads out, something that is no file, a file that cannot be read, another name of a guarded one.
+        // A link that leads out, something that is not a file, a file that cannot be read, or another name of a guarded
+        // file.
         Err(error) => Err(HttpError::not_found(format!("{missing} that can be served: {error}"))),
     }
 }
 
-/// Whether the same file may be there in a moment: a 404 would be believed.
+/// Whether the same request may succeed in a moment: a 404 would be believed.
 fn is_passing(error: &io::Error) -> bool {
     use Errno as E;
     matches!(
@@ -155,22 +156,22 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-/// Said before a short question has to wait behind downloads. Who downloads comes again.
+/// The answer when a short request would otherwise have to wait behind downloads. Downloaders retry.
 fn too_many_downloads() -> Response {
-    let reason = "as many downloads as may be are running; the rest of the connections is for short questions";
+    let reason = "the largest number of downloads is already running; the other connections are for short requests";
     let mut response = HttpError::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }
 
-/// Everything else.
+/// Answers every other path.
 pub(super) async fn nothing_here(
     Shared(appliance): Shared<Appliance>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     uri: Uri,
 ) -> HttpError {
     if let Some(held_back) = appliance.strangers.ask(peer.ip()) {
-        // The path may hold a token, so only its first part is logged.
+        // The path may contain a token, so only its first part is logged.
         let first = uri.path().split('/').nth(1).unwrap_or_default().chars().take(40).collect::<String>();
         tracing::warn!(peer = %peer.ip(), path = %format!("/{first}/…"), held_back, "nothing is served there");
     }

@@ -10,7 +10,7 @@ use super::{Appliance, HttpError, renewal};
 use crate::boot::Asked;
 use crate::lifecycle::Delivery;
 
-/// Serves the payload to the boot that redeemed the permit, while its installer is at work, and to no other.
+/// Serves the payload only to the boot that redeemed the permit, while its installer is running.
 pub(super) async fn payload(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,

@@ -1,5 +1,5 @@
-//! Form bodies from nodes, the only bodies that are read here: shell scripts send them with `curl --data-urlencode`, so
-//! a broken one gets a sentence back.
+//! Form bodies from nodes, the only bodies that are read here. Shell scripts send them with `curl --data-urlencode`, so
+//! a malformed one is answered with a sentence.
 
 use axum::extract::rejection::{FormRejection, StringRejection};
 use axum::extract::{Form, FromRequest, Request};
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::HttpError;
 use crate::server::net::listen::Missing;
 
-/// A form, or a 4xx with its reason.
+/// A form; a malformed one is answered with a 4xx and the reason.
 pub(super) struct NodeForm<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
@@ -28,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for NodeForm<T> {
     }
 }
 
-/// Plain text, or a 4xx with its reason.
+/// Plain text; an unreadable one is answered with a 4xx and the reason.
 pub(super) struct NodeText(pub String);
 
 impl<S: Send + Sync> FromRequest<S> for NodeText {
@@ -41,14 +41,15 @@ impl<S: Send + Sync> FromRequest<S> for NodeText {
     }
 }
 
-/// 408 for a body that did not come, not 400: a node sends its report again.
+/// Refuses a body that did not arrive with 408, not 400, so that a node sends its report again.
 fn is_here(request: &Request) -> Result<(), HttpError> {
     let Some(Missing { patience }) = request.extensions().get() else { return Ok(()) };
     let text = format!("the body did not arrive whole within {} s; send it again", patience.as_secs());
     Err(HttpError::new(StatusCode::REQUEST_TIMEOUT, text))
 }
 
-/// Keeps the machine's own words harmless: control characters other than line ends vanish, length is capped in bytes.
+/// Sanitises the machine's own words: control characters other than line ends are removed, and the length is capped in
+/// bytes.
 pub(super) fn tame(text: &str, limit: usize) -> String {
     let mut tame = String::with_capacity(text.len().min(limit));
     for c in text.chars().filter(|c| *c == '\n' || !c.is_control()) {

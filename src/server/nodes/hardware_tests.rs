@@ -1,5 +1,5 @@
-//! Which machine boots as a node: pinned on first sight, and another one gets no installer before a person says so. And the
-//! ends of a token that no thief is needed for.
+//! Which machine boots as a node: it is recorded on first sight, and another one gets no installer until a person
+//! accepts it. Also the ways in which a token ends without a thief.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ const UUID: &str = "4c4c4544-0051-3510-8050-b4c04f4a3532";
 const SWAPPED: &str = "44454C4C-5100-1035-8050-B4C04F4A3532";
 const OTHER: &str = "4c4c4544-0051-3510-8050-b4c04f4a3533";
 
-/// Boots iPXE on a machine that shows this; whether it was given the installer.
+/// Boots iPXE on a machine with this UUID and serial number; returns whether it was given the installer.
 async fn boots_as(node: &FakeNode, uuid: &str, serial: &str) -> bool {
     let script = node.get(&format!("/boot/52-54-00-a8-02-01?uuid={uuid}&serial={serial}")).await;
     assert_eq!(script.status, StatusCode::OK, "{}", script.text);
     script.text.contains("/kickstart/")
 }
 
-/// Puts the node back to armed, with what is known of its machine.
+/// Arms the node again, with what is known of its machine.
 async fn armed_again(node: &FakeNode) {
     let known = node.record().hardware;
     if node.state() == "suspect" {
@@ -48,7 +48,7 @@ async fn the_first_machine_is_pinned_and_another_one_gets_no_installer_until_it_
     }
     let screen = node.get("/boot/52-54-00-a8-02-01").await;
     assert!(screen.text.contains("another machine boots as compute2"), "its own screen says why: {}", screen.text);
-    // Trusting it again is not enough: the machine is still another one.
+    // Trusting the node again is not enough: the machine is still another one.
     armed_again(&node).await;
     assert!(!boots_as(&node, OTHER, "SN-9").await);
     let who = Actor { how: "a test".into(), from: "here".into() };

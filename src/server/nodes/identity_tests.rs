@@ -1,4 +1,4 @@
-//! A node's GlusterFS identity: told by the node, kept, and handed back to its next installation.
+//! A node's GlusterFS identity: reported by the node, kept, and handed back to its next installation.
 
 use axum::http::StatusCode;
 
@@ -7,7 +7,7 @@ use crate::lifecycle::WipeScope;
 
 const ID: &str = "1d2e3f40-5a6b-4c7d-8e9f-0a1b2c3d4e5f";
 
-/// The token of a node that installs now, and the line of `env` in its payload.
+/// The token of a node that is being installed, and the line of `env` in its payload.
 async fn handed_back(node: &FakeNode) -> (String, String) {
     let token = node.boots().await.expect("an armed node gets the installer");
     assert_eq!(node.redeems(&token).await.status, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! `GET /kickstart/{token}`: the installer fetches its answers. They hold no storage commands.
+//! `GET /kickstart/{token}`: the installer fetches its kickstart, which holds no storage commands.
 
 use axum::extract::{Path, State as Shared};
 use axum::response::IntoResponse;

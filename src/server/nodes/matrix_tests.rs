@@ -1,4 +1,4 @@
-//! The authorisation matrix, all of it, against the real router: 3,072 cells for each secret. `docs/authority.md` has the
+//! The complete authorisation matrix, against the real router: 3,072 cells for each secret. `docs/authority.md` has the
 //! same table for people.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,8 +18,9 @@ use crate::server::net::neighbours::testing::{THIEF_PORT, Wire};
 use crate::site::Mac;
 use crate::store::{Change, Record};
 
-/// The cells that are answered with 200. Everything else is refused: the token has to be that of the newest boot, from
-/// the node's address, with its card behind it, on the provisioning interface, and the MAC header right or absent.
+/// The cells that are answered with 200. All others are refused: the token must be that of the newest boot, sent from
+/// the node's address, with its card behind it, on the provisioning interface, and the MAC header must be right or
+/// absent.
 const ALLOWED: [(&str, &[&str]); 4] = [
     ("kickstart", &["armed"]),
     ("permit", &["armed", "installing"]),
@@ -75,12 +76,12 @@ impl Cell {
         })
     }
 
-    /// Whether everything but token and state is as it should be.
+    /// Whether everything except token and state is right.
     fn is_at_home(&self) -> bool {
         self.source.0 == "leased" && self.card == "match" && self.header != "wrong"
     }
 
-    /// Whether somebody who is not the node shows the token of its boot. A new node has none.
+    /// Whether somebody other than the node presents the token of its boot. A new node has none.
     fn is_theft(&self) -> bool {
         let knows = matches!(self.token, "right" | "expired") && self.state != "new";
         knows && self.plane == Plane::Provisioning && !self.is_at_home()
@@ -88,26 +89,26 @@ impl Cell {
 }
 
 impl FakeNode {
-    /// Puts the node where a test wants it.
+    /// Sets the node's record.
     pub(super) async fn becomes(&self, record: &Record) {
         self.becomes_of(self.mac, record).await;
     }
 
-    /// The token of another node.
+    /// Sets the record of another node.
     pub(super) async fn becomes_of(&self, mac: Mac, record: &Record) {
         if self.appliance.store.record(mac).as_ref() != Some(record) {
             self.appliance.store.change(mac, Change::Become(Box::new(record.clone()))).await.unwrap();
         }
     }
 
-    /// Has its card seen behind these addresses.
+    /// Makes the node's card appear behind these addresses.
     pub(super) fn sees_its_card_everywhere(&mut self, addresses: [Ipv4Addr; 4]) {
         self.appliance.neighbours = Arc::new(Wire(addresses.map(|address| (address, self.mac)).into()));
     }
 }
 
 impl Matrix {
-    /// Lives the life of compute2 over HTTP and keeps its record at every stage.
+    /// Runs through the life of compute2 over HTTP and keeps its record at every stage.
     async fn new(folder: &Path) -> Self {
         let node = FakeNode::racked(folder).await;
         let spent = node.boots().await.unwrap();
@@ -115,7 +116,7 @@ impl Matrix {
         let armed = node.record();
         assert_eq!(node.get(&format!("/kickstart/{right}")).await.status, StatusCode::OK);
         assert_eq!(node.redeems(&right).await.status, StatusCode::OK);
-        // The payload waits for the disks to be found as planned; `tests.rs` has the time before.
+        // The payload is only served after the disks were found as planned; `tests.rs` covers the time before.
         node.attests(&right).await;
         let installing = node.record();
         assert_eq!(node.boots().await, None);
@@ -188,7 +189,7 @@ impl Matrix {
         request
     }
 
-    /// Runs one cell from a clean start: the answer, and whether compute2 is suspect because of it.
+    /// Runs one cell from a clean start; returns the answer, and whether compute2 became suspect by it.
     async fn run(&self, route: &str, cell: Cell) -> (StatusCode, String, bool) {
         let mut record = self.records[STATES.iter().position(|state| *state == cell.state).unwrap()].clone();
         if cell.token == "expired" {
@@ -216,14 +217,14 @@ async fn exactly_the_documented_cells_are_answered_and_every_theft_rings() {
         let (mut cells, mut answered, mut rang, mut wrong) = (0, 0, 0, Vec::new());
         for cell in Cell::all() {
             let (status, text, suspect) = matrix.run(route, cell).await;
-            // A system that runs has its token for months; what it gets is sealed.
+            // A running system has its token for months; what it gets is sealed.
             let token_counts = cell.token == "right" || (route == "renewal" && cell.token == "expired");
             let expected =
                 token_counts && cell.is_at_home() && cell.plane == Plane::Provisioning && states.contains(&cell.state);
             if (status == StatusCode::OK) != expected {
                 wrong.push(format!("{route} {cell:?}: {status} {text}"));
             }
-            // A node that is suspect already stays so.
+            // A node that was already suspect stays so.
             if suspect != (cell.is_theft() && cell.state != "suspect") {
                 wrong.push(format!("{route} {cell:?}: suspect {suspect}"));
             }

@@ -27,13 +27,13 @@ use super::answer::{HttpError, RefusalReason, unkept};
 use super::appliance::Appliance;
 use super::net::listen;
 
-/// Largest body a node may send, in bytes: a report with its 4000 bytes of detail, percent-encoded.
+/// Largest body that a node may send, in bytes: a report with its 4000 bytes of detail, percent-encoded.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// Largest body of facts, in bytes: some hundred lines.
 const FACTS_LIMIT: usize = listen::MOST;
 
-/// Everything that a node may ask over HTTP.
+/// All routes for nodes.
 pub(crate) fn app(appliance: Appliance) -> Router {
     Router::new()
         .route("/boot/{mac}", get(boot::script).head(head::nothing_taken))

@@ -1,4 +1,4 @@
-//! Nothing outside a tree leaves, and what is no file holds nobody up.
+//! Files outside a tree are never served, and special files cannot block the server.
 
 use std::os::unix::fs::symlink;
 use std::time::Duration;

@@ -11,7 +11,8 @@ use crate::server::api::tests::at_the_socket;
 use crate::site::testing::paper_site;
 use crate::store::AuditFilter;
 
-/// Every route about secrets and copies of the store, and whether it is the owner's alone. `docs/security.md` says the same.
+/// Every route about secrets and copies of the store, and whether it is only for the owner. `docs/security.md` says the
+/// same.
 const ROUTES: [(&str, &str, bool); 9] = [
     ("GET", "/api/v1/secrets", false),
     ("POST", "/api/v1/secrets/NOVA_MYSQL_PASSWORD/reveal", true),

@@ -1,4 +1,5 @@
-//! `POST /permit/{token}`: `%pre` found its disks and asks for the storage commands. They leave here once per arming.
+//! `POST /permit/{token}`: `%pre` has found its disks and asks for the storage commands. They are handed out once per
+//! arming.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +20,8 @@ use crate::secrets::DISK_PASSPHRASE;
 use crate::server::operate::installed::keepable;
 use crate::store::{Change, ChangeError, Origin};
 
-/// Redeems the wipe permit. 409: a disk is not the planned one, nothing is spent. 410: spent, or an old boot.
+/// Redeems the wipe permit. 409: a disk is not the planned one, and the permit is not spent. 410: the permit is spent,
+/// or the boot is an old one.
 pub(super) async fn redeem(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -37,7 +39,7 @@ pub(super) async fn redeem(
         }
         HttpError::new(StatusCode::CONFLICT, reason)
     };
-    judge(&caller, &plan, &found, scope).map_err(refuse)?;
+    check_disks(&caller, &plan, &found, scope).map_err(refuse)?;
     let identities = match scope {
         WipeScope::KeepVolumeGroups => {
             let given = form.get("identities").map(String::as_str).unwrap_or_default();
@@ -62,7 +64,7 @@ pub(super) async fn redeem(
     }
 }
 
-/// What leaves with the storage commands, or why it cannot.
+/// The secrets to send with the storage commands, or why they cannot be sent.
 fn secrets(appliance: &Appliance, caller: &AdmittedNode, plan: &NodePlan) -> Result<StorageSecrets, String> {
     let mut all = appliance.store.secrets(&caller.site);
     let passphrase = all.remove(DISK_PASSPHRASE);
@@ -72,7 +74,7 @@ fn secrets(appliance: &Appliance, caller: &AdmittedNode, plan: &NodePlan) -> Res
     let account = caller.node().container.as_ref().filter(|container| container.user.is_some());
     let Some(container) = account else { return Ok(StorageSecrets { passphrase, registry: None }) };
     let name = container.password();
-    // What rackstart made up opens no registry.
+    // A password that rackstart generated opens no registry.
     let is_given = appliance.store.kept_secret(&name).is_some_and(|kept| kept.origin == Origin::Set);
     match all.remove(&name).filter(|_| is_given) {
         Some(password) => Ok(StorageSecrets { passphrase, registry: Some(password) }),
@@ -83,13 +85,13 @@ fn secrets(appliance: &Appliance, caller: &AdmittedNode, plan: &NodePlan) -> Res
     }
 }
 
-/// One permit, one choice of disks. A boot that comes back with others has disks that change their names, or is not the boot
-/// that it was; either is to be looked into.
+/// Handles a second request of the same permit for other disks: either the disks changed their names, or it is not the
+/// same boot. Both need a person.
 async fn other_disks(appliance: &Appliance, caller: &AdmittedNode, asked: &str) -> HttpError {
     let redeemed = caller.record.written.as_deref().unwrap_or("other disks");
     let detail = format!("it asked again, for {asked}; its wipe permit was redeemed for {redeemed}");
     tracing::warn!(node = %caller.node().name, mac = %caller.mac, "other disks: {detail}");
-    // A few lines a minute, for the quarter of an hour in which a boot may ask again.
+    // A few lines per minute, for the quarter of an hour in which a boot may ask again.
     if appliance.strangers.ask(caller.reader.address.into()).is_some() {
         let note = Change::Note { kind: "other-disks", detail };
         if let Err(stopped) = appliance.store.change(caller.mac, note).await {
@@ -106,7 +108,7 @@ fn read(plan: &NodePlan, form: &HashMap<String, String>) -> Result<BTreeMap<Stri
 }
 
 /// Compares every disk with the rule of its slot.
-fn judge(
+fn check_disks(
     caller: &AdmittedNode,
     plan: &NodePlan,
     found: &BTreeMap<String, FoundDisk>,
@@ -117,7 +119,7 @@ fn judge(
         let rule =
             node.disk(&disk.slot).ok_or_else(|| format!("the site file has no disk `{}` any more", disk.slot))?;
         let found = &found[&disk.slot];
-        found.judge(rule, node.name.as_str(), scope)?;
+        found.check(rule, node.name.as_str(), scope)?;
         let needed = disk.sectors.saturating_mul(u64::from(disk.sector_size));
         if found.sectors.saturating_mul(u64::from(found.sector_size)) < needed {
             return Err(format!(
@@ -129,7 +131,8 @@ fn judge(
     all_different(&found.iter().map(|(slot, found)| (slot.clone(), found.disk.clone())).collect())
 }
 
-/// What a keeping reimage must find again, if the node has it: the UUIDs that were recorded when it was installed.
+/// What a reimage with `keep` must find again, if the node keeps anything: the UUIDs that were recorded when it was
+/// installed.
 fn kept(
     caller: &AdmittedNode,
     plan: &NodePlan,
@@ -138,13 +141,13 @@ fn kept(
 ) -> Result<Vec<String>, String> {
     let node = caller.node();
     let installed = caller.record.installed.as_ref();
-    let installed = installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;
+    let installed = installed.ok_or_else(|| format!("what is on the disks of {} was never recorded", node.name))?;
     let expected = keepable(installed, plan, &node.keep)?;
     let given: Vec<&str> = given.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     for line in &expected {
         if !given.contains(&line.as_str()) {
             let here = tame(&given.join(", "), 1000);
-            return Err(format!("what shall be kept is not on the disks of {}: {line}; found: {here}", node.name));
+            return Err(format!("what should be kept is not on the disks of {}: {line}; found: {here}", node.name));
         }
     }
     let strange = given.iter().find(|line| !line.starts_with("lv ") && !expected.iter().any(|known| known == *line));
@@ -152,7 +155,7 @@ fn kept(
         return Err(format!("the disks of {} hold more than was recorded: {}", node.name, tame(line, 200)));
     }
     for disk in &plan.disks {
-        found[&disk.slot].judge_table(disk)?;
+        found[&disk.slot].check_table(disk)?;
     }
     Ok(expected)
 }

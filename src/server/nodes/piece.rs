@@ -1,5 +1,5 @@
-//! One file as an answer: whole, the bytes that were asked for (RFC 9110 14), or nothing because the client has it
-//! already (RFC 9110 13).
+//! One file as an answer: all of it, the bytes that were asked for (RFC 9110 14), or nothing because the client already
+//! has it (RFC 9110 13).
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
@@ -15,11 +15,10 @@ use super::HttpError;
 use super::listen::Download;
 use crate::media::Content;
 
-/// Bytes per read where nobody counts downloads.
+/// Bytes per read where downloads are not counted.
 const CHUNK: usize = 256 * 1024;
 
-/// Answers with the file, or with the range of it that the headers name.
-/// `download` is kept until all of it is sent.
+/// Answers with the file, or with the range of it that the headers name. `download` is kept until all of it is sent.
 pub(super) fn answer(
     content: Content,
     method: &Method,
@@ -50,7 +49,7 @@ pub(super) fn answer(
         Err(Beyond) => {
             let reason = HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("the file has {whole} bytes"));
             let mut refused = reason.into_response();
-            // The caller learns the length (RFC 9110 15.5.17).
+            // The client learns the length (RFC 9110 15.5.17).
             let length = HeaderValue::from_str(&format!("bytes */{whole}")).expect("digits");
             refused.headers_mut().insert(header::CONTENT_RANGE, length);
             return Ok(refused);
@@ -72,28 +71,28 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Dates of HTTP have seconds and no more.
+/// HTTP dates have no fractions of a second.
 fn in_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
-/// Whether the client has the file as it is now.
+/// Whether the client has the current version of the file.
 fn is_known(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
     let since = text(headers, header::IF_MODIFIED_SINCE).and_then(|date| httpdate::parse_http_date(date).ok());
     modified.zip(since).is_some_and(|(modified, since)| modified <= since)
 }
 
-/// Whether a range may be cut from the file as it is now: it is what the client has the rest of.
+/// Whether a range may be cut from the current file: it must be the version of which the client has the other part.
 fn is_same(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
     let Some(of) = text(headers, header::IF_RANGE) else { return true };
     modified.zip(httpdate::parse_http_date(of).ok()).is_some_and(|(modified, of)| modified == of)
 }
 
-/// What is left of an answer.
+/// The rest of an answer.
 type Rest = (Content, Option<Download>);
 
-/// The next bytes and what remains. Read by a thread that may wait for the disk.
+/// Reads the next bytes, and returns them with the rest. Runs on a thread that may wait for the disk.
 async fn next((mut content, download): Rest) -> io::Result<Option<(Vec<u8>, Rest)>> {
     let most = download.as_ref().map_or(CHUNK, Download::chunk);
     let read = move || {
@@ -109,11 +108,11 @@ async fn next((mut content, download): Rest) -> io::Result<Option<(Vec<u8>, Rest
     tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
 }
 
-/// A range that begins behind the end.
+/// A range that begins past the end.
 #[derive(Debug, PartialEq, Eq)]
 struct Beyond;
 
-/// First byte and length of what `bytes=A-B`, `bytes=A-` or `bytes=-N` asks for. Several ranges and unknown units are
+/// First byte and length of the range in `bytes=A-B`, `bytes=A-` or `bytes=-N`. Several ranges and unknown units are
 /// answered with the whole file, as the RFC allows.
 fn range(text: &str, length: u64) -> Result<Option<(u64, u64)>, Beyond> {
     let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {

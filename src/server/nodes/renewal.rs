@@ -1,5 +1,5 @@
-//! `GET /renewal/{token}`: a node whose system runs takes a newer payload. What it has it tells with its errands; what
-//! leaves is sealed with the key that its first payload held (`secrets::renewal`).
+//! `GET /renewal/{token}`: a node whose system runs fetches a newer payload. Which payload it has, it says when it asks
+//! for errands; what is sent is sealed with the key that its first payload held (`secrets::renewal`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::server::random;
 use crate::site::{Mac, Node, Site};
 use crate::store::SecretsError;
 
-/// What `status` says of a node that was installed by a rackstart which gave out no renewal key.
+/// What `status` says about a node that was installed by a rackstart which gave out no renewal key.
 const OLDER: &str = "no newer payload reaches it: it was installed by an older rackstart, without the key for that; \
                      `rackstart reimage` (with `--keep`) gives it one";
 
@@ -34,7 +34,7 @@ pub(super) struct RenewalParams {
     proof: String,
 }
 
-/// Serves the newest payload to a node that proves that it had the one before.
+/// Serves the newest payload to a node that proves that it has the previous one.
 pub(super) async fn payload(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -51,20 +51,20 @@ pub(super) async fn payload(
         Err(HttpError::new(status, why.to_string()))
     };
     let Some(question) = Question::new(&wanted.payload, &wanted.nonce) else {
-        return refuse(StatusCode::BAD_REQUEST, "the question is not made of hexadecimal digits");
+        return refuse(StatusCode::BAD_REQUEST, "the digest and the nonce must be hexadecimal digits");
     };
     let Some(key) = key_of(&appliance, &caller) else {
-        return refuse(StatusCode::CONFLICT, "the secrets of the site are not opened");
+        return refuse(StatusCode::CONFLICT, "the secrets of the site are not open");
     };
     if !key.proves(&question, &wanted.proof) {
         wrong_proof(&appliance, &asker, node).await?;
-        return refuse(StatusCode::FORBIDDEN, "it was asked for without the key that the node's first payload held");
+        return refuse(StatusCode::FORBIDDEN, "the request was not made with the key from the node's first payload");
     }
     refuse_damaged(&appliance, &caller.site, node)?;
     appliance.health.alarms.clear(WRONG_PROOF, node.name.as_str());
     let digest = appliance.renewals.digest(&appliance, node)?;
     if digest != question.digest {
-        return refuse(StatusCode::CONFLICT, "the site was changed meanwhile: ask for errands again");
+        return refuse(StatusCode::CONFLICT, "the site has changed meanwhile: ask for errands again");
     }
     let secrets = appliance.store.secrets(&caller.site);
     let (site, renderer) = (&caller.site, &caller.renderer);
@@ -78,7 +78,7 @@ pub(super) async fn payload(
     Ok(([(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")], answer))
 }
 
-/// A payload that lacks a secret would be taken for a whole one; the node asks again.
+/// A payload that lacks a secret would be taken for a complete one, so it is refused; the node asks again.
 pub(super) fn refuse_damaged(appliance: &Appliance, site: &Site, node: &Node) -> Result<(), HttpError> {
     match appliance.store.damaged_secret_of(site, &node.role) {
         Some(name) => Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, SecretsError::Damaged(name).to_string())),
@@ -86,11 +86,11 @@ pub(super) fn refuse_damaged(appliance: &Appliance, site: &Site, node: &Node) ->
     }
 }
 
-/// The kind of the alarm that rings when somebody has the token of a node, its address and its card, and not its key.
+/// The kind of the alarm about a peer that has the token of a node, its address and its card, but not its key.
 const WRONG_PROOF: &str = "wrong-proof";
 
-/// Rings, and keeps for good that it rang, until the node proves itself. It is not made suspect: its token is in the address of
-/// every report, so whoever can speak in its place could take it out of service.
+/// Raises the alarm, and records it permanently, until the node proves itself. The node does not become suspect: its
+/// token is in the URL of every report, so anybody who can speak in its place could take it out of service.
 async fn wrong_proof(appliance: &Appliance, asker: &Asker, node: &Node) -> Result<(), HttpError> {
     let name = node.name.as_str();
     let text = format!(
@@ -105,14 +105,14 @@ async fn wrong_proof(appliance: &Appliance, asker: &Asker, node: &Node) -> Resul
     Ok(())
 }
 
-/// The key of the boot that asks.
+/// The renewal key of the caller's boot.
 pub(super) fn key_of(appliance: &Appliance, caller: &AdmittedNode) -> Option<RenewalKey> {
     let site = appliance.store.renewal_secret()?;
     Some(RenewalKey::of(&site, caller.token.reveal()))
 }
 
-/// The line for a node that tells which payload it has: `renew DIGEST NODE`; nothing when it has the right one, or is not to
-/// change now.
+/// The errand for a node that reports which payload it has: `renew DIGEST NODE`; `None` when it has the right one, or
+/// must not change now.
 pub(super) fn errand(appliance: &Appliance, caller: &AdmittedNode, has: &str) -> Result<Option<String>, HttpError> {
     let (node, now) = (caller.node(), unix_now());
     appliance.renewals.hears(caller.mac, has, now);
@@ -137,12 +137,12 @@ pub(super) fn errand(appliance: &Appliance, caller: &AdmittedNode, has: &str) ->
 }
 
 impl Renewals {
-    /// Nothing is known of any node yet. `since` is when nodes can begin to tell, in Unix seconds.
+    /// Starts without knowledge of any node. `since` is when nodes can begin to report, in Unix seconds.
     pub(crate) fn since(since: u64) -> Self {
         Self { since, ..Self::default() }
     }
 
-    /// A node asks for errands; nodes that were installed before there were digests tell of no payload.
+    /// Records that a node asked for errands; nodes that were installed before digests existed report no payload.
     pub(super) fn asks(&self, mac: Mac, has: Option<&str>) {
         let mut older = self.older.lock().expect("no holder of this lock panics");
         if has.is_some() {
@@ -152,7 +152,7 @@ impl Renewals {
         };
     }
 
-    /// Why no newer payload reaches this node, if none does.
+    /// Why this node cannot get a newer payload, if it cannot.
     pub(crate) fn out_of_reach(&self, mac: Mac) -> Option<String> {
         self.older.lock().expect("no holder of this lock panics").contains(&mac).then(|| OLDER.into())
     }
@@ -163,7 +163,7 @@ impl Renewals {
         told.insert(mac, Told { digest: has.into(), asked: now, held });
     }
 
-    /// Notes since when a node is held back, or that it is not.
+    /// Records since when a node has been held back, or that it is not.
     fn holds(&self, mac: Mac, held: bool, now: u64) {
         let mut told = self.told.lock().expect("no holder of this lock panics");
         if let Some(told) = told.get_mut(&mac) {

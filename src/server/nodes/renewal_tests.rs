@@ -1,4 +1,4 @@
-//! A newer payload for nodes that run: who gets it, when, and that it is of no use to anybody else.
+//! Newer payloads for running nodes: who gets one, when, and that it is of no use to anybody else.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) fn cloud() -> Site {
 }
 
 impl FakeNode {
-    /// The question for the newest payload of this node: itself, the key of its boot, and the query that asks it.
+    /// This node's request for the newest payload: the request itself, the key of its boot, and the query string.
     pub(super) fn question(&self, token: &str) -> (Question, RenewalKey, String) {
         let site = self.appliance.site();
         let digest = self.appliance.renewals.digest(&self.appliance, site.node_by_mac(self.mac).unwrap()).unwrap();
@@ -34,7 +34,7 @@ impl FakeNode {
         (question, key, query)
     }
 
-    /// What `/errands` says to a node with this payload.
+    /// What `/errands` answers to a node with this payload.
     async fn hears(&self, token: &str, has: &str) -> String {
         let answer = self.get(&format!("/errands/{token}?payload={has}")).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -89,7 +89,7 @@ async fn a_stolen_token_brings_nothing() {
     let (node, _, [own, _]) = rack_of(cloud(), folder.path()).await;
     node.edited().await;
     let (question, _, query) = node.question(&own);
-    // From the very place of the node, but without its key.
+    // A request from the node's own place on the network, but without its key.
     let (forged, of_old) = ("0".repeat(64), OLD);
     let nonce = &question.nonce;
     for (wrong, status) in [
@@ -103,7 +103,7 @@ async fn a_stolen_token_brings_nothing() {
         assert_eq!(answer.status, status, "{wrong}: {}", answer.text);
         assert_eq!(node.state(), "ready", "{wrong}");
     }
-    // It rings, once, until the node itself proves that it has the key; and it is kept for good.
+    // The alarm is raised once, until the node itself proves that it has the key; and it is recorded permanently.
     let alarms = &node.appliance.health.alarms;
     let ringing: Vec<_> = alarms.ringing().into_iter().map(|alarm| (alarm.kind, alarm.subject)).collect();
     assert_eq!(ringing, [("wrong-proof".to_string(), "compute2".to_string())]);
@@ -128,7 +128,7 @@ async fn right_after_a_start_who_keeps_a_password_waits_for_those_that_could_not
     let blueprint = controller.appliance.site().blueprint.clone();
     let rotated = vec![("NOVA_MYSQL_PASSWORD".to_string(), None)];
     controller.appliance.store.change_secrets(&blueprint, rotated, vec![]).await.unwrap();
-    // Half a minute is enough for everybody who is awake; after one and a half nobody is waited for.
+    // Half a minute is enough for every node that is up; after one and a half minutes no node is waited for.
     for (seconds, is_given) in [(0, false), (30, false), (91, true)] {
         let renewals = Arc::new(Renewals::since(unix_now() - seconds));
         let appliance = Appliance { renewals, ..controller.appliance.clone() };
@@ -184,7 +184,7 @@ async fn who_keeps_a_password_takes_it_after_those_who_use_it() {
     let after = node.question(&own).0.digest;
     assert_eq!(node.hears(&own, &after).await, "");
     assert!(controller.is_to_renew(&its, &before_its).await);
-    // What no other node uses waits for nobody.
+    // A secret that no other node uses waits for no node.
     let rotated = vec![("MYSQL_ROOT_PASSWORD".to_string(), None)];
     node.appliance.store.change_secrets(&blueprint, rotated, vec![]).await.unwrap();
     assert_eq!(node.hears(&own, &after).await, "", "it does not concern compute2");

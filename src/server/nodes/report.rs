@@ -1,4 +1,4 @@
-//! `POST /report/{token}`: a node says how far it is.
+//! `POST /report/{token}`: a node reports its progress.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::timeline::harmless;
 /// Largest detail kept, in bytes.
 const DETAIL_LIMIT: usize = 4000;
 
-/// The form as it travels.
+/// The form as it is sent.
 #[derive(Debug, Deserialize)]
 pub(super) struct Form {
     event: String,
@@ -35,20 +35,20 @@ pub(super) struct Form {
     total: String,
     #[serde(default)]
     detail: String,
-    /// What it wants again after a reimage, and whatever else it says.
+    /// Its keepsakes, for after a reimage, and any other fields.
     #[serde(flatten)]
     more: BTreeMap<String, String>,
 }
 
-/// A number as a form has it: among others it arrives as a text.
+/// Parses a number in a form: with other fields flattened, serde passes it as text.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| serde::de::Error::custom("`seq` is no number"))
+    text.parse().map_err(|_| serde::de::Error::custom("`seq` is not a number"))
 }
 
 impl Form {
-    /// Without known secrets: the last lines of a step's log may hold anything. Before a text is shortened, logged, stored
-    /// or told back.
+    /// Removes known secrets, because the last lines of a step's log may contain anything. Called before a text is
+    /// shortened, logged, stored or repeated.
     fn washed(mut self, redactor: &Redactor) -> Self {
         for text in [&mut self.event, &mut self.step, &mut self.detail] {
             redactor.wash(text);
@@ -56,7 +56,7 @@ impl Form {
         self
     }
 
-    /// The keepsakes that it tells, as `keep.NAME`; most reports tell none.
+    /// The keepsakes that it reports, as `keep.NAME`; most reports have none.
     fn keepsakes(&self, blueprint: &Blueprint) -> Result<Keepsakes, HttpError> {
         let bad = |error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}"));
         let mut told = Keepsakes::new();
@@ -81,18 +81,18 @@ impl Form {
             step: harmless(&tame(&self.step, 120), 120),
             number: self.number.parse().unwrap_or(0),
             total: self.total.parse().unwrap_or(0),
-            // Line by line, because a log of several lines is shown as such.
+            // Sanitised line by line, because a log of several lines is shown as such.
             detail: lines(&tame(&self.detail, DETAIL_LIMIT)),
         })
     }
 }
 
-/// A text of several lines, without the secret of a boot in any of them.
+/// A text of several lines, without a boot token in any of them.
 fn lines(text: &str) -> String {
     text.lines().map(|line| harmless(line, DETAIL_LIMIT)).collect::<Vec<_>>().join("\n")
 }
 
-/// Takes a report. 204: stored (or seen before). 429: too many, later. 410: of an old attempt, and nothing changed.
+/// Takes a report. 204: stored (or seen before). 429: too many, try later. 410: of an old attempt, and nothing changed.
 pub(super) async fn report(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
@@ -107,9 +107,9 @@ pub(super) async fn report(
     let answer = if report.event == ReportEvent::Errand { report.detail.parse().ok() } else { None };
     let (event, step, detail) = (report.event.word(), report.step.clone(), report.detail.replace('\n', " | "));
     let record = appliance.store.change(caller.mac, Change::Report { report, token: caller.token.clone() }).await?;
-    // The report was of the current attempt, or it would have been refused above.
+    // The report was of the current attempt; otherwise it would have been refused above.
     for (name, value) in keepsakes.into_iter().filter(|(name, value)| record.keepsakes.get(name) != Some(value)) {
-        tracing::info!(node = %caller.node().name, mac = %caller.mac, name, value, "told what it wants again");
+        tracing::info!(node = %caller.node().name, mac = %caller.mac, name, value, "reported a keepsake");
         appliance.store.change(caller.mac, Change::Keepsake { name, value }).await?;
     }
     let state = record.state.word();
@@ -118,7 +118,7 @@ pub(super) async fn report(
         errands::answered(&appliance, &caller.site, node, answer).await?;
     }
     match state {
-        // In maintenance it is noted and rings no alarm.
+        // In maintenance the failure is noted, but raises no alarm.
         "failed" if !record.flags.maintenance => {
             tracing::warn!(node = %node.name, mac = %caller.mac, event, step, detail, state, "report")
         }

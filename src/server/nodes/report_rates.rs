@@ -7,12 +7,12 @@ use super::{Appliance, HttpError};
 use crate::lifecycle::{Admission, BURST};
 use crate::store::Change;
 
-/// Lets a report in, or refuses it with 429. An honest sender tries again, and the timeline tells once.
+/// Admits a report, or refuses it with 429. An honest sender tries again, and the timeline says it once.
 pub(super) async fn admit_report(appliance: &Appliance, caller: &AdmittedNode) -> Result<(), HttpError> {
-    let verdict = appliance.reports.judge(caller.mac);
+    let verdict = appliance.reports.admit(caller.mac);
     if verdict == Admission::FirstTooMany {
         let detail = format!(
-            "more than {BURST} reports at once: from here on one a second is taken, until it is quiet for {} minutes",
+            "more than {BURST} reports at once: from now on one per second is accepted, until the node has been quiet for {} minutes",
             BURST / 60
         );
         tracing::warn!(node = %caller.node().name, mac = %caller.mac, "reports are refused: {detail}");

@@ -1,4 +1,4 @@
-//! Reports in numbers: a node that sends more than any honest one costs neither the disk nor the others.
+//! The number of reports: a node that sends more than any honest one harms neither the disk nor the other nodes.
 
 use axum::http::StatusCode;
 
@@ -25,7 +25,7 @@ async fn a_flood_of_reports_is_refused_and_told_once_and_another_node_goes_on() 
     assert!(taken >= BURST && refused > 0, "{taken} {refused}");
     let kinds: Vec<_> = node.appliance.store.events(Some(node.mac), 2000).await;
     assert_eq!(kinds.iter().filter(|event| event.kind == "too-many-reports").count(), 1);
-    // On a busy machine a second can pass between two requests, and one more is taken.
+    // On a busy machine a second can pass between two requests, and one more report is accepted.
     let mut facts = node.attests(&token).await.status;
     for seq in 1000..1010 {
         if facts != StatusCode::TOO_MANY_REQUESTS {

@@ -1,4 +1,4 @@
-//! The main job over HTTP, in process: from the first boot script to ready, and every way to ask wrongly.
+//! The main job over HTTP, in process: from the first boot script to ready, and every wrong way to ask.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,18 +49,18 @@ impl FakeNode {
         node
     }
 
-    /// Arms it.
+    /// Arms the node.
     pub(in crate::server) async fn arm(&self, n: u8, scope: WipeScope) {
         let event = Event::Armed { id: AttemptId::from_random([n; 4]), scope };
         self.appliance.store.change(self.mac, Change::Event { event, mark: None }).await.unwrap();
     }
 
-    /// This node before a daemon that was started (again) on `state`.
+    /// This node before a daemon that was (re)started on `state`.
     pub(in crate::server) async fn known(state: &Path) -> Self {
         Self::of(paper_site(), state).await
     }
 
-    /// Like [`Self::new`], of any site that has compute2.
+    /// Like [`Self::new`], for any site that has compute2.
     pub(in crate::server) async fn of(mut site: Site, state: &Path) -> Self {
         site.install_trees[0].path = state.join("tree");
         let (sender, served) = watch::channel(Arc::new(Served::new(site, Renderer::new().unwrap(), 0)));
@@ -78,7 +78,7 @@ impl FakeNode {
         }
     }
 
-    /// Edits the site under the running daemon.
+    /// Edits the site of the running daemon.
     pub(in crate::server) fn edit(&self, edit: impl FnOnce(&mut Site)) {
         self.served.send_modify(|served| {
             let mut site = (*served.site).clone();
@@ -96,7 +96,7 @@ impl FakeNode {
         self.send(request).await
     }
 
-    /// Sends a request as it is, wherever it says it comes from.
+    /// Sends a request unchanged, whatever source it claims.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let response = app(self.appliance.clone()).oneshot(request).await.unwrap();
         let status = response.status();
@@ -108,7 +108,7 @@ impl FakeNode {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    /// The body of an answer that is no text.
+    /// The body of an answer that is not text.
     pub(in crate::server) async fn bytes(&self, path: &str) -> Vec<u8> {
         let mut request = Request::get(path).body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address.parse().unwrap(), self.port)));
@@ -136,7 +136,7 @@ impl FakeNode {
         self.post(&format!("/permit/{token}"), &format!("disk=sda&sectors={SECTORS}&sector_size=512&blank=yes")).await
     }
 
-    /// Tells that the disks are as the plan of compute2 wants them.
+    /// Reports that the disks are as the plan of compute2 wants them.
     pub(in crate::server) async fn attests(&self, token: &str) -> Answer {
         self.sends_facts(token, &facts_as_planned()).await
     }
@@ -159,7 +159,7 @@ impl FakeNode {
     }
 }
 
-/// Opens a store whose last writer may be about to close its file.
+/// Opens a store whose previous writer may still be closing its file.
 async fn open_when_free(directory: &Path) -> Store {
     let begun = std::time::Instant::now();
     loop {
@@ -518,7 +518,7 @@ async fn a_form_that_does_not_arrive_is_asked_for_again_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let token = node.boots().await.unwrap();
-    // So the listener hands on a request whose body it waited for in vain.
+    // This is how the listener passes on a request whose body did not arrive.
     let request = Request::post(format!("/permit/{token}")).header("content-type", "application/x-www-form-urlencoded");
     let request = request.extension(Missing { patience: Duration::from_secs(30) });
     let answer = node.ask(request.body(Body::empty()).unwrap()).await;

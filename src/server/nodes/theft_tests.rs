@@ -1,5 +1,5 @@
-//! Theft races: somebody who has the token of a boot asks before, while and after the node does, from every place where
-//! the wire can tell them apart. Never two readers, always an alarm.
+//! Theft races: somebody who has the token of a boot asks before, while and after the node does, from every place that
+//! the network can tell apart. There are never two readers, and always an alarm.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,16 +17,16 @@ use crate::store::Record;
 
 const RACES: usize = 120;
 
-/// Where the thief sits, and what it says of itself.
+/// Where the thief sits, and what it claims about itself.
 #[derive(Debug, Clone, Copy)]
 enum Thief {
     /// On an installed node.
     OtherNode,
     /// A device of its own.
     Stranger,
-    /// With the address of the node, stolen on the wire.
+    /// With the node's address, taken over by forged ARP.
     SameAddress,
-    /// Even behind the card of the node, and wrong about its other cards.
+    /// Even behind the node's card, but wrong about its other cards.
     WrongHeader,
     /// A request that also sends the serial number of its own board.
     WrongSerial,
@@ -88,7 +88,7 @@ async fn in_no_race_two_readers_get_a_secret_and_every_one_rings() {
         let token = script.text.split("/kickstart/").nth(1).expect("the installer")[..32].to_string();
         if route == "firstboot" {
             assert_eq!(node.send(honest("permit", &token)).await.status, StatusCode::OK);
-            // Only a system whose disks were looked at has a payload to steal.
+            // Only a system whose disks were checked has a payload to steal.
             assert_eq!(node.sends_facts(&token, &facts_as_planned()).await.status, StatusCode::NO_CONTENT);
         }
         let play = |request| {
@@ -120,7 +120,7 @@ async fn in_no_race_two_readers_get_a_secret_and_every_one_rings() {
         let events = node.appliance.store.events(Some(node.mac), 8).await;
         let since = events.iter().rposition(|event| event.kind == "armed").expect("it was armed for this race");
         assert!(events[since..].iter().any(|event| event.kind == "suspect"), "{what}: {events:?}");
-        // The install halts: nothing else leaves, not even for the node.
+        // The installation halts: nothing else is sent, not even to the node.
         for route in ["kickstart", "permit", "firstboot"] {
             let status = node.send(self::honest(route, &token)).await.status;
             assert_ne!(status, StatusCode::OK, "{what}: then {route}");

@@ -1,5 +1,5 @@
-//! Notes in the timeline of a node what it asked over HTTP and did not get, and what it should ask for next. What it got
-//! is in the event log, where the handlers put it with the change that it made.
+//! Records in a node's timeline what it asked for over HTTP and did not get, and what it should ask for next. What it
+//! did get is in the event log, where the handlers record it with the change that it made.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use super::{Appliance, RefusalReason};
 use crate::site::Mac;
 use crate::timeline::Given;
 
-/// Hears every request and its answer.
+/// Observes every request and its answer.
 pub(super) async fn witness(
     Shared(appliance): Shared<Appliance>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -40,10 +40,10 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
     let status = response.status();
     let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return; // an event of its own tells, once
+        return; // a separate event records it, once
     }
     if status.is_client_error() || status.is_server_error() {
-        // What stands behind the first part may be a token.
+        // The rest of the path may be a token.
         let shown = if matches!(first, "tree" | "firmware" | "boot") { path } else { first };
         let why = response.extensions().get::<RefusalReason>().map_or("", |refusal| refusal.0.trim_end());
         recent.note(mac, "http", format!("{method} {shown}: refused with {}: {why}", status.as_u16()));

@@ -1,5 +1,5 @@
-//! Nodes that are armed without an order: in the site file, never installed, and only for a blank disk. What cannot be done
-//! when it is due is kept in mind and done as soon as it can.
+//! Nodes that are armed without an order: those in the site file that were never installed, and only for a blank disk.
+//! An arming that is not possible when it is due is remembered and done as soon as possible.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,12 @@ use crate::server::{operate, random};
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, ChangeError, Store};
 
-/// Nodes that could not be armed because the disk of the store was full. Clones share them.
+/// Nodes that could not be armed because the disk of the store was full. Clones share the set.
 #[derive(Debug, Clone, Default)]
 pub struct Unarmed(Arc<Mutex<BTreeSet<Mac>>>);
 
 impl Unarmed {
-    /// Arms the nodes of a site that nobody said anything else of; unless an operator stopped the whole site.
+    /// Arms the nodes of a site for which no operator decided otherwise; does nothing while installations are stopped.
     pub(in crate::server) async fn arm_new(&self, site: &Site, store: &Store) -> Result<(), ChangeError> {
         if store.stopped().is_some() {
             tracing::warn!(
@@ -26,7 +26,7 @@ impl Unarmed {
         self.arm(site.nodes.iter(), store).await
     }
 
-    /// Arms what could not be armed before.
+    /// Arms the nodes that could not be armed before.
     pub(in crate::server) async fn make_good(&self, site: &Site, store: &Store) -> Result<(), ChangeError> {
         let late = std::mem::take(&mut *self.0.lock().expect("no holder of this lock panics"));
         self.arm(late.iter().filter_map(|mac| site.node_by_mac(*mac)), store).await

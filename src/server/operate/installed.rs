@@ -1,11 +1,12 @@
-//! What nodes were installed as, for stores from before that was recorded, and whether it can be kept.
+//! What nodes were installed as, for stores older than that record, and whether it can be kept.
 
 use crate::lifecycle::InstalledAs;
 use crate::plan::{self, NodePlan};
 use crate::site::Site;
 use crate::store::{Change, ChangeError, Installed, Record, Store};
 
-/// What nodes were installed as was not recorded once: it is taken from the site file, the last time that this is believed.
+/// Records what nodes were installed as. Older stores lack it; it is taken from the site file, which is trusted for
+/// this one last time.
 pub(in crate::server) async fn record_what_is_installed(site: &Site, store: &Store) -> Result<(), ChangeError> {
     for node in &site.nodes {
         let lacks = |record: &Record| record.installed_as.is_none() && record.has_system();
@@ -14,7 +15,7 @@ pub(in crate::server) async fn record_what_is_installed(site: &Site, store: &Sto
         }
         let change = Change::InstalledAs(Box::new(InstalledAs::of(site, node)));
         match store.change(node.mac, change).await {
-            // Without room it is tried at the next start or reload.
+            // If the disk is full it is tried again at the next start or reload.
             Ok(_) | Err(ChangeError::Refused(_) | ChangeError::NoRoom) => {}
             Err(stopped) => return Err(stopped),
         }

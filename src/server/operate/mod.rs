@@ -1,7 +1,7 @@
-//! What an operator may order. The API only translates: who asks, what is asked, what is refused.
+//! What an operator may order. The API only translates: the caller, the order, and the refusal.
 //!
-//! Whatever arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the decision and
-//! its effect.
+//! Every order that arms goes through `lifecycle::blast` inside the store's writer, so nothing can change between the
+//! decision and its effect.
 
 pub mod arming;
 pub(in crate::server) mod installed;
@@ -41,45 +41,46 @@ pub(crate) use status::StatusReport;
 pub(in crate::server) use view::differs;
 pub(crate) use view::{NodeStatus, status};
 
-/// A person at this machine itself.
+/// A person at this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
-    /// For the audit log.
+    /// The person as recorded in the audit log.
     pub actor: Actor,
-    /// Root, or the user whose daemon or store this is; not somebody of the socket's group.
+    /// Whether it is root, or the user whose daemon or store this is, and not just a member of the socket's group.
     pub is_owner: bool,
 }
 
-/// An order to wipe and install nodes anew at their next network boot.
+/// An order to wipe and reinstall nodes at their next network boot.
 #[derive(Debug, Clone)]
 pub(crate) struct Reimage {
-    /// The exact names; each counts once.
+    /// The exact names; duplicates count once.
     pub nodes: Vec<String>,
-    /// Leave the volume groups that the site file keeps.
+    /// Keep the volume groups that the site file names in `keep`.
     pub keep: bool,
-    /// How many nodes the operator believes this is. Needed when it is many, see [`crate::lifecycle::blast::needs_count`].
+    /// The number of nodes that the operator expects. Needed when it is large, see
+    /// [`crate::lifecycle::blast::needs_count`].
     pub count: Option<usize>,
-    /// Why the rules about replicas and only nodes are overruled. Stored.
+    /// Why the rules about replicas and only nodes are overridden. Stored.
     pub forced: Option<String>,
-    /// Why nodes whose system runs are not drained before. Stored.
+    /// Why nodes whose system runs are not drained first. Stored.
     pub undrained: Option<String>,
 }
 
-/// What an order to arm came to.
+/// The result of an order to arm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Armed {
-    /// These are armed.
+    /// The nodes that were armed.
     pub nodes: Vec<NodeStatus>,
-    /// Of these, an earlier arming was replaced; a boot of that one cannot redeem its permit any more.
+    /// Those of them whose earlier arming was replaced; a boot of that one cannot redeem its permit any more.
     pub replaced: Vec<String>,
-    /// These were too many for this minute and were left as they are.
+    /// The nodes that exceeded this minute's limit and were not armed.
     pub later: Vec<String>,
-    /// In so many seconds there is room for more; 0 when nothing was left out.
+    /// Seconds until more nodes can be armed; 0 when none was left out.
     pub again_in: u64,
 }
 
 impl Appliance {
-    /// Arms one node for a blank disk: nothing can be lost.
+    /// Arms one node for a blank disk, so that no data can be lost.
     pub(crate) async fn install(&self, who: &Actor, node: &str) -> Result<Armed, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "install", node));
         let found = find(&site, &[node.to_string()]).map(|nodes| nodes.iter().map(|node| node.mac).collect());
@@ -88,16 +89,16 @@ impl Appliance {
         self.arm(&site, asked, arming).await
     }
 
-    /// Arms nodes to be wiped. All that is refused is refused together; only what exceeds the limit per minute is left out
-    /// alone.
+    /// Arms nodes to be wiped. If any node is refused, all are, and every reason is given; only nodes beyond the limit
+    /// per minute are simply left out.
     pub(crate) async fn reimage(&self, who: &Actor, order: Reimage) -> Result<Armed, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "reimage", order.nodes.join(" ")));
         let arming = self.or_told(&asked, self.to_wipe(&site, &order)).await?;
         self.arm(&site, asked, arming).await
     }
 
-    /// What [`Self::reimage`] would say now, and what it would cost, without doing it: for the question that is asked before.
-    /// The command line asks nothing further when this refuses, so the audit log tells a refusal.
+    /// What [`Self::reimage`] would answer now, and what it would cost, without doing it: asked before the operator
+    /// confirms. The command line asks nothing further after a refusal, so the refusal is audited here.
     pub(crate) async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
         let site = self.site();
         let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
@@ -114,7 +115,7 @@ impl Appliance {
         Ok(Rehearsal { nodes: nodes.map(loss).collect() })
     }
 
-    /// Tells the audit log of a refusal that the store has not seen.
+    /// Audits a refusal that the store has not seen.
     async fn or_told<T>(&self, asked: &Order, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
         if let Err(refusal) = &outcome {
             let words = refusal.to_string();
@@ -126,8 +127,9 @@ impl Appliance {
         outcome
     }
 
-    /// Begins to take nodes whose system runs out of service: each is asked whether it can be missed, then a keeper takes
-    /// its service out. Changes nothing for others. How it goes is in their status; [`Self::reimage`] needs it.
+    /// Starts to take nodes whose system runs out of service: each is asked whether the cloud can do without it, then a
+    /// keeper takes its service out. Other nodes are not changed. Their status shows the progress; [`Self::reimage`]
+    /// needs the result.
     pub(crate) async fn drain(&self, who: &Actor, order: Reimage) -> Result<Vec<NodeStatus>, Refusal> {
         let (site, asked) = (self.site(), Order::new(who, "drain", order.nodes.join(" ")));
         let (own, arming) =
@@ -139,7 +141,7 @@ impl Appliance {
         Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac).as_ref())).collect())
     }
 
-    /// Takes an unspent wipe permit back; of a node that is not armed yet, the drain before it.
+    /// Takes an unspent wipe permit back; for a node that is not armed yet, ends the drain before it.
     pub(crate) async fn disarm(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         let site = self.site();
         let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
@@ -156,12 +158,12 @@ impl Appliance {
         self.event(who, node, Event::GivenUp { reason }, "give-up").await
     }
 
-    /// Trusts a suspect node again. It is what it was; an arming of before does not come back.
+    /// Trusts a suspect node again. It returns to its former state, but an earlier arming does not come back.
     pub(crate) async fn clear_suspect(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         self.event(who, node, Event::Cleared, "clear-suspect").await
     }
 
-    /// Says that the other machine that was seen as this node is the node from now on. It is suspect no longer.
+    /// Accepts the other machine that was seen as this node as the node from now on. It is no longer suspect.
     pub(crate) async fn accept_hardware(&self, who: &Actor, node: &str) -> Result<NodeStatus, Refusal> {
         let site = self.site();
         let record = site.node_by_name(node).and_then(|node| self.store.record(node.mac));
@@ -169,26 +171,26 @@ impl Appliance {
         self.change(who, node, Change::AcceptHardware, "accept-hardware", &other).await
     }
 
-    /// Sets or takes away `protected`: such a node is never armed. Setting it disarms.
+    /// Sets or removes `protected`: such a node is never armed. Setting it disarms.
     pub(crate) async fn protect(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
         let (flag, action) = (Flag::Protected, if on { "protect" } else { "unprotect" });
         self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
-    /// Begins or ends maintenance: the node is never armed, its reports ring no alarm, its silence fails nothing. Beginning
-    /// it disarms.
+    /// Begins or ends maintenance: the node is never armed, its reports raise no alarm, and silence does not fail it.
+    /// Beginning it disarms.
     pub(crate) async fn maintenance(&self, who: &Actor, node: &str, on: bool) -> Result<NodeStatus, Refusal> {
         let (flag, action) = (Flag::Maintenance, if on { "maintenance" } else { "maintenance-over" });
         self.change(who, node, Change::Flag { flag, on }, action, "").await
     }
 
-    /// Disarms every node whose permit is not redeemed, and lets nothing be armed or redeemed until it is lifted. Holds over
-    /// a restart. Returns the names of the disarmed nodes.
+    /// Disarms every node whose permit is not redeemed, and forbids arming and redeeming until the stop is lifted.
+    /// Survives a restart. Returns the names of the disarmed nodes.
     pub(crate) async fn stop(&self, who: &Actor) -> Result<Vec<String>, Refusal> {
         stop_all(&self.site(), &self.store, who).await
     }
 
-    /// Allows installations again. What was disarmed stays so.
+    /// Allows installations again. Nodes that were disarmed stay disarmed.
     pub(crate) async fn lift_stop(&self, who: &Actor) -> Result<(), Refusal> {
         lift_stop(&self.site(), &self.store, who).await
     }
@@ -224,7 +226,7 @@ impl Appliance {
         let (known, order) = (site.clone(), asked.clone());
         let newest = self.served.clone();
         let judge = move |draft: &Draft<'_>, time| {
-            // What the operator was shown must be what is armed.
+            // What is armed must be what the operator was shown.
             if !Arc::ptr_eq(&newest.borrow().site, &known) {
                 return Err(Refusal::SiteEdited);
             }
@@ -244,14 +246,13 @@ impl Appliance {
         Ok(Armed { nodes, replaced, later, again_in })
     }
 
-    /// Whether what the site file keeps was recorded, and lies where the plan of today expects it.
+    /// Checks that what the site file keeps was recorded, and lies where the current plan expects it.
     fn can_keep(&self, node: &Node) -> Result<(), String> {
         if node.keep.is_empty() {
             return Err(NOTHING_TO_KEEP.into());
         }
         let installed = self.store.record(node.mac).and_then(|record| record.installed);
-        let installed =
-            installed.ok_or_else(|| format!("it was never recorded what is on the disks of {}", node.name))?;
+        let installed = installed.ok_or_else(|| format!("what is on the disks of {} was never recorded", node.name))?;
         let plan = plan::keep(node, &installed.promise.plan, &node.keep);
         let plan = plan.map_err(|error| format!("{error}; {}", error.help()))?;
         keepable(&installed, &plan, &node.keep).map(drop)
@@ -294,7 +295,7 @@ impl Appliance {
     }
 }
 
-/// See [`Appliance::stop`]; it works while no daemon runs too.
+/// See [`Appliance::stop`]; it also works while no daemon runs.
 pub(crate) async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<Vec<String>, Refusal> {
     let before: Vec<&Node> = site.nodes.iter().filter(|node| is_armed(store, node)).collect();
     let names: Vec<&str> = before.iter().map(|node| node.name.as_str()).collect();
@@ -311,7 +312,7 @@ pub(crate) async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<
     Ok(disarmed)
 }
 
-/// See [`Appliance::lift_stop`]; it works while no daemon runs too.
+/// See [`Appliance::lift_stop`]; it also works while no daemon runs.
 pub(crate) async fn lift_stop(site: &Site, store: &Store, who: &Actor) -> Result<(), Refusal> {
     let asked = Order::new(who, "lift-stop", &site.name);
     let order = asked.clone();
@@ -328,19 +329,19 @@ fn is_armed(store: &Store, node: &Node) -> bool {
     matches!(store.record(node.mac), Some(Record { state: State::Armed { .. }, .. }))
 }
 
-/// Stops all installations of a store whose daemon does not answer anybody yet.
+/// Stops all installations of a store whose daemon does not answer requests yet.
 pub(in crate::server) async fn stop_store(store: &Store, who: &Actor, site: &str) -> Result<(), ChangeError> {
     let asked = Order::new(who, "stop", site).detail("before the daemon started");
     let (by, order) = (who.to_string(), asked.clone());
     let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
     match store.decide(asked, judge).await {
         Ok(_) => Ok(()),
-        // To disarm what is armed is refused by nothing.
+        // Disarming is never refused.
         Err(_) => Err(ChangeError::Stopped),
     }
 }
 
-/// The nodes of these names, each once, in the order they were named.
+/// The nodes of these names, each once, in the order in which they were named.
 fn find<'a>(site: &'a Site, names: &[String]) -> Result<Vec<&'a Node>, Refusal> {
     let mut nodes: Vec<&Node> = Vec::with_capacity(names.len());
     for name in names {

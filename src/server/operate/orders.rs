@@ -1,4 +1,4 @@
-//! From what an operator wants to the changes that do it, on the memory as it is at that moment. Pure.
+//! Turns an operator's order into the changes that carry it out, based on the memory at that moment. Pure.
 
 use super::Refusal;
 use crate::audit::Order;
@@ -7,7 +7,7 @@ use crate::lifecycle::{AttemptId, DutyEvent, Event, Flags, State, Stopped, WipeS
 use crate::site::{Mac, Node, Site};
 use crate::store::{Change, Draft, Orders, Record};
 
-/// What shall be armed.
+/// Which nodes to arm, and how.
 #[derive(Debug, Clone)]
 pub(in crate::server) struct Arming {
     /// Nodes of the site, each once.
@@ -15,18 +15,18 @@ pub(in crate::server) struct Arming {
     pub scope: WipeScope,
     pub count: Option<usize>,
     pub forced: Option<String>,
-    /// Why a node whose system runs is not drained before.
+    /// Why a node whose system runs is not drained first.
     pub undrained: Option<String>,
 }
 
-/// What was too much for this minute.
+/// The nodes that exceeded this minute's limit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct Left {
     pub later: Vec<String>,
     pub again_in: u64,
 }
 
-/// Whether it may happen now, and to how many.
+/// Decides whether the nodes may be armed now, and how many of them.
 pub(in crate::server) fn judge<'s>(
     site: &'s Site,
     draft: &Draft<'_>,
@@ -41,7 +41,7 @@ pub(in crate::server) fn judge<'s>(
     blast::decide_arming(site, &|mac| standing(draft.record(mac)), &wish, Now { time, stopped: draft.stopped(), own })
 }
 
-/// The changes that arm, each with its line for the audit log. `order` is the line of the whole request.
+/// The changes that arm, each with its line for the audit log. `order` is the audit line of the whole request.
 pub(in crate::server) fn arm(
     site: &Site,
     draft: &Draft<'_>,
@@ -62,7 +62,7 @@ pub(in crate::server) fn arm(
     Ok((orders, Left { later: later.iter().map(|node| node.name.to_string()).collect(), again_in }))
 }
 
-/// The changes that begin to drain, after the same questions as before an arming. A drain that is under way goes on.
+/// The changes that begin to drain, after the same checks as before an arming. A drain that is under way continues.
 pub(in crate::server) fn drain(
     site: &Site,
     draft: &Draft<'_>,
@@ -86,14 +86,14 @@ pub(in crate::server) fn drain(
     Ok(Orders { changes, stopped: None, audit })
 }
 
-/// The changes that stop all installations: whatever is armed is disarmed, in the site file or not.
+/// The changes that stop all installations: everything armed is disarmed, whether in the site file or not.
 pub(in crate::server) fn stop(draft: &Draft<'_>, now: u64, by: String, order: Order) -> Orders {
     let armed = draft.records().filter(|(_, record)| matches!(record.state, State::Armed { .. }));
     let disarm = |(mac, _)| {
         let event = Event::Withdrawn { why: "all installations are stopped".into() };
         (mac, Change::Event { event, mark: None })
     };
-    // The first person that stopped the site stays on record.
+    // The first person who stopped the site stays on record.
     let stopped = draft.stopped().cloned().unwrap_or(Stopped { since: now, who: by });
     Orders { changes: armed.map(disarm).collect(), stopped: Some(Some(stopped)), audit: vec![order] }
 }
@@ -103,7 +103,7 @@ pub(in crate::server) fn is_armed_by_itself(record: Option<&Record>) -> bool {
     record.is_none_or(|record| record.state == State::New && !record.held && record.flags == Flags::default())
 }
 
-/// Where a node stands that has this record.
+/// The standing of a node with this record.
 fn standing(record: Option<&Record>) -> Standing<'_> {
     match record {
         Some(Record { state, flags, armed_to_wipe, duty, installed, installed_as, .. }) => Standing {

@@ -8,23 +8,23 @@ use crate::audit::{AuditLine, Head};
 use crate::site::{Mac, Site};
 use crate::store::{AuditFilter, Store};
 
-/// A log that holds together, or what is wrong with it.
+/// The result of checking the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct AuditVerdict {
-    /// The end of the chain.
+    /// The head of the chain.
     pub head: Option<String>,
-    /// What is wrong; none when all is well.
+    /// What is wrong; `None` when the log is intact.
     pub broken: Option<String>,
 }
 
-/// Whether the secrets lie sealed in the store.
+/// Whether the secrets are sealed in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Sealed {
-    /// Whether they do; their key is then needed wherever the store goes.
+    /// Whether they are sealed; their key is then needed wherever the store is moved.
     pub sealed: bool,
 }
 
-/// The newest lines of the audit log that pass the filter, oldest first. A node is found by its name and by its MAC,
+/// The newest lines of the audit log that match the filter, oldest first. A node is found by its name and by its MAC,
 /// whichever a line has.
 pub(crate) async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Result<Vec<AuditLine>, Refusal> {
     let other = |subject: &String| match subject.parse::<Mac>() {
@@ -36,7 +36,7 @@ pub(crate) async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter)
     Ok(store.audit_lines(AuditFilter { subject: filter.subject.map(plain), ..filter }).await?)
 }
 
-/// Checks the audit log, also against a head that the asker has noted elsewhere.
+/// Checks the audit log, and compares it with a head that the caller has noted elsewhere.
 pub(crate) async fn verify_audit(store: &Store, noted: Option<String>) -> Result<AuditVerdict, Refusal> {
     let noted = noted.map(|text| text.parse::<Head>()).transpose().map_err(Refusal::Unreadable)?;
     let known = noted.into_iter().map(|head| (head, "your own note".to_string())).collect();
@@ -46,12 +46,12 @@ pub(crate) async fn verify_audit(store: &Store, noted: Option<String>) -> Result
     })
 }
 
-/// Whether the secrets lie sealed in the store.
+/// Returns whether the secrets are sealed in the store.
 pub(crate) async fn sealed(store: &Store) -> Result<Sealed, Refusal> {
     Ok(Sealed { sealed: store.are_secrets_sealed().await? })
 }
 
-/// The whole store as the bytes of a file; with the secrets although they are not sealed, if its owner wants that.
+/// The whole store as the bytes of a file; includes unsealed secrets only if its owner wants that.
 pub(crate) async fn backup(store: &Store, person: &Person, with_secrets: bool) -> Result<Vec<u8>, Refusal> {
     let actor = match with_secrets {
         true => secrets::owner(store, person, "backup", "store").await?,

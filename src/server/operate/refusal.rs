@@ -1,4 +1,4 @@
-//! Why an order was not followed.
+//! Why an order was not carried out.
 
 use crate::lifecycle::{Refused, blast};
 use crate::render::RenderError;
@@ -8,13 +8,13 @@ use crate::store::{BackupError, ChangeError, DecideError, SecretsError};
 /// Longest reason an operator may give, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// One refusal; nothing was changed.
+/// A refusal; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The site file that the daemon goes by has no such node.
+    /// The site that the daemon serves has no such node.
     #[error("the running daemon knows no node called `{0}`")]
     UnknownNode(String),
-    /// A passphrase that disks were encrypted with.
+    /// The passphrase that disks were encrypted with cannot be replaced.
     #[error(
         "the disks of {0} open with the passphrase that is stored; with another one in its place nobody could start that node again"
     )]
@@ -25,21 +25,21 @@ pub(crate) enum Refusal {
     /// No node was named.
     #[error("no node was named")]
     Nobody,
-    /// A reason that cannot be kept.
+    /// A reason that cannot be stored.
     #[error("a reason is one line of text of at most {LONGEST_REASON} characters, and not empty")]
     Reason,
-    /// Too much at once, or something that is never armed.
+    /// Too many nodes at once, or a node that is never armed.
     #[error("{}", list(.0))]
     Blast(Vec<blast::Objection>),
-    /// What shall be kept is not known, or does not fit the plan.
+    /// What should be kept is not recorded, or does not fit the plan.
     #[error("{node}: {why}")]
     CannotKeep {
         /// The node.
         node: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The kernel did not say which cards this machine has, so none can be told from a node.
+    /// The kernel did not list the cards of this machine, so this machine cannot be told from a node.
     #[error("the network cards of this machine cannot be read: {0}; nothing is armed without that")]
     OwnCardsUnknown(String),
     /// The lifecycle refuses it in this state.
@@ -47,10 +47,10 @@ pub(crate) enum Refusal {
     State {
         /// The node.
         node: String,
-        /// Why.
+        /// The reason.
         refused: Refused,
     },
-    /// The node is in a state in which the order means nothing.
+    /// The node is in a state in which the order has no meaning.
     #[error("there is nothing to do for `{action}`: {node} is {state}")]
     NothingToDo {
         /// The node.
@@ -60,47 +60,47 @@ pub(crate) enum Refusal {
         /// The node's state.
         state: &'static str,
     },
-    /// Another site file was taken over between the question and the answer.
-    #[error("the site file was edited at this very moment, so nothing was armed: look at it and try again")]
+    /// Another site file was loaded between the check and the arming.
+    #[error("the site file was edited at this very moment, so nothing was armed: check it and try again")]
     SiteEdited,
     /// There is nothing to lift.
     #[error("installations are not stopped")]
     NotStopped,
-    /// The clock of this server cannot be right, and an arming to wipe lives by it.
+    /// The clock of this server cannot be right, and the expiry of armings depends on it.
     #[error("{0}")]
     Clock(String),
-    /// The blueprint declares no such secret; in words that repeat no value.
+    /// The blueprint declares no such secret. The text repeats no value.
     #[error("{0}")]
     UnknownSecret(String),
     /// A text that cannot be a secret, or the head of an audit log.
     #[error("{0}")]
     Unreadable(String),
-    /// The secrets do not open, or cannot be changed so.
+    /// The secrets cannot be opened, or not be changed like this.
     #[error(transparent)]
     Secrets(SecretsError),
-    /// A member of the socket's group asked for what is its owner's alone.
+    /// A member of the socket's group asked for something that only the owner may do.
     #[error("{0}")]
     NotOwner(&'static str),
-    /// There is no copy of the store.
+    /// The store could not be copied.
     #[error("cannot copy the store below its own directory: {0}; is its disk full?")]
     Copy(String),
-    /// No installer of the node sent any.
+    /// No installer of the node has sent a log.
     #[error("there is no log of {0}")]
     NoLog(String),
-    /// It has logs, and none of this attempt.
+    /// The node has logs, but none of this attempt.
     #[error("{node} has no log of an attempt `{}`", attempt.escape_debug())]
     NoSuchAttempt {
         /// The node.
         node: String,
-        /// What was asked for.
+        /// The attempt that was asked for.
         attempt: String,
-        /// Those with a log, the oldest first.
+        /// The attempts with a log, the oldest first.
         attempts: Vec<String>,
     },
-    /// A template failed on the site that it was proved on.
+    /// A template failed on the site that it was tested on.
     #[error("rackstart could not render this: {0}")]
     Render(String),
-    /// The store took no order.
+    /// The store did not accept the order.
     #[error(transparent)]
     Store(#[from] ChangeError),
 }
@@ -131,7 +131,7 @@ impl From<RenderError> for Refusal {
 }
 
 impl Refusal {
-    /// What to do about it, one line each; may be empty.
+    /// What to do about it, one hint per line; may be empty.
     pub(crate) fn help(&self) -> Vec<String> {
         let refusals = match self {
             Self::Blast(refusals) => refusals,
@@ -149,9 +149,9 @@ impl Refusal {
             }
             Self::UnknownNode(_) => return vec!["`rackstart status` lists the nodes".into()],
             Self::NotStopped => {
-                return vec!["nothing has to be lifted; `rackstart status` says what keeps a node".into()];
+                return vec!["there is nothing to lift; `rackstart status` says what each node waits for".into()];
             }
-            Self::Copy(_) => return vec!["make room there and try again; the store goes on".into()],
+            Self::Copy(_) => return vec!["make room there and try again; the store itself is not affected".into()],
             Self::Store(ChangeError::NoRoom) => {
                 return vec!["make room on the disk of `server.state` and try again; no restart is needed".into()];
             }
@@ -191,14 +191,14 @@ fn applies(node: &str, action: &str) -> String {
         ),
         "give-up" => "only what is installing or in firstboot can be given up".into(),
         "clear-suspect" => "only a suspect node is cleared".into(),
-        _ => format!("`rackstart explain {node}` says what it is at"),
+        _ => format!("`rackstart explain {node}` says what the node is doing"),
     }
 }
 
 const NO_LOG: &str =
-    "it is kept from the first line that an installer sends by syslog; `[server] syslog = false` keeps none";
+    "a log begins with the first line that an installer sends by syslog; with `[server] syslog = false` there is none";
 
-/// So many reasons are said; the rest is counted.
+/// How many reasons are listed; the rest is counted.
 const SAID: usize = 20;
 
 fn list(refusals: &[blast::Objection]) -> String {
@@ -209,7 +209,7 @@ fn list(refusals: &[blast::Objection]) -> String {
     lines.join("\n")
 }
 
-/// A reason as it is stored.
+/// Checks a reason and returns it as it is stored.
 pub(super) fn reason(text: &str) -> Result<String, Refusal> {
     let is_line = text.chars().count() <= LONGEST_REASON && !text.chars().any(char::is_control);
     let text = text.trim();

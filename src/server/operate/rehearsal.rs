@@ -1,4 +1,4 @@
-//! What an order to reimage would cost, said before it is given: the same words for the command line and the API.
+//! What a reimage would cost, told before it is ordered: in the same words for the command line and the API.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 use crate::site::{Node, Site};
 use crate::store::Record;
 
-/// An order that would be followed now, and what it would cost.
+/// An order that would be accepted now, and what it would cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Rehearsal {
-    /// Node by node, each once, in the order in which they were named.
+    /// The nodes, each once, in the order in which they were named.
     pub nodes: Vec<Loss>,
 }
 
@@ -26,26 +26,26 @@ pub(crate) struct Loss {
     pub address: String,
     /// Its state.
     pub state: String,
-    /// Unix seconds: since when it is in this state; 0 when nothing ever happened to it.
+    /// Unix seconds since which it has been in this state; 0 when nothing has happened to it yet.
     pub since: u64,
-    /// The disk rules: these disks are wiped, but for what is kept.
+    /// The disk rules: these disks are wiped, except for what is kept.
     pub disks: Vec<String>,
-    /// The volume groups that stay.
+    /// The volume groups that are kept.
     pub kept: Vec<String>,
-    /// The volume groups that the site file keeps and this order does not: they are wiped with everything in them.
+    /// The volume groups that the site file keeps but this order does not: they are wiped with everything in them.
     pub forgotten: Vec<String>,
-    /// Where its installation mounted its copy of what the nodes share, if that is wiped: one copy less.
+    /// Where its installation mounted its copy of shared data, if that is wiped: one copy fewer.
     pub copy: Option<String>,
-    /// Where the site file says something else than what the node was installed as, in words.
+    /// How the site file differs from what the node was installed as, in words.
     pub differs: Option<String>,
-    /// The disks that an installer of rackstart wrote last, in words.
+    /// The disks that a rackstart installer last wrote, in words.
     pub written: Option<String>,
     /// The UUID and the serial number that the machine showed first.
     pub machine: Option<String>,
 }
 
 impl Loss {
-    /// What is lost of a node with this record.
+    /// What would be lost on a node with this record.
     pub(super) fn of(site: &Site, node: &Node, record: Option<Record>, keep: bool) -> Self {
         let record = record.unwrap_or_else(|| Record::new(0));
         let (kept, forgotten) = if keep { (node.keep.clone(), Vec::new()) } else { (Vec::new(), node.keep.clone()) };

@@ -9,7 +9,7 @@ use crate::secrets::{self, DISK_PASSPHRASE, SecretValue};
 use crate::site::{Node, SecretSpec, Security, Site};
 use crate::store::{DecideError, Orders, Origin, Record, SecretsError, Store};
 
-/// A secret as people see it: everything but its value.
+/// A secret without its value, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SecretStatus {
     /// Its name.
@@ -24,17 +24,17 @@ pub(crate) struct SecretStatus {
     pub sealed: bool,
 }
 
-/// What has to be done after a rotation.
+/// What must be done after a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Rotated {
     /// The secrets that changed.
     pub names: Vec<String>,
-    /// The nodes that have to learn them, and the steps that each one has to run again, in order.
+    /// The nodes that must learn the new values, and the steps that each one must run again, in order.
     #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub again: Vec<(String, Vec<String>)>,
 }
 
-/// A secret that somebody asked to see.
+/// A secret that was shown.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct Revealed {
     /// Its name.
@@ -61,7 +61,7 @@ pub(crate) fn list(site: &Site, store: &Store) -> Vec<SecretStatus> {
     site.blueprint.secrets.iter().map(status).collect()
 }
 
-/// One secret in the clear.
+/// Shows one secret in the clear.
 pub(crate) async fn reveal(site: &Site, store: &Store, person: &Person, name: String) -> Result<Revealed, Refusal> {
     if store.is_damaged(&name) {
         return Err(SecretsError::Damaged(name).into());
@@ -73,7 +73,7 @@ pub(crate) async fn reveal(site: &Site, store: &Store, person: &Person, name: St
     Ok(Revealed { name, value: value.reveal().into() })
 }
 
-/// The file `secrets` of one node, for an operator who brings rotated values to it.
+/// The `secrets` file of one node, for an operator who brings rotated values to it.
 pub(crate) async fn reveal_of_node(
     site: &Site,
     store: &Store,
@@ -91,7 +91,7 @@ pub(crate) async fn reveal_of_node(
     Ok(Revealed { name, value })
 }
 
-/// Gives a secret a value of the operator's.
+/// Sets a secret to the operator's value.
 pub(crate) async fn set(
     site: &Site,
     store: &Store,
@@ -101,7 +101,7 @@ pub(crate) async fn set(
 ) -> Result<Rotated, Refusal> {
     let value = SecretValue::new(value).map_err(|error| Refusal::Unreadable(error.to_string()))?;
     if name == DISK_PASSPHRASE && !crate::render::carries_passphrase(value.reveal()) {
-        let why = "a passphrase of disks is typed on a console and stands in a kickstart: letters, digits and @%+=:,./_-$*! only";
+        let why = "a disk passphrase is typed on a console and written into a kickstart: use only letters, digits and @%+=:,./_-$*!";
         return Err(Refusal::Unreadable(why.into()));
     }
     let order = Order::new(who, "set-secret", &name);
@@ -110,7 +110,7 @@ pub(crate) async fn set(
 
 /// Makes a new value for one secret, or for all of them.
 pub(crate) async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
-    // Of all secrets, that one cannot change: it opens disks that are encrypted with it. Others are not made here.
+    // Rotating all secrets skips the passphrase while disks are encrypted with it, and passwords of registries.
     let changes = |name: &&String| match name.as_str() {
         DISK_PASSPHRASE => opened_by_passphrase(site, store).is_none(),
         name => account_of(site, name).is_none(),
@@ -149,7 +149,7 @@ fn account_of(site: &Site, name: &str) -> Option<String> {
     accounts.find(|container| container.password() == name).map(|container| container.registry().to_string())
 }
 
-/// A node whose disks were encrypted with the stored passphrase, as far as they still are.
+/// A node whose disks were encrypted with the stored passphrase and still are, as far as is known.
 fn opened_by_passphrase(site: &Site, store: &Store) -> Option<String> {
     let encrypted = |record: &Record, node: &Node| match &record.installed {
         Some(installed) => installed.promise.plan.volume_groups.iter().any(|group| group.encrypted),
@@ -159,7 +159,7 @@ fn opened_by_passphrase(site: &Site, store: &Store) -> Option<String> {
     site.nodes.iter().find(opens).map(|node| node.name.to_string())
 }
 
-/// Which installed nodes have a part in these secrets, and the steps of theirs that use them.
+/// The installed nodes that use these secrets, and which of their steps do.
 pub(in crate::server) fn again(site: &Site, store: &Store, names: &[String]) -> Vec<(String, Vec<String>)> {
     let mut again = Vec::new();
     let is_installed = |node: &&Node| store.record(node.mac).is_some_and(|record| record.has_system());
@@ -182,7 +182,7 @@ pub(in crate::server) fn again(site: &Site, store: &Store, names: &[String]) -> 
     again
 }
 
-/// Steps are numbered in their order; the last word of their folder is who runs them.
+/// Steps are numbered in order; the last word of the folder is the target that runs them.
 fn is_step_of(step: &str, target: &str) -> bool {
     step.split('/').next().and_then(|folder| folder.rsplit('-').next()) == Some(target)
 }
@@ -192,7 +192,8 @@ fn nodes(site: &Site, spec: &SecretSpec) -> Vec<String> {
     site.nodes.iter().filter(|node| has(&node.role)).map(|node| node.name.to_string()).collect()
 }
 
-/// Members of the socket's group may order; a secret in the clear is for the owner alone. The audit log tells who tried.
+/// Members of the socket's group may give orders; a secret in the clear is only for the owner. The audit log records
+/// the attempt.
 pub(super) async fn owner<'a>(
     store: &Store,
     person: &'a Person,
@@ -202,7 +203,8 @@ pub(super) async fn owner<'a>(
     if person.is_owner {
         return Ok(&person.actor);
     }
-    const REASON: &str = "secrets in the clear are for root and the daemon's own user, not for the group of the socket; run it with sudo";
+    const REASON: &str =
+        "secrets in the clear are for root and the daemon's own user, not for the socket's group; run it with sudo";
     let asked = Order::new(&person.actor, action, subject);
     let refused = store.decide(asked, |_, _| Err::<Orders, _>(REASON)).await;
     tracing::warn!(by = %person.actor, action, subject, "refused: {REASON}");
@@ -215,7 +217,7 @@ pub(super) async fn owner<'a>(
 fn unknown(site: &Site, name: &str) -> Refusal {
     let known: Vec<&str> = site.blueprint.secrets.keys().map(String::as_str).collect();
     let known = if known.is_empty() { "it declares none".into() } else { format!("it has {}", known.join(", ")) };
-    // Whatever else was typed in its place is not repeated: it may be a value.
+    // Anything else that was typed in place of a name is not repeated: it may be a value.
     let is_name = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let name = if is_name { format!("`{name}`") } else { "of the name that was typed".into() };
     Refusal::UnknownSecret(format!("blueprint `{}` declares no secret {name}; {known}", site.blueprint.name))

@@ -19,13 +19,13 @@ pub(crate) struct StatusReport {
     pub site: String,
     /// Unix seconds of the answer.
     pub now: u64,
-    /// Since when this site is served: the start, or the newest reload that was not refused.
+    /// Since when this site has been served: the start, or the last reload that was not refused.
     #[serde(default)]
     pub since: u64,
-    /// The newest reload, when it was refused: the nodes below are then not what the site file says.
+    /// The last reload, if it was refused: the nodes below then differ from the site file.
     #[serde(default)]
     pub refused: Option<RefusedReload>,
-    /// In the order of the site file.
+    /// The nodes, in the order of the site file.
     pub nodes: Vec<NodeStatus>,
     /// Set while all installations are stopped.
     #[serde(default)]
@@ -36,7 +36,7 @@ pub(crate) struct StatusReport {
 }
 
 impl StatusReport {
-    /// What the store knows, while no daemon runs that would know more.
+    /// What the store knows, when no daemon runs that would know more.
     pub(crate) fn at_rest(site: &Site, store: &Store) -> Self {
         let nodes =
             store.look(|memory| site.nodes.iter().map(|node| status(site, node, memory.record(node.mac))).collect());
@@ -46,7 +46,7 @@ impl StatusReport {
 }
 
 impl Appliance {
-    /// All nodes, and what a person should know of the site.
+    /// All nodes, and what a person should know about the site.
     pub(crate) fn status(&self) -> StatusReport {
         let served = self.served();
         let report = StatusReport::at_rest(&served.site, &self.store);
@@ -55,7 +55,7 @@ impl Appliance {
         StatusReport { nodes, since: served.since, refused, alarms, ..report }
     }
 
-    /// With what is known of a node besides its record.
+    /// Adds what is known about a node besides its record.
     pub(crate) fn as_seen(&self, node: NodeStatus) -> NodeStatus {
         let (silence, out_of_reach) = (self.recent.silence(node.mac), self.renewals.out_of_reach(node.mac));
         NodeStatus { silence, out_of_reach, ..node }

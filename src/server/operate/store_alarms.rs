@@ -1,4 +1,5 @@
-//! What is wrong with the store and with the clock of this server, as alarms: what goes on, what does not, and the way out.
+//! What is wrong with the store and with the clock of this server, as alarms: what still works, what does not, and what
+//! to do.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +9,11 @@ use crate::site::{Mac, Site};
 use crate::store::{Damage, Store};
 use crate::timeline::utc;
 
-/// Rings for what is wrong now, and ends what is over.
+/// Raises the alarms for what is wrong now, and ends those that are over.
 pub(in crate::server) fn ring(alarms: &Alarms, store: &Store, site: &Site) {
     set(alarms, "disk-full", "store", store.no_room().map(|_| {
         "THE DISK OF THE STORE IS FULL: nothing that changes a state is accepted, so nothing is armed or installed; addresses, \
-         files and boots from local disks go on. Make room below `server.state`: rackstart goes on by itself"
+         files and boots from local disks still work. Make room below `server.state`: rackstart continues by itself"
             .into()
     }));
     set(alarms, "clock", "server", clock_before_build(unix_now(), BUILT));
@@ -22,7 +23,7 @@ pub(in crate::server) fn ring(alarms: &Alarms, store: &Store, site: &Site) {
     set(alarms, "store-damaged", "secrets", of_secrets(&store.damaged_secrets()));
 }
 
-/// What is damaged, in words, with the way out of each.
+/// What is damaged, in words, and what to do about each.
 fn of_damage(damage: &Damage, site: &Site) -> [(&'static str, Option<String>); 5] {
     let Damage { nodes, nobodys, stopped, tokens, indexes } = damage;
     let name = |mac: &Mac| site.node_by_mac(*mac).map_or(mac.to_string(), |node| node.name.to_string());
@@ -39,7 +40,7 @@ fn of_damage(damage: &Damage, site: &Site) -> [(&'static str, Option<String>); 5
              itself. `rackstart install NODE` for each that really is new; or restore a backup"
         ))),
         ("stopped", stopped.then(|| {
-            "THE STORE IS DAMAGED where an order to stop stands: installations are stopped. `rackstart stop --lift` when they \
+            "THE STORE IS DAMAGED where the stop order is recorded: installations are stopped. `rackstart stop --lift` when they \
              should not be"
                 .into()
         })),
@@ -55,23 +56,23 @@ fn of_damage(damage: &Damage, site: &Site) -> [(&'static str, Option<String>); 5
     ]
 }
 
-/// What is said of secrets that do not open.
+/// What to say about secrets that cannot be opened.
 fn of_secrets(damaged: &BTreeSet<String>) -> Option<String> {
     let first = damaged.first()?;
     let names = damaged.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     Some(format!(
-        "THE STORE IS DAMAGED: the secrets {names}; nodes that use them get no payload, all else goes on. Give each the value \
+        "THE STORE IS DAMAGED: the secrets {names}; nodes that use them get no payload, all else works. Give each the value \
          that the nodes know, `rackstart secrets set {first}`, or a new one, `rackstart secrets rotate {first}`; or restore a \
          backup"
     ))
 }
 
-/// What to say of a clock that cannot be right.
+/// What to say about a clock that cannot be right.
 pub(in crate::server) fn clock_before_build(now: u64, built: u64) -> Option<String> {
     (now < built).then(|| {
         format!(
             "THE CLOCK OF THIS SERVER IS WRONG: it says {}, and this rackstart was built after {}. Nothing that may cost data is \
-             armed; all else goes on. Set the clock, for example by NTP: rackstart notices by itself",
+             armed; all else works. Set the clock, for example by NTP: rackstart notices by itself",
             utc(now),
             utc(built)
         )

@@ -1,4 +1,4 @@
-//! Orders against a store and a node that boots: what they do, what they refuse, what they leave behind.
+//! Orders against a store and a booting node: what they do, what they refuse, what they leave behind.
 
 use crate::audit::{Actor, Order};
 use crate::boot::ClientArch;
@@ -23,7 +23,7 @@ fn one(reason: Option<&str>) -> Reimage {
     }
 }
 
-/// Installs it up to `firstboot`; returns the token.
+/// Installs the node up to `firstboot`; returns the token.
 async fn installs(node: &FakeNode) -> String {
     let token = node.boots().await.expect("armed");
     assert_eq!(node.redeems(&token).await.status, 200);
@@ -190,7 +190,7 @@ async fn an_installed_node_is_not_armed_for_a_blank_disk_and_goes_on_being_heard
     }
 }
 
-/// What only fits between two packets: the site file is swapped while a question is on its way.
+/// Cases that only fit between two packets: the site file is swapped while a request is on its way.
 #[tokio::test]
 async fn an_installer_and_an_arming_are_for_the_site_of_now() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,7 +220,7 @@ fn blank() -> Arming {
 #[tokio::test]
 async fn a_node_with_a_card_of_this_machine_is_never_armed() {
     let folder = tempfile::tempdir().unwrap();
-    // A machine without any network card cannot show it; the table of `blast` does.
+    // A machine without any network card cannot show this; the tests of `blast` do.
     let Some(card) = own_cards::read().unwrap().into_iter().next() else { return };
     let mut site = paper_site();
     let node = site.nodes.iter_mut().find(|node| node.name.as_str() == "compute2").unwrap();

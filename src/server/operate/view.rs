@@ -15,10 +15,10 @@ pub(crate) struct NodeStatus {
     pub name: String,
     /// Role in the site file.
     pub role: String,
-    /// What its install tree holds by its own words, such as `Rocky Linux 9.5`; `EL9` while it cannot be read.
+    /// The distribution that its install tree names, such as `Rocky Linux 9.5`; `EL9` if that cannot be read.
     #[serde(default)]
     pub distribution: String,
-    /// Where the site file says something else than what the node was installed as, in words.
+    /// How the site file differs from what the node was installed as, in words.
     #[serde(default)]
     pub differs: Option<String>,
     /// MAC of the boot NIC.
@@ -26,65 +26,65 @@ pub(crate) struct NodeStatus {
     pub mac: Mac,
     /// Reserved address.
     pub address: String,
-    /// The disk rules that the running daemon goes by, in words.
+    /// The disk rules of the served site, in words.
     pub disks: Vec<String>,
     /// The volume groups that `reimage --keep` would keep.
     #[serde(default)]
     pub keep: Vec<String>,
-    /// The disks that an installer of ours wrote last, in words, with their serial numbers as far as they have any.
+    /// The disks that a rackstart installer last wrote, in words, with their serial numbers if they have any.
     #[serde(default)]
     pub written: Option<String>,
-    /// The UUID and the serial number that it showed first.
+    /// The UUID and the serial number that the machine showed first.
     #[serde(default)]
     pub machine: Option<String>,
-    /// Those of another machine that booted as this node and waits for `rackstart accept-hardware`.
+    /// UUID and serial number of another machine that booted as this node and waits for `rackstart accept-hardware`.
     #[serde(default)]
     pub other_machine: Option<String>,
     /// `new`, `armed`, `installing`, `firstboot`, `ready`, `failed` or `suspect`.
     pub state: String,
-    /// Whether its first arming was taken back, so that it is not armed by itself any more.
+    /// Whether its first arming was taken back, so that it is no longer armed by itself.
     #[serde(default)]
     pub held: bool,
     /// `protected`, `maintenance`, `out-of-service`, several or none.
     #[serde(default)]
     pub flags: Vec<String>,
-    /// Its newest drain, as long as that counts: `waits`, `drained`, `unreached` or `refused`.
+    /// Its newest drain, while it counts: `waits`, `drained`, `unreached` or `refused`.
     #[serde(default)]
     pub drain: Option<String>,
-    /// How that drain goes, in words. A machine said some of them: do not trust it.
+    /// The progress of that drain, in words. Some of them come from a machine: do not trust them.
     #[serde(default)]
     pub drain_text: Option<String>,
     /// Public id of the attempt.
     pub attempt: Option<String>,
-    /// What an unspent wipe permit allows, in words; none when there is no such permit.
+    /// What an unspent wipe permit allows, in words; `None` when there is no such permit.
     #[serde(default)]
     pub permit: Option<String>,
-    /// Latest moment of the current attempt, for example `kickstart`.
+    /// Latest milestone of the current attempt, for example `kickstart`.
     pub stage: Option<String>,
-    /// The step it is at.
+    /// The current step.
     pub step: Option<StepProgress>,
     /// The condition it waits for.
     pub waiting: Option<String>,
-    /// Why it failed, or its last words. A machine said so: do not trust it.
+    /// Why it failed, or its last words. They come from a machine: do not trust them.
     pub detail: Option<String>,
-    /// What its silence means, when it should have asked for something and has not.
+    /// What its silence means, when it should have asked for something but has not.
     #[serde(default)]
     pub silence: Option<String>,
-    /// Why no newer payload reaches it, when none does.
+    /// Why it cannot get a newer payload, if it cannot.
     #[serde(default)]
     pub out_of_reach: Option<String>,
-    /// Since when it is in this state.
+    /// Since when it has been in this state.
     pub since: u64,
-    /// When it was last heard of.
+    /// When it was last heard from.
     pub updated: u64,
-    /// First time of each moment of the attempt.
+    /// First time of each milestone of the attempt.
     pub timings: std::collections::BTreeMap<String, u64>,
 }
 
-/// What is said of a node whose first arming was taken back.
+/// What is said about a node whose first arming was taken back.
 const HELD: &str = "its arming was taken back";
 
-/// Where the site file says something else than what the node was installed as.
+/// How the site file differs from what the node was installed as.
 pub(in crate::server) fn differs(site: &Site, node: &Node, record: &Record) -> Option<String> {
     record.installed_as.as_ref()?.differs(site, node)
 }
@@ -96,7 +96,7 @@ fn flags(record: &Record) -> Vec<&'static str> {
     words
 }
 
-/// How a node with this record looks.
+/// The status of a node with this record.
 pub(crate) fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeStatus {
     let fresh;
     let record = match record {

@@ -1,5 +1,5 @@
-//! The one timer: what falls silent ends in `failed`, and an arming that nobody fetched is taken back. How long that takes
-//! is a table in `lifecycle::timeouts`.
+//! The only timer: a node that falls silent becomes `failed`, and an arming that is never used is taken back. The table
+//! in `lifecycle::timeouts` says how long each takes.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::site::{Mac, Site};
 use crate::store::{Change, Draft, Orders, Record, Store};
 
 const TICK: Duration = Duration::from_secs(15);
-/// How often the wall clock is looked at.
+/// How often the wall clock is checked.
 const CLOCK: Duration = Duration::from_secs(2);
-/// Seconds by which clocks may differ without anybody having set one.
+/// Seconds by which clocks may differ although nobody set one.
 const SLACK: i64 = 2;
 
-/// Looks at every node now and then, until `shutdown`.
+/// Checks every node periodically, until `shutdown`.
 pub(in crate::server) async fn run(appliance: Appliance, unarmed: Unarmed, shutdown: CancellationToken) {
     let (store, mut started) = (&appliance.store, unix_now());
     let (mut ticks, mut clock, mut room) = (tokio::time::interval(TICK), tokio::time::interval(CLOCK), store.room());
@@ -44,7 +44,7 @@ pub(in crate::server) async fn run(appliance: Appliance, unarmed: Unarmed, shutd
     }
 }
 
-/// Takes over a wall clock that was set, and moves along whatever is counted from. Returns whether it was set.
+/// Adapts to a wall clock that was set: moves every deadline along. Returns whether it was set.
 async fn follow_clock(store: &Store, started: &mut u64) -> bool {
     let by = clock::ahead();
     if by.abs() < SLACK {
@@ -57,17 +57,17 @@ async fn follow_clock(store: &Store, started: &mut u64) -> bool {
         let changes = counted.map(|(mac, _)| (mac, Change::ClockSet(by))).collect();
         Ok::<_, String>(Orders { changes, stopped: None, audit: vec![line] })
     };
-    // Where this finds no room the clock goes on as it was, and it is tried again.
+    // If the disk is full, deadlines stay as they are, and it is tried again.
     if store.decide(asked, judge).await.is_err() {
         return false;
     }
     clock::adopt();
     *started = started.saturating_add_signed(by);
-    tracing::warn!(seconds = by, "the clock of this server was set: what nodes are waited for moves along");
+    tracing::warn!(seconds = by, "the clock of this server was set: all deadlines of nodes move with it");
     true
 }
 
-/// Moves every node on that has been where it is for too long. Also called before anything is answered: an arming that
+/// Moves on every node that has been in its state for too long. Also called before anything is answered: an arming that
 /// expired while the daemon was away must not be served.
 pub(in crate::server) async fn look(site: &Site, store: &Store, started: u64, now: u64) {
     withdraw_strays(site, store).await;
@@ -87,14 +87,14 @@ pub(in crate::server) async fn look(site: &Site, store: &Store, started: u64, no
                 let state = record.state.word();
                 tracing::warn!(node = %node.name, mac = %node.mac, state, "its arming expired: nothing was wiped");
             }
-            // It moved on at this very moment, or the daemon is going down.
+            // The node moved on at this very moment, or the daemon is stopping.
             Err(_) => {}
         }
     }
 }
 
-/// Ends every arming to wipe whose node is not in the site file: nobody sees it there, nobody takes it back, and the file may
-/// name that machine again. Its state stays known.
+/// Ends every arming to wipe whose node is not in the site file: it is not shown there and would not be taken back, and
+/// the file may name that machine again. Its state is kept.
 async fn withdraw_strays(site: &Site, store: &Store) {
     let strays: Vec<Mac> = store.look(|draft| {
         let is_stray = |(mac, record): &(Mac, &Record)| is_to_wipe(&record.state) && site.node_by_mac(*mac).is_none();
@@ -105,21 +105,21 @@ async fn withdraw_strays(site: &Site, store: &Store) {
     }
 }
 
-/// Ends an arming, because of the site file.
+/// Ends an arming because of the site file.
 pub(in crate::server) async fn withdraw(store: &Store, mac: Mac, why: &str) {
     let event = Event::Withdrawn { why: why.into() };
-    // Refused: it is not armed any more.
+    // A refusal means that it is no longer armed.
     if let Ok(record) = store.change_as(mac, Change::Event { event, mark: None }, taken_back(mac, why)).await {
         tracing::warn!(%mac, state = record.state.word(), why, "disarmed: nothing was wiped");
     }
 }
 
-/// The line for the audit log: what an operator armed, the daemon takes back.
+/// The audit line: the daemon takes back what an operator armed.
 fn taken_back(node: impl std::fmt::Display, why: &str) -> Order {
     Order::new(&Actor::daemon(), "disarm", node).detail(why)
 }
 
-/// Gives whoever a drain waits for as long again. Called once, at the start, before anything is answered.
+/// Restarts the timeout of everyone that a drain waits for. Called once, at the start, before anything is answered.
 pub(in crate::server) async fn resume_drains(store: &Store, now: u64) {
     let resumed = |record: &Record| record.duty.apply(&DutyEvent::Resumed, now).is_some();
     let waiting: Vec<Mac> =
@@ -130,7 +130,7 @@ pub(in crate::server) async fn resume_drains(store: &Store, now: u64) {
     }
 }
 
-/// What has to happen to a node with this record, if it is too late for anything else.
+/// What has to happen to a node with this record, if its deadline has passed.
 pub(in crate::server) fn overdue(record: &Record, site: &Site, started: u64, now: u64) -> Option<Event> {
     let moments = Moments { armed: record.armed(), heard: record.updated, started };
     timeouts::overdue(&record.state, record.flags, moments, site.server.arming_seconds, now)

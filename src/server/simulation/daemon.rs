@@ -1,5 +1,5 @@
-//! The daemon as far as it decides: the same functions as behind the sockets, on a memory that is written and read back as
-//! its stored text whenever it is killed.
+//! The daemon as far as it decides: the same functions as behind the sockets, on a memory that is written as text and
+//! read back from it whenever the daemon is killed.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use crate::site::testing::paper_site;
 use crate::site::{Mac, Site};
 use crate::store::{Change, Draft, Memory, Record};
 
-/// What became of one exchange.
+/// The result of one exchange.
 pub(super) enum Reply<T> {
-    /// It arrived.
+    /// The answer arrived.
     Got(T),
-    /// It is not known whether it was heard; the asker may ask again.
+    /// It is not known whether the request was heard; the sender may repeat it.
     Silence,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Daemon {
     started: u64,
     plans: HashMap<Mac, NodePlan>,
     dice: Dice,
-    /// In a thousand exchanges: how many are lost, and in how many the daemon is killed.
+    /// Out of a thousand exchanges: how many are lost, and in how many the daemon is killed.
     losses: u64,
     kills: u64,
 }
@@ -38,7 +38,7 @@ pub(super) struct Daemon {
 impl Daemon {
     pub(crate) fn new(seed: u64) -> Self {
         let mut site = paper_site();
-        // Machines of one kind; the blueprint's rules about them are those of the paper.
+        // Only machines of one kind; the blueprint's rules about them are those of the paper.
         site.nodes.retain(|node| node.role == "compute");
         let plans = site.nodes.iter().map(|node| (node.mac, plan::plan(node).unwrap())).collect();
         let (memory, monitor) = (Memory::default(), Monitor::default());
@@ -54,7 +54,7 @@ impl Daemon {
         self.looks_after_silence();
     }
 
-    /// Killed and started again: what was durable is read back from its text.
+    /// The daemon is killed and started again: what was durable is read back from its text.
     pub(crate) fn is_killed(&mut self) {
         self.monitor.tally.kills += 1;
         let read = |(mac, record): (&Mac, &Record)| (*mac, Record::from_text(&record.to_text()).unwrap());
@@ -70,8 +70,8 @@ impl Daemon {
         self.arms_new_nodes();
     }
 
-    /// One exchange with a machine: it may be lost before or after the daemon heard it, or the daemon dies before or after
-    /// its commit.
+    /// One exchange with a machine: it may be lost before or after the daemon heard it, or the daemon is killed before
+    /// or after its commit.
     fn exchange<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Reply<T> {
         if self.dice.permille(self.losses) {
             self.monitor.tally.lost += 1;
@@ -90,7 +90,7 @@ impl Daemon {
         Reply::Got(work(self))
     }
 
-    /// `GET /boot/{mac}`: the token of an installer, or none for the local disk.
+    /// `GET /boot/{mac}`: the token of an installer, or `None` for the local disk.
     pub(crate) fn boot_script(&mut self, mac: Mac) -> Reply<Option<BootToken>> {
         self.exchange(|daemon| {
             let node = daemon.site.node_by_mac(mac).unwrap();
@@ -120,7 +120,7 @@ impl Daemon {
         })
     }
 
-    /// Anything with a token, from the node's own address. None: 410, the token is of no current boot.
+    /// Any request with a token, from the node's own address. `None`: 410, the token is not of a current boot.
     pub(crate) fn hears(
         &mut self,
         mac: Mac,
@@ -130,7 +130,7 @@ impl Daemon {
         self.exchange(|daemon| daemon.take(mac, token, change, true))
     }
 
-    /// Asks without a wire between.
+    /// Passes a change directly, without a lossy network between.
     pub(crate) fn take(
         &mut self,
         mac: Mac,
@@ -200,14 +200,14 @@ impl Daemon {
         self.monitor.check(&self.memory);
     }
 
-    /// Everything falls silent: within a day each node is where only a person is waited for.
+    /// Everything falls silent: within a day each node must be in a state that only waits for a person.
     pub(crate) fn comes_to_rest(&mut self) {
         for _ in 0..96 {
             self.pass(15 * 60);
             self.check();
         }
         for record in self.memory.nodes.values() {
-            // Said here once more, because the table of timeouts must not vouch for itself.
+            // Stated independently, because the table of timeouts must not verify itself.
             let waits_for_a_machine = match &record.state {
                 State::Armed { attempt, .. } => attempt.boots > 0 || attempt.scope.wipes(),
                 State::Installing { .. } | State::Firstboot { .. } => !record.flags.maintenance,

@@ -1,5 +1,5 @@
 //! A server with one disk: network first in its boot order, an installer that asks before it writes, a firstboot that
-//! reports until it is heard. Its power fails at any point.
+//! repeats its reports until they are heard. Its power may fail at any point.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::store::Change;
 #[derive(Debug, Clone, PartialEq)]
 enum Disk {
     Blank,
-    /// Data of somebody else, or half an installation.
+    /// Someone else's data, or half an installation.
     Data,
     /// A system that boots, made by this boot of the installer.
     System(BootToken),
@@ -27,9 +27,9 @@ enum Disk {
 enum At {
     Off,
     Firmware,
-    /// In an installer; the number is that of the next thing it does.
+    /// In an installer; the number is that of its next action.
     Installer(BootToken, usize),
-    /// In its own system; the number is that of the next report.
+    /// In its own system; the number is that of its next report.
     System(BootToken, usize),
 }
 
@@ -51,7 +51,7 @@ const FIRSTBOOT: [ReportEvent; 5] = [
 ];
 
 thread_local! {
-    /// What went over the wire, to come again later. One story runs on one thread.
+    /// What was sent earlier, to be repeated later. One story runs on one thread.
     static OLD: RefCell<Vec<(Mac, BootToken, Change)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -61,7 +61,7 @@ impl Machine {
         Self { mac, disk: if is_blank { Disk::Blank } else { Disk::Data }, at: At::Off, seq: 0, asked: 0 }
     }
 
-    /// One step of whatever it is doing.
+    /// Performs the machine's next step.
     pub(crate) fn goes_on(&mut self, daemon: &mut Daemon, dice: &mut Dice) {
         if dice.permille(30) && self.at != At::Off && !daemon.all_are_well() {
             daemon.monitor.tally.power_cuts += 1;
@@ -82,7 +82,7 @@ impl Machine {
                 self.seq = 0;
                 At::Installer(token, 0)
             }
-            // No answer: the next boot device is the disk too.
+            // Without an answer, the next boot device is the disk too.
             (Reply::Got(None) | Reply::Silence, Disk::System(token)) => At::System(token.clone(), 0),
             _ => At::Off,
         }
@@ -95,7 +95,7 @@ impl Machine {
                 At::Installer(token, 1)
             }
             1 => self.redeems(daemon, token),
-            // Packages; people and cosmic rays end some of them.
+            // Installing packages; people and cosmic rays end some installations.
             2 if dice.permille(50) && !daemon.all_are_well() => {
                 let _ = self.reports(daemon, &token, ReportEvent::InstallFailed);
                 At::Off
@@ -117,7 +117,7 @@ impl Machine {
         }
     }
 
-    /// `%pre`: the disk is looked at, then the permit is redeemed, then the disk is written.
+    /// `%pre`: the disk is checked, then the permit is redeemed, then the disk is written.
     fn redeems(&mut self, daemon: &mut Daemon, token: BootToken) -> At {
         let held_data = self.disk != Disk::Blank;
         if held_data && daemon.scope(self.mac) == Some(WipeScope::BlankDiskOnly) {
@@ -148,7 +148,7 @@ impl Machine {
             return At::System(token, step);
         }
         match self.reports(daemon, &token, *event) {
-            // Its queue keeps what was not heard.
+            // Its queue keeps reports that were not heard.
             Reply::Silence => At::System(token, step),
             Reply::Got(answer) => {
                 let is_ready = matches!(&answer, Some(Ok(record)) if record.state.word() == "ready");
@@ -179,12 +179,12 @@ impl Machine {
 
 type Answered = Reply<Option<Result<crate::store::Record, crate::lifecycle::Refused>>>;
 
-/// A request of any boot of any time comes again: from a network that doubles, or from somebody who listened.
+/// Repeats an earlier request of any boot: the network duplicated it, or somebody recorded it.
 pub(super) fn repeats_something_old(daemon: &mut Daemon, dice: &mut Dice) {
     let old = OLD.with_borrow(|old| (!old.is_empty()).then(|| old[dice.below(old.len())].clone()));
     if let Some((mac, token, change)) = old {
         daemon.monitor.tally.repeated += 1;
-        // Half of them past the look at whose token it is: the store alone has to hold.
+        // Half of them skip the check of the token's node: the store alone must hold.
         let _ = daemon.take(mac, &token, change, dice.permille(500));
     }
 }

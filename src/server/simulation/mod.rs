@@ -1,9 +1,9 @@
 //! A rack without sockets, disks or clocks: real decisions, real changes, and everything that can go wrong around them.
 //! Machines lose power at any point, a third of what they send is lost on the way there or back, the daemon is killed
-//! before and after its commits, old requests come again, and an operator orders at random. After each step the monitor,
-//! which keeps its own books, says whether anything happened that must never happen.
+//! before and after its commits, old requests are repeated, and an operator gives random orders. After each step the
+//! monitor, which keeps its own records, checks that nothing happened that must never happen.
 //!
-//! One seed is one story, the same every time. `RACKSTART_SEEDS=10000` tells more of them.
+//! A seed determines the story completely. `RACKSTART_SEEDS=10000` runs more of them.
 
 mod daemon;
 mod machine;
@@ -14,7 +14,7 @@ use daemon::Daemon;
 use machine::Machine;
 use monitor::Tally;
 
-/// Numbers that are the same for the same seed (SplitMix64, Steele and others 2014).
+/// Random numbers, determined by the seed (SplitMix64, Steele and others 2014).
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -29,7 +29,7 @@ impl Dice {
         (self.next() % limit as u64) as usize
     }
 
-    /// True in so many of a thousand cases.
+    /// True in `cases` out of a thousand cases.
     fn permille(&mut self, cases: u64) -> bool {
         self.next() % 1000 < cases
     }
@@ -39,7 +39,7 @@ impl Dice {
     }
 }
 
-/// Steps of one story with everything going wrong.
+/// Steps of one story while everything goes wrong.
 const STEPS: usize = 1200;
 /// Steps that a healed rack gets to become ready.
 const HEALING: usize = 4000;
@@ -92,7 +92,7 @@ fn two_thousand_installations_wipe_once_per_arming_and_never_uninvited() {
     println!("{stories} stories: {sum:?}");
     let Tally { installs, wipes, power_cuts, kills, lost, repeated, answered_again, refused_old, ready, suspects } =
         sum;
-    // What never happens in a simulation proves nothing.
+    // What never happens in a simulation is not tested by it.
     assert!(installs >= 2000 || stories < 120, "{sum:?}");
     assert!(installs >= 10 * stories && wipes >= 8 * stories && ready >= 4 * stories, "{sum:?}");
     assert!(power_cuts >= stories && kills >= stories && lost >= stories && repeated >= stories, "{sum:?}");

@@ -1,5 +1,5 @@
-//! Books of its own: which permits exist, and what they were used for. It learns only what was ordered, what was answered
-//! and what machines did, and compares the store with that.
+//! Keeps independent records: which permits exist, and what they were used for. It learns only what was ordered, what
+//! was answered and what machines did, and compares the store with that.
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,9 +49,9 @@ struct Permit {
 pub(super) struct Monitor {
     pub tally: Tally,
     live: HashMap<Mac, Permit>,
-    /// Spent, withdrawn, expired, replaced. Whatever is in here never comes back.
+    /// Attempts that were spent, withdrawn, expired or replaced. None of them ever comes back.
     dead: HashSet<AttemptId>,
-    /// Which boots belong to which attempt.
+    /// Which boot belongs to which attempt.
     boots: HashMap<String, (AttemptId, WipeScope)>,
     /// The boot that got the storage commands of an attempt.
     redeemed: HashMap<AttemptId, String>,
@@ -85,7 +85,7 @@ impl Monitor {
         self.boots.insert(token.reveal().into(), (permit.attempt.clone(), permit.scope));
     }
 
-    /// The storage commands left for a boot. `before` is the record before that.
+    /// The storage commands were sent to a boot. `before` is the record before that.
     pub(crate) fn redeemed(&mut self, mac: Mac, token: &BootToken, before: &Record, is_stopped: bool) {
         let (attempt, _) = self.boots.get(token.reveal()).expect("storage commands for a boot that was never served");
         assert!(!is_stopped, "storage commands left while installations are stopped");
@@ -112,7 +112,7 @@ impl Monitor {
         self.tally.wipes += 1;
     }
 
-    /// Everything that can be seen in the store at any moment.
+    /// Everything in the store that must hold at any moment.
     pub(crate) fn check(&mut self, memory: &Memory) {
         for (mac, record) in &memory.nodes {
             let live = self.live.get(mac);
@@ -129,7 +129,7 @@ impl Monitor {
                         "{mac} is armed by a drain that is over: {record:?}"
                     );
                 }
-                // A refusal of %pre, too many boots: the attempt ended without an order.
+                // %pre refused, or there were too many boots: the attempt ended without an order.
                 _ if live.is_some() => self.withdrawn(*mac),
                 _ => {}
             }
@@ -138,7 +138,7 @@ impl Monitor {
     }
 }
 
-/// Time or an operator moves it on.
+/// Whether time or an operator can move it on.
 fn has_a_way_out(record: &Record) -> bool {
     let orders = [
         Event::Armed { id: AttemptId::from_random([0; 4]), scope: WipeScope::DestroyData },

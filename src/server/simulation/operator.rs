@@ -1,4 +1,4 @@
-//! An operator who orders at random, and at the end puts everything right.
+//! An operator who gives random orders, and at the end puts everything right.
 
 use super::Dice;
 use super::daemon::Daemon;
@@ -37,7 +37,7 @@ pub(super) fn orders_something(daemon: &mut Daemon, dice: &mut Dice) {
     }
 }
 
-/// Through the same decision as `rackstart install` and `rackstart reimage --no-drain`.
+/// Arms through the same decision as `rackstart install` and `rackstart reimage --no-drain`.
 fn arms(daemon: &mut Daemon, nodes: &[Mac], scope: WipeScope, is_forced: bool) -> usize {
     arms_drained(daemon, nodes, scope, is_forced, Some("a drill".into()))
 }
@@ -66,7 +66,7 @@ fn arms_drained(
     armed.len()
 }
 
-/// A drain, and as much of it as the dice let happen. Where it went through, an arming needs no reason.
+/// A drain, or as much of it as the dice let happen. If it was completed, an arming needs no reason.
 fn drains(daemon: &mut Daemon, mac: Mac, dice: &mut Dice) {
     let id = daemon.fresh_id().to_string();
     let answer = |verb: &str, yes: bool| {
@@ -92,7 +92,7 @@ fn drains(daemon: &mut Daemon, mac: Mac, dice: &mut Dice) {
     let armed = arms_drained(daemon, &[mac], WipeScope::DestroyData, true, None);
     if armed == 1 && runs {
         daemon.monitor.rests_on_a_drain(&daemon.memory.nodes[&mac]);
-        // The service comes back too early: from a controller that is late, or a clock that was set back.
+        // The service comes back too early: from a controller that is late, or because a clock was set back.
         if dice.permille(300) {
             for step in after {
                 let _ = daemon.change(mac, &Change::Duty(vec![step.clone()]));
@@ -103,7 +103,7 @@ fn drains(daemon: &mut Daemon, mac: Mac, dice: &mut Dice) {
     assert!(armed == 0 || drained || !runs, "a node at work was armed without being drained");
 }
 
-/// An order after which the node is not armed, whatever it was.
+/// An order after which the node is not armed, whatever its state was.
 fn withdraws(daemon: &mut Daemon, mac: Mac, change: &Change) {
     if let Ok(record) = daemon.change(mac, change) {
         assert!(!matches!(record.state, State::Armed { .. }), "{change:?} leaves it armed");
@@ -133,7 +133,7 @@ pub(super) fn looks_away_for_hours(daemon: &mut Daemon) {
     daemon.is_killed();
 }
 
-/// Every flag down, every suspicion cleared, every node armed.
+/// Removes every flag, clears every suspicion, and arms every node.
 pub(super) fn heals(daemon: &mut Daemon) {
     lifts(daemon);
     let macs: Vec<Mac> = daemon.site.nodes.iter().map(|node| node.mac).collect();

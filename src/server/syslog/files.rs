@@ -1,4 +1,4 @@
-//! The logs on the disk: one file for each attempt of a node, readable by rackstart alone, and none without an end.
+//! The logs on the disk: one file for each attempt of a node, bounded in size and readable by rackstart alone.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,14 +13,14 @@ use crate::timeline::utc;
 
 /// Most bytes of one log.
 pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
-/// Most bytes of all logs together; the oldest go first.
+/// Most bytes of all logs together; the oldest are removed first.
 const ALL: u64 = 2 * 1024 * 1024 * 1024;
-/// Bytes that are left free for what must be written, or a tenth of the disk where that is less: then no log is kept.
+/// Free bytes that are left to the store, or a tenth of the disk if that is less: with less free space no log is kept.
 const FLOOR: u64 = 1024 * 1024 * 1024;
-/// Logs kept of one node; the oldest goes when an attempt begins a new one.
+/// Logs kept per node; the oldest one is removed when an attempt begins a new one.
 const PER_NODE: usize = 10;
 
-/// One line of a node's installer, harmless by now.
+/// One line of a node's installer, already sanitised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub node: NodeName,
@@ -33,13 +33,13 @@ pub(super) struct Line {
 pub(super) struct Logs {
     folder: PathBuf,
     complained: u64,
-    /// Most bytes of all of them.
+    /// Most bytes of all logs together.
     all: u64,
-    /// Bytes of all of them; none before they were counted.
+    /// Total bytes of all logs; `None` before they were counted.
     held: Option<u64>,
 }
 
-/// Writes what comes until nobody sends any more. The disk may take its time, so another thread waits for it.
+/// Writes what comes until all senders are gone. The disk may be slow, so another thread waits for it.
 pub(super) async fn write(mut logs: Logs, mut queue: mpsc::Receiver<Line>, most: usize) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, most).await > 0 {
@@ -64,7 +64,7 @@ impl Logs {
         let now = unix_now();
         let time = utc(now);
         if !has_room(&self.folder) {
-            return self.complain(now, "the disk is nearly full; what is left of it is for the store");
+            return self.complain(now, "the disk is nearly full; the rest of it is for the store");
         }
         for part in lines.chunk_by(|a, b| (&a.node, &a.attempt) == (&b.node, &b.attempt)) {
             let text: String = part.iter().map(|line| format!("{time} {}\n", line.said)).collect();
@@ -75,7 +75,7 @@ impl Logs {
         }
     }
 
-    /// A full disk stops no installation; it is told once a minute.
+    /// A full disk stops no installation; it is logged once a minute.
     fn complain(&mut self, now: u64, why: &str) {
         if now >= self.complained.saturating_add(60) {
             self.complained = now;
@@ -83,7 +83,8 @@ impl Logs {
         }
     }
 
-    /// Removes the oldest logs of all nodes until there is room for one more of full length; not the one that is written.
+    /// Removes the oldest logs of all nodes until there is room for one more of full length; never the one that is
+    /// being written.
     fn make_room_in_all(&mut self, current: &Path, more: u64) -> io::Result<()> {
         if self.held.is_some_and(|held| held.saturating_add(more) <= self.all) {
             return Ok(());
@@ -134,13 +135,13 @@ impl Logs {
         let fits = text.floor_char_boundary(room.saturating_sub(end.len() + 1));
         let whole_lines = text[..fits].rfind('\n').map_or(0, |at| at + 1);
         file.write_all(&text.as_bytes()[..whole_lines])?;
-        // Filled to the last byte, so that its size says that it is full.
+        // Filled to the last byte, so that the size shows that it is full.
         let width = room - whole_lines - 1;
         file.write_all(format!("{end:.<width$}\n").as_bytes())
     }
 }
 
-/// Whether the disk has more than what is left free for the store. Where nobody says how much it has, it has.
+/// Whether the disk has more free space than is reserved for the store; true if the free space is unknown.
 fn has_room(folder: &Path) -> bool {
     let place = folder.ancestors().find(|place| place.exists()).unwrap_or(folder);
     rustix::fs::statvfs(place).map_or(true, |found| {

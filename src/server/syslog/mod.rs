@@ -1,6 +1,7 @@
-//! Receives the logs of the installers: UDP, and TCP because that is what Anaconda's rsyslog uses, whatever its manual
-//! says. Only from nodes that are armed or being installed, and only as far as the wire agrees that it is they. Reading never stops for a full disk or a slow store: an installer
-//! that logs must not wait for us.
+//! Receives the logs of the installers: by UDP, and by TCP because that is what Anaconda's rsyslog uses, whatever its
+//! manual says. Logs are accepted only from nodes that are armed or being installed, and only if the neighbour table
+//! confirms the sender. Reading never stops for a full disk or a slow store: an installer that logs must not wait for
+//! us.
 
 mod files;
 mod senders;
@@ -35,16 +36,15 @@ use senders::{Heard, Senders};
 
 /// The port that installers send to.
 pub(crate) const PORT: u16 = 514;
-/// Connections of one node. A machine that was switched off leaves its own behind, so the oldest one gives way.
+/// Connections of one node. A machine that was switched off leaves its connections behind, so the oldest one is closed.
 const CONNECTIONS: usize = 4;
-/// A connection that says nothing for so long is forgotten.
+/// A connection that is silent for this long is closed.
 const IDLE: Duration = Duration::from_mins(60);
 /// Lines that may wait for the disk.
 const QUEUE: usize = 8192;
 /// Lines written in one go.
 const BATCH: usize = 1024;
 
-/// The receiver, bound.
 pub(crate) struct SyslogServer {
     udp: UdpSocket,
     tcp: TcpListener,
@@ -61,7 +61,7 @@ impl SyslogServer {
         Ok(Self { udp: UdpSocket::from_std(udp.into())?, tcp: TcpListener::from_std(tcp.into())? })
     }
 
-    /// Receives until `shutdown`; logs go below `folder`.
+    /// Receives until `shutdown`; logs are written below `folder`.
     pub(super) async fn run(
         self,
         folder: PathBuf,
@@ -96,7 +96,7 @@ impl SyslogServer {
                 },
             }
         }
-        drop((connections, desk)); // the tasks that read end with the order, and with the last of them the queue
+        drop((connections, desk)); // the reading tasks end at shutdown, and the queue ends with the last of them
         if let Err(error) = writer.await {
             tracing::error!(%error, "the writer of the installers' logs failed");
         }
@@ -136,7 +136,7 @@ async fn listen(mut stream: TcpStream, peer: IpAddr, desk: Arc<Collector>, order
     }
 }
 
-/// Where the messages of all nodes come together.
+/// Collects the messages of all nodes.
 struct Collector {
     served: watch::Receiver<Arc<Served>>,
     recent: Arc<Recent>,
@@ -147,7 +147,7 @@ struct Collector {
 }
 
 impl Collector {
-    /// The node whose installer may log from this address now, and the attempt that it is at.
+    /// The node whose installer may log from this address now, and its current attempt.
     fn sender(&self, peer: IpAddr) -> Option<(Mac, NodeName, String)> {
         let IpAddr::V4(address) = peer else { return None };
         let site = self.served.borrow().site.clone();
@@ -169,7 +169,7 @@ impl Collector {
             Heard::Kept => {}
             Heard::HeldBack(None) => return,
             Heard::HeldBack(Some(held_back)) => {
-                return tracing::warn!(%node, %mac, held_back, "its installer logs faster than is kept");
+                return tracing::warn!(%node, %mac, held_back, "its installer logs faster than the limit");
             }
         }
         let Message { severity, program, text } = parse(message);
@@ -177,7 +177,7 @@ impl Collector {
             true => format!("{severity}: {text}"),
             false => format!("{severity} {program}: {text}"),
         };
-        // What an installer prints, for example its kernel's command line, holds the URL of its kickstart.
+        // What an installer prints, for example its kernel's command line, contains the URL of its kickstart.
         let said = harmless(&self.store.redactor().clean(&said), LONGEST);
         if severity <= Severity::Warning {
             self.recent.note(mac, "installer", &said);

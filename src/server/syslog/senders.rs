@@ -1,4 +1,4 @@
-//! Senders of log lines: whether an address is that of its node, and how much each node may say.
+//! Senders of log lines: whether an address is that of its node, and how much each node may log.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -9,23 +9,23 @@ use crate::boot::is_card_of;
 use crate::server::net::neighbours::Neighbours;
 use crate::site::{Mac, Node};
 
-/// Lines kept of one node in each [`WINDOW`]: an installer that is in trouble says some hundred a second.
+/// Lines kept of one node in each [`WINDOW`]: an installer in trouble logs some hundred per second.
 const LINES: u32 = 3000;
 const WINDOW: Duration = Duration::from_secs(10);
-/// How often one node is told in the log that it says too much.
+/// How often the log says that one node sends too much.
 const COMPLAINTS: Duration = Duration::from_secs(60);
-/// How long the answer of the wire holds: it is a file of the kernel, and packets come by the thousand.
+/// How long a lookup in the neighbour table is valid: it is a file of the kernel, and packets come by the thousand.
 const HOLDS: Duration = Duration::from_secs(1);
 
-/// What becomes of a line.
+/// What happens to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
     Kept,
-    /// Not kept; when it is time to say so, how many were not since that was said last.
+    /// Not kept. When it is time to log that, the number of lines that were not kept since the last such line.
     HeldBack(Option<u64>),
 }
 
-/// What is known of the senders; no more of them than there are nodes.
+/// What is known about the senders; at most one entry per node.
 pub(super) struct Senders {
     neighbours: Arc<dyn Neighbours>,
     cards: HashMap<Ipv4Addr, (Instant, bool)>,
@@ -44,7 +44,7 @@ impl Senders {
         Self { neighbours, cards: HashMap::new(), said: HashMap::new() }
     }
 
-    /// Whether the address of a node is at one of its cards, as the kernel of this machine knows the wire.
+    /// Whether the address of a node is at one of its cards, according to this machine's kernel.
     pub(crate) fn is(&mut self, node: &Node, now: Instant) -> bool {
         match self.cards.get(&node.address) {
             Some((looked, is_node)) if now.duration_since(*looked) < HOLDS => *is_node,

@@ -39,7 +39,7 @@ impl Receiver {
         Self { folder, port, notes, shutdown, task, store, _site: sender }
     }
 
-    /// Stops it and returns the log of the attempt, and what was noted.
+    /// Stops the receiver and returns the log of the attempt, and what was noted.
     async fn stopped(mut self) -> (String, Vec<String>) {
         self.shutdown.cancel();
         self.task.await.unwrap();

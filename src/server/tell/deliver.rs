@@ -1,4 +1,4 @@
-//! The two ways to tell: a command with the message on its standard input, and a POST of it to a web server.
+//! The two ways to notify: a command with the message on its standard input, and a POST of the message to a web server.
 
 use std::fmt;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use crate::site::Notify;
 /// How long a receiver may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The ways to tell; each has its own queue.
+/// The ways to notify; each has its own queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Command,
@@ -46,14 +46,13 @@ impl fmt::Display for Way {
     }
 }
 
-/// The receiver.
 pub(super) enum Receiver {
     Command(Vec<String>),
     Webhook(String),
 }
 
 impl Receiver {
-    /// Hands the message over once; an error says in words what went wrong.
+    /// Delivers the message once; an error says in words what went wrong.
     pub(super) async fn take(&self, text: &str) -> Result<(), String> {
         let taken = async {
             match self {
@@ -73,19 +72,19 @@ impl Receiver {
     }
 }
 
-/// Runs a command without a shell; it is killed when nobody waits for it any more.
+/// Runs a command without a shell; it is killed when the caller stops waiting.
 async fn run(words: &[String], text: &str) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    // Nothing of our own environment: a service manager passes credentials there.
+    // The command gets nothing of our environment: a service manager passes credentials there.
     command
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LANG", "C.UTF-8");
     let mut child = command.spawn().map_err(|error| format!("{program} cannot be started: {error}"))?;
     if let Some(mut input) = child.stdin.take() {
-        // A command that does not read it may be content without.
+        // A command may succeed without reading its input.
         let _ = input.write_all(text.as_bytes()).await;
     }
     let status = child.wait().await.map_err(|error| format!("{program}: {error}"))?;
@@ -107,7 +106,7 @@ async fn post(url: &str, text: &str) -> Result<(), String> {
         .header(header::CONNECTION, "close")
         .body(Body::from(text.to_string()))
         .map_err(|error| fail(&error))?;
-    // Ended with the set, whatever the server does with the connection.
+    // Dropped with the set, whatever the server does with the connection.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let status = sender.send_request(request).await.map_err(|error| fail(&error))?.status();

@@ -10,12 +10,12 @@ use crate::server::appliance::Appliance;
 use crate::site::Mac;
 use crate::store::{EventPage, NumberedEvent};
 
-/// Read from the event log at once.
+/// Events read from the log at once.
 const BATCH: u32 = 500;
-/// How often it is looked whether the event log has grown, when nobody says so.
+/// How often the event log is checked for new events without a signal.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Hears of everything, and puts what is wanted into the queues.
+/// Receives all events and alarms, and puts those that are wanted into the queues.
 pub(super) struct Teller<'a> {
     appliance: Appliance,
     queues: &'a [Queue],
@@ -25,7 +25,7 @@ pub(super) struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    /// From now on.
+    /// Begins with what happens from now on.
     pub(super) async fn new(appliance: Appliance, queues: &'a [Queue]) -> Self {
         let last = appliance.store.newest_event().await.unwrap_or_default();
         let site = appliance.site();
@@ -60,7 +60,7 @@ impl<'a> Teller<'a> {
     async fn read(&mut self) {
         loop {
             let page = EventPage { mac: None, after: Some(self.last), limit: BATCH };
-            // A store that cannot answer ends the daemon, or says so itself.
+            // A store that cannot answer ends the daemon, or reports that itself.
             let Ok(events) = self.appliance.store.event_page(page).await else { return };
             let Some(newest) = events.last() else { return };
             self.last = newest.id;

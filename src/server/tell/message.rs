@@ -1,4 +1,5 @@
-//! What is told: one JSON object, documented in docs/monitoring.md. New keys may come; those that are there keep their meaning.
+//! The notification: one JSON object, documented in docs/monitoring.md. New keys may be added; existing ones keep their
+//! meaning.
 
 use serde::Serialize;
 
@@ -6,7 +7,7 @@ use crate::server::alarms::Alarm;
 use crate::site::Node;
 use crate::store::NumberedEvent;
 
-/// Longest text in it, in characters. A machine may have said it.
+/// Longest text in it, in characters. It may come from a machine.
 const LONGEST: usize = 2000;
 
 /// One message.
@@ -18,7 +19,7 @@ pub(super) struct Message {
     pub site: String,
     /// When it happened, in Unix seconds.
     pub at: u64,
-    /// Name of the node; none for an alarm, or when it left the site file.
+    /// Name of the node; `None` for an alarm, or if it has left the site file.
     pub node: Option<String>,
     /// Its MAC.
     pub mac: Option<String>,
@@ -26,24 +27,24 @@ pub(super) struct Message {
     pub role: Option<String>,
     /// Its address.
     pub address: Option<String>,
-    /// Number of the event in the event log; the same number is the same event, told again.
+    /// Number of the event in the event log; the same number means the same event, sent again.
     pub id: Option<i64>,
     /// What an alarm is about.
     pub subject: Option<String>,
-    /// In words. A machine may have said some of them: do not trust it.
+    /// Details in words. Some of them may come from a machine: do not trust them.
     pub text: String,
 }
 
-/// How much depends on somebody hearing of it, the most first.
+/// How urgently somebody should hear of it, the most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// A node needs somebody.
+    /// A node needs a person.
     Node,
-    /// rackstart needs somebody.
+    /// rackstart needs a person.
     Alarm,
     /// All is well.
     Ready,
-    /// Anybody on the provisioning network can make up as many as they like.
+    /// An alarm that anybody on the provisioning network can trigger as often as they like.
     Rival,
 }
 

@@ -1,6 +1,6 @@
-//! Tells somebody: nodes that failed, became suspect or are ready, and alarms. A command or a webhook of the site file hears
-//! of each in one JSON object. Bounded everywhere: a receiver that is slow or dead costs its own messages, which are counted,
-//! and nothing else.
+//! Notifies people of nodes that failed, became suspect or are ready, and of alarms. A command or a webhook of the site
+//! file gets each of them as one JSON object. Everything is bounded: a slow or dead receiver only loses its own
+//! messages, which are counted.
 
 mod deliver;
 mod follow;
@@ -25,7 +25,7 @@ use waiting::{AGAIN, Entry, Next, Waiting};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Follows the event log and the alarms until `shutdown`. What happened before the start is not told again.
+/// Follows the event log and the alarms until `shutdown`. What happened before the start is not sent again.
 pub(super) async fn run(appliance: Appliance, shutdown: CancellationToken) {
     let queues = Way::ALL.map(|way| Queue::to(way, appliance.clone()));
     let [first, second] = &queues;
@@ -38,7 +38,7 @@ pub(super) async fn run(appliance: Appliance, shutdown: CancellationToken) {
     }
 }
 
-/// What waits for one receiver, and is handed to it one after the other.
+/// The messages that wait for one receiver, which gets them one at a time.
 struct Queue {
     way: Way,
     appliance: Appliance,
@@ -53,7 +53,7 @@ impl Queue {
         Self { way, appliance, waiting: Mutex::default(), bell: Bell::new(), drops }
     }
 
-    /// Takes a message in, if the site file names such a receiver.
+    /// Queues a message, if the site file names such a receiver.
     fn push(&self, message: &Message) {
         if self.receiver().is_none() {
             return;
@@ -63,14 +63,14 @@ impl Queue {
         self.bell.notify_one();
     }
 
-    /// Delivers what comes, for ever.
+    /// Delivers messages as they come, for ever.
     async fn deliver(&self) {
         loop {
             let next = lock(&self.waiting).next(Instant::now());
             match next {
                 Next::Deliver(entry) => self.try_once(entry).await,
                 Next::Pause(due) => {
-                    // Something more important may come meanwhile.
+                    // A more important message may come meanwhile.
                     let _ = tokio::time::timeout_at(due.into(), self.bell.notified()).await;
                 }
                 Next::Nothing => self.bell.notified().await,
@@ -79,13 +79,13 @@ impl Queue {
     }
 
     async fn try_once(&self, entry: Box<Entry>) {
-        // A reload may have changed who wants to hear, or corrected an address.
+        // A reload may have changed who wants notifications, or corrected an address.
         let Some(receiver) = self.receiver() else {
             let forgotten = 1 + lock(&self.waiting).clear();
-            tracing::info!("{} wants to hear nothing any more: {forgotten} messages are forgotten", self.way);
+            tracing::info!("{} was removed from the site file: {forgotten} messages are dropped", self.way);
             return;
         };
-        // A machine may have said anything, secrets too.
+        // A machine may have said anything, secrets included.
         let text = entry.message.to_json();
         let text = (self.appliance.store.redactors())().find(&text).unwrap_or(text);
         let told = &self.appliance.health.told;
@@ -94,12 +94,12 @@ impl Queue {
         let again = lock(&self.waiting).again(entry, Instant::now());
         match again {
             Some((pause, dropped)) => {
-                tracing::debug!("told nobody, tried again in {} s: {why}", pause.as_secs());
+                tracing::debug!("a notification failed, next attempt in {} s: {why}", pause.as_secs());
                 self.note_dropped(dropped);
             }
             None => {
                 count(&told.failed);
-                tracing::warn!(event, "{} could not be told, {} tries: {why}", self.way, AGAIN.len() + 1);
+                tracing::warn!(event, "{} could not be notified, {} attempts: {why}", self.way, AGAIN.len() + 1);
             }
         }
     }
@@ -113,7 +113,12 @@ impl Queue {
         count(&self.appliance.health.told.dropped);
         if let Some(held_back) = lock(&self.drops).ask((), Instant::now()) {
             let most = waiting::MOST;
-            tracing::warn!(event = message.event, held_back, "{} is not told: {most} messages wait for it", self.way);
+            tracing::warn!(
+                event = message.event,
+                held_back,
+                "a notification to {} was dropped: {most} messages wait for it",
+                self.way
+            );
         }
     }
 }

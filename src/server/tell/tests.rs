@@ -1,4 +1,4 @@
-//! A command and a web server that are told, slow ones and dead ones.
+//! Notifications to a command and a web server, slow ones and dead ones.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::site::testing::paper_site;
 use crate::site::{Notify, SecretSpec};
 use crate::store::Change;
 
-/// A command that adds what it is told to a file, and fails the first `failures` times.
+/// A command that appends its input to a file, and fails the first `failures` times.
 fn script(folder: &Path, failures: usize) -> (Vec<String>, std::path::PathBuf) {
     let (program, told) = (folder.join("tell"), folder.join("told"));
     let text = format!(
@@ -69,7 +69,7 @@ async fn nodes_and_alarms_are_told_once_each_without_secrets() {
     assert!(!lines.contains(&secret), "a secret was told: {lines}");
 }
 
-/// A daemon that runs and tells; it ends when dropped.
+/// A running daemon that sends notifications; it ends when dropped.
 struct Telling {
     node: FakeNode,
     shutdown: CancellationToken,
@@ -119,7 +119,7 @@ async fn a_webhook_that_never_answers_does_not_hold_up_the_command() {
     let lines = || std::fs::read_to_string(&told).unwrap_or_default();
     until("the command hears of the first", || lines().contains("\"rival\"")).await;
     telling.suspects("another UUID").await;
-    // The webhook still has the first one, for 30 s.
+    // The webhook is still busy with the first one, for 30 s.
     until("the command hears of the second", || lines().contains("\"suspect\"")).await;
 }
 

@@ -1,4 +1,4 @@
-//! What waits for one receiver. Bounded; what is most important goes first and stays longest. Pure.
+//! The queue of one receiver. It is bounded; the most important messages are sent first and dropped last. Pure.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ pub(super) const MOST: usize = 256;
 /// The pauses before a message is tried again.
 pub(super) const AGAIN: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60)];
 
-/// A message, and how often it was tried.
+/// A message, with the number of failed attempts.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub message: Message,
-    /// Tries that failed.
+    /// Failed attempts.
     failures: usize,
-    /// Not before this time.
+    /// Not to be sent before this time.
     due: Option<Instant>,
 }
 
@@ -31,14 +31,15 @@ pub(super) enum Next {
     Nothing,
 }
 
-/// The queue of one receiver: a line for each rank.
+/// The queue of one receiver: one list for each rank.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     lines: [VecDeque<Entry>; Rank::ALL.len()],
 }
 
 impl Waiting {
-    /// Takes a message in. Returns what was dropped for it: the newest of the least important that wait, it may be this one.
+    /// Queues a message. Returns what was dropped for it: the newest of the least important ones, which may be this
+    /// one.
     pub(super) fn push(&mut self, message: Message) -> Option<Message> {
         self.lines[message.rank() as usize].push_back(Entry { message, failures: 0, due: None });
         self.cut()
@@ -51,8 +52,8 @@ impl Waiting {
         self.lines.iter_mut().rev().find_map(VecDeque::pop_back).map(|entry| entry.message)
     }
 
-    /// The oldest of the most important. While that one pauses, less important ones wait too: what cannot take it cannot take
-    /// them.
+    /// The oldest of the most important messages. While that one pauses, less important ones wait too: a receiver that
+    /// cannot accept it cannot accept them.
     pub(super) fn next(&mut self, now: Instant) -> Next {
         let Some(line) = self.lines.iter_mut().find(|line| !line.is_empty()) else { return Next::Nothing };
         match line.front().and_then(|entry| entry.due) {
@@ -61,8 +62,8 @@ impl Waiting {
         }
     }
 
-    /// Puts back what was tried in vain, to be tried again first of its rank. Returns how long it pauses, and what was
-    /// dropped for it; or none when it was tried often enough.
+    /// Puts back a message whose delivery failed, as the first of its rank. Returns how long it pauses and what was
+    /// dropped for it; `None` when it was tried often enough.
     pub(super) fn again(&mut self, mut entry: Box<Entry>, now: Instant) -> Option<(Duration, Option<Message>)> {
         let pause = *AGAIN.get(entry.failures)?;
         entry.failures += 1;
@@ -71,7 +72,7 @@ impl Waiting {
         Some((pause, self.cut()))
     }
 
-    /// Forgets all; returns how many there were.
+    /// Drops all messages; returns how many there were.
     pub(super) fn clear(&mut self) -> usize {
         self.lines.iter_mut().map(|line| line.drain(..).count()).sum()
     }

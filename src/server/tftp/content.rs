@@ -1,39 +1,39 @@
-//! Where content comes from: a trait, so that no path on the wire can ever name a file on the disk.
+//! Where content comes from: a trait, so that no path in a packet can ever name a file on the disk.
 
 use std::net::Ipv4Addr;
 
 pub use axum::body::Bytes;
 
-/// What the server has to read. Called from the task of the transfer; must not wait.
+/// What the server can serve. Called from the task of the transfer; must not wait.
 pub trait TftpContent: Send + Sync {
     /// Finds what is published under exactly this name for this client. The name is as the client sent it: look it up,
-    /// never open it.
+    /// never open it as a path.
     fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed>;
 
     /// Whether this is the address of a known machine. An unknown one gets at most one error per second.
     fn knows(&self, client: Ipv4Addr) -> bool;
 
-    /// Whether it is the reserved address of a node: no stranger can take its place.
+    /// Whether this is the reserved address of a node, whose places no stranger can take.
     fn is_node(&self, client: Ipv4Addr) -> bool;
 
-    /// How many transfers there may be now; asked for every request.
+    /// The current number of places for transfers; queried for every request.
     fn places(&self) -> Places {
         Places { nodes: 256, strangers: 64 }
     }
 }
 
-/// Transfers at once.
+/// How many transfers may run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Places {
     /// Of all nodes together.
     pub nodes: usize,
-    /// Of everybody else together.
+    /// Of all strangers together.
     pub strangers: usize,
 }
 
 /// Why a name is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotServed {
-    /// The reason as the person in front of the machine reads it; no paths and no secrets.
+    /// The reason for the person in front of the machine; it contains no paths and no secrets.
     pub text: String,
 }

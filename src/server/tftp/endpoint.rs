@@ -1,4 +1,4 @@
-//! The sockets: where the server listens, and one per transfer that speaks from the same address.
+//! The sockets: where the server listens, and one per transfer that sends from the same address.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -22,11 +22,11 @@ impl Endpoint {
         Self { interface: interface.map(Into::into), address }
     }
 
-    /// The listening socket. Refuses the wildcard address: a socket bound to it answers from whatever address the
-    /// route has, and firmware drops an answer from an address that it did not ask.
+    /// The listening socket. Refuses the wildcard address: a socket bound to it answers from whatever address the route
+    /// has, and firmware drops an answer from an address that it did not ask.
     pub(super) fn listen(&self, port: u16) -> io::Result<(UdpSocket, SocketAddrV4)> {
         if self.address.is_unspecified() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "TFTP needs the one address that nodes will ask"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "TFTP needs the one address that nodes will use"));
         }
         let socket = self.bind(port)?;
         let local = socket.local_addr()?.as_socket_ipv4().ok_or(io::ErrorKind::AddrNotAvailable)?;
@@ -34,7 +34,7 @@ impl Endpoint {
     }
 
     /// A socket for one transfer, on a port of its own (the server's transfer identifier, RFC 1350 section 4), and what
-    /// the link to that client can carry. The kernel drops what others send to it.
+    /// the link to that client can carry. The kernel drops packets from other senders.
     pub(super) fn transfer_socket(&self, client: SocketAddrV4) -> io::Result<(UdpSocket, Limits)> {
         let socket = self.bind(0)?;
         // No "don't fragment" flag: blocks fit the link anyway, and a forged ICMP must not shrink them.

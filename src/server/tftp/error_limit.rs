@@ -1,4 +1,4 @@
-//! At most one error per second to a machine that nobody knows: enough to read on its screen, too little to abuse.
+//! At most one error per second to an unknown machine: enough to read on its screen, too little to abuse.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The most addresses remembered. A flood from more of them per second gets no further errors at all.
+/// The most addresses remembered. When a flood comes from more of them per second, further addresses get no errors.
 const MAX_CLIENTS: usize = 1024;
 
 /// When each client last got an error.
@@ -18,7 +18,7 @@ pub(super) struct ErrorLimit {
 }
 
 impl ErrorLimit {
-    /// Whether this client may get an error now; if so, the next one is a second away.
+    /// Whether this client may get an error now; if so, the next one is possible a second later.
     pub(super) fn allows(&self, client: Ipv4Addr, now: Instant) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.get(&client).is_some_and(|then| now < *then + INTERVAL) {

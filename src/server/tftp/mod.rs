@@ -1,8 +1,8 @@
-//! The TFTP server: one listening socket, one task per transfer with its own socket. Decides nothing: what there is to
-//! read comes from [`TftpContent`], how a transfer goes from `wire::tftp`. Never touches the store.
+//! The TFTP server: one listening socket, one task per transfer with its own socket. It decides nothing:
+//! [`TftpContent`] says what can be read, `wire::tftp` how a transfer proceeds. It never touches the store.
 //!
-//! Every answer leaves from the address that was asked: the server binds to one address, never to all, so it also
-//! never answers a broadcast.
+//! Every answer leaves from the address that was asked: the server binds to one address, never to the wildcard address,
+//! so it also never answers a broadcast.
 
 mod content;
 mod endpoint;
@@ -33,9 +33,9 @@ use error_limit::ErrorLimit;
 use serve::Desk;
 use transfers::Transfers;
 
-/// How long running transfers may go on after the order to stop.
+/// How long running transfers may continue after the shutdown request.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long the farewell to the rest may take.
+/// How long telling the remaining clients may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A bound TFTP server that does not answer yet.
@@ -64,18 +64,19 @@ impl TftpServer {
         Self { subnet: Some(subnet), ..self }
     }
 
-    /// The address and port that are listened on.
+    /// The address and port that the server listens on.
     pub fn local_addr(&self) -> SocketAddrV4 {
         self.local
     }
 
-    /// Serves until `shutdown`; then running transfers have five seconds to finish, and the rest is told to stop.
+    /// Serves until `shutdown`; then running transfers have five seconds to finish, and the remaining clients are told
+    /// to stop.
     pub async fn run(self, content: Arc<dyn TftpContent>, shutdown: CancellationToken, observer: Observer) {
         let Self { socket, endpoint, local, subnet } = self;
         let desk = Arc::new(Desk { endpoint, content, observer, errors: ErrorLimit::default() });
         let mut transfers = Transfers::new(desk);
         info!(address = %local, "tftp listens");
-        // One byte more than a request may have, so that a longer one is seen to be longer.
+        // One byte more than a request may have, so that a longer one is recognised.
         let mut packet = [0; 513];
         loop {
             tokio::select! {
@@ -112,8 +113,9 @@ async fn take(transfers: &mut Transfers, client: SocketAddrV4, packet: &[u8]) {
     match Request::parse(packet) {
         Ok(request) => {
             if transfers.is_repeat(client, &request) {
-                // pxelinux ends a transfer with an ERROR and asks again from the same port at once. Both packets wait
-                // at different sockets: let the old transfer read its end before the request is called a repetition.
+                // pxelinux ends a transfer with an ERROR and asks again from the same port at once. The two packets
+                // wait at different sockets: the old transfer must read its end before the request is treated as a
+                // repetition.
                 tokio::task::yield_now().await;
                 transfers.note_ended();
             }

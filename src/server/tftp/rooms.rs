@@ -1,11 +1,12 @@
-//! The places of transfers: nodes and strangers apart. Knows who has been there for how long, and nothing of packets.
+//! The places of transfers, separate for nodes and strangers. Knows who holds a place and since when, and nothing about
+//! packets.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use tokio::task::Id;
 
-/// Places of one kind of clients.
+/// Places of one kind of client.
 #[derive(Debug, Default)]
 struct Room {
     taken: HashSet<SocketAddrV4>,
@@ -30,7 +31,7 @@ impl Rooms {
     pub(super) fn enter(&mut self, client: SocketAddrV4, is_node: bool, task: Id) {
         let room = self.room(is_node);
         room.taken.insert(client);
-        // Those that ended are dropped at the latest when they are the most.
+        // Ended transfers are dropped at the latest when they are the majority.
         if room.waiting.len() > 2 * room.taken.len() + 64 {
             let tasks = &self.of_task;
             let room = if is_node { &mut self.nodes } else { &mut self.strangers };
@@ -52,7 +53,7 @@ impl Rooms {
         }
     }
 
-    /// Whose transfer a task is, as long as it has a place.
+    /// The client whose transfer this task runs, while it has a place.
     pub(super) fn of_task(&self, task: Id) -> Option<SocketAddrV4> {
         self.of_task.get(&task).copied()
     }
@@ -66,12 +67,12 @@ impl Rooms {
         self.room(is_node).taken.len()
     }
 
-    /// All of one kind.
+    /// All transfers of one kind of client.
     pub(super) fn all(&mut self, is_node: bool) -> impl Iterator<Item = SocketAddrV4> {
         self.room(is_node).taken.iter().copied()
     }
 
-    /// The oldest one of this kind that was never heard; what is asked about once and was heard is not asked about again.
+    /// The oldest transfer of this kind that was never heard. Transfers found to be heard are not checked again.
     pub(super) fn oldest_unheard(
         &mut self,
         is_node: bool,

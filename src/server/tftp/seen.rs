@@ -1,4 +1,4 @@
-//! What the timeline learns of a request, once, when it is over.
+//! What the timeline learns about a request, once, when it has ended.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::wire::tftp::Ending;
 
-/// Told of the end of every request. Runs on the server's own thread and must not wait.
+/// Called at the end of every request. Runs on the server's own thread and must not wait.
 pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
 
-/// One request and what became of it.
+/// One request and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// The client that asked.
@@ -21,7 +21,7 @@ pub struct Seen {
     pub outcome: Outcome,
     /// Content that the client acknowledged, bytes.
     pub bytes: u64,
-    /// From the request to the end.
+    /// Time from the request to the end.
     pub elapsed: Duration,
     /// Packets that were sent more than once.
     pub retransmissions: u64,
@@ -30,7 +30,7 @@ pub struct Seen {
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The transfer ran to an end of its own.
+    /// The transfer ended by the protocol.
     Ended(Ending),
     /// Nothing is published under this name; the text is what the client was told.
     NotServed(String),
@@ -38,26 +38,26 @@ pub enum Outcome {
     Refused(String),
     /// The server ended the transfer.
     Stopped(Stop),
-    /// The operating system would not carry it; the text is its reason.
+    /// The operating system did not send the packets; the text is its reason.
     Broken(String),
 }
 
 /// Why the server ended a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// The client made a new request from the same port: it has forgotten this one.
+    /// The client made a new request from the same port, so it has abandoned this one.
     Replaced,
-    /// Newer transfers needed the place, and this one was silent for longest.
+    /// Newer transfers needed the place, and this one had been silent for longest.
     Crowded,
-    /// A newer transfer needed the place, and the client of this one never answered: nobody may be there.
+    /// A newer transfer needed the place, and the client of this one never answered, so it may not exist.
     Unheard,
     /// The server is stopping.
     ServerStops,
 }
 
 impl Stop {
-    /// What the client is told. Nothing, if it would take that for the answer to its new request; nor if it was never
-    /// heard: a client that is there asks again, and an error would make its firmware give up.
+    /// The error that the client is sent. `None` if the client would mistake it for the answer to its new request, or
+    /// if it was never heard: a client that exists asks again, and an error would make its firmware give up.
     pub(super) fn text(self) -> Option<&'static str> {
         match self {
             Self::Replaced | Self::Unheard => None,
@@ -68,7 +68,7 @@ impl Stop {
 }
 
 impl Outcome {
-    /// Whether the client has, as far as anyone can know, all it wanted.
+    /// Whether the client has, as far as can be known, all it wanted.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Ended(Ending::Finished | Ending::Unconfirmed | Ending::SizeProbe))
     }
@@ -87,8 +87,8 @@ impl fmt::Display for Outcome {
             Self::NotServed(text) => write!(f, "not served: {text}"),
             Self::Refused(text) => write!(f, "refused: {text}"),
             Self::Stopped(Stop::Replaced) => f.write_str("replaced by a new request from the same port"),
-            Self::Stopped(Stop::Unheard) => f.write_str("gave way to a newer transfer before its client answered"),
-            Self::Stopped(Stop::Crowded) => f.write_str("gave way to newer transfers"),
+            Self::Stopped(Stop::Unheard) => f.write_str("ended for a newer transfer before its client answered"),
+            Self::Stopped(Stop::Crowded) => f.write_str("ended for newer transfers"),
             Self::Stopped(Stop::ServerStops) => f.write_str("server is stopping"),
             Self::Broken(text) => write!(f, "network failed: {text}"),
         }

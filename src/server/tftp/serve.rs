@@ -1,4 +1,4 @@
-//! One request, from the look-up of its name to the report of its end: moves packets between a socket and
+//! Handles one request, from the lookup of its name to the report of its end: moves packets between a socket and
 //! `wire::tftp::Transfer`.
 
 use std::io::{self, IoSlice};
@@ -33,7 +33,7 @@ impl Desk {
         self.content.knows(*client.ip()) || self.errors.allows(*client.ip(), Instant::now())
     }
 
-    /// Sends an error from a port of its own, as every server does; some firmware expects no packet from port 69.
+    /// Sends an error from a new port, as every server does; some firmware accepts no packet from port 69.
     async fn send_error(&self, client: SocketAddrV4, code: ErrorCode, text: &str) {
         let sent = async { self.endpoint.transfer_socket(client)?.0.send(&error(code, text)).await };
         if let Err(error) = sent.await {
@@ -53,7 +53,7 @@ impl Desk {
     }
 }
 
-/// Refuses a request.
+/// Refuses a request with an error.
 pub(super) async fn refuse(desk: Arc<Desk>, client: SocketAddrV4, code: ErrorCode, text: String) {
     desk.send_error(client, code, &text).await;
     desk.report(without_transfer(client, String::new(), Outcome::Refused(text)));
@@ -151,7 +151,7 @@ impl Conversation {
     fn received(&mut self, packet: &[u8]) -> Action {
         let now = self.now();
         match self.transfer.on_packet(packet, now) {
-            // A stream of packets that mean nothing must not keep the deadline from being noticed.
+            // A stream of meaningless packets must not keep the deadline from being noticed.
             Action::Wait => self.transfer.on_timeout(now),
             action => action,
         }
@@ -180,7 +180,7 @@ impl Conversation {
         match self.socket.async_io(Interest::WRITABLE, send).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(self.failed(&error)),
-            // A full queue or a link that is down for a moment is a lost packet, and lost packets are sent again.
+            // A full queue or a short link failure counts as a lost packet, and lost packets are sent again.
             Err(error) => {
                 debug!(%error, "tftp packet could not be sent");
                 Ok(())
@@ -188,7 +188,7 @@ impl Conversation {
         }
     }
 
-    /// The client's host answered that nobody listens at its port any more, or the socket is broken.
+    /// The client's host answered that its port is closed, or the socket is broken.
     fn failed(&self, error: &io::Error) -> Outcome {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Outcome::Ended(self.transfer.ended_by_silence()),

@@ -1,4 +1,4 @@
-//! The running transfers: who may start one, who gives way, and which request is a repetition.
+//! The running transfers: who may start one, which one is ended for a new one, and which request is a repetition.
 
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
@@ -16,21 +16,21 @@ use super::seen::Stop;
 use super::serve::{self, Desk};
 use crate::wire::tftp::{ErrorCode, Request};
 
-/// The most transfers of one client at once that it acknowledged. Firmware has one, GRUB a few.
+/// The most transfers at once that one client has acknowledged. Firmware has one, GRUB a few.
 const MAX_PER_CLIENT: usize = 4;
-/// The most transfers in the name of one node that nobody acknowledged yet. Anybody can ask in its name, so the node's own
-/// request has to outlive some of those, until an acknowledgement has come through a link that loses packets.
+/// The most transfers in the name of one node that were never acknowledged. Anybody can ask in its name, so the node's
+/// own request must survive some forged ones until its acknowledgement gets through a lossy link.
 const MAX_UNHEARD_PER_NODE: usize = 64;
-/// A transfer silent for this long gives way when all places are taken.
+/// A transfer that has been silent for this long may be ended when all places are taken.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);
-/// A request that comes again from its port is a repetition, which the network held up, of a transfer whose client was heard
-/// within this time: no machine reboots faster.
+/// A repeated request from the same port belongs to the running transfer, delayed by the network, if its client was
+/// heard within this time: no machine reboots faster.
 const REPEATS_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the server tells a running transfer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Order {
-    /// Go on.
+    /// Continue.
     Serve,
     /// The client sent its request again.
     Repeat,
@@ -42,7 +42,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct LastHeard {
     started: Instant,
-    /// Milliseconds from the start, plus one; 0 is never.
+    /// Milliseconds since the start, plus one; 0 means never.
     after: AtomicU64,
 }
 
@@ -60,7 +60,7 @@ impl LastHeard {
         self.after.load(Ordering::Relaxed) == 0
     }
 
-    /// How long the client has been silent; from the start, if it was never heard.
+    /// How long the client has been silent; since the start, if it was never heard.
     fn silence(&self) -> Duration {
         let heard = Duration::from_millis(self.after.load(Ordering::Relaxed).saturating_sub(1));
         self.started.elapsed().saturating_sub(heard)
@@ -97,8 +97,8 @@ impl Transfers {
         })
     }
 
-    /// Starts a transfer, if there is a place for it. A repeated request goes to the transfer that has it already; any
-    /// other one from the same port ends the earlier transfer there.
+    /// Starts a transfer, if there is a place for it. A repeated request goes to the transfer that already answers it;
+    /// any other request from the same port ends the earlier transfer there.
     pub(super) fn start(&mut self, client: SocketAddrV4, request: Request) {
         if self.is_repeat(client, &request) {
             if let Some(earlier) = self.running.get(&client) {
@@ -119,8 +119,8 @@ impl Transfers {
         self.running.insert(client, Running { task, is_node, request, heard, orders });
     }
 
-    /// A stranger is told that there is no place. A node is not: its firmware asks again when it hears nothing, and boots
-    /// something else when it hears an error.
+    /// Refuses a request for lack of places. A stranger is told so. A node is not: its firmware asks again when it
+    /// hears nothing, and boots something else when it hears an error.
     fn turn_away(&mut self, client: SocketAddrV4, is_node: bool, places: usize) {
         let text = format!("server is busy with {places} transfers, try again");
         if is_node {
@@ -136,14 +136,14 @@ impl Transfers {
         }
     }
 
-    /// Waits for the end of a transfer; none if nothing runs.
+    /// Waits for the end of a transfer; `None` if none is running.
     pub(super) async fn next_end(&mut self) -> Option<()> {
         let ended = self.tasks.join_next_with_id().await?;
         self.forget(ended);
         Some(())
     }
 
-    /// Forgets the transfers that have ended meanwhile.
+    /// Removes the transfers that have ended meanwhile.
     pub(super) fn note_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.forget(ended);
@@ -182,9 +182,10 @@ impl Transfers {
         }
     }
 
-    /// Makes room for one more transfer of this client: of its own, the most silent of those that it acknowledged goes, and
-    /// the oldest of those that it did not. With all places of its kind taken, the oldest one whose client was never heard
-    /// goes, and then the most silent, if it is silent enough to be dead. An error is how many places there are.
+    /// Makes room for one more transfer of this client. Of its own transfers, the most silent acknowledged one is
+    /// ended, and the oldest one that was never acknowledged. With all places of its kind taken, the oldest one whose
+    /// client was never heard is ended, or else the most silent one, if it has been silent long enough to be dead. An
+    /// error holds the number of places.
     fn make_room(&mut self, client: SocketAddrV4, is_node: bool) -> Result<(), usize> {
         let running = &self.running;
         let silence = |other: &SocketAddrV4| running.get(other).map(|running| running.heard.silence());

@@ -1,5 +1,5 @@
-//! Keeps the timelines: takes what the engines noted, counts what repeats itself, holds back storms, and hands the rest
-//! to the store in batches. The engines never wait for it.
+//! Keeps the timelines: takes what the engines noted, counts repetitions, holds back storms, and passes the rest to the
+//! store in batches. The engines never wait for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::site::Mac;
 use crate::store::Store;
 use crate::timeline::{Moment, Repeats};
 
-/// How long lines gather, so that a hall of machines costs two commits a second and not a thousand.
+/// How long lines are gathered, so that a rack that powers on costs two commits a second and not a thousand.
 const GATHER: Duration = Duration::from_millis(500);
 /// Most lines in one commit.
 const BATCH: usize = 512;
 /// How often silences are looked for.
 const SILENCES: Duration = Duration::from_secs(5);
-/// How often lost lines are told in the log.
+/// How often the log reports lost lines.
 const COMPLAINTS: Duration = Duration::from_secs(60);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -48,7 +48,7 @@ pub(in crate::server) async fn run(
             _ = complaints.tick() => {
                 let lost = recent.dropped() + keeper.held_back;
                 if lost > told {
-                    tracing::warn!(lines = lost - told, "timelines: lines came faster than they are kept, or the disk was full: they were dropped");
+                    tracing::warn!(lines = lost - told, "timelines: lines were dropped, because they came too fast or the disk was full");
                     told = lost;
                 }
             }
@@ -83,7 +83,8 @@ struct TimelineWriter {
 
 impl TimelineWriter {
     fn new(served: watch::Receiver<Arc<Served>>, store: Store, health: Arc<Health>) -> Self {
-        // An installation has some fifty lines. Anybody can invent MACs, so those cost the disk a few lines a second.
+        // An installation has about fifty lines. Anybody can invent MACs, so those may cost the disk only a few lines
+        // per second.
         let (nodes, strangers) = (LogLimit::new(120, MINUTE, 2000), LogLimit::new(10, MINUTE, 5));
         let (repeats, waiting, readers) = (Repeats::default(), Vec::new(), Vec::new());
         Self { served, store, health, repeats, nodes, strangers, waiting, readers, held_back: 0 }
@@ -115,7 +116,7 @@ impl TimelineWriter {
         if !self.waiting.is_empty() {
             let count = self.waiting.len() as u64;
             let began = Instant::now();
-            // The disk is full, or the daemon is going down: a line of a timeline decides nothing.
+            // The disk is full, or the daemon is stopping: nothing depends on a line of a timeline.
             if self.store.keep(std::mem::take(&mut self.waiting)).await.is_err() {
                 self.held_back += count;
             }

@@ -1,4 +1,4 @@
-//! What is known of a MAC while it happens: in memory at once, and in the store as soon as it has time.
+//! What is known about a MAC as it happens: in memory at once, and in the store shortly after.
 
 pub(in crate::server) mod keeper;
 pub(crate) mod recent;

@@ -1,5 +1,5 @@
-//! Where every engine notes what it saw of a MAC. Noting never waits: the line goes into a bounded memory and into a
-//! bounded queue to the store, and when that is full the line is dropped and counted.
+//! Where every engine notes what it observed of a MAC. Noting never waits: the line goes into a bounded memory and into
+//! a bounded queue to the store; when the queue is full the line is dropped and counted.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -14,22 +14,22 @@ use crate::clock::stamp;
 use crate::site::Mac;
 use crate::timeline::{Given, Moment, silence};
 
-/// MACs remembered; a storm of invented ones pushes out strangers first come, first out.
+/// MACs remembered; a storm of invented ones pushes out strangers, first in first out.
 const MACS: usize = 1024;
-/// Lines that may wait for the store: some seconds of a hall of machines that power on at once.
+/// Lines that may wait for the store: some seconds of a large rack that powers on at once.
 const QUEUE: usize = 8192;
-/// How long a reader waits until everything that was noted before is stored.
+/// How long a reader waits until everything noted before is stored.
 const SETTLED_WITHIN: Duration = Duration::from_secs(2);
 
-/// What the keeper of the timelines is told.
+/// What the keeper of the timelines receives.
 pub(in crate::server) enum Note {
     /// A line to keep.
     Moment(Moment),
-    /// Somebody wants to read: keep what is waiting now.
+    /// A reader is waiting: store everything that is queued now.
     Settle(oneshot::Sender<()>),
 }
 
-/// What was seen lately, and the way to the timelines.
+/// What was observed recently, and the queue to the timelines.
 #[derive(Default)]
 pub struct Recent {
     inner: Mutex<Inner>,
@@ -45,24 +45,24 @@ struct Inner {
 
 #[derive(Default)]
 struct Machine {
-    /// What it should go on from, since when.
+    /// What it was last given, and when.
     given: Option<(Given, Instant)>,
-    /// The address that it was given last.
+    /// The address that it was last given.
     address: Option<Ipv4Addr>,
-    /// What its firmware, or iPXE, said it is.
+    /// The architecture that its firmware, or iPXE, reported.
     arch: Option<ClientArch>,
-    /// What its silence means, from when it has lasted too long until the machine is given something again.
+    /// What its silence means, from when it became too long until the machine is given something again.
     silence: Option<String>,
 }
 
 impl Recent {
-    /// A memory whose lines are kept; the other end is for the keeper.
+    /// A memory whose lines are kept, and the receiving end for the keeper.
     pub(in crate::server) fn kept() -> (Self, mpsc::Receiver<Note>) {
         let (keeper, notes) = mpsc::channel(QUEUE);
         (Self { keeper: Some(keeper), ..Self::default() }, notes)
     }
 
-    /// Notes a moment. The text may hold the machine's own words.
+    /// Notes a moment. The text may contain the machine's own words.
     pub(crate) fn note(&self, mac: Mac, source: &str, text: impl AsRef<str>) {
         let Some(keeper) = &self.keeper else { return };
         let at = stamp();
@@ -72,14 +72,15 @@ impl Recent {
         }
     }
 
-    /// Remembers what a machine was given, so that its silence after it can be told. None: nothing more is expected.
+    /// Remembers what a machine was given, so that a following silence can be reported. `None`: nothing more is
+    /// expected.
     pub(crate) fn gave(&self, mac: Mac, given: Option<Given>) {
         self.with(mac, |machine| {
             (machine.given, machine.silence) = (given.map(|given| (given, Instant::now())), None);
         });
     }
 
-    /// What the silence of a machine means that has said nothing for too long; none while it is not silent.
+    /// What the silence of a machine that has been silent too long means; `None` while it is not.
     pub(crate) fn silence(&self, mac: Mac) -> Option<String> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         inner.machines.get(&mac).and_then(|machine| machine.silence.clone())
@@ -90,18 +91,18 @@ impl Recent {
         self.with(mac, |machine| machine.address = Some(address));
     }
 
-    /// Remembers what a machine said it is, on its way to a boot file.
+    /// Remembers the architecture that a machine reported on its way to a boot file.
     pub(in crate::server) fn is(&self, mac: Mac, arch: ClientArch) {
         self.with(mac, |machine| machine.arch = Some(arch));
     }
 
-    /// What a machine said it is; none when it said nothing lately.
+    /// The architecture that a machine reported; `None` if it reported none recently.
     pub(in crate::server) fn arch(&self, mac: Mac) -> Option<ClientArch> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         inner.machines.get(&mac).and_then(|machine| machine.arch)
     }
 
-    /// The machine that was given an address last, for strangers, which have no reservation.
+    /// The machine that was last given an address; for strangers, which have no reservation.
     pub(in crate::server) fn at(&self, address: Ipv4Addr) -> Option<Mac> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         inner.machines.iter().find(|(_, machine)| machine.address == Some(address)).map(|(mac, _)| *mac)
@@ -125,7 +126,7 @@ impl Recent {
         }
     }
 
-    /// Returns when everything that was noted before is stored, or could not be within bounds.
+    /// Returns when everything noted before is stored, or the time for that is over.
     pub(crate) async fn settle(&self) {
         let Some(keeper) = &self.keeper else { return };
         let (settled, wait) = oneshot::channel();
@@ -137,7 +138,7 @@ impl Recent {
         let _ = tokio::time::timeout(SETTLED_WITHIN, settle).await;
     }
 
-    /// How many lines found no room on their way to the store.
+    /// How many lines were dropped on their way to the store.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

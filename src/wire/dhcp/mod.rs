@@ -98,7 +98,7 @@ pub fn judge(site: &Site, packet: &[u8]) -> Judgement {
         Err(malformed) => return Judgement::Final(Answer::Malformed(malformed)),
     };
     let Some(node) = site.node_by_mac(request.boot.mac) else {
-        return Stranger::judge(site, request);
+        return Stranger::classify(site, request);
     };
     Judgement::Final(match respond(site, node, &request) {
         Ok(reply) => Answer::Reply(request, reply),
@@ -127,7 +127,7 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     match request.kind {
         MessageKind::Discover => Ok(Reply::granting(&grant, MessageKind::Offer)),
         MessageKind::Inform => Ok(Reply::granting(&grant, MessageKind::Ack)),
-        MessageKind::Request => Ok(match verdict::judge(site, node, request)? {
+        MessageKind::Request => Ok(match verdict::decide(site, node, request)? {
             Verdict::Confirm => Reply::granting(&grant, MessageKind::Ack),
             Verdict::Refuse(reason) => Reply::refusing(&grant, reason),
         }),

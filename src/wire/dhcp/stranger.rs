@@ -39,7 +39,7 @@ pub struct Stranger {
 
 impl Stranger {
     /// Classifies the request of a machine that is not a node.
-    pub(super) fn judge(site: &Site, request: Box<Request>) -> Judgement {
+    pub(super) fn classify(site: &Site, request: Box<Request>) -> Judgement {
         match wish(site, &request) {
             Ok((wish, decision)) => Judgement::Stranger(Self { request, wish, decision }),
             Err(reason) => Judgement::Final(Answer::Silence(request, reason)),

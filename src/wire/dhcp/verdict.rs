@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
 
 /// Decides the answer to a DHCPREQUEST of a node. A reservation makes us authoritative: a wrong address is refused at
 /// once, in every client state, so that a node that moved here from another network need not wait for a timeout.
-pub(crate) fn judge(site: &Site, node: &Node, request: &Request) -> Result<Verdict, SilenceReason> {
+pub(crate) fn decide(site: &Site, node: &Node, request: &Request) -> Result<Verdict, SilenceReason> {
     let named = match request.server_identifier {
         Some(server) if server != site.server.address => return Err(SilenceReason::ChoseAnotherServer(server)),
         // The client selects our offer. Without a readable address it can only mean the one that we offer.

@@ -100,5 +100,5 @@ async fn address_that_cannot_be_bound_is_named() {
     let no_interface = TftpServer::bind(Some("nowhere0"), [127, 0, 0, 1].into(), 0).unwrap_err().to_string();
     assert!(no_interface.contains("`nowhere0`"), "{no_interface}");
     let wildcard = TftpServer::bind(None, [0, 0, 0, 0].into(), 0).unwrap_err().to_string();
-    assert!(wildcard.contains("TFTP needs the one address that nodes will ask"), "{wildcard}");
+    assert!(wildcard.contains("TFTP needs the one address that nodes will use"), "{wildcard}");
 }

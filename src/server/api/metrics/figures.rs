@@ -1,4 +1,4 @@
-//! Where the figures come from: what the engines counted, what the store knows, and what the file system says.
+//! Where the figures come from: the engines' counters, the store, and the file system.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use super::Labels;
 use crate::clock::unix_now;
 use crate::server::appliance::Appliance;
 
-/// The kinds of alarms that are there while they do not ring.
+/// Kinds of alarms that are always reported, with 0 while none is active.
 const ALARMS: [&str; 4] = ["rival", "passive", "disk-full", "wrong-proof"];
 
 type Words = Vec<(&'static str, String)>;
 
-/// What the packet engines did.
+/// Figures of the packet engines.
 pub(super) fn packets(registry: &mut Registry, appliance: &Appliance) {
     let dhcp = &appliance.health.dhcp;
     let plain = [
         ("dhcp_received", "Packets to DHCP", &dhcp.received),
         ("dhcp_silent", "DHCP requests without an answer", &dhcp.silent),
-        ("dhcp_malformed", "Packets that are no DHCP request", &dhcp.malformed),
+        ("dhcp_malformed", "Packets that are not a DHCP request", &dhcp.malformed),
         ("dhcp_not_sent", "DHCP answers that the system would not send", &dhcp.not_sent),
         ("dhcp_broadcast_instead", "DHCP answers that were broadcast instead", &dhcp.broadcast_instead),
-        ("dhcp_panics", "Packets that met a bug", &dhcp.panics),
+        ("dhcp_panics", "Packets that made rackstart panic", &dhcp.panics),
     ];
     counters(registry, &plain);
     family(
@@ -40,35 +40,39 @@ pub(super) fn packets(registry: &mut Registry, appliance: &Appliance) {
     family(
         registry,
         "tftp_requests",
-        "TFTP requests by their end",
+        "TFTP requests by how they ended",
         "outcome",
         &[("finished", &tftp.finished), ("refused", &tftp.refused), ("failed", &tftp.failed)],
     );
     counters(
         registry,
         &[
-            ("tftp_retransmissions", "TFTP packets that were sent again", &tftp.retransmissions),
+            ("tftp_retransmissions", "TFTP packets that were retransmitted", &tftp.retransmissions),
             ("tftp_bytes", "Content that TFTP clients acknowledged, bytes", &tftp.bytes),
         ],
     );
 }
 
-/// How the daemon itself is.
+/// Figures of the daemon itself.
 pub(super) fn daemon(registry: &mut Registry, appliance: &Appliance) {
     let health = &appliance.health;
     let told = &health.told;
     counters(
         registry,
         &[
-            ("http_refused_connections", "HTTP connections that found no place", &health.refused_connections),
-            ("notify_told", "Messages that a receiver took", &told.told),
+            (
+                "http_refused_connections",
+                "HTTP connections refused because all places were taken",
+                &health.refused_connections,
+            ),
+            ("notify_told", "Messages that a receiver accepted", &told.told),
             ("notify_failed", "Messages that were given up", &told.failed),
-            ("notify_dropped", "Messages that gave way or found no room", &told.dropped),
-            ("store_commits", "Commits that the keeper of the timelines waited for", &health.commits.count),
+            ("notify_dropped", "Messages dropped because the queue was full", &told.dropped),
+            ("store_commits", "Commits of the timelines", &health.commits.count),
         ],
     );
-    number(registry, "log_dropped_lines", "Lines of the log that found no room", health.log.dropped());
-    number(registry, "timeline_dropped_lines", "Lines of timelines that found no room", appliance.recent.dropped());
+    number(registry, "log_dropped_lines", "Lines of the log that were dropped", health.log.dropped());
+    number(registry, "timeline_dropped_lines", "Lines of timelines that were dropped", appliance.recent.dropped());
     let seconds = Counter::<f64, AtomicU64>::default();
     seconds.inc_by(health.commits.microseconds.load(Ordering::Relaxed) as f64 / 1e6);
     registry.register("store_commit_seconds", "How long those commits took, seconds", seconds);
@@ -79,13 +83,13 @@ pub(super) fn daemon(registry: &mut Registry, appliance: &Appliance) {
     for alarm in health.alarms.ringing() {
         alarms.get_or_create(&vec![("kind", alarm.kind)]).inc();
     }
-    registry.register("alarms", "Alarms that ring", alarms);
+    registry.register("alarms", "Active alarms", alarms);
     gauge(registry, "stopped", "Whether all installations are stopped", appliance.store.stopped().is_some().into());
     let refused = appliance.served().refused.is_some();
-    gauge(registry, "reload_refused", "Whether an older site than that of the file is served", refused.into());
+    gauge(registry, "reload_refused", "Whether the site file differs from the served site", refused.into());
 }
 
-/// How long each node is in its state.
+/// How long each node has been in its state.
 pub(super) fn nodes(registry: &mut Registry, appliance: &Appliance) {
     let (site, now) = (appliance.site(), unix_now());
     let since = Family::<Words, Gauge>::default();
@@ -96,10 +100,11 @@ pub(super) fn nodes(registry: &mut Registry, appliance: &Appliance) {
             since.get_or_create(&labels).set(whole(now.saturating_sub(record.since)));
         }
     });
-    registry.register("node_state_seconds", "How long each node is in its state, seconds", since);
+    registry.register("node_state_seconds", "How long each node has been in its state, seconds", since);
 }
 
-/// The store and its disk; asks the file system, so not on a thread that may not wait.
+/// The sizes of the store and its file system. Reading them may block, so it is not done on a thread that must not
+/// wait.
 pub(super) struct Room {
     store: u64,
     free: u64,
@@ -107,7 +112,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Of the state directory. What cannot be read is 0.
+    /// Reads the sizes for this state directory; 0 where they cannot be read.
     pub(super) fn of(state: &Path) -> Self {
         let length = |name: &str| std::fs::metadata(state.join(name)).map_or(0, |file| file.len());
         let store = ["rackstart.sqlite", "rackstart.sqlite-wal", "rackstart.sqlite-shm"].map(length).iter().sum();
@@ -118,7 +123,7 @@ impl Room {
 
     pub(super) fn register(&self, registry: &mut Registry) {
         gauge(registry, "store_bytes", "The store on the disk, bytes", self.store);
-        gauge(registry, "disk_free_bytes", "Room on the file system of the store, bytes", self.free);
+        gauge(registry, "disk_free_bytes", "Free space on the file system of the store, bytes", self.free);
         gauge(registry, "disk_size_bytes", "Size of that file system, bytes", self.size);
     }
 }

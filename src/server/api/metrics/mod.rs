@@ -1,4 +1,5 @@
-//! Figures for the monitoring system, in the OpenMetrics text that Prometheus reads. docs/monitoring.md has all of them.
+//! Figures for the monitoring system, in the OpenMetrics text that Prometheus reads. docs/monitoring.md lists all of
+//! them.
 
 mod figures;
 
@@ -18,7 +19,7 @@ const STATES: [&str; 7] = ["new", "armed", "installing", "firstboot", "ready", "
 
 type Labels = [(&'static str, &'static str); 1];
 
-/// What the API counts of itself.
+/// The API's counters about itself.
 #[derive(Default)]
 pub(crate) struct Meters {
     answers: Family<Labels, Counter>,
@@ -26,7 +27,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// One answer left.
+    /// Counts an answer.
     pub(crate) fn answered(&self, status: StatusCode) {
         let class = match status.as_u16() {
             100..=299 => "2xx",
@@ -37,13 +38,14 @@ impl Meters {
         self.answers.get_or_create(&[("class", class)]).inc();
     }
 
-    /// Somebody came without a valid token.
+    /// Counts a request without a valid token.
     pub(crate) fn refused(&self) {
         self.refused.inc();
     }
 }
 
-/// Nodes by state and for how long, what the engines did, and how the daemon and its disk are.
+/// Returns the nodes by state and how long they have been in it, the engines' counters, and figures of the daemon and
+/// its disk.
 #[utoipa::path(get, path = "/api/v1/metrics", tag = "daemon",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(Shared(api): Shared<Api>) -> Result<impl IntoResponse, ApiError> {

@@ -1,4 +1,4 @@
-//! What the answers hold, and what they never hold.
+//! What the answers contain, and what they never contain.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::lifecycle::{AttemptId, BootToken, Event, WipeScope};
 use crate::store::Change;
 
 impl Desk {
-    /// Compute2 was armed, booted the installer, and is wiped.
+    /// compute2 was armed, has booted the installer, and is wiped.
     async fn compute2_is_installing(&self) {
         let mac = "52:54:00:a8:02:01".parse().unwrap();
         let token = BootToken::from_random([7; 16]).hash();
@@ -106,7 +106,7 @@ async fn plan_and_texts_are_those_of_the_node_and_hold_no_secret() {
     assert!(kickstart.contains("rootpw --iscrypted") && kickstart.contains("***"), "{kickstart}");
     assert!(boot.starts_with("#!ipxe") && boot.contains(&"0".repeat(32)));
     assert!(text("storage").await.contains("clearpart") && text("local-disk").await.starts_with("#!ipxe"));
-    // Everything that can be read, by the mightiest token, with a node in flight.
+    // Everything that can be read, with the highest role, while a node is being installed.
     desk.compute2_is_installing().await;
     let admin = desk.token(Role::Admin).await;
     let (secret, boot_token) = (HASH.rsplit('$').next().unwrap(), BootToken::from_random([7; 16]));
@@ -184,7 +184,7 @@ async fn metrics_have_every_figure_that_the_page_explains() {
         "{}",
         answer.text
     );
-    // A figure that is on the page is there, and the other way round.
+    // Every figure on the page exists, and every existing figure is on the page.
     let page = include_str!("../../../../docs/monitoring.md");
     let told = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(['{', '`']).next());
     let told: BTreeSet<&str> = told.filter(|name| name.starts_with("rackstart_")).collect();

@@ -1,4 +1,5 @@
-//! What is the same for all routes: where the caller is, what it calls us, which page sent it, and how answers are dressed.
+//! The checks that all routes share: the caller's address, the host name, the origin of a page, and the headers of
+//! answers.
 
 use super::*;
 
@@ -40,7 +41,7 @@ async fn only_our_own_names_are_answered() {
     assert_eq!(desk.site_with(&token, &two).await.error().0, 421, "two names");
     let whole = Request::get("http://evil.example/api/v1/site").header("host", "localhost");
     assert_eq!(desk.ask(whole.body(Body::empty()).unwrap()).await.error().0, 421, "a whole address in the first line");
-    // The public routes are behind the same door.
+    // The public routes pass the same checks.
     let health = Request::get("/api/v1/health").header("host", "evil.example");
     assert_eq!(desk.ask(health.body(Body::empty()).unwrap()).await.error().0, 421);
 }
@@ -175,7 +176,7 @@ async fn guessing_is_limited_and_audited_and_keeps_nobody_out_who_is_known() {
     assert_eq!(answers, [401, 401, 401, 401, 401, 429, 429, 429]);
     assert_eq!(desk.get("/api/v1/site", &guess(0)).await.headers["retry-after"], "60");
     assert_eq!(desk.get("/api/v1/site", &known).await.status, 200, "from the same address");
-    // A known id with a wrong secret has a limit of its own; the right secret is known all the same.
+    // A known id with a wrong secret has its own limit; the right secret is still recognised.
     let wrong = format!("{}{}", &known[..known.len() - 1], if known.ends_with('0') { '1' } else { '0' });
     let mut answers = Vec::new();
     for _ in 0..7 {
@@ -193,7 +194,7 @@ async fn guessing_is_limited_and_audited_and_keeps_nobody_out_who_is_known() {
 async fn after_a_restart_a_token_is_proved_whatever_is_invented_and_guessed_beside_it() {
     let desk = Desk::new().await;
     let (mine, other) = (desk.token(Role::Viewer).await, desk.token(Role::Admin).await);
-    // Knows the tokens of the store, and none of them is proved yet.
+    // Has the tokens of the store, none of which is verified yet.
     let keeper = Keeper::open(desk.store.clone()).await.unwrap();
     let wrong = format!("{}{}", &other[..other.len() - 1], if other.ends_with('0') { '1' } else { '0' });
     let address = |n: u32| std::net::IpAddr::from((0x0a00_0000 + n).to_be_bytes());
@@ -203,7 +204,7 @@ async fn after_a_restart_a_token_is_proved_whatever_is_invented_and_guessed_besi
         assert!(keeper.holder(Some(&wrong), address(n)).await.is_err());
     }
     let refused = keeper.holder(Some(&wrong), address(41)).await;
-    // From one address, more at once than it may prove in a minute.
+    // More requests at once from one address than it may have verified per minute.
     let requests = (0..20).map(|_| keeper.holder(Some(&mine), address(50)));
     for holder in futures_util::future::join_all(requests).await {
         assert_eq!(holder.map(|holder| holder.name), Ok("viewer".into()), "{refused:?} beside it");

@@ -1,4 +1,4 @@
-//! The API in process: every door, every route, every role; and what the answers hold and must not hold.
+//! The API in process: every check, every route, every role; and what the answers must and must not contain.
 
 mod answers;
 mod doors;
@@ -33,7 +33,7 @@ use role::Role;
 
 const HASH: &str = "$6$saltsaltsalt$PlantedRootHashThatNobodyMayRead";
 
-/// A daemon with an API and nobody at it yet.
+/// A daemon with an API, before any request.
 struct Desk {
     api: Api,
     app: Router,
@@ -54,7 +54,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The body of a refusal, which always has both words.
+    /// The status and body of a refusal, which always has both `error` and `help`.
     fn error(&self) -> (u16, String) {
         let body: error::ErrorBody = serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text));
         assert!(!body.error.is_empty() && !body.help.is_empty(), "{body:?}");
@@ -70,14 +70,14 @@ fn site() -> Site {
     site
 }
 
-/// Reloads no file that is there.
+/// A reloader whose site file does not exist.
 fn reloader(appliance: &Appliance) -> Reloader {
     let source = Source { file: "/nonexistent/rackstart.toml".into(), templates: None };
     let (sender, _) = watch::channel(appliance.served());
     Reloader::new(source, sender, appliance.store.clone(), Unarmed::default())
 }
 
-/// The API at the socket of this appliance, without the question to the kernel: a request brings its [`socket::Peer`].
+/// The API at the socket of this appliance, without asking the kernel: a request brings its [`socket::Peer`].
 pub(in crate::server) async fn at_the_socket(appliance: &Appliance) -> Router {
     let keeper = Keeper::open(appliance.store.clone()).await.unwrap();
     routes::at_the_socket(Api::new(appliance.clone(), keeper, reloader(appliance), CancellationToken::new()))

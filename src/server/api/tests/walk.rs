@@ -1,4 +1,4 @@
-//! Walks the table of routes: what is in it is what is served, what is described, and what is guarded.
+//! Walks the table of routes: what it lists is served, described, and guarded.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use super::*;
 use crate::audit::Order;
 use crate::store::{StoredToken, TokenChange};
 
-/// What a token may ask, over TCP.
+/// The routes that a token may call over TCP.
 fn table() -> Vec<Route> {
     routes::table().into_iter().filter(|route| route.rule.is_remote()).collect()
 }
 
-/// A path with its parameters filled in, and a body that its handler can read.
+/// A path with its parameters filled in, and a body that its handler accepts.
 fn example(route: &Route) -> (String, &'static str) {
     let path =
         route.path.replace("{name}", "compute2").replace("{text}", "kickstart").replace("{mac}", "52-54-00-a8-02-01");
@@ -36,7 +36,7 @@ impl Desk {
         let request = Self::request(route.method.clone(), &path, token);
         let request =
             request.body(if route.method == Method::POST { Body::from(body) } else { Body::empty() }).unwrap();
-        // A stream never ends; its head says all that is asked here.
+        // A stream never ends; its head is all that is needed here.
         if route.path == "/api/v1/events" {
             let mut request = request;
             request.extensions_mut().insert(ConnectInfo("127.0.0.1:1".parse::<SocketAddr>().unwrap()));
@@ -88,7 +88,8 @@ async fn every_route_of_the_router_is_described_and_nothing_else_is() {
     }
     assert_eq!(said, served);
     assert_eq!(served.len(), routes::table().len(), "no line of the table is there twice");
-    // And the router serves what the table says: nobody gets a 404 or a 405 on it, and everybody does beside it.
+    // And the router serves what the table says: nobody gets a 404 or a 405 for a listed route, and everybody does for
+    // any other.
     let desk = Desk::new().await;
     let admin = desk.token(Role::Admin).await;
     for route in routes::table().iter().filter(|route| !route.rule.is_remote()) {
@@ -117,7 +118,7 @@ async fn the_description_is_openapi_3_1_names_the_rules_and_every_schema_it_refe
                 assert!(operation["security"][0]["token"].is_array(), "{}", route.path);
             }
             Rule::Socket | Rule::Owner => {
-                assert!(words.contains("At the socket") && operation["security"].is_null(), "{}: {words}", route.path);
+                assert!(words.contains("at the socket") && operation["security"].is_null(), "{}: {words}", route.path);
                 assert_eq!(operation["tags"][0], "socket", "{}", route.path);
             }
         }
@@ -153,13 +154,13 @@ async fn every_route_refuses_who_has_no_token_a_wrong_an_expired_or_a_revoked_on
         let right = desk.stale(5, None, None).await;
         format!("{}6", &right[..right.len() - 1])
     };
-    // The keeper reads the store as a restarted daemon does.
+    // The keeper loads the store as a restarted daemon does.
     let keeper = Keeper::open(desk.store.clone()).await.unwrap();
     let valid = keeper.create("valid", Role::Metrics, None, &Actor::socket(0, None)).await.unwrap();
     let guarded: Vec<_> = table().into_iter().filter(|route| route.rule != Rule::Public).collect();
     assert_eq!(table().len() - guarded.len(), 2, "health and the description are public, nothing else is");
     for route in &guarded {
-        // Each route meets a keeper that has seen no attempt yet, or the limit would answer for the rest.
+        // Each route gets a keeper that has seen no attempt yet; otherwise the limit would answer for the later ones.
         let keeper = Keeper::open(desk.store.clone()).await.unwrap();
         let api = Api { keeper, ..desk.api.clone() };
         let fresh = Desk { app: routes::app(api.clone()), api, ..Desk::new().await };
@@ -222,14 +223,14 @@ async fn at_the_socket_its_group_may_all_but_what_is_its_owners_alone() {
             if route.rule.is_owners() && !is_owner {
                 assert!(parts.status == 403 && text.contains("run it with sudo"), "{at}");
             } else {
-                // Nothing was sent by an installer or revoked before, so there is no such log and no such token.
+                // No installer has logged and no token exists, so the log and the token are missing.
                 let is_missing = route.path.ends_with("/log") || route.path.ends_with("/revoke");
                 let is_fine = parts.status.is_success() || parts.status == 409;
                 assert!(is_fine || is_missing && parts.status == 404, "{at}");
             }
             assert_eq!(parts.headers["cache-control"], "no-store", "{at}");
         }
-        // Nobody is let in whom the kernel did not name.
+        // A caller that the kernel did not identify is refused.
         let unnamed = Request::get("/api/v1/status").body(Body::empty()).unwrap();
         assert_eq!(app.oneshot(unnamed).await.unwrap().status(), 404);
     }
@@ -255,8 +256,8 @@ async fn a_token_that_is_revoked_or_expires_opens_nothing_from_that_moment_on() 
     assert_eq!(standing.iter().filter(|word| **word == "revoked").count(), 1, "{standing:?}");
 }
 
-/// Every page of the API but the stream, as an administrator reads it, by its path: for whoever looks for what must not be
-/// there.
+/// Every page of the API except the stream, by its path, as an administrator reads it: for tests that search the pages
+/// for what must not be there.
 pub(in crate::server) async fn every_page(appliance: Appliance) -> Vec<(String, String)> {
     let keeper = Keeper::open(appliance.store.clone()).await.unwrap();
     let token = keeper.create("canary", Role::Admin, None, &Actor::socket(0, None)).await.unwrap();

@@ -1,5 +1,5 @@
-//! Which stranger holds which address of the discovery range. In memory only and bounded; time is passed in. Free
-//! addresses go first, then the one that expired longest ago; what is held is never taken away.
+//! Which stranger holds which address of the discovery range. Kept in memory only and bounded; time is passed in. Free
+//! addresses are lent first, then the one that expired longest ago; a current lease is never taken away.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,10 +10,11 @@ use crate::wire::dhcp::{Answer, LENT_SECONDS, SilenceReason, Stranger, Wish};
 
 /// Addresses lent at the same time, however large the range is.
 const MOST: usize = 1024;
-/// An offer holds its address until firmware has waited for every other server; most are never taken up.
+/// How long an offer holds its address: until firmware has waited for every other server. Most offers are never taken
+/// up.
 const OFFERED: Duration = Duration::from_secs(30);
 const LENT: Duration = Duration::from_secs(LENT_SECONDS as u64);
-/// How long to stay away from an address that another machine uses.
+/// How long an address that another machine uses is avoided.
 const IN_USE: Duration = Duration::from_secs(600);
 
 /// The table of one interface.
@@ -25,13 +26,13 @@ pub(crate) struct Leases {
 
 #[derive(Debug, Clone, Copy)]
 struct Lease {
-    /// None: some machine that we know nothing of uses the address.
+    /// `None`: an unknown machine uses the address.
     mac: Option<Mac>,
     until: Instant,
 }
 
 impl Leases {
-    /// Fulfils a stranger's wish, if that can be done, and answers it.
+    /// Grants a stranger's wish if possible, and answers it.
     pub(crate) fn settle(&mut self, site: &Site, stranger: Stranger, now: Instant) -> Answer {
         if self.range != site.network.discovery {
             self.range = site.network.discovery;
@@ -97,11 +98,11 @@ impl Leases {
         self.by_address.get(&address).is_some_and(|lease| lease.mac == Some(mac))
     }
 
-    /// Holds an address for a machine, and no other one: a machine has one address.
+    /// Assigns an address to a machine and releases its other ones: a machine has one address.
     fn hold(&mut self, address: Ipv4Addr, mac: Mac, now: Instant, time: Duration) {
         let until = now + time;
         let before = self.by_address.get(&address).filter(|lease| lease.mac == Some(mac));
-        // A DHCPDISCOVER of a machine that holds a lease does not shorten it.
+        // A DHCPDISCOVER of a machine that has a lease does not shorten it.
         let until = before.map_or(until, |lease| lease.until.max(until));
         self.by_address.retain(|_, lease| lease.mac != Some(mac));
         self.by_address.insert(address, Lease { mac: Some(mac), until });

@@ -1,6 +1,6 @@
-//! Asks a resolver in a node's place. Whatever happens, a node hears of it within four seconds, before its own resolver
-//! gives up; and at once while all servers are silent. A server counts as silent when it does not even answer a question of
-//! our own, which nobody on the link can choose: a name without an answer silences nobody.
+//! Asks a resolver on behalf of a node. The node always gets an answer within four seconds, before its own resolver
+//! gives up, and at once while all servers are silent. A server counts as silent when it does not even answer our own
+//! probe, whose name nobody on the link can choose: a name without an answer does not mark a server as silent.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,14 +18,14 @@ use crate::server::random;
 use crate::site::Server;
 use crate::wire::dns::{Carrier, Query};
 
-/// A datagram may get lost: it is sent again after the first wait, and a question of our own beside it.
+/// The waits for a reply. A datagram may get lost: after the first wait it is sent again, together with our own probe.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(800)];
-/// How long a server that was silent is not asked again.
+/// How long a silent server is not asked again.
 const REST: Duration = Duration::from_secs(3);
 /// The port of every server.
 const PORT: u16 = 53;
 
-/// The way to the servers.
+/// Forwards questions to the servers.
 pub(super) struct Forwarder {
     upstreams: Upstreams,
     port: u16,
@@ -33,12 +33,12 @@ pub(super) struct Forwarder {
     waiting: Places,
 }
 
-/// What is known of a server.
+/// What is known about a server.
 #[derive(Default)]
 struct Standing {
     /// When it last answered anything.
     heard: Option<Instant>,
-    /// When it was found silent, if it did not answer since.
+    /// When it was found silent, unless it has answered since.
     silent: Option<Instant>,
 }
 
@@ -51,8 +51,8 @@ impl Forwarder {
         Self { upstreams, port, standings: Mutex::default(), waiting: Places::default() }
     }
 
-    /// The reply of the first server that has one, ready for the asker; none when nobody has, or when a newer question was
-    /// given its place of those in `share`.
+    /// The reply of the first server that has one, ready for the client; `None` when no server has one, or when a newer
+    /// question was given its place in `share`.
     pub(super) async fn ask(&self, query: &Query, asker: Asker, share: Share) -> Option<Vec<u8>> {
         let place = self.waiting.take(asker, share);
         tokio::select! {
@@ -61,7 +61,7 @@ impl Forwarder {
         }
     }
 
-    /// A server that asks is never asked in return: it would ask for ever.
+    /// Asks one server after the other. A server that is itself the client is left out: it would ask for ever.
     async fn ask_each(&self, query: &Query, asker: Ipv4Addr) -> Option<Vec<u8>> {
         let mut last = None;
         for server in self.upstreams.now() {
@@ -91,7 +91,8 @@ impl Forwarder {
         self.standings().insert(server, Standing { heard: Some(Instant::now()), silent: None });
     }
 
-    /// Nothing of what was asked of a server from `asked` on on one socket was answered. Others may have heard it since.
+    /// Records that a server answered nothing that was sent from `asked` on over one socket. Another question may have
+    /// heard from it since.
     fn not_heard(&self, server: IpAddr, asked: Instant) {
         let mut standings = self.standings();
         let standing = standings.entry(server).or_default();
@@ -104,11 +105,11 @@ impl Forwarder {
         self.standings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new number and a new port for every question: whoever forges a reply has to guess both.
+    /// Every question has a new ID and a new port: to forge a reply both must be guessed.
     async fn exchange(&self, query: &Query, server: SocketAddr) -> io::Result<Vec<u8>> {
         match query.carrier() {
             Carrier::Udp => self.by_udp(query, server).await,
-            // It says nothing of a server that it is silent by TCP: some never speak it.
+            // Silence by TCP does not mark a server as silent: some never speak TCP.
             Carrier::Tcp => timeout(WAITS.iter().sum(), by_tcp(query, server)).await.map_err(|_| silent())?,
         }
     }
@@ -119,7 +120,7 @@ impl Forwarder {
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         let socket = UdpSocket::bind(any).await?;
-        // The kernel then hears this server alone, and tells when there is none.
+        // On a connected socket the kernel delivers only this server's packets, and reports a closed port.
         socket.connect(server).await?;
         let (asked, own, id, own_id) = (Instant::now(), Query::of_the_root(), number(), number());
         let mut buffer = vec![0; 4096];
@@ -131,7 +132,7 @@ impl Forwarder {
             let reply = async {
                 loop {
                     let length = socket.recv(&mut buffer).await?;
-                    // What is no reply to this question is a forgery or late; the right one may still come.
+                    // A packet that is not a reply to this question is forged or late; the right one may still come.
                     if let Some(reply) = query.take_back(id, &buffer[..length]) {
                         return io::Result::Ok(reply);
                     }

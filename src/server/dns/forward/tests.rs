@@ -25,8 +25,8 @@ fn query_of(name: &str) -> Query {
     }
 }
 
-/// A name server at 127.0.0.`last`; `answers` says what to send back for each question. Those about the root are ours and do
-/// not count.
+/// A name server at 127.0.0.`last`; `answers` decides what is sent back for each question. Questions about the root are
+/// our own probes and do not count.
 async fn server(
     last: u8,
     port: u16,
@@ -97,7 +97,7 @@ async fn no_server_no_reply_and_nobody_is_asked_back() {
     assert_eq!(asked.load(Ordering::SeqCst), 0, "a server that asks us is not asked");
 }
 
-/// Answers every name but those that begin with `slow`.
+/// Answers every name except those that begin with `slow`.
 fn all_but_slow(_: usize, query: &Query) -> Vec<Vec<u8>> {
     if query.name().to_string().starts_with("slow") { vec![] } else { vec![right(query)] }
 }

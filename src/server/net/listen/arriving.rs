@@ -1,5 +1,5 @@
-//! Bodies of requests arrive before anybody handles them, so that a body that never comes costs an idle connection and
-//! nothing else: no handler waits for it, and its place can be given to somebody who asks.
+//! Reads the body of a request before its handler runs, so that a body that never comes costs only an idle connection:
+//! no handler waits for it, and its place can be given to another client.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use hyper::{Method, Request};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// The longest body that a handler may get, in bytes; most take less. One that is longer is cut behind this, so that the
-/// handler's own limit refuses it.
+/// The longest body that a handler may get, in bytes; most accept less. A longer one is truncated just past this
+/// length, so that the handler's own limit refuses it.
 pub(crate) const MOST: usize = 128 * 1024;
 
-/// Stands in the extensions of a request whose body did not come in time, or not whole. Its body is empty.
+/// An extension of a request whose body did not arrive completely in time. Its body is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// How long it was waited for.
+    /// How long the body was waited for.
     pub patience: Duration,
 }
 
-/// The request with its whole body, which is not waited for once the server ends. GET and HEAD have none that anybody reads.
+/// Returns the request with its whole body; at shutdown it stops waiting. The bodies of GET and HEAD are never read.
 pub(super) async fn arrived<B>(request: Request<B>, patience: Duration, shutdown: &CancellationToken) -> Request<Body>
 where
     B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,

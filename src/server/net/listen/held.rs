@@ -1,4 +1,4 @@
-//! The body of an answer that keeps a value as long as it is sent.
+//! A response body that owns a value until it has been sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// A body, and what ends with it.
+/// A body, and the value that is dropped with it.
 pub(super) struct Held<T> {
     body: Body,
     _until_sent: T,

@@ -1,26 +1,28 @@
-//! The `Host` of a request. Without one, nobody can say whom an HTTP/1.1 client meant; what it names is looked at elsewhere.
+//! The `Host` header of a request. Without it, the host that an HTTP/1.1 client meant is unknown; its value is checked
+//! elsewhere.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 
-/// What is wrong with it (RFC 9112 section 3.2); nothing where an old client sends none.
+/// What is wrong with the header (RFC 9112 section 3.2); `None` also where an old client sends none.
 pub(super) fn fault(version: Version, headers: &HeaderMap) -> Option<&'static str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        // Network boot programs from before 1997 and after speak HTTP/1.0, which has no such line.
+        // Some network boot programs speak HTTP/1.0, which has no such header.
         (None, _) if version < Version::HTTP_11 => None,
-        (None, _) => Some("a request of HTTP/1.1 has a line `Host:`"),
-        (Some(_), Some(_)) => Some("a request has one line `Host:`"),
-        (Some(host), None) => (!is_one(host)).then_some("what follows `Host:` is the name or the address of a host"),
+        (None, _) => Some("an HTTP/1.1 request must have a `Host:` line"),
+        (Some(_), Some(_)) => Some("a request must have only one `Host:` line"),
+        (Some(host), None) => (!is_one(host)).then_some("the value of `Host:` must be a host name or an address"),
     }
 }
 
-/// Whether it can be a host, perhaps with a port: nothing in it belongs to other parts of an address. Empty is right too.
+/// Whether the value can be a host, with or without a port: it has no character of another part of a URL. It may be
+/// empty.
 fn is_one(host: &HeaderValue) -> bool {
     host.as_bytes().iter().all(|byte| byte.is_ascii_graphic() && !b"/?#@\"\\<>^`{|},".contains(byte))
 }
 
-/// The refusal, after which the connection ends.
+/// The refusal, after which the connection is closed.
 pub(super) fn refusal(why: &'static str) -> Response {
     let head = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CONNECTION, "close")];
     (StatusCode::BAD_REQUEST, head, format!("{why}\n")).into_response()

@@ -1,4 +1,4 @@
-//! Lets HTTP connections in and ends those that only cost: every wait for a peer has a limit, nobody gets all places, and
+//! Admits HTTP connections and ends those that only cost: every wait for a peer is limited, nobody gets all places, and
 //! nodes have places that no stranger can take. `axum::serve` has none of these limits.
 
 mod arriving;
@@ -41,25 +41,25 @@ pub(crate) use arriving::{MOST, Missing};
 pub use places::Share;
 pub(crate) use places::{Download, Visit};
 
-/// Connections that may wait to be let in.
+/// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// Most bytes kept of a request that is not handled yet, its head included.
+/// Most bytes that are buffered of a request before it is handled, including its head.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// How long a connection that was served may take to end when somebody else was given its place.
+/// How long a connection that is being served may take to end after its place was given to another.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What one connection, one peer, and all together may take.
+/// What one connection, one peer, and all together may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Until the head of a request is complete. It is also how long an idle connection is kept.
+    /// Time until the head of a request must be complete. An idle connection is also kept for this long.
     pub head: Duration,
-    /// Until the body of a request is complete. As long as it is not, the connection counts as idle.
+    /// Time until the body of a request must be complete. Until then the connection counts as idle.
     pub body: Duration,
-    /// How long a peer may take nothing of a response before it counts as gone.
+    /// How long a peer may accept nothing of a response before it is considered gone.
     pub stall: Duration,
     /// Places of nodes.
     pub nodes: Share,
-    /// Places of everybody else.
+    /// Places of strangers.
     pub strangers: Share,
 }
 
@@ -71,19 +71,19 @@ impl Default for Limits {
     }
 }
 
-/// Which callers may ask, and how much at once.
+/// Decides which peers are nodes, and how much peers may use at once.
 pub trait Guests: Send + Sync {
-    /// Whether this is the address of a node, which has places apart.
+    /// Whether this is the address of a node, which has separate places.
     fn is_node(&self, peer: IpAddr) -> bool;
 
-    /// What may be taken now; asked for every connection.
+    /// The current limits; queried for every connection.
     fn limits(&self) -> Limits;
 
-    /// A connection found no place.
+    /// Called when a connection was refused because all places were taken.
     fn refused(&self) {}
 }
 
-/// Limits that never change, for a listener that knows no nodes.
+/// Fixed limits, for a listener that knows no nodes.
 impl Guests for Limits {
     fn is_node(&self, _: IpAddr) -> bool {
         false
@@ -94,14 +94,14 @@ impl Guests for Limits {
     }
 }
 
-/// Listens on `address`, on `interface` only. A restarted daemon gets its port back at once.
+/// Listens on `address`, only on `interface`. A restarted daemon can bind its port again at once.
 pub(crate) fn bind(interface: &str, address: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = pinned::bind(Type::STREAM, Some(interface), address, |socket| socket.set_reuse_address(true))?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-/// Serves until `shutdown`, then until the running responses are finished. Drop it to end them earlier.
+/// Serves until `shutdown`, then until the running responses are finished. Drop the future to end them earlier.
 pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shutdown: CancellationToken) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(guests.limits().head).max_buf_size(HEAD_LIMIT);
@@ -141,22 +141,22 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
 const MINUTE: Duration = Duration::from_secs(60);
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// A panic, which would be our bug, costs its connection and nothing else.
+/// A panic, which would be our bug, costs only its connection.
 fn note_panic(ended: &Result<(), JoinError>) {
     if let Err(failure) = ended {
         tracing::error!(%failure, "a bug: an HTTP request made us panic; its connection was ended");
     }
 }
 
-/// A peer whose power was cut says nothing any more, not even that it is gone: the kernel asks it, and ends the connection
-/// after two minutes at the latest.
+/// Enables keep-alive: a peer that lost power cannot even say that it is gone, so the kernel probes it and ends the
+/// connection after two minutes at the latest.
 fn notice_death(stream: &TcpStream) {
     let seconds = Duration::from_secs;
     let ask = TcpKeepalive::new().with_time(seconds(60)).with_interval(seconds(15)).with_retries(4);
     let _ = SockRef::from(stream).set_tcp_keepalive(&ask);
 }
 
-/// The rule for callers that come in.
+/// Admits connections.
 struct Door<G> {
     guests: G,
     places: Places,
@@ -171,7 +171,7 @@ impl<G: Guests> Door<G> {
             Ok((place, None)) => Some((place, limits)),
             Ok((place, Some(full))) => {
                 if let Some(held_back) = self.log.ask(peer, Instant::now()) {
-                    tracing::warn!(%peer, held_back, "an idle HTTP connection gave way to a new one: {full}");
+                    tracing::warn!(%peer, held_back, "an idle HTTP connection was closed for a new one: {full}");
                 }
                 Some((place, limits))
             }
@@ -187,7 +187,7 @@ impl<G: Guests> Door<G> {
 
     async fn failed(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-        // The peer went away before its turn; that says nothing about the listening socket.
+        // The peer disconnected before it was accepted; that says nothing about the listening socket.
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
             return;
         }
@@ -198,11 +198,11 @@ impl<G: Guests> Door<G> {
     }
 }
 
-/// Tells the log who sent what is no HTTP, a line a minute.
+/// Logs who sent something other than HTTP, one line per minute.
 fn note_refusal(malformed: &Mutex<LogLimit<IpAddr>>, peer: SocketAddr, why: &dyn fmt::Display) {
     let mut limit = malformed.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(held_back) = limit.ask(peer.ip(), Instant::now()) {
-        tracing::warn!(%peer, held_back, "a request that is no HTTP was refused (400): {why}");
+        tracing::warn!(%peer, held_back, "a malformed HTTP request was refused (400): {why}");
     }
 }
 
@@ -212,7 +212,7 @@ struct Connection {
     app: Router,
     peer: SocketAddr,
     place: Arc<Place>,
-    /// The callers that were warned of for a request that is no HTTP.
+    /// Limits the warnings about malformed requests, per peer.
     malformed: Arc<Mutex<LogLimit<IpAddr>>>,
     /// How long the body of a request may take.
     body: Duration,
@@ -259,7 +259,8 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            // It was answered with 400 before anything of ours saw it. An installer whose loader asks so waits for ever.
+            // hyper answered it with 400 before it reached our code. An installer whose loader sends this waits for
+            // ever.
             if error.is_parse() {
                 note_refusal(&malformed, peer, &error);
             }

@@ -1,4 +1,4 @@
-//! A stream whose peer has to take what is sent to it: one that stops reading in the middle of a file is cut off.
+//! A stream whose peer must keep reading: one that stops in the middle of a file is disconnected.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Adds a limit to how long a write may make no progress. Reading is not limited here: the head of a request and its
-/// body have their own limits.
+/// Limits how long a write may make no progress. Reading is not limited here: the head of a request and its body have
+/// their own limits.
 pub(super) struct Patience<S> {
     stream: S,
     limit: Duration,
@@ -26,7 +26,7 @@ impl<S> Patience<S> {
         &self.stream
     }
 
-    fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn limit_stall(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = false;
             return written;
@@ -34,7 +34,7 @@ impl<S> Patience<S> {
         if !std::mem::replace(&mut self.stalled, true) {
             self.timer.as_mut().reset(Instant::now() + self.limit);
         }
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing of the response");
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the peer has stopped reading the response");
         self.timer.as_mut().poll(cx).map(|()| Err(late()))
     }
 }
@@ -48,7 +48,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.judge(cx, written)
+        self.limit_stall(cx, written)
     }
 
     fn poll_write_vectored(
@@ -57,7 +57,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.judge(cx, written)
+        self.limit_stall(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

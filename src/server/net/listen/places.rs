@@ -1,5 +1,5 @@
-//! Places for connections: nodes and strangers each have their own. When they are taken, the newest connection
-//! that nothing runs on gives way; and some of the places are not for downloads, so that a short question never waits.
+//! Places for connections: nodes and strangers have separate ones. When they are taken, the newest connection without a
+//! running request is closed; and some of the places are reserved from downloads, so that a short request never waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -11,17 +11,17 @@ use tokio_util::sync::CancellationToken;
 
 /// What all running downloads together may hold in memory, in bytes.
 const MOST_CHUNKS: usize = 64 << 20;
-/// Bytes per read of a download: larger ones cost less per gigabyte.
+/// Bytes per read of a download: larger reads cost less per gigabyte.
 const CHUNK: usize = 256 << 10;
-/// Still worth a read.
+/// The smallest read that is still worthwhile, in bytes.
 const SMALLEST_CHUNK: usize = 16 << 10;
 
-/// Places of one kind of peers.
+/// Places of one kind of peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Connections of all of them.
+    /// Most connections of all of them.
     pub all: usize,
-    /// Connections of each.
+    /// Most connections of each peer.
     pub each: usize,
 }
 
@@ -66,7 +66,7 @@ struct Room {
     idle: BTreeSet<u64>,
 }
 
-/// One place; dropping it gives it back.
+/// One place; dropping it frees it.
 pub(super) struct Place {
     number: u64,
     peer: IpAddr,
@@ -75,12 +75,12 @@ pub(super) struct Place {
     leave: CancellationToken,
     places: Places,
     has_asked: AtomicBool,
-    /// A request has ended, and downloads, whose last bytes may not be sent yet.
+    /// Whether a request has ended that had downloads whose last bytes may not be sent yet.
     ended: AtomicBool,
     ended_downloads: AtomicUsize,
 }
 
-/// Why a place is missing.
+/// Which limit was reached.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Full {
     Peer(usize),
@@ -99,7 +99,8 @@ impl fmt::Display for Full {
 }
 
 impl Places {
-    /// Takes a place for a connection of `peer`; says with it why another had to go for it.
+    /// Takes a place for a connection of `peer`; also returns which limit was reached if another connection had to be
+    /// closed.
     pub(super) fn take(&self, peer: IpAddr, is_node: bool, share: Share) -> Result<(Place, Option<Full>), Full> {
         let mut taken = self.lock();
         let mut gave_way = None;
@@ -148,7 +149,7 @@ impl Taken {
         self.peers.get(&peer)?.guests.iter().rev().find(is_idle).copied()
     }
 
-    /// Gives the place of a connection to somebody else, and tells it to end.
+    /// Takes a connection's place away, and tells the connection to end.
     fn send_away(&mut self, number: u64) {
         if let Some(guest) = self.remove(number) {
             guest.leave.cancel();
@@ -173,7 +174,7 @@ impl Taken {
         }
     }
 
-    /// Notes whether a request runs on a connection; nothing if it was sent away.
+    /// Records whether a request is running on a connection; does nothing if its place was taken away.
     fn is_idle(&mut self, number: u64, idle: bool) {
         let Some(is_node) = self.guests.get(&number).map(|guest| guest.is_node) else { return };
         let room = self.room(is_node);
@@ -194,17 +195,17 @@ impl Taken {
 }
 
 impl Place {
-    /// When its connection has to end, because somebody else was given the place.
+    /// Cancelled when the connection must end because its place was given to another.
     pub(super) fn leave(&self) -> &CancellationToken {
         &self.leave
     }
 
-    /// Whether a whole request has come yet.
+    /// Whether a complete request has arrived.
     pub(super) fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)
     }
 
-    /// A request runs as long as the value is kept, and until what it wrote is sent.
+    /// Marks a request as running until the returned value is dropped and what it wrote is sent.
     pub(super) fn asks(self: &Arc<Self>) -> Asking {
         self.has_asked.store(true, Ordering::Relaxed);
         self.ended.store(false, Ordering::Relaxed);
@@ -212,7 +213,7 @@ impl Place {
         Asking(self.clone())
     }
 
-    /// Everything that was written so far is sent.
+    /// Records that everything written so far was sent.
     pub(super) fn sent(&self) {
         if self.ended.swap(false, Ordering::Relaxed) {
             self.places.lock().is_idle(self.number, true);
@@ -223,7 +224,7 @@ impl Place {
         }
     }
 
-    /// Takes one of the downloads that this kind of peers, and this peer, may have at once.
+    /// Takes one of the downloads that this kind of peer, and this peer, may run at once.
     fn download(self: &Arc<Self>) -> Option<Download> {
         let mut taken = self.places.lock();
         let most = self.share.downloads();
@@ -256,22 +257,22 @@ impl Drop for Asking {
     }
 }
 
-/// What handlers know of the connection that they answer on.
+/// What handlers know about their connection.
 #[derive(Clone)]
 pub(crate) struct Visit(pub(super) Arc<Place>);
 
 impl Visit {
-    /// Takes a place for a download; none when there are as many as may be. The rest of the places is for short questions.
+    /// Takes a place for a download; `None` when all of them are taken. The remaining places are for short requests.
     pub(crate) fn download(&self) -> Option<Download> {
         self.0.download()
     }
 }
 
-/// A running download. It has its place until it was dropped and its last bytes are sent.
+/// A running download. It keeps its place until it is dropped and its last bytes are sent.
 pub(crate) struct Download(Arc<Place>);
 
 impl Download {
-    /// How many bytes it may hold at once: less when many run.
+    /// How many bytes it may hold at once: fewer when many downloads run.
     pub(crate) fn chunk(&self) -> usize {
         let taken = self.0.places.lock();
         let running = taken.nodes.downloads + taken.strangers.downloads;
@@ -317,7 +318,7 @@ mod tests {
         drop(third.asks());
         assert_eq!(places.take(OTHER, false, SHARE).err(), Some(Full::Strangers(5)), "its answer is not sent yet");
         let of_third = third.asks();
-        // Nodes have places of their own.
+        // Nodes have separate places.
         let node = places.take(OTHER, true, SHARE).unwrap();
         drop((busy, of_fifth, of_third, first, fifth, other, third, node));
         let taken = places.lock();

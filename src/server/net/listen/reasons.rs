@@ -1,5 +1,5 @@
-//! hyper answers what it cannot read as a request with a bare status. Whoever sees it should see why, so a stream that no
-//! request has come from yet says it in words.
+//! hyper answers a request that it cannot parse with a bare status. To let the peer see the reason, a stream adds it in
+//! words as long as no request has arrived on it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::places::Place;
 
-/// A stream with words for a refusal before the first request.
+/// A stream that explains a refusal before the first request.
 pub(super) struct Reasons<S> {
     stream: S,
     place: Arc<Place>,
@@ -21,22 +21,22 @@ impl<S> Reasons<S> {
         Self { stream, place }
     }
 
-    /// What is sent in place of a bare refusal; none for everything else.
+    /// What is sent in place of a bare refusal; `None` for everything else.
     fn instead(&self, start: &[u8]) -> Option<Vec<u8>> {
-        // As soon as a handler was asked, what is written is its answer.
+        // Once a handler was called, what is written is its answer.
         let is_bare = !self.place.has_asked() && start.starts_with(b"HTTP/1.1 4");
         is_bare.then(|| in_words(start))
     }
 }
 
-/// The refusal with its reason.
+/// Adds the reason to a bare refusal.
 fn in_words(bare: &[u8]) -> Vec<u8> {
     let line = bare.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     let reason = match line.get(9..12) {
         Some("431") => "the head of the request is larger than 64 KiB, or has more than 100 lines\n",
-        Some("414") => "the address of the request is longer than any here\n",
-        _ => "this is no HTTP request that can be read\n",
+        Some("414") => "the URL of the request is too long\n",
+        _ => "this is not a valid HTTP request\n",
     };
     let length = reason.len();
     let head = format!(
@@ -54,7 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reasons<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Reasons<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(words) = self.instead(bytes) else { return Pin::new(&mut self.stream).poll_write(cx, bytes) };
-        // Nothing was sent before, so the buffer of the socket takes these few bytes at once.
+        // Nothing was sent before, so the socket's buffer accepts these few bytes at once.
         let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &words))?;
         Poll::Ready(if sent == words.len() { Ok(bytes.len()) } else { Err(io::ErrorKind::WriteZero.into()) })
     }
@@ -76,7 +76,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Reasons<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        // hyper flushes when its own buffer is empty, so all of an answer that has ended is with the kernel.
+        // hyper flushes when its own buffer is empty, so a finished answer is completely with the kernel.
         self.place.sent();
         Poll::Ready(Ok(()))
     }

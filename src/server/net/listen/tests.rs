@@ -1,4 +1,4 @@
-//! Peers that cost without asking for anything, against a real listener on the loopback interface.
+//! Peers that use resources without asking for anything, against a real listener on the loopback interface.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ struct Server {
     task: JoinHandle<()>,
 }
 
-/// Everybody from 127.1.0.0/16 is a node.
+/// Every peer in 127.1.0.0/16 is a node.
 struct Rack(Limits);
 
 impl Guests for Rack {
@@ -172,7 +172,7 @@ async fn a_connection_that_was_answered_and_is_kept_gives_way() {
     rest(&mut kept).await;
 }
 
-/// Plays one of the floods and counts how many of `asks` questions of a node are answered within the time of ten.
+/// Runs one of the floods, and counts how many of a node's `asks` requests are answered within the time of ten.
 async fn answered_beside(server: &Server, asks: usize) -> usize {
     let mut answered = 0;
     for _ in 0..asks {
@@ -197,7 +197,7 @@ async fn a_node_is_answered_beside_strangers_that_are_silent_slow_or_download() 
                     "slow downloads" => b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n",
                     _ => b"GET / HT",
                 };
-                // It may have been refused or sent away already.
+                // The connection may already be refused or closed.
                 let _ = stream.write_all(start).await;
                 crowd.push(stream);
             }
@@ -232,15 +232,15 @@ async fn what_is_no_request_is_told_why() {
     let server = Server::with(Limits::default());
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     for (sent, status, reason) in [
-        (&b"GARBAGE\r\n\r\n"[..], "400", "no HTTP request that can be read"),
-        (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", "400", "no HTTP request that can be read"),
+        (&b"GARBAGE\r\n\r\n"[..], "400", "not a valid HTTP request"),
+        (b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", "400", "not a valid HTTP request"),
         (long.as_bytes(), "431", "larger than 64 KiB"),
-        (b"GET / HTTP/1.1\r\n\r\n", "400", "has a line `Host:`"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", "has one line `Host:`"),
-        (b"GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", "400", "name or the address of a host"),
+        (b"GET / HTTP/1.1\r\n\r\n", "400", "must have a `Host:` line"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", "only one `Host:` line"),
+        (b"GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", "400", "host name or an address"),
     ] {
         let mut stream = server.connect(PEER).await;
-        // The server may close before it has read all.
+        // The server may close before it has read everything.
         let _ = stream.write_all(sent).await;
         let answer = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
         let words = answer.split_once(' ').map(|(_, words)| words).unwrap_or_default();
@@ -343,7 +343,7 @@ async fn connections_whose_bodies_do_not_come_give_way_to_those_that_ask() {
             assert!(server.answers(stranger(n)).await, "{head}");
         }
     }
-    // It does not wait for them when it ends, either.
+    // The server does not wait for them at shutdown, either.
     let mut held = server.connect(stranger(1)).await;
     held.write_all(b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").await.unwrap();
     sleep(SHORT / 3).await;
@@ -385,7 +385,7 @@ async fn a_request_that_is_no_http_is_answered_and_logged_once_a_minute_with_its
     let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(log);
     let server = Server::with(Limits::default());
-    // As EL6's loader sends what dmidecode prints: comment lines and line ends within one header.
+    // EL6's loader sends what dmidecode prints: comment lines and line ends within one header.
     let serial =
         "# SMBIOS implementations newer than version 2.6 are not\n# fully supported by this version of dmidecode.\nX1";
     for _ in 0..3 {
@@ -397,6 +397,7 @@ async fn a_request_that_is_no_http_is_answered_and_logged_once_a_minute_with_its
     server.shutdown.cancel();
     server.task.await.unwrap();
     let log = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("no HTTP was refused (400)")).collect();
+    let lines: Vec<&str> =
+        log.lines().filter(|line| line.contains("a malformed HTTP request was refused (400)")).collect();
     assert!(lines.len() == 1 && lines[0].contains("WARN") && lines[0].contains("peer=127.0.0.1:"), "{log}");
 }

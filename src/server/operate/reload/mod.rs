@@ -1,5 +1,5 @@
-//! Takes over an edited site file without a restart: load, prove, ask what stands against it, arm the new nodes, swap.
-//! The swap is one assignment between two packets. Whatever fails before it leaves the running site as it is.
+//! Loads an edited site file without a restart: load, test the templates, check for hindrances, arm the new nodes,
+//! swap. The swap is one assignment between two packets. A failure before it leaves the running site unchanged.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,16 +21,17 @@ use crate::server::{key, notify};
 use crate::site::{Node, Site};
 use crate::store::Store;
 
-/// Where the site file and the templates of a daemon are. Absolute, so that nothing depends on a working directory.
+/// The paths of a daemon's site file and templates. They are absolute, so that nothing depends on the working
+/// directory.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// The site file.
     pub file: PathBuf,
-    /// The folder of templates, when the command line names one.
+    /// The folder of templates, if the command line names one.
     pub templates: Option<PathBuf>,
 }
 
-/// What became of a reload.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub(crate) enum Reloaded {
@@ -38,41 +39,41 @@ pub(crate) enum Reloaded {
     Swapped {
         /// How many nodes it has.
         nodes: usize,
-        /// Names of nodes that the old one did not have.
+        /// Names of nodes that the old site did not have.
         added: Vec<String>,
-        /// Names of nodes that the new one does not have.
+        /// Names of nodes that the new site does not have.
         removed: Vec<String>,
-        /// Nodes that were installed as something else than the new one says, in words.
+        /// Nodes that were installed differently from what the new site says, in words.
         #[serde(default)]
         differ: Vec<String>,
     },
-    /// Everything stays as it was.
+    /// Nothing was changed.
     Refused {
         /// Every reason, ready to print.
         why: String,
     },
 }
 
-/// What a reload of the site file as it is now would be refused for, besides keys that are read once.
+/// Why a reload of the current site file would be refused, apart from keys that are read only at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Foreseen {
     /// The site file that a reload reads.
     #[schema(value_type = String)]
     pub file: PathBuf,
-    /// What stands against it, one sentence each, and what to do about it.
+    /// Each hindrance in one sentence, with what to do about it.
     pub against: Vec<Against>,
 }
 
-/// One thing that stands against a reload.
+/// One reason against a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Against {
-    /// What.
+    /// The reason.
     pub what: String,
     /// One thing to do about it.
     pub help: String,
 }
 
-/// Reloads, one at a time.
+/// Reloads the site, one reload at a time.
 #[derive(Clone)]
 pub struct Reloader {
     source: Arc<Source>,
@@ -83,12 +84,12 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Swaps what `served` holds for what `source` says, when it is told to.
+    /// A reloader that replaces the content of `served` with that of `source` on request.
     pub fn new(source: Source, served: watch::Sender<Arc<Served>>, store: Store, unarmed: Unarmed) -> Self {
         Self { source: Arc::new(source), served, store, unarmed, one_at_a_time: Arc::default() }
     }
 
-    /// Loads, proves and swaps, or keeps the running site and says why. The audit log tells who wanted it.
+    /// Loads, tests and swaps, or keeps the running site and says why. The audit log records who ordered it.
     pub(crate) async fn reload(&self, who: &Actor) -> Reloaded {
         let _guard = self.one_at_a_time.lock().await;
         notify::reloading();
@@ -126,7 +127,7 @@ impl Reloader {
         outcome
     }
 
-    /// Asks what a reload asks, and changes nothing. A file that does not load has its problems told by whoever wrote it.
+    /// Runs the checks of a reload and changes nothing. Problems of a file that does not load are left to `check`.
     pub(crate) async fn foresee(&self) -> Foreseen {
         let against = match self.load().await {
             Ok(Loaded { site, .. }) => self.against(&site),
@@ -138,7 +139,7 @@ impl Reloader {
         Foreseen { file: self.source.file.clone(), against }
     }
 
-    /// Reading and rendering thousands of nodes takes seconds, in which packets must not wait.
+    /// Loads the site file. Reading and rendering thousands of nodes takes seconds, and packets must not wait for it.
     async fn load(&self) -> Result<Loaded, String> {
         let source = self.source.clone();
         let load = move || config::read(&source.file, source.templates.as_deref());
@@ -151,17 +152,17 @@ impl Reloader {
 
     async fn take_over(&self, loaded: Loaded) -> Result<Reloaded, String> {
         let Loaded { site, renderer, .. } = loaded;
-        self.judge(&site)?;
+        self.refuse_hindered(&site)?;
         self.make_secrets(&site).await?;
-        // By the site that they were installed from, before another one takes its place.
+        // Recorded by the site that they were installed from, before another one replaces it.
         let running = self.served.borrow().site.clone();
         let known = record_what_is_installed(&running, &self.store).await;
         known.map_err(|error| format!("error: cannot record what is installed: {error}"))?;
-        // Before the swap, so that no new node asks while it is not armed yet.
+        // Before the swap, so that no new node asks before it is armed.
         let armed = self.unarmed.arm_new(&site, &self.store).await;
         armed.map_err(|error| format!("error: cannot arm the new nodes: {error}"))?;
-        // A node may have booted its installer since the first look. From here on nothing waits.
-        self.judge(&site)?;
+        // A node may have booted its installer since the first check. From here on nothing waits.
+        self.refuse_hindered(&site)?;
         let new = Arc::new(Served::new(site, renderer, unix_now()));
         let old = self.served.send_replace(new.clone());
         let state = |mac| self.store.record(mac).map(|record| record.state);
@@ -181,12 +182,14 @@ impl Reloader {
         };
         let differ: Vec<String> = new.site.nodes.iter().filter_map(differs).collect();
         for said in &differ {
-            tracing::warn!("{said}; its next installation makes that true, and guards go by what is installed");
+            tracing::warn!(
+                "{said}; its next installation will change that; until then rackstart protects what is installed"
+            );
         }
         Ok(Reloaded::Swapped { nodes, added, removed, differ })
     }
 
-    /// A blueprint may declare secrets that the running one does not have.
+    /// Makes the secrets that the new blueprint declares and the running one does not.
     async fn make_secrets(&self, site: &Site) -> Result<(), String> {
         if site.blueprint.secrets.keys().all(|name| self.served.borrow().site.blueprint.secrets.contains_key(name)) {
             return Ok(());
@@ -201,13 +204,13 @@ impl Reloader {
         hindrances(&self.served.borrow().site, site, state)
     }
 
-    fn judge(&self, site: &Site) -> Result<(), String> {
+    fn refuse_hindered(&self, site: &Site) -> Result<(), String> {
         let against = self.against(site);
         let tell = |hindrance: &Hindrance| format!("error: {hindrance}\nhelp: {}\n\n", hindrance.help());
         let why: String = against.iter().map(tell).collect();
         match against.len() {
             0 => Ok(()),
-            count => Err(format!("{why}{count} reason{} against a reload\n", if count == 1 { "" } else { "s" })),
+            count => Err(format!("{why}reload refused: {count} problem{}\n", if count == 1 { "" } else { "s" })),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A daemon's site file is edited under it.
+//! A daemon's site file is edited while it runs.
 
 use std::path::Path;
 
@@ -140,14 +140,14 @@ async fn a_node_whose_installer_is_at_work_keeps_its_entry() {
         panic!("its MAC was taken from under it")
     };
     assert!(why.starts_with("error: compute2 is armed, and its MAC would change from 52:54:00:a8:02:01"), "{why}");
-    assert!(why.contains("rackstart disarm compute2") && why.ends_with("1 reason against a reload\n"), "{why}");
+    assert!(why.contains("rackstart disarm compute2") && why.ends_with("reload refused: 1 problem\n"), "{why}");
     assert!(daemon.served().site.node_by_mac(compute2()).is_some());
     daemon.store.change(compute2(), Change::Event { event: Event::Disarmed, mark: None }).await.unwrap();
     let again = daemon.edits("52:54:00:a8:02:01", "52:54:00:a8:02:99").await;
     assert!(matches!(again, Reloaded::Swapped { .. }), "{again:?}");
 }
 
-/// Ready once, and armed to wipe.
+/// The node was ready once, and is armed to wipe.
 async fn armed_to_wipe(daemon: &Daemon) {
     let token = BootToken::from_random([7; 16]).hash();
     let mut attempt = Attempt::new(AttemptId::from_random([1; 4]), WipeScope::BlankDiskOnly);
@@ -193,11 +193,11 @@ async fn a_node_that_leaves_the_file_armed_to_wipe_is_disarmed_and_its_timeline_
     let last = events.last().unwrap();
     assert_eq!(last.kind, "disarmed");
     assert_eq!(last.detail, "no node of the site file has its MAC any more; it is ready again");
-    // Edited while the daemon was away, or armed at the very moment of the swap: the watchdog sees it.
+    // Edited while the daemon was away, or armed at the very moment of the swap: the watchdog notices.
     armed_to_wipe(&daemon).await;
     watchdog::look(&daemon.served().site, &daemon.store, unix_now(), unix_now()).await;
     assert_eq!(daemon.store.record(compute2()).unwrap().state.word(), "ready");
-    // It comes back to the file, and nothing is armed.
+    // The node returns to the file, and nothing is armed.
     assert!(matches!(daemon.edits("name = \"testbed\"", "name = \"testbed\"").await, Reloaded::Swapped { .. }));
     assert_eq!(daemon.store.record(compute2()).unwrap().state.word(), "ready");
 }
@@ -209,7 +209,7 @@ async fn what_is_bound_at_the_start_needs_a_restart() {
     assert!(why.contains("`server.http_port` changes from 80 to 8080, which needs a restart"), "{why}");
 }
 
-/// Reloads while readers take the site and the renderer: each pair is of one file.
+/// Reloads while readers take the site and the renderer: each pair belongs to one file.
 #[tokio::test]
 async fn readers_never_see_a_mixture() {
     let daemon = Daemon::started().await;
