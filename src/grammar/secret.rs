@@ -67,9 +67,19 @@ fn of_line(line: &str) -> Vec<Range<usize>> {
             found.push(at.end - value.len()..at.end);
         } else {
             is_value = named;
+            found.extend(login(word).map(|login| at.start + login.start..at.start + login.end));
         }
     }
     found.into_iter().map(|at| at.start + offset..at.end + offset).collect()
+}
+
+/// The password of a login in an address, `http://name:password@host/`; without a colon, all of the login.
+fn login(word: &str) -> Option<Range<usize>> {
+    let start = word.find("://")? + 3;
+    let authority = word[start..].split(['/', '?', '#', '"', '\'']).next().unwrap_or_default();
+    let end = start + authority.rfind('@')?;
+    let password = word[start..end].find(':').map_or(start, |colon| start + colon + 1);
+    (password < end).then_some(password..end)
 }
 
 /// Words between blanks that are outside quotations.
@@ -105,6 +115,9 @@ mod tests {
             ("part / --encrypted --passphrase='a b'", vec!["'a b'"]),
             ("rhsm --organization=1 --activation-key=k", vec!["k"]),
             ("bootloader --password=x --iscrypted --append=\"a b\"", vec!["x"]),
+            ("repo --name=a --baseurl=http://me:ge@heim@mirror/x?y=z@w", vec!["ge@heim"]),
+            ("url --url=\"https://token@mirror/x\" --proxy http://me:b@proxy:80", vec!["token", "b"]),
+            ("url --url=http://mirror/a@b --noverifyssl", vec![]),
             ("user --name=password", vec![]),
             ("rootpw --lock", vec![]),
         ] {

@@ -21,6 +21,7 @@ pub(super) struct Member {
     pub(super) index: usize,
     pub(super) size: SizeSpec,
     pub(super) disk: Option<String>,
+    pub(super) encrypted: bool,
 }
 
 pub(super) struct Builder {
@@ -37,6 +38,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// MiB that the header of an encrypted physical volume takes: LUKS 1, and LUKS 2 from EL8 on.
+    fn header(&self) -> u64 {
+        if self.release.major >= 8 { 16 } else { 2 }
+    }
+
     /// Applies limits of growth, and converts shares of groups into sizes.
     pub(super) fn limits(&mut self, said: &mut [Said]) {
         let mut sizes: Vec<_> = self.partitions.iter().map(|(_, spec, most)| (spec.size, *most)).collect();
@@ -46,11 +52,13 @@ impl Builder {
         for ((_, spec, _), (size, _)) in self.partitions.iter_mut().zip(sizes) {
             spec.size = size;
         }
+        let header = self.header();
         for group in &mut self.groups {
+            let taken = if group.spec.encrypted { header + 1 } else { 1 };
             let members = group.members.iter().filter_map(|member| self.members.get(member));
             let exact: Option<Vec<u64>> = members
                 .map(|member| match member.size {
-                    SizeSpec::Exact(size) => Some(size.0.saturating_sub(1) / EXTENT * EXTENT),
+                    SizeSpec::Exact(size) => Some(size.0.saturating_sub(taken) / EXTENT * EXTENT),
                     SizeSpec::Grow(_) => None,
                 })
                 .collect();
@@ -102,6 +110,7 @@ impl Builder {
 
     /// Makes a physical volume as large as its volumes need, where the installer would shrink them.
     pub(super) fn enlarge(&mut self, said: &mut [Said]) {
+        let header = self.header();
         for group in &self.groups {
             let volumes = &group.spec.logical_volumes;
             let needed: u64 =
@@ -109,13 +118,15 @@ impl Builder {
             let is_ours = |spec: &PartitionSpec| matches!(&spec.purpose, PartitionUse::PhysicalVolume { volume_group } if *volume_group == group.spec.name);
             let (mut yields, mut last) = (0, None);
             for (at, (_, spec, _)) in self.partitions.iter().enumerate().filter(|(_, (_, spec, _))| is_ours(spec)) {
-                yields += spec.size.minimum().0.saturating_sub(1) / EXTENT * EXTENT;
+                let taken = if group.spec.encrypted { header + 1 } else { 1 };
+                yields += spec.size.minimum().0.saturating_sub(taken) / EXTENT * EXTENT;
                 last = Some(at);
             }
             let Some(at) = last.filter(|_| yields < needed) else { continue };
             let (index, spec, _) = &mut self.partitions[at];
             // On a mirror, md keeps part of a member for itself.
             let spare = if self.mirrored.is_some() { 136 } else { 0 };
+            let spare = if group.spec.encrypted { spare + header } else { spare };
             let size = Mib((spec.size.minimum().0 + needed - yields + EXTENT + spare).max(8));
             if !spec.size.grows() {
                 said[*index].notes.push(format!("{size} in all, which its volumes need in whole extents"));

@@ -38,6 +38,7 @@ pub(crate) fn layout(release: Release, options: &[String]) -> Layout {
         file_system,
         mount: mount.map(Into::into),
     };
+    let encrypted = has("--encrypted") && !is_plain;
     let (mut partitions, mut groups) = (vec![boot(release)], Vec::new());
     let mut part = |size, purpose| partitions.push(PartitionSpec { size, purpose, disk: None });
     let of_group = |name: &str| PartitionUse::PhysicalVolume { volume_group: name.into() };
@@ -60,7 +61,7 @@ pub(crate) fn layout(release: Release, options: &[String]) -> Layout {
         let swap = (!has("--noswap")).then_some(swap);
         let volumes = swap.into_iter().chain([volume("root", root, main, Some("/"))]);
         let name = "vg_system".into();
-        groups.push(VolumeGroupSpec { name, logical_volumes: volumes.collect(), spans: false, encrypted: false });
+        groups.push(VolumeGroupSpec { name, logical_volumes: volumes.collect(), spans: false, encrypted });
     }
     Layout { partitions, volume_groups: groups, ..Layout::default() }
 }

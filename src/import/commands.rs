@@ -21,7 +21,7 @@ const SET: [&str; 9] = ["ks", "inst.ks", "ip", "root", "inst.repo", "inst.stage2
 /// The fate of a line; what is carried over is added to the role.
 pub(crate) fn fate(release: Release, item: &Item<'_>, role: &mut RoleParts) -> Fate {
     let Some(line) = Arranged::read(release, item.head) else { return include(item) };
-    let is_secret = !grammar::secrets(item.head).is_empty() || has_login_in_url(item.head);
+    let is_secret = !grammar::secrets(item.head).is_empty();
     match line.name.as_str() {
         "services" => services(&line, role),
         "bootloader" => bootloader(&line, role),
@@ -49,11 +49,6 @@ fn include(item: &Item<'_>) -> Fate {
         ),
         _ => Fate::left("no release knows it", "remove it"),
     }
-}
-
-/// Whether a URL has the form `http://name:password@host/`.
-fn has_login_in_url(line: &str) -> bool {
-    line.split("://").skip(1).any(|rest| rest.split(['/', ' ', '"', '\'']).next().unwrap_or_default().contains('@'))
 }
 
 fn services(line: &Arranged, role: &mut RoleParts) -> Fate {

@@ -19,7 +19,7 @@ const MAKERS: [&str; 10] =
     ["autopart", "reqpart", "part", "partition", "raid", "volgroup", "logvol", "btrfs", "mount", "snapshot"];
 
 /// Options that a layout expresses, each in its own way, or that the planner chooses by itself.
-const SAID: [&str; 22] = [
+const SAID: [&str; 24] = [
     "--size",
     "--grow",
     "--maxsize",
@@ -42,6 +42,8 @@ const SAID: [&str; 22] = [
     "--add-boot",
     "--poolname",
     "--thin",
+    "--encrypted",
+    "--passphrase",
 ];
 
 /// The smallest XFS that the installer makes from EL8 on, in MiB.
@@ -179,10 +181,13 @@ impl Builder {
                 "reqpart" => {}
                 "part" => self.part(index, number, line, &mut notes)?,
                 "raid" => self.raid(index, number, line, &mut notes)?,
-                "volgroup" => self.group(number, line)?,
+                "volgroup" => self.group(number, line, &mut notes)?,
                 _ => self.volume(index, number, line, &mut notes)?,
             }
             notes.extend(unsaid(line));
+            if line.has("--passphrase") {
+                notes.push("its passphrase is not copied: that of the site is the secret DISK_PASSPHRASE".into());
+            }
             one.notes = notes;
         }
         if let Some((one, other)) = &self.mirrored {
@@ -212,6 +217,11 @@ impl Builder {
             return Err(excluded(number, "layouts have ext4, XFS and swap, and no btrfs"));
         }
         self.layout = autopart::layout(self.release, &line.options);
+        if line.has("--encrypted") && !self.layout.is_encrypted() {
+            notes.push("it becomes encrypted LVM: a layout encrypts groups, not partitions".into());
+            let lvm = line.options.iter().filter(|option| !option.starts_with("--type") && *option != "--nolvm");
+            self.layout = autopart::layout(self.release, &lvm.cloned().collect::<Vec<_>>());
+        }
         notes.push("it becomes `/boot`, swap of 4096 MiB and a `/` that takes what remains".into());
         if !line.has("--nohome") {
             notes.push("the installer makes `/home` on a large disk; write a volume for it if you want one".into());
@@ -246,13 +256,13 @@ impl Builder {
                     sized.most,
                 ));
             }
-            let member = Member { index, size: sized.size, disk };
+            let member = Member { index, size: sized.size, disk, encrypted: line.has("--encrypted") };
             self.members.insert(name.into(), member);
             return Ok(());
         }
         if name == "swap" || fstype == "swap" {
             self.beside.push((number, disk.clone(), false));
-            self.swap(index, sized.size, sized.most, disk);
+            self.own_group(index, ("swap", FileSystem::Swap, None), &sized, disk, line.has("--encrypted"));
             notes.push("swap is a logical volume of a group of its own: `vg_swap`".into());
             return Ok(());
         }
@@ -268,31 +278,51 @@ impl Builder {
             size = self.at_least(size, file_system, notes);
             self.options(name, line, notes);
             self.beside.push((number, disk.clone(), matches!(name, "/" | "/boot")));
+            if line.has("--encrypted") && name == "/boot" {
+                notes.push("`/boot` stays in the clear: the boot loader has no passphrase".into());
+            } else if line.has("--encrypted") {
+                let volume = name.trim_matches('/').replace('/', "_");
+                let volume = if volume.is_empty() { "root" } else { &volume };
+                let sized = sizes::Sized { size, ..sized };
+                self.own_group(index, (volume, file_system, Some(name)), &sized, disk, true);
+                notes.push(format!(
+                    "an encrypted partition is a volume of an encrypted group of its own: `vg_{volume}`"
+                ));
+                return Ok(());
+            }
             PartitionUse::Mount { path: name.into(), file_system }
         };
         self.partitions.push((index, PartitionSpec { size, purpose, disk }, sized.most));
         Ok(())
     }
 
-    /// Adds a group that contains only one swap volume.
-    fn swap(&mut self, index: usize, size: SizeSpec, most: Option<Mib>, disk: Option<String>) {
+    /// A group of its own for one volume: its name, file system and mount point.
+    fn own_group(
+        &mut self,
+        index: usize,
+        (volume, file_system, mount): (&str, FileSystem, Option<&str>),
+        sized: &sizes::Sized,
+        disk: Option<String>,
+        encrypted: bool,
+    ) {
         let taken = |name: &String| self.groups.iter().any(|group| group.spec.name == *name);
-        let names = std::iter::once("vg_swap".to_string()).chain((2..).map(|n| format!("vg_swap{n}")));
+        let first = format!("vg_{volume}");
+        let names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}{n}")));
         let name = names.into_iter().find(|name| !taken(name)).unwrap_or_default();
-        let SizeSpec::Exact(volume) = sizes::in_extents(SizeSpec::Exact(size.minimum())) else { return };
-        let volume = SizeSpec::Exact(Mib(volume.0.max(2 * EXTENT)));
+        let size = sized.size;
+        let SizeSpec::Exact(least) = sizes::in_extents(SizeSpec::Exact(size.minimum())) else { return };
+        let least = SizeSpec::Exact(Mib(least.0.max(2 * EXTENT)));
         let part = match size {
-            SizeSpec::Exact(_) => SizeSpec::Exact(volume.minimum() + Mib(1)),
-            SizeSpec::Grow(_) => SizeSpec::Grow(volume.minimum() + Mib(1)),
+            SizeSpec::Exact(_) => SizeSpec::Exact(least.minimum() + Mib(1)),
+            SizeSpec::Grow(_) => SizeSpec::Grow(least.minimum() + Mib(1)),
         };
-        let volume = if size.grows() { SizeSpec::Grow(volume.minimum()) } else { volume };
-        let file_system = FileSystem::Swap;
-        let volume = LogicalVolumeSpec { name: "swap".into(), size: volume, file_system, mount: None };
-        let spec =
-            VolumeGroupSpec { name: name.clone(), logical_volumes: vec![volume], spans: false, encrypted: false };
+        let wanted = if size.grows() { SizeSpec::Grow(least.minimum()) } else { least };
+        let mount = mount.map(str::to_string);
+        let volume = LogicalVolumeSpec { name: volume.into(), size: wanted, file_system, mount };
+        let spec = VolumeGroupSpec { name: name.clone(), logical_volumes: vec![volume], spans: false, encrypted };
         self.groups.push(Group { spec, members: Vec::new(), volumes: vec![(index, None, None)] });
         let purpose = PartitionUse::PhysicalVolume { volume_group: name };
-        self.partitions.push((index, PartitionSpec { size: part, purpose, disk }, most));
+        self.partitions.push((index, PartitionSpec { size: part, purpose, disk }, sized.most));
     }
 
     fn raid(
@@ -323,13 +353,15 @@ impl Builder {
         let (index, disk) = (index.max(first.index), Some(pair.0));
         let purpose = if name.starts_with("pv.") {
             let purpose = PartitionUse::PhysicalVolume { volume_group: String::new() };
-            let member = Member { index, size, disk: disk.clone() };
-            // A group may refer to the array as well as to what is on it.
+            let member =
+                Member { index, size, disk: disk.clone(), encrypted: line.has("--encrypted") || first.encrypted };
+            // A group may name the array as well as what is on it.
             self.members.extend(line.value("--device").map(|device| (device.to_string(), member.clone())));
             self.members.insert(name.clone(), member);
             purpose
         } else if name == "swap" || line.value("--fstype") == Some("swap") {
-            self.swap(index, size, None, disk);
+            let sized = sizes::Sized { size, most: None, percent: None, notes: Vec::new() };
+            self.own_group(index, ("swap", FileSystem::Swap, None), &sized, disk, line.has("--encrypted"));
             notes.push("swap is a logical volume of a group of its own: `vg_swap`".into());
             return Ok(());
         } else if name == "/boot/efi" {
@@ -338,23 +370,31 @@ impl Builder {
         } else {
             let file_system = self.file_system(number, line, notes)?;
             self.options(name, line, notes);
+            if line.has("--encrypted") {
+                notes.push("without `--encrypted`: a layout encrypts groups, not a mirrored file system".into());
+            }
             PartitionUse::Mount { path: name.clone(), file_system }
         };
         self.partitions.push((index, PartitionSpec { size, purpose, disk }, None));
         Ok(())
     }
 
-    fn group(&mut self, number: usize, line: &Arranged) -> Result<(), LineRefusal> {
+    fn group(&mut self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), LineRefusal> {
         let Some((name, members)) = line.plain.split_first() else { return Ok(()) };
         if let Some(array) = members.iter().find(|member| !self.members.contains_key(*member)) {
             let what = format!("`{array}` is no partition of this kickstart");
             return Err((number, what, "make the group of partitions, and import again".into()));
         }
+        let encrypted = members.iter().filter(|name| self.members.get(*name).is_some_and(|known| known.encrypted));
+        let encrypted = encrypted.count();
+        if encrypted > 0 && encrypted < members.len() {
+            notes.push("the whole group is encrypted, not one of its parts alone".into());
+        }
         let spec = VolumeGroupSpec {
             name: name.clone(),
             logical_volumes: Vec::new(),
             spans: members.len() > 1,
-            encrypted: false,
+            encrypted: encrypted > 0,
         };
         self.groups.push(Group { spec, members: members.to_vec(), volumes: Vec::new() });
         Ok(())
@@ -392,6 +432,10 @@ impl Builder {
             (number, format!("no `volgroup` makes `{vg}` in this kickstart"), "import the whole kickstart".to_string())
         })?;
         let size = at_least;
+        if line.has("--encrypted") && !group.spec.encrypted {
+            group.spec.encrypted = true;
+            notes.push(format!("the whole group `{vg}` is encrypted, not this volume alone"));
+        }
         if sized.percent.is_none() && size != sized.size {
             notes.push(format!("{}, as the installer makes it", size.minimum()));
         }

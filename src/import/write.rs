@@ -143,6 +143,9 @@ impl RoleParts {
             if group.spans {
                 text.push_str("spans = true\n");
             }
+            if group.encrypted {
+                text.push_str("encrypted = true\n");
+            }
             text.push_str("logical_volumes = [\n");
             for volume in &group.logical_volumes {
                 let mut keys = vec![format!("name = {}", quote(&volume.name))];
