@@ -17,6 +17,7 @@ use super::own::OwnKeys;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
 use super::sources::{self, ImageKeys, RepositoryKeys};
+use super::tang::{self, TangKeys};
 use super::variables;
 use super::{text, timezone};
 use crate::site::{Blueprint, KeySource, Notify, Security, Software, TimeService, User};
@@ -30,6 +31,7 @@ pub(super) struct File<'a> {
     pub network: Option<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
+    pub tang: Option<TangKeys>,
     /// None when one of them has a mistake.
     pub users: Option<Vec<User>>,
     /// Where each user is named.
@@ -97,7 +99,7 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "site",
     "server",
     "api",
@@ -106,6 +108,7 @@ const SECTIONS: [&str; 16] = [
     "access",
     "user",
     "secrets",
+    "tang",
     "variables",
     "install_tree",
     "repository",
@@ -147,6 +150,7 @@ impl<'a> File<'a> {
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])
                 .map_or(KeySource::None, |section| super::secrets::key(&section)),
+            tang: section(&top, "tang", false, &tang::KEYS).as_ref().map(TangKeys::read),
             users,
             user_names,
             trees: read_trees(&top),

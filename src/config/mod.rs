@@ -36,6 +36,7 @@ mod rules;
 mod secrets;
 mod size;
 mod sources;
+mod tang;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -43,8 +43,8 @@ pub(super) fn read(section: &Section<'_>) -> Notify {
     Notify { command: owned(&command), webhook: webhook.map(|url| url.get_ref().to_string()), on }
 }
 
-/// Whether the daemon can post to the URL: a host, optionally a port, and a path without blanks.
-fn is_plain_http(url: &str) -> bool {
+/// Whether it is an http URL that is plain: a host, optionally a port, and a path without blanks.
+pub(super) fn is_plain_http(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let (host, port) = authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));

@@ -41,6 +41,9 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collect
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
         blueprint.secrets.entry(DISK_PASSPHRASE.into()).or_insert(spec);
     }
+    if let Some(keys) = file.tang.as_ref().filter(|_| nodes.iter().all(Option::is_some)) {
+        keys.check_use(nodes.iter().flatten(), found);
+    }
     for container in nodes.iter().flatten().filter_map(|node| node.container.as_ref()) {
         // It leaves with the storage commands as well.
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };

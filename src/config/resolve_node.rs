@@ -8,8 +8,9 @@ use super::file::{File, SiteKeys};
 use super::node::NodeKeys;
 use super::prove;
 use super::reader::Collector;
+use super::tang;
 use super::words::{quote, suggest};
-use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse};
+use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse, Tang};
 
 /// The layout of sites and nodes that name none.
 const DEFAULT_LAYOUT: &str = "grow";
@@ -33,6 +34,8 @@ pub(super) fn resolve_node(
     }
     let text = |text: &Option<Spanned<&str>>| text.as_ref().map(|text| text.get_ref().to_string());
     let (nics, bonds, vlans) = cards::resolve(node)?;
+    let layout = layout?;
+    let servers = file.tang.as_ref().and_then(|keys| keys.tang.as_ref());
     let node_value = Node {
         name: node.name.as_ref()?.get_ref().clone(),
         role: node.role.as_ref()?.get_ref().to_string(),
@@ -43,7 +46,8 @@ pub(super) fn resolve_node(
         nics,
         bonds,
         vlans,
-        layout: layout?,
+        tang: Tang::of_layout(servers, &layout),
+        layout,
         keep: node.keep.iter().map(|group| group.get_ref().to_string()).collect(),
         install_tree: text(&all.install_tree)?,
         release: release?,
@@ -51,6 +55,7 @@ pub(super) fn resolve_node(
         container: container::of_role(file, node.role.as_ref()?.get_ref(), found),
     };
     container::check(file, blueprint, &node_value, found);
+    tang::check(file.tang.as_ref(), &node_value, found);
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {
         // A half-read layout says nothing about the disk.

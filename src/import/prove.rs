@@ -46,5 +46,6 @@ fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node
         release,
         kernel_args: String::new(),
         container: None,
+        tang: None,
     })
 }

@@ -85,6 +85,9 @@ pub struct Facts {
     /// the time.
     #[serde(default)]
     pub crypts: Option<Vec<(String, String)>>,
+    /// Kernel names of encrypted devices, each with the URL of a Tang server that it is bound to.
+    #[serde(default)]
+    pub bindings: Vec<(String, String)>,
     /// Where the firmware finds a boot loader: a disk with `mbr`, or a partition with `entry` for one that the
     /// firmware's own list of boot entries names. None when this was not collected at the time.
     #[serde(default)]
@@ -171,6 +174,7 @@ impl Facts {
                 members: members.iter().map(|member| member.to_string()).collect(),
             }),
             ["crypt", name, device] => self.crypts.get_or_insert_default().push((name.into(), device.into())),
+            ["bound", device, url] => self.bindings.push((device.into(), url.into())),
             ["loader", device, kind] => self.loaders.get_or_insert_default().push((device.into(), kind.into())),
             ["fstab", target, options] => self.fstab.get_or_insert_default().push((target.into(), options.into())),
             ["mount", device, target, file_system] => self.mounts.push(MountFact {

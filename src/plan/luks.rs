@@ -1,4 +1,4 @@
-//! The space that encryption takes from a physical volume.
+//! Encryption of physical volumes: the space that it takes, and who opens them.
 
 use crate::site::{Mib, Node, Release};
 
@@ -22,6 +22,19 @@ pub(crate) fn of_group(node: &Node, group: &str) -> Mib {
 /// Whether the header size is certain: cryptsetup 2.0 (EL8.0) makes one of 4 MiB.
 pub(crate) fn is_exact(node: &Node, group: &str) -> bool {
     of_group(node, group) == Mib(0) || (node.release.major, node.release.minor) != (8, 0)
+}
+
+/// Who opens a group when the node starts, for people.
+pub(crate) fn who_opens(node: &Node, group: &str) -> String {
+    match &node.tang {
+        Some(tang) => {
+            format!("`{group}` is encrypted: Tang opens it at each start ({}), and the passphrase does", tang.who())
+        }
+        None => format!(
+            "`{group}` is encrypted: whoever starts {} types the passphrase on its console, each time",
+            node.name
+        ),
+    }
 }
 
 /// The size of the volume group that a partition yields after a header.

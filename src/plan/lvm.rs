@@ -1,6 +1,6 @@
 //! From partitions to volume groups and logical volumes, counted in extents.
 
-use crate::site::{Mib, Node, PartitionUse, VolumeGroupSpec};
+use crate::site::{Mib, Node, PartitionUse, Tang, VolumeGroupSpec};
 
 use super::luks;
 use super::names;
@@ -74,6 +74,7 @@ fn plan_group(
         name: spec.name.clone(),
         installer_name: names::installer_name(node.release, &spec.name),
         encrypted: spec.encrypted,
+        tang: node.tang.as_ref().filter(|_| spec.encrypted).map(Tang::urls).unwrap_or_default(),
         exact: luks::is_exact(node, &spec.name) && physical_volumes.iter().all(|volume| volume.array.is_none()),
         physical_volumes,
         extent_size: EXTENT,

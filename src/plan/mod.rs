@@ -56,10 +56,7 @@ pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {
             ));
         }
         if group.encrypted {
-            notes.push(format!(
-                "`{}` is encrypted: whoever starts {} types the passphrase on its console, each time",
-                group.name, node.name
-            ));
+            notes.push(luks::who_opens(node, &group.name));
         }
     }
     notes.extend(node.container.as_ref().map(image_mode));

@@ -197,6 +197,9 @@ pub struct VolumeGroupPlan {
     /// Whether its physical volumes are encrypted (LUKS).
     #[serde(default)]
     pub encrypted: bool,
+    /// URLs of the Tang servers that its physical volumes are bound to; empty: a person types the passphrase.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tang: Vec<String>,
     /// Whether the sizes are exact. If not, `size`, `extents` and `free` are minimums.
     pub exact: bool,
     /// Extent size in MiB.

@@ -10,6 +10,7 @@ use super::access::{self, KeyFile, UserValues};
 use super::container::ContainerValues;
 use super::disk_rule::{DiskRuleValues, disk_rules};
 use super::links::{self, BondValues, NETWORK_FILE, NamedCard, NicValues, VlanValues};
+use super::tang::TangValues;
 
 /// Where `%pre` writes the storage commands, and from where the kickstart includes them.
 pub(crate) const STORAGE_FILE: &str = "/tmp/rackstart-storage.ks";
@@ -51,6 +52,7 @@ pub(crate) struct KickstartValues<'a> {
     key_files: Vec<KeyFile<'a>>,
     users: Vec<UserValues<'a>>,
     container: Option<ContainerValues<'a>>,
+    tang: Option<TangValues>,
     packages: Vec<String>,
     services: String,
     services_off: String,
@@ -133,6 +135,7 @@ impl<'a> KickstartValues<'a> {
             key_files: access::key_files(site, node),
             users: access::users(site, node),
             container: node.container.as_ref().map(ContainerValues::new),
+            tang: node.tang.as_ref().map(TangValues::new),
             packages: software.packages,
             services: software.services.join(","),
             services_off: software.services_off.join(","),

@@ -20,6 +20,7 @@ mod payload;
 mod payload_values;
 mod prove;
 mod storage;
+mod tang;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -80,6 +80,7 @@ impl Node {
             release: Release { major: 0, minor: 0 },
             kernel_args: String::new(),
             container: None,
+            tang: None,
         }
     }
 }

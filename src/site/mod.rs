@@ -16,6 +16,7 @@ mod node;
 mod nodes;
 mod release;
 mod source;
+mod tang;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -46,6 +47,7 @@ pub use node::{Firmware, Node};
 pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
 pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};
+pub use tang::{Tang, TangServer};
 
 /// How open the finished cloud is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]

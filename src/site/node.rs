@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
-use super::{Container, DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release};
+use super::{Container, DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release, Tang};
 
 /// How a node boots: which firmware it has, and therefore which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -62,6 +62,8 @@ pub struct Node {
     pub kernel_args: String,
     /// What it is made of in image mode; none: of packages.
     pub container: Option<Container>,
+    /// Who opens its encrypted disks besides the passphrase.
+    pub tang: Option<Tang>,
 }
 
 impl Node {

@@ -98,6 +98,7 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         release: "6.10".parse().expect("a release"),
         kernel_args: String::new(),
         container: None,
+        tang: None,
     }
 }
 

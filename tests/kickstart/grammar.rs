@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use rackstart::lifecycle::WipeScope;
 use rackstart::plan::plan;
 use rackstart::render::{Renderer, example_disks};
-use rackstart::site::{DiskRule, DiskSlot, Mib, Node, Release, Site, SizeSpec};
+use rackstart::site::{DiskRule, DiskSlot, Mib, Node, Release, Site, SizeSpec, Tang, TangServer};
 
 use crate::variants::{RELEASES, all, body, site, token, whole};
 
@@ -73,6 +73,13 @@ fn unusual(release: &str, firmware: &str, kind: &str) -> Option<(Site, Node)> {
             last.encrypted = true;
             last.logical_volumes[0].size = SizeSpec::Grow(Mib(400));
         }
+        "tang" => {
+            // The site file refuses it before.
+            site.node_by_name("compute2").filter(|node| node.release.major >= 8)?;
+            let server = |url: &str| TangServer { url: url.into(), thumbprint: "hXPjIt6drhveIPNCklUXPsIxTR_".into() };
+            let servers = ["http://tang1.lan", "http://192.168.0.3:7500"].map(server).into();
+            node = crate::tang::encrypted(&site, Tang { servers, threshold: 1 });
+        }
         "mirror" => {
             node.disks.push(DiskSlot { slot: "os2".into(), rule: DiskRule::of(size, 512) });
             node.layout.mirror = Some(("os".into(), "os2".into()));
@@ -106,6 +113,8 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
             ("bios", "mirror"),
             ("uefi", "mirror"),
             ("bios", "encrypted"),
+            ("bios", "tang"),
+            ("uefi", "tang"),
             ("bios", "prepared"),
         ] {
             // EL6.3 wants members of a kept group, and pykickstart's RHEL6 is EL6.4 and later.
@@ -126,6 +135,7 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
                 "mirror" => "raid /boot --device=md",
                 "encrypted" if ["6.3", "6.10", "7"].contains(&release) => " --encrypted --passphrase=***\n",
                 "encrypted" => " --encrypted --luks-version=luks2 --passphrase=***\n",
+                "tang" => "\nclevis\nclevis-dracut\nclevis-luks\nclevis-systemd\n",
                 _ => "part pv.03 --onpart=sda5\n",
             };
             assert!(text.contains(word), "{release} {firmware} {kind}: {text}");
@@ -141,7 +151,7 @@ fn ksvalidator_has_nothing_to_say_about_several_disks_mirrors_prepared_tables_an
             assert!(text.contains(second), "{release} {firmware} {kind}: {text}");
         }
     }
-    assert!(seen.len() == 5 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");
+    assert!(seen.len() == 6 && seen["tang"] == 6 && seen["keep"] >= 8 && seen["two"] >= 8, "{seen:?}");
     for (syntax, files) in by_syntax {
         let said = ksvalidator(&syntax, &files);
         assert!(said.is_empty(), "{syntax}: {said}");

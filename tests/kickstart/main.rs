@@ -14,4 +14,5 @@ mod plan_model;
 mod post_script;
 mod pre_script;
 mod table;
+mod tang;
 mod variants;

@@ -140,6 +140,7 @@ fn compare_physical_volumes(
                 below.unwrap_or(device)
             ));
         }
+        compare_bindings(group, below.unwrap_or(device), facts, lines);
         found.push(below.unwrap_or(device));
     }
     for planned in &group.physical_volumes {
@@ -162,6 +163,24 @@ fn compare_physical_volumes(
         }
     }
     lines.extend(found.iter().map(|device| format!("volume group {} is also on {device}", group.name)));
+}
+
+/// Compares the Tang servers that a device is bound to with those of the plan, where it has any: without them nobody but
+/// a person opens the device.
+fn compare_bindings(group: &VolumeGroupPlan, device: &str, facts: &Facts, lines: &mut Vec<String>) {
+    if group.tang.is_empty() {
+        return;
+    }
+    let of_device = facts.bindings.iter().filter(|(known, _)| known == device);
+    let mut bound: Vec<&str> = of_device.map(|(_, url)| url.as_str()).collect();
+    let mut planned: Vec<&str> = group.tang.iter().map(String::as_str).collect();
+    bound.sort_unstable();
+    planned.sort_unstable();
+    if bound != planned {
+        let bound = if bound.is_empty() { "no Tang server".into() } else { bound.join(", ") };
+        let (name, planned) = (&group.name, planned.join(", "));
+        lines.push(format!("volume group {name} is bound to {bound} on {device}; planned: {planned}"));
+    }
 }
 
 /// Returns the kernel's name of a partition: `sda2`, `nvme0n1p2`.
@@ -290,6 +309,28 @@ mod tests {
         facts.groups[1].free -= 1;
         assert_eq!(differences(&plan, &disks, &["nova-volumes".into()], &facts), [""; 0]);
         assert_eq!(differences(&plan, &disks, &[], &facts).len(), 2);
+    }
+
+    #[test]
+    fn a_group_that_tang_shall_open_has_exactly_its_servers() {
+        let (mut plan, disks) = promise();
+        let mut facts = as_planned(&plan);
+        let below = facts.physical_volumes[0].device.trim_start_matches("/dev/").to_string();
+        plan.volume_groups[0].encrypted = true;
+        plan.volume_groups[0].tang = vec!["http://b".into(), "http://a".into()];
+        facts.physical_volumes[0].device = "/dev/mapper/luks-1".into();
+        facts.crypts = Some(vec![("luks-1".into(), below.clone())]);
+        let name = plan.volume_groups[0].name.clone();
+        let line =
+            |bound: &str| format!("volume group {name} is bound to {bound} on {below}; planned: http://a, http://b");
+        assert_eq!(differences(&plan, &disks, &[], &facts), [line("no Tang server")]);
+        let bound = |urls: &[&str]| urls.iter().map(|url| (below.clone(), url.to_string())).collect();
+        facts.bindings = bound(&["http://a"]);
+        assert_eq!(differences(&plan, &disks, &[], &facts), [line("http://a")]);
+        facts.bindings = bound(&["http://a", "http://b", "http://c"]);
+        assert_eq!(differences(&plan, &disks, &[], &facts), [line("http://a, http://b, http://c")]);
+        facts.bindings = bound(&["http://a", "http://b"]);
+        assert_eq!(differences(&plan, &disks, &[], &facts), [""; 0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Several disks, mirrors, labels, 4Kn, and partitions that only `%pre` can make.
 
 use super::*;
-use crate::site::{DiskLabel, DiskRule, DiskSlot, FileSystem};
+use crate::site::{DiskLabel, DiskRule, DiskSlot, FileSystem, Tang, TangServer};
 
 fn disk(slot: &str, sectors: u64, sector_size: u32) -> DiskSlot {
     DiskSlot { slot: slot.into(), rule: DiskRule::of(sectors, sector_size) }
@@ -271,6 +271,17 @@ fn encryption_takes_its_header_of_every_physical_volume() {
     let notes = plan(&encrypted("9")).unwrap().notes;
     assert!(notes.iter().any(|note| note.contains("`vg_gluster` is encrypted: whoever starts compute2")), "{notes:?}");
     assert!(!plan(&encrypted("9")).unwrap().volume_groups[0].encrypted);
+    let server = |url: &str| TangServer { url: url.into(), thumbprint: "x".into() };
+    let mut node = encrypted("9");
+    node.tang = Some(Tang { servers: vec![server("http://a"), server("http://b")], threshold: 2 });
+    let bound = plan(&node).unwrap();
+    assert_eq!((bound.volume_groups[0].tang.len(), bound.volume_groups[1].tang.len()), (0, 2));
+    assert!(
+        bound
+            .notes
+            .concat()
+            .contains("`vg_gluster` is encrypted: Tang opens it at each start (2 of http://a, http://b)")
+    );
 }
 
 #[test]

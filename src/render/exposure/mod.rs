@@ -233,6 +233,18 @@ fn facts(site: &Site, node: &Node) -> Vec<Fact> {
         };
         add("public card", text);
     }
+    if node.layout.is_encrypted() {
+        let text = match &node.tang {
+            Some(tang) => {
+                let who = tang.who();
+                format!(
+                    "the encrypted ones open by Tang ({who}), so for whoever has them and reaches it, or by passphrase"
+                )
+            }
+            None => "the encrypted ones open by passphrase alone".into(),
+        };
+        add("disks", text);
+    }
     let access = &site.access;
     let root = match (access.ssh_keys.len(), access.root_password_hash.is_some()) {
         (0, false) => "nobody: no key, and the password is locked".into(),

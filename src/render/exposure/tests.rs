@@ -7,6 +7,7 @@ use std::process::Command;
 use super::*;
 use crate::lifecycle::BootToken;
 use crate::site::testing::paper_site;
+use crate::site::{Tang, TangServer};
 
 /// Protocol, ports and source of every rule that admits something.
 type Rules = BTreeSet<(String, String, String)>;
@@ -178,4 +179,20 @@ fn the_facts_are_those_of_the_steps() {
     assert!(database.split("\"$SECURITY\" = paper").nth(1).is_some_and(|rest| rest.contains('%')), "{database}");
     let bricks = step("lib/gluster.sh");
     assert!(bricks.contains("BRICK_PORT_MIN=49252") && bricks.contains("BRICK_PORT_MAX=49351"), "as in `ports`");
+}
+
+#[test]
+fn who_opens_encrypted_disks_is_said() {
+    let site = site(Security::Hardened);
+    let mut node = site.node_by_name("compute2").unwrap().clone();
+    let disks = |node: &Node| {
+        let exposure = Renderer::new().unwrap().exposure(&site, node).unwrap();
+        exposure.facts.into_iter().find(|fact| fact.about == "disks").map(|fact| fact.is).unwrap_or_default()
+    };
+    assert_eq!(disks(&node), "");
+    node.layout.volume_groups[1].encrypted = true;
+    assert_eq!(disks(&node), "the encrypted ones open by passphrase alone");
+    let servers = vec![TangServer { url: "http://tang1.lan".into(), thumbprint: "x".into() }];
+    node.tang = Some(Tang { servers, threshold: 1 });
+    assert!(disks(&node).contains("open by Tang (http://tang1.lan), so for whoever has them and reaches it"));
 }
