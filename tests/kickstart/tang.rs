@@ -116,7 +116,8 @@ fn machine(site: &Site, node: &Node) -> Machine {
     machine.program("chroot", "shift; exec \"${@/#\\/dev\\//$MACHINE/root/dev/}\"");
     machine.program("grubby", "");
     machine.program("dracut", "");
-    let kickstart = renderer.kickstart(site, node, &token()).unwrap();
+    let kickstart = renderer.kickstart_whole(site, node, &token(), &on("sda"), WipeScope::BlankDiskOnly).unwrap();
+    assert_eq!(rackstart::grammar::check(node.release, &kickstart), []);
     for opening in [BIND, END] {
         shellcheck(&body(&kickstart, opening), opening);
     }
