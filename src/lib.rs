@@ -18,6 +18,7 @@
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
+//! | `hex` | pure | bytes as hexadecimal digits |
 //! | `letters` | pure | which characters nobody can see |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
@@ -33,6 +34,7 @@ mod clock;
 pub mod config;
 pub mod failure;
 pub mod grammar;
+mod hex;
 pub mod import;
 pub mod iso9660;
 mod letters;

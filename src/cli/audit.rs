@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::client::{StoreArgs, encode};
 use super::output::{Output, json};
-use super::vault::Desk;
+use super::vault::Answers;
 use super::{Failure, print, tell_notes};
 use crate::audit::Actor;
 use crate::clock::unix_now;
@@ -69,15 +69,15 @@ struct Filter {
 
 pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     match args.what {
-        Some(What::Verify { head, output }) => output.of(|| verify(&Desk::new(place, args.store), head, output)),
-        None => list(&Desk::new(place, args.store), args.filter),
+        Some(What::Verify { head, output }) => output.of(|| verify(&Answers::new(place, args.store), head, output)),
+        None => list(&Answers::new(place, args.store), args.filter),
     }
 }
 
-fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
-    let lines = lines(desk, &filter)?;
+fn list(answers: &Answers<'_>, filter: Filter) -> Result<(), Failure> {
+    let lines = lines(answers, &filter)?;
     if let Some(action) = filter.action.as_ref().filter(|_| lines.is_empty()) {
-        tell_notes(&[nothing_of(desk, action)?]);
+        tell_notes(&[nothing_of(answers, action)?]);
     }
     let mut text = String::new();
     for line in &lines {
@@ -89,7 +89,7 @@ fn list(desk: &Desk<'_>, filter: Filter) -> Result<(), Failure> {
 }
 
 /// Returns the lines that match the filter.
-fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
+fn lines(answers: &Answers<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
     let since = filter.hours.map(|hours| unix_now().saturating_sub(hours.saturating_mul(3600)));
     let mut path = format!("/api/v1/audit?limit={}", filter.limit);
     for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
@@ -98,7 +98,7 @@ fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
         }
     }
     path.extend(since.map(|since| format!("&since={since}")));
-    desk.ask(
+    answers.ask(
         |client| client.get(&path),
         async |site, store, _| {
             let Filter { who, action, subject, limit, .. } = filter;
@@ -110,9 +110,9 @@ fn lines(desk: &Desk<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failure> {
 }
 
 /// Says that no line has this action and lists the actions that do occur, so that a typo is noticed.
-fn nothing_of(desk: &Desk<'_>, action: &str) -> Result<String, Failure> {
+fn nothing_of(answers: &Answers<'_>, action: &str) -> Result<String, Failure> {
     let all = Filter { who: None, action: None, subject: None, hours: None, limit: MOST, json: false };
-    let lines = lines(desk, &all)?;
+    let lines = lines(answers, &all)?;
     let known: BTreeSet<&str> = lines.iter().map(|line| line.action.as_str()).collect();
     Ok(format!("no line has the action {}; {}", quote(action), suggest(action, "actions in the log", known)))
 }
@@ -124,9 +124,9 @@ fn in_words(line: &AuditView) -> String {
     format!("{:>5}  {}  {actor}  {} {}{detail}{outcome}", line.id, utc(line.at), line.action, line.subject)
 }
 
-fn verify(desk: &Desk<'_>, head: Option<String>, output: Output) -> Result<(), Failure> {
+fn verify(answers: &Answers<'_>, head: Option<String>, output: Output) -> Result<(), Failure> {
     let noted = head.as_ref().map(|head| format!("?head={}", encode(head))).unwrap_or_default();
-    let verdict: AuditVerdict = desk.ask(
+    let verdict: AuditVerdict = answers.ask(
         |client| client.get(&format!("/api/v1/audit/verify{noted}")),
         async |_, store, _| records::verify_audit(store, head.clone()).await,
     )?;

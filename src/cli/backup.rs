@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::client::{StoreArgs, runtime};
 use super::output::{Output, json};
-use super::vault::{self, Desk};
+use super::vault::{self, Answers};
 use super::{Failure, print, tell_notes};
 use crate::audit::Order;
 use crate::config::SitePaths;
@@ -100,7 +100,7 @@ pub(crate) fn backup(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failu
 
 fn write(place: SitePaths<'_>, args: BackupArgs) -> Result<(), Failure> {
     let with_secrets = args.with_secrets;
-    let (bytes, Sealed { sealed }) = Desk::new(place, args.store).ask(
+    let (bytes, Sealed { sealed }) = Answers::new(place, args.store).ask(
         |client| {
             let bytes = client.bytes(&format!("/api/v1/backup?with_secrets={with_secrets}"))?;
             Ok((bytes, client.get("/api/v1/sealed")?))

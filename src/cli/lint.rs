@@ -33,11 +33,11 @@ pub(crate) struct Args {
 struct Report {
     /// Whether all files are free of errors.
     ok: bool,
-    files: Vec<Verdict>,
+    files: Vec<LintedFile>,
 }
 
 #[derive(serde::Serialize)]
-struct Verdict {
+struct LintedFile {
     file: String,
     release: String,
     ok: bool,
@@ -114,10 +114,10 @@ fn linted(name: String, release: Release, lint: &Lint) -> Linted {
     Linted { name, release, problems, errors, warnings }
 }
 
-fn verdict(file: &Linted) -> Verdict {
+fn verdict(file: &Linted) -> LintedFile {
     let severity = |problem: &Problem| if problem.doubtful { "warning" } else { "error" };
     let told = file.problems.list().iter().map(severity).zip(file.problems.spots());
-    Verdict {
+    LintedFile {
         file: file.name.clone(),
         release: file.release.to_string(),
         ok: file.errors == 0,

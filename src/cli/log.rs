@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{StoreArgs, encode};
 use super::output::{Output, json};
-use super::vault::Desk;
+use super::vault::Answers;
 use super::{Failure, Kind, no_such_node, status};
 use crate::config::SitePaths;
 use crate::server::api::logs::{self, LogPiece, LogQuery};
@@ -33,15 +33,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
-    args.output.of(|| show(&Desk::watching(place, args.store.clone()), args))
+    args.output.of(|| show(&Answers::watching(place, args.store.clone()), args))
 }
 
-fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
+fn show(answers: &Answers<'_>, args: Args) -> Result<(), Failure> {
     let (output, list) = (args.output, args.list);
     let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
     loop {
         let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();
-        let piece: Result<LogPiece, Failure> = desk.ask(
+        let piece: Result<LogPiece, Failure> = answers.ask(
             |client| client.get(&format!("/api/v1/nodes/{}/log?from={from}{of}", encode(&args.node))),
             async |site, _, _| logs::read(site, &args.node, LogQuery { attempt: attempt.clone(), from }).await,
         );
@@ -62,7 +62,7 @@ fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
             }
             // While following, wait for a daemon that restarts; a daemon that was never there is an error.
             Err(failure) if failure.kind == Kind::Unreachable && args.follow && !first => {}
-            Err(failure) => return Err(unknown(desk, &args.node).unwrap_or(failure)),
+            Err(failure) => return Err(unknown(answers, &args.node).unwrap_or(failure)),
         }
         if !args.follow {
             return Ok(());
@@ -73,8 +73,8 @@ fn show(desk: &Desk<'_>, args: Args) -> Result<(), Failure> {
 
 /// Reports a name that no node has. In a store that knows no nodes this cannot be told, so the missing log is reported
 /// instead.
-fn unknown(desk: &Desk<'_>, name: &str) -> Option<Failure> {
-    let report = status::report(desk).ok()?;
+fn unknown(answers: &Answers<'_>, name: &str) -> Option<Failure> {
+    let report = status::report(answers).ok()?;
     let names = || report.nodes.iter().map(|node| node.name.as_str());
     (names().next().is_some() && !names().any(|known| known == name)).then(|| no_such_node(name, names()))
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::client::{StoreArgs, encode, runtime};
 use super::output::{Output, json};
-use super::vault::{Desk, console};
+use super::vault::{Answers, console};
 use super::{Failure, print};
 use crate::config::{self, SitePaths, suggest};
 use crate::server::api::secrets::NewValue;
@@ -99,10 +99,10 @@ struct Key {
 }
 
 pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<(), Failure> {
-    let desk = |key: Key| Desk::opening(place, store.clone(), Need::Opened(key.key_file));
+    let answers = |key: Key| Answers::opening(place, store.clone(), Need::Opened(key.key_file));
     match what {
         What::List { json, key } => list(
-            desk(key)
+            answers(key)
                 .ask(|client| client.get("/api/v1/secrets"), async |site, store, _| Ok(secrets::list(site, store)))?,
             json,
         ),
@@ -111,13 +111,13 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
         }
         What::Show { name, node, key, .. } => {
             let Revealed { value, .. } = match (name, node) {
-                (Some(name), _) => desk(key).ask(
+                (Some(name), _) => answers(key).ask(
                     |client| client.post(&format!("/api/v1/secrets/{}/reveal", encode(&name))),
                     async |site, store, person| secrets::reveal(site, store, person, name.clone()).await,
                 )?,
                 (None, node) => {
                     let node = node.unwrap_or_default();
-                    desk(key).ask(
+                    answers(key).ask(
                         |client| client.post(&format!("/api/v1/nodes/{}/reveal-secrets", encode(&node))),
                         async |site, store, person| secrets::reveal_of_node(site, store, person, node.clone()).await,
                     )?
@@ -127,14 +127,14 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
         }
         What::Set { name, key, output } => output.of(|| {
             // Checked before anybody types a value for nothing.
-            let known = desk(Key { key_file: key.key_file.clone() })
+            let known = answers(Key { key_file: key.key_file.clone() })
                 .ask(|client| client.get("/api/v1/secrets"), async |site, store, _| Ok(secrets::list(site, store)))?;
             if !known.iter().any(|secret: &SecretStatus| secret.name == name) {
                 return Err(no_such_secret(&name, &known));
             }
             let value = read_value()?;
             let body = || NewValue { value: value.to_string() };
-            let rotated = desk(key).ask(
+            let rotated = answers(key).ask(
                 |client| client.post_with(&format!("/api/v1/secrets/{}", encode(&name)), &body()),
                 async |site, store, person| secrets::set(site, store, &person.actor, name.clone(), body().value).await,
             )?;
@@ -144,7 +144,7 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
         What::Rotate { name, key, output, .. } => output.of(|| {
             let one = |name: &String| format!("/api/v1/secrets/{}/rotate", encode(name));
             let path = name.as_ref().map_or_else(|| "/api/v1/rotate-secrets".to_string(), one);
-            let rotated = desk(key).ask(
+            let rotated = answers(key).ask(
                 |client| client.post(&path),
                 async |site, store, person| secrets::rotate(site, store, &person.actor, name.clone()).await,
             )?;

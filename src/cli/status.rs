@@ -1,7 +1,7 @@
 //! `rackstart status`.
 
 use super::client::StoreArgs;
-use super::vault::Desk;
+use super::vault::Answers;
 use super::{Failure, output, print, screen, table};
 use crate::config::SitePaths;
 use crate::server::operate::StatusReport;
@@ -23,12 +23,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
-    show(&report(&Desk::watching(place, args.store))?, args.json)
+    show(&report(&Answers::watching(place, args.store))?, args.json)
 }
 
 /// Fetches the status of all nodes, from the daemon or from the store.
-pub(crate) fn report(desk: &Desk<'_>) -> Result<StatusReport, Failure> {
-    desk.ask(|client| client.get("/api/v1/status"), async |site, store, _| Ok(StatusReport::at_rest(site, store)))
+pub(crate) fn report(answers: &Answers<'_>) -> Result<StatusReport, Failure> {
+    answers.ask(|client| client.get("/api/v1/status"), async |site, store, _| Ok(StatusReport::at_rest(site, store)))
 }
 
 fn show(report: &StatusReport, json: bool) -> Result<(), Failure> {

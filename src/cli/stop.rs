@@ -3,7 +3,7 @@
 use super::Failure;
 use super::client::StoreArgs;
 use super::output::{Output, json};
-use super::vault::Desk;
+use super::vault::Answers;
 use crate::config::SitePaths;
 use crate::server::api::outcome::StoppedView;
 use crate::server::operate;
@@ -25,12 +25,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(place: SitePaths<'_>, Args { lift, output, store }: Args) -> Result<(), Failure> {
-    let desk = Desk::new(place, store);
-    output.of(|| if lift { allow(&desk, output) } else { stop(&desk, output) })
+    let answers = Answers::new(place, store);
+    output.of(|| if lift { allow(&answers, output) } else { stop(&answers, output) })
 }
 
-fn allow(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
-    let () = desk.ask(
+fn allow(answers: &Answers<'_>, output: Output) -> Result<(), Failure> {
+    let () = answers.ask(
         |client| client.post("/api/v1/stop/lift"),
         async |site, store, person| operate::lift_stop(site, store, &person.actor).await,
     )?;
@@ -39,8 +39,8 @@ fn allow(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
     output.tell((), |()| words.into(), |()| Ok(String::new()))
 }
 
-fn stop(desk: &Desk<'_>, output: Output) -> Result<(), Failure> {
-    let view = desk.ask(
+fn stop(answers: &Answers<'_>, output: Output) -> Result<(), Failure> {
+    let view = answers.ask(
         |client| client.post("/api/v1/stop"),
         async |site, store, person| Ok(StoppedView { disarmed: operate::stop_all(site, store, &person.actor).await? }),
     )?;

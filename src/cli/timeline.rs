@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::StoreArgs;
-use super::vault::Desk;
+use super::vault::Answers;
 use super::{Failure, Kind, no_such_machine, print, status};
 use crate::clock::unix_now;
 use crate::config::SitePaths;
@@ -37,13 +37,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
-    let desk = Desk::watching(place, args.store);
-    let mac = mac(&desk, &args.machine)?;
+    let answers = Answers::watching(place, args.store);
+    let mac = mac(&answers, &args.machine)?;
     let since = args.since.map_or(0, |seconds| unix_now().saturating_sub(seconds));
     let mut after = Cursor::default();
     let mut first = true;
     loop {
-        match page(&desk, TimelineQuery { mac, since, after, limit: MOST }) {
+        match page(&answers, TimelineQuery { mac, since, after, limit: MOST }) {
             Ok(page) => {
                 if first && page.moments.is_empty() && !args.json {
                     print(
@@ -65,19 +65,19 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     }
 }
 
-fn page(desk: &Desk<'_>, query: TimelineQuery) -> Result<Page, Failure> {
+fn page(answers: &Answers<'_>, query: TimelineQuery) -> Result<Page, Failure> {
     let TimelineQuery { mac, since, after: Cursor { moment, event }, limit } = query;
     let path =
         format!("/api/v1/stories/{}?since={since}&moment={moment}&event={event}&limit={limit}", mac.hyphenated());
-    desk.ask(|client| client.get(&path), async |_, store, _| Ok(store.timeline(query).await?))
+    answers.ask(|client| client.get(&path), async |_, store, _| Ok(store.timeline(query).await?))
 }
 
 /// Finds the MAC that the command line names, directly or by the name of a node.
-fn mac(desk: &Desk<'_>, machine: &str) -> Result<Mac, Failure> {
+fn mac(answers: &Answers<'_>, machine: &str) -> Result<Mac, Failure> {
     if let Ok(mac) = machine.parse() {
         return Ok(mac);
     }
-    let report = status::report(desk)?;
+    let report = status::report(answers)?;
     let missing = || no_such_machine(machine, report.nodes.iter().map(|node| node.name.as_str()));
     report.nodes.iter().find(|node| node.name == machine).map(|node| node.mac).ok_or_else(missing)
 }

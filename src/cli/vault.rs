@@ -15,7 +15,7 @@ use crate::site::{Blueprint, Site};
 use crate::store::{self, Store};
 
 /// Where one verb gets its answers.
-pub(crate) struct Desk<'a> {
+pub(crate) struct Answers<'a> {
     place: SitePaths<'a>,
     args: StoreArgs,
     need: Need,
@@ -23,7 +23,7 @@ pub(crate) struct Desk<'a> {
     falls_back: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Answers<'a> {
     /// For verbs that need no secret.
     pub(crate) fn new(place: SitePaths<'a>, args: StoreArgs) -> Self {
         Self { place, args, need: Need::Nothing, falls_back: true }

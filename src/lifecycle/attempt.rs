@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::hex::hex;
+
 /// Names an attempt in logs, `status` and the store. It is not secret: knowing it grants nothing.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -134,10 +136,6 @@ impl Attempt {
     pub(crate) fn speaker(&self) -> Option<&TokenHash> {
         self.redeemed_by.as_ref().or(self.newest_boot.as_ref())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) use event::Refused;
 pub use event::{Event, Stage};
 pub use flags::Stopped;
 pub(crate) use flags::{Flag, Flags};
-pub(crate) use hardware::{Hardware, Shown, Sight, SmbiosUuid, plain_serial};
+pub(crate) use hardware::{Hardware, Shown, Sight, plain_serial};
 pub use installed_as::InstalledAs;
 pub(crate) use progress::{Progress, StepProgress};
 pub use progress::{Report, ReportEvent};

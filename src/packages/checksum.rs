@@ -1,9 +1,11 @@
 //! Checksums under the names that repositories and people give them.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
 use md5::Digest as _;
+
+use crate::hex::hex;
 
 /// A kind of checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +113,6 @@ impl Hasher {
 
     /// The checksum in hexadecimal digits.
     pub(crate) fn hex(self) -> String {
-        let hex = |bytes: &[u8]| {
-            let mut text = String::with_capacity(bytes.len() * 2);
-            for byte in bytes {
-                let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-            }
-            text
-        };
         match self {
             Self::Md5(hash) => hex(&hash.finalize()),
             Self::Sha1(hash) => hex(&hash.finalize()),

@@ -3,6 +3,7 @@
 
 use sha1::{Digest, Sha1};
 
+use crate::hex::hex;
 use crate::site::Mac;
 
 /// The name space ID for DNS names (RFC 9562, section 6.6).
@@ -14,8 +15,8 @@ pub(super) fn of(mac: Mac) -> String {
     let mut bytes: Vec<u8> = hash.iter().copied().take(16).collect();
     bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    let digits = hex(&bytes);
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 #[cfg(test)]

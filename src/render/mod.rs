@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::secrets::{RenewalKey, Secrets};
@@ -274,7 +275,7 @@ impl Renderer {
         let told = Told { secrets: Some(secrets), ..Told::default() };
         let tar =
             self.payload(site, node, &BootToken::from_random([0; 16]), &Cluster::new(&self.engine, site), told)?;
-        Ok(Sha256::digest(&tar).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&Sha256::digest(&tar)))
     }
 
     fn payload(

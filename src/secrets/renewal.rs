@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::SecretValue;
+use crate::hex::hex;
 
 /// The name under which the store keeps the secret from which the keys of all nodes are derived. No blueprint declares
 /// it, so no node gets it and no rotation changes it.
@@ -103,11 +104,6 @@ fn keyed(key: &[u8], text: &str, parts: &[&[u8]]) -> String {
     mac.update(text.as_bytes());
     parts.iter().for_each(|part| mac.update(part));
     hex(&mac.finalize().into_bytes())
-}
-
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use super::net::log_limit::LogLimit;
 use super::served::Served;
 use super::tftp::{self, NotServed, Places, TftpContent};
 use crate::boot::{Asking, IgnoreReason};
-use crate::lifecycle::SmbiosUuid;
 use crate::timeline::Given;
 use crate::wire::dhcp::{MessageKind, SilenceReason};
 use crate::wire::tftp::Ending;
@@ -185,7 +184,7 @@ fn program(seen: &tftp::Seen) -> Option<Given> {
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
     Arc::new(move |seen| {
-        if let Some(uuid) = seen.machine_uuid.and_then(|uuid| SmbiosUuid::new(uuid.0)) {
+        if let Some(uuid) = seen.machine_uuid {
             machines.tell(seen.mac, uuid);
         }
         let said = match &seen.outcome {

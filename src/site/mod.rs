@@ -19,6 +19,7 @@ mod source;
 mod tang;
 #[cfg(test)]
 pub(crate) mod testing;
+mod uuid;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -48,6 +49,7 @@ pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
 pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};
 pub use tang::{Tang, TangServer};
+pub use uuid::SmbiosUuid;
 
 /// How open the finished cloud is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -155,8 +155,8 @@ impl Store {
         let (logs, logged) = watch::channel(());
         let (room, has_room) = watch::channel(None);
         let ledger = audit::Ledger::new(head, anchor.clone());
-        let desk = writer::Desk { view: view.clone(), vault: vault.clone(), logs, room };
-        let writer = writer::run(database, queue, ledger, desk);
+        let published = writer::Published { view: view.clone(), vault: vault.clone(), logs, room };
+        let writer = writer::run(database, queue, ledger, published);
         let task = tokio::spawn(async move {
             let outcome = both(reader, writer).await;
             if let Err(error) = &outcome {

@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What the writer shares with others.
-pub(super) struct Desk {
+pub(super) struct Published {
     /// What is known as of the last commit.
     pub view: View,
     /// The values that are removed from texts.
@@ -34,12 +34,12 @@ pub(super) async fn run<D: Database>(
     database: D,
     mut queue: mpsc::Receiver<Command>,
     ledger: Ledger,
-    desk: Desk,
+    published: Published,
 ) -> Result<D, Failed> {
-    let mut writer = Writer { database, ledger, desk, to_forget: false };
+    let mut writer = Writer { database, ledger, published, to_forget: false };
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
-        let looks = writer.desk.room.borrow().is_some();
+        let looks = writer.published.room.borrow().is_some();
         tokio::select! {
             biased;
             count = queue.recv_many(&mut waiting, BATCH) => {
@@ -56,7 +56,7 @@ pub(super) async fn run<D: Database>(
 struct Writer<D> {
     database: D,
     ledger: Ledger,
-    desk: Desk,
+    published: Published,
     /// Whether a secret was replaced whose former value may still be somewhere in the files.
     to_forget: bool,
 }
@@ -65,9 +65,9 @@ impl<D: Database> Writer<D> {
     async fn serve(&mut self, commands: Vec<Command>) -> Result<(), Failed> {
         let at = stamp();
         let now = at.seconds;
-        let redactor = self.desk.vault.read().expect("no holder of this lock panics").redactor();
+        let redactor = self.published.vault.read().expect("no holder of this lock panics").redactor();
         let mut batch = {
-            let memory = self.desk.view.read().expect("no holder of this lock panics");
+            let memory = self.published.view.read().expect("no holder of this lock panics");
             Batch::of(&memory, commands, &redactor, now)
         };
         let (answers, lookups) = (std::mem::take(&mut batch.answers), std::mem::take(&mut batch.lookups));
@@ -87,7 +87,7 @@ impl<D: Database> Writer<D> {
             self.answer(lookup).await?;
         }
         if said.is_ok() {
-            self.desk.logs.send_replace(());
+            self.published.logs.send_replace(());
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl<D: Database> Writer<D> {
                 return Err(error);
             }
         };
-        self.desk.view.write().expect("no holder of this lock panics").take(fresh);
+        self.published.view.write().expect("no holder of this lock panics").take(fresh);
         // If this finds no room, the changes are valid but nobody is told so; the next commit makes up for it.
         self.ledger.publish().await?;
         self.to_forget |= replaces;
@@ -120,7 +120,7 @@ impl<D: Database> Writer<D> {
     }
 
     async fn write(&mut self, batch: Batch, at: Stamp) -> Result<Done, Failed> {
-        let Self { database, ledger, desk, .. } = self;
+        let Self { database, ledger, published, .. } = self;
         let (mut done, now) = (Done::default(), at.seconds);
         database.begin().await?;
         for (mac, record, log) in batch.writes {
@@ -145,7 +145,7 @@ impl<D: Database> Writer<D> {
             done.audit.push(ledger.append(database, now, &order, &outcome).await?);
         }
         if !batch.moments.is_empty() {
-            let is_known = |mac| desk.view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
+            let is_known = |mac| published.view.read().expect("no holder of this lock panics").nodes.contains_key(&mac);
             database.add_moments(&batch.moments, now, is_known).await?;
         }
         ledger.prepare().await?;
@@ -166,8 +166,8 @@ impl<D: Database> Writer<D> {
     }
 
     fn full(&mut self, now: u64) {
-        if self.desk.room.borrow().is_none() {
-            self.desk.room.send_replace(Some(NoRoom { since: now }));
+        if self.published.room.borrow().is_none() {
+            self.published.room.send_replace(Some(NoRoom { since: now }));
             tracing::error!("{}", super::NO_ROOM);
         }
     }
@@ -176,7 +176,7 @@ impl<D: Database> Writer<D> {
     async fn look_for_room(&mut self) -> Result<(), Failed> {
         match self.database.tries_to_write().await {
             Ok(true) => {
-                let since = self.desk.room.send_replace(None).map_or(0, |full| full.since);
+                let since = self.published.room.send_replace(None).map_or(0, |full| full.since);
                 let seconds = unix_now().saturating_sub(since);
                 tracing::warn!(seconds, "the disk has room again: changes are accepted");
                 Ok(())

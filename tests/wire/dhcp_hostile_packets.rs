@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
-use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, Request, judge};
+use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, Request, answer_to};
 
 use crate::support::dhcp_packets::{Parts, all, packet};
 use crate::support::paper_site;
@@ -14,7 +14,7 @@ fn answers_within_bounds(bytes: &[u8]) {
     let mut discovering = paper_site();
     discovering.network.discovery = Some((lent, lent));
     for site in [paper_site(), discovering] {
-        match judge(&site, bytes) {
+        match answer_to(&site, bytes) {
             Judgement::Final(answer) => is_within_bounds(answer),
             Judgement::Stranger(stranger) => {
                 is_within_bounds(stranger.clone().refuse(&site, lent));

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use rackstart::site::*;
-use rackstart::wire::dhcp::{Answer, Judgement, Malformed, MessageKind, Reply, ReplyTo, Request, Stranger, judge};
+use rackstart::wire::dhcp::{Answer, Judgement, Malformed, MessageKind, Reply, ReplyTo, Request, Stranger, answer_to};
 
 use crate::support::dhcp_packets::{Parts, packet};
 use crate::support::paper_site;
@@ -21,7 +21,7 @@ fn ask(name: &str) -> Answer {
 fn answer(bytes: &[u8]) -> Answer {
     let mut site = paper_site();
     site.network.relays = vec![Ipv4Addr::new(192, 168, 0, 250)];
-    match judge(&site, bytes) {
+    match answer_to(&site, bytes) {
         Judgement::Final(answer) => answer,
         Judgement::Stranger(stranger) => panic!("there is no discovery range: {stranger:?}"),
     }
@@ -243,7 +243,7 @@ fn stranger(name: &str) -> (Site, Stranger) {
     site.network.discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 220)));
     let mut bytes = packet(name);
     bytes[28..34].copy_from_slice(&STRANGER.0);
-    match judge(&site, &bytes) {
+    match answer_to(&site, &bytes) {
         Judgement::Stranger(stranger) => (site, stranger),
         other => panic!("{name}: wanted a stranger, got {other:?}"),
     }
@@ -291,7 +291,7 @@ fn stranger_is_refused_an_address_with_a_reason_on_the_wire() {
     let at = bytes.windows(6).position(|window| window == [50, 4, 192, 168, 0, 2]).expect("option 50");
     bytes[at + 5] = 207;
     let (site, _) = stranger("udhcpc-discover");
-    let Judgement::Stranger(stranger) = judge(&site, &bytes) else { panic!("wanted a stranger") };
+    let Judgement::Stranger(stranger) = answer_to(&site, &bytes) else { panic!("wanted a stranger") };
     let Answer::Reply(_, reply) = stranger.refuse(&site, lent) else { panic!("wanted a DHCPNAK") };
     assert_eq!((reply.kind, reply.to, reply.boot_file()), (MessageKind::Nak, ReplyTo::Broadcast, None));
     let parts = Parts::of(&reply.bytes);

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Api;
 use super::error::{ApiError, ErrorBody};
 use crate::boot::LocalDiskReason;
+use crate::hex::hex;
 use crate::lifecycle::{BootToken, InstalledAs, WipeScope, read_once};
 use crate::plan;
 use crate::render::{self, RenderError, Renderer, Texts, texts_of_node, texts_of_site};
@@ -91,7 +92,7 @@ fn digest(texts: &Texts) -> String {
         hash.update(name);
         hash.update(text);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// Returns the digests of what every node would be sent, and the keys that are read only at the start.

@@ -7,6 +7,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
 
+use crate::hex::hex;
+
 const PREFIX: &str = "rackstart_";
 const ID: usize = 8;
 const SECRET: usize = 64;
@@ -18,7 +20,6 @@ pub struct Token(String);
 impl Token {
     /// Makes a token from bytes of the operating system's random source.
     pub(crate) fn from_random(id: [u8; 4], secret: [u8; 32]) -> Self {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         Self(format!("{PREFIX}{}_{}", hex(&id), hex(&secret)))
     }
 

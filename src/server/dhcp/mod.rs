@@ -1,4 +1,4 @@
-//! Moves DHCP packets: receives them, asks `wire::dhcp::judge`, sends the reply and logs it. It decides nothing,
+//! Moves DHCP packets: receives them, asks `wire::dhcp::answer_to`, sends the reply and logs it. It decides nothing,
 //! and keeps only counters and the addresses that strangers hold. It never touches the store, so a thousand machines
 //! that power on at once cost no disk write.
 
@@ -24,7 +24,7 @@ pub use seen::{Observer, Outcome, Seen};
 
 use crate::server::net::pinned;
 use crate::site::Site;
-use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, judge};
+use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, answer_to};
 use counters::add;
 use leases::Leases;
 use rivals::Rivals;
@@ -132,7 +132,7 @@ impl Worker {
         if let Some(probe) = Probe::read(packet) {
             return self.show_ourselves(site, &probe);
         }
-        let answer = match (judge(site, packet), self.rivals.passive()) {
+        let answer = match (answer_to(site, packet), self.rivals.passive()) {
             (Judgement::Final(Answer::Reply(request, _)), Some(other)) => {
                 Answer::Silence(request, SilenceReason::Passive(other))
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::sockets::Way;
 use crate::boot::{Asking, ClientArch};
-use crate::site::{Mac, NodeName};
-use crate::wire::dhcp::{Answer, MachineUuid, MessageKind, NakReason, SilenceReason};
+use crate::site::{Mac, NodeName, SmbiosUuid};
+use crate::wire::dhcp::{Answer, MessageKind, NakReason, SilenceReason};
 
 /// Called for every request, on the packet path: it must return at once and never block.
 pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
@@ -24,7 +24,7 @@ pub struct Seen {
     /// The machine's architecture.
     pub arch: ClientArch,
     /// Its SMBIOS UUID, if the request had one.
-    pub machine_uuid: Option<MachineUuid>,
+    pub machine_uuid: Option<SmbiosUuid>,
     /// The relay agent that forwarded it.
     pub relay: Option<Ipv4Addr>,
     /// What was done.

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
-use crate::lifecycle::SmbiosUuid;
 use crate::site::Mac;
+use crate::site::SmbiosUuid;
 
 /// MACs kept; the oldest is forgotten first.
 const MACS: usize = 4096;

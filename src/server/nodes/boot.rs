@@ -10,11 +10,11 @@ use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, authorize_script, decide};
-use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, SmbiosUuid, State, TokenHash, WipeScope};
+use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::server::random;
 use crate::server::served::Served;
-use crate::site::{Mac, Node, Site};
+use crate::site::{Mac, Node, Site, SmbiosUuid};
 use crate::store::{Change, ChangeError, Record};
 use crate::timeline::Given;
 

@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 
 use super::tests::FakeNode;
 use crate::audit::Actor;
-use crate::lifecycle::{Event, SmbiosUuid, WipeScope};
+use crate::lifecycle::{Event, WipeScope};
 use crate::server::net::neighbours::testing::{UNKNOWN_PORT, Wire};
+use crate::site::SmbiosUuid;
 use crate::store::Change;
 
 const UUID: &str = "4c4c4544-0051-3510-8050-b4c04f4a3532";

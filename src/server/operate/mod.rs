@@ -34,7 +34,7 @@ use super::random;
 use installed::{NOTHING_TO_KEEP, keepable};
 use store_alarms::clock_before_build;
 
-pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, judge, stop};
+pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, may_arm, stop};
 pub(crate) use refusal::Refusal;
 pub(crate) use rehearsal::{Loss, Rehearsal};
 pub(crate) use status::StatusReport;
@@ -102,13 +102,13 @@ impl Appliance {
     pub(crate) async fn rehearse(&self, who: &Actor, order: &Reimage) -> Result<Rehearsal, Refusal> {
         let site = self.site();
         let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
-        self.or_told(&asked, self.judge_rehearsal(&site, order)).await
+        self.or_told(&asked, self.rehearsal_of(&site, order)).await
     }
 
-    fn judge_rehearsal(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {
+    fn rehearsal_of(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {
         let (own, arming) = (own_cards()?, self.to_wipe(site, order)?);
         self.store
-            .look(|draft| judge(site, draft, &arming, DrainRule::Nothing, &own, unix_now()).map(drop))
+            .look(|draft| may_arm(site, draft, &arming, DrainRule::Nothing, &own, unix_now()).map(drop))
             .map_err(Refusal::Blast)?;
         let nodes = arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
         let loss = |node: &Node| Loss::of(site, node, self.store.record(node.mac), order.keep);
@@ -135,8 +135,8 @@ impl Appliance {
         let (own, arming) =
             self.or_told(&asked, own_cards().and_then(|own| Ok((own, self.to_wipe(&site, &order)?)))).await?;
         let (known, line, nodes) = (site.clone(), asked.clone(), arming.nodes.clone());
-        let judge = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
-        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(&site, error))?;
+        let decide = move |draft: &Draft<'_>, now| drain(&known, draft, &arming, &own, now, &line, random::attempt_id);
+        self.store.decide(asked, decide).await.map_err(|error| Refusal::of(&site, error))?;
         let nodes = nodes.iter().filter_map(|mac| site.node_by_mac(*mac));
         Ok(nodes.map(|node| status(&site, node, self.store.record(node.mac).as_ref())).collect())
     }
@@ -225,7 +225,7 @@ impl Appliance {
         let (said, mut hear) = tokio::sync::oneshot::channel();
         let (known, order) = (site.clone(), asked.clone());
         let newest = self.served.clone();
-        let judge = move |draft: &Draft<'_>, time| {
+        let decide = move |draft: &Draft<'_>, time| {
             // What is armed must be what the operator was shown.
             if !Arc::ptr_eq(&newest.borrow().site, &known) {
                 return Err(Refusal::SiteEdited);
@@ -234,7 +234,7 @@ impl Appliance {
             let _ = said.send(left);
             Ok(orders)
         };
-        self.store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+        self.store.decide(asked, decide).await.map_err(|error| Refusal::of(site, error))?;
         let Left { later, again_in } = hear.try_recv().unwrap_or_default();
         let armed = nodes.iter().filter(|node| !later.iter().any(|name| name == node.name.as_str()));
         let nodes: Vec<NodeStatus> =
@@ -304,8 +304,8 @@ pub(crate) async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<
         asked = asked.detail(format!("armed until then: {}", names.join(", ")));
     }
     let (by, order) = (who.to_string(), asked.clone());
-    let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
-    store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+    let decide = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+    store.decide(asked, decide).await.map_err(|error| Refusal::of(site, error))?;
     let disarmed: Vec<String> =
         before.into_iter().filter(|node| !is_armed(store, node)).map(|node| node.name.to_string()).collect();
     tracing::warn!(%who, nodes = disarmed.join(" "), "all installations are stopped");
@@ -316,11 +316,11 @@ pub(crate) async fn stop_all(site: &Site, store: &Store, who: &Actor) -> Result<
 pub(crate) async fn lift_stop(site: &Site, store: &Store, who: &Actor) -> Result<(), Refusal> {
     let asked = Order::new(who, "lift-stop", &site.name);
     let order = asked.clone();
-    let judge = move |draft: &Draft<'_>, _| match draft.stopped() {
+    let decide = move |draft: &Draft<'_>, _| match draft.stopped() {
         Some(_) => Ok(Orders { changes: Vec::new(), stopped: Some(None), audit: vec![order] }),
         None => Err(Refusal::NotStopped),
     };
-    store.decide(asked, judge).await.map_err(|error| Refusal::of(site, error))?;
+    store.decide(asked, decide).await.map_err(|error| Refusal::of(site, error))?;
     tracing::warn!(%who, "installations are allowed again");
     Ok(())
 }
@@ -333,8 +333,8 @@ fn is_armed(store: &Store, node: &Node) -> bool {
 pub(in crate::server) async fn stop_store(store: &Store, who: &Actor, site: &str) -> Result<(), ChangeError> {
     let asked = Order::new(who, "stop", site).detail("before the daemon started");
     let (by, order) = (who.to_string(), asked.clone());
-    let judge = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
-    match store.decide(asked, judge).await {
+    let decide = move |draft: &Draft<'_>, now| -> Result<Orders, Refusal> { Ok(stop(draft, now, by, order)) };
+    match store.decide(asked, decide).await {
         Ok(_) => Ok(()),
         // Disarming is never refused.
         Err(_) => Err(ChangeError::Stopped),

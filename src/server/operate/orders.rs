@@ -27,7 +27,7 @@ pub(in crate::server) struct Left {
 }
 
 /// Decides whether the nodes may be armed now, and how many of them.
-pub(in crate::server) fn judge<'s>(
+pub(in crate::server) fn may_arm<'s>(
     site: &'s Site,
     draft: &Draft<'_>,
     arming: &Arming,
@@ -52,7 +52,7 @@ pub(in crate::server) fn arm(
     mut fresh_id: impl FnMut() -> AttemptId,
 ) -> Result<(Orders, Left), Refusal> {
     let drain = if arming.undrained.is_some() { DrainRule::Nothing } else { DrainRule::Needed };
-    let Allowed { now, later, again_in } = judge(site, draft, arming, drain, own, time).map_err(Refusal::Blast)?;
+    let Allowed { now, later, again_in } = may_arm(site, draft, arming, drain, own, time).map_err(Refusal::Blast)?;
     let mut change = |node: &&Node| {
         let (forced, undrained) = (arming.forced.clone(), arming.undrained.clone());
         (node.mac, Change::Arm { id: fresh_id(), scope: arming.scope, forced, undrained })
@@ -73,7 +73,7 @@ pub(in crate::server) fn drain(
     mut fresh_id: impl FnMut() -> AttemptId,
 ) -> Result<Orders, Refusal> {
     let counted = Arming { count: Some(arming.nodes.len()), ..arming.clone() };
-    judge(site, draft, &counted, DrainRule::Nothing, own, time).map_err(Refusal::Blast)?;
+    may_arm(site, draft, &counted, DrainRule::Nothing, own, time).map_err(Refusal::Blast)?;
     let (mut changes, mut audit) = (Vec::new(), Vec::new());
     for node in arming.nodes.iter().filter_map(|mac| site.node_by_mac(*mac)) {
         let Some(record) = draft.record(node.mac) else { continue };

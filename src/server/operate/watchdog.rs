@@ -52,13 +52,13 @@ async fn follow_clock(store: &Store, started: &mut u64) -> bool {
     }
     let line = Order::new(&Actor::daemon(), "clock-set", "server").detail(format!("by {by:+} s"));
     let asked = line.clone();
-    let judge = move |draft: &Draft<'_>, _| {
+    let decide = move |draft: &Draft<'_>, _| {
         let counted = draft.records().filter(|(_, record)| record.is_counted_from());
         let changes = counted.map(|(mac, _)| (mac, Change::ClockSet(by))).collect();
         Ok::<_, String>(Orders { changes, stopped: None, audit: vec![line] })
     };
     // If the disk is full, deadlines stay as they are, and it is tried again.
-    if store.decide(asked, judge).await.is_err() {
+    if store.decide(asked, decide).await.is_err() {
         return false;
     }
     clock::adopt();

@@ -30,7 +30,7 @@ use crate::server::net::pinned;
 use crate::wire::tftp::Request;
 use endpoint::Endpoint;
 use error_limit::ErrorLimit;
-use serve::Desk;
+use serve::Shared;
 use transfers::Transfers;
 
 /// How long running transfers may continue after the shutdown request.
@@ -73,8 +73,8 @@ impl TftpServer {
     /// to stop.
     pub async fn run(self, content: Arc<dyn TftpContent>, shutdown: CancellationToken, observer: Observer) {
         let Self { socket, endpoint, local, subnet } = self;
-        let desk = Arc::new(Desk { endpoint, content, observer, errors: ErrorLimit::default() });
-        let mut transfers = Transfers::new(desk);
+        let shared = Arc::new(Shared { endpoint, content, observer, errors: ErrorLimit::default() });
+        let mut transfers = Transfers::new(shared);
         info!(address = %local, "tftp listens");
         // One byte more than a request may have, so that a longer one is recognised.
         let mut packet = [0; 513];

@@ -21,14 +21,14 @@ use super::transfers::{LastHeard, Order};
 use crate::wire::tftp::{Action, ErrorCode, Request, Transfer, data_header, error};
 
 /// What all transfers share.
-pub(super) struct Desk {
+pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
     pub(super) content: Arc<dyn TftpContent>,
     pub(super) observer: Observer,
     pub(super) errors: ErrorLimit,
 }
 
-impl Desk {
+impl Shared {
     pub(super) fn may_answer_with_error(&self, client: SocketAddrV4) -> bool {
         self.content.knows(*client.ip()) || self.errors.allows(*client.ip(), Instant::now())
     }
@@ -54,38 +54,38 @@ impl Desk {
 }
 
 /// Refuses a request with an error.
-pub(super) async fn refuse(desk: Arc<Desk>, client: SocketAddrV4, code: ErrorCode, text: String) {
-    desk.send_error(client, code, &text).await;
-    desk.report(without_transfer(client, String::new(), Outcome::Refused(text)));
+pub(super) async fn refuse(shared: Arc<Shared>, client: SocketAddrV4, code: ErrorCode, text: String) {
+    shared.send_error(client, code, &text).await;
+    shared.report(without_transfer(client, String::new(), Outcome::Refused(text)));
 }
 
 /// Serves a request to its end.
 pub(super) async fn serve(
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     client: SocketAddrV4,
     request: Request,
     heard: Arc<LastHeard>,
     orders: watch::Receiver<Order>,
 ) {
-    let content = match desk.content.open(*client.ip(), &request.name) {
+    let content = match shared.content.open(*client.ip(), &request.name) {
         Ok(content) => content,
         Err(reason) => {
-            if desk.may_answer_with_error(client) {
-                desk.send_error(client, ErrorCode::FileNotFound, &reason.text).await;
-                desk.report(without_transfer(client, request.name, Outcome::NotServed(reason.text)));
+            if shared.may_answer_with_error(client) {
+                shared.send_error(client, ErrorCode::FileNotFound, &reason.text).await;
+                shared.report(without_transfer(client, request.name, Outcome::NotServed(reason.text)));
             }
             return;
         }
     };
-    let mut conversation = match desk.endpoint.transfer_socket(client) {
+    let mut conversation = match shared.endpoint.transfer_socket(client) {
         Ok((socket, limits)) => {
             let transfer = Transfer::new(&request, content.len() as u64, limits);
             Conversation { socket, content, transfer, started: Instant::now() }
         }
-        Err(error) => return desk.report(without_transfer(client, request.name, Outcome::Broken(error.to_string()))),
+        Err(error) => return shared.report(without_transfer(client, request.name, Outcome::Broken(error.to_string()))),
     };
     let outcome = conversation.run(&heard, orders).await;
-    desk.report(Seen {
+    shared.report(Seen {
         client: *client.ip(),
         name: request.name,
         outcome,

@@ -13,7 +13,7 @@ use tracing::error;
 
 use super::rooms::Rooms;
 use super::seen::Stop;
-use super::serve::{self, Desk};
+use super::serve::{self, Shared};
 use crate::wire::tftp::{ErrorCode, Request};
 
 /// The most transfers at once that one client has acknowledged. Firmware has one, GRUB a few.
@@ -78,15 +78,15 @@ struct Running {
 
 /// All transfers, keyed by the client's address and port: its transfer identifier (RFC 1350 section 4).
 pub(super) struct Transfers {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     running: HashMap<SocketAddrV4, Running>,
     rooms: Rooms,
     tasks: JoinSet<()>,
 }
 
 impl Transfers {
-    pub(super) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk, running: HashMap::new(), rooms: Rooms::default(), tasks: JoinSet::new() }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, running: HashMap::new(), rooms: Rooms::default(), tasks: JoinSet::new() }
     }
 
     /// Whether a running transfer already answers this very request.
@@ -107,13 +107,13 @@ impl Transfers {
             return;
         }
         self.stop(client, Stop::Replaced);
-        let is_node = self.desk.content.is_node(*client.ip());
+        let is_node = self.shared.content.is_node(*client.ip());
         if let Err(places) = self.make_room(client, is_node) {
             return self.turn_away(client, is_node, places);
         }
         let (orders, receiver) = watch::channel(Order::Serve);
         let heard = Arc::new(LastHeard::new());
-        let serve = serve::serve(self.desk.clone(), client, request.clone(), heard.clone(), receiver);
+        let serve = serve::serve(self.shared.clone(), client, request.clone(), heard.clone(), receiver);
         let task = self.tasks.spawn(serve).id();
         self.rooms.enter(client, is_node, task);
         self.running.insert(client, Running { task, is_node, request, heard, orders });
@@ -124,15 +124,15 @@ impl Transfers {
     fn turn_away(&mut self, client: SocketAddrV4, is_node: bool, places: usize) {
         let text = format!("server is busy with {places} transfers, try again");
         if is_node {
-            return self.desk.turned_away(client, text);
+            return self.shared.turned_away(client, text);
         }
         self.refuse(client, ErrorCode::NotDefined, text);
     }
 
     /// Tells a client why its request is not served, unless it was told something within the last second.
     pub(super) fn refuse(&mut self, client: SocketAddrV4, code: ErrorCode, text: String) {
-        if self.desk.may_answer_with_error(client) {
-            self.tasks.spawn(serve::refuse(self.desk.clone(), client, code, text));
+        if self.shared.may_answer_with_error(client) {
+            self.tasks.spawn(serve::refuse(self.shared.clone(), client, code, text));
         }
     }
 
@@ -201,7 +201,7 @@ impl Transfers {
         if let Some(other) = oldest_unheard {
             self.stop(other, Stop::Unheard);
         }
-        let places = self.desk.content.places();
+        let places = self.shared.content.places();
         let places = if is_node { places.nodes } else { places.strangers };
         if self.rooms.taken(is_node) < places {
             return Ok(());

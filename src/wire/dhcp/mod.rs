@@ -20,7 +20,6 @@ pub use destination::ReplyTo;
 pub use kind::MessageKind;
 pub(crate) use probe::{Heard, Mark, Probe};
 pub use reason::{NakReason, SilenceReason};
-pub(crate) use request::MachineUuid;
 pub use request::{Malformed, Request};
 pub use stranger::Stranger;
 pub(crate) use stranger::{LENT_SECONDS, Wish};
@@ -92,7 +91,7 @@ impl Reply {
 }
 
 /// Decides the answer to one packet (the UDP payload). Never fails, never waits and keeps no state.
-pub fn judge(site: &Site, packet: &[u8]) -> Judgement {
+pub fn answer_to(site: &Site, packet: &[u8]) -> Judgement {
     let request = match Request::read(packet) {
         Ok(request) => Box::new(request),
         Err(malformed) => return Judgement::Final(Answer::Malformed(malformed)),

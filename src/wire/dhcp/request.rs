@@ -1,7 +1,6 @@
 //! One packet as a request in rackstart's own terms. Packets that are not a DHCP request of an Ethernet machine are
 //! refused; any other fault is tolerated, and the options that could not be read are recorded.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{HType, Opcode, borrowed};
@@ -10,7 +9,7 @@ use super::client::{arch_is_readable, client_arch, who_asks};
 use super::kind::MessageKind;
 use super::options::{RawOptions, code, sub_option};
 use crate::boot::BootRequest;
-use crate::site::Mac;
+use crate::site::{Mac, SmbiosUuid};
 
 /// Longest text of a machine that is kept for people to read, in characters.
 const MAX_TEXT: usize = 64;
@@ -44,34 +43,11 @@ pub enum Malformed {
     NoMessageType,
 }
 
-/// The SMBIOS UUID of a machine, in its canonical order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MachineUuid(pub [u8; 16]);
-
-impl MachineUuid {
-    /// Reads option 97: a zero byte, then SMBIOS bytes, whose first three groups are little-endian. Boards without a
-    /// UUID send all zeros or all ones, which would make many machines look like one.
-    fn from_option(data: [u8; 17]) -> Option<Self> {
-        let [0, uuid @ ..] = data else { return None };
-        let mut uuid: [u8; 16] = uuid;
-        if uuid == [0; 16] || uuid == [0xff; 16] {
-            return None;
-        }
-        uuid[0..4].reverse();
-        uuid[4..6].reverse();
-        uuid[6..8].reverse();
-        Some(Self(uuid))
-    }
-}
-
-impl fmt::Display for MachineUuid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            let hyphen = if matches!(index, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{hyphen}{byte:02x}")?;
-        }
-        Ok(())
-    }
+/// Reads option 97 (RFC 4578 section 2.3): a zero byte, then the UUID as SMBIOS has it. Boards without a UUID send a
+/// placeholder, which would make many machines look like one.
+fn machine_uuid(data: [u8; 17]) -> Option<SmbiosUuid> {
+    let [0, bytes @ ..] = data else { return None };
+    SmbiosUuid::from_firmware(bytes)
 }
 
 /// Fields that a reply copies from its request, byte for byte.
@@ -111,7 +87,7 @@ pub struct Request {
     /// Vendor class (option 60), cleaned for people to read.
     pub vendor_class: Option<String>,
     /// SMBIOS UUID (option 97).
-    pub machine_uuid: Option<MachineUuid>,
+    pub machine_uuid: Option<SmbiosUuid>,
     /// Numbers of options that were sent but could not be read; they were skipped.
     pub unreadable: Vec<u8>,
     /// Whether the last option extends past the end of the packet.
@@ -159,7 +135,7 @@ impl Request {
             wanted: options.get(code::PARAMETER_REQUEST_LIST).map(<[u8]>::to_vec),
             host_name: options.get(code::HOST_NAME).map(readable),
             vendor_class: options.get(code::VENDOR_CLASS).map(readable),
-            machine_uuid: options.fixed(code::MACHINE_UUID).and_then(MachineUuid::from_option),
+            machine_uuid: options.fixed(code::MACHINE_UUID).and_then(machine_uuid),
             unreadable: unreadable(options),
             truncated: options.is_truncated(),
             echo: Echo {
@@ -214,11 +190,11 @@ mod tests {
     fn uuid_of_option_97_prints_in_canonical_order() {
         let mut data = [0; 17];
         data[1..].copy_from_slice(&[0x44, 0x33, 0x22, 0x11, 0x66, 0x55, 0x88, 0x77, 1, 2, 3, 4, 5, 6, 7, 8]);
-        let uuid = MachineUuid::from_option(data).unwrap();
+        let uuid = machine_uuid(data).unwrap();
         assert_eq!(uuid.to_string(), "11223344-5566-7788-0102-030405060708");
         data[0] = 1;
-        assert_eq!(MachineUuid::from_option(data), None);
-        assert_eq!(MachineUuid::from_option([0; 17]), None, "a board without one");
+        assert_eq!(machine_uuid(data), None);
+        assert_eq!(machine_uuid([0; 17]), None, "a board without one");
     }
 
     #[test]

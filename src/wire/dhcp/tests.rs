@@ -58,7 +58,7 @@ impl Packet {
     }
 
     fn reply(&self) -> Reply {
-        match judge(&relayed(), &self.0) {
+        match answer_to(&relayed(), &self.0) {
             Judgement::Final(Answer::Reply(_, reply)) => reply,
             other => panic!("wanted a reply, got {other:?}"),
         }
@@ -69,7 +69,7 @@ impl Packet {
     }
 
     fn silence_of(&self, site: &Site) -> SilenceReason {
-        match judge(site, &self.0) {
+        match answer_to(site, &self.0) {
             Judgement::Final(Answer::Silence(_, reason)) => reason,
             other => panic!("wanted silence, got {other:?}"),
         }
@@ -257,7 +257,7 @@ fn wish_of_a_stranger_is_read_from_its_request() {
         (strange(4).option(50, &lent.octets()), Wish::Decline(lent)),
     ];
     for (packet, wish) in wishes {
-        match judge(&discovering(), &packet.0) {
+        match answer_to(&discovering(), &packet.0) {
             Judgement::Stranger(stranger) => assert_eq!(stranger.wish, wish),
             other => panic!("wanted {wish:?}, got {other:?}"),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rackstart::iso9660::{self, Broken, PathTarget};
 use rackstart::packages::{self, Metadata, Names};
 use rackstart::site::Site;
-use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, judge};
+use rackstart::wire::dhcp::{Answer, Judgement, ReplyTo, answer_to};
 use rackstart::wire::syslog::{self, Frames};
 use rackstart::wire::tftp::{Action, Limits, Request, Transfer};
 
@@ -53,7 +53,7 @@ pub fn sites() -> &'static [Site] {
 
 /// All that may be said to a packet: one answer, or to a stranger what it is lent and what it is refused.
 pub fn dhcp_answers(site: &Site, packet: &[u8]) -> Vec<Answer> {
-    let answers = match judge(site, packet) {
+    let answers = match answer_to(site, packet) {
         Judgement::Final(answer) => vec![answer],
         Judgement::Stranger(stranger) => vec![stranger.clone().refuse(site, LENT), stranger.lend(site, LENT)],
     };

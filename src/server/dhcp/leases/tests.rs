@@ -1,6 +1,6 @@
 use super::*;
 use crate::site::testing::paper_site;
-use crate::wire::dhcp::{Judgement, MessageKind, judge};
+use crate::wire::dhcp::{Judgement, MessageKind, answer_to};
 
 const DISCOVER: u8 = 1;
 const REQUEST: u8 = 3;
@@ -35,7 +35,7 @@ impl Desk {
         if let Some(last) = address {
             packet.extend([50, 4, 192, 168, 0, last]);
         }
-        match judge(&self.site, &packet) {
+        match answer_to(&self.site, &packet) {
             Judgement::Stranger(stranger) => self.leases.settle(&self.site, stranger, self.now),
             Judgement::Final(answer) => answer,
         }
