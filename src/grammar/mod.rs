@@ -50,6 +50,12 @@ pub(crate) fn spoken(script: &[&str]) -> Vec<String> {
     script::read(script).commands.iter().map(|word| word.text.to_string()).collect()
 }
 
+/// What a shell script leaves open, or closes without an opening, and in which line.
+pub(crate) fn shell_trouble(script: &str) -> Option<(usize, String)> {
+    let lines: Vec<&str> = script.lines().collect();
+    script::read(&lines).trouble.map(|(index, what)| (index + 1, what))
+}
+
 /// How much a complaint matters if it is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Weight {

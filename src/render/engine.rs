@@ -84,9 +84,11 @@ impl Engine {
         self.own.in_use()
     }
 
-    /// What is wrong with the operator's own firstboot steps.
+    /// What is wrong with the operator's own firstboot steps, and with what the blueprint promises of them.
     pub(crate) fn own_step_faults(&self, blueprint: &crate::site::Blueprint) -> Vec<super::StepFault> {
-        super::own_steps::faults(&self.own, blueprint)
+        let mut faults = super::own_steps::faults(&self.own, blueprint);
+        faults.extend(super::own_blueprint::faults(self, blueprint));
+        faults
     }
 
     /// The names of the operator's files.

@@ -14,6 +14,7 @@ mod host_uuid;
 mod kickstart;
 mod links;
 mod measure;
+mod own_blueprint;
 mod own_steps;
 mod packages;
 mod payload;
@@ -93,7 +94,7 @@ impl Renderer {
         self.engine.own_in_use()
     }
 
-    /// What is wrong with the operator's own firstboot steps.
+    /// What is wrong with the operator's own firstboot steps, and with what the blueprint promises of its files.
     pub(crate) fn own_step_faults(&self, blueprint: &Blueprint) -> Vec<StepFault> {
         self.engine.own_step_faults(blueprint)
     }

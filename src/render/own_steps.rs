@@ -1,6 +1,7 @@
 //! The operator's own firstboot steps: whatever the runner on the node would fail on is reported before anything is
 //! served.
 
+use crate::grammar;
 use crate::site::Blueprint;
 
 use super::packages::LAST_GROUP;
@@ -32,7 +33,7 @@ pub(super) fn faults(own: &Templates, blueprint: &Blueprint) -> Vec<StepFault> {
 fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
     let of_set = || {
         let (set, path) = name.strip_prefix(STEP_SETS)?.split_once('/')?;
-        (blueprint.steps.iter().any(|used| used == set) && !path.starts_with("lib/")).then_some(path)
+        blueprint.steps.iter().any(|used| used == set).then_some(path)
     };
     name.strip_prefix(STEPS).or_else(of_set)
 }
@@ -41,6 +42,9 @@ fn path_below<'a>(name: &'a str, blueprint: &Blueprint) -> Option<&'a str> {
 fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String)> {
     if path == "order" || path == RULES_FILE {
         return None; // neither is a step
+    }
+    if path.starts_with("lib/") {
+        return syntax(path, text).filter(|_| path.ends_with(".sh"));
     }
     let shape = || ("is not named as a step".to_string(), format!("name it {STEPS}NN-purpose-target/NN-name.sh"));
     let Some((folder, file)) = path.split_once('/').filter(|(_, file)| !file.contains('/')) else {
@@ -61,6 +65,9 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
         let help = format!("give it a number up to {last}, or set `last_group = \"{group}\"` in `[variables]`");
         return Some((format!("is of group {group}, after the last group {last}: it would never run"), help));
     }
+    if let Some(fault) = syntax(path, text) {
+        return Some(fault);
+    }
     let missing: Vec<String> =
         FUNCTIONS.iter().filter(|name| !defines(text, name)).map(|name| format!("`{name}`")).collect();
     if missing.is_empty() {
@@ -69,6 +76,12 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
     let help =
         "a step is a file with the functions check (is it so already?), apply and verify; `true` is a body".to_string();
     Some((format!("does not define {}", missing.join(", ")), help))
+}
+
+/// What bash would refuse; a template that is rendered first is not looked at.
+fn syntax(path: &str, text: &str) -> Option<(String, String)> {
+    let (line, what) = grammar::shell_trouble(text).filter(|_| !path.ends_with(".j2"))?;
+    Some((format!("is no shell script: line {line}: {what}"), "correct it; `bash -n FILE` reads it too".into()))
 }
 
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
@@ -85,7 +98,7 @@ fn numbered(name: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a shell text defines a function: `name() {` or `function name {`.
-fn defines(text: &str, name: &str) -> bool {
+pub(super) fn defines(text: &str, name: &str) -> bool {
     text.lines().any(|line| {
         let line = line.trim_start();
         let (is_keyword, line) = match line.strip_prefix("function ") {
@@ -122,6 +135,8 @@ mod tests {
             ("lab/01-hello.sh", good, "NN-purpose-target"),
             ("01-hello.sh", good, "NN-purpose-target"),
             ("05-lab-all/more/01-hello.sh", good, "NN-purpose-target"),
+            ("05-lab-all/01-hello.sh", "check() {\n  if true; then\n}\n", "is no shell script: line"),
+            ("lib/lab.sh", "keepsake_X() {\n  echo 'x\n}\n", "is no shell script: line 2"),
             ("05-lab-all/01-hello.sh", "echo hello\n", "does not define `check`, `apply`, `verify`"),
             ("05-lab-all/01-hello.sh", "check() {\n}\n# apply() {\nverify(){ :; }\n", "does not define `apply`;"),
         ] {

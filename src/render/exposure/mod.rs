@@ -1,6 +1,10 @@
 //! What a node exposes in its security mode, from the same table of ports that its firewall rules are written from.
 
+mod row;
+
 use serde::Serialize;
+
+use self::row::{Row, WAYS};
 
 use crate::secrets::of_targets;
 use crate::site::{Blueprint, NicNetwork, Node, Security, Site};
@@ -11,9 +15,6 @@ use super::{RenderError, RenderProblem, Renderer};
 
 /// The table, in the payload of every node.
 const PORTS: &str = "ports";
-
-/// What stands in place of a protocol in a row about what a node passes on: sentences tell of these.
-const WAYS: [&str; 3] = ["forward", "translate", "redirect"];
 
 /// What a node exposes, and which secrets it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,18 +83,13 @@ impl Renderer {
     }
 }
 
-/// One line of the table.
-struct Row {
-    name: String,
-    target: String,
-    /// A condition on variables of the site; empty for a line that applies to every site.
-    condition: String,
-    from: String,
-    protocol: String,
-    ports: String,
-    /// Whether a password is needed in hardened and in paper mode.
-    password: (bool, bool),
-    service: String,
+/// What is wrong with the lines of the table: the line, and why.
+pub(super) fn wrong_lines(engine: &Engine, blueprint: &Blueprint) -> Vec<(String, usize, String)> {
+    let Some(name) = payload::of(engine, blueprint).remove(PORTS) else { return Vec::new() };
+    let text = engine.file(&name).map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default();
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let wrong = lines.filter_map(|(index, line)| Some((index + 1, Row::read(line, blueprint).err()?)));
+    wrong.map(|(number, why)| (name.clone(), number, why)).collect()
 }
 
 fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError> {
@@ -105,50 +101,12 @@ fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError>
     lines
         .map(|line| {
             Row::read(line, blueprint)
-                .ok_or_else(|| wrong(RenderProblem::Template(format!("`{line}` is not a line of ports"))))
+                .map_err(|why| wrong(RenderProblem::Template(format!("`{line}` is not a line of ports: {why}"))))
         })
         .collect()
 }
 
 impl Row {
-    fn read(line: &str, blueprint: &Blueprint) -> Option<Self> {
-        let mut words = line.split_whitespace();
-        let mut word = || words.next().map(str::to_string);
-        let (name, target, from, protocol, ports, asks) = (word()?, word()?, word()?, word()?, word()?, word()?);
-        let (target, condition) = target.split_once('?').unwrap_or((&target, ""));
-        let (target, condition) = (target.to_string(), condition.to_string());
-        let asked = |word: &str| match word {
-            "password" => Some(true),
-            "nothing" => Some(false),
-            _ => None,
-        };
-        let (hardened, paper) = asks.split_once('/').unwrap_or((&asks, &asks));
-        let is_caller = |word: &str, fixed: &[&str]| {
-            fixed.contains(&word)
-                || blueprint.callers.contains_key(word)
-                || blueprint.nodes.contains_key(&word.to_uppercase())
-        };
-        let known = match protocol.as_str() {
-            "tcp" | "udp" | "icmp" => is_caller(&from, &["anywhere", "lan", "ssh", "nobody"]),
-            "forward" | "translate" => {
-                let ends = ["anywhere", "lan", "outside", "answers"];
-                is_caller(&from, &ends) && is_caller(&ports, &ends[..3])
-            }
-            "redirect" => is_caller(&from, &["lan"]) && is_redirection(&ports, blueprint),
-            _ => false,
-        };
-        let password = (asked(hardened)?, asked(paper)?);
-        let service = words.collect::<Vec<_>>().join(" ");
-        known.then_some(Self { name, target, condition, from, protocol, ports, password, service })
-    }
-
-    /// Whether nodes with these targets have it in this site.
-    fn is_of(&self, site: &Site, targets: &[String]) -> bool {
-        let is = |target: &str| targets.iter().any(|known| known == target);
-        let (of, not_of) = self.target.split_once('!').unwrap_or((&self.target, ""));
-        is(of) && !is(not_of) && (self.condition.is_empty() || site.says(&self.condition))
-    }
-
     fn opening(&self, site: &Site) -> Opening {
         let lan = || site.network.subnet.to_string();
         let from = match (site.security, self.from.as_str()) {
@@ -172,15 +130,6 @@ impl Row {
             service: self.service.clone(),
         }
     }
-}
-
-/// `ADDRESS:PORT>LIST:PORT`, of a list of nodes.
-fn is_redirection(text: &str, blueprint: &Blueprint) -> bool {
-    let ends = text.split_once('>').and_then(|(asked, given)| Some((asked.split_once(':')?, given.split_once(':')?)));
-    ends.is_some_and(|((address, asked), (list, given))| {
-        let ports = [asked, given].iter().all(|port| port.parse::<u16>().is_ok());
-        ports && address.parse::<std::net::Ipv4Addr>().is_ok() && blueprint.nodes.contains_key(&list.to_uppercase())
-    })
 }
 
 /// The callers that a word of the blueprint admits: nodes, a network, a bridge. Any other word admits nobody.
