@@ -3,6 +3,7 @@
 mod blueprints;
 mod config_problems;
 mod diff;
+mod earlier;
 mod every_verb;
 mod import;
 mod init_check;
