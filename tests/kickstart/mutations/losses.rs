@@ -9,7 +9,7 @@ use rackstart::plan::plan;
 use rackstart::render::{self, Fault, RenderError, Renderer, Templates};
 use rackstart::site::{
     Bond, Container, DiskRule, DiskSlot, FileSystemOptions, Firmware, KeyFile, Mib, NicNetwork, Node, Security, Site,
-    SizeSpec,
+    SizeSpec, Tang, TangServer,
 };
 
 use super::{own, rich_example, shipped};
@@ -105,8 +105,11 @@ fn sites() -> Vec<Site> {
                     node.layout.volume_groups[1].logical_volumes[0].size = SizeSpec::Grow(Mib(400));
                     node.layout.volume_groups[1].encrypted = release == "9";
                 }
-                // A plain physical volume that is encrypted; the mirrored one of compute2 is too.
+                // A plain physical volume that is encrypted, and opened by Tang; the mirrored one of compute2 is encrypted
+                // too.
                 "compute3" if release == "9" => {
+                    let server = TangServer { url: "http://tang1.lan".into(), thumbprint: "A".repeat(43) };
+                    node.tang = Some(Tang { servers: vec![server], threshold: 1 });
                     let group = node.layout.volume_groups.last_mut().unwrap();
                     group.encrypted = true;
                     group.logical_volumes[0].size = SizeSpec::Grow(Mib(400));
