@@ -30,42 +30,14 @@ const IMPURE: [&str; 20] = [
     "println!",
 ];
 
+/// What a file on the ground floor must not name.
+const ALL: [&str; 12] =
+    ["site", "plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli", "secrets", "timeline"];
+
 /// Each pure folder, and the modules of ours it must not name.
 const PURE: [(&str, &[&str]); 15] = [
-    (
-        "hex.rs",
-        &[
-            "site",
-            "plan",
-            "lifecycle",
-            "boot",
-            "render",
-            "wire",
-            "config",
-            "store",
-            "server",
-            "cli",
-            "secrets",
-            "timeline",
-        ],
-    ),
-    (
-        "letters.rs",
-        &[
-            "site",
-            "plan",
-            "lifecycle",
-            "boot",
-            "render",
-            "wire",
-            "config",
-            "store",
-            "server",
-            "cli",
-            "secrets",
-            "timeline",
-        ],
-    ),
+    ("hex.rs", &ALL),
+    ("letters.rs", &ALL),
     ("secrets", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),

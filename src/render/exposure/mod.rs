@@ -83,27 +83,31 @@ impl Renderer {
     }
 }
 
-/// What is wrong with the lines of the table: the line, and why.
-pub(super) fn wrong_lines(engine: &Engine, blueprint: &Blueprint) -> Vec<(String, usize, String)> {
-    let Some(name) = payload::of(engine, blueprint).remove(PORTS) else { return Vec::new() };
-    let text = engine.file(&name).map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default();
+/// The name of the table, and each of its lines as it was read, with the line's number.
+type Table = (String, Vec<(usize, String, Result<Row, String>)>);
+
+/// Reads the table; none when the payload has none.
+fn table(engine: &Engine, blueprint: &Blueprint) -> Option<Table> {
+    let name = payload::of(engine, blueprint).remove(PORTS)?;
+    let text = String::from_utf8_lossy(&engine.file(&name)?).into_owned();
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let wrong = lines.filter_map(|(index, line)| Some((index + 1, Row::read(line, blueprint).err()?)));
-    wrong.map(|(number, why)| (name.clone(), number, why)).collect()
+    let lines = lines.map(|(index, line)| (index + 1, line.to_string(), Row::read(line, blueprint))).collect();
+    Some((name, lines))
+}
+
+/// What is wrong with the lines of the table: its name, the line's number, and why.
+pub(super) fn wrong_lines(engine: &Engine, blueprint: &Blueprint) -> Vec<(String, usize, String)> {
+    let Some((name, lines)) = table(engine, blueprint) else { return Vec::new() };
+    lines.into_iter().filter_map(|(number, _, row)| Some((name.clone(), number, row.err()?))).collect()
 }
 
 fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError> {
-    let Some(name) = payload::of(engine, blueprint).remove(PORTS) else { return Ok(Vec::new()) };
-    let wrong = |problem| RenderError::new(&name, problem);
-    let data = engine.file(&name).ok_or_else(|| wrong(RenderProblem::Missing))?;
-    let text = String::from_utf8_lossy(&data);
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            Row::read(line, blueprint)
-                .map_err(|why| wrong(RenderProblem::Template(format!("`{line}` is not a line of ports: {why}"))))
-        })
-        .collect()
+    let Some((name, lines)) = table(engine, blueprint) else { return Ok(Vec::new()) };
+    let wrong = |line: &str, why| RenderProblem::Template(format!("`{line}` is not a line of ports: {why}"));
+    let row = |(_, line, row): (usize, String, Result<Row, String>)| {
+        row.map_err(|why: String| RenderError::new(&name, wrong(&line, why)))
+    };
+    lines.into_iter().map(row).collect()
 }
 
 impl Row {
