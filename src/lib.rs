@@ -20,6 +20,8 @@
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
 //! | `hex` | pure | bytes as hexadecimal digits |
 //! | `letters` | pure | which characters nobody can see |
+//! | `one_line` | pure | types that are stored and sent as one line of text |
+//! | `words` | pure | the word that was probably meant, and how a text is quoted in a message |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
 //! | [`media`] | I/O | files of directories and disc images that are served, and the metadata in them |
@@ -40,6 +42,7 @@ pub mod iso9660;
 mod letters;
 pub mod lifecycle;
 pub(crate) mod media;
+mod one_line;
 mod own_cards;
 pub mod packages;
 pub mod plan;
@@ -50,3 +53,4 @@ pub mod site;
 pub mod store;
 pub mod timeline;
 pub mod wire;
+mod words;

@@ -1,12 +1,14 @@
 //! The hash chain: what is hashed, and how a whole log is verified.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{AuditLine, Head};
 use crate::hex::hex;
+use crate::one_line::one_line;
 
 /// A SHA-256 hash of the chain so far, written as hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,32 +18,29 @@ pub struct ChainHash([u8; 32]);
 impl ChainHash {
     /// The hash before the first line.
     pub(crate) const START: Self = Self([0; 32]);
+}
 
-    /// Reads 64 hexadecimal digits.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+/// Why a text is not the hash of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a chain hash is 64 hexadecimal digits")]
+pub struct NoChainHash;
+
+impl FromStr for ChainHash {
+    type Err = NoChainHash;
+
+    fn from_str(text: &str) -> Result<Self, NoChainHash> {
         if text.len() != 64 || !text.is_ascii() {
-            return None;
+            return Err(NoChainHash);
         }
         let mut bytes = [0; 32];
         for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).map_err(|_| NoChainHash)?;
         }
-        Some(Self(bytes))
+        Ok(Self(bytes))
     }
 }
 
-impl TryFrom<String> for ChainHash {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a chain hash is 64 hexadecimal digits")
-    }
-}
-
-impl From<ChainHash> for String {
-    fn from(hash: ChainHash) -> Self {
-        hash.to_string()
-    }
-}
+one_line!(ChainHash);
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,10 +8,11 @@ use super::vault::Answers;
 use super::{Failure, print, tell_notes};
 use crate::audit::Actor;
 use crate::clock::unix_now;
-use crate::config::{SitePaths, quote, suggest};
+use crate::config::SitePaths;
 use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
+use crate::words::{quote, suggest};
 
 /// How many lines of the log are searched for known actions.
 const MOST: u32 = 10_000;

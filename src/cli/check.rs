@@ -197,7 +197,7 @@ fn unused_space(site: &Site) -> Option<String> {
     let mut unused: Vec<String> = Vec::new();
     for node in site.nodes_with(noun).filter(|node| node.layout.mounts(held)) {
         let more: Vec<String> =
-            node.layout.mount_points().filter(|mount| is_another(mount)).map(crate::config::quote).collect();
+            node.layout.mount_points().filter(|mount| is_another(mount)).map(crate::words::quote).collect();
         if !more.is_empty() {
             unused.push(format!("{} of {}", more.join(", "), node.name));
         }

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let release = lint::release(args.release, &name, &bytes)?;
     let role = args.role.clone().unwrap_or_else(|| role_name(&name));
     if !is_role_name(&role) {
-        return Err(Failure::usage(format!("{} is not a name for a role", crate::config::quote(&role)))
+        return Err(Failure::usage(format!("{} is not a name for a role", crate::words::quote(&role)))
             .hint("use up to 32 lower-case letters, digits and inner hyphens, not `all`"));
     }
     let import = import::import(release, &name, &role, &bytes);

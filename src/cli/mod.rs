@@ -38,9 +38,10 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use crate::config::{SitePaths, quote, suggest};
+use crate::config::SitePaths;
 use crate::failure::{Failure, Kind};
 use crate::site::{Mac, Node, Site};
+use crate::words::{quote, suggest};
 
 /// Takes a file of MACs and roles to installed servers, or to a working cloud, unattended.
 ///

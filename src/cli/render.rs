@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Failure, find_node, print};
 use crate::boot::LocalDiskReason;
-use crate::config::{Loaded, SitePaths, quote, suggest};
+use crate::config::{Loaded, SitePaths};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
 use crate::render::{self, RenderError, Renderer};
 use crate::site::{Node, Site};
+use crate::words::{quote, suggest};
 
 /// Print a text as a node would get it. Nothing is served, nothing is armed.
 ///

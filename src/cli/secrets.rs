@@ -9,10 +9,11 @@ use super::client::{StoreArgs, encode, runtime};
 use super::output::{Output, json};
 use super::vault::{Answers, console};
 use super::{Failure, print};
-use crate::config::{self, SitePaths, suggest};
+use crate::config::{self, SitePaths};
 use crate::server::api::secrets::NewValue;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
+use crate::words::suggest;
 
 /// List the passwords of the cloud and the nodes that get them, show one in the clear, or make new ones.
 ///

@@ -9,8 +9,8 @@ use super::file::File;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
 use super::text;
-use super::words::quote;
 use crate::site::{Blueprint, Software, User};
+use crate::words::quote;
 
 /// Accounts that the system itself creates.
 const TAKEN: [&str; 28] = [

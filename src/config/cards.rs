@@ -9,8 +9,8 @@ use super::fixed::{self, FixedKeys};
 use super::node::NodeKeys;
 use super::reader::{Collector, Section};
 use super::text;
-use super::words::{quote, suggest};
 use crate::site::{Bond, Mac, Nic, NicNetwork, Vlan};
+use crate::words::{quote, suggest};
 
 pub(super) const NICS: &str = "nics = [{ name = \"eth0\", mac = \"52:54:00:a8:01:01\", network = \"lan\" }]";
 const BONDS: &str = "bonds = [{ name = \"bond0\", cards = [\"eth0\", \"eth1\"], network = \"lan\" }]";

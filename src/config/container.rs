@@ -10,8 +10,8 @@ use super::file::File;
 use super::reader::{Collector, Section};
 use super::sources::{duplicates, place};
 use super::text;
-use super::words::{quote, suggest};
 use crate::site::{Blueprint, Container, KeyFile, Layout, Node};
+use crate::words::{quote, suggest};
 
 /// One `[[container]]` as written.
 pub(super) struct ContainerKeys<'a> {

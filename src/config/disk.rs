@@ -8,8 +8,8 @@ use toml::de::DeTable;
 use super::disk_name;
 use super::reader::Section;
 use super::size;
-use super::words::quote;
 use crate::site::{DiskBus, DiskRule, DiskSlot, OS_SLOT};
+use crate::words::quote;
 
 const DISK: &str = "disk = { name = \"sda\", sectors = 488397168 }";
 const DISKS: &str =

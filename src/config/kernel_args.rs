@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::reader::Section;
-use super::words::quote;
+use crate::words::quote;
 
 /// Arguments that rackstart or the installer sets. Where a name occurs twice the last one counts, so another one would
 /// lead the installer to a kickstart that nobody checked or to another card or tree, or the installed system to another

@@ -8,11 +8,11 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::reader::{Collector, Section};
-use super::words::{quote, suggest};
 use crate::site::{
     DiskLabel, FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
     VolumeGroupSpec,
 };
+use crate::words::{quote, suggest};
 
 /// 1 EiB in MiB. A larger number is a typing error, and sums of such numbers still fit a u64.
 const MOST: u64 = 1 << 40;

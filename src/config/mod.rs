@@ -45,7 +45,6 @@ mod this_machine;
 mod timezone;
 mod trees;
 mod variables;
-mod words;
 
 use std::ops::Range;
 
@@ -61,7 +60,6 @@ pub(crate) use load::{
 };
 pub use problem::Problems;
 pub(crate) use problem::{Problem, Spot};
-pub(crate) use words::{quote, suggest};
 
 use crate::render::{Renderer, Templates};
 use crate::site::Site;

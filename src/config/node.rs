@@ -10,8 +10,8 @@ use super::cards::{self, BondKeys, NICS, NicKeys, VlanKeys};
 use super::defaults::Defaults;
 use super::disk::{self, DiskKeys};
 use super::reader::Section;
-use super::words::quote;
 use crate::site::NodeName;
+use crate::words::quote;
 
 pub(super) struct NodeKeys<'a> {
     /// The node's name in messages: "node `srv1`", or its number when it has no name.

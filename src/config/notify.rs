@@ -3,8 +3,8 @@
 use toml::Spanned;
 
 use super::reader::Section;
-use super::words::quote;
 use crate::site::Notify;
+use crate::words::quote;
 
 /// The keys of the section.
 pub(super) const KEYS: [&str; 3] = ["command", "webhook", "on"];
@@ -35,7 +35,7 @@ pub(super) fn read(section: &Section<'_>) -> Notify {
     for word in &on {
         if !Notify::WORDS.contains(word.get_ref()) {
             let message = format!("{} has unknown event {}", section.place, quote(word.get_ref()));
-            found.report(word.span(), message, super::words::suggest(word.get_ref(), "events", Notify::WORDS));
+            found.report(word.span(), message, crate::words::suggest(word.get_ref(), "events", Notify::WORDS));
         }
     }
     let owned = |texts: &[Spanned<&str>]| texts.iter().map(|text| text.get_ref().to_string()).collect::<Vec<_>>();

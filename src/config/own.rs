@@ -8,8 +8,8 @@ use toml::Spanned;
 use super::defaults::{self, Defaults};
 use super::reader::{Collector, Section};
 use super::role::{self, read_layouts, read_role, tables};
-use super::words::{quote, suggest};
 use crate::site::{Blueprint, Layout, NodeName, Role};
+use crate::words::{quote, suggest};
 
 /// The `[layout.NAME]` and `[role.NAME]` of a site file, as written.
 pub(super) struct OwnKeys<'a> {

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::problem::Problem;
-use super::words::{nearest, quote, suggest};
+use crate::words::{nearest, quote, suggest};
 
 /// Collects mistakes and secrets while a file is read.
 #[derive(Default)]

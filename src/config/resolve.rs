@@ -7,11 +7,11 @@ use super::blueprint::{blueprint, blueprint_names};
 use super::file::{File, NetworkKeys, ServerKeys};
 use super::reader::Collector;
 use super::resolve_node::{check_tree_name, resolve_node};
-use super::words::{quote, suggest};
 use crate::lifecycle::timeouts::Phase;
 use crate::render::Templates;
 use crate::secrets::DISK_PASSPHRASE;
 use crate::site::{Access, Blueprint, InstallTree, Network, Node, SecretSpec, Server, Site};
+use crate::words::{quote, suggest};
 
 /// The blueprint of sites that name none.
 const PLAIN: &str = "plain";

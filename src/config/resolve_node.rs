@@ -9,8 +9,8 @@ use super::node::NodeKeys;
 use super::prove;
 use super::reader::Collector;
 use super::tang;
-use super::words::{quote, suggest};
 use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse, Tang};
+use crate::words::{quote, suggest};
 
 /// The layout of sites and nodes that name none.
 const DEFAULT_LAYOUT: &str = "grow";

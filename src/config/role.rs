@@ -8,8 +8,8 @@ use toml::Spanned;
 use super::access;
 use super::layout::read_layout;
 use super::reader::{Collector, Section};
-use super::words::{quote, suggest};
 use crate::site::{Blueprint, Capability, Layout, Role};
+use crate::words::{quote, suggest};
 
 const KEYS: [&str; 11] = [
     "summary",

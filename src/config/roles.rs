@@ -4,8 +4,8 @@
 use super::file::File;
 use super::node::NodeKeys;
 use super::reader::Collector;
-use super::words::{quote, suggest};
 use crate::site::{Blueprint, Capability, Role};
+use crate::words::{quote, suggest};
 
 /// Reports what the blueprint does not allow.
 pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {

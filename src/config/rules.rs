@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::reader::Collector;
 use super::variables::Written;
-use super::words::quote;
 use crate::render::{BLUEPRINTS, RULES_FILE, STEP_SETS, Templates, shipped_file};
 use crate::site::{Blueprint, Rule, Site};
+use crate::words::quote;
 
 /// A file of rules.
 #[derive(Debug, Deserialize)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::reader::Section;
 use super::text;
-use super::words::quote;
 use crate::site::{KeySource, SecretSpec};
+use crate::words::quote;
 
 /// Reads every `[secret.NAME]`.
 pub(super) fn read(top: &Section<'_>) -> BTreeMap<String, SecretSpec> {

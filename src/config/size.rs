@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::reader::Section;
-use super::words::quote;
+use crate::words::quote;
 
 /// A smaller number was probably meant to have a unit.
 const LEAST_BYTES: u64 = 1 << 20;

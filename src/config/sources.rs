@@ -11,9 +11,9 @@ use super::file::File;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
 use super::text;
-use super::words::{quote, suggest};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Blueprint, DISK_FORMATS, Image, Release, ReleaseRule, Repository};
+use crate::words::{quote, suggest};
 
 /// One `[[repository]]` as written.
 pub(super) struct RepositoryKeys<'a> {

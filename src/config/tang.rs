@@ -6,8 +6,8 @@ use toml::de::DeTable;
 
 use super::notify::is_plain_http;
 use super::reader::{Collector, Section};
-use super::words::quote;
 use crate::site::{Node, Tang, TangServer};
+use crate::words::quote;
 
 /// The keys of the section.
 pub(super) const KEYS: [&str; 2] = ["servers", "threshold"];

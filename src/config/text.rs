@@ -9,8 +9,8 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 
 use super::reader::Section;
-use super::words::quote;
 use crate::site::{Container, Mac, Release};
+use crate::words::quote;
 
 /// Reads a string that must satisfy a rule; `help` explains the rule.
 fn ruled<'a>(
@@ -45,7 +45,7 @@ pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
         match fits(text.get_ref()) {
             true => names.push(text.get_ref().to_string()),
             false => {
-                let message = format!("`{key}` names {}, which is no host name", super::words::quote(text.get_ref()));
+                let message = format!("`{key}` names {}, which is no host name", crate::words::quote(text.get_ref()));
                 section.found.report(text.span(), message, "write a name such as \"ntp.example.org\", or an address");
             }
         }

@@ -5,8 +5,8 @@ use toml::Spanned;
 
 use super::file::File;
 use super::reader::{Collector, Section};
-use super::words::{nearest, quote};
 use crate::site::Release;
+use crate::words::{did_you_mean, quote};
 
 const ZONES: &str = include_str!("zones.txt");
 
@@ -32,8 +32,8 @@ pub(super) fn read<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     if zones().any(|(known, _)| known == name) {
         return Some(text);
     }
-    let help = match nearest(name, zones().map(|(known, _)| known)) {
-        Some(known) => format!("did you mean `{known}`?"),
+    let help = match did_you_mean(name, zones().map(|(known, _)| known)) {
+        Some(question) => question,
         None => "write for example \"UTC\" or \"Australia/Melbourne\"; `timedatectl list-timezones` lists them".into(),
     };
     section.found.report(text.span(), format!("{}: {} is not a time zone", section.place, quote(name)), help);

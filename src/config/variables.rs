@@ -11,8 +11,8 @@ use super::file::File;
 use super::fixed::{self, overlap};
 use super::problem::Problem;
 use super::reader::{Collector, Section};
-use super::words::quote;
 use crate::site::{Blueprint, CopySets, Site};
+use crate::words::quote;
 
 /// The table as written, and where it is.
 pub(super) type Written<'a> = Option<(Range<usize>, &'a DeTable<'a>)>;

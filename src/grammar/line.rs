@@ -4,6 +4,7 @@ use super::Complaint;
 use super::table::{self, Command, Takes};
 use super::{combine, facts};
 use crate::site::Release;
+use crate::words::did_you_mean;
 
 /// Checks one command line; `number` is its line.
 pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
@@ -30,10 +31,8 @@ fn unknown_command(release: Release, number: usize, name: &str) -> Complaint {
     let what = format!("EL{release} does not know the command `{}`", name.escape_debug());
     let help = match table::command(name) {
         Some(command) => format!("it exists {}; take it out for this release", command.releases.in_words()),
-        None => match nearest(name, table::names(release)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "an unknown command stops the installer; correct or remove the line".into(),
-        },
+        None => did_you_mean(name, table::names(release))
+            .unwrap_or_else(|| "an unknown command stops the installer; correct or remove the line".into()),
     };
     Complaint::new(number, what, help)
 }
@@ -68,10 +67,10 @@ fn check_words(
                     continue;
                 }
                 let what = format!("`{name}` of EL{release} has no option `{}`", option.escape_debug());
-                let help = match (elsewhere, nearest(option, command.options(release).map(|option| option.name))) {
-                    (Some(span), _) => format!("it exists {}; take it out for this release", span.in_words()),
-                    (None, Some(near)) => format!("did you mean `{near}`?"),
-                    (None, None) => "correct or remove it".into(),
+                let known = || command.options(release).map(|option| option.name);
+                let help = match elsewhere {
+                    Some(span) => format!("it exists {}; take it out for this release", span.in_words()),
+                    None => did_you_mean(option, known()).unwrap_or_else(|| "correct or remove it".into()),
                 };
                 found.push(Complaint::new(number, what, help));
                 continue;
@@ -120,12 +119,6 @@ fn value_problem(takes: Takes, value: Option<&str>) -> Option<(String, String)> 
         }
         _ => None,
     }
-}
-
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = known.map(|known| (strsim::jaro_winkler(word, known), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.85).then_some(best.1)
 }
 
 /// Splits a line into words, observing blanks, both kinds of quotes, backslashes, and comments that begin with `#`.

@@ -6,6 +6,7 @@ use super::shell::{self, Script};
 use super::subject::Once;
 use super::{Complaint, facts, line};
 use crate::site::Release;
+use crate::words::did_you_mean;
 
 /// Lines whose first word ends a script on EL6, even inside a here-document.
 const EL6_ENDS: [&str; 7] = ["%end", "%post", "%pre", "%packages", "%include", "%traceback", "%ksappend"];
@@ -167,10 +168,8 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
     }
     let Some(kind) = KINDS.iter().find(|kind| kind.name == word) else {
         let what = format!("no release knows the section `{}`", word.escape_debug());
-        let help = match line::nearest(word, KINDS.iter().map(|kind| kind.name)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "a line that begins with % opens a section; correct or remove it".into(),
-        };
+        let help = did_you_mean(word, KINDS.iter().map(|kind| kind.name))
+            .unwrap_or_else(|| "a line that begins with % opens a section; correct or remove it".into());
         found.push(Complaint::new(number, what, help));
         return None;
     };

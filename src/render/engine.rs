@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::escape::{self, Context};
 use super::templates::{HOOKS, Templates, is_hook};
 use super::{RenderError, RenderProblem};
+use crate::words;
 
 /// Instructions that one rendering may execute; the largest real one needs fewer than 1,000.
 const FUEL: u64 = 200_000;
@@ -290,12 +291,11 @@ fn nearest(name: &str, values: &serde_json::Value) -> Option<String> {
     let mut known = Vec::new();
     collect_names(values, "", &mut known);
     let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
-    let score = |known: &String| {
-        let whole = strsim::jaro_winkler(known, name);
-        whole.max(strsim::jaro_winkler(&last(known), &last(name)) - 0.01)
-    };
-    let best = known.into_iter().map(|known| (score(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.82).then_some(best.1)
+    // A name may be written in full and stand elsewhere, `mac` for `node.mac`.
+    words::nearest(name, &known).cloned().or_else(|| {
+        let near = words::nearest(&last(name), known.iter().map(|known| last(known)))?;
+        known.into_iter().find(|known| last(known) == near)
+    })
 }
 
 fn collect_names(values: &serde_json::Value, prefix: &str, names: &mut Vec<String>) {

@@ -3,6 +3,7 @@
 
 use crate::grammar;
 use crate::site::Blueprint;
+use crate::words::suggest;
 
 use super::packages::LAST_GROUP;
 use super::templates::{RULES_FILE, STEP_SETS, STEPS, Templates};
@@ -57,8 +58,7 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
     let Some((_, target)) = rest.rsplit_once('-') else { return Some(shape()) };
     let roles = || blueprint.roles.keys().map(String::as_str);
     if target != "all" && !roles().any(|role| role == target) {
-        let help =
-            format!("{}the targets are all, {}", nearest(target, roles()), roles().collect::<Vec<_>>().join(", "));
+        let help = suggest(target, "the targets", ["all"].into_iter().chain(roles()));
         return Some((format!("is for the target `{target}`, which no node has: it would never run"), help));
     }
     if let Some(last) = blueprint.variable(LAST_GROUP).filter(|last| !last.is_empty() && group > *last) {
@@ -82,12 +82,6 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
 fn syntax(path: &str, text: &str) -> Option<(String, String)> {
     let (line, what) = grammar::shell_trouble(text).filter(|_| !path.ends_with(".j2"))?;
     Some((format!("is no shell script: line {line}: {what}"), "correct it; `bash -n FILE` reads it too".into()))
-}
-
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let scored = known.map(|known| (strsim::jaro_winkler(known, word), known));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
-    best.map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "))
 }
 
 /// The two digits that a name begins with, and what follows the hyphen.

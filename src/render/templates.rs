@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::engine::{KickstartFiles, TemplateFiles};
+use crate::words::did_you_mean;
 
 /// The hooks of a kickstart, empty unless the operator fills them; `kickstart/README.md` says where each one is
 /// included.
@@ -95,12 +96,9 @@ impl Templates {
         if name.starts_with(STEPS) || is_of_a_set || known().any(|known| known == name) {
             return Ok(());
         }
-        let scored = known().map(|known| (strsim::jaro_winkler(&known, name), known));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-        Err(match best.filter(|(score, _)| *score > 0.8) {
-            Some((_, nearest)) => format!("did you mean {nearest}?"),
-            None => format!("own files belong in {SNIPPETS}, {STEPS}, {STEP_SETS}NAME/ or {BLUEPRINTS}NAME/"),
-        })
+        Err(did_you_mean(name, known()).unwrap_or_else(|| {
+            format!("own files belong in {SNIPPETS}, {STEPS}, {STEP_SETS}NAME/ or {BLUEPRINTS}NAME/")
+        }))
     }
 }
 

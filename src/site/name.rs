@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::one_line::one_line;
+
 /// A node's name: one RFC 1123 host label in lower case, at most 63 bytes. It is short, never fully qualified, because
 /// services identify their hosts by the bare host name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,18 +45,7 @@ fn is_number(text: &str) -> bool {
     hexadecimal || text.bytes().all(|b| b.is_ascii_digit())
 }
 
-impl TryFrom<String> for NodeName {
-    type Error = NameError;
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
-    }
-}
-
-impl From<NodeName> for String {
-    fn from(name: NodeName) -> Self {
-        name.0
-    }
-}
+one_line!(NodeName);
 
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

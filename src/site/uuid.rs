@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::one_line::one_line;
+
 /// UUIDs that boards show when nobody assigned one, in the byte order of their text. DSP0134 7.2.1: all zeros means not
 /// yet settable, and all ones not settable at all. The others were seen on many boards, and are on the lists of osquery
 /// (pull request 4374, issue 8887) and systemd (pull request 11137).
@@ -69,19 +71,7 @@ impl fmt::Debug for SmbiosUuid {
     }
 }
 
-impl From<SmbiosUuid> for String {
-    fn from(uuid: SmbiosUuid) -> Self {
-        uuid.to_string()
-    }
-}
-
-impl TryFrom<String> for SmbiosUuid {
-    type Error = NoUuid;
-
-    fn try_from(text: String) -> Result<Self, NoUuid> {
-        text.parse()
-    }
-}
+one_line!(SmbiosUuid);
 
 /// The text identifies no machine: it is not a UUID, or a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

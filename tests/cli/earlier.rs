@@ -42,7 +42,7 @@ fn a_template_of_the_first_days_is_used_or_refused_with_what_replaces_it() {
 
     let moved = with_template("env.j2", "templates/firstboot/env.j2");
     assert_eq!(moved.code, 1);
-    assert!(moved.stderr.contains("did you mean templates/firstboot/default/env.j2?"), "{}", moved.stderr);
+    assert!(moved.stderr.contains("did you mean `templates/firstboot/default/env.j2`?"), "{}", moved.stderr);
 
     let short = with_template("facts.sh.j2", "kickstart/parts/facts.sh.j2");
     assert_eq!(short.code, 1);

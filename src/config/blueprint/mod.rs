@@ -14,9 +14,9 @@ use toml::de::DeTable;
 use super::problem::{Problem, Problems};
 use super::reader::{Collector, Section};
 use super::role;
-use super::words::{quote, suggest};
 use crate::render::{BLUEPRINT_FILE, BLUEPRINTS, STEP_SETS, Templates, shipped_file, shipped_names};
 use crate::site::{Blueprint, Role};
+use crate::words::{quote, suggest};
 
 const KEYS: [&str; 22] = [
     "name",

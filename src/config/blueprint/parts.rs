@@ -7,8 +7,8 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::super::reader::{Collector, Section};
-use super::super::words::quote;
 use crate::site::{Caller, Capability, Copies, Drain, Keepsake, NodeList, Sentence, TreeImage, Trial, ValueForm};
+use crate::words::quote;
 
 /// Reads every table below `key` by its name; `read` is called with its section.
 fn named<'a, T>(

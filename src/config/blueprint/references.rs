@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::reader::Section;
-use super::super::words::{quote, suggest};
 use crate::site::{Blueprint, Caller};
+use crate::words::{quote, suggest};
 
 /// Reports every name that does not exist, and every name for the steps that two things share.
 pub(super) fn check(blueprint: &Blueprint, top: &Section<'_>) {

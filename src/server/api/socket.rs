@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
+use nix::unistd::{Gid, Group, Uid, User};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
@@ -36,10 +37,10 @@ pub(in crate::server) fn listen(path: &Path, group: Option<&str>) -> Result<Unix
         let mode = match group {
             None => 0o600,
             Some(name) => {
-                let id = read_groups().id(name).ok_or_else(|| {
+                let group = find_group(name)?.ok_or_else(|| {
                     std::io::Error::other(format!("no group is called `{name}`; correct `server.socket_group`"))
                 })?;
-                chown(path, None, Some(id))?;
+                chown(path, None, Some(group.gid.as_raw()))?;
                 0o660
             }
         };
@@ -117,8 +118,7 @@ async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request,
     let acts_for = request.headers().get(ACTS_FOR).and_then(|value| value.to_str().ok()).map(String::from);
     let peer = Peer { acts_for, ..Peer::new(uid, pid) };
     // The mode of the socket already keeps others out, but it may have been changed since.
-    let is_member = || group.as_deref().is_some_and(|name| read_groups().has(name, uid, gid));
-    if !peer.is_owner() && !is_member() {
+    if !peer.is_owner() && !belongs_to(group, uid, gid).await {
         tracing::warn!(uid, "a user who may not use the admin socket sent a request");
         return refused(
             "this socket is for root, the daemon's own user, and the group `socket_group` of the site file",
@@ -126,6 +126,11 @@ async fn admit(Shared(group): Shared<Arc<Option<String>>>, mut request: Request,
     }
     request.extensions_mut().insert(peer);
     next.run(request).await
+}
+
+async fn belongs_to(group: Arc<Option<String>>, uid: u32, gid: u32) -> bool {
+    let ask = move || group.as_deref().is_some_and(|name| may_use(name, uid, gid));
+    tokio::task::spawn_blocking(ask).await.unwrap_or(false)
 }
 
 fn refused(reason: &str) -> Response {
@@ -136,41 +141,33 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The contents of `/etc/group` and `/etc/passwd`. Members of groups from a directory service must also be listed
-/// there.
-struct Groups {
-    group: String,
-    passwd: String,
+/// The group of this name, in whatever database the machine keeps its groups.
+fn find_group(name: &str) -> std::io::Result<Option<Group>> {
+    Ok(Group::from_name(name)?)
 }
 
-fn read_groups() -> Groups {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    Groups { group: read("/etc/group"), passwd: read("/etc/passwd") }
+/// Whether a user is a member: by the group it runs with, by its own group, or by the group's list.
+fn is_member(group: &Group, user: Option<&User>, running_with: Gid) -> bool {
+    let by_user = |user: &User| user.gid == group.gid || group.mem.contains(&user.name);
+    running_with == group.gid || user.is_some_and(by_user)
 }
 
-impl Groups {
-    fn line(&self, name: &str) -> Option<(u32, &str)> {
-        let mut lines = self.group.lines().map(|line| line.split(':').collect::<Vec<_>>());
-        let fields = lines.find(|fields| fields.len() == 4 && fields[0] == name)?;
-        Some((fields[2].parse().ok()?, fields[3]))
-    }
-
-    fn id(&self, name: &str) -> Option<u32> {
-        self.line(name).map(|(id, _)| id)
-    }
-
-    /// Whether a user with this id is a member: by the group it runs with, or by the group's list.
-    fn has(&self, name: &str, uid: u32, gid: u32) -> bool {
-        let Some((id, members)) = self.line(name) else { return false };
-        let mut users = self.passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-        let user = users.find(|fields| fields.len() == 7 && fields[2].parse() == Ok(uid));
-        let is_listed = |user: &str| members.split(',').any(|member| member == user);
-        gid == id || user.is_some_and(|user| user[3].parse() == Ok(id) || is_listed(user[0]))
+/// The question of [`is_member`] about a caller. The databases of users may be asked over the network, so this waits.
+fn may_use(name: &str, uid: u32, gid: u32) -> bool {
+    let found = || Ok::<_, std::io::Error>((find_group(name)?, User::from_uid(Uid::from_raw(uid))?));
+    match found() {
+        Ok((group, user)) => group.is_some_and(|group| is_member(&group, user.as_ref(), Gid::from_raw(gid))),
+        Err(error) => {
+            tracing::warn!(uid, %error, "the groups of this machine cannot be read");
+            false
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use axum::Extension;
     use axum::body::Body;
     use axum::routing::get;
@@ -200,11 +197,8 @@ mod tests {
         assert_eq!(mode(), 0o600);
         let error = listen(&path, Some("no-such-group")).unwrap_err().to_string();
         assert!(error.contains("no group is called `no-such-group`"), "{error}");
-        let groups = read_groups();
-        let own =
-            groups.group.lines().find(|line| line.split(':').nth(2) == Some(&rustix::process::getegid().to_string()));
-        if let Some(name) = own.and_then(|line| line.split(':').next()) {
-            listen(&path, Some(name)).unwrap();
+        if let Some(own) = Group::from_gid(Gid::effective()).unwrap() {
+            listen(&path, Some(&own.name)).unwrap();
             assert_eq!(mode(), 0o660, "a group of the user's own may be given the socket");
         }
     }
@@ -239,13 +233,13 @@ mod tests {
 
     #[test]
     fn members_are_those_of_the_list_and_those_whose_own_group_it_is() {
-        let groups = Groups {
-            group: "root:x:0:\nrack:x:70:alice,bob\nracks:x:71:carol\nbroken\n".into(),
-            passwd: "alice:x:1001:1001::/:/bin/sh\ncarol:x:1003:70::/:/bin/sh\ndave:x:1004:1004::/:/bin/sh\n".into(),
-        };
-        let is = |uid, gid| groups.has("rack", uid, gid);
-        assert!(is(1001, 1001) && is(1003, 1003) && is(1004, 70));
-        assert!(!is(1004, 1004) && !is(9999, 9999) && !groups.has("nobody", 0, 0));
-        assert_eq!((groups.id("rack"), groups.id("rac")), (Some(70), None));
+        let root = || User::from_uid(Uid::from_raw(0)).unwrap().expect("every machine has it");
+        let user = |name: &str, gid| User { name: name.into(), gid: Gid::from_raw(gid), ..root() };
+        let mem = vec!["alice".to_string(), "bob".to_string()];
+        let rack = Group { name: "rack".into(), passwd: CString::default(), gid: Gid::from_raw(70), mem };
+        let is = |user: Option<User>, gid| is_member(&rack, user.as_ref(), Gid::from_raw(gid));
+        assert!(is(Some(user("alice", 1001)), 1001) && is(Some(user("carol", 70)), 1003) && is(None, 70));
+        assert!(!is(Some(user("dave", 1004)), 1004) && !is(None, 9999));
+        assert!(may_use("root", 0, 60_001) && !may_use("no-such-group", 0, 0) && !may_use("root", 60_001, 60_001));
     }
 }

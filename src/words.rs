@@ -1,16 +1,22 @@
-//! Suggestions: the known word that the writer probably meant.
+//! What the known words offer somebody who wrote another: the one that was probably meant, and a text quoted so that a
+//! message stays in one piece.
 
 /// Returns the known word nearest to `word`, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     let word = word.to_lowercase();
     // A third of the letters may differ: enough for swapped, lost and doubled ones, too little for another word.
     let most = (word.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.as_ref().to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= most)
-        .min()
+        .min_by(|a, b| (a.0, a.1.as_ref()).cmp(&(b.0, b.1.as_ref())))
         .map(|(_, candidate)| candidate)
+}
+
+/// The question that [`nearest`] leads to: "did you mean `compute`?".
+pub(crate) fn did_you_mean<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<String> {
+    nearest(word, known).map(|candidate| format!("did you mean `{}`?", candidate.as_ref()))
 }
 
 /// The help line for an unknown word: a suggestion if there is one, then all that is known as `label`.
@@ -20,8 +26,8 @@ pub(crate) fn suggest<'a>(word: &str, label: &str, known: impl IntoIterator<Item
         return format!("{label}: none");
     }
     let all = format!("{label}: {}", known.join(", "));
-    match nearest(word, known) {
-        Some(candidate) => format!("did you mean `{candidate}`? {all}"),
+    match did_you_mean(word, known) {
+        Some(question) => format!("{question} {all}"),
         None => all,
     }
 }
