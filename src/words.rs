@@ -14,7 +14,7 @@ pub(crate) fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item =
         .map(|(_, candidate)| candidate)
 }
 
-/// The question that [`nearest`] leads to: "did you mean `compute`?".
+/// The question that [`nearest`] leads to: "did you mean `network`?".
 pub(crate) fn did_you_mean<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<String> {
     nearest(word, known).map(|candidate| format!("did you mean `{}`?", candidate.as_ref()))
 }

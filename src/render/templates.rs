@@ -96,7 +96,10 @@ impl Templates {
         if name.starts_with(STEPS) || is_of_a_set || known().any(|known| known == name) {
             return Ok(());
         }
-        Err(did_you_mean(name, known()).unwrap_or_else(|| {
+        // A file in another folder is more often meant than one whose name looks alike.
+        let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_string();
+        let moved = known().find(|known| file(known) == file(name)).map(|known| format!("did you mean `{known}`?"));
+        Err(moved.or_else(|| did_you_mean(name, known())).unwrap_or_else(|| {
             format!("own files belong in {SNIPPETS}, {STEPS}, {STEP_SETS}NAME/ or {BLUEPRINTS}NAME/")
         }))
     }
