@@ -79,15 +79,7 @@ mod tests {
 
     #[test]
     fn a_login_is_what_registries_ask_for_and_shows_itself_to_nobody() {
-        let container = Container {
-            name: "web".into(),
-            image: "r.example:5000/web:1".into(),
-            signed_by: None,
-            authority: None,
-            user: Some("robot".into()),
-            stateroot: None,
-            remote: None,
-        };
+        let container = crate::site::testing::container();
         let password = SecretValue::new("correct horse".into()).unwrap();
         // printf robot:'correct horse' | base64
         let expected = r#"{"auths":{"r.example:5000":{"auth":"cm9ib3Q6Y29ycmVjdCBob3JzZQ=="}}}"#;

@@ -275,3 +275,16 @@ pub fn paper_site() -> Site {
         nodes: nodes.into(),
     }
 }
+
+/// A bootable container at a registry that wants a login.
+pub(crate) fn container() -> Container {
+    Container {
+        name: "web".into(),
+        image: "r.example:5000/web:1".into(),
+        signed_by: None,
+        authority: None,
+        user: Some("robot".into()),
+        stateroot: None,
+        remote: None,
+    }
+}

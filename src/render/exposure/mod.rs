@@ -16,6 +16,9 @@ use super::{RenderError, RenderProblem, Renderer};
 /// The table, in the payload of every node.
 const PORTS: &str = "ports";
 
+/// The rule of the one port that the packet filter of every release lets in by itself.
+const SSH: &str = "ssh";
+
 /// What a node exposes, and which secrets it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Exposure {
@@ -70,7 +73,8 @@ impl Renderer {
         let rows = rows(&self.engine, &site.blueprint)?;
         let opens = |row: &&Row| !WAYS.contains(&row.protocol.as_str()) && row.is_of(site, &targets);
         let mine = rows.iter().filter(opens).map(|row| row.opening(site));
-        let (open, closed) = mine.partition(|opening: &Opening| !opening.from.is_empty());
+        let (open, closed): (Vec<Opening>, _) = mine.partition(|opening: &Opening| !opening.from.is_empty());
+        let facts = facts(site, node, open.iter().any(|opening| opening.name != SSH));
         Ok(Exposure {
             node: node.name.to_string(),
             role: node.role.clone(),
@@ -78,7 +82,7 @@ impl Renderer {
             open,
             closed,
             secrets: of_targets(&site.blueprint, &targets).map(|(name, _)| name.clone()).collect(),
-            facts: facts(site, node),
+            facts,
         })
     }
 }
@@ -121,7 +125,7 @@ impl Row {
         let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };
         let asks = match (password, self.name.as_str()) {
             (false, _) => "nothing",
-            (true, "ssh") => what_ssh_asks_for(site),
+            (true, SSH) => what_ssh_asks_for(site),
             (true, _) => "password",
         };
         Opening {
@@ -165,7 +169,8 @@ fn what_ssh_asks_for(site: &Site) -> &'static str {
     }
 }
 
-fn facts(site: &Site, node: &Node) -> Vec<Fact> {
+/// `has_services`: whether the table opens more than ssh.
+fn facts(site: &Site, node: &Node, has_services: bool) -> Vec<Fact> {
     let hardened = site.security == Security::Hardened;
     let mut facts = Vec::new();
     let mut add = |about: &str, text: String| facts.push(Fact { about: about.into(), is: text });
@@ -175,7 +180,15 @@ fn facts(site: &Site, node: &Node) -> Vec<Fact> {
             true if site.blueprint.firewall_by_steps => {
                 "drops everything else that comes in, also over IPv6 (except ICMPv6)".into()
             }
-            true => "that of the release: refuses everything else that comes in, also over IPv6 (except ICMPv6)".into(),
+            true => {
+                let rest = "refuses everything else that comes in, also over IPv6 (except ICMPv6)";
+                match has_services {
+                    true => format!(
+                        "that of the release: lets in ssh, and the other ports once a step has opened them; {rest}"
+                    ),
+                    false => format!("that of the release: {rest}"),
+                }
+            }
             false => "none: every listening service is reachable on every card".into(),
         },
     );

@@ -196,3 +196,15 @@ fn who_opens_encrypted_disks_is_said() {
     node.tang = Some(Tang { servers, threshold: 1 });
     assert!(disks(&node).contains("open by Tang (http://tang1.lan), so for whoever has them and reaches it"));
 }
+
+#[test]
+fn the_filter_of_a_release_opens_nothing_but_ssh_by_itself() {
+    let filter_of = |firewall_by_steps| {
+        let mut site = site(Security::Hardened);
+        site.blueprint.firewall_by_steps = firewall_by_steps;
+        let exposure = Renderer::new().unwrap().exposure(&site, &site.nodes[0]).unwrap();
+        exposure.facts.iter().find(|fact| fact.about == "packet filter").unwrap().is.clone()
+    };
+    assert!(filter_of(false).contains("the other ports once a step has opened them"), "{}", filter_of(false));
+    assert!(filter_of(true).starts_with("drops everything else"), "{}", filter_of(true));
+}

@@ -261,15 +261,7 @@ async fn the_passphrase_of_encrypted_disks_leaves_with_the_permit_and_nowhere_el
 #[tokio::test]
 async fn the_login_at_a_registry_leaves_with_the_permit_and_was_given_by_somebody() {
     let folder = tempfile::tempdir().unwrap();
-    let container = crate::site::Container {
-        name: "web".into(),
-        image: "r.example:5000/web:1".into(),
-        signed_by: None,
-        authority: None,
-        user: Some("robot".into()),
-        stateroot: None,
-        remote: None,
-    };
+    let container = crate::site::testing::container();
     let (name, spec) = (container.password(), SecretSpec { targets: vec![], paper: None, steps: vec![] });
     let mut site = site_with(|node| node.container = Some(container.clone()));
     site.blueprint.secrets.insert(name.clone(), spec);
