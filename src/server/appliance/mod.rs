@@ -3,6 +3,7 @@
 mod renewals;
 mod report_rates;
 mod strangers;
+mod turns;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ pub(in crate::server) use renewals::Digests;
 pub use renewals::Renewals;
 pub use report_rates::ReportRates;
 pub use strangers::Strangers;
+pub use turns::Turns;
 
 use super::health::Health;
 use super::net::machines::Machines;
@@ -42,6 +44,8 @@ pub struct Appliance {
     pub health: Arc<Health>,
     /// Which payload each node has.
     pub renewals: Arc<Renewals>,
+    /// Boot scripts of one machine, one after the other.
+    pub turns: Arc<Turns>,
 }
 
 impl Appliance {
@@ -57,6 +61,7 @@ impl Appliance {
             machines: Arc::default(),
             health: Arc::default(),
             renewals: Arc::default(),
+            turns: Arc::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 
 use crate::boot::Plane;
 use crate::lifecycle::plain_serial;
+use crate::server::net::listen::Arrival;
 use crate::site::Mac;
 
 /// Anaconda sends one for each card: `X-RHN-Provisioning-MAC-0: eth0 52:54:…`. EL6 numbers them by device index, with
@@ -26,6 +27,8 @@ pub(super) struct Asker {
     /// The address of the peer.
     pub address: Ipv4Addr,
     pub port: u16,
+    /// Which connection it is.
+    pub arrival: Arrival,
     /// The MACs of all its provisioning headers; `None` when there is no such header.
     pub macs: Option<Vec<Mac>>,
     /// The serial number, if the request had one.
@@ -45,7 +48,8 @@ impl<S: Sync> FromRequestParts<S> for Asker {
         // Only the provisioning listener marks its requests; without the mark it is another listener.
         let plane = parts.extensions.get::<Plane>().copied().unwrap_or(Plane::Other);
         let serial = parts.headers.get(SERIAL_HEADER).and_then(|value| plain_serial(value.to_str().ok()?));
-        Ok(Self { plane, address, port, macs: macs(&parts.headers), serial })
+        let arrival = parts.extensions.get::<Arrival>().copied().unwrap_or_else(Arrival::now);
+        Ok(Self { plane, address, port, arrival, macs: macs(&parts.headers), serial })
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Appliance, HttpError, unkept};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, authorize_script, decide};
 use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
+use crate::server::net::listen::Arrival;
 use crate::server::random;
 use crate::server::served::Served;
 use crate::site::{Mac, Node, Site, SmbiosUuid};
@@ -62,7 +63,7 @@ pub(super) async fn script(
         Some("bios") => ClientArch::Bios,
         _ => ClientArch::of(node.firmware),
     };
-    let text = match answer(&appliance, &served, node, arch, seen).await {
+    let text = match answer(&appliance, &served, node, asker.arrival, arch, seen).await {
         Ok(text) => text,
         // iPXE does not show the text of an HTTP error, and a person at the machine should see the reason.
         Err(error) => {
@@ -141,9 +142,14 @@ pub(in crate::server) async fn answer(
     appliance: &Appliance,
     served: &Served,
     node: &Node,
+    arrival: Arrival,
     arch: ClientArch,
     seen: Result<(), HttpError>,
 ) -> Result<String, HttpError> {
+    let Some(_turn) = appliance.turns.take(node.mac, arrival).await else {
+        let why = "a newer request of this machine was answered, and its boot is the one that counts";
+        return Err(HttpError::new(StatusCode::CONFLICT, why));
+    };
     match decision(appliance, &served.site, node, arch) {
         // The machine could not be recorded: the local disk does not depend on that, but an installer does.
         BootDecision::Install => match seen {

@@ -17,6 +17,7 @@ use crate::boot::Plane;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
 use crate::media::Guarded;
 use crate::render::Renderer;
+use crate::server::net::listen::Arrival;
 use crate::server::net::listen::Missing;
 use crate::server::net::neighbours::testing::Wire;
 use crate::server::served::Served;
@@ -543,4 +544,18 @@ async fn a_node_that_cannot_be_served_sees_the_reason_on_its_own_screen_and_lose
     }
     let record = node.appliance.store.record(node.mac).unwrap();
     assert_eq!(record.state.attempt().unwrap().boots, 0);
+}
+
+/// A client that gave up while the daemon restarted asks again, and both requests wait.
+#[tokio::test]
+async fn a_boot_script_that_nobody_waits_for_does_not_end_the_boot_of_a_newer_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let given_up = Arrival::now();
+    let token = node.boots().await.expect("the installer");
+    let mut late = Request::get(format!("/boot/{}", node.mac.hyphenated())).body(Body::empty()).unwrap();
+    late.extensions_mut().insert(given_up);
+    let late = node.ask(late).await;
+    assert!(late.text.contains("a newer request of this machine was answered"), "{}", late.text);
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK);
 }

@@ -4,6 +4,7 @@ use crate::audit::{Actor, Order};
 use crate::boot::ClientArch;
 use crate::lifecycle::{Event, WipeScope};
 use crate::own_cards;
+use crate::server::net::listen::Arrival;
 use crate::server::nodes::{self, FakeNode};
 use crate::server::operate::{Arming, Refusal, Reimage};
 use crate::site::testing::paper_site;
@@ -202,7 +203,7 @@ async fn an_installer_and_an_arming_are_for_the_site_of_now() {
             false => site.nodes.iter_mut().for_each(|node| node.kernel_args = "quiet".into()),
         });
         let asker = site.node_by_mac(node.mac).unwrap();
-        let late = nodes::boot::answer(&node.appliance, &before, asker, ClientArch::Bios, Ok(())).await;
+        let late = nodes::boot::answer(&node.appliance, &before, asker, Arrival::now(), ClientArch::Bios, Ok(())).await;
         assert!(late.unwrap_err().reason.contains("edited at this very moment"), "removed: {removed}");
         assert_eq!(node.record().state.attempt().unwrap().boots, 0, "it costs no boot");
         let order = Order::new(&somebody(), "install", "compute2");

@@ -1,6 +1,7 @@
 //! Admits HTTP connections and ends those that only cost: every wait for a peer is limited, nobody gets all places, and
 //! nodes have places that no stranger can take. `axum::serve` has none of these limits.
 
+mod arrival;
 mod arriving;
 mod held;
 mod host;
@@ -37,6 +38,7 @@ use patience::Patience;
 use places::{Place, Places};
 use reasons::Reasons;
 
+pub(crate) use arrival::Arrival;
 pub(crate) use arriving::{MOST, Missing};
 pub use places::Share;
 pub(crate) use places::{Download, Visit};
@@ -124,8 +126,8 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
                     notice_death(&stream);
                     let stream = Patience::new(stream, limits.stall);
                     let (place, malformed) = (Arc::new(place), malformed.clone());
-                    let connection =
-                        Connection { http: http.clone(), app: app.clone(), peer, place, malformed, body: limits.body };
+                    let (http, app, body, arrival) = (http.clone(), app.clone(), limits.body, Arrival::now());
+                    let connection = Connection { http, app, peer, arrival, place, malformed, body };
                     connections.spawn(connection.serve(stream, shutdown.clone()));
                 }
             }
@@ -211,6 +213,7 @@ struct Connection {
     http: http1::Builder,
     app: Router,
     peer: SocketAddr,
+    arrival: Arrival,
     place: Arc<Place>,
     /// Limits the warnings about malformed requests, per peer.
     malformed: Arc<Mutex<LogLimit<IpAddr>>>,
@@ -220,7 +223,7 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
-        let Self { http, app, peer, place, malformed, body } = self;
+        let Self { http, app, peer, arrival, place, malformed, body } = self;
         // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
         let _ = stream.get_ref().set_nodelay(true);
         let service = service_fn(|request: Request<Incoming>| {
@@ -234,6 +237,7 @@ impl Connection {
                 }
                 let mut request = arriving::arrived(request, body, &shutdown).await;
                 request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(arrival);
                 request.extensions_mut().insert(Visit(place.clone()));
                 let asking = place.asks();
                 app.call(request).await.map(|response| response.map(|body| Held::new(body, asking)))
