@@ -85,7 +85,7 @@ pub enum Broken {
     Missing {
         /// The number that should follow.
         expected: u64,
-        /// The number that does.
+        /// The number that was found in its place.
         found: u64,
     },
     /// A line differs from what was originally written.
@@ -215,7 +215,7 @@ mod tests {
             without.remove(index);
             let expected = index as u64 + 1;
             assert_eq!(verify(without.iter(), &[]), Err(Broken::Missing { expected, found: expected + 1 }));
-            // The same with the numbers made good.
+            // The lines after the removed one are renumbered, so that no number is missing.
             for (n, line) in without.iter_mut().enumerate() {
                 line.id = n as u64 + 1;
             }

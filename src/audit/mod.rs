@@ -17,7 +17,7 @@ use crate::letters::is_unprintable;
 pub struct Actor {
     /// How they proved who they are: `socket uid 0`, `token alice`, `console uid 0`, `node srv1`, `rackstart`.
     pub how: String,
-    /// Where from: `pid 4711`, `192.0.2.7`, `this machine`.
+    /// Where the order came from: `pid 4711`, `192.0.2.7`, `this machine`.
     pub from: String,
 }
 

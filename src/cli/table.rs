@@ -5,7 +5,8 @@ use crate::lifecycle::Stopped;
 use crate::server::alarms::Alarm;
 use crate::server::operate::{NodeStatus, StatusReport};
 
-/// Least columns for a node's remark beside its row; on narrower terminals the remark goes below the row.
+/// The smallest number of columns for a node's remark beside its row; on narrower terminals the remark goes below the
+/// row.
 const BESIDE: usize = 30;
 /// How far such a remark is indented.
 const INDENT: usize = 4;

@@ -11,7 +11,7 @@ use crate::site::Mac;
 use crate::store::TimelineQuery;
 use crate::timeline::{Cursor, Moment, Page, utc, utc_ms};
 
-/// Most lines of one answer: the moments that are kept for a MAC, and its events.
+/// The largest number of lines in one answer: the moments that are kept for a MAC, and its events.
 const MOST: u32 = 5000;
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.

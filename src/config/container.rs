@@ -17,7 +17,8 @@ use crate::words::{quote, suggest};
 pub(super) struct ContainerKeys<'a> {
     pub name: Option<Spanned<&'a str>>,
     image: Option<Spanned<&'a str>>,
-    /// Its key; none when the file says that nobody looks at signatures. None outside when it says neither.
+    /// The key of its signature. The inner `None`: the file says that the signature is not checked. The outer `None`:
+    /// the file says neither.
     signed_by: Option<Option<Spanned<&'a str>>>,
     authority: Option<Spanned<&'a str>>,
     user: Option<Spanned<&'a str>>,
@@ -25,13 +26,13 @@ pub(super) struct ContainerKeys<'a> {
     remote: Option<Spanned<&'a str>>,
 }
 
-/// A file of a container to look at.
+/// A file that a container names, to be examined.
 pub(super) struct KeyUse {
     pub path: PathBuf,
     pub at: Range<usize>,
-    /// Whose it is, for messages.
+    /// The container that names it, for messages.
     pub owner: String,
-    /// How it begins.
+    /// The text with which a valid file begins.
     pub begins: &'static str,
 }
 
@@ -84,7 +85,7 @@ fn read_signature<'a>(section: &Section<'a>) -> Option<Option<Spanned<&'a str>>>
 }
 
 impl ContainerKeys<'_> {
-    /// The container, or none when something of it is wrong. Its files are not read yet.
+    /// The container, or none when one of its values is wrong. Its files are not read yet.
     fn resolve(&self) -> Option<Container> {
         let file = |path: &Spanned<&str>| KeyFile { path: path.get_ref().into(), lines: Vec::new() };
         let owned = |text: &Option<Spanned<&str>>| text.as_ref().map(|text| text.get_ref().to_string());

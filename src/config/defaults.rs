@@ -1,4 +1,4 @@
-//! What holds for nodes that do not say it themselves: the values of `[role.NAME]`, or else of `[site]`.
+//! Values for the nodes that set none themselves: those of `[role.NAME]`, or else of `[site]`.
 
 use toml::Spanned;
 
@@ -10,7 +10,7 @@ use crate::site::{Firmware, Release};
 /// The keys, in `[site]` and in every `[role.NAME]` of the site file.
 pub(super) const KEYS: [&str; 4] = ["firmware", "release", "install_tree", "kernel_args"];
 
-/// Their values as written.
+/// The values of these keys, as written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Defaults<'a> {
     pub firmware: Option<Spanned<Firmware>>,

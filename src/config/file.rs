@@ -52,7 +52,7 @@ pub(super) struct SiteKeys<'a> {
     pub blueprint: Option<Spanned<&'a str>>,
     pub security: Option<Spanned<Security>>,
     pub layout: Option<Spanned<&'a str>>,
-    /// What holds for nodes for which neither they nor their roles say otherwise.
+    /// The values for nodes where neither the node nor its role sets one.
     pub defaults: Defaults<'a>,
     pub timezone: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,

@@ -121,8 +121,8 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let (mut served, mut keys) = (Vec::new(), Vec::new());
     let document = document(text, &found);
     let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
-    // The blueprint is looked up before the rest is read, because it has the role of nodes that name none. Where the
-    // templates cannot be read it may be in them, and their fault alone is reported.
+    // The blueprint is looked up before the rest is read, because it determines the role of nodes that name none. If
+    // the templates cannot be read, the blueprint may be one of them, so only their fault is reported.
     let blueprint = document.as_ref().and_then(|document| match &own {
         Some(own) => resolve::find_blueprint(document.get_ref(), own, &found),
         None => resolve::find_blueprint(document.get_ref(), &Templates::default(), &Collector::default()),

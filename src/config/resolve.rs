@@ -37,7 +37,7 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collect
         Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })
     };
     if nodes.iter().flatten().any(|node| node.layout.is_encrypted()) {
-        // It belongs to no step's target: it is handed out with the storage commands and never in a payload.
+        // The passphrase belongs to no step's target: it is sent with the storage commands and never in a payload.
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
         blueprint.secrets.entry(DISK_PASSPHRASE.into()).or_insert(spec);
     }
@@ -45,7 +45,7 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collect
         keys.check_use(nodes.iter().flatten(), found);
     }
     for container in nodes.iter().flatten().filter_map(|node| node.container.as_ref()) {
-        // It leaves with the storage commands as well.
+        // This password, too, is sent with the storage commands and never in a payload.
         let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
         if container.user.is_some() {
             blueprint.secrets.entry(container.password()).or_insert(spec);

@@ -19,7 +19,7 @@ const THUMBPRINT_HELP: &str =
 /// The section as written.
 pub(super) struct TangKeys {
     pub at: Range<usize>,
-    /// None when something of it is wrong.
+    /// None when one of its values is wrong.
     pub tang: Option<Tang>,
 }
 

@@ -164,20 +164,20 @@ pub(super) fn image_name<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> 
     ruled(section, "name", "a name for an image", help, rule)
 }
 
-/// A container image with its registry and what tells its versions apart, as registries write them.
+/// Reads a container image as registries write it: registry, repository, and a tag or a digest.
 pub(super) fn container_image<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let help = "write registry, repository and tag or digest: \"registry.example.com/web/el9:1\"";
     ruled(section, "image", "a container image", help, Container::is_image)
 }
 
-/// An account at a registry; a colon would end it.
+/// Reads the name of an account at a registry. A colon would end the name.
 pub(super) fn registry_user<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
     let help = "write the account alone, such as \"robot\"; its password is a secret of the store";
     let rule = |text: &str| (1..=200).contains(&text.len()) && only(text, "._+|@$-");
     ruled(section, "user", "an account at a registry", help, rule)
 }
 
-/// The name of an ostree state root or remote.
+/// Reads the name of an ostree state root or remote.
 pub(super) fn ostree_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let help = "use letters, digits, dots, hyphens and underscores, beginning with a letter or digit";
     let rule = |text: &str| (1..=64).contains(&text.len()) && only(text, "._-") && !text.starts_with(['.', '-', '_']);

@@ -59,7 +59,7 @@ pub(crate) fn shell_trouble(script: &str) -> Option<(usize, String)> {
 /// How much a complaint matters if it is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Weight {
-    /// The installer stops, or does something else than the line says.
+    /// The installer stops, or does something other than what the line says.
     Fault,
     /// The installer accepts it, but hardly anybody wants the effect; or it needs an answer from elsewhere.
     Doubt,

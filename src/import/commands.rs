@@ -139,7 +139,7 @@ fn ssh_key(line: &Arranged, role: &mut RoleParts) -> Fate {
     }
 }
 
-/// An image instead of packages. Who vouches for it no kickstart says.
+/// An image instead of packages. No kickstart says who vouches for it.
 fn container(release: Release, line: &Arranged, role: &mut RoleParts) -> Fate {
     let image = line.value("--url").unwrap_or_default();
     let (transport, is_image) = (line.value("--transport").unwrap_or("registry"), Container::is_image(image));

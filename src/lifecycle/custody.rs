@@ -49,7 +49,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Whether both may be one machine, because nothing speaks against it. Only some requests carry a serial number.
+    /// Whether both may be one machine, because nothing known of them differs. Only some requests carry a serial
+    /// number.
     pub(crate) fn is(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.is_none() || other.is_none() || one == other

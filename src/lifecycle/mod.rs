@@ -235,7 +235,7 @@ impl State {
             Self::Failed { during: Stage::Installer, reason, .. } => {
                 Ok(Self::failed_installer(attempt, reason.as_str(), None))
             }
-            // The same question again, after its answer was lost.
+            // The node repeats its question because the answer was lost.
             _ => Err(Refused::NothingToDo),
         }
     }

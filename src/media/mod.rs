@@ -78,8 +78,8 @@ impl Media {
         }
     }
 
-    /// What lies in it and is not served, by its path; at most `most` names are looked at, and the second value says
-    /// whether that was all of them. An image has no such thing: its links are not followed.
+    /// The paths of everything in it that is not served; at most `most` names are looked at, and the second value says
+    /// whether those were all. An image yields none, because its links are not followed.
     pub(crate) fn unserved(&self, most: usize, guarded: &Guarded) -> (Vec<(String, Unserved)>, bool) {
         match self {
             Self::Directory(Directory(folder)) => folder.unserved(most, guarded),
@@ -119,7 +119,7 @@ impl Content {
         }
     }
 
-    /// Itself, unless it is what nobody may fetch, under another name.
+    /// Returns the content, unless it is a guarded file under another name.
     pub(crate) fn unless(self, guarded: &Guarded) -> io::Result<Self> {
         match guarded.find(&self.file)? {
             None => Ok(self),
@@ -141,7 +141,7 @@ impl Content {
         self.modified
     }
 
-    /// All of it, when it has at most `most` bytes.
+    /// The whole content, if it has at most `most` bytes.
     pub(crate) fn bytes(self, most: u64) -> io::Result<Vec<u8>> {
         if self.length > most {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
@@ -193,7 +193,7 @@ impl Read for Content {
     }
 }
 
-/// What an image without Rock Ridge is told; the installer would ask for names that are not in it.
+/// The refusal of an image without Rock Ridge: the installer would ask for names that are not in it.
 const NO_LONG_NAMES: &str = "the disc image has no Rock Ridge names, so the names of its files are cut short or changed; \
     make it again with `xorriso -as mkisofs -R` (or `mkisofs -R`), or name a directory";
 

@@ -24,7 +24,7 @@ pub(crate) fn is_exact(node: &Node, group: &str) -> bool {
     of_group(node, group) == Mib(0) || (node.release.major, node.release.minor) != (8, 0)
 }
 
-/// Who opens a group when the node starts, for people.
+/// Says who or what opens a group when the node starts, for people.
 pub(crate) fn who_opens(node: &Node, group: &str) -> String {
     match &node.tang {
         Some(tang) => {

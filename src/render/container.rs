@@ -1,4 +1,4 @@
-//! What the kickstart of a node in image mode is given: the image, and what the installer may believe of it.
+//! Values for the kickstart of a node in image mode: the image, and which signatures the installer must check.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +18,7 @@ pub struct ContainerValues<'a> {
     registry: &'a str,
     stateroot: Option<&'a str>,
     remote: Option<&'a str>,
-    /// Whether nobody looks at its signature, as the site file says.
+    /// Whether its signature is not checked, as the site file says.
     unchecked: bool,
     /// Whether the registry asks for a login.
     has_login: bool,
@@ -32,7 +32,7 @@ pub struct ContainerValues<'a> {
 }
 
 impl<'a> ContainerValues<'a> {
-    /// Collects them.
+    /// Collects the values for one container.
     pub fn new(container: &'a Container) -> Self {
         let lines = |file: &'a Option<KeyFile>| file.as_ref().map_or(&[][..], |file| &file.lines);
         let repository = container.repository();
@@ -62,7 +62,7 @@ pub fn masked_login(container: &Container) -> Option<String> {
     container.user.as_deref().map(|_| auth_file(container.registry(), MASK))
 }
 
-/// `auth.json` (containers-auth.json(5)) with the login at the registry; none when the container has no account.
+/// `auth.json` (containers-auth.json(5)) with the login to the registry; none when the container has no account.
 pub fn login(container: &Container, password: &SecretValue) -> Option<String> {
     let user = container.user.as_deref()?;
     let basic = zeroize::Zeroizing::new(format!("{user}:{}", password.reveal()));

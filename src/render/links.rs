@@ -65,9 +65,9 @@ pub(crate) struct BondValues<'a> {
 pub(crate) struct VlanValues<'a> {
     id: u16,
     over: String,
-    /// The card or bond that carries it, by its name in the site file.
+    /// The card or bond that carries the VLAN, by its name in the site file.
     carrier: &'a str,
-    /// The card that carries it, unless a bond does.
+    /// The card that carries the VLAN; none when a bond carries it.
     card: Option<&'a str>,
     network: NicNetwork,
     fixed: Option<FixedValues>,

@@ -42,7 +42,7 @@ pub(crate) struct PackageNeeds {
 impl Renderer {
     /// Everything that the node will install.
     pub(crate) fn packages(&self, site: &Site, node: &Node) -> Result<PackageNeeds, RenderError> {
-        // An image has what it has, and nobody asks a repository for it.
+        // An image brings all its packages, so no repository is asked for them.
         if node.container.is_some() {
             return Ok(PackageNeeds::default());
         }

@@ -1,4 +1,4 @@
-//! What the end of an installation is told about Tang servers: the words for `clevis luks bind`.
+//! Values for the end of an installation, about Tang servers: the arguments of `clevis luks bind`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub(crate) struct TangValues {
 }
 
 impl TangValues {
-    /// Collects them.
+    /// Collects the values for the site's servers.
     pub(crate) fn new(tang: &Tang) -> Self {
         let server = |server: &TangServer| json!({ "url": server.url, "thp": server.thumbprint });
         let all: Vec<Value> = tang.servers.iter().map(server).collect();

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::clock::unix_now;
 
-/// Most alarms that are active at the same time; more of one kind would say nothing new.
+/// The largest number of alarms that are active at the same time; more of one kind would say nothing new.
 const MOST: usize = 64;
 
 /// One thing that is wrong.

@@ -16,7 +16,7 @@ const WAITING_EACH: usize = 16;
 const NAME_CONNECTIONS_EACH: usize = 2;
 /// More questions than this at once serve nobody.
 const MOST_WAITING: usize = 4096;
-/// The least number of transfers, even for a small rack: requests forged in its nodes' names take a place for some
+/// The smallest number of transfers, even for a small rack: requests forged in its nodes' names take a place for some
 /// seconds each, and a place costs little.
 const MIN_TRANSFERS: usize = 4096;
 /// A smaller rack has as many places as one of this many nodes.

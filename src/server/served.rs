@@ -1,5 +1,5 @@
 //! What is served: a site together with the renderer that was tested on it. A reload swaps both at once, so no packet
-//! and no page ever sees the old one of one and the new one of the other.
+//! and no page ever sees an old site with a new renderer, or the reverse.
 
 use std::sync::Arc;
 

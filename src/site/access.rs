@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Who may log in as root.
+/// The ways to log in as root.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// crypt(3) hash of root's password; without one, root's password is locked.

@@ -9,7 +9,7 @@ pub struct Container {
     pub name: String,
     /// Registry, repository and tag or digest: `registry.example.com/web/el9:42`.
     pub image: String,
-    /// The public key of its signature (sigstore, PEM); none: nobody looks at signatures, as the site file says.
+    /// The public key of its signature (sigstore, PEM); none when the site file says that the signature is not checked.
     pub signed_by: Option<KeyFile>,
     /// The authority that signed the registry's certificate, where the installer does not know it.
     pub authority: Option<KeyFile>,

@@ -147,7 +147,7 @@ pub struct Api {
     pub hosts: Vec<String>,
 }
 
-/// Who receives notices.
+/// The receivers of notices.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
     /// A program and its arguments, which gets the message on its standard input. Empty means none.
@@ -230,7 +230,7 @@ pub struct Site {
     pub notify: Option<Notify>,
     /// The provisioning network.
     pub network: Network,
-    /// Who may log in as root.
+    /// The ways to log in as root.
     pub access: Access,
     /// Where the key of the secrets is.
     pub key: KeySource,

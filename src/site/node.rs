@@ -60,7 +60,7 @@ pub struct Node {
     pub release: Release,
     /// Extra kernel arguments for installer and installed system, for example `console=ttyS0`.
     pub kernel_args: String,
-    /// What it is made of in image mode; none: of packages.
+    /// The container that it is made of in image mode; none when it is made of packages.
     pub container: Option<Container>,
     /// Who opens its encrypted disks besides the passphrase.
     pub tang: Option<Tang>,

@@ -142,7 +142,7 @@ pub enum OpenError {
     Older {
         /// The path of the database.
         path: PathBuf,
-        /// How that is known.
+        /// What shows that it is older.
         why: String,
     },
     /// The database has a schema that this program does not know.

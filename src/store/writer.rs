@@ -29,7 +29,7 @@ pub(super) struct Published {
 }
 
 /// Executes commands until every handle is gone, and then returns the database to be closed; fails when a write fails
-/// for another reason than a full disk.
+/// for any reason other than a full disk.
 pub(super) async fn run<D: Database>(
     database: D,
     mut queue: mpsc::Receiver<Command>,

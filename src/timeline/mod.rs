@@ -15,7 +15,7 @@ pub(crate) use utc::{utc, utc_ms};
 
 use crate::site::Mac;
 
-/// Most bytes of a text that are kept.
+/// The longest text that is kept, in bytes.
 pub(crate) const LONGEST: usize = 1000;
 
 /// One line of the story.

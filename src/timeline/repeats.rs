@@ -4,7 +4,7 @@ use super::Moment;
 
 /// How long a repeated line is only counted, in seconds.
 const WINDOW: u64 = 60;
-/// Most lines remembered; further lines are kept without counting.
+/// The largest number of lines remembered; further lines are kept without counting.
 const MOST: usize = 4096;
 
 /// The lines that were kept lately, with the number of repetitions of each.

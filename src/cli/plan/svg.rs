@@ -11,7 +11,7 @@ const ROW: f64 = 20.0;
 const BAR: f64 = 44.0;
 /// Colours that people with red-green colour blindness can also tell apart.
 const COLOURS: [&str; 7] = ["#4477aa", "#11748a", "#228833", "#8f7400", "#c04050", "#882266", "#666633"];
-/// The least width of a piece, so that a partition of one MiB on a large disk is still visible.
+/// The smallest width of a piece, so that a partition of one MiB on a large disk is still visible.
 const LEAST: f64 = 3.0;
 
 /// A picture that grows downwards.

@@ -56,7 +56,7 @@ fn weakened(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     weakened
 }
 
-/// Network cards that would get another address than the site file gives them, or would stay down.
+/// Network cards that would get a different address from the one in the site file, or would stay down.
 fn otherwise(wanted: &[Line<'_>], own: &[Line<'_>]) -> Vec<Departure> {
     let cards = |(_, line): &&Line<'_>| kind(line) == Some("network");
     let mut otherwise = Vec::new();

@@ -86,7 +86,7 @@ pub(crate) struct Now<'a> {
     pub own: &'a [OwnCard],
 }
 
-/// The outcome when nothing speaks against the request.
+/// The outcome when there is no objection to the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allowed<'a> {
     /// The nodes to arm now.

@@ -10,7 +10,7 @@ pub(crate) enum Objection {
     /// All installations of the site are stopped.
     #[error("installations are stopped, by {who}")]
     Stopped {
-        /// The person who stopped them.
+        /// The person who stopped the installations.
         who: String,
     },
     /// The node is the machine that rackstart runs on.
@@ -36,7 +36,7 @@ pub(crate) enum Objection {
     /// An installer is at work on the node's disk.
     #[error("{0} is installing: wait, or power-cycle it; it is then failed and can be armed again")]
     Installing(NodeName),
-    /// So many nodes that a typing error could be behind it.
+    /// The request names so many nodes that it may be a typing error.
     #[error("this is about {number} of the {all} nodes{}", said(*given))]
     Count {
         /// How many nodes are asked for.

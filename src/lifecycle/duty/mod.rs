@@ -18,7 +18,7 @@ pub use errand::{ErrandAnswer, Verb};
 pub(crate) const REACH_SECONDS: u64 = 90;
 /// Seconds that a node has to answer an errand: it may itself wait minutes for an answer from others.
 pub(crate) const ANSWER_SECONDS: u64 = 500;
-/// How many seconds a drained node may be armed. Beyond that, what it said about its copies is out of date, and its
+/// For how many seconds a drained node can be armed. Beyond that, what it said about its copies is out of date, and its
 /// service is put back.
 pub(crate) const GOOD_SECONDS: u64 = 600;
 /// How many seconds a drain that came to nothing is reported.

@@ -16,7 +16,7 @@ use super::guarded::Guarded;
 
 /// The largest number of links on the way to one file; the kernel follows as many.
 const MOST_LINKS: usize = 40;
-/// Only looks: nothing is opened, and what is there does not notice.
+/// Looks without opening, which has no effect on a device or a FIFO.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 /// Opens without waiting for the other end, and without making a terminal the controlling one.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);

@@ -2,7 +2,7 @@
 
 use crate::site::{Blueprint, Site};
 
-/// What stands in place of a protocol in a row about what a node passes on: sentences tell of these.
+/// Words in place of a protocol, in rows about what a node forwards. Sentences describe such rows.
 pub(super) const WAYS: [&str; 3] = ["forward", "translate", "redirect"];
 
 /// Callers that every blueprint knows.
@@ -90,7 +90,7 @@ impl Row {
         })
     }
 
-    /// Whether nodes with these targets have it in this site.
+    /// Whether the row applies to nodes with these targets in this site.
     pub(super) fn is_of(&self, site: &Site, targets: &[String]) -> bool {
         let is = |target: &str| targets.iter().any(|known| known == target);
         let (of, not_of) = self.target.split_once('!').unwrap_or((&self.target, ""));

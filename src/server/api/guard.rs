@@ -20,7 +20,7 @@ use crate::site::Site;
 
 /// How long a handler may take, including reading its request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Most bytes of a library's error text that are passed on.
+/// The longest error text of a library that is passed on, in bytes.
 const MOST_WORDS: usize = 4096;
 
 /// The checks that all routes over TCP share.

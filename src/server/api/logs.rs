@@ -14,7 +14,7 @@ use super::error::{ApiError, ErrorBody};
 use crate::server::operate::Refusal;
 use crate::site::{NodeName, Site};
 
-/// Most bytes of one answer.
+/// The largest size of one answer, in bytes.
 const MOST: u64 = 256 * 1024;
 
 /// Which part of which log.

@@ -42,7 +42,7 @@ pub(crate) struct AuditView {
     pub id: u64,
     /// Unix seconds.
     pub at: u64,
-    /// Who acted.
+    /// The person or program that acted.
     pub who: String,
     /// Where the order came from.
     pub from: String,

@@ -51,8 +51,8 @@ impl FromStr for Role {
     }
 }
 
-/// Who may call a route. At the socket that is everybody who may open it, unless the rule requires the owner: root or
-/// the daemon's own user.
+/// The callers that a route admits. At the socket they are all that may open it, unless the rule requires the owner:
+/// root or the daemon's own user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// Anybody who reaches a listener.

@@ -14,7 +14,7 @@ use crate::wire::dns::Carrier;
 
 /// How long a connection may be silent, and how long a peer may take to read an answer.
 const IDLE: Duration = Duration::from_secs(10);
-/// Most questions on one connection.
+/// The largest number of questions on one connection.
 const QUESTIONS: usize = 100;
 
 /// A message preceded by its length, as TCP carries it (RFC 1035 section 4.2.2).

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 /// all.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct Budget {
-    /// Of one node.
+    /// Requests of one node.
     pub(in crate::server) node: u32,
-    /// Of one stranger.
+    /// Requests of one stranger.
     pub(in crate::server) stranger: u32,
-    /// Of all strangers. An answer to an unused address stays in the socket's send buffer until the kernel stops resolving
-    /// it, after three seconds; this many must fit in there without blocking the answers to nodes.
+    /// Requests of all strangers together. An answer to an unused address stays in the socket's send buffer until the
+    /// kernel stops resolving it, after three seconds; this many must fit in there without blocking the answers to
+    /// nodes.
     pub(in crate::server) strangers: u32,
 }
 

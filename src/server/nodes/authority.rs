@@ -38,7 +38,7 @@ impl AdmittedNode {
     }
 
     /// The plan that this boot was promised; the site file may have been edited since. It is refused if the edit
-    /// requires another installer than the running one.
+    /// requires a different installer from the running one.
     pub(crate) fn promised_plan(&self) -> Result<NodePlan, HttpError> {
         let conflict = |reason: String| HttpError::new(StatusCode::CONFLICT, reason);
         let node = self.node();

@@ -17,7 +17,7 @@ use crate::media::{Content, Media};
 use crate::server::firmware;
 use crate::site::Site;
 
-/// Most bytes of a path that are shown to people.
+/// The longest part of a path that is shown to people, in bytes.
 const PATH_SHOWN: usize = 200;
 
 /// Serves a network boot program to UEFI HTTP boot.

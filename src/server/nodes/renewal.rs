@@ -1,5 +1,5 @@
-//! `GET /renewal/{token}`: a node whose system runs fetches a newer payload. Which payload it has, it says when it asks
-//! for errands; what is sent is sealed with the key that its first payload held (`secrets::renewal`).
+//! `GET /renewal/{token}`: a node whose system runs fetches a newer payload. The node says which payload it has when it
+//! asks for errands. The newer one is sealed with the key that the first one held (`secrets::renewal`).
 
 use std::collections::HashMap;
 use std::sync::Arc;

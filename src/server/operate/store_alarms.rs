@@ -1,5 +1,4 @@
-//! What is wrong with the store and with the clock of this server, as alarms: what still works, what does not, and what
-//! to do.
+//! Alarms about the store and the clock of this server. Each says what still works, what does not, and what to do.
 
 use std::collections::BTreeSet;
 

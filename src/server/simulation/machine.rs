@@ -95,7 +95,7 @@ impl Machine {
                 At::Installer(token, 1)
             }
             1 => self.redeems(daemon, token),
-            // Installing packages; people and cosmic rays end some installations.
+            // The packages are installed; some installations fail here for reasons of their own.
             2 if dice.permille(50) && !daemon.all_are_well() => {
                 let _ = self.reports(daemon, &token, ReportEvent::InstallFailed);
                 At::Off

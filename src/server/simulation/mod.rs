@@ -1,7 +1,7 @@
 //! A rack without sockets, disks or clocks: real decisions, real changes, and everything that can go wrong around them.
-//! Machines lose power at any point, a third of what they send is lost on the way there or back, the daemon is killed
-//! before and after its commits, old requests are repeated, and an operator gives random orders. After each step the
-//! monitor, which keeps its own records, checks that nothing happened that must never happen.
+//! Machines lose power at any point, in a third of their exchanges the request or the answer is lost, the daemon is
+//! killed before and after its commits, old requests are repeated, and an operator gives random orders. After each step
+//! the monitor, which keeps its own records, checks that nothing happened that must never happen.
 //!
 //! A seed determines the story completely. `RACKSTART_SEEDS=10000` runs more of them.
 

@@ -11,9 +11,9 @@ use crate::clock::unix_now;
 use crate::site::NodeName;
 use crate::timeline::utc;
 
-/// Most bytes of one log.
+/// The largest size of one log, in bytes.
 pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
-/// Most bytes of all logs together; the oldest are removed first.
+/// The largest size of all logs together, in bytes; the oldest are removed first.
 const ALL: u64 = 2 * 1024 * 1024 * 1024;
 /// Free bytes that are left to the store, or a tenth of the disk if that is less: with less free space no log is kept.
 const FLOOR: u64 = 1024 * 1024 * 1024;
@@ -33,7 +33,7 @@ pub(super) struct Line {
 pub(super) struct Logs {
     folder: PathBuf,
     complained: u64,
-    /// Most bytes of all logs together.
+    /// The largest size of all logs together, in bytes.
     all: u64,
     /// Total bytes of all logs; `None` before they were counted.
     held: Option<u64>,

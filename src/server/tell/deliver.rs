@@ -106,7 +106,7 @@ async fn post(url: &str, text: &str) -> Result<(), String> {
         .header(header::CONNECTION, "close")
         .body(Body::from(text.to_string()))
         .map_err(|error| fail(&error))?;
-    // Dropped with the set, whatever the server does with the connection.
+    // Dropping the set ends the connection, whatever the server does.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let status = sender.send_request(request).await.map_err(|error| fail(&error))?.status();

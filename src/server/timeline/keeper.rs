@@ -18,7 +18,7 @@ use crate::timeline::{Moment, Repeats};
 
 /// How long lines are gathered, so that a rack that powers on costs two commits a second and not a thousand.
 const GATHER: Duration = Duration::from_millis(500);
-/// Most lines in one commit.
+/// The largest number of lines in one commit.
 const BATCH: usize = 512;
 /// How often silences are looked for.
 const SILENCES: Duration = Duration::from_secs(5);

@@ -62,7 +62,7 @@ pub struct Rule {
     pub help: String,
 }
 
-/// Who is asked before a node is wiped.
+/// The nodes that are asked before a node is wiped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drain {
     /// The capability of nodes whose service others have to take out and put back.

@@ -6,7 +6,7 @@ use std::fmt;
 
 pub use frames::Frames;
 
-/// Most bytes of one message; the rest is skipped. RFC 5424 says that receivers should accept 2048.
+/// The longest message that is kept, in bytes; the rest is skipped. RFC 5424 says that receivers should accept 2048.
 pub(crate) const LONGEST: usize = 8192;
 
 /// How severe a message is; the numbers are those of the RFC.

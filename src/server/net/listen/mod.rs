@@ -45,7 +45,7 @@ pub(crate) use places::{Download, Visit};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// Most bytes that are buffered of a request before it is handled, including its head.
+/// The largest part of a request, including its head, that is buffered before it is handled, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long a connection that is being served may take to end after its place was given to another.
 const FAREWELL: Duration = Duration::from_secs(1);

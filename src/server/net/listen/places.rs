@@ -19,9 +19,9 @@ const SMALLEST_CHUNK: usize = 16 << 10;
 /// Places of one kind of peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Most connections of all of them.
+    /// The largest number of connections of all these peers together.
     pub all: usize,
-    /// Most connections of each peer.
+    /// The largest number of connections of each peer.
     pub each: usize,
 }
 
