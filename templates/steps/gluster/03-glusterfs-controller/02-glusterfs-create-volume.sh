@@ -8,6 +8,7 @@ verify_seconds=120
 needs() {
   need_names
   volume_exists "$VOLUME" || need_each "peer % to be connected" peer_connected $BRICKS
+  [ -z "${ARBITER_MOUNT:-}" ] || need "$ARBITER_MOUNT to be mounted" mounted "$ARBITER_MOUNT"
 }
 
 # Addresses, because 3.3 accepts neither networks nor names here.
@@ -19,11 +20,13 @@ allowed() {
   printf '%s' "$list"
 }
 
-# Sets of $REPLICA copies each, one after the other.
+# Sets of $REPLICA copies each, one after the other, and an arbiter after each where the site has them.
 bricks() {
-  local peer
+  local peer number=0
   for peer in $BRICKS; do
     brick_of "$peer"
+    number=$((number + 1))
+    [ -z "${ARBITER_MOUNT:-}" ] || [ $((number % REPLICA)) -ne 0 ] || arbiter_of $((number / REPLICA))
   done
 }
 
@@ -76,6 +79,7 @@ apply() {
     # With one brick there is nothing to replicate, and 1 is refused.
     nobody_has_it
     [ "$REPLICA" -lt 2 ] || copies="replica $REPLICA"
+    [ -z "${ARBITER_MOUNT:-}" ] || copies="replica $((REPLICA + 1)) arbiter 1"
     gluster_do volume create "$VOLUME" $copies $(bricks)
   fi
   options_set || set_options

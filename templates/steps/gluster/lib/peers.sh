@@ -95,9 +95,10 @@ bricks_of_site() {
   volume_bricks | awk -F : -v nodes=" $NODES " 'index(nodes, " " $1 " ") { n++ } END { print n + 0 }'
 }
 
-# copies_of_volume: prints the number that it was made with, as in `2 x 4 = 8`.
+# copies_of_volume: prints the number that it was made with, as in `2 x 4 = 8`, or that of
+# the whole copies, as in `1 x (2 + 1) = 3`.
 copies_of_volume() {
-  volume_field "$VOLUME" "Number of Bricks" | awk '{ print ($2 == "x") ? $3 : 1 }'
+  volume_field "$VOLUME" "Number of Bricks" | tr -d '()' | awk '{ print ($2 == "x") ? $3 : 1 }'
 }
 
 # brick_of NAME: prints the brick of the node as the volume names it.
@@ -105,14 +106,21 @@ brick_of() {
   printf '%s:%s/brick\n' "$1" "$BRICK_MOUNT"
 }
 
+# arbiter_of N: prints the brick of the Nth set that holds names and no data, so that
+# two copies have a majority.
+arbiter_of() {
+  printf '%s:%s/set%s\n' "$CONTROLLER" "$ARBITER_MOUNT" "$1"
+}
+
 # late_sets: prints one line of bricks for each whole set of bricks that the volume
 # lacks, in the order of the site file, whose nodes are all connected. The volume's own
 # sets stay as they are, whichever node has left since, and it keeps its number of
 # copies.
 late_sets() {
-  local present name late=''
+  local present name late='' sets
   [ "$(copies_of_volume)" = "$REPLICA" ] || return 0
   present=$'\n'$(volume_bricks)$'\n'
+  sets=$(printf '%s' "$present" | grep -cF ":${ARBITER_MOUNT:-/none}/" || :)
   for name in $COMPUTES; do
     case $present in *$'\n'"$(brick_of "$name")"$'\n'*) ;; *) late="$late $name" ;; esac
   done
@@ -124,6 +132,8 @@ late_sets() {
       ! peer_connected "$name" || late="$late $(brick_of "$name")"
     done
     shift "$REPLICA"
-    [ "$(printf '%s' "$late" | wc -w)" -lt "$REPLICA" ] || printf '%s\n' "$late"
+    [ "$(printf '%s' "$late" | wc -w)" -ge "$REPLICA" ] || continue
+    sets=$((sets + 1))
+    printf '%s\n' "$late${ARBITER_MOUNT:+ $(arbiter_of "$sets")}"
   done
 }

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Nova's settings: what all nodes share, and what only the controller knows.
+
+NOVA_CONF=/etc/nova/nova.conf
+
+nova_settings() {
+  setting "$NOVA_CONF" DEFAULT transport_url "$(transport_url)"
+  setting "$NOVA_CONF" DEFAULT my_ip "$ADDRESS"
+  setting "$NOVA_CONF" DEFAULT state_path /var/lib/nova
+  setting "$NOVA_CONF" DEFAULT log_dir /var/log/nova
+  setting "$NOVA_CONF" api auth_strategy keystone
+  setting "$NOVA_CONF" glance api_servers "http://$CONTROLLER:9292"
+  setting "$NOVA_CONF" oslo_concurrency lock_path /var/lib/nova/tmp
+  setting "$NOVA_CONF" oslo_messaging_notifications driver noop
+  setting "$NOVA_CONF" vnc enabled true
+  setting "$NOVA_CONF" vnc server_listen "$ADDRESS"
+  setting "$NOVA_CONF" vnc server_proxyclient_address "$ADDRESS"
+  setting "$NOVA_CONF" vnc novncproxy_base_url "http://${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}:6080/vnc_auto.html"
+  account_settings "$NOVA_CONF" placement placement "$PLACEMENT_SERVICE_PASSWORD"
+  setting "$NOVA_CONF" placement region_name "$REGION"
+  account_settings "$NOVA_CONF" neutron neutron "$NEUTRON_SERVICE_PASSWORD"
+  setting "$NOVA_CONF" neutron region_name "$REGION"
+  token_settings "$NOVA_CONF" nova "$NOVA_SERVICE_PASSWORD"
+  # A token that ends in the middle of a long migration is told apart from one that was stolen.
+  account_settings "$NOVA_CONF" service_user nova "$NOVA_SERVICE_PASSWORD"
+  setting "$NOVA_CONF" service_user send_service_user_token true
+}
+
+nova_controller_settings() {
+  setting "$NOVA_CONF" DEFAULT enabled_apis osapi_compute,metadata
+  setting "$NOVA_CONF" api_database connection "$(database_url nova_api nova "$NOVA_DB_PASSWORD")"
+  setting "$NOVA_CONF" database connection "$(database_url nova nova "$NOVA_DB_PASSWORD")"
+  setting "$NOVA_CONF" neutron service_metadata_proxy true
+  setting "$NOVA_CONF" neutron metadata_proxy_shared_secret "$METADATA_SECRET"
+  setting "$NOVA_CONF" conductor workers "${API_PROCESSES:-4}"
+  setting "$NOVA_CONF" scheduler workers "${API_PROCESSES:-2}"
+  # So that no step has to wait for compute nodes to enter them.
+  setting "$NOVA_CONF" scheduler discover_hosts_in_cells_interval 15
+  uwsgi_settings nova
+  without_apparmor nova
+  uwsgi_settings metadata
+  without_apparmor metadata
+}
+
+nova_compute_settings() {
+  setting "$NOVA_CONF" DEFAULT compute_driver libvirt.LibvirtDriver
+  # What a machine runs on is in the volume that all nodes share, as it was given.
+  setting "$NOVA_CONF" DEFAULT force_raw_images false
+  setting "$NOVA_CONF" DEFAULT vif_plugging_timeout 300
+  setting "$NOVA_CONF" DEFAULT vif_plugging_is_fatal true
+  setting "$NOVA_CONF" DEFAULT reserved_host_memory_mb "$RESERVED_MEMORY"
+  setting "$NOVA_CONF" libvirt virt_type "$(virt_type)"
+  setting "$NOVA_CONF" libvirt images_type qcow2
+  setting "$NOVA_CONF" libvirt live_migration_uri 'qemu+tcp://%s/system'
+  [ "$(virt_type)" = kvm ] || setting "$NOVA_CONF" libvirt cpu_mode none
+}
+
+# virt_type: `virt_type` of the site file, else what this node can do.
+virt_type() {
+  if [ -n "$VIRT_TYPE" ]; then
+    echo "$VIRT_TYPE"
+  elif [ -e "$ROOT/dev/kvm" ]; then
+    echo kvm
+  else
+    echo qemu
+  fi
+}
+
+# keepsake_COMPUTE_ID: by which Nova knows this node's machines and their place.
+keepsake_COMPUTE_ID() {
+  [ ! -f "$ROOT/var/lib/nova/compute_id" ] || tr -d '[:space:]' <"$ROOT/var/lib/nova/compute_id"
+}
+
+# compute_rows: prints a line for each compute service: host, state, status, id.
+compute_rows() {
+  admin GET "http://$CONTROLLER:8774/v2.1/os-services?binary=nova-compute" 'OpenStack-API-Version: compute 2.53' </dev/null |
+    json_rows services host state status id
+}
+
+# keep_nova disable|enable NODE: the compute service of another node.
+keep_nova() {
+  local rows id status
+  rows=$(compute_rows) || { echo "Nova does not tell its services on $NODE" && return 1; }
+  id=$(printf '%s\n' "$rows" | pick "$2" 4)
+  if [ -z "$id" ]; then
+    echo "Nova knows no nova-compute on $2"
+    return 0
+  fi
+  printf '{"status": "%sd"}' "$1" |
+    admin PUT "http://$CONTROLLER:8774/v2.1/os-services/$id" 'OpenStack-API-Version: compute 2.53' >/dev/null || return 1
+  status=$(compute_rows | pick "$2" 3)
+  echo "nova-compute on $2 is ${status:-gone}"
+  [ "$status" = "${1}d" ]
+}

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# Settings of OpenStack's services, as the parser of oslo.config reads them.
+
+# spelled FILE VALUE: of files that oslo.config reads; of all others the value is itself. Stands above that of lib/encode.sh,
+# whose services are of 2012 and read a `%` in their own way.
+spelled() {
+  case $1 in
+    /etc/keystone/*.conf | /etc/glance/*.conf | /etc/placement/*.conf | /etc/nova/*.conf | /etc/cinder/*.conf) oslo_value "$2" ;;
+    /etc/neutron/*.conf | /etc/neutron/*_agent.ini | /etc/neutron/plugins/ml2/*.ini) oslo_value "$2" ;;
+    *) printf '%s' "$2" ;;
+  esac
+}
+
+# oslo_value VALUE: blanks and a pair of quotes at the ends are taken off by the parser; `$` would name another option.
+oslo_value() {
+  case $1 in
+    ' '* | *' ') refused "has a blank at an end" || return 1 ;;
+    '"'*'"' | "'"*"'") refused "is between quotes" || return 1 ;;
+  esac
+  printf '%s' "${1//'$'/'$$'}"
+}
+
+# database_url DATABASE ACCOUNT PASSWORD
+database_url() {
+  printf '%s' "mysql+pymysql://$2:$(url_part "$3")@$CONTROLLER/$1"
+}
+
+# transport_url: of the message queue.
+transport_url() {
+  printf '%s' "rabbit://openstack:$(url_part "$RABBIT_PASSWORD")@$CONTROLLER:5672/"
+}
+
+# account_settings FILE SECTION USER PASSWORD: how a service proves itself to another one.
+account_settings() {
+  setting "$1" "$2" auth_url "http://$CONTROLLER:5000"
+  setting "$1" "$2" auth_type password
+  setting "$1" "$2" project_domain_name Default
+  setting "$1" "$2" user_domain_name Default
+  setting "$1" "$2" project_name service
+  setting "$1" "$2" username "$3"
+  setting "$1" "$2" password "$4"
+}
+
+# token_settings FILE USER PASSWORD: how a service proves who calls it.
+token_settings() {
+  setting "$1" keystone_authtoken www_authenticate_uri "http://$CONTROLLER:5000"
+  setting "$1" keystone_authtoken memcached_servers "$CONTROLLER:11211"
+  account_settings "$1" keystone_authtoken "$2" "$3"
+}
+
+# uwsgi_settings NAME: how many processes the API has, where uwsgi serves it (a row `file NAME-uwsgi`). A plugin that needs
+# AppArmor ends uwsgi where the kernel has none.
+uwsgi_settings() {
+  local file
+  file=$(file_of "$1-uwsgi")
+  [ -n "$file" ] && [ -e "$ROOT$file" ] || return 0
+  [ -z "$API_PROCESSES" ] || setting "$file" uwsgi processes "$API_PROCESSES"
+  [ -d "$ROOT/sys/kernel/security/apparmor" ] || setting "$file" uwsgi plugins python3
+}
+
+# without_apparmor NAME: the same, of a key that must not be there.
+without_apparmor() {
+  local file
+  file=$(file_of "$1-uwsgi")
+  [ -n "$file" ] && [ -e "$ROOT$file" ] && [ ! -d "$ROOT/sys/kernel/security/apparmor" ] || return 0
+  if [ "$SETTING_VERB" = "set" ]; then
+    ini_delete "$ROOT$file" uwsgi apparmor-profile
+  elif [ "$SETTING_VERB" = look ] && [ -n "$(ini_get "$ROOT$file" uwsgi apparmor-profile)" ]; then
+    echo "$file: [uwsgi] apparmor-profile is set, and this kernel has no AppArmor"
+    return 1
+  fi
+}
+
+# readable_by GROUP FILE...: files with passwords belong to root and are read by their service alone.
+readable_by() {
+  local group=$1 file
+  shift
+  for file; do own "$file" "root:$group" 640; done
+}
+
+# as_account ACCOUNT COMMAND...: runs it as the account of a service, in a directory that this may enter.
+as_account() {
+  local account=$1
+  shift
+  (cd / && setpriv --reuid "$account" --regid "$account" --init-groups "$@")
+}

@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# HTTP APIs with JSON, asked by curl. What is secret goes to curl by its standard input, never onto its command line.
+
+# has_secrets NAME...: true when this node was given all of them; says which it lacks.
+has_secrets() {
+  local name
+  for name; do
+    if [ -z "${!name:-}" ]; then
+      echo "this node was given no $name: the blueprint has to name one of its targets ($TARGETS) in [secret.$name]"
+      return 1
+    fi
+  done
+}
+
+# http METHOD URL [HEADER...]: sends standard input unless it is empty, prints the answer. Says what was answered unless that
+# was a success. Of an answer with HTTP_KEEP=headers the headers are printed in place of the body.
+http() {
+  local method=$1 url=$2 body answer status header show='output = "-"'
+  shift 2
+  body=$(cat)
+  [ "${HTTP_KEEP:-}" != headers ] || show='dump-header = "-"
+output = "/dev/null"'
+  answer=$({
+    printf 'request = "%s"\nurl = "%s"\n%s\n' "$method" "$(backslashed "$url")" "$show"
+    for header in 'Content-Type: application/json' 'Accept: application/json' "$@"; do
+      printf 'header = "%s"\n' "$(backslashed "$header")"
+    done
+    [ -z "$body" ] || printf 'data-binary = "%s"\n' "$(backslashed "$body")"
+  } | curl --config - --silent --show-error --noproxy '*' --connect-timeout 5 --max-time "${HTTP_SECONDS:-60}" \
+    --write-out '\n%{http_code}') || { echo "no answer to $method $url" >&2 && return 1; }
+  status=${answer##*$'\n'}
+  case $status in
+    2??) printf '%s\n' "${answer%$'\n'*}" ;;
+    *) echo "$method $url was answered with $status: $(printf '%s' "${answer%$'\n'*}" | head -c 1000)" >&2 && return 1 ;;
+  esac
+}
+
+# answers URL: an HTTP server is there, whatever it says; one that can do nothing says 5xx.
+answers() {
+  local status
+  status=$(curl --silent --noproxy '*' --connect-timeout 3 --max-time 20 --output /dev/null --write-out '%{http_code}' "$1") || return 1
+  case $status in 2?? | 3?? | 4??) return 0 ;; esac
+  echo "$1 is answered with $status"
+  return 1
+}
+
+# json_rows LIST FIELD...: prints one line for each element of the list (or the one object) at that place of standard input:
+# its fields, separated by tabs. A dot goes one level down; LIST `.` is all of it.
+json_rows() {
+  python3 -c '
+import json, sys
+rows = json.load(sys.stdin)
+for name in sys.argv[1].split(".") if sys.argv[1] != "." else []:
+    rows = rows[name]
+for row in rows if isinstance(rows, list) else [rows]:
+    fields = []
+    for place in sys.argv[2:]:
+        value = row
+        for name in place.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        fields.append(str(value))
+    print("\t".join(fields))
+' "$@"
+}
+
+# pick NAME [COLUMN]: of rows that begin with NAME, prints a column (2) of the first.
+pick() {
+  NAME=$1 COLUMN=${2:-2} awk -F '\t' '$1 "" == ENVIRON["NAME"] "" { print $ENVIRON["COLUMN"]; exit }'
+}
