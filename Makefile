@@ -16,6 +16,9 @@ help: ## List these targets
 demo: cost setup release ## Set up, then install the paper's five servers as virtual machines (NODES="controller compute2" for some)
 	tests/rack/demo
 
+demo-cloud: ## A current cloud for real: OpenStack 2025.1 on three nodes in namespaces, up to a live migration and a power cut (as root)
+	tests/cloud/demo
+
 test: setup ## Set up, then run every test, including two whole life cycles on virtual machines
 	tests/run
 
@@ -76,4 +79,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost demo test test-long build release install setup firmware compiler lint bench fmt clean
+.PHONY: help cost demo demo-cloud test test-long build release install setup firmware compiler lint bench fmt clean

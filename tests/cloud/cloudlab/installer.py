@@ -68,6 +68,7 @@ def install(daemon, machine):
     must(machine, 204, f"/facts/{token}", facts(plan), "text/plain")
     fstab = "".join(f"/disk/{n}.img {target} xfs loop 0 0\n" for n, target in enumerate(machine.volumes))
     machine.sh(f"""set -e
+for volume in /disk/*.img; do mkfs.xfs -q -i size=512 $volume; done
 printf '%s' '{fstab}' >/etc/fstab
 umask 077
 mkdir -p {HOME}

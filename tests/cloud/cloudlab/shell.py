@@ -30,7 +30,7 @@ def wait_for(what, seconds, asks, every=1.0):
     while time.monotonic() < until:
         try:
             answer = asks()
-        except (Failed, OSError, KeyError, ValueError) as error:
+        except (Failed, OSError, LookupError, ValueError) as error:
             answer, last = None, error
         if answer:
             return answer

@@ -26,7 +26,7 @@ check() {
 }
 
 apply() {
-  IDENTITY=make
+  IDENTITY="make"
   identities
   now | write_file "$STATE/identities" 0600
 }

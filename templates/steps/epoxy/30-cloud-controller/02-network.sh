@@ -23,7 +23,7 @@ rules_of_default() {
 # default_group: its id in the administrator's project.
 default_group() {
   local project
-  project=$(identity GET "/projects?name=$(url_part "$ADMIN_PROJECT")" </dev/null | json_rows projects id)
+  project=$(keystone GET "/projects?name=$(url_part "$ADMIN_PROJECT")" </dev/null | json_rows projects id)
   network_api GET "/security-groups?name=default&project_id=$project" </dev/null | json_rows security_groups id
 }
 
@@ -37,6 +37,7 @@ check() {
 
 apply() {
   local id router first last protocol group
+  be_admin
   id=$(rows networks id)
   if [ -z "$id" ]; then
     id=$(printf '{"network": {"name": "public", "shared": true, "provider:network_type": "flat", "provider:physical_network": "provider"}}' |
@@ -58,5 +59,6 @@ apply() {
 }
 
 verify() {
+  be_admin
   made
 }

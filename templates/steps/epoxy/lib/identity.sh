@@ -25,8 +25,8 @@ admin() {
   http "$1" "$2" "X-Auth-Token: $ADMIN_PASS" "${@:3}"
 }
 
-# identity METHOD PATH
-identity() {
+# keystone METHOD PATH
+keystone() {
   admin "$1" "http://$CONTROLLER:5000/v3$2"
 }
 
@@ -42,11 +42,11 @@ may_change() {
 # find_or_make KIND NAME JSON [QUERY]: makes sure that there is one of that name, and sets ID. JSON is what else it has.
 find_or_make() {
   local rows
-  rows=$(identity GET "/$1s?name=$(url_part "$2")${4:-}" </dev/null | json_rows "$1s" name id) || return 1
+  rows=$(keystone GET "/$1s?name=$(url_part "$2")${4:-}" </dev/null | json_rows "$1s" name id) || return 1
   ID=$(printf '%s\n' "$rows" | pick "$2")
   [ -z "$ID" ] || return 0
   may_change "$1 $2" || return 1
-  rows=$(printf '{"%s": {"name": %s%s}}' "$1" "$(quoted "$2")" "${3:+, $3}" | identity POST "/$1s") || return 1
+  rows=$(printf '{"%s": {"name": %s%s}}' "$1" "$(quoted "$2")" "${3:+, $3}" | keystone POST "/$1s") || return 1
   ID=$(printf '%s' "$rows" | json_rows "$1" id)
   [ -n "$ID" ]
 }
@@ -67,37 +67,37 @@ want_user() {
   find_or_make user "$name" "\"domain_id\": \"default\", \"password\": $(quoted "$password")" || return 1
   user=$ID
   shift 3
-  roles=$(identity GET "/projects/$project/users/$user/roles" </dev/null | json_rows roles name id) || return 1
+  roles=$(keystone GET "/projects/$project/users/$user/roles" </dev/null | json_rows roles name id) || return 1
   for role; do
     [ -z "$(printf '%s\n' "$roles" | pick "$role")" ] || continue
     may_change "role $role of $name" || return 1
     want_role "$role" || return 1
-    identity PUT "/projects/$project/users/$user/roles/$ID" </dev/null >/dev/null || return 1
+    keystone PUT "/projects/$project/users/$user/roles/$ID" </dev/null >/dev/null || return 1
   done
   [ -z "$(token_of "$name" "$password" service 2>/dev/null)" ] || return 0
   may_change "password of $name" || return 1
-  printf '{"user": {"password": %s}}' "$(quoted "$password")" | identity PATCH "/users/$user" >/dev/null
+  printf '{"user": {"password": %s}}' "$(quoted "$password")" | keystone PATCH "/users/$user" >/dev/null
 }
 
 # want_service NAME TYPE URL: found by its type, because Keystone takes a second one of a type without a word; with its endpoints.
 want_service() {
   local rows service side found
-  rows=$(identity GET "/services?type=$2" </dev/null | json_rows services type id) || return 1
+  rows=$(keystone GET "/services?type=$2" </dev/null | json_rows services type id) || return 1
   service=$(printf '%s\n' "$rows" | pick "$2")
   if [ -z "$service" ]; then
     may_change "service $1 ($2)" || return 1
-    service=$(printf '{"service": {"name": "%s", "type": "%s"}}' "$1" "$2" | identity POST /services | json_rows service id) || return 1
+    service=$(printf '{"service": {"name": "%s", "type": "%s"}}' "$1" "$2" | keystone POST /services | json_rows service id) || return 1
   fi
-  rows=$(identity GET "/endpoints?service_id=$service" </dev/null | json_rows endpoints interface url region id) || return 1
+  rows=$(keystone GET "/endpoints?service_id=$service" </dev/null | json_rows endpoints interface url region id) || return 1
   for side in public internal admin; do
     found=$(printf '%s\n' "$rows" | awk -F '\t' -v side="$side" -v region="$REGION" '$1 == side && $3 == region')
     [ "$(printf '%s' "$found" | cut -f 2)" != "$3" ] || continue
     may_change "$side endpoint of $1" || return 1
     # One that leads elsewhere would still be handed out.
     printf '%s\n' "$found" | cut -f 4 | while read -r found; do
-      [ -z "$found" ] || identity DELETE "/endpoints/$found" </dev/null >/dev/null || return 1
+      [ -z "$found" ] || keystone DELETE "/endpoints/$found" </dev/null >/dev/null || return 1
     done
     printf '{"endpoint": {"service_id": "%s", "interface": "%s", "url": "%s", "region": %s}}' "$service" "$side" "$3" "$(quoted "$REGION")" |
-      identity POST /endpoints >/dev/null || return 1
+      keystone POST /endpoints >/dev/null || return 1
   done
 }

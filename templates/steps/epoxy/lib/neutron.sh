@@ -13,6 +13,7 @@ neutron_settings() {
   setting "$NEUTRON_CONF" DEFAULT state_path /var/lib/neutron
   setting "$NEUTRON_CONF" DEFAULT log_dir /var/log/neutron
   setting "$NEUTRON_CONF" oslo_concurrency lock_path /var/lib/neutron/lock
+  setting "$NEUTRON_CONF" agent root_helper "sudo /usr/bin/neutron-rootwrap /etc/neutron/rootwrap.conf"
 }
 
 neutron_controller_settings() {

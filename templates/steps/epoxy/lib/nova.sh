@@ -50,6 +50,8 @@ nova_compute_settings() {
   setting "$NOVA_CONF" DEFAULT vif_plugging_is_fatal true
   setting "$NOVA_CONF" DEFAULT reserved_host_memory_mb "$RESERVED_MEMORY"
   setting "$NOVA_CONF" libvirt virt_type "$(virt_type)"
+  # Debian's package has it in a file that is read after nova.conf.
+  [ ! -e "$ROOT/etc/nova/nova-compute.conf" ] || setting /etc/nova/nova-compute.conf libvirt virt_type "$(virt_type)"
   setting "$NOVA_CONF" libvirt images_type qcow2
   setting "$NOVA_CONF" libvirt live_migration_uri 'qemu+tcp://%s/system'
   [ "$(virt_type)" = kvm ] || setting "$NOVA_CONF" libvirt cpu_mode none
@@ -77,7 +79,7 @@ compute_rows() {
     json_rows services host state status id
 }
 
-# keep_nova disable|enable NODE: the compute service of another node.
+# keep_nova disable|enable NODE: the compute service of another node. Before it goes, the machines there move to others.
 keep_nova() {
   local rows id status
   rows=$(compute_rows) || { echo "Nova does not tell its services on $NODE" && return 1; }
@@ -89,6 +91,47 @@ keep_nova() {
   printf '{"status": "%sd"}' "$1" |
     admin PUT "http://$CONTROLLER:8774/v2.1/os-services/$id" 'OpenStack-API-Version: compute 2.53' >/dev/null || return 1
   status=$(compute_rows | pick "$2" 3)
-  echo "nova-compute on $2 is ${status:-gone}"
-  [ "$status" = "${1}d" ]
+  if [ "$status" != "${1}d" ]; then
+    echo "nova-compute on $2 is ${status:-gone}"
+    return 1
+  fi
+  [ "$1" = enable ] || move_away "$2" || return 1
+  echo "nova-compute on $2 is $status"
+}
+
+# machines_on NODE: prints a line for each machine that runs there: id, host, status, task, name.
+machines_on() {
+  admin GET "http://$CONTROLLER:8774/v2.1/servers/detail?all_tenants=1&host=$(url_part "$1")" </dev/null |
+    json_rows servers id OS-EXT-SRV-ATTR:host status OS-EXT-STS:task_state name |
+    awk -F '\t' '$3 != "SHUTOFF" && $3 != "ERROR" && $3 != "SHELVED_OFFLOADED"'
+}
+
+# move_away NODE: live-migrates each machine, one after the other. One that cannot move is named, and the node is not given free.
+move_away() {
+  local rows id host status task name until
+  be_admin || return 1
+  clock
+  until=$((CLOCK + 400))
+  rows=$(machines_on "$1") || return 1
+  while IFS=$'\t' read -r id host status task name; do
+    [ -n "$id" ] || continue
+    if ! printf '{"os-migrateLive": {"host": null, "block_migration": "auto"}}' |
+      admin POST "http://$CONTROLLER:8774/v2.1/servers/$id/action" 'OpenStack-API-Version: compute 2.30' >/dev/null; then
+      echo "the machine $name on $1 cannot be moved away"
+      return 1
+    fi
+    sleep 2
+    while :; do
+      status=$(machines_on "$1" | pick "$id" 4) || return 1
+      # Gone from there; or still there and nothing moves it any more.
+      [ -n "$status" ] || break
+      clock
+      if [ "$status" = None ] || [ "$CLOCK" -ge "$until" ]; then
+        echo "the machine $name did not move away from $1"
+        return 1
+      fi
+      sleep 2
+    done
+    echo "the machine $name has moved away from $1"
+  done <<<"$rows"
 }
