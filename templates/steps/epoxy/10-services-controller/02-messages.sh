@@ -5,9 +5,27 @@ verify_seconds=90
 check_limit=600
 watched=yes
 
-# takes_user: the queue knows the user by this password, which goes there by standard input.
+file=/var/lib/rabbitmq/rackstart-definitions.json
+
+# takes_user: the queue lets the user in by this password, which goes to a client of AMQP by its standard input.
 takes_user() {
-  printf '%s\n' "$RABBIT_PASSWORD" | timeout 60 rabbitmqctl -q authenticate_user openstack >/dev/null 2>&1
+  printf '%s' "$RABBIT_PASSWORD" | timeout 30 python3 -c '
+import sys
+import amqp
+connection = amqp.Connection(sys.argv[1] + ":5672", userid="openstack", password=sys.stdin.read(), connect_timeout=5)
+connection.connect()
+connection.close()' "$ADDRESS" 2>/dev/null
+}
+
+# definitions: the user as RabbitMQ keeps it, with a salted hash; no way into it takes a password by anything but a command line.
+definitions() {
+  printf '%s' "$RABBIT_PASSWORD" | python3 -c '
+import base64, hashlib, json, os, sys
+salt = os.urandom(4)
+hashed = base64.b64encode(salt + hashlib.sha256(salt + sys.stdin.buffer.read()).digest()).decode()
+user = {"name": "openstack", "password_hash": hashed, "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}
+rights = {"user": "openstack", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+print(json.dumps({"users": [user], "permissions": [rights]}))'
 }
 
 check() {
@@ -28,13 +46,11 @@ apply() {
   serve rabbitmq-server
   timeout 120 rabbitmqctl -q await_startup
   if ! takes_user; then
-    if timeout 60 rabbitmqctl -q list_users | grep -q '^openstack[[:space:]]'; then
-      printf '%s\n' "$RABBIT_PASSWORD" | timeout 60 rabbitmqctl -q change_password openstack
-    else
-      printf '%s\n' "$RABBIT_PASSWORD" | timeout 60 rabbitmqctl -q add_user openstack
-    fi
+    definitions | write_file "$ROOT$file" 0600
+    chown rabbitmq "$ROOT$file"
+    timeout 60 rabbitmqctl -q import_definitions "$file"
+    rm -f "$ROOT$file"
   fi
-  timeout 60 rabbitmqctl -q set_permissions openstack '.*' '.*' '.*'
   # Anybody knows its password.
   ! timeout 60 rabbitmqctl -q list_users | grep -q '^guest[[:space:]]' || timeout 60 rabbitmqctl -q delete_user guest
   password_mark | write_file "$STATE/rabbit-user" 0600

@@ -166,7 +166,8 @@ boot_verb() {
     case $2 in
       on) update-rc.d "$1" defaults && update-rc.d "$1" enable ;;
       off) update-rc.d "$1" disable ;;
-      *) compgen -G "$ROOT/etc/rc2.d/S[0-9][0-9]$1" >/dev/null ;;
+      # Of the runlevel, or of what comes before any.
+      *) compgen -G "$ROOT/etc/rc[2S].d/S[0-9][0-9]$1" >/dev/null ;;
     esac
   else
     command chkconfig "$1" ${2:+"$2"}
@@ -177,6 +178,7 @@ boot_verb() {
 if is_debian; then
   # shellcheck disable=SC2034 # read by lib/firewall.sh
   FIREWALL_FILE=$ROOT/etc/iptables/rules.v4 FIREWALL6_FILE=$ROOT/etc/iptables/rules.v6
+  has_ip6tables() { have ip6tables-restore; }
 fi
 
 # names_platform: what the sets firewall, router and gluster name.
@@ -184,10 +186,11 @@ names_platform() {
   cat <<'TABLE'
 package  glusterfs           =  glusterfs-common
 package  glusterfs-fuse      =  glusterfs-client
-package  fuse                =  fuse3
-package  fuse-libs           =  libfuse3-4
+package  fuse                =  -
+package  fuse-libs           =  -
 package  iptables-services   =  iptables-persistent
 service  iptables            =  netfilter-persistent
+service  ip6tables           =  netfilter-persistent
 daemon   glusterd  /run/glusterd.pid  /usr/sbin/glusterd -p /run/glusterd.pid
 TABLE
 }
