@@ -1,14 +1,83 @@
 # shellcheck shell=bash
 # Settings of OpenStack's services, as the parser of oslo.config reads them.
 
-# spelled FILE VALUE: of files that oslo.config reads; of all others the value is itself. Stands above that of lib/encode.sh,
-# whose services are of 2012 and read a `%` in their own way.
-spelled() {
+# The files of the services are written whole. What the packages have set in them is not the same on both distributions
+# (Debian's name a region that nobody has), and nobody would see which of it counts.
+
+# is_oslo FILE: oslo.config reads it, and the steps write it.
+is_oslo() {
   case $1 in
-    /etc/keystone/*.conf | /etc/glance/*.conf | /etc/placement/*.conf | /etc/nova/*.conf | /etc/cinder/*.conf) oslo_value "$2" ;;
-    /etc/neutron/*.conf | /etc/neutron/*_agent.ini | /etc/neutron/plugins/ml2/*.ini) oslo_value "$2" ;;
-    *) printf '%s' "$2" ;;
+    /etc/keystone/*.conf | /etc/glance/*.conf | /etc/placement/*.conf | /etc/nova/*.conf | /etc/cinder/*.conf) ;;
+    /etc/neutron/*.conf | /etc/neutron/*_agent.ini | /etc/neutron/plugins/ml2/*.ini) ;;
+    *) return 1 ;;
   esac
+}
+
+# spelled FILE VALUE: stands above that of lib/encode.sh, whose services are of 2012 and read a `%` in their own way.
+spelled() {
+  if is_oslo "$1"; then oslo_value "$2"; else printf '%s' "$2"; fi
+}
+
+# setting FILE SECTION KEY VALUE: above that of lib/ini.sh. SETTING_VERB `list` prints what whole files are made of.
+setting() {
+  local value
+  if ! value=$(spelled "$1" "$4"); then
+    echo "$1: [$2] $3 cannot be written" >&2
+    [ "$SETTING_VERB" != list ] || echo !
+    return 1
+  fi
+  case $SETTING_VERB in
+    list) ! is_oslo "$1" || printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$value" ;;
+    "set") is_oslo "$1" || ini_set "$ROOT$1" "$2" "$3" "$value" ;;
+    *)
+      is_oslo "$1" || [ "$(ini_get "$ROOT$1" "$2" "$3")" = "$value" ] || {
+        echo "$1: [$2] $3 is not what this node shall have"
+        return 1
+      }
+      ;;
+  esac
+}
+
+# listed: prints the settings of the step; fails when one cannot be written.
+listed() {
+  local lines
+  SETTING_VERB=list
+  lines=$(settings) || return 1
+  case $'\n'$lines$'\n' in *$'\n!\n'*) return 1 ;; esac
+  printf '%s\n' "$lines"
+}
+
+# whole FILE: prints it, made of the list on standard input; sections in their order.
+whole() {
+  FILE=$1 awk -F '\t' '
+    $1 == ENVIRON["FILE"] {
+      if (!($2 in text)) order[++n] = $2
+      text[$2] = text[$2] $3 " = " $4 "\n"
+    }
+    END {
+      print "# Written by rackstart-firstboot; a change made here does not last."
+      for (i = 1; i <= n; i++) printf "\n[%s]\n%s", order[i], text[order[i]]
+    }'
+}
+
+settings_hold() {
+  local lines file
+  lines=$(listed) || return 1
+  for file in $(printf '%s\n' "$lines" | cut -f 1 | sort -u); do
+    printf '%s\n' "$lines" | whole "$file" | file_is "$ROOT$file" || { echo "$file is not what this node shall have" && return 1; }
+  done
+  SETTING_VERB=look
+  settings
+}
+
+write_settings() {
+  local lines file
+  lines=$(listed) || return 1
+  for file in $(printf '%s\n' "$lines" | cut -f 1 | sort -u); do
+    printf '%s\n' "$lines" | whole "$file" | write_file "$ROOT$file" keep
+  done
+  SETTING_VERB="set"
+  settings
 }
 
 # oslo_value VALUE: blanks and a pair of quotes at the ends are taken off by the parser; `$` would name another option.
