@@ -9,13 +9,18 @@ brick=$ROOT$BRICK_MOUNT/brick
 
 needs() {
   need_names
-  ! is_target compute || need "$BRICK_MOUNT to be mounted" brick_mounted
+  ! is_target compute || need "$BRICK_MOUNT to be mounted" file_system_there "$BRICK_MOUNT"
+  ! has_arbiter || need "$ARBITER_MOUNT to be mounted" file_system_there "$ARBITER_MOUNT"
 }
 
 # The boot may have skipped the mount; the installation wrote the line in fstab.
-brick_mounted() {
-  mounted "$BRICK_MOUNT" || mount "$BRICK_MOUNT" || :
-  mounted "$BRICK_MOUNT"
+file_system_there() {
+  mounted "$1" || mount "$1" || :
+  mounted "$1"
+}
+
+has_arbiter() {
+  [ -n "${ARBITER_MOUNT:-}" ] && [ "$NODE" = "$CONTROLLER" ]
 }
 
 # The file of 3.4 and later names the port range, if only in a comment.
@@ -44,6 +49,7 @@ heard() {
 # The brick is a directory on the file system, not its root: when the file
 # system is missing the brick stays down instead of filling the root disk.
 brick_exists() {
+  ! has_arbiter || mounted "$ARBITER_MOUNT" || return 1
   ! is_target compute || { mounted "$BRICK_MOUNT" && [ -d "$brick" ]; }
 }
 

@@ -8,7 +8,6 @@ verify_seconds=120
 needs() {
   need_names
   volume_exists "$VOLUME" || need_each "peer % to be connected" peer_connected $BRICKS
-  [ -z "${ARBITER_MOUNT:-}" ] || need "$ARBITER_MOUNT to be mounted" mounted "$ARBITER_MOUNT"
 }
 
 # Addresses, because 3.3 accepts neither networks nor names here.
