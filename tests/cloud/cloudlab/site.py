@@ -92,4 +92,4 @@ class Daemon:
 
     def secret(self, name):
         """A password of the cloud."""
-        return self.says("secrets", "show", name).strip()
+        return self.says("secrets", "show", name, "--reveal").strip()

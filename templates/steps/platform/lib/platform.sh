@@ -101,10 +101,21 @@ service_verb() {
     # shellcheck disable=SC2086 # words
     daemon "$2" $command
   elif is_debian; then
+    [ "$2" != status ] || ! noted_process "$1" || return 0
     "$ROOT/etc/init.d/$1" "$2" </dev/null
   else
     command service "$1" "$2"
   fi
+}
+
+# noted_process OWN: the process that its init script has noted is there. Debian's scripts of OpenStack look for one by the path of
+# its program instead, and find none that has given itself a title. /run is empty after each boot.
+noted_process() {
+  local file pid
+  for file in "$ROOT/run/$1.pid" "$ROOT"/run/*/"$1.pid"; do
+    { read -r pid <"$file"; } 2>/dev/null && kill -0 "$pid" 2>/dev/null && return 0
+  done
+  return 1
 }
 
 # daemon_row OWN: prints PIDFILE COMMAND... of a service, or nothing.
