@@ -22,13 +22,19 @@ needs() {
 
 # Nothing here goes by itself, so a boot takes the journal's word that it was made; the services prove it each time.
 check() {
-  [ -e "$STATE/identities" ] && port_open "$NODE" 5000
+  [ "$(cat "$STATE/identities" 2>/dev/null)" = "$(passwords_mark)" ] && port_open "$NODE" 5000
+}
+
+# passwords_mark: tells when one of them is another.
+passwords_mark() {
+  printf '%s\n' "$GLANCE_SERVICE_PASSWORD" "$PLACEMENT_SERVICE_PASSWORD" "$NOVA_SERVICE_PASSWORD" "$NEUTRON_SERVICE_PASSWORD" |
+    sha256sum | cut -c 1-16
 }
 
 apply() {
   IDENTITY="make"
   identities
-  now | write_file "$STATE/identities" 0600
+  passwords_mark | write_file "$STATE/identities" 0600
 }
 
 verify() {
