@@ -5,7 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
-from cloudlab.shell import Failed, wait_for
+from cloudlab.shell import Failed, Hopeless, wait_for
 
 FLAVOR = {"name": "demo.tiny", "ram": 128, "vcpus": 1, "disk": 0, "id": "demo"}
 
@@ -81,7 +81,7 @@ class Cloud:
         def runs():
             server = self.server(key)
             if server["status"] == "ERROR":
-                raise SystemExit(f"the machine failed: {server.get('fault')}")
+                raise Hopeless(f"the machine failed: {server.get('fault')}")
             return server if server["status"] == "ACTIVE" else None
         return wait_for("the machine to be ACTIVE", seconds, runs, every=2)
 
@@ -89,20 +89,20 @@ class Cloud:
         """Its console, as far as it was written."""
         return self.api("compute", "POST", f"/servers/{key}/action", {"os-getConsoleOutput": {"length": 500}})["output"]
 
-    def host(self, key):
+    def node_of(self, key):
         """The node that it runs on."""
         return self.server(key)["OS-EXT-SRV-ATTR:host"]
 
     def migrate(self, key, host=None, seconds=900):
         """Moves it while it runs; the seconds that took."""
-        before, began = self.host(key), time.monotonic()
+        before, began = self.node_of(key), time.monotonic()
         self.api("compute", "POST", f"/servers/{key}/action", {"os-migrateLive": {"host": host, "block_migration": "auto"}},
                  headers={"OpenStack-API-Version": "compute 2.30"})
 
         def moved():
             server = self.server(key)
             if server["status"] == "ERROR":
-                raise SystemExit(f"the machine failed: {server.get('fault')}")
+                raise Hopeless(f"the machine failed: {server.get('fault')}")
             return server["OS-EXT-STS:task_state"] is None and server["OS-EXT-SRV-ATTR:host"] != before
 
         wait_for(f"the machine to leave {before}", seconds, moved)

@@ -8,7 +8,11 @@ BEGAN = time.monotonic()
 
 
 class Failed(Exception):
-    """Something is not as it should be."""
+    """Something is not as it should be, yet."""
+
+
+class Hopeless(Exception):
+    """Something that no waiting will mend."""
 
 
 def say(text):

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from cloudlab.machine import LAN, OUTSIDE, SERVER
-from cloudlab.shell import Failed, wait_for
+from cloudlab.shell import Failed, Hopeless, wait_for
 
 # What a machine of two cores and a kernel without modules asks for.
 VARIABLES = {"datapath": "netdev", "virt_type": "qemu", "api_processes": "1", "database_memory": "64M", "reserved_memory": "256"}
@@ -81,7 +81,7 @@ class Daemon:
         def answers():
             if self.process.poll() is not None:
                 with open(f"{self.place}/serve.log") as log:
-                    raise SystemExit(f"rackstart serve ended: {log.read()[-3000:]}")
+                    raise Hopeless(f"rackstart serve ended: {log.read()[-3000:]}")
             return self.cli("status", "--json").returncode == 0
 
         wait_for("rackstart serve to answer", 300, answers, every=0.1)

@@ -17,7 +17,8 @@ connection.connect()
 connection.close()' "$ADDRESS" 2>/dev/null
 }
 
-# definitions: the user as RabbitMQ keeps it, with a salted hash; no way into it takes a password by anything but a command line.
+# definitions: the user as RabbitMQ keeps it, with a salted hash; no way into it takes a password by anything but a
+# command line.
 definitions() {
   printf '%s' "$RABBIT_PASSWORD" | python3 -c '
 import base64, hashlib, json, os, sys

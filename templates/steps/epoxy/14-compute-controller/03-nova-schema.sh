@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Makes Nova's tables and its two cells. `create_cell` makes a second one of the same name without a word, so it is asked for first.
+# Makes Nova's tables and its two cells. `create_cell` makes a second one of the same name without a word, so it is
+# asked for first.
 apply_limit=3600
 
 manage() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts Open vSwitch, and makes the bridges that Neutron's agent fills: one for machines, one that carries the provider's network
-# to the card of this node.
+# Starts Open vSwitch, and makes the bridges that Neutron's agent fills: one for machines, one that carries the
+# provider's network to the card of this node.
 packages="openvswitch"
 verify_seconds=60
 watched=yes

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Installs KVM and libvirt, and lets compute nodes hand running machines to each other: libvirt listens on tcp 16509, without a
-# password as in the paper. In hardened mode the packet filter lets the compute nodes alone through. Images belong to Nova on
-# every node, so machines run as that account.
+# Installs KVM and libvirt, and lets compute nodes hand running machines to each other: libvirt listens on tcp 16509,
+# without a password as in the paper. In hardened mode the packet filter lets the compute nodes alone through. Images
+# belong to Nova on every node, so machines run as that account.
 packages="qemu-kvm libvirt"
 verify_seconds=60
 watched=yes

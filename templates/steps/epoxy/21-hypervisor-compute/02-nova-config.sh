@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Installs and configures nova-compute. Nova's account has one number on every node, because it owns the volume that all share;
-# it is made before the package would choose one.
+# Installs and configures nova-compute. Nova's account has one number on every node, because it owns the volume that
+# all share; it is made before the package would choose one.
 packages="openstack-nova-compute"
 
 numbered() {

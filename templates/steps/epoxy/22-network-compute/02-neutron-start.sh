@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts Neutron's agent for Open vSwitch. One that starts before the server answers doubles its patience each time, and looks
-# dead for minutes: so it waits here.
+# Starts Neutron's agent for Open vSwitch. One that starts before the server answers doubles its patience each time,
+# and looks dead for minutes: so it waits here.
 verify_seconds=240
 watched=yes
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Makes the network of virtual machines, `public`: the provider's network, its addresses, and what the default security group of the
-# administrator lets in.
+# Makes the network of virtual machines, `public`: the provider's network, its addresses, and what the default
+# security group of the administrator lets in.
 verify_seconds=60
 
 # rows KIND FIELD...: of Neutron's list.

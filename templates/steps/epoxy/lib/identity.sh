@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Keystone's API of version 3: projects, roles, users, services, endpoints; and the other APIs as the cloud's administrator.
-# Every function looks first. With IDENTITY=look it changes nothing, and fails at what is missing.
+# Keystone's API of version 3: projects, roles, users, services, endpoints; and the other APIs as the cloud's
+# administrator. Every function looks first. With IDENTITY=look it changes nothing, and fails at what is missing.
 
 IDENTITY=look
 ADMIN_PASS=
@@ -79,7 +79,8 @@ want_user() {
   printf '{"user": {"password": %s}}' "$(quoted "$password")" | keystone PATCH "/users/$user" >/dev/null
 }
 
-# want_service NAME TYPE URL: found by its type, because Keystone takes a second one of a type without a word; with its endpoints.
+# want_service NAME TYPE URL: found by its type, because Keystone takes a second one of a type without a word; with
+# its endpoints.
 want_service() {
   local rows service side found
   rows=$(keystone GET "/services?type=$2" </dev/null | json_rows services type id) || return 1

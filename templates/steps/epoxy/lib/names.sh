@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What EL9 (RDO) and Debian 13 call the same thing; lib/platform.sh says how the table is read. Both have OpenStack 2025.1.
+# What EL9 (RDO) and Debian 13 call the same thing; lib/platform.sh says how the table is read. Both have OpenStack
+# 2025.1.
 
 names_epoxy() {
   cat <<'TABLE'

@@ -51,8 +51,8 @@ switch_settings() {
   setting "$OVS_CONF" securitygroup firewall_driver "$(switch_firewall)"
 }
 
-# switch_firewall: the flows of the switch hold off what no security group lets in. The datapath of Open vSwitch in user space
-# was never tried with them, so there nothing is held off.
+# switch_firewall: the flows of the switch hold off what no security group lets in. The datapath of Open vSwitch in
+# user space was never tried with them, so there nothing is held off.
 switch_firewall() {
   if [ "$DATAPATH" = netdev ]; then echo noop; else echo openvswitch; fi
 }
@@ -65,11 +65,6 @@ network_api() {
 # agent_alive NAME HOST: an agent of that host, by the word of Neutron.
 agent_alive() {
   network_api GET "/agents?host=$2&binary=$1" </dev/null | json_rows agents alive | grep -qx True
-}
-
-# vm_bridges: what lib/firewall.sh calls the bridges of virtual machines.
-vm_bridges() {
-  printf '%s\n' "$VM_BRIDGE"
 }
 
 # provider_card: prints the card that carries the network of virtual machines.

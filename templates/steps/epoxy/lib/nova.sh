@@ -106,7 +106,8 @@ machines_on() {
     awk -F '\t' '$3 != "SHUTOFF" && $3 != "ERROR" && $3 != "SHELVED_OFFLOADED"'
 }
 
-# move_away NODE: live-migrates each machine, one after the other. One that cannot move is named, and the node is not given free.
+# move_away NODE: live-migrates each machine, one after the other. One that cannot move is named, and the node is not
+# given free.
 move_away() {
   local rows id host status task name until
   be_admin || return 1

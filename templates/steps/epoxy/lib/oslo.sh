@@ -117,8 +117,8 @@ token_settings() {
   account_settings "$1" keystone_authtoken "$2" "$3"
 }
 
-# uwsgi_settings NAME: how many processes the API has, where uwsgi serves it (a row `file NAME-uwsgi`). A plugin that needs
-# AppArmor ends uwsgi where the kernel has none.
+# uwsgi_settings NAME: how many processes the API has, where uwsgi serves it (a row `file NAME-uwsgi`). A plugin that
+# needs AppArmor ends uwsgi where the kernel has none.
 uwsgi_settings() {
   local file
   file=$(file_of "$1-uwsgi")

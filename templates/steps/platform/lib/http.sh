@@ -12,8 +12,8 @@ has_secrets() {
   done
 }
 
-# http METHOD URL [HEADER...]: sends standard input unless it is empty, prints the answer. Says what was answered unless that
-# was a success. Of an answer with HTTP_KEEP=headers the headers are printed in place of the body.
+# http METHOD URL [HEADER...]: sends standard input unless it is empty, prints the answer. Says what was answered
+# unless that was a success. Of an answer with HTTP_KEEP=headers the headers are printed in place of the body.
 http() {
   local method=$1 url=$2 body answer status header show='output = "-"'
   shift 2
@@ -44,8 +44,8 @@ answers() {
   return 1
 }
 
-# json_rows LIST FIELD...: prints one line for each element of the list (or the one object) at that place of standard input:
-# its fields, separated by tabs. A dot goes one level down; LIST `.` is all of it.
+# json_rows LIST FIELD...: prints one line for each element of the list (or the one object) at that place of standard
+# input: its fields, separated by tabs. A dot goes one level down; LIST `.` is all of it.
 json_rows() {
   python3 -c '
 import json, sys

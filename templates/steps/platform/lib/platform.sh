@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# One set of steps on two distributions. Steps speak the names of EL9: `yum`, `rpm`, `service`, `chkconfig` and the names of
-# its packages. On Debian the functions of those names below do the same by what is there, and a table says what Debian calls
-# a thing. Where systemd does not run, a service is its init script, or the command line that the table has for it.
+# One set of steps on two distributions. Steps speak the names of EL9: `yum`, `rpm`, `service`, `chkconfig` and the
+# names of its packages. On Debian the functions of those names below do the same by what is there, and a table says
+# what Debian calls a thing. Where systemd does not run, a service is its init script, or the command line that the
+# table has for it.
 
 is_debian() {
   [ -e "$ROOT/etc/debian_version" ]
@@ -108,8 +109,8 @@ service_verb() {
   fi
 }
 
-# noted_process OWN: the process that its init script has noted is there. Debian's scripts of OpenStack look for one by the path of
-# its program instead, and find none that has given itself a title. /run is empty after each boot.
+# noted_process OWN: the process that its init script has noted is there. Debian's scripts of OpenStack look for one
+# by the path of its program instead, and find none that has given itself a title. /run is empty after each boot.
 noted_process() {
   local file pid
   for file in "$ROOT/run/$1.pid" "$ROOT"/run/*/"$1.pid"; do
