@@ -142,7 +142,7 @@ pub(crate) fn authorize(evidence: &Evidence) -> Result<Reader, Denial> {
     }
     let mac = card(node, neighbour, asked)?;
     if evidence.macs.is_some_and(|macs| !macs.contains(&node.mac)) {
-        let told = format!("the provisioning headers name other MACs than {} of {}", node.mac, node.name);
+        let told = format!("the provisioning headers name MACs other than {} of {}", node.mac, node.name);
         return Err(Denial::plain(403, told).stolen(asked));
     }
     if let (Some(pinned), Some(told)) = (owner.serial, evidence.serial)

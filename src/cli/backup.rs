@@ -217,11 +217,11 @@ fn told(site: &Site, restored: &Restored) -> String {
     });
     text.push_str(&format!("{}\n", restored.passwords.words()));
     for path in &restored.removed {
-        text.push_str(&format!("removed {}: it lay aside for {KEPT_DAYS} days\n", path.display()));
+        text.push_str(&format!("removed {}: it was kept for {KEPT_DAYS} days\n", path.display()));
     }
     if let Some(path) = &restored.former {
         text.push_str(&format!(
-            "the former store is {0}; it holds passwords and hashes of tokens. When you are content: rm {0}\n",
+            "the former store is {0}; it holds passwords and hashes of tokens. When you are satisfied: rm {0}\n",
             path.display()
         ));
     }

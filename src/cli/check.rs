@@ -256,7 +256,7 @@ pub(super) fn images(site: &Site) -> Option<String> {
     ))
 }
 
-/// Containers whose signature nobody looks at, and those whose registry wants a password.
+/// Containers whose signature is not checked, and those whose registry wants a password.
 fn containers(site: &Site) -> Vec<String> {
     let mut seen: Vec<&Container> = Vec::new();
     for container in site.nodes.iter().filter_map(|node| node.container.as_ref()) {
@@ -266,7 +266,8 @@ fn containers(site: &Site) -> Vec<String> {
     }
     let unchecked = seen.iter().filter(|container| container.signed_by.is_none()).map(|container| {
         format!(
-            "container `{}`: nobody looks at the signature of {}: who can write to that registry chooses what nodes start",
+            "container `{}`: the signature of {} is not checked: anybody who can write to that registry decides \
+             what nodes start",
             container.name, container.image
         )
     });

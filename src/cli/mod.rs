@@ -205,7 +205,7 @@ fn no_such_machine<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Fail
     let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
     match word.parse::<Mac>() {
         Err(error) if word.contains(':') || digits + 2 >= 12 => Failure::usage(error),
-        _ => no_such_node(word, known).hint("a machine that is no node is named by its MAC: 52:54:00:a8:01:01"),
+        _ => no_such_node(word, known).hint("a machine that is not a node is named by its MAC: 52:54:00:a8:01:01"),
     }
 }
 

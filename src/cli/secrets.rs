@@ -108,7 +108,7 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
             json,
         ),
         What::Show { reveal: false, .. } => {
-            Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log will tell"))
+            Err(Failure::usage("this would show a secret in the clear").hint("add --reveal; the audit log records it"))
         }
         What::Show { name, node, key, .. } => {
             let Revealed { value, .. } = match (name, node) {

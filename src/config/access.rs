@@ -83,7 +83,7 @@ fn read_user<'a>(
     let name = section.text("name").filter(|name| {
         let taken = TAKEN.contains(name.get_ref());
         if taken {
-            let message = format!("{} is an account that the system makes itself", section.place);
+            let message = format!("{} is an account that the system creates itself", section.place);
             let help = match *name.get_ref() {
                 "root" => "root's keys and password hash are keys of `[access]`",
                 _ => "choose another name, such as `admin`",
@@ -138,7 +138,7 @@ pub(super) fn software(section: &Section<'_>) -> Software {
         let name = *package.get_ref();
         if let Some(needed) = name.strip_prefix('-').filter(|bare| NEEDED_PACKAGES.contains(bare)) {
             let message =
-                format!("{} takes out the package `{needed}`, which rackstart needs on every node", section.place);
+                format!("{} removes the package `{needed}`, which rackstart needs on every node", section.place);
             found.report(package.span(), message, "remove it from the list");
         } else if !is_package(name) {
             let message = format!("{}: {} is not a package or a group of packages", section.place, quote(name));

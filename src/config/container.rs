@@ -73,7 +73,7 @@ fn read_signature<'a>(section: &Section<'a>) -> Option<Option<Spanned<&'a str>>>
         (false, true) => unchecked.map(|_| None),
         (both, _) => {
             let message = match both {
-                true => format!("{} has `signed_by` and `signature`", section.place),
+                true => format!("{} has both `signed_by` and `signature`", section.place),
                 false => format!("{} does not say who signed it", section.place),
             };
             let help = "write `signed_by = \"/etc/rackstart/cosign.pub\"`, or `signature = \"unchecked\"` when anybody may \
@@ -157,7 +157,7 @@ fn objection(blueprint: &Blueprint, node: &Node) -> Option<(String, String)> {
     }
     let role = blueprint.roles.get(&node.role);
     if let Some(package) = role.and_then(|role| role.software.packages.first()) {
-        let why = format!("its role has packages (`{package}`), and an image has what it has");
+        let why = format!("its role has packages (`{package}`), and an image brings its own");
         return Some((why, "put them into the image, and take `packages` out of the role".into()));
     }
     unusable(&node.layout)
@@ -176,7 +176,7 @@ fn unusable(layout: &Layout) -> Option<(String, String)> {
         _ => mount.starts_with("/var/") && (has_var || BELOW_VAR.contains(&mount)),
     };
     let mount = layout.mount_points().find(|mount| !fits(mount))?;
-    let why = format!("{place} mounts `{mount}`, which is no place of its own in an ostree system");
+    let why = format!("{place} mounts `{mount}`, which cannot be a file system of its own in an ostree system");
     let help = match BELOW_VAR.iter().find(|below| below.ends_with(mount)) {
         Some(below) => format!("mount it at `{below}`, where `{mount}` leads"),
         None if mount.starts_with("/var/") => "give `/var` a file system of its own as well, or leave it out".into(),

@@ -23,7 +23,7 @@ pub(super) fn check(file: &File<'_>, found: &Collector) {
         Some(Use { value: name.get_ref().clone(), at: name.span(), owner: node.place.clone() })
     });
     repeated(names, found, |name, _, _| {
-        (format!("two nodes have the name `{name}`"), "a name is one host; give each node its own".into())
+        (format!("two nodes have the name `{name}`"), "a name stands for one host; give each node its own".into())
     });
 
     let addresses = file.nodes.iter().filter_map(|node| {
@@ -43,7 +43,7 @@ pub(super) fn check(file: &File<'_>, found: &Collector) {
     });
     repeated(macs, found, |mac, first, second| {
         let who = if first == second { format!("two cards of {first}") } else { format!("{first} and {second}") };
-        (format!("{who} share the MAC {mac}"), format!("a MAC is one card; check the label on {second}"))
+        (format!("{who} share the MAC {mac}"), format!("a MAC belongs to one card; check the label on {second}"))
     });
 
     for node in &file.nodes {

@@ -125,7 +125,7 @@ fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Collector) {
     let is_end = net.prefix_len() < 31 && [net.network(), net.broadcast()].contains(&net.addr());
     if is_end {
         return wrong(
-            format!("{place}: {} is no host of {}", net.addr(), net.trunc()),
+            format!("{place}: {} is not a host of {}", net.addr(), net.trunc()),
             "choose a host of that network",
         );
     }
@@ -151,7 +151,7 @@ fn check_gateway(link: &Written<'_>, net: Ipv4Net, address: &Spanned<Ipv4Net>, f
         let help = "remove it, or set `network = \"public\"` if this is the way to the outside";
         found.report(gateway.span(), format!("{place} has a gateway and is not the way to the outside"), help);
     } else if !net.contains(&router) || router == net.addr() {
-        let message = format!("{place}: the gateway {router} is no other host of {}", net.trunc());
+        let message = format!("{place}: the gateway {router} is not another host of {}", net.trunc());
         found.report(gateway.span(), message, "write the router of that network");
     }
 }

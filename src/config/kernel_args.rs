@@ -53,7 +53,7 @@ fn objection(argument: &str) -> Option<(String, &'static str)> {
     let port = value.strip_prefix("/dev/").unwrap_or(value).to_ascii_lowercase();
     let is_serial = port.starts_with("ttys") || port.starts_with("com");
     if name == "console" && (port.len() < value.len() || is_serial && !is_serial_port(value)) {
-        return Some((format!("has {}, which is no console of a kernel", quote(argument)), CONSOLE));
+        return Some((format!("has {}, which is not a console of a kernel", quote(argument)), CONSOLE));
     }
     // A speed after a blank is an argument of its own, which the kernel passes to init.
     let digits = argument.trim_end_matches(|letter: char| letter.is_ascii_lowercase() || matches!(letter, '7' | '8'));

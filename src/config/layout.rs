@@ -123,7 +123,7 @@ fn read_partition(
         let message =
             format!("{}: partitions of the firmware have no file system or mount point to choose", section.place);
         let help =
-            "write `{ efi_system = true, size = 200 }` for UEFI; what BIOS firmware needs is made without a word";
+            "write `{ efi_system = true, size = 200 }` for UEFI; rackstart makes what BIOS firmware needs by itself";
         section.found.report(section.at, message, help);
         return None;
     }
@@ -145,7 +145,7 @@ fn read_partition(
             PartitionUse::EfiSystem
         }
         _ => {
-            let message = format!("{} has not exactly one use", section.place);
+            let message = format!("{} does not have exactly one use", section.place);
             section.found.report(section.at, message, "give it `mount`, `volume_group` or `efi_system = true`");
             return None;
         }

@@ -178,7 +178,7 @@ fn read_text(path: &Path, begins: &str) -> Result<String, String> {
         return Err("it is larger than any key".into());
     }
     let bytes = content.bytes(MOST_KEY_BYTES).map_err(|error| reason(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not text".to_string())?;
     if text.contains(begins) { Ok(text) } else { Err(format!("it holds no `{begins}`")) }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
     for repository in site.repositories.iter().filter(|repository| repository.gpg_key.is_none()) {
         let name = &repository.name;
         verdict.notes.push(format!(
-            "repository `{name}` has no `gpg_key`: nodes take its packages without looking at signatures"
+            "repository `{name}` has no `gpg_key`: nodes install its packages without checking signatures"
         ));
     }
     verdict

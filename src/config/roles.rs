@@ -70,7 +70,10 @@ fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &
         let message = match capability.at_least {
             1 => format!("no node {has}, which blueprint `{blueprint}` needs"),
             n => {
-                format!("{} of {n} nodes are there of which each {has}, as blueprint `{blueprint}` needs", nodes.len())
+                format!(
+                    "{} of {n} nodes are there of the kind that {has}, as blueprint `{blueprint}` needs",
+                    nodes.len()
+                )
             }
         };
         let help = match roles.first() {

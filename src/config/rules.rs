@@ -65,7 +65,7 @@ pub(super) fn check(written: &Written<'_>, site: &Site, at: &Range<usize>, found
         });
         let message = match broken {
             Broken::Value => format!("`[variables]`: `{variable}` {} {}", quote(value), rule.is),
-            Broken::Rule(why) => format!("the rule of `{variable}` in the blueprint cannot be looked at: {why}"),
+            Broken::Rule(why) => format!("the rule of `{variable}` in the blueprint cannot be evaluated: {why}"),
         };
         found.report(place.unwrap_or_else(|| at.clone()), message, &*rule.help);
     }

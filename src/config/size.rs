@@ -28,7 +28,7 @@ pub(super) fn read(section: &Section<'_>, key: &str) -> Option<Size> {
         let bytes = section.number(key, 1..=MOST_BYTES)?;
         let number = *bytes.get_ref();
         if number < LEAST_BYTES {
-            let message = format!("{}: `{key}` is {number} bytes, which is no disk", section.place);
+            let message = format!("{}: `{key}` is {number} bytes, which is not the size of a disk", section.place);
             let help = format!("a number without a unit counts bytes: do you mean `{key} = \"{number} GB\"`?");
             section.found.report(bytes.span(), message, help);
             return None;

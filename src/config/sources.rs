@@ -124,7 +124,7 @@ fn read_expect(section: &Section<'_>) -> (BTreeMap<String, String>, BTreeMap<Str
         let Some(version) = inner.text(name) else { continue };
         let letters = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
         if name.is_empty() || !letters(name, "._+-") {
-            let message = format!("{} names {}, which is no package", inner.place, quote(name));
+            let message = format!("{} names {}, which is not a package", inner.place, quote(name));
             inner.found.report(version.span(), message, "write the name of a package without its version");
         } else if version.get_ref().is_empty() || !letters(version.get_ref(), "._+-:~^*") {
             let message = format!("{}: {} is not a version", inner.place, quote(version.get_ref()));

@@ -104,12 +104,12 @@ pub(super) fn check(keys: Option<&TangKeys>, node: &Node, found: &Collector) {
     let Some(keys) = keys.filter(|keys| node.layout.is_encrypted() && !found.has_at(&keys.at)) else { return };
     let (why, help) = if !Tang::is_of(node.release) {
         (
-            format!("release {} has no clevis that was tried", node.release),
+            format!("release {} has no clevis that rackstart was tested with", node.release),
             "give the node a release from 8.3 on, encrypt nothing on it, or remove the section",
         )
     } else if node.container.is_some() {
         (
-            "the initramfs of a container is its builder's".to_string(),
+            "the initramfs of a container is made by its builder".to_string(),
             "encrypt nothing on nodes in image mode, or remove the section",
         )
     } else {
@@ -171,8 +171,14 @@ mod tests {
             (of(&good, "threshold = 2\n"), "`threshold`"),
             (of(&good, "treshold = 1\n"), "unknown key `treshold`"),
             (of(&good, "").replace("encrypted = true\n", ""), "opens nothing: no node has an encrypted volume group"),
-            (site("7", &format!("[tang]\nservers = [{good}]\n")), "release 7 has no clevis that was tried"),
-            (site("8.2", &format!("[tang]\nservers = [{good}]\n")), "release 8.2 has no clevis that was tried"),
+            (
+                site("7", &format!("[tang]\nservers = [{good}]\n")),
+                "release 7 has no clevis that rackstart was tested with",
+            ),
+            (
+                site("8.2", &format!("[tang]\nservers = [{good}]\n")),
+                "release 8.2 has no clevis that rackstart was tested with",
+            ),
         ] {
             let said = refused(&text);
             assert!(said.contains(sentence), "{sentence}: {said}");

@@ -36,7 +36,7 @@ pub(super) fn read(folder: &Path) -> Result<Templates, (String, String)> {
     let strays = strays(folder)?;
     if let Some(stray) = strays.first().filter(|_| !files.is_empty()) {
         let help = "only what lies in kickstart/ and templates/ is read: move it there, or out of this folder".into();
-        return Err((format!("{name}/{stray} stands in for no template of rackstart"), help));
+        return Err((format!("{name}/{stray} replaces no template of rackstart"), help));
     }
     if files.is_empty() {
         let help = "put files such as kickstart/snippets/post.sh.j2 or kickstart/base.ks.j2 there".into();
@@ -88,7 +88,7 @@ fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> 
             continue;
         }
         if let Err(help) = Templates::check_name(&name) {
-            return Err((format!("{} stands in for no template of rackstart", path.display()), help));
+            return Err((format!("{} replaces no template of rackstart", path.display()), help));
         }
         files.insert(name, read_text(&path)?);
         if files.len() > MOST_FILES {

@@ -49,7 +49,7 @@ fn a_number_of_copies_that_makes_no_volume_is_refused_and_two_bricks_are_asked_a
     for good in ["1", "2", "4", ""] {
         assert_eq!(with(good), "", "{good}");
     }
-    assert!(with("many").contains("which is no number of copies") && with("0").contains("which is no number"));
+    assert!(with("many").contains("which is not a number of copies") && with("0").contains("which is not a number"));
     assert!(with("5").contains("`replica = \"5\"` needs that many bricks, and there are 4"));
     let is_third =
         |block: &&str| !["compute3", "compute4"].iter().any(|name| block.contains(&format!("name = \"{name}\"")));
@@ -241,8 +241,8 @@ fn the_network_of_the_machines_shares_no_address_with_the_nodes() {
         ("192.168.0.128/25", "share addresses"),
         ("10.0.0.0", "is not a network"),
         ("10.0.0.1/24", "write \"10.0.0.0/24\""),
-        ("127.0.0.0/24", "is no network that machines can be in"),
-        ("169.254.0.0/24", "is no network that machines can be in"),
+        ("127.0.0.0/24", "is not a network that machines can be in"),
+        ("169.254.0.0/24", "is not a network that machines can be in"),
         ("10.0.0.0/30", "has no room for machines"),
         ("203.0.113.0/24", "the network of card `eth0` of node `compute1`, 203.0.113.0/28 share addresses"),
         ("9.9.9.0/24", "the DNS resolver 9.9.9.9/32 share addresses"),
@@ -301,7 +301,7 @@ fn cards_and_bonds_have_no_name_that_means_something_else() {
         assert_eq!(with(good), "", "{good}");
     }
     for bad in ["lo", "all", "default", "bonding_masters", "br100", "virbr0", "vnet3"] {
-        assert!(with(bad).contains("is taken on a running system"), "{bad}");
+        assert!(with(bad).contains("is already in use on a running system"), "{bad}");
     }
     assert!(with("eth0.5").contains("write the VLAN under `vlans`"));
 }

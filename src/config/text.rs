@@ -45,7 +45,8 @@ pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
         match fits(text.get_ref()) {
             true => names.push(text.get_ref().to_string()),
             false => {
-                let message = format!("`{key}` names {}, which is no host name", crate::words::quote(text.get_ref()));
+                let message =
+                    format!("`{key}` names {}, which is not a host name", crate::words::quote(text.get_ref()));
                 section.found.report(text.span(), message, "write a name such as \"ntp.example.org\", or an address");
             }
         }
@@ -57,7 +58,7 @@ pub(super) fn host_names(section: &Section<'_>, key: &str) -> Vec<String> {
 pub(super) fn forwarders(section: &Section<'_>) -> Vec<Spanned<IpAddr>> {
     let texts = section.texts("dns_forwarders");
     if texts.len() > 3 {
-        let message = format!("{} names {} DNS forwarders, but 3 are asked", section.place, texts.len());
+        let message = format!("{} names {} DNS forwarders, but at most 3 are used", section.place, texts.len());
         section.found.report(texts[3].span(), message, "keep the three nearest ones");
     }
     let help = "write an address, such as \"10.0.0.53\"; names cannot be resolved by themselves";
@@ -112,7 +113,7 @@ pub(super) fn node_interface<'a>(section: &Section<'a>, key: &str) -> Option<Spa
             "write the VLAN under `vlans`: `{ id = 100, over = \"eth0\" }`",
         )
     } else if TAKEN.contains(name.get_ref()) || is_made_later {
-        ("is taken on a running system", "give it another name, such as `eth0` or `bond0`")
+        ("is already in use on a running system", "give it another name, such as `eth0` or `bond0`")
     } else {
         return Some(name);
     };

@@ -61,8 +61,9 @@ fn check_network(file: &File<'_>, name: &str, value: &str, found: &Collector) {
     let Some((net, what, place)) = taken.iter().find(|(net, ..)| overlap(machines, *net)) else { return };
     let is_free = |text: &&&str| text.parse().is_ok_and(|free| taken.iter().all(|(net, ..)| !overlap(free, *net)));
     let free = CANDIDATES.iter().find(is_free).unwrap_or(&CANDIDATES[0]);
-    let message =
-        format!("`{name}` {machines} and {what} {net} share addresses: machines would be lent what others have");
+    let message = format!(
+        "`{name}` {machines} and {what} {net} share addresses: machines would be lent addresses that others have"
+    );
     let mut problem = Problem::new(at, message, format!("write `{name} = \"{free}\"` in `[variables]`"));
     if let Some(place) = place {
         problem = problem.also(place.clone(), "the other one");
@@ -76,7 +77,10 @@ fn unfit(net: Ipv4Net) -> Option<(&'static str, String)> {
     if net != net.trunc() {
         Some(("is a host, not a network", format!("write \"{}\"", net.trunc())))
     } else if first.is_loopback() || first.is_multicast() || first.is_unspecified() || first.is_link_local() {
-        Some(("is no network that machines can be in", format!("write a private one, such as \"{}\"", CANDIDATES[0])))
+        Some((
+            "is not a network that machines can be in",
+            format!("write a private one, such as \"{}\"", CANDIDATES[0]),
+        ))
     } else if net.prefix_len() > 29 {
         // Such a network needs its own address, the bridge, the broadcast address, and room for machines.
         Some(("has no room for machines", format!("use a prefix length up to 29, such as \"{first}/24\"")))
@@ -106,7 +110,7 @@ pub(super) fn check_copies(written: &Written<'_>, site: &Site, at: Range<usize>,
     let value = site.blueprint.variable(name).unwrap_or_default();
     let at = written.as_ref().and_then(|(_, table)| Some(table.get(name)?.span())).unwrap_or(at);
     if !value.is_empty() && !matches!(value.parse(), Ok(1..=64u32)) {
-        let message = format!("`[variables]`: `{name}` is {}, which is no number of copies", quote(value));
+        let message = format!("`[variables]`: `{name}` is {}, which is not a number of copies", quote(value));
         return found.report(at, message, "write a number from 1 on, for example \"3\"");
     }
     let copies = CopySets::of(site);

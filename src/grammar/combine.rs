@@ -66,8 +66,9 @@ pub(super) fn check(release: Release, number: usize, name: &str, words: &[String
             Rule::Apart(options) => (*options, 1, 0),
             Rule::Wants(option, wanted) => {
                 if has(option) && !wanted.iter().any(|wanted| has(wanted)) {
-                    let what = format!("`{option}` of `{name}` goes with {} only", listed(wanted));
-                    found.push(Complaint::new(number, what, "add it, or leave out the other"));
+                    let what = format!("`{option}` of `{name}` works only with {}", listed(wanted));
+                    let help = format!("add what is missing, or leave out `{option}`");
+                    found.push(Complaint::new(number, what, help));
                 }
                 continue;
             }

@@ -100,18 +100,18 @@ fn check_words(
             (least, usize::MAX) => format!("at least {least}"),
             (least, most) => format!("{least} to {most}"),
         };
-        let what = format!("`{name}` has {plain} words that are no option, and takes {takes}");
-        found.push(Complaint::new(number, what, "quote a value that holds blanks, or remove what is too much"));
+        let what = format!("`{name}` has {plain} words that are not options, and takes {takes}");
+        found.push(Complaint::new(number, what, "quote a value that holds blanks, or remove the extra words"));
     }
 }
 
 fn value_problem(takes: Takes, value: Option<&str>) -> Option<(String, String)> {
     match (takes, value) {
-        (Takes::Nothing, Some(_)) => Some(("takes no value".into(), "remove what stands behind `=`".into())),
+        (Takes::Nothing, Some(_)) => Some(("takes no value".into(), "remove `=` and what follows it".into())),
         (Takes::Nothing | Takes::Maybe, _) | (Takes::Text, Some(_)) => None,
-        (_, None) => Some(("has no value".into(), "write one behind `=`".into())),
+        (_, None) => Some(("has no value".into(), "write one after `=`".into())),
         (Takes::Number, Some(value)) if value.parse::<i64>().is_err() => {
-            Some((format!("is `{}`, which is no whole number", value.escape_debug()), "write digits only".into()))
+            Some((format!("is `{}`, which is not a whole number", value.escape_debug()), "write digits only".into()))
         }
         (Takes::Word(words), Some(value)) if !words.split('|').any(|word| word == value) => {
             let help = format!("possible words: {}", words.replace('|', ", "));

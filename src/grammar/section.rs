@@ -159,7 +159,7 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
     if INCLUDES.contains(&word) {
         let path = line.split_ascii_whitespace().nth(1).unwrap_or_default();
         if line.split_ascii_whitespace().count() != 2 {
-            found.push(Complaint::new(number, format!("`{word}` names no file"), "write one path behind it"));
+            found.push(Complaint::new(number, format!("`{word}` names no file"), "write one path after it"));
         } else if word == "%ksappend" || path.contains("://") {
             let what = format!("`{word} {}` brings lines from elsewhere that nobody has read", path.escape_debug());
             found.push(Complaint::doubt(number, what, "write the lines themselves"));
@@ -201,7 +201,7 @@ fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found:
         let what = format!("`{}` of EL{release} has no option `{}`", kind.name, name.escape_debug());
         found.push(Complaint::new(number, what, "correct or remove it"));
     } else if known.is_some_and(|(option, ..)| !option.ends_with('=')) && value.is_some() {
-        found.push(Complaint::new(number, format!("`{name}` takes no value"), "remove what stands behind `=`"));
+        found.push(Complaint::new(number, format!("`{name}` takes no value"), "remove `=` and what follows it"));
     }
 }
 
@@ -216,7 +216,7 @@ fn packages(section: &Open<'_>, found: &mut Vec<Complaint>) {
     for (index, line) in section.body.iter().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if !line.trim_start_matches('-').starts_with('@') && line.contains([' ', '\t']) {
-            let what = format!("`{}` is no name of a package", line.escape_debug());
+            let what = format!("`{}` is not the name of a package", line.escape_debug());
             found.push(Complaint::new(section.line + 1 + index, what, "write each package on a line of its own"));
         }
     }

@@ -95,7 +95,7 @@ pub(crate) fn storage_departures(release: Release, measure: &str, section: &str)
     let end = |text: &str| text.lines().enumerate().last().map(|(index, line)| (index + 1, line.to_string()));
     match (end(measure), end(section)) {
         (Some((number, end)), own) if own.as_ref().map(|(_, line)| line) != Some(&end) => {
-            let what = format!("the last line must be `{end}`, or %pre takes the answer for a cut one");
+            let what = format!("the last line must be `{end}`, or %pre takes the answer for one that was cut off");
             departures.push(Departure { line: own.map(|(number, _)| number), measure: Some(number), what });
         }
         _ => {}

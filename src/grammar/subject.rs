@@ -50,7 +50,7 @@ impl Once {
     /// Adds one command line, and complains when it overrides an earlier one.
     pub(crate) fn add(&mut self, number: usize, line: &str, found: &mut Vec<Complaint>) {
         let Some(subject) = subject(line) else { return };
-        let what = format!("a second line for `{subject}`, of which the installer takes the last one only");
+        let what = format!("a second line for `{subject}`: the installer uses only the last one");
         if !self.0.insert(subject) {
             let help = "keep one; where the other is rackstart's own, change it in a copy of its template, which \
                         `init --templates DIR` writes";

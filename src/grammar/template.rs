@@ -38,9 +38,9 @@ impl Engine {
             Self::Jinja => ("a Jinja template", "give it the text that is rendered from it for one machine"),
             Self::Erb => (
                 "an ERB template, as Foreman has them",
-                "give it what Foreman renders: the preview of the template on the page of the host",
+                "give it what Foreman renders: the preview of the template on the host's page",
             ),
-            Self::Other => ("a template with places to fill in", "give it the text in which they are filled in"),
+            Self::Other => ("a template with placeholders", "give it the text with the placeholders filled in"),
         }
     }
 }
@@ -74,8 +74,8 @@ pub(super) fn without(text: &str) -> (String, Option<Complaint>) {
     let complaint = first.map(|(line, engine)| {
         let (whose, help) = engine.in_words();
         let more = match count {
-            1 => "this line is left of it".to_string(),
-            _ => format!("{count} lines are left of it, this is the first"),
+            1 => "one of its lines is still here".to_string(),
+            _ => format!("{count} of its lines are still here, and this is the first"),
         };
         Complaint::new(line, format!("this is {whose}, not a kickstart: {more}"), help)
     });

@@ -67,7 +67,7 @@ impl Builder {
                 volume.size = match &exact {
                     Some(sizes) => {
                         let part = sizes.iter().sum::<u64>() * percent / 100 / EXTENT * EXTENT;
-                        said[*index].notes.push(format!("{percent} % of the group are {part} MiB"));
+                        said[*index].notes.push(format!("{percent} % of the group is {part} MiB"));
                         SizeSpec::Exact(Mib(part.max(EXTENT)))
                     }
                     None => {

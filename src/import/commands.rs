@@ -63,7 +63,7 @@ fn services(line: &Arranged, role: &mut RoleParts) -> Fate {
     if kept.is_empty() {
         Fate::carried()
     } else {
-        Fate::differs(format!("{} stays on: no node can be reached without", kept.join(", ")))
+        Fate::differs(format!("{} stays on: no node can be reached without it", kept.join(", ")))
     }
 }
 
@@ -155,7 +155,9 @@ fn container(release: Release, line: &Arranged, role: &mut RoleParts) -> Fate {
         let (stateroot, remote) = (owned("--stateroot"), owned("--remote"));
         role.container = Some(ImageLine { image: image.into(), unchecked, stateroot, remote });
         return match unchecked {
-            true => Fate::differs("nobody looks at its signature: `signed_by` with the public key ends that"),
+            true => {
+                Fate::differs("its signature is not checked: name the public key in `signed_by` to have it checked")
+            }
             false => Fate::differs("`signed_by` has to name the public key of its signature"),
         };
     };
@@ -187,7 +189,7 @@ fn of_rackstart(name: &str, line: &Arranged) -> Fate {
         "firstboot" if line.has("--disable") || line.has("--disabled") => Fate::carried(),
         "install" | "eula" | "skipx" | "reboot" | "cmdline" => Fate::carried(),
         "text" | "graphical" | "vnc" | "rdp" | "hmc" | "autostep" | "mediacheck" => Fate::left(
-            "rackstart installs by `cmdline`, unattended",
+            "rackstart installs in `cmdline` mode, unattended",
             "nothing; the installer's log is `rackstart log NODE`",
         ),
         "halt" | "poweroff" | "shutdown" => {
@@ -210,7 +212,7 @@ fn of_rackstart(name: &str, line: &Arranged) -> Fate {
             "write a `[[container]]` with the image: docs/image-mode.md",
         ),
         "clearpart" | "zerombr" => Fate::left(
-            "rackstart clears the disk of the node's rule only, and one that holds something only by `reimage`",
+            "rackstart clears only the disk that the node's rule names, and one that holds data only by `reimage`",
             "nothing",
         ),
         "ignoredisk" => Fate::left(

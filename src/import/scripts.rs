@@ -71,7 +71,7 @@ impl Reader {
             }
             "%pre" if words.len() == 1 => {
                 role.pre.push((item.lines.start, body.join("\n")));
-                Fate::differs("it runs at every try, also when the disk is refused; a failure stops nothing")
+                Fate::differs("it runs at every attempt, even when the disk is refused, and a failure stops nothing")
             }
             "%post" if words.len() == 1 => {
                 role.post.push((item.lines.start, body.join("\n")));
@@ -108,7 +108,7 @@ fn packages(item: &Item<'_>, body: &[&str], role: &mut RoleParts, fates: &mut [F
             }
             Fate::carried()
         } else if name.contains(['{', '}']) || (!name.starts_with(['@', '-']) && name.contains([' ', '\t'])) {
-            Fate::left("it is no name of a package", "remove it")
+            Fate::left("it is not the name of a package", "remove it")
         } else {
             role.package_lines.push(name.into());
             Fate::carried()

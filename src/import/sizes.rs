@@ -25,7 +25,7 @@ pub(crate) fn read(line: &Arranged) -> Sized {
     let by_memory = line.has("--recommended") || line.has("--hibernation");
     let size = match number("--size") {
         _ if by_memory => {
-            notes.push(format!("the installer goes by the memory of the machine; the layout says {SWAP} MiB"));
+            notes.push(format!("the installer derives it from the machine's memory; the layout says {SWAP} MiB"));
             SWAP
         }
         Some(size) => size.max(1),

@@ -129,7 +129,9 @@ impl Reader {
                         0 => Fate::left(format!("the planner refuses the layout: {why}"), todo.clone()),
                         _ if said.lines.contains(&number) => Fate::left(why.clone(), todo.clone()),
                         _ => Fate::left(
-                            format!("a layout is whole or none, and line {number} stays behind"),
+                            format!(
+                                "a layout is carried over completely or not at all, and line {number} was left behind"
+                            ),
                             "see there",
                         ),
                     };
@@ -198,7 +200,7 @@ impl Builder {
             {
                 return Err(excluded(
                     *number,
-                    "a mirror is of the two whole disks of the system, and this partition is in none of its arrays",
+                    "a mirror consists of the system's two whole disks, and this partition is in none of its arrays",
                 ));
             }
         }
@@ -267,7 +269,7 @@ impl Builder {
             return Ok(());
         }
         if matches!(name, "biosboot" | "prepboot") || matches!(fstype, "biosboot" | "prepboot") {
-            notes.push("what the firmware needs is made without a word".into());
+            notes.push("rackstart makes what the firmware needs by itself".into());
             return Ok(());
         }
         let mut size = sized.size;
@@ -382,7 +384,7 @@ impl Builder {
     fn group(&mut self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<(), LineRefusal> {
         let Some((name, members)) = line.plain.split_first() else { return Ok(()) };
         if let Some(array) = members.iter().find(|member| !self.members.contains_key(*member)) {
-            let what = format!("`{array}` is no partition of this kickstart");
+            let what = format!("`{array}` is not a partition of this kickstart");
             return Err((number, what, "make the group of partitions, and import again".into()));
         }
         let encrypted = members.iter().filter(|name| self.members.get(*name).is_some_and(|known| known.encrypted));
@@ -408,7 +410,7 @@ impl Builder {
         notes: &mut Vec<String>,
     ) -> Result<(), LineRefusal> {
         if line.has("--thinpool") {
-            notes.push("volumes are plain, not thin: they are as large as they say, and the pool falls away".into());
+            notes.push("volumes are plain, not thin: they are as large as they say, and there is no pool".into());
             return Ok(());
         }
         if line.has("--thin") {

@@ -141,12 +141,12 @@ fn what_differs_is_told() {
         ("part pv.2", "its passphrase is not copied: that of the site is the secret DISK_PASSPHRASE"),
         ("part swap", "swap is a logical volume of a group of its own: `vg_swap`"),
         ("logvol / ", "it grows up to `--maxsize`: the layout says 20000 MiB"),
-        ("logvol /var", "ext3 becomes ext4; 50 % of the group are 2488 MiB"),
+        ("logvol /var", "ext3 becomes ext4; 50 % of the group is 2488 MiB"),
         (
             "user ",
             "its password is not copied: write `password_hash`, made by `openssl passwd -6`, or `ssh_keys`; without `--uid`",
         ),
-        ("services ", "sshd stays on: no node can be reached without"),
+        ("services ", "sshd stays on: no node can be reached without it"),
         ("%packages", "without --excludedocs: a copy of rackstart's `kickstart/parts/packages.ks.j2` takes them"),
         ("wipefs", "left: `wipefs` changes a disk, and nobody has allowed that when it runs"),
         ("-bash", "left: rackstart needs it on every node"),
@@ -194,7 +194,7 @@ fn layouts_are_planned_or_left_whole() {
         ("9", "part / --size=9000\nmount /dev/sda1 /x", Err("uses a partition that exists")),
         ("9", "part / --size=9000\npart /x --size=99 --fstype=vfat", Err("and no vfat")),
         ("9", "part /x --size=9000", Err("has no `/`")),
-        ("9", "part / --size=9000\npart /x --size=1y", Err("no whole number")),
+        ("9", "part / --size=9000\npart /x --size=1y", Err("not a whole number")),
         (
             "9",
             "part raid.1 --size=9000\npart raid.2 --size=9000\nraid / --level=0 --device=0 raid.1 raid.2",

@@ -31,7 +31,7 @@ pub(crate) struct RoleParts {
 /// What an `ostreecontainer` line says.
 pub struct ImageLine {
     pub image: String,
-    /// Whether it says that nobody looks at the signature.
+    /// Whether it says that the signature is not checked.
     pub unchecked: bool,
     pub stateroot: Option<String>,
     pub remote: Option<String>,

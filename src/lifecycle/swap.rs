@@ -43,7 +43,7 @@ impl fmt::Display for Hindrance {
             }
             Self::AtWork { node, state, what } => write!(f, "{node} is {state}, and {what}"),
             Self::Copies { from, to } => {
-                write!(f, "the volume was made with {from} copies, and with these nodes the site file means {to}")
+                write!(f, "the volume was made with {from} copies, and with these nodes the site file implies {to}")
             }
         }
     }
@@ -350,7 +350,7 @@ mod tests {
                 site.blueprint.variables.insert("replica".into(), named.into());
             })
         };
-        assert_eq!(grown(""), ["the volume was made with 4 copies, and with these nodes the site file means 3"]);
+        assert_eq!(grown(""), ["the volume was made with 4 copies, and with these nodes the site file implies 3"]);
         assert!(grown("4").is_empty());
     }
 

@@ -40,7 +40,7 @@ pub(super) fn read(text: impl BufRead, metadata: &mut Metadata) -> Result<(), Da
         }
     }
     if !is_comps {
-        return Err(Damaged("it is no list of groups".into()));
+        return Err(Damaged("it is not a list of groups".into()));
     }
     metadata.groups.get_or_insert_default().extend(groups);
     Ok(())

@@ -82,7 +82,7 @@ pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -
             _ => {}
         }
     }
-    if is_list { Ok(()) } else { Err(Damaged("it is no list of packages".into())) }
+    if is_list { Ok(()) } else { Err(Damaged("it is not a list of packages".into())) }
 }
 
 fn version_of(start: &BytesStart<'_>) -> Version {

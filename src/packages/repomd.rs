@@ -73,7 +73,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Part>, Damaged> {
         }
     }
     if !is_index {
-        return Err(Damaged("it is no index of a repository".into()));
+        return Err(Damaged("it is not the index of a repository".into()));
     }
     if !parts.iter().any(|part| part.kind == Kind::Primary) {
         return Err(Damaged("it names no list of packages (`primary`)".into()));

@@ -99,7 +99,7 @@ pub enum PlanError {
         "`{path}` of {node} would end at {end}, and the installer of EL7 wants it within the first 2 TiB of the disk"
     )]
     BootTooFar { node: NodeName, path: &'static str, end: Mib },
-    #[error("`{path}` on {node} has `mkfs_options`, and a kickstart of release {release} has no word for them")]
+    #[error("`{path}` on {node} has `mkfs_options`, which a kickstart of release {release} cannot express")]
     MkfsOptions { node: NodeName, path: String, release: Release },
     #[error(
         "the disk of {node} has 2^32 - 1 sectors or more, which release {release} cannot boot from with BIOS firmware"

@@ -28,7 +28,7 @@ pub(crate) fn plan_arrays(node: &Node, disks: &[DiskPlan], notes: &mut Vec<Strin
     if let (Some((first, second)), Some(array)) = (&node.layout.mirror, arrays.first()) {
         notes.push(format!(
             "the mirrors are as large as their partitions but for what md keeps, which differs between releases: {} has \
-             at least {}; logical volumes are exact, what their groups have more stays free",
+             at least {}; logical volumes are exact, what their groups have in addition stays free",
             array.device, array.at_least
         ));
         if disks[0].partitions.iter().any(|partition| partition.content == Content::EfiSystem) {

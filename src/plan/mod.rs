@@ -84,7 +84,7 @@ fn image_mode(container: &Container) -> String {
     match &container.signed_by {
         Some(key) => format!("the system is the container {image}, signed by the key {}", key.path.display()),
         None => {
-            format!("the system is the container {image}, and NOBODY LOOKS AT ITS SIGNATURE, as the site file says")
+            format!("the system is the container {image}, and ITS SIGNATURE IS NOT CHECKED, as the site file says")
         }
     }
 }

@@ -28,14 +28,17 @@ pub(super) fn faults(engine: &Engine, blueprint: &Blueprint) -> Vec<StepFault> {
         let function = format!("keepsake_{keepsake}");
         if !scripts.iter().any(|(path, text)| path.starts_with("lib/") && defines(text, &function)) {
             let message = format!(
-                "no file in `lib/` of a step set defines the function `{function}`, so no node tells `{keepsake}`"
+                "no file in `lib/` of a step set defines the function `{function}`, so no node reports `{keepsake}`"
             );
             add(message, "write the function, which prints the value, or remove the keepsake from the blueprint");
         }
     }
     for (secret, spec) in &blueprint.secrets {
         for target in spec.targets.iter().filter(|target| *target != "all" && !blueprint.roles.contains_key(*target)) {
-            add(format!("the secret `{secret}` has the target `{target}`, which is no role"), "name a role, or `all`");
+            add(
+                format!("the secret `{secret}` has the target `{target}`, which is not a role"),
+                "name a role, or `all`",
+            );
         }
         for step in &spec.steps {
             let path = format!("steps/{}.sh", step.split('?').next().unwrap_or(step));

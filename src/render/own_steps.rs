@@ -81,7 +81,7 @@ fn look(path: &str, text: &str, blueprint: &Blueprint) -> Option<(String, String
 /// What bash would refuse; a template that is rendered first is not looked at.
 fn syntax(path: &str, text: &str) -> Option<(String, String)> {
     let (line, what) = grammar::shell_trouble(text).filter(|_| !path.ends_with(".j2"))?;
-    Some((format!("is no shell script: line {line}: {what}"), "correct it; `bash -n FILE` reads it too".into()))
+    Some((format!("is not a shell script: line {line}: {what}"), "correct it; `bash -n FILE` reads it too".into()))
 }
 
 /// The two digits that a name begins with, and what follows the hyphen.
@@ -129,8 +129,8 @@ mod tests {
             ("lab/01-hello.sh", good, "NN-purpose-target"),
             ("01-hello.sh", good, "NN-purpose-target"),
             ("05-lab-all/more/01-hello.sh", good, "NN-purpose-target"),
-            ("05-lab-all/01-hello.sh", "check() {\n  if true; then\n}\n", "is no shell script: line"),
-            ("lib/lab.sh", "keepsake_X() {\n  echo 'x\n}\n", "is no shell script: line 2"),
+            ("05-lab-all/01-hello.sh", "check() {\n  if true; then\n}\n", "is not a shell script: line"),
+            ("lib/lab.sh", "keepsake_X() {\n  echo 'x\n}\n", "is not a shell script: line 2"),
             ("05-lab-all/01-hello.sh", "echo hello\n", "does not define `check`, `apply`, `verify`"),
             ("05-lab-all/01-hello.sh", "check() {\n}\n# apply() {\nverify(){ :; }\n", "does not define `apply`;"),
         ] {

@@ -85,7 +85,7 @@ fn tell(clock: Clock, told: &mut Option<std::mem::Discriminant<Clock>>) {
             "nodes get the time of this machine, which is not synchronised: they agree with each other, not with the world"
         ),
         Clock::Unsynchronised => tracing::warn!(
-            "the clock of this machine is not synchronised, or far in the past: nodes are told not to believe it"
+            "the clock of this machine is not synchronised, or far in the past: nodes are told not to trust it"
         ),
     }
 }

@@ -201,7 +201,7 @@ fn damaged(row: &SqliteRow) -> AuditLine {
 
 fn hash(row: &SqliteRow, index: usize) -> Result<ChainHash, sqlx::Error> {
     let text: &str = row.try_get(index)?;
-    text.parse().map_err(|_| sqlx::Error::Decode(format!("`{text}` is no hash of an audit line").into()))
+    text.parse().map_err(|_| sqlx::Error::Decode(format!("`{text}` is not the hash of an audit line").into()))
 }
 
 fn number(value: u64) -> i64 {

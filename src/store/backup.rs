@@ -49,7 +49,7 @@ async fn make(connection: &mut SqliteConnection, path: &Path, with_open_secrets:
     let _ = fs::remove_file(path); // a killed daemon may have left one
     // The file is created before SQLite writes to it, so that it is never readable by others.
     private::create(path).map_err(|error| words(&error))?;
-    let target = path.to_str().ok_or("the state directory has a name that is no UTF-8")?.to_string();
+    let target = path.to_str().ok_or("the state directory has a name that is not UTF-8")?.to_string();
     sqlx::query("VACUUM INTO ?").bind(target).execute(connection).await.map_err(|error| words(&error))?;
     let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
     let mut copy = options.connect().await.map_err(|error| words(&error))?;

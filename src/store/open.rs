@@ -113,7 +113,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// `rackstart backup` did not write the file.
-    #[error("{0} is no backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed")]
+    #[error("{0} is not a backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed")]
     NotABackup(PathBuf),
     /// The backup has lost some of its bytes.
     #[error("the backup {path} is damaged: {why}; take another one, nothing was changed")]
@@ -324,7 +324,9 @@ async fn vouch(
     }
     match audit::hash_of(connection, known.audit.id).await.map_err(damaged)? {
         Some(hash) if hash == known.audit.hash => Ok(()),
-        Some(_) => Err(older(format!("line {} of its audit log is another one than the anchor knows", known.audit.id))),
+        Some(_) => {
+            Err(older(format!("line {} of its audit log differs from the one that the anchor knows", known.audit.id)))
+        }
         None => Err(older(format!("its audit log ends before line {}, which the anchor knows", known.audit.id))),
     }
 }
@@ -395,7 +397,7 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<(HashMap<M
 pub(super) async fn read_stopped(connection: &mut SqliteConnection) -> Result<(Option<Stopped>, bool), sqlx::Error> {
     let rows = sqlx::query("SELECT key, value, sum FROM site_wide").fetch_all(connection).await?;
     if rows.iter().any(|row| !sums::holds("site_wide", row, 2)) {
-        let who = "rackstart itself, because its store is damaged where such an order stands".into();
+        let who = "rackstart itself, because its store is damaged where such an order is recorded".into();
         return Ok((Some(Stopped { since: unix_now(), who }), true));
     }
     let found = rows.iter().find(|row| row.try_get::<&str, _>(0).is_ok_and(|key| key == "stopped"));

@@ -159,7 +159,7 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
     // Only the beginning of a file is read: the first one never ends, and a directory has none.
     for other in ["/dev/zero", "/"] {
         let refused = restore(&place, Path::new(other), order(), true).await.unwrap_err().to_string();
-        assert!(refused.starts_with(&format!("{other} is no backup of rackstart")), "{refused}");
+        assert!(refused.starts_with(&format!("{other} is not a backup of rackstart")), "{refused}");
     }
     std::fs::write(&file, &backup[..backup.len() / 2]).unwrap();
     let damaged = restore(&place, &file, order(), true).await.unwrap_err();

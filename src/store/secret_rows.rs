@@ -105,7 +105,7 @@ pub(super) async fn rows(connection: &mut SqliteConnection) -> Result<Stored, sq
 
 fn row_of(row: &SqliteRow) -> Result<SecretRow, sqlx::Error> {
     if !sums::holds("secret", row, 5) {
-        return Err(sqlx::Error::Decode("its checksum is another one".into()));
+        return Err(sqlx::Error::Decode("its checksum does not match".into()));
     }
     Ok(SecretRow {
         name: row.try_get(0)?,

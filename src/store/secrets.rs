@@ -135,7 +135,7 @@ impl Store {
                 // Only payloads for running systems are sealed with it: replacing it costs those, and no password.
                 Err(_) if row.name == SITE_SECRET => {
                     tracing::error!(
-                        "the secret behind newer payloads is damaged: a new one is made, for nodes to come"
+                        "the secret behind newer payloads is damaged: nodes installed from now on get a new one"
                     );
                 }
                 Err(_) => {

@@ -167,7 +167,7 @@ pub(super) async fn read(connection: &mut SqliteConnection, query: &TimelineQuer
 
 fn moment(row: &SqliteRow, mac: Mac) -> Result<Moment, sqlx::Error> {
     if !sums::holds("moment", row, 7) {
-        return Err(sqlx::Error::Decode("its checksum is another one".into()));
+        return Err(sqlx::Error::Decode("its checksum does not match".into()));
     }
     Ok(Moment {
         at: u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0),

@@ -95,7 +95,7 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> Result<Vec<Stored
 
 fn token(row: &SqliteRow) -> Result<StoredToken, sqlx::Error> {
     if !sums::holds("api_token", row, 7) {
-        return Err(sqlx::Error::Decode("its checksum is another one".into()));
+        return Err(sqlx::Error::Decode("its checksum does not match".into()));
     }
     let time = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(i64::unsigned_abs));
     Ok(StoredToken {

@@ -55,7 +55,7 @@ fn expectation(given: &Given) -> (u64, String) {
                 }
                 false => "its screen says why; a card that iPXE does not know is the usual reason",
             };
-            (120, format!("loaded {name}, and no DHCPDISCOVER of iPXE for 120 s: {why}"))
+            (120, format!("loaded {name}, and no DHCPDISCOVER from iPXE for 120 s: {why}"))
         }
         Given::ScriptUrl => (
             120,

@@ -276,7 +276,7 @@ fn damage_is_one_clear_error() {
     fs::write(desk.path("essex/repodata/repomd.xml"), "<html>").unwrap();
     says("is damaged: repodata/repomd.xml: it ends in the middle");
     fs::write(desk.path("essex/repodata/repomd.xml"), "<html></html>").unwrap();
-    says("is damaged: repodata/repomd.xml: it is no index of a repository");
+    says("is damaged: repodata/repomd.xml: it is not the index of a repository");
     fs::remove_dir_all(desk.path("essex")).unwrap();
     fs::write(desk.path("tree/repodata/primary.xml.x"), "").unwrap();
     repository(&desk.path("essex"), &["x"], "gzip");
@@ -316,7 +316,7 @@ fn a_repository_with_mistakes_names_all_of_them() {
         "`5` is not a supported release",
         "is for unknown role `comptue`",
         "is for unknown install tree `centos7`",
-        "names `a b`, which is no package",
+        "names `a b`, which is not a package",
         "`1 2` is not a version",
         "has unknown key `colour`",
         "two repositories have the name `a`",

@@ -151,8 +151,8 @@ fn a_fault_is_told_by_the_operators_file_and_line() {
             "x",
             "the files in kickstart/snippets/ are commands.ks.j2, packages.ks.j2, pre.sh.j2, post.sh.j2",
         ),
-        ("kickstart/base.ks.js", "x", "own/kickstart/base.ks.js stands in for no template"),
-        ("templates/blueprints/lab.toml", "x", "own/templates/blueprints/lab.toml stands in for no template"),
+        ("kickstart/base.ks.js", "x", "own/kickstart/base.ks.js replaces no template"),
+        ("templates/blueprints/lab.toml", "x", "own/templates/blueprints/lab.toml replaces no template"),
         (
             "templates/firstboot/steps/05-lab-compute/01-hello.sh",
             "echo\n",
@@ -204,7 +204,7 @@ fn a_folder_that_is_no_folder_of_templates_is_refused() {
     assert!(Place::new(&[]).refused().contains("the folder of templates own cannot be read: it does not exist"));
     assert!(Place::new(&[("notes.txt", "")]).refused().contains("own holds no template"));
     let stray = Place::new(&[("kickstart/snippets/post.sh.j2", ""), ("foo/bar.j2", ""), ("README.md", "")]).refused();
-    assert!(stray.contains("own/foo stands in for no template of rackstart"), "{stray}");
+    assert!(stray.contains("own/foo replaces no template of rackstart"), "{stray}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
     assert!(restored.contains("epoch 2") && restored.contains("before-epoch-2"), "{restored}");
     assert!(restored.contains("those of the former store stay"), "{restored}");
     for part in
-        ["installations are STOPPED", "`rackstart stop --lift`", "is forbidden now", "When you are content: rm "]
+        ["installations are STOPPED", "`rackstart stop --lift`", "is forbidden now", "When you are satisfied: rm "]
     {
         assert!(restored.contains(part), "{part} is missing in\n{restored}");
     }
@@ -103,7 +103,8 @@ fn a_backup_is_restored_and_the_audit_log_is_judged_by_a_head_that_was_noted() {
         (
             1,
             "",
-            "error: rackstart.toml is no backup of rackstart: name a file that `rackstart backup` wrote; nothing was changed\n"
+            "error: rackstart.toml is not a backup of rackstart: name a file that `rackstart backup` wrote; \
+             nothing was changed\n"
         )
     );
 }
@@ -292,7 +293,7 @@ fn programs_read_what_a_backup_a_restore_and_a_log_came_to() {
     let refused = desk.run(&["restore", "rackstart.toml", "--json"]);
     let body: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
     assert_eq!((refused.code, refused.stderr.as_str()), (1, ""));
-    assert!(body["error"].as_str().unwrap().contains("is no backup"), "{body}");
+    assert!(body["error"].as_str().unwrap().contains("is not a backup"), "{body}");
 
     let logs = desk.path("state").join("logs/compute2");
     std::fs::create_dir_all(&logs).unwrap();

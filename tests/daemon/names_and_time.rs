@@ -292,7 +292,7 @@ fn clients_of_the_distributions_take_the_time_and_one_that_is_told_not_to_does_n
         });
         let said = chrony(strict.folder.path());
         assert!(said.contains("No suitable source"), "{said}");
-        assert!(strict.log().contains("not to believe it"), "{}", strict.log());
+        assert!(strict.log().contains("not to trust it"), "{}", strict.log());
     });
 }
 

@@ -100,7 +100,7 @@ fn nobody_skips_the_signature_without_a_word_and_the_word_is_shown() {
     assert!(kickstart.contains(" --transport=registry --no-signature-verification\n"));
     assert!(!kickstart.contains("policy.json"));
     let notes = plan(node(&site, "srv1")).unwrap().notes.concat();
-    assert!(notes.contains("NOBODY LOOKS AT ITS SIGNATURE"), "{notes}");
+    assert!(notes.contains("ITS SIGNATURE IS NOT CHECKED"), "{notes}");
     assert!(!whole(&crate::containers::site("9", "")).contains("--no-signature-verification"));
 }
 
@@ -128,7 +128,7 @@ fn what_cannot_be_an_image_is_refused_in_one_sentence() {
     for (text, sentence) in [
         (text("8", ""), "the installer of release 8 has no image mode"),
         (text("9.3", ""), "the installer of release 9.3 has no image mode"),
-        (with(&["/usr"]), "mounts `/usr`, which is no place of its own in an ostree system"),
+        (with(&["/usr"]), "mounts `/usr`, which cannot be a file system of its own in an ostree system"),
         (with(&["/home"]), "mount it at `/var/home`, where `/home` leads"),
         (with(&["/data"]), "keep `/`, `/boot`, `/var` and what is below `/var`"),
         (with(&["/var/log"]), "give `/var` a file system of its own as well"),

@@ -228,7 +228,7 @@ fn options_that_need_or_exclude_each_other_are_those_of_pykickstart() {
     // Ours says the same of each line, for the reason of the rule.
     for (line, expected, release) in asked {
         let found = grammar::check(release, &format!("{line}\n"));
-        let reasons = ["exclude each other", "has none of", "goes with"];
+        let reasons = ["exclude each other", "has none of", "works only with"];
         let blamed = found.iter().any(|complaint| reasons.iter().any(|reason| complaint.what.contains(reason)));
         assert_eq!(blamed, expected == "refused", "{release} {line}: {found:?}");
     }

@@ -146,15 +146,15 @@ impl Drain {
                 Outcome::Unreached(format!("it has not asked for errands for {REACH_SECONDS} s: it cannot be reached"))
             }
             Phase::Asked if silent.is_some() => Outcome::Refused(format!(
-                "it was asked whether it can be missed, and said nothing for {ANSWER_SECONDS} s"
+                "it was asked whether it can be spared, and did not answer for {ANSWER_SECONDS} s"
             )),
             Phase::Asked if self.taken.is_none() => Outcome::Waits("it has to ask for errands, every 30 s".into()),
-            Phase::Asked => Outcome::Waits("it looks whether it can be missed".into()),
+            Phase::Asked => Outcome::Waits("it is checking whether it can be spared".into()),
             Phase::Leaving if self.taken.is_none() && age > REACH_SECONDS => Outcome::Refused(format!(
                 "{said}, but no keeper has asked for errands for {REACH_SECONDS} s, and one has to take its service out"
             )),
             Phase::Leaving if silent.is_some() => Outcome::Refused(format!(
-                "{said}, but its keeper did not say for {ANSWER_SECONDS} s that its service is out"
+                "{said}, but for {ANSWER_SECONDS} s its keeper has not reported that its service is out"
             )),
             Phase::Leaving => Outcome::Waits(format!("{said}; its keeper takes its service out")),
             Phase::Drained => Outcome::Drained(said.clone()),

@@ -173,7 +173,7 @@ fn must_be_file(fd: BorrowedFd<'_>) -> io::Result<()> {
     match kind(fd)? {
         FileType::RegularFile => Ok(()),
         FileType::Directory => Err(io::ErrorKind::IsADirectory.into()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file but a device, a socket or a FIFO")),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file but a device, a socket or a FIFO")),
     }
 }
 

@@ -204,10 +204,11 @@ fn facts(site: &Site, node: &Node, has_services: bool) -> Vec<Fact> {
             Some(tang) => {
                 let who = tang.who();
                 format!(
-                    "the encrypted ones open by Tang ({who}), so for whoever has them and reaches it, or by passphrase"
+                    "Tang ({who}) opens the encrypted ones, for anybody who has them and can reach it; so \
+                     does the passphrase"
                 )
             }
-            None => "the encrypted ones open by passphrase alone".into(),
+            None => "only the passphrase opens the encrypted ones".into(),
         };
         add("disks", text);
     }

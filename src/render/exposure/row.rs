@@ -35,12 +35,12 @@ impl Row {
         let (target, condition) = target.split_once('?').unwrap_or((target, ""));
         let is_target = |word: &str| word == "all" || blueprint.roles.contains_key(word);
         if let Some(word) = target.split('!').find(|word| !is_target(word)) {
-            return Err(format!("`{word}` is no role of the blueprint"));
+            return Err(format!("`{word}` is not a role of the blueprint"));
         }
         let names =
             condition.split('&').filter(|word| !word.is_empty()).map(|word| word.split('=').next().unwrap_or(word));
         if let Some(name) = names.into_iter().find(|name| !blueprint.variables.contains_key(*name)) {
-            return Err(format!("`{name}` is no variable of the blueprint"));
+            return Err(format!("`{name}` is not a variable of the blueprint"));
         }
         let is_known = |word: &str, fixed: &[&str]| {
             fixed.contains(&word)
@@ -49,15 +49,16 @@ impl Row {
         };
         let caller = |word: &str, fixed: &[&str]| match is_known(word, fixed) {
             true => Ok(()),
-            false => {
-                Err(format!("`{word}` is no caller: {}, a list of `[nodes]`, a word of `[callers]`", fixed.join(", ")))
-            }
+            false => Err(format!(
+                "`{word}` is not a caller: {}, a list of `[nodes]`, a word of `[callers]`",
+                fixed.join(", ")
+            )),
         };
         match protocol {
             "tcp" | "udp" | "icmp" => {
                 caller(from, &CALLERS)?;
                 if !are_ports(ports) {
-                    return Err(format!("`{ports}` are no ports"));
+                    return Err(format!("`{ports}` are not ports"));
                 }
             }
             "forward" | "translate" => {
@@ -70,7 +71,7 @@ impl Row {
                     return Err(format!("`{ports}` is not written as ADDRESS:PORT>LIST:PORT"));
                 }
             }
-            _ => return Err(format!("`{protocol}` is no protocol: tcp, udp, icmp, {}", WAYS.join(", "))),
+            _ => return Err(format!("`{protocol}` is not a protocol: tcp, udp, icmp, {}", WAYS.join(", "))),
         }
         let asked = |word: &str| match word {
             "password" => Ok(true),

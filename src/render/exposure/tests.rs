@@ -191,10 +191,13 @@ fn who_opens_encrypted_disks_is_said() {
     };
     assert_eq!(disks(&node), "");
     node.layout.volume_groups[1].encrypted = true;
-    assert_eq!(disks(&node), "the encrypted ones open by passphrase alone");
+    assert_eq!(disks(&node), "only the passphrase opens the encrypted ones");
     let servers = vec![TangServer { url: "http://tang1.lan".into(), thumbprint: "x".into() }];
     node.tang = Some(Tang { servers, threshold: 1 });
-    assert!(disks(&node).contains("open by Tang (http://tang1.lan), so for whoever has them and reaches it"));
+    assert!(
+        disks(&node)
+            .contains("Tang (http://tang1.lan) opens the encrypted ones, for anybody who has them and can reach it")
+    );
 }
 
 #[test]

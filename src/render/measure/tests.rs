@@ -60,7 +60,7 @@ fn a_storage_command_that_is_lost_or_changed_is_told_with_its_place_and_the_plan
         (
             ("# rackstart: end of storage\n", "# rackstart: end\n"),
             "own/kickstart/storage.ks.j2:54: the last line must be `# rackstart: end of storage`, or %pre takes the answer \
-             for a cut one",
+             for one that was cut off",
         ),
     ] {
         for release in RELEASES {

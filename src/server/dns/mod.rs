@@ -137,7 +137,7 @@ impl NameDesk {
         };
         let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_known || address == self.address || !pace.admits(address, is_node, Instant::now()) {
-            tracing::debug!(peer = %client, "a question from no machine of the network, or too many");
+            tracing::debug!(peer = %client, "a question from outside the network, or too many questions");
             return None;
         }
         Some(Asker { address, is_node })

@@ -100,7 +100,8 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
             appliance.store.change(node.mac, Change::Hardware(now)).await?;
             if let Some(twin) = twin {
                 let text = format!(
-                    "its SMBIOS UUID is that of {twin} too; the MAC tells them apart, for its hypervisor a UUID of its own"
+                    "its SMBIOS UUID is that of {twin} too; the MAC tells them apart, and its \
+                     hypervisor gets a UUID of its own"
                 );
                 tracing::warn!(node = %node.name, mac = %node.mac, "{text}");
                 appliance.recent.note(node.mac, "http", text);
@@ -112,7 +113,7 @@ async fn look_at(appliance: &Appliance, node: &Node, told: &Told) -> Result<(), 
             }
             let (name, pinned) = (&node.name, &hardware.pinned);
             let why = format!(
-                "another machine boots as {name}: it shows {shown}, known is {pinned}; \
+                "another machine boots as {name}: it shows {shown}, but {pinned} is recorded; \
                  `rackstart accept-hardware {name}` if that is right"
             );
             ring(appliance, node, why).await?;
@@ -129,7 +130,7 @@ fn warn_of_another(appliance: &Appliance, node: &Node, shown: &Shown, hardware: 
         && !pinned.is(told)
     {
         let line = format!(
-            "by DHCP this card told the UUID {told}, and {pinned} is known: another machine, or a forged packet"
+            "this card sent the UUID {told} by DHCP, but {pinned} is recorded: another machine, or a forged packet"
         );
         if let Some(held_back) = appliance.strangers.ask(node.address.into()) {
             tracing::warn!(node = %node.name, mac = %node.mac, held_back, "{line}");

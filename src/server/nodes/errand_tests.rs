@@ -81,7 +81,7 @@ async fn a_node_at_work_is_armed_when_it_and_the_controller_said_yes_and_comes_b
     let errand = errands(&node, &own).await;
     let id = errand.split(' ').nth(1).unwrap().to_string();
     assert_eq!(errand, format!("leave {id} compute2\n"));
-    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("it looks whether"));
+    assert!(not_drained(appliance.reimage(&who(), order(None)).await.unwrap_err()).contains("it is checking whether"));
     says(&node, &own, 1, &format!("leave {id} yes 3 copies")).await;
     says(&node, &own, 1, &format!("leave {id} yes 3 copies")).await; // its answer was lost
     assert_eq!(errands(&controller, &its).await, format!("disable {id} compute2\n"));

@@ -91,7 +91,7 @@ impl SyslogServer {
                         let order = connections.place(from.ip(), &shutdown);
                         tokio::spawn(listen(stream, from.ip(), desk.clone(), order));
                     }
-                    Ok((_, from)) => tracing::debug!(peer = %from, "a log from no node was refused"),
+                    Ok((_, from)) => tracing::debug!(peer = %from, "a log was refused, because it came from no node"),
                     Err(_) => tokio::time::sleep(pinned::AFTER_ERROR).await,
                 },
             }

@@ -213,7 +213,7 @@ impl Work {
 
     fn hardware(&mut self, hardware: &Hardware) -> LogLine {
         let detail = match &hardware.other {
-            Some(other) => format!("another machine: it shows {other}, known is {}", hardware.pinned),
+            Some(other) => format!("another machine: it shows {other}, but {} is recorded", hardware.pinned),
             None => format!("its machine: {}", hardware.pinned),
         };
         self.record.hardware = hardware.clone();
@@ -283,8 +283,9 @@ fn stored(record: &mut Record, report: &Report) -> Option<LogLine> {
     match (*number).cmp(&(STORED_PER_ATTEMPT + 1)) {
         Ordering::Less => Some(LogLine { kind: report.event.word(), detail: words(report) }),
         Ordering::Equal => {
-            let detail =
-                format!("{STORED_PER_ATTEMPT} reports of this attempt are kept; later ones count, and are not");
+            let detail = format!(
+                "{STORED_PER_ATTEMPT} reports of this attempt are kept; later ones take effect, but are not kept"
+            );
             Some(LogLine { kind: "reports-not-kept", detail })
         }
         Ordering::Greater => None,

@@ -21,8 +21,8 @@ pub(super) fn duty_words(event: &DutyEvent) -> String {
     match event {
         DutyEvent::Asked { .. } => "it is to be drained before it is wiped".into(),
         DutyEvent::Given { verb, .. } => format!("errand `{verb}` was taken"),
-        DutyEvent::TakenBack => "an operator takes its drain back".into(),
-        DutyEvent::Resumed => "the daemon was away: who is waited for has as long again".into(),
+        DutyEvent::TakenBack => "an operator took its drain back".into(),
+        DutyEvent::Resumed => "the daemon was away: every answer that is waited for gets its full time again".into(),
         DutyEvent::Answered(answer) => {
             format!("errand `{}`: {}, {}", answer.verb, if answer.yes { "yes" } else { "no" }, answer.said)
         }
