@@ -8,11 +8,11 @@ const SECTOR: u64 = 2048;
 /// The sector of the first volume descriptor.
 const FIRST_DESCRIPTOR: u64 = 16;
 /// Upper limit on volume descriptors; no real image has as many.
-const MOST_DESCRIPTORS: u64 = 32;
+const MAX_DESCRIPTORS: u64 = 32;
 /// Upper limit on the size of a directory, in bytes; no directory of a distribution is larger.
-const MOST_DIRECTORY: u64 = 32 << 20;
+const MAX_DIRECTORY: u64 = 32 << 20;
 /// Upper limit on continuation areas; no name needs as many.
-const MOST_CONTINUATIONS: usize = 16;
+const MAX_CONTINUATIONS: usize = 16;
 
 /// An image that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,7 @@ pub fn has_long_names(size: u64, read: ReadAt<'_>) -> Result<bool, Broken> {
 
 /// The extent of the top directory, from the primary volume descriptor (ECMA-119 8.4).
 fn root(size: u64, read: ReadAt<'_>) -> Result<Extent, Broken> {
-    for number in FIRST_DESCRIPTOR..FIRST_DESCRIPTOR + MOST_DESCRIPTORS {
+    for number in FIRST_DESCRIPTOR..FIRST_DESCRIPTOR + MAX_DESCRIPTORS {
         if size < (number + 1) * SECTOR {
             return Err(Broken::NoImage);
         }
@@ -125,7 +125,7 @@ fn entry(
     skip: Option<usize>,
     name: &str,
 ) -> Result<Option<Entry>, Broken> {
-    if folder.length > MOST_DIRECTORY {
+    if folder.length > MAX_DIRECTORY {
         return Err(Broken::Damaged("a directory is larger than 32 MiB"));
     }
     let bytes = read(folder.start, folder.length as usize)?;
@@ -199,7 +199,7 @@ impl<'a> Record<'a> {
         let Some(skip) = skip else { return Ok(Some(plain(self.identifier))) };
         let mut name = Vec::new();
         let mut area = self.system_use.get(skip..).unwrap_or_default().to_vec();
-        for _ in 0..MOST_CONTINUATIONS {
+        for _ in 0..MAX_CONTINUATIONS {
             let mut next = None;
             let mut rest = area.as_slice();
             while let [first, second, length, _version, ..] = rest {

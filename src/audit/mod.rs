@@ -163,14 +163,14 @@ impl std::str::FromStr for Head {
 }
 
 fn tame(text: &str) -> String {
-    text.chars().take(MOST).map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
+    text.chars().take(MAX_FIELD_CHARS).map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }
 
 /// The longest user name that is recorded, in bytes.
 const LONGEST_USER: usize = 64;
 
 /// The longest field, in characters.
-const MOST: usize = 1000;
+const MAX_FIELD_CHARS: usize = 1000;
 
 #[cfg(test)]
 mod tests {

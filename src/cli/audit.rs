@@ -15,7 +15,7 @@ use crate::store::AuditFilter;
 use crate::words::{quote, suggest};
 
 /// How many lines of the log are searched for known actions.
-const MOST: u32 = 10_000;
+const MAX_SEARCHED_LINES: u32 = 10_000;
 
 /// Show who did what, to what, when and from where, or check that nobody changed that log.
 ///
@@ -112,7 +112,7 @@ fn lines(answers: &Answers<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failu
 
 /// Says that no line has this action and lists the actions that do occur, so that a typo is noticed.
 fn nothing_of(answers: &Answers<'_>, action: &str) -> Result<String, Failure> {
-    let all = Filter { who: None, action: None, subject: None, hours: None, limit: MOST, json: false };
+    let all = Filter { who: None, action: None, subject: None, hours: None, limit: MAX_SEARCHED_LINES, json: false };
     let lines = lines(answers, &all)?;
     let known: BTreeSet<&str> = lines.iter().map(|line| line.action.as_str()).collect();
     Ok(format!("no line has the action {}; {}", quote(action), suggest(action, "actions in the log", known)))

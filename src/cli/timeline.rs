@@ -12,7 +12,7 @@ use crate::store::TimelineQuery;
 use crate::timeline::{Cursor, Moment, Page, utc, utc_ms};
 
 /// The largest number of lines in one answer: the moments that are kept for a MAC, and its events.
-const MOST: u32 = 5000;
+const MAX_LINES: u32 = 5000;
 
 /// Show everything that happened to a machine: each question, its answer and why, silences, and what changed its state.
 ///
@@ -43,7 +43,7 @@ pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let mut after = Cursor::default();
     let mut first = true;
     loop {
-        match page(&answers, TimelineQuery { mac, since, after, limit: MOST }) {
+        match page(&answers, TimelineQuery { mac, since, after, limit: MAX_LINES }) {
             Ok(page) => {
                 if first && page.moments.is_empty() && !args.json {
                     print(

@@ -5,9 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::file::File;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use super::text;
 use crate::site::{Blueprint, Software, User};
 use crate::words::quote;
@@ -114,7 +114,7 @@ fn read_user<'a>(
 }
 
 /// Reports users that have the name of an account which the blueprint's packages create.
-pub(super) fn check_accounts(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
+pub(super) fn check_accounts(file: &SiteFile<'_>, blueprint: &Blueprint, found: &Collector) {
     for name in &file.user_names {
         if blueprint.accounts.iter().any(|account| account == name.get_ref()) {
             let user = quote(name.get_ref());

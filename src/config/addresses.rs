@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use ipnet::Ipv4Net;
 
-use super::file::{File, NetworkKeys, ServerKeys};
 use super::node::NodeKeys;
 use super::reader::Collector;
+use super::site_file::{NetworkKeys, ServerKeys, SiteFile};
 
 /// Reports every address that cannot work.
-pub(super) fn check(file: &File<'_>, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let Some(network) = &file.network else { return };
     let Some(subnet) = network.subnet.as_ref().map(|subnet| *subnet.get_ref()) else { return };
     let server = file.server.as_ref().and_then(|server| server.address.as_ref());

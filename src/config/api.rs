@@ -6,8 +6,8 @@ use std::ops::Range;
 use ipnet::Ipv4Net;
 use toml::Spanned;
 
-use super::file::File;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use super::text;
 use crate::site::Api;
 
@@ -38,7 +38,7 @@ impl ApiKeys {
 }
 
 /// Reports an address where nodes could reach the API, or where its tokens could be read in transit.
-pub(super) fn check(file: &File<'_>, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let Some((keys, listen)) = file.api.as_ref().and_then(|keys| Some((keys, keys.listen.as_ref()?))) else { return };
     let (at, address): (Range<usize>, IpAddr) = (listen.span(), listen.get_ref().ip().to_canonical());
     let server = file.server.as_ref().and_then(|server| server.address.as_ref()).map(|address| *address.get_ref());

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::file::File;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use super::sources::{duplicates, place};
 use super::text;
 use crate::site::{Blueprint, Container, KeyFile, Layout, Node};
@@ -102,7 +102,7 @@ impl ContainerKeys<'_> {
 }
 
 /// The files that containers name.
-pub(super) fn key_uses(file: &File<'_>) -> Vec<KeyUse> {
+pub(super) fn key_uses(file: &SiteFile<'_>) -> Vec<KeyUse> {
     let of = |keys: &ContainerKeys<'_>| {
         let name = keys.name.as_ref().map_or("?", |name| name.get_ref());
         let found = |path: &Spanned<&str>, what: &str, begins| KeyUse {
@@ -118,7 +118,7 @@ pub(super) fn key_uses(file: &File<'_>) -> Vec<KeyUse> {
 }
 
 /// The container that the role of a node names; none when it names none, or none that can be used.
-pub(super) fn of_role(file: &File<'_>, role: &str, found: &Collector) -> Option<Container> {
+pub(super) fn of_role(file: &SiteFile<'_>, role: &str, found: &Collector) -> Option<Container> {
     let wanted = file.own.container(role)?;
     let known = file.containers.iter().find(|keys| keys.name.as_ref().is_some_and(|n| n.get_ref() == wanted.get_ref()));
     if known.is_none() && !found.has_at(&wanted.span()) {
@@ -134,7 +134,7 @@ pub(super) fn of_role(file: &File<'_>, role: &str, found: &Collector) -> Option<
 }
 
 /// Reports the first thing that keeps a node from being made of its container, once for a role.
-pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, node: &Node, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, blueprint: &Blueprint, node: &Node, found: &Collector) {
     let (Some(container), Some(at)) = (&node.container, file.own.container(&node.role).map(Spanned::span)) else {
         return;
     };

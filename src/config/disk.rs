@@ -32,7 +32,7 @@ const KEYS: [&str; 12] = [
 ];
 
 /// With 4096 bytes each these are 4 EiB; a larger number is a typing error.
-const MOST_SECTORS: u64 = 1 << 40;
+const MAX_SECTORS: u64 = 1 << 40;
 
 /// The disks of a node, the one of the operating system first.
 pub(super) struct DiskKeys {
@@ -193,7 +193,7 @@ fn sectors(disk: &Section<'_>, sector_size: u32, min: Option<&size::Size>) -> Op
 /// sectors, and as a number of sectors it would mean a disk larger than any that is commonly sold.
 fn written_sectors(disk: &Section<'_>, sector_size: u32) -> Option<u64> {
     const UNLIKELY_BYTES: u64 = 32 << 40;
-    let sectors = disk.number("sectors", 1..=MOST_SECTORS)?;
+    let sectors = disk.number("sectors", 1..=MAX_SECTORS)?;
     let (number, size) = (*sectors.get_ref(), u64::from(sector_size));
     if number.saturating_mul(size) > UNLIKELY_BYTES && number.is_multiple_of(size) {
         let terabytes = number as f64 * f64::from(sector_size) / 1e12;

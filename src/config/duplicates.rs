@@ -5,9 +5,9 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::ops::Range;
 
-use super::file::File;
 use super::problem::Problem;
 use super::reader::Collector;
+use super::site_file::SiteFile;
 
 /// One use of a value.
 struct Use<T> {
@@ -17,7 +17,7 @@ struct Use<T> {
 }
 
 /// Reports every value that is used twice.
-pub(super) fn check(file: &File<'_>, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let names = file.nodes.iter().filter_map(|node| {
         let name = node.name.as_ref()?;
         Some(Use { value: name.get_ref().clone(), at: name.span(), owner: node.place.clone() })

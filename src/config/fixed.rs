@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use toml::Spanned;
 
-use super::file::File;
 use super::node::NodeKeys;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use crate::site::{FixedAddress, NicNetwork};
 
 /// `address` and `gateway` as written.
@@ -44,7 +44,7 @@ struct Written<'a> {
 }
 
 /// Reports addresses that cannot work on the link for which they are written.
-pub(super) fn check(file: &File<'_>, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref()).map(|subnet| *subnet.get_ref());
     let mut given: Vec<(&Spanned<Ipv4Net>, &str)> = Vec::new();
     for node in &file.nodes {
@@ -74,7 +74,7 @@ pub(super) fn check(file: &File<'_>, found: &Collector) {
 }
 
 /// Every fixed network of the site outside the LAN, and its owner.
-pub(super) fn networks<'a>(file: &'a File<'_>) -> impl Iterator<Item = (Ipv4Net, &'a Spanned<Ipv4Net>, String)> {
+pub(super) fn networks<'a>(file: &'a SiteFile<'_>) -> impl Iterator<Item = (Ipv4Net, &'a Spanned<Ipv4Net>, String)> {
     let of_node = |node: &'a NodeKeys<'_>| {
         let links = links(node).into_iter();
         links.filter_map(|link| {
@@ -151,7 +151,7 @@ fn check_gateway(link: &Written<'_>, net: Ipv4Net, address: &Spanned<Ipv4Net>, f
         let help = "remove it, or set `network = \"public\"` if this is the way to the outside";
         found.report(gateway.span(), format!("{place} has a gateway and is not the way to the outside"), help);
     } else if !net.contains(&router) || router == net.addr() {
-        let message = format!("{place}: the gateway {router} is not another host of {}", net.trunc());
+        let message = format!("{place}: the gateway {router} must be another host of {}", net.trunc());
         found.report(gateway.span(), message, "write the router of that network");
     }
 }

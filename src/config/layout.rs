@@ -15,7 +15,7 @@ use crate::site::{
 use crate::words::{quote, suggest};
 
 /// 1 EiB in MiB. A larger number is a typing error, and sums of such numbers still fit a u64.
-const MOST: u64 = 1 << 40;
+const MAX_MIB: u64 = 1 << 40;
 const KEYS: [&str; 6] = ["partitions", "volume_group", "mirror", "label", "extended", "prepared"];
 const LABELS: [(&str, DiskLabel); 2] = [("msdos", DiskLabel::Msdos), ("gpt", DiskLabel::Gpt)];
 const FILE_SYSTEMS: [(&str, FileSystem); 3] =
@@ -44,7 +44,7 @@ pub(super) fn read_layout(
         mirror: read_mirror(&section),
         label: section.word("label", &LABELS).map(Spanned::into_inner),
         prepared: section.flag("prepared").unwrap_or(false),
-        extended: section.number("extended", 1..=MOST).map(|size| Mib(size.into_inner())),
+        extended: section.number("extended", 1..=MAX_MIB).map(|size| Mib(size.into_inner())),
         options: names.options,
     };
     check(&section, &layout);
@@ -259,7 +259,7 @@ fn read_size(section: &Section<'_>) -> Option<SizeSpec> {
 /// Reads a number of MiB. Disk sizes have units, so people write units here as well.
 fn read_mib(section: &Section<'_>, key: &str) -> Option<Mib> {
     if !section.is_text(key) {
-        return section.number(key, 1..=MOST).map(|size| Mib(*size.get_ref()));
+        return section.number(key, 1..=MAX_MIB).map(|size| Mib(*size.get_ref()));
     }
     let text = section.text(key)?;
     let message = format!("{}: `{key}` {} is a text, and it counts MiB", section.place, quote(text.get_ref()));

@@ -18,7 +18,7 @@ use crate::site::Site;
 /// Where a site file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
 /// The largest site file that is read, in bytes; 4 MiB describe some ten thousand nodes.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 /// The files that the boot script and the installer fetch from every install tree.
 const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
@@ -215,14 +215,14 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         Failure::fixable(format!("{name} has {bytes} bytes, more than any site file"))
             .hint("name the site file with `-c FILE`")
     };
-    if meta.is_file() && meta.len() > MOST_BYTES {
+    if meta.is_file() && meta.len() > MAX_BYTES {
         return Err(too_long(meta.len()));
     }
     let mut bytes = Vec::new();
     // The limit also holds for what has no length of its own, such as a pipe.
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(too_long(bytes.len() as u64));
     }
     String::from_utf8(bytes).map_err(|error| {

@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 
 use super::apart::ServedPath;
 use super::container::{CERTIFICATE, KeyUse, PUBLIC_KEY};
-use super::file::File;
 use super::load::reason;
 use super::problem::Problem;
+use super::site_file::SiteFile;
 use super::trees;
 use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Image, Site};
 
 /// The largest public key that is read, in bytes.
-const MOST_KEY_BYTES: u64 = 256 * 1024;
+const MAX_KEY_BYTES: u64 = 256 * 1024;
 /// The largest list of checksums that is read, in bytes.
-const MOST_SUMS_BYTES: u64 = 1 << 20;
+const MAX_SUMS_BYTES: u64 = 1 << 20;
 /// How many names of one tree are looked at: a mirror of a whole release has some hundred thousand.
-const MOST_NAMES: usize = 2_000_000;
+const MAX_NAMES: usize = 2_000_000;
 /// How many names one note lists.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 /// The file in which an install tree says what it is, and the largest one that is read, in bytes.
 pub(super) const TREEINFO: &str = ".treeinfo";
-const MOST_TREEINFO_BYTES: u64 = 1 << 20;
+const MAX_TREEINFO_BYTES: u64 = 1 << 20;
 /// The folder of an install tree that holds images, with a list of their checksums.
 const IMAGES: &str = "images";
 const SUMS: &str = "SHA256SUMS";
@@ -40,7 +40,7 @@ pub(super) struct RepositoryUse {
 }
 
 /// Returns every repository whose name and path could be read.
-pub(super) fn repository_uses(file: &File<'_>) -> Vec<RepositoryUse> {
+pub(super) fn repository_uses(file: &SiteFile<'_>) -> Vec<RepositoryUse> {
     let of = |keys: &super::sources::RepositoryKeys<'_>| {
         Some(RepositoryUse {
             name: keys.name.as_ref()?.get_ref().to_string(),
@@ -54,7 +54,7 @@ pub(super) fn repository_uses(file: &File<'_>) -> Vec<RepositoryUse> {
 }
 
 /// Returns the place of each `[[image]]`, by name.
-pub(super) fn image_places(file: &File<'_>) -> Vec<(String, Range<usize>)> {
+pub(super) fn image_places(file: &SiteFile<'_>) -> Vec<(String, Range<usize>)> {
     let of = |keys: &super::sources::ImageKeys<'_>| {
         Some((keys.name.as_ref()?.get_ref().to_string(), keys.path.as_ref()?.span()))
     };
@@ -62,7 +62,7 @@ pub(super) fn image_places(file: &File<'_>) -> Vec<(String, Range<usize>)> {
 }
 
 /// Returns the path of every install tree, repository and image, as far as they could be read.
-pub(super) fn served(file: &File<'_>) -> Vec<ServedPath> {
+pub(super) fn served(file: &SiteFile<'_>) -> Vec<ServedPath> {
     let trees = file.trees.iter().map(|keys| ("install tree", &keys.name, &keys.path));
     let repositories = file.repositories.iter().map(|keys| ("repository", &keys.name, &keys.path));
     let images = file.images.iter().map(|keys| ("image", &keys.name, &keys.path));
@@ -90,18 +90,18 @@ pub(super) fn unserved(site: &Site) -> Vec<String> {
     let repositories = site.repositories.iter().map(|known| (format!("repository `{}`", known.name), &known.path));
     let guarded = Guarded::of(&site.guarded);
     let note = |(owner, path): (String, &PathBuf)| {
-        let (found, all) = Media::open(path).ok()?.unserved(MOST_NAMES, &guarded);
+        let (found, all) = Media::open(path).ok()?.unserved(MAX_NAMES, &guarded);
         let one = |(path, why): &(String, Unserved)| match why {
             Unserved::Outward(target) => format!("{path} (a link that leads out, to {target})"),
             Unserved::Special => format!("{path} (a device, a socket or a FIFO)"),
             Unserved::Guarded(own) => format!("{path} (another name of {own}, which nobody may fetch)"),
         };
-        let mut named: Vec<String> = found.iter().take(MOST_NAMED).map(one).collect();
-        if found.len() > MOST_NAMED {
-            named.push(format!("{} more", found.len() - MOST_NAMED));
+        let mut named: Vec<String> = found.iter().take(MAX_NAMED).map(one).collect();
+        if found.len() > MAX_NAMED {
+            named.push(format!("{} more", found.len() - MAX_NAMED));
         }
         let looked = if all { "" } else { "; it is so large that not all of it was looked at" };
-        (!found.is_empty()).then(|| format!("nobody gets this from the {owner}: {}{looked}", named.join(", ")))
+        (!found.is_empty()).then(|| format!("not served from the {owner}: {}{looked}", named.join(", ")))
     };
     trees.chain(repositories).filter_map(note).collect()
 }
@@ -147,7 +147,7 @@ pub(super) fn check_container_keys(uses: &[KeyUse]) -> Vec<Problem> {
 
 /// Reads the `.treeinfo` of a tree; none when there is none that can be read.
 pub(super) fn treeinfo(media: &Media) -> Option<String> {
-    String::from_utf8(media.read(TREEINFO, MOST_TREEINFO_BYTES).ok()?).ok()
+    String::from_utf8(media.read(TREEINFO, MAX_TREEINFO_BYTES).ok()?).ok()
 }
 
 /// Reports every key that cannot be used.
@@ -174,10 +174,10 @@ fn read_key(path: &Path) -> Result<String, String> {
 /// The text of a file of keys that begins so somewhere in it.
 fn read_text(path: &Path, begins: &str) -> Result<String, String> {
     let content = Content::named(path).map_err(|error| reason(&error))?;
-    if content.length() > MOST_KEY_BYTES {
+    if content.length() > MAX_KEY_BYTES {
         return Err("it is larger than any key".into());
     }
-    let bytes = content.bytes(MOST_KEY_BYTES).map_err(|error| reason(&error))?;
+    let bytes = content.bytes(MAX_KEY_BYTES).map_err(|error| reason(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not text".to_string())?;
     if text.contains(begins) { Ok(text) } else { Err(format!("it holds no `{begins}`")) }
 }
@@ -194,7 +194,7 @@ fn add_images_of_tree(site: &mut Site) {
         })
         .collect();
     for (name, file, folder) in wanted {
-        let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MOST_SUMS_BYTES)).unwrap_or_default();
+        let sums = Media::open(&folder).and_then(|media| media.read(SUMS, MAX_SUMS_BYTES)).unwrap_or_default();
         let sums = String::from_utf8_lossy(&sums);
         // The characters that the name of an `[[image]]` may have.
         let letters = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);

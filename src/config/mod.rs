@@ -15,7 +15,6 @@ mod defaults;
 mod disk;
 mod disk_name;
 mod duplicates;
-mod file;
 mod fixed;
 mod kernel_args;
 mod layout;
@@ -34,6 +33,7 @@ mod role;
 mod roles;
 mod rules;
 mod secrets;
+mod site_file;
 mod size;
 mod sources;
 mod tang;
@@ -64,9 +64,9 @@ pub(crate) use problem::{Problem, Spot};
 use crate::render::{Renderer, Templates};
 use crate::site::Site;
 use apart::ServedPath;
-use file::File;
 use media::RepositoryUse;
 use reader::Collector;
+use site_file::SiteFile;
 use this_machine::CardUse;
 use trees::TreeUse;
 
@@ -128,7 +128,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         None => resolve::find_blueprint(document.get_ref(), &Templates::default(), &Collector::default()),
     });
     let site = document.as_ref().and_then(|document| {
-        let mut file = File::read(document.get_ref(), &found);
+        let mut file = SiteFile::read(document.get_ref(), &found);
         if let Some(blueprint) = &blueprint {
             file.give_roles(blueprint);
         }
@@ -167,7 +167,7 @@ fn own_templates(document: &DeTable<'_>, fetch: FetchTemplates<'_>, found: &Coll
 }
 
 /// Renders everything with the templates; returns the renderer when all is well.
-fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Collector) -> Option<Renderer> {
+fn prove_texts(file: &SiteFile<'_>, site: &Site, own: Templates, found: &Collector) -> Option<Renderer> {
     let key = file.site.as_ref().and_then(|site| site.templates.as_ref());
     let report = |message, help| {
         found.add(Problem { at: key.map(Spanned::span), ..Problem::nowhere(message, help) });
@@ -193,14 +193,14 @@ fn prove_texts(file: &File<'_>, site: &Site, own: Templates, found: &Collector) 
 }
 
 /// A text with more syntax errors is not a site file with typing errors but something else.
-const MOST_SYNTAX_ERRORS: usize = 20;
+const MAX_SYNTAX_ERRORS: usize = 20;
 
 /// Reads TOML. A text that is not TOML reports its syntax errors and nothing else: any further problem would only
 /// follow from them.
 fn document<'a>(text: &'a str, found: &Collector) -> Option<Spanned<DeTable<'a>>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
-    for error in errors.iter().take(MOST_SYNTAX_ERRORS) {
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let at = error.span().unwrap_or(text.len()..text.len());
         // One typing error often upsets the parser several times on its line.
         let line = text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();

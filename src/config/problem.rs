@@ -8,7 +8,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// How many mistakes are shown: nobody fixes more in one go, and drawing thousands of source lines would take minutes.
-const MOST_SHOWN: usize = 100;
+const MAX_SHOWN: usize = 100;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Problems {
     pub(crate) fn show(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
-        for problem in self.list.iter().take(MOST_SHOWN) {
+        for problem in self.list.iter().take(MAX_SHOWN) {
             out.push_str(&renderer.render(&[self.group(problem), help(problem)]));
             out.push_str("\n\n");
         }
@@ -105,7 +105,7 @@ impl Problems {
 
     /// How many mistakes `show` leaves out.
     pub(crate) fn unshown(&self) -> usize {
-        self.list.len().saturating_sub(MOST_SHOWN)
+        self.list.len().saturating_sub(MAX_SHOWN)
     }
 
     /// The text for people: each mistake, then one line that counts them.
@@ -113,7 +113,7 @@ impl Problems {
         let mut out = self.show(colour);
         let (count, them) = match self.list.len() {
             1 => ("1 problem".to_string(), "it is"),
-            many if many > MOST_SHOWN => (format!("first {MOST_SHOWN} of {many} problems"), "all are"),
+            many if many > MAX_SHOWN => (format!("first {MAX_SHOWN} of {many} problems"), "all are"),
             many => (format!("{many} problems"), "they are"),
         };
         out.push_str(&format!("{count} in {}; nothing is served until {them} fixed\n", self.file_name));

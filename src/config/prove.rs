@@ -8,7 +8,7 @@ use crate::render::{self, RenderError, RenderProblem, Renderer, Templates};
 use crate::site::{Node, NodeName, Site};
 
 /// Up to this many nodes are not worth a second thread.
-const MOST_NODES_ALONE: usize = 64;
+const MAX_NODES_ALONE: usize = 64;
 
 /// Why a node cannot be served.
 pub(super) struct Fault {
@@ -41,7 +41,7 @@ pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
 /// several nodes have in common is returned once.
 pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, Fault)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = site.nodes.len().div_ceil(threads).max(MOST_NODES_ALONE);
+    let share = site.nodes.len().div_ceil(threads).max(MAX_NODES_ALONE);
     let faults: Vec<render::Fault> = std::thread::scope(|scope| {
         let prove = |nodes| scope.spawn(move || render::prove_nodes(renderer, site, nodes));
         let running: Vec<_> = site.nodes.chunks(share).map(prove).collect();

@@ -4,9 +4,9 @@
 use toml::de::DeTable;
 
 use super::blueprint::{blueprint, blueprint_names};
-use super::file::{File, NetworkKeys, ServerKeys};
 use super::reader::Collector;
 use super::resolve_node::{check_tree_name, resolve_node};
+use super::site_file::{NetworkKeys, ServerKeys, SiteFile};
 use crate::lifecycle::timeouts::Phase;
 use crate::render::Templates;
 use crate::secrets::DISK_PASSPHRASE;
@@ -17,7 +17,7 @@ use crate::words::{quote, suggest};
 const PLAIN: &str = "plain";
 
 /// Builds the site, or reports why that is impossible. Every node is examined even when another one has mistakes.
-pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collector) -> Option<Site> {
+pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Collector) -> Option<Site> {
     let site = file.site.as_ref()?;
     check_tree_name(file, "`[site]`", site.defaults.install_tree.as_ref(), found);
     for (place, name) in file.own.install_trees() {
@@ -31,7 +31,7 @@ pub(super) fn resolve(file: &File<'_>, mut blueprint: Blueprint, found: &Collect
     let nodes: Vec<Option<Node>> =
         file.nodes.iter().map(|node| resolve_node(file, site, &blueprint, node, found)).collect();
     let repositories: Vec<_> = file.repositories.iter().map(|keys| keys.resolve(file, &blueprint, found)).collect();
-    let tree = |tree: &super::file::TreeKeys<'_>| {
+    let tree = |tree: &super::site_file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         let (name, path) = (name.get_ref().to_string(), path.get_ref().into());
         Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })

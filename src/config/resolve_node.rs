@@ -4,10 +4,10 @@ use toml::Spanned;
 
 use super::cards;
 use super::container;
-use super::file::{File, SiteKeys};
 use super::node::NodeKeys;
 use super::prove;
 use super::reader::Collector;
+use super::site_file::{SiteFile, SiteKeys};
 use super::tang;
 use crate::site::{Blueprint, Firmware, Layout, Node, PartitionUse, Tang};
 use crate::words::{quote, suggest};
@@ -17,7 +17,7 @@ const DEFAULT_LAYOUT: &str = "grow";
 
 /// Builds the node, or reports why that is impossible.
 pub(super) fn resolve_node(
-    file: &File<'_>,
+    file: &SiteFile<'_>,
     site: &SiteKeys<'_>,
     blueprint: &Blueprint,
     node: &NodeKeys<'_>,
@@ -132,7 +132,7 @@ fn check_keep(node: &NodeKeys<'_>, layout: &Layout, found: &Collector) {
 }
 
 /// Reports the name of an install tree that is not in the file.
-pub(super) fn check_tree_name(file: &File<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Collector) {
+pub(super) fn check_tree_name(file: &SiteFile<'_>, place: &str, name: Option<&Spanned<&str>>, found: &Collector) {
     let Some(name) = name else { return };
     // An install tree whose own name could not be read may be the one that is meant.
     let all_read = file.trees.iter().all(|tree| tree.name.is_some()) && file.has_trees != file.trees.is_empty();

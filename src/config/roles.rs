@@ -1,14 +1,14 @@
 //! What the blueprint demands of the nodes: known roles, neither too few nor too many providers of each capability, and
 //! no name that a role has taken.
 
-use super::file::File;
 use super::node::NodeKeys;
 use super::reader::Collector;
+use super::site_file::SiteFile;
 use crate::site::{Blueprint, Capability, Role};
 use crate::words::{quote, suggest};
 
 /// Reports what the blueprint does not allow.
-pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, blueprint: &Blueprint, found: &Collector) {
     for node in &file.nodes {
         let Some(role) = &node.role else {
             if node.lacks_role {
@@ -38,7 +38,7 @@ pub(super) fn check(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
     }
 }
 
-fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &Capability, found: &Collector) {
+fn check_count(file: &SiteFile<'_>, blueprint: &Blueprint, name: &str, capability: &Capability, found: &Collector) {
     let roles: Vec<&str> = blueprint.roles_with(name).collect();
     let provides = |node: &&NodeKeys<'_>| node.role.as_ref().is_some_and(|role| roles.contains(role.get_ref()));
     let nodes: Vec<_> = file.nodes.iter().filter(provides).collect();
@@ -70,10 +70,7 @@ fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &
         let message = match capability.at_least {
             1 => format!("no node {has}, which blueprint `{blueprint}` needs"),
             n => {
-                format!(
-                    "{} of {n} nodes are there of the kind that {has}, as blueprint `{blueprint}` needs",
-                    nodes.len()
-                )
+                format!("blueprint `{blueprint}` needs {n} nodes, each of which {has}, and there are {}", nodes.len())
             }
         };
         let help = match roles.first() {
@@ -85,7 +82,7 @@ fn check_count(file: &File<'_>, blueprint: &Blueprint, name: &str, capability: &
 }
 
 /// Checks names against aliases. An alias is a second host name of the role's node, so no other node may have it.
-fn check_aliases(file: &File<'_>, role: &Role, found: &Collector) {
+fn check_aliases(file: &SiteFile<'_>, role: &Role, found: &Collector) {
     for node in &file.nodes {
         let Some(name) = &node.name else { continue };
         let taken = role.aliases.iter().any(|alias| alias == name.get_ref().as_str());

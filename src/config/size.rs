@@ -6,9 +6,9 @@ use super::reader::Section;
 use crate::words::quote;
 
 /// A smaller number was probably meant to have a unit.
-const LEAST_BYTES: u64 = 1 << 20;
+const MIN_BYTES: u64 = 1 << 20;
 /// 4 EiB; a larger number is a typing error.
-const MOST_BYTES: u64 = 1 << 62;
+const MAX_BYTES: u64 = 1 << 62;
 /// The labels for which drive makers agree on a number of sectors.
 const LABELS_GB: std::ops::RangeInclusive<u64> = 50..=8000;
 /// Labels in that range which are excluded: SAS drives have other numbers of sectors than SATA drives with the same
@@ -25,9 +25,9 @@ pub(super) struct Size {
 /// Reads a size: a number of bytes, or a text with a unit.
 pub(super) fn read(section: &Section<'_>, key: &str) -> Option<Size> {
     if section.is_number(key) {
-        let bytes = section.number(key, 1..=MOST_BYTES)?;
+        let bytes = section.number(key, 1..=MAX_BYTES)?;
         let number = *bytes.get_ref();
-        if number < LEAST_BYTES {
+        if number < MIN_BYTES {
             let message = format!("{}: `{key}` is {number} bytes, which is not the size of a disk", section.place);
             let help = format!("a number without a unit counts bytes: do you mean `{key} = \"{number} GB\"`?");
             section.found.report(bytes.span(), message, help);
@@ -76,7 +76,7 @@ fn parse(text: &str) -> Result<u64, SizeProblem> {
     let (number, unit) = (&text[..digits], text[digits..].trim());
     let whole = |factor: u64| {
         let number = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-        number.filter(|bytes| (1..=MOST_BYTES).contains(bytes)).ok_or(SizeProblem::NoSize)
+        number.filter(|bytes| (1..=MAX_BYTES).contains(bytes)).ok_or(SizeProblem::NoSize)
     };
     match unit {
         "" | "B" => whole(1),

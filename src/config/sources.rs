@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::file::File;
 use super::problem::Problem;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use super::text;
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Blueprint, DISK_FORMATS, Image, Release, ReleaseRule, Repository};
@@ -167,7 +167,7 @@ fn read_checksum(section: &Section<'_>) -> Option<Checksum> {
 
 impl RepositoryKeys<'_> {
     /// The repository, or none when it has a mistake. The key and the folders are not read yet.
-    pub(crate) fn resolve(&self, file: &File<'_>, blueprint: &Blueprint, found: &Collector) -> Option<Repository> {
+    pub(crate) fn resolve(&self, file: &SiteFile<'_>, blueprint: &Blueprint, found: &Collector) -> Option<Repository> {
         let name = self.name.as_ref()?.get_ref().to_string();
         let trees = || file.trees.iter().filter_map(|tree| Some(*tree.name.as_ref()?.get_ref()));
         for role in self.roles.iter().filter(|role| !blueprint.roles.contains_key(*role.get_ref())) {

@@ -9,9 +9,9 @@ use crate::media::Content;
 use crate::render::Templates;
 
 /// The largest number of files that a folder of templates may have.
-const MOST_FILES: usize = 500;
+const MAX_FILES: usize = 500;
 /// The largest size of a template, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads every file below `kickstart/` and `templates/` of the folder. An error is a message and one thing to do.
 pub(super) fn read(folder: &Path) -> Result<Templates, (String, String)> {
@@ -91,8 +91,8 @@ fn collect(place: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> 
             return Err((format!("{} replaces no template of rackstart", path.display()), help));
         }
         files.insert(name, read_text(&path)?);
-        if files.len() > MOST_FILES {
-            let message = format!("{} holds more than {MOST_FILES} files", place.display());
+        if files.len() > MAX_FILES {
+            let message = format!("{} holds more than {MAX_FILES} files", place.display());
             return Err((message, "name the folder that holds the templates and nothing else".into()));
         }
     }
@@ -105,11 +105,11 @@ fn read_text(path: &Path) -> Result<String, (String, String)> {
         (format!("{name} cannot be read: {}", reason(&error)), "make it readable for this user".into())
     };
     let content = Content::named(path).map_err(failed)?;
-    if content.length() > MOST_BYTES {
+    if content.length() > MAX_BYTES {
         return Err((format!("{name} is larger than any template"), "move it elsewhere".into()));
     }
     let line_of = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let text = String::from_utf8(content.bytes(MOST_BYTES).map_err(failed)?).map_err(|error| {
+    let text = String::from_utf8(content.bytes(MAX_BYTES).map_err(failed)?).map_err(|error| {
         let line = line_of(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         (format!("{name}:{line}: the template is not UTF-8 text"), "save it as UTF-8".into())
     })?;

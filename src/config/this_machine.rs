@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::file::File;
 use super::problem::Problem;
+use super::site_file::SiteFile;
 use crate::lifecycle::blast::OwnCard;
 use crate::site::Mac;
 
@@ -17,7 +17,7 @@ pub(super) struct CardUse {
 }
 
 /// Returns every card whose MAC could be read.
-pub(super) fn uses(file: &File<'_>) -> Vec<CardUse> {
+pub(super) fn uses(file: &SiteFile<'_>) -> Vec<CardUse> {
     let nics = file.nodes.iter().flat_map(|node| node.nics.iter().map(|nic| (node.place.clone(), nic)));
     let card = |(owner, nic): (String, &super::cards::NicKeys<'_>)| {
         nic.mac.as_ref().map(|mac| CardUse { mac: *mac.get_ref(), at: mac.span(), owner })

@@ -3,8 +3,8 @@
 
 use toml::Spanned;
 
-use super::file::File;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use crate::site::Release;
 use crate::words::{did_you_mean, quote};
 
@@ -41,7 +41,7 @@ pub(super) fn read<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
 }
 
 /// Reports a time zone that a release of the site is too old to know.
-pub(super) fn check(file: &File<'_>, found: &Collector) {
+pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let Some(site) = &file.site else { return };
     let Some(zone) = &site.timezone else { return };
     let Some((name, Some(since))) = zones().find(|(name, _)| name == zone.get_ref()) else { return };

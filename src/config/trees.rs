@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::file::File;
+use super::site_file::SiteFile;
 use crate::site::{Distribution, Release};
 
 /// An install tree to examine.
@@ -19,7 +19,7 @@ pub(super) struct TreeUse {
 }
 
 /// Returns every install tree whose path could be read.
-pub(super) fn uses(file: &File<'_>) -> Vec<TreeUse> {
+pub(super) fn uses(file: &SiteFile<'_>) -> Vec<TreeUse> {
     let mut uses = Vec::new();
     for tree in &file.trees {
         let Some(path) = &tree.path else { continue };

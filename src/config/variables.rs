@@ -7,10 +7,10 @@ use std::ops::Range;
 use ipnet::Ipv4Net;
 use toml::de::DeTable;
 
-use super::file::File;
 use super::fixed::{self, overlap};
 use super::problem::Problem;
 use super::reader::{Collector, Section};
+use super::site_file::SiteFile;
 use crate::site::{Blueprint, CopySets, Site};
 use crate::words::quote;
 
@@ -31,7 +31,7 @@ pub(super) fn change(written: &Written<'_>, blueprint: &mut Blueprint, found: &C
 }
 
 /// Reports every variable that must be a network of its own, as the blueprint says, and is not.
-pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Collector) {
+pub(super) fn check_networks(file: &SiteFile<'_>, blueprint: &Blueprint, found: &Collector) {
     for name in &blueprint.networks {
         if let Some(value) = blueprint.variable(name) {
             check_network(file, name, value, found);
@@ -41,7 +41,7 @@ pub(super) fn check_networks(file: &File<'_>, blueprint: &Blueprint, found: &Col
 
 /// Reports a value that is not a network, or shares addresses with another network of the site: a service that lends
 /// out its addresses would lend those of nodes.
-fn check_network(file: &File<'_>, name: &str, value: &str, found: &Collector) {
+fn check_network(file: &SiteFile<'_>, name: &str, value: &str, found: &Collector) {
     let written = file.variables.as_ref().and_then(|(_, table)| table.get(name)).map(toml::Spanned::span);
     let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref());
     let Some(at) = written.or(lan.map(toml::Spanned::span)) else { return };

@@ -47,7 +47,7 @@ const SAID: [&str; 24] = [
 ];
 
 /// The smallest XFS that the installer makes from EL8 on, in MiB.
-const LEAST_XFS: Mib = Mib(300);
+const MIN_XFS: Mib = Mib(300);
 
 /// Whether the command makes something on a disk.
 pub(crate) fn is_maker(name: &str) -> bool {
@@ -449,11 +449,11 @@ impl Builder {
 
     /// Raises a size to what the installer would silently enlarge it to.
     fn at_least(&self, size: SizeSpec, file_system: FileSystem, notes: &mut Vec<String>) -> SizeSpec {
-        if file_system != FileSystem::Xfs || self.release.major < 8 || size.grows() || size.minimum() >= LEAST_XFS {
+        if file_system != FileSystem::Xfs || self.release.major < 8 || size.grows() || size.minimum() >= MIN_XFS {
             return size;
         }
-        notes.push(format!("the installer makes no XFS smaller than {LEAST_XFS}"));
-        SizeSpec::Exact(LEAST_XFS)
+        notes.push(format!("the installer makes no XFS smaller than {MIN_XFS}"));
+        SizeSpec::Exact(MIN_XFS)
     }
 
     fn file_system(&self, number: usize, line: &Arranged, notes: &mut Vec<String>) -> Result<FileSystem, LineRefusal> {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 /// Bytes per read.
 const CHUNK: usize = 128 * 1024;
 /// The largest window that a decoder may use: createrepo's own compressors stay below 70 MiB.
-const MOST_WINDOW: u32 = 96 << 20;
+const MAX_WINDOW: u32 = 96 << 20;
 
 /// Returns the text in `input`, recognised by its first bytes and not by its name. The reader limits how much of it is
 /// read.
@@ -16,10 +16,10 @@ pub(super) fn text<'a>(input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, MOST_WINDOW / 1024))
+            Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, MAX_WINDOW / 1024))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, MOST_WINDOW.into());
+            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, MAX_WINDOW.into());
             Box::new(decoder.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?)
         }
         _ => Box::new(input),

@@ -8,9 +8,9 @@ use crate::packages::{self, Kind, Metadata, Names, Part};
 /// Folders that are repositories of their own on the images of EL8 and later.
 pub(crate) const SEVERAL: [&str; 2] = ["BaseOS", "AppStream"];
 /// The largest index of a repository that is read, in bytes.
-const MOST_INDEX_BYTES: u64 = 4 << 20;
+const MAX_INDEX_BYTES: u64 = 4 << 20;
 /// The largest other file of metadata that is read, in bytes as compressed.
-const MOST_PART_BYTES: u64 = 1 << 30;
+const MAX_PART_BYTES: u64 = 1 << 30;
 const INDEX: &str = "repodata/repomd.xml";
 
 /// Returns the folders of a medium that are repositories: the medium itself (an empty string), or those of [`SEVERAL`].
@@ -28,7 +28,7 @@ pub(crate) fn read_repository(media: &Media, folder: &str, names: &Names) -> Res
         let path = path.to_string();
         move |error: &dyn std::fmt::Display| format!("{path}: {error}")
     };
-    let text = media.read(&index, MOST_INDEX_BYTES).map_err(|error| of(&index)(&reason(&error)))?;
+    let text = media.read(&index, MAX_INDEX_BYTES).map_err(|error| of(&index)(&reason(&error)))?;
     let parts = packages::index(&text).map_err(|error| of(&index)(&error))?;
     let mut metadata = Metadata::default();
     for part in &parts {
@@ -46,7 +46,7 @@ fn read_part(media: &Media, path: &str, part: &Part, names: &Names, metadata: &m
     {
         return Err(format!("it has {} bytes, and repomd.xml says {size}", content.length()));
     }
-    if content.length() > MOST_PART_BYTES {
+    if content.length() > MAX_PART_BYTES {
         return Err(format!("it has {} bytes, more than any metadata", content.length()));
     }
     // Only files that match their checksum reach the decoders.

@@ -9,10 +9,10 @@ use super::pieces::Pieces;
 use super::{Damaged, Metadata};
 
 /// The largest list of groups that is read, in bytes as text: real ones have at most a few MiB.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 pub(super) fn read(text: impl BufRead, metadata: &mut Metadata) -> Result<(), Damaged> {
-    let mut pieces = Pieces::of(text, MOST_BYTES);
+    let mut pieces = Pieces::of(text, MAX_BYTES);
     // Tags from the outermost one inwards: `id` and `name` count only directly below a group, and not in other
     // languages.
     let mut open: Vec<String> = Vec::new();

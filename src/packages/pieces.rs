@@ -9,9 +9,9 @@ use quick_xml::events::Event;
 use super::Damaged;
 
 /// The largest element or attribute, in bytes.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 /// The deepest nesting of elements; no metadata is nested more deeply.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// A stream of pieces.
 pub(super) struct Pieces<R> {
@@ -30,7 +30,7 @@ impl<R: BufRead> Pieces<R> {
     /// The next piece.
     pub(super) fn next(&mut self) -> Result<Event<'_>, Damaged> {
         self.buffer.clear();
-        self.reader.get_mut().left = MOST_BYTES;
+        self.reader.get_mut().left = MAX_BYTES;
         let piece = self.reader.read_event_into(&mut self.buffer);
         let piece = piece.map_err(|error| Damaged(format!("it is not XML: {error}")))?;
         match &piece {
@@ -39,8 +39,8 @@ impl<R: BufRead> Pieces<R> {
             Event::Eof if self.depth > 0 => return Err(Damaged("it ends in the middle".into())),
             _ => {}
         }
-        if self.depth > MOST_DEPTH {
-            return Err(Damaged(format!("its elements lie more than {MOST_DEPTH} deep")));
+        if self.depth > MAX_DEPTH {
+            return Err(Damaged(format!("its elements lie more than {MAX_DEPTH} deep")));
         }
         Ok(piece)
     }
@@ -48,7 +48,7 @@ impl<R: BufRead> Pieces<R> {
 
 /// Adds a piece to a text that arrives in several, such as one with `&amp;` in it.
 pub(super) fn append(text: &mut String, more: &str) -> Result<(), Damaged> {
-    if text.len() + more.len() > MOST_BYTES {
+    if text.len() + more.len() > MAX_BYTES {
         return Err(Damaged(too_long()));
     }
     text.push_str(more);
@@ -56,7 +56,7 @@ pub(super) fn append(text: &mut String, more: &str) -> Result<(), Damaged> {
 }
 
 fn too_long() -> String {
-    format!("an element or attribute has more than {} KiB", MOST_BYTES / 1024)
+    format!("an element or attribute has more than {} KiB", MAX_BYTES / 1024)
 }
 
 /// A text with limits on how much of it, and of one piece, may be read.

@@ -9,7 +9,7 @@ use super::pieces::{Pieces, append};
 use super::{Damaged, Metadata, Names, Version};
 
 /// The largest list of packages that is read, in bytes as text: real ones have some hundred MiB at most.
-const MOST_BYTES: u64 = 2 << 30;
+const MAX_BYTES: u64 = 2 << 30;
 
 /// Where the reader is inside a package.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ enum Position {
 }
 
 pub(super) fn read(text: impl BufRead, names: &Names, metadata: &mut Metadata) -> Result<(), Damaged> {
-    let mut pieces = Pieces::of(text, MOST_BYTES);
+    let mut pieces = Pieces::of(text, MAX_BYTES);
     let (mut name, mut arch, mut version) = (String::new(), String::new(), Version::default());
     let mut provided: BTreeSet<String> = BTreeSet::new();
     let mut place = Position::Elsewhere;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The largest number of lines that are read; a node with many disks and volumes has some hundred.
-const MOST_LINES: usize = 2000;
+const MAX_LINES: usize = 2000;
 /// The longest word that is kept, in bytes.
 const LONGEST_WORD: usize = 400;
 
@@ -111,7 +111,7 @@ pub enum FactsError {
     #[error("line {0} of the facts cannot be read")]
     Line(usize),
     /// There are more lines than any node has.
-    #[error("the facts have more than {MOST_LINES} lines")]
+    #[error("the facts have more than {MAX_LINES} lines")]
     TooMany,
     /// The last line is not `end`, so something is missing.
     #[error("the facts did not arrive whole")]
@@ -124,7 +124,7 @@ impl Facts {
         let mut facts = Self { swaps: Some(Vec::new()), arrays: Some(Vec::new()), ..Self::default() };
         let mut ended = false;
         for (index, line) in text.lines().enumerate() {
-            if index >= MOST_LINES {
+            if index >= MAX_LINES {
                 return Err(FactsError::TooMany);
             }
             let words: Vec<&str> = line.split_whitespace().collect();

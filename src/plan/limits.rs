@@ -8,9 +8,9 @@ use super::wanted::in_words;
 use super::{Content, NodePlan, PlanError};
 
 /// blivet enlarges a smaller EFI system partition to this size.
-const LEAST_EFI_SYSTEM: Mib = Mib(50);
+const MIN_EFI_SYSTEM: Mib = Mib(50);
 /// One extent for the metadata and one for data: blivet enlarges a smaller physical volume to this size.
-pub(crate) const LEAST_PHYSICAL_VOLUME: Mib = Mib(8);
+pub(crate) const MIN_PHYSICAL_VOLUME: Mib = Mib(8);
 /// The size that the installers of EL8 (its last ones, as of Stream 8), EL9 and EL10 recommend for `/boot`.
 const ADVISED_BOOT: Mib = Mib(512);
 const TIB: u64 = 1 << 20;
@@ -82,8 +82,8 @@ fn check_size(
 fn range(node: &Node, content: &Content) -> (Mib, Option<Mib>) {
     match content {
         Content::Mount { file_system, .. } => of_file_system(node, *file_system),
-        Content::EfiSystem => (LEAST_EFI_SYSTEM, None),
-        Content::PhysicalVolume { volume_group } => (LEAST_PHYSICAL_VOLUME + luks::of_group(node, volume_group), None),
+        Content::EfiSystem => (MIN_EFI_SYSTEM, None),
+        Content::PhysicalVolume { volume_group } => (MIN_PHYSICAL_VOLUME + luks::of_group(node, volume_group), None),
         Content::BiosBoot | Content::RaidMember { .. } | Content::Extended => (Mib(1), None),
     }
 }

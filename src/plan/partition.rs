@@ -10,7 +10,7 @@ use super::wanted::{Wanted, in_words};
 use super::{Content, DiskPlan, PartitionPlan, Placement, PlanError, Slot};
 
 /// The kernel reserves sixteen minor numbers for `sda`, the first of them for the disk itself.
-const MOST_PARTITIONS: usize = 15;
+const MAX_PARTITIONS: usize = 15;
 /// Slots of an MBR; the last one becomes the extended partition when more are wanted.
 const MBR_SLOTS: usize = 4;
 
@@ -77,7 +77,7 @@ impl<'a> Disk<'a> {
         let slot = self.slot.to_string();
         let contents = self.wanted.into_iter().map(|wanted| wanted.content);
         let partitions = lay_out(contents.zip(sizes).zip(placements), &room, end);
-        if partitions.len() > MOST_PARTITIONS {
+        if partitions.len() > MAX_PARTITIONS {
             return Err(PlanError::TooManyPartitions { node: self.node.name.clone(), count: partitions.len() });
         }
         let last = |partitions: &[PartitionPlan]| partitions.iter().map(PartitionPlan::end).max().unwrap_or(GRAIN);

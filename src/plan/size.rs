@@ -3,7 +3,7 @@
 
 use crate::site::Mib;
 
-use super::limits::LEAST_PHYSICAL_VOLUME;
+use super::limits::MIN_PHYSICAL_VOLUME;
 
 /// Anaconda aligns every partition to 1 MiB, and puts the first one after the first MiB.
 pub(crate) const GRAIN: Mib = Mib(1);
@@ -27,7 +27,7 @@ pub(crate) fn volume_group_size(partition: Mib) -> Mib {
 
 /// The smallest partition that the installer makes whose physical volume yields `group` MiB.
 pub(crate) fn partition_for(group: Mib) -> Mib {
-    (Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START).max(LEAST_PHYSICAL_VOLUME)
+    (Mib(group.0.div_ceil(EXTENT.0) * EXTENT.0) + PV_DATA_START).max(MIN_PHYSICAL_VOLUME)
 }
 
 /// The guaranteed size of a mirror of partitions of this size. mdadm keeps up to 0.1 % of a member for reshaping, at
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_smallest_partition_for_a_group_yields_it_and_one_less_does_not() {
-        assert_eq!(partition_for(Mib(4)), LEAST_PHYSICAL_VOLUME);
+        assert_eq!(partition_for(Mib(4)), MIN_PHYSICAL_VOLUME);
         for group in (8..4000).step_by(4).map(Mib) {
             let partition = partition_for(group);
             assert_eq!(volume_group_size(partition), group);

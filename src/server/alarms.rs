@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::clock::unix_now;
 
 /// The largest number of alarms that are active at the same time; more of one kind would say nothing new.
-const MOST: usize = 64;
+const MAX_ALARMS: usize = 64;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -54,7 +54,7 @@ impl Alarms {
             let since = match ringing.get(&key) {
                 Some(alarm) if alarm.text == text => return false,
                 Some(alarm) => alarm.since,
-                None if ringing.len() >= MOST => return false,
+                None if ringing.len() >= MAX_ALARMS => return false,
                 None => {
                     tracing::error!(kind, "ALARM: {text}");
                     raised = Raised::New;
@@ -108,6 +108,6 @@ mod tests {
         for number in 0..1000 {
             alarms.raise("rival", &number.to_string(), "forged");
         }
-        assert_eq!(alarms.ringing().len(), MOST);
+        assert_eq!(alarms.ringing().len(), MAX_ALARMS);
     }
 }

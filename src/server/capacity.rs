@@ -15,14 +15,14 @@ const TRANSFERS_EACH: usize = 4;
 const WAITING_EACH: usize = 16;
 const NAME_CONNECTIONS_EACH: usize = 2;
 /// More questions than this at once serve nobody.
-const MOST_WAITING: usize = 4096;
+const MAX_WAITING: usize = 4096;
 /// The smallest number of transfers, even for a small rack: requests forged in its nodes' names take a place for some
 /// seconds each, and a place costs little.
 const MIN_TRANSFERS: usize = 4096;
 /// A smaller rack has as many places as one of this many nodes.
 const FEW_NODES: usize = 64;
 /// More descriptors than this are of no use.
-const MOST_DESCRIPTORS: u64 = 1 << 20;
+const MAX_DESCRIPTORS: u64 = 1 << 20;
 
 /// Places of nodes and of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(crate) struct NamePart {
 impl NamePlaces {
     /// The places that `nodes` nodes need.
     fn wanted(nodes: usize) -> Self {
-        let waiting = (nodes * WAITING_EACH).min(MOST_WAITING);
+        let waiting = (nodes * WAITING_EACH).min(MAX_WAITING);
         Self {
             nodes: NamePart { waiting, connections: nodes * NAME_CONNECTIONS_EACH },
             strangers: NamePart { waiting: 128, connections: 32 },
@@ -104,8 +104,8 @@ impl Capacity {
 /// Raises the limit on descriptors as far as this process may, and returns it.
 pub fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
-    let now = limit.current.unwrap_or(MOST_DESCRIPTORS);
+    let most = limit.maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);
+    let now = limit.current.unwrap_or(MAX_DESCRIPTORS);
     if now >= most {
         return now;
     }
@@ -133,7 +133,7 @@ pub(crate) fn warn_of_few_neighbours(nodes: usize) {
 
 /// The current limit on descriptors.
 pub(crate) fn descriptors() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS)
+    getrlimit(Resource::Nofile).current.unwrap_or(MAX_DESCRIPTORS)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::site::KeySource;
 
 /// The shortest key, in bytes.
-const LEAST: usize = 16;
+const MIN_KEY_BYTES: usize = 16;
 
 /// Why the key is not available.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub(crate) enum KeyError {
     },
     /// It is too short.
     #[error(
-        "the key of the secrets {0} has fewer than {LEAST} bytes; if it was cut short, put its copy back; else \
+        "the key of the secrets {0} has fewer than {MIN_KEY_BYTES} bytes; if it was cut short, put its copy back; else \
              `head -c 32 /dev/urandom | base64` makes a good one"
     )]
     Short(PathBuf),
@@ -112,7 +112,7 @@ fn read_file(path: &Path, check_mode: bool) -> Result<Zeroizing<Vec<u8>>, KeyErr
     while key.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         key.pop();
     }
-    if key.len() < LEAST { Err(KeyError::Short(path.into())) } else { Ok(key) }
+    if key.len() < MIN_KEY_BYTES { Err(KeyError::Short(path.into())) } else { Ok(key) }
 }
 
 #[cfg(test)]

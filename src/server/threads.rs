@@ -11,11 +11,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 /// More workers would only wait for SQLite.
-const MOST_WORKERS: usize = 8;
+const MAX_WORKERS: usize = 8;
 
 /// The runtime of everything that may wait: HTTP, the API, the keeper of the timelines, reloads.
 pub(crate) fn runtime() -> io::Result<Runtime> {
-    let workers = available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
+    let workers = available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
     Builder::new_multi_thread().worker_threads(workers).thread_name("http").enable_all().build()
 }
 

@@ -82,7 +82,7 @@ pub enum OpenError {
     },
     /// Another user owns it.
     #[error(
-        "{path} belongs to user {uid}, and this runs as user {own}: use `sudo`, or run it as that user; only a daemon that shall \
+        "{path} belongs to user {uid}, and this runs as user {own}: use `sudo`, or run it as that user; only a daemon that is to \
              run as user {own} from now on needs it given to that user with `chown`"
     )]
     Owner {

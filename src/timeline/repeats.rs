@@ -5,7 +5,7 @@ use super::Moment;
 /// How long a repeated line is only counted, in seconds.
 const WINDOW: u64 = 60;
 /// The largest number of lines remembered; further lines are kept without counting.
-const MOST: usize = 4096;
+const MAX_REMEMBERED: usize = 4096;
 
 /// The lines that were kept lately, with the number of repetitions of each.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Repeats {
             }
             return None;
         }
-        if self.open.len() < MOST {
+        if self.open.len() < MAX_REMEMBERED {
             self.open.push(Open { since: moment.at, line: moment.clone(), again: None });
         }
         Some(moment)
@@ -91,7 +91,7 @@ mod tests {
     fn memory_is_bounded_and_nothing_is_lost_at_the_end() {
         let mut repeats = Repeats::default();
         let kept = (0..5000).filter(|n| repeats.take(said(1, &n.to_string())).is_some()).count();
-        assert_eq!((kept, repeats.open.len()), (5000, MOST));
+        assert_eq!((kept, repeats.open.len()), (5000, MAX_REMEMBERED));
         repeats.take(said(2, "7"));
         assert_eq!(repeats.rest(), [said(2, "7")]);
     }

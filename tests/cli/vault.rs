@@ -324,7 +324,7 @@ fn a_name_that_is_nobodys_is_answered_with_those_that_there_are() {
     assert_eq!((action.code, action.stdout.as_str()), (0, ""));
     assert!(action.stderr.contains("did you mean `rotate-secret`? actions in the log: "), "{}", action.stderr);
     // Before anything is read from standard input.
-    let secret = set(&desk, "NOPE", "a value that nobody shall see");
+    let secret = set(&desk, "NOPE", "a value that nobody may see");
     assert!(secret.code == 1 && secret.stderr.starts_with("error: there is no secret NOPE\n"), "{}", secret.stderr);
     assert!(secret.stderr.contains("help: secrets: ") && secret.stderr.contains("OS_PASSWORD"), "{}", secret.stderr);
 }

@@ -232,7 +232,7 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
         );
         assert_eq!(rack.state(), "ready");
 
-        // It can be missed, but no controller is there to take its service out.
+        // It can be spared, but no controller is there to take its service out.
         let leaves = order();
         let again = errand();
         let id = again.split(' ').nth(1).unwrap_or_else(|| panic!("no errand: {again}")).to_string();

@@ -44,7 +44,7 @@ def a_stop_ends_the_one_that_looks_after_the_node_before_services_are_stopped():
         node.forget_changes()
         (node.fake / "running.glusterd").unlink()
         equal((init("stop").returncode, node.changes()), (0, []))
-        holds(not (node.fake / "running.glusterd").exists(), "mended although it was stopped")
+        holds(not (node.fake / "running.glusterd").exists(), "fixed although it was stopped")
 
 
 @test

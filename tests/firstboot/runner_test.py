@@ -51,7 +51,7 @@ def a_failed_step_is_reported_at_once_and_resume_goes_on_there():
         equal(status.returncode, 1)
         holds(f"failed at step 3 of 6, {INSTALL}" in status.stdout, status.stdout)
         holds("cannot reach" in status.stdout and SECRET not in status.stdout, status.stdout)
-        holds("help: mend the cause" in status.stdout, status.stdout)
+        holds("help: fix the cause" in status.stdout, status.stdout)
 
         (node.fake / "yum.broken").unlink()
         node.forget_changes()

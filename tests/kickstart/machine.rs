@@ -74,7 +74,7 @@ tail -n +2 "$answer.now" >"$out"
 printf %s "$status"
 "##;
 
-/// A look whether something ended takes a tenth of a second, often; nobody asks for those.
+/// Records every `sleep` except those of a tenth of a second, with which scripts wait for something to end.
 const NOTE_SLEEP: &str = "[ \"$1\" = 0.1 ] || echo \"sleep $*\" >>\"$MACHINE/calls\"\n";
 
 impl Machine {

@@ -618,7 +618,7 @@ fn a_reimage_that_keeps_the_brick_erases_nothing_and_refuses_any_other_brick() {
         assert!(run.calls.contains(&told), "{}", run.calls);
         match ok {
             true => assert!(run.ok && machine.storage().as_ref() == Some(&answer), "{}\n{}", run.console, run.said),
-            false => assert_refused(&machine, &run, "what shall be kept is not here: pv vg_gluster P-9"),
+            false => assert_refused(&machine, &run, "what is to be kept is not here: pv vg_gluster P-9"),
         }
         assert!(!run.calls.contains("wipefs -a"), "{}", run.calls);
         assert_eq!(machine.get("sda", 510, 2), b"\x55\xaa");

@@ -220,7 +220,7 @@ fn another_key_or_a_server_that_is_away_fails_the_installation_and_names_the_ser
         let machine = machine(&site, &node);
         let run = finish(&machine, &site, &node);
         assert!(!run.ok, "{}", run.console);
-        let why = format!("event=install-failed seq=102 detail=cannot bind sda3 to {url}; look whether it answers");
+        let why = format!("event=install-failed seq=102 detail=cannot bind sda3 to {url}; check whether it answers");
         assert!(run.calls.contains(&why) && run.console.contains("FAILED: cannot bind sda3 to"), "{}", run.calls);
         assert!(!run.calls.contains("event=installed") && !run.calls.contains("\ninstall\n"), "{}", run.calls);
         assert_eq!(clevis(&["luks", "list"], &machine).1, "");

@@ -12,7 +12,7 @@ const BAR: f64 = 44.0;
 /// Colours that people with red-green colour blindness can also tell apart.
 const COLOURS: [&str; 7] = ["#4477aa", "#11748a", "#228833", "#8f7400", "#c04050", "#882266", "#666633"];
 /// The smallest width of a piece, so that a partition of one MiB on a large disk is still visible.
-const LEAST: f64 = 3.0;
+const MIN_PIECE_WIDTH: f64 = 3.0;
 
 /// A picture that grows downwards.
 struct Picture {
@@ -81,8 +81,8 @@ impl Picture {
         let mut free = MARGIN;
         for (index, partition) in real().enumerate() {
             // A piece drawn wider than its share pushes the next ones a little to the right, and hides none of them.
-            let x = (MARGIN + partition.start.0 as f64 * scale).max(free).min(WIDTH - MARGIN - LEAST);
-            let width = (MARGIN + partition.end().0 as f64 * scale - x).max(LEAST).min(WIDTH - MARGIN - x);
+            let x = (MARGIN + partition.start.0 as f64 * scale).max(free).min(WIDTH - MARGIN - MIN_PIECE_WIDTH);
+            let width = (MARGIN + partition.end().0 as f64 * scale - x).max(MIN_PIECE_WIDTH).min(WIDTH - MARGIN - x);
             free = x + width;
             let colour = COLOURS[index % COLOURS.len()];
             self.rect(x, top, width, BAR, &format!("fill=\"{colour}\" stroke=\"white\""));

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::guarded::Guarded;
 
 /// The largest number of links on the way to one file; the kernel follows as many.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 /// Looks without opening, which has no effect on a device or a FIFO.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 /// Opens without waiting for the other end, and without making a terminal the controlling one.
@@ -96,7 +96,7 @@ impl Folder {
             match kind(found.as_fd())? {
                 FileType::Symlink => {
                     links += 1;
-                    if links > MOST_LINKS {
+                    if links > MAX_LINKS {
                         return Err(Errno::LOOP.into());
                     }
                     let target = readlinkat(&found, c"", Vec::new())?;

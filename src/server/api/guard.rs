@@ -21,7 +21,7 @@ use crate::site::Site;
 /// How long a handler may take, including reading its request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest error text of a library that is passed on, in bytes.
-const MOST_WORDS: usize = 4096;
+const MAX_WORDS: usize = 4096;
 
 /// The checks that all routes over TCP share.
 pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
@@ -202,7 +202,7 @@ async fn normalised(response: Response) -> Response {
     if !is_error || parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
         return Response::from_parts(parts, body);
     }
-    let words = to_bytes(body, MOST_WORDS).await.unwrap_or_default();
+    let words = to_bytes(body, MAX_WORDS).await.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
     let error = match words.trim() {
         "" => parts.status.canonical_reason().unwrap_or("refused").to_lowercase(),

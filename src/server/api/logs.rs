@@ -15,7 +15,7 @@ use crate::server::operate::Refusal;
 use crate::site::{NodeName, Site};
 
 /// The largest size of one answer, in bytes.
-const MOST: u64 = 256 * 1024;
+const MAX_PIECE_BYTES: u64 = 256 * 1024;
 
 /// Which part of which log.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
@@ -83,7 +83,7 @@ fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {
     let mut file = std::fs::File::open(path).ok()?;
     file.seek(SeekFrom::Start(query.from)).ok()?;
     let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    file.take(MAX_PIECE_BYTES).read_to_end(&mut bytes).ok()?;
     // A line that is still being written, or that the end of the piece cuts off, comes with the next piece.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let next = query.from + whole as u64;

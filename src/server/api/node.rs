@@ -12,7 +12,7 @@ use crate::server::operate::{NodeStatus, status};
 
 const USUAL: usize = 100;
 /// A page of this size takes about a millisecond to build, during which its thread answers nothing else.
-const MOST: usize = 500;
+const MAX_NODES: usize = 500;
 
 /// Which nodes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -47,7 +47,7 @@ pub(crate) struct Nodes {
     responses((status = 200, body = Nodes), (status = 404, description = "no node has the name `after`", body = ErrorBody)))]
 pub(crate) async fn list(Shared(api): Shared<Api>, Query(wanted): Query<NodesParams>) -> Result<Json<Nodes>, ApiError> {
     let site = api.appliance.site();
-    let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MOST);
+    let limit = wanted.limit.map_or(USUAL, usize::from).clamp(1, MAX_NODES);
     let begin = match &wanted.after {
         None => 0,
         Some(name) => {

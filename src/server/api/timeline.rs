@@ -15,7 +15,7 @@ use crate::store::{ChangeError, EventPage, NumberedEvent, TimelineQuery};
 use crate::timeline::{Cursor, Page};
 
 const USUAL: u32 = 100;
-const MOST: u32 = 1000;
+const MAX_LINES: u32 = 1000;
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,7 +61,7 @@ pub(crate) async fn of_all(
 }
 
 async fn page(api: &Api, mac: Option<Mac>, wanted: TimelineParams) -> Result<Json<Timeline>, ApiError> {
-    let page = EventPage { mac, after: wanted.after, limit: wanted.limit.map_or(USUAL, u32::from).clamp(1, MOST) };
+    let page = EventPage { mac, after: wanted.after, limit: wanted.limit.map_or(USUAL, u32::from).clamp(1, MAX_LINES) };
     let events = api.appliance.store.event_page(page).await?;
     let next = events.last().map_or(wanted.after.unwrap_or_default(), |event| event.id);
     Ok(Json(Timeline { events, next }))
@@ -95,7 +95,7 @@ pub(super) async fn story(
     Query(chapter): Query<Chapter>,
 ) -> Result<Json<Page>, ApiError> {
     let after = Cursor { moment: chapter.moment.unwrap_or_default(), event: chapter.event.unwrap_or_default() };
-    let limit = chapter.limit.map_or(USUAL, u32::from).clamp(1, caller.most(MOST));
+    let limit = chapter.limit.map_or(USUAL, u32::from).clamp(1, caller.most(MAX_LINES));
     let since = chapter.since.unwrap_or_default().into();
     Ok(Json(read(&api.appliance, TimelineQuery { mac: mac(&text)?, since, after, limit }).await?))
 }

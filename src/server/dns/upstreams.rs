@@ -9,7 +9,7 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How often that file is read, because a machine may learn of other servers at any time.
 const LOOK: Duration = Duration::from_secs(5);
 /// As many servers as resolv.conf(5) may name.
-const MOST: usize = 3;
+const MAX_SERVERS: usize = 3;
 
 /// The current list.
 pub(super) struct Upstreams {
@@ -65,7 +65,7 @@ fn servers(text: &str, own: Ipv4Addr) -> Vec<IpAddr> {
         let address = if address.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address };
         (address != own).then_some(address)
     };
-    text.lines().filter_map(address).take(MOST).collect()
+    text.lines().filter_map(address).take(MAX_SERVERS).collect()
 }
 
 #[cfg(test)]

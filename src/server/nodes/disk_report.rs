@@ -100,7 +100,7 @@ impl FoundDisk {
         }
         if scope == WipeScope::BlankDiskOnly && !self.blank {
             return Err(format!(
-                "disk {disk} is not blank ({}), and a first install never wipes data; look whether this is the right \
+                "disk {disk} is not blank ({}), and a first install never wipes data; check whether this is the right \
                  disk of {node}, and read in docs/storage.md how a used disk is made blank on purpose",
                 tame(&self.found, 256).replace('\n', ", "),
             ));

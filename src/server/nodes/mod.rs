@@ -31,7 +31,7 @@ use super::net::listen;
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// Largest body of facts, in bytes: some hundred lines.
-const FACTS_LIMIT: usize = listen::MOST;
+const FACTS_LIMIT: usize = listen::MAX_BODY_BYTES;
 
 /// All routes for nodes.
 pub(crate) fn app(appliance: Appliance) -> Router {

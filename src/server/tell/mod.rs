@@ -112,7 +112,7 @@ impl Queue {
         let Some(message) = dropped else { return };
         count(&self.appliance.health.told.dropped);
         if let Some(held_back) = lock(&self.drops).ask((), Instant::now()) {
-            let most = waiting::MOST;
+            let most = waiting::MAX_WAITING;
             tracing::warn!(
                 event = message.event,
                 held_back,

@@ -191,7 +191,7 @@ async fn a_receiver_that_hangs_costs_messages_that_are_counted_and_nothing_else(
     let queues = Way::ALL.map(|way| Queue::to(way, node.appliance.clone()));
     let teller = Teller::new(node.appliance.clone(), &queues).await;
     let alarm = Alarm { kind: "rival".into(), subject: "there".into(), text: "two".into(), since: 1 };
-    for _ in 0..waiting::MOST + 10 {
+    for _ in 0..waiting::MAX_WAITING + 10 {
         teller.send("rival", Message::of_alarm("testbed", &alarm));
     }
     let dropped = || node.appliance.health.told.dropped.load(Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::message::{Message, Rank};
 
 /// Messages that may wait for one receiver.
-pub(super) const MOST: usize = 256;
+pub(super) const MAX_WAITING: usize = 256;
 /// The pauses before a message is tried again.
 pub(super) const AGAIN: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(60)];
 
@@ -46,7 +46,7 @@ impl Waiting {
     }
 
     fn cut(&mut self) -> Option<Message> {
-        if self.lines.iter().map(VecDeque::len).sum::<usize>() <= MOST {
+        if self.lines.iter().map(VecDeque::len).sum::<usize>() <= MAX_WAITING {
             return None;
         }
         self.lines.iter_mut().rev().find_map(VecDeque::pop_back).map(|entry| entry.message)
@@ -109,16 +109,16 @@ mod tests {
     #[test]
     fn of_too_many_the_newest_of_the_least_important_is_dropped() {
         let mut waiting = Waiting::default();
-        for n in 0..MOST {
+        for n in 0..MAX_WAITING {
             assert_eq!(waiting.push(message("rival", n)), None);
         }
-        assert_eq!(waiting.push(message("rival", MOST)), Some(message("rival", MOST)));
-        assert_eq!(waiting.push(message("failed", 7)), Some(message("rival", MOST - 1)));
-        for n in 0..MOST {
-            assert!(waiting.push(message("failed", n)).is_some(), "there are {MOST} at most");
+        assert_eq!(waiting.push(message("rival", MAX_WAITING)), Some(message("rival", MAX_WAITING)));
+        assert_eq!(waiting.push(message("failed", 7)), Some(message("rival", MAX_WAITING - 1)));
+        for n in 0..MAX_WAITING {
+            assert!(waiting.push(message("failed", n)).is_some(), "there are {MAX_WAITING} at most");
         }
         let names = names(&mut waiting);
-        assert_eq!((names.len(), names[0].as_str()), (MOST, "failed 7"), "a rival never drops a failed node");
+        assert_eq!((names.len(), names[0].as_str()), (MAX_WAITING, "failed 7"), "a rival never drops a failed node");
         assert!(names.iter().all(|name| name.starts_with("failed")));
     }
 

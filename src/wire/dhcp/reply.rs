@@ -17,9 +17,9 @@ use crate::site::{Node, Site};
 /// IP and UDP headers, which option 57 includes in its count.
 const IP_AND_UDP: usize = 28;
 /// What every client must accept (RFC 2131 section 2).
-const LEAST_PACKET: u16 = 576;
+const MIN_PACKET: u16 = 576;
 /// The largest packet that Ethernet carries.
-const MOST_PACKET: u16 = 1500;
+const MAX_PACKET: u16 = 1500;
 /// The `file` field less its final NUL.
 const LONGEST_FILE: usize = 127;
 /// Option 175, sub-option 176 set to 1: iPXE need not wait 3 s for offers of proxy servers.
@@ -170,8 +170,8 @@ fn header(request: &Request, yours: Ipv4Addr, server: Ipv4Addr) -> Message {
 }
 
 fn start(header: &Message, request: &Request) -> OptionWriter {
-    let packet = request.max_message_size.unwrap_or(LEAST_PACKET).clamp(LEAST_PACKET, MOST_PACKET);
-    let mut bytes = Vec::with_capacity(usize::from(LEAST_PACKET));
+    let packet = request.max_message_size.unwrap_or(MIN_PACKET).clamp(MIN_PACKET, MAX_PACKET);
+    let mut bytes = Vec::with_capacity(usize::from(MIN_PACKET));
     // Writing fixed fields into a Vec cannot fail.
     let _ = header.encode(&mut Encoder::new(&mut bytes));
     OptionWriter::new(bytes, usize::from(packet) - IP_AND_UDP)

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The wait before anything is measured. Firmware is slow to start, and a spare packet does no harm.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The shortest wait: with less, a client that writes its flash or draws its screen would look dead.
-const LEAST_WAIT: Duration = Duration::from_millis(50);
+const MIN_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait that the server chooses itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// Each silence multiplies the wait by this: five retransmissions span 20 s, longer than a firmware's longest pause,
@@ -56,13 +56,13 @@ impl RoundTrip {
             return asked;
         }
         let base = self.measured.map_or(FIRST_WAIT, |(smoothed, deviation)| smoothed + deviation * 4);
-        base.max(LEAST_WAIT).saturating_mul(self.backoff).min(LONGEST_WAIT)
+        base.max(MIN_WAIT).saturating_mul(self.backoff).min(LONGEST_WAIT)
     }
 
     /// How long after sending a window a repeated ACK must be a report of loss: earlier, it may be a duplicate that
     /// overtook the real answer.
     pub(super) fn patience(&self) -> Duration {
-        let (smoothed, deviation) = self.measured.unwrap_or((LEAST_WAIT, Duration::ZERO));
+        let (smoothed, deviation) = self.measured.unwrap_or((MIN_WAIT, Duration::ZERO));
         (smoothed + deviation.max(JITTER)).min(self.wait())
     }
 }
@@ -78,7 +78,7 @@ mod tests {
         let mut time = RoundTrip::new(None);
         assert_eq!(time.wait(), FIRST_WAIT);
         time.measure(MS);
-        assert_eq!(time.wait(), LEAST_WAIT);
+        assert_eq!(time.wait(), MIN_WAIT);
         for _ in 0..100 {
             time.measure(400 * MS);
         }
@@ -94,7 +94,7 @@ mod tests {
         let waits: Vec<_> = std::iter::repeat_with(|| (time.wait(), time.back_off()).0).take(6).collect();
         assert_eq!(waits, [50 * MS, 200 * MS, 800 * MS, 3200 * MS, LONGEST_WAIT, LONGEST_WAIT]);
         time.measure(MS);
-        assert_eq!(time.wait(), LEAST_WAIT);
+        assert_eq!(time.wait(), MIN_WAIT);
     }
 
     #[test]

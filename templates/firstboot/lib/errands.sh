@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the server asks of a node whose steps are done: `leave` before the node is
-# wiped (check whether it can be missed), `disable` and `enable` on a keeper (the
+# wiped (check whether it can be spared), `disable` and `enable` on a keeper (the
 # service of another node). The node asks for these errands, because nobody can reach
 # into it. Its answer is a report: VERB ID yes|no WORDS. The step sets know what to
 # check, and which service is meant: functions leave_NAME and keep_NAME in their lib.

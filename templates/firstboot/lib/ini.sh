@@ -117,7 +117,7 @@ setting() {
     set) ini_set "$ROOT$1" "$2" "$3" "$value" ;;
     *)
       [ "$(ini_get "$ROOT$1" "$2" "$3")" = "$value" ] && return 0
-      echo "$1: [$2] $3 is not what this node shall have"
+      echo "$1: [$2] $3 is not what this node must have"
       return 1
       ;;
   esac

@@ -188,7 +188,7 @@ fail() {
   doing failed
   record "$STEP" failed "$(printf '%s' "$REASON" | head -n 1)"
   say "step $NUMBER of $TOTAL, $STEP, failed: $(printf '%s\n' "$REASON" | tail -n 1)"
-  say "log: $(log_of "$STEP"); after the cause is mended: rackstart-firstboot resume"
+  say "log: $(log_of "$STEP"); after the cause is fixed: rackstart-firstboot resume"
   return 1
 }
 

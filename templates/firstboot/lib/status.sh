@@ -51,7 +51,7 @@ show_status() {
   done
   if [ "$state" = failed ] && [ -f "$STATE/failure" ]; then
     sed 's/^/  | /' "$STATE/failure"
-    echo "help: mend the cause, then \`rackstart-firstboot resume\`"
+    echo "help: fix the cause, then \`rackstart-firstboot resume\`"
   elif [ "$rc" -eq 3 ]; then
     echo "help: \`rackstart-firstboot resume\` goes on at the first unfinished step"
   fi

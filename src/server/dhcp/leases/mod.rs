@@ -9,7 +9,7 @@ use crate::site::{Mac, Site};
 use crate::wire::dhcp::{Answer, LENT_SECONDS, SilenceReason, Stranger, Wish};
 
 /// Addresses lent at the same time, however large the range is.
-const MOST: usize = 1024;
+const MAX_LEASES: usize = 1024;
 /// How long an offer holds its address: until firmware has waited for every other server. Most offers are never taken
 /// up.
 const OFFERED: Duration = Duration::from_secs(30);
@@ -75,7 +75,7 @@ impl Leases {
     }
 
     fn free(&self, site: &Site) -> Option<Ipv4Addr> {
-        let (first, last) = self.range.filter(|_| self.by_address.len() < MOST)?;
+        let (first, last) = self.range.filter(|_| self.by_address.len() < MAX_LEASES)?;
         let mut range = (first.to_bits()..=last.to_bits()).map(Ipv4Addr::from_bits);
         range.find(|address| !self.by_address.contains_key(address) && site.lends(*address))
     }
@@ -90,7 +90,7 @@ impl Leases {
         site.lends(address)
             && match self.by_address.get(&address) {
                 Some(lease) => lease.mac == Some(mac) || lease.until <= now,
-                None => self.by_address.len() < MOST,
+                None => self.by_address.len() < MAX_LEASES,
             }
     }
 

@@ -188,8 +188,8 @@ fn table_is_bounded_however_large_the_range_and_the_crowd_are() {
         desk.offers(machine);
         desk.confirms(machine, 201);
     }
-    assert_eq!(desk.leases.by_address.len(), MOST);
+    assert_eq!(desk.leases.by_address.len(), MAX_LEASES);
     desk.wait(120);
     assert!(desk.offers(6000).is_some());
-    assert_eq!(desk.leases.by_address.len(), MOST);
+    assert_eq!(desk.leases.by_address.len(), MAX_LEASES);
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest body that a handler may get, in bytes; most accept less. A longer one is truncated just past this
 /// length, so that the handler's own limit refuses it.
-pub(crate) const MOST: usize = 128 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// An extension of a request whose body did not arrive completely in time. Its body is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,10 @@ where
     if matches!(head.method, Method::GET | Method::HEAD) || body.is_end_stream() {
         return Request::from_parts(head, Body::new(body));
     }
-    let whole = timeout(patience, Limited::new(body, MOST).collect());
+    let whole = timeout(patience, Limited::new(body, MAX_BODY_BYTES).collect());
     let body = match shutdown.run_until_cancelled(whole).await.unwrap_or_else(|| Ok(Err("the server ends".into()))) {
         Ok(Ok(whole)) => Body::from(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Body::from(vec![0; MOST + 1]),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Body::from(vec![0; MAX_BODY_BYTES + 1]),
         Ok(Err(_)) | Err(_) => {
             head.extensions.insert(Missing { patience });
             Body::empty()

@@ -39,7 +39,7 @@ use places::{Place, Places};
 use reasons::Reasons;
 
 pub(crate) use arrival::Arrival;
-pub(crate) use arriving::{MOST, Missing};
+pub(crate) use arriving::{MAX_BODY_BYTES, Missing};
 pub use places::Share;
 pub(crate) use places::{Download, Visit};
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// What all running downloads together may hold in memory, in bytes.
-const MOST_CHUNKS: usize = 64 << 20;
+const MAX_CHUNKS: usize = 64 << 20;
 /// Bytes per read of a download: larger reads cost less per gigabyte.
 const CHUNK: usize = 256 << 10;
 /// The smallest read that is still worthwhile, in bytes.
@@ -276,7 +276,7 @@ impl Download {
     pub(crate) fn chunk(&self) -> usize {
         let taken = self.0.places.lock();
         let running = taken.nodes.downloads + taken.strangers.downloads;
-        (MOST_CHUNKS / running.max(1)).clamp(SMALLEST_CHUNK, CHUNK)
+        (MAX_CHUNKS / running.max(1)).clamp(SMALLEST_CHUNK, CHUNK)
     }
 }
 
@@ -353,6 +353,6 @@ mod tests {
         let first = visit.download().unwrap();
         assert_eq!(first.chunk(), CHUNK);
         let _more: Vec<_> = (0..2000).map(|_| visit.download().unwrap()).collect();
-        assert!(first.chunk() * 2001 <= MOST_CHUNKS);
+        assert!(first.chunk() * 2001 <= MAX_CHUNKS);
     }
 }

@@ -31,7 +31,7 @@ setting() {
     "set") is_oslo "$1" || ini_set "$ROOT$1" "$2" "$3" "$value" ;;
     *)
       is_oslo "$1" || [ "$(ini_get "$ROOT$1" "$2" "$3")" = "$value" ] || {
-        echo "$1: [$2] $3 is not what this node shall have"
+        echo "$1: [$2] $3 is not what this node must have"
         return 1
       }
       ;;
@@ -64,7 +64,7 @@ settings_hold() {
   local lines file
   lines=$(listed) || return 1
   for file in $(printf '%s\n' "$lines" | cut -f 1 | sort -u); do
-    printf '%s\n' "$lines" | whole "$file" | file_is "$ROOT$file" || { echo "$file is not what this node shall have" && return 1; }
+    printf '%s\n' "$lines" | whole "$file" | file_is "$ROOT$file" || { echo "$file is not what this node must have" && return 1; }
   done
   SETTING_VERB=look
   settings

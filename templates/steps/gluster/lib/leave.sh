@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Decides whether a node can be missed, as far as GlusterFS knows, before the node is
+# Decides whether a node can be spared, as far as GlusterFS knows, before the node is
 # wiped.
 
 # leave_gluster: true when every brick of this node has copies elsewhere that

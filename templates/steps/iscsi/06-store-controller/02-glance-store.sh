@@ -76,7 +76,7 @@ apply() {
     if ! began "$disk" && ! is_empty "$disk"; then
       echo "$(glance_lun) (/dev/$disk, $(($(blocks_of "$disk") / 2048)) MiB) holds $(held "$disk"); nothing was written to it"
       if [ "$(group_on "$disk")" = "$GLANCE_GROUP" ]; then
-        echo "if that machine is gone and its images shall be this one's: \`vgchange --addtag $GLANCE_MARK $GLANCE_GROUP\`, then \`rackstart-firstboot resume\`"
+        echo "if that machine is gone and this one is to take over its images: \`vgchange --addtag $GLANCE_MARK $GLANCE_GROUP\`, then \`rackstart-firstboot resume\`"
       else
         echo "name an empty LUN by \`glance_lun\`; or, if nobody needs what is there: \`dd if=/dev/zero of=/dev/$disk bs=1M\`, then \`rackstart-firstboot resume\`"
       fi

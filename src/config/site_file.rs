@@ -23,7 +23,7 @@ use super::{text, timezone};
 use crate::site::{Blueprint, KeySource, Notify, Security, Software, TimeService, User};
 
 /// Everything that a site file may contain.
-pub(super) struct File<'a> {
+pub(super) struct SiteFile<'a> {
     pub site: Option<SiteKeys<'a>>,
     pub server: Option<ServerKeys<'a>>,
     pub api: Option<ApiKeys>,
@@ -136,7 +136,7 @@ fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> 
     Some(Section::open(format!("`[{name}]`"), at, table, keys, top.found))
 }
 
-impl<'a> File<'a> {
+impl<'a> SiteFile<'a> {
     /// Reads all sections.
     pub(crate) fn read(document: &'a DeTable<'a>, found: &'a Collector) -> Self {
         let top = Section::open("the site file".into(), 0..0, document, &SECTIONS, found);
@@ -165,7 +165,7 @@ impl<'a> File<'a> {
     }
 }
 
-impl<'a> File<'a> {
+impl<'a> SiteFile<'a> {
     /// Gives the blueprint's default role to every node that names none.
     pub(crate) fn give_roles(&mut self, blueprint: &'a Blueprint) {
         let Some(role) = &blueprint.default_role else { return };
