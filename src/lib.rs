@@ -24,6 +24,8 @@
 //! | `words` | pure | the word that was probably meant, and how a text is quoted in a message |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
+//! | `clock` | I/O | the wall clock, without its jumps |
+//! | `own_cards` | I/O | the network cards of the machine that rackstart runs on |
 //! | [`media`] | I/O | files of directories and disc images that are served, and the metadata in them |
 //! | [`store`] | I/O | the only module that remembers anything |
 //! | [`server`] | I/O | sockets, timers and tasks |
