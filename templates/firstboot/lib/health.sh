@@ -57,7 +57,7 @@ look_after_node() {
   while :; do
     trap 'exit 0' TERM INT
     sleep "$HEALTH_PAUSE" 8>&- &
-    # In the background, because only then does bash react to a signal.
+    # The sleep runs in the background, because only then does bash react to a signal.
     wait "$!"
     exec 9>"$STATE/lock"
     if flock -n 9 && [ "$(sed -n 's/^state=//p' "$STATE/doing")" = ready ]; then

@@ -10,11 +10,11 @@
 
 # The payload is a link to one of these, so that one rename is enough.
 PAYLOADS=$PAYLOAD_LINK-payloads
-# There while the steps do not all know the payload yet.
+# This file exists while some steps do not know the payload yet.
 RENEWED=$STATE/renewed
-# What the server wants this node to have; empty: what it has.
+# The payload that the server wants this node to have; empty when that is the one it has.
 NEWEST=
-# One that was whole and could not be used: it is not fetched a second time.
+# A payload that arrived whole but could not be used; it is not fetched a second time.
 REFUSED=
 
 # own_digest: prints the digest that distinguishes this payload from others; a

@@ -39,8 +39,7 @@ show_status() {
   elif [ "$state" = failed ]; then
     rc=1
   elif [ "$state" != ready ]; then
-    # The runner was killed, or lost its power, and does no longer what it
-    # noted.
+    # The runner was killed or lost its power, and no longer does what it noted.
     [ -z "$state" ] || state=stopped
     rc=3
   fi

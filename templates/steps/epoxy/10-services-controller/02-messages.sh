@@ -7,7 +7,8 @@ watched=yes
 
 file=/var/lib/rabbitmq/rackstart-definitions.json
 
-# takes_user: the queue lets the user in by this password, which goes to a client of AMQP by its standard input.
+# takes_user: true when the queue admits the user with this password, which an AMQP client reads from its
+# standard input.
 takes_user() {
   printf '%s' "$RABBIT_PASSWORD" | timeout 30 python3 -c '
 import sys
@@ -17,8 +18,8 @@ connection.connect()
 connection.close()' "$ADDRESS" 2>/dev/null
 }
 
-# definitions: the user as RabbitMQ keeps it, with a salted hash; no way into it takes a password by anything but a
-# command line.
+# definitions: prints the user as RabbitMQ keeps it, with a salted hash, because every tool of RabbitMQ takes a
+# password only on its command line.
 definitions() {
   printf '%s' "$RABBIT_PASSWORD" | python3 -c '
 import base64, hashlib, json, os, sys
@@ -34,7 +35,7 @@ check() {
   packages_installed
   served rabbitmq-server
   port_open "$NODE" 5672
-  # The password is looked at when it is another one, not every half minute.
+  # The password is checked when it has changed, not every half minute.
   [ "$(cat "$STATE/rabbit-user" 2>/dev/null)" = "$(password_mark)" ]
 }
 
@@ -52,7 +53,7 @@ apply() {
     timeout 60 rabbitmqctl -q import_definitions "$file"
     rm -f "$ROOT$file"
   fi
-  # Anybody knows its password.
+  # Everybody knows the password of this account.
   ! timeout 60 rabbitmqctl -q list_users | grep -q '^guest[[:space:]]' || timeout 60 rabbitmqctl -q delete_user guest
   password_mark | write_file "$STATE/rabbit-user" 0600
 }

@@ -31,7 +31,7 @@ apply() {
   serve memcached "$config"
 }
 
-# stats: what it answers to people.
+# stats: prints the statistics that memcached shows to people.
 # shellcheck disable=SC2016 # expanded by the inner bash
 stats() {
   timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/11211" && printf "stats\r\nquit\r\n" >&3 && cat <&3' "$ADDRESS"

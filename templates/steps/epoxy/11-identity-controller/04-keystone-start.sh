@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts Keystone; proved by the administrator, who logs in.
+# Starts Keystone, and verifies it by a login of the administrator.
 verify_seconds=120
 watched=yes
 

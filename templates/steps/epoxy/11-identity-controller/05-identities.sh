@@ -20,12 +20,12 @@ needs() {
   need "Keystone on port 5000" answers "http://$CONTROLLER:5000/v3"
 }
 
-# Nothing here goes by itself, so a boot takes the journal's word that it was made; the services prove it each time.
+# Nothing here disappears by itself, so after a boot the journal's entry is enough; the services prove it each time.
 check() {
   [ "$(cat "$STATE/identities" 2>/dev/null)" = "$(passwords_mark)" ] && port_open "$NODE" 5000
 }
 
-# passwords_mark: tells when one of them is another.
+# passwords_mark: prints a mark that changes when one of the passwords does.
 passwords_mark() {
   printf '%s\n' "$GLANCE_SERVICE_PASSWORD" "$PLACEMENT_SERVICE_PASSWORD" "$NOVA_SERVICE_PASSWORD" "$NEUTRON_SERVICE_PASSWORD" |
     sha256sum | cut -c 1-16

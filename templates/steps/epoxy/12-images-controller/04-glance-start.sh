@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts Glance; proved by its list of images.
+# Starts Glance, and verifies it by its list of images.
 verify_seconds=120
 watched=yes
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts Placement; proved by its list of traits, which it fills itself.
+# Starts Placement, and verifies it by its list of traits, which it fills itself.
 verify_seconds=120
 watched=yes
 

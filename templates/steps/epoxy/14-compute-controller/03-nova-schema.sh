@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# Makes Nova's tables and its two cells. `create_cell` makes a second one of the same name without a word, so it is
-# asked for first.
+# Makes Nova's tables and its two cells. `create_cell` silently makes a second cell of the same name, so this step
+# looks for one first.
 apply_limit=3600
 
 manage() {
   as_account nova nova-manage "$@"
 }
 
-# cells: prints names of cells, from the API's database.
+# cells: prints the names of the cells, from the API's database.
 cells() {
   echo "SELECT name FROM cell_mappings;" | as_root nova_api
 }
@@ -25,14 +25,14 @@ apply() {
   cells | grep -qx cell0 || manage cell_v2 map_cell0
   cells | grep -qx cell1 || manage cell_v2 create_cell --name=cell1
   make_schema nova manage db sync
-  # Where the passwords of database or queue are others, the cells have to follow.
+  # When the password of the database or of the queue has changed, the cells have to follow.
   point_cells
 }
 
 point_cells() {
   local id
   id=$(echo "SELECT uuid FROM cell_mappings WHERE name = 'cell1';" | as_root nova_api)
-  # Without URLs of its own it takes those of nova.conf.
+  # Without URLs as arguments the command takes those of nova.conf.
   manage cell_v2 update_cell --cell_uuid "$id" >/dev/null
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Starts Nova's API, metadata, conductor and scheduler; proved by the list of its services.
+# Starts Nova's API, metadata, conductor and scheduler, and verifies them by the list of its
+# services.
 verify_seconds=180
 watched=yes
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts Neutron's server; proved by its list of networks.
+# Starts Neutron's server, and verifies it by its list of networks.
 verify_seconds=180
 watched=yes
 

@@ -5,7 +5,7 @@ packages="openvswitch"
 verify_seconds=60
 watched=yes
 
-# bridge NAME: is there, with the datapath of this site.
+# bridge NAME: true when it exists with the datapath of this site.
 bridge() {
   [ "$(ovs-vsctl --timeout=10 get bridge "$1" datapath_type 2>/dev/null)" = "$(datapath)" ]
 }

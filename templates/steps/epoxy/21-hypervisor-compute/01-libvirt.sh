@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Installs KVM and libvirt, and lets compute nodes hand running machines to each other: libvirt listens on tcp 16509,
-# without a password as in the paper. In hardened mode the packet filter lets the compute nodes alone through. Images
-# belong to Nova on every node, so machines run as that account.
+# without a password as in the paper. In hardened mode the packet filter admits only the compute nodes. Images belong
+# to Nova on every node, so machines run as that account.
 packages="qemu-kvm libvirt"
 verify_seconds=60
 watched=yes
@@ -26,7 +26,8 @@ $machines max_core 0
 $machines migration_port_min 61152
 $machines migration_port_max 61215
 PAIRS
-  # Without cgroups there is nothing to put a machine into; without systemd nobody makes its mount namespace.
+  # Without cgroups libvirt has nothing to put a machine into; without systemd nothing makes its mount
+  # namespace.
   if ! systemd_runs; then
     printf '%s\n' "$machines cgroup_controllers []" "$machines namespaces []" "$machines security_driver \"none\""
   fi

@@ -14,7 +14,7 @@ settings() {
 
 compute_id=$ROOT/var/lib/nova/compute_id
 
-# Who was a compute node before it was installed anew is the same one to Nova.
+# A compute node that was reinstalled stays the same one to Nova.
 identity_right() {
   [ -z "$COMPUTE_ID" ] || [ -e "$compute_id" ]
 }
@@ -35,7 +35,7 @@ apply() {
     return 1
   fi
   install_packages
-  # libvirt's socket is for its group.
+  # Only members of libvirt's group may use its socket.
   ! getent group libvirt >/dev/null || usermod -a -G libvirt nova
   write_settings
   readable_by nova "$NOVA_CONF"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts Neutron's agent for Open vSwitch. One that starts before the server answers doubles its patience each time,
-# and looks dead for minutes: so it waits here.
+# Starts Neutron's agent for Open vSwitch. An agent that starts before the server answers doubles its pause after
+# each try, and looks dead for minutes; so this step waits for the server.
 verify_seconds=240
 watched=yes
 
@@ -20,7 +20,7 @@ apply() {
   serve neutron-openvswitch-agent $files
 }
 
-# What the agent itself has done: its flows are in the switch.
+# The agent's own work counts: its flows are in the switch.
 verify() {
   check
   ovs-ofctl dump-flows br-int | grep -q 'table=60'

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Starts nova-compute, over the mounted volume. Proved by Nova: the service is up, and was heard since it was started
-# here. Nova calls one up for a minute after its power is gone.
+# Starts nova-compute, over the mounted volume. It is verified by what Nova says: the service is up, and Nova has
+# heard of it since it was started here. Nova calls a service up for a minute after its power is gone.
 verify_seconds=240
 watched=yes
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Waits for the compute nodes, as Nova, Neutron and Placement see them. A machine that is made before an agent is
-# alive fails for ever, and `up` of Nova's services is said before its hypervisor can be used.
+# alive fails for ever, and Nova calls a service `up` before its hypervisor can be used.
 verify_seconds=300
 
 # hypervisor_up NODE

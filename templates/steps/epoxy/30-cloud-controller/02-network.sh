@@ -3,12 +3,12 @@
 # security group of the administrator lets in.
 verify_seconds=60
 
-# rows KIND FIELD...: of Neutron's list.
+# rows KIND FIELD...: prints these fields of each row of Neutron's list.
 rows() {
   network_api GET "/$1?name=public" </dev/null | json_rows "$1" "${@:2}"
 }
 
-# range: prints router, first and last address that machines get.
+# range: prints the router, and the first and the last address that machines get.
 range() {
   python3 -c 'import ipaddress, sys
 n = ipaddress.ip_network(sys.argv[1])
@@ -20,7 +20,7 @@ rules_of_default() {
     json_rows security_group_rules protocol
 }
 
-# default_group: its id in the administrator's project.
+# default_group: prints the id of the default security group in the administrator's project.
 default_group() {
   local project
   project=$(keystone GET "/projects?name=$(url_part "$ADMIN_PROJECT")" </dev/null | json_rows projects id)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# MariaDB of the controller. root comes in by the socket, as both distributions have it. Passwords go through files
-# that only root can read, and into statements as their hash: none is ever on a command line or in a log.
+# MariaDB of the controller. root logs in through the socket, which both distributions allow. Passwords go through
+# files that only root can read, and into statements as their hash: none is ever on a command line or in a log.
 
 # as_root [DATABASE]: runs the statements of standard input, prints rows without a head, fields separated by tabs.
 as_root() {
@@ -20,7 +20,7 @@ hosts_of_accounts() {
   printf 'localhost\n%s\n%s\n' "$CONTROLLER" "$(address_of "$CONTROLLER")"
 }
 
-# log_in ACCOUNT PASSWORD DATABASE: as a service does, over the network.
+# log_in ACCOUNT PASSWORD DATABASE: logs in as a service does, over the network.
 log_in() {
   local file=$STATE/mariadb-$1.cnf text
   text=$(printf '[client]\nuser="%s"\npassword="%s"\nhost=%s\nprotocol=tcp\nconnect-timeout=5\n' \
@@ -60,9 +60,9 @@ schema_is_there() {
   done
 }
 
-# make_schema DATABASE COMMAND...: runs COMMAND, which makes or upgrades the schema. MariaDB takes no schema change
-# back, so a run that was cut short may leave half a schema that no later run gets over. Only then, and only on a node
-# that was never ready, whose cloud holds nothing yet, the database is made anew.
+# make_schema DATABASE COMMAND...: runs COMMAND, which makes or upgrades the schema. MariaDB cannot roll a schema
+# change back, so a run that was cut short may leave half a schema that no later run can complete. Only in that case,
+# and only on a node that was never ready, whose cloud holds nothing yet, the database is made anew.
 make_schema() {
   local name=$1 began=$STATE/schema-of-$1-began
   shift

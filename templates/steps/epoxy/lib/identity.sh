@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Keystone's API of version 3: projects, roles, users, services, endpoints; and the other APIs as the cloud's
-# administrator. Every function looks first. With IDENTITY=look it changes nothing, and fails at what is missing.
+# administrator. Every function first looks at what exists. With IDENTITY=look it changes nothing, and fails when
+# something is missing.
 
 IDENTITY=look
 ADMIN_PASS=
@@ -30,7 +31,7 @@ keystone() {
   admin "$1" "http://$CONTROLLER:5000/v3$2"
 }
 
-# may_change WHAT: true when it may be made; says what is missing when not.
+# may_change WHAT: true when it may be created; otherwise says what is missing.
 may_change() {
   if [ "$IDENTITY" = look ]; then
     echo "Keystone has no $1"
@@ -59,7 +60,8 @@ want_role() {
   find_or_make role "$1" ''
 }
 
-# want_user NAME PASSWORD PROJECT ROLE...: who gets in with that password, and has these roles there.
+# want_user NAME PASSWORD PROJECT ROLE...: makes sure that the user can log in with that password,
+# and has these roles in the project.
 want_user() {
   local name=$1 password=$2 project user role roles
   want_project "$3" || return 1
@@ -79,8 +81,8 @@ want_user() {
   printf '{"user": {"password": %s}}' "$(quoted "$password")" | keystone PATCH "/users/$user" >/dev/null
 }
 
-# want_service NAME TYPE URL: found by its type, because Keystone takes a second one of a type without a word; with
-# its endpoints.
+# want_service NAME TYPE URL: makes sure of a service and its endpoints. It looks for the type, because Keystone
+# silently accepts a second service of the same type.
 want_service() {
   local rows service side found
   rows=$(keystone GET "/services?type=$2" </dev/null | json_rows services type id) || return 1
@@ -94,7 +96,7 @@ want_service() {
     found=$(printf '%s\n' "$rows" | awk -F '\t' -v side="$side" -v region="$REGION" '$1 == side && $3 == region')
     [ "$(printf '%s' "$found" | cut -f 2)" != "$3" ] || continue
     may_change "$side endpoint of $1" || return 1
-    # One that leads elsewhere would still be handed out.
+    # Keystone would still hand out an endpoint that leads elsewhere.
     printf '%s\n' "$found" | cut -f 4 | while read -r found; do
       [ -z "$found" ] || keystone DELETE "/endpoints/$found" </dev/null >/dev/null || return 1
     done

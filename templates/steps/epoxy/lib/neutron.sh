@@ -51,8 +51,8 @@ switch_settings() {
   setting "$OVS_CONF" securitygroup firewall_driver "$(switch_firewall)"
 }
 
-# switch_firewall: the flows of the switch hold off what no security group lets in. The datapath of Open vSwitch in
-# user space was never tried with them, so there nothing is held off.
+# switch_firewall: the flows of the switch drop what no security group admits. The datapath of Open vSwitch in user
+# space was never tried with them, so there nothing is dropped.
 switch_firewall() {
   if [ "$DATAPATH" = netdev ]; then echo noop; else echo openvswitch; fi
 }
@@ -62,7 +62,7 @@ network_api() {
   admin "$1" "http://$CONTROLLER:9696/v2.0$2"
 }
 
-# agent_alive NAME HOST: an agent of that host, by the word of Neutron.
+# agent_alive NAME HOST: true when Neutron says that this agent of the host is alive.
 agent_alive() {
   network_api GET "/agents?host=$2&binary=$1" </dev/null | json_rows agents alive | grep -qx True
 }

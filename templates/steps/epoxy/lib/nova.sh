@@ -34,7 +34,7 @@ nova_controller_settings() {
   setting "$NOVA_CONF" neutron metadata_proxy_shared_secret "$METADATA_SECRET"
   setting "$NOVA_CONF" conductor workers "${API_PROCESSES:-4}"
   setting "$NOVA_CONF" scheduler workers "${API_PROCESSES:-2}"
-  # So that no step has to wait for compute nodes to enter them.
+  # The scheduler enters new compute nodes itself, so that no step has to wait for them.
   setting "$NOVA_CONF" scheduler discover_hosts_in_cells_interval 15
   uwsgi_settings nova
   without_apparmor nova
@@ -68,7 +68,8 @@ virt_type() {
   fi
 }
 
-# keepsake_COMPUTE_ID: by which Nova knows this node's machines and their place.
+# keepsake_COMPUTE_ID: prints the id by which Nova knows this node's machines and their
+# place.
 keepsake_COMPUTE_ID() {
   [ ! -f "$ROOT/var/lib/nova/compute_id" ] || tr -d '[:space:]' <"$ROOT/var/lib/nova/compute_id"
 }
@@ -106,8 +107,8 @@ machines_on() {
     awk -F '\t' '$3 != "SHUTOFF" && $3 != "ERROR" && $3 != "SHELVED_OFFLOADED"'
 }
 
-# move_away NODE: live-migrates each machine, one after the other. One that cannot move is named, and the node is not
-# given free.
+# move_away NODE: live-migrates each machine, one after the other. A machine that cannot move is named, and then the
+# node is not released.
 move_away() {
   local rows id host status task name until
   be_admin || return 1
@@ -124,7 +125,7 @@ move_away() {
     sleep 2
     while :; do
       status=$(machines_on "$1" | pick "$id" 4) || return 1
-      # Gone from there; or still there and nothing moves it any more.
+      # The machine has left the node, or is still there and nothing moves it any more.
       [ -n "$status" ] || break
       clock
       if [ "$status" = None ] || [ "$CLOCK" -ge "$until" ]; then

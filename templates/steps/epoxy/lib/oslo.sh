@@ -13,12 +13,14 @@ is_oslo() {
   esac
 }
 
-# spelled FILE VALUE: stands above that of lib/encode.sh, whose services are of 2012 and read a `%` in their own way.
+# spelled FILE VALUE: replaces the function of lib/encode.sh, whose services are of 2012 and read a `%` in their own
+# way.
 spelled() {
   if is_oslo "$1"; then oslo_value "$2"; else printf '%s' "$2"; fi
 }
 
-# setting FILE SECTION KEY VALUE: above that of lib/ini.sh. SETTING_VERB `list` prints what whole files are made of.
+# setting FILE SECTION KEY VALUE: replaces the function of lib/ini.sh. SETTING_VERB `list` prints what whole files
+# are made of.
 setting() {
   local value
   if ! value=$(spelled "$1" "$4"); then
@@ -94,7 +96,7 @@ database_url() {
   printf '%s' "mysql+pymysql://$2:$(url_part "$3")@$CONTROLLER/$1"
 }
 
-# transport_url: of the message queue.
+# transport_url: prints the URL of the message queue.
 transport_url() {
   printf '%s' "rabbit://openstack:$(url_part "$RABBIT_PASSWORD")@$CONTROLLER:5672/"
 }
@@ -127,7 +129,7 @@ uwsgi_settings() {
   [ -d "$ROOT/sys/kernel/security/apparmor" ] || setting "$file" uwsgi plugins python3
 }
 
-# without_apparmor NAME: the same, of a key that must not be there.
+# without_apparmor NAME: treats the plugin's key as a setting that must be absent where the kernel has no AppArmor.
 without_apparmor() {
   local file
   file=$(file_of "$1-uwsgi")

@@ -2,7 +2,7 @@
 # EL9 serves Keystone and Placement by httpd; Debian by uwsgi, each as a service of its own.
 # Not run yet: the places of RDO's files are from its package sources.
 
-# wsgi_file NAME: where httpd looks for it.
+# wsgi_file NAME: prints the path where httpd looks for it.
 wsgi_file() {
   case $1 in
     keystone) echo /etc/httpd/conf.d/wsgi-keystone.conf ;;
@@ -14,7 +14,7 @@ wsgi_holds() {
   ! is_debian || return 0
   case $1 in
     keystone) [ -e "$ROOT$(wsgi_file keystone)" ] ;;
-    # The package lets nobody in.
+    # The package's configuration admits nobody.
     placement) grep -qs 'Require all granted' "$ROOT$(wsgi_file placement)" ;;
   esac
 }

@@ -9,7 +9,7 @@ api="/etc/glance/glance-api.conf /etc/glance/glance-api-paste.ini /etc/glance/gl
 
 needs() {
   need "MySQL (tcp 3306)" port_open "$CONTROLLER" 3306
-  need "the administrator to log in at Keystone" admin_logs_in
+  need "the administrator to log in to Keystone" admin_logs_in
 }
 
 # shellcheck disable=SC2086 # lists

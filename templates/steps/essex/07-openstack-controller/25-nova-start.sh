@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Starts the message queue, the iSCSI target, and Nova's services of this node.
-# nova-direct-api only where the package has it: it is gone from Folsom on.
+# nova-direct-api is started only where the package has it: it is gone from Folsom on.
 verify_seconds=120
 watched=yes
 apply_limit=600
@@ -11,7 +11,7 @@ alive="nova-consoleauth nova-cert nova-scheduler nova-volume"
 needs() {
   need "the volume group nova-volumes" vgs nova-volumes
   need "the tables of Nova" nova_schema_there
-  need "the administrator to log in at Keystone" admin_logs_in
+  need "the administrator to log in to Keystone" admin_logs_in
   need "Glance (tcp 9292)" port_open "$CONTROLLER" 9292
 }
 

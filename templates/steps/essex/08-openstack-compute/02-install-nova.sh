@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Installs nova-compute, what a machine's volumes need here, and how to log in at
-# the message queue. Before the volume
-# is mounted: the package's scripts touch what lies below /var/lib/nova.
+# Installs nova-compute, what a machine's volumes need here, and what logs in to the message
+# queue. This comes before the volume is mounted, because the package's scripts touch what
+# lies below /var/lib/nova.
 packages="openstack-nova-compute openstack-utils iscsi-initiator-utils mysql cyrus-sasl-plain"
 
 initiator=$ROOT/etc/iscsi/initiatorname.iscsi

@@ -3,7 +3,7 @@
 # the administrator's tenant.
 
 needs() {
-  need "the administrator to log in at Keystone" admin_logs_in
+  need "the administrator to log in to Keystone" admin_logs_in
   need "the API of Nova on $CONTROLLER (tcp 8774)" port_open "$CONTROLLER" 8774
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Tenants, users, roles, services and endpoints of Keystone, over its admin API
-# of version 2.0. Every function looks first. With IDENTITY=look it changes
-# nothing, and fails when something is missing.
+# Tenants, users, roles, services and endpoints of Keystone, over its admin API of version
+# 2.0. Every function first looks at what exists. With IDENTITY=look it changes nothing, and
+# fails when something is missing.
 
 IDENTITY=look
 

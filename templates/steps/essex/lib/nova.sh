@@ -2,12 +2,12 @@
 # What controller, compute nodes and gateway share about Nova (the paper's
 # lib/nova-config.sh).
 
-# What steps of earlier releases call it.
+# The name that steps of earlier releases use.
 VM_CIDR=$VM_NETWORK
 
-# nova_account: the user of Nova with the same number on every node, because the
-# volume's files belong to it. Before the packages, which would take any number
-# (and put a user that they make into the group nobody).
+# nova_account: the user of Nova with the same number on every node, because the volume's
+# files belong to it. It is made before the packages, which would take any number (and put a
+# user that they make into the group nobody).
 nova_account() {
   getent group nova >/dev/null || groupadd -r -g "$NOVA_UID" nova
   getent passwd nova >/dev/null ||
@@ -21,8 +21,8 @@ nova_account_is_right() {
   fi
 }
 
-# initiator_name: what this node is called by iSCSI targets. A name of its own for every
-# node: copies of one disk would share it, and then a target takes two nodes for one.
+# initiator_name: prints the name of this node for iSCSI targets. Every node has its own:
+# copies of one disk would share one name, and then a target takes two nodes for one.
 initiator_name() {
   printf 'InitiatorName=iqn.1994-05.com.redhat:%s-%s\n' "$NODE" "${LAN_MAC//:/}"
 }

@@ -22,7 +22,7 @@ rule() {
   printf '%s -m comment --comment %s\n' "$*" "$comment"
 }
 
-# input_of_every_node: what is about no port.
+# input_of_every_node: prints the rules that concern no port.
 input_of_every_node() {
   # A packet from outside that claims to come from the LAN is forged.
   [ -z "$PUBLIC_NIC" ] || rule forged -A INPUT -i "$PUBLIC_NIC" -s "$LAN_CIDR" -j DROP
@@ -70,7 +70,8 @@ who() {
   esac
 }
 
-# seen -s|-d WHO: prints by what the kernel knows what comes from there, or goes there.
+# seen -s|-d WHO: prints how a rule recognises packets that come from there (-s) or go there
+# (-d).
 seen() {
   case $2 in
     anywhere) ;;
@@ -92,7 +93,7 @@ input_of_ports() {
     esac
     all=$(who "$from") || return 1
     for peer in $all; do
-      # Of several nodes each has a rule of its own name.
+      # Each of several nodes has a rule with a name of its own.
       case $all in *,*,*) mark=$name-${peer#*,} ;; *) mark=$name ;; esac
       rule "$mark" "-A INPUT $(seen -s "$peer")$match -j ACCEPT"
     done
@@ -159,7 +160,7 @@ firewall_rules() {
     # Where nothing is dropped only a router says what it passes on, as in the paper.
     [ "$SECURITY" = paper ] && [ -z "$translated" ] || passed forward || exit 1
     printf 'COMMIT\n'
-    # Who translates is the router of others.
+    # A node that translates addresses is the router of others.
     if [ -n "$translated" ] && [ "$SECURITY" != paper ]; then
       printf '*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n'
       mangle_rules
@@ -221,8 +222,8 @@ has_ip6tables() {
   [ -e "$ROOT/etc/init.d/ip6tables" ] || [ -e "$ROOT/usr/lib/systemd/system/ip6tables.service" ]
 }
 
-# tables_to_empty FILE: prints the tables in which rules of rackstart live and that FILE
-# has no more, without a rule.
+# tables_to_empty FILE: prints, without any rules, the tables that still hold rules of
+# rackstart and that FILE no longer has.
 tables_to_empty() {
   awk '
     FNR == NR { if (/^\*/) kept[$0] = 1; next }
@@ -232,9 +233,9 @@ tables_to_empty() {
     /^COMMIT/ && ours && !(table in kept) { print text "\nCOMMIT" }' "$1" -
 }
 
-# load_rules FILE COMMAND: each table at once, from the old rules to the new, and
-# connections that exist go on. By EL6's init script everything is open for a moment,
-# and the state of connections is forgotten.
+# load_rules FILE COMMAND: replaces each table in one step, so that existing connections
+# continue. EL6's init script would leave everything open for a moment and forget the state
+# of connections.
 load_rules() {
   { cat "$1" && "$2-save" | tables_to_empty "$1"; } | "$2-restore"
 }
@@ -245,7 +246,7 @@ firewall_apply() {
   local rules pair
   rules=$(firewall_rules) || return 1
   if [ -e "$ROOT/usr/lib/systemd/system/firewalld.service" ]; then
-    # From EL7 on a second owner of the rules would undo them.
+    # From EL7 on, firewalld would undo the rules.
     service firewalld stop
     chkconfig firewalld off
     # shellcheck disable=SC2086 # a list

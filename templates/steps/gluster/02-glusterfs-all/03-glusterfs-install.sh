@@ -31,7 +31,7 @@ is_new_enough() {
   esac
 }
 
-# Asked again, because yum returns 0 when it knows only some of several names.
+# rpm is asked again, because yum returns 0 when it knows only some of several names.
 # shellcheck disable=SC2086 # a list
 verify() {
   if ! rpm -q $packages; then

@@ -41,7 +41,7 @@ identity_right() {
   [ -z "$GLUSTER_UUID" ] || [ "$(own_identity)" = "$GLUSTER_UUID" ] || has_peers
 }
 
-# Left behind when the node died while its UUID was being restored.
+# This is left behind when the node died while its UUID was being restored.
 heard() {
   ! grep -qs 'bind-address 127' "$config"
 }

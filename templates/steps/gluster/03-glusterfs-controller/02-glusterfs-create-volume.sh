@@ -10,7 +10,7 @@ needs() {
   volume_exists "$VOLUME" || need_each "peer % to be connected" peer_connected $BRICKS
 }
 
-# Addresses, because 3.3 accepts neither networks nor names here.
+# The list holds addresses, because 3.3 accepts neither networks nor names here.
 allowed() {
   local name list=127.0.0.1
   for name in $NODES; do

@@ -191,7 +191,7 @@ apply() {
     claim_brick
     echo kept | write_file "$STATE/rejoined" 0600
   fi
-  # A full heal, because the records hold only what changed meanwhile.
+  # The heal is a full one, because the records hold only what changed meanwhile.
   [ "$REPLICA" -lt 2 ] || [ "$(how)" = running ] || retry 60 gluster_do volume heal "$VOLUME" full
   [ "$(how)" != replacing ] || echo replaced | write_file "$STATE/rejoined" 0600
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Logs in at the iSCSI target for the images, now and at every boot, and only at this
-# one portal: a discovery would record, and log in at, whatever else the target has.
+# Logs in to the iSCSI target for the images, now and at every boot, and only through this
+# one portal: a discovery would record, and log in to, whatever else the target has.
 only_if="glance_target"
 packages="iscsi-initiator-utils"
 watched=yes

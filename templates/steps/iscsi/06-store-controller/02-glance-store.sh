@@ -5,7 +5,8 @@
 only_if="glance_target"
 apply_limit=3600
 
-# In blocks of 512 bytes, as `%pre` checks a disk: 4 MiB at its beginning, 2 at its end.
+# The blocks of 512 bytes that `%pre` checks on a disk, too: 4 MiB at its beginning and 2
+# MiB at its end.
 begins=8192
 ends=4096
 # Names the disk that was empty when this step began to write.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# HTTP APIs with JSON, asked by curl. What is secret goes to curl by its standard input, never onto its command line.
+# HTTP APIs with JSON, called with curl. Secrets go to curl on its standard input, never on its command line.
 
 # has_secrets NAME...: true when this node was given all of them; says which it lacks.
 has_secrets() {
@@ -13,7 +13,7 @@ has_secrets() {
 }
 
 # http METHOD URL [HEADER...]: sends standard input unless it is empty, prints the answer. Says what was answered
-# unless that was a success. Of an answer with HTTP_KEEP=headers the headers are printed in place of the body.
+# unless that was a success. With HTTP_KEEP=headers it prints the headers in place of the body.
 http() {
   local method=$1 url=$2 body answer status header show='output = "-"'
   shift 2
@@ -35,7 +35,8 @@ output = "/dev/null"'
   esac
 }
 
-# answers URL: an HTTP server is there, whatever it says; one that can do nothing says 5xx.
+# answers URL: true when an HTTP server answers there, unless with 5xx, which means that it
+# can do nothing.
 answers() {
   local status
   status=$(curl --silent --noproxy '*' --connect-timeout 3 --max-time 20 --output /dev/null --write-out '%{http_code}' "$1") || return 1

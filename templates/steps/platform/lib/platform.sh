@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# One set of steps on two distributions. Steps speak the names of EL9: `yum`, `rpm`, `service`, `chkconfig` and the
+# One set of steps on two distributions. Steps use the names of EL9: `yum`, `rpm`, `service`, `chkconfig` and the
 # names of its packages. On Debian the functions of those names below do the same by what is there, and a table says
 # what Debian calls a thing. Where systemd does not run, a service is its init script, or the command line that the
 # table has for it.
@@ -129,7 +129,7 @@ daemon() {
   local verb=$1 file=$ROOT$2 pid='' try
   shift 2
   { read -r pid <"$file"; } 2>/dev/null || :
-  # Its number may be that of a stranger after a power cut.
+  # After a power cut its number may belong to another process.
   [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$1")" ] || pid=
   case $verb in
     status) [ -n "$pid" ] || return 3 ;;
@@ -172,7 +172,7 @@ boot_verb() {
       *) systemctl -q is-enabled "$1" ;;
     esac
   elif [ -n "$(daemon_row "$1")" ]; then
-    # Each step that serves it looks at every boot.
+    # Every step that calls `serve` for it checks this at every boot.
     [ "$2" != off ]
   elif is_debian; then
     case $2 in

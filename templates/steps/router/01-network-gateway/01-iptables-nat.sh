@@ -18,7 +18,7 @@ apply() {
   firewall_apply
 }
 
-# Uses the cards as they are now, whatever the rules were made from.
+# This looks at the cards as they are now, whatever the rules were made from.
 verify() {
   local live from network
   card_is_there "$PUBLIC_MAC" public
