@@ -1,4 +1,4 @@
-//! `rackstart diff` with two files: what it says, and what it exits with.
+//! `rackstart diff` with two files: its output and its exit codes.
 
 use std::fs;
 use std::process::{Command, Output};

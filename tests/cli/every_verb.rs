@@ -23,7 +23,7 @@ fn desk_with_a_site() -> Desk {
     desk
 }
 
-/// Runs it with a stdout or stderr that nobody reads any more.
+/// Runs a command with a stdout or stderr that nobody reads any more.
 fn run_unread(mut command: Command, stdout: bool, stderr: bool) -> Run {
     let hung_up = || pipe().unwrap().1; // the reading end is dropped here
     if stdout {

@@ -72,7 +72,7 @@ fn what_is_imported_passes_check_in_a_site() {
     ] {
         assert!(whole.contains(part), "{part} is not in\n{whole}");
     }
-    // The hooks are for the role alone.
+    // Only nodes of the role get the hooks.
     assert!(!kickstart("compute1").contains("not.ours") && !kickstart("compute1").contains("extras"));
 }
 

@@ -1,5 +1,5 @@
-//! The hash of root's password that the site file takes is one that the crypt(3) of a real login accepts, and stands in
-//! the kickstart as it is.
+//! Every hash of root's password that the site file accepts is one that the crypt(3) of a real login accepts, and the
+//! kickstart contains it unchanged.
 
 use std::process::Command;
 

@@ -132,7 +132,7 @@ fn every_package_that_no_repository_has_is_named_with_who_needs_it() {
     let run = desk.run(&["check"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.contains("note: repository `more` has no `gpg_key`"), "{}", run.stdout);
-    // For another role it is of no use.
+    // A repository for another role does not count.
     let text = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
     fs::write(desk.path("rackstart.toml"), text.replace("[\"gateway\"]", "[\"controller\"]")).unwrap();
     assert!(desk.run(&["check"]).stderr.contains("openstack-dashboard"));
@@ -155,7 +155,7 @@ fn a_later_release_may_have_more_repositories_than_are_seen_here() {
     {
         assert!(run.stdout.contains(part), "{part} is not in\n{}", run.stdout);
     }
-    // What the installer needs it takes from here and nowhere else.
+    // The installer takes what it needs from these folders only.
     for folder in ["BaseOS", "AppStream"] {
         repository(
             &desk.path("tree").join(folder),
@@ -352,7 +352,7 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
     assert!(run.stdout.contains("note: there is no image `cirros-0.3.0-x86_64`"), "{}", run.stdout);
     let env = |desk: &Desk| desk.run(&["render", "controller", "firstboot-file", "env"]).stdout;
     assert!(env(&desk).contains("IMAGES=''\n") && env(&desk).contains("ACCEPTANCE='services'\n"), "{}", env(&desk));
-    // In the install tree, as before there was `[[image]]`.
+    // The image is in the install tree, where images were before `[[image]]` existed.
     fs::create_dir_all(desk.path("tree/images")).unwrap();
     let file = desk.path("tree/images/cirros-0.3.0-x86_64-disk.img");
     fs::write(&file, "image").unwrap();
@@ -364,7 +364,7 @@ fn an_image_is_proved_by_its_checksum_and_one_that_is_missing_leaves_machines_ou
     let word = format!("cirros-0.3.0-x86_64|qcow2|sha256|{sum}");
     assert!(env(&desk).contains(&format!("IMAGES='{word}'\n")), "{}", env(&desk));
     assert!(env(&desk).contains("ACCEPTANCE='services boot ssh volume migration'\n"));
-    // Any number of others.
+    // The site file may name any number of other images.
     add(
         &desk,
         "[[image]]\nname = \"small\"\npath = \"HERE/small.img\"\nmd5 = \"78805A221A988E79EF3F42D7C5BFD418\"\nformat = \"raw\"\n",

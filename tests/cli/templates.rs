@@ -1,4 +1,4 @@
-//! The operator's own templates: what they change, and how a fault in one is told.
+//! The operator's own templates: what they change, and how a fault in one is reported.
 
 use std::fs;
 use std::path::Path;

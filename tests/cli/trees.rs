@@ -78,7 +78,7 @@ fn a_served_path_with_the_state_or_the_site_file_in_it_is_refused() {
         let run = desk.run(&["check"]);
         assert!(run.code == 1 && run.stderr.contains(why), "{}", run.stderr);
     }
-    // Beside the site file is where many keep their trees.
+    // Many operators keep their trees beside the site file.
     assert_eq!(desk().run(&["check", "--quiet"]).code, 0);
 }
 
@@ -123,7 +123,7 @@ fn metadata_that_would_fill_the_memory_is_damage() {
          <location href=\"repodata/primary.xml.gz\"/></data></repomd>"
     );
     fs::write(data.join("repomd.xml"), index).unwrap();
-    // An address space that the name alone would not fit into.
+    // The limit of the address space is smaller than the name.
     let bounded = format!("ulimit -v 450000; exec {} check", env!("CARGO_BIN_EXE_rackstart"));
     let run = Command::new("sh").args(["-c", &bounded]).current_dir(desk.path("")).output().unwrap();
     let said = String::from_utf8_lossy(&run.stderr);

@@ -141,7 +141,7 @@ fn a_key_seals_the_secrets_and_without_it_the_way_out_is_told() {
     }
     says(&desk, &["backup", "copy"]);
     assert!(says(&desk, &["audit"]).contains("backup store: with sealed secrets"), "neither needs the key");
-    // That way out is one.
+    // The way out that the message names works.
     std::fs::remove_file(&key).unwrap();
     let missing = desk.run(&["secrets", "rekey", "--new-secrets"]);
     assert!(missing.code == 1 && missing.stderr.contains(key.to_str().unwrap()), "{}", missing.stderr);
@@ -323,7 +323,7 @@ fn a_name_that_is_nobodys_is_answered_with_those_that_there_are() {
     let action = desk.run(&["audit", "--action", "rotate-secrets"]);
     assert_eq!((action.code, action.stdout.as_str()), (0, ""));
     assert!(action.stderr.contains("did you mean `rotate-secret`? actions in the log: "), "{}", action.stderr);
-    // Before anything is read from standard input.
+    // The refusal comes before anything is read from standard input.
     let secret = set(&desk, "NOPE", "a value that nobody may see");
     assert!(secret.code == 1 && secret.stderr.starts_with("error: there is no secret NOPE\n"), "{}", secret.stderr);
     assert!(secret.stderr.contains("help: secrets: ") && secret.stderr.contains("OS_PASSWORD"), "{}", secret.stderr);

@@ -1,4 +1,4 @@
-//! What the victim had acknowledged, held against the store that it left.
+//! Compares the facts that were acknowledged to the victim with the store that it left.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub struct Acknowledged {
     pub nodes: [(u32, u32); 3],
     pub audit: u64,
     pub secret: u32,
-    /// How many facts there were.
+    /// The number of facts.
     pub count: usize,
     /// What kept the victim from working.
     pub refused: Option<String>,
@@ -37,7 +37,8 @@ impl Acknowledged {
         }
     }
 
-    /// Opens the store as a daemon would and compares. A step may be there that was on its way, never one less.
+    /// Opens the store as a daemon would and compares. The store may hold one step more, which was on its way, but
+    /// never one less.
     pub async fn hold_against(&mut self, place: &Path, when: &str) {
         assert_eq!(self.refused, None, "{when}: the victim could not open the store");
         let (store, task) = Store::open(place).await.unwrap_or_else(|error| panic!("{when}: {error}"));
@@ -51,7 +52,8 @@ impl Acknowledged {
             );
             // Whatever is there now stays there.
             self.nodes[usize::from(node) - 1] = found;
-            // Once spent, a permit is spent: for another boot of the same attempt, and for those of all lives before.
+            // A permit that was spent once stays spent: for another boot of the same attempt, and for the attempts of
+            // all earlier lives.
             if found.1 >= 3 {
                 let other = token(node + 100, found.0);
                 redeemed(&store, node, other.hash(), when).await;

@@ -1,4 +1,5 @@
-//! Every call of a fixed scenario that changes the disk is its last one, once; and every one fails, once. strace does both.
+//! A fixed scenario is run once for each of its calls that change the disk: the process is killed at that call, or the
+//! call fails. strace does both.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -25,14 +26,14 @@ const POINTS: [(&str, &[&str]); 11] = [
     ("mkdir", &[""]),
 ];
 
-/// The same, but the call fails with this error.
+/// Calls like those of `POINTS` and the error with which each fails instead.
 const FAULTS: [(&str, &str, &[&str]); 3] = [
     ("fsync", "EIO", &["rackstart.sqlite", "rackstart.sqlite-wal"]),
     ("fsync", "EIO", &["anchor.json.new"]),
     ("rename", "EROFS", &["anchor.json.new", "anchor.json"]),
 ];
 
-/// Where a disk can turn out to be full.
+/// Calls and files at which the disk can turn out to be full.
 const FULL: [(&str, &[&str]); 4] = [
     ("pwrite64", &["rackstart.sqlite", "rackstart.sqlite-wal"]),
     ("openat", &["anchor.json.new"]),

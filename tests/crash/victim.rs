@@ -24,7 +24,7 @@ pub fn command(place: &Path, lives: u32) -> (std::path::PathBuf, Vec<String>, [(
     (program, words.map(String::from).to_vec(), environment)
 }
 
-/// Ready to be started by itself.
+/// The command that starts this program again as the victim.
 pub fn started(place: &Path, lives: u32) -> Command {
     let (program, words, environment) = command(place, lives);
     let mut command = Command::new(program);
@@ -94,7 +94,7 @@ async fn work(place: &Path, lives: u32) -> i32 {
     let closed = task.await.unwrap();
     match (closed, ends.iter().all(Result::is_ok)) {
         (Ok(()), true) => 0,
-        // Nothing failed but want of room, to the end: the store was there all the time and is closed in order.
+        // Only a full disk made changes fail, up to the end: the store was there all the time and is closed in order.
         (Ok(()), false) if ends.iter().all(|end| matches!(end, Ok(()) | Err(ChangeError::NoRoom))) => 5,
         (closed, _) => {
             eprintln!("the store ended with {closed:?}, its users with {ends:?}");
@@ -162,7 +162,7 @@ async fn live(store: Store, node: u8, lives: u32) -> Result<(), ChangeError> {
     Ok(())
 }
 
-/// Asks again while the disk is full, as a node does; not for ever.
+/// Repeats the work while the disk is full, as a node does, but not for ever.
 async fn patiently<T, F: Future<Output = Result<T, ChangeError>>>(ask: impl Fn() -> F) -> Result<T, ChangeError> {
     for _ in 0..4 {
         match ask().await {
@@ -190,7 +190,7 @@ pub fn facts(store: &Store, node: u8) -> Option<(u32, u32)> {
     Some((life, step))
 }
 
-/// In one write, so that a kill leaves no half a line.
+/// Prints a fact in one write, so that a kill cannot leave half a line.
 fn say(fact: &str) {
     std::io::stdout().lock().write_all(format!("\nFACT {fact}\n").as_bytes()).unwrap();
     std::io::stdout().flush().unwrap();

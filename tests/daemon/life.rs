@@ -101,7 +101,7 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
         get("tftp://192.168.0.254/undionly.kpxe");
         assert!(std::fs::metadata(&program).unwrap().len() > 10_000);
-        // Firmware that takes Windows for its server, and firmware that reads option 67 on to a zero byte.
+        // Firmware that expects a Windows server, and firmware that reads option 67 up to a zero byte.
         get("tftp://192.168.0.254/%5cundionly.kpxe%ff");
         let screen = rack.machine.run("curl -sSf -m 5 http://192.168.0.254/boot/52-54-00-99-99-99");
         assert!(screen.starts_with("#!ipxe") && screen.contains("My MAC is 52:54:00:99:99:99"), "{screen}");
@@ -111,7 +111,7 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         assert!(why.contains("is in no site file") && why.contains("a screen with its MAC"), "{why}");
         assert!(why.contains("DHCPACK 192.168.0.200"), "{why}");
 
-        // A UEFI machine is told of the loader that it would get.
+        // For a UEFI machine `explain` names the loader that it would get.
         let pxe = "-V PXEClient:Arch:00007:UNDI:003016 -x 0x5d:0007";
         rack.machine.run(&format!("busybox udhcpc -i {CARD} -f -n -q -t 5 -T 1 {pxe} -s {}", script.display()));
         let why = rack.says(&["explain", "52:54:00:99:99:99"]);

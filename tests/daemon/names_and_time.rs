@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
 use crate::support::serving::{PROGRAM, Serving};
 
-/// compute2 with a cable, its address and the way back to one that is not of the network.
+/// compute2 with a cable, its address, and a route back to an address outside its network.
 fn compute2() -> Machine {
     lay_cable();
     let machine = Machine::plugged_in();
@@ -23,7 +23,7 @@ fn serving(more: &str) -> Serving {
         let text = std::fs::read_to_string(&file).unwrap();
         let switches = ["\ndns = true\n", "\nntp = \"always\"\n"];
         assert!(switches.iter().all(|line| text.contains(line)));
-        // With a word for the time of its own, that of the file goes.
+        // When `more` sets the time servers itself, the line of the file is removed.
         let text = if more.contains("\nntp = ") { text.replace(switches[1], "\n") } else { text };
         std::fs::write(file, text.replace(switches[0], &format!("\n{more}\n"))).unwrap();
         let mut command = Command::new(PROGRAM);
@@ -65,7 +65,7 @@ fn dig(words: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The answers alone.
+/// The answers of dig without anything else.
 fn short(machine: &Machine, words: &str) -> Vec<String> {
     machine.run(&format!("dig @192.168.0.254 +time=5 +tries=1 +short {words}")).lines().map(str::to_string).collect()
 }

@@ -1,4 +1,4 @@
-//! What is said where there is no room, and that nothing is left of what could not be made.
+//! What rackstart says when the disk has no room, and that nothing remains of a store that could not be made.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Running it day by day: an edited site file, the story of a machine, the logs of an installer.
+//! Daily operation: an edited site file, the story of a machine, the logs of an installer.
 
 use crate::support::network_lab::{CARD, Machine, inside, lay_cable, run, wait_until};
 use crate::support::serving::Serving;

@@ -1,4 +1,4 @@
-//! What an operator orders of the running program, and what is refused on the console.
+//! The orders that an operator gives to the running program, and what the console refuses.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -232,7 +232,7 @@ fn a_node_at_work_is_drained_before_it_is_armed_and_the_operator_sees_how() {
         );
         assert_eq!(rack.state(), "ready");
 
-        // It can be spared, but no controller is there to take its service out.
+        // The node can be spared, but there is no controller that could disable its service.
         let leaves = order();
         let again = errand();
         let id = again.split(' ').nth(1).unwrap_or_else(|| panic!("no errand: {again}")).to_string();

@@ -88,7 +88,7 @@ impl Rack {
         self.posts(&format!("permit/{token}"), "disk=sda&sectors=488397168&sector_size=512&blank=yes")
     }
 
-    /// Tells that the disk is as Table 2 wants it.
+    /// Reports that the disk is as Table 2 wants it.
     pub fn attests(&self, token: &str) -> String {
         let file = self.folder.path().join("facts");
         std::fs::write(&file, FACTS).unwrap();

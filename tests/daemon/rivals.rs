@@ -63,7 +63,7 @@ fn a_real_dnsmasq_on_the_link_rings_with_its_address_and_card_in_status_and_log(
         let status = serving.says(&["status"]);
         assert!(status.starts_with("two servers answer"), "{status}");
         assert!(rings(&serving.log()) && serving.log().contains("ALARM"), "{}", serving.log());
-        // It rings and goes on: a node is answered all the same.
+        // The alarm rings and the daemon goes on: a node is answered all the same.
         let sniffer = Sniffer::new();
         asks(&machine);
         assert!(offers(&sniffer).contains(&[192, 168, 0, 254]));

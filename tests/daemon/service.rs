@@ -124,7 +124,7 @@ fn a_start_as_root_says_in_one_line_that_it_needs_less() {
     });
 }
 
-/// What the daemon warns of, but for the line of every first start: there was no store yet.
+/// The warnings of the daemon, except the one of every first start, that there was no store yet.
 fn warnings(log: &str) -> Vec<&str> {
     log.lines().filter(|line| line.contains("WARN") && !line.contains("there was no store in")).collect()
 }
@@ -136,7 +136,7 @@ fn install(folder: &Path) -> String {
     let binary = format!("BINARY={PROGRAM}");
     let mut make = Command::new("make");
     make.args(["--no-print-directory", "-C", root, "install", "PREFIX=/usr", &destination, &binary]);
-    // `make test` runs this: its own settings are not ours.
+    // `make test` runs this test: the settings of that `make` must not reach this one.
     let output = make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     folder.join("usr/lib/systemd/system/rackstart.service").display().to_string()

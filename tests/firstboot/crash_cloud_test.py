@@ -46,7 +46,7 @@ def killed_at_entries(node, total, chance):
 
 
 def killed_at_random(node, most, chance):
-    """Kills the node at random moments until it is ready, at most so many times; returns the number of kills."""
+    """Kills the node at random moments until it is ready, at most `most` times; returns the number of kills."""
     for kill in range(most):
         (node.fake / "kill.at").write_text("0")
         (node.fake / "syncs").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Whom qpidd admits: by the files that it was started with, and by the mechanisms that its client can speak."""
+"""Which clients qpidd admits: by the files that it was started with, and by the mechanisms that the client can speak."""
 
 import readers
 

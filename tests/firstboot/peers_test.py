@@ -1,4 +1,5 @@
-"""Who stays in the pool, who is put out of it and how, and which bricks are added: the controller alone, its pool made by hand."""
+"""Which peers stay in the pool, which are removed and how, and which bricks are added.
+Only the controller runs; the test makes its pool."""
 
 import contextlib
 import shutil

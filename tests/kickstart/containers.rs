@@ -25,7 +25,7 @@ fn text(release: &str, more: &str) -> String {
     EXAMPLE_PLAIN.replace("release = \"9\" ", &format!("release = \"{release}\" ")) + CONTAINER + more
 }
 
-/// The same read, with the key as it would be on the disk.
+/// The site of that text, with the key as it would be on the disk.
 fn site(release: &str, more: &str) -> Site {
     let mut site =
         config::parse(&text(release, more), "rackstart.toml").unwrap_or_else(|problems| panic!("{problems}"));
@@ -218,7 +218,7 @@ fn the_installer_trusts_one_key_and_gets_the_login_with_its_permit_alone() {
         let storage = machine.storage().unwrap();
         assert!(!storage.contains("auth") && storage.contains("ignoredisk --only-use=nvme0n1"), "{storage}");
 
-        // Without a permit nothing of it is there.
+        // Without a permit the installer gets no login.
         let (machine, script) = self::machine(&site, release);
         machine.answers("permit", "409", "no");
         assert!(!machine.run(&script).ok && !machine.path("root/etc/ostree/auth.json").exists());
@@ -234,7 +234,7 @@ fn the_payload_goes_where_an_image_can_be_written_and_the_login_stays_for_update
     for tool in ["blkid", "lvm"] {
         machine.program(tool, "");
     }
-    // What an image has: /usr may be read.
+    // An image has /usr, which may be read.
     std::fs::create_dir_all(machine.path("root/usr/lib")).unwrap();
     std::fs::set_permissions(machine.path("root/usr/lib"), std::fs::Permissions::from_mode(0o555)).unwrap();
     let run = machine.run(&body(&served, "%post --interpreter"));

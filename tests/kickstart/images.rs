@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::pre_script::{commands, script_for, testbed_of};
 use rackstart::lifecycle::WipeScope;
 
-/// What the guard reads at either end, in bytes.
+/// How much the guard reads at either end of a disk, in bytes.
 const BEGIN: usize = 4 << 20;
 const END: usize = 2 << 20;
 /// A disk that is much longer than any of the images.
@@ -74,7 +74,7 @@ fn no_image_of_a_disk_with_anything_on_it_is_called_blank() {
         let (name, bytes) = (image.file_name().unwrap().to_string_lossy().into_owned(), unpacked(image));
         let size = bytes.len();
         assert!(size <= DISK && holds_data(&bytes), "{name}: {size}");
-        // As it is; at the beginning of a long disk; and at its end, which is where RAID controllers write.
+        // The image alone; at the beginning of a long disk; and at its end, where RAID controllers write.
         let mut ways = vec![("6.3", "as it is", size, 0), ("10", "as it is", size, 0)];
         if holds_data(&bytes[..BEGIN.min(size)]) {
             ways.push(("6.3", "at the beginning", DISK, 0));

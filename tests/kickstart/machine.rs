@@ -17,7 +17,7 @@ pub struct Machine {
 pub struct Run {
     /// Whether it ended with status 0.
     pub ok: bool,
-    /// What stood on the console.
+    /// The text on the console.
     pub console: String,
     /// Every call of a stand-in, one per line, in order.
     pub calls: String,
@@ -25,7 +25,7 @@ pub struct Run {
     pub said: String,
 }
 
-/// The commands that a `%pre` finds, by release; where they come from stands in the file.
+/// The commands that a `%pre` finds, by release; the file names its sources.
 const COMMANDS: &str = include_str!("installer_commands.txt");
 
 /// The commands of the installer of a release.
@@ -96,7 +96,7 @@ impl Machine {
         machine
     }
 
-    /// The same with no command on its path but those that the installer of a release has.
+    /// Like [`Self::new`], with only those commands on its path that the installer of a release has.
     pub fn installer(release: &str) -> Self {
         let machine = Self::new();
         let commands = commands_of(release);

@@ -155,7 +155,7 @@ fn every_kind_of_signature_is_found_and_told_to_the_server() {
 /// One release of each installer that has other commands than the one before.
 const INSTALLERS: [&str; 9] = ["6.3", "6.4", "6.7", "6.8", "6.10", "7", "8", "9", "10"];
 
-/// The same for a release, with a disk that grows where the paper's tables do not fit.
+/// The testbed of a release with compute2 alone, and with the layout that grows where the paper's tables do not fit.
 pub fn testbed_of(release: &str) -> Site {
     let mut site = site(release, if release == "10" { "uefi" } else { "bios" });
     site.nodes.retain(|node| node.name.as_str() == "compute2");

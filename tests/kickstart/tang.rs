@@ -193,7 +193,7 @@ fn several_servers_open_a_volume_when_as_many_answer_as_the_site_file_says() {
         assert!(run.ok, "{}\n{}", run.console, run.said);
         let facts = Facts::parse(&std::fs::read_to_string(machine.path("facts")).unwrap()).unwrap();
         assert_eq!(facts.bindings.len(), 2, "{:?}", facts.bindings);
-        // One of the two loses its keys.
+        // One of the two servers loses its keys.
         let kept = second.folder.path().join("kept");
         std::fs::create_dir_all(&kept).unwrap();
         let keys = || std::fs::read_dir(second.folder.path()).unwrap().map(|entry| entry.unwrap().path());

@@ -13,7 +13,7 @@ impl Machine {
     fn new() -> Self {
         let machine = Self(tempfile::tempdir().unwrap());
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile"), machine.path().join("Makefile")).unwrap();
-        // What is ready late is overtaken, unless it is waited for.
+        // These take a moment, so that a target overtakes one that it does not wait for.
         machine.script("tests/setup", "#!/bin/bash\nsleep 0.2; echo set up");
         machine.script("firmware/collect", "#!/bin/bash\nsleep 0.1; echo collected");
         machine.script("tests/sbom", "#!/bin/bash\ntrue");

@@ -1,4 +1,4 @@
-//! A panic is our bug, and is told as one. Alone in a process: the panic hook is one for all threads.
+//! A panic is our bug, and is reported as one. Alone in a process: the panic hook is one for all threads.
 
 use std::panic;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! What cargo-deny does not ask of the code of others (`tests/supply` runs it, deny.toml says what is allowed): libraries in
-//! C, and one generation of digests. Read from cargo's own account of the tree, offline.
+//! What cargo-deny does not check in third-party code (`tests/supply` runs it, deny.toml says what is allowed):
+//! libraries in C, and one generation of digests. Read from cargo's own account of the tree, offline.
 
 use std::collections::BTreeSet;
 use std::process::Command;

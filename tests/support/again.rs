@@ -23,11 +23,11 @@ pub fn behind<F: FnOnce()>(prefix: &[&str], body: F) {
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "behind {prefix:?}:\n{text}");
     assert!(text.contains("1 passed"), "no test `{name}` ran behind {prefix:?}:\n{text}");
-    // What `tests/long` writes down.
+    // These lines are what `tests/long` writes down.
     text.lines().filter(|line| line.starts_with("long: ")).for_each(|line| println!("{line}"));
 }
 
-/// The test that a closure stands in, as this program lists it.
+/// The name of the test that contains a closure, as this program lists it.
 fn test_of<F>() -> &'static str {
     let path = type_name::<F>(); // program::module::test::{{closure}}
     let name = path.split_once("::").and_then(|(_program, name)| name.split_once("::{{closure}}"));

@@ -36,7 +36,7 @@ impl Desk {
         self.tree_of("CentOS", version)
     }
 
-    /// Makes one of another family, as its `.treeinfo` calls it.
+    /// Makes an install tree of another family, as its `.treeinfo` calls it.
     pub fn tree_of(&self, family: &str, version: &str) -> PathBuf {
         let tree = self.path("tree");
         fs::create_dir_all(tree.join("images/pxeboot")).unwrap();
@@ -56,7 +56,7 @@ impl Desk {
     }
 }
 
-/// What a run of the binary ended with.
+/// How a run of the binary ended.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,

@@ -3,7 +3,7 @@
 pub struct Dice(u64);
 
 impl Dice {
-    /// Never the same numbers for two seeds that are near each other.
+    /// Mixes the seed, so that two seeds that are near each other give different numbers.
     pub fn new(seed: u64) -> Self {
         let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         for _ in 0..4 {

@@ -38,7 +38,7 @@ impl Serving {
         self.daemon.wait().unwrap();
     }
 
-    /// As a power cut of the server: the new daemon finds what the old one left.
+    /// Like a power cut of the server: the new daemon finds what the old one left.
     pub fn kill_and_restart(&mut self) {
         self.kill();
         self.daemon = spawned(Self::plain(self.folder.path()), self.folder.path());

@@ -1,4 +1,4 @@
-//! Somebody who asks, on one connection that stays open.
+//! A client of the API, with one connection that stays open.
 
 use std::net::SocketAddr;
 

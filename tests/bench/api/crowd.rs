@@ -1,4 +1,4 @@
-//! A thousand nodes with a past, the API in front of them, and those that install at this moment.
+//! A thousand nodes with a past, the API that lists them, and the nodes that are being installed meanwhile.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How many install at the same time.
+/// How many nodes are installed at the same time.
 const INSTALLING: usize = 100;
 
 /// The daemon's part of the bench, in a thread of its own.
@@ -74,12 +74,12 @@ impl Crowd {
         Self { address, token, rate, written, shutdown, thread }
     }
 
-    /// All installing nodes together make so many reports a second from now on.
+    /// From now on all nodes that are being installed send `a_second` reports a second between them.
     pub fn report(&self, a_second: u64) {
         self.rate.send_replace(a_second);
     }
 
-    /// Changes that were made durable so far.
+    /// The number of changes that were made durable so far.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
@@ -105,7 +105,7 @@ fn site(nodes: usize) -> Site {
     Site { nodes: (0..nodes).map(node).collect(), api, ..site }
 }
 
-/// Each node was armed, booted its installer, and said things.
+/// Gives each node a past: it was armed, booted its installer, and sent reports.
 async fn give_past(store: &Store, site: &Site, events: usize) {
     let mut nodes = tokio::task::JoinSet::new();
     for (n, node) in site.nodes.iter().enumerate() {
@@ -144,7 +144,7 @@ async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, a
     (token.reveal().into(), routes::app(Api::new(appliance, keeper, reloader, order)))
 }
 
-/// One node reports as often as it is its turn.
+/// One node sends a report whenever it is its turn.
 async fn install(store: Store, mac: Mac, mut rate: watch::Receiver<u64>, written: Arc<AtomicU64>) {
     for number in 0.. {
         let a_second = *rate.borrow_and_update();
@@ -152,7 +152,7 @@ async fn install(store: Store, mac: Mac, mut rate: watch::Receiver<u64>, written
             if rate.changed().await.is_err() {
                 return;
             }
-            // Not all at the same moment.
+            // The nodes must not all begin at the same moment.
             tokio::time::sleep(Duration::from_millis(u64::from(mac.0[5]) * 10)).await;
             continue;
         }

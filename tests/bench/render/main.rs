@@ -1,5 +1,5 @@
-//! How long one kickstart takes to render: `cargo bench --bench render`. Median and slowest of many, for each release;
-//! the limit of the project is one millisecond.
+//! How long one kickstart takes to render: `cargo bench --bench render`. The median and the slowest of many runs, for
+//! each release; the limit of the project is one millisecond.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use rackstart::render::{Renderer, example_disks};
 const ROUNDS: usize = 500;
 const MOST: Duration = Duration::from_millis(1);
 
-/// The median and the 99th percentile of what `work` takes.
+/// The median and the 99th percentile of the time that `work` takes.
 fn times(mut work: impl FnMut() -> usize) -> (Duration, Duration) {
     let mut bytes = 0;
     let mut all: Vec<Duration> = (0..ROUNDS)

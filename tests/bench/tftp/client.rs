@@ -1,4 +1,5 @@
-//! A plain blocking client: costs little, asks what firmware asks, and can lose packets on purpose.
+//! A plain blocking client: it costs little time, sends the requests that firmware sends, and can lose packets on
+//! purpose.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};

@@ -24,7 +24,8 @@ pub struct Server {
     pub name: &'static str,
     pub address: SocketAddrV4,
     process: Child,
-    /// A server that starts a process per transfer and lets the system collect them: their time is nowhere to be read.
+    /// Whether the server starts a process for each transfer and lets the system collect them: then nobody can read
+    /// their time.
     forks: bool,
 }
 

@@ -8,7 +8,7 @@ use super::node::{self, Dhcp, Node};
 use super::site::Rack;
 use crate::support::network_lab::{inside_with, run, wait_until};
 
-/// Within 5 s, says the daemon; ten times that on a busy machine.
+/// The daemon promises 5 s; a busy machine may take ten times that.
 const PATIENCE: Duration = Duration::from_secs(50);
 
 #[test]

@@ -1,5 +1,6 @@
-//! An address of nobody that takes what it can get: connections that say nothing, heads that never end, downloads that
-//! nobody reads, TFTP requests, DHCP of ever new cards, log lines in the name of nodes.
+//! An attacker with an address that belongs to no node. It takes what it can get: connections that say nothing, heads
+//! that never end, downloads that nobody reads, TFTP requests, DHCP requests of ever new cards, log lines in the name
+//! of nodes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,10 +14,10 @@ use super::site::address;
 use crate::support::dhcp_packets::packet;
 use crate::support::dice::Dice;
 
-/// So many connections of each kind are held at once.
+/// The number of connections of each kind that are held at once.
 const HELD: usize = 6;
 
-/// Goes on until it is aborted.
+/// Attacks until the task is aborted.
 pub async fn attacks(n: u16, nodes: u16) {
     let own = Ipv4Addr::new(10, 77, 100, n as u8 + 1);
     let holds = (0..3 * HELD).map(|kind| hold(own, kind % 3));

@@ -20,7 +20,7 @@ use crate::support::network_lab::{BRIDGE, enter, run};
 pub const CARD: &str = "crowd0";
 /// The card that has all its addresses.
 const REAL_CARD: [u8; 6] = [0x52, 0x54, 10, 77, 255, 253];
-/// The most that a frame comes late.
+/// The largest delay of a frame.
 const LATE_MILLISECONDS: usize = 40;
 
 /// What the relay did, in frames.
@@ -56,8 +56,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Lays it: the daemon's end is `br0` with 10.77.255.254, the other one in a network namespace of its own has all of
-    /// 10.77.0.0/17.
+    /// Lays the link: the daemon's end is `br0` with 10.77.255.254, the other end is in a network namespace of its own
+    /// and has all of 10.77.0.0/17.
     pub fn laid(seed: u64, loss: u64) -> Self {
         let here = tap(BRIDGE);
         run(&format!("ip address add 10.77.255.254/16 dev {BRIDGE}"));
@@ -65,12 +65,12 @@ impl Link {
         Self::laid_to(here, seed, loss)
     }
 
-    /// Lays it to somebody who has 10.77.255.254 and reads and writes frames.
+    /// Lays the link to a peer that has 10.77.255.254 and reads and writes frames through `here`.
     pub fn laid_to(here: File, seed: u64, loss: u64) -> Self {
         run("ip link set lo up");
         let sleep = Command::new("unshare").args(["--net", "sleep", "7200"]).stdin(Stdio::null()).spawn();
         let link = Self { other_side: sleep.expect("unshare"), count: Arc::default() };
-        // It has its namespace once it is another one than ours.
+        // The child is in a namespace of its own once its namespace differs from ours.
         let ours = std::fs::read_link("/proc/self/ns/net").unwrap();
         let other = format!("/proc/{}/ns/net", link.other_side.id());
         crate::support::network_lab::wait_until("there is another side", || {

@@ -20,14 +20,14 @@ use crate::support::dhcp_packets::{Parts, packet};
 
 pub const SERVER: [u8; 4] = [10, 77, 255, 254];
 
-/// How long things took.
+/// What one node measured.
 pub struct Told {
     pub offer: Duration,
     pub script: Duration,
     pub life: Duration,
 }
 
-/// Who waits for which answer.
+/// The channel of each request that waits for its answer, by the number of the request.
 type Waiting = Arc<Mutex<HashMap<u32, UnboundedSender<Vec<u8>>>>>;
 
 /// The DHCP port of the whole crowd; answers find their node by the number of the request.
@@ -110,7 +110,7 @@ pub fn runs<T>(work: impl AsyncFnOnce(Arc<Dhcp>) -> T) -> T {
     runtime.block_on(async { work(Arc::new(Dhcp::open())).await })
 }
 
-/// From power on to ready, and one boot more.
+/// A node's life from power on to ready, and one boot more.
 pub async fn lives(n: u16, dhcp: Arc<Dhcp>) -> Result<Told, String> {
     let began = Instant::now();
     let node = Node::of(n);
@@ -183,7 +183,7 @@ impl Node {
         Ok(())
     }
 
-    /// One request, whatever its answer is.
+    /// Sends one request and returns its answer, whatever it is.
     pub async fn asks_once(&self, path: &str) -> Result<(u16, String), String> {
         let answer = timeout(self.patience, self.call("GET", path, "")).await;
         answer.map_err(|_| format!("{:?} of silence", self.patience))?
@@ -285,7 +285,7 @@ impl Node {
             }
             match timeout(self.patience, self.call(method, path, body)).await {
                 Ok(Ok((status, text))) if status == expected => return Ok(text),
-                // Too many reports, or no room just now: what a real one waits for too.
+                // Too many reports, or no room just now: a real node waits here too.
                 Ok(Ok((429 | 503, text))) => last = text,
                 Ok(Ok((status, text))) => return Err(format!("{method} {path}: {status} {text}")),
                 Ok(Err(error)) => last = error,

@@ -41,7 +41,7 @@ pub struct Plan {
     pub patience: Duration,
 }
 
-/// How far each node is known to be: four steps a life, armed, installing, firstboot, ready.
+/// How far each node is known to be. A life has four steps: armed, installing, firstboot, ready.
 #[derive(Clone, Default)]
 struct Known(Arc<Mutex<BTreeMap<String, usize>>>);
 
@@ -73,7 +73,7 @@ async fn lives_again(
     let mut reboots = 0;
     let mut life = 0;
     loop {
-        // Until its operator has armed it, it boots its disk.
+        // Until its operator has armed it, the node boots its disk.
         let token = loop {
             if over.load(Ordering::Relaxed) {
                 return Ok(());
@@ -107,7 +107,7 @@ async fn lives_again(
     }
 }
 
-/// Where the daemon says that every node is, in the same count.
+/// How far each node is according to the daemon, in the same count.
 fn found(server: &impl Server) -> Result<BTreeMap<String, usize>, String> {
     let mut spent = permits(server)?;
     // Both belong together once no permit is spent between the questions; each node spends one until it is ordered anew.

@@ -1,4 +1,4 @@
-//! A site of as many compute nodes as are wished, and its daemon.
+//! A site with any number of compute nodes, and its daemon.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -166,7 +166,7 @@ fn bond_the_public_card(node: &mut Node) {
     node.bonds.push(Bond { name, cards, mode, network: NicNetwork::Public, fixed: None });
 }
 
-/// The operator's folder with every hook and this spoilt template in it.
+/// The operator's folder with every hook and this damaged template in it.
 fn folder(spoilt: Option<(&str, &[&str])>) -> Templates {
     let mut own = spoilt.map_or_else(Templates::default, |(name, lines)| own(name, lines));
     for (hook, text) in [
@@ -197,7 +197,7 @@ fn texts(renderer: &Renderer, sites: &[Site]) -> Result<String, RenderError> {
     Ok(all)
 }
 
-/// What is told of the first node that has a fault.
+/// The errors of the first node that has a fault.
 fn told(renderer: &Renderer, sites: &[Site]) -> Vec<RenderError> {
     let nodes = sites.iter().flat_map(|site| site.nodes.iter().map(move |node| (site, node)));
     let faults = |(site, node)| render::prove_nodes(renderer, site, std::slice::from_ref(node));
@@ -205,8 +205,8 @@ fn told(renderer: &Renderer, sites: &[Site]) -> Vec<RenderError> {
     faults.into_iter().map(|fault| fault.error).collect()
 }
 
-/// Whether nobody can miss the line: neither a shell nor an installer reads it, or it only talks to people. `%pre` reads
-/// some comments, and the core is installed without being asked for.
+/// Whether the loss of the line does no harm: neither a shell nor an installer reads it, or it only talks to people.
+/// `%pre` reads some comments, and the core is installed without being asked for.
 fn is_harmless(lines: &[&str], at: usize) -> bool {
     let line = lines[at].trim();
     let marks = ["# scope:", "# disk of", "# keep:", "# rackstart: preparation", "# rackstart: end"];
@@ -241,8 +241,8 @@ fn calls(functions: &BTreeSet<String>, line: &str) -> bool {
     brings_in || functions.iter().any(is_call)
 }
 
-/// What is told of one spoilt template; nothing when it still does the same, in a branch that no node takes. An error is
-/// that it would be served, or that another template is blamed.
+/// The errors that rackstart reports for one damaged template; none when it still does the same, in a branch that no
+/// node takes. The result is an error when the template would be served, or when another one is blamed.
 fn found(sites: &[Site], before: &str, name: &str, lines: &[&str]) -> Result<Vec<RenderError>, String> {
     let errors = match Renderer::with_templates(folder(Some((name, lines)))) {
         Err(error) => vec![error],

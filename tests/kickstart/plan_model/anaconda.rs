@@ -23,7 +23,7 @@ pub struct Empty {
     pub end: u64,
 }
 
-/// What becomes of one disk: number, start, size, slot and name of each partition.
+/// The partitions of one disk in the end: number, start, size, slot and name of each.
 pub type Made = Vec<(u32, u64, u64, Slot, String)>;
 
 fn option(line: &str, name: &str) -> Option<u64> {

@@ -229,7 +229,7 @@ fn the_model_scrambles_the_papers_table_without_the_flags() {
 }
 
 /// For `tests/rack/blivet --positions`: random nodes that the planner takes, one line of JSON each, with the storage
-/// section and the plan. What flags do not lead to is left out, for no blivet decides it.
+/// section and the plan. Tables that `%pre` makes are left out, because blivet does not decide them.
 #[test]
 #[ignore = "writes what tests/rack/blivet reads; it says how many, from which seed and where"]
 fn random_plans_are_written_for_blivet() {

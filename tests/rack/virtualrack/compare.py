@@ -13,7 +13,7 @@ def planned(plan):
 
 
 def actual(disk):
-    """The same rows from the disk itself."""
+    """The rows of the disk itself, like those of the plan."""
     rows = [(f"sda{p['number']}", p["mib"]) for p in disk["partitions"]]
     for group in sorted(disk["vgs"], key=lambda group: group["vg_name"]):
         name = group["vg_name"]

@@ -47,7 +47,7 @@ class Daemon:
         return subprocess.run([binary(), "-c", self.config, *words], capture_output=True, text=True, timeout=seconds)
 
     def json(self, *words):
-        """The same for a command that prints JSON."""
+        """Like `cli`, for a command that prints JSON; returns the value."""
         done = self.cli(*words)
         if done.returncode != 0:
             raise Stalled(f"rackstart {' '.join(words)}: exit {done.returncode}\n{done.stderr}")

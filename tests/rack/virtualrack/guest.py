@@ -158,7 +158,7 @@ class Guest:
         return "\n".join(self.text(False).splitlines()[-lines:])
 
     def wait_serial(self, pattern, seconds):
-        """Wait for a line on the serial console, until it has been silent for so many seconds; stops early when the stand-in
+        """Wait for a line on the serial console, until it has been silent for `seconds`; stops early when the stand-in
         says that it failed.
         """
         found = re.compile(pattern)

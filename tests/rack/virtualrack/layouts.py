@@ -200,7 +200,7 @@ def random_group(dice, number, name, same):
 
 
 def random_cells(directory, tree, seed, count):
-    """So many random layouts that rackstart takes; (cells, how many it refused on the way)."""
+    """`count` random layouts that rackstart accepts; returns (cells, how many it refused on the way)."""
     dice, cells, refused = random.Random(seed), [], 0
     disks, names = with_odd_disks(seed)
     while len(cells) < count:

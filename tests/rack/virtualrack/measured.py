@@ -58,7 +58,7 @@ def use_of(part, label):
 
 
 def measured_disk(slot, disk):
-    """The same of a real disk."""
+    """The rows of a real disk, like those of a planned one."""
     rows = {f"{slot} label": disk["label"]}
     for part in disk["partitions"]:
         name = f"{slot} {part['number']}"
@@ -68,7 +68,7 @@ def measured_disk(slot, disk):
 
 
 def measured_groups(read):
-    """The same of real volume groups."""
+    """The rows of real volume groups, like those of planned ones."""
     rows = {}
     for group in read["vg"]:
         name, extent = group["vg_name"], group["vg_extent_size"]

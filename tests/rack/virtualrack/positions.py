@@ -30,7 +30,7 @@ def planned(path, count, seed):
 
 
 def of_cells(cells, disks, names):
-    """The same of cells of the matrix, without those whose table %pre makes."""
+    """Cases from cells of the matrix, without those whose table %pre makes."""
     about = {disk.key: {"bytes": disk.bytes, "sector_size": disk.sector_size} for disk in disks}
     for cell in cells:
         text = cell.storage(names)

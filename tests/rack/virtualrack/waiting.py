@@ -45,7 +45,7 @@ def wait_until(what, seconds, ready, every=0.2):
 
 
 def wait_moving(what, signs, ready, quiet=QUIET, longest=None, every=0.2):
-    """The same as long as anything moves: `signs` returns name -> sign. `longest`: for what could move without an end."""
+    """Waits as long as anything moves: `signs` returns name -> sign. `longest` is the limit for what could move for ever."""
     movement, began = Movement(), time.monotonic()
     while True:
         value = ready()

@@ -1,5 +1,6 @@
-//! Inputs that found something once, or reach what no other one reaches: `tests/long/fuzz` looks for them, each run of the
-//! tests replays them. And DHCP packets out of dice, FUZZ_DHCP_PACKETS of them (10,000), from FUZZ_DHCP_SEED on (0).
+//! Inputs that found a fault once, or reach code that no other input reaches: `tests/long/fuzz` looks for them, and
+//! each run of the tests replays them. And DHCP packets out of dice, FUZZ_DHCP_PACKETS of them (10,000), from
+//! FUZZ_DHCP_SEED on (0).
 
 mod packets;
 mod targets;
@@ -105,7 +106,7 @@ fn mutated_dhcp_packets_reach_every_message_type_option_and_answer_and_panic_now
             let (maker, total) = (&maker, &total);
             scope.spawn(move || {
                 let mut reached = Reached::default();
-                // A number always is the same packet.
+                // A number always gives the same packet.
                 for number in (seed + hand..seed + count).step_by(usize::try_from(hands).unwrap()) {
                     let packet = maker.packet(&mut Dice::new(number));
                     let site = &sites[number as usize % sites.len()];

@@ -103,7 +103,7 @@ async fn a_flood_of_requests_that_nobody_answers_keeps_no_node_and_no_stranger_o
         for from in [machine(1000 + n / 4), guest(1000 + n / 4)] {
             let mut forged = Client::at(from, address).await;
             forged.ask("nbp", "").await;
-            // Where a port is open nobody says that it is not.
+            // While its socket is kept, the kernel does not tell the server that the port is closed.
             kept.push_back(forged);
         }
         kept.drain(..kept.len().saturating_sub(800));

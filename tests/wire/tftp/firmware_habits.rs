@@ -104,7 +104,8 @@ async fn repetition_that_the_network_held_up_does_not_end_a_transfer_that_is_und
     client.ask("nbp", "timeout 100").await;
     assert!(matches!(client.receive().await, Answer::Oack(_)));
     let port = client.peer_port();
-    // Busy all were: only now the client is heard, and its second request arrives behind its first acknowledgements.
+    // As on a busy network: only now the server hears the client, and its second request arrives after its first
+    // acknowledgements.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     client.acknowledge(0).await;
     assert!(matches!(client.receive().await, Answer::Data { block: 1, .. }));

@@ -8,7 +8,7 @@ use rackstart::wire::tftp::Ending;
 
 use super::server::{TestServer, content};
 
-/// Runs a client program. False if it is not installed, which is said.
+/// Runs a client program. Prints a line and returns false if it is not installed.
 async fn run(program: &str, arguments: &[&str], directory: &Path) -> bool {
     let (name, owned) = (program.to_string(), arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
     let directory = directory.to_path_buf();

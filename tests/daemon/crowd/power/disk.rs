@@ -14,13 +14,14 @@ pub struct Disk {
     safe: File,
     waiting: Vec<(u64, Vec<u8>)>,
     bytes: u64,
-    /// Says that it flushed and does not: then it comes back as it was some time ago, and nothing is torn.
+    /// Whether the disk says that it flushed and does not: then it comes back as it was some time ago, and nothing is
+    /// torn.
     pub lies: bool,
     /// How many more writes and flushes are heard, counted while something waits to be flushed, before the power goes.
     left: Option<usize>,
 }
 
-/// What a loss of power came to.
+/// What one loss of power did.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Loss {
     pub lost: usize,

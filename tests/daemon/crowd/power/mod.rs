@@ -26,7 +26,7 @@ fn installed() -> (Guest, Link) {
         let (mut guest, cable) = Guest::racked(&parts, kind, seed);
         let (flushed, written) = guest.formats();
         assert_eq!(flushed, 2048, "what was flushed is there");
-        // With some dice a disk keeps everything.
+        // For some seeds a disk keeps everything.
         if written < 2048 {
             return (guest, Link::laid_to(cable, seed, 0));
         }

@@ -25,7 +25,7 @@ const DISCONNECT: u16 = 2;
 const FLUSH: u16 = 3;
 const EIO: u32 = 5;
 const EINVAL: u32 = 22;
-/// The most that a client may write at once.
+/// The largest write that a client may ask for.
 const LARGEST: u32 = 32 << 20;
 
 fn take<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
@@ -55,7 +55,7 @@ fn bytes_of(from: &mut impl Read, length: u32) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Serves the disk to one client until it goes, however it goes.
+/// Serves the disk to one client until it disconnects, in whatever way.
 pub fn serve(mut stream: UnixStream, disk: &Mutex<Disk>) -> io::Result<()> {
     greet(&mut stream, disk.lock().unwrap().bytes())?;
     loop {
