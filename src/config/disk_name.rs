@@ -34,7 +34,7 @@ pub(super) fn objection(name: &str) -> Option<&'static str> {
         return Some("lacks the name of its driver: disks of a Smart Array are called cciss/c0d0");
     }
     if LETTERED.contains(&name) {
-        return Some("is no disk yet: its letter is missing");
+        return Some("is not yet the name of a disk: its letter is missing");
     }
     let is_partition = |rest: &str| !rest.trim_start_matches(|letter: char| letter.is_ascii_lowercase()).is_empty();
     rest_of(&LETTERED).filter(|rest| is_partition(rest)).map(|_| "is a partition, not a disk")

@@ -138,21 +138,21 @@ mod tests {
     #[test]
     fn each_impossible_combination_is_told_once() {
         for (changes, what) in [
-            (&[("network_manager", "Flat")][..], "network_manager is no manager"),
+            (&[("network_manager", "Flat")][..], "network_manager is not a manager"),
             (&[("multi_host", "no")], "multi_host is neither"),
             (&[("multi_host", "yes"), ("network_manager", "flat")], "multi_host needs a nova-network"),
             (&[("num_networks", "2")], "num_networks is for the manager `vlan`"),
-            (&[("num_networks", "0"), ("network_manager", "vlan")], "num_networks is no number"),
-            (&[("network_size", "100")], "network_size is no size"),
-            (&[("vlan_start", "4095")], "vlan_start is no number"),
+            (&[("num_networks", "0"), ("network_manager", "vlan")], "num_networks is not a number"),
+            (&[("network_size", "100")], "network_size is not a size"),
+            (&[("vlan_start", "4095")], "vlan_start is not the number"),
             (&[("vlan_start", "4094"), ("network_manager", "vlan")], "vlan_start leaves too few"),
             (
                 &[("vlan_start", "299"), ("network_manager", "vlan"), ("num_networks", "2"), ("network_size", "64")],
                 "vlan_start begins",
             ),
             (&[("network_manager", "vlan"), ("num_networks", "2")], "vm_network has fewer"),
-            (&[("vm_interface", "eth2 eth3")], "vm_interface is no name"),
-            (&[("vm_interface", "../eth2")], "vm_interface is no name"),
+            (&[("vm_interface", "eth2 eth3")], "vm_interface is not the name"),
+            (&[("vm_interface", "../eth2")], "vm_interface is not the name"),
         ] {
             let told = told(changes, &[300]);
             assert!(told.len() == 1 && told[0].starts_with(what), "{changes:?}: {told:?}");

@@ -146,9 +146,12 @@ fn what_one_server_cannot_be_is_told() {
         (vec![TARGET[0], TARGET[1]], "goes with `glance_target`"),
         (
             vec![TARGET[0], ("# glance_target = \"192.168.10.250\"", "glance_target = \"the-san\""), TARGET[2]],
-            "`glance_target` `the-san` is no address",
+            "`glance_target` `the-san` is not the address",
         ),
-        (vec![TARGET[0], TARGET[1], ("# glance_iqn = \"iqn", "glance_iqn = \"IQN")], "is no name of an iSCSI target"),
+        (
+            vec![TARGET[0], TARGET[1], ("# glance_iqn = \"iqn", "glance_iqn = \"IQN")],
+            "is not the name of an iSCSI target",
+        ),
         (vec![(vm_network, "multi_host = \"yes\"")], "`multi_host` `yes` is for clouds of several"),
         (vec![(vm_network, "acceptance = \"boot migration\"")], "nowhere to move a machine to"),
         (vec![("\n[[node]]\nname = \"cloud1\"", second)], "is number 2 that provides `control`"),
