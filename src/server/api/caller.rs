@@ -36,7 +36,7 @@ impl Caller {
         &self.person.actor
     }
 
-    /// The most that one answer holds: `over_tcp` over TCP, everything at the socket.
+    /// The largest number of entries in one answer: `over_tcp` over TCP, no limit at the socket.
     pub(crate) fn most(&self, over_tcp: u32) -> u32 {
         if self.holder.is_some() { over_tcp } else { u32::MAX }
     }

@@ -21,7 +21,7 @@ const MAX_NODES: usize = 500;
 pub(crate) struct NodesParams {
     /// Only nodes after the one with this name, in the order of the site file.
     after: Option<String>,
-    /// Most nodes in the answer: 1 to 500, 100 when missing.
+    /// The largest number of nodes in the answer: 1 to 500, 100 when missing.
     #[param(maximum = 65535)]
     limit: Option<u16>,
     /// Only nodes in this state.

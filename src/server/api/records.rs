@@ -30,7 +30,7 @@ pub(crate) struct AuditParams {
     /// No lines older than this, in Unix seconds.
     #[param(maximum = 4294967295.0)]
     since: Option<u32>,
-    /// Most lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
+    /// The largest number of lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
     #[param(maximum = 4294967295.0)]
     limit: Option<u32>,
 }

@@ -24,7 +24,7 @@ const MAX_LINES: u32 = 1000;
 pub(crate) struct TimelineParams {
     /// Only events after this number; 0 begins with the oldest. Without it the newest ones are shown.
     after: Option<i64>,
-    /// Most events in the answer: 1 to 1000, 100 when missing.
+    /// The largest number of events in the answer: 1 to 1000, 100 when missing.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Chapter {
     moment: Option<i64>,
     /// The `event` of the previous answer's `next`.
     event: Option<i64>,
-    /// Most lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
+    /// The largest number of lines in the answer, the newest ones: 1 to 1000, 100 when missing; no limit at the socket.
     #[param(maximum = 65535)]
     limit: Option<u16>,
 }

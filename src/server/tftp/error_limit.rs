@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The most addresses remembered. When a flood comes from more of them per second, further addresses get no errors.
+/// The largest number of addresses remembered. When a flood comes from more of them per second, further addresses get
+/// no errors.
 const MAX_CLIENTS: usize = 1024;
 
 /// When each client last got an error.

@@ -16,10 +16,10 @@ use super::seen::Stop;
 use super::serve::{self, Shared};
 use crate::wire::tftp::{ErrorCode, Request};
 
-/// The most transfers at once that one client has acknowledged. Firmware has one, GRUB a few.
+/// The largest number of transfers at once that one client has acknowledged. Firmware has one, GRUB a few.
 const MAX_PER_CLIENT: usize = 4;
-/// The most transfers in the name of one node that were never acknowledged. Anybody can ask in its name, so the node's
-/// own request must survive some forged ones until its acknowledgement gets through a lossy link.
+/// The largest number of transfers in the name of one node that were never acknowledged. Anybody can ask in its name,
+/// so the node's own request must survive some forged ones until its acknowledgement gets through a lossy link.
 const MAX_UNHEARD_PER_NODE: usize = 64;
 /// A transfer that has been silent for this long may be ended when all places are taken.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@ use super::request::printable;
 
 /// Bytes before the block in a DATA packet.
 pub(crate) const DATA_HEADER_BYTES: usize = 4;
-/// The most characters of an error text: it must fit a firmware's screen and the smallest receive buffer.
+/// The largest number of characters of an error text: it must fit a firmware's screen and the smallest receive buffer.
 const MAX_ERROR_CHARS: usize = 200;
 
 /// A packet that the client sent to the transfer's own port.

@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use crate::letters::is_unprintable;
 
-/// The most bytes of a request (RFC 2347: "the maximum size of a request packet is 512 octets").
+/// The largest size of a request in bytes (RFC 2347: "the maximum size of a request packet is 512 octets").
 const MAX_REQUEST_BYTES: usize = 512;
-/// The most bytes of a name: what DHCP option 67 can carry.
+/// The longest name in bytes: what DHCP option 67 can carry.
 const MAX_NAME_BYTES: usize = 255;
 
 /// A read request.

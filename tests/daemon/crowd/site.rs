@@ -120,7 +120,7 @@ impl Rack {
         end_of(&self.log())
     }
 
-    /// The most memory that the daemon ever had, in MiB.
+    /// The peak memory of the daemon, in MiB.
     pub fn peak_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
