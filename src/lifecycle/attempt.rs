@@ -71,6 +71,12 @@ impl fmt::Debug for BootToken {
 #[serde(transparent)]
 pub struct TokenHash(String);
 
+impl std::hash::Hash for TokenHash {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 impl PartialEq for TokenHash {
     /// Compares in constant time.
     fn eq(&self, other: &Self) -> bool {

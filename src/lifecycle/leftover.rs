@@ -51,12 +51,13 @@ impl State {
         self.left_behind().is_some_and(|system| system.redeemer(token).is_ok())
     }
 
-    /// Whether the holder of this token may speak for the node.
-    pub(crate) fn listens_to(&self, token: &TokenHash) -> bool {
-        let own = self.attempt().is_some_and(|attempt| {
-            attempt.newest_boot.as_ref() == Some(token) || attempt.redeemed_by.as_ref() == Some(token)
-        });
-        own || self.left_behind_with(token)
+    /// All tokens whose holders may speak for the node.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &TokenHash> {
+        let attempt = self.attempt();
+        let booted = attempt.and_then(|attempt| attempt.newest_boot.as_ref());
+        let redeemed = attempt.and_then(|attempt| attempt.redeemed_by.as_ref());
+        let left_behind = self.left_behind().and_then(Self::attempt).and_then(|system| system.redeemed_by.as_ref());
+        [booted, redeemed, left_behind].into_iter().flatten()
     }
 
     /// Applies a report of that system, which makes the failed attempt a thing of the past. None when the event is not

@@ -118,7 +118,7 @@ impl Lines {
     /// A boot reads one to five files; more than two dozen per minute mean a node in trouble.
     fn new() -> Self {
         let minute = Duration::from_secs(60);
-        Self { nodes: LogLimit::new(24, minute, 200), strangers: LogLimit::new(2, minute, 10) }
+        Self { nodes: LogLimit::new(24, minute, 200).of_nodes(), strangers: LogLimit::new(2, minute, 10) }
     }
 
     fn ask(&mut self, who: Who, client: Ipv4Addr) -> Option<u64> {
@@ -183,9 +183,10 @@ fn program(seen: &tftp::Seen) -> Option<Given> {
 /// Records each DHCP request for the timeline; the engine has already logged it.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
+    let served = appliance.served.clone();
     Arc::new(move |seen| {
         if let Some(uuid) = seen.machine_uuid {
-            machines.tell(seen.mac, uuid);
+            machines.tell(seen.mac, uuid, served.borrow().site.nodes.len());
         }
         let said = match &seen.outcome {
             dhcp::Outcome::Answered { kind, address, boot_file, refusal, .. } => {

@@ -67,11 +67,16 @@ impl Batch {
                 Command::Change { mac, mut change, order, reply } => {
                     // A machine's words may contain a password, which must not get into the store.
                     change.redact(redactor);
-                    let outcome = batch.change(&mut draft, mac, &change, now);
-                    if let Some(order) = order {
-                        batch.audit.push((order, outcome_words(&outcome)));
-                    }
+                    let outcome = batch.change_as(&mut draft, mac, &change, order, now);
                     batch.answers.push(answer(reply, outcome));
+                }
+                Command::ChangeAll { changes, reply } => {
+                    let outcomes = changes.into_iter().map(|(mac, mut change, order)| {
+                        change.redact(redactor);
+                        batch.change_as(&mut draft, mac, &change, Some(order), now)
+                    });
+                    let outcomes: Vec<_> = outcomes.collect();
+                    batch.answers.push(answer(reply, outcomes));
                 }
                 Command::Decide { asked, judge, reply } => match judge(&draft, now) {
                     Ok(orders) => {
@@ -129,6 +134,20 @@ impl Batch {
         let Self { writes, audit, secrets, tokens, moments, fresh, answers: _, lookups: _ } = self;
         let is_empty = writes.is_empty() && audit.is_empty() && secrets.is_empty() && tokens.is_empty();
         !(is_empty && moments.is_empty() && fresh.1.is_none())
+    }
+
+    /// Works out a change, and records the order for it with its outcome.
+    fn change_as(
+        &mut self,
+        draft: &mut Draft<'_>,
+        mac: Mac,
+        change: &Change,
+        order: Option<Order>,
+        now: u64,
+    ) -> Result<Record, Refused> {
+        let outcome = self.change(draft, mac, change, now);
+        self.audit.extend(order.map(|order| (order, outcome_words(&outcome))));
+        outcome
     }
 
     fn change(&mut self, draft: &mut Draft<'_>, mac: Mac, change: &Change, now: u64) -> Result<Record, Refused> {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::change::{Change, Changed, LogLine};
 use super::damage::Damage;
 use super::record::Record;
+use super::records::Records;
 use crate::audit::Order;
 use crate::lifecycle::{BootToken, Refused, Stopped};
 use crate::site::Mac;
@@ -14,7 +15,7 @@ use crate::site::Mac;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     /// The record of every node to which something happened.
-    pub nodes: HashMap<Mac, Record>,
+    pub nodes: Records,
     /// Set while all installations are stopped.
     pub stopped: Option<Stopped>,
     /// What can no longer be remembered.
@@ -119,8 +120,7 @@ impl<'a> Draft<'a> {
 impl Memory {
     /// Finds the node that a token may speak for.
     pub(crate) fn owner(&self, token: &BootToken) -> Option<Mac> {
-        let hash = token.hash();
-        self.nodes.iter().find(|(_, record)| record.state.listens_to(&hash)).map(|(mac, _)| *mac)
+        self.nodes.owner(&token.hash())
     }
 
     /// Takes over what has become durable.

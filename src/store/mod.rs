@@ -20,6 +20,7 @@ mod place;
 mod private;
 mod reader;
 mod record;
+mod records;
 mod rekey;
 mod restore;
 mod room;
@@ -98,6 +99,7 @@ type Reply<T> = oneshot::Sender<Result<T, ChangeError>>;
 enum Command {
     Token { change: TokenChange, order: Order, reply: Reply<bool> },
     Change { mac: Mac, change: Change, order: Option<Order>, reply: Reply<Result<Record, Refused>> },
+    ChangeAll { changes: Vec<(Mac, Change, Order)>, reply: Reply<Vec<Result<Record, Refused>>> },
     Decide { asked: Order, judge: Judge, reply: Reply<Result<Vec<Record>, OrderRefused>> },
     Audit { order: Order, reply: Reply<u64> },
     WriteSecrets { write: secret_rows::SecretWrite, orders: Vec<Order>, reply: Reply<()> },
@@ -178,6 +180,16 @@ impl Store {
     /// refused.
     pub async fn change_as(&self, mac: Mac, change: Change, order: Order) -> Result<Record, ChangeError> {
         self.send(mac, change, Some(order)).await
+    }
+
+    /// Like [`Self::change_as`] for many nodes, in one transaction. Each change is accepted or refused for itself.
+    pub async fn change_all(
+        &self,
+        changes: Vec<(Mac, Change, Order)>,
+    ) -> Result<Vec<Result<Record, Refused>>, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::ChangeAll { changes, reply }).await?;
+        answered(answer).await
     }
 
     async fn send(&self, mac: Mac, change: Change, order: Option<Order>) -> Result<Record, ChangeError> {

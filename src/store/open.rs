@@ -413,7 +413,7 @@ pub(super) async fn memory(connection: &mut SqliteConnection) -> Result<Memory, 
     let (stopped, is_damaged) = read_stopped(connection).await?;
     damage.stopped = is_damaged;
     damage.tokens = tokens::read(connection).await?.iter().filter(|token| token.role == DAMAGED).count();
-    Ok(Memory { nodes, stopped, damage })
+    Ok(Memory { nodes: nodes.into(), stopped, damage })
 }
 
 /// Every table with its columns, every index and every trigger, one line each.

@@ -194,3 +194,42 @@ async fn orders_happen_together_or_not_at_all_and_a_judge_sees_what_came_before(
     assert_eq!(store.stopped(), Some(stop));
     assert_eq!(store.change(other, arm(4)).await, Err(ChangeError::Refused(Refused::Stopped)));
 }
+
+#[tokio::test]
+async fn many_nodes_are_changed_in_one_commit_and_each_is_refused_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _task) = Store::open(&folder.path().join("state")).await.unwrap();
+    let of = |n: u8| Mac([2, 0, 0, 0, 0, n]);
+    store.change(of(7), arm(7)).await.unwrap();
+    store.change(of(7), event(Event::BootScriptServed { token: token(1).hash() })).await.unwrap();
+    store.change(of(7), event(Event::PermitRedeemed { token: token(1).hash(), disk: "sda".into() })).await.unwrap();
+    let orders = (0..100).map(|n| (of(n), arm(n), Order::new(&crate::audit::Actor::daemon(), "arm", "some node")));
+    let outcomes = store.change_all(orders.collect()).await.unwrap();
+    assert_eq!(outcomes.len(), 100);
+    for (n, outcome) in (0..100).zip(&outcomes) {
+        assert_eq!(outcome.is_ok(), n != 7, "{n}: {outcome:?}");
+        assert_eq!(store.record(of(n)).unwrap().state.word(), if n == 7 { "installing" } else { "armed" });
+    }
+    let told = store.audit_lines(AuditFilter { action: Some("arm".into()), ..AuditFilter::default() }).await.unwrap();
+    assert_eq!(told.len(), 100, "the refusal is on record, too");
+    assert_eq!(told.iter().filter(|line| line.outcome == "done").count(), 99);
+}
+
+#[tokio::test]
+async fn a_token_finds_its_node_as_long_as_its_holder_may_speak_and_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, task) = Store::open(&folder.path().join("state")).await.unwrap();
+    let served = |n| event(Event::BootScriptServed { token: token(n).hash() });
+    let owners = || [1, 2, 3].map(|n| store.owner(&token(n)));
+    let other = Mac([2; 6]);
+    for (mac, n) in [(mac(), 1), (other, 3)] {
+        store.change(mac, arm(n)).await.unwrap();
+        store.change(mac, served(n)).await.unwrap();
+    }
+    assert_eq!(owners(), [Some(mac()), None, Some(other)]);
+    store.change(mac(), served(2)).await.unwrap();
+    assert_eq!(owners(), [None, Some(mac()), Some(other)], "a second boot script takes the place of the first");
+    store.change(mac(), event(Event::PermitRedeemed { token: token(2).hash(), disk: "sda".into() })).await.unwrap();
+    assert_eq!(owners(), [None, Some(mac()), Some(other)]);
+    close(store, task).await;
+}

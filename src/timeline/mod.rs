@@ -49,11 +49,6 @@ impl Moment {
     pub(crate) fn with_ms(self, ms: u16) -> Self {
         Self { ms, ..self }
     }
-
-    /// Whether the other moment repeats this one.
-    pub(crate) fn is_again(&self, other: &Self) -> bool {
-        (self.mac, &self.source, &self.text) == (other.mac, &other.source, &other.text)
-    }
 }
 
 /// How far a reader has read; opaque to readers.

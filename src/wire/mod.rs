@@ -3,6 +3,7 @@
 pub(crate) mod datagram;
 pub mod dhcp;
 pub(crate) mod dns;
+pub(crate) mod neighbour;
 pub(crate) mod ntp;
 pub(crate) mod router_advertisement;
 pub mod syslog;

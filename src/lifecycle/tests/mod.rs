@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn listens_to(state: &State, token: &TokenHash) -> bool {
+    state.tokens().any(|own| own == token)
+}
+
 fn token(n: u8) -> TokenHash {
     BootToken::from_random([n; 16]).hash()
 }
@@ -145,7 +149,10 @@ fn nothing_is_installed_before_its_disks_were_compared_and_a_difference_is_never
 fn a_system_that_an_attempt_left_alone_is_kept_and_heard_and_gets_nothing() {
     let ready = State::Ready { attempt: redeemed() };
     let left = left_alone();
-    assert_eq!((left.system(), left.listens_to(&token(1)), left.listens_to(&token(3))), (Some(&ready), true, false));
+    assert_eq!(
+        (left.system(), listens_to(&left, &token(1)), listens_to(&left, &token(3))),
+        (Some(&ready), true, false)
+    );
     assert_eq!(left.apply(&Event::Ready { token: token(1) }), Ok(ready.clone()), "the failure is no news any more");
     assert_eq!(left.apply(&Event::Ready { token: token(2) }), Err(Refused::OldAttempt), "it installed nothing");
     for delivery in [Delivery::Kickstart, Delivery::StorageCommands, Delivery::Payload] {
@@ -155,7 +162,7 @@ fn a_system_that_an_attempt_left_alone_is_kept_and_heard_and_gets_nothing() {
     let mut again = left.clone();
     for n in 3..6 {
         again = again.apply(&Event::Armed { id: id(n), scope: WipeScope::DestroyData }).unwrap();
-        assert!(!again.listens_to(&token(1)), "people wait for the installer");
+        assert!(!listens_to(&again, &token(1)), "people wait for the installer");
         for boot in 0..=MAX_BOOTS {
             again = again.apply(&Event::BootScriptServed { token: token(10 * n + boot) }).unwrap();
         }

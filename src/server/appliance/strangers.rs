@@ -20,7 +20,10 @@ pub struct Strangers {
 
 impl Default for Strangers {
     fn default() -> Self {
-        Self { peers: Mutex::new(LogLimit::new(5, MINUTE, 10)), nodes: Mutex::new(LogLimit::new(60, MINUTE, 200)) }
+        Self {
+            peers: Mutex::new(LogLimit::new(5, MINUTE, 10)),
+            nodes: Mutex::new(LogLimit::new(60, MINUTE, 200).of_nodes()),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn new(interface: String) -> Self {
         // A boot has two DHCPACKs; twelve per minute mean a node in trouble. A stranger is worth one line per minute.
-        Self { interface, nodes: LogLimit::new(12, MINUTE, 200), strangers: LogLimit::new(1, MINUTE, 10) }
+        Self { interface, nodes: LogLimit::new(12, MINUTE, 200).of_nodes(), strangers: LogLimit::new(1, MINUTE, 10) }
     }
 
     /// Logs what was done about a packet that came from `from`.

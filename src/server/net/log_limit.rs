@@ -1,11 +1,14 @@
 //! Keeps storms out of the log: limits the lines for each sender and for all senders together, and counts what was held
 //! back. Memory is bounded, whatever is sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+/// Senders remembered when anybody can be one.
 const REMEMBERED: usize = 1024;
+/// How many senders are looked at, to forget those that are over, when a new one comes and the memory is full.
+const LOOKED_AT: usize = 4;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A limit on lines, per sender and in total. A sender is identified as its network identifies it: by MAC or by
@@ -15,7 +18,10 @@ pub(crate) struct LogLimit<Sender> {
     lines_each: u32,
     window: Duration,
     lines_per_second: u32,
+    most: usize,
     heard: HashMap<Sender, Count>,
+    /// The senders that are remembered, in the order in which they are looked at.
+    order: VecDeque<Sender>,
     all: Option<(Instant, u32)>,
 }
 
@@ -29,7 +35,13 @@ struct Count {
 impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
     /// Allows `lines_each` lines for one sender in every `window`, and `lines_per_second` for all together.
     pub(crate) fn new(lines_each: u32, window: Duration, lines_per_second: u32) -> Self {
-        Self { lines_each, window, lines_per_second, heard: HashMap::new(), all: None }
+        let (heard, order) = Default::default();
+        Self { lines_each, window, lines_per_second, most: REMEMBERED, heard, order, all: None }
+    }
+
+    /// Remembers every sender: for senders that are nodes, whose number the site file limits.
+    pub(crate) fn of_nodes(self) -> Self {
+        Self { most: usize::MAX, ..self }
     }
 
     /// Asks to write a line about `sender`. If it may be written, returns how many lines of this sender were held back
@@ -67,14 +79,30 @@ impl<Sender: Copy + Eq + Hash> LogLimit<Sender> {
     }
 
     fn count_of(&mut self, sender: Sender, now: Instant) -> Option<&mut Count> {
-        let window = self.window;
-        if self.heard.len() >= REMEMBERED && !self.heard.contains_key(&sender) {
-            self.heard.retain(|_, count| now.duration_since(count.since) < window);
-            if self.heard.len() >= REMEMBERED {
+        if !self.heard.contains_key(&sender) {
+            self.make_room(now);
+            if self.heard.len() >= self.most {
                 return None;
             }
+            self.order.push_back(sender);
         }
         Some(self.heard.entry(sender).or_insert(Count { since: now, lines: 0, held_back: 0 }))
+    }
+
+    /// Forgets a sender whose window is over when the memory is full. Looks at a few only, whatever the number of them.
+    fn make_room(&mut self, now: Instant) {
+        for _ in 0..LOOKED_AT {
+            if self.heard.len() < self.most {
+                return;
+            }
+            let Some(oldest) = self.order.pop_front() else { return };
+            let is_over = |count: &Count| now.duration_since(count.since) >= self.window;
+            if self.heard.get(&oldest).is_none_or(is_over) {
+                self.heard.remove(&oldest);
+            } else {
+                self.order.push_back(oldest);
+            }
+        }
     }
 }
 
@@ -113,7 +141,20 @@ mod tests {
         for round in 0..300 {
             lines(&mut limit, 10_000 + round * 5000, 2 + u64::from(round) / 10);
         }
-        assert!(limit.heard.len() <= REMEMBERED);
+        assert!(limit.heard.len() <= REMEMBERED && limit.order.len() == limit.heard.len());
         assert_eq!(lines(&mut limit, 5_000_000, 500), 10, "it goes on afterwards");
+    }
+
+    #[test]
+    fn every_node_of_a_large_site_has_its_line() {
+        let minute = Duration::from_secs(60);
+        let mut limit = LogLimit::new(1, minute, u32::MAX).of_nodes();
+        let start = Instant::now();
+        for round in 0..3 {
+            let now = start + minute * round;
+            assert!((0..20_000).all(|number| limit.ask(mac(number), now) == Some(u64::from(round > 0))), "{round}");
+            assert!((0..20_000).all(|number| limit.ask(mac(number), now).is_none()));
+        }
+        assert_eq!(limit.heard.len(), 20_000);
     }
 }

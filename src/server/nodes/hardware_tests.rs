@@ -66,7 +66,7 @@ async fn what_only_dhcp_told_pins_nothing_and_makes_nobody_suspect_and_the_heade
     let folder = tempfile::tempdir().unwrap();
     let node = FakeNode::racked(folder.path()).await;
     let uuid = |text: &str| text.parse::<SmbiosUuid>().unwrap();
-    node.appliance.machines.tell(node.mac, uuid(UUID));
+    node.appliance.machines.tell(node.mac, uuid(UUID), 1);
     let token = node.boots().await.unwrap();
     assert_eq!(node.record().hardware.pinned.uuid, None, "one packet of anybody must not pin a machine");
     let kickstart = |serial: &str| {
@@ -79,7 +79,7 @@ async fn what_only_dhcp_told_pins_nothing_and_makes_nobody_suspect_and_the_heade
     assert_eq!(node.state(), "suspect");
     armed_again(&node).await;
     assert!(boots_as(&node, UUID, "SN-2").await);
-    node.appliance.machines.tell(node.mac, uuid(OTHER));
+    node.appliance.machines.tell(node.mac, uuid(OTHER), 1);
     assert!(node.boots().await.is_some(), "a forged packet told another UUID");
     assert_eq!(node.state(), "armed");
     assert!(!boots_as(&node, OTHER, "SN-2").await, "the boot itself tells it");

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use crate::audit::{Actor, Order};
-use crate::lifecycle::{Event, WipeScope};
+use crate::lifecycle::{Event, Refused, WipeScope};
 use crate::server::{operate, random};
 use crate::site::{Mac, Node, Site};
-use crate::store::{Change, ChangeError, Store};
+use crate::store::{Change, ChangeError, Record, Store};
+
+/// How many nodes are armed in one commit. Other changes wait for it, so it is not the whole of a large site.
+const AT_ONCE: usize = 1024;
 
 /// Nodes that could not be armed because the disk of the store was full. Clones share the set.
 #[derive(Debug, Clone, Default)]
@@ -33,32 +36,48 @@ impl Unarmed {
     }
 
     async fn arm(&self, nodes: impl Iterator<Item = &Node>, store: &Store) -> Result<(), ChangeError> {
-        for node in nodes {
-            let record = store.record(node.mac);
-            if !operate::is_armed_by_itself(record.as_ref()) {
-                continue;
-            }
-            if record.is_none() && store.damage().hides_nodes() {
-                tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself: its record may be one that is damaged");
-                continue;
-            }
-            let order = Order::new(&Actor::daemon(), "arm", &node.name);
-            let order = order.detail(format!("it was never installed; its installer {}", WipeScope::BlankDiskOnly));
-            let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
-            match store.change_as(node.mac, Change::Event { event, mark: None }, order).await {
-                Ok(_) => {
-                    tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
-                }
-                Err(ChangeError::Refused(refused)) => {
-                    tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself");
-                }
+        let due: Vec<&Node> = nodes.filter(|node| is_due(node, store)).collect();
+        for nodes in due.chunks(AT_ONCE) {
+            let changes = nodes.iter().map(|node| {
+                let order = Order::new(&Actor::daemon(), "arm", &node.name);
+                let order = order.detail(format!("it was never installed; its installer {}", WipeScope::BlankDiskOnly));
+                let event = Event::Armed { id: random::attempt_id(), scope: WipeScope::BlankDiskOnly };
+                (node.mac, Change::Event { event, mark: None }, order)
+            });
+            match store.change_all(changes.collect()).await {
+                Ok(outcomes) => nodes.iter().zip(outcomes).for_each(|(node, outcome)| tell(node, outcome)),
                 Err(ChangeError::NoRoom) => {
-                    tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself yet: the disk of the store is full");
-                    self.0.lock().expect("no holder of this lock panics").insert(node.mac);
+                    for node in nodes {
+                        tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself yet: the disk of the store is full");
+                    }
+                    let mut late = self.0.lock().expect("no holder of this lock panics");
+                    late.extend(nodes.iter().map(|node| node.mac));
                 }
                 Err(stopped) => return Err(stopped),
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a node is armed without an order.
+fn is_due(node: &Node, store: &Store) -> bool {
+    let record = store.record(node.mac);
+    if !operate::is_armed_by_itself(record.as_ref()) {
+        return false;
+    }
+    let may_be_damaged = record.is_none() && store.damage().hides_nodes();
+    if may_be_damaged {
+        tracing::warn!(node = %node.name, mac = %node.mac, "not armed by itself: its record may be one that is damaged");
+    }
+    !may_be_damaged
+}
+
+fn tell(node: &Node, outcome: Result<Record, Refused>) {
+    match outcome {
+        Ok(_) => {
+            tracing::info!(node = %node.name, mac = %node.mac, "armed: its next network boot installs it if its disk is blank");
+        }
+        Err(refused) => tracing::info!(node = %node.name, mac = %node.mac, %refused, "not armed by itself"),
     }
 }

@@ -59,8 +59,8 @@ impl Daemon {
         self.monitor.tally.kills += 1;
         let read = |(mac, record): (&Mac, &Record)| (*mac, Record::from_text(&record.to_text()).unwrap());
         let nodes: HashMap<Mac, Record> = self.memory.nodes.iter().map(read).collect();
-        assert_eq!(nodes, self.memory.nodes, "the stored text says the same");
-        self.memory.nodes = nodes;
+        assert_eq!(nodes, *self.memory.nodes, "the stored text says the same");
+        self.memory.nodes = nodes.into();
         self.started = self.now;
         let macs: Vec<Mac> = self.memory.nodes.keys().copied().collect();
         for mac in macs {

@@ -114,7 +114,7 @@ impl Monitor {
 
     /// Everything in the store that must hold at any moment.
     pub(crate) fn check(&mut self, memory: &Memory) {
-        for (mac, record) in &memory.nodes {
+        for (mac, record) in memory.nodes.iter() {
             let live = self.live.get(mac);
             match &record.state {
                 State::Armed { attempt, .. } => {

@@ -112,10 +112,10 @@ fn may_answer(client: SocketAddrV4, subnet: Option<Ipv4Net>) -> bool {
 async fn take(transfers: &mut Transfers, client: SocketAddrV4, packet: &[u8]) {
     match Request::parse(packet) {
         Ok(request) => {
-            if transfers.is_repeat(client, &request) {
+            if transfers.is_repeat(client, &request) || transfers.lacks_place(client) {
                 // pxelinux ends a transfer with an ERROR and asks again from the same port at once. The two packets
                 // wait at different sockets: the old transfer must read its end before the request is treated as a
-                // repetition.
+                // repetition. Likewise, a transfer whose last acknowledgement waits to be read holds no place.
                 tokio::task::yield_now().await;
                 transfers.note_ended();
             }

@@ -34,7 +34,7 @@ pub enum Outcome {
     Ended(Ending),
     /// Nothing is published under this name; the text is what the client was told.
     NotServed(String),
-    /// The request itself was refused; the text is what the client was told.
+    /// The request itself was refused; the text is what the client was told, or why it was not answered.
     Refused(String),
     /// The server ended the transfer.
     Stopped(Stop),

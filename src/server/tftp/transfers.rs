@@ -97,6 +97,17 @@ impl Transfers {
         })
     }
 
+    /// Whether another transfer would have to end before one of this client could start.
+    pub(super) fn lacks_place(&mut self, client: SocketAddrV4) -> bool {
+        let is_node = self.shared.content.is_node(*client.ip());
+        self.rooms.of_client(*client.ip()).len() >= MAX_PER_CLIENT || self.rooms.taken(is_node) >= self.places(is_node)
+    }
+
+    fn places(&self, is_node: bool) -> usize {
+        let places = self.shared.content.places();
+        if is_node { places.nodes } else { places.strangers }
+    }
+
     /// Starts a transfer, if there is a place for it. A repeated request goes to the transfer that already answers it;
     /// any other request from the same port ends the earlier transfer there.
     pub(super) fn start(&mut self, client: SocketAddrV4, request: Request) {
@@ -109,7 +120,8 @@ impl Transfers {
         self.stop(client, Stop::Replaced);
         let is_node = self.shared.content.is_node(*client.ip());
         if let Err(places) = self.make_room(client, is_node) {
-            return self.turn_away(client, is_node, places);
+            // Not answered: firmware asks again when it hears nothing, and boots something else when it hears an error.
+            return self.shared.turned_away(client, format!("all {places} places for transfers are taken"));
         }
         let (orders, receiver) = watch::channel(Order::Serve);
         let heard = Arc::new(LastHeard::new());
@@ -117,16 +129,6 @@ impl Transfers {
         let task = self.tasks.spawn(serve).id();
         self.rooms.enter(client, is_node, task);
         self.running.insert(client, Running { task, is_node, request, heard, orders });
-    }
-
-    /// Refuses a request for lack of places. A stranger is told so. A node is not: its firmware asks again when it
-    /// hears nothing, and boots something else when it hears an error.
-    fn turn_away(&mut self, client: SocketAddrV4, is_node: bool, places: usize) {
-        let text = format!("server is busy with {places} transfers, try again");
-        if is_node {
-            return self.shared.turned_away(client, text);
-        }
-        self.refuse(client, ErrorCode::NotDefined, text);
     }
 
     /// Tells a client why its request is not served, unless it was told something within the last second.
@@ -201,8 +203,7 @@ impl Transfers {
         if let Some(other) = oldest_unheard {
             self.stop(other, Stop::Unheard);
         }
-        let places = self.shared.content.places();
-        let places = if is_node { places.nodes } else { places.strangers };
+        let places = self.places(is_node);
         if self.rooms.taken(is_node) < places {
             return Ok(());
         }

@@ -44,7 +44,10 @@ pub(in crate::server) async fn run(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            _ = silences.tick() => recent.note_silences(Instant::now()),
+            _ = silences.tick() => {
+                recent.fit(keeper.served.borrow().site.nodes.len());
+                recent.note_silences(Instant::now());
+            }
             _ = complaints.tick() => {
                 let lost = recent.dropped() + keeper.held_back;
                 if lost > told {
@@ -85,13 +88,15 @@ impl TimelineWriter {
     fn new(served: watch::Receiver<Arc<Served>>, store: Store, health: Arc<Health>) -> Self {
         // An installation has about fifty lines. Anybody can invent MACs, so those may cost the disk only a few lines
         // per second.
-        let (nodes, strangers) = (LogLimit::new(120, MINUTE, 2000), LogLimit::new(10, MINUTE, 5));
+        let nodes = LogLimit::new(120, MINUTE, 2000).of_nodes();
+        let strangers = LogLimit::new(10, MINUTE, 5);
         let (repeats, waiting, readers) = (Repeats::default(), Vec::new(), Vec::new());
         Self { served, store, health, repeats, nodes, strangers, waiting, readers, held_back: 0 }
     }
 
     fn take(&mut self, notes: &mut Vec<Note>) {
         let site = self.served.borrow().site.clone();
+        self.repeats.fit(site.nodes.len());
         for note in notes.drain(..) {
             let moment = match note {
                 Note::Moment(moment) => moment,

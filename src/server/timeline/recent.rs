@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,8 +14,10 @@ use crate::clock::stamp;
 use crate::site::Mac;
 use crate::timeline::{Given, Moment, silence};
 
-/// MACs remembered; a storm of invented ones pushes out strangers, first in first out.
+/// MACs remembered at least; a storm of invented ones pushes out the oldest.
 const MACS: usize = 1024;
+/// MACs remembered for each node of a larger site: its own, and as many strangers.
+const MACS_EACH: usize = 2;
 /// Lines that may wait for the store: some seconds of a large rack that powers on at once.
 const QUEUE: usize = 8192;
 /// How long a reader waits until everything noted before is stored.
@@ -35,11 +37,13 @@ pub struct Recent {
     inner: Mutex<Inner>,
     keeper: Option<mpsc::Sender<Note>>,
     dropped: AtomicU64,
+    nodes: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Inner {
     machines: HashMap<Mac, Machine>,
+    by_address: HashMap<Ipv4Addr, Mac>,
     order: VecDeque<Mac>,
 }
 
@@ -60,6 +64,11 @@ impl Recent {
     pub(in crate::server) fn kept() -> (Self, mpsc::Receiver<Note>) {
         let (keeper, notes) = mpsc::channel(QUEUE);
         (Self { keeper: Some(keeper), ..Self::default() }, notes)
+    }
+
+    /// Remembers enough machines for a site of so many nodes.
+    pub(in crate::server) fn fit(&self, nodes: usize) {
+        self.nodes.store(nodes, Ordering::Relaxed);
     }
 
     /// Notes a moment. The text may contain the machine's own words.
@@ -88,7 +97,13 @@ impl Recent {
 
     /// Remembers the address that a machine was given.
     pub(in crate::server) fn addressed(&self, mac: Mac, address: Ipv4Addr) {
-        self.with(mac, |machine| machine.address = Some(address));
+        let mut before = None;
+        self.with(mac, |machine| before = machine.address.replace(address));
+        let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        if let Some(before) = before.filter(|before| *before != address) {
+            inner.has_left(before, mac);
+        }
+        inner.by_address.insert(address, mac);
     }
 
     /// Remembers the architecture that a machine reported on its way to a boot file.
@@ -105,7 +120,7 @@ impl Recent {
     /// The machine that was last given an address; for strangers, which have no reservation.
     pub(in crate::server) fn at(&self, address: Ipv4Addr) -> Option<Mac> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
-        inner.machines.iter().find(|(_, machine)| machine.address == Some(address)).map(|(mac, _)| *mac)
+        inner.by_address.get(&address).copied()
     }
 
     /// Notes every silence that has lasted too long by now, once each.
@@ -144,16 +159,34 @@ impl Recent {
     }
 
     fn with(&self, mac: Mac, change: impl FnOnce(&mut Machine)) {
+        let most = MACS.max(MACS_EACH * self.nodes.load(Ordering::Relaxed));
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
         if !inner.machines.contains_key(&mac) {
-            if inner.order.len() == MACS
-                && let Some(oldest) = inner.order.pop_front()
-            {
-                inner.machines.remove(&oldest);
+            // A reload may have made the site smaller.
+            for _ in 0..2 {
+                if inner.order.len() >= most {
+                    inner.forget_oldest();
+                }
             }
             inner.order.push_back(mac);
         }
         change(inner.machines.entry(mac).or_default());
+    }
+}
+
+impl Inner {
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.order.pop_front() else { return };
+        if let Some(address) = self.machines.remove(&oldest).and_then(|machine| machine.address) {
+            self.has_left(address, oldest);
+        }
+    }
+
+    /// Forgets that a machine has an address, unless another one has it by now.
+    fn has_left(&mut self, address: Ipv4Addr, mac: Mac) {
+        if self.by_address.get(&address) == Some(&mac) {
+            self.by_address.remove(&address);
+        }
     }
 }
 
@@ -167,8 +200,32 @@ mod tests {
         for n in 0..5000u32 {
             let [a, b, c, d] = n.to_be_bytes();
             recent.gave(Mac([2, 0, a, b, c, d]), Some(Given::Offer));
+            recent.addressed(Mac([2, 0, a, b, c, d]), n.into());
         }
-        assert_eq!(recent.inner.lock().unwrap().machines.len(), MACS);
+        let lengths = || {
+            let inner = recent.inner.lock().unwrap();
+            (inner.machines.len(), inner.order.len(), inner.by_address.len())
+        };
+        assert_eq!(lengths(), (MACS, MACS, MACS));
+        recent.fit(2000);
+        for n in 5000..20_000u32 {
+            let [a, b, c, d] = n.to_be_bytes();
+            recent.addressed(Mac([2, 0, a, b, c, d]), n.into());
+        }
+        assert_eq!(lengths(), (4000, 4000, 4000), "a larger site has room for more");
+    }
+
+    #[test]
+    fn the_machine_at_an_address_is_the_one_that_was_last_given_it() {
+        let (recent, address) = (Recent::default(), |last: u8| Ipv4Addr::new(10, 0, 0, last));
+        let (one, other) = (Mac([2; 6]), Mac([4; 6]));
+        recent.addressed(one, address(1));
+        recent.addressed(other, address(1));
+        assert_eq!(recent.at(address(1)), Some(other));
+        recent.addressed(one, address(2));
+        assert_eq!((recent.at(address(1)), recent.at(address(2))), (Some(other), Some(one)), "it left what it had not");
+        recent.addressed(other, address(3));
+        assert_eq!((recent.at(address(1)), recent.at(address(3))), (None, Some(other)));
     }
 
     #[test]
