@@ -16,7 +16,8 @@ help: ## List these targets
 demo: cost setup release ## Set up, then install the paper's five servers as virtual machines (NODES="controller compute2" for some)
 	tests/rack/demo
 
-demo-cloud: ## A current cloud for real: OpenStack 2025.1 on three nodes in namespaces, up to a live migration and a power cut (as root)
+demo-cloud: cost-cloud release ## Run a current cloud for real: OpenStack 2025.1 on three nodes in namespaces, from the boot script to a reimage (as root)
+	tests/cloud/setup
 	tests/cloud/demo
 
 test: setup ## Set up, then run every test, including two whole life cycles on virtual machines
@@ -50,6 +51,9 @@ install: ## Install the binary, its man pages, completions and systemd service (
 	@test -n "$(DESTDIR)" || echo "now: systemd-sysusers && systemd-tmpfiles --create && sysctl --system && systemctl daemon-reload; docs/operation.md has the next steps"
 
 # Says what the demo will take, before anything is installed or built.
+cost-cloud:
+	@tests/cloud/demo --cost
+
 cost:
 	@! command -v python3 >/dev/null || tests/rack/demo --cost
 
@@ -79,4 +83,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost demo demo-cloud test test-long build release install setup firmware compiler lint bench fmt clean
+.PHONY: help cost cost-cloud demo demo-cloud test test-long build release install setup firmware compiler lint bench fmt clean

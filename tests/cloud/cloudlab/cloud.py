@@ -7,6 +7,8 @@ import urllib.request
 
 from cloudlab.shell import Failed, Hopeless, wait_for
 
+# The first version whose services have ids that are no numbers.
+OF_PIKE = {"OpenStack-API-Version": "compute 2.53"}
 FLAVOR = {"name": "demo.tiny", "ram": 128, "vcpus": 1, "disk": 0, "id": "demo"}
 
 
@@ -107,6 +109,19 @@ class Cloud:
 
         wait_for(f"the machine to leave {before}", seconds, moved)
         return time.monotonic() - began
+
+    def hypervisors(self):
+        """The names of all that Nova knows."""
+        return sorted(row["hypervisor_hostname"] for row in self.api("compute", "GET", "/os-hypervisors")["hypervisors"])
+
+    def may_run(self, host, may):
+        """Enables or disables the compute service of a node."""
+        service = self.service(host)["id"]
+        self.api("compute", "PUT", f"/os-services/{service}", {"status": "enabled" if may else "disabled"}, headers=OF_PIKE)
+
+    def service(self, host):
+        """What Nova says of the compute service of a node."""
+        return self.api("compute", "GET", f"/os-services?binary=nova-compute&host={host}", headers=OF_PIKE)["services"][0]
 
     def services(self):
         """Host of each compute service -> up or down."""

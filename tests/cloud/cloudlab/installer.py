@@ -51,8 +51,14 @@ def facts(plan):
     return "\n".join([*lines, *mounts, "end"]) + "\n"
 
 
-def install(daemon, machine):
-    """From the boot script to `installed`; firstboot begins with the next boot."""
+def table(disk):
+    """The partitions that are on the disk, as they were made: NUMBER:START:SECTORS."""
+    return ",".join(f"{part['number']}:{part['start'] * 2048}:{part['size'] * 2048}" for part in disk["partitions"])
+
+
+def install(daemon, machine, keeps=False):
+    """From the boot script to `installed`; firstboot begins with the next boot. With `keeps` the disk is that of before, and
+    the file systems in its kept volume groups stay."""
     plan = json.loads(daemon.says("plan", "--json", machine.name))
     script = must(machine, 200, f"/boot/{machine.mac.replace(':', '-')}")
     found = re.search(r"/kickstart/([0-9a-f]{32})", script)
@@ -62,13 +68,14 @@ def install(daemon, machine):
     if "%include" not in must(machine, 200, f"/kickstart/{token}"):
         raise Failed(f"{machine.name}: a kickstart without its storage section")
     disk = plan["disks"][0]
-    form = f"disk=sda&sectors={disk['sectors']}&sector_size={disk['sector_size']}&blank=yes"
-    if "clearpart" not in must(machine, 200, f"/permit/{token}", form):
+    form = f"disk=sda&sectors={disk['sectors']}&sector_size={disk['sector_size']}"
+    form += f"&blank=no&found=LVM2_member&table={table(disk)}" if keeps else "&blank=yes"
+    if ("# keep: vg " if keeps else "clearpart") not in must(machine, 200, f"/permit/{token}", form):
         raise Failed(f"{machine.name}: the permit brought no storage commands")
     must(machine, 204, f"/facts/{token}", facts(plan), "text/plain")
     fstab = "".join(f"/disk/{n}.img {target} xfs loop 0 0\n" for n, target in enumerate(machine.volumes))
     machine.sh(f"""set -e
-for volume in /disk/*.img; do mkfs.xfs -q -i size=512 $volume; done
+{'' if keeps else 'for volume in /disk/*.img; do mkfs.xfs -q -i size=512 $volume; done'}
 printf '%s' '{fstab}' >/etc/fstab
 umask 077
 mkdir -p {HOME}

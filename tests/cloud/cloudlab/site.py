@@ -54,7 +54,8 @@ class Daemon:
                 + (f', address = "{card.address}", gateway = "203.0.113.1"' if card.bridge == OUTSIDE else "") + " }"
                 for card in machine.cards)
             lines += ["[[node]]", f'name = "{machine.name}"', f'role = "{machine.role}"', f'address = "{machine.address}"',
-                      'disk = { name = "sda", sectors = 488397168 }', f"nics = [{cards}]"]
+                      'disk = { name = "sda", sectors = 488397168 }', f"nics = [{cards}]",
+                      *(['keep = ["vg_gluster"]'] if machine.role == "compute" else [])]
         return "\n".join(lines) + "\n"
 
     @staticmethod
