@@ -186,6 +186,9 @@ boot_verb() {
   fi
 }
 
+# shellcheck disable=SC2034 # read by lib/http.sh
+PYTHON=python3
+
 # Where Debian keeps the rules that lib/firewall.sh writes.
 if is_debian; then
   # shellcheck disable=SC2034 # read by lib/firewall.sh

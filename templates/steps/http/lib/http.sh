@@ -46,21 +46,25 @@ answers() {
 }
 
 # json_rows LIST FIELD...: prints one line for each element of the list (or the one object) at that place of standard
-# input: its fields, separated by tabs. A dot goes one level down; LIST `.` is all of it.
+# input: its fields, separated by tabs. A dot goes one level down; LIST `.` is all of it. It uses Python, because a JSON
+# parser in awk would be one more thing to trust; yum is written in Python, so every EL6 node has it. PYTHON names it
+# where `python` is not there.
 json_rows() {
-  python3 -c '
+  "${PYTHON:-python}" -c '
 import json, sys
 rows = json.load(sys.stdin)
-for name in sys.argv[1].split(".") if sys.argv[1] != "." else []:
+for name in sys.argv[1] != "." and sys.argv[1].split(".") or []:
     rows = rows[name]
-for row in rows if isinstance(rows, list) else [rows]:
+out = getattr(sys.stdout, "buffer", sys.stdout)
+for row in isinstance(rows, list) and rows or [rows]:
     fields = []
     for place in sys.argv[2:]:
         value = row
         for name in place.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        fields.append(str(value))
-    print("\t".join(fields))
+            value = isinstance(value, dict) and value.get(name)
+        fields.append(u"%s" % (value,))
+    if row != []:
+        out.write((u"\t".join(fields) + u"\n").encode("utf-8"))
 ' "$@"
 }
 
