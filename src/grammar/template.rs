@@ -202,7 +202,7 @@ mod tests {
         let (filled, complaint) = without("lang en_US\n$a\n#if $b\n%post\n#end if\necho\n%end\n");
         let complaint = complaint.unwrap();
         assert_eq!(complaint.line, 2);
-        assert!(complaint.what.contains("Cobbler") && complaint.what.contains("3 lines"), "{complaint}");
+        assert!(complaint.what.contains("Cobbler") && complaint.what.contains("3 of its lines are"), "{complaint}");
         assert_eq!(filled, "lang en_US\n\n\n%post\n  :\necho\n%end\n");
     }
 }

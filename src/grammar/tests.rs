@@ -72,7 +72,7 @@ fn a_second_line_of_what_the_installer_takes_once_is_refused_and_what_it_fetches
             ("repo --name=a --baseurl=http://x/", "repo --name=a --baseurl=http://y/", "repo --name=a"),
             ("user --name=a", "user --name=a --lock", "user --name=a"),
         ] {
-            let said = format!("2: a second line for `{what}`, of which the installer takes the last one only");
+            let said = format!("2: a second line for `{what}`: the installer uses only the last one");
             assert_eq!(only(number, &format!("{first}\n{second}")), said, "{number}");
         }
         let several = "network --device=a --bootproto=dhcp\nnetwork --device=b --bootproto=dhcp\nrepo --name=a --baseurl=http://x/\n\

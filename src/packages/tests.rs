@@ -113,9 +113,9 @@ fn an_index_that_leads_elsewhere_or_nowhere_is_damaged() {
         (repomd(&data("primary", "/etc/passwd", SUM)), "outside the repository"),
         (repomd(&data("primary", "repodata/p.xml", "12")), "no checksum"),
         (repomd(&data("filelists", "repodata/f.xml", SUM)), "no list of packages"),
-        (b"<html><body>404</body></html>".to_vec(), "no index"),
+        (b"<html><body>404</body></html>".to_vec(), "not the index"),
         (b"<repomd><data type=\"primary\"></repomd>".to_vec(), "not XML"),
-        (Vec::new(), "no index"),
+        (Vec::new(), "not the index"),
     ] {
         let error = index(&text).unwrap_err().to_string();
         assert!(error.contains(part), "{part}: {error}");
