@@ -231,7 +231,7 @@ fn what_init_writes_out_changes_nothing_until_it_is_edited() {
 #[test]
 fn a_hook_puts_no_line_of_ours_out_of_force_and_fetches_none_from_elsewhere() {
     for (line, said) in [
-        ("selinux --enforcing", "a second line for `selinux`, of which the installer takes the last one only"),
+        ("selinux --enforcing", "a second line for `selinux`: the installer uses only the last one"),
         ("keyboard de", "a second line for `keyboard`"),
         ("rootpw secret", "a second line for `rootpw`"),
         ("%include http://192.168.0.9/more.ks", "brings lines from elsewhere that nobody has read"),
