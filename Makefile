@@ -34,6 +34,9 @@ release: compiler firmware ## Build the optimised binary, target/release/racksta
 	@if command -v python3 >/dev/null; then tests/sbom >target/release/rackstart.cdx.json; \
 	else echo "make: python3 is missing, so target/release/rackstart.cdx.json was not written"; fi
 
+packages: compiler firmware ## Make a .deb and an .rpm in build/packages, for glibc 2.28 and later (BINARY=FILE packs that one)
+	packaging/packages
+
 install: ## Install the binary, its man pages, completions and systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
 	@test -x $(BINARY) || { echo "make: $(BINARY) is missing; build it first: make release" >&2; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rackstart
@@ -83,4 +86,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost cost-cloud demo demo-cloud test test-long build release install setup firmware compiler lint bench fmt clean
+.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware compiler lint bench fmt clean
