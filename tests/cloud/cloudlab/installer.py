@@ -3,10 +3,12 @@ no device-mapper here, so the disk is told as it was planned; everything after i
 
 import json
 import re
+import urllib.parse
 
 from cloudlab.machine import SERVER
 from cloudlab.shell import Failed
 
+KEPT = ["vg_gluster"]
 HOME = "/usr/lib/rackstart"
 
 
@@ -56,6 +58,17 @@ def table(disk):
     return ",".join(f"{part['number']}:{part['start'] * 2048}:{part['size'] * 2048}" for part in disk["partitions"])
 
 
+def identities(plan, groups):
+    """The volume groups that are kept, in the words of an installer that looks for them: the UUIDs that `facts` told."""
+    lines = []
+    for group in plan["volume_groups"]:
+        name = group["name"]
+        if name in groups:
+            lines += [f"vg {name} V-{name}", *(f"pv {name} P-{name}" for _ in group["physical_volumes"]),
+                      *(f"lv {name}/{volume['name']} L-{name}-{volume['name']}" for volume in group["logical_volumes"])]
+    return "\n".join(lines)
+
+
 def install(daemon, machine, keeps=False):
     """From the boot script to `installed`; firstboot begins with the next boot. With `keeps` the disk is that of before, and
     the file systems in its kept volume groups stay."""
@@ -69,7 +82,10 @@ def install(daemon, machine, keeps=False):
         raise Failed(f"{machine.name}: a kickstart without its storage section")
     disk = plan["disks"][0]
     form = f"disk=sda&sectors={disk['sectors']}&sector_size={disk['sector_size']}"
-    form += f"&blank=no&found=LVM2_member&table={table(disk)}" if keeps else "&blank=yes"
+    if keeps:
+        form += f"&blank=no&found=LVM2_member&table={table(disk)}&identities={urllib.parse.quote(identities(plan, KEPT))}"
+    else:
+        form += "&blank=yes"
     if ("# keep: vg " if keeps else "clearpart") not in must(machine, 200, f"/permit/{token}", form):
         raise Failed(f"{machine.name}: the permit brought no storage commands")
     must(machine, 204, f"/facts/{token}", facts(plan), "text/plain")
