@@ -45,8 +45,15 @@ listens() {
   ! systemd_runs || systemctl -q is-enabled libvirtd-tcp.socket
 }
 
+# fuse_allowed: SELinux lets machines open files of the volume, which is mounted by FUSE. Where it is off there is
+# nothing to allow.
+fuse_allowed() {
+  ! have getsebool selinuxenabled || ! selinuxenabled || [ "$(getsebool virt_use_fusefs)" = "virt_use_fusefs --> on" ]
+}
+
 check() {
   packages_installed
+  fuse_allowed
   pairs_hold
   listens
   served virtlogd
@@ -57,6 +64,7 @@ check() {
 apply() {
   local file key value
   install_packages
+  fuse_allowed || setsebool -P virt_use_fusefs on
   while read -r file key value; do
     set_key "$ROOT$file" "$key" "$value"
   done < <(pairs)
