@@ -29,6 +29,8 @@ pub(crate) struct Alone {
 
 /// Reads these keys and nothing else; a path that is not absolute counts as missing.
 pub(super) fn read(text: &str) -> Alone {
+    let without_nodes = without_nodes(text);
+    let text = without_nodes.as_deref().unwrap_or(text);
     let (document, _) = DeTable::parse_recoverable(text);
     let value = |section: &str, key: &str| {
         let table = document.get_ref().get(section).and_then(|table| table.get_ref().as_table());
@@ -47,6 +49,50 @@ pub(super) fn read(text: &str) -> Alone {
         blueprint: value("site", "blueprint"),
         templates: value("site", "templates"),
     }
+}
+
+/// The text without its nodes, which are nearly all of a large file; `None` when that needs more than a look at the
+/// beginnings of lines.
+fn without_nodes(text: &str) -> Option<String> {
+    let (mut rest, mut is_node) = (String::new(), false);
+    for line in text.split_inclusive('\n') {
+        let start = line.trim_start();
+        if start.starts_with('[') {
+            match heading(start) {
+                Some(table) => is_node = table == "node",
+                // It may as well be a line of an array.
+                None if is_node => return None,
+                None => {}
+            }
+        }
+        // What looks like a heading may be a line of such a text.
+        if line.contains("\"\"\"") || line.contains("'''") {
+            return None;
+        }
+        if !is_node {
+            rest.push_str(line);
+        }
+    }
+    Some(rest)
+}
+
+/// The first name in a line that can only be the heading of a table.
+fn heading(line: &str) -> Option<&str> {
+    let line = line.split('#').next().unwrap_or_default().trim_end();
+    let inner = match line.strip_prefix("[[") {
+        Some(inner) => inner.strip_suffix("]]")?,
+        None => line.strip_prefix('[')?.strip_suffix(']')?,
+    };
+    let is_bare = |name: &str| {
+        let mut letters = name.bytes();
+        letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'-'))
+            // These are also values, of which a line of an array may consist.
+            && !["true", "false", "inf", "nan"].contains(&name)
+    };
+    let mut names = inner.split('.').map(str::trim);
+    let first = names.next().filter(|name| is_bare(name))?;
+    names.all(is_bare).then_some(first)
 }
 
 fn text_of(table: &DeTable<'_>, key: &str) -> Option<String> {
@@ -95,6 +141,25 @@ mod tests {
             assert!(good.contains(right), "{right}");
             assert_eq!(path(&good.replacen(right, slip, 1)), mine(), "{slip}");
             assert_eq!(path(&good.replace(right, slip)), mine(), "{slip} everywhere");
+        }
+    }
+
+    #[test]
+    fn the_nodes_of_a_file_are_left_out_only_where_a_line_says_what_it_is() {
+        let head = "[server]\nsocket = \"/a\"\n";
+        let node = "[[node]]\nname = \"n\"\n[[node.nic]]\nmac = \"\"\n[node.x]\ny = [\n  1,\n]\n";
+        let all = format!("{}{head}{node} [ site ] # here\nblueprint = \"b\"\n", node);
+        assert_eq!(without_nodes(&all).unwrap(), format!("{head} [ site ] # here\nblueprint = \"b\"\n"));
+        assert_eq!((read(&all).socket, read(&all).blueprint.as_deref()), ("/a".into(), Some("b")));
+        for odd in [
+            "[[node]]\nx = [\n[\"server\"]\n]\n",
+            "[[node]]\nx = [\n  [true]\n]\n",
+            "[[node]]\nx = \"\"\"\n[server]\nsocket = \"/wrong\"\n\"\"\"\n",
+            "[[node]]\nx = '''\n[server]\nsocket = \"/wrong\"\n'''\n",
+            "[[node]]\nx = 1\n[\"site\"]\n",
+        ] {
+            assert_eq!(without_nodes(odd), None, "{odd}");
+            assert_eq!(read(&format!("{odd}{head}")).socket, PathBuf::from("/a"), "{odd}");
         }
     }
 

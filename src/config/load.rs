@@ -17,8 +17,9 @@ use crate::site::Site;
 
 /// Where a site file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
-/// The largest site file that is read, in bytes; 4 MiB describe some ten thousand nodes.
-const MAX_BYTES: u64 = 4 << 20;
+/// The largest site file that is read, in MiB; 100,000 nodes with all their keys take less than half of it.
+const MAX_MIB: u64 = 64;
+const MAX_BYTES: u64 = MAX_MIB << 20;
 /// The files that the boot script and the installer fetch from every install tree.
 const TREE_FILES: [&str; 3] = [media::TREEINFO, "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"];
 
@@ -212,8 +213,9 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     };
     let meta = fs::metadata(path).map_err(failed)?;
     let too_long = |bytes: u64| {
-        Failure::fixable(format!("{name} has {bytes} bytes, more than any site file"))
-            .hint("name the site file with `-c FILE`")
+        let size = bytes.div_ceil(1 << 20);
+        Failure::fixable(format!("{name} has {size} MiB, and a site file may have {MAX_MIB}"))
+            .hint("if it is another file, name the site file with `-c FILE`; if not, divide the site")
     };
     if meta.is_file() && meta.len() > MAX_BYTES {
         return Err(too_long(meta.len()));

@@ -54,6 +54,13 @@ impl Guarded {
         Inodes(self.known().keys().map(|(_, inode)| *inode).collect())
     }
 
+    /// Whether a file is surely none of them, by the list as it is now; false when that list is too old.
+    pub(super) fn surely_lack(&self, file: &File) -> bool {
+        let Ok(known) = self.known.try_lock() else { return false };
+        let Some((_, known)) = known.as_ref().filter(|(at, _)| at.elapsed() < FRESH) else { return false };
+        file.metadata().is_ok_and(|file| !known.contains_key(&identity(&file)))
+    }
+
     fn known(&self) -> Arc<Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {

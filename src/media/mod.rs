@@ -9,10 +9,13 @@ mod guarded;
 mod repository;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 pub(crate) use beneath::Unserved;
 pub(crate) use guarded::Guarded;
@@ -21,6 +24,9 @@ pub(crate) use repository::{folders, read_repository};
 use crate::iso9660::{self, Broken, PathTarget};
 use crate::packages::{Algorithm, Hasher};
 use crate::site::{Image, InstallTree, Site};
+
+/// Bytes between two samples of what is in memory: the kernel reads ahead about as much.
+const SAMPLE: usize = 128 * 1024;
 
 /// A place with files below it: a directory, or a disc image, which is read without mounting it.
 #[derive(Debug)]
@@ -38,7 +44,7 @@ pub(crate) struct Directory(beneath::Folder);
 /// An open file of a medium, which reads from its first to its last byte.
 #[derive(Debug)]
 pub(crate) struct Content {
-    file: File,
+    file: Arc<File>,
     start: u64,
     length: u64,
     left: u64,
@@ -67,7 +73,7 @@ impl Media {
         if path.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no path has a zero byte"));
         }
-        let path = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/");
+        let path = plain(path);
         match self {
             Self::Directory(Directory(folder)) => Content::whole(folder.file(&path)?),
             Self::Image(file, size) => match iso9660::find(*size, &read_at(file), &path).map_err(broken)? {
@@ -98,7 +104,19 @@ impl Media {
     }
 }
 
+/// The path without repeated slashes.
+fn plain(path: &str) -> String {
+    path.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/")
+}
+
 impl Content {
+    /// The file below a directory that is none of the guarded ones, if opening it takes no disk. `None` otherwise, and
+    /// for every error; [`Media::file`] then says which.
+    pub(crate) fn at_once(folder: &Path, path: &str, guarded: &Guarded) -> Option<Self> {
+        let content = Self::whole(beneath::Folder::file_at_once(folder, &plain(path))?).ok()?;
+        guarded.surely_lack(&content.file).then_some(content)
+    }
+
     /// All of a file.
     fn whole(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
@@ -133,7 +151,7 @@ impl Content {
     /// A piece of a file: `length` bytes from `start` on.
     fn part(file: File, start: u64, length: u64) -> io::Result<Self> {
         let modified = file.metadata()?.modified().ok();
-        Ok(Self { file, start, length, left: length, modified })
+        Ok(Self { file: Arc::new(file), start, length, left: length, modified })
     }
 
     /// When it was last changed, as far as the file system knows; a file in an image is as old as the image.
@@ -161,6 +179,57 @@ impl Content {
     /// How many bytes were not read yet.
     pub(crate) fn left(&self) -> u64 {
         self.left
+    }
+
+    /// All of it, if the kernel has it in memory.
+    pub(crate) fn bytes_at_once(&self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length).ok()?];
+        let read = match self.length {
+            0 => 0,
+            _ => preadv2(&self.file, &mut [IoSliceMut::new(&mut bytes)], self.start, ReadWriteFlags::NOWAIT).ok()?,
+        };
+        (read == bytes.len()).then_some(bytes)
+    }
+
+    /// Whether the next bytes, at most `most` of them, are in the kernel's memory, as far as samples of them say. An error
+    /// when the file system cannot tell.
+    pub(crate) fn is_in_memory(&self, most: usize) -> io::Result<bool> {
+        let (first, length) = self.next(most);
+        let last = (first + length as u64).saturating_sub(1);
+        for place in (first..last).step_by(SAMPLE).chain([last]) {
+            match preadv2(&self.file, &mut [IoSliceMut::new(&mut [0])], place, ReadWriteFlags::NOWAIT) {
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has the kernel read the next bytes, at most `most` of them, into its memory.
+    pub(crate) fn fetch(&self, most: usize) -> io::Result<()> {
+        let (mut place, mut left) = self.next(most);
+        let mut chunk = vec![0; left.min(256 * 1024)];
+        while left > 0 {
+            let most = left.min(chunk.len());
+            match self.file.read_at(&mut chunk[..most], place)? {
+                0 => break,
+                length => (place, left) = (place + length as u64, left - length),
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over the next bytes, at most `most` of them; returns the file, the place of the first one, and how many.
+    pub(crate) fn pass(&mut self, most: usize) -> (Arc<File>, u64, usize) {
+        let (first, length) = self.next(most);
+        self.left -= length as u64;
+        (self.file.clone(), first, length)
+    }
+
+    fn next(&self, most: usize) -> (u64, usize) {
+        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
+        (self.start + self.length - self.left, length)
     }
 
     /// Its length in bytes.

@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
 use super::guarded::Guarded;
@@ -53,6 +53,15 @@ impl Folder {
     /// Opens the folder; if the site file names a symbolic link to a folder, the link is followed.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self { fd: open(path, LOOK | OFlags::DIRECTORY, Mode::empty())?, path: path.into() })
+    }
+
+    /// Opens the file at a path below a folder like [`Self::at`] and [`Self::file`], if the kernel knows all of the way
+    /// already and needs no disk for it. `None` otherwise, and for every error.
+    pub(super) fn file_at_once(folder: &Path, path: &str) -> Option<File> {
+        let known = ResolveFlags::CACHED;
+        let folder = openat2(CWD, folder, LOOK | OFlags::DIRECTORY, Mode::empty(), known).ok()?;
+        let below = known | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        regular(|flags| Ok(openat2(&folder, path, flags, Mode::empty(), below)?)).ok()
     }
 
     /// Opens the file at a relative path; links and `..` are followed as long as they stay below the folder.

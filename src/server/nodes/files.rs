@@ -70,7 +70,7 @@ pub(super) async fn image(
     tell_fetch(&appliance, &site, peer, &format!("image/{name}"));
     let missing = format!("the image `{name}` has no file");
     let image = image.clone();
-    send(&appliance, move || Content::of_image(&site, &image), missing, request).await
+    send(&appliance, None, move || Content::of_image(&site, &image), missing, request).await
 }
 
 /// Refuses a path that leads out of its folder.
@@ -108,29 +108,36 @@ async fn below(
     missing: String,
     request: Request,
 ) -> Result<Response, HttpError> {
+    let at_once = Content::at_once(place, path, &appliance.served().guarded);
     let (place, path) = (place.to_path_buf(), path.to_string());
     let open = move || Media::open(&place).and_then(|media| media.file(&path));
-    send(appliance, open, missing, request).await
+    send(appliance, at_once, open, missing, request).await
 }
 
-/// Answers with a file that `open` opens, on a thread that may wait for the disk.
+/// Answers with a file: the one that is open already, or the one that `open` opens on a thread that may wait for the
+/// disk.
 async fn send(
     appliance: &Appliance,
+    at_once: Option<Content>,
     open: impl FnOnce() -> io::Result<Content> + Send + 'static,
     missing: String,
     request: Request,
 ) -> Result<Response, HttpError> {
     // Without a listener, as in tests, downloads are not counted.
-    let download = match request.extensions().get::<Visit>().map(Visit::download) {
+    let visit = request.extensions().get::<Visit>().cloned();
+    let download = match visit.as_ref().map(Visit::download) {
         None => None,
         Some(Some(download)) => Some(download),
         Some(None) => return Ok(too_many_downloads()),
     };
     let guarded = appliance.served().guarded.clone();
     let open = move || open().and_then(|content| content.unless(&guarded));
-    let content = tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content);
+    let content = match at_once {
+        Some(content) => Ok(content),
+        None => tokio::task::spawn_blocking(open).await.map_err(io::Error::other).and_then(|content| content),
+    };
     match content {
-        Ok(content) => piece::answer(content, request.method(), request.headers(), download),
+        Ok(content) => piece::answer(content, request.method(), request.headers(), visit.zip(download)),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             tracing::error!(%error, "a disc image cannot be read although `check` passed");
             Err(HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))

@@ -61,6 +61,8 @@ mod damaged_secret_tests;
 #[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
+mod download_tests;
+#[cfg(test)]
 mod errand_tests;
 #[cfg(test)]
 mod hardware_tests;

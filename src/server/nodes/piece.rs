@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{self, HeaderName};
 use axum::http::response::Builder;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -12,18 +12,21 @@ use axum::response::IntoResponse;
 use futures_util::stream;
 
 use super::HttpError;
-use super::listen::Download;
+use super::listen::{Download, MAX_SPAN, Visit};
 use crate::media::Content;
 
 /// Bytes per read where downloads are not counted.
 const CHUNK: usize = 256 * 1024;
+
+/// Most bytes that are read before an answer begins.
+const SHORT: u64 = 64 * 1024;
 
 /// Answers with the file, or with the range of it that the headers name. `download` is kept until all of it is sent.
 pub(super) fn answer(
     content: Content,
     method: &Method,
     headers: &HeaderMap,
-    download: Option<Download>,
+    download: Option<(Visit, Download)>,
 ) -> Result<Response<Body>, HttpError> {
     let whole = content.length();
     let modified = content.modified().map(in_seconds);
@@ -58,7 +61,10 @@ pub(super) fn answer(
     response = response.header(header::CONTENT_LENGTH, content.length());
     let body = match method == Method::HEAD {
         true => Body::empty(),
-        false => Body::from_stream(stream::try_unfold((content, download), next)),
+        false => match Some(&content).filter(|content| content.length() <= SHORT).and_then(Content::bytes_at_once) {
+            Some(bytes) => Body::from(bytes),
+            None => Body::from_stream(stream::try_unfold(Rest { content, download, splices: true }, next)),
+        },
     };
     finish(response, body)
 }
@@ -90,22 +96,53 @@ fn is_same(headers: &HeaderMap, modified: Option<SystemTime>) -> bool {
 }
 
 /// The rest of an answer.
-type Rest = (Content, Option<Download>);
+struct Rest {
+    content: Content,
+    download: Option<(Visit, Download)>,
+    /// Whether the kernel sends the file itself; it can where the file system says what is in memory.
+    splices: bool,
+}
 
-/// Reads the next bytes, and returns them with the rest. Runs on a thread that may wait for the disk.
-async fn next((mut content, download): Rest) -> io::Result<Option<(Vec<u8>, Rest)>> {
-    let most = download.as_ref().map_or(CHUNK, Download::chunk);
-    let read = move || {
-        let mut chunk = vec![0; most.min(usize::try_from(content.left()).unwrap_or(most))];
-        let length = content.read(&mut chunk)?;
-        chunk.truncate(length);
-        match (length, content.left()) {
-            (0, 0) => Ok(None),
-            (0, _) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter")),
-            _ => Ok(Some((chunk, (content, download)))),
+/// The next bytes, and the rest after them.
+async fn next(mut rest: Rest) -> io::Result<Option<(Bytes, Rest)>> {
+    if rest.content.left() == 0 {
+        return Ok(None);
+    }
+    if let Some((visit, _)) = rest.download.as_ref().filter(|_| rest.splices) {
+        let visit = visit.clone();
+        match rest.content.is_in_memory(MAX_SPAN) {
+            Ok(true) => {}
+            Ok(false) => rest = rest.on_disk_thread(|rest| rest.content.fetch(MAX_SPAN)).await?.1,
+            Err(_) => rest.splices = false,
         }
-    };
-    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+        if rest.splices {
+            let (file, first, length) = rest.content.pass(MAX_SPAN);
+            return Ok(Some((visit.span(file, first, length), rest)));
+        }
+    }
+    rest.on_disk_thread(Rest::read).await.map(Some)
+}
+
+impl Rest {
+    /// Does some work on a thread that may wait for the disk.
+    async fn on_disk_thread<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce(&mut Self) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<(T, Self)> {
+        let work = move || work(&mut self).map(|done| (done, self));
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    }
+
+    fn read(&mut self) -> io::Result<Bytes> {
+        let most = self.download.as_ref().map_or(CHUNK, |(_, download)| download.chunk());
+        let mut chunk = vec![0; most.min(usize::try_from(self.content.left()).unwrap_or(most))];
+        let length = self.content.read(&mut chunk)?;
+        if length == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter"));
+        }
+        chunk.truncate(length);
+        Ok(chunk.into())
+    }
 }
 
 /// A range that begins past the end.

@@ -4,6 +4,7 @@
 //! Every answer leaves from the address that was asked: the server binds to one address, never to the wildcard address,
 //! so it also never answers a broadcast.
 
+mod burst;
 mod content;
 mod endpoint;
 mod error_limit;

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddrV4;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::burst;
 use super::content::{Bytes, TftpContent};
 use super::endpoint::Endpoint;
 use super::error_limit::ErrorLimit;
@@ -80,7 +82,7 @@ pub(super) async fn serve(
     let mut conversation = match shared.endpoint.transfer_socket(client) {
         Ok((socket, limits)) => {
             let transfer = Transfer::new(&request, content.len() as u64, limits);
-            Conversation { socket, content, transfer, started: Instant::now() }
+            Conversation { socket, content, transfer, started: Instant::now(), bursts: true }
         }
         Err(error) => return shared.report(without_transfer(client, request.name, Outcome::Broken(error.to_string()))),
     };
@@ -111,6 +113,8 @@ struct Conversation {
     content: Bytes,
     transfer: Transfer,
     started: Instant,
+    /// Whether the kernel still has to refuse to send several blocks with one call, as on a card without checksums.
+    bursts: bool,
 }
 
 impl Conversation {
@@ -157,20 +161,48 @@ impl Conversation {
         }
     }
 
-    async fn perform(&self, action: Action) -> Result<(), Outcome> {
+    async fn perform(&mut self, action: Action) -> Result<(), Outcome> {
         match action {
             Action::SendOack => self.send(&self.transfer.oack(), &[]).await,
-            Action::SendBlocks(blocks) => {
-                for block in blocks {
-                    let bytes = self.transfer.bytes_of(block);
-                    let block_bytes = &self.content[bytes.start as usize..bytes.end as usize];
-                    self.send(&data_header(block), block_bytes).await?;
-                }
-                Ok(())
-            }
+            Action::SendBlocks(blocks) => self.send_blocks(blocks).await,
             Action::Wait => Ok(()),
             Action::End(ending) => Err(Outcome::Ended(ending)),
         }
+    }
+
+    async fn send_blocks(&mut self, blocks: RangeInclusive<u64>) -> Result<(), Outcome> {
+        let first = data_header(*blocks.start()).len() + self.block(*blocks.start()).len();
+        for part in burst::parts(blocks, first as u64) {
+            let packets: Vec<_> = part.map(|block| (data_header(block), self.block(block))).collect();
+            let together = self.bursts && packets.len() > 1 && self.send_together(&packets).await?;
+            if !together {
+                for (head, body) in &packets {
+                    self.send(head, body).await?;
+                }
+                // The kernel refuses bursts on this way; one packet alone says nothing about that.
+                self.bursts &= packets.len() == 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends packets with one call; `false` when the kernel cannot do that.
+    async fn send_together<const N: usize>(&self, packets: &[([u8; N], &[u8])]) -> Result<bool, Outcome> {
+        let send = || burst::send(&self.socket, packets);
+        match self.socket.async_io(Interest::WRITABLE, send).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(self.failed(&error)),
+            Err(error) => {
+                debug!(%error, "tftp blocks cannot be sent together");
+                Ok(false)
+            }
+        }
+    }
+
+    /// The content of a block.
+    fn block(&self, block: u64) -> &[u8] {
+        let bytes = self.transfer.bytes_of(block);
+        &self.content[bytes.start as usize..bytes.end as usize]
     }
 
     /// Sends one packet of two parts, without copying the content.

@@ -8,6 +8,7 @@ mod host;
 mod patience;
 mod places;
 mod reasons;
+mod spans;
 #[cfg(test)]
 mod tests;
 
@@ -37,11 +38,13 @@ use held::Held;
 use patience::Patience;
 use places::{Place, Places};
 use reasons::Reasons;
+use spans::{Spans, Spliced};
 
 pub(crate) use arrival::Arrival;
 pub(crate) use arriving::{MAX_BODY_BYTES, Missing};
 pub use places::Share;
 pub(crate) use places::{Download, Visit};
+pub(crate) use spans::MAX_SPAN;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -124,10 +127,11 @@ pub async fn serve(listener: TcpListener, app: Router, guests: impl Guests, shut
             Ok((stream, peer)) => {
                 if let Some((place, limits)) = door.let_in(peer.ip()) {
                     notice_death(&stream);
-                    let stream = Patience::new(stream, limits.stall);
+                    let spans = Spans::default();
+                    let stream = Patience::new(Spliced::new(stream, spans.clone()), limits.stall);
                     let (place, malformed) = (Arc::new(place), malformed.clone());
                     let (http, app, body, arrival) = (http.clone(), app.clone(), limits.body, Arrival::now());
-                    let connection = Connection { http, app, peer, arrival, place, malformed, body };
+                    let connection = Connection { http, app, peer, arrival, place, malformed, body, spans };
                     connections.spawn(connection.serve(stream, shutdown.clone()));
                 }
             }
@@ -219,16 +223,18 @@ struct Connection {
     malformed: Arc<Mutex<LogLimit<IpAddr>>>,
     /// How long the body of a request may take.
     body: Duration,
+    /// The parts of files that are sent on it.
+    spans: Spans,
 }
 
 impl Connection {
-    async fn serve(self, stream: Patience<TcpStream>, shutdown: CancellationToken) {
-        let Self { http, app, peer, arrival, place, malformed, body } = self;
+    async fn serve(self, stream: Patience<Spliced>, shutdown: CancellationToken) {
+        let Self { http, app, peer, arrival, place, malformed, body, spans } = self;
         // Without TCP_NODELAY, Nagle and delayed ACK cost 40 ms per small file.
-        let _ = stream.get_ref().set_nodelay(true);
+        let _ = stream.get_ref().get_ref().set_nodelay(true);
         let service = service_fn(|request: Request<Incoming>| {
             let (place, mut app, shutdown) = (place.clone(), app.clone(), shutdown.clone());
-            let malformed = malformed.clone();
+            let (malformed, spans) = (malformed.clone(), spans.clone());
             async move {
                 if let Some(why) = host::fault(request.version(), request.headers()) {
                     note_refusal(&malformed, peer, &why);
@@ -238,7 +244,7 @@ impl Connection {
                 let mut request = arriving::arrived(request, body, &shutdown).await;
                 request.extensions_mut().insert(ConnectInfo(peer));
                 request.extensions_mut().insert(arrival);
-                request.extensions_mut().insert(Visit(place.clone()));
+                request.extensions_mut().insert(Visit::new(place.clone(), spans));
                 let asking = place.asks();
                 app.call(request).await.map(|response| response.map(|body| Held::new(body, asking)))
             }

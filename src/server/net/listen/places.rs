@@ -3,11 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::fs::File;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::body::Bytes;
 use tokio_util::sync::CancellationToken;
+
+use super::spans::Spans;
 
 /// What all running downloads together may hold in memory, in bytes.
 const MAX_CHUNKS: usize = 64 << 20;
@@ -259,12 +263,25 @@ impl Drop for Asking {
 
 /// What handlers know about their connection.
 #[derive(Clone)]
-pub(crate) struct Visit(pub(super) Arc<Place>);
+pub(crate) struct Visit {
+    place: Arc<Place>,
+    spans: Spans,
+}
 
 impl Visit {
+    pub(super) fn new(place: Arc<Place>, spans: Spans) -> Self {
+        Self { place, spans }
+    }
+
+    /// Returns bytes for the body of the answer that stand for a part of a file; its content is sent in their place. The
+    /// part has at most [`super::MAX_SPAN`] bytes.
+    pub(crate) fn span(&self, file: Arc<File>, first: u64, length: usize) -> Bytes {
+        self.spans.add(file, first, length)
+    }
+
     /// Takes a place for a download; `None` when all of them are taken. The remaining places are for short requests.
     pub(crate) fn download(&self) -> Option<Download> {
-        self.0.download()
+        self.place.download()
     }
 }
 
@@ -294,6 +311,10 @@ mod tests {
     const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
     const THIRD: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
     const SHARE: Share = Share { all: 5, each: 4 };
+
+    fn visit_of(place: Arc<Place>) -> Visit {
+        Visit::new(place, Spans::default())
+    }
 
     fn enter(places: &Places, peer: IpAddr) -> (Arc<Place>, Option<Full>) {
         let (place, gave_way) = places.take(peer, false, SHARE).unwrap();
@@ -330,10 +351,10 @@ mod tests {
     fn a_quarter_of_the_places_is_not_for_downloads() {
         let places = Places::default();
         let place = enter(&places, ONE).0;
-        let visit = Visit(place.clone());
+        let visit = visit_of(place.clone());
         let mut running: Vec<_> = (0..3).map(|_| visit.download().unwrap()).collect();
         assert!(visit.download().is_none(), "three of the four of this peer");
-        let other = Visit(enter(&places, OTHER).0);
+        let other = visit_of(enter(&places, OTHER).0);
         running.push(other.download().unwrap());
         assert!(other.download().is_none(), "four of the five of all strangers");
         drop(running);
@@ -349,7 +370,7 @@ mod tests {
     fn many_downloads_hold_less_each() {
         let places = Places::default();
         let share = Share { all: 10_000, each: 10_000 };
-        let visit = Visit(Arc::new(places.take(ONE, true, share).unwrap().0));
+        let visit = visit_of(Arc::new(places.take(ONE, true, share).unwrap().0));
         let first = visit.download().unwrap();
         assert_eq!(first.chunk(), CHUNK);
         let _more: Vec<_> = (0..2000).map(|_| visit.download().unwrap()).collect();

@@ -97,6 +97,7 @@ impl Reloader {
             Ok(loaded) => self.take_over(loaded).await,
             Err(why) => Err(why),
         };
+        give_memory_back().await;
         let outcome = match outcome {
             Ok(swapped) => swapped,
             Err(why) => self.refuse(why),
@@ -221,6 +222,15 @@ impl Reloader {
         self.served.send_modify(|served| *served = Arc::new(Served { refused, ..(**served).clone() }));
         Reloaded::Refused { why }
     }
+}
+
+/// Gives the memory of the former site back to the system: glibc keeps what was freed, and a large site was in memory
+/// twice.
+#[allow(unsafe_code)]
+async fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) has no precondition and may run beside any other use of the allocator.
+    let _ = tokio::task::spawn_blocking(|| unsafe { libc::malloc_trim(0) }).await;
 }
 
 #[cfg(test)]
