@@ -77,6 +77,7 @@ lint: compiler firmware ## Format check, clippy with warnings as errors, shellch
 bench: release ## Benchmark against comparable programs, in the same run
 	packaging/reproducibly $(CARGO) bench --locked
 	tests/bench/check
+	tests/bench/http
 	tests/bench/boot
 
 fmt: ## Format the Rust sources
