@@ -61,6 +61,11 @@ fn token(id: &str, name: &str) -> StoredToken {
     }
 }
 
+fn session(id: &str, expires: u64) -> StoredSession {
+    let (who, role) = ("token alice".into(), "viewer".into());
+    StoredSession { id: id.into(), who, role, token: Some("t1".into()), created: 5, expires }
+}
+
 fn secret(name: &str, value: &[u8], previous: Option<&[u8]>) -> SecretRow {
     let previous = previous.map(<[u8]>::to_vec);
     SecretRow { name: name.into(), value: value.into(), previous, origin: Origin::Set, changed: 9, is_damaged: false }
@@ -79,6 +84,7 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
         let write = SecretWrite { rows: vec![secret("A", b"a", None)], seal: None, forgets: false };
         writer.put_secrets(write).await.unwrap();
         assert!(writer.change_token(&TokenChange::Create(token("t1", "alice"))).await.unwrap());
+        assert!(writer.change_token(&TokenChange::BeginSession(session("s1", 50))).await.unwrap());
         let order = Order::new(&Actor::daemon(), "arm", "compute2");
         writer.append_audit(&AuditLine::after(&Head::START, 5, &order, "done")).await.unwrap();
         writer.add_moments(&[Moment::new(5, mac(1), "dhcp", "x")], 5, |_| true).await.unwrap();
@@ -100,9 +106,10 @@ async fn a_transaction_is_whole_or_was_never<B: Bench>() {
             writer.audit_head().await.unwrap() != Head::START,
             reader.event_page(page(None, None, 9)).await.unwrap().len() == 1,
             reader.tokens().await.unwrap() == [token("t1", "alice")],
+            reader.sessions().await.unwrap() == [session("s1", 50)],
             reader.timeline(&story(mac(1))).await.unwrap().moments.len() == 2,
         );
-        assert_eq!(there, (commits, commits, commits, commits, commits, commits, commits));
+        assert_eq!(there, (commits, commits, commits, commits, commits, commits, commits, commits));
     }
 }
 
@@ -202,6 +209,23 @@ async fn a_token_has_its_name_alone_as_long_as_it_is_valid<B: Bench>() {
     let told: Vec<_> = tokens.iter().map(|token| (token.id.as_str(), token.revoked)).collect();
     assert_eq!(told, [("t1", Some(99)), ("t2", None)]);
     assert_eq!(tokens[1], token("t2", "alice"));
+}
+
+async fn a_session_ends_when_it_is_ended_or_its_time_is_over<B: Bench>() {
+    let bench = B::fresh();
+    let (mut writer, mut reader) = bench.open().await;
+    let end = |id: &str| TokenChange::EndSession { id: id.into() };
+    let begin =
+        |id: &str, created, expires| TokenChange::BeginSession(StoredSession { created, ..session(id, expires) });
+    writer.begin().await.unwrap();
+    let mut done = Vec::new();
+    for change in [end("s1"), begin("s1", 5, 50), begin("s2", 6, 20), end("s1"), end("s1"), begin("s3", 20, 70)] {
+        done.push(writer.change_token(&change).await.unwrap());
+    }
+    writer.commit().await.unwrap();
+    assert_eq!(done, [false, true, true, true, false, true]);
+    let left = reader.sessions().await.unwrap();
+    assert_eq!(left, [StoredSession { created: 20, ..session("s3", 70) }], "the second one's time was over");
 }
 
 async fn secrets_and_their_seal_replace_those_before<B: Bench>() {
@@ -309,6 +333,7 @@ conformance!(
     events_are_numbered_in_their_order_and_read_in_pages,
     audit_lines_come_back_word_by_word_and_are_found_by_who_what_and_when,
     a_token_has_its_name_alone_as_long_as_it_is_valid,
+    a_session_ends_when_it_is_ended_or_its_time_is_over,
     secrets_and_their_seal_replace_those_before,
     moments_of_nodes_stay_and_those_of_strangers_are_capped,
     a_backup_is_made_while_it_works_and_holds_open_secrets_only_when_asked,

@@ -5,6 +5,7 @@
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
+use super::sessions::StoredSession;
 use super::timeline::TimelineQuery;
 use super::tokens::{StoredToken, TokenChange};
 use super::{AuditFilter, LogLine, Record};
@@ -50,7 +51,8 @@ pub(super) trait Database {
     /// To be called after a commit: removes every copy of values that were replaced.
     async fn forget_replaced(&mut self) -> Result<(), Failed>;
 
-    /// Creates or revokes a token. Returns `false` when a valid token has the name already, or no valid one has it.
+    /// Creates or revokes a token, or begins or ends a session. Returns `false` when a valid token has the name already,
+    /// or there is no such token or session.
     async fn change_token(&mut self, change: &TokenChange) -> Result<bool, Failed>;
 
     /// Appends a line whose number is the next one.
@@ -77,6 +79,8 @@ pub(super) trait Reading {
     async fn event_page(&mut self, page: EventPage) -> Result<Vec<NumberedEvent>, Failed>;
     /// All tokens, the oldest first.
     async fn tokens(&mut self) -> Result<Vec<StoredToken>, Failed>;
+    /// All sessions of people, the oldest first.
+    async fn sessions(&mut self) -> Result<Vec<StoredSession>, Failed>;
     /// The newest lines of a MAC, moments and events merged.
     async fn timeline(&mut self, query: &TimelineQuery) -> Result<Page, Failed>;
     /// Whether the error means that the database is damaged, or cannot be read at all.

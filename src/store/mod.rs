@@ -27,6 +27,7 @@ mod room;
 mod seal;
 mod secret_rows;
 mod secrets;
+mod sessions;
 mod sqlite;
 mod sums;
 mod timeline;
@@ -60,6 +61,7 @@ pub(crate) use restore::{Restored, restore};
 pub(crate) use room::NoRoom;
 pub(crate) use secrets::Origin;
 pub use secrets::SecretsError;
+pub use sessions::StoredSession;
 pub use timeline::TimelineQuery;
 pub use tokens::{StoredToken, TokenChange};
 

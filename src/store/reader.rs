@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinError;
 
 use super::database::{Failed, Reading};
+use super::sessions::StoredSession;
 use super::timeline::TimelineQuery;
 use super::tokens::StoredToken;
 use super::{ChangeError, DAMAGED, Reply, Store, answered, sums};
@@ -47,6 +48,7 @@ pub struct NumberedEvent {
 pub(super) enum Question {
     Events(EventPage, Reply<Vec<NumberedEvent>>),
     Tokens(Reply<Vec<StoredToken>>),
+    Sessions(Reply<Vec<StoredSession>>),
     Timeline(TimelineQuery, Reply<Page>),
 }
 
@@ -67,6 +69,11 @@ impl Store {
         self.ask(Question::Tokens).await
     }
 
+    /// Returns all sessions of people, the oldest first.
+    pub async fn sessions(&self) -> Result<Vec<StoredSession>, ChangeError> {
+        self.ask(Question::Sessions).await
+    }
+
     pub(super) async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.questions.send(question(reply)).await.map_err(|_| ChangeError::Stopped)?;
@@ -81,6 +88,7 @@ pub(super) async fn run<R: Reading>(mut reading: R, mut questions: mpsc::Receive
             Question::Events(page, reply) => tell(reply, reading.event_page(page).await),
             Question::Timeline(query, reply) => tell(reply, reading.timeline(&query).await),
             Question::Tokens(reply) => tell(reply, reading.tokens().await),
+            Question::Sessions(reply) => tell(reply, reading.sessions().await),
         };
         if let Err(error) = outcome {
             tracing::error!(%error, "the store could not be read");

@@ -151,6 +151,7 @@ async fn put_in_place(
     }
     database.put_stopped(Some(&stopped)).await.map_err(damaged)?;
     let revoked = database.revoke_again(&forbidding.revoked).await.map_err(damaged)?;
+    database.end_sessions().await.map_err(damaged)?;
     database.put_epoch(epoch).await.map_err(damaged)?;
     ledger.append(&mut database, now, &order, "done").await.map_err(damaged)?;
     database.commit().await.map_err(damaged)?;

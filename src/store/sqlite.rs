@@ -9,10 +9,12 @@ use super::database::{Database, Failed, Reading};
 use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
+use super::sessions::StoredSession;
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
 use super::{
-    AuditFilter, LogLine, Record, audit, backup, meta, open, reader, room, secret_rows, sums, timeline, tokens,
+    AuditFilter, LogLine, Record, audit, backup, meta, open, reader, room, secret_rows, sessions, sums, timeline,
+    tokens,
 };
 use crate::audit::{AuditLine, Head};
 use crate::clock::Stamp;
@@ -48,6 +50,11 @@ impl Sqlite {
             }
         }
         Ok(names)
+    }
+
+    /// Ends every session. Only a restore does this.
+    pub(crate) async fn end_sessions(&mut self) -> Result<(), Failed> {
+        sessions::end_all(&mut self.connection).await
     }
 
     async fn run(&mut self, sql: &'static str) -> Result<(), Failed> {
@@ -203,6 +210,10 @@ impl Reading for SqliteReading {
 
     async fn tokens(&mut self) -> Result<Vec<StoredToken>, Failed> {
         tokens::read(&mut self.connection).await
+    }
+
+    async fn sessions(&mut self) -> Result<Vec<StoredSession>, Failed> {
+        sessions::read(&mut self.connection).await
     }
 
     async fn timeline(&mut self, query: &TimelineQuery) -> Result<Page, Failed> {

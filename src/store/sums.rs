@@ -91,13 +91,14 @@ fn of_row(table: &str, row: &SqliteRow, count: usize) -> Result<i64, Failed> {
 }
 
 /// The columns that are covered in each table, in the order in which they are hashed.
-const TABLES: [(&str, &str, &str); 7] = [
+const TABLES: [(&str, &str, &str); 8] = [
     ("node", NODE, "UPDATE node SET sum = ? WHERE rowid = ?"),
     ("event", EVENT, "UPDATE event SET sum = ? WHERE rowid = ?"),
     ("site_wide", SITE_WIDE, "UPDATE site_wide SET sum = ? WHERE rowid = ?"),
     ("meta", META, "UPDATE meta SET sum = ? WHERE rowid = ?"),
     ("secret", SECRET, "UPDATE secret SET sum = ? WHERE rowid = ?"),
     ("api_token", API_TOKEN, "UPDATE api_token SET sum = ? WHERE rowid = ?"),
+    ("session", SESSION, "UPDATE session SET sum = ? WHERE rowid = ?"),
     ("moment", MOMENT, "UPDATE moment SET sum = ? WHERE rowid = ?"),
 ];
 const NODE: &str =
@@ -111,6 +112,8 @@ const SECRET: &str = "SELECT name, value, previous, origin, changed, sum, rowid 
                       WHERE sum = 0 AND rowid > ? ORDER BY rowid LIMIT 5000";
 const API_TOKEN: &str = "SELECT id, name, role, hash, created, expires, revoked, sum, rowid FROM api_token \
                          WHERE sum = 0 AND rowid > ? ORDER BY rowid LIMIT 5000";
+const SESSION: &str = "SELECT id, who, role, token, created, expires, sum, rowid FROM session \
+                       WHERE sum = 0 AND rowid > ? ORDER BY rowid LIMIT 5000";
 const MOMENT: &str = "SELECT at, ms, until, mac, source, text, times, sum, rowid FROM moment \
                       WHERE sum = 0 AND rowid > ? ORDER BY rowid LIMIT 5000";
 

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
 
+use super::sessions::{self, StoredSession};
 use super::{ChangeError, Command, DAMAGED, Store, answered, sums};
 use crate::audit::Order;
 
@@ -33,7 +34,7 @@ impl std::fmt::Debug for StoredToken {
     }
 }
 
-/// A change of the list of tokens.
+/// A change of who may use the API: its tokens, and the sessions of its pages.
 #[derive(Debug, Clone)]
 pub enum TokenChange {
     /// A new token; refused when a valid token has its name.
@@ -45,11 +46,18 @@ pub enum TokenChange {
         /// When it is revoked, in Unix seconds.
         at: u64,
     },
+    /// A person signed in.
+    BeginSession(StoredSession),
+    /// A session ended.
+    EndSession {
+        /// The hash of its secret.
+        id: String,
+    },
 }
 
 impl Store {
-    /// Makes a change of the tokens and its audit line durable. Returns `false` when nothing changed, because a valid
-    /// token has the name already, or none has it.
+    /// Makes a change and its audit line durable. Returns `false` when nothing changed, because a valid token has the
+    /// name already, or there is no such token or session.
     pub async fn change_token(&self, change: TokenChange, order: Order) -> Result<bool, ChangeError> {
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Token { change, order, reply }).await?;
@@ -71,6 +79,8 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &TokenChang
             let update = "UPDATE api_token SET revoked = ?, sum = 0 WHERE name = ? AND revoked IS NULL";
             sqlx::query(update).bind(signed(*at)).bind(name).execute(&mut *connection).await?
         }
+        TokenChange::BeginSession(session) => return sessions::begin(connection, session).await,
+        TokenChange::EndSession { id } => return sessions::end(connection, id).await,
     };
     sums::fill_table(connection, "api_token").await?;
     Ok(done.rows_affected() > 0)
