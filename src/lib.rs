@@ -16,6 +16,7 @@
 //! | [`import`] | pure | turns an existing kickstart into a role, a layout, packages and hooks |
 //! | [`iso9660`] | pure | where in a disc image a file lies |
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
+//! | `web` | pure | the pages for people: what they say and draw |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
 //! | `hex` | pure | bytes as hexadecimal digits |
@@ -54,5 +55,6 @@ pub mod server;
 pub mod site;
 pub mod store;
 pub mod timeline;
+pub(crate) mod web;
 pub mod wire;
 mod words;

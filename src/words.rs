@@ -39,6 +39,16 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{}{dots}`", short.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
 }
 
+/// A number of seconds in the usual units: `42 s`, `3 min`, `5 h`, `2 d`.
+pub(crate) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +69,11 @@ mod tests {
     fn a_quoted_text_cannot_break_the_line() {
         assert_eq!(quote("a\nb"), "`a\\nb`");
         assert_eq!(quote(&"x".repeat(99)), format!("`{}...`", "x".repeat(60)));
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said: Vec<_> = [0, 119, 120, 7199, 7200, 172_800].map(duration).into();
+        assert_eq!(said, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 d"]);
     }
 }

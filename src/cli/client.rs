@@ -68,6 +68,11 @@ impl Client {
         self.raw(Method::POST, path, "{}".into())
     }
 
+    /// Sends a GET and returns the body of the answer unchanged.
+    pub(crate) fn get_bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.raw(Method::GET, path, String::new())
+    }
+
     /// Finds a node of the running daemon by its name.
     pub(crate) fn node(&self, name: &str) -> Result<NodeStatus, Failure> {
         let report: StatusReport = self.get("/api/v1/status")?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::client::{Client, Daemon};
 use super::output::json;
 use super::{Failure, no_such_machine, print, table, timeline};
-use crate::server::api::explain::Explanation;
+use crate::server::api::explain::{Explanation, asker};
 use crate::server::operate::StatusReport;
 use crate::site::Mac;
 
@@ -72,13 +72,7 @@ fn text(explanation: &Explanation) -> String {
     }
     text.push_str("\nif it asks now:\n");
     for (who, answer) in answers {
-        let who = match who.as_str() {
-            "firmware" => "its firmware, by DHCP",
-            "ipxe" => "iPXE, by DHCP",
-            "script" => "iPXE, for its boot script",
-            _ => "an installer or installed system",
-        };
-        text.push_str(&format!("  {who:<34}{answer}\n"));
+        text.push_str(&format!("  {:<34}{answer}\n", asker(who)));
     }
     text.push_str("\nthe end of its timeline (`rackstart timeline` shows all):\n");
     for moment in timeline {

@@ -13,12 +13,14 @@ mod init;
 mod install;
 mod lint;
 mod log;
+mod open;
 mod output;
 mod plan;
 mod protect;
 mod reimage;
 mod reload;
 mod render;
+mod report;
 mod screen;
 mod secrets;
 mod serve;
@@ -72,6 +74,7 @@ enum Verb {
     Import(import::Args),
     Serve(serve::Args),
     Reload(reload::Args),
+    Open(open::Args),
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
@@ -83,6 +86,7 @@ enum Verb {
     Stop(stop::Args),
     Secrets(secrets::Args),
     Audit(audit::Args),
+    Report(report::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     /// Never arm this node, whoever orders it; an arming that is not redeemed yet is taken back.
@@ -151,6 +155,7 @@ impl Cli {
             Verb::Import(args) => import::run(&args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
+            Verb::Open(args) => open::run(config, args),
             Verb::Status(args) => status::run(place, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
@@ -161,6 +166,7 @@ impl Cli {
             Verb::Disarm(args) => disarm::run(config, args),
             Verb::Secrets(args) => secrets::run(place, args),
             Verb::Audit(args) => audit::run(place, args),
+            Verb::Report(args) => report::run(config, args),
             Verb::Backup(args) => backup::backup(place, args),
             Verb::Restore(args) => backup::restore(place, args),
             Verb::Stop(args) => stop::run(place, args),

@@ -1,9 +1,10 @@
 //! Plain columns for the terminal: readable without colour, stable for scripts that must not parse JSON.
 
 use super::screen::fold;
-use crate::lifecycle::Stopped;
 use crate::server::alarms::Alarm;
+pub(crate) use crate::server::operate::stopped_words as stopped;
 use crate::server::operate::{NodeStatus, StatusReport};
+pub(crate) use crate::words::duration;
 
 /// The smallest number of columns for a node's remark beside its row; on narrower terminals the remark goes below the
 /// row.
@@ -47,12 +48,6 @@ fn alarms(report: &StatusReport) -> String {
     report.alarms.iter().map(told).collect()
 }
 
-/// Says that all installations are stopped, by whom and since when.
-pub(crate) fn stopped(stop: &Stopped, now: u64) -> String {
-    let since = duration(now.saturating_sub(stop.since));
-    format!("ALL INSTALLATIONS ARE STOPPED, by {} {since} ago; `rackstart stop --lift` allows them again", stop.who)
-}
-
 fn row(node: &NodeStatus, now: u64) -> [String; 7] {
     let step = match (&node.step, node.state.as_str()) {
         (Some(step), "firstboot" | "failed") => format!("{}/{} {}", step.number, step.total, step.name),
@@ -68,42 +63,8 @@ fn row(node: &NodeStatus, now: u64) -> [String; 7] {
         // 0 means that nothing has happened to the node yet.
         if node.since == 0 { String::new() } else { duration(now.saturating_sub(node.since)) },
         step,
-        remark(node),
+        node.remark(),
     ]
-}
-
-/// The one thing to know about a node besides its state.
-pub(crate) fn remark(node: &NodeStatus) -> String {
-    let first_line = |text: &str| {
-        let mut lines = text.lines();
-        // A heading says nothing without the line below it.
-        match (lines.next().unwrap_or_default(), lines.next()) {
-            (heading, Some(first)) if heading.ends_with(':') => format!("{heading} {first}"),
-            (line, _) => line.to_string(),
-        }
-    };
-    let news = match (&node.waiting, &node.detail, &node.permit) {
-        (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
-        (None, Some(detail), _) if matches!(node.state.as_str(), "failed" | "suspect" | "new") => first_line(detail),
-        (None, Some(detail), _) if detail.starts_with("updating, ") => first_line(detail),
-        (None, _, Some(permit)) => format!("its next network boot {permit}"),
-        _ => String::new(),
-    };
-    let silence = node.silence.as_ref().map(|text| format!("silent: {text}"));
-    let news = (!news.is_empty()).then_some(news);
-    let words =
-        node.flags.iter().chain(&node.differs).cloned().chain(news).chain(silence).chain(node.out_of_reach.clone());
-    words.collect::<Vec<_>>().join("; ")
-}
-
-/// A number of seconds in the usual units: `42 s`, `3 min`, `5 h`, `2 d`.
-pub(crate) fn duration(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 /// Columns padded to their widest cell, without trailing blanks.
@@ -194,7 +155,7 @@ mod tests {
         node.state = "failed".into();
         let mut told = |reason: &str| {
             node.detail = Some(reason.into());
-            remark(&node)
+            node.remark()
         };
         let reason = "the disks are not as planned:\nvg_base/lv_home is missing\nnothing is mounted at /home";
         assert_eq!(told(reason), "the disks are not as planned: vg_base/lv_home is missing");
@@ -206,11 +167,5 @@ mod tests {
     fn columns_line_up_and_lines_have_no_trailing_blanks() {
         let rows = [["A".to_string(), "B".into()], ["long".into(), String::new()]];
         assert_eq!(columns(&rows), "A     B\nlong\n");
-    }
-
-    #[test]
-    fn durations_read_as_people_say_them() {
-        let said: Vec<_> = [0, 119, 120, 7199, 7200, 172_800].map(duration).into();
-        assert_eq!(said, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 d"]);
     }
 }

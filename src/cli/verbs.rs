@@ -8,10 +8,10 @@ use super::Cli;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Prepare", &["init", "check", "plan", "diff", "render", "lint", "import"]),
     ("Serve", &["serve", "reload"]),
-    ("Watch", &["status", "watch", "explain", "timeline", "log"]),
+    ("Watch", &["open", "status", "watch", "explain", "timeline", "log"]),
     ("Arm", &["install", "reimage", "disarm"]),
     ("Guard", &["stop", "protect", "unprotect", "maintenance", "clear-suspect", "accept-hardware"]),
-    ("Records", &["audit", "secrets", "backup", "restore", "token", "completions"]),
+    ("Records", &["report", "audit", "secrets", "backup", "restore", "token", "completions"]),
 ];
 
 /// Widest line of the list, in columns.

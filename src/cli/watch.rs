@@ -71,11 +71,8 @@ fn failed(nodes: &[NodeStatus]) -> Option<Failure> {
     let needs = |node: &&NodeStatus| {
         matches!(node.state.as_str(), "failed" | "suspect") && !node.flags.iter().any(|flag| flag == "maintenance")
     };
-    let words: Vec<String> = nodes
-        .iter()
-        .filter(needs)
-        .map(|node| format!("{} is {}: {}", node.name, node.state, table::remark(node)))
-        .collect();
+    let words: Vec<String> =
+        nodes.iter().filter(needs).map(|node| format!("{} is {}: {}", node.name, node.state, node.remark())).collect();
     if words.is_empty() {
         return None;
     }
@@ -139,7 +136,7 @@ fn show(
 fn line(node: &NodeStatus) -> String {
     let step = node.step.as_ref().filter(|_| node.state != "ready");
     let step = step.map_or(node.stage.clone().unwrap_or_default(), |s| format!("{}/{} {}", s.number, s.total, s.name));
-    format!("{} {} {step} {}", node.name, node.state, table::remark(node)).trim_end().to_string()
+    format!("{} {} {step} {}", node.name, node.state, node.remark()).trim_end().to_string()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -36,9 +37,12 @@ pub(crate) use attest::{compare_partitions, differences, partition_name};
 pub use error::PlanError;
 pub use facts::Facts;
 pub(crate) use facts::PartitionFact;
+#[cfg(test)]
+pub(crate) use facts::{GroupFact, VolumeFact};
 pub(crate) use keep::keep;
 pub(crate) use outcome::{ArrayPlan, LogicalVolumePlan, PartitionRef, Placement, VolumeGroupPlan};
 pub use outcome::{Content, DiskPlan, NodePlan, PartitionPlan, PhysicalVolumePlan, Slot};
+pub(crate) use words::{content_words, options_words};
 
 /// Predicts the storage of a node after the installation, or says why its layout cannot be met exactly.
 pub fn plan(node: &Node) -> Result<NodePlan, PlanError> {

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
-use super::{Failure, no_such_node, print, table};
+use super::{Failure, no_such_node, print};
 use crate::lifecycle::blast::needs_count;
 use crate::server::api::orders::Wipe;
 use crate::server::api::outcome::ArmedView;
-use crate::server::operate::{Loss, NodeStatus, Rehearsal, StatusReport};
+use crate::server::operate::{NodeStatus, Rehearsal, StatusReport};
 
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
@@ -93,7 +93,7 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     if rehearse && output.json {
         return print(&json(&rehearsal)?);
     }
-    output.meanwhile(&rehearsal.nodes.iter().map(|loss| describe(loss, report.now)).collect::<String>())?;
+    output.meanwhile(&rehearsal.nodes.iter().map(|loss| loss.words(report.now)).collect::<String>())?;
     if rehearse {
         return print("this order would be accepted now; nothing was changed\n");
     }
@@ -132,35 +132,6 @@ fn choose<'a>(
         }
     }
     Ok(chosen)
-}
-
-fn describe(loss: &Loss, now: u64) -> String {
-    let kept = match loss.kept.as_slice() {
-        [] => String::new(),
-        groups => format!(", except {}", groups.join(", ")),
-    };
-    let mut text = format!(
-        "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n",
-        loss.name,
-        loss.role,
-        loss.mac,
-        loss.address,
-        loss.state,
-        table::duration(now.saturating_sub(loss.since)),
-        loss.disks.join("; "),
-    );
-    if !loss.forgotten.is_empty() {
-        let groups = loss.forgotten.join(", ");
-        text.push_str(&format!("  `keep` names {groups}, and --keep was not given: WIPED with everything in it\n"));
-    }
-    if let Some(copy) = &loss.copy {
-        text.push_str(&format!("  its copy at {copy} is lost: one copy fewer of the data it shares with others\n"));
-    }
-    for (word, said) in [("", &loss.differs), ("last written: disk ", &loss.written), ("its machine: ", &loss.machine)]
-    {
-        text.extend(said.iter().map(|said| format!("  {word}{said}\n")));
-    }
-    text
 }
 
 /// Asks for the name of one node, or for the number of several. Returns the number.

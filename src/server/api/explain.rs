@@ -9,8 +9,9 @@ use super::error::{ApiError, ErrorBody};
 use super::{Api, timeline};
 use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, decide};
 use crate::lifecycle::{State, Stopped};
+use crate::server::appliance::Appliance;
 use crate::site::Mac;
-use crate::store::TimelineQuery;
+use crate::store::{ChangeError, TimelineQuery};
 use crate::timeline::{Cursor, Moment};
 
 /// Lines of the timeline that are shown.
@@ -53,7 +54,11 @@ pub(crate) struct Explanation {
     params(("mac" = String, Path, description = "the MAC of a machine")),
     responses((status = 200, body = Explanation), (status = 400, description = "not a MAC", body = ErrorBody)))]
 pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -> Result<Json<Explanation>, ApiError> {
-    let (mac, appliance) = (timeline::mac(&mac)?, api.appliance);
+    Ok(Json(of(&api.appliance, timeline::mac(&mac)?).await?))
+}
+
+/// What this machine would be answered now, and why.
+pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, ChangeError> {
     let site = appliance.site();
     let node = site.node_by_mac(mac);
     let record = appliance.store.record(mac).filter(|_| node.is_some());
@@ -70,7 +75,7 @@ pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -
     let ask = |asking| decide(&site, state.as_ref(), &BootRequest { mac, arch: firmware, asking });
     let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
     let newest = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: EXPLAINED };
-    Ok(Json(Explanation {
+    Ok(Explanation {
         mac,
         node: node.map(|node| node.name.to_string()),
         state: state.as_ref().map(|state| state.word().to_string()),
@@ -83,8 +88,18 @@ pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -
         other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
         answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
-        timeline: timeline::read(&appliance, newest).await?.moments,
-    }))
+        timeline: timeline::read(appliance, newest).await?.moments,
+    })
+}
+
+/// Who asks, in words for people.
+pub(crate) fn asker(who: &str) -> &'static str {
+    match who {
+        "firmware" => "its firmware, by DHCP",
+        "ipxe" => "iPXE, by DHCP",
+        "script" => "iPXE, for its boot script",
+        _ => "an installer or installed system",
+    }
 }
 
 fn in_words(decision: &BootDecision, installs: &str) -> String {

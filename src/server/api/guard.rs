@@ -19,23 +19,18 @@ use super::socket::Peer;
 use crate::site::Site;
 
 /// How long a handler may take, including reading its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest error text of a library that is passed on, in bytes.
 const MAX_WORDS: usize = 4096;
 
 /// The checks that all routes over TCP share.
 pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
-    let refused = enter(&api, &request).err();
+    let refused = enter(&api, &request, false).err();
     let response = match refused {
         Some(error) => error.into_response(),
         None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(response) => normalised(response).await,
-            Err(_) => ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("this took longer than {} s", PATIENCE.as_secs()),
-                "send the whole request at once, and try again",
-            )
-            .into_response(),
+            Err(_) => too_slow().into_response(),
         },
     };
     api.meters.answered(response.status());
@@ -61,7 +56,14 @@ fn dressed(mut response: Response) -> Response {
     response
 }
 
-fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
+/// What a caller is told whose request took too long.
+pub(super) fn too_slow() -> ApiError {
+    let error = format!("this took longer than {} s", PATIENCE.as_secs());
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "send the whole request at once, and try again")
+}
+
+/// Where the caller is, which host name it used, and, unless it only `visits`, whether a page of another site sent it.
+pub(super) fn enter(api: &Api, request: &Request, visits: bool) -> Result<(), ApiError> {
     let site = api.appliance.site();
     let peer = peer(request)?;
     if matches!(peer, IpAddr::V4(address) if site.network.subnet.contains(&address)) && peer != site.server.address {
@@ -69,12 +71,11 @@ fn enter(api: &Api, request: &Request) -> Result<(), ApiError> {
         return Err(ApiError::new(StatusCode::FORBIDDEN, error, "call it from this machine or from the admin network"));
     }
     check_host(&site, request.uri(), request.headers())?;
-    check_origin(&site, request.headers())?;
-    Ok(())
+    if visits { Ok(()) } else { check_origin(&site, request.headers()) }
 }
 
 /// The caller's address. The listener records it for every connection; a request without it is refused.
-fn peer(request: &Request) -> Result<IpAddr, ApiError> {
+pub(super) fn peer(request: &Request) -> Result<IpAddr, ApiError> {
     let known = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
     known.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "the peer address is unknown", "call the API over TCP"))
 }

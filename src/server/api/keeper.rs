@@ -11,6 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use super::people::People;
 use super::role::Role;
 use super::token::Token;
 use crate::audit::{Actor, Order};
@@ -74,7 +75,9 @@ pub enum TokenError {
 
 /// All tokens, in memory as in the store.
 pub struct Keeper {
-    store: Store,
+    pub(super) store: Store,
+    /// The people who are signed in to the pages.
+    pub(super) people: People,
     /// The key of the hashes in memory; drawn anew at each start of the daemon.
     key: [u8; 32],
     tokens: Mutex<HashMap<String, Known>>,
@@ -125,6 +128,7 @@ impl Keeper {
         };
         let tokens = store.tokens().await?.into_iter().filter_map(known).collect();
         Ok(Arc::new(Self {
+            people: People::open(&store).await?,
             store,
             key: random::bytes(),
             tokens: Mutex::new(tokens),
@@ -204,7 +208,12 @@ impl Keeper {
 
     /// Whether the holder's token is still valid.
     pub(crate) fn is_still(&self, holder: &Holder) -> bool {
-        lock(&self.tokens).get(&holder.id).is_some_and(|known| known.is_valid(unix_now()))
+        self.is_valid(&holder.id)
+    }
+
+    /// Whether the token with this id is valid.
+    pub(super) fn is_valid(&self, id: &str) -> bool {
+        lock(&self.tokens).get(id).is_some_and(|known| known.is_valid(unix_now()))
     }
 
     /// Records a failed attempt in the log and the audit log, a few lines per minute at most.

@@ -17,6 +17,9 @@ use crate::site::{NodeName, Site};
 /// The largest size of one answer, in bytes.
 const MAX_PIECE_BYTES: u64 = 256 * 1024;
 
+/// Bytes of the end that a page shows.
+const TAIL: u64 = 24 * 1024;
+
 /// Which part of which log.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +75,23 @@ pub(crate) async fn read(site: &Site, node: &str, query: LogQuery) -> Result<Log
         _ if !site.nodes.is_empty() && site.node_by_name(&name).is_none() => Refusal::UnknownNode(name),
         _ => Refusal::NoLog(name),
     })
+}
+
+/// The end of a node's newest log: its attempt, the text in whole lines, and whether there is more before it.
+pub(super) async fn tail(site: &Site, node: &str) -> Option<(String, String, bool)> {
+    let node: NodeName = node.parse().ok()?;
+    let folder = site.server.state.join("logs").join(node.as_str());
+    let read = move || {
+        let (_, path) = logs(&folder).pop()?;
+        let from = std::fs::metadata(path).ok()?.len().saturating_sub(TAIL);
+        let piece = piece(&folder, &LogQuery { attempt: None, from })?;
+        let text = match piece.text.split_once('\n') {
+            Some((_, rest)) if from > 0 => rest.to_string(),
+            _ => piece.text,
+        };
+        Some((piece.attempt, text, from > 0))
+    };
+    tokio::task::spawn_blocking(read).await.ok().flatten()
 }
 
 fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {

@@ -13,12 +13,14 @@ pub(crate) mod explain;
 mod guard;
 mod health;
 pub mod keeper;
+pub(crate) mod links;
 mod listener;
 pub(crate) mod logs;
 mod metrics;
 mod node;
 pub(crate) mod orders;
 pub(crate) mod outcome;
+mod people;
 mod plan;
 pub(crate) mod records;
 pub mod role;
@@ -30,6 +32,7 @@ pub(crate) mod texts;
 pub(crate) mod timeline;
 pub(crate) mod token;
 pub(crate) mod tokens;
+mod web;
 
 use std::sync::Arc;
 
@@ -44,8 +47,10 @@ use metrics::Meters;
 pub(crate) use listener::bind;
 pub use listener::limits;
 
-/// Event streams at the same time; each one holds a connection for as long as its client likes.
+/// Event streams of programs at the same time; each one holds a connection for as long as its client likes.
 const STREAMS: usize = 32;
+/// Open pages that change by themselves at the same time.
+const PAGES: usize = 128;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -55,14 +60,15 @@ pub struct Api {
     reloader: Reloader,
     meters: Arc<Meters>,
     streams: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
     shutdown: CancellationToken,
 }
 
 impl Api {
     /// Assembles the API. Event streams end on `shutdown`.
     pub fn new(appliance: Appliance, keeper: Arc<Keeper>, reloader: Reloader, shutdown: CancellationToken) -> Self {
-        let streams = Arc::new(Semaphore::new(STREAMS));
-        Self { appliance, keeper, reloader, meters: Arc::default(), streams, shutdown }
+        let (streams, pages) = (Arc::new(Semaphore::new(STREAMS)), Arc::new(Semaphore::new(PAGES)));
+        Self { appliance, keeper, reloader, meters: Arc::default(), streams, pages, shutdown }
     }
 }
 

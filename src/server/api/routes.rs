@@ -10,7 +10,7 @@ use axum::{Router, handler::Handler};
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
 use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, records, secrets};
-use super::{site, texts, timeline, tokens};
+use super::{links, site, texts, timeline, tokens, web};
 
 /// Largest body of a request over TCP, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -66,6 +66,8 @@ pub(crate) fn table() -> Vec<Route> {
         get(AtLeastOrOwner(Admin), "/api/v1/tokens", tokens::list),
         post(Owner, "/api/v1/tokens", tokens::create),
         post(Owner, "/api/v1/tokens/{name}/revoke", tokens::revoke),
+        post(Socket, "/api/v1/links", links::make),
+        get(Socket, "/api/v1/report", web::report::report),
         get(Admin, "/api/v1/audit", records::audit),
         get(Socket, "/api/v1/audit/verify", records::verify),
         get(Socket, "/api/v1/sealed", records::sealed),
@@ -99,6 +101,7 @@ pub fn app(api: Api) -> Router {
     router(&api, table().into_iter().filter(|route| remote.contains(&route.path)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(api.clone(), guard::front_door))
+        .merge(web::router(&api))
         .with_state(api)
 }
 

@@ -17,9 +17,11 @@ use crate::hex::hex;
 use crate::lifecycle::{BootToken, InstalledAs, WipeScope, read_once};
 use crate::plan;
 use crate::render::{self, RenderError, Renderer, Texts, texts_of_node, texts_of_site};
+use crate::server::served::Served;
 use crate::site::{Mac, Node, Site};
 
-const TEXTS: [&str; 4] = ["kickstart", "storage", "boot-script", "local-disk"];
+/// The texts that a person can look at.
+pub(super) const TEXTS: [&str; 4] = ["kickstart", "storage", "boot-script", "local-disk"];
 
 /// Returns a text of a node. Nothing is served to the node, and nothing is armed.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}/texts/{text}", tag = "nodes",
@@ -30,14 +32,18 @@ pub(crate) async fn text(
     Shared(api): Shared<Api>,
     Path((name, text)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let served = api.appliance.served();
-    let node = served.site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
-    if !TEXTS.contains(&text.as_str()) {
+    let shown = of(&api.appliance.served(), &name, &text)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], shown))
+}
+
+/// A text of a node, with secrets hidden.
+pub(super) fn of(served: &Served, name: &str, text: &str) -> Result<String, ApiError> {
+    let node = served.site.node_by_name(name).ok_or_else(|| ApiError::no_such_node(name))?;
+    if !TEXTS.contains(&text) {
         let error = format!("there is no text `{}`", text.escape_debug());
         return Err(ApiError::new(StatusCode::NOT_FOUND, error, format!("texts: {}", TEXTS.join(", "))));
     }
-    let shown = render(&served.renderer, &served.site, node, &text)?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], shown))
+    Ok(render(&served.renderer, &served.site, node, text)?)
 }
 
 fn render(renderer: &Renderer, site: &Site, node: &Node, text: &str) -> Result<String, RenderError> {
@@ -124,7 +130,7 @@ pub(crate) async fn of_node(Shared(api): Shared<Api>, Path(name): Path<String>) 
 }
 
 /// Rendering thousands of kickstarts takes a second, and packets must not wait for it.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RenderError> + Send + 'static,
 ) -> Result<T, ApiError> {
     match tokio::task::spawn_blocking(work).await {

@@ -37,7 +37,7 @@ use store_alarms::clock_before_build;
 pub(in crate::server) use orders::{Arming, Left, arm, drain, is_armed_by_itself, may_arm, stop};
 pub(crate) use refusal::Refusal;
 pub(crate) use rehearsal::{Loss, Rehearsal};
-pub(crate) use status::StatusReport;
+pub(crate) use status::{StatusReport, stopped_words};
 pub(in crate::server) use view::differs;
 pub(crate) use view::{NodeStatus, status};
 
@@ -103,6 +103,13 @@ impl Appliance {
         let site = self.site();
         let asked = Order::new(who, "reimage", order.nodes.join(" ")).detail("asked before it was ordered");
         self.or_told(&asked, self.rehearsal_of(&site, order)).await
+    }
+
+    /// What a reimage of one node would be answered now, for people who only look: nobody ordered it, so nothing is
+    /// audited.
+    pub(crate) fn foresee_reimage(&self, node: &str) -> Result<Rehearsal, Refusal> {
+        let nodes = vec![node.to_string()];
+        self.rehearsal_of(&self.site(), &Reimage { nodes, keep: false, count: Some(1), forced: None, undrained: None })
     }
 
     fn rehearsal_of(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::site::{Node, Site};
 use crate::store::Record;
+use crate::words::duration;
 
 /// An order that would be accepted now, and what it would cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,5 +67,36 @@ impl Loss {
             written: record.written,
             machine: Some(record.hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
         }
+    }
+
+    /// What it costs, in lines for people.
+    pub(crate) fn words(&self, now: u64) -> String {
+        let kept = match self.kept.as_slice() {
+            [] => String::new(),
+            groups => format!(", except {}", groups.join(", ")),
+        };
+        let mut text = format!(
+            "{} ({}, MAC {}, {}), {} for {}\n  the next network boot WIPES the disk with {}{kept}\n",
+            self.name,
+            self.role,
+            self.mac,
+            self.address,
+            self.state,
+            duration(now.saturating_sub(self.since)),
+            self.disks.join("; "),
+        );
+        if !self.forgotten.is_empty() {
+            let groups = self.forgotten.join(", ");
+            text.push_str(&format!("  `keep` names {groups}, and --keep was not given: WIPED with everything in it\n"));
+        }
+        if let Some(copy) = &self.copy {
+            text.push_str(&format!("  its copy at {copy} is lost: one copy fewer of the data it shares with others\n"));
+        }
+        for (word, said) in
+            [("", &self.differs), ("last written: disk ", &self.written), ("its machine: ", &self.machine)]
+        {
+            text.extend(said.iter().map(|said| format!("  {word}{said}\n")));
+        }
+        text
     }
 }

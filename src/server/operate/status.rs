@@ -11,6 +11,7 @@ use crate::server::appliance::Appliance;
 use crate::server::served::RefusedReload;
 use crate::site::Site;
 use crate::store::Store;
+use crate::words::duration;
 
 /// All nodes as `status` and `watch` show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,12 @@ pub(crate) struct StatusReport {
     /// What a person should look at now.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
+}
+
+/// Says that all installations are stopped, by whom and since when.
+pub(crate) fn stopped_words(stop: &Stopped, now: u64) -> String {
+    let since = duration(now.saturating_sub(stop.since));
+    format!("ALL INSTALLATIONS ARE STOPPED, by {} {since} ago; `rackstart stop --lift` allows them again", stop.who)
 }
 
 impl StatusReport {

@@ -147,3 +147,31 @@ pub(crate) fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeS
         timings: progress.marks.clone(),
     }
 }
+
+impl NodeStatus {
+    /// The one thing to know about a node besides its state.
+    pub(crate) fn remark(&self) -> String {
+        let first_line = |text: &str| {
+            let mut lines = text.lines();
+            // A heading says nothing without the line below it.
+            match (lines.next().unwrap_or_default(), lines.next()) {
+                (heading, Some(first)) if heading.ends_with(':') => format!("{heading} {first}"),
+                (line, _) => line.to_string(),
+            }
+        };
+        let news = match (&self.waiting, &self.detail, &self.permit) {
+            (Some(waiting), _, _) => format!("waits for {}", first_line(waiting)),
+            (None, Some(detail), _) if matches!(self.state.as_str(), "failed" | "suspect" | "new") => {
+                first_line(detail)
+            }
+            (None, Some(detail), _) if detail.starts_with("updating, ") => first_line(detail),
+            (None, _, Some(permit)) => format!("its next network boot {permit}"),
+            _ => String::new(),
+        };
+        let silence = self.silence.as_ref().map(|text| format!("silent: {text}"));
+        let news = (!news.is_empty()).then_some(news);
+        let words =
+            self.flags.iter().chain(&self.differs).cloned().chain(news).chain(silence).chain(self.out_of_reach.clone());
+        words.collect::<Vec<_>>().join("; ")
+    }
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod doors;
+mod pages;
 mod stream;
 pub(in crate::server) mod walk;
 

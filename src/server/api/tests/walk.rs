@@ -23,6 +23,7 @@ fn example(route: &Route) -> (String, &'static str) {
         "/api/v1/reimage" | "/api/v1/reimage/rehearse" | "/api/v1/reimage/drain" => r#"{"nodes": ["compute2"]}"#,
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
         "/api/v1/tokens" => r#"{"name": "walk", "role": "viewer", "days": null}"#,
+        "/api/v1/links" => r#"{"role": "viewer"}"#,
         "/api/v1/secrets/{secret}" => r#"{"value": "walked through"}"#,
         "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
         _ => "{}",

@@ -130,14 +130,29 @@ impl Reloader {
 
     /// Runs the checks of a reload and changes nothing. Problems of a file that does not load are left to `check`.
     pub(crate) async fn foresee(&self) -> Foreseen {
-        let against = match self.load().await {
-            Ok(Loaded { site, .. }) => self.against(&site),
-            Err(_) => Vec::new(),
-        };
+        match self.load().await {
+            Ok(Loaded { site, .. }) => self.foreseen(&site),
+            Err(_) => Foreseen { file: self.source.file.clone(), against: Vec::new() },
+        }
+    }
+
+    fn foreseen(&self, site: &Site) -> Foreseen {
         let restarts = |hindrance: &Hindrance| matches!(hindrance, Hindrance::NeedsRestart { .. });
         let told = |hindrance: Hindrance| Against { what: hindrance.to_string(), help: hindrance.help() };
-        let against = against.into_iter().filter(|hindrance| !restarts(hindrance)).map(told).collect();
+        let against = self.against(site).into_iter().filter(|hindrance| !restarts(hindrance)).map(told).collect();
         Foreseen { file: self.source.file.clone(), against }
+    }
+
+    /// The site file that a reload reads.
+    pub(crate) fn file(&self) -> &std::path::Path {
+        &self.source.file
+    }
+
+    /// What a reload would load and what speaks against it, or every problem of the file. Nothing is loaded.
+    pub(crate) async fn preview(&self) -> Result<(Loaded, Foreseen), String> {
+        let loaded = self.load().await?;
+        let foreseen = self.foreseen(&loaded.site);
+        Ok((loaded, foreseen))
     }
 
     /// Loads the site file. Reading and rendering thousands of nodes takes seconds, and packets must not wait for it.
