@@ -1,0 +1,281 @@
+"""The pages in a browser: each one in light and dark, narrow, by keyboard and without script; who may do what; hostile
+words; what changes without a reload. axe-core looks at each page, with no rule left out.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import sys
+import time
+import traceback
+
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from stage import Stage
+
+SCREENS = os.environ.get("SCREENS")
+AXE = next(pathlib.Path("build/web").glob("axe-*.js")).read_text()
+TESTS = []
+
+
+def test(scene):
+    """Marks a test, and the rack that it looks at."""
+    def mark(function):
+        TESTS.append((scene, function))
+        return function
+    return mark
+
+
+def picture(page, path):
+    """Writes a picture of at most 1,200 lines in 96 colours, which is small enough to be kept with the docs."""
+    height = min(1200, page.evaluate("document.documentElement.scrollHeight"))
+    width = page.viewport_size["width"]
+    page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
+    small = Image.open(path).convert("RGB")
+    small = small.quantize(96, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+class Person:
+    """Somebody with a browser of their own. Everything that a page should not do is collected."""
+
+    def __init__(self, browser, stage, role=None, **options):
+        self.stage = stage
+        self.context = browser.new_context(base_url=stage.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.complaints = []
+        self.page.on("console", lambda line: self.complain(f"console: {line.type} {line.text}"))
+        self.page.on("pageerror", lambda error: self.complain(f"error: {error}"))
+        self.page.on("request", lambda request: request.url.startswith(stage.url) or self.complain(f"left: {request.url}"))
+        if role:
+            self.sign_in(role)
+
+    def complain(self, what):
+        # A refusal is what some tests want; the browser reports its status by itself.
+        if "Failed to load resource" not in what:
+            self.complaints.append(what)
+
+    def sign_in(self, role):
+        self.page.goto("/sign-in")
+        self.page.get_by_label("Token").fill(self.stage.tokens[role])
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", name="Rack")).to_be_visible()
+
+    def look(self, path, name=None):
+        """Opens a page, and lets axe-core look at it."""
+        answer = self.page.goto(path)
+        assert answer.status == 200, f"{path}: {answer.status}"
+        assert len(answer.body()) < 300_000, f"{path}: {len(answer.body())} bytes"
+        self.audit(path)
+        if SCREENS and name:
+            picture(self.page, f"{SCREENS}/{name}.png")
+        return self.page
+
+    def audit(self, path):
+        # As a person's own tool would: beside the policy of the page, which admits no foreign script.
+        self.page.evaluate(AXE + "; true")
+        found = self.page.evaluate("axe.run().then((result) => result.violations)")
+        told = [f"{one['id']}: {one['help']}: {one['nodes'][0]['html']} {one['nodes'][0].get('failureSummary', '')}"
+                for one in found]
+        assert not told, f"{path}: axe-core: " + "\n".join(told)
+
+    def is_within(self):
+        """Whether nothing is wider than the window."""
+        return self.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    def close(self):
+        self.context.close()
+        assert not self.complaints, self.complaints
+
+
+@contextlib.contextmanager
+def person(browser, stage, role=None, **options):
+    somebody = Person(browser, stage, role, **options)
+    yield somebody
+    somebody.close()
+
+
+PAGES = {
+    "stuck": [("/", "rack"), ("/?group=role", None), ("/nodes/compute2", "node"), ("/nodes/compute3", None),
+              ("/nodes/compute2/texts/kickstart", None), ("/reimage?nodes=compute2&keep=on&force=tried", "reimage"),
+              ("/cloud", "cloud"), ("/site", None)],
+    "empty": [("/", None), ("/cloud", None), ("/site", None)],
+    "one": [("/", None), ("/nodes/compute1", None)],
+    "hostile": [("/", None), ("/nodes/compute2", None)],
+    "thousand": [("/", None), ("/?page=5", None), ("/cloud", None)],
+}
+
+
+def every_page(browser, stage, scheme):
+    with person(browser, stage, "admin", color_scheme=scheme) as somebody:
+        for path, name in PAGES[stage.scene]:
+            somebody.look(path, name and f"{name}-{scheme}")
+
+
+for scene in PAGES:
+    for scheme in ("light", "dark"):
+        def looked_at(browser, stage, scheme=scheme):
+            every_page(browser, stage, scheme)
+        looked_at.__name__ = f"every_page_{scheme}"
+        test(scene)(looked_at)
+
+
+@test("stuck")
+def narrow_pages_need_no_sideways_scrolling(browser, stage):
+    with person(browser, stage, "admin", viewport={"width": 320, "height": 640}) as somebody:
+        for path, name in PAGES["stuck"]:
+            somebody.look(path, f"{name}-narrow" if name in ("rack", "node") else None)
+            assert somebody.is_within(), f"{path} is wider than 320 px"
+
+
+@test("stuck")
+def pages_work_without_script(browser, stage):
+    with person(browser, stage, java_script_enabled=False) as somebody:
+        somebody.sign_in("operator")
+        page = somebody.page
+        page.get_by_role("link", name="failed 1").click()
+        expect(page.locator(".tile")).to_have_count(1)
+        page.get_by_role("link", name="compute2", exact=True).click()
+        expect(page.get_by_text("mount says wrong fs type").first).to_be_visible()
+        page.goto("/nodes/compute1")
+        page.get_by_role("button", name="Protect").click()
+        expect(page.get_by_text("It is protected: nobody can arm it.")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@test("stuck")
+def the_keyboard_reaches_a_node_and_back(browser, stage):
+    with person(browser, stage, "viewer") as somebody:
+        page = somebody.page
+        page.goto("/")
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("To the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent") == "compute2":
+                break
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="compute2", exact=True)).to_be_visible()
+
+
+@test("stuck")
+def a_change_shows_within_a_second_and_without_a_reload(browser, stage):
+    with person(browser, stage, "viewer") as somebody:
+        page = somebody.page
+        page.goto("/")
+        page.evaluate("window.same = true")
+        time.sleep(1.5)
+        stage.order("step compute3 08-openstack-compute/03-nova-permissions")
+        expect(page.get_by_text("08-openstack-compute/03-nova-permissions")).to_be_visible(timeout=10_000)
+        assert page.evaluate("window.same"), "the page was loaded again"
+
+
+@test("stuck")
+def a_viewer_sees_and_orders_nothing(browser, stage):
+    with person(browser, stage, "viewer") as somebody:
+        page = somebody.page
+        page.goto("/nodes/compute2")
+        expect(page.get_by_role("button", name="Protect")).to_have_count(0)
+        expect(page.get_by_role("button", name="Stop all")).to_have_count(0)
+        assert page.goto("/reimage?nodes=compute2").status == 403
+        expect(page.get_by_text("this needs operator")).to_be_visible()
+        csrf = page.locator("input[name=csrf]").first.get_attribute("value")
+        answer = somebody.context.request.post(f"{stage.url}/orders/stop", form={"csrf": csrf},
+                                               headers={"origin": stage.url})
+        assert answer.status == 403, answer.status
+
+
+@test("stuck")
+def one_node_is_reimaged_and_keeps_its_brick(browser, stage):
+    with person(browser, stage, "operator") as somebody:
+        page = somebody.page
+        page.goto("/nodes/compute2")
+        page.get_by_role("link", name="Reimage, keep its data").click()
+        expect(page.get_by_text("It would be refused")).to_be_visible()
+        page.get_by_text("Against the rules").click()
+        page.get_by_label("Why they are overridden").fill("its neighbour only waits for it")
+        page.get_by_role("button", name="Say what would be lost").click()
+        expect(page.locator("pre.loss")).to_contain_text("except")
+        somebody.audit("/reimage")
+        page.get_by_text("Without a drain").click()
+        page.get_by_label("Why it is not drained first").fill("it failed anyway")
+        page.get_by_label("Type the name of the node").fill("compute3")
+        page.get_by_role("button", name="Wipe at the next").click()
+        expect(page.get_by_text("that is not compute2: nothing was changed")).to_be_visible()
+        page.get_by_label("Type the name of the node").fill("compute2")
+        page.get_by_role("button", name="Wipe at the next").click()
+        expect(page.get_by_text("It is armed. Reboot it now")).to_be_visible()
+        page.get_by_role("button", name="Disarm").click()
+        expect(page.get_by_text("It is no longer armed")).to_be_visible()
+
+
+@test("stuck")
+def stop_is_always_there_and_an_admin_lifts_it(browser, stage):
+    with person(browser, stage, "operator") as somebody:
+        somebody.page.goto("/nodes/compute1")
+        somebody.page.get_by_role("button", name="Stop all").click()
+        expect(somebody.page.get_by_text("ALL INSTALLATIONS ARE STOPPED")).to_be_visible()
+        expect(somebody.page.get_by_role("button", name="Allow installations")).to_have_count(0)
+    with person(browser, stage, "admin") as somebody:
+        somebody.look("/")
+        somebody.page.get_by_role("button", name="Allow installations").click()
+        expect(somebody.page.get_by_text("ALL INSTALLATIONS ARE STOPPED")).to_have_count(0)
+
+
+@test("hostile")
+def hostile_words_are_text(browser, stage):
+    with person(browser, stage, "admin") as somebody:
+        for path in ("/", "/nodes/compute2"):
+            page = somebody.look(path)
+            assert "owned" not in page.title(), page.title()
+            assert page.locator("img[src=x]").count() == 0
+            text = page.locator("main").inner_text()
+            assert "<script>" in text and "\\u{202e}" in text, text
+            assert not re.search("[\u202e\x1b\x07]", page.content()), path
+
+
+@test("one")
+def signing_in_takes_a_valid_token(browser, stage):
+    with person(browser, stage) as somebody:
+        page = somebody.page
+        page.goto("/nodes/compute1")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        somebody.audit("/sign-in")
+        page.get_by_label("Token").fill("rackstart_00000000_" + "0" * 64)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("This token is not valid")).to_be_visible()
+        page.goto("/nodes/compute1")
+        page.get_by_label("Token").fill(stage.tokens["viewer"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="compute1")).to_be_visible()
+        cookie = somebody.context.cookies()[0]
+        assert cookie["httpOnly"] and cookie["sameSite"] == "Strict", cookie
+
+
+def main():
+    wanted = os.environ.get("SCENE", "")
+    passed = failed = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for scene in PAGES:
+            tests = [function for known, function in TESTS if known == scene and wanted in f"{scene} {function.__name__}"]
+            if not tests:
+                continue
+            with Stage(scene) as stage:
+                for function in tests:
+                    try:
+                        function(browser, stage)
+                        passed += 1
+                    except Exception:  # noqa: BLE001: each test is told, whatever it met
+                        failed += 1
+                        print(f"FAILED: {scene}: {function.__name__}\n{traceback.format_exc(limit=3)}", flush=True)
+        browser.close()
+    print(f"web: {passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+main()
