@@ -19,7 +19,7 @@ const TALL: f64 = 58.0;
 pub(crate) struct RoleSteps {
     /// The role.
     pub role: String,
-    /// Path and text of each step, such as `02-glusterfs-all/03-x.sh`.
+    /// Path and text of each step, such as `02-store-all/03-x.sh`.
     pub steps: Vec<(String, String)>,
     /// For each node of the role its state and the step that it works on.
     pub nodes: Vec<(String, Option<String>)>,
