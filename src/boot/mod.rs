@@ -1,43 +1,22 @@
 //! The one decision about booting: what to answer a machine. DHCP, TFTP, HTTP and `explain` all ask here.
 
+mod arch;
 mod authority;
+mod program;
 mod reason;
 mod request;
 
+pub use arch::ClientArch;
 pub(crate) use authority::{
     Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, authorize, authorize_script, is_card_of,
 };
 pub(crate) use reason::IgnoreReason;
 pub use reason::LocalDiskReason;
-pub(crate) use request::{Asking, BootRequest, ClientArch};
+pub(crate) use program::{BootFile, NetworkBootProgram};
+pub(crate) use request::{Asking, BootRequest};
 
 use crate::lifecycle::{MAX_BOOTS, State};
 use crate::site::{Mac, Site};
-
-/// The network boot programs that rackstart serves itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NetworkBootProgram {
-    /// `undionly.kpxe`: iPXE over the BIOS card's own driver.
-    UndionlyKpxe,
-    /// `snponly.efi`: iPXE over the UEFI firmware's own driver.
-    SnponlyEfi,
-    /// `ipxe.efi`: iPXE with its own drivers, for UEFI HTTP boot.
-    IpxeEfi,
-}
-
-impl NetworkBootProgram {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::UndionlyKpxe, Self::SnponlyEfi, Self::IpxeEfi];
-
-    /// The published file name, the same in TFTP, under `/firmware/` and in the firmware folder.
-    pub(crate) fn file_name(self) -> &'static str {
-        match self {
-            Self::UndionlyKpxe => "undionly.kpxe",
-            Self::SnponlyEfi => "snponly.efi",
-            Self::IpxeEfi => "ipxe.efi",
-        }
-    }
-}
 
 /// How a machine is answered, with the reason where one is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +26,9 @@ pub enum BootDecision {
     /// An address and nothing to boot, for an installer or an installed system.
     AddressOnly,
     /// For firmware: load this program by TFTP.
-    ChainloadTftp(NetworkBootProgram),
+    ChainloadTftp(BootFile),
     /// For UEFI HTTP boot: load this program from this URL.
-    ChainloadHttp(NetworkBootProgram, String),
+    ChainloadHttp(BootFile, String),
     /// For iPXE that asks by DHCP: fetch the boot script from this URL.
     Script(String),
     /// For iPXE that asks for its script: start the installer.
@@ -69,7 +48,7 @@ pub(crate) fn decide(site: &Site, state: Option<&State>, request: &BootRequest) 
     };
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
-        Asking::Firmware => network_boot_program(site, request),
+        Asking::Firmware => program::choose(site, Some(node), request),
         // iPXE reports the firmware it runs on only in its DHCP request, so the URL carries it when it differs from the
         // plan.
         Asking::Ipxe => {
@@ -101,21 +80,9 @@ fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
     }
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
-        Asking::Firmware => network_boot_program(site, request),
+        Asking::Firmware => program::choose(site, None, request),
         Asking::Ipxe => BootDecision::Script(script_url(site, mac)),
         Asking::Script => BootDecision::Unknown,
-    }
-}
-
-fn network_boot_program(site: &Site, request: &BootRequest) -> BootDecision {
-    match request.arch {
-        ClientArch::Bios => BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe),
-        ClientArch::EfiX64 => BootDecision::ChainloadTftp(NetworkBootProgram::SnponlyEfi),
-        ClientArch::EfiX64Http => {
-            let program = NetworkBootProgram::IpxeEfi;
-            BootDecision::ChainloadHttp(program, format!("{}/firmware/{}", site.server.url(), program.file_name()))
-        }
-        ClientArch::Other(arch) => BootDecision::Ignore(IgnoreReason::UnsupportedArch(arch)),
     }
 }
 

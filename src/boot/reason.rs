@@ -1,7 +1,7 @@
 //! The only place that words why a machine gets no answer, or its own disk.
 
 use super::ClientArch;
-use crate::site::{Firmware, Mac, NodeName};
+use crate::site::{Firmware, Mac, NodeName, Platform};
 
 /// Why a machine gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +21,25 @@ pub enum IgnoreReason {
         /// The MAC of the card it boots from.
         boot_mac: Mac,
     },
-    /// rackstart has no network boot program for this architecture.
-    #[error("client architecture {0} is not supported: only BIOS (0), UEFI x64 (7, 9) and UEFI x64 HTTP boot (16) are")]
-    UnsupportedArch(u16),
+    /// rackstart knows at most the name of this architecture.
+    #[error("the client architecture {0} is not supported: docs/firmware.md lists those that are")]
+    UnsupportedArch(ClientArch),
+    /// The architecture is known, but nothing was given to load.
+    #[error("there is no boot program for {arch}: name one in `[firmware.{0}]` of the site file", platform_of(*arch))]
+    NoProgram {
+        /// The architecture.
+        arch: ClientArch,
+    },
+    /// `loader = "signed"`, and the tree has nothing that this firmware can use.
+    #[error(
+        "its `loader` is `signed`, and its install tree has no signed loader that works for {0}: let it boot by PXE \
+         instead of HTTP, or set `loader = \"auto\"`"
+    )]
+    NoSignedChain(ClientArch),
+}
+
+fn platform_of(arch: ClientArch) -> &'static str {
+    arch.platform().map_or("PLATFORM", Platform::word)
 }
 
 /// Why a machine is told to boot its own disk.

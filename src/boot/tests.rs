@@ -1,10 +1,10 @@
 use super::*;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, Stage, WipeScope};
-use crate::site::Firmware;
+use crate::site::{Firmware, LoaderChoice, OwnLoader, Platform, Program, SignedChain};
 use crate::site::testing::paper_site;
 
 fn ask(asking: Asking, arch: u16) -> BootRequest {
-    BootRequest { mac: "52:54:00:a8:02:01".parse().unwrap(), arch: arch.into(), asking }
+    BootRequest::new("52:54:00:a8:02:01".parse().unwrap(), arch.into(), asking)
 }
 
 fn attempt() -> Attempt {
@@ -15,7 +15,7 @@ fn attempt() -> Attempt {
 fn unknown_mac_gets_no_answer_at_any_point() {
     let mac = "52:54:00:99:99:99".parse().unwrap();
     for asking in [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System] {
-        let request = BootRequest { mac, arch: ClientArch::Bios, asking };
+        let request = BootRequest::new(mac, ClientArch::BIOS, asking);
         assert_eq!(decide(&paper_site(), None, &request), BootDecision::Ignore(IgnoreReason::UnknownMac(mac)));
     }
 }
@@ -28,15 +28,15 @@ fn with_a_discovery_range_an_unknown_mac_gets_as_far_as_its_own_screen() {
     let armed = State::Armed { attempt: attempt(), previous: None };
     let url = "http://192.168.0.254/boot/52-54-00-99-99-99".to_string();
     let expected = [
-        (Asking::Firmware, 0, BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe)),
-        (Asking::Firmware, 7, BootDecision::ChainloadTftp(NetworkBootProgram::SnponlyEfi)),
-        (Asking::Firmware, 11, BootDecision::Ignore(IgnoreReason::UnsupportedArch(11))),
+        (Asking::Firmware, 0, BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::UndionlyKpxe))),
+        (Asking::Firmware, 7, BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::SnponlyEfi))),
+        (Asking::Firmware, 11, BootDecision::Ignore(IgnoreReason::NoProgram { arch: 11.into() })),
         (Asking::Ipxe, 0, BootDecision::Script(url)),
         (Asking::Script, 0, BootDecision::Unknown),
         (Asking::System, 0, BootDecision::AddressOnly),
     ];
     for (asking, arch, decision) in expected {
-        let request = BootRequest { mac, arch: arch.into(), asking };
+        let request = BootRequest::new(mac, arch.into(), asking);
         assert_eq!(decide(&site, None, &request), decision);
         // This holds even if the store remembers the machine from a time when it was a node.
         assert_eq!(decide(&site, Some(&armed), &request), decision);
@@ -49,7 +49,7 @@ fn another_card_of_a_node_is_no_stranger() {
     site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
     let mac = "52:54:00:a8:02:00".parse().unwrap();
     for asking in [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System] {
-        let decision = decide(&site, None, &BootRequest { mac, arch: ClientArch::Bios, asking });
+        let decision = decide(&site, None, &BootRequest::new(mac, ClientArch::BIOS, asking));
         assert!(matches!(decision, BootDecision::Ignore(IgnoreReason::NotTheBootNic { .. })), "{decision:?}");
     }
 }
@@ -58,12 +58,12 @@ fn another_card_of_a_node_is_no_stranger() {
 fn firmware_gets_the_program_of_its_architecture() {
     let site = paper_site();
     let program = |arch| decide(&site, None, &ask(Asking::Firmware, arch));
-    assert_eq!(program(0), BootDecision::ChainloadTftp(NetworkBootProgram::UndionlyKpxe));
-    assert_eq!(program(7), BootDecision::ChainloadTftp(NetworkBootProgram::SnponlyEfi));
+    assert_eq!(program(0), BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::UndionlyKpxe)));
+    assert_eq!(program(7), BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::SnponlyEfi)));
     assert_eq!(program(9), program(7));
     let url = "http://192.168.0.254/firmware/ipxe.efi".to_string();
-    assert_eq!(program(16), BootDecision::ChainloadHttp(NetworkBootProgram::IpxeEfi, url));
-    assert_eq!(program(11), BootDecision::Ignore(IgnoreReason::UnsupportedArch(11)));
+    assert_eq!(program(16), BootDecision::ChainloadHttp(BootFile::built_in(NetworkBootProgram::IpxeEfi), url));
+    assert_eq!(program(11), BootDecision::Ignore(IgnoreReason::NoProgram { arch: 11.into() }));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_machine_that_starts_with_the_other_firmware_is_not_installed() {
     let url =
         "http://192.168.0.254/boot/52-54-00-a8-02-01?uuid=${uuid}&serial=${serial:uristring}&arch=efi-x64".to_string();
     assert_eq!(decide(&site, Some(&armed), &ask(Asking::Ipxe, 7)), BootDecision::Script(url));
-    let why = LocalDiskReason::WrongFirmware(ClientArch::EfiX64, Firmware::Bios);
+    let why = LocalDiskReason::WrongFirmware(ClientArch::EFI_X64, Firmware::Bios);
     assert_eq!(decide(&site, Some(&armed), &ask(Asking::Script, 7)), BootDecision::LocalDisk(why));
     assert_eq!(decide(&site, Some(&armed), &ask(Asking::Script, 0)), BootDecision::Install);
 }
@@ -105,4 +105,70 @@ fn only_an_armed_node_gets_the_installer() {
         assert_eq!(decision == BootDecision::Install, installs, "{state:?} -> {decision:?}");
         assert!(installs || matches!(decision, BootDecision::LocalDisk(_)));
     }
+}
+
+/// The paper's site with an install tree that has a signed chain; its GRUB speaks HTTP or does not.
+fn with_chain(speaks_http: bool, loader: LoaderChoice) -> Site {
+    let mut site = paper_site();
+    let program = |name: &str| Program { name: name.into(), bytes: vec![1].into() };
+    site.install_trees[0].signed = vec![SignedChain {
+        platform: Platform::EfiX64,
+        shim: program("BOOTX64.EFI"),
+        grub: program("grubx64.efi"),
+        speaks_http,
+    }];
+    site.nodes.iter_mut().for_each(|node| node.loader = loader);
+    site
+}
+
+fn file_for(site: &Site, arch: u16, refuses_unsigned: bool) -> String {
+    let request = BootRequest { refuses_unsigned, ..ask(Asking::Firmware, arch) };
+    match decide(site, None, &request) {
+        BootDecision::ChainloadTftp(file) => file.name().into(),
+        BootDecision::ChainloadHttp(_, url) => url,
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_signed_chain_is_offered_to_firmware_that_refused_what_it_loaded() {
+    let site = with_chain(true, LoaderChoice::Auto);
+    assert_eq!(file_for(&site, 7, false), "snponly.efi");
+    assert_eq!(file_for(&site, 7, true), "signed/centos6/BOOTX64.EFI");
+    assert_eq!(file_for(&site, 16, true), "http://192.168.0.254/firmware/signed/centos6/BOOTX64.EFI");
+    let deaf = with_chain(false, LoaderChoice::Auto);
+    assert_eq!(file_for(&deaf, 7, true), "signed/centos6/BOOTX64.EFI");
+    assert_eq!(file_for(&deaf, 16, true), "http://192.168.0.254/firmware/ipxe.efi", "its GRUB would stop at a prompt");
+    assert_eq!(file_for(&paper_site(), 7, true), "snponly.efi", "there is nothing better");
+    assert_eq!(file_for(&site, 0, true), "undionly.kpxe", "a BIOS has no signatures");
+}
+
+#[test]
+fn a_node_may_have_the_signed_chain_at_once_or_never() {
+    let signed = with_chain(false, LoaderChoice::Signed);
+    assert_eq!(file_for(&signed, 7, false), "signed/centos6/BOOTX64.EFI");
+    assert!(file_for(&signed, 16, false).contains("NoSignedChain"));
+    assert_eq!(file_for(&with_chain(true, LoaderChoice::Ipxe), 7, true), "snponly.efi");
+}
+
+#[test]
+fn a_loader_of_the_operators_own_replaces_ours_and_adds_platforms() {
+    let mut site = paper_site();
+    let own = |platform, name: &str| OwnLoader {
+        platform,
+        files: Vec::new(),
+        programs: vec![Program { name: name.into(), bytes: vec![7].into() }],
+    };
+    site.loaders = vec![own(Platform::EfiX64, "ipxe-shimx64.efi"), own(Platform::EfiArm64, "ipxe-arm64.efi")];
+    assert_eq!(file_for(&site, 7, false), "efi-x64/ipxe-shimx64.efi");
+    assert_eq!(file_for(&site, 16, false), "http://192.168.0.254/firmware/efi-x64/ipxe-shimx64.efi");
+    assert_eq!(file_for(&site, 11, false), "efi-arm64/ipxe-arm64.efi");
+    assert_eq!(file_for(&site, 19, false), "http://192.168.0.254/firmware/efi-arm64/ipxe-arm64.efi");
+    assert_eq!(file_for(&site, 0, false), "undionly.kpxe");
+    assert!(file_for(&site, 6, false).contains("NoProgram"));
+    assert!(file_for(&site, 31, false).contains("UnsupportedArch"));
+    for name in ["efi-x64/ipxe-shimx64.efi", "/efi-x64//IPXE-SHIMX64.EFI", "\\efi-arm64\\ipxe-arm64.efi"] {
+        assert_eq!(site.program(name).as_deref(), Some(&[7][..]), "{name}");
+    }
+    assert_eq!(site.program("efi-arm64/ipxe-shimx64.efi"), None);
 }

@@ -178,6 +178,7 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
     if depth == Depth::Whole {
         examined.problems.extend(media::check_keys(&examined.repositories));
         examined.problems.extend(media::check_container_keys(&examined.keys));
+        examined.problems.extend(media::check_loaders(&examined.loaders));
         if let (Some(site), Some(renderer)) = (&examined.site, &examined.renderer) {
             let tree_at = examined.trees.first().map_or(0..0, |tree| tree.at.clone());
             examined.problems.extend(media::check_images(site, &examined.images, tree_at));

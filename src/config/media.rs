@@ -13,7 +13,7 @@ use super::site_file::SiteFile;
 use super::trees;
 use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
-use crate::site::{Image, Site};
+use crate::site::{Image, OwnLoader, Site};
 
 /// The largest public key that is read, in bytes.
 const MAX_KEY_BYTES: u64 = 256 * 1024;
@@ -113,11 +113,16 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
         let Ok(media) = Media::open(&tree.path) else { continue };
         tree.repositories = media::folders(&media).into_iter().filter(|folder| !folder.is_empty()).collect();
         tree.distribution = treeinfo(&media).and_then(|text| trees::distribution(&text));
+        tree.signed = media::signed_chains(&media);
     }
     for repository in &mut site.repositories {
         repository.folders = Media::open(&repository.path).map(|media| media::folders(&media)).unwrap_or_default();
         let key = uses.iter().find(|known| known.name == repository.name).and_then(|known| known.key.as_ref());
         repository.gpg_key = key.and_then(|(path, _)| read_key(path).ok());
+    }
+    for loader in &mut site.loaders {
+        // All of them or none: a chain with a hole in it would stop on the machine's screen.
+        loader.programs = loader.files.iter().map(media::own_program).collect::<Result<_, _>>().unwrap_or_default();
     }
     complete_containers(site);
     add_images_of_tree(site);
@@ -141,6 +146,17 @@ pub(super) fn check_container_keys(uses: &[KeyUse]) -> Vec<Problem> {
         let why = read_text(&known.path, known.begins).err()?;
         let message = format!("{} cannot be used: {why}", known.owner);
         Some(Problem::new(known.at.clone(), message, "name a text file in PEM; `cosign public-key` prints such a key"))
+    });
+    wrong.collect()
+}
+
+/// Reports every file of the operator's own loaders that cannot be used.
+pub(super) fn check_loaders(loaders: &[(Option<OwnLoader>, Vec<Range<usize>>)]) -> Vec<Problem> {
+    let files = loaders.iter().flat_map(|(loader, places)| loader.iter().flat_map(|own| &own.files).zip(places));
+    let wrong = files.filter_map(|(file, at)| {
+        let why = media::own_program(file).err()?;
+        let message = format!("the loader {} cannot be used: {why}", file.path.display());
+        Some(Problem::new(at.clone(), message, "copy the file again, or correct its path and its checksum"))
     });
     wrong.collect()
 }

@@ -19,6 +19,7 @@ mod fixed;
 mod kernel_args;
 mod layout;
 mod load;
+mod loader;
 mod media;
 mod node;
 mod notify;
@@ -62,7 +63,7 @@ pub use problem::Problems;
 pub(crate) use problem::{Problem, Spot};
 
 use crate::render::{Renderer, Templates};
-use crate::site::Site;
+use crate::site::{OwnLoader, Site};
 use apart::ServedPath;
 use media::RepositoryUse;
 use reader::Collector;
@@ -107,6 +108,8 @@ struct Examined {
     served: Vec<ServedPath>,
     /// The keys of containers to look at.
     keys: Vec<container::KeyUse>,
+    /// The operator's own loaders, and where each of their files is named.
+    loaders: Vec<(Option<OwnLoader>, Vec<Range<usize>>)>,
 }
 
 /// Fetches the operator's templates; its argument is the value of `[site] templates`. An error is a message and one
@@ -118,7 +121,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
     let mut renderer = None;
     let found = Collector::default();
     let (mut trees, mut cards, mut repositories, mut images) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut served, mut keys) = (Vec::new(), Vec::new());
+    let (mut served, mut keys, mut loaders) = (Vec::new(), Vec::new(), Vec::new());
     let document = document(text, &found);
     let own = document.as_ref().and_then(|document| own_templates(document.get_ref(), fetch, &found));
     // The blueprint is looked up before the rest is read, because it determines the role of nodes that name none. If
@@ -138,6 +141,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         images = media::image_places(&file);
         served = media::served(&file);
         keys = container::key_uses(&file);
+        loaders = file.loaders.iter().map(|keys| (keys.loader.clone(), keys.places.clone())).collect();
         addresses::check(&file, &found);
         api::check(&file, &found);
         duplicates::check(&file, &found);
@@ -145,13 +149,14 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         timezone::check(&file, &found);
         let mut site = resolve::resolve(&file, blueprint.clone()?, &found)?;
         complete(&mut site, &repositories);
+        loader::check(&file, &site).into_iter().for_each(|problem| found.add(problem));
         if found.count() == 0 {
             renderer = prove_texts(&file, &site, own?, &found);
         }
         Some(site)
     });
     let (problems, secrets) = found.into_parts();
-    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, keys }
+    Examined { site, renderer, problems, secrets, trees, cards, repositories, images, served, keys, loaders }
 }
 
 /// The operator's templates; none when they cannot be read, which is reported.

@@ -35,7 +35,7 @@ pub(super) struct NodeKeys<'a> {
     pub has_nics: bool,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "name",
     "role",
     "address",
@@ -50,6 +50,8 @@ const KEYS: [&str; 14] = [
     "release",
     "install_tree",
     "kernel_args",
+    "loader",
+    "boot_disk",
 ];
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, no number, not `localhost`";
 

@@ -32,7 +32,15 @@ struct OwnRole<'a> {
 }
 
 /// What a role of the site file may say, and one of a blueprint may not.
-const OF_SITES: [&str; 5] = [defaults::KEYS[0], defaults::KEYS[1], defaults::KEYS[2], defaults::KEYS[3], "container"];
+const OF_SITES: [&str; 7] = [
+    defaults::KEYS[0],
+    defaults::KEYS[1],
+    defaults::KEYS[2],
+    defaults::KEYS[3],
+    defaults::KEYS[4],
+    defaults::KEYS[5],
+    "container",
+];
 
 /// What only a role of the operator's own may say; the blueprint says it for its roles.
 const OF_NEW_ROLES: [&str; 6] = ["summary", "includes", "aliases", "provides", "at_least", "at_most"];

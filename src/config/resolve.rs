@@ -34,7 +34,7 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
     let tree = |tree: &super::site_file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         let (name, path) = (name.get_ref().to_string(), path.get_ref().into());
-        Some(InstallTree { name, path, distribution: None, repositories: Vec::new() })
+        Some(InstallTree { name, path, distribution: None, repositories: Vec::new(), signed: Vec::new() })
     };
     if nodes.iter().flatten().any(|node| node.layout.is_encrypted()) {
         // The passphrase belongs to no step's target: it is sent with the storage commands and never in a payload.
@@ -75,6 +75,7 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
         install_trees: file.trees.iter().map(tree).collect::<Option<_>>()?,
         repositories: repositories.into_iter().collect::<Option<_>>()?,
         images: file.images.iter().map(|keys| keys.resolve()).collect::<Option<_>>()?,
+        loaders: file.loaders.iter().map(|keys| keys.loader.clone()).collect::<Option<_>>()?,
         nodes: nodes.into_iter().collect::<Option<Vec<_>>>()?.into(),
     };
     super::rules::check(&file.variables, &site, &name.span(), found);

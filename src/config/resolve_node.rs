@@ -42,6 +42,8 @@ pub(super) fn resolve_node(
         mac: cards::boot_mac(node)?,
         address: *node.address.as_ref()?.get_ref(),
         firmware,
+        loader: all.loader.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
+        boot_disk: all.boot_disk.as_ref().map_or(0, |number| *number.get_ref() as u8),
         disks: node.disks.as_ref()?.slots.clone(),
         nics,
         bonds,

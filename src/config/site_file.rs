@@ -42,6 +42,7 @@ pub(super) struct SiteFile<'a> {
     pub repositories: Vec<RepositoryKeys<'a>>,
     pub images: Vec<ImageKeys<'a>>,
     pub containers: Vec<ContainerKeys<'a>>,
+    pub loaders: Vec<super::loader::LoaderKeys>,
     pub own: OwnKeys<'a>,
     pub variables: variables::Written<'a>,
     pub nodes: Vec<NodeKeys<'a>>,
@@ -99,12 +100,13 @@ pub(super) struct TreeKeys<'a> {
     pub path: Option<Spanned<&'a str>>,
 }
 
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "site",
     "server",
     "api",
     "notify",
     "network",
+    "firmware",
     "access",
     "user",
     "secrets",
@@ -158,6 +160,7 @@ impl<'a> SiteFile<'a> {
             repositories: sources::read_repositories(&top),
             images: sources::read_images(&top),
             containers: container::read_all(&top),
+            loaders: super::loader::read_all(&top),
             own: OwnKeys::read(&top),
             variables: top.table("variables", "`[variables]` on a line of its own"),
             nodes: NodeKeys::read_all(&top),
@@ -194,6 +197,8 @@ impl<'a> SiteKeys<'a> {
             defaults::KEYS[2],
             "timezone",
             defaults::KEYS[3],
+            defaults::KEYS[4],
+            defaults::KEYS[5],
             "templates",
             access::SOFTWARE[0],
             access::SOFTWARE[1],

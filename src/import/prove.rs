@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::plan;
-use crate::site::{DiskRule, DiskSlot, Firmware, Layout, Mac, Node, NodeName, OS_SLOT, Release};
+use crate::site::{DiskRule, DiskSlot, Firmware, Layout, LoaderChoice, Mac, Node, NodeName, OS_SLOT, Release};
 
 /// The size of the disks on which a layout is tried, in sectors: 1 TiB.
 const SECTORS: u64 = 1 << 31;
@@ -36,6 +36,8 @@ fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node
         mac,
         address: Ipv4Addr::LOCALHOST,
         firmware,
+        loader: LoaderChoice::Auto,
+        boot_disk: 0,
         disks: slots.into_iter().map(disk).collect(),
         nics: Vec::new(),
         bonds: Vec::new(),

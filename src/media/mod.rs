@@ -6,6 +6,8 @@
 mod beneath;
 mod decode;
 mod guarded;
+mod loaders;
+mod pe;
 mod repository;
 
 use std::fs::File;
@@ -19,6 +21,7 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 pub(crate) use beneath::Unserved;
 pub(crate) use guarded::Guarded;
+pub(crate) use loaders::{own_program, signed_chains};
 pub(crate) use repository::{folders, read_repository};
 
 use crate::iso9660::{self, Broken, PathTarget};

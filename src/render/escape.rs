@@ -9,6 +9,10 @@ pub(crate) enum Context {
     Shell,
     /// An iPXE script: it has no quoting, so only harmless characters pass.
     Ipxe,
+    /// A GRUB script: within single quotes nothing is special to it.
+    Grub,
+    /// A configuration of pxelinux, which has no quoting either.
+    Pxelinux,
     /// An INI file read by oslo.config or ConfigParser.
     Ini,
     /// Lines of words, such as `/etc/hosts`.
@@ -17,10 +21,12 @@ pub(crate) enum Context {
 
 impl Context {
     /// All kinds, with the names by which the template engine knows them.
-    const NAMES: [(&'static str, Self); 5] = [
+    const NAMES: [(&'static str, Self); 7] = [
         ("kickstart", Self::Kickstart),
         ("shell", Self::Shell),
         ("ipxe", Self::Ipxe),
+        ("grub", Self::Grub),
+        ("pxelinux", Self::Pxelinux),
         ("ini", Self::Ini),
         ("plain", Self::Plain),
     ];
@@ -33,6 +39,8 @@ impl Context {
             "ks" => Self::Kickstart,
             "sh" | "env" => Self::Shell,
             "ipxe" => Self::Ipxe,
+            "grub" => Self::Grub,
+            "pxelinux" => Self::Pxelinux,
             "ini" | "conf" => Self::Ini,
             _ => Self::Plain,
         }
@@ -54,7 +62,8 @@ impl Context {
         match self {
             Self::Kickstart => kickstart(value),
             Self::Shell => Ok(shell(value)),
-            Self::Ipxe => ipxe(value),
+            Self::Ipxe | Self::Pxelinux => ipxe(value),
+            Self::Grub => grub(value),
             Self::Ini => ini(value),
             Self::Plain => Ok(value.into()),
         }
@@ -87,6 +96,15 @@ fn kickstart(value: &str) -> Result<String, &'static str> {
         return Ok(value.into());
     }
     Ok(format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")))
+}
+
+fn grub(value: &str) -> Result<String, &'static str> {
+    if value.contains('\'') {
+        return Err("holds a single quote, which GRUB takes for the end of a text");
+    }
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b"._:/=,@+~-".contains(&b);
+    let is_bare = !value.is_empty() && value.bytes().all(bare);
+    Ok(if is_bare { value.into() } else { format!("'{value}'") })
 }
 
 fn ipxe(value: &str) -> Result<String, &'static str> {
@@ -124,6 +142,8 @@ mod tests {
             ("templates/firstboot/env.j2", Context::Shell),
             ("templates/firstboot/hosts.j2", Context::Plain),
             ("templates/ipxe/install.ipxe.j2", Context::Ipxe),
+            ("templates/grub/install.grub.j2", Context::Grub),
+            ("templates/pxelinux/install.pxelinux.j2", Context::Pxelinux),
             ("nova.conf.j2", Context::Ini),
         ] {
             assert_eq!(Context::of_template(name), context, "{name}");
@@ -147,6 +167,17 @@ mod tests {
         }
         assert_eq!(Context::Ipxe.encode("console=ttyS0,115200 quiet").unwrap(), "console=ttyS0,115200 quiet");
         assert_eq!(ipxe_message("step\n${x} failed || reboot; \u{1b}[1m"), "step x failed reboot 1m");
+    }
+
+    #[test]
+    fn grub_values_are_bare_or_in_single_quotes_and_expand_nothing() {
+        let encode = |value| Context::Grub.encode(value);
+        assert_eq!(encode("console=ttyS0,115200").unwrap(), "console=ttyS0,115200");
+        assert_eq!(encode("(tftp,10.0.0.1)/x").unwrap(), "'(tftp,10.0.0.1)/x'");
+        for hostile in ["$root", "a;reboot", "a {b}", ""] {
+            assert_eq!(encode(hostile).unwrap(), format!("'{hostile}'"));
+        }
+        assert!(encode("it's").is_err());
     }
 
     #[test]

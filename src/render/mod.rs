@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::boot::ClientArch;
 use crate::hex::hex;
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
@@ -39,6 +40,7 @@ use crate::secrets::{RenewalKey, Secrets};
 use crate::site::{Blueprint, DiskBus, Keepsakes, Mac, Node, Site};
 
 use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
+pub use boot_script::ScriptFor;
 use engine::Engine;
 use firstboot::Told;
 use kickstart::KickstartValues;
@@ -60,15 +62,19 @@ pub(crate) use texts::{Texts, texts_of_node, texts_of_site};
 
 const KICKSTART: &str = "kickstart/base.ks.j2";
 const STORAGE: &str = "kickstart/storage.ks.j2";
-const INSTALL: &str = "templates/ipxe/install.ipxe.j2";
-const LOCAL_DISK: &str = "templates/ipxe/local-disk.ipxe.j2";
+const GRUB_START: &str = "templates/grub/start.grub.j2";
+const AUTOEXEC: &str = "templates/ipxe/autoexec.ipxe.j2";
+
+/// The template of a boot script.
+fn script(reader: ScriptFor, what: &str) -> String {
+    let word = reader.word();
+    format!("templates/{word}/{what}.{word}.j2")
+}
+
 /// Whether every reader of a kickstart takes this passphrase unchanged without quotes, and every keyboard can type it.
 pub(crate) fn carries_passphrase(text: &str) -> bool {
     escape::Context::Kickstart.encode(text).is_ok_and(|encoded| encoded == text)
 }
-
-const REFUSED: &str = "templates/ipxe/refused.ipxe.j2";
-const UNKNOWN: &str = "templates/ipxe/unknown.ipxe.j2";
 
 /// Renders everything that a node is ever served. It is built once, and parses every template then.
 pub struct Renderer {
@@ -101,32 +107,75 @@ impl Renderer {
 
     /// The boot script that starts the installer; the token is the secret of this one boot.
     pub fn boot_script_install(&self, site: &Site, node: &Node, token: &BootToken) -> Result<String, RenderError> {
-        let values = InstallValues::new(site, node, token);
-        let length = values.arguments.len();
-        if length > LONGEST_ARGUMENTS {
-            let problem = RenderProblem::TooLong { what: "kernel command line", length, most: LONGEST_ARGUMENTS };
-            return Err(RenderError::new(INSTALL, problem));
-        }
-        self.engine.render(INSTALL, &values)
+        self.install_script(ScriptFor::Ipxe, site, node, token)
     }
 
     /// The boot script that starts the system on the disk, and shows why. The reason may contain a machine's own words.
     pub fn boot_script_local_disk(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
-        self.engine.render(LOCAL_DISK, &LocalDiskValues::new(node, reason))
+        self.local_disk_script(ScriptFor::Ipxe, node, reason)
+    }
+
+    /// Like [`Self::boot_script_install`], for any loader.
+    pub(crate) fn install_script(
+        &self,
+        reader: ScriptFor,
+        site: &Site,
+        node: &Node,
+        token: &BootToken,
+    ) -> Result<String, RenderError> {
+        let values = InstallValues::new(site, node, token, reader);
+        let (name, length) = (script(reader, "install"), values.arguments.len());
+        if length > LONGEST_ARGUMENTS {
+            let problem = RenderProblem::TooLong { what: "kernel command line", length, most: LONGEST_ARGUMENTS };
+            return Err(RenderError::new(&name, problem));
+        }
+        self.engine.render(&name, &values)
+    }
+
+    /// Like [`Self::boot_script_local_disk`], for any loader.
+    pub(crate) fn local_disk_script(
+        &self,
+        reader: ScriptFor,
+        node: &Node,
+        reason: &str,
+    ) -> Result<String, RenderError> {
+        self.engine.render(&script(reader, "local-disk"), &LocalDiskValues::new(node, reason))
     }
 
     /// The screen of a node that cannot be served now, with the reason, which may contain a machine's own words.
-    pub(crate) fn boot_script_refused(&self, node: &Node, reason: &str) -> Result<String, RenderError> {
-        self.engine.render(REFUSED, &LocalDiskValues::new(node, reason))
+    pub(crate) fn refused_script(&self, reader: ScriptFor, node: &Node, reason: &str) -> Result<String, RenderError> {
+        self.engine.render(&script(reader, "refused"), &LocalDiskValues::new(node, reason))
     }
 
     /// The screen of a machine that is not in the site file.
-    pub fn boot_script_unknown(&self, mac: Mac) -> Result<String, RenderError> {
+    pub(crate) fn unknown_script(&self, reader: ScriptFor, mac: Mac) -> Result<String, RenderError> {
         #[derive(Serialize)]
         struct Values {
             mac: Mac,
         }
-        self.engine.render(UNKNOWN, &Values { mac })
+        self.engine.render(&script(reader, "unknown"), &Values { mac })
+    }
+
+    /// What GRUB gets first, under whatever name it looks for: it reads the machine's UUID and asks for its script.
+    pub(crate) fn grub_start(&self, site: &Site, mac: Mac, http: bool) -> Result<String, RenderError> {
+        #[derive(Serialize)]
+        struct Values {
+            root: String,
+            mac: String,
+        }
+        let values = Values { root: ScriptFor::Grub { http }.root(site), mac: mac.hyphenated() };
+        self.engine.render(GRUB_START, &values)
+    }
+
+    /// What iPXE since version 2.0 looks for beside itself.
+    pub(crate) fn autoexec(&self, site: &Site, mac: Mac, arch: ClientArch) -> Result<String, RenderError> {
+        #[derive(Serialize)]
+        struct Values {
+            url: String,
+            arch: String,
+        }
+        let url = format!("{}/boot/{}", site.server.url(), mac.hyphenated());
+        self.engine.render(AUTOEXEC, &Values { url, arch: arch.to_string() })
     }
 
     /// The kickstart of a node by the site's current plan, without the storage commands.

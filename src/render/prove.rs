@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::boot::LocalDiskReason;
+use crate::boot::{ClientArch, LocalDiskReason};
 use crate::grammar::{self, KnownScripts};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
@@ -12,7 +12,7 @@ use crate::site::{Node, NodeName, Site};
 use super::firstboot::{self, Told};
 use super::kickstart::KickstartValues;
 use super::payload_values::Cluster;
-use super::{KICKSTART, RenderError, RenderProblem, Renderer};
+use super::{KICKSTART, RenderError, RenderProblem, Renderer, ScriptFor};
 
 /// One text that could not be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +39,14 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
     let mut faults = Vec::new();
     // This text belongs to no node, and is tested with the first one.
     if let Some(first) = nodes.first().filter(|first| site.nodes.first().is_some_and(|node| node.mac == first.mac)) {
-        let unknown = renderer.boot_script_unknown(first.mac).err();
+        let unknown = ScriptFor::ALL.into_iter().filter_map(|reader| renderer.unknown_script(reader, first.mac).err());
+        let first_of_loaders = [
+            renderer.grub_start(site, first.mac, true).err(),
+            renderer.autoexec(site, first.mac, ClientArch::EFI_X64).err(),
+        ];
         let what = "boot script for unknown machines beside that";
-        faults.extend(unknown.map(|error| Fault { node: first.name.clone(), what, error }));
+        let errors = unknown.chain(first_of_loaders.into_iter().flatten());
+        faults.extend(errors.map(|error| Fault { node: first.name.clone(), what, error }));
     }
     for node in nodes {
         let plan = match plan::plan(node) {
@@ -53,11 +58,14 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
             }
         };
         let reason = LocalDiskReason::Failed("any reason".into()).to_string();
-        let mut errors = vec![
-            ("boot script for the installer", renderer.boot_script_install(site, node, &token).err()),
-            ("boot script for the local disk", renderer.boot_script_local_disk(node, &reason).err()),
-            ("boot script of a refusal", renderer.boot_script_refused(node, &reason).err()),
-        ];
+        let mut errors = Vec::new();
+        for reader in ScriptFor::ALL {
+            errors.extend([
+                ("boot script for the installer", renderer.install_script(reader, site, node, &token).err()),
+                ("boot script for the local disk", renderer.local_disk_script(reader, node, &reason).err()),
+                ("boot script of a refusal", renderer.refused_script(reader, node, &reason).err()),
+            ]);
+        }
         errors.extend(
             kickstart(renderer, site, node, &plan, &token, &mut known)
                 .into_iter()

@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use axum::body::Bytes;
-
 use super::appliance::Appliance;
 use super::capacity::{Capacity, descriptors};
 use super::dhcp;
 use super::dhcp::rivals::Rivals;
-use super::firmware;
 use super::health::Health;
+use super::net::machines::Machines;
 use super::net::listen::{Guests, Limits, Share};
 use super::net::log_limit::LogLimit;
+use super::programs::Programs;
 use super::served::Served;
-use super::tftp::{self, NotServed, Places, TftpContent};
+use super::tftp::{self, TftpContent};
+use super::timeline::recent::Recent;
 use crate::boot::{Asking, IgnoreReason};
+use crate::site::Mac;
 use crate::timeline::Given;
 use crate::wire::dhcp::{MessageKind, SilenceReason};
 use crate::wire::tftp::Ending;
@@ -61,44 +62,9 @@ impl Guests for Rack {
     }
 }
 
-/// TFTP serves the network boot programs and nothing else.
-struct Programs {
-    rivals: Arc<Rivals>,
-    served: watch::Receiver<Arc<Served>>,
-}
-
-impl TftpContent for Programs {
-    fn open(&self, client: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
-        if !self.knows(client) {
-            return Err(NotServed { text: format!("{client} is reserved for no node and not in the discovery range") });
-        }
-        if let Some(other) = self.rivals.passive() {
-            return Err(NotServed {
-                text: format!("this rackstart is passive: another one, {other}, serves this network"),
-            });
-        }
-        // Some firmware puts a slash, of either kind, before the boot file that DHCP named.
-        let program = firmware::by_name(name.trim_start_matches(['/', '\\']));
-        program.ok_or_else(|| NotServed { text: "no such network boot program; DHCP names the right one".into() })
-    }
-
-    fn knows(&self, client: Ipv4Addr) -> bool {
-        self.is_node(client) || self.served.borrow().site.lends(client)
-    }
-
-    fn is_node(&self, client: Ipv4Addr) -> bool {
-        self.served.borrow().site.nodes.by_address(client).is_some()
-    }
-
-    fn places(&self) -> Places {
-        let capacity = Capacity::of(self.served.borrow().site.nodes.len(), descriptors());
-        Places { nodes: capacity.transfers, strangers: capacity.stranger_transfers }
-    }
-}
-
-/// What TFTP may serve.
+/// What TFTP may serve. Must be called within the runtime in which scripts are made.
 pub(super) fn tftp_content(appliance: &Appliance, rivals: Arc<Rivals>) -> Arc<dyn TftpContent> {
-    Arc::new(Programs { rivals, served: appliance.served.clone() })
+    Arc::new(Programs::new(appliance.clone(), rivals))
 }
 
 /// The sender that a line is about.
@@ -133,6 +99,7 @@ impl Lines {
 /// Logs the end of each TFTP request and records it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     let (served, recent, health) = (appliance.served.clone(), appliance.recent.clone(), appliance.health.clone());
+    let machines = appliance.machines.clone();
     let lines = Mutex::new(Lines::new());
     Arc::new(move |seen| {
         health.tftp.count(&seen);
@@ -152,7 +119,7 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
                     tracing::info!(node = %name, mac = %node.mac, boot_file, outcome = %seen.outcome, held_back, "tftp");
                 }
                 recent.note(node.mac, "tftp", text);
-                recent.gave(node.mac, program(&seen));
+                gave(&recent, &machines, node.mac, &seen);
             }
             None if site.lends(seen.client) => {
                 if let Some(held_back) = may_tell(Who::Stranger) {
@@ -161,7 +128,7 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
                 }
                 if let Some(mac) = recent.at(seen.client) {
                     recent.note(mac, "tftp", text);
-                    recent.gave(mac, program(&seen));
+                    gave(&recent, &machines, mac, &seen);
                 }
             }
             None => {
@@ -173,11 +140,24 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     })
 }
 
-/// What a firmware is expected to do next: one that has its program must come back as iPXE. One that only asked for the
-/// size asks again, and so may one that was refused; the line about it says why.
-fn program(seen: &tftp::Seen) -> Option<Given> {
+/// Remembers what a firmware is expected to do next: one that has its program must go on with it. One that only asked
+/// for the size asks again, and so may one that was refused; the line about it says why. What loaders fetch is noted
+/// where it is made.
+fn gave(recent: &Recent, machines: &Machines, mac: Mac, seen: &tftp::Seen) {
     let whole = matches!(seen.outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed));
-    whole.then(|| Given::Program(seen.name.clone()))
+    if !is_program(&seen.name) {
+        return;
+    }
+    if whole {
+        machines.loaded(mac, &seen.name, Instant::now());
+    }
+    recent.gave(mac, whole.then(|| Given::Program(seen.name.clone())));
+}
+
+/// Whether a name is that of a program that firmware, or shim, starts.
+pub(super) fn is_program(name: &str) -> bool {
+    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    matches!(ending.as_str(), "efi" | "kpxe" | "0" | "pxe")
 }
 
 /// Records each DHCP request for the timeline; the engine has already logged it.
@@ -205,6 +185,11 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
         }
         recent.note(seen.mac, "dhcp", line);
         recent.gave(seen.mac, given(&seen));
+        if let Some(program) = machines.refused(seen.mac).filter(|_| seen.asking == Asking::Firmware) {
+            let text = refusal(&program, &seen);
+            recent.note(seen.mac, "dhcp", &text);
+            recent.silent(seen.mac, text);
+        }
         if matches!(seen.asking, Asking::Firmware | Asking::Ipxe) {
             recent.is(seen.mac, seen.arch);
         }
@@ -212,6 +197,19 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             recent.addressed(seen.mac, address);
         }
     })
+}
+
+/// Why the firmware asks again, for `status` and the timeline.
+fn refusal(program: &str, seen: &dhcp::Seen) -> String {
+    let signed = match &seen.outcome {
+        dhcp::Outcome::Answered { boot_file: Some(file), .. } => file.contains("signed/"),
+        _ => false,
+    };
+    let next = match signed {
+        true => "it now gets the signed loader of its install tree",
+        false => "no signed loader is known for it: docs/firmware.md says how to give it one, or switch Secure Boot off",
+    };
+    format!("its firmware loaded {program} and did not start it, as with Secure Boot switched on: {next}")
 }
 
 /// What the machine was given with this answer, from which it should continue.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use super::{
-    Access, Blueprint, Firmware, KeySource, Layout, Mac, Network, Node, NodeName, Nodes, Release, Security, Server,
+    Access, Blueprint, Firmware, KeySource, Layout, LoaderChoice, Mac, Network, Node, NodeName, Nodes, Release, Security, Server,
     Site, Software, TimeService,
 };
 
@@ -56,6 +56,7 @@ impl Site {
             images: Vec::new(),
             notify: None,
             guarded: Vec::new(),
+            loaders: Vec::new(),
             nodes: Nodes::default(),
         }
     }
@@ -70,6 +71,8 @@ impl Node {
             mac,
             address: NOWHERE,
             firmware: Firmware::default(),
+            loader: LoaderChoice::default(),
+            boot_disk: 0,
             disks: Vec::new(),
             nics: Vec::new(),
             bonds: Vec::new(),

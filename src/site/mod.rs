@@ -10,6 +10,7 @@ mod copy_sets;
 mod disk;
 mod distribution;
 mod layout;
+mod loader;
 mod mac;
 mod name;
 mod node;
@@ -42,6 +43,7 @@ pub use layout::{
     FileSystem, FileSystemOptions, Layout, LogicalVolumeSpec, Mib, PartitionSpec, PartitionUse, SizeSpec,
     VolumeGroupSpec,
 };
+pub use loader::{LoaderChoice, LoaderFile, OwnLoader, Platform, Program, SignedChain};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
 pub use node::{Firmware, Node};
@@ -247,6 +249,8 @@ pub struct Site {
     /// Files, and folders with everything in them, that nobody may fetch under whatever name: the state directory, the
     /// key of the secrets, the site file.
     pub guarded: Vec<PathBuf>,
+    /// Boot loaders of the operator's own, at most one for each platform.
+    pub loaders: Vec<OwnLoader>,
     /// All nodes, in the order of the site file.
     pub nodes: Nodes,
 }

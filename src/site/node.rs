@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
-use super::{Container, DiskRule, DiskSlot, Layout, Mac, NodeName, OS_SLOT, Release, Tang};
+use super::{Container, DiskRule, DiskSlot, Layout, LoaderChoice, Mac, NodeName, OS_SLOT, Release, Tang};
 
 /// How a node boots: which firmware it has, and therefore which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -41,6 +41,10 @@ pub struct Node {
     pub address: Ipv4Addr,
     /// BIOS or UEFI.
     pub firmware: Firmware,
+    /// Which loader its firmware gets.
+    pub loader: LoaderChoice,
+    /// The number of the disk with the operating system in the order of its BIOS; 0 is the first.
+    pub boot_disk: u8,
     /// The disks it may use, beginning with that of the operating system. Never empty; each slot occurs once.
     pub disks: Vec<DiskSlot>,
     /// All its NICs, in the order of the site file. Exactly one of them, or one bond, is on the LAN. A card in a bond

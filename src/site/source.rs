@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Distribution, Node, Release, Site};
+use super::{Distribution, Node, Release, SignedChain, Site};
 use crate::packages::Checksum;
 
 /// An installation repository of CentOS or a derivative in a local directory or a disc image: `.treeinfo`,
@@ -18,6 +18,8 @@ pub struct InstallTree {
     pub distribution: Option<Distribution>,
     /// Repositories in separate folders, as on the images of EL8 and later: `AppStream`, `BaseOS`.
     pub repositories: Vec<String>,
+    /// Its signed loaders, for firmware with Secure Boot.
+    pub signed: Vec<SignedChain>,
 }
 
 /// A yum repository that is served in addition to the install trees.

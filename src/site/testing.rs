@@ -88,6 +88,8 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         mac: nics.iter().find(|nic| nic.network == NicNetwork::Lan).expect("a LAN card").mac,
         address: Ipv4Addr::new(192, 168, 0, last),
         firmware: Firmware::Bios,
+        loader: LoaderChoice::Auto,
+        boot_disk: 0,
         disks: vec![DiskSlot::os(DiskRule { name: Some("sda".into()), ..DiskRule::of(sectors, 512) })],
         nics,
         bonds: Vec::new(),
@@ -271,7 +273,9 @@ pub fn paper_site() -> Site {
             path: "/srv/rackstart/centos6".into(),
             distribution: None,
             repositories: vec![],
+            signed: vec![],
         }],
+        loaders: vec![],
         nodes: nodes.into(),
     }
 }

@@ -66,13 +66,17 @@ pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, C
     let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
     let state = record.map(|record| record.state);
     // An unknown machine has the architecture that it reported last.
-    let stranger = || appliance.recent.arch(mac).unwrap_or(ClientArch::Bios);
+    let stranger = || appliance.recent.arch(mac).unwrap_or(ClientArch::BIOS);
     let firmware = node.map_or_else(stranger, |node| ClientArch::of(node.firmware));
     let installs = match &state {
         Some(State::Armed { attempt, .. }) => format!("the installer, which {}", attempt.scope),
         _ => String::new(),
     };
-    let ask = |asking| decide(&site, state.as_ref(), &BootRequest { mac, arch: firmware, asking });
+    let refuses_unsigned = appliance.machines.refused(mac).is_some();
+    let ask = |asking| {
+        let request = BootRequest { refuses_unsigned, ..BootRequest::new(mac, firmware, asking) };
+        decide(&site, state.as_ref(), &request)
+    };
     let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
     let newest = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: EXPLAINED };
     Ok(Explanation {
@@ -106,7 +110,7 @@ fn in_words(decision: &BootDecision, installs: &str) -> String {
     match decision {
         BootDecision::Ignore(reason) => format!("no answer: {reason}"),
         BootDecision::AddressOnly => "its address, nothing to boot".into(),
-        BootDecision::ChainloadTftp(program) => format!("its address and `{}` by TFTP", program.file_name()),
+        BootDecision::ChainloadTftp(file) => format!("its address and `{}` by TFTP", file.name()),
         BootDecision::ChainloadHttp(_, url) => format!("its address and {}", without_query(url)),
         BootDecision::Script(url) => format!("its address and the boot script {}", without_query(url)),
         BootDecision::Install => installs.into(),

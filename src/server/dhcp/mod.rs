@@ -22,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 pub use counters::DhcpCounters;
 pub use seen::{Observer, Outcome, Seen};
 
+use crate::server::net::machines::Machines;
 use crate::server::net::pinned;
 use crate::site::Site;
-use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, answer_to};
+use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, answer_knowing};
 use counters::add;
 use leases::Leases;
 use rivals::Rivals;
@@ -39,6 +40,7 @@ pub struct DhcpServer {
     sockets: Sockets,
     counters: Arc<DhcpCounters>,
     rivals: Arc<Rivals>,
+    machines: Arc<Machines>,
 }
 
 impl DhcpServer {
@@ -47,12 +49,17 @@ impl DhcpServer {
     /// picks a free one.
     pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let rivals = Arc::new(Rivals::new(Arc::default()));
-        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default(), rivals })
+        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default(), rivals, machines: Arc::default() })
     }
 
     /// Shares what is known about other servers.
     pub(crate) fn beside(self, rivals: Arc<Rivals>) -> Self {
         Self { rivals, ..self }
+    }
+
+    /// Shares what machines showed.
+    pub(crate) fn knowing(self, machines: Arc<Machines>) -> Self {
+        Self { machines, ..self }
     }
 
     /// The counters; they stay valid after `run`.
@@ -68,12 +75,12 @@ impl DhcpServer {
         shutdown: CancellationToken,
         observer: Observer,
     ) {
-        let Self { sockets, counters, rivals } = self;
+        let Self { sockets, counters, rivals, machines } = self;
         let interface = sockets.interface().to_string();
         let mut worker = match sockets.into_async() {
             Ok(sockets) => {
                 let (leases, story) = (Leases::default(), Story::new(interface));
-                Worker { sockets, counters, rivals, leases, story, observer }
+                Worker { sockets, counters, rivals, machines, leases, story, observer }
             }
             Err(error) => return tracing::error!(%interface, "DHCP stopped: cannot use its sockets: {error}"),
         };
@@ -102,6 +109,7 @@ struct Worker {
     sockets: sockets::AsyncSockets,
     counters: Arc<DhcpCounters>,
     rivals: Arc<Rivals>,
+    machines: Arc<Machines>,
     leases: Leases,
     story: Story,
     observer: Observer,
@@ -132,7 +140,8 @@ impl Worker {
         if let Some(probe) = Probe::read(packet) {
             return self.show_ourselves(site, &probe);
         }
-        let answer = match (answer_to(site, packet), self.rivals.passive()) {
+        let judgement = answer_knowing(site, packet, |request| self.machines.refuses(request, Instant::now()));
+        let answer = match (judgement, self.rivals.passive()) {
             (Judgement::Final(Answer::Reply(request, _)), Some(other)) => {
                 Answer::Silence(request, SilenceReason::Passive(other))
             }

@@ -73,7 +73,7 @@ impl Seen {
             (Answer::Silence(request, reason), _) => (request, Outcome::Silent(reason)),
             (Answer::Malformed(_), _) => return None,
         };
-        let crate::boot::BootRequest { mac, arch, asking } = request.boot;
+        let crate::boot::BootRequest { mac, arch, asking, .. } = request.boot;
         let (asked, machine_uuid, relay) = (request.kind, request.machine_uuid, request.relay);
         Some(Self { mac, asked, asking, arch, machine_uuid, relay, outcome })
     }

@@ -1,6 +1,6 @@
-//! `GET /boot/{mac}`: iPXE asks for its boot script.
+//! `GET /boot/{mac}`: a loader asks for its boot script.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{StatusCode, Uri};
@@ -9,9 +9,10 @@ use axum::response::IntoResponse;
 use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
-use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, authorize_script, decide};
+use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, Plane, authorize_script, decide};
 use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
+use crate::render::ScriptFor;
 use crate::server::net::listen::Arrival;
 use crate::server::random;
 use crate::server::served::Served;
@@ -19,60 +20,99 @@ use crate::site::{Mac, Node, Site, SmbiosUuid};
 use crate::store::{Change, ChangeError, Record};
 use crate::timeline::Given;
 
-/// The values that iPXE fills into the URL from DHCP.
+/// What a loader tells of its machine.
 #[derive(Debug, Default, serde::Deserialize)]
-struct Told {
+pub(in crate::server) struct Told {
     arch: Option<String>,
     uuid: Option<String>,
     serial: Option<String>,
 }
 
-/// Serves the installer to an armed node and the local disk to every other one.
+impl Told {
+    /// What GRUB and pxelinux tell. They do not say on which firmware they run; its DHCP request did.
+    pub(in crate::server) fn by_grub(uuid: Option<&str>, arch: Option<ClientArch>) -> Self {
+        Self { arch: arch.map(|arch| arch.to_string()), uuid: uuid.map(Into::into), serial: None }
+    }
+}
+
+/// Serves the installer to an armed node and the local disk to every other one, as a script for iPXE.
 pub(super) async fn script(
     Shared(appliance): Shared<Appliance>,
     asker: Asker,
     Path(mac): Path<String>,
     uri: Uri,
 ) -> Result<impl IntoResponse, HttpError> {
-    let mac: Mac = mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))?;
+    let Query(told) = Query::<Told>::try_from_uri(&uri).unwrap_or_default();
+    script_for(&appliance, &asker, parse(&mac)?, ScriptFor::Ipxe, told).await.map(unkept)
+}
+
+/// The same, as a script for GRUB that loads files over HTTP.
+pub(super) async fn grub_script(
+    Shared(appliance): Shared<Appliance>,
+    asker: Asker,
+    Path((mac, uuid)): Path<(String, String)>,
+) -> Result<impl IntoResponse, HttpError> {
+    let mac = parse(&mac)?;
+    let told = Told::by_grub(Some(uuid.as_str()).filter(|uuid| *uuid != "unknown"), appliance.recent.arch(mac));
+    script_for(&appliance, &asker, mac, ScriptFor::Grub { http: true }, told).await.map(unkept)
+}
+
+/// The same by TFTP, which listens on the provisioning interface alone.
+pub(in crate::server) async fn script_by_tftp(
+    appliance: &Appliance,
+    client: Ipv4Addr,
+    mac: Mac,
+    reader: ScriptFor,
+    told: Told,
+) -> Result<String, HttpError> {
+    let asker = Asker { plane: Plane::Provisioning, address: client, port: 0, arrival: Arrival::now(), macs: None, serial: None };
+    script_for(appliance, &asker, mac, reader, told).await
+}
+
+fn parse(mac: &str) -> Result<Mac, HttpError> {
+    mac.parse().map_err(|error| HttpError::new(StatusCode::BAD_REQUEST, format!("{error}")))
+}
+
+async fn script_for(
+    appliance: &Appliance,
+    asker: &Asker,
+    mac: Mac,
+    reader: ScriptFor,
+    told: Told,
+) -> Result<String, HttpError> {
     let served = appliance.served();
     let site = &served.site;
     let Some(node) = site.node_by_mac(mac) else {
-        let text = served.renderer.boot_script_unknown(mac)?;
+        let text = served.renderer.unknown_script(reader, mac)?;
         let lent = site.lends(asker.address);
-        let request = BootRequest { mac, arch: ClientArch::Bios, asking: Asking::Script };
+        let request = BootRequest::new(mac, ClientArch::BIOS, Asking::Script);
         if lent && decide(site, None, &request) == BootDecision::Unknown {
             tracing::info!(%mac, peer = %asker.address, "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
             appliance.recent.gave(mac, None);
-            return Ok(unkept(text));
+            return Ok(text);
         }
         if let Some(held_back) = appliance.strangers.ask(IpAddr::V4(asker.address)) {
             tracing::warn!(%mac, peer = %asker.address, held_back, "a boot script was asked for a MAC that no node has");
         }
         return Err(HttpError::not_found(text));
     };
-    let neighbour = card_of(&appliance, &asker).await;
+    let neighbour = card_of(appliance, asker).await;
     if let Err(refusal) = authorize_script(asker.plane, asker.address, node, neighbour) {
-        return refuse(&appliance, Some(node), asker.address, refusal).await;
+        return refuse(appliance, Some(node), asker.address, refusal).await;
     }
-    let Query(told) = Query::<Told>::try_from_uri(&uri).unwrap_or_default();
-    let seen = look_at(&appliance, node, &told).await;
-    let arch = match told.arch.as_deref() {
-        Some("efi-x64") => ClientArch::EfiX64,
-        Some("bios") => ClientArch::Bios,
-        _ => ClientArch::of(node.firmware),
-    };
-    let text = match answer(&appliance, &served, node, asker.arrival, arch, seen).await {
-        Ok(text) => text,
-        // iPXE does not show the text of an HTTP error, and a person at the machine should see the reason.
+    let seen = look_at(appliance, node, &told).await;
+    let said = told.arch.as_deref().and_then(ClientArch::from_word);
+    let arch = said.unwrap_or_else(|| ClientArch::of(node.firmware));
+    match answer(appliance, &served, node, asker.arrival, reader, arch, seen).await {
+        Ok(text) => Ok(text),
+        // No loader shows the text of an error, and a person at the machine should see the reason.
         Err(error) => {
             tracing::error!(node = %node.name, mac = %node.mac, reason = error.reason, "has no boot script");
             appliance.recent.note(node.mac, "http", format!("boot script: a screen that says: {}", error.reason));
-            served.renderer.boot_script_refused(node, &error.reason).map_err(|_| error)?
+            served.renderer.refused_script(reader, node, &error.reason).map_err(|_| error)
         }
-    };
-    Ok(unkept(text))
+    }
 }
 
 /// Another node whose board has the same UUID, as whole batches of boards do.
@@ -144,6 +184,7 @@ pub(in crate::server) async fn answer(
     served: &Served,
     node: &Node,
     arrival: Arrival,
+    reader: ScriptFor,
     arch: ClientArch,
     seen: Result<(), HttpError>,
 ) -> Result<String, HttpError> {
@@ -154,28 +195,33 @@ pub(in crate::server) async fn answer(
     match decision(appliance, &served.site, node, arch) {
         // The machine could not be recorded: the local disk does not depend on that, but an installer does.
         BootDecision::Install => match seen {
-            Ok(()) => installer(appliance, served, node).await,
+            Ok(()) => installer(appliance, served, node, reader).await,
             Err(unknown) => Err(unknown),
         },
         BootDecision::LocalDisk(reason) => {
             note_unfinished(appliance, node, &reason).await?;
-            local_disk(appliance, served, node, &reason)
+            local_disk(appliance, served, node, reader, &reason)
         }
         other => Err(HttpError::not_found(format!("no boot script: {other:?}"))),
     }
 }
 
 fn decision(appliance: &Appliance, site: &Site, node: &Node, arch: ClientArch) -> BootDecision {
-    let request = BootRequest { mac: node.mac, arch, asking: Asking::Script };
+    let request = BootRequest::new(node.mac, arch, Asking::Script);
     let state = appliance.store.record(node.mac).map(|record| record.state);
     decide(site, state.as_ref(), &request)
 }
 
-async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Result<String, HttpError> {
+async fn installer(
+    appliance: &Appliance,
+    served: &Served,
+    node: &Node,
+    reader: ScriptFor,
+) -> Result<String, HttpError> {
     let site = &served.site;
     let token = random::boot_token();
     // Rendered first: a template that fails must not use up one of the boots.
-    let text = served.renderer.boot_script_install(site, node, &token)?;
+    let text = served.renderer.install_script(reader, site, node, &token)?;
     let plan = planned(appliance, node).map_err(|error| HttpError::new(StatusCode::CONFLICT, error.to_string()))?;
     // The site file may have been edited since the request arrived: an installer is only for what the node is now.
     if appliance.site().node_by_mac(node.mac) != Some(node) {
@@ -194,8 +240,8 @@ async fn installer(appliance: &Appliance, served: &Served, node: &Node) -> Resul
         // Another request changed the state between the decision and this change. An HTTP error would cost UEFI
         // firmware minutes of other attempts; the local disk is right for whatever the state is now.
         Ok(_) | Err(ChangeError::Refused(_)) => match decision(appliance, site, node, ClientArch::of(node.firmware)) {
-            BootDecision::LocalDisk(reason) => local_disk(appliance, served, node, &reason),
-            _ => local_disk(appliance, served, node, &LocalDiskReason::PermitSpent),
+            BootDecision::LocalDisk(reason) => local_disk(appliance, served, node, reader, &reason),
+            _ => local_disk(appliance, served, node, reader, &LocalDiskReason::PermitSpent),
         },
         Err(stopped) => Err(stopped.into()),
     }
@@ -253,6 +299,7 @@ fn local_disk(
     appliance: &Appliance,
     served: &Served,
     node: &Node,
+    reader: ScriptFor,
     reason: &LocalDiskReason,
 ) -> Result<String, HttpError> {
     if let Some(held_back) = appliance.strangers.node(node.mac) {
@@ -260,5 +307,5 @@ fn local_disk(
     }
     appliance.recent.note(node.mac, "http", format!("boot script: the local disk, because {reason}"));
     appliance.recent.gave(node.mac, None);
-    Ok(served.renderer.boot_script_local_disk(node, &reason.to_string())?)
+    Ok(served.renderer.local_disk_script(reader, node, &reason.to_string())?)
 }

@@ -2,29 +2,74 @@
 //! requests.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path as FilePath;
 
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rustix::io::Errno;
 
+use super::asker::Asker;
 use super::form::tame;
 use super::listen::Visit;
 use super::{Appliance, HttpError, piece};
+use crate::boot::ClientArch;
 use crate::media::{Content, Media};
 use crate::server::firmware;
-use crate::site::Site;
+use crate::site::{Mac, Site};
 
 /// The longest part of a path that is shown to people, in bytes.
 const PATH_SHOWN: usize = 200;
 
-/// Serves a network boot program to UEFI HTTP boot.
-pub(super) async fn firmware(Path(file): Path<String>) -> Result<impl IntoResponse, HttpError> {
-    let bytes = firmware::by_name(&file).ok_or_else(|| HttpError::not_found("no such network boot program"))?;
-    // UEFI HTTP boot checks the media type before the content.
-    Ok(([(header::CONTENT_TYPE, "application/efi")], bytes))
+/// Serves a boot program to UEFI HTTP boot and to shim, and what loaders look for beside themselves.
+pub(super) async fn firmware(
+    Shared(appliance): Shared<Appliance>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Result<Response, HttpError> {
+    let served = appliance.served();
+    let bytes = firmware::by_name(&name).or_else(|| served.site.program(&name).map(Bytes::from_owner));
+    if let Some(bytes) = bytes {
+        // UEFI HTTP boot checks the media type before the content.
+        return Ok(([(header::CONTENT_TYPE, "application/efi")], bytes).into_response());
+    }
+    let machine = machine_at(&appliance, asker.address);
+    match (name.rsplit('/').next().unwrap_or_default(), machine) {
+        ("autoexec.ipxe", Some(mac)) => {
+            let arch = appliance.recent.arch(mac).unwrap_or(ClientArch::EFI_X64_HTTP);
+            Ok(served.renderer.autoexec(&served.site, mac, arch)?.into_response())
+        }
+        (file, Some(mac)) if is_grub_start(file) => {
+            Ok(served.renderer.grub_start(&served.site, mac, true)?.into_response())
+        }
+        _ => Err(HttpError::not_found("no such network boot program")),
+    }
+}
+
+/// Serves what GRUB looks for in the folder that is built into it.
+pub(super) async fn grub_start(
+    Shared(appliance): Shared<Appliance>,
+    asker: Asker,
+    uri: Uri,
+) -> Result<impl IntoResponse, HttpError> {
+    let served = appliance.served();
+    let file = uri.path().rsplit('/').next().unwrap_or_default();
+    match machine_at(&appliance, asker.address).filter(|_| is_grub_start(file)) {
+        Some(mac) => Ok(served.renderer.grub_start(&served.site, mac, true)?),
+        None => Err(HttpError::not_found("nothing here")),
+    }
+}
+
+fn is_grub_start(file: &str) -> bool {
+    file == "grub.cfg" || file.starts_with("grub.cfg-")
+}
+
+/// The machine that an address is reserved for or lent to.
+fn machine_at(appliance: &Appliance, address: Ipv4Addr) -> Option<Mac> {
+    let node = appliance.site().nodes.by_address(address).map(|node| node.mac);
+    node.or_else(|| appliance.recent.at(address))
 }
 
 /// Serves a file of an install tree.

@@ -37,6 +37,7 @@ const FACTS_LIMIT: usize = listen::MAX_BODY_BYTES;
 pub(crate) fn app(appliance: Appliance) -> Router {
     Router::new()
         .route("/boot/{mac}", get(boot::script).head(head::nothing_taken))
+        .route("/boot/{mac}/grub/{uuid}", get(boot::grub_script).head(head::nothing_taken))
         .route("/kickstart/{token}", get(kickstart::kickstart).head(head::nothing_taken))
         .route("/permit/{token}", post(permit::redeem))
         .route("/facts/{token}", post(facts::facts).layer(DefaultBodyLimit::max(FACTS_LIMIT)))
@@ -44,7 +45,9 @@ pub(crate) fn app(appliance: Appliance) -> Router {
         .route("/errands/{token}", get(errands::errands).head(head::nothing_taken))
         .route("/firstboot/{token}", get(firstboot::payload).head(head::nothing_taken))
         .route("/renewal/{token}", get(renewal::payload).head(head::nothing_taken))
-        .route("/firmware/{file}", get(files::firmware))
+        .route("/firmware/{*name}", get(files::firmware))
+        .route("/grub/grub.cfg", get(files::grub_start))
+        .route("/EFI/BOOT/{name}", get(files::grub_start))
         .route("/tree/{name}/{*path}", get(files::tree))
         .route("/repo/{name}/{*path}", get(files::repository))
         .route("/image/{name}", get(files::image))

@@ -2,6 +2,7 @@
 //! did get is in the event log, where the handlers record it with the change that it made.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::{Method, StatusCode};
@@ -9,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::{Appliance, RefusalReason};
+use crate::server::wires::is_program;
 use crate::site::Mac;
 use crate::timeline::Given;
 
@@ -52,7 +54,10 @@ fn note(appliance: &Appliance, mac: Mac, method: &Method, path: &str, response: 
     match first {
         "firmware" => {
             recent.note(mac, "http", format!("GET {path}"));
-            recent.gave(mac, Some(Given::Program(rest.into())));
+            if is_program(rest) {
+                appliance.machines.loaded(mac, rest, Instant::now());
+                recent.gave(mac, Some(Given::Program(rest.into())));
+            }
         }
         "tree" if rest.ends_with("images/pxeboot/vmlinuz") => recent.gave(mac, Some(Given::Kernel)),
         "tree" if rest.ends_with("images/pxeboot/initrd.img") => recent.gave(mac, Some(Given::Initrd)),

@@ -1,6 +1,7 @@
 //! Orders against a store and a booting node: what they do, what they refuse, what they leave behind.
 
 use crate::audit::{Actor, Order};
+use crate::render::ScriptFor;
 use crate::boot::ClientArch;
 use crate::lifecycle::{Event, WipeScope};
 use crate::own_cards;
@@ -203,7 +204,16 @@ async fn an_installer_and_an_arming_are_for_the_site_of_now() {
             false => site.nodes.iter_mut().for_each(|node| node.kernel_args = "quiet".into()),
         });
         let asker = site.node_by_mac(node.mac).unwrap();
-        let late = nodes::boot::answer(&node.appliance, &before, asker, Arrival::now(), ClientArch::Bios, Ok(())).await;
+        let late = nodes::boot::answer(
+            &node.appliance,
+            &before,
+            asker,
+            Arrival::now(),
+            ScriptFor::Ipxe,
+            ClientArch::BIOS,
+            Ok(()),
+        )
+        .await;
         assert!(late.unwrap_err().reason.contains("edited at this very moment"), "removed: {removed}");
         assert_eq!(node.record().state.attempt().unwrap().boots, 0, "it costs no boot");
         let order = Order::new(&somebody(), "install", "compute2");

@@ -94,7 +94,7 @@ impl Daemon {
     pub(crate) fn boot_script(&mut self, mac: Mac) -> Reply<Option<BootToken>> {
         self.exchange(|daemon| {
             let node = daemon.site.node_by_mac(mac).unwrap();
-            let request = BootRequest { mac, arch: ClientArch::of(node.firmware), asking: Asking::Script };
+            let request = BootRequest::new(mac, ClientArch::of(node.firmware), Asking::Script);
             let state = daemon.memory.nodes.get(&mac).map(|record| &record.state);
             let token = BootToken::from_random(daemon.dice.bytes());
             let is_armed = matches!(state, Some(State::Armed { .. }));

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub(crate) use content::Places;
-pub use content::{Bytes, NotServed, TftpContent};
+pub use content::{Bytes, Found, NotServed, TftpContent};
 pub use seen::{Observer, Outcome, Seen, Stop};
 
 use crate::server::net::pinned;

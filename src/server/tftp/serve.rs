@@ -69,7 +69,11 @@ pub(super) async fn serve(
     heard: Arc<LastHeard>,
     orders: watch::Receiver<Order>,
 ) {
-    let content = match shared.content.open(*client.ip(), &request.name) {
+    let found = match shared.content.open(*client.ip(), &request.name) {
+        Ok(found) => found.ready().await,
+        Err(reason) => Err(reason),
+    };
+    let content = match found {
         Ok(content) => content,
         Err(reason) => {
             if shared.may_answer_with_error(client) {

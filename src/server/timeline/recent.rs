@@ -89,6 +89,11 @@ impl Recent {
         });
     }
 
+    /// Says of a machine that is not silent what keeps it from booting, until it is given something else.
+    pub(in crate::server) fn silent(&self, mac: Mac, why: String) {
+        self.with(mac, |machine| machine.silence = Some(why));
+    }
+
     /// What the silence of a machine that has been silent too long means; `None` while it is not.
     pub(crate) fn silence(&self, mac: Mac) -> Option<String> {
         let inner = self.inner.lock().expect("no holder of this lock panics");

@@ -31,11 +31,11 @@ pub(crate) fn client_arch(options: &RawOptions) -> ClientArch {
     let listed = arch_list(options);
     let supported = listed.iter().map(|&number| ClientArch::from(number)).find(|arch| is_supported(*arch));
     let first = listed.first().copied().or_else(|| arch_in_vendor_class(vendor_class));
-    let arch = supported.or(first.map(ClientArch::from)).unwrap_or(ClientArch::Bios);
-    match arch {
-        ClientArch::EfiX64 if is_http(vendor_class) => ClientArch::EfiX64Http,
-        ClientArch::EfiX64Http if is_pxe(vendor_class) => ClientArch::EfiX64,
-        other => other,
+    let arch = supported.or(first.map(ClientArch::from)).unwrap_or(ClientArch::BIOS);
+    match (is_http(vendor_class), is_pxe(vendor_class)) {
+        (true, _) => arch.by(true),
+        (false, true) => arch.by(false),
+        (false, false) => arch,
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn arch_is_readable(options: &RawOptions) -> bool {
 }
 
 fn is_supported(arch: ClientArch) -> bool {
-    !matches!(arch, ClientArch::Other(_))
+    arch.platform().is_some()
 }
 
 fn arch_list(options: &RawOptions) -> Vec<u16> {
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn first_supported_architecture_of_a_list_wins() {
-        assert_eq!(client_arch(&options(&[(93, &[0, 6, 0, 9, 0, 7])])), ClientArch::EfiX64);
-        assert_eq!(client_arch(&options(&[(93, &[0, 11, 0, 6])])), ClientArch::Other(11));
+        assert_eq!(client_arch(&options(&[(93, &[0, 2, 0, 9, 0, 7])])), ClientArch::EFI_X64);
+        assert_eq!(client_arch(&options(&[(93, &[0, 13, 0, 2])])), ClientArch::Other(13));
     }
 
     #[test]
@@ -137,15 +137,15 @@ mod tests {
         let class: (u8, &[u8]) = (60, b"PXEClient:Arch:00007:UNDI:003000");
         for broken in [&[][..], &[7]] {
             let options = options(&[class, (93, broken)]);
-            assert_eq!(client_arch(&options), ClientArch::EfiX64);
+            assert_eq!(client_arch(&options), ClientArch::EFI_X64);
             assert!(!arch_is_readable(&options));
         }
-        assert_eq!(client_arch(&options(&[(60, b"PXEClient:Arch:")])), ClientArch::Bios);
+        assert_eq!(client_arch(&options(&[(60, b"PXEClient:Arch:")])), ClientArch::BIOS);
     }
 
     #[test]
     fn transport_follows_the_vendor_class() {
-        assert_eq!(client_arch(&options(&[(60, b"HTTPClient"), (93, &[0, 7])])), ClientArch::EfiX64Http);
-        assert_eq!(client_arch(&options(&[(60, b"PXEClient"), (93, &[0, 16])])), ClientArch::EfiX64);
+        assert_eq!(client_arch(&options(&[(60, b"HTTPClient"), (93, &[0, 7])])), ClientArch::EFI_X64_HTTP);
+        assert_eq!(client_arch(&options(&[(60, b"PXEClient"), (93, &[0, 16])])), ClientArch::EFI_X64);
     }
 }

@@ -24,7 +24,7 @@ pub use request::{Malformed, Request};
 pub use stranger::Stranger;
 pub(crate) use stranger::{LENT_SECONDS, Wish};
 
-use crate::boot::{self, BootDecision};
+use crate::boot::{self, BootDecision, BootRequest};
 use crate::site::{Node, NodeName, Site};
 use reply::Grant;
 use verdict::Verdict;
@@ -92,10 +92,16 @@ impl Reply {
 
 /// Decides the answer to one packet (the UDP payload). Never fails, never waits and keeps no state.
 pub fn answer_to(site: &Site, packet: &[u8]) -> Judgement {
-    let request = match Request::read(packet) {
+    answer_knowing(site, packet, |_| false)
+}
+
+/// Like [`answer_to`], where `refuses` knows whether a machine's firmware refuses programs that nobody signed.
+pub(crate) fn answer_knowing(site: &Site, packet: &[u8], refuses: impl FnOnce(&BootRequest) -> bool) -> Judgement {
+    let mut request = match Request::read(packet) {
         Ok(request) => Box::new(request),
         Err(malformed) => return Judgement::Final(Answer::Malformed(malformed)),
     };
+    request.boot.refuses_unsigned = refuses(&request.boot);
     let Some(node) = site.node_by_mac(request.boot.mac) else {
         return Stranger::classify(site, request);
     };

@@ -133,7 +133,7 @@ impl Grant<'_> {
 /// The boot file of a decision: a TFTP name or a URL.
 pub(crate) fn boot_file(decision: &BootDecision) -> Option<&str> {
     match decision {
-        BootDecision::ChainloadTftp(program) => Some(program.file_name()),
+        BootDecision::ChainloadTftp(file) => Some(file.name()),
         BootDecision::ChainloadHttp(_, url) | BootDecision::Script(url) => Some(url),
         BootDecision::Ignore(_)
         | BootDecision::AddressOnly

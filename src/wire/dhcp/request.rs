@@ -113,7 +113,7 @@ impl Request {
         let [kind] = options.fixed::<1>(code::MESSAGE_TYPE).ok_or(Malformed::NoMessageType)?;
         let mut mac = [0; 6];
         mac.copy_from_slice(message.chaddr());
-        let boot = BootRequest { mac: Mac(mac), arch: client_arch(&options), asking: who_asks(&options) };
+        let boot = BootRequest::new(Mac(mac), client_arch(&options), who_asks(&options));
         Ok(Self::from_parts(kind.into(), boot, &message, &options))
     }
 

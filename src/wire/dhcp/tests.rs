@@ -289,7 +289,7 @@ fn mac_that_nobody_can_own_is_never_lent_an_address() {
 #[test]
 fn unsupported_architecture_stays_silent_with_a_discovery_range() {
     let reason = strange(DISCOVER).option(60, b"PXEClient").option(93, &[0, 11]).silence_of(&discovering());
-    assert_eq!(reason, SilenceReason::Boot(IgnoreReason::UnsupportedArch(11)));
+    assert_eq!(reason, SilenceReason::Boot(IgnoreReason::NoProgram { arch: 11.into() }));
 }
 
 #[test]

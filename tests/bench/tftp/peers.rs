@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use rackstart::server::tftp::{Bytes, NotServed, TftpContent, TftpServer};
+use rackstart::server::tftp::{Found, Bytes, NotServed, TftpContent, TftpServer};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Terms, fetch};
@@ -97,8 +97,8 @@ fn start_ours(root: &str) -> Server {
 struct Files(HashMap<String, Bytes>);
 
 impl TftpContent for Files {
-    fn open(&self, _: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
-        self.0.get(name).cloned().ok_or_else(|| NotServed { text: "no such file".into() })
+    fn open(&self, _: Ipv4Addr, name: &str) -> Result<Found, NotServed> {
+        self.0.get(name).cloned().map(Found::Now).ok_or_else(|| NotServed { text: "no such file".into() })
     }
 
     fn knows(&self, _: Ipv4Addr) -> bool {

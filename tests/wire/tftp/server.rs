@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rackstart::server::tftp::{Bytes, NotServed, Seen, TftpContent, TftpServer};
+use rackstart::server::tftp::{Found, Bytes, NotServed, Seen, TftpContent, TftpServer};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +21,12 @@ pub const GUEST: Ipv4Addr = Ipv4Addr::new(127, 67, 0, 1);
 pub struct Published(pub HashMap<String, Bytes>);
 
 impl TftpContent for Published {
-    fn open(&self, _: Ipv4Addr, name: &str) -> Result<Bytes, NotServed> {
+    fn open(&self, _: Ipv4Addr, name: &str) -> Result<Found, NotServed> {
         if name == "panic" {
             // Like a panic inside the look-up, without its lines in the test output.
             std::panic::resume_unwind(Box::new("content that fails inside"));
         }
-        self.0.get(name).cloned().ok_or_else(|| NotServed { text: format!("no boot file `{name}` here") })
+        self.0.get(name).cloned().map(Found::Now).ok_or_else(|| NotServed { text: format!("no boot file `{name}` here") })
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
