@@ -1,7 +1,7 @@
 use super::*;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, Stage, WipeScope};
-use crate::site::{Firmware, LoaderChoice, OwnLoader, Platform, Program, SignedChain};
 use crate::site::testing::paper_site;
+use crate::site::{Firmware, LoaderChoice, OwnLoader, Platform, Program, SignedChain};
 
 fn ask(asking: Asking, arch: u16) -> BootRequest {
     BootRequest::new("52:54:00:a8:02:01".parse().unwrap(), arch.into(), asking)

@@ -7,9 +7,9 @@ use super::file::File;
 use super::problem::Problem;
 use super::reader::Section;
 use super::text;
-use super::words::quote;
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Firmware, LoaderChoice, LoaderFile, OwnLoader, Platform, Site};
+use crate::words::quote;
 
 const KEYS: [&str; 3] = ["loader", "sha256", "files"];
 const FILE_KEYS: [&str; 2] = ["path", "sha256"];

@@ -90,10 +90,7 @@ mod tests {
             .collect();
         assert_eq!(
             words,
-            [
-                ("efi-x64", "BOOTX64.EFI", "grubx64.efi", true),
-                ("efi-arm64", "bootnetaa64.efi", "grubaa64.efi", false)
-            ]
+            [("efi-x64", "BOOTX64.EFI", "grubx64.efi", true), ("efi-arm64", "bootnetaa64.efi", "grubaa64.efi", false)]
         );
     }
 

@@ -39,8 +39,8 @@ use crate::plan::{self, NodePlan};
 use crate::secrets::{RenewalKey, Secrets};
 use crate::site::{Blueprint, DiskBus, Keepsakes, Mac, Node, Site};
 
-use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 pub use boot_script::ScriptFor;
+use boot_script::{InstallValues, LONGEST_ARGUMENTS, LocalDiskValues};
 use engine::Engine;
 use firstboot::Told;
 use kickstart::KickstartValues;
@@ -148,7 +148,7 @@ impl Renderer {
     }
 
     /// The screen of a machine that is not in the site file.
-    pub(crate) fn unknown_script(&self, reader: ScriptFor, mac: Mac) -> Result<String, RenderError> {
+    pub fn unknown_script(&self, reader: ScriptFor, mac: Mac) -> Result<String, RenderError> {
         #[derive(Serialize)]
         struct Values {
             mac: Mac,

@@ -235,7 +235,11 @@ impl Bound {
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
         let mut engines = Engines::new(shutdown.clone());
-        let dhcp = dhcp.knowing(appliance.machines.clone()).run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance));
+        let dhcp = dhcp.knowing(appliance.machines.clone()).run(
+            receiver.clone(),
+            shutdown.clone(),
+            wires::dhcp_observer(&appliance),
+        );
         engines.start_on(packets.handle(), "DHCP", dhcp);
         let tftp =
             tftp.run(wires::tftp_content(&appliance, rivals), shutdown.clone(), wires::tftp_observer(&appliance));

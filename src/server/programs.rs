@@ -179,16 +179,14 @@ impl TftpContent for Programs {
 /// Files of install trees that somebody reads at this moment: each is in memory once, however many machines read it.
 #[derive(Default)]
 struct TreeFiles {
-    open: Mutex<HashMap<(String, String), Weak<Vec<u8>>>>,
+    /// By the tree's name and the path in it.
+    open: Mutex<HashMap<TreePath, Weak<Vec<u8>>>>,
 }
 
+type TreePath = (String, String);
+
 impl TreeFiles {
-    fn get(
-        &self,
-        tree: &str,
-        path: &str,
-        read: impl FnOnce() -> std::io::Result<Vec<u8>>,
-    ) -> std::io::Result<Bytes> {
+    fn get(&self, tree: &str, path: &str, read: impl FnOnce() -> std::io::Result<Vec<u8>>) -> std::io::Result<Bytes> {
         let key = (tree.to_string(), path.to_string());
         // Whoever comes while the file is read waits for it instead of reading it again.
         let mut open = self.open.lock().expect("no holder of this lock panics");

@@ -12,9 +12,9 @@ use super::capacity::{Capacity, descriptors};
 use super::dhcp;
 use super::dhcp::rivals::Rivals;
 use super::health::Health;
-use super::net::machines::Machines;
 use super::net::listen::{Guests, Limits, Share};
 use super::net::log_limit::LogLimit;
+use super::net::machines::Machines;
 use super::programs::Programs;
 use super::served::Served;
 use super::tftp::{self, TftpContent};
@@ -207,7 +207,9 @@ fn refusal(program: &str, seen: &dhcp::Seen) -> String {
     };
     let next = match signed {
         true => "it now gets the signed loader of its install tree",
-        false => "no signed loader is known for it: docs/firmware.md says how to give it one, or switch Secure Boot off",
+        false => {
+            "no signed loader is known for it: docs/firmware.md says how to give it one, or switch Secure Boot off"
+        }
     };
     format!("its firmware loaded {program} and did not start it, as with Secure Boot switched on: {next}")
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use super::{
-    Access, Blueprint, Firmware, KeySource, Layout, LoaderChoice, Mac, Network, Node, NodeName, Nodes, Release, Security, Server,
-    Site, Software, TimeService,
+    Access, Blueprint, Firmware, KeySource, Layout, LoaderChoice, Mac, Network, Node, NodeName, Nodes, Release,
+    Security, Server, Site, Software, TimeService,
 };
 
 const NOWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;

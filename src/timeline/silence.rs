@@ -49,7 +49,8 @@ fn expectation(given: &Given) -> (u64, String) {
         }
         // What follows shim and GRUB is a request by TFTP or HTTP, and none by DHCP.
         Given::Program(name) if name.trim_start_matches('/').starts_with("signed/") => {
-            let why = "its screen says why; keys that the firmware does not know, or a revoked loader, are the usual reason";
+            let why =
+                "its screen says why; keys that the firmware does not know, or a revoked loader, are the usual reason";
             (120, format!("loaded {name}, and asked for no boot script for 120 s: {why}"))
         }
         Given::Program(name) => {

@@ -49,7 +49,12 @@ impl DhcpServer {
     /// picks a free one.
     pub fn bind(interface: &str, address: Ipv4Addr, port: u16) -> io::Result<Self> {
         let rivals = Arc::new(Rivals::new(Arc::default()));
-        Ok(Self { sockets: Sockets::bind(interface, address, port)?, counters: Arc::default(), rivals, machines: Arc::default() })
+        Ok(Self {
+            sockets: Sockets::bind(interface, address, port)?,
+            counters: Arc::default(),
+            rivals,
+            machines: Arc::default(),
+        })
     }
 
     /// Shares what is known about other servers.

@@ -136,9 +136,8 @@ mod tests {
     fn firmware_that_comes_back_after_loading_a_program_refuses_it_until_ipxe_runs() {
         let (machines, mac, start) = (Machines::default(), Mac([2; 6]), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
-        let asks = |arch: u16, asking, seconds| {
-            machines.refuses(&BootRequest::new(mac, arch.into(), asking), after(seconds))
-        };
+        let asks =
+            |arch: u16, asking, seconds| machines.refuses(&BootRequest::new(mac, arch.into(), asking), after(seconds));
         assert!(!asks(7, Asking::Firmware, 0), "it has loaded nothing yet");
         machines.loaded(mac, "snponly.efi", after(1));
         assert!(!asks(7, Asking::System, 2), "a system that asks says nothing about the firmware");

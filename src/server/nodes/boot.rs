@@ -65,7 +65,14 @@ pub(in crate::server) async fn script_by_tftp(
     reader: ScriptFor,
     told: Told,
 ) -> Result<String, HttpError> {
-    let asker = Asker { plane: Plane::Provisioning, address: client, port: 0, arrival: Arrival::now(), macs: None, serial: None };
+    let asker = Asker {
+        plane: Plane::Provisioning,
+        address: client,
+        port: 0,
+        arrival: Arrival::now(),
+        macs: None,
+        serial: None,
+    };
     script_for(appliance, &asker, mac, reader, told).await
 }
 

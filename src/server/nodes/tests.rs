@@ -1,6 +1,6 @@
 //! The main job over HTTP, in process: from the first boot script to ready, and every wrong way to ask.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::*;
 use crate::boot::Plane;
 use crate::lifecycle::{AttemptId, Event, WipeScope};
 use crate::media::Guarded;
-use crate::render::Renderer;
+use crate::render::{Renderer, ScriptFor};
 use crate::server::net::listen::Arrival;
 use crate::server::net::listen::Missing;
 use crate::server::net::neighbours::testing::Wire;
@@ -558,4 +558,40 @@ async fn a_boot_script_that_nobody_waits_for_does_not_end_the_boot_of_a_newer_re
     let late = node.ask(late).await;
     assert!(late.text.contains("a newer request of this machine was answered"), "{}", late.text);
     assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn grub_is_led_to_its_script_and_an_armed_node_gets_the_installer_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let start = node.get("/firmware/signed/centos6/grub.cfg-01-52-54-00-a8-02-01").await;
+    let script = format!("source '(http,192.168.0.254)'/boot/{}/grub/$uuid\n", node.mac.hyphenated());
+    assert!(start.text.ends_with(&script), "{}", start.text);
+    assert_eq!(node.get("/grub/grub.cfg").await.text, start.text, "the folder that is built into Debian's");
+    let script = node.get(&format!("/boot/{}/grub/unknown", node.mac.hyphenated())).await;
+    assert_eq!(script.status, StatusCode::OK);
+    let kernel = "linux '(http,192.168.0.254)'/tree/centos6/images/pxeboot/vmlinuz syslog=192.168.0.254:514 ks=http://";
+    assert!(script.text.contains(kernel), "{}", script.text);
+    assert!(!script.text.contains("initrd="), "a kernel on UEFI would look for it on its own device");
+    assert_eq!(node.record().state.attempt().unwrap().boots, 1);
+}
+
+#[tokio::test]
+async fn a_loader_without_http_gets_the_same_script_by_tftp_from_the_same_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    let told = || super::boot::Told::by_grub(None, None);
+    let ask = |client: Ipv4Addr, reader| {
+        let appliance = &node.appliance;
+        async move { super::boot::script_by_tftp(appliance, client, node.mac, reader, told()).await }
+    };
+    let (grub, pxelinux) = (ScriptFor::Grub { http: false }, ScriptFor::Pxelinux { http: false });
+    let client: Ipv4Addr = node.address.parse().unwrap();
+    let other = ask(Ipv4Addr::new(192, 168, 0, 77), grub).await.unwrap_err();
+    assert!(other.reason.contains("only served to"), "{}", other.reason);
+    let script = ask(client, grub).await.unwrap();
+    assert!(script.contains("linux '(tftp,192.168.0.254)'/tree/centos6/"), "{script}");
+    let script = ask(client, pxelinux).await.unwrap();
+    assert!(script.contains("  LINUX ::/tree/centos6/images/pxeboot/vmlinuz\n"), "{script}");
+    assert_eq!(node.record().state.attempt().unwrap().boots, 2);
 }

@@ -1,10 +1,10 @@
 //! Orders against a store and a booting node: what they do, what they refuse, what they leave behind.
 
 use crate::audit::{Actor, Order};
-use crate::render::ScriptFor;
 use crate::boot::ClientArch;
 use crate::lifecycle::{Event, WipeScope};
 use crate::own_cards;
+use crate::render::ScriptFor;
 use crate::server::net::listen::Arrival;
 use crate::server::nodes::{self, FakeNode};
 use crate::server::operate::{Arming, Refusal, Reimage};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use rackstart::server::tftp::{Found, Bytes, NotServed, TftpContent, TftpServer};
+use rackstart::server::tftp::{Bytes, Found, NotServed, TftpContent, TftpServer};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Terms, fetch};

@@ -32,7 +32,7 @@ fn texts(renderer: &Renderer, sites: &[Site]) -> Result<String, render::RenderEr
             all += &renderer.kickstart_whole(site, node, &token, &disks, WipeScope::BlankDiskOnly)?;
             all += &renderer.boot_script_install(site, node, &token)?;
             all += &renderer.boot_script_local_disk(node, "a reason")?;
-            all += &renderer.boot_script_unknown(node.mac)?;
+            all += &renderer.unknown_script(render::ScriptFor::Ipxe, node.mac)?;
         }
     }
     Ok(all)

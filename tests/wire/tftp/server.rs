@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rackstart::server::tftp::{Found, Bytes, NotServed, Seen, TftpContent, TftpServer};
+use rackstart::server::tftp::{Bytes, Found, NotServed, Seen, TftpContent, TftpServer};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,11 @@ impl TftpContent for Published {
             // Like a panic inside the look-up, without its lines in the test output.
             std::panic::resume_unwind(Box::new("content that fails inside"));
         }
-        self.0.get(name).cloned().map(Found::Now).ok_or_else(|| NotServed { text: format!("no boot file `{name}` here") })
+        self.0
+            .get(name)
+            .cloned()
+            .map(Found::Now)
+            .ok_or_else(|| NotServed { text: format!("no boot file `{name}` here") })
     }
 
     fn knows(&self, client: Ipv4Addr) -> bool {
