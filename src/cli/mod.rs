@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod client;
 mod completions;
+mod dhcp_config;
 mod diff;
 mod disarm;
 mod explain;
@@ -70,6 +71,7 @@ enum Verb {
     Plan(plan::Args),
     Diff(diff::Args),
     Render(render::Args),
+    DhcpConfig(dhcp_config::Args),
     Lint(lint::Args),
     Import(import::Args),
     Serve(serve::Args),
@@ -107,12 +109,13 @@ enum Verb {
 
 /// Verbs that change nothing outside this shell. Only these are suggested for a mistyped verb, because `discover` is
 /// close to `disarm`.
-const HARMLESS: [&str; 14] = [
+const HARMLESS: [&str; 15] = [
     "init",
     "check",
     "plan",
     "diff",
     "render",
+    "dhcp-config",
     "lint",
     "import",
     "status",
@@ -151,6 +154,7 @@ impl Cli {
             Verb::Plan(args) => plan::run(place, args),
             Verb::Diff(args) => diff::run(place, args),
             Verb::Render(args) => render::run(place, args),
+            Verb::DhcpConfig(args) => dhcp_config::run(place, &args),
             Verb::Lint(args) => lint::run(&args),
             Verb::Import(args) => import::run(&args),
             Verb::Serve(args) => serve::run(place, args),

@@ -10,7 +10,7 @@ use super::site_file::{NetworkKeys, ServerKeys, SiteFile};
 use crate::lifecycle::timeouts::Phase;
 use crate::render::Templates;
 use crate::secrets::DISK_PASSPHRASE;
-use crate::site::{Access, Blueprint, InstallTree, Network, Node, SecretSpec, Server, Site};
+use crate::site::{Access, Blueprint, DhcpMode, InstallTree, Network, Node, SecretSpec, Server, Site};
 use crate::words::{quote, suggest};
 
 /// The blueprint of sites that name none.
@@ -113,6 +113,7 @@ pub(super) fn find_blueprint(document: &DeTable<'_>, own: &Templates, found: &Co
 fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
     let or = |text: &Option<toml::Spanned<&str>>, default: &str| text.as_ref().map_or(default, |t| t.get_ref()).into();
     let number = |number: &Option<toml::Spanned<u64>>, default| number.as_ref().map_or(default, |n| *n.get_ref());
+    let dhcp = server.dhcp.as_ref().map(|word| *word.get_ref()).unwrap_or_default();
     Some(Server {
         interface: server.interface.as_ref()?.get_ref().to_string(),
         address: *server.address.as_ref()?.get_ref(),
@@ -125,7 +126,10 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
         ntp: server.ntp.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
         dns: server.dns.unwrap_or(true),
         dns_forwarders: server.dns_forwarders.as_ref().map(|all| all.iter().map(|one| *one.get_ref()).collect()),
-        allows_rivals: server.allows_rivals.as_ref().is_some_and(|allows| *allows.get_ref()),
+        dhcp,
+        // Beside another server that server is meant to be there.
+        allows_rivals: dhcp != DhcpMode::Authoritative
+            || server.allows_rivals.as_ref().is_some_and(|allows| *allows.get_ref()),
         wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
         arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
     })

@@ -20,7 +20,7 @@ use super::sources::{self, ImageKeys, RepositoryKeys};
 use super::tang::{self, TangKeys};
 use super::variables;
 use super::{text, timezone};
-use crate::site::{Blueprint, KeySource, Notify, Security, Software, TimeService, User};
+use crate::site::{Blueprint, DhcpMode, KeySource, Notify, Security, Software, TimeService, User};
 
 /// Everything that a site file may contain.
 pub(super) struct SiteFile<'a> {
@@ -73,6 +73,7 @@ pub(super) struct ServerKeys<'a> {
     pub dns: Option<bool>,
     /// None when the key is missing.
     pub dns_forwarders: Option<Vec<Spanned<IpAddr>>>,
+    pub dhcp: Option<Spanned<DhcpMode>>,
     pub allows_rivals: Option<Spanned<bool>>,
     pub wipes_per_minute: Option<Spanned<u64>>,
     pub arming_minutes: Option<Spanned<u64>>,
@@ -235,6 +236,7 @@ impl<'a> ServerKeys<'a> {
             "ntp",
             "dns",
             "dns_forwarders",
+            "dhcp",
             "dhcp_rivals",
             "wipes_per_minute",
             "arming_minutes",
@@ -254,6 +256,7 @@ impl<'a> ServerKeys<'a> {
             ntp: section.word("ntp", &TIME_WORDS),
             dns: section.flag("dns"),
             dns_forwarders: section.has("dns_forwarders").then(|| text::forwarders(&section)),
+            dhcp: section.word("dhcp", &DhcpMode::WORDS),
             allows_rivals: section.word("dhcp_rivals", &[("alarm", false), ("allow", true)]),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
             arming_minutes: section.number("arming_minutes", 5..=10_080),

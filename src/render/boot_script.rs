@@ -67,7 +67,7 @@ impl ScriptFor {
             Self::Grub { http: true } => format!("(http,{}:{})", server.address, server.http_port),
             Self::Grub { http: false } => format!("(tftp,{})", server.address),
             // Two colons: not below the folder of pxelinux.
-            Self::Pxelinux { http: false } => ":".into(),
+            Self::Pxelinux { http: false } => "::".into(),
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) struct Bound {
     admin: UnixListener,
     api: Option<TcpListener>,
     tokens: Arc<Keeper>,
-    dhcp: dhcp::DhcpServer,
+    dhcp: Option<dhcp::DhcpServer>,
     tftp: tftp::TftpServer,
     optional: Optional,
 }
@@ -139,7 +139,7 @@ pub(crate) async fn bind(
     let admin = socket::listen(&server.socket, server.socket_group.as_deref())?;
     let alarms = Arc::default();
     let rivals = Arc::new(Rivals::new(Arc::clone(&alarms)));
-    let dhcp = dhcp.beside(rivals.clone());
+    let dhcp = dhcp.map(|dhcp| dhcp.beside(rivals.clone()));
     let lookout = look_out(&packets, &server, rivals.clone()).await;
     let tokens = Keeper::open(store.clone()).await.map_err(ServerError::Tokens)?;
     watchdog::resume_drains(&store, unix_now()).await;
@@ -150,7 +150,12 @@ pub(crate) async fn bind(
     let (sender, served) = watch::channel(Arc::new(Served::new(site, renderer, unix_now())));
     let reloader = Reloader::new(source, sender, store.clone(), unarmed.clone());
     let (recent, notes) = Recent::kept();
-    let health = Arc::new(Health { alarms, dhcp: dhcp.counters(), log, ..Health::default() });
+    let health = Arc::new(Health {
+        alarms,
+        dhcp: dhcp.as_ref().map(dhcp::DhcpServer::counters).unwrap_or_default(),
+        log,
+        ..Health::default()
+    });
     let appliance = Appliance::new(served, store, Arp::on(&server.interface));
     let renewals = Arc::new(Renewals::since(unix_now()));
     let appliance = Appliance { recent: Arc::new(recent), health, renewals, ..appliance };
@@ -235,12 +240,11 @@ impl Bound {
         let site = appliance.site();
         let (server, nodes) = (&site.server, site.nodes.len());
         let mut engines = Engines::new(shutdown.clone());
-        let dhcp = dhcp.knowing(appliance.machines.clone()).run(
-            receiver.clone(),
-            shutdown.clone(),
-            wires::dhcp_observer(&appliance),
-        );
-        engines.start_on(packets.handle(), "DHCP", dhcp);
+        if let Some(dhcp) = dhcp {
+            let dhcp = dhcp.knowing(appliance.machines.clone());
+            let run = dhcp.run(receiver.clone(), shutdown.clone(), wires::dhcp_observer(&appliance));
+            engines.start_on(packets.handle(), "DHCP", run);
+        }
         let tftp =
             tftp.run(wires::tftp_content(&appliance, rivals), shutdown.clone(), wires::tftp_observer(&appliance));
         engines.start_on(packets.handle(), "TFTP", tftp);
@@ -277,7 +281,7 @@ impl Bound {
         engines.start("the sign of life", notify::keep_alive(packets.handle().clone(), shutdown));
         tracing::info!(
             interface = %server.interface, address = %server.address, http_port = server.http_port, nodes,
-            "serving DHCP, TFTP and HTTP"
+            dhcp = server.dhcp.as_str(), "serving DHCP, TFTP and HTTP"
         );
         if let Some(advice) = privileges::advice() {
             tracing::warn!("{advice}");

@@ -9,12 +9,13 @@ use super::net::listen;
 use super::optional::Optional;
 use super::threads::PacketThread;
 use super::{api, dhcp, tftp};
-use crate::site::Site;
+use crate::site::{DhcpMode, Site};
 
 /// The bound sockets, before anything is answered.
 pub(super) struct Sockets {
     pub http: TcpListener,
-    pub dhcp: dhcp::DhcpServer,
+    /// None where another server does all of DHCP.
+    pub dhcp: Option<dhcp::DhcpServer>,
     pub tftp: tftp::TftpServer,
     pub api: Option<TcpListener>,
     pub optional: Optional,
@@ -26,7 +27,13 @@ impl Sockets {
         let server = &site.server;
         let fail = |what: String| move |source| ServerError::Bind { what, source };
         let http = SocketAddrV4::new(server.address, server.http_port);
-        let dhcp = dhcp::DhcpServer::bind(&server.interface, server.address, 67);
+        let dhcp = match server.dhcp {
+            DhcpMode::Off => Ok(None),
+            DhcpMode::Authoritative => dhcp::DhcpServer::bind(&server.interface, server.address, 67).map(Some),
+            DhcpMode::Proxy => dhcp::DhcpServer::bind(&server.interface, server.address, 67)
+                .and_then(dhcp::DhcpServer::with_boot_server)
+                .map(Some),
+        };
         let tftp = {
             let _within = packets.handle().enter();
             tftp::TftpServer::bind(Some(&server.interface), server.address, 69)

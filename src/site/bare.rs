@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use super::{
-    Access, Blueprint, Firmware, KeySource, Layout, LoaderChoice, Mac, Network, Node, NodeName, Nodes, Release,
-    Security, Server, Site, Software, TimeService,
+    Access, Blueprint, DhcpMode, Firmware, KeySource, Layout, LoaderChoice, Mac, Network, Node, NodeName, Nodes,
+    Release, Security, Server, Site, Software, TimeService,
 };
 
 const NOWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
@@ -34,6 +34,7 @@ impl Site {
                 dns_forwarders: None,
                 wipes_per_minute: 0,
                 arming_seconds: 0,
+                dhcp: DhcpMode::default(),
                 allows_rivals: false,
             },
             api: None,

@@ -97,6 +97,29 @@ impl TimeService {
     }
 }
 
+/// What rackstart says by DHCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DhcpMode {
+    /// Addresses and boot files.
+    #[default]
+    Authoritative,
+    /// Boot files only: addresses are another server's.
+    Proxy,
+    /// Nothing: another server names the boot files, too.
+    Off,
+}
+
+impl DhcpMode {
+    /// Each with its word in the site file.
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("authoritative", Self::Authoritative), ("proxy", Self::Proxy), ("off", Self::Off)];
+
+    /// Its word in the site file.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, mode)| *mode == self).map_or("", |(word, _)| word)
+    }
+}
+
 /// Where rackstart itself listens and keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -122,6 +145,8 @@ pub struct Server {
     pub dns: bool,
     /// The resolvers for names outside the site; none means those that this machine itself uses.
     pub dns_forwarders: Option<Vec<IpAddr>>,
+    /// What it says by DHCP.
+    pub dhcp: DhcpMode,
     /// Whether other DHCP servers on the provisioning network are meant to be there.
     pub allows_rivals: bool,
     /// How many nodes may be armed to lose data within a minute.

@@ -245,6 +245,7 @@ pub fn paper_site() -> Site {
             ntp: Default::default(),
             dns: true,
             dns_forwarders: None,
+            dhcp: DhcpMode::Authoritative,
             allows_rivals: false,
             wipes_per_minute: 10,
             arming_seconds: 7200,

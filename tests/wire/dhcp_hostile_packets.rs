@@ -32,6 +32,7 @@ fn is_within_bounds(answer: Answer) {
             ReplyTo::Address(address) | ReplyTo::Link { address, .. } => {
                 assert!(paper_site().network.subnet.contains(&address), "to {address}");
             }
+            ReplyTo::Sender => panic!("a boot server answers in proxy mode only"),
             ReplyTo::Broadcast => {}
         }
         let parts = Parts::of(&reply.bytes);

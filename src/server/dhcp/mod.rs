@@ -25,7 +25,7 @@ pub use seen::{Observer, Outcome, Seen};
 use crate::server::net::machines::Machines;
 use crate::server::net::pinned;
 use crate::site::Site;
-use crate::wire::dhcp::{Answer, Judgement, Probe, SilenceReason, answer_knowing};
+use crate::wire::dhcp::{Answer, Judgement, Port, Probe, SilenceReason, answer_at};
 use counters::add;
 use leases::Leases;
 use rivals::Rivals;
@@ -62,6 +62,11 @@ impl DhcpServer {
         Self { rivals, ..self }
     }
 
+    /// Also answers as a PXE boot server, on port 4011.
+    pub(crate) fn with_boot_server(self) -> io::Result<Self> {
+        Ok(Self { sockets: self.sockets.with_boot_server()?, ..self })
+    }
+
     /// Shares what machines showed.
     pub(crate) fn knowing(self, machines: Arc<Machines>) -> Self {
         Self { machines, ..self }
@@ -89,17 +94,22 @@ impl DhcpServer {
             }
             Err(error) => return tracing::error!(%interface, "DHCP stopped: cannot use its sockets: {error}"),
         };
-        let (mut to_all, mut to_us) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+        let (mut to_all, mut to_us, mut to_4011) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET], [0; LONGEST_PACKET]);
         loop {
+            let mut port = Port::Server;
             let received = tokio::select! {
                 () = shutdown.cancelled() => return,
                 packet = worker.sockets.receive_to_all(&mut to_all) => packet,
                 packet = worker.sockets.receive_to_us(&mut to_us) => packet,
+                packet = worker.sockets.receive_for_boot_server(&mut to_4011) => {
+                    port = Port::BootServer;
+                    packet
+                }
             };
             match received {
                 Ok((packet, from)) => {
                     let site = Arc::clone(&site.borrow());
-                    worker.handle((*site).as_ref(), packet, from);
+                    worker.handle((*site).as_ref(), packet, from, port);
                 }
                 Err(error) => {
                     worker.story.cannot_receive(&error);
@@ -122,9 +132,9 @@ struct Worker {
 
 impl Worker {
     /// Handles one packet. A panic, which would be our bug, costs only this packet.
-    fn handle(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
+    fn handle(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4, port: Port) {
         add(&self.counters.received);
-        let handled = catch_unwind(AssertUnwindSafe(|| self.answer(site, packet, from)));
+        let handled = catch_unwind(AssertUnwindSafe(|| self.answer(site, packet, from, port)));
         if handled.is_err() {
             add(&self.counters.panics);
             tracing::error!(peer = %from, bytes = packet.len(), "a bug: a DHCP packet made us panic; it was dropped");
@@ -141,11 +151,15 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4) {
+    fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4, port: Port) {
+        // A boot server answers whatever address asks, so a forged one must be a machine of this link at least.
+        if port == Port::BootServer && !pinned::may_answer(from, site.network.subnet) {
+            return;
+        }
         if let Some(probe) = Probe::read(packet) {
             return self.show_ourselves(site, &probe);
         }
-        let judgement = answer_knowing(site, packet, |request| self.machines.refuses(request, Instant::now()));
+        let judgement = answer_at(site, packet, port, |request| self.machines.refuses(request, Instant::now()));
         let answer = match (judgement, self.rivals.passive()) {
             (Judgement::Final(Answer::Reply(request, _)), Some(other)) => {
                 Answer::Silence(request, SilenceReason::Passive(other))

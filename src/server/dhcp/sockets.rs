@@ -11,7 +11,7 @@ use crate::server::net::packet::{EVERYBODY, LinkSocket, what_helps};
 use crate::server::net::pinned;
 use crate::site::Mac;
 use crate::wire::datagram::udp_in_ipv4;
-use crate::wire::dhcp::{Reply, ReplyTo};
+use crate::wire::dhcp::{BOOT_SERVER_PORT, Reply, ReplyTo};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
@@ -33,6 +33,7 @@ pub(crate) struct Sockets {
     ours: SocketAddrV4,
     to_all: std::net::UdpSocket,
     to_us: std::net::UdpSocket,
+    boot_server: Option<std::net::UdpSocket>,
     link: Option<LinkSocket>,
 }
 
@@ -49,7 +50,13 @@ impl Sockets {
                 what_helps(error)
             );
         });
-        Ok(Self { interface: interface.into(), ours, to_all, to_us, link: link.ok() })
+        Ok(Self { interface: interface.into(), ours, to_all, to_us, boot_server: None, link: link.ok() })
+    }
+
+    /// Also binds the port of boot servers.
+    pub(crate) fn with_boot_server(self) -> io::Result<Self> {
+        let boot_server = udp(&self.interface, SocketAddrV4::new(*self.ours.ip(), BOOT_SERVER_PORT))?;
+        Ok(Self { boot_server: Some(boot_server), ..self })
     }
 
     pub(crate) fn interface(&self) -> &str {
@@ -59,7 +66,8 @@ impl Sockets {
     /// Hands the sockets to the runtime in which it is called.
     pub(crate) fn into_async(self) -> io::Result<AsyncSockets> {
         let (to_all, to_us) = (UdpSocket::from_std(self.to_all)?, UdpSocket::from_std(self.to_us)?);
-        Ok(AsyncSockets { ours: self.ours, to_all, to_us, link: self.link })
+        let boot_server = self.boot_server.map(UdpSocket::from_std).transpose()?;
+        Ok(AsyncSockets { ours: self.ours, to_all, to_us, boot_server, link: self.link })
     }
 }
 
@@ -82,6 +90,7 @@ pub(crate) struct AsyncSockets {
     ours: SocketAddrV4,
     to_all: UdpSocket,
     to_us: UdpSocket,
+    boot_server: Option<UdpSocket>,
     link: Option<LinkSocket>,
 }
 
@@ -96,6 +105,17 @@ impl AsyncSockets {
         receive(&self.to_us, buffer).await
     }
 
+    /// Waits for a packet that was sent to the port of boot servers; for ever, where that is not bound.
+    pub(crate) async fn receive_for_boot_server<'a>(
+        &self,
+        buffer: &'a mut [u8],
+    ) -> io::Result<(&'a [u8], SocketAddrV4)> {
+        match &self.boot_server {
+            Some(socket) => receive(socket, buffer).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Sends the reply to a packet that came from `from`. Never waits.
     pub(crate) fn send(&self, reply: &Reply, from: SocketAddrV4) -> io::Result<Way> {
         let standard = self.ours.port() == SERVER_PORT;
@@ -106,6 +126,11 @@ impl AsyncSockets {
             ReplyTo::Address(address) => self.send_routed(SocketAddrV4::new(address, client_port), &reply.bytes),
             ReplyTo::Link { mac, address } => {
                 self.send_link(mac, SocketAddrV4::new(address, client_port), &reply.bytes)
+            }
+            // From the port that was asked.
+            ReplyTo::Sender => {
+                self.boot_server.as_ref().unwrap_or(&self.to_us).try_send_to(&reply.bytes, from.into())?;
+                Ok(Way::AsMeant)
             }
             ReplyTo::Broadcast => {
                 self.send_link(EVERYBODY, SocketAddrV4::new(Ipv4Addr::BROADCAST, client_port), &reply.bytes)

@@ -24,6 +24,8 @@ use crate::timeline::Given;
 #[derive(Debug, Default, serde::Deserialize)]
 pub(in crate::server) struct Told {
     arch: Option<String>,
+    /// What iPXE calls its firmware, where another server answered its DHCP request: `pcbios` or `efi`.
+    platform: Option<String>,
     uuid: Option<String>,
     serial: Option<String>,
 }
@@ -31,7 +33,7 @@ pub(in crate::server) struct Told {
 impl Told {
     /// What GRUB and pxelinux tell. They do not say on which firmware they run; its DHCP request did.
     pub(in crate::server) fn by_grub(uuid: Option<&str>, arch: Option<ClientArch>) -> Self {
-        Self { arch: arch.map(|arch| arch.to_string()), uuid: uuid.map(Into::into), serial: None }
+        Self { arch: arch.map(|arch| arch.to_string()), platform: None, uuid: uuid.map(Into::into), serial: None }
     }
 }
 
@@ -109,7 +111,12 @@ async fn script_for(
         return refuse(appliance, Some(node), asker.address, refusal).await;
     }
     let seen = look_at(appliance, node, &told).await;
-    let said = told.arch.as_deref().and_then(ClientArch::from_word);
+    let platform = told.platform.as_deref().and_then(|platform| match platform {
+        "pcbios" => Some(ClientArch::BIOS),
+        "efi" => Some(ClientArch::EFI_X64),
+        _ => None,
+    });
+    let said = told.arch.as_deref().and_then(ClientArch::from_word).or(platform);
     let arch = said.unwrap_or_else(|| ClientArch::of(node.firmware));
     match answer(appliance, &served, node, asker.arrival, reader, arch, seen).await {
         Ok(text) => Ok(text),

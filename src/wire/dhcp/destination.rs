@@ -21,6 +21,8 @@ pub enum ReplyTo {
         /// The address it is about to get.
         address: Ipv4Addr,
     },
+    /// Back to the address and port that asked: a boot server's answer.
+    Sender,
     /// To everybody on the link, client port: the client asked for it, or may not use any address.
     Broadcast,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for ReplyTo {
             Self::Relay(relay) => write!(f, "relay agent {relay}"),
             Self::Address(address) => write!(f, "{address}"),
             Self::Link { mac, address } => write!(f, "{address} at {mac}"),
+            Self::Sender => f.write_str("whoever asked"),
             Self::Broadcast => f.write_str("broadcast"),
         }
     }

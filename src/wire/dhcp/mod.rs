@@ -7,6 +7,7 @@ mod destination;
 mod kind;
 mod options;
 mod probe;
+mod proxy;
 mod reason;
 mod reply;
 mod request;
@@ -19,13 +20,14 @@ use std::net::Ipv4Addr;
 pub use destination::ReplyTo;
 pub use kind::MessageKind;
 pub(crate) use probe::{Heard, Mark, Probe};
+pub(crate) use proxy::{BOOT_SERVER_PORT, Port};
 pub use reason::{NakReason, SilenceReason};
 pub use request::{Malformed, Request};
 pub use stranger::Stranger;
 pub(crate) use stranger::{LENT_SECONDS, Wish};
 
 use crate::boot::{self, BootDecision, BootRequest};
-use crate::site::{Node, NodeName, Site};
+use crate::site::{DhcpMode, Node, NodeName, Site};
 use reply::Grant;
 use verdict::Verdict;
 
@@ -92,16 +94,25 @@ impl Reply {
 
 /// Decides the answer to one packet (the UDP payload). Never fails, never waits and keeps no state.
 pub fn answer_to(site: &Site, packet: &[u8]) -> Judgement {
-    answer_knowing(site, packet, |_| false)
+    answer_at(site, packet, Port::Server, |_| false)
 }
 
-/// Like [`answer_to`], where `refuses` knows whether a machine's firmware refuses programs that nobody signed.
-pub(crate) fn answer_knowing(site: &Site, packet: &[u8], refuses: impl FnOnce(&BootRequest) -> bool) -> Judgement {
+/// Like [`answer_to`], for a packet that came to `port`, where `refuses` knows whether a machine's firmware refuses
+/// programs that nobody signed.
+pub(crate) fn answer_at(
+    site: &Site,
+    packet: &[u8],
+    port: Port,
+    refuses: impl FnOnce(&BootRequest) -> bool,
+) -> Judgement {
     let mut request = match Request::read(packet) {
         Ok(request) => Box::new(request),
         Err(malformed) => return Judgement::Final(Answer::Malformed(malformed)),
     };
     request.boot.refuses_unsigned = refuses(&request.boot);
+    if site.server.dhcp == DhcpMode::Proxy || port == Port::BootServer {
+        return Judgement::Final(proxy::answer(site, request, port));
+    }
     let Some(node) = site.node_by_mac(request.boot.mac) else {
         return Stranger::classify(site, request);
     };

@@ -17,6 +17,9 @@ pub enum SilenceReason {
     /// The client took the offer of another server.
     #[error("it chose the DHCP server {0}: two servers answer on this network")]
     ChoseAnotherServer(Ipv4Addr),
+    /// In proxy mode, what concerns a lease.
+    #[error("addresses are given by another DHCP server: `dhcp` in `[server]` is `proxy`")]
+    AnotherServersLease,
     /// A DHCPREQUEST without an address in any of its three places.
     #[error("it names no address")]
     NamesNoAddress,
@@ -71,7 +74,14 @@ pub enum SilenceReason {
 impl SilenceReason {
     /// Whether an administrator should see it, rather than only somebody who debugs.
     pub(crate) fn wants_a_person(&self) -> bool {
-        !matches!(self, Self::Released(_) | Self::GaveBack(_) | Self::NotOursToLend(_) | Self::NotForUs(_))
+        !matches!(
+            self,
+            Self::Released(_)
+                | Self::GaveBack(_)
+                | Self::NotOursToLend(_)
+                | Self::NotForUs(_)
+                | Self::AnotherServersLease
+        )
     }
 }
 

@@ -21,11 +21,11 @@ const MIN_PACKET: u16 = 576;
 /// The largest packet that Ethernet carries.
 const MAX_PACKET: u16 = 1500;
 /// The `file` field less its final NUL.
-const LONGEST_FILE: usize = 127;
+pub(super) const LONGEST_FILE: usize = 127;
 /// Option 175, sub-option 176 set to 1: iPXE need not wait 3 s for offers of proxy servers.
 const NO_PROXY_DHCP: [u8; 3] = [0xb0, 1, 1];
 /// UEFI HTTP boot accepts only offers with this value in option 60.
-const HTTP_CLIENT: &[u8] = b"HTTPClient";
+pub(super) const HTTP_CLIENT: &[u8] = b"HTTPClient";
 
 /// The inputs of a DHCPOFFER or DHCPACK.
 pub(crate) struct Grant<'a> {
@@ -160,7 +160,7 @@ pub(crate) fn nak(site: &Site, request: &Request, reason: &NakReason) -> Vec<u8>
     finish(writer, request)
 }
 
-fn header(request: &Request, yours: Ipv4Addr, server: Ipv4Addr) -> Message {
+pub(super) fn header(request: &Request, yours: Ipv4Addr, server: Ipv4Addr) -> Message {
     let relay = request.relay.unwrap_or(Ipv4Addr::UNSPECIFIED);
     let none = Ipv4Addr::UNSPECIFIED;
     let mut header = Message::new_with_id(request.echo.xid, none, yours, server, relay, &request.boot.mac.0);
@@ -169,7 +169,7 @@ fn header(request: &Request, yours: Ipv4Addr, server: Ipv4Addr) -> Message {
     header
 }
 
-fn start(header: &Message, request: &Request) -> OptionWriter {
+pub(super) fn start(header: &Message, request: &Request) -> OptionWriter {
     let packet = request.max_message_size.unwrap_or(MIN_PACKET).clamp(MIN_PACKET, MAX_PACKET);
     let mut bytes = Vec::with_capacity(usize::from(MIN_PACKET));
     // Writing fixed fields into a Vec cannot fail.
@@ -179,7 +179,7 @@ fn start(header: &Message, request: &Request) -> OptionWriter {
 
 /// Echoes the client identifier (RFC 6842) and, unchanged and as the very last option, the relay agent information (RFC
 /// 3046).
-fn finish(mut writer: OptionWriter, request: &Request) -> Vec<u8> {
+pub(super) fn finish(mut writer: OptionWriter, request: &Request) -> Vec<u8> {
     let echo = &request.echo;
     if let Some(client_identifier) = &echo.client_identifier {
         writer.push_raw(code::CLIENT_IDENTIFIER, client_identifier);

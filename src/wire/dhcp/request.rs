@@ -57,6 +57,7 @@ pub(super) struct Echo {
     pub flags: u16,
     pub client_identifier: Option<Vec<u8>>,
     pub relay_information: Option<Vec<u8>>,
+    pub machine_identifier: Option<Vec<u8>>,
 }
 
 /// One DHCP request.
@@ -143,6 +144,7 @@ impl Request {
                 flags: message.flags().into(),
                 client_identifier: options.get(code::CLIENT_IDENTIFIER).map(<[u8]>::to_vec),
                 relay_information: relay_information.map(<[u8]>::to_vec),
+                machine_identifier: options.get(code::MACHINE_UUID).map(<[u8]>::to_vec),
             },
         }
     }

@@ -77,6 +77,7 @@ fn is_within_bounds(site: &Site, answer: &Answer) {
                 ReplyTo::Address(address) | ReplyTo::Link { address, .. } => {
                     assert!(site.network.subnet.contains(&address), "to {address}");
                 }
+                ReplyTo::Sender => panic!("a boot server answers in proxy mode only"),
                 ReplyTo::Broadcast => {}
             }
         }
