@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::file::File;
 use super::problem::Problem;
 use super::reader::Section;
+use super::site_file::SiteFile;
 use super::text;
 use crate::packages::{Algorithm, Checksum};
 use crate::site::{Firmware, LoaderChoice, LoaderFile, OwnLoader, Platform, Site};
@@ -72,7 +72,7 @@ fn read_file(section: &Section<'_>, key: &str) -> Option<(LoaderFile, Range<usiz
 }
 
 /// Reports nodes that cannot boot as their `loader` says. A tree that nobody has read yet may hold anything.
-pub(super) fn check(file: &File<'_>, site: &Site) -> Vec<Problem> {
+pub(super) fn check(file: &SiteFile<'_>, site: &Site) -> Vec<Problem> {
     let written = file.nodes.iter().zip(site.nodes.iter());
     let mut problems: Vec<Problem> = Vec::new();
     for (keys, node) in written {
