@@ -47,6 +47,12 @@ impl BootFile {
     }
 }
 
+/// Whether a name is that of a program that firmware, or shim, starts.
+pub(crate) fn is_program(name: &str) -> bool {
+    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    matches!(ending.as_str(), "efi" | "kpxe" | "0" | "pxe")
+}
+
 /// Chooses the program for the firmware of a node, or of a machine that is in no site file.
 pub(super) fn choose(site: &Site, node: Option<&Node>, request: &BootRequest) -> BootDecision {
     let Some(platform) = request.arch.platform() else {

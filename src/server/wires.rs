@@ -19,7 +19,7 @@ use super::programs::Programs;
 use super::served::Served;
 use super::tftp::{self, TftpContent};
 use super::timeline::recent::Recent;
-use crate::boot::{Asking, IgnoreReason};
+use crate::boot::{Asking, IgnoreReason, is_program};
 use crate::site::Mac;
 use crate::timeline::Given;
 use crate::wire::dhcp::{MessageKind, SilenceReason};
@@ -152,12 +152,6 @@ fn gave(recent: &Recent, machines: &Machines, mac: Mac, seen: &tftp::Seen) {
         machines.loaded(mac, &seen.name, Instant::now());
     }
     recent.gave(mac, whole.then(|| Given::Program(seen.name.clone())));
-}
-
-/// Whether a name is that of a program that firmware, or shim, starts.
-pub(super) fn is_program(name: &str) -> bool {
-    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    matches!(ending.as_str(), "efi" | "kpxe" | "0" | "pxe")
 }
 
 /// Records each DHCP request for the timeline; the engine has already logged it.

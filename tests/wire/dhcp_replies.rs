@@ -221,7 +221,10 @@ fn silence_says_why() {
     };
     let unknown = "no node has the MAC 02:00:00:99:00:01: add it to the site file to answer it";
     assert_eq!(reason("unknown-mac-discover"), unknown);
-    assert!(reason("aavmf-pxe-discover").starts_with("client architecture 11 is not supported"));
+    assert!(
+        reason("aavmf-pxe-discover")
+            .starts_with("there is no boot program for efi-arm64: name one in `[firmware.efi-arm64]`")
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::{Appliance, RefusalReason};
-use crate::server::wires::is_program;
+use crate::boot::is_program;
 use crate::site::Mac;
 use crate::timeline::Given;
 
