@@ -81,13 +81,19 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
         let mut of_node: Vec<Fault> = Vec::new();
         for (what, error) in errors {
             let Some(error) = error else { continue };
-            if !of_node.iter().any(|fault| fault.error == error) {
+            // What is wrong with the node is wrong in the scripts of every loader.
+            if !of_node.iter().any(|fault| fault.error == error || is_same(&fault.error, &error)) {
                 of_node.push(Fault { node: node.name.clone(), what, error });
             }
         }
         faults.extend(of_node);
     }
     faults
+}
+
+/// Whether two errors of different templates have one cause in the node.
+fn is_same(one: &RenderError, other: &RenderError) -> bool {
+    matches!(one.problem, RenderProblem::TooLong { .. }) && one.problem == other.problem
 }
 
 /// Renders the kickstart and both storage sections, and reads the complete text as the installer does.
