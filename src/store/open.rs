@@ -15,7 +15,7 @@ use super::anchor::{Anchor, Known};
 use super::damage::{DAMAGED, Damage};
 use super::database::Database;
 use super::sqlite::Sqlite;
-use super::{Memory, Record, audit, meta, private, sums, tokens};
+use super::{Memory, Record, audit, meta, private, room, sums, tokens};
 use crate::audit::Head;
 use crate::clock::unix_now;
 use crate::lifecycle::Stopped;
@@ -164,7 +164,7 @@ pub enum OpenError {
 impl OpenError {
     /// Turns an error about `path` in a state directory into one of these.
     pub(super) fn of(error: sqlx::Error, path: &Path, directory: &Path) -> Self {
-        match super::room::is_full(&error, directory) {
+        match room::is_full(&error, directory) {
             true => Self::NoRoom(directory.into()),
             false => Self::Damaged { path: path.into(), why: error.to_string() },
         }
@@ -182,7 +182,7 @@ impl OpenError {
 
     /// Turns an error about `path`, which is or lies in a state directory, into one of these.
     pub(super) fn with(source: io::Error, path: &Path, directory: &Path) -> Self {
-        match super::room::is_no_room(&source) {
+        match room::is_no_room(&source) {
             true => Self::NoRoom(directory.into()),
             false => Self::Directory { path: path.into(), source },
         }
@@ -213,6 +213,10 @@ pub(super) struct Opened {
 pub(super) async fn open(directory: &Path) -> Result<Opened, OpenError> {
     let lock = prepare(directory)?;
     let is_new = !exists(directory);
+    // Its first secrets are written after it exists, and they need room too.
+    if is_new && !room::is_enough(directory) {
+        return Err(OpenError::NoRoom(directory.into()));
+    }
     let opened = open_locked(directory).await;
     if is_new && opened.is_err() {
         // It has acknowledged nothing yet. The next start removes what cannot be removed now.
