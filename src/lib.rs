@@ -22,6 +22,7 @@
 //! | `hex` | pure | bytes as hexadecimal digits |
 //! | `letters` | pure | which characters nobody can see |
 //! | `one_line` | pure | types that are stored and sent as one line of text |
+//! | `percent` | pure | text as a part of an address |
 //! | `words` | pure | the word that was probably meant, and how a text is quoted in a message |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
@@ -48,6 +49,7 @@ pub(crate) mod media;
 mod one_line;
 mod own_cards;
 pub mod packages;
+mod percent;
 pub mod plan;
 pub mod render;
 pub mod secrets;

@@ -10,7 +10,7 @@ pub use arch::ClientArch;
 pub(crate) use authority::{
     Asked, Denial, Evidence, NOTHING_HERE, Neighbour, Owner, Plane, Token, authorize, authorize_script, is_card_of,
 };
-pub(crate) use program::{BootFile, NetworkBootProgram, is_program};
+pub(crate) use program::{BootFile, NetworkBootProgram, is_grub_start, is_program, known_uuid};
 pub(crate) use reason::IgnoreReason;
 pub use reason::LocalDiskReason;
 pub(crate) use request::{Asking, BootRequest};

@@ -53,6 +53,17 @@ pub(crate) fn is_program(name: &str) -> bool {
     matches!(ending.as_str(), "efi" | "kpxe" | "0" | "pxe")
 }
 
+/// Whether a name is that of GRUB's configuration. GRUB of EL asks for it with the MAC, the UUID and the address of the
+/// machine appended, in its own folder and in a built-in one.
+pub(crate) fn is_grub_start(name: &str) -> bool {
+    name == "grub.cfg" || name.starts_with("grub.cfg-")
+}
+
+/// The UUID in the name of GRUB's boot script, unless GRUB could not read one.
+pub(crate) fn known_uuid(uuid: &str) -> Option<&str> {
+    Some(uuid).filter(|uuid| *uuid != "unknown")
+}
+
 /// Chooses the program for the firmware of a node, or of a machine that is in no site file.
 pub(super) fn choose(site: &Site, node: Option<&Node>, request: &BootRequest) -> BootDecision {
     let Some(platform) = request.arch.platform() else {

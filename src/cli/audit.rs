@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::client::{StoreArgs, encode};
+use super::client::StoreArgs;
 use super::output::{Output, json};
 use super::vault::Answers;
 use super::{Failure, print, tell_notes};
 use crate::audit::Actor;
 use crate::clock::unix_now;
 use crate::config::SitePaths;
+use crate::percent::percent_encoded;
 use crate::server::api::records::AuditView;
 use crate::server::operate::records::{self, AuditVerdict};
 use crate::store::AuditFilter;
@@ -95,7 +96,7 @@ fn lines(answers: &Answers<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failu
     let mut path = format!("/api/v1/audit?limit={}", filter.limit);
     for (key, value) in [("who", &filter.who), ("action", &filter.action), ("subject", &filter.subject)] {
         if let Some(value) = value {
-            path.push_str(&format!("&{key}={}", encode(value)));
+            path.push_str(&format!("&{key}={}", percent_encoded(value)));
         }
     }
     path.extend(since.map(|since| format!("&since={since}")));
@@ -126,7 +127,7 @@ fn in_words(line: &AuditView) -> String {
 }
 
 fn verify(answers: &Answers<'_>, head: Option<String>, output: Output) -> Result<(), Failure> {
-    let noted = head.as_ref().map(|head| format!("?head={}", encode(head))).unwrap_or_default();
+    let noted = head.as_ref().map(|head| format!("?head={}", percent_encoded(head))).unwrap_or_default();
     let verdict: AuditVerdict = answers.ask(
         |client| client.get(&format!("/api/v1/audit/verify{noted}")),
         async |_, store, _| records::verify_audit(store, head.clone()).await,

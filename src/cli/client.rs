@@ -152,15 +152,6 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     runtime.map_err(|error| Failure::bug(format!("cannot start the runtime: {error}")))
 }
 
-/// Percent-encodes one part of a path or a query.
-pub(crate) fn encode(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
 /// The user who called sudo: a note for the audit log that nobody has verified.
 pub(crate) fn acts_for() -> Option<String> {
     std::env::var("SUDO_USER").ok().filter(|user| user.bytes().all(|byte| byte.is_ascii_graphic()))

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::client::{StoreArgs, encode};
+use super::client::StoreArgs;
 use super::output::{Output, json};
 use super::vault::Answers;
 use super::{Failure, Kind, no_such_node, status};
 use crate::config::SitePaths;
+use crate::percent::percent_encoded;
 use crate::server::api::logs::{self, LogPiece, LogQuery};
 
 /// Show the installer's log of a node: the whole log of its newest attempt, or of an earlier one.
@@ -40,9 +41,9 @@ fn show(answers: &Answers<'_>, args: Args) -> Result<(), Failure> {
     let (output, list) = (args.output, args.list);
     let (mut attempt, mut from, mut first) = (args.attempt, 0, true);
     loop {
-        let of = attempt.as_ref().map(|id| format!("&attempt={}", encode(id))).unwrap_or_default();
+        let of = attempt.as_ref().map(|id| format!("&attempt={}", percent_encoded(id))).unwrap_or_default();
         let piece: Result<LogPiece, Failure> = answers.ask(
-            |client| client.get(&format!("/api/v1/nodes/{}/log?from={from}{of}", encode(&args.node))),
+            |client| client.get(&format!("/api/v1/nodes/{}/log?from={from}{of}", percent_encoded(&args.node))),
             async |site, _, _| logs::read(site, &args.node, LogQuery { attempt: attempt.clone(), from }).await,
         );
         match piece {

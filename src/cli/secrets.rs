@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::client::{StoreArgs, encode, runtime};
+use super::client::{StoreArgs, runtime};
 use super::output::{Output, json};
 use super::vault::{Answers, console};
 use super::{Failure, print};
 use crate::config::{self, SitePaths};
+use crate::percent::percent_encoded;
 use crate::server::api::secrets::NewValue;
 use crate::server::operate::secrets::{self, Revealed, Rotated, SecretStatus};
 use crate::server::{self, Need};
@@ -113,13 +114,13 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
         What::Show { name, node, key, .. } => {
             let Revealed { value, .. } = match (name, node) {
                 (Some(name), _) => answers(key).ask(
-                    |client| client.post(&format!("/api/v1/secrets/{}/reveal", encode(&name))),
+                    |client| client.post(&format!("/api/v1/secrets/{}/reveal", percent_encoded(&name))),
                     async |site, store, person| secrets::reveal(site, store, person, name.clone()).await,
                 )?,
                 (None, node) => {
                     let node = node.unwrap_or_default();
                     answers(key).ask(
-                        |client| client.post(&format!("/api/v1/nodes/{}/reveal-secrets", encode(&node))),
+                        |client| client.post(&format!("/api/v1/nodes/{}/reveal-secrets", percent_encoded(&node))),
                         async |site, store, person| secrets::reveal_of_node(site, store, person, node.clone()).await,
                     )?
                 }
@@ -136,14 +137,14 @@ pub(crate) fn run(place: SitePaths<'_>, Args { what, store }: Args) -> Result<()
             let value = read_value()?;
             let body = || NewValue { value: value.to_string() };
             let rotated = answers(key).ask(
-                |client| client.post_with(&format!("/api/v1/secrets/{}", encode(&name)), &body()),
+                |client| client.post_with(&format!("/api/v1/secrets/{}", percent_encoded(&name)), &body()),
                 async |site, store, person| secrets::set(site, store, &person.actor, name.clone(), body().value).await,
             )?;
             output.tell(rotated, changed, |body| json(&body))
         }),
         What::Rekey { old_key, new_key, .. } => rekey(place, old_key.as_deref(), new_key.as_deref()),
         What::Rotate { name, key, output, .. } => output.of(|| {
-            let one = |name: &String| format!("/api/v1/secrets/{}/rotate", encode(name));
+            let one = |name: &String| format!("/api/v1/secrets/{}/rotate", percent_encoded(name));
             let path = name.as_ref().map_or_else(|| "/api/v1/rotate-secrets".to_string(), one);
             let rotated = answers(key).ask(
                 |client| client.post(&path),

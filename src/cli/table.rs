@@ -49,10 +49,10 @@ fn alarms(report: &StatusReport) -> String {
 }
 
 fn row(node: &NodeStatus, now: u64) -> [String; 7] {
-    let step = match (&node.step, node.state.as_str()) {
-        (Some(step), "firstboot" | "failed") => format!("{}/{} {}", step.number, step.total, step.name),
-        (Some(step), "ready") => format!("{}/{}", step.total, step.total),
-        (None, "armed" | "installing") => node.stage.clone().unwrap_or_default(),
+    let step = match (node.current_step(), &node.step, node.state.as_str()) {
+        (Some(step), ..) => format!("{}/{} {}", step.number, step.total, step.name),
+        (None, Some(step), "ready") => format!("{}/{}", step.total, step.total),
+        (None, None, "armed" | "installing") => node.stage.clone().unwrap_or_default(),
         _ => String::new(),
     };
     [

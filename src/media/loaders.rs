@@ -6,7 +6,7 @@ use crate::packages::Hasher;
 use crate::site::{LoaderFile, Platform, Program, SignedChain};
 
 /// The largest loader that is read, in bytes. One with a kernel and an initial RAM disk inside has some 16 MB.
-const MOST_BYTES: u64 = 128 << 20;
+const MAX_BYTES: u64 = 128 << 20;
 /// Folders of install trees with signed loaders, and how the name of shim begins there; the ending is that of the
 /// platform. The first is that of EL's images, the others those of Debian's installer.
 const FOLDERS: [(&str, &str); 3] =
@@ -26,7 +26,7 @@ fn chain(tree: &Media, platform: Platform, (folder, begins): (&str, &str)) -> Op
     };
     let read = |name: &str| {
         let path = format!("{folder}/{name}");
-        let bytes = tree.has(&path).then(|| tree.read(&path, MOST_BYTES))?.ok()?;
+        let bytes = tree.has(&path).then(|| tree.read(&path, MAX_BYTES))?.ok()?;
         pe::is_signed(&bytes).then(|| Program { name: name.into(), bytes: bytes.into() })
     };
     // EL6 has its old GRUB under the same name.
@@ -39,7 +39,7 @@ fn chain(tree: &Media, platform: Platform, (folder, begins): (&str, &str)) -> Op
 /// A file of the operator's own loader, or why it cannot be used.
 pub(crate) fn own_program(file: &LoaderFile) -> Result<Program, String> {
     let name = file.path.file_name().and_then(|name| name.to_str()).ok_or("its name is no text")?;
-    let bytes = Content::named(&file.path).and_then(|content| content.bytes(MOST_BYTES));
+    let bytes = Content::named(&file.path).and_then(|content| content.bytes(MAX_BYTES));
     let bytes = bytes.map_err(|error| error.to_string())?;
     if bytes.is_empty() {
         return Err("it is empty".into());

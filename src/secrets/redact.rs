@@ -2,6 +2,8 @@
 
 use super::{MASK, SecretValue};
 
+use crate::percent::percent_encoded;
+
 /// The shortest part of a secret that is also removed where the text was cut off.
 const SHORTEST_PART: usize = 6;
 
@@ -74,19 +76,13 @@ fn longest<'a>(secret: &str, fits: impl Fn(&str) -> bool, part: impl Fn(usize) -
 /// The plain value, and as shells, URLs and JSON write it.
 fn spellings(value: &str) -> Vec<String> {
     let json = serde_json::to_string(value).unwrap_or_default();
-    let percent = |space: &str| -> String {
-        let encode = |byte: u8| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            b' ' => space.into(),
-            _ => format!("%{byte:02X}"),
-        };
-        value.bytes().map(encode).collect()
-    };
+    let percent = percent_encoded(value);
     let mut all = vec![
         value.to_string(),
         value.replace('\'', "'\\''"),
-        percent("%20"),
-        percent("+"),
+        percent.clone(),
+        // A form writes a blank as a plus sign.
+        percent.replace("%20", "+"),
         json.trim_matches('"').to_string(),
         // The spelling of `{:?}` and of a log's own quoting.
         value.escape_debug().to_string(),

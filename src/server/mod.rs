@@ -12,6 +12,7 @@ mod error;
 pub(crate) mod firmware;
 pub(crate) mod health;
 mod key;
+mod lock;
 pub(crate) mod log_queue;
 pub mod net;
 pub(crate) mod nodes;

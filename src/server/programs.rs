@@ -13,16 +13,17 @@ use super::appliance::Appliance;
 use super::capacity::{Capacity, descriptors};
 use super::dhcp::rivals::Rivals;
 use super::firmware;
+use super::lock::lock;
 use super::nodes::boot::{Told, script_by_tftp};
 use super::served::Served;
 use super::tftp::{Found, NotServed, Places, TftpContent};
-use crate::boot::ClientArch;
+use crate::boot::{ClientArch, is_grub_start, known_uuid};
 use crate::media::Media;
 use crate::render::ScriptFor;
 use crate::site::{Mac, Platform};
 
 /// The largest file of an install tree that is served by TFTP, in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 /// The only folder of install trees that is served by TFTP: what comes after it is fetched over HTTP.
 const BOOT_FILES: &str = "images/pxeboot/";
 
@@ -50,16 +51,14 @@ fn meaning<'a>(parts: &[&'a str], mac: Mac, lpxelinux: bool) -> Named<'a> {
     let own = |written: &str| written.parse() == Ok(mac);
     match parts {
         ["boot", card, "grub", uuid] if own(card) => {
-            Named::Script(mac, ScriptFor::Grub { http: false }, Some(*uuid).filter(|uuid| *uuid != "unknown"))
+            Named::Script(mac, ScriptFor::Grub { http: false }, known_uuid(uuid))
         }
         // pxelinux asks by UUID first, then by the type and the address of the card, then by address.
         [.., "pxelinux.cfg", name] if name.strip_prefix("01-").is_some_and(own) => {
             Named::Script(mac, ScriptFor::Pxelinux { http: lpxelinux }, None)
         }
         ["tree", tree, rest @ ..] => Named::TreeFile { tree, path: rest.join("/") },
-        // GRUB of EL asks for it with the MAC, the UUID and the address of the machine appended, in its own folder and
-        // in a built-in one.
-        [.., name] if *name == "grub.cfg" || name.starts_with("grub.cfg-") => Named::GrubStart,
+        [.., name] if is_grub_start(name) => Named::GrubStart,
         [.., "autoexec.ipxe"] => Named::Autoexec,
         _ => Named::Nothing,
     }
@@ -69,12 +68,6 @@ impl Programs {
     /// Must be called within the runtime in which scripts are made.
     pub(super) fn new(appliance: Appliance, rivals: Arc<Rivals>) -> Self {
         Self { appliance, rivals, elsewhere: Handle::current(), files: Arc::default() }
-    }
-
-    /// The machine at an address.
-    fn machine(&self, served: &Served, client: Ipv4Addr) -> Option<Mac> {
-        let node = served.site.nodes.by_address(client).map(|node| node.mac);
-        node.or_else(|| self.appliance.recent.at(client))
     }
 
     fn later(&self, client: Ipv4Addr, mac: Mac, name: &str, served: Arc<Served>) -> Option<Found> {
@@ -115,7 +108,7 @@ impl Programs {
                 }
                 let (files, tree) = (self.files.clone(), tree.to_string());
                 self.elsewhere.spawn_blocking(move || {
-                    let read = || Media::open(&place).and_then(|media| media.read(&path, MOST_BYTES));
+                    let read = || Media::open(&place).and_then(|media| media.read(&path, MAX_BYTES));
                     let bytes = files.get(&tree, &path, read).map_err(|error| NotServed { text: error.to_string() });
                     found.send(bytes)
                 });
@@ -158,7 +151,8 @@ impl TftpContent for Programs {
         if let Some(bytes) = served.site.program(name) {
             return Ok(Found::Now(Bytes::from_owner(bytes)));
         }
-        let later = self.machine(&served, client).and_then(|mac| self.later(client, mac, name, served));
+        let later =
+            self.appliance.machine_at(&served.site, client).and_then(|mac| self.later(client, mac, name, served));
         later.ok_or_else(|| NotServed { text: "no such network boot program; DHCP names the right one".into() })
     }
 
@@ -180,26 +174,34 @@ impl TftpContent for Programs {
 #[derive(Default)]
 struct TreeFiles {
     /// By the tree's name and the path in it.
-    open: Mutex<HashMap<TreePath, Weak<Vec<u8>>>>,
+    open: Mutex<HashMap<TreePath, Slot>>,
 }
 
 type TreePath = (String, String);
+/// One file; locked while it is read.
+type Slot = Arc<Mutex<Weak<Vec<u8>>>>;
 
 impl TreeFiles {
     fn get(&self, tree: &str, path: &str, read: impl FnOnce() -> std::io::Result<Vec<u8>>) -> std::io::Result<Bytes> {
-        let key = (tree.to_string(), path.to_string());
-        // Whoever comes while the file is read waits for it instead of reading it again.
-        let mut open = self.open.lock().expect("no holder of this lock panics");
-        open.retain(|_, file| file.strong_count() > 0);
-        let file = match open.get(&key).and_then(Weak::upgrade) {
+        let slot = self.slot((tree.to_string(), path.to_string()));
+        // Whoever comes while the file is read waits for it instead of reading it again; other files are not held up.
+        let mut known = lock(&slot);
+        let file = match known.upgrade() {
             Some(file) => file,
             None => {
                 let file = Arc::new(read()?);
-                open.insert(key, Arc::downgrade(&file));
+                *known = Arc::downgrade(&file);
                 file
             }
         };
         Ok(Bytes::from_owner(Shared(file)))
+    }
+
+    /// The slot of a file; those that nobody uses any more are dropped.
+    fn slot(&self, file: TreePath) -> Slot {
+        let mut open = lock(&self.open);
+        open.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(slot).strong_count() > 0);
+        open.entry(file).or_default().clone()
     }
 }
 
@@ -249,6 +251,14 @@ mod tests {
         assert_eq!(means("pxelinux.cfg/C0A80002"), Named::Nothing);
         assert_eq!(means("bios/pxelinux.cfg/44332211-6655-8877-0102-030405060708"), Named::Nothing);
         assert_eq!(means("efi-x64/autoexec.ipxe"), Named::Autoexec);
+    }
+
+    #[test]
+    fn a_file_that_is_being_read_holds_up_no_other_file() {
+        let files = TreeFiles::default();
+        let other = || files.get("rocky9", "images/pxeboot/vmlinuz", || Ok(vec![7])).map(|bytes| bytes[0]);
+        let slow = files.get("rocky9", "images/pxeboot/initrd.img", || Ok(vec![other()? + 1]));
+        assert_eq!(slow.unwrap()[0], 8, "read while the first one is read");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
 use super::database::Database;
+use super::signed::signed;
 use super::{ChangeError, Command, Store, answered};
 use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, IntactLog, Order, verify};
 
@@ -124,7 +125,7 @@ impl Ledger {
 pub(super) async fn insert(connection: &mut SqliteConnection, line: &AuditLine) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO audit (id, at, how, source, action, subject, detail, outcome, hash) \
                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let query = sqlx::query(insert).bind(number(line.id)).bind(number(line.at)).bind(&line.actor.how);
+    let query = sqlx::query(insert).bind(signed(line.id)).bind(signed(line.at)).bind(&line.actor.how);
     let query = query.bind(&line.actor.from).bind(&line.action).bind(&line.subject).bind(&line.detail);
     query.bind(&line.outcome).bind(line.hash.to_string()).execute(connection).await.map(drop)
 }
@@ -140,7 +141,7 @@ pub(super) async fn hash_of(connection: &mut SqliteConnection, id: u64) -> Resul
     if id == 0 {
         return Ok(Some(ChainHash::START));
     }
-    let row = sqlx::query("SELECT hash FROM audit WHERE id = ?").bind(number(id)).fetch_optional(connection).await?;
+    let row = sqlx::query("SELECT hash FROM audit WHERE id = ?").bind(signed(id)).fetch_optional(connection).await?;
     row.map(|row| hash(&row, 0)).transpose()
 }
 
@@ -155,7 +156,7 @@ pub(super) async fn lines(
                   OR instr(' ' || subject || ' ', ' ' || ?6 || ' ') > 0) \
                   AND (?4 IS NULL OR at >= ?4) ORDER BY id DESC LIMIT ?5";
     let query = sqlx::query(select).bind(&filter.who).bind(&filter.action).bind(&filter.subject);
-    let query = query.bind(filter.since.map(number)).bind(filter.limit.unwrap_or(100)).bind(&filter.also);
+    let query = query.bind(filter.since.map(signed)).bind(filter.limit.unwrap_or(100)).bind(&filter.also);
     let rows = query.fetch_all(connection).await?;
     Ok(rows.iter().rev().map(|row| line(row).unwrap_or_else(|_| damaged(row))).collect())
 }
@@ -202,10 +203,6 @@ fn damaged(row: &SqliteRow) -> AuditLine {
 fn hash(row: &SqliteRow, index: usize) -> Result<ChainHash, sqlx::Error> {
     let text: &str = row.try_get(index)?;
     text.parse().map_err(|_| sqlx::Error::Decode(format!("`{text}` is not the hash of an audit line").into()))
-}
-
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, sqlx::Error> {

@@ -28,6 +28,7 @@ mod seal;
 mod secret_rows;
 mod secrets;
 mod sessions;
+mod signed;
 mod sqlite;
 mod sums;
 mod timeline;

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::signed::signed;
 use super::sums;
 
 /// One session. Times are Unix seconds.
@@ -63,8 +64,4 @@ fn session(row: &SqliteRow) -> Result<StoredSession, sqlx::Error> {
         created: time(4)?,
         expires: time(5)?,
     })
-}
-
-fn signed(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

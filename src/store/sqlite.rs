@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::reader::{EventPage, NumberedEvent};
 use super::secret_rows::{SecretWrite, Stored};
 use super::sessions::StoredSession;
+use super::signed::signed;
 use super::timeline::{Shelf, TimelineQuery};
 use super::tokens::{StoredToken, TokenChange};
 use super::{
@@ -230,8 +231,4 @@ impl Reading for SqliteReading {
     async fn close(self) {
         let _ = self.connection.close().await;
     }
-}
-
-fn signed(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

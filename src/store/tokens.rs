@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::oneshot;
 
 use super::sessions::{self, StoredSession};
+use super::signed::signed;
 use super::{ChangeError, Command, DAMAGED, Store, answered, sums};
 use crate::audit::Order;
 
@@ -123,8 +124,4 @@ fn damaged(row: &SqliteRow) -> StoredToken {
     let text = |column: usize| row.try_get(column).unwrap_or_default();
     let (id, name) = (text(0), text(1));
     StoredToken { id, name, role: DAMAGED.into(), hash: String::new(), created: 0, expires: Some(0), revoked: None }
-}
-
-fn signed(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

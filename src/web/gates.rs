@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::html::encode;
-use super::lane::short;
+use super::words::short;
 
 const BOX: f64 = 196.0;
 const GAP: f64 = 44.0;

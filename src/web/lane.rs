@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::html::encode;
+use super::words::short;
 use crate::words::duration;
 
 /// Seconds without a word after which a lane says that nothing was heard. Packages take the longest between two lines of
@@ -14,7 +15,7 @@ const WIDTH: f64 = 1000.0;
 const LABEL: f64 = 150.0;
 const ROW: f64 = 34.0;
 /// The least width of a piece that a person can still see.
-const LEAST: f64 = 2.0;
+const MIN_WIDTH: f64 = 2.0;
 
 /// One line of the event log of a node, or of its timeline, which has no attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,7 +227,7 @@ pub(crate) fn draw(lanes: &[Lane], usual: Option<u64>) -> String {
             out.push_str(&format!(
                 "<rect class=\"k-{}\" x=\"{x:.1}\" y=\"{y:.0}\" width=\"{:.1}\" height=\"24\"><title>{title}</title></rect>\n",
                 piece.kind.class(),
-                width.max(LEAST)
+                width.max(MIN_WIDTH)
             ));
         }
         for (from, to) in &lane.silences {
@@ -274,14 +275,6 @@ fn tick(longest: u64) -> u64 {
         .into_iter()
         .find(|step| longest / step <= 8)
         .unwrap_or(longest.div_ceil(8).max(1))
-}
-
-/// A text of at most so many letters.
-pub(super) fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.into();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

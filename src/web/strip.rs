@@ -4,13 +4,13 @@
 use serde::Serialize;
 
 use super::html::encode;
-use super::lane::short;
+use super::words::short;
 use crate::plan::{Content, DiskPlan, Facts, NodePlan, Slot, VolumeGroupPlan, content_words};
 
 const WIDTH: f64 = 1000.0;
 const BAR: f64 = 40.0;
 /// The least width of a piece, so that a partition of one MiB on a large disk is still visible.
-const LEAST: f64 = 4.0;
+const MIN_WIDTH: f64 = 4.0;
 /// Sectors of 512 bytes in a MiB.
 const SECTORS: u64 = 2048;
 /// What the kernel shows of an extended partition.
@@ -191,8 +191,8 @@ fn draw(title: &str, planned: &[Piece], found: &[Piece], size: u64) -> String {
         let mut free: f64 = 0.0;
         for piece in pieces {
             // A piece drawn wider than its share pushes the next ones a little to the right, and hides none of them.
-            let x = (piece.start as f64 * scale).max(free).min(WIDTH - LEAST);
-            let width = ((piece.start + piece.size) as f64 * scale - x).max(LEAST).min(WIDTH - x);
+            let x = (piece.start as f64 * scale).max(free).min(WIDTH - MIN_WIDTH);
+            let width = ((piece.start + piece.size) as f64 * scale - x).max(MIN_WIDTH).min(WIDTH - x);
             free = x + width;
             let told = encode(&format!("{}: {} MiB, {}", piece.label, piece.size, piece.fate));
             out.push_str(&format!(

@@ -1,7 +1,8 @@
-//! Times and addresses of pages, as people and browsers read them.
+//! Times, addresses and names of pages, as people and browsers read them.
 
 use serde::Serialize;
 
+use crate::percent::percent_encoded;
 use crate::timeline::utc;
 use crate::words::duration;
 
@@ -31,14 +32,17 @@ pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
         out.push(if out.is_empty() { '?' } else { '&' });
         out.push_str(name);
         out.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-                byte => out.push_str(&format!("%{byte:02X}")),
-            }
-        }
+        out.push_str(&percent_encoded(value));
     }
     out
+}
+
+/// A text of at most so many letters.
+pub(super) fn short(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.into();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

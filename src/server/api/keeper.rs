@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -16,6 +16,7 @@ use super::role::Role;
 use super::token::Token;
 use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
+use crate::server::lock::lock;
 use crate::server::net::log_limit::LogLimit;
 use crate::server::random;
 use crate::store::{ChangeError, Store, StoredToken, TokenChange};
@@ -304,8 +305,4 @@ impl Keeper {
         list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         list
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

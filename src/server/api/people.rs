@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use super::role::Role;
 use crate::audit::{Actor, Order};
 use crate::clock::unix_now;
 use crate::hex::hex;
+use crate::server::lock::lock;
 use crate::server::random;
 use crate::store::{ChangeError, Store, StoredSession, TokenChange};
 
@@ -149,8 +150,4 @@ impl Keeper {
 
 fn digest(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ mod report_rates;
 mod strangers;
 mod turns;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ use super::net::machines::Machines;
 use super::net::neighbours::Neighbours;
 use super::served::Served;
 use super::timeline::recent::Recent;
-use crate::site::Site;
+use crate::site::{Mac, Site};
 use crate::store::Store;
 
 /// The state that every listener works with.
@@ -68,6 +69,12 @@ impl Appliance {
     /// The current site with its renderer. Callers that need both must take them together.
     pub fn served(&self) -> Arc<Served> {
         self.served.borrow().clone()
+    }
+
+    /// The machine that an address is reserved for or lent to.
+    pub(in crate::server) fn machine_at(&self, site: &Site, address: Ipv4Addr) -> Option<Mac> {
+        let node = site.nodes.by_address(address).map(|node| node.mac);
+        node.or_else(|| self.recent.at(address))
     }
 
     /// The current site.

@@ -9,7 +9,9 @@ use axum::response::IntoResponse;
 use super::asker::Asker;
 use super::authority::{card_of, refuse, ring};
 use super::{Appliance, HttpError, unkept};
-use crate::boot::{Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, Plane, authorize_script, decide};
+use crate::boot::{
+    Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, Plane, authorize_script, decide, known_uuid,
+};
 use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::render::ScriptFor;
@@ -55,7 +57,7 @@ pub(super) async fn grub_script(
     Path((mac, uuid)): Path<(String, String)>,
 ) -> Result<impl IntoResponse, HttpError> {
     let mac = parse(&mac)?;
-    let told = Told::by_grub(Some(uuid.as_str()).filter(|uuid| *uuid != "unknown"), appliance.recent.arch(mac));
+    let told = Told::by_grub(known_uuid(&uuid), appliance.recent.arch(mac));
     script_for(&appliance, &asker, mac, ScriptFor::Grub { http: true }, told).await.map(unkept)
 }
 

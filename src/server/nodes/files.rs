@@ -2,7 +2,7 @@
 //! requests.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path as FilePath;
 
 use axum::body::Bytes;
@@ -15,10 +15,10 @@ use super::asker::Asker;
 use super::form::tame;
 use super::listen::Visit;
 use super::{Appliance, HttpError, piece};
-use crate::boot::ClientArch;
+use crate::boot::{ClientArch, is_grub_start};
 use crate::media::{Content, Media};
 use crate::server::firmware;
-use crate::site::{Mac, Site};
+use crate::site::Site;
 
 /// The longest part of a path that is shown to people, in bytes.
 const PATH_SHOWN: usize = 200;
@@ -35,7 +35,7 @@ pub(super) async fn firmware(
         // UEFI HTTP boot checks the media type before the content.
         return Ok(([(header::CONTENT_TYPE, "application/efi")], bytes).into_response());
     }
-    let machine = machine_at(&appliance, asker.address);
+    let machine = appliance.machine_at(&served.site, asker.address);
     match (name.rsplit('/').next().unwrap_or_default(), machine) {
         ("autoexec.ipxe", Some(mac)) => {
             let arch = appliance.recent.arch(mac).unwrap_or(ClientArch::EFI_X64_HTTP);
@@ -56,20 +56,10 @@ pub(super) async fn grub_start(
 ) -> Result<impl IntoResponse, HttpError> {
     let served = appliance.served();
     let file = uri.path().rsplit('/').next().unwrap_or_default();
-    match machine_at(&appliance, asker.address).filter(|_| is_grub_start(file)) {
+    match appliance.machine_at(&served.site, asker.address).filter(|_| is_grub_start(file)) {
         Some(mac) => Ok(served.renderer.grub_start(&served.site, mac, true)?),
         None => Err(HttpError::not_found("nothing here")),
     }
-}
-
-fn is_grub_start(file: &str) -> bool {
-    file == "grub.cfg" || file.starts_with("grub.cfg-")
-}
-
-/// The machine that an address is reserved for or lent to.
-fn machine_at(appliance: &Appliance, address: Ipv4Addr) -> Option<Mac> {
-    let node = appliance.site().nodes.by_address(address).map(|node| node.mac);
-    node.or_else(|| appliance.recent.at(address))
 }
 
 /// Serves a file of an install tree.

@@ -149,6 +149,11 @@ pub(crate) fn status(site: &Site, node: &Node, record: Option<&Record>) -> NodeS
 }
 
 impl NodeStatus {
+    /// The step that the node works on, or that failed.
+    pub(crate) fn current_step(&self) -> Option<&StepProgress> {
+        self.step.as_ref().filter(|_| matches!(self.state.as_str(), "firstboot" | "failed"))
+    }
+
     /// The one thing to know about a node besides its state.
     pub(crate) fn remark(&self) -> String {
         let first_line = |text: &str| {

@@ -9,14 +9,15 @@ mod message;
 mod tests;
 mod waiting;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify as Bell;
 use tokio_util::sync::CancellationToken;
 
 use super::appliance::Appliance;
+use super::lock::lock;
 use super::net::log_limit::LogLimit;
 use deliver::Way;
 use follow::Teller;
@@ -125,8 +126,4 @@ impl Queue {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -102,9 +102,8 @@ impl Recent {
 
     /// Remembers the address that a machine was given.
     pub(in crate::server) fn addressed(&self, mac: Mac, address: Ipv4Addr) {
-        let mut before = None;
-        self.with(mac, |machine| before = machine.address.replace(address));
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        let before = inner.machine(mac, self.most()).address.replace(address);
         if let Some(before) = before.filter(|before| *before != address) {
             inner.has_left(before, mac);
         }
@@ -164,22 +163,30 @@ impl Recent {
     }
 
     fn with(&self, mac: Mac, change: impl FnOnce(&mut Machine)) {
-        let most = MACS.max(MACS_EACH * self.nodes.load(Ordering::Relaxed));
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
-        if !inner.machines.contains_key(&mac) {
-            // A reload may have made the site smaller.
-            for _ in 0..2 {
-                if inner.order.len() >= most {
-                    inner.forget_oldest();
-                }
-            }
-            inner.order.push_back(mac);
-        }
-        change(inner.machines.entry(mac).or_default());
+        change(inner.machine(mac, self.most()));
+    }
+
+    fn most(&self) -> usize {
+        MACS.max(MACS_EACH * self.nodes.load(Ordering::Relaxed))
     }
 }
 
 impl Inner {
+    /// What is remembered of a machine; of more than `most`, the oldest ones are forgotten.
+    fn machine(&mut self, mac: Mac, most: usize) -> &mut Machine {
+        if !self.machines.contains_key(&mac) {
+            // A reload may have made the site smaller.
+            for _ in 0..2 {
+                if self.order.len() >= most {
+                    self.forget_oldest();
+                }
+            }
+            self.order.push_back(mac);
+        }
+        self.machines.entry(mac).or_default()
+    }
+
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.order.pop_front() else { return };
         if let Some(address) = self.machines.remove(&oldest).and_then(|machine| machine.address) {

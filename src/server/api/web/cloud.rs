@@ -1,7 +1,7 @@
 //! The page of the cloud: steps and gates, copies, and what may be reimaged now. It knows no role and no service: all of
 //! that is data of the blueprint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::{Extension, State as Shared};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use super::{Api, ApiError, PageResult, Viewed, frame_for, shown};
 use crate::lifecycle::BootToken;
 use crate::server::operate::{NodeStatus, status};
 use crate::server::served::Served;
-use crate::site::{CopySets, Node, Site};
+use crate::site::{CopySets, Mac, Node, Site};
 use crate::web::{Gates, RoleSteps, symbol};
 
 /// Nodes for which is worked out whether they may be reimaged now.
@@ -80,8 +80,9 @@ pub(super) fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
         .store
         .look(|memory| site.nodes.iter().map(|node| status(site, node, memory.record(node.mac))).collect());
     let gates = gates(&served, &nodes)?;
+    let states: HashMap<Mac, &str> = nodes.iter().map(|node| (node.mac, node.state.as_str())).collect();
     let member = |node: &&Node| {
-        let state = nodes.iter().find(|known| known.mac == node.mac).map_or("new", |known| known.state.as_str());
+        let state = states.get(&node.mac).copied().unwrap_or("new");
         Member { name: node.name.to_string(), state: state.into(), symbol: symbol(state) }
     };
     let sets = CopySets::of(site);

@@ -87,18 +87,17 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>, name: &str, done: Option
     let site = api.appliance.site();
     let node = site.node_by_name(name).ok_or_else(|| ApiError::no_such_node(name))?;
     let seen = api.appliance.store.look(|memory| status(&site, node, memory.record(node.mac)));
-    let mut seen = api.appliance.as_seen(seen);
+    let seen = api.appliance.as_seen(seen);
     let now = unix_now();
     let explanation = explain::of(&api.appliance, node.mac).await?;
     let page = TimelineQuery { mac: node.mac, since: 0, after: Cursor::default(), limit: EVENTS };
     let story = timeline::read(&api.appliance, page).await?.moments;
     let (strips, no_plan) = disks(api, node);
-    let in_steps = seen.step.take().filter(|_| matches!(seen.state.as_str(), "firstboot" | "failed"));
     let page = NodePage {
         symbol: symbol(&seen.state),
         since: (seen.since > 0).then(|| Time::new(seen.since, now)),
         remark: seen.remark(),
-        step: in_steps.map(|step| (step.number, step.total, step.name)),
+        step: seen.current_step().map(|step| (step.number, step.total, step.name.clone())),
         facts: facts(&seen),
         answers: explanation.answers.into_iter().map(|(who, answer)| (explain::asker(&who), answer)).collect(),
         orders: match viewed {

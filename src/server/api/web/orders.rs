@@ -36,7 +36,6 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
     let all = [
         (
             node.state == "new" || (node.state == "failed" && node.written.is_none()),
-            Role::Operator,
             "Install",
             order("install"),
             false,
@@ -44,7 +43,6 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
         ),
         (
             !node.keep.is_empty() && node.state != "new",
-            Role::Operator,
             "Reimage, keep its data…",
             keeps,
             true,
@@ -52,7 +50,6 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
         ),
         (
             node.state != "new",
-            Role::Operator,
             "Reimage…",
             wipes,
             true,
@@ -60,7 +57,6 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
         ),
         (
             node.state == "armed" || node.drain.is_some(),
-            Role::Operator,
             "Disarm",
             order("disarm"),
             false,
@@ -68,41 +64,39 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
         ),
         (
             in_work,
-            Role::Operator,
             "Give up…",
             format!("/nodes/{name}/give-up"),
             true,
             "Says that its installation is dead: it is failed, and can be armed again.",
         ),
-        (!is("protected"), Role::Operator, "Protect", order("protect"), false, "It is never armed, whoever orders it."),
-        (is("protected"), Role::Admin, "Unprotect", order("unprotect"), false, "It can be armed again."),
+        (!is("protected"), "Protect", order("protect"), false, "It is never armed, whoever orders it."),
+        (is("protected"), "Unprotect", order("unprotect"), false, "It can be armed again."),
         (
             !is("maintenance"),
-            Role::Operator,
             "Begin maintenance",
             order("maintenance"),
             false,
             "It is never armed, and its silence raises no alarm.",
         ),
-        (
-            is("maintenance"),
-            Role::Operator,
-            "End maintenance",
-            order("maintenance-over"),
-            false,
-            "It is watched again.",
-        ),
+        (is("maintenance"), "End maintenance", order("maintenance-over"), false, "It is watched again."),
         (
             node.state == "suspect",
-            Role::Admin,
             "Clear suspicion",
             order("clear-suspect"),
             false,
             "Trusts it again, after somebody found out why it was suspected.",
         ),
     ];
-    let fits = all.into_iter().filter(|(fits, needed, ..)| *fits && role >= *needed);
-    fits.map(|(_, _, word, href, asks, about)| Choice { word, href, asks, about }).collect()
+    let fits = all.into_iter().filter(|(fits, _, href, ..)| *fits && role >= needed(href));
+    fits.map(|(_, word, href, asks, about)| Choice { word, href, asks, about }).collect()
+}
+
+/// The role that an order needs, by the last part of its path. What takes a protection back needs more.
+fn needed(order: &str) -> Role {
+    match order.rsplit('/').next() {
+        Some("unprotect" | "clear-suspect") => Role::Admin,
+        _ => Role::Operator,
+    }
 }
 
 /// What a page says after an order. The address has only the word, so that no link can make a page say anything else.
@@ -132,8 +126,7 @@ pub(super) async fn simple(
     Path((name, verb)): Path<(String, String)>,
 ) -> Result<Redirect, ApiError> {
     let (appliance, who) = (&api.appliance, visitor.actor());
-    let needed = if matches!(verb.as_str(), "unprotect" | "clear-suspect") { Role::Admin } else { Role::Operator };
-    may(&visitor, needed)?;
+    may(&visitor, needed(&verb))?;
     match verb.as_str() {
         "install" => appliance.install(&who, &name).await.map(drop),
         "disarm" => appliance.disarm(&who, &name).await.map(drop),

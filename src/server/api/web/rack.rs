@@ -66,12 +66,10 @@ fn nodes(api: &Api, filter: &Filter) -> (Chosen, Vec<NodeStatus>) {
 
 /// A node as its tile shows it.
 fn seen(node: NodeStatus, now: u64) -> Seen {
-    let in_steps = node.step.as_ref().filter(|_| matches!(node.state.as_str(), "firstboot" | "failed"));
-    let step = in_steps.map(|step| (step.number, step.total, step.name.clone()));
     Seen {
         remark: node.remark(),
         stage: node.stage.clone().filter(|_| matches!(node.state.as_str(), "armed" | "installing")),
-        step,
+        step: node.current_step().map(|step| (step.number, step.total, step.name.clone())),
         since: (node.since > 0).then(|| Time::new(node.since, now)),
         name: node.name,
         role: node.role,

@@ -20,7 +20,7 @@ apply() {
 
 # heard: prints when Nova last heard of this node's service, and its state.
 heard() {
-  ADMIN_PASS=$(token_of nova "$NOVA_SERVICE_PASSWORD" service) || return 1
+  ADMIN_TOKEN=$(token_of nova "$NOVA_SERVICE_PASSWORD" service) || return 1
   admin GET "http://$CONTROLLER:8774/v2.1/os-services?binary=nova-compute&host=$NODE" </dev/null |
     json_rows services updated_at state
 }

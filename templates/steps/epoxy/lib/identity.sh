@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # Keystone's API of version 3: projects, roles, users, services, endpoints; and the other APIs as the cloud's
-# administrator. Every function first looks at what exists. With IDENTITY=look it changes nothing, and fails when
-# something is missing.
+# administrator. Every function first looks at what exists, and asks `may_change` before it makes anything.
 
-IDENTITY=look
-ADMIN_PASS=
+ADMIN_TOKEN=
 
 # token_of USER PASSWORD PROJECT: prints a token.
 token_of() {
@@ -16,28 +14,19 @@ token_of() {
 
 # be_admin: takes a token for the calls below.
 be_admin() {
-  [ -n "$ADMIN_PASS" ] || ADMIN_PASS=$(token_of "$ADMIN_USER" "$OS_PASSWORD" "$ADMIN_PROJECT") || return 1
-  [ -n "$ADMIN_PASS" ]
+  [ -n "$ADMIN_TOKEN" ] || ADMIN_TOKEN=$(token_of "$ADMIN_USER" "$OS_PASSWORD" "$ADMIN_PROJECT") || return 1
+  [ -n "$ADMIN_TOKEN" ]
 }
 
 # admin METHOD URL: asks as the administrator.
 admin() {
   be_admin || return 1
-  http "$1" "$2" "X-Auth-Token: $ADMIN_PASS" "${@:3}"
+  http "$1" "$2" "X-Auth-Token: $ADMIN_TOKEN" "${@:3}"
 }
 
 # keystone METHOD PATH
 keystone() {
   admin "$1" "http://$CONTROLLER:5000/v3$2"
-}
-
-# may_change WHAT: true when it may be created; otherwise says what is missing.
-may_change() {
-  if [ "$IDENTITY" = look ]; then
-    echo "Keystone has no $1"
-    return 1
-  fi
-  echo "making the $1"
 }
 
 # find_or_make KIND NAME JSON [QUERY]: makes sure that there is one of that name, and sets ID. JSON is what else it has.

@@ -1,9 +1,7 @@
 # shellcheck shell=bash
 # Tenants, users, roles, services and endpoints of Keystone, over its admin API of version
-# 2.0. Every function first looks at what exists. With IDENTITY=look it changes nothing, and
-# fails when something is missing.
-
-IDENTITY=look
+# 2.0. Every function first looks at what exists, and asks `may_change` before it makes
+# anything.
 
 # keystone_admin METHOD PATH: sends a request with the admin token.
 keystone_admin() {
@@ -16,15 +14,6 @@ listed() {
   shift
   answer=$(keystone_admin GET "$path" </dev/null) || return 1
   printf '%s' "$answer" | json_rows "$@"
-}
-
-# may_change WHAT: true when it may be created; otherwise says what is missing.
-may_change() {
-  if [ "$IDENTITY" = look ]; then
-    echo "Keystone has no $1"
-    return 1
-  fi
-  echo "making the $1"
 }
 
 # find_or_make WHAT PATH LIST OBJECT NAME JSON: makes sure that an object of
