@@ -146,9 +146,9 @@ pub(super) fn check(file: &SiteFile<'_>, blueprint: &Blueprint, node: &Node, fou
 
 /// Why a node cannot be in image mode, and one thing to do.
 fn objection(blueprint: &Blueprint, node: &Node) -> Option<(String, String)> {
-    if (node.release.major, node.release.minor) < Container::FIRST_RELEASE {
+    if node.release.is_debian() || (node.release.major, node.release.minor) < Container::FIRST_RELEASE {
         let why = format!("the installer of release {} has no image mode", node.release);
-        return Some((why, "give the role a release from 9.4 on, or take `container` out".into()));
+        return Some((why, "give the role a release of EL from 9.4 on, or take `container` out".into()));
     }
     if !blueprint.steps.is_empty() {
         let why =

@@ -13,7 +13,7 @@ use super::{apart, media, packages, trees};
 use crate::failure::Failure;
 use crate::media::Media;
 use crate::render::{Renderer, Templates};
-use crate::site::Site;
+use crate::site::{Release, RootArchive, Site};
 
 /// Where a site file is looked for when none is named, in this order.
 const PLACES: [&str; 2] = ["rackstart.toml", "/etc/rackstart/rackstart.toml"];
@@ -244,6 +244,9 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
         Ok(content) => content,
         Err(error) => {
             let message = format!("the install tree {name} cannot be used: {}", reason(&error));
+            if tree.releases.iter().any(Release::is_debian) {
+                return problem(message, &format!("make it with `rackstart image build {name}`, or correct the path"));
+            }
             return problem(message, "copy an installation DVD there, name its ISO image, or correct the path");
         }
     };
@@ -259,8 +262,17 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
         let message = format!("the install tree {name} is for {}, and nodes are x86_64", arch.escape_debug());
         return problem(message, "use the x86_64 tree of that release");
     }
-    let version = trees::version(treeinfo)?;
-    let release = tree.releases.iter().find(|release| !trees::agrees(version, **release))?;
+    let version = trees::release(treeinfo)?;
+    let version = version.as_str();
+    let Some(release) = tree.releases.iter().find(|release| !trees::agrees(version, **release)) else {
+        let lacks = tree.releases.iter().any(Release::is_debian) && media::root_archive(&content).is_none();
+        let [archive, packages] = [RootArchive::FILE, RootArchive::PACKAGES];
+        let message = format!(
+            "the install tree {name} has no root file system: it needs {archive} with its line in SHA256SUMS, and the \
+             list `{packages}`"
+        );
+        return lacks.then(|| problem(message, &format!("make it again with `rackstart image build {name}`"))).flatten();
+    };
     let held = trees::distribution(treeinfo)
         .map_or_else(|| format!("version {}", version.escape_debug()), |distribution| distribution.to_string());
     let message = format!("the install tree {name} holds {held}, not the release {release}");

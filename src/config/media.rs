@@ -13,7 +13,7 @@ use super::site_file::SiteFile;
 use super::trees;
 use crate::media::{self, Content, Guarded, Media, Unserved};
 use crate::packages::{Algorithm, Checksum};
-use crate::site::{Image, OwnLoader, Site};
+use crate::site::{Image, OwnLoader, RootArchive, Site};
 
 /// The largest public key that is read, in bytes.
 const MAX_KEY_BYTES: u64 = 256 * 1024;
@@ -114,6 +114,7 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
         tree.repositories = media::folders(&media).into_iter().filter(|folder| !folder.is_empty()).collect();
         tree.distribution = treeinfo(&media).and_then(|text| trees::distribution(&text));
         tree.signed = media::signed_chains(&media);
+        tree.root = root_archive(&media);
     }
     for repository in &mut site.repositories {
         repository.folders = Media::open(&repository.path).map(|media| media::folders(&media)).unwrap_or_default();
@@ -126,6 +127,15 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
     }
     complete_containers(site);
     add_images_of_tree(site);
+}
+
+/// What a tree of Debian says of its root file system; none when it has none, or not all of it can be read. The archive
+/// itself is compared with its checksum by the installer, which has to read all of it anyway.
+pub(super) fn root_archive(media: &Media) -> Option<RootArchive> {
+    let text = |file: &str| Some(String::from_utf8_lossy(&media.read(file, MAX_SUMS_BYTES).ok()?).into_owned());
+    let checksum = sum_of(&text(SUMS)?, RootArchive::FILE).filter(|_| media.has(RootArchive::FILE))?;
+    let names = |list: String| list.lines().filter_map(|line| Some(line.split(' ').next()?.to_string())).collect();
+    Some(RootArchive { checksum, packages: names(text(RootArchive::PACKAGES)?) })
 }
 
 /// Reads the keys and certificates of containers.

@@ -11,6 +11,7 @@ mod api;
 mod blueprint;
 mod cards;
 mod container;
+mod debian;
 mod defaults;
 mod disk;
 mod disk_name;

@@ -13,7 +13,7 @@ use super::trees::TreeUse;
 use crate::media::{self, Media};
 use crate::packages::{self, Metadata, Names, Needs};
 use crate::render::{RenderError, Renderer};
-use crate::site::{Blueprint, Firmware, Node, Release, Repository, Site};
+use crate::site::{Blueprint, Firmware, Node, Release, Repository, RootArchive, Site};
 
 /// The folder of an EL6 tree for packages that the tree lacks.
 const EXTRA: &str = "extra";
@@ -57,6 +57,12 @@ pub(super) fn check(site: &Site, renderer: &Renderer, trees: &[TreeUse], uses: &
     let mut silent = BTreeSet::new();
     for group in &groups {
         let tree = group.nodes[0].install_tree.as_str();
+        if group.nodes[0].release.is_debian() {
+            let at = trees.iter().find(|known| known.name == tree).map_or(0..0, |tree| tree.at.clone());
+            // Without an archive the tree itself was reported.
+            verdict.problems.extend(site.root_of(group.nodes[0]).and_then(|root| group.lacking(root, at)));
+            continue;
+        }
         let of = |places: &[Mention]| -> Option<Vec<&Metadata>> {
             places.iter().map(|place| known.get(place)?.as_ref().ok()).collect()
         };
@@ -250,6 +256,23 @@ fn note_floors(group: &Group<'_>, blueprint: &Blueprint, all: &[&Metadata], verd
 }
 
 impl Group<'_> {
+    /// What the archive of Debian nodes lacks, in one sentence. What their steps install is apt's business.
+    fn lacking(&self, root: &RootArchive, at: Range<usize>) -> Option<Problem> {
+        let missing: Vec<&str> =
+            self.kickstart.keys().map(String::as_str).filter(|name| !root.packages.contains(*name)).collect();
+        let first = self.nodes[0];
+        let message = format!(
+            "node `{}` of role `{}`: the archive of install tree `{}` lacks {}",
+            first.name,
+            first.role,
+            first.install_tree,
+            missing.join(", ")
+        );
+        let help = "build it again: `rackstart image build DIRECTORY` takes what the site file names; no groups, and nothing \
+                    to leave out";
+        (!missing.is_empty()).then(|| Problem::new(at, message, help))
+    }
+
     /// Reports everything in `needs` that is missing, in one sentence.
     fn report(&self, needs: &Needs, there: &[&Metadata], at: Range<usize>, verdict: &mut Findings, only_note: bool) {
         let missing = packages::missing(needs, there);

@@ -34,7 +34,7 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
     let tree = |tree: &super::site_file::TreeKeys<'_>| {
         let (name, path) = (tree.name.as_ref()?, tree.path.as_ref()?);
         let (name, path) = (name.get_ref().to_string(), path.get_ref().into());
-        Some(InstallTree { name, path, distribution: None, repositories: Vec::new(), signed: Vec::new() })
+        Some(InstallTree { name, path, distribution: None, repositories: Vec::new(), signed: Vec::new(), root: None })
     };
     if nodes.iter().flatten().any(|node| node.layout.is_encrypted()) {
         // The passphrase belongs to no step's target: it is sent with the storage commands and never in a payload.

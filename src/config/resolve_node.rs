@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::cards;
 use super::container;
+use super::debian;
 use super::node::NodeKeys;
 use super::prove;
 use super::reader::Collector;
@@ -57,6 +58,7 @@ pub(super) fn resolve_node(
         container: container::of_role(file, node.role.as_ref()?.get_ref(), found),
     };
     container::check(file, blueprint, &node_value, found);
+    debian::check(file, blueprint, &node_value, node.at.clone(), found);
     tang::check(file.tang.as_ref(), &node_value, found);
     let own = blueprint.roles.get(&node_value.role).and_then(|role| file.own.place(role, &node_value.layout.name));
     if own.is_some() && file.own.has_problems {

@@ -50,6 +50,16 @@ pub(super) fn version(treeinfo: &str) -> Option<&str> {
     general(treeinfo, "version")
 }
 
+/// Returns what a site file would call the release in a `.treeinfo`: its version as written, or `debian13` for a tree of
+/// Debian; none when there is no version.
+pub(super) fn release(treeinfo: &str) -> Option<String> {
+    let version = version(treeinfo)?;
+    Some(match general(treeinfo, "family") {
+        Some("Debian") => format!("debian{}", number(version)),
+        _ => version.to_string(),
+    })
+}
+
 /// Returns the architecture in a `.treeinfo` as written; none when there is none.
 pub(super) fn architecture(treeinfo: &str) -> Option<&str> {
     general(treeinfo, "arch")
@@ -70,10 +80,11 @@ fn general<'a>(treeinfo: &'a str, wanted: &str) -> Option<&'a str> {
     None
 }
 
-/// Whether a tree of that version can be what a node means by its release. An unreadable version may be anything.
+/// Whether a tree of that version, as [`release`] returns it, can be what a node means by its release. An unreadable
+/// version may be anything but Debian.
 pub(super) fn agrees(version: &str, release: Release) -> bool {
     let number = number(version);
-    let Ok(tree) = number.parse::<Release>() else { return true };
+    let Ok(tree) = number.parse::<Release>() else { return !number.starts_with("debian") && !release.is_debian() };
     // The kickstart syntax differs by minor only within EL6; later trees often state only the major.
     tree.major == release.major && (!release.is_el6() || !number.contains('.') || tree.minor == release.minor)
 }
@@ -107,6 +118,20 @@ mod tests {
         assert!(agrees("rawhide", release("10")));
         assert!(agrees("8.0.0", release("8")));
         assert!(!agrees("8.0.0", release("9")));
+    }
+
+    #[test]
+    fn a_tree_of_debian_is_for_nodes_of_debian_alone() {
+        let release = |text: &str| text.parse::<Release>().unwrap();
+        let tree = |family: &str, version: &str| {
+            super::release(&format!("[general]\nfamily = {family}\nversion = {version}\n")).unwrap()
+        };
+        assert_eq!((tree("Debian", "13").as_str(), tree("CentOS", "6.10").as_str()), ("debian13", "6.10"));
+        assert!(agrees("debian13", release("debian13")));
+        for (held, wanted) in [("debian13", "10"), ("debian12", "debian13"), ("debian12", "9"), ("10", "debian13")] {
+            assert!(!agrees(held, release(wanted)), "{held} {wanted}");
+        }
+        assert!(!agrees("rawhide", release("debian13")));
     }
 
     #[test]

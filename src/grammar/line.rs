@@ -6,6 +6,30 @@ use super::{combine, facts};
 use crate::site::Release;
 use crate::words::did_you_mean;
 
+/// What rackstart's own installer for Debian reads (`firmware/installer/commands`), of the syntax of EL10.
+const OWN_INSTALLER: [&str; 20] = [
+    "bootloader",
+    "clearpart",
+    "cmdline",
+    "firewall",
+    "ignoredisk",
+    "keyboard",
+    "lang",
+    "liveimg",
+    "logvol",
+    "network",
+    "part",
+    "reboot",
+    "rootpw",
+    "services",
+    "sshkey",
+    "timesource",
+    "timezone",
+    "user",
+    "volgroup",
+    "zerombr",
+];
+
 /// Checks one command line; `number` is its line.
 pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec<Complaint>) {
     let words = match split(line) {
@@ -13,6 +37,11 @@ pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec
         Err((what, help)) => return found.push(Complaint::new(number, what, help)),
     };
     let Some((name, words)) = words.split_first() else { return };
+    if release.is_debian() && !OWN_INSTALLER.contains(&name.as_str()) {
+        let what = format!("the installer of {} does not know the command `{}`", release.system(), name.escape_debug());
+        let help = did_you_mean(name, OWN_INSTALLER).unwrap_or_else(|| "do it in a %post, or take it out".into());
+        return found.push(Complaint::new(number, what, help));
+    }
     let Some(command) = table::command(name).filter(|command| command.releases.holds(release)) else {
         return found.push(unknown_command(release, number, name));
     };
@@ -24,11 +53,12 @@ pub(super) fn check(release: Release, number: usize, line: &str, found: &mut Vec
 }
 
 fn unknown_command(release: Release, number: usize, name: &str) -> Complaint {
+    let system = release.system();
     if table::command(name).is_some_and(|command| command.ignored("", release).is_some()) {
-        let what = format!("EL{release} reads `{name}`, warns and ignores it");
+        let what = format!("{system} reads `{name}`, warns and ignores it");
         return Complaint::doubt(number, what, "remove the line");
     }
-    let what = format!("EL{release} does not know the command `{}`", name.escape_debug());
+    let what = format!("{system} does not know the command `{}`", name.escape_debug());
     let help = match table::command(name) {
         Some(command) => format!("it exists {}; take it out for this release", command.releases.in_words()),
         None => did_you_mean(name, table::names(release))
@@ -45,6 +75,7 @@ fn check_words(
     words: &[String],
     found: &mut Vec<Complaint>,
 ) {
+    let system = release.system();
     let mut given: Vec<&str> = Vec::new();
     let mut plain = 0;
     let mut words = words.iter().peekable();
@@ -59,14 +90,14 @@ fn check_words(
             Ok(facts) => facts,
             Err(elsewhere) => {
                 if let Some(ignored) = command.ignored(option, release) {
-                    let what = format!("EL{release} reads `{option}` of `{name}`, warns and ignores it");
+                    let what = format!("{system} reads `{option}` of `{name}`, warns and ignores it");
                     found.push(Complaint::doubt(number, what, "remove it"));
                     if value.is_none() && ignored.takes != Takes::Nothing {
                         words.next_if(|word| !word.starts_with('-'));
                     }
                     continue;
                 }
-                let what = format!("`{name}` of EL{release} has no option `{}`", option.escape_debug());
+                let what = format!("`{name}` of {system} has no option `{}`", option.escape_debug());
                 let known = || command.options(release).map(|option| option.name);
                 let help = match elsewhere {
                     Some(span) => format!("it exists {}; take it out for this release", span.in_words()),

@@ -63,6 +63,9 @@ const KINDS: [Kind; 9] = [
     },
 ];
 
+/// The sections that rackstart's own installer for Debian reads.
+const OWN_INSTALLER: [&str; 3] = ["%pre", "%post", "%onerror"];
+
 /// The section that is open while lines are read.
 struct Open<'a> {
     kind: &'static Kind,
@@ -174,9 +177,15 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
         return None;
     };
     // EL7 has it since 7.4.
+    let system = release.system();
+    if release.is_debian() && !OWN_INSTALLER.contains(&word) {
+        let what = format!("the installer of {system} does not know the section `{word}`");
+        found.push(Complaint::new(number, what, "packages are in the archive that it unpacks; do the rest in a %post"));
+    }
+    let release = release.reads_like();
     let too_early = kind.name == "%onerror" && (release.major, release.minor) < (7, 4);
     if too_early || !(kind.majors.0..=kind.majors.1).contains(&release.major) {
-        let what = format!("EL{release} does not know the section `{word}`");
+        let what = format!("{system} does not know the section `{word}`");
         let (first, last) = kind.majors;
         found.push(Complaint::new(
             number,
@@ -194,11 +203,12 @@ fn begin<'a>(release: Release, number: usize, line: &str, word: &str, found: &mu
 }
 
 fn check_option(release: Release, number: usize, kind: &Kind, word: &str, found: &mut Vec<Complaint>) {
+    let system = release.system();
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let known = kind.options.iter().find(|(option, ..)| option.trim_end_matches('=') == name);
     let holds = known.is_some_and(|(_, first, last)| (*first..=*last).contains(&release.major));
     if !holds {
-        let what = format!("`{}` of EL{release} has no option `{}`", kind.name, name.escape_debug());
+        let what = format!("`{}` of {system} has no option `{}`", kind.name, name.escape_debug());
         found.push(Complaint::new(number, what, "correct or remove it"));
     } else if known.is_some_and(|(option, ..)| !option.ends_with('=')) && value.is_some() {
         found.push(Complaint::new(number, format!("`{name}` takes no value"), "remove `=` and what follows it"));

@@ -70,7 +70,8 @@ pub(super) fn check(release: Release, script: &Script<'_>, found: &mut Vec<Compl
         for Spoken { text: tool, line: index, .. } in reading.commands.iter().filter(is_missing) {
             let asked = format!("command -v {tool}");
             if !script.lines.iter().any(|line| line.contains(&asked)) {
-                let what = format!("the installer of EL{release} has no `{tool}`");
+                let system = release.system();
+                let what = format!("the installer of {system} has no `{tool}`");
                 found.push(Complaint::new(line(*index), what, "use sed, cut, dd, parted, blockdev or /sys instead"));
             }
         }

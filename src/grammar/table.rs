@@ -66,6 +66,7 @@ pub(super) struct Command {
 
 impl Span {
     pub(crate) fn holds(self, release: Release) -> bool {
+        let release = release.reads_like();
         (self.first..=self.last).contains(&(release.major, release.minor))
     }
 

@@ -118,7 +118,8 @@ pub(crate) fn doubts(node: &Node, plan: &NodePlan) -> Vec<String> {
 /// A doubt about the smallest size in which a system of @core can be installed, and in which `/boot` has room for a
 /// second kernel.
 fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
-    let major = node.release.major;
+    let (major, debian) = (node.release.major, node.release.is_debian());
+    let system = if debian { node.release.system() } else { format!("EL{major}") };
     let needed = match (mount, major) {
         ("/boot", 6) => 100,
         ("/boot", _) => 200,
@@ -127,10 +128,10 @@ fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
         _ => return None,
     };
     if size < Mib(needed) {
-        return Some(format!("`{mount}` is {size}: a system of EL{major} needs {needed} MiB or more there"));
+        return Some(format!("`{mount}` is {size}: a system of {system} needs {needed} MiB or more there"));
     }
-    let warns = mount == "/boot" && (major >= 9 || (major == 8 && node.release.minor >= 6)) && size < ADVISED_BOOT;
-    warns.then(|| format!("`/boot` is {size}: the installer of EL{major} warns below {ADVISED_BOOT}, and goes on"))
+    let warns = mount == "/boot" && !debian && (major >= 9 || (major == 8 && node.release.minor >= 6)) && size < ADVISED_BOOT;
+    warns.then(|| format!("`/boot` is {size}: the installer of {system} warns below {ADVISED_BOOT}, and goes on"))
 }
 
 #[cfg(test)]

@@ -135,6 +135,10 @@ impl<'a> Disk<'a> {
             notes.push(format!("%pre makes the partitions of disk `{}`: the layout says `prepared`", self.slot));
             return Ok(prepared);
         }
+        if self.node.release.is_debian() {
+            notes.push(format!("%pre makes the partitions of disk `{}`, as always on Debian", self.slot));
+            return Ok(prepared);
+        }
         if let Some(size) = room.extended {
             notes.push(format!(
                 "%pre makes the partitions: the installer would give the extended one all that is left, not {size}"

@@ -51,10 +51,19 @@ pub(crate) fn key_files<'a>(site: &'a Site, node: &Node) -> Vec<KeyFile<'a>> {
 
 /// The packages, and the services together with those that every node has.
 pub(crate) fn software(site: &Site, node: &Node) -> Software {
-    let is_el6 = node.release.is_el6();
-    let clock = if is_el6 { "ntpd" } else { "chronyd" };
+    let (is_el6, is_debian) = (node.release.is_el6(), node.release.is_debian());
+    let (ssh, clock) = match (is_debian, is_el6) {
+        (true, _) => ("ssh", "chrony"),
+        (_, true) => ("sshd", "ntpd"),
+        _ => ("sshd", "chronyd"),
+    };
     // NetworkManager is enabled by default where it manages the network.
-    let needed = [("network", is_el6), ("sshd", true), (clock, !site.network.ntp.is_empty())];
+    let needed = [
+        ("network", is_el6),
+        ("systemd-networkd", is_debian),
+        (ssh, true),
+        (clock, !site.network.ntp.is_empty()),
+    ];
     let services = needed.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name.to_string()).collect();
     let mut all = Software { services, ..Software::default() };
     all.add(&site.software_of(node));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::lifecycle::BootToken;
 use crate::plan::{Content, NodePlan};
-use crate::site::{Firmware, Node, Security, Site};
+use crate::site::{Firmware, Node, RootArchive, Security, Site};
 
 use super::access::{self, KeyFile, UserValues};
 use super::container::ContainerValues;
@@ -52,6 +52,7 @@ pub(crate) struct KickstartValues<'a> {
     key_files: Vec<KeyFile<'a>>,
     users: Vec<UserValues<'a>>,
     container: Option<ContainerValues<'a>>,
+    archive: Option<ArchiveValues<'a>>,
     tang: Option<TangValues>,
     packages: Vec<String>,
     services: String,
@@ -88,6 +89,14 @@ pub(crate) struct KickstartValues<'a> {
 struct KeptGroup<'a> {
     name: &'a str,
     volumes: Vec<&'a str>,
+}
+
+/// The root file system that the installer for Debian unpacks.
+#[derive(Debug, Serialize)]
+struct ArchiveValues<'a> {
+    url: String,
+    /// Its SHA-256; none while the install tree cannot be read, and then nothing is installed.
+    checksum: Option<&'a str>,
 }
 
 /// A repository besides the install tree.
@@ -135,6 +144,10 @@ impl<'a> KickstartValues<'a> {
             key_files: access::key_files(site, node),
             users: access::users(site, node),
             container: node.container.as_ref().map(ContainerValues::new),
+            archive: node.release.is_debian().then(|| ArchiveValues {
+                url: format!("{}/{}", tree_url(site, node), RootArchive::FILE),
+                checksum: site.root_of(node).map(|root| root.checksum.hex.as_str()),
+            }),
             tang: node.tang.as_ref().map(TangValues::new),
             packages: software.packages,
             services: software.services.join(","),

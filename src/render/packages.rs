@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::lifecycle::BootToken;
 use crate::packages::Needs;
 use crate::plan;
-use crate::site::{Blueprint, Node, Release, Site};
+use crate::site::{Blueprint, Firmware, Node, Release, Security, Site};
 
+use super::access;
 use super::engine::Engine;
 use super::firstboot::belongs;
 use super::kickstart::KickstartValues;
@@ -46,12 +47,16 @@ impl Renderer {
         if node.container.is_some() {
             return Ok(PackageNeeds::default());
         }
-        let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
-        let token = BootToken::from_random([0; 16]);
-        let text = self.engine.render(PACKAGES, &KickstartValues::new(site, node, &plan, &token))?;
         let mut needs = PackageNeeds::default();
-        for name in of_section(&text) {
-            needs.kickstart.entry(name.into()).or_default().insert(INSTALLER.into());
+        if node.release.is_debian() {
+            needs.kickstart = of_archive(site, node);
+        } else {
+            let plan = plan::plan(node).map_err(|error| RenderError::new(KICKSTART, error.into()))?;
+            let token = BootToken::from_random([0; 16]);
+            let text = self.engine.render(PACKAGES, &KickstartValues::new(site, node, &plan, &token))?;
+            for name in of_section(&text) {
+                needs.kickstart.entry(name.into()).or_default().insert(INSTALLER.into());
+            }
         }
         let targets = site.blueprint.targets(&node.role);
         for (step, text) in steps(&self.engine, &site.blueprint, &targets)? {
@@ -76,6 +81,24 @@ impl Renderer {
         let own = self.engine.own_names();
         own.into_iter().any(|name| is_hook(name, "packages") || name == PACKAGES)
     }
+}
+
+/// What the archive of a Debian node must have: for the installer, for its services, and what the site file names.
+fn of_archive(site: &Site, node: &Node) -> Needs {
+    let firmware = match node.firmware {
+        Firmware::Bios => &["grub-pc-bin"][..],
+        Firmware::Uefi => &["grub-efi-amd64-bin", "dosfstools"],
+    };
+    let filter = (site.security == Security::Hardened).then_some("iptables-persistent");
+    let clock = (!site.network.ntp.is_empty()).then_some("chrony");
+    let mut needs = Needs::new();
+    for name in ["curl", "grub2-common", "lvm2", "openssh-server"].iter().chain(firmware).chain(&filter).chain(&clock) {
+        needs.entry(name.to_string()).or_default().insert(INSTALLER.into());
+    }
+    for name in access::software(site, node).packages {
+        needs.entry(name).or_default().insert("site file".into());
+    }
+    needs
 }
 
 /// The names in a `%packages` section, without the architecture that may follow them. Patterns are left out: they name
@@ -159,6 +182,16 @@ mod tests {
             let needs = renderer.packages(&site, site.node_by_name("compute2").unwrap()).unwrap();
             assert_eq!(needs.steps.contains_key("openstack-nova-network"), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn the_archive_of_debian_must_have_what_its_nodes_name_and_its_loader() {
+        let mut site = paper_site();
+        site.software.packages = vec!["tmux".into()];
+        site.nodes[0].release = "debian13".parse().unwrap();
+        let needs = Renderer::new().unwrap().packages(&site, &site.nodes[0]).unwrap().kickstart;
+        assert!(needs["tmux"].contains("site file") && needs["grub-pc-bin"].contains("kickstart"), "{needs:?}");
+        assert!(needs.contains_key("iptables-persistent") && !needs.contains_key("@core"), "{needs:?}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Site {
     /// the release of the site file, `EL9`.
     pub(crate) fn distribution_of(&self, node: &Node) -> String {
         let told = self.install_tree(&node.install_tree).and_then(|tree| tree.distribution.as_ref());
-        told.map_or_else(|| format!("EL{}", node.release), ToString::to_string)
+        told.map_or_else(|| node.release.system(), ToString::to_string)
     }
 }
 

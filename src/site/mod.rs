@@ -49,7 +49,7 @@ pub use name::{NameError, NodeName};
 pub use node::{Firmware, Node};
 pub use nodes::Nodes;
 pub use release::{Release, ReleaseError};
-pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository};
+pub use source::{DISK_FORMATS, Image, InstallTree, ReleaseRule, Repository, RootArchive};
 pub use tang::{Tang, TangServer};
 pub use uuid::SmbiosUuid;
 

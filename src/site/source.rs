@@ -1,6 +1,6 @@
 //! Where software comes from: install trees, yum repositories, images of virtual machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Distribution, Node, Release, SignedChain, Site};
@@ -20,6 +20,24 @@ pub struct InstallTree {
     pub repositories: Vec<String>,
     /// Its signed loaders, for firmware with Secure Boot.
     pub signed: Vec<SignedChain>,
+    /// What rackstart's own installer unpacks; none in a tree of Anaconda, and while it cannot be read.
+    pub root: Option<RootArchive>,
+}
+
+/// The root file system of an installed Debian, as `rackstart image build` made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootArchive {
+    /// What the installer must find in the archive; SHA-256.
+    pub checksum: Checksum,
+    /// The names of the packages in it.
+    pub packages: BTreeSet<String>,
+}
+
+impl RootArchive {
+    /// The archive in its install tree.
+    pub const FILE: &str = "root.tar.zst";
+    /// The list of packages beside it: a line `NAME VERSION` for each.
+    pub const PACKAGES: &str = "packages";
 }
 
 /// A yum repository that is served in addition to the install trees.
@@ -87,11 +105,16 @@ impl Repository {
 }
 
 impl Site {
-    /// The repositories of a node, in the order of the site file.
+    /// The archive from which a node of Debian is installed; none for others, and while it cannot be read.
+    pub(crate) fn root_of(&self, node: &Node) -> Option<&RootArchive> {
+        self.install_tree(&node.install_tree).filter(|_| node.release.is_debian())?.root.as_ref()
+    }
+
+    /// The repositories of a node, in the order of the site file. None of yum's is for Debian.
     pub(crate) fn repositories_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Repository> {
         let targets = self.blueprint.targets(&node.role);
         self.repositories.iter().filter(move |repository| {
-            (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
+            !node.release.is_debian() && (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
                 && (repository.roles.is_empty() || repository.roles.iter().any(|role| targets.contains(role)))
                 && (repository.install_trees.is_empty() || repository.install_trees.contains(&node.install_tree))
         })

@@ -275,6 +275,7 @@ pub fn paper_site() -> Site {
             distribution: None,
             repositories: vec![],
             signed: vec![],
+            root: None,
         }],
         loaders: vec![],
         nodes: nodes.into(),

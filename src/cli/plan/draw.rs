@@ -2,7 +2,7 @@
 
 use crate::plan::{Content, DiskPlan, NodePlan, PartitionPlan, Slot, VolumeGroupPlan};
 pub(super) use crate::plan::{content_words as contents, options_words as options};
-use crate::site::{Mib, Node, Site};
+use crate::site::{Mib, Node, RootArchive, Site};
 
 /// Columns of the bar. With its frame it fits a terminal of 100 columns.
 const WIDTH: usize = 96;
@@ -50,6 +50,10 @@ pub(crate) fn node(site: &Site, node: &Node, plan: &NodePlan, pretty: bool) -> S
         site.distribution_of(node),
         plan.firmware
     );
+    if let Some(root) = site.root_of(node) {
+        let (tree, file, packages) = (&node.install_tree, RootArchive::FILE, root.packages.len());
+        out.push_str(&format!("system: {file} of install tree {tree}, {packages} packages, SHA-256 {}\n", root.checksum.hex));
+    }
     for (index, disk) in plan.disks.iter().enumerate() {
         if index > 0 {
             out.push('\n');
