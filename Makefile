@@ -71,6 +71,9 @@ compiler:
 	@command -v $(firstword $(CARGO)) >/dev/null || { echo "make: cargo is missing; install Rust, for example from https://rustup.rs" >&2; exit 1; }
 	@echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1 || { echo "make: a C compiler is missing; as root: apt-get install gcc libc6-dev" >&2; exit 1; }
 
+installer: ## Make the install tree of Debian 13 in build/debian13: kernel, rackstart's own installer, root file system (as root)
+	REUSE=1 firmware/installer/build build/debian13
+
 lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck, cargo-deny (ADVISORIES=DIR for advisories)
 	tests/lint
 
@@ -87,4 +90,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware compiler lint bench fmt clean
+.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware installer compiler lint bench fmt clean

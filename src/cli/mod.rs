@@ -9,6 +9,7 @@ mod dhcp_config;
 mod diff;
 mod disarm;
 mod explain;
+mod image;
 mod import;
 mod init;
 mod install;
@@ -74,6 +75,7 @@ enum Verb {
     DhcpConfig(dhcp_config::Args),
     Lint(lint::Args),
     Import(import::Args),
+    Image(image::Args),
     Serve(serve::Args),
     Reload(reload::Args),
     Open(open::Args),
@@ -157,6 +159,7 @@ impl Cli {
             Verb::DhcpConfig(args) => dhcp_config::run(place, &args),
             Verb::Lint(args) => lint::run(&args),
             Verb::Import(args) => import::run(&args),
+            Verb::Image(args) => image::run(place, args),
             Verb::Serve(args) => serve::run(place, args),
             Verb::Reload(args) => reload::run(config, args),
             Verb::Open(args) => open::run(config, args),

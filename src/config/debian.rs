@@ -19,7 +19,11 @@ pub(super) fn check(file: &SiteFile<'_>, blueprint: &Blueprint, node: &Node, at:
     let at_layout = own.unwrap_or_else(|| at.clone());
     for (why, help) in of_layout(node) {
         if at_layout == at || !found.has_at(&at_layout) {
-            found.report(at_layout.clone(), format!("node `{}` cannot be installed with Debian: {why}", node.name), help);
+            found.report(
+                at_layout.clone(),
+                format!("node `{}` cannot be installed with Debian: {why}", node.name),
+                help,
+            );
         }
     }
     for (why, help) in of_node(blueprint, node) {
@@ -87,7 +91,9 @@ mod tests {
             (with_nics(&vlan), "has the VLAN 7, and the installer for Debian makes none"),
             (with_nics(bond), "has the bond `bond0`, and the installer for Debian makes none"),
             (
-                told(|site| site.replace("{ volume_group = \"vg_data\",", "{ volume_group = \"vg_data\", encrypted = true,")),
+                told(|site| {
+                    site.replace("{ volume_group = \"vg_data\",", "{ volume_group = \"vg_data\", encrypted = true,")
+                }),
                 "is encrypted, and the installer for Debian encrypts nothing",
             ),
         ] {

@@ -74,6 +74,11 @@ pub(crate) fn load_to_plan(place: SitePaths<'_>) -> Result<Loaded, Failure> {
     read_with(&find(place.file)?, place.templates, Depth::Plan).map_err(print)
 }
 
+/// Loads the site for making an install tree, so no install tree is looked at: a broken one may be what is made anew.
+pub(crate) fn load_to_build(place: SitePaths<'_>) -> Result<Loaded, Failure> {
+    read_with(&find(place.file)?, place.templates, Depth::Build).map_err(print)
+}
+
 /// Prints the mistakes of a site file to stderr, coloured on a terminal.
 fn print(error: LoadError) -> Failure {
     match error {
@@ -149,6 +154,8 @@ enum Depth {
     Whole,
     /// Only the install trees that exist, without their packages.
     Plan,
+    /// Nothing.
+    Build,
 }
 
 fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
@@ -158,7 +165,7 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
         None => Ok(Templates::default()),
     };
     let mut examined = super::examine(&text, &fetch, &media::complete);
-    let matters = |tree: &&TreeUse| depth == Depth::Whole || tree.path.exists();
+    let matters = |tree: &&TreeUse| depth == Depth::Whole || (depth == Depth::Plan && tree.path.exists());
     examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
     // If they cannot be read, nothing is armed; the file may be checked all the same.
     let own = crate::own_cards::read().unwrap_or_default();
@@ -271,7 +278,9 @@ fn check_tree(tree: &TreeUse) -> Option<Problem> {
             "the install tree {name} has no root file system: it needs {archive} with its line in SHA256SUMS, and the \
              list `{packages}`"
         );
-        return lacks.then(|| problem(message, &format!("make it again with `rackstart image build {name}`"))).flatten();
+        return lacks
+            .then(|| problem(message, &format!("make it again with `rackstart image build {name}`")))
+            .flatten();
     };
     let held = trees::distribution(treeinfo)
         .map_or_else(|| format!("version {}", version.escape_debug()), |distribution| distribution.to_string());

@@ -57,8 +57,8 @@ pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
 pub(crate) use load::{
-    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_plan, read, read_to_plan, refuses_colour,
-    templates_of, wants_colour,
+    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_build, load_to_plan, read, read_to_plan,
+    refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
 pub(crate) use problem::{Problem, Spot};

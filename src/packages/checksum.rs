@@ -67,7 +67,7 @@ pub struct Checksum {
 
 impl Checksum {
     /// Takes digits in either case; none when they cannot be a result of the algorithm.
-    pub(crate) fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
+    pub fn new(algorithm: Algorithm, hex: &str) -> Option<Self> {
         let good = hex.len() == algorithm.digits() && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
         good.then(|| Self { algorithm, hex: hex.to_ascii_lowercase() })
     }

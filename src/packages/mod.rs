@@ -13,7 +13,8 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-pub(crate) use checksum::{Algorithm, Checksum, Hasher};
+pub(crate) use checksum::Hasher;
+pub use checksum::{Algorithm, Checksum};
 pub use metadata::Metadata;
 pub(crate) use repomd::{Kind, Part};
 pub(crate) use version::Version;

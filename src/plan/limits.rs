@@ -130,7 +130,8 @@ fn doubt(node: &Node, mount: &str, size: Mib) -> Option<String> {
     if size < Mib(needed) {
         return Some(format!("`{mount}` is {size}: a system of {system} needs {needed} MiB or more there"));
     }
-    let warns = mount == "/boot" && !debian && (major >= 9 || (major == 8 && node.release.minor >= 6)) && size < ADVISED_BOOT;
+    let warns =
+        mount == "/boot" && !debian && (major >= 9 || (major == 8 && node.release.minor >= 6)) && size < ADVISED_BOOT;
     warns.then(|| format!("`/boot` is {size}: the installer of {system} warns below {ADVISED_BOOT}, and goes on"))
 }
 

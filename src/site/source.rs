@@ -114,7 +114,8 @@ impl Site {
     pub(crate) fn repositories_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Repository> {
         let targets = self.blueprint.targets(&node.role);
         self.repositories.iter().filter(move |repository| {
-            !node.release.is_debian() && (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
+            !node.release.is_debian()
+                && (repository.releases.is_empty() || repository.releases.iter().any(|rule| rule.fits(node.release)))
                 && (repository.roles.is_empty() || repository.roles.iter().any(|role| targets.contains(role)))
                 && (repository.install_trees.is_empty() || repository.install_trees.contains(&node.install_tree))
         })

@@ -3,6 +3,7 @@
 
 mod collections;
 mod containers;
+mod debian;
 mod golden;
 mod grammar;
 mod hostile;

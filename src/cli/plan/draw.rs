@@ -52,7 +52,10 @@ pub(crate) fn node(site: &Site, node: &Node, plan: &NodePlan, pretty: bool) -> S
     );
     if let Some(root) = site.root_of(node) {
         let (tree, file, packages) = (&node.install_tree, RootArchive::FILE, root.packages.len());
-        out.push_str(&format!("system: {file} of install tree {tree}, {packages} packages, SHA-256 {}\n", root.checksum.hex));
+        out.push_str(&format!(
+            "system: {file} of install tree {tree}, {packages} packages, SHA-256 {}\n",
+            root.checksum.hex
+        ));
     }
     for (index, disk) in plan.disks.iter().enumerate() {
         if index > 0 {
