@@ -92,7 +92,7 @@ mod tests {
             (with_nics(bond), "has the bond `bond0`, and the installer for Debian makes none"),
             (
                 told(|site| {
-                    site.replace("{ volume_group = \"vg_data\",", "{ volume_group = \"vg_data\", encrypted = true,")
+                    site.replace("name = \"vg_data\"", "name = \"vg_data\"\nencrypted = true").replace("keep = ", "# ")
                 }),
                 "is encrypted, and the installer for Debian encrypts nothing",
             ),

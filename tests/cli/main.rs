@@ -5,6 +5,7 @@ mod config_problems;
 mod diff;
 mod earlier;
 mod every_verb;
+mod image;
 mod import;
 mod init_check;
 mod lint;

@@ -15,7 +15,7 @@ fn site(firmware: &str) -> Site {
     let text = EXAMPLE_PLAIN
         .replace("release = \"9\" ", "release = \"debian13\" ")
         .replace("firmware = \"uefi\" ", &format!("firmware = \"{firmware}\" "))
-        .replace("ssh_keys = [] ", "ssh_keys = [\"ssh-ed25519 AAAAC3Nz root@example\"] ")
+        .replace("ssh_keys = [] ", "ssh_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIYTIbz1lFjRI7kAX/93xfZ10FO1CC9+EdAisLQajpZZ root@example\"] ")
         + "\n[[user]]\nname = \"admin\"\ngroups = [\"sudo\"]\n";
     let mut site = config::parse(&text, "rackstart.toml").unwrap_or_else(|problems| panic!("{problems}"));
     let checksum = Checksum::new(Algorithm::Sha256, &"ab".repeat(32)).unwrap();
