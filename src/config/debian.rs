@@ -57,7 +57,7 @@ fn of_node(blueprint: &Blueprint, node: &Node) -> Vec<(String, &'static str)> {
     }
     if !blueprint.steps.is_empty() && !blueprint.steps.iter().any(|set| set == PLATFORM) {
         let why = format!("the steps of blueprint `{}` are for EL alone", blueprint.name);
-        all.push((why, "use the blueprint `plain` or `epoxy`, or a release of EL"));
+        all.push((why, "use the blueprint `plain`, one whose steps have the set `platform`, or a release of EL"));
     }
     all
 }
