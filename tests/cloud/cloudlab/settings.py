@@ -6,6 +6,7 @@ FILES = {
         "/etc/keystone/keystone.conf": ["keystone", "oslo.cache"],
         "/etc/glance/glance-api.conf": ["glance.api", "glance.store"],
         "/etc/placement/placement.conf": ["placement.conf"],
+        "/etc/cinder/cinder.conf": ["cinder", "service_user"],
         "/etc/nova/nova.conf": ["nova.conf"],
         "/etc/neutron/neutron.conf": ["neutron", "neutron.agent", "neutron.db", "neutron.extensions", "nova.auth", "placement.auth"],
     },

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 
+from cloudlab import ceph
 from cloudlab.machine import LAN, OUTSIDE, SERVER
 from cloudlab.shell import Failed, Hopeless, wait_for
 
 # What a machine of two cores and a kernel without modules asks for.
-VARIABLES = {"datapath": "netdev", "virt_type": "qemu", "api_processes": "1", "database_memory": "64M", "reserved_memory": "256"}
+VARIABLES = {"datapath": "netdev", "virt_type": "qemu", "api_processes": "1", "database_memory": "64M", "reserved_memory": "256",
+             "ceph_monitors": ceph.ADDRESS, "ceph_pool": ceph.POOL, "ceph_user": ceph.ACCOUNT}
 
 
 def binary(checkout):
@@ -66,6 +68,12 @@ class Daemon:
     def cli(self, *words, seconds=300):
         """One command with this site file."""
         return subprocess.run([self.program, "-c", self.config, *words], capture_output=True, text=True, timeout=seconds)
+
+    def give(self, name, value):
+        """A password of the cloud that is somebody else's."""
+        done = subprocess.run([self.program, "-c", self.config, "secrets", "set", name], input=value, capture_output=True, text=True)
+        if done.returncode:
+            raise Failed(f"rackstart secrets set {name}: exit {done.returncode}\n{done.stderr}")
 
     def says(self, *words):
         """The same for a command that must go well; what it prints."""

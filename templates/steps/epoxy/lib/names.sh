@@ -25,6 +25,14 @@ package  openstack-neutron-ml2               =  -
 package  openstack-neutron-openvswitch       =  neutron-openvswitch-agent
 package  neutron-dhcp-metadata-agents        openstack-neutron  neutron-dhcp-agent,neutron-metadata-agent
 package  openvswitch                         =  openvswitch-switch
+package  openstack-cinder                    =  cinder-api,cinder-scheduler,cinder-volume
+package  lvm2                                =  lvm2
+package  targetcli                           =  targetcli-fb
+package  iscsi-initiator-utils               =  open-iscsi
+package  ceph-common                         =  ceph-common
+package  python3-rbd                         =  python3-rbd
+package  qemu-kvm-block-rbd                  =  qemu-block-extra
+package  openstack-dashboard                 =  openstack-dashboard-apache
 package  libvirt                             =  libvirt-daemon-system,libvirt-clients
 package  qemu-kvm                            =  qemu-system-x86,qemu-utils
 
@@ -35,19 +43,29 @@ service  nova-api             openstack-nova-api        nova-api
 service  nova-metadata        -                         nova-api-metadata
 service  nova-conductor       openstack-nova-conductor  nova-conductor
 service  nova-scheduler       openstack-nova-scheduler  nova-scheduler
+service  nova-novncproxy      openstack-nova-novncproxy  nova-novncproxy
 service  nova-compute         openstack-nova-compute    nova-compute
 service  neutron-server       =                         neutron-rpc-server,neutron-api
 service  openvswitch          =                         openvswitch-switch
+service  cinder-api           openstack-cinder-api      cinder-api
+service  cinder-scheduler     openstack-cinder-scheduler  cinder-scheduler
+service  cinder-volume        openstack-cinder-volume   cinder-volume
+service  httpd                =                         apache2
+service  target               =                         -
 
+account  apache               apache                    www-data
 account  qemu                 nova                      nova
 
 file     mariadb.conf         /etc/my.cnf.d/rackstart.cnf    /etc/mysql/mariadb.conf.d/90-rackstart.cnf
 file     memcached.conf       /etc/sysconfig/memcached       /etc/memcached.conf
+file     nova-consoleproxy    -                              /etc/default/nova-consoleproxy
+file     consoles-httpd       /etc/httpd/conf.d/rackstart-consoles.conf  /etc/apache2/sites-enabled/rackstart-consoles.conf
 file     keystone-uwsgi       -                              /etc/keystone/keystone-uwsgi.ini
 file     glance-uwsgi         -                              /etc/glance/glance-api-uwsgi.ini
 file     placement-uwsgi      -                              /etc/placement/placement-api-uwsgi.ini
 file     nova-uwsgi           -                              /etc/nova/nova-api-uwsgi.ini
 file     metadata-uwsgi       -                              /etc/nova/nova-api-metadata-uwsgi.ini
+file     cinder-uwsgi         -                              /etc/cinder/cinder-api-uwsgi.ini
 file     neutron-uwsgi        -                              /etc/neutron/neutron-api-uwsgi.ini
 
 daemon   virtlogd   /run/virtlogd.pid  /usr/sbin/virtlogd --daemon --pid-file /run/virtlogd.pid

@@ -2,6 +2,8 @@
 # Nova's settings: what all nodes share, and what only the controller knows.
 
 NOVA_CONF=/etc/nova/nova.conf
+# The page of noVNC, which both distributions have.
+CONSOLE_PAGE=vnc_lite.html
 
 nova_settings() {
   setting "$NOVA_CONF" DEFAULT transport_url "$(transport_url)"
@@ -15,11 +17,12 @@ nova_settings() {
   setting "$NOVA_CONF" vnc enabled true
   setting "$NOVA_CONF" vnc server_listen "$ADDRESS"
   setting "$NOVA_CONF" vnc server_proxyclient_address "$ADDRESS"
-  setting "$NOVA_CONF" vnc novncproxy_base_url "http://${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}:6080/vnc_auto.html"
+  setting "$NOVA_CONF" vnc novncproxy_base_url "http://${PUBLIC_ADDRESS:-$(address_of "$GATEWAY")}:6080/$CONSOLE_PAGE"
   account_settings "$NOVA_CONF" placement placement "$PLACEMENT_SERVICE_PASSWORD"
   setting "$NOVA_CONF" placement region_name "$REGION"
   account_settings "$NOVA_CONF" neutron neutron "$NEUTRON_SERVICE_PASSWORD"
   setting "$NOVA_CONF" neutron region_name "$REGION"
+  setting "$NOVA_CONF" cinder os_region_name "$REGION"
   token_settings "$NOVA_CONF" nova "$NOVA_SERVICE_PASSWORD"
   # A token that ends in the middle of a long migration is told apart from one that was stolen.
   account_settings "$NOVA_CONF" service_user nova "$NOVA_SERVICE_PASSWORD"
@@ -30,6 +33,7 @@ nova_controller_settings() {
   setting "$NOVA_CONF" DEFAULT enabled_apis osapi_compute,metadata
   setting "$NOVA_CONF" api_database connection "$(database_url nova_api nova "$NOVA_DB_PASSWORD")"
   setting "$NOVA_CONF" database connection "$(database_url nova nova "$NOVA_DB_PASSWORD")"
+  setting "$NOVA_CONF" vnc novncproxy_host "$ADDRESS"
   setting "$NOVA_CONF" neutron service_metadata_proxy true
   setting "$NOVA_CONF" neutron metadata_proxy_shared_secret "$METADATA_SECRET"
   setting "$NOVA_CONF" conductor workers "${API_PROCESSES:-4}"
