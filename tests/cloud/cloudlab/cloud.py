@@ -65,13 +65,13 @@ class Cloud:
         return self.image("demo", disk, "raw", kernel_id=self.image("demo-kernel", kernel, "aki"),
                           ramdisk_id=self.image("demo-initrd", initrd, "ari"), os_command_line="console=ttyS0")
 
-    def make(self, name, image):
+    def make(self, name, image, network="public", **more):
         """Orders a machine; its id."""
         flavors = self.api("compute", "GET", "/flavors")["flavors"]
         if not any(flavor["id"] == FLAVOR["id"] for flavor in flavors):
             self.api("compute", "POST", "/flavors", {"flavor": FLAVOR})
-        network = self.api("network", "GET", "/v2.0/networks?name=public")["networks"][0]["id"]
-        body = {"server": {"name": name, "imageRef": image, "flavorRef": FLAVOR["id"], "networks": [{"uuid": network}]}}
+        network_id = self.api("network", "GET", f"/v2.0/networks?name={network}")["networks"][0]["id"]
+        body = {"server": {"name": name, "imageRef": image, "flavorRef": FLAVOR["id"], "networks": [{"uuid": network_id}], **more}}
         return self.api("compute", "POST", "/servers", body)["server"]["id"]
 
     def server(self, key):

@@ -23,7 +23,7 @@ def make(image, place):
     for name in ("bin", "lib", "proc", "sys", "dev", "tmp", "run"):
         os.makedirs(f"{root}/{name}")
     shutil.copy(f"{source}/busybox", f"{root}/bin/busybox")
-    for name in ("sh", "mount", "insmod", "ip", "udhcpc", "awk", "wget", "httpd", "sleep", "mkdir", "mv", "dd", "printf"):
+    for name in ("sh", "mount", "insmod", "ip", "udhcpc", "awk", "wget", "httpd", "sleep", "mkdir", "mv", "dd", "printf", "grep"):
         os.symlink("busybox", f"{root}/bin/{name}")
     shutil.copy(HERE / "init", f"{root}/init")
     shutil.copy(HERE / "lease", f"{root}/bin/lease")

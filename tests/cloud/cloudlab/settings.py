@@ -15,6 +15,7 @@ FILES = {
         "/etc/neutron/plugins/ml2/ml2_conf.ini": ["neutron.ml2"],
         "/etc/neutron/plugins/ml2/openvswitch_agent.ini": ["neutron.ml2.ovs.agent"],
         "/etc/neutron/dhcp_agent.ini": ["neutron.dhcp.agent", "neutron.base.agent"],
+        "/etc/neutron/l3_agent.ini": ["neutron.l3.agent", "neutron.base.agent"],
         "/etc/neutron/metadata_agent.ini": ["neutron.metadata.agent"],
     },
 }

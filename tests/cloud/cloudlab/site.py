@@ -1,5 +1,6 @@
 """rackstart itself, with a site file for the cloud's nodes."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from cloudlab.machine import LAN, OUTSIDE, SERVER
 from cloudlab.shell import Failed, Hopeless, wait_for
 
 # What a machine of two cores and a kernel without modules asks for.
-VARIABLES = {"datapath": "netdev", "virt_type": "qemu", "api_processes": "1", "database_memory": "64M", "reserved_memory": "256",
+VARIABLES = {"datapath": "netdev", "virt_type": "qemu", "api_processes": "1", "database_memory": "64M", "reserved_memory": "256", "tenant_network": "vxlan",
              "ceph_monitors": ceph.ADDRESS, "ceph_pool": ceph.POOL, "ceph_user": ceph.ACCOUNT}
 
 
@@ -24,7 +25,8 @@ def binary(checkout):
 class Daemon:
     """`rackstart serve` on the LAN's bridge."""
 
-    def __init__(self, checkout, place, machines):
+    def __init__(self, checkout, place, machines, values=None):
+        self.values = {**VARIABLES, **(values or {})}
         self.program, self.place, self.process = binary(checkout), place, None
         self.config = f"{place}/rackstart.toml"
         os.makedirs(f"{place}/tree/images/pxeboot", exist_ok=True)
@@ -33,6 +35,10 @@ class Daemon:
                 file.write(bytes(300_000))
         with open(f"{place}/tree/.treeinfo", "w") as file:
             file.write("[general]\nfamily = CentOS Stream\nversion = 9\n")
+        image = b"an image of the site file".ljust(1 << 20, b"\0")
+        with open(f"{place}/site.img", "wb") as file:
+            file.write(image)
+        self.image = hashlib.sha256(image).hexdigest()
         with open(self.config, "w") as file:
             file.write(self.text(machines))
         checked = self.cli("check")
@@ -49,7 +55,8 @@ class Daemon:
                  "[network]", 'subnet = "192.168.0.0/24"', 'router = "192.168.0.1"', f'dns = ["{SERVER}"]', "ntp = []",
                  "[access]", "ssh_keys = []",
                  "[[install_tree]]", 'name = "el9"', f'path = "{self.place}/tree"',
-                 "[variables]", *(f'{name} = "{value}"' for name, value in VARIABLES.items())]
+                 "[[image]]", 'name = "site"', f'path = "{self.place}/site.img"', f'sha256 = "{self.image}"', 'format = "raw"',
+                 "[variables]", *(f'{name} = "{value}"' for name, value in self.values.items())]
         for machine in machines:
             cards = ", ".join(
                 f'{{ name = "{card.name}", mac = "{card.mac}", network = "{self.network(card)}"'

@@ -32,7 +32,7 @@ def boot_guest(cloud, image, place, gateway, outside, table):
               f"the outside saw {', '.join(sorted(set(outside.seen))) or 'nobody'}")
     page = wait_for("HTTP from the guest", 120, lambda: answers(cloud, gateway, address), every=2)
     table.row("HTTP from the guest", f"address={address}" in page, page)
-    return key
+    return key, source
 
 
 def move(cloud, key, gateway, table, host=None):

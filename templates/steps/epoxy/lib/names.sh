@@ -24,6 +24,7 @@ package  openstack-neutron                   =  neutron-api,neutron-rpc-server
 package  openstack-neutron-ml2               =  -
 package  openstack-neutron-openvswitch       =  neutron-openvswitch-agent
 package  neutron-dhcp-metadata-agents        openstack-neutron  neutron-dhcp-agent,neutron-metadata-agent
+package  neutron-l3-agent                    openstack-neutron  neutron-l3-agent
 package  openvswitch                         =  openvswitch-switch
 package  openstack-cinder                    =  cinder-api,cinder-scheduler,cinder-volume
 package  lvm2                                =  lvm2

@@ -7,7 +7,7 @@ OVS_CONF=/etc/neutron/plugins/ml2/openvswitch_agent.ini
 
 neutron_settings() {
   setting "$NEUTRON_CONF" DEFAULT core_plugin ml2
-  setting "$NEUTRON_CONF" DEFAULT service_plugins ""
+  setting "$NEUTRON_CONF" DEFAULT service_plugins "${TENANT_NETWORK:+router}"
   setting "$NEUTRON_CONF" DEFAULT auth_strategy keystone
   setting "$NEUTRON_CONF" DEFAULT transport_url "$(transport_url)"
   setting "$NEUTRON_CONF" DEFAULT state_path /var/lib/neutron
@@ -34,11 +34,14 @@ neutron_controller_settings() {
 }
 
 ml2_settings() {
-  setting "$ML2_CONF" ml2 type_drivers flat,vxlan
-  setting "$ML2_CONF" ml2 tenant_network_types flat
+  setting "$ML2_CONF" ml2 type_drivers flat,vxlan,geneve
+  setting "$ML2_CONF" ml2 tenant_network_types "${TENANT_NETWORK:-flat}"
   setting "$ML2_CONF" ml2 mechanism_drivers openvswitch
   setting "$ML2_CONF" ml2 extension_drivers port_security
   setting "$ML2_CONF" ml2_type_flat flat_networks provider
+  if [ -n "$TENANT_NETWORK" ]; then
+    setting "$ML2_CONF" "ml2_type_$TENANT_NETWORK" vni_ranges 1:65535
+  fi
   setting "$ML2_CONF" securitygroup enable_security_group true
 }
 
@@ -46,7 +49,8 @@ switch_settings() {
   setting "$OVS_CONF" ovs integration_bridge br-int
   setting "$OVS_CONF" ovs bridge_mappings "provider:$VM_BRIDGE"
   setting "$OVS_CONF" ovs datapath_type "$DATAPATH"
-  setting "$OVS_CONF" agent tunnel_types ""
+  setting "$OVS_CONF" agent tunnel_types "$TENANT_NETWORK"
+  [ -z "$TENANT_NETWORK" ] || setting "$OVS_CONF" ovs local_ip "$(tunnel_address)"
   setting "$OVS_CONF" securitygroup enable_security_group true
   setting "$OVS_CONF" securitygroup firewall_driver "$(switch_firewall)"
 }
@@ -55,6 +59,16 @@ switch_settings() {
 # space was never tried with them, so there nothing is dropped.
 switch_firewall() {
   if [ "$DATAPATH" = netdev ]; then echo noop; else echo openvswitch; fi
+}
+
+# tunnel_address: prints the address of this node in the network of tunnels, which has the same place there as its
+# address in the LAN.
+tunnel_address() {
+  python3 -c 'import ipaddress, sys
+lan, tunnels = (ipaddress.ip_network(text) for text in sys.argv[2:])
+address = tunnels[0] + (int(ipaddress.ip_address(sys.argv[1])) - int(lan[0]))
+sys.exit("%s has no place in the network of tunnels %s" % (sys.argv[1], tunnels)) if address not in tunnels else print(address)
+' "$ADDRESS" "$LAN_CIDR" "$TUNNEL_CIDR"
 }
 
 # network_api METHOD PATH
