@@ -15,14 +15,15 @@ mon_data_avail_crit = 0
 osd_pool_default_size = 1
 osd_pool_default_min_size = 1
 osd_crush_chooseleaf_type = 0
+osd_class_dir = /usr/lib/x86_64-linux-gnu/rados-classes
 osd_memory_target = 939524096
 bluestore_block_size = 4294967296
 """
 MAKE = f"""set -e
 cd /root
-ceph-authtool -q --create-keyring mon --gen-key -n mon. --cap mon 'allow *'
-ceph-authtool -q --create-keyring /etc/ceph/ceph.client.admin.keyring --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *'
-ceph-authtool -q mon --import-keyring /etc/ceph/ceph.client.admin.keyring
+ceph-authtool --create-keyring mon --gen-key -n mon. --cap mon 'allow *'
+ceph-authtool --create-keyring /etc/ceph/ceph.client.admin.keyring --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *'
+ceph-authtool mon --import-keyring /etc/ceph/ceph.client.admin.keyring
 monmaptool --create --add store {ADDRESS} --fsid $(sed -n 's/^fsid = //p' /etc/ceph/ceph.conf) monmap
 mkdir -p /var/lib/ceph/mon/ceph-store /var/lib/ceph/osd/ceph-0 /run/ceph
 ceph-mon --mkfs -i store --monmap monmap --keyring mon
