@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Installs and configures the dashboard, Horizon, on the gateway, where people reach it from outside; and the way through
-# the gateway to the consoles of machines.
+# Installs and configures the dashboard, Horizon, on the gateway, where people reach it from outside; and the way
+# through the gateway to the consoles of machines.
 packages="openstack-dashboard httpd"
 
 settings_file=/etc/openstack-dashboard/local_settings.d/_9999_rackstart.py
