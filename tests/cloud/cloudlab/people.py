@@ -110,7 +110,7 @@ def own_network(cloud, image, gateway, host, reads, table):
     port = cloud.api("network", "GET", f"/v2.0/ports?device_id={key}")["ports"][0]["id"]
     public = cloud.api("network", "GET", "/v2.0/networks?name=public")["networks"][0]["id"]
     made = cloud.api("network", "POST", "/v2.0/floatingips", {"floatingip": {"floating_network_id": public, "port_id": port}})["floatingip"]
-    page = wait_for("the machine behind the floating address", 600, lambda: reads(made["floating_ip_address"]), every=3)
+    page = wait_for("the machine behind the floating address", 600, lambda: (lambda page: page if "address=" in page else None)(reads(made["floating_ip_address"])), every=3)
     kind = cloud.api("network", "GET", "/v2.0/networks?name=private")["networks"][0]["provider:network_type"]
     table.row("a network of its own, a router, a floating address", f"address={address} hostname=tenant" in page and "outside=hello" in page,
               f"{kind}, {cloud.node_of(key)} to {gateway.name}; {made['floating_ip_address']} after {time.monotonic() - began:.0f} s: {page}")

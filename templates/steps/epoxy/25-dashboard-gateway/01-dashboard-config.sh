@@ -28,10 +28,12 @@ CACHES = {'default': {
 PYTHON
 }
 
-# A browser says whose page has opened its connection, and Nova's proxy compares that with the name it was asked by.
+# What Horizon imports cannot be loaded into a second interpreter of one process. A browser says whose page has opened
+# its connection, and Nova's proxy compares that with the name it was asked by.
 wanted_consoles() {
   cat <<CONFIG
 # Written by rackstart-firstboot.
+WSGIApplicationGroup %{GLOBAL}
 Listen 6080
 <VirtualHost *:6080>
   ProxyPreserveHost On
@@ -43,6 +45,11 @@ CONFIG
 
 proxies() {
   ! is_debian || [ -e "$ROOT/etc/apache2/mods-enabled/proxy_http.load" ]
+}
+
+# Debian's package of the dashboard turns on a site with TLS and not the module that it needs; Apache does not start then.
+starts() {
+  ! is_debian || [ ! -e "$ROOT/etc/apache2/sites-enabled/default-ssl.conf" ] || [ -e "$ROOT/etc/apache2/mods-enabled/ssl.load" ]
 }
 
 # network_allowed: SELinux lets the web server reach Keystone and the consoles.
@@ -59,6 +66,7 @@ check() {
   wanted_consoles | file_is "$ROOT$consoles"
   owned "$sessions" "$(own_names account apache):$(own_names account apache)" 700
   proxies
+  starts
   network_allowed
 }
 
@@ -71,6 +79,7 @@ apply() {
   mkdir -p "$ROOT$sessions"
   own "$sessions" "$(own_names account apache):$(own_names account apache)" 700
   proxies || a2enmod -q proxy proxy_http
+  starts || a2dissite -q default-ssl
   network_allowed || setsebool -P httpd_can_network_connect on
 }
 
