@@ -47,7 +47,8 @@ proxies() {
   ! is_debian || [ -e "$ROOT/etc/apache2/mods-enabled/proxy_http.load" ]
 }
 
-# Debian's package of the dashboard turns on a site with TLS and not the module that it needs; Apache does not start then.
+# Debian's package of the dashboard turns on a site with TLS and not the module that it needs; Apache does not start
+# then.
 starts() {
   ! is_debian || [ ! -e "$ROOT/etc/apache2/sites-enabled/default-ssl.conf" ] || [ -e "$ROOT/etc/apache2/mods-enabled/ssl.load" ]
 }
