@@ -77,11 +77,13 @@ installer: ## Make the install tree of Debian 13 in build/debian13: kernel, rack
 lint: compiler firmware ## Format check, clippy with warnings as errors, shellcheck, cargo-deny (ADVISORIES=DIR for advisories)
 	tests/lint
 
-bench: release ## Benchmark against comparable programs, in the same run
-	packaging/reproducibly $(CARGO) bench --locked
-	tests/bench/check
-	tests/bench/http
-	tests/bench/boot
+bench: release ## Benchmark beside comparable programs and write docs/benchmarks.md (as root; ROW="dhcp tftp" for some, ROUNDS=5)
+	tests/bench/setup
+	tests/bench/run
+
+bench-quick: release ## Time the pure parts and count their instructions (valgrind)
+	packaging/reproducibly $(CARGO) bench --locked --bench micro --bench render
+	tests/bench/instructions
 
 fmt: ## Format the Rust sources
 	$(CARGO) fmt
@@ -90,4 +92,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware installer compiler lint bench fmt clean
+.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware installer compiler lint bench bench-quick fmt clean

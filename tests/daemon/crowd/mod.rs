@@ -2,7 +2,8 @@
 //! in namespaces of the test's own. Every node is installed, none twice.
 //!
 //! CROWD_NODES (15) nodes come within CROWD_RAMP (2) seconds, CROWD_HOSTILE (5) addresses attack all the time, CROWD_LOSS (5) of
-//! a hundred frames are lost each way, beside 3 that come twice and 20 that come late; CROWD_SEED (1) says which.
+//! a hundred frames are lost each way, beside 3 that come twice and 20 that come late; CROWD_SEED (1) says which. CROWD_DAEMON names
+//! another build of the daemon.
 
 mod full;
 mod hostile;
@@ -33,7 +34,7 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
         let ramp = Duration::from_secs(setting("CROWD_RAMP", 2));
         let link = link::Link::laid(setting("CROWD_SEED", 1), setting("CROWD_LOSS", 5));
         let rack = site::Rack::powered(nodes);
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), rack.cpu());
         let told = link.on_the_other_side(|| {
             node::runs(async |dhcp| {
                 let attack: Vec<_> = (0..hostile).map(|n| tokio::spawn(hostile::attacks(n, nodes))).collect();
@@ -51,7 +52,7 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
                 told
             })
         });
-        let took = began.elapsed();
+        let (took, cpu) = (began.elapsed(), rack.cpu() - cpu);
         let lost: Vec<&String> = told.iter().filter_map(|told| told.as_ref().err()).collect();
         assert!(lost.is_empty(), "{} of {nodes} nodes were not installed: {lost:#?}\n{}", lost.len(), rack.log_end());
         let told: Vec<Told> = told.into_iter().map(Result::unwrap).collect();
@@ -67,6 +68,13 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
             all.sort();
             format!("{:.1?} in the middle, {:.1?} at most", all[all.len() / 2], all[all.len() - 1])
         };
+        // For `tests/bench/storm`: the last node is ready once the whole crowd is.
+        println!(
+            "storm: nodes={nodes} last_s={:.1} cpu_ms={:.2} mib={}",
+            took.as_secs_f64(),
+            cpu.as_secs_f64() * 1e3 / f64::from(nodes),
+            rack.peak_mib()
+        );
         println!(
             "long: {nodes} nodes within {ramp:?}, {hostile} hostile addresses; of {} frames {} lost, {} doubled, {} late | \
              all installed and ready in {took:.0?}, none twice; DHCPOFFER {}, boot script {}, whole life {}; {} MiB at most",

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::support::network_lab::BRIDGE;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rackstart");
+/// The daemon: the one that was built with the tests, unless a benchmark names an optimised one.
+fn program() -> String {
+    std::env::var("CROWD_DAEMON").unwrap_or_else(|_| env!("CARGO_BIN_EXE_rackstart").into())
+}
 
 /// The address of the n-th node.
 pub fn address(n: u16) -> [u8; 4] {
@@ -51,7 +54,7 @@ impl Rack {
     /// Starts the daemon, and waits until it answers.
     pub fn serve(&mut self) {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         let daemon = command.current_dir(self.folder.path()).arg("serve").stderr(log).stdin(Stdio::null()).spawn();
         self.daemon = Some(daemon.unwrap());
         let end = Instant::now() + Duration::from_secs(600);
@@ -83,7 +86,7 @@ impl Rack {
     }
 
     fn cli(&self, words: &[&str]) -> std::process::Output {
-        Command::new(PROGRAM).current_dir(self.folder.path()).args(words).output().unwrap()
+        Command::new(program()).current_dir(self.folder.path()).args(words).output().unwrap()
     }
 
     /// What a verb prints, or what it says when it fails.
@@ -118,6 +121,13 @@ impl Rack {
 
     pub fn log_end(&self) -> String {
         end_of(&self.log())
+    }
+
+    /// The CPU time of the daemon so far, in steps of 10 ms (fields 14 and 15 of `/proc/PID/stat`).
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+        Duration::from_millis(10 * fields.map(|field| field.parse::<u64>().unwrap()).sum::<u64>())
     }
 
     /// The peak memory of the daemon, in MiB.

@@ -1,0 +1,1 @@
+"""What the rows of `make bench` share."""
