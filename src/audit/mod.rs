@@ -65,6 +65,9 @@ impl fmt::Display for Actor {
     }
 }
 
+/// The actions that concern every node of the site, although their subject is none of them.
+pub const OF_ALL_NODES: [&str; 3] = ["stop", "lift-stop", "restore"];
+
 /// An order that somebody gives, before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {

@@ -55,7 +55,7 @@ struct Filter {
     /// One action, for example `reimage`.
     #[arg(long)]
     action: Option<String>,
-    /// One node, secret or token.
+    /// One node, secret or token. What concerned all nodes is shown with each: `stop`, `lift-stop`, `restore`.
     #[arg(long)]
     subject: Option<String>,
     /// No lines older than this many hours.
@@ -105,7 +105,7 @@ fn lines(answers: &Answers<'_>, filter: &Filter) -> Result<Vec<AuditView>, Failu
         async |site, store, _| {
             let Filter { who, action, subject, limit, .. } = filter;
             let (who, action, subject) = (who.clone(), action.clone(), subject.clone());
-            let wanted = AuditFilter { who, action, subject, also: None, since, limit: Some(*limit) };
+            let wanted = AuditFilter { who, action, subject, since, limit: Some(*limit), ..AuditFilter::default() };
             Ok(records::audit_lines(site, store, wanted).await?.into_iter().map(AuditView::from).collect())
         },
     )

@@ -9,7 +9,7 @@ use super::anchor::Anchor;
 use super::database::Database;
 use super::signed::signed;
 use super::{ChangeError, Command, Store, answered};
-use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, IntactLog, Order, verify};
+use crate::audit::{Actor, AuditLine, Broken, ChainHash, Head, IntactLog, OF_ALL_NODES, Order, verify};
 
 /// Selects the lines to show; an empty filter shows all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -23,6 +23,8 @@ pub struct AuditFilter {
     pub subject: Option<String>,
     /// Another name for the same subject, such as the MAC of a node.
     pub also: Option<String>,
+    /// Beside the subject's lines, those of the actions of [`OF_ALL_NODES`]: the subject is a node.
+    pub is_node: bool,
     /// Only lines that are not older than this, in Unix seconds.
     pub since: Option<u64>,
     /// At most this many lines, the newest ones.
@@ -153,10 +155,12 @@ pub(super) async fn lines(
                   (SELECT before.hash FROM audit before WHERE before.id = audit.id - 1) FROM audit \
                   WHERE (?1 IS NULL OR instr(how, ?1) > 0) AND (?2 IS NULL OR action = ?2) \
                   AND (?3 IS NULL OR instr(' ' || subject || ' ', ' ' || ?3 || ' ') > 0 \
-                  OR instr(' ' || subject || ' ', ' ' || ?6 || ' ') > 0) \
+                  OR instr(' ' || subject || ' ', ' ' || ?6 || ' ') > 0 \
+                  OR instr(' ' || ?7 || ' ', ' ' || action || ' ') > 0) \
                   AND (?4 IS NULL OR at >= ?4) ORDER BY id DESC LIMIT ?5";
     let query = sqlx::query(select).bind(&filter.who).bind(&filter.action).bind(&filter.subject);
     let query = query.bind(filter.since.map(signed)).bind(filter.limit.unwrap_or(100)).bind(&filter.also);
+    let query = query.bind(if filter.is_node { OF_ALL_NODES.join(" ") } else { String::new() });
     let rows = query.fetch_all(connection).await?;
     Ok(rows.iter().rev().map(|row| line(row).unwrap_or_else(|_| damaged(row))).collect())
 }

@@ -187,6 +187,9 @@ async fn audit_lines_come_back_word_by_word_and_are_found_by_who_what_and_when<B
     let also =
         AuditFilter { subject: Some("02:00:00:00:00:01".into()), also: Some("compute2".into()), ..Default::default() };
     assert_eq!(found(&mut writer, also).await, lines, "by another name of the same");
+    let of_all = |subject: &str, is_node| AuditFilter { subject: Some(subject.into()), is_node, ..Default::default() };
+    assert_eq!(found(&mut writer, of_all("compute3", true)).await, lines[..1], "a stop concerns every node");
+    assert!(found(&mut writer, of_all("compute3", false)).await.is_empty(), "and no secret");
     let nobody = AuditFilter { subject: Some("compute".into()), ..Default::default() };
     assert!(found(&mut writer, nobody).await.is_empty(), "a subject is a whole word");
     writer.begin().await.unwrap();

@@ -104,6 +104,28 @@ pub(super) fn unmake(directory: &Path) -> io::Result<()> {
     sweep(directory)
 }
 
+/// The directories that do not exist before a state directory is made, the deepest first.
+pub(super) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Looks before the directory is made.
+    pub(super) fn before(directory: &Path) -> Self {
+        let missing = |path: &&Path| !path.as_os_str().is_empty() && path.symlink_metadata().is_err();
+        Self(directory.ancestors().take_while(missing).map(Path::to_path_buf).collect())
+    }
+
+    /// Removes them again, if nothing but the lock was put there. A directory that was there before keeps its lock:
+    /// somebody may be waiting for it.
+    pub(super) fn unmake(&self) {
+        let Some(directory) = self.0.first() else { return };
+        let others = |entry: io::Result<fs::DirEntry>| entry.map_or(true, |entry| entry.file_name() != KEPT[0]);
+        if fs::read_dir(directory).is_ok_and(|entries| !entries.into_iter().any(others)) {
+            let _ = fs::remove_file(directory.join(KEPT[0]));
+            let _ = self.0.iter().try_for_each(fs::remove_dir);
+        }
+    }
+}
+
 /// A file that does not exist counts as removed.
 pub(super) fn gone(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {

@@ -58,12 +58,22 @@ pub(crate) async fn restore(
     new_secrets: bool,
 ) -> Result<Restored, OpenError> {
     let backup = open_backup(file)?;
-    let _lock = open::prepare(directory)?;
-    let outcome = put_in_place(directory, file, backup, order, new_secrets).await;
-    if outcome.is_err() {
-        // The copy contains what the backup contains. If it cannot be removed now, the next start removes it.
-        let _ = private::sweep(directory);
-    }
+    let made = private::Made::before(directory);
+    let outcome = match open::prepare(directory) {
+        Ok(_lock) => {
+            let outcome = put_in_place(directory, file, backup, order, new_secrets).await;
+            if outcome.is_err() {
+                // The copy contains what the backup contains. If it cannot be removed now, the next start removes it.
+                let _ = private::sweep(directory);
+                made.unmake();
+            }
+            outcome
+        }
+        Err(error) => {
+            made.unmake();
+            Err(error)
+        }
+    };
     outcome.map_err(|error| match error {
         OpenError::Damaged { path, why } if path == file => OpenError::DamagedBackup { path, why },
         OpenError::Foreign(path) if path == file => OpenError::NotABackup(path),

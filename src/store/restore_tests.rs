@@ -173,6 +173,27 @@ async fn what_is_no_backup_of_ours_is_not_restored() {
 }
 
 #[tokio::test]
+async fn a_restore_that_is_refused_leaves_no_directory_that_was_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, file) = (folder.path().join("state"), folder.path().join("backup"));
+    let (store, task) = armed(&place, &file).await;
+    close(store, task).await;
+    let backup = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &backup[..backup.len() / 2]).unwrap();
+    let empty = folder.path().join("empty");
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&empty).unwrap();
+    for other in ["new", "far/down/new", "empty"] {
+        let refused = restore(&folder.path().join(other), &file, order(), true).await.unwrap_err();
+        assert!(matches!(refused, OpenError::DamagedBackup { .. }), "{refused}");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["backup", "empty", "state"]);
+    std::fs::write(&file, &backup).unwrap();
+    restore(&folder.path().join("far/down/new"), &file, order(), true).await.expect("nothing is in its way");
+}
+
+#[tokio::test]
 async fn a_store_that_others_may_open_or_that_is_a_link_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

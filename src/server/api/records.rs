@@ -25,7 +25,7 @@ pub(crate) struct AuditParams {
     who: Option<String>,
     /// The action: `reimage`, `create-token`.
     action: Option<String>,
-    /// The subject: the name of a node.
+    /// The subject: the name of a node. What concerned all nodes is shown with each: `stop`, `lift-stop`, `restore`.
     subject: Option<String>,
     /// No lines older than this, in Unix seconds.
     #[param(maximum = 4294967295.0)]
@@ -74,7 +74,7 @@ pub(super) async fn audit(
 ) -> Result<Json<Vec<AuditView>>, ApiError> {
     let AuditParams { who, action, subject, since, limit } = wanted;
     let limit = Some(limit.unwrap_or(100).clamp(1, caller.most(1000)));
-    let filter = AuditFilter { who, action, subject, also: None, since: since.map(u64::from), limit };
+    let filter = AuditFilter { who, action, subject, since: since.map(u64::from), limit, ..AuditFilter::default() };
     let lines = records::audit_lines(&api.appliance.site(), &api.appliance.store, filter).await?;
     Ok(Json(lines.into_iter().map(AuditView::from).collect()))
 }

@@ -25,14 +25,15 @@ pub(crate) struct Sealed {
 }
 
 /// The newest lines of the audit log that match the filter, oldest first. A node is found by its name and by its MAC,
-/// whichever a line has.
+/// whichever a line has; what concerned all nodes is a part of its history.
 pub(crate) async fn audit_lines(site: &Site, store: &Store, filter: AuditFilter) -> Result<Vec<AuditLine>, Refusal> {
     let other = |subject: &String| match subject.parse::<Mac>() {
         Ok(mac) => site.node_by_mac(mac).map(|node| node.name.to_string()),
         Err(_) => site.node_by_name(subject).map(|node| node.mac.to_string()),
     };
     let plain = |subject: String| subject.parse::<Mac>().map_or(subject, |mac| mac.to_string());
-    let filter = AuditFilter { also: filter.subject.as_ref().and_then(other), ..filter };
+    let also = filter.subject.as_ref().and_then(other);
+    let filter = AuditFilter { is_node: also.is_some(), also, ..filter };
     Ok(store.audit_lines(AuditFilter { subject: filter.subject.map(plain), ..filter }).await?)
 }
 

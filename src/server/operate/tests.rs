@@ -7,7 +7,7 @@ use crate::own_cards;
 use crate::render::ScriptFor;
 use crate::server::net::listen::Arrival;
 use crate::server::nodes::{self, FakeNode};
-use crate::server::operate::{Arming, Refusal, Reimage};
+use crate::server::operate::{Arming, Refusal, Reimage, records};
 use crate::site::testing::paper_site;
 use crate::store::{AuditFilter, Change};
 
@@ -64,6 +64,25 @@ async fn stop_disarms_at_once_holds_over_a_restart_and_lets_no_storage_commands_
     assert_eq!(node.boots().await, None, "what was disarmed stays so");
     assert!(node.appliance.install(&somebody(), "compute2").await.unwrap().replaced.is_empty());
     assert!(node.boots().await.is_some());
+}
+
+#[tokio::test]
+async fn a_stop_of_all_nodes_is_in_the_history_of_each_and_of_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = FakeNode::racked(folder.path()).await;
+    node.appliance.stop(&somebody()).await.unwrap();
+    node.appliance.lift_stop(&somebody()).await.unwrap();
+    let (site, store) = (node.appliance.site(), &node.appliance.store);
+    let actions = async |subject: &str| {
+        let filter = AuditFilter { subject: Some(subject.into()), ..AuditFilter::default() };
+        let lines = records::audit_lines(&site, store, filter).await.unwrap();
+        lines.into_iter().map(|line| line.action).filter(|action| action != "arm").collect::<Vec<_>>()
+    };
+    for name in ["compute2", &node.mac.to_string(), "compute1"] {
+        assert_eq!(actions(name).await, ["stop", "lift-stop"], "{name}");
+    }
+    assert_eq!(actions(&site.name).await, ["stop", "lift-stop"]);
+    assert!(actions("a-token").await.is_empty());
 }
 
 #[tokio::test]
