@@ -270,3 +270,6 @@ fn status_of(refused: &Refused) -> u16 {
         _ => 409,
     }
 }
+
+#[cfg(test)]
+mod tests;

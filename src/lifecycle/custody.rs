@@ -179,6 +179,8 @@ mod tests {
         let late = 1011 + ASK_AGAIN_SECONDS;
         assert_eq!(custody.admits(Delivery::Kickstart, &reader(Some("A1")), late), Err(NotTheReader::Late));
         assert_eq!(custody.admits(Delivery::StorageCommands, &reader(None), late), Ok(()), "%pre tells no serial");
+        custody.hand(Delivery::Renewal, &reader(None), 1011).unwrap();
+        assert_eq!(custody.admits(Delivery::Renewal, &reader(None), late + 1), Ok(()), "a site may change at any time");
         let elsewhere = Reader { address: [192, 168, 0, 3].into(), ..reader(None) };
         let card = Reader { mac: "52:54:00:00:00:66".parse().ok(), ..reader(None) };
         for other in [elsewhere, card, reader(Some("B2"))] {

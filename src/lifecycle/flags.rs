@@ -74,3 +74,34 @@ pub struct Stopped {
     /// The person who gave it.
     pub who: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{AttemptId, BootToken, WipeScope};
+
+    #[test]
+    fn a_flagged_node_is_not_armed_not_booted_and_gets_no_storage_commands() {
+        let token = BootToken::from_random([1; 16]).hash();
+        let dangerous = [
+            Event::Armed { id: AttemptId::from_random([1; 4]), scope: WipeScope::BlankDiskOnly },
+            Event::BootScriptServed { token: token.clone() },
+            Event::PermitRedeemed { token: token.clone(), disk: "sda".into() },
+        ];
+        let (none, report) = (Flags::default(), Event::Installed { token });
+        let protected = none.with(Flag::Protected, true);
+        let both = protected.with(Flag::Maintenance, true);
+        let maintained = both.with(Flag::Protected, false);
+        for event in &dangerous {
+            assert_eq!(none.admit(event), Ok(()));
+            assert_eq!(protected.admit(event), Err(Refused::Protected));
+            assert_eq!(both.admit(event), Err(Refused::Protected));
+            assert_eq!(maintained.admit(event), Err(Refused::Maintenance));
+        }
+        assert_eq!(both.admit(&report), Ok(()), "what runs may say so");
+        assert_eq!((none.words(), both.words()), (vec![], vec!["protected", "maintenance"]));
+        assert_eq!(maintained.words(), ["maintenance"]);
+        assert_eq!(Flag::Protected.words(true), "protected already");
+        assert_eq!(Flag::Maintenance.words(false), "not in maintenance");
+    }
+}

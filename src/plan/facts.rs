@@ -217,6 +217,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_for_and_not_found_differs_from_what_was_not_looked_for() {
+        let text = "swap vg lv_swap\narray md0 raid1 sda1 sdb1\ncrypt luks-1 sda2\nbound sda2 http://tang\n\
+                    loader sda grub\nfstab / defaults\nend\n";
+        let facts = Facts::parse(text).unwrap();
+        let pair = |one: &str, other: &str| vec![(one.to_string(), other.to_string())];
+        assert_eq!((facts.swaps, facts.crypts), (Some(pair("vg", "lv_swap")), Some(pair("luks-1", "sda2"))));
+        assert_eq!((facts.loaders, facts.fstab), (Some(pair("sda", "grub")), Some(pair("/", "defaults"))));
+        assert_eq!(facts.bindings, pair("sda2", "http://tang"));
+        let members = vec!["sda1".into(), "sdb1".into()];
+        assert_eq!(facts.arrays, Some(vec![ArrayFact { device: "md0".into(), level: "raid1".into(), members }]));
+        let none = Facts::parse("end\n").unwrap();
+        assert_eq!((none.swaps, none.arrays, none.crypts), (Some(vec![]), Some(vec![]), None));
+        assert!(Facts::parse(&format!("label sda {}\nend\n", "x".repeat(LONGEST_WORD))).is_ok());
+    }
+
+    #[test]
     fn cut_or_strange_facts_are_refused_with_their_line() {
         assert_eq!(Facts::parse("label sda gpt\n"), Err(FactsError::Cut));
         assert_eq!(Facts::parse("label sda gpt\nlabel sda\nend\n"), Err(FactsError::Line(2)));

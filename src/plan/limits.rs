@@ -187,6 +187,8 @@ mod tests {
         };
         assert_eq!(doubts("6.3", 500, 10_000), Vec::<String>::new());
         assert_eq!(doubts("8.5", 500, 10_000), Vec::<String>::new());
+        assert_eq!(doubts("6.3", 100, 1000), Vec::<String>::new());
+        assert_eq!(doubts("9", 512, 2000), Vec::<String>::new());
         assert!(doubts("8", 500, 10_000)[0].contains("EL8 warns below 512 MiB"));
         let warned = doubts("9", 500, 10_000);
         assert!(warned[0].contains("warns below 512 MiB"), "{warned:?}");

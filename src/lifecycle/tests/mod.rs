@@ -96,6 +96,61 @@ const TABLE: [(&str, [&str; 19]); 9] = [
     ("suspect",     ["-",        "-",          "-",      "-",     "suspect", "-",          "suspect", "suspect",    "suspect", "suspect",   "suspect",   "suspect",   "suspect", "-",      "-",     "-",      "-",       "installing", "-"]),
 ];
 
+/// What each state grants to the boot that it listens to, and to any other one, in the order of `Delivery`.
+#[test]
+fn each_secret_is_granted_in_its_state_to_its_boot_alone() {
+    use Delivery::{Kickstart, Payload, Renewal, StorageCommands};
+    let unattested = Attempt { attested: false, ..redeemed() };
+    let armed = State::Armed { attempt: booted(), previous: None };
+    let installing = State::Installing { attempt: redeemed() };
+    let early = State::Installing { attempt: unattested.clone() };
+    let gone = |attempt| State::Failed { attempt, during: Stage::Installer, reason: "x".into(), previous: None };
+    let suspect = State::Suspect { previous: Box::new(installing.clone()), why: "w".into() };
+    let (no, not_armed) = (Refused::NotInstalling, Refused::NotArmed);
+    let granted: [(State, [Result<(), Refused>; 3]); 9] = [
+        (State::New, [Err(not_armed("new")), Err(no("new")), Err(Refused::NotRunning("new"))]),
+        (armed.clone(), [Ok(()), Err(no("armed")), Err(Refused::NotRunning("armed"))]),
+        (early, [Err(not_armed("installing")), Err(Refused::NotAttested), Err(Refused::NotRunning("installing"))]),
+        (installing, [Err(not_armed("installing")), Ok(()), Err(Refused::NotRunning("installing"))]),
+        (gone(unattested), [Err(not_armed("failed")), Err(Refused::NotAttested), Err(Refused::NotRunning("failed"))]),
+        (gone(redeemed()), [Err(not_armed("failed")), Ok(()), Err(Refused::NotRunning("failed"))]),
+        (State::Firstboot { attempt: redeemed() }, [Err(not_armed("firstboot")), Err(no("firstboot")), Ok(())]),
+        (State::Ready { attempt: redeemed() }, [Err(not_armed("ready")), Err(no("ready")), Ok(())]),
+        (failed(Stage::Firstboot), [Err(not_armed("failed")), Err(no("failed")), Ok(())]),
+    ];
+    for (state, expected) in granted {
+        for (delivery, expected) in [Kickstart, Payload, Renewal].into_iter().zip(expected) {
+            assert_eq!(state.grants(delivery, &token(1)), expected, "{delivery} in {state:?}");
+            assert!(state.grants(delivery, &token(2)).is_err(), "{delivery} in {state:?} to another boot");
+        }
+        assert_eq!(state.grants(StorageCommands, &token(1)), state.redeem(&token(1)).map(drop));
+        assert!(state.grants(StorageCommands, &token(2)).is_err());
+    }
+    assert_eq!(armed.grants(Kickstart, &token(2)), Err(Refused::OldBoot));
+    for delivery in [Kickstart, StorageCommands, Payload, Renewal] {
+        assert_eq!(suspect.grants(delivery, &token(1)), Err(Refused::Suspect), "{delivery}");
+    }
+}
+
+#[test]
+fn a_system_behind_a_failed_attempt_is_known_by_its_own_token() {
+    let suspect = State::Suspect { previous: Box::new(left_alone()), why: "w".into() };
+    for state in [left_alone(), suspect] {
+        assert!(state.left_behind_with(&token(1)), "{state:?}");
+        assert!(!state.left_behind_with(&token(2)), "{state:?}: that one never redeemed anything");
+    }
+    assert!(!State::Ready { attempt: redeemed() }.left_behind_with(&token(1)), "nothing failed");
+}
+
+#[test]
+fn an_armed_node_is_overdue_once_its_installer_has_booted() {
+    let overdue = Event::Overdue { reason: "x".into() };
+    let armed = State::Armed { attempt: fresh(), previous: None };
+    assert_eq!(armed.apply(&overdue), Err(Refused::NothingToDo), "people wait for it to be switched on");
+    let booted = State::Armed { attempt: booted(), previous: None };
+    assert_eq!(booted.apply(&overdue).unwrap().word(), "failed");
+}
+
 #[test]
 fn every_cell_of_the_table_is_as_decided() {
     for (state, (word, row)) in states().iter().zip(TABLE) {

@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn every_difference_has_its_line() {
         type Change = fn(&mut Facts);
-        let changes: [(Change, &str); 18] = [
+        let changes: [(Change, &str); 19] = [
             (|facts| facts.labels.clear(), "the label of nvme0n1 is none; planned: msdos"),
             (
                 |facts| drop(facts.partitions.remove(1)),
@@ -272,6 +272,10 @@ mod tests {
             (
                 |facts| facts.partitions[1].sectors -= 1,
                 "partition 2 of nvme0n1 has 34815999 sectors; planned: 34816000",
+            ),
+            (
+                |facts| facts.partitions[1].sectors += 2048,
+                "partition 2 of nvme0n1 has 34818048 sectors; planned: 34816000",
             ),
             (|facts| facts.partitions[1].number = 9, "partition 9 of nvme0n1 is not in the plan"),
             (|facts| drop(facts.groups.remove(0)), "volume group vg_base is missing"),
@@ -297,6 +301,18 @@ mod tests {
             change(&mut facts);
             let lines = differences(&plan, &disks, &[], &facts);
             assert!(lines.iter().any(|found| found == line), "{line}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_promised_at_least_may_be_larger_and_not_smaller() {
+        let (mut plan, disks) = promise();
+        plan.volume_groups[0].exact = false;
+        let planned = plan.volume_groups[0].extents;
+        for (extents, lines) in [(planned - 1, 1), (planned, 0), (planned + 1, 0)] {
+            let mut facts = as_planned(&plan);
+            facts.groups[0].extents = extents;
+            assert_eq!(differences(&plan, &disks, &[], &facts).len(), lines, "{extents}");
         }
     }
 

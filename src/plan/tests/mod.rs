@@ -1,5 +1,6 @@
 //! The paper's tables, the variants by firmware and release, and the refusals.
 
+mod edges;
 mod several;
 
 use super::*;

@@ -170,6 +170,8 @@ fn either_disk_of_a_uefi_mirror_has_an_efi_system_partition() {
 fn the_installer_of_el6_starts_by_uefi_from_the_first_disk_of_a_mirror_only() {
     let plan = plan(&on_a_mirror("6.10", Firmware::Uefi)).unwrap();
     assert_eq!(plan.disks[0].partitions[0].content, Content::EfiSystem);
+    let members: Vec<&str> = plan.arrays[0].members.iter().map(|member| member.disk.as_str()).collect();
+    assert_eq!(members, ["os", "os2"]);
     assert_eq!((plan.disks[1].partitions.len(), plan.disks[1].free), (3, Mib(200)));
     assert!(plan.notes.iter().any(|note| note.contains("starts from disk `os` only")), "{:?}", plan.notes);
 }
