@@ -37,6 +37,9 @@ release: compiler firmware ## Build the optimised binary, target/release/racksta
 packages: compiler firmware ## Make a .deb and an .rpm in build/packages, for glibc 2.28 and later (BINARY=FILE packs that one)
 	packaging/packages
 
+appliance: compiler firmware ## Make a bootable image with rackstart and Debian 13, build/rackstart-VERSION.iso (as root; BINARY=FILE packs that one)
+	packaging/appliance/build
+
 install: ## Install the binary, its man pages, completions and systemd service (as root; PREFIX=/usr/local, DESTDIR= for packages)
 	@test -x $(BINARY) || { echo "make: $(BINARY) is missing; build it first: make release" >&2; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/rackstart
@@ -92,4 +95,4 @@ clean: ## Remove everything that was built, including the virtual rack's images
 	$(CARGO) clean
 	rm -rf build firmware/*.efi firmware/*.kpxe
 
-.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages install setup firmware installer compiler lint bench bench-quick fmt clean
+.PHONY: help cost cost-cloud demo demo-cloud test test-long build release packages appliance install setup firmware installer compiler lint bench bench-quick fmt clean
