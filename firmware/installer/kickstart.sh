@@ -69,7 +69,7 @@ split() {
       \'? | \"?) word+=$letter ;;
       \' | \") quote=$letter open=yes ;;
       '\') i=$((i + 1)) word+=${1:i:1} open=yes ;;
-      '#') [ $open = yes ] || break && word+=$letter ;;
+      '#') break ;; # within a word too
       ' ' | $'\t')
         [ $open = no ] || words+=("$word")
         word='' open=no
