@@ -35,6 +35,15 @@ pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
         (message, format!("give {second} an address of its own"))
     });
 
+    let places = file.nodes.iter().filter_map(|node| {
+        let place = node.rack_place.as_ref()?;
+        Some(Use { value: *place.get_ref(), at: place.span(), owner: node.place.clone() })
+    });
+    repeated(places, found, |place, first, second| {
+        let message = format!("{first} and {second} have the place {place}");
+        (message, format!("if both are in that unit, number them: \"{place}-1\" and \"{place}-2\""))
+    });
+
     let macs = file.nodes.iter().flat_map(|node| {
         node.nics.iter().filter_map(|nic| {
             let mac = nic.mac.as_ref()?;

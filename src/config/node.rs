@@ -10,7 +10,7 @@ use super::cards::{self, BondKeys, NICS, NicKeys, VlanKeys};
 use super::defaults::Defaults;
 use super::disk::{self, DiskKeys};
 use super::reader::Section;
-use crate::site::NodeName;
+use crate::site::{NodeName, Place};
 use crate::words::quote;
 
 pub(super) struct NodeKeys<'a> {
@@ -29,13 +29,15 @@ pub(super) struct NodeKeys<'a> {
     pub vlans: Vec<VlanKeys<'a>>,
     pub layout: Option<Spanned<&'a str>>,
     pub keep: Vec<Spanned<&'a str>>,
+    /// Where it is in the racks.
+    pub rack_place: Option<Spanned<Place>>,
     /// Its own values for what a role or `[site]` may set for it.
     pub own: Defaults<'a>,
     /// Whether `nics` is present at all.
     pub has_nics: bool,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "name",
     "role",
     "address",
@@ -52,7 +54,9 @@ const KEYS: [&str; 16] = [
     "kernel_args",
     "loader",
     "boot_disk",
+    "place",
 ];
+const PLACE_HELP: &str = "write rack and unit, such as \"r3u12\"; of several nodes in one unit: \"r3u12-2\"";
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, no number, not `localhost`";
 
 impl<'a> NodeKeys<'a> {
@@ -85,6 +89,7 @@ impl<'a> NodeKeys<'a> {
             vlans: cards::read_vlans(&section),
             layout: section.text("layout"),
             keep: section.texts("keep"),
+            rack_place: section.parse("place", "a place in a rack", PLACE_HELP),
             own: Defaults::read(&section),
             has_nics: section.has("nics"),
             place: section.place,

@@ -49,5 +49,6 @@ fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node
         kernel_args: String::new(),
         container: None,
         tang: None,
+        place: None,
     })
 }

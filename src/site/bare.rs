@@ -85,6 +85,7 @@ impl Node {
             kernel_args: String::new(),
             container: None,
             tang: None,
+            place: None,
         }
     }
 }

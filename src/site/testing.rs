@@ -101,6 +101,7 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         kernel_args: String::new(),
         container: None,
         tang: None,
+        place: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{STATES, Time, query, symbol};
+use crate::site::Place;
 
 /// Most tiles on one page; with it, the page of a large site stays below 300 kB.
 pub(crate) const PAGE: usize = 200;
@@ -16,6 +17,8 @@ pub(crate) struct Brief<'a> {
     pub role: &'a str,
     /// Its state in one word.
     pub state: &'a str,
+    /// Where it is in the racks.
+    pub place: Option<Place>,
 }
 
 /// What a person wants to see; an empty text means everything.
@@ -29,15 +32,19 @@ pub(crate) struct Filter {
     pub name: String,
     /// Whether the page is a file of a report, whose further pages are files, too.
     pub as_file: bool,
-    /// `role` groups the tiles by role, everything else by state.
+    /// `role` groups the tiles by role, `place` by rack, everything else by state.
     pub group: String,
     /// Which page, from 1.
     pub page: usize,
 }
 
 impl Filter {
-    fn is_by_role(&self) -> bool {
-        self.group == "role"
+    fn by(&self) -> By {
+        match self.group.as_str() {
+            "role" => By::Role,
+            "place" => By::Place,
+            _ => By::State,
+        }
     }
 
     /// The address of the same page with one parameter changed; another filter begins at the first page.
@@ -60,6 +67,22 @@ impl Filter {
     }
 }
 
+/// What the tiles are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    State,
+    Role,
+    Place,
+}
+
+/// The group of nodes whose place is not known.
+const NOWHERE: &str = "without a place";
+
+/// The group of nodes with this place.
+fn rack(place: Option<Place>) -> String {
+    place.map_or_else(|| NOWHERE.into(), |place| format!("rack {}", place.rack))
+}
+
 /// The nodes of a page, by their place in the list of all nodes, and what the page says about the others.
 #[derive(Debug, Default)]
 pub(crate) struct Chosen {
@@ -67,6 +90,9 @@ pub(crate) struct Chosen {
     pub nodes: Vec<(usize, String)>,
     counts: Vec<(String, usize)>,
     roles: Vec<(String, usize)>,
+    racks: Vec<(String, usize)>,
+    /// Whether any node has a place.
+    has_places: bool,
     all: usize,
     found: usize,
     page: usize,
@@ -89,20 +115,39 @@ pub(crate) fn choose(all: &[Brief<'_>], filter: &Filter) -> Chosen {
                 && node.name.contains(&filter.name)
         })
         .collect();
-    let rank = |at: usize| match filter.is_by_role() {
-        true => names.iter().position(|role| *role == all[at].role),
-        false => STATES.iter().position(|state| *state == all[at].state),
+    let rank = |at: usize| match filter.by() {
+        By::Role => names.iter().position(|role| *role == all[at].role),
+        By::State => STATES.iter().position(|state| *state == all[at].state),
+        By::Place => None,
     };
-    found.sort_by_key(|&at| rank(at));
+    match filter.by() {
+        // Nodes without a place come last.
+        By::Place => found.sort_by_key(|&at| (all[at].place.is_none(), all[at].place)),
+        _ => found.sort_by_key(|&at| rank(at)),
+    }
+    let mut racks: Vec<(String, usize)> = Vec::new();
+    if filter.by() == By::Place {
+        for name in found.iter().map(|&at| rack(all[at].place)) {
+            match racks.last_mut().filter(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => racks.push((name, 1)),
+            }
+        }
+    }
+    let has_places = all.iter().any(|node| node.place.is_some());
     let pages = found.len().div_ceil(PAGE).max(1);
     let page = filter.page.clamp(1, pages);
-    let group = |at: usize| if filter.is_by_role() { all[at].role } else { all[at].state };
-    let nodes = found.iter().skip((page - 1) * PAGE).take(PAGE).map(|&at| (at, group(at).to_string())).collect();
-    Chosen { nodes, counts, roles, all: all.len(), found: found.len(), page }
+    let group = |at: usize| match filter.by() {
+        By::Role => all[at].role.to_string(),
+        By::State => all[at].state.to_string(),
+        By::Place => rack(all[at].place),
+    };
+    let nodes = found.iter().skip((page - 1) * PAGE).take(PAGE).map(|&at| (at, group(at))).collect();
+    Chosen { nodes, counts, roles, racks, has_places, all: all.len(), found: found.len(), page }
 }
 
 /// One node of the page.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     /// Host name.
     pub name: String,
@@ -118,14 +163,49 @@ pub(crate) struct Seen {
     pub remark: String,
     /// Since when it has been in its state; none: nothing has happened to it yet.
     pub since: Option<Time>,
+    /// Where it is in the racks.
+    pub place: Option<Place>,
 }
 
 #[derive(Debug, Serialize)]
 struct Tile {
-    #[serde(flatten)]
-    seen: Seen,
+    name: String,
+    role: String,
+    state: String,
+    step: Option<(u32, u32, String)>,
+    stage: Option<String>,
+    remark: String,
+    since: Option<Time>,
+    /// Its place within its rack, where the page shows racks: `u12`.
+    unit: Option<String>,
+    /// How many units between this one and the one above it have no node of this page; at most [`MOST_GAP`].
+    gap: u8,
     symbol: &'static str,
     href: String,
+}
+
+/// The largest gap that is drawn as long as it is.
+const MOST_GAP: u8 = 8;
+
+impl Tile {
+    fn new(seen: Seen, by: By, above: Option<Place>, href: String) -> Self {
+        let place = seen.place.filter(|_| by == By::Place);
+        let number = |place: Place| if place.slot > 0 { format!("-{}", place.slot) } else { String::new() };
+        let apart = |place: Place| above.map_or(0, |above| above.unit.saturating_sub(place.unit).saturating_sub(1));
+        Self {
+            unit: place.map(|place| format!("u{}{}", place.unit, number(place))),
+            gap: place.map_or(0, apart).min(MOST_GAP),
+            symbol: symbol(&seen.state),
+            href,
+            name: seen.name,
+            role: seen.role,
+            state: seen.state,
+            step: seen.step,
+            stage: seen.stage,
+            remark: seen.remark,
+            since: seen.since,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -170,7 +250,9 @@ pub(crate) struct RackPage {
     groups: Vec<Group>,
     by_state: String,
     by_role: String,
-    is_by_role: bool,
+    /// Where the racks are shown; none when no node has a place.
+    by_place: Option<String>,
+    is_by: &'static str,
     everything: Option<String>,
     before: Option<String>,
     after: Option<String>,
@@ -189,14 +271,22 @@ impl RackPage {
     /// The page with these nodes, which are those of `chosen` in its order. `href` is the address of a node's page.
     pub(crate) fn new(chosen: &Chosen, seen: Vec<Seen>, filter: &Filter, href: impl Fn(&str) -> String) -> Self {
         let mut groups: Vec<Group> = Vec::new();
+        let (by, mut above) = (filter.by(), None);
+        let counts = match by {
+            By::Role => &chosen.roles,
+            By::State => &chosen.counts,
+            By::Place => &chosen.racks,
+        };
         for (seen, (_, name)) in seen.into_iter().zip(&chosen.nodes) {
-            let tile = Tile { symbol: symbol(&seen.state), href: href(&seen.name), seen };
-            match groups.last_mut().filter(|group| group.name == *name) {
+            let (place, href) = (seen.place, href(&seen.name));
+            let is_next = groups.last().is_some_and(|group| group.name == *name);
+            let tile = Tile::new(seen, by, above.filter(|_| is_next), href);
+            above = place;
+            match groups.last_mut().filter(|_| is_next) {
                 Some(group) => group.tiles.push(tile),
                 None => {
-                    let counts = if filter.is_by_role() { &chosen.roles } else { &chosen.counts };
                     let count = counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
-                    let symbol = if filter.is_by_role() { "" } else { symbol(name) };
+                    let symbol = if by == By::State { symbol(name) } else { "" };
                     groups.push(Group { name: name.clone(), symbol, count, tiles: vec![tile] });
                 }
             }
@@ -230,7 +320,12 @@ impl RackPage {
             groups,
             by_state: filter.link("group", ""),
             by_role: filter.link("group", "role"),
-            is_by_role: filter.is_by_role(),
+            by_place: chosen.has_places.then(|| filter.link("group", "place")),
+            is_by: match by {
+                By::State => "state",
+                By::Role => "role",
+                By::Place => "place",
+            },
             everything: is_filtered.then(|| format!("/{}", query(&[("group", &filter.group)]))),
             before: (chosen.page > 1).then(|| page(chosen.page - 1)),
             after: (last < chosen.found).then(|| page(chosen.page + 1)),
@@ -272,6 +367,7 @@ mod tests {
             name: names[n].as_str(),
             role: if n.is_multiple_of(10) { "controller" } else { "compute" },
             state: STATE_OF[n % 4],
+            place: None,
         };
         let all: Vec<Brief<'_>> = (0..count).map(brief).collect();
         let chosen = choose(&all, filter);
@@ -303,6 +399,24 @@ mod tests {
         let (_, shown) = page(40, &Filter { group: "role".into(), name: "node1".into(), ..Filter::default() });
         let groups: Vec<_> = shown.groups.iter().map(|group| (group.name.as_str(), group.tiles.len())).collect();
         assert_eq!(groups, [("compute", 10), ("controller", 1)]);
+    }
+
+    #[test]
+    fn racks_are_read_from_the_top_and_nodes_without_a_place_come_last() {
+        let places = ["r2u1", "", "r1u3", "r1u20", "r1u3-2"].map(|text| text.parse::<Place>().ok());
+        let brief = |place| Brief { name: "x", role: "compute", state: "ready", place };
+        let all: Vec<Brief<'_>> = places.iter().map(|place| brief(*place)).collect();
+        let filter = Filter { group: "place".into(), ..Filter::default() };
+        let chosen = choose(&all, &filter);
+        assert_eq!(chosen.nodes.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [3, 2, 4, 0, 1]);
+        let seen = chosen.nodes.iter().map(|(at, _)| Seen { place: places[*at], ..Seen::default() }).collect();
+        let page = RackPage::new(&chosen, seen, &filter, |name| name.into());
+        let groups: Vec<_> = page.groups.iter().map(|group| (group.name.as_str(), group.count)).collect();
+        assert_eq!(groups, [("rack 1", 3), ("rack 2", 1), (NOWHERE, 1)]);
+        let units: Vec<_> = page.groups[0].tiles.iter().map(|tile| (tile.unit.as_deref(), tile.gap)).collect();
+        assert_eq!(units, [(Some("u20"), 0), (Some("u3"), MOST_GAP), (Some("u3-2"), 0)]);
+        assert_eq!(page.by_place.as_deref(), Some("/?group=place"));
+        assert_eq!(super::tests::page(3, &Filter::default()).1.by_place, None, "no node has a place");
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>, name: &str, done: Option
         since: (seen.since > 0).then(|| Time::new(seen.since, now)),
         remark: seen.remark(),
         step: seen.current_step().map(|step| (step.number, step.total, step.name.clone())),
-        facts: facts(&seen),
+        facts: facts(node, &seen),
         answers: explanation.answers.into_iter().map(|(who, answer)| (explain::asker(&who), answer)).collect(),
         orders: match viewed {
             Viewed::By(visitor) => choices(&seen, visitor.role),
@@ -121,8 +121,9 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>, name: &str, done: Option
 }
 
 /// What is known about the machine and its place, without what the page says elsewhere.
-fn facts(node: &NodeStatus) -> Vec<(&'static str, String)> {
+fn facts(planned: &Node, node: &NodeStatus) -> Vec<(&'static str, String)> {
     let words = [
+        ("place", planned.place.map(|place| place.to_string())),
         ("MAC", Some(node.mac.to_string())),
         ("address", Some(node.address.clone())),
         ("system", Some(node.distribution.clone()).filter(|text| !text.is_empty())),

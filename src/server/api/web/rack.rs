@@ -8,6 +8,7 @@ use super::super::people::Visitor;
 use super::{Api, ApiError, PageResult, Viewed, frame_for, shown};
 use crate::clock::unix_now;
 use crate::server::operate::{NodeStatus, status};
+use crate::site::Place;
 use crate::web::{Brief, Chosen, Filter, RackPage, Seen, Time, choose};
 
 /// What is shown.
@@ -38,7 +39,9 @@ pub(super) async fn page(
 pub(super) fn made(api: &Api, viewed: Viewed<'_>, filter: &Filter) -> Result<(Html<String>, bool), ApiError> {
     let (chosen, nodes) = nodes(api, filter);
     let now = unix_now();
-    let seen = nodes.into_iter().map(|node| seen(node, now)).collect();
+    let site = api.appliance.site();
+    let place = |name: &str| site.node_by_name(name).and_then(|node| node.place);
+    let seen = nodes.into_iter().map(|node| seen(place(&node.name), node, now)).collect();
     let page = RackPage::new(&chosen, seen, filter, |name| viewed.node(name));
     let goes_on = page.goes_on();
     let page = shown("rack.html", &frame_for(api, viewed, "Rack", "rack", "/live"), page)?;
@@ -54,7 +57,7 @@ fn nodes(api: &Api, filter: &Filter) -> (Chosen, Vec<NodeStatus>) {
         let all: Vec<Brief<'_>> = site
             .nodes
             .iter()
-            .map(|node| Brief { name: node.name.as_str(), role: &node.role, state: brief(node) })
+            .map(|node| Brief { name: node.name.as_str(), role: &node.role, state: brief(node), place: node.place })
             .collect();
         let chosen = choose(&all, filter);
         let of = |at: &usize| status(&site, &site.nodes[*at], memory.record(site.nodes[*at].mac));
@@ -65,8 +68,9 @@ fn nodes(api: &Api, filter: &Filter) -> (Chosen, Vec<NodeStatus>) {
 }
 
 /// A node as its tile shows it.
-fn seen(node: NodeStatus, now: u64) -> Seen {
+fn seen(place: Option<Place>, node: NodeStatus, now: u64) -> Seen {
     Seen {
+        place,
         remark: node.remark(),
         stage: node.stage.clone().filter(|_| matches!(node.state.as_str(), "armed" | "installing")),
         step: node.current_step().map(|step| (step.number, step.total, step.name.clone())),
