@@ -23,6 +23,7 @@
 //! | `letters` | pure | which characters nobody can see |
 //! | `one_line` | pure | types that are stored and sent as one line of text |
 //! | `percent` | pure | text as a part of an address |
+//! | `unified` | pure | what differs between two texts, as `diff -u` shows it |
 //! | `words` | pure | the word that was probably meant, and how a text is quoted in a message |
 //! | [`config`] | text | the site file, with every problem found at once; only `config::load` reads files |
 //! | [`failure`] | text | what a verb says when it cannot do its work, and the exit code |
@@ -57,6 +58,7 @@ pub mod server;
 pub mod site;
 pub mod store;
 pub mod timeline;
+mod unified;
 pub(crate) mod web;
 pub mod wire;
 mod words;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::client::{Client, Daemon};
-use super::{Failure, Kind, output, print, unified};
+use super::{Failure, Kind, output, print};
 use crate::config::{self, Loaded, SitePaths};
 use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
 use crate::server::api::texts::SiteDigest;
 use crate::server::operate::reload::{Against, Foreseen};
 use crate::site::Node;
+use crate::unified;
 
 /// Show what a site file would change for each node: its plan, boot script, kickstart and firstboot payload.
 ///

@@ -31,7 +31,6 @@ mod stop;
 mod table;
 mod timeline;
 mod token;
-mod unified;
 mod vault;
 mod verbs;
 mod watch;

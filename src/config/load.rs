@@ -147,6 +147,11 @@ pub(crate) fn read(path: &Path, templates: Option<&Path>) -> Result<Loaded, Load
     read_with(path, templates, Depth::Whole)
 }
 
+/// Proves a text as if it were the content of a site file, which is not changed. Prints nothing.
+pub(crate) fn read_as(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, LoadError> {
+    examine(path, text, templates, Depth::Whole)
+}
+
 /// How much of what the site file names is examined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
@@ -160,11 +165,15 @@ enum Depth {
 
 fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
     let text = read_text(path).map_err(LoadError::Unreadable)?;
+    examine(path, &text, templates, depth)
+}
+
+fn examine(path: &Path, text: &str, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),
         None => Ok(Templates::default()),
     };
-    let mut examined = super::examine(&text, &fetch, &media::complete);
+    let mut examined = super::examine(text, &fetch, &media::complete);
     let matters = |tree: &&TreeUse| depth == Depth::Whole || (depth == Depth::Plan && tree.path.exists());
     examined.problems.extend(examined.trees.iter().filter(matters).filter_map(check_tree));
     // If they cannot be read, nothing is armed; the file may be checked all the same.
@@ -204,12 +213,13 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
         }
         _ => {
             let name = path.display().to_string();
-            Err(LoadError::Problems(Problems::new(&name, &text, examined.problems, &examined.secrets)))
+            Err(LoadError::Problems(Problems::new(&name, text, examined.problems, &examined.secrets)))
         }
     }
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+/// The text of a site file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let name = path.display();
     let failed = |error: io::Error| {
         let failure = Failure::fixable(format!("cannot read the site file {name}: {}", reason(&error)));

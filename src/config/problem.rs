@@ -58,6 +58,24 @@ pub(crate) struct Spot {
     pub column: Option<usize>,
 }
 
+/// A mistake with the lines of the file around it, for a page. Secrets are masked.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Excerpt {
+    /// What is wrong with which thing.
+    pub message: String,
+    /// One thing to do.
+    pub help: String,
+    /// Whether it is only a doubt.
+    pub doubtful: bool,
+    /// Number of the line, its text, and whether it is the one that is meant; none when no line is to blame.
+    pub lines: Vec<(usize, String, bool)>,
+}
+
+/// Lines that an excerpt shows before and after the one that is meant.
+const AROUND: usize = 2;
+/// Letters of a line that an excerpt shows.
+const MAX_LINE: usize = 200;
+
 /// Everything that is wrong with one file, in line order. It is never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -82,6 +100,20 @@ impl Problems {
     /// Each mistake with its place, for programs. Lines and columns count from 1, columns in characters.
     pub(crate) fn spots(&self) -> Vec<Spot> {
         self.list.iter().map(|problem| self.spot(problem)).collect()
+    }
+
+    /// Each mistake with the lines around it; of very many, the first ones.
+    pub(crate) fn excerpts(&self) -> Vec<Excerpt> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let excerpt = |problem: &Problem| {
+            let meant = self.spot(problem).line.filter(|line| *line <= lines.len());
+            let around = meant.map_or(0..0, |line| line.saturating_sub(AROUND + 1)..(line + AROUND).min(lines.len()));
+            let short = |line: &str| line.chars().take(MAX_LINE).collect::<String>();
+            let shown = around.map(|at| (at + 1, short(lines[at]), meant == Some(at + 1)));
+            let (message, help) = (problem.message.clone(), problem.help.clone());
+            Excerpt { message, help, doubtful: problem.doubtful, lines: shown.collect() }
+        };
+        self.list.iter().take(MAX_SHOWN).map(excerpt).collect()
     }
 
     fn spot(&self, problem: &Problem) -> Spot {

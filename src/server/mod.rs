@@ -4,6 +4,7 @@ pub(crate) mod alarms;
 mod answer;
 pub mod api;
 pub mod appliance;
+mod by_mac;
 pub mod capacity;
 pub mod dhcp;
 pub(crate) mod dns;

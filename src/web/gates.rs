@@ -21,8 +21,17 @@ pub(crate) struct RoleSteps {
     pub role: String,
     /// Path and text of each step, such as `02-store-all/03-x.sh`.
     pub steps: Vec<(String, String)>,
-    /// For each node of the role its state and the step that it works on.
-    pub nodes: Vec<(String, Option<String>)>,
+}
+
+/// Where a node is in the graph.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeAt<'a> {
+    /// Its role.
+    pub role: &'a str,
+    /// Its state in one word.
+    pub state: &'a str,
+    /// The step that it works on.
+    pub step: Option<&'a str>,
 }
 
 /// A group of steps of one role.
@@ -143,6 +152,25 @@ impl Gates {
         self.path.reverse();
     }
 
+    /// The same graph with where the nodes are in it.
+    pub(crate) fn with(&self, nodes: &[NodeAt<'_>]) -> Self {
+        let mut gates = self.clone();
+        for node in nodes {
+            let Some(row) = gates.rows.iter_mut().find(|row| row.role == node.role) else { continue };
+            row.nodes += 1;
+            let folder = node.step.and_then(|step| step.split_once('/')).map(|(folder, _)| folder);
+            for group in &mut row.groups {
+                match folder {
+                    _ if node.state == "ready" => group.done += 1,
+                    Some(folder) if group.name.as_str() < folder => group.done += 1,
+                    Some(folder) if group.name == folder => group.here += 1,
+                    _ => {}
+                }
+            }
+        }
+        gates
+    }
+
     /// Draws the graph: a row for each role, a column for each group, and a line for each gate between roles.
     pub(crate) fn draw(&self) -> String {
         let mut columns: Vec<&str> =
@@ -245,18 +273,7 @@ fn row(role: &RoleSteps, lists: &BTreeMap<String, Vec<String>>) -> Row {
             None => groups.push(Group { name: folder.into(), steps: 1, done: 0, here: 0, gates, lit: false }),
         }
     }
-    for (state, step) in &role.nodes {
-        let folder = step.as_deref().and_then(|step| step.split_once('/')).map(|(folder, _)| folder);
-        for group in &mut groups {
-            match folder {
-                _ if state == "ready" => group.done += 1,
-                Some(folder) if group.name.as_str() < folder => group.done += 1,
-                Some(folder) if group.name == folder => group.here += 1,
-                _ => {}
-            }
-        }
-    }
-    Row { role: role.role.clone(), nodes: role.nodes.len(), groups }
+    Row { role: role.role.clone(), nodes: 0, groups }
 }
 
 /// The gates of a step: its lines with `need` and `need_each`, in words.
@@ -321,11 +338,10 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn role(name: &str, steps: &[(&str, &str)], nodes: &[(&str, Option<&str>)]) -> RoleSteps {
+    fn role(name: &str, steps: &[(&str, &str)]) -> RoleSteps {
         RoleSteps {
             role: name.into(),
             steps: steps.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect(),
-            nodes: nodes.iter().map(|(state, step)| (state.to_string(), step.map(String::from))).collect(),
         }
     }
 
@@ -338,7 +354,6 @@ mod tests {
                     ("03-brick-controller/01-probe.sh", "  need_each \"glusterd on % (tcp 24007)\" open $COMPUTES"),
                     ("03-brick-controller/02-make.sh", "# need \"nothing\" $COMPUTES"),
                 ],
-                &[("ready", None)],
             ),
             role(
                 "compute",
@@ -347,11 +362,15 @@ mod tests {
                     ("04-mount-all/01-mount.sh", "  need \"volume $VOLUME on ${CONTROLLER}\" started \"$VOLUME\""),
                     ("05-own/01-x.sh", "  need \"libvirtd (tcp 16509)\" port_open \"$NODE\" 16509"),
                 ],
-                &[("firstboot", Some("04-mount-all/01-mount")), ("ready", None)],
             ),
         ];
         let lists = [("COMPUTES", "compute"), ("CONTROLLER", "controller")];
-        Gates::of(&roles, &lists.map(|(name, role)| (name.to_string(), vec![role.to_string()])).into())
+        let gates = Gates::of(&roles, &lists.map(|(name, role)| (name.to_string(), vec![role.to_string()])).into());
+        gates.with(&[
+            NodeAt { role: "controller", state: "ready", step: None },
+            NodeAt { role: "compute", state: "firstboot", step: Some("04-mount-all/01-mount") },
+            NodeAt { role: "compute", state: "ready", step: None },
+        ])
     }
 
     #[test]
@@ -375,7 +394,7 @@ mod tests {
         let gates = graph();
         let groups = &gates.rows[1].groups;
         assert_eq!((groups[0].done, groups[1].here, groups[1].done, groups[2].done), (2, 1, 1, 1));
-        let roles = [role("<b>", &[("01-<i>-all/01-x.sh", "need \"</title><script>\" x")], &[])];
+        let roles = [role("<b>", &[("01-<i>-all/01-x.sh", "need \"</title><script>\" x")])];
         let drawn = Gates::of(&roles, &BTreeMap::new()).draw();
         assert!(!drawn.contains("<script>") && !drawn.contains("<b>") && drawn.contains("&lt;i&gt;"), "{drawn}");
         assert_eq!(Gates::of(&[], &BTreeMap::new()).steps, 0);

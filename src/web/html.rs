@@ -59,7 +59,7 @@ fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Err
 }
 
 /// A text for HTML and SVG, between tags and in quoted attributes.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

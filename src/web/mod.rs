@@ -1,20 +1,24 @@
 //! The pages for people: what they say and draw, as plain functions of what is known. `server::api::web` collects the
 //! facts, and sends the text.
 
+mod blast;
 mod gates;
 mod html;
 mod lane;
 mod rack;
 mod strip;
+mod tree;
 mod words;
 
 use serde::Serialize;
 
-pub(crate) use gates::{Gates, RoleSteps};
-pub(crate) use html::render;
+pub(crate) use blast::{Member, Shared, Told, draw as draw_blast};
+pub(crate) use gates::{Gates, NodeAt, RoleSteps};
+pub(crate) use html::{encode, render};
 pub(crate) use lane::{Lane, Said, draw as draw_lanes, usual};
 pub(crate) use rack::{Brief, Chosen, Filter, RackPage, Seen, choose, file as rack_file};
 pub(crate) use strip::{Found, Strip, strips};
+pub(crate) use tree::{Leaf, draw as draw_tree};
 pub(crate) use words::{Time, query};
 
 /// The style sheet of all pages.

@@ -2,6 +2,7 @@
 
 use crate::plan::{DiskPlan, NodePlan, Slot, VolumeGroupPlan};
 use crate::site::{Mib, Node, Site};
+use crate::web::encode;
 
 use super::draw::{contents, disk_name, name};
 
@@ -54,7 +55,7 @@ pub(crate) fn node(site: &Site, node: &Node, plan: &NodePlan) -> String {
 
 impl Picture {
     fn text(&mut self, x: f64, style: &str, text: &str) {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let text = encode(text);
         self.body.push_str(&format!("<text x=\"{x:.1}\" y=\"{:.1}\" {style}>{text}</text>\n", self.y));
     }
 

@@ -3,30 +3,21 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::{Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
-use axum::response::sse::{Event, KeepAlive};
+use axum::response::sse::Event;
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
 use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
+use super::growth::{Growth, answer};
 use super::keeper::Holder;
 use super::{Api, STREAMS};
-use crate::store::{EventPage, NumberedEvent, Store};
-
-/// Events read from the store at once.
-const BATCH: u32 = 500;
-/// Interval of the keep-alive comments on a quiet stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often the rights of a stream's caller are checked again.
-const RECHECK: Duration = Duration::from_secs(5);
+use crate::store::NumberedEvent;
 
 /// Where to begin.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -55,18 +46,10 @@ pub(super) async fn events(
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "close one, or ask for `/api/v1/timeline` instead")
             .retry_after(30)
     })?;
-    // Subscribed first, so that no event is missed between the query and the first wait.
-    let grown = api.appliance.store.logged();
-    let store = api.appliance.store.clone();
-    let last = match last_event(&headers)?.or(wanted.after) {
-        Some(last) => last,
-        None => store.newest_event().await?,
-    };
-    let shutdown = api.shutdown.clone();
-    let holder = caller.holder;
-    let stream = Tail { api, holder, store, grown, last, ready: VecDeque::new(), shutdown, _place: place };
-    let stream = unfold(stream, |mut tail| async move { tail.next().await.map(|event| (Ok(event), tail)) });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let after = last_event(&headers)?.or(wanted.after);
+    let growth = Growth::after(api, after, None, place).await?;
+    let tail = Tail { growth, holder: caller.holder, ready: VecDeque::new() };
+    Ok(answer(unfold(tail, |mut tail| async move { tail.next().await.map(|event| (Ok(event), tail)) })))
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
@@ -77,44 +60,25 @@ fn last_event(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     })
 }
 
-/// One caller that follows the log.
+/// One caller that reads each event.
 struct Tail {
-    api: Api,
+    growth: Growth,
     /// `None` at the socket, where nothing is revoked.
     holder: Option<Holder>,
-    store: Store,
-    grown: watch::Receiver<()>,
-    last: i64,
     ready: VecDeque<NumberedEvent>,
-    shutdown: CancellationToken,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Tail {
     /// The next event; `None` when the stream is over.
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            if self.holder.as_ref().is_some_and(|holder| !self.api.keeper.is_still(holder)) {
-                return None;
-            }
-            if let Some(event) = self.ready.pop_front() {
-                self.last = event.id;
-                return Some(in_their_words(&event));
-            }
-            self.grown.mark_unchanged();
-            let page = EventPage { mac: None, after: Some(self.last), limit: BATCH };
-            self.ready = tokio::select! {
-                () = self.shutdown.cancelled() => return None,
-                page = self.store.event_page(page) => page.ok()?.into(),
-            };
-            if self.ready.is_empty() {
-                tokio::select! {
-                    () = self.shutdown.cancelled() => return None,
-                    grown = self.grown.changed() => grown.ok()?,
-                    () = tokio::time::sleep(RECHECK) => {}
-                }
-            }
+        let Self { growth, holder, ready } = self;
+        let may = |api: &Api| holder.as_ref().is_none_or(|holder| api.keeper.is_still(holder));
+        if ready.is_empty() {
+            *ready = growth.more(may).await.ok()?.into();
+        } else if !may(&growth.api) {
+            return None;
         }
+        ready.pop_front().map(|event| in_their_words(&event))
     }
 }
 

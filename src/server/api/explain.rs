@@ -57,14 +57,11 @@ pub(super) async fn explain(Shared(api): Shared<Api>, Path(mac): Path<String>) -
     Ok(Json(of(&api.appliance, timeline::mac(&mac)?).await?))
 }
 
-/// What this machine would be answered now, and why.
-pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, ChangeError> {
+/// What each kind of client on this machine would be answered now, with the words for it.
+pub(super) fn decisions(appliance: &Appliance, mac: Mac) -> [(Asking, BootDecision, String); 4] {
     let site = appliance.site();
     let node = site.node_by_mac(mac);
-    let record = appliance.store.record(mac).filter(|_| node.is_some());
-    let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
-    let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
-    let state = record.map(|record| record.state);
+    let state = appliance.store.record(mac).filter(|_| node.is_some()).map(|record| record.state);
     // An unknown machine has the architecture that it reported last.
     let stranger = || appliance.recent.arch(mac).unwrap_or(ClientArch::BIOS);
     let firmware = node.map_or_else(stranger, |node| ClientArch::of(node.firmware));
@@ -73,11 +70,22 @@ pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, C
         _ => String::new(),
     };
     let refuses_unsigned = appliance.machines.refused(mac).is_some();
-    let ask = |asking| {
+    [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System].map(|asking| {
         let request = BootRequest { refuses_unsigned, ..BootRequest::new(mac, firmware, asking) };
-        decide(&site, state.as_ref(), &request)
-    };
-    let askers = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System];
+        let decision = decide(&site, state.as_ref(), &request);
+        let words = in_words(&decision, &installs);
+        (asking, decision, words)
+    })
+}
+
+/// What this machine would be answered now, and why.
+pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, ChangeError> {
+    let site = appliance.site();
+    let node = site.node_by_mac(mac);
+    let record = appliance.store.record(mac).filter(|_| node.is_some());
+    let flags = record.as_ref().map(|record| record.flags).unwrap_or_default();
+    let hardware = record.as_ref().map(|record| record.hardware.clone()).unwrap_or_default();
+    let state = record.map(|record| record.state);
     let newest = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: EXPLAINED };
     Ok(Explanation {
         mac,
@@ -91,7 +99,7 @@ pub(super) async fn of(appliance: &Appliance, mac: Mac) -> Result<Explanation, C
         machine: Some(hardware.pinned.to_string()).filter(|machine| machine != "nothing"),
         other_machine: hardware.other.map(|shown| shown.to_string()),
         stopped: appliance.store.stopped(),
-        answers: askers.map(|asking| (asking.to_string(), in_words(&ask(asking), &installs))).to_vec(),
+        answers: decisions(appliance, mac).map(|(asking, _, words)| (asking.to_string(), words)).to_vec(),
         timeline: timeline::read(appliance, newest).await?.moments,
     })
 }

@@ -10,6 +10,7 @@ mod describe;
 pub(crate) mod error;
 mod events;
 pub(crate) mod explain;
+mod growth;
 mod guard;
 mod health;
 pub mod keeper;
@@ -61,6 +62,7 @@ pub struct Api {
     meters: Arc<Meters>,
     streams: Arc<Semaphore>,
     pages: Arc<Semaphore>,
+    design: Arc<web::Design>,
     shutdown: CancellationToken,
 }
 
@@ -68,7 +70,7 @@ impl Api {
     /// Assembles the API. Event streams end on `shutdown`.
     pub fn new(appliance: Appliance, keeper: Arc<Keeper>, reloader: Reloader, shutdown: CancellationToken) -> Self {
         let (streams, pages) = (Arc::new(Semaphore::new(STREAMS)), Arc::new(Semaphore::new(PAGES)));
-        Self { appliance, keeper, reloader, meters: Arc::default(), streams, pages, shutdown }
+        Self { appliance, keeper, reloader, meters: Arc::default(), streams, pages, design: Arc::default(), shutdown }
     }
 }
 

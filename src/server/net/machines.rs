@@ -2,17 +2,13 @@
 //! is kept in memory only, because DHCP never touches the store. If iPXE sends no UUID with its request for the boot
 //! script, this one is compared with the known UUID, and a difference is reported to people.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::boot::{Asking, BootRequest};
+use crate::server::by_mac::{ByMac, room_for};
 use crate::site::{Firmware, Mac, SmbiosUuid};
 
-/// MACs kept, however small the site is; the oldest is forgotten first.
-const MACS: usize = 4096;
-/// MACs kept for each node of a larger site: its own, and as many strangers.
-const MACS_EACH: usize = 2;
 /// How long after a program was loaded the firmware's next request still means that it was not started. OVMF that
 /// refused a program tries PXE by IPv6 for 70 to 110 s before it asks again.
 const COMES_BACK_WITHIN: Duration = Duration::from_secs(300);
@@ -25,8 +21,7 @@ pub struct Machines {
 
 #[derive(Default)]
 struct Memory {
-    machines: HashMap<Mac, Machine>,
-    order: VecDeque<Mac>,
+    machines: ByMac<Machine>,
     /// The nodes of the site that the memory must fit.
     nodes: usize,
 }
@@ -91,21 +86,13 @@ impl Machines {
     }
 
     fn look(&self, mac: Mac) -> Option<Machine> {
-        self.inner.lock().expect("no holder of this lock panics").machines.get(&mac).cloned()
+        self.inner.lock().expect("no holder of this lock panics").machines.get(mac).cloned()
     }
 
     fn with(&self, mac: Mac, change: impl FnOnce(&mut Machine)) {
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
-        let Memory { machines, order, nodes } = &mut *inner;
-        if !machines.contains_key(&mac) {
-            order.push_back(mac);
-            while order.len() > MACS.max(MACS_EACH * *nodes)
-                && let Some(oldest) = order.pop_front()
-            {
-                machines.remove(&oldest);
-            }
-        }
-        change(machines.entry(mac).or_default());
+        let most = room_for(inner.nodes);
+        change(inner.machines.entry(mac, most).0);
     }
 }
 
@@ -126,9 +113,8 @@ mod tests {
             machines.tell(Mac([2, 0, a, b, c, d]), uuid(7), 4000);
         }
         assert_eq!(machines.inner.lock().unwrap().machines.len(), 8000);
-        machines.tell(Mac([2; 6]), uuid(7), 5);
-        machines.tell(Mac([2; 6]), uuid(8), 5);
-        assert_eq!(machines.inner.lock().unwrap().machines.len(), MACS);
+        machines.tell(Mac([2; 6]), uuid(7), 4000);
+        machines.tell(Mac([2; 6]), uuid(8), 4000);
         assert_eq!(machines.of(Mac([2; 6])), Some(uuid(8)));
         assert_eq!(machines.of(Mac([3; 6])), None);
     }

@@ -1,7 +1,7 @@
 //! Where every engine notes what it observed of a MAC. Noting never waits: the line goes into a bounded memory and into
 //! a bounded queue to the store; when the queue is full the line is dropped and counted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,13 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::boot::ClientArch;
 use crate::clock::stamp;
+use crate::server::by_mac::{ByMac, room_for};
 use crate::site::Mac;
 use crate::timeline::{Given, Moment, silence};
 
-/// MACs remembered at least; a storm of invented ones pushes out the oldest.
-const MACS: usize = 1024;
-/// MACs remembered for each node of a larger site: its own, and as many strangers.
-const MACS_EACH: usize = 2;
 /// Lines that may wait for the store: some seconds of a large rack that powers on at once.
 const QUEUE: usize = 8192;
 /// How long a reader waits until everything noted before is stored.
@@ -42,9 +39,8 @@ pub struct Recent {
 
 #[derive(Default)]
 struct Inner {
-    machines: HashMap<Mac, Machine>,
+    machines: ByMac<Machine>,
     by_address: HashMap<Ipv4Addr, Mac>,
-    order: VecDeque<Mac>,
 }
 
 #[derive(Default)]
@@ -55,8 +51,22 @@ struct Machine {
     address: Option<Ipv4Addr>,
     /// The architecture that its firmware, or iPXE, reported.
     arch: Option<ClientArch>,
+    /// When it last asked by DHCP, in Unix seconds; 0 when it did not.
+    asked: u64,
     /// What its silence means, from when it became too long until the machine is given something again.
     silence: Option<String>,
+}
+
+/// A machine that asked by DHCP since the daemon was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) struct Asker {
+    pub mac: Mac,
+    /// When it last asked, in Unix seconds.
+    pub asked: u64,
+    /// The architecture that it reported.
+    pub arch: Option<ClientArch>,
+    /// The address that it was last lent.
+    pub address: Option<Ipv4Addr>,
 }
 
 impl Recent {
@@ -97,15 +107,16 @@ impl Recent {
     /// What the silence of a machine that has been silent too long means; `None` while it is not.
     pub(crate) fn silence(&self, mac: Mac) -> Option<String> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
-        inner.machines.get(&mac).and_then(|machine| machine.silence.clone())
+        inner.machines.get(mac).and_then(|machine| machine.silence.clone())
     }
 
     /// Remembers the address that a machine was given.
     pub(in crate::server) fn addressed(&self, mac: Mac, address: Ipv4Addr) {
-        let mut inner = self.inner.lock().expect("no holder of this lock panics");
+        let mut guard = self.inner.lock().expect("no holder of this lock panics");
+        let inner = &mut *guard;
         let before = inner.machine(mac, self.most()).address.replace(address);
         if let Some(before) = before.filter(|before| *before != address) {
-            inner.has_left(before, mac);
+            has_left(&mut inner.by_address, before, mac);
         }
         inner.by_address.insert(address, mac);
     }
@@ -118,7 +129,29 @@ impl Recent {
     /// The architecture that a machine reported; `None` if it reported none recently.
     pub(in crate::server) fn arch(&self, mac: Mac) -> Option<ClientArch> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
-        inner.machines.get(&mac).and_then(|machine| machine.arch)
+        inner.machines.get(mac).and_then(|machine| machine.arch)
+    }
+
+    /// Remembers that a machine has just asked by DHCP.
+    pub(in crate::server) fn asked(&self, mac: Mac) {
+        let now = stamp().seconds;
+        self.with(mac, |machine| machine.asked = now);
+    }
+
+    /// The machines that asked by DHCP, the newest first, out of those that `wanted` names.
+    pub(in crate::server) fn askers(&self, wanted: impl Fn(Mac) -> bool) -> Vec<Asker> {
+        let inner = self.inner.lock().expect("no holder of this lock panics");
+        let those = inner.machines.iter().filter(|(mac, machine)| machine.asked > 0 && wanted(*mac));
+        let asker = |(mac, machine): (Mac, &Machine)| Asker {
+            mac,
+            asked: machine.asked,
+            arch: machine.arch,
+            address: machine.address,
+        };
+        let mut askers: Vec<Asker> = those.map(asker).collect();
+        drop(inner);
+        askers.sort_by_key(|asker| (std::cmp::Reverse(asker.asked), asker.mac));
+        askers
     }
 
     /// The machine that was last given an address; for strangers, which have no reservation.
@@ -131,11 +164,11 @@ impl Recent {
     pub(in crate::server) fn note_silences(&self, now: Instant) {
         let mut silent = Vec::new();
         let mut inner = self.inner.lock().expect("no holder of this lock panics");
-        for (mac, machine) in &mut inner.machines {
+        for (mac, machine) in inner.machines.iter_mut() {
             let text = machine.given.as_ref().and_then(|(given, since)| silence(given, now.duration_since(*since)));
             if let Some(text) = text {
                 (machine.given, machine.silence) = (None, Some(text.clone()));
-                silent.push((*mac, text));
+                silent.push((mac, text));
             }
         }
         drop(inner);
@@ -168,43 +201,35 @@ impl Recent {
     }
 
     fn most(&self) -> usize {
-        MACS.max(MACS_EACH * self.nodes.load(Ordering::Relaxed))
+        room_for(self.nodes.load(Ordering::Relaxed))
     }
 }
 
 impl Inner {
     /// What is remembered of a machine; of more than `most`, the oldest ones are forgotten.
     fn machine(&mut self, mac: Mac, most: usize) -> &mut Machine {
-        if !self.machines.contains_key(&mac) {
-            // A reload may have made the site smaller.
-            for _ in 0..2 {
-                if self.order.len() >= most {
-                    self.forget_oldest();
-                }
+        let Self { machines, by_address } = self;
+        let (machine, forgotten) = machines.entry(mac, most);
+        for (oldest, gone) in forgotten {
+            if let Some(address) = gone.address {
+                has_left(by_address, address, oldest);
             }
-            self.order.push_back(mac);
         }
-        self.machines.entry(mac).or_default()
+        machine
     }
+}
 
-    fn forget_oldest(&mut self) {
-        let Some(oldest) = self.order.pop_front() else { return };
-        if let Some(address) = self.machines.remove(&oldest).and_then(|machine| machine.address) {
-            self.has_left(address, oldest);
-        }
-    }
-
-    /// Forgets that a machine has an address, unless another one has it by now.
-    fn has_left(&mut self, address: Ipv4Addr, mac: Mac) {
-        if self.by_address.get(&address) == Some(&mac) {
-            self.by_address.remove(&address);
-        }
+/// Forgets that a machine has an address, unless another one has it by now.
+fn has_left(by_address: &mut HashMap<Ipv4Addr, Mac>, address: Ipv4Addr, mac: Mac) {
+    if by_address.get(&address) == Some(&mac) {
+        by_address.remove(&address);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::by_mac::MACS;
 
     #[test]
     fn memory_is_bounded_however_many_strangers_knock() {
@@ -216,15 +241,15 @@ mod tests {
         }
         let lengths = || {
             let inner = recent.inner.lock().unwrap();
-            (inner.machines.len(), inner.order.len(), inner.by_address.len())
+            (inner.machines.len(), inner.by_address.len())
         };
-        assert_eq!(lengths(), (MACS, MACS, MACS));
-        recent.fit(2000);
+        assert_eq!(lengths(), (MACS, MACS));
+        recent.fit(3000);
         for n in 5000..20_000u32 {
             let [a, b, c, d] = n.to_be_bytes();
             recent.addressed(Mac([2, 0, a, b, c, d]), n.into());
         }
-        assert_eq!(lengths(), (4000, 4000, 4000), "a larger site has room for more");
+        assert_eq!(lengths(), (6000, 6000), "a larger site has room for more");
     }
 
     #[test]

@@ -2,20 +2,29 @@
 //! that is data of the blueprint.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 use axum::extract::{Extension, State as Shared};
 use serde::Serialize;
 
 use super::super::people::Visitor;
 use super::{Api, ApiError, PageResult, Viewed, frame_for, shown};
+use crate::clock::unix_now;
 use crate::lifecycle::BootToken;
+use crate::render::Renderer;
+use crate::server::lock::lock;
 use crate::server::operate::{NodeStatus, status};
 use crate::server::served::Served;
 use crate::site::{CopySets, Mac, Node, Site};
-use crate::web::{Gates, RoleSteps, symbol};
+use crate::store::EventPage;
+use crate::web::{Gates, NodeAt, RoleSteps, Time, symbol};
 
 /// Nodes for which is worked out whether they may be reimaged now.
 const JUDGED: usize = 60;
+/// Nodes whose word about the acceptance is looked for; a blueprint has it on one.
+const JUDGES: usize = 5;
+/// Events of each of them that are read, the newest ones.
+const EVENTS: u32 = 1000;
 /// Where the steps are in a payload.
 const STEPS: &str = "steps/";
 
@@ -25,6 +34,7 @@ struct CloudPage {
     summary: String,
     svg: String,
     gates: Gates,
+    acceptance: Option<Acceptance>,
     capabilities: Vec<CapabilityView>,
     copies: Option<CopiesView>,
     judged: Vec<Judged>,
@@ -68,18 +78,25 @@ struct Judged {
 }
 
 pub(super) async fn page(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
-    made(&api, Viewed::By(&visitor))
+    made(&api, Viewed::By(&visitor)).await
 }
 
 /// The page of the cloud.
-pub(super) fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
+pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
     let served = api.appliance.served();
     let site = &served.site;
     let nodes: Vec<NodeStatus> = api
         .appliance
         .store
         .look(|memory| site.nodes.iter().map(|node| status(site, node, memory.record(node.mac))).collect());
-    let gates = gates(&served, &nodes)?;
+    let design = api.design.of(&served)?;
+    let acceptance = acceptance(api, site, &design).await?;
+    let at = nodes.iter().map(|node| NodeAt {
+        role: &node.role,
+        state: &node.state,
+        step: node.step.as_ref().map(|step| step.name.as_str()),
+    });
+    let gates = design.with(&at.collect::<Vec<_>>());
     let states: HashMap<Mac, &str> = nodes.iter().map(|node| (node.mac, node.state.as_str())).collect();
     let member = |node: &&Node| {
         let state = states.get(&node.mac).copied().unwrap_or("new");
@@ -97,6 +114,7 @@ pub(super) fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
         summary: site.blueprint.summary.clone(),
         svg: gates.draw(),
         gates,
+        acceptance,
         capabilities: capabilities(site, &nodes),
         copies,
         judged: installed().take(JUDGED).map(|node| judged(api, node)).collect(),
@@ -105,14 +123,31 @@ pub(super) fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
     shown("cloud.html", &frame_for(api, viewed, "Cloud", "cloud", "/live"), page)
 }
 
-/// The graph, with where the nodes are in it.
-fn gates(served: &Served, nodes: &[NodeStatus]) -> Result<Gates, ApiError> {
+/// The graph of the site that is served. Reading it renders a payload for each role, so it is kept until another site is
+/// loaded.
+#[derive(Default)]
+pub(in crate::server::api) struct Design(Mutex<Option<(Arc<Site>, Arc<Renderer>, Arc<Gates>)>>);
+
+impl Design {
+    fn of(&self, served: &Served) -> Result<Arc<Gates>, ApiError> {
+        if let Some((site, renderer, gates)) = &*lock(&self.0)
+            && Arc::ptr_eq(site, &served.site)
+            && Arc::ptr_eq(renderer, &served.renderer)
+        {
+            return Ok(gates.clone());
+        }
+        let gates = Arc::new(design(served)?);
+        *lock(&self.0) = Some((served.site.clone(), served.renderer.clone(), gates.clone()));
+        Ok(gates)
+    }
+}
+
+/// The graph before anything runs.
+fn design(served: &Served) -> Result<Gates, ApiError> {
     let site = &served.site;
     let mut roles: Vec<RoleSteps> = Vec::new();
-    for (node, seen) in site.nodes.iter().zip(nodes) {
-        let at = (seen.state.clone(), seen.step.as_ref().map(|step| step.name.clone()));
-        if let Some(known) = roles.iter_mut().find(|known| known.role == node.role) {
-            known.nodes.push(at);
+    for node in &site.nodes {
+        if roles.iter().any(|known| known.role == node.role) {
             continue;
         }
         let files = served.renderer.firstboot_files(site, node, &BootToken::from_random([0; 16]))?;
@@ -121,7 +156,7 @@ fn gates(served: &Served, nodes: &[NodeStatus]) -> Result<Gates, ApiError> {
             Some((path.to_string(), String::from_utf8_lossy(&file.data).into_owned()))
         };
         let steps = files.into_iter().filter_map(step).collect();
-        roles.push(RoleSteps { role: node.role.clone(), steps, nodes: vec![at] });
+        roles.push(RoleSteps { role: node.role.clone(), steps });
     }
     let blueprint = &site.blueprint;
     let of = |provide: &str| -> Vec<String> {
@@ -130,6 +165,44 @@ fn gates(served: &Served, nodes: &[NodeStatus]) -> Result<Gates, ApiError> {
     let lists: BTreeMap<String, Vec<String>> =
         blueprint.nodes.iter().map(|(name, list)| (name.to_uppercase(), of(&list.provide))).collect();
     Ok(Gates::of(&roles, &lists))
+}
+
+/// How the last acceptance went: the newest word of the steps that the blueprint has for it.
+#[derive(Serialize)]
+struct Acceptance {
+    tests: String,
+    group: String,
+    said: Option<Verdict>,
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    at: Time,
+    name: String,
+    mark: &'static str,
+    text: String,
+}
+
+async fn acceptance(api: &Api, site: &Site, gates: &Gates) -> Result<Option<Acceptance>, ApiError> {
+    let Some(trial) = &site.blueprint.trial else { return Ok(None) };
+    let is_of = |folder: &str| folder.split('-').next() == Some(trial.group.as_str());
+    let rows = gates.rows.iter().filter(|row| row.groups.iter().any(|group| is_of(&group.name)));
+    let roles: Vec<&str> = rows.map(|row| row.role.as_str()).collect();
+    let mut said: Option<(u64, Verdict)> = None;
+    for node in site.nodes.iter().filter(|node| roles.contains(&node.role.as_str())).take(JUDGES) {
+        let page = EventPage { mac: Some(node.mac), after: None, limit: EVENTS };
+        let events = api.appliance.store.event_page(page).await?;
+        let newest = events
+            .into_iter()
+            .rev()
+            .find(|event| matches!(event.kind.as_str(), "step-done" | "step-failed") && is_of(&event.detail));
+        let Some(event) = newest.filter(|event| said.as_ref().is_none_or(|(at, _)| event.at > *at)) else { continue };
+        let mark = if event.kind == "step-done" { "✓" } else { "✕" };
+        let at = Time::new(event.at, unix_now());
+        said = Some((event.at, Verdict { at, name: node.name.to_string(), mark, text: event.detail }));
+    }
+    let tests = site.blueprint.variable(&trial.variable).unwrap_or_default().to_string();
+    Ok(Some(Acceptance { tests, group: trial.group.clone(), said: said.map(|(_, verdict)| verdict) }))
 }
 
 fn capabilities(site: &Site, nodes: &[NodeStatus]) -> Vec<CapabilityView> {

@@ -2,27 +2,17 @@
 //! way only.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::extract::{Extension, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::Sse;
-use axum::response::sse::{Event, KeepAlive};
+use axum::response::sse::Event;
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::super::growth::{Ended, Growth, answer};
 use super::super::people::Visitor;
 use super::{Api, ApiError};
-use crate::site::Mac;
-use crate::store::EventPage;
-
-/// Events that are looked at together; more of them are one change all the same.
-const BATCH: u32 = 500;
-/// Interval of the keep-alive comments on a quiet stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often the session is checked again.
-const RECHECK: Duration = Duration::from_secs(5);
 
 /// What the page is about.
 #[derive(Deserialize)]
@@ -45,49 +35,34 @@ pub(super) async fn changes(
         Some(name) => Some(site.node_by_name(name).ok_or_else(|| ApiError::no_such_node(name))?.mac),
         None => None,
     };
-    let grown = api.appliance.store.logged();
-    let last = api.appliance.store.newest_event().await?;
-    let watched = Watched { api, session: visitor.id, grown, last, mac, ended: false, _place: place };
-    let stream = unfold(watched, |mut watched| async move { watched.next().await.map(|event| (Ok(event), watched)) });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let growth = Growth::after(api, None, mac, place).await?;
+    let watched = Watched { growth, session: visitor.id, ended: false };
+    Ok(answer(unfold(watched, |mut watched| async move { watched.next().await.map(|event| (Ok(event), watched)) })))
 }
 
 struct Watched {
-    api: Api,
+    growth: Growth,
     session: String,
-    grown: watch::Receiver<()>,
-    last: i64,
-    mac: Option<Mac>,
     ended: bool,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Watched {
     /// The next change; none when the stream is over.
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            if self.ended {
-                return None;
+        if self.ended {
+            return None;
+        }
+        let session = &self.session;
+        match self.growth.more(|api| api.keeper.is_signed_in(session)).await {
+            Ok(events) => {
+                let newest = events.last()?.id.to_string();
+                Some(Event::default().event("changed").data(newest))
             }
-            if !self.api.keeper.is_signed_in(&self.session) {
+            Err(Ended::Refused) => {
                 self.ended = true;
-                return Some(Event::default().event("bye").data("signed out"));
+                Some(Event::default().event("bye").data("signed out"))
             }
-            self.grown.mark_unchanged();
-            let page = EventPage { mac: self.mac, after: Some(self.last), limit: BATCH };
-            let events = tokio::select! {
-                () = self.api.shutdown.cancelled() => return None,
-                page = self.api.appliance.store.event_page(page) => page.ok()?,
-            };
-            if let Some(newest) = events.last() {
-                self.last = newest.id;
-                return Some(Event::default().event("changed").data(newest.id.to_string()));
-            }
-            tokio::select! {
-                () = self.api.shutdown.cancelled() => return None,
-                grown = self.grown.changed() => grown.ok()?,
-                () = tokio::time::sleep(RECHECK) => {}
-            }
+            Err(Ended::Over) => None,
         }
     }
 }

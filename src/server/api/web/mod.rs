@@ -1,6 +1,7 @@
 //! The pages: thin handlers that collect what a page says, and pass orders on. `crate::web` makes the text. They share
 //! the listener of the API over TCP with its checks; a session in a cookie takes the place of the token.
 
+mod blast;
 mod cloud;
 mod door;
 mod files;
@@ -24,6 +25,8 @@ use super::Api;
 use super::error::ApiError;
 use super::people::Visitor;
 use super::role::Role::{self, Operator, Viewer};
+pub(super) use cloud::Design;
+
 use crate::clock::unix_now;
 use crate::server::operate::stopped_words;
 use crate::web::{Frame, Page, Time, VisitorView, render};

@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::super::people::Visitor;
 use super::super::{explain, logs, texts, timeline};
 use super::orders::{Choice, choices, done_words};
-use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
+use super::{Api, ApiError, PageResult, Role, Viewed, blast, frame, frame_for, shown};
 use crate::clock::unix_now;
 use crate::plan;
 use crate::server::operate::{NodeStatus, records, status};
 use crate::site::{Mac, Node, Site};
 use crate::store::{AuditFilter, EventPage, NumberedEvent, TimelineQuery};
 use crate::timeline::{Cursor, Moment, utc, utc_ms};
-use crate::web::{Found, Lane, Said, Strip, Time, draw_lanes, strips, symbol, usual};
+use crate::web::{
+    Found, Lane, Leaf, Said, Strip, Time, Told, draw_blast, draw_lanes, draw_tree, strips, symbol, usual,
+};
 
 /// Peers whose lanes stand below that of the node.
 const PEERS: usize = 5;
@@ -35,6 +37,9 @@ struct NodePage {
     step: Option<(u32, u32, String)>,
     facts: Vec<(&'static str, String)>,
     answers: Vec<(&'static str, String)>,
+    tree: String,
+    blast: Option<BlastView>,
+    hardware: Vec<(&'static str, String)>,
     orders: Vec<Choice>,
     lanes: Option<Lanes>,
     strips: Vec<Strip>,
@@ -43,6 +48,19 @@ struct NodePage {
     story: Vec<Line>,
     log: Option<Log>,
     audit: Option<Vec<Line>>,
+}
+
+/// What others would lose with nodes that are wiped.
+#[derive(Serialize)]
+pub(super) struct BlastView {
+    svg: String,
+    rows: Vec<Told>,
+}
+
+/// What others would lose with these nodes; none when nobody shares anything with them.
+pub(super) fn blast_of(api: &Api, names: &[&str], keeps: bool) -> Option<BlastView> {
+    let rows = blast::of(api, names, keeps);
+    (!rows.is_empty()).then(|| BlastView { svg: draw_blast(&rows), rows: rows.iter().map(|row| row.told()).collect() })
 }
 
 #[derive(Serialize)]
@@ -99,6 +117,9 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>, name: &str, done: Option
         remark: seen.remark(),
         step: seen.current_step().map(|step| (step.number, step.total, step.name.clone())),
         facts: facts(node, &seen),
+        tree: tree(api, node.mac, true),
+        blast: blast_of(api, &[name], false),
+        hardware: hardware(api, node, &seen),
         answers: explanation.answers.into_iter().map(|(who, answer)| (explain::asker(&who), answer)).collect(),
         orders: match viewed {
             Viewed::By(visitor) => choices(&seen, visitor.role),
@@ -127,11 +148,8 @@ fn facts(planned: &Node, node: &NodeStatus) -> Vec<(&'static str, String)> {
         ("MAC", Some(node.mac.to_string())),
         ("address", Some(node.address.clone())),
         ("system", Some(node.distribution.clone()).filter(|text| !text.is_empty())),
-        ("its machine", node.machine.clone()),
-        ("another machine booted as it", node.other_machine.clone()),
         ("wipes", Some(node.disks.join("; "))),
         ("keeps, on request", Some(node.keep.join(", ")).filter(|text| !text.is_empty())),
-        ("last written", node.written.clone()),
         ("differs from the site file", node.differs.clone()),
         ("flags", Some(node.flags.join(", ")).filter(|text| !text.is_empty())),
         (
@@ -143,6 +161,36 @@ fn facts(planned: &Node, node: &NodeStatus) -> Vec<(&'static str, String)> {
         ),
         ("attempt", node.attempt.clone()),
         ("last heard", (node.updated > 0).then(|| utc(node.updated))),
+    ];
+    words.into_iter().filter_map(|(word, said)| Some((word, said?))).collect()
+}
+
+/// The tree of a boot, with what this machine would be answered now.
+pub(super) fn tree(api: &Api, mac: Mac, known: bool) -> String {
+    let now = explain::decisions(&api.appliance, mac);
+    draw_tree(known, &now.map(|(asking, decision, words)| (asking, Leaf::of(&decision), words)))
+}
+
+/// What the machine has shown of itself, beside what the site file says of it.
+fn hardware(api: &Api, node: &Node, seen: &NodeStatus) -> Vec<(&'static str, String)> {
+    let (appliance, firmware) = (&api.appliance, node.firmware.to_string());
+    let record = appliance.store.record(node.mac);
+    let installed = record.as_ref().and_then(|record| record.installed.as_ref());
+    let found = installed.map(|installed| {
+        let disk = |(slot, kernel): (&String, &String)| format!("{slot} is {kernel}");
+        installed.promise.disks.iter().map(disk).collect::<Vec<_>>().join(", ")
+    });
+    let cards = node.nics.iter().map(|nic| format!("{} {}", nic.name, nic.mac));
+    let words = [
+        ("machine", seen.machine.clone()),
+        ("another machine booted as it", seen.other_machine.clone()),
+        ("sent by DHCP", appliance.machines.of(node.mac).map(|uuid| format!("UUID {uuid}"))),
+        ("firmware", Some(format!("{firmware}, as the site file says"))),
+        ("last asked as", appliance.recent.arch(node.mac).map(|arch| arch.to_string())),
+        ("did not start", appliance.machines.refused(node.mac)),
+        ("disks, as found", found),
+        ("disks, as last written", seen.written.clone()),
+        ("cards, as the site file says", Some(cards.collect::<Vec<_>>().join("; "))),
     ];
     words.into_iter().filter_map(|(word, said)| Some((word, said?))).collect()
 }

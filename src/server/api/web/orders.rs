@@ -6,6 +6,7 @@ use axum::response::Redirect;
 use serde::{Deserialize, Serialize};
 
 use super::super::people::Visitor;
+use super::node::{BlastView, blast_of};
 use super::{Api, ApiError, PageResult, Role, frame, shown};
 use crate::clock::unix_now;
 use crate::server::operate::{NodeStatus, Reimage, status};
@@ -251,6 +252,7 @@ struct WipePage {
     force: String,
     no_drain: String,
     losses: Vec<String>,
+    blast: Option<BlastView>,
     refusal: Option<String>,
     help: Vec<String>,
     drains: Vec<DrainView>,
@@ -309,6 +311,7 @@ async fn wipe_page(api: &Api, visitor: &Visitor, wipe: &Wipe, problem: Option<St
         force: wipe.force.clone(),
         no_drain: wipe.no_drain.clone(),
         losses,
+        blast: blast_of(api, &names.iter().map(String::as_str).collect::<Vec<_>>(), wipe.keep.is_some()),
         help: refused.as_ref().map(|refusal| refusal.help()).unwrap_or_default(),
         refusal: refused.map(|refusal| refusal.to_string()),
         needs_drain: nodes.iter().filter(runs).any(|node| !is_over(&node)) && wipe.no_drain.trim().is_empty(),

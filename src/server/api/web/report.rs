@@ -25,7 +25,7 @@ pub(in crate::server::api) async fn report(Shared(api): Shared<Api>) -> Result<i
             break;
         }
     }
-    archive.add("cloud.html", &cloud::made(&api, top)?.0)?;
+    archive.add("cloud.html", &cloud::made(&api, top).await?.0)?;
     archive.add("site.html", &site::made(&api, top).await?.0)?;
     let served = api.appliance.served();
     for name in served.site.nodes.iter().map(|node| node.name.as_str()) {
