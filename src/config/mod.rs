@@ -4,6 +4,7 @@
 //! examines the install trees, repositories and images that it names.
 
 mod access;
+mod added;
 mod addresses;
 mod alone;
 mod apart;
@@ -53,15 +54,16 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub(crate) use added::{DiskBy, NewNode, with_block};
 pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
 pub(crate) use load::{
-    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_build, load_to_plan, read, read_to_plan,
-    refuses_colour, templates_of, wants_colour,
+    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_build, load_to_plan, read, read_as,
+    read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
-pub(crate) use problem::{Problem, Spot};
+pub(crate) use problem::{Excerpt, Problem, Spot};
 
 use crate::render::{Renderer, Templates};
 use crate::site::{OwnLoader, Site};

@@ -12,6 +12,7 @@ mod rack;
 pub(super) mod report;
 mod sign_in;
 mod site;
+mod strangers;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -68,6 +69,10 @@ fn table() -> Vec<Entry> {
         viewer("/nodes/{name}/texts/{text}", get(node::text)),
         viewer("/cloud", get(cloud::page)),
         viewer("/site", get(site::page)),
+        operator("/site/changes", get(site::shared_change)),
+        operator("/site/changes/{name}", get(site::change)),
+        viewer("/strangers/{mac}", get(strangers::page)),
+        entry(Needs::Role(Role::Admin), "/strangers/{mac}", post(strangers::add)),
         operator("/nodes/{name}/orders/{verb}", post(orders::simple)),
         operator("/nodes/{name}/give-up", get(orders::ask_give_up).post(orders::give_up)),
         operator("/reimage", get(orders::ask_wipe).post(orders::wipe)),

@@ -71,7 +71,7 @@ struct Lanes {
 }
 
 #[derive(Serialize)]
-struct Line {
+pub(super) struct Line {
     time: String,
     what: String,
     text: String,
@@ -195,7 +195,7 @@ fn hardware(api: &Api, node: &Node, seen: &NodeStatus) -> Vec<(&'static str, Str
     words.into_iter().filter_map(|(word, said)| Some((word, said?))).collect()
 }
 
-fn line(moment: &Moment) -> Line {
+pub(super) fn line(moment: &Moment) -> Line {
     let again = match (moment.times, moment.until) {
         (1, _) => String::new(),
         (times, until) => format!(" (again, {times} times until {})", &utc(until)[11..]),

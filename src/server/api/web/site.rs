@@ -1,13 +1,24 @@
-//! The page of the site file: its problems where they stand, and what a reload would change for each node.
+//! The page of the site file: its problems where they stand, what a reload would change for each node, and the machines
+//! that asked and are not in it.
 
-use axum::extract::{Extension, State as Shared};
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use axum::extract::{Extension, Path, Query, State as Shared};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use super::super::people::Visitor;
 use super::super::texts::{self, SiteDigest};
-use super::{Api, PageResult, Role, Viewed, frame_for, shown};
+use super::strangers::{self, Stranger};
+use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
+use crate::config::{Excerpt, LoadError, Loaded};
+use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
+use crate::unified;
 use crate::web::{Frame, Time};
+
+/// Letters of one difference that a page shows.
+const LONGEST: usize = 200_000;
 
 /// Nodes that are listed with a change; the others are counted.
 const LISTED: usize = 100;
@@ -17,8 +28,9 @@ struct SitePage {
     file: String,
     loaded: Time,
     facts: Vec<(&'static str, String)>,
-    /// Problems of the file as it is now; none: it can be loaded.
-    problems: Option<String>,
+    /// Why the file as it is now cannot be loaded; none: it can be.
+    problem: Option<String>,
+    excerpts: Vec<Excerpt>,
     may_see_problems: bool,
     against: Vec<(String, String)>,
     changes: Vec<(String, &'static str)>,
@@ -26,14 +38,35 @@ struct SitePage {
     restarts: Vec<String>,
     shared: bool,
     is_same: bool,
+    /// Whether the differences are pages of their own.
+    has_pages: bool,
+    strangers: Vec<Stranger>,
+    more_strangers: usize,
 }
 
-pub(super) async fn page(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
-    made(&api, Viewed::By(&visitor)).await
+/// What was just done.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    done: Option<String>,
+}
+
+pub(super) async fn page(
+    Shared(api): Shared<Api>,
+    Extension(visitor): Extension<Visitor>,
+    Query(wanted): Query<Wanted>,
+) -> PageResult {
+    let is_added = wanted.done.as_deref() == Some("add-node");
+    let done =
+        is_added.then_some("The node is in the file. Look at what a reload would change, then run `rackstart reload`.");
+    with(&api, Viewed::By(&visitor), done).await
 }
 
 /// The page of the site file.
 pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
+    with(api, viewed, None).await
+}
+
+async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
     let (served, now) = (api.appliance.served(), unix_now());
     let site = &served.site;
     let facts = vec![
@@ -45,11 +78,13 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
         ("nodes", site.nodes.len().to_string()),
         ("time zone of the nodes", site.timezone.clone()),
     ];
+    let (strangers, more_strangers) = strangers::list(api, viewed);
     let mut page = SitePage {
         file: api.reloader.file().display().to_string(),
         loaded: Time::new(served.since, now),
         facts,
-        problems: None,
+        problem: None,
+        excerpts: Vec::new(),
         may_see_problems: viewed.may(Role::Operator),
         against: Vec::new(),
         changes: Vec::new(),
@@ -57,9 +92,16 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
         restarts: Vec::new(),
         shared: false,
         is_same: false,
+        has_pages: matches!(viewed, Viewed::By(visitor) if visitor.role >= Role::Operator),
+        strangers,
+        more_strangers,
     };
     match api.reloader.preview().await {
-        Err(why) => page.problems = Some(why),
+        Err(LoadError::Unreadable(failure)) => page.problem = Some(failure.to_string()),
+        Err(LoadError::Problems(problems)) => {
+            page.problem = Some(counted(problems.list().len()));
+            page.excerpts = problems.excerpts();
+        }
         Ok((loaded, foreseen)) => {
             page.against = foreseen.against.into_iter().map(|against| (against.what, against.help)).collect();
             let digests = texts::blocking(move || {
@@ -88,9 +130,108 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
     }
     // A line of the file that is quoted may hold a password's hash, which a viewer may not see.
     if !page.may_see_problems {
-        page.problems = page.problems.map(|why| why.lines().next().unwrap_or_default().to_string());
+        page.excerpts.iter_mut().for_each(|one| one.lines.clear());
     }
     // It changes when somebody edits the file, which no event tells.
-    let frame = Frame { live: None, ..frame_for(api, viewed, "Site", "site", "") };
+    let done = done.map(String::from);
+    let frame = Frame { live: None, done, ..frame_for(api, viewed, "Site", "site", "") };
     shown("site.html", &frame, page)
+}
+
+fn counted(problems: usize) -> String {
+    if problems == 1 { "it has 1 problem".into() } else { format!("it has {problems} problems") }
+}
+
+#[derive(Serialize)]
+struct ChangePage {
+    who: String,
+    texts: Vec<TextChange>,
+    cut: bool,
+}
+
+#[derive(Serialize)]
+struct TextChange {
+    name: String,
+    added: usize,
+    removed: usize,
+    /// Each line with its kind: `add`, `del`, `at` or nothing.
+    lines: Vec<(&'static str, String)>,
+}
+
+/// What a reload would change for one node, line by line.
+pub(super) async fn change(
+    Shared(api): Shared<Api>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> PageResult {
+    let served = api.appliance.served();
+    let loaded = loaded(&api).await?;
+    let wanted = name.clone();
+    let texts = texts::blocking(move || {
+        let old = of_node(&served.renderer, &served.site, &wanted)?;
+        let new = of_node(&loaded.renderer, &loaded.site, &wanted)?;
+        Ok((old.is_some() || new.is_some()).then(|| (old.unwrap_or_default(), new.unwrap_or_default())))
+    });
+    let (old, new) = texts.await?.ok_or_else(|| ApiError::no_such_node(&name))?;
+    changed(&api, &visitor, &name, &old, &new)
+}
+
+/// What a reload would change for all nodes.
+pub(super) async fn shared_change(Shared(api): Shared<Api>, Extension(visitor): Extension<Visitor>) -> PageResult {
+    let served = api.appliance.served();
+    let loaded = loaded(&api).await?;
+    let texts = texts::blocking(move || {
+        let old = texts_of_site(&served.renderer, &served.site.masked())?;
+        Ok((old, texts_of_site(&loaded.renderer, &loaded.site.masked())?))
+    });
+    let (old, new) = texts.await?;
+    changed(&api, &visitor, "every node", &old, &new)
+}
+
+async fn loaded(api: &Api) -> Result<Loaded, ApiError> {
+    let loaded = api.reloader.preview().await.map(|(loaded, _)| loaded);
+    loaded.map_err(|_| {
+        let error = "the site file as it is now cannot be loaded";
+        ApiError::new(StatusCode::CONFLICT, error, "the page Site shows its problems")
+    })
+}
+
+fn of_node(
+    renderer: &crate::render::Renderer,
+    site: &crate::site::Site,
+    name: &str,
+) -> Result<Option<Texts>, RenderError> {
+    let site = site.masked();
+    site.node_by_name(name).map(|node| texts_of_node(renderer, &site, node)).transpose()
+}
+
+fn changed(api: &Api, visitor: &Visitor, who: &str, old: &Texts, new: &Texts) -> PageResult {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let text = |texts: &Texts, name: &String| texts.get(name).cloned().unwrap_or_default();
+    let (mut texts, mut room) = (Vec::new(), LONGEST);
+    let mut cut = false;
+    for name in names {
+        let diff = unified::diff(name, &text(old, name), &text(new, name));
+        let (added, removed) = unified::count(&diff);
+        let mut lines = Vec::new();
+        for line in diff.lines().skip(2) {
+            cut |= room < line.len();
+            if cut {
+                break;
+            }
+            room -= line.len();
+            let kind = match line.as_bytes().first() {
+                Some(b'+') => "add",
+                Some(b'-') => "del",
+                Some(b'@') => "at",
+                _ => "",
+            };
+            lines.push((kind, line.to_string()));
+        }
+        if added + removed > 0 {
+            texts.push(TextChange { name: name.clone(), added, removed, lines });
+        }
+    }
+    let page = ChangePage { who: who.into(), texts, cut };
+    shown("change.html", &frame(api, Some(visitor), &format!("{who} after a reload"), "site"), page)
 }

@@ -1,6 +1,8 @@
 //! Loads an edited site file without a restart: load, test the templates, check for hindrances, arm the new nodes,
 //! swap. The swap is one assignment between two packets. A failure before it leaves the running site unchanged.
 
+mod add;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +11,8 @@ use tokio::sync::{Mutex, watch};
 
 use crate::audit::Actor;
 use crate::clock::unix_now;
-use crate::config::{self, Loaded};
+use crate::config::{self, LoadError, Loaded};
+use crate::failure::Failure;
 use crate::lifecycle::{Hindrance, hindrances, withdrawn};
 use crate::server::error::ServerError;
 use crate::server::operate::arming::Unarmed;
@@ -20,6 +23,8 @@ use crate::server::served::{RefusedReload, Served};
 use crate::server::{key, notify};
 use crate::site::{Node, Site};
 use crate::store::Store;
+
+pub(crate) use add::NotAdded;
 
 /// The paths of a daemon's site file and templates. They are absolute, so that nothing depends on the working
 /// directory.
@@ -95,7 +100,7 @@ impl Reloader {
         notify::reloading();
         let outcome = match self.load().await {
             Ok(loaded) => self.take_over(loaded).await,
-            Err(why) => Err(why),
+            Err(why) => Err(why.to_string()),
         };
         give_memory_back().await;
         let outcome = match outcome {
@@ -149,20 +154,23 @@ impl Reloader {
     }
 
     /// What a reload would load and what speaks against it, or every problem of the file. Nothing is loaded.
-    pub(crate) async fn preview(&self) -> Result<(Loaded, Foreseen), String> {
+    pub(crate) async fn preview(&self) -> Result<(Loaded, Foreseen), LoadError> {
         let loaded = self.load().await?;
         let foreseen = self.foreseen(&loaded.site);
         Ok((loaded, foreseen))
     }
 
     /// Loads the site file. Reading and rendering thousands of nodes takes seconds, and packets must not wait for it.
-    async fn load(&self) -> Result<Loaded, String> {
+    async fn load(&self) -> Result<Loaded, LoadError> {
         let source = self.source.clone();
         let load = move || config::read(&source.file, source.templates.as_deref());
         match tokio::task::spawn_blocking(load).await {
             Ok(Ok(loaded)) => Ok(loaded),
-            Ok(Err(problems)) => Err(problems.to_string()),
-            Err(panic) => Err(format!("error: reading the site file failed: {panic}\nhelp: report this as a bug")),
+            Ok(Err(problems)) => Err(problems),
+            Err(panic) => {
+                let failure = Failure::fixable(format!("reading the site file failed: {panic}"));
+                Err(LoadError::Unreadable(failure.hint("report this as a bug")))
+            }
         }
     }
 
