@@ -94,6 +94,13 @@ pub(super) async fn tail(site: &Site, node: &str) -> Option<(String, String, boo
     tokio::task::spawn_blocking(read).await.ok().flatten()
 }
 
+/// How long a node's newest log is, in bytes; 0 when it has none.
+pub(super) async fn size(site: &Site, node: &NodeName) -> u64 {
+    let folder = site.server.state.join("logs").join(node.as_str());
+    let read = move || logs(&folder).pop().and_then(|(_, path)| Some(std::fs::metadata(path).ok()?.len())).unwrap_or(0);
+    tokio::task::spawn_blocking(read).await.unwrap_or(0)
+}
+
 fn piece(folder: &FilePath, query: &LogQuery) -> Option<LogPiece> {
     let logs = logs(folder);
     let (attempt, path) = match &query.attempt {

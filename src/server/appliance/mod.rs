@@ -71,6 +71,12 @@ impl Appliance {
         self.served.borrow().clone()
     }
 
+    /// Notes that a machine asked by DHCP for something to boot, as the engine notes it.
+    pub fn heard(&self, mac: Mac, arch: u16) {
+        self.recent.asked(mac);
+        self.recent.is(mac, arch.into());
+    }
+
     /// The machine that an address is reserved for or lent to.
     pub(in crate::server) fn machine_at(&self, site: &Site, address: Ipv4Addr) -> Option<Mac> {
         let node = site.nodes.by_address(address).map(|node| node.mac);

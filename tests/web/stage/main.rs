@@ -41,7 +41,7 @@ fn main() {
 }
 
 async fn prepare(folder: &Path, scene: &str) {
-    std::fs::write(folder.join("rackstart.toml"), rackstart::config::EXAMPLE).expect("a site file");
+    scenes::write_file(folder, scene);
     let (store, _task) = Store::open(&folder.join("state")).await.expect("a store");
     scenes::play(&store, &scenes::site(folder, scene), folder, scene).await;
 }
@@ -52,6 +52,9 @@ async fn serve(folder: &Path, scene: &str) {
     let renderer = Renderer::new().expect("templates");
     let (sender, served) = watch::channel(Arc::new(Served::new(site.clone(), renderer, 0)));
     let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
+    if scene != "empty" {
+        scenes::strangers(&appliance);
+    }
     let keeper = Keeper::open(store.clone()).await.expect("tokens");
     let mut tokens = serde_json::Map::new();
     for role in [Role::Viewer, Role::Operator, Role::Admin] {
@@ -76,7 +79,7 @@ async fn serve(folder: &Path, scene: &str) {
         }
     });
     while let Some(line) = heard.recv().await {
-        scenes::order(&store, &site, &line).await;
+        scenes::order(&store, &site, folder, &line).await;
     }
     shutdown.cancel();
     let _ = serving.await;

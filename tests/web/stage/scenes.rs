@@ -37,6 +37,10 @@ pub fn site(folder: &Path, scene: &str) -> Site {
     for node in site.nodes.iter_mut().filter(|node| node.role == "compute") {
         node.keep = vec!["vg_gluster".into()];
     }
+    let places = ["r1u38", "r1u20", "r1u18", "r2u20", "r2u4"];
+    for (node, place) in site.nodes.iter_mut().zip(places) {
+        node.place = place.parse().ok();
+    }
     let compute = site.nodes.iter().find(|node| node.role == "compute").expect("a compute node").clone();
     match scene {
         "empty" => site.nodes.clear(),
@@ -50,7 +54,35 @@ pub fn site(folder: &Path, scene: &str) -> Site {
 fn another(like: &Node, n: u32) -> Node {
     let [_, _, high, low] = n.to_be_bytes();
     let name = format!("node{n:04}").parse().expect("a name");
-    Node { name, mac: Mac([2, 0, 0, 0, high, low]), address: Ipv4Addr::new(10, 0, high, low), ..like.clone() }
+    let place = format!("r{}u{}", n / 40 + 1, n % 40 + 1).parse().ok();
+    Node { name, place, mac: Mac([2, 0, 0, 0, high, low]), address: Ipv4Addr::new(10, 0, high, low), ..like.clone() }
+}
+
+/// Writes the site file: without its install tree, so with problems, for one node; else good, and with a change that a
+/// reload would make.
+pub fn write_file(folder: &Path, scene: &str) {
+    let images = folder.join("tree/images/pxeboot");
+    std::fs::create_dir_all(&images).expect("a folder");
+    for file in ["vmlinuz", "initrd.img"] {
+        std::fs::write(images.join(file), "x").expect("a file");
+    }
+    std::fs::write(folder.join("tree/.treeinfo"), "[general]\nversion = 6.10\n").expect("a file");
+    let text = match scene {
+        "one" => rackstart::config::EXAMPLE.replace("192.168.0.2\"", "192.168.0.1\""),
+        _ => {
+            let tree = folder.join("tree").display().to_string();
+            let text = rackstart::config::EXAMPLE.replace("/srv/rackstart/centos6", &tree);
+            text.replacen("name = \"compute4\"\n", "name = \"compute4\"\nkernel_args = \"console=ttyS0\"\n", 1)
+        }
+    };
+    std::fs::write(folder.join("rackstart.toml"), text).expect("a site file");
+}
+
+/// Machines that are not in the site file ask by DHCP.
+pub fn strangers(appliance: &rackstart::server::appliance::Appliance) {
+    for (n, arch) in [(1, 0), (2, 7), (3, 7)] {
+        appliance.heard(Mac([0x52, 0x54, 0, 0xaa, 0xbb, n]), arch);
+    }
 }
 
 /// Plays what happened before anybody looks.
@@ -156,12 +188,18 @@ async fn thousand(store: &Store, site: &Site, past: &Past) {
     past.ago(0);
 }
 
-/// Something happens while somebody looks: `step NAME TEXT`.
-pub async fn order(store: &Store, site: &Site, line: &str) {
+/// Something happens while somebody looks: `step NAME TEXT`, or `log NAME TEXT`.
+pub async fn order(store: &Store, site: &Site, folder: &Path, line: &str) {
     let mut words = line.splitn(3, ' ');
-    let (Some("step"), Some(name), Some(text)) = (words.next(), words.next(), words.next()) else {
+    let (Some(what), Some(name), Some(text)) = (words.next(), words.next(), words.next()) else {
         panic!("{line}: not an order")
     };
+    if what == "log" {
+        let logs = folder.join("state/logs").join(name);
+        std::fs::create_dir_all(&logs).expect("a folder");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(logs.join("0b0b0b0b.log"));
+        return std::io::Write::write_all(&mut log.expect("a log"), format!("{text}\n").as_bytes()).expect("a line");
+    }
     let node = site.node_by_name(name).expect("a node");
     let mut life = Life::of(store, site, node);
     // Further than every report before it.

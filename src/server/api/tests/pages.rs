@@ -264,3 +264,28 @@ async fn a_report_is_the_same_pages_as_files_that_order_nothing_and_lead_to_each
         }
     }
 }
+
+#[tokio::test]
+async fn a_stranger_is_listed_and_only_an_admin_writes_it_into_the_file() {
+    let desk = Desk::new().await;
+    let ours = "52:54:00:a8:02:01".parse().unwrap();
+    let mac: crate::site::Mac = "52:54:00:aa:bb:cc".parse().unwrap();
+    desk.api.appliance.heard(ours, 0);
+    desk.api.appliance.heard(mac, 7);
+    let viewer = desk.browser(Role::Viewer).await;
+    let site = viewer.get("/site").await.text;
+    assert!(site.contains("52:54:00:aa:bb:cc") && !site.contains("52:54:00:a8:02:01"), "{site}");
+    let path = "/strangers/52-54-00-aa-bb-cc";
+    assert!(viewer.get(path).await.text.contains("An operator can add it."));
+    assert_eq!(viewer.get("/strangers/52-54-00-a8-02-01").await.status, 409, "that is a node");
+    assert_eq!(viewer.get("/strangers/x").await.status, 400);
+    let fields = "name=compute9&role=%3Cb%3E&address=192.168.0.9&disk_by=serial&disk=%22%20x&card=eth0&firmware=uefi";
+    let operator = desk.browser(Role::Operator).await;
+    let page = operator.get(&format!("{path}?{fields}")).await.text;
+    assert!(page.contains("firmware = &quot;uefi&quot;") && page.contains("serial = &quot;\\&quot; x&quot;"), "{page}");
+    assert!(page.contains("cannot read the site file") && !page.contains("<b>"), "{page}");
+    assert_eq!(operator.post(path, fields).await.status, 403);
+    let admin = desk.browser(Role::Admin).await;
+    assert_eq!(admin.post(path, fields).await.status, 409, "the file of this test does not exist");
+    assert_eq!(admin.post(path, "name=x").await.status, 409);
+}

@@ -249,3 +249,36 @@ async fn readers_never_see_a_mixture() {
     stop.cancel();
     assert!(reader.join().unwrap() > 0, "the reader saw reloaded sites");
 }
+
+#[tokio::test]
+async fn a_node_is_added_only_to_a_file_that_stays_good_and_nothing_else_in_it_changes() {
+    let daemon = Daemon::started().await;
+    let file = daemon.folder.path().join("rackstart.toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let block = |name: &str, last: u8| {
+        format!(
+            "[[node]]\nname = \"{name}\"\nrole = \"compute\"\naddress = \"192.168.0.{last}\"\n\
+             disk = {{ name = \"sda\", size = \"250 GB\" }}\n\
+             nics = [{{ name = \"eth0\", mac = \"52:54:00:a8:0a:01\", network = \"lan\" }}]\n"
+        )
+    };
+    let add = |name: &'static str, last, write| {
+        let (reloader, block) = (&daemon.reloader, block(name, last));
+        async move { reloader.add_node(&Actor::socket(0, None), name, block, write).await }
+    };
+    let refused = add("compute10", 2, true).await.unwrap_err();
+    let NotAdded::Refused(LoadError::Problems(problems)) = refused else { panic!("{refused:?}") };
+    let excerpt = &problems.excerpts()[0];
+    assert!(excerpt.message.contains("share the address 192.168.0.2"), "{excerpt:?}");
+    let meant = excerpt.lines.iter().find(|(.., meant)| *meant).unwrap();
+    assert_eq!(meant.1, "address = \"192.168.0.2\"");
+    add("compute10", 10, false).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "it was only looked at");
+    add("compute10", 10, true).await.unwrap();
+    let after = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(after, format!("{before}\n{}", block("compute10", 10)));
+    assert!(daemon.served().site.node_by_name("compute10").is_none(), "nothing is loaded by it");
+    let lines = daemon.store.audit_lines(crate::store::AuditFilter::default()).await.unwrap();
+    let adds = lines.iter().filter(|line| line.action == "add-node");
+    assert_eq!(adds.map(|line| line.subject.as_str()).collect::<Vec<_>>(), ["compute10"]);
+}
