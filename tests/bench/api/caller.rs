@@ -1,6 +1,7 @@
 //! A client of the API, with one connection that stays open.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -16,12 +17,13 @@ pub struct Caller {
     sender: SendRequest<Body>,
     host: String,
     bearer: String,
+    cookie: String,
 }
 
 impl Caller {
     /// Connects.
     pub fn of(address: SocketAddr, token: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = runtime();
         let sender = runtime.block_on(async {
             let stream = TcpStream::connect(address).await.expect("the API listens");
             stream.set_nodelay(true).expect("a socket that is open");
@@ -29,7 +31,42 @@ impl Caller {
             tokio::spawn(connection);
             sender
         });
-        Self { runtime, sender, host: address.to_string(), bearer: format!("Bearer {token}") }
+        Self { runtime, sender, host: address.to_string(), bearer: format!("Bearer {token}"), cookie: String::new() }
+    }
+
+    /// Signs in to the pages, as a person with this token does.
+    pub fn sign_in(&mut self, token: &str) {
+        let origin = format!("http://{}", self.host);
+        let request = Request::post("/sign-in").header("host", &self.host).header("origin", origin);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(Body::from(format!("token={token}"))).expect("a request");
+        let response = self.runtime.block_on(self.sender.send_request(request)).expect("an answer");
+        let cookie = response.headers()["set-cookie"].to_str().expect("text").split(';').next().unwrap_or_default();
+        self.cookie = cookie.into();
+        self.runtime.block_on(response.into_body().collect()).expect("a body");
+    }
+
+    /// Opens a page for a person. Returns its length in bytes, the time to its first byte, and to its last.
+    pub fn page(&mut self, path: &str) -> (usize, Duration, Duration) {
+        let request = Request::get(path).header("host", &self.host).header("cookie", &self.cookie);
+        let request = request.body(Body::empty()).expect("a request");
+        self.runtime.block_on(async {
+            let began = Instant::now();
+            let response = self.sender.send_request(request).await.expect("an answer");
+            let first = began.elapsed();
+            assert!(response.status().is_success(), "{path}: {}", response.status());
+            let length = response.into_body().collect().await.expect("a body").to_bytes().len();
+            (length, first, began.elapsed())
+        })
+    }
+
+    /// Opens the stream of changes of an open page, and reads it until the caller is dropped.
+    pub fn follow(&mut self, cookie_of: &Self) {
+        let request = Request::get("/live").header("host", &self.host).header("cookie", &cookie_of.cookie);
+        let request = request.body(Body::empty()).expect("a request");
+        let response = self.runtime.block_on(self.sender.send_request(request)).expect("an answer");
+        assert!(response.status().is_success(), "/live: {}", response.status());
+        self.runtime.spawn(response.into_body().collect());
     }
 
     /// Asks for a page and returns its body.
@@ -42,4 +79,9 @@ impl Caller {
             response.into_body().collect().await.expect("a body").to_bytes().to_vec()
         })
     }
+}
+
+/// A runtime whose one thread also reads what nobody waits for.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }

@@ -27,6 +27,14 @@ const PAGES: [(&str, &str); 7] = [
     ("plan of one node", "/api/v1/nodes/node0500/plan"),
 ];
 
+/// Pages for people: whole ones, as a browser gets them.
+const FOR_PEOPLE: [(&str, &str); 4] =
+    [("rack, 200 tiles", "/"), ("rack by role", "/?group=role"), ("cloud", "/cloud"), ("one node", "/nodes/node0500")];
+/// Times that each of them is opened.
+const OPENED: usize = 200;
+/// Other pages that are open and change by themselves.
+const FOLLOWERS: usize = 99;
+
 fn main() {
     // `cargo test --all-targets` starts benches too; they are not tests.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -48,7 +56,39 @@ fn main() {
         let rate = (crowd.written() - before) as f64 / began.elapsed().as_secs_f64();
         println!("changes made durable meanwhile: {rate:.0} a second");
     }
+    crowd.report(0);
+    pages(&crowd, "pages, quiet");
+    crowd.report(100);
+    let mut followers: Vec<Caller> = (0..FOLLOWERS).map(|_| Caller::of(crowd.address, &crowd.token)).collect();
+    caller.sign_in(&crowd.token);
+    for follower in &mut followers {
+        follower.follow(&caller);
+    }
+    pages(&crowd, "pages, while 100 nodes install and 99 others are open");
     crowd.stop();
+}
+
+/// Opens the pages as a person does.
+fn pages(crowd: &Crowd, title: &str) {
+    let mut person = Caller::of(crowd.address, &crowd.token);
+    person.sign_in(&crowd.token);
+    println!(
+        "\n{title}\n{:<32} {:>9} {:>12} {:>12} {:>12} {:>12}",
+        "page", "kB", "first p50", "first p99", "whole p50", "whole p99 ms"
+    );
+    for (name, path) in FOR_PEOPLE {
+        let opened: Vec<_> = (0..OPENED).map(|_| person.page(path)).collect();
+        let bytes = opened[0].0 as f64 / 1e3;
+        let sorted = |times: Vec<Duration>| {
+            let mut times = times;
+            times.sort();
+            let at = |part: usize| milliseconds(times[(times.len() * part).div_ceil(100) - 1]);
+            (at(50), at(99))
+        };
+        let first = sorted(opened.iter().map(|(_, first, _)| *first).collect());
+        let whole = sorted(opened.iter().map(|(.., whole)| *whole).collect());
+        println!("{name:<32} {bytes:>9.1} {:>12.2} {:>12.2} {:>12.2} {:>12.2}", first.0, first.1, whole.0, whole.1);
+    }
 }
 
 fn measure(caller: &mut Caller, page: &str, path: &str) {

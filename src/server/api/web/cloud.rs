@@ -126,18 +126,26 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
 /// The graph of the site that is served. Reading it renders a payload for each role, so it is kept until another site is
 /// loaded.
 #[derive(Default)]
-pub(in crate::server::api) struct Design(Mutex<Option<(Arc<Site>, Arc<Renderer>, Arc<Gates>)>>);
+pub(in crate::server::api) struct Design(Mutex<Option<Kept>>);
+
+/// A graph, and what it was read from.
+struct Kept {
+    site: Arc<Site>,
+    renderer: Arc<Renderer>,
+    gates: Arc<Gates>,
+}
 
 impl Design {
     fn of(&self, served: &Served) -> Result<Arc<Gates>, ApiError> {
-        if let Some((site, renderer, gates)) = &*lock(&self.0)
-            && Arc::ptr_eq(site, &served.site)
-            && Arc::ptr_eq(renderer, &served.renderer)
+        if let Some(kept) = &*lock(&self.0)
+            && Arc::ptr_eq(&kept.site, &served.site)
+            && Arc::ptr_eq(&kept.renderer, &served.renderer)
         {
-            return Ok(gates.clone());
+            return Ok(kept.gates.clone());
         }
         let gates = Arc::new(design(served)?);
-        *lock(&self.0) = Some((served.site.clone(), served.renderer.clone(), gates.clone()));
+        let (site, renderer) = (served.site.clone(), served.renderer.clone());
+        *lock(&self.0) = Some(Kept { site, renderer, gates: gates.clone() });
         Ok(gates)
     }
 }
