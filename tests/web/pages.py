@@ -44,7 +44,8 @@ class Person:
     def __init__(self, browser, stage, role=None, **options):
         self.stage = stage
         self.schemes = options.pop("schemes", ("light", "dark"))
-        self.context = browser.new_context(base_url=stage.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        self.context = browser.new_context(base_url=stage.url, **{"viewport": {"width": 1280, "height": 900},
+                                              "reduced_motion": "reduce", **options})
         self.page = self.context.new_page()
         self.complaints = []
         self.page.on("console", lambda line: self.complain(f"console: {line.type} {line.text}"))
