@@ -22,7 +22,7 @@ class Stage:
         # Everything that happened before anybody looks has its own time. The clock of a timer stays the real one.
         faked = {**os.environ, "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(folder / "time"),
                  "FAKETIME_NO_CACHE": "1"}
-        subprocess.run([os.environ["STAGE"], "prepare", folder, self.scene], env=faked, check=True, timeout=120)
+        subprocess.run([os.environ["STAGE"], "prepare", folder, self.scene], env=faked, check=True, timeout=900)
         self.process = subprocess.Popen([os.environ["STAGE"], "serve", folder, self.scene], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         told = json.loads(self.process.stdout.readline())
