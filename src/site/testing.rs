@@ -152,7 +152,9 @@ pub fn paper_site() -> Site {
             name: "essex".into(),
             summary: "the paper's cloud".into(),
             firewall_by_steps: true,
-            steps: ["firewall", "router", "gluster", "selinux", "kvm", "http", "essex"].map(String::from).to_vec(),
+            steps: ["firewall", "router", "gluster", "selinux", "kvm", "http", "nova", "essex"]
+                .map(String::from)
+                .to_vec(),
             capabilities: ["control", "images", "hypervisor", "brick", "router"]
                 .map(|name| (name.to_string(), Capability::default()))
                 .into(),
