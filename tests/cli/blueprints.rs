@@ -86,9 +86,13 @@ fn what_is_wrong_with_a_blueprint_of_ones_own_is_told_by_its_file() {
 
 /// The site file of `init --blueprint allinone`, on this machine's own tree and without its repository.
 fn one_server(changes: &[(&str, &str)]) -> Desk {
+    from_init("allinone", changes)
+}
+
+fn from_init(blueprint: &str, changes: &[(&str, &str)]) -> Desk {
     let desk = Desk::new();
     let tree = desk.tree("6.10");
-    assert_eq!(desk.run(&["init", "--blueprint", "allinone"]).code, 0);
+    assert_eq!(desk.run(&["init", "--blueprint", blueprint]).code, 0);
     let path = desk.path("rackstart.toml");
     let mut text = fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once("[[repository]]").unwrap();
@@ -161,5 +165,43 @@ fn what_one_server_cannot_be_is_told() {
         assert!(told.code != 0 && said.contains(expected) && said.contains("help: "), "{expected}: {said}");
     }
     let told = Desk::new().run(&["init", "--blueprint", "alinone"]);
-    assert!(told.code != 0 && told.stderr.contains("allinone, essex, plain"), "{}", told.stderr);
+    assert!(told.code != 0 && told.stderr.contains("allinone, diablo, essex, plain"), "{}", told.stderr);
+}
+
+#[test]
+fn a_cloud_of_2011_is_what_its_manual_says_and_what_cannot_be_is_told() {
+    let desk = from_init("diablo", &[]);
+    let told = desk.run(&["check"]);
+    assert!(
+        told.code == 0 && told.stdout.contains("blueprint diablo, hardened mode"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
+    let list = desk.run(&["render", "cc1", "firstboot-list"]).stdout;
+    for step in
+        ["01-network-gateway/01", "07-openstack-controller/26", "08-openstack-compute/05", "09-openstack-gateway/02"]
+    {
+        assert!(list.contains(&format!(" steps/{step}-")), "{step} is not in\n{list}");
+    }
+    assert!(!list.contains("keystone-") && !list.contains("volume") && !list.contains("gluster"), "{list}");
+    let secrets = desk.run(&["render", "node1", "firstboot-file", "secrets"]).stdout;
+    assert!(secrets.contains("RABBIT_PASSWORD='***'") && !secrets.contains("GLANCE"), "{secrets}");
+    let ports = desk.run(&["plan", "cc1", "--security"]).stdout;
+    assert!(ports.contains("message queue (RabbitMQ)") && ports.contains("tcp 8773,8774"), "{ports}");
+    let plan = desk.run(&["plan", "cc1"]).stdout;
+    assert!(plan.contains("/var/lib/nova/instances") && plan.contains("/var/lib/glance/images"), "{plan}");
+    let vm_network = "vm_network = \"10.0.0.0/24\"";
+    for (change, expected) in [
+        ((vm_network, "volumes = \"yes\""), "calls ietadm, the tool of a target that CentOS 6 does not have"),
+        (("# shared_instances", "shared_instances"), "no layout mounts one at /export/instances"),
+        ((vm_network, "acceptance = \"services volume\""), "has a word that is no test of this blueprint"),
+    ] {
+        let told = from_init("diablo", &[change]).run(&["check"]);
+        let said = told.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.code != 0 && said.contains(expected) && said.contains("help: "), "{expected}: {said}");
+    }
+    let shared = [("layout = \"grow\"", "layout = \"shared\""), ("# shared_instances", "shared_instances")];
+    let told = from_init("diablo", &shared).run(&["check"]);
+    assert_eq!(told.code, 0, "{}{}", told.stdout, told.stderr);
 }

@@ -59,15 +59,28 @@ def service_gets_in(world, node, conf):
     return lets_in(world, [m for m in wanted if m in can_speak(node)], user, readers.setting(conf, "DEFAULT", "qpid_password"))
 
 
+def rabbit_login(conf):
+    """What Nova 2011.3 logs in with."""
+    return [readers.setting(conf, "DEFAULT", f"rabbit_{key}") or "guest" for key in ("userid", "password")]
+
+
+def rabbit_lets_in(world, user, password):
+    """Whether RabbitMQ has an account like that: the one that its configuration had when its database was new."""
+    account = world / "nodes/controller/fake/rabbit/account"
+    return account.exists() and account.read_text().split("\n", 1) == [user, password]
+
+
 def is_connected(world, node, service):
     """What it was started with counts; who is in stays in, whatever password comes, until one of the two starts anew."""
     broker = world / "nodes/controller/fake"
-    if not (broker / "running.qpidd").exists():
+    queue = "rabbit" if (broker / "rabbit").exists() else "qpidd"
+    if not (broker / ("running.rabbitmq-server" if queue == "rabbit" else "running.qpidd")).exists():
         return False
-    born, note = (broker / "qpidd/born").read_text(), node / f"fake/connected.{service}"
+    born, note = (broker / queue / "born").read_text(), node / f"fake/connected.{service}"
     if note.exists() and note.read_text() == born:
         return True
-    if not service_gets_in(world, node, node / f"fake/started/{service}/nova.conf"):
+    conf = node / f"fake/started/{service}/nova.conf"
+    if not (rabbit_lets_in(world, *rabbit_login(conf)) if queue == "rabbit" else service_gets_in(world, node, conf)):
         return False
     note.write_text(born)
     return True

@@ -61,7 +61,11 @@ def sync(database, control=0):
 
 
 def glance_manage(words):
-    """Without `version_control`, its db_sync takes an empty database for one of the latest version."""
+    """Without `version_control`, its db_sync takes an empty database for one of the latest version. That of 2011.3 does
+    not, and is told its configuration."""
+    if words[0].startswith("--config-file="):
+        writes_as_root("var/log/glance/registry.log")
+        return sync(Database(ROOT, words[0].removeprefix("--config-file=/"), "DEFAULT", "sql_connection"))
     for place in ("api", "registry"):
         database = Database(ROOT, f"etc/glance/glance-{place}.conf", "DEFAULT", "sql_connection")
     versioned = schema.Versioned("glance", database.ask)
@@ -236,7 +240,9 @@ def rules(service):
             return
         case "openstack-nova-network":
             bridge = get("flat_network_bridge") if manager() == "FlatDHCP" else None
-            made = nova_rules.of_network(get("fixed_range"), get("routing_source_ip") or get("my_ip"), get("metadata_host"), bridge)
+            # In 2011.3 the EC2 API answers for metadata.
+            metadata = get("metadata_host") or get("ec2_dmz_host")
+            made = nova_rules.of_network(get("fixed_range"), get("routing_source_ip") or get("my_ip"), metadata, bridge)
         case "openstack-nova-metadata-api":
             made = nova_rules.of_metadata(get("metadata_host"))
         case "openstack-nova-compute" if manager() == "FlatDHCP" and get("host") in machines.hosts(WORLD):
@@ -279,6 +285,10 @@ def main(name, words):
             print("\n".join(f"None\t{address}\tNone\tnova\teth0" for address in pool) or "No floating IP addresses have been defined.")
         case ["network", verb, *options]:
             network(database, verb, options)
+        case [("user" | "project" | "version") as kind, verb, *more]:
+            import diablo
+
+            getattr(diablo, f"{kind}_{verb}")(database, *more)
         case _:
             sys.exit(f"openstack.py: I do not play {name} {words}")
 

@@ -14,7 +14,10 @@ class Unreadable(Exception):
 def iniparser(path):
     """`{section: {key: value}}` as Nova's own parser has it; the last of several values counts."""
     found, section, key = {}, None, None
-    for line in path.read_bytes().decode("utf-8").split("\n"):
+    text = path.read_bytes().decode("utf-8")
+    if "\n--" in text:
+        return {"DEFAULT": flagfile(text)}
+    for line in text.split("\n"):
         line = line.rstrip()
         if not line:
             key = None
@@ -34,6 +37,13 @@ def iniparser(path):
             key = line[:at].strip()
             found[section][key] = line[at + 1 :].strip()
     return found
+
+
+def flagfile(text):
+    """The flag file of Nova 2011.3, by python-gflags: a line `--NAME=VALUE` or `--NAME` each; others are no flags."""
+    lines = (line.strip() for line in text.split("\n"))
+    flags = (line[2:].partition("=") for line in lines if line.startswith("--"))
+    return {name: value if sign else "true" for name, sign, value in flags}
 
 
 def config_parser(path):

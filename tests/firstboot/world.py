@@ -132,7 +132,9 @@ def render(text, values):
 class World:
     """Goes as far as the shared store unless `last_group` says otherwise."""
 
-    templates, data = TEMPLATES, data_of("essex")
+    templates, data, told = TEMPLATES, data_of("essex"), SECRETS
+    # The files of packages, the later ones before the others.
+    pristine = ("pristine",)
 
     def __init__(self, security="hardened", nodes=NODES, values=None, last_group="04", secrets=None, names=NODES):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="firstboot-", dir=MEMORY))
@@ -140,12 +142,15 @@ class World:
         self.names = list(names)
         for name in ("gluster", "listen", "nodes"):
             (self.dir / name).mkdir()
-        for name in ("stand-in", "stand-in-gluster", "openstack.py"):
+        for name in ("stand-in", "stand-in-gluster", "openstack.py", "diablo.py"):
             shutil.copy(HERE / name, self.dir / name)
-        (self.dir / "pristine").symlink_to(HERE / "pristine")
+        if len(self.pristine) == 1:
+            (self.dir / "pristine").symlink_to(HERE / self.pristine[0])
+        else:
+            self.packages()
         self.last_group, self.cloud = last_group, apis.Cloud(self)
         # Every secret is another one, and may be part of another.
-        self.secrets = {name: f"Secret{number}of{name}" for number, name in enumerate(SECRETS)}
+        self.secrets = {name: f"Secret{number}of{name}" for number, name in enumerate(self.told)}
         self.secrets.update(secrets or {})
         network = next(_networks) % 50000
         self.prefix = f"127.{network // 250 + 1}.{network % 250 + 1}"
@@ -153,6 +158,15 @@ class World:
         self.listening, self.open = {}, True
         threading.Thread(target=self._listen, daemon=True).start()
         self.nodes = {name: Node(self, name) for name in nodes}
+
+    def packages(self):
+        """A package of a later folder is another release of it."""
+        (self.dir / "pristine").mkdir()
+        for folder in self.pristine:
+            for package in (HERE / folder).iterdir():
+                place = self.dir / "pristine" / package.name
+                place.unlink(missing_ok=True)
+                place.symlink_to(package)
 
     def address(self, name):
         return f"{self.prefix}.{EVERYBODY.index(name) + 1}"
@@ -388,7 +402,7 @@ class Node:
             env.write(f"MIRROR_PASSWORD={SECRET}\n")
         targets = values["targets"].split()
         (payload / "secrets").write_text("".join(
-            f"{name}={shlex.quote(world.secrets[name])}\n" for name, who in SECRETS.items() if set(who.split()) & set(targets)
+            f"{name}={shlex.quote(world.secrets[name])}\n" for name, who in world.told.items() if set(who.split()) & set(targets)
         ))
 
     def env(self, **more):
