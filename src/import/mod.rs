@@ -1,8 +1,12 @@
-//! Turns an existing kickstart into a role, a layout, packages and hooks of a site file. Text in, texts out.
+//! Turns an existing kickstart into a role, a layout, packages and hooks of a site file, and the file of another
+//! installer into a site file (`answers`). Text in, texts out.
 //!
 //! Every line is accounted for: it is carried over, carried over with a difference that is stated, left behind with a
 //! reason and something to do, or it means nothing (blanks and comments).
 
+mod answers;
+#[cfg(test)]
+mod answers_tests;
 mod arrange;
 mod autopart;
 mod commands;
@@ -15,13 +19,15 @@ mod storage;
 mod tests;
 mod write;
 
+pub(crate) use answers::{Table, import as import_answers};
+
 use crate::grammar::{self, Weight};
 use crate::site::{Layout, Release};
 
 /// What became of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// A blank line, or a comment of the kickstart itself.
+    /// A blank line, or a comment of the file itself.
     Silent,
     /// The line is in the fragment or in a hook; with the difference, if there is one.
     Carried(Option<String>),
@@ -34,7 +40,7 @@ pub enum Fate {
     },
 }
 
-/// A line of the kickstart and what became of it.
+/// A line of the file and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The line number, from 1.

@@ -210,7 +210,7 @@ fn size(size: SizeSpec) -> String {
 }
 
 /// A line of the kickstart that was left behind, or differs, as a comment.
-fn comment(line: &Line) -> Option<String> {
+pub(super) fn comment(line: &Line) -> Option<String> {
     let text = one_line(line.text.trim());
     match &line.fate {
         Fate::Left { why, todo } => Some(format!("#  {}: {text}\n#     {why}; {todo}\n", line.number)),
@@ -236,11 +236,11 @@ fn list(text: &mut String, key: &str, values: &[String]) {
 }
 
 /// A TOML string on one line.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", one_line(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The text without control characters, which neither a comment nor a string may contain.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -111,3 +111,35 @@ fn a_template_and_a_bad_name_are_refused() {
     assert_eq!(desk.run(&["import", "t.ks", "--release", "9", "--role", "All"]).code, 2);
     assert_eq!(desk.run(&["import", "t.ks"]).code, 2);
 }
+
+/// A deploy.conf of three servers.
+const DEPLOY: &str = "[default]\npuppet_server=puppet\n[nova]\nnova_api=cc\nnova_objectstore=cc\nnova_compute=n1, n2\n\
+                      nova_network=cc\nnetwork_manager=nova.network.manager.FlatDHCPManager\nnetwork_ip_range=10.1.0.0/24\n\
+                      fixed_range=10.1.0.0/24\nnetwork_size=256\n[swift]\npassword=geheim\n";
+
+#[test]
+fn a_deploy_conf_is_recognised_and_its_site_passes_check() {
+    let desk = Desk::new();
+    fs::write(desk.path("deploy.conf"), DEPLOY).unwrap();
+    let run = desk.run(&["import", "deploy.conf", "--out", "."]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    assert!(run.stdout.contains("13 lines: 8 carried over, 2 left behind, 3 blank or comments"), "{}", run.stdout);
+    let site = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    assert!(!format!("{site}{}", run.stdout).contains("geheim"));
+    assert_eq!(desk.run(&["import", "deploy.conf", "--out", "."]).code, 1, "it overwrites nothing");
+    let tree = desk.tree("6.10");
+    let (before, rest) = site.split_once("[[repository]]").unwrap();
+    let site = format!("{before}{}", &rest[rest.find("[variables]").unwrap()..]);
+    let site = site
+        .replace("/srv/rackstart/centos6", tree.to_str().unwrap())
+        .replace("interface = \"eth0\"", "interface = \"lo\"");
+    fs::write(desk.path("rackstart.toml"), site).unwrap();
+    let run = desk.run(&["check"]);
+    assert!(run.code == 0 && run.stdout.contains("blueprint diablo"), "{}{}", run.stdout, run.stderr);
+    let env = desk.run(&["render", "n2", "firstboot-file", "env"]).stdout;
+    for line in ["COMPUTES='cc n1 n2'", "CONTROLLER='cc'", "GATEWAY='cc'", "VM_NETWORK='10.1.0.0/24'"] {
+        assert!(env.lines().any(|found| found == line), "{line} is not in\n{env}");
+    }
+    let run = desk.run(&["import", "deploy.conf", "--role", "x"]);
+    assert!(run.code == 2 && run.stderr.contains("deploy.conf of nova-deployment-tool"), "{}", run.stderr);
+}
