@@ -20,7 +20,7 @@ use crate::store::EventPage;
 use crate::web::{Gates, NodeAt, RoleSteps, Time, symbol};
 
 /// Nodes for which is worked out whether they may be reimaged now.
-const JUDGED: usize = 60;
+const JUDGED: usize = 20;
 /// Nodes whose word about the acceptance is looked for; a blueprint has it on one.
 const JUDGES: usize = 5;
 /// Events of each of them that are read, the newest ones.
