@@ -1,7 +1,7 @@
 //! `rackstart open`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::client::Daemon;
@@ -9,6 +9,7 @@ use super::output::{Output, json};
 use super::{Failure, print, tell_notes};
 use crate::server::api::links::{MadeLink, NewLink};
 use crate::server::api::role::Role;
+use crate::store::write_private;
 use crate::words::duration;
 
 /// Open the pages in a browser: the rack, each node, the cloud and the site file.
@@ -50,12 +51,28 @@ fn open(config: Option<&Path>, args: Args) -> Result<(), Failure> {
     }
     tell_notes(&notes);
     if !args.print && std::io::stdout().is_terminal() && has_desktop() {
-        let started = Command::new("xdg-open").arg(&link.url).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        if started.is_err() {
-            tell_notes(&["no browser was started, because xdg-open is missing".into()]);
+        match leads_to(&link.url) {
+            Ok(page) => {
+                let started = Command::new("xdg-open").arg(page).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+                if started.is_err() {
+                    tell_notes(&["no browser was started, because xdg-open is missing".into()]);
+                }
+            }
+            Err(why) => tell_notes(&[format!("no browser was started, because {why}")]),
         }
     }
     Ok(())
+}
+
+/// A page that nobody else can read and that leads to the link. Everybody on this machine can read the arguments of a
+/// browser, and whoever reads the link first is signed in.
+fn leads_to(url: &str) -> Result<PathBuf, String> {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    let own = own.ok_or("XDG_RUNTIME_DIR names no folder of yours")?;
+    let page = Path::new(&own).join("rackstart-open.html");
+    let text = format!("<!DOCTYPE html><title>rackstart</title><meta http-equiv=\"refresh\" content=\"0; url={url}\">");
+    write_private(&page, text.as_bytes()).map_err(|error| format!("{}: {error}", page.display()))?;
+    Ok(page)
 }
 
 fn has_desktop() -> bool {

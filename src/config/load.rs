@@ -194,7 +194,8 @@ fn examine(path: &Path, text: &str, templates: Option<&Path>, depth: Depth) -> R
     if depth == Depth::Whole {
         examined.problems.extend(media::check_keys(&examined.repositories));
         examined.problems.extend(media::check_container_keys(&examined.keys));
-        examined.problems.extend(media::check_loaders(&examined.loaders));
+        let guarded = examined.site.as_ref().map(|site| site.guarded.clone()).unwrap_or_default();
+        examined.problems.extend(media::check_loaders(&examined.loaders, &guarded));
         if let (Some(site), Some(renderer)) = (&examined.site, &examined.renderer) {
             let tree_at = examined.trees.first().map_or(0..0, |tree| tree.at.clone());
             examined.problems.extend(media::check_images(site, &examined.images, tree_at));

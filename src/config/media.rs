@@ -61,7 +61,7 @@ pub(super) fn image_places(file: &SiteFile<'_>) -> Vec<(String, Range<usize>)> {
     file.images.iter().filter_map(of).collect()
 }
 
-/// Returns the path of every install tree, repository and image, as far as they could be read.
+/// Returns the path of every install tree, repository, image and loader, as far as they could be read.
 pub(super) fn served(file: &SiteFile<'_>) -> Vec<ServedPath> {
     let trees = file.trees.iter().map(|keys| ("install tree", &keys.name, &keys.path));
     let repositories = file.repositories.iter().map(|keys| ("repository", &keys.name, &keys.path));
@@ -70,13 +70,25 @@ pub(super) fn served(file: &SiteFile<'_>) -> Vec<ServedPath> {
         let (name, path) = (name.as_ref()?.get_ref(), path.as_ref()?);
         Some(ServedPath { owner: format!("{kind} `{name}`"), path: PathBuf::from(*path.get_ref()), at: path.span() })
     });
-    named.collect()
+    let loaders = file.loaders.iter().filter_map(|keys| Some((keys.loader.as_ref()?, &keys.places)));
+    let programs =
+        loaders.flat_map(|(loader, places)| loader.files.iter().zip(places).map(move |pair| (loader.platform, pair)));
+    let programs = programs.map(|(platform, (file, at))| ServedPath {
+        owner: format!("{LOADER} `{}`", platform.word()),
+        path: file.path.clone(),
+        at: at.clone(),
+    });
+    named.chain(programs).collect()
 }
 
+/// How the owner of a loader's path begins.
+const LOADER: &str = "loader of";
+
 /// Reports missing paths in a file that still has other mistakes; their contents are examined once it has none. Install
-/// trees are examined in any case.
+/// trees and loaders are examined in any case.
 pub(super) fn check_paths(served: &[ServedPath]) -> impl Iterator<Item = Problem> {
-    let gone = |served: &&ServedPath| !served.owner.starts_with("install tree") && !served.path.exists();
+    let elsewhere = |owner: &str| owner.starts_with("install tree") || owner.starts_with(LOADER);
+    let gone = move |served: &&ServedPath| !elsewhere(&served.owner) && !served.path.exists();
     served.iter().filter(gone).map(|served| {
         let message = format!("the {} cannot be used: {} does not exist", served.owner, served.path.display());
         Problem::new(served.at.clone(), message, "copy it there, or correct the path")
@@ -123,7 +135,9 @@ pub(super) fn complete(site: &mut Site, uses: &[RepositoryUse]) {
     }
     for loader in &mut site.loaders {
         // All of them or none: a chain with a hole in it would stop on the machine's screen.
-        loader.programs = loader.files.iter().map(media::own_program).collect::<Result<_, _>>().unwrap_or_default();
+        // Whether one of them is a guarded file is known later, and then the site is refused.
+        let read = |file| media::own_program(file, &Guarded::default());
+        loader.programs = loader.files.iter().map(read).collect::<Result<_, _>>().unwrap_or_default();
     }
     complete_containers(site);
     add_images_of_tree(site);
@@ -160,11 +174,12 @@ pub(super) fn check_container_keys(uses: &[KeyUse]) -> Vec<Problem> {
     wrong.collect()
 }
 
-/// Reports every file of the operator's own loaders that cannot be used.
-pub(super) fn check_loaders(loaders: &[(Option<OwnLoader>, Vec<Range<usize>>)]) -> Vec<Problem> {
+/// Reports every file of the operator's own loaders that cannot be used, or that nobody may fetch.
+pub(super) fn check_loaders(loaders: &[(Option<OwnLoader>, Vec<Range<usize>>)], guarded: &[PathBuf]) -> Vec<Problem> {
+    let guarded = Guarded::of(guarded);
     let files = loaders.iter().flat_map(|(loader, places)| loader.iter().flat_map(|own| &own.files).zip(places));
     let wrong = files.filter_map(|(file, at)| {
-        let why = media::own_program(file).err()?;
+        let why = media::own_program(file, &guarded).err()?;
         let message = format!("the loader {} cannot be used: {why}", file.path.display());
         Some(Problem::new(at.clone(), message, "copy the file again, or correct its path and its checksum"))
     });

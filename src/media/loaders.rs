@@ -1,7 +1,7 @@
 //! Reads what firmware loads: the signed chain of an install tree, and the operator's own loaders. They are read once,
 //! because TFTP never waits for a disk.
 
-use super::{Content, Media, pe};
+use super::{Content, Guarded, Media, pe};
 use crate::packages::Hasher;
 use crate::site::{LoaderFile, Platform, Program, SignedChain};
 
@@ -36,10 +36,11 @@ fn chain(tree: &Media, platform: Platform, (folder, begins): (&str, &str)) -> Op
     Some(SignedChain { platform, shim, grub, speaks_http })
 }
 
-/// A file of the operator's own loader, or why it cannot be used.
-pub(crate) fn own_program(file: &LoaderFile) -> Result<Program, String> {
+/// A file of the operator's own loader, or why it cannot be used; a guarded file is none, under whatever name.
+pub(crate) fn own_program(file: &LoaderFile, guarded: &Guarded) -> Result<Program, String> {
     let name = file.path.file_name().and_then(|name| name.to_str()).ok_or("its name is no text")?;
-    let bytes = Content::named(&file.path).and_then(|content| content.bytes(MAX_BYTES));
+    let content = Content::named(&file.path).and_then(|content| content.unless(guarded));
+    let bytes = content.and_then(|content| content.bytes(MAX_BYTES));
     let bytes = bytes.map_err(|error| error.to_string())?;
     if bytes.is_empty() {
         return Err("it is empty".into());
@@ -109,8 +110,20 @@ mod tests {
             path: folder.path().join("ipxe.efi"),
             checksum: Checksum::new(Algorithm::Sha256, sum).unwrap(),
         };
-        assert_eq!(own_program(&file(sum)).unwrap().name, "ipxe.efi");
+        let nothing = Guarded::default();
+        assert_eq!(own_program(&file(sum), &nothing).unwrap().name, "ipxe.efi");
         let other = sum.replace('b', "c");
-        assert!(own_program(&file(&other)).unwrap_err().contains(sum), "it says what it found");
+        assert!(own_program(&file(&other), &nothing).unwrap_err().contains(sum), "it says what it found");
+        // Another name of a file that nobody may fetch, and what is no file at all.
+        let key = folder.path().join("key");
+        fs::hard_link(folder.path().join("ipxe.efi"), &key).unwrap();
+        let why = own_program(&file(sum), &Guarded::of(&[key])).unwrap_err();
+        assert!(why.contains("nobody may fetch"), "{why}");
+        let device = LoaderFile { path: "/dev/zero".into(), ..file(sum) };
+        assert!(own_program(&device, &nothing).is_err(), "it never ends");
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join("fifo")).status();
+        assert!(made.unwrap().success());
+        let fifo = LoaderFile { path: folder.path().join("fifo"), ..file(sum) };
+        assert!(own_program(&fifo, &nothing).is_err(), "nobody writes to it");
     }
 }

@@ -30,6 +30,8 @@ const PROOFS_PER_SECOND: u32 = 5;
 /// Attempts of all peers per second with ids that do not exist. Each costs only a line of the log, and does not count
 /// against existing tokens.
 const INVENTED_PER_SECOND: u32 = 10;
+/// Sessions that one token may begin per minute: each is kept, in memory too, until it ends.
+const SIGN_INS: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The holder of a valid token.
@@ -96,6 +98,8 @@ struct Known {
     /// The limit of this token's own verifications: guesses at other tokens, or at ids that do not exist, cannot block
     /// it.
     proofs: LogLimit<IpAddr>,
+    /// The limit of the sessions that it begins.
+    sign_ins: LogLimit<()>,
 }
 
 /// What is known about a presented token.
@@ -108,7 +112,8 @@ enum Seen {
 
 impl Known {
     fn new(stored: StoredToken, role: Role) -> Self {
-        Self { stored, role, proved: None, proofs: LogLimit::new(ATTEMPTS, MINUTE, PROOFS_PER_SECOND) }
+        let proofs = LogLimit::new(ATTEMPTS, MINUTE, PROOFS_PER_SECOND);
+        Self { stored, role, proved: None, proofs, sign_ins: LogLimit::new(SIGN_INS, MINUTE, SIGN_INS) }
     }
 
     fn holder(&self) -> Holder {
@@ -197,6 +202,12 @@ impl Keeper {
     fn may_prove(&self, id: &str, peer: IpAddr) -> bool {
         let mut tokens = lock(&self.tokens);
         tokens.get_mut(id).is_some_and(|known| known.proofs.ask(peer, Instant::now()).is_some())
+    }
+
+    /// Whether the holder may begin one more session now.
+    pub(super) fn may_sign_in(&self, holder: &Holder) -> bool {
+        let mut tokens = lock(&self.tokens);
+        tokens.get_mut(&holder.id).is_some_and(|known| known.sign_ins.ask((), Instant::now()).is_some())
     }
 
     /// What is known about a valid token with this id.

@@ -94,13 +94,16 @@ impl Keeper {
         lock(&self.people.links).get(&digest(secret)).filter(|link| Instant::now() < link.ends).cloned()
     }
 
-    /// Uses up a link. Returns the secret of the new session.
+    /// Uses up a link, if that signs somebody in. Returns the secret of the new session.
     pub(super) async fn follow_link(&self, secret: &str, from: IpAddr) -> Result<Option<String>, ChangeError> {
         let link = lock(&self.people.links).remove(&digest(secret)).filter(|link| Instant::now() < link.ends);
-        match link {
-            Some(link) => self.begin(link.who, link.role, None, from).await.map(Some),
-            None => Ok(None),
+        let Some(link) = link else { return Ok(None) };
+        let begun = self.begin(link.who.clone(), link.role, None, from).await;
+        if begun.is_err() {
+            // On a full disk nobody was signed in, and the link works once there is room.
+            lock(&self.people.links).insert(digest(secret), link);
         }
+        begun.map(Some)
     }
 
     /// Begins a session for the holder of a token. Returns its secret.
@@ -140,11 +143,16 @@ impl Keeper {
         unix_now() < session.expires && session.token.as_ref().is_none_or(|token| self.is_valid(token))
     }
 
-    /// Ends a session. It is refused from this call on.
+    /// Ends a session. It is refused from this call on, unless the store cannot forget it: then it would be back after
+    /// the next start, so it stays, and the person is told to try again.
     pub(super) async fn sign_out(&self, visitor: &Visitor) -> Result<(), ChangeError> {
-        lock(&self.people.sessions).remove(&visitor.id);
+        let session = lock(&self.people.sessions).remove(&visitor.id);
         let order = Order::new(&visitor.actor(), "sign-out", "the pages");
-        self.store.change_token(TokenChange::EndSession { id: visitor.id.clone() }, order).await.map(drop)
+        let ended = self.store.change_token(TokenChange::EndSession { id: visitor.id.clone() }, order).await;
+        if let (Err(_), Some(session)) = (&ended, session) {
+            lock(&self.people.sessions).insert(visitor.id.clone(), session);
+        }
+        ended.map(drop)
     }
 }
 

@@ -115,6 +115,40 @@ async fn a_link_signs_in_once_and_is_not_used_up_by_looking() {
 }
 
 #[tokio::test]
+async fn what_the_store_cannot_take_uses_no_link_up_and_ends_no_session_for_a_while_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, writer) = Store::open(&folder.path().join("state")).await.unwrap();
+    let keeper = Keeper::open(store).await.unwrap();
+    let peer = "127.0.0.1".parse().unwrap();
+    let links = [(); 2].map(|()| keeper.make_link(&Actor::socket(0, None), Role::Operator));
+    let secret = keeper.follow_link(&links[0], peer).await.unwrap().expect("a session");
+    let visitor = keeper.visitor(&secret, peer).expect("signed in");
+    writer.abort(); // from here on no change is taken
+    let _ = writer.await;
+    assert!(keeper.follow_link(&links[1], peer).await.is_err());
+    assert!(keeper.look_at_link(&links[1]).is_some(), "nobody was signed in by it");
+    assert!(keeper.look_at_link(&links[0]).is_none());
+    assert!(keeper.sign_out(&visitor).await.is_err());
+    assert!(keeper.visitor(&secret, peer).is_some(), "after a restart it would be back");
+}
+
+#[tokio::test]
+async fn a_token_begins_a_few_sessions_a_minute() {
+    let desk = Desk::new().await;
+    let token = desk.token(Role::Viewer).await;
+    let signs_in = async || desk.ask(Desk::form("/sign-in", "", &format!("token={token}"))).await;
+    let mut answers = Vec::new();
+    for _ in 0..12 {
+        answers.push(signs_in().await.status.as_u16());
+    }
+    assert_eq!(answers, [&[303; 10][..], &[429; 2]].concat());
+    assert!(signs_in().await.text.contains("wait a minute"));
+    assert_eq!(desk.store.sessions().await.unwrap().len(), 10);
+    let other = desk.browser(Role::Operator).await;
+    assert_eq!(other.get("/").await.status, 200, "the limit is that token's own");
+}
+
+#[tokio::test]
 async fn no_form_without_the_token_of_its_session_and_none_of_another_site_does_anything() {
     let desk = Desk::new().await;
     let (one, other) = (desk.browser(Role::Operator).await, desk.browser(Role::Admin).await);

@@ -77,6 +77,9 @@ pub(super) async fn by_form(
             Ok(holder) if holder.role < Role::Viewer => {
                 return refused(StatusCode::FORBIDDEN, "This token reads the metrics and nothing else.");
             }
+            Ok(holder) if !api.keeper.may_sign_in(&holder) => {
+                return refused(StatusCode::TOO_MANY_REQUESTS, "This token signed in too often: wait a minute.");
+            }
             Ok(holder) => api.keeper.sign_in(&holder, peer.ip().to_canonical()).await?,
             Err(AuthError::TooMany) => {
                 return refused(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens came from here: wait a minute.");
