@@ -17,7 +17,7 @@ use crate::server::api::socket::ACTS_FOR;
 use crate::server::operate::{NodeStatus, StatusReport};
 
 /// Which daemon a verb talks to.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Daemon {
     /// The daemon's socket [default: `server.socket` of the site file].
     #[arg(long, value_name = "PATH", global = true)]

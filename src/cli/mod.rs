@@ -1,5 +1,6 @@
 //! The command line: one file per verb, each with an `Args` whose doc comment is its help.
 
+mod appliance;
 mod audit;
 mod backup;
 mod check;
@@ -103,6 +104,7 @@ enum Verb {
     /// Accept that a node is a different machine from now on, after its board or the whole server was replaced.
     AcceptHardware(protect::Args),
     Token(token::Args),
+    Appliance(appliance::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(completions::ManArgs),
@@ -182,6 +184,7 @@ impl Cli {
             Verb::ClearSuspect(args) => protect::clear_suspect(config, args),
             Verb::AcceptHardware(args) => protect::accept_hardware(config, args),
             Verb::Token(args) => token::run(config, args),
+            Verb::Appliance(args) => appliance::run(place, args),
             Verb::Completions(args) => completions::run(args),
             Verb::Man(args) => completions::man(args),
         }

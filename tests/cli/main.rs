@@ -1,7 +1,9 @@
 //! Verbs that need no network: the real binary in a folder of its own, and what it makes of files.
 
+mod appliance;
 mod blueprints;
 mod config_problems;
+mod console;
 mod diff;
 mod earlier;
 mod every_verb;
