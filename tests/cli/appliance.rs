@@ -63,7 +63,7 @@ fn an_image_holds_the_site_its_trees_and_repositories_and_boots_as_before() {
     let run = build(&desk, &BOTH);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
     assert!(run.stdout.starts_with("wrote rack1.iso: rackstart 9.8.7 with the site `"), "{run:?}");
-    assert!(run.stdout.contains("and 2 trees and repositories"), "{run:?}");
+    assert!(run.stdout.contains("trees and repositories inside: 2;"), "{run:?}");
     let mode = fs::metadata(desk.path("rack1.iso")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "the site file may hold secrets");
 
@@ -83,6 +83,11 @@ fn an_image_holds_the_site_its_trees_and_repositories_and_boots_as_before() {
     );
     let line = |end: &str| list.lines().find(|line| line.ends_with(end)).unwrap_or_else(|| panic!("{end}: {list}"));
     assert!(line("'rackstart.toml'").starts_with("-r--------") && line("'rackstart.toml'").contains(" 990 "), "{list}");
+    let above = xorriso(&["-indev", "rack1.iso", "-lsl", "/rackstart"], desk.path("").as_path());
+    for folder in ["'site'", "'trees'", "'repositories'"] {
+        let is_open = above.lines().any(|line| line.ends_with(folder) && line.starts_with("dr-xr-xr-x"));
+        assert!(is_open, "the daemon's own user has to get to {folder}: {above}");
+    }
     assert!(line("'extra'").starts_with("dr-xr-xr-x"), "the daemon's own user has to read it: {list}");
 
     let (base, image) = (fs::read(desk.path("base.iso")).unwrap(), fs::read(desk.path("rack1.iso")).unwrap());

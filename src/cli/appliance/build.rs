@@ -73,7 +73,7 @@ pub(super) fn run(templates: Option<&Path>, args: &Args) -> Result<(), Failure> 
     make(&base, &args.out, &text, &places)?;
     let size = fs::metadata(&args.out).map_or(0, |meta| meta.len());
     print(&format!(
-        "wrote {out}: rackstart {version} with the site `{}` and {} trees and repositories, {}\n\
+        "wrote {out}: rackstart {version} with the site `{}`; trees and repositories inside: {}; {}\n\
          next: `rackstart appliance write {out} DISK`, or attach it as virtual media\n",
         loaded.site.name,
         places.len(),
@@ -223,7 +223,11 @@ fn xorriso(base: &Path, out: &Path, site: &Path, places: &BTreeMap<PathBuf, Stri
         command.args(["-find", place, "-exec", "mkisofs_r", "--"]);
     }
     // That user is 990 in the appliance, and nobody else needs to read the operator's file.
-    command.arg("-map").arg(site).args([SITE, "-chown", "990", SITE, "--", "-chmod", "0400", SITE, "--", "-commit"]);
+    command.arg("-map").arg(site).args([SITE, "-chown", "990", SITE, "--", "-chmod", "0400", SITE, "--"]);
+    // xorriso may give folders that it makes on the way to no one but their owner.
+    let folders: BTreeSet<&str> =
+        places.values().map(String::as_str).chain([SITE]).filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+    command.arg("-chmod").arg("0555").args(folders).args(["--", "-commit"]);
     let done = command.output().map_err(|error| {
         Failure::fixable(format!("cannot run xorriso: {error}")).hint("install it: `apt-get install xorriso`")
     })?;
