@@ -37,6 +37,8 @@ pub enum Neighbour {
     Card(Mac),
     /// The kernel does not know the card yet.
     Unknown,
+    /// The address is behind a router, and no card of this link has it: the kernel knows the router's card only.
+    Routed,
     /// The interface has no neighbours, as on a loopback, where nothing more can be checked.
     NoCards,
 }
@@ -197,7 +199,7 @@ fn unknown(holder: Option<&Node>, neighbour: Neighbour) -> Denial {
 pub(crate) fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
     match neighbour {
         Neighbour::Card(mac) => mac == node.mac || node.nics.iter().any(|nic| nic.mac == mac),
-        Neighbour::NoCards => true,
+        Neighbour::NoCards | Neighbour::Routed => true,
         Neighbour::Unknown => false,
     }
 }
@@ -205,7 +207,7 @@ pub(crate) fn is_card_of(node: &Node, neighbour: Neighbour) -> bool {
 /// The MAC of the boot NIC, if the peer's card is one of the node's.
 fn card(node: &Node, neighbour: Neighbour, asked: Asked) -> Result<Option<Mac>, Denial> {
     match neighbour {
-        Neighbour::NoCards => Ok(None),
+        Neighbour::NoCards | Neighbour::Routed => Ok(None),
         Neighbour::Card(_) if is_card_of(node, neighbour) => Ok(Some(node.mac)),
         Neighbour::Card(other) => {
             let noted = format!("{} with its address by the card {other}, not {}", words(asked, node), node.mac);

@@ -75,7 +75,7 @@ fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
         let (node, nic, boot_mac) = (node.name.clone(), nic.name.clone(), node.mac);
         return BootDecision::Ignore(IgnoreReason::NotTheBootNic { mac, node, nic, boot_mac });
     }
-    if site.network.discovery.is_none() {
+    if site.networks().all(|network| network.discovery.is_none()) {
         return BootDecision::Ignore(IgnoreReason::UnknownMac(mac));
     }
     match request.asking {

@@ -1,38 +1,57 @@
-//! The rules for addresses: all of them in the subnet, none used twice, and the discovery range on its own.
+//! The rules for addresses: each in the subnet of its network, none used twice, and the discovery range on its own.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Range;
 
 use ipnet::Ipv4Net;
+use toml::Spanned;
 
+use super::network::NetworkKeys;
 use super::node::NodeKeys;
 use super::reader::Collector;
-use super::site_file::{NetworkKeys, ServerKeys, SiteFile};
+use super::site_file::{ServerKeys, SiteFile};
 
 /// Reports every address that cannot work.
 pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
-    let Some(network) = &file.network else { return };
-    let Some(subnet) = network.subnet.as_ref().map(|subnet| *subnet.get_ref()) else { return };
+    super::network::check(file, found);
+    let Some(own) = file.own_network() else { return };
     let server = file.server.as_ref().and_then(|server| server.address.as_ref());
-    let outside = |owner: &str, address: Ipv4Addr, at: Range<usize>| {
-        let Some(problem) = unusable(subnet, address) else { return false };
-        found.report(at, format!("the address {address} of {owner} {problem}"), usable_help(subnet));
+    let outside = |network: &NetworkKeys, owner: &str, address: &Spanned<Ipv4Addr>| {
+        let Some(subnet) = network.net() else { return true };
+        let Some(problem) = unusable(subnet, *address.get_ref()) else { return false };
+        let message = format!("the address {} of {owner} {problem}", address.get_ref());
+        found.report(address.span(), message, usable_help(subnet));
         true
     };
     if let Some(address) = server {
-        outside("rackstart itself", *address.get_ref(), address.span());
+        outside(own, "rackstart itself", address);
     }
     if let Some(server) = &file.server {
         check_forwarders(server, found);
     }
-    if let Some(address) = &network.router {
-        outside("the router", *address.get_ref(), address.span());
+    let server = server.map(|address| *address.get_ref());
+    for network in &file.networks {
+        if let Some(address) = &network.router {
+            outside(network, "the router", address);
+        }
+        if let Some(subnet) = network.net() {
+            check_discovery(network, subnet, server, found);
+        }
     }
-    check_discovery(network, subnet, server.map(|address| *address.get_ref()), found);
     for node in &file.nodes {
         let Some(address) = &node.address else { continue };
-        if !outside(&node.place, *address.get_ref(), address.span()) {
-            check_node(node, *address.get_ref(), network, server.map(|address| *address.get_ref()), found);
+        match file.network_around(*address.get_ref()) {
+            None if file.networks.len() > 1 => {
+                let message = format!("the address {} of {} is in no network", address.get_ref(), node.place);
+                let nets = file.networks.iter().filter_map(|network| network.net()).map(|net| net.to_string());
+                let help = format!("the networks of this file are {}", nets.collect::<Vec<_>>().join(", "));
+                found.report(address.span(), message, help);
+            }
+            network => {
+                let network = network.unwrap_or(own);
+                if !outside(network, &node.place, address) {
+                    check_node(node, *address.get_ref(), network, server, found);
+                }
+            }
         }
     }
 }
@@ -44,7 +63,7 @@ fn check_node(
     server: Option<Ipv4Addr>,
     found: &Collector,
 ) {
-    let Some(at) = node.address.as_ref().map(toml::Spanned::span) else { return };
+    let Some(at) = node.address.as_ref().map(Spanned::span) else { return };
     let faces_outside = super::cards::face_outside(node);
     if server == Some(address) {
         let message = format!("{} has the address {address} of rackstart itself", node.place);
@@ -80,7 +99,7 @@ fn check_discovery(network: &NetworkKeys, subnet: Ipv4Net, server: Option<Ipv4Ad
         return;
     }
     let router = network.router.as_ref().map(|router| *router.get_ref());
-    let others = network.dns.iter().copied().filter(|dns| ![server, router].contains(&Some(*dns)));
+    let others = network.dns.iter().flatten().copied().filter(|dns| ![server, router].contains(&Some(*dns)));
     let owners = [("rackstart itself", server), ("the router", router)].into_iter();
     for (owner, address) in owners.chain(others.map(|dns| ("a DNS resolver", Some(dns)))) {
         if address.is_some_and(|address| (first..=last).contains(&address)) {

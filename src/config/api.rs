@@ -42,12 +42,12 @@ pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let Some((keys, listen)) = file.api.as_ref().and_then(|keys| Some((keys, keys.listen.as_ref()?))) else { return };
     let (at, address): (Range<usize>, IpAddr) = (listen.span(), listen.get_ref().ip().to_canonical());
     let server = file.server.as_ref().and_then(|server| server.address.as_ref()).map(|address| *address.get_ref());
-    let subnet = file.network.as_ref().and_then(|network| network.subnet.as_ref()).map(|subnet| *subnet.get_ref());
+    let subnets: Vec<Ipv4Net> = file.networks.iter().filter_map(|network| network.net()).collect();
     if listen.get_ref().port() == 0 {
         found.report(at, "`[api]` listens on no port", LISTEN_HELP);
     } else if address.is_unspecified() {
         found.report(at, format!("`[api]` would listen on every interface ({address})"), NEVER_HELP);
-    } else if is_provisioning(address, server, subnet) {
+    } else if is_provisioning(address, server, &subnets) {
         found.report(at, format!("`[api]` would listen where the nodes are: {address}"), NEVER_HELP);
     } else if !address.is_loopback() && !keys.plain_http {
         let message = format!("`[api]` would take tokens in clear text on {address}");
@@ -57,7 +57,7 @@ pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     }
 }
 
-fn is_provisioning(address: IpAddr, server: Option<Ipv4Addr>, subnet: Option<Ipv4Net>) -> bool {
+fn is_provisioning(address: IpAddr, server: Option<Ipv4Addr>, subnets: &[Ipv4Net]) -> bool {
     let IpAddr::V4(address) = address else { return false };
-    server == Some(address) || subnet.is_some_and(|subnet| subnet.contains(&address))
+    server == Some(address) || subnets.iter().any(|subnet| subnet.contains(&address))
 }

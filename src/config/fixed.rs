@@ -45,13 +45,13 @@ struct Written<'a> {
 
 /// Reports addresses that cannot work on the link for which they are written.
 pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
-    let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref()).map(|subnet| *subnet.get_ref());
+    let lans: Vec<Ipv4Net> = file.networks.iter().filter_map(|network| network.net()).collect();
     let mut given: Vec<(&Spanned<Ipv4Net>, &str)> = Vec::new();
     for node in &file.nodes {
         let links = links(node);
         let mut nets: Vec<&Spanned<Ipv4Net>> = Vec::new();
         for link in &links {
-            check_link(link, lan, found);
+            check_link(link, &lans, found);
             let Some(address) = link.fixed.address.as_ref() else { continue };
             let overlaps = |other: &&&Spanned<Ipv4Net>| overlap(*other.get_ref(), *address.get_ref());
             if let Some(first) = nets.iter().find(overlaps) {
@@ -102,7 +102,7 @@ fn links<'a>(node: &'a NodeKeys<'_>) -> Vec<Written<'a>> {
     links
 }
 
-fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Collector) {
+fn check_link(link: &Written<'_>, lans: &[Ipv4Net], found: &Collector) {
     let place = link.place;
     let Some(address) = &link.fixed.address else {
         if let Some(gateway) = &link.fixed.gateway {
@@ -129,7 +129,7 @@ fn check_link(link: &Written<'_>, lan: Option<Ipv4Net>, found: &Collector) {
             "choose a host of that network",
         );
     }
-    if let Some(lan) = lan.filter(|lan| overlap(*lan, net)) {
+    if let Some(lan) = lans.iter().find(|lan| overlap(**lan, net)) {
         let help = "packets would find two ways: only `network = \"lan\"` is inside it";
         return wrong(format!("{place}: {} overlaps the provisioning network {lan}", net.trunc()), help);
     }

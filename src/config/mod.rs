@@ -23,6 +23,7 @@ mod layout;
 mod load;
 mod loader;
 mod media;
+mod network;
 mod node;
 mod notify;
 mod own;

@@ -6,11 +6,11 @@ use toml::de::DeTable;
 use super::blueprint::{blueprint, blueprint_names};
 use super::reader::Collector;
 use super::resolve_node::{check_tree_name, resolve_node};
-use super::site_file::{NetworkKeys, ServerKeys, SiteFile};
+use super::site_file::{ServerKeys, SiteFile};
 use crate::lifecycle::timeouts::Phase;
 use crate::render::Templates;
 use crate::secrets::DISK_PASSPHRASE;
-use crate::site::{Access, Blueprint, DhcpMode, InstallTree, Network, Node, SecretSpec, Server, Site};
+use crate::site::{Access, Blueprint, DhcpMode, InstallTree, Node, SecretSpec, Server, Site};
 use crate::words::{quote, suggest};
 
 /// The blueprint of sites that name none.
@@ -52,6 +52,7 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
         }
     }
     let name = site.name.as_ref()?;
+    let (network, routed) = super::network::resolve(file)?;
     let site = Site {
         name: name.get_ref().to_string(),
         blueprint,
@@ -64,7 +65,8 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
         },
         notify: file.notify.clone(),
         guarded: Vec::new(), // filled in by the code that reads files
-        network: resolve_network(file.network.as_ref()?)?,
+        network,
+        routed,
         access: Access {
             root_password_hash: file.access.root_password_hash.map(str::to_string),
             ssh_keys: file.access.ssh_keys.iter().map(|key| key.to_string()).collect(),
@@ -132,19 +134,5 @@ fn resolve_server(server: &ServerKeys<'_>) -> Option<Server> {
             || server.allows_rivals.as_ref().is_some_and(|allows| *allows.get_ref()),
         wipes_per_minute: u32::try_from(number(&server.wipes_per_minute, 10)).ok()?,
         arming_seconds: number(&server.arming_minutes, Phase::Waiting.timeout().seconds / 60) * 60,
-    })
-}
-
-fn resolve_network(network: &NetworkKeys) -> Option<Network> {
-    let lease = network.lease_seconds.as_ref().map_or(7200, |seconds| *seconds.get_ref());
-    Some(Network {
-        subnet: *network.subnet.as_ref()?.get_ref(),
-        router: *network.router.as_ref()?.get_ref(),
-        dns: network.dns.clone(),
-        ntp: network.ntp.clone(),
-        lease_seconds: u32::try_from(lease).ok()?,
-        router_advertisement: network.router_advertisement.unwrap_or(true),
-        relays: network.relays.iter().map(|relay| *relay.get_ref()).collect(),
-        discovery: network.discovery.as_ref().map(|range| *range.get_ref()),
     })
 }

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -11,6 +10,7 @@ use super::access;
 use super::api::ApiKeys;
 use super::container::{self, ContainerKeys};
 use super::defaults::{self, Defaults};
+use super::network::NetworkKeys;
 use super::node::NodeKeys;
 use super::notify;
 use super::own::OwnKeys;
@@ -28,7 +28,8 @@ pub(super) struct SiteFile<'a> {
     pub server: Option<ServerKeys<'a>>,
     pub api: Option<ApiKeys>,
     pub notify: Option<Notify>,
-    pub network: Option<NetworkKeys>,
+    /// Every provisioning network, in the order of the file.
+    pub networks: Vec<NetworkKeys>,
     pub access: AccessKeys<'a>,
     pub key: KeySource,
     pub tang: Option<TangKeys>,
@@ -79,17 +80,6 @@ pub(super) struct ServerKeys<'a> {
     pub arming_minutes: Option<Spanned<u64>>,
 }
 
-pub(super) struct NetworkKeys {
-    pub subnet: Option<Spanned<Ipv4Net>>,
-    pub router: Option<Spanned<Ipv4Addr>>,
-    pub dns: Vec<Ipv4Addr>,
-    pub ntp: Vec<String>,
-    pub lease_seconds: Option<Spanned<u64>>,
-    pub router_advertisement: Option<bool>,
-    pub relays: Vec<Spanned<Ipv4Addr>>,
-    pub discovery: Option<Spanned<(Ipv4Addr, Ipv4Addr)>>,
-}
-
 #[derive(Default)]
 pub(super) struct AccessKeys<'a> {
     pub root_password_hash: Option<&'a str>,
@@ -126,7 +116,7 @@ const TIME_WORDS: [(&str, TimeService); 3] = [
     (TimeService::Synchronised.as_str(), TimeService::Synchronised),
     (TimeService::Off.as_str(), TimeService::Off),
 ];
-const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
+pub(super) const ADDRESS_HELP: &str = "write four numbers from 0 to 255, such as \"192.168.0.254\"";
 
 /// Opens `[name]`; reports it when it is missing although it is required.
 fn section<'a>(top: &Section<'a>, name: &str, required: bool, keys: &[&str]) -> Option<Section<'a>> {
@@ -149,7 +139,7 @@ impl<'a> SiteFile<'a> {
             server: ServerKeys::read(&top),
             api: section(&top, "api", false, &["listen", "hosts", "plain_http"]).as_ref().map(ApiKeys::read),
             notify: section(&top, "notify", false, &notify::KEYS).as_ref().map(notify::read),
-            network: NetworkKeys::read(&top),
+            networks: NetworkKeys::read_all(&top),
             access: AccessKeys::read(&top),
             key: section(&top, "secrets", false, &["key_file", "credential"])
                 .map_or(KeySource::None, |section| super::secrets::key(&section)),
@@ -176,6 +166,18 @@ impl<'a> SiteFile<'a> {
         for node in self.nodes.iter_mut().filter(|node| node.lacks_role) {
             node.role = Some(Spanned::new(node.at.clone(), role.as_str()));
         }
+    }
+
+    /// The network that rackstart itself is on: the one around its address, or else the first one.
+    pub(crate) fn own_network(&self) -> Option<&NetworkKeys> {
+        let server = self.server.as_ref().and_then(|server| server.address.as_ref()).map(|address| *address.get_ref());
+        let around = server.and_then(|address| self.network_around(address));
+        around.or(self.networks.first())
+    }
+
+    /// The first network whose subnet holds an address.
+    pub(crate) fn network_around(&self, address: Ipv4Addr) -> Option<&NetworkKeys> {
+        self.networks.iter().find(|network| network.net().is_some_and(|subnet| subnet.contains(&address)))
     }
 
     /// The values that hold for a node: its own, or else its role's, or else the site's.
@@ -263,34 +265,6 @@ impl<'a> ServerKeys<'a> {
             allows_rivals: section.word("dhcp_rivals", &[("alarm", false), ("allow", true)]),
             wipes_per_minute: section.number("wipes_per_minute", 1..=10_000),
             arming_minutes: section.number("arming_minutes", 5..=10_080),
-        })
-    }
-}
-
-impl NetworkKeys {
-    fn read(top: &Section<'_>) -> Option<Self> {
-        let keys = ["subnet", "router", "dns", "ntp", "lease_seconds", "router_advertisement", "relays", "discovery"];
-        let section = section(top, "network", true, &keys)?;
-        section.need("subnet", "subnet = \"192.168.0.0/24\"");
-        section.need("router", "router = \"192.168.0.1\"");
-        let dns = section.texts("dns");
-        if dns.len() > 3 {
-            let message = format!("`[network]` names {} DNS resolvers, but a node can use 3", dns.len());
-            section.found.report(dns[3].span(), message, "keep the three nearest ones");
-        }
-        Some(Self {
-            subnet: text::subnet(&section),
-            router: section.parse("router", "an IPv4 address", ADDRESS_HELP),
-            dns: dns
-                .into_iter()
-                .filter_map(|text| section.parse_text(text, "an IPv4 address", ADDRESS_HELP))
-                .map(Spanned::into_inner)
-                .collect(),
-            ntp: text::host_names(&section, "ntp"),
-            lease_seconds: section.number("lease_seconds", 120..=31_536_000),
-            router_advertisement: section.flag("router_advertisement"),
-            relays: text::relays(&section),
-            discovery: text::address_range(&section, "discovery"),
         })
     }
 }

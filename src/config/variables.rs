@@ -43,7 +43,7 @@ pub(super) fn check_networks(file: &SiteFile<'_>, blueprint: &Blueprint, found: 
 /// out its addresses would lend those of nodes.
 fn check_network(file: &SiteFile<'_>, name: &str, value: &str, found: &Collector) {
     let written = file.variables.as_ref().and_then(|(_, table)| table.get(name)).map(toml::Spanned::span);
-    let lan = file.network.as_ref().and_then(|network| network.subnet.as_ref());
+    let lan = file.own_network().and_then(|network| network.subnet.as_ref());
     let Some(at) = written.or(lan.map(toml::Spanned::span)) else { return };
     let Ok(machines) = value.parse::<Ipv4Net>() else {
         let message = format!("`{name}` {} is not a network", quote(value));
@@ -52,12 +52,13 @@ fn check_network(file: &SiteFile<'_>, name: &str, value: &str, found: &Collector
     if let Some((why, help)) = unfit(machines) {
         return found.report(at, format!("`{name}` {machines} {why}"), help);
     }
-    let lan = lan.map(|subnet| (*subnet.get_ref(), "the provisioning network".to_string(), None));
+    let lans = file.networks.iter().filter_map(|network| network.net());
+    let lans = lans.map(|subnet| (subnet, "the provisioning network".to_string(), None));
     let others =
         fixed::networks(file).map(|(net, at, place)| (net, format!("the network of {place},"), Some(at.span())));
-    let resolvers = file.network.iter().flat_map(|network| &network.dns);
+    let resolvers = file.networks.iter().flat_map(|network| network.dns.iter().flatten());
     let resolvers = resolvers.map(|dns| (Ipv4Net::from(*dns), "the DNS resolver".to_string(), None));
-    let taken: Vec<_> = lan.into_iter().chain(others).chain(resolvers).collect();
+    let taken: Vec<_> = lans.chain(others).chain(resolvers).collect();
     let Some((net, what, place)) = taken.iter().find(|(net, ..)| overlap(machines, *net)) else { return };
     let is_free = |text: &&&str| text.parse().is_ok_and(|free| taken.iter().all(|(net, ..)| !overlap(free, *net)));
     let free = CANDIDATES.iter().find(is_free).unwrap_or(&CANDIDATES[0]);

@@ -161,7 +161,7 @@ pub(crate) fn read_once(site: &Site) -> Vec<(&'static str, String)> {
         ("server.ntp", (*ntp != TimeService::Off).to_string()),
         ("server.dns", dns.to_string()),
         ("secrets", site.key.to_string()),
-        ("network.subnet", site.network.subnet.to_string()),
+        ("network.subnet", site.subnets().map(|subnet| subnet.to_string()).collect::<Vec<_>>().join(", ")),
         ("network.router_advertisement", site.network.router_advertisement.to_string()),
     ]
 }

@@ -58,8 +58,8 @@ pub(crate) fn software(site: &Site, node: &Node) -> Software {
         _ => ("sshd", "chronyd"),
     };
     // NetworkManager is enabled by default where it manages the network.
-    let needed =
-        [("network", is_el6), ("systemd-networkd", is_debian), (ssh, true), (clock, !site.network.ntp.is_empty())];
+    let keeps_time = !site.network_of(node).ntp.is_empty();
+    let needed = [("network", is_el6), ("systemd-networkd", is_debian), (ssh, true), (clock, keeps_time)];
     let services = needed.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name.to_string()).collect();
     let mut all = Software { services, ..Software::default() };
     all.add(&site.software_of(node));

@@ -120,7 +120,7 @@ impl<'a> KickstartValues<'a> {
             .iter()
             .filter_map(|group| group.installer_name.clone().map(|from| Rename { from, to: group.name.clone() }));
         let (ssh_key_commands, _) = access::keys(node.release, &site.access.ssh_keys);
-        let software = access::software(site, node);
+        let (software, network) = (access::software(site, node), site.network_of(node));
         Self {
             node: node.name.as_str(),
             role: &node.role,
@@ -138,7 +138,7 @@ impl<'a> KickstartValues<'a> {
             tree_repositories: tree_repositories(site, node),
             repositories: repositories(site, node),
             timezone: &site.timezone,
-            ntp_servers: &site.network.ntp,
+            ntp_servers: &network.ntp,
             root_password_hash: site.access.root_password_hash.as_deref(),
             ssh_key_commands,
             key_files: access::key_files(site, node),
@@ -166,8 +166,8 @@ impl<'a> KickstartValues<'a> {
             links_in_installer: links::in_installer(node),
             cards_in_pre: links::cards_in_pre(node),
             network_file: NETWORK_FILE,
-            dns_servers: site.network.dns.iter().take(2).map(ToString::to_string).collect(),
-            dns: site.network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            dns_servers: network.dns.iter().take(2).map(ToString::to_string).collect(),
+            dns: network.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             storage_file: STORAGE_FILE,
             disk_rules: disk_rules(node, plan),
             kept_groups: kept_groups(node, plan),

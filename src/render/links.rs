@@ -84,7 +84,7 @@ pub(crate) fn nics(site: &Site, node: &Node) -> Vec<NicValues> {
             mac: nic.mac.to_string(),
             network: nic.network,
             address: node.address.to_string(),
-            netmask: site.network.subnet.netmask().to_string(),
+            netmask: site.network_of(node).subnet.netmask().to_string(),
             router: router(site, node),
             bond: node.bond_of(nic).map(|bond| bond.name.clone()),
             boots: nic.mac == node.mac,
@@ -130,7 +130,7 @@ pub(crate) fn bonds<'a>(site: &Site, node: &'a Node) -> Vec<BondValues<'a>> {
         mode: &bond.mode,
         network: bond.network,
         address: node.address.to_string(),
-        netmask: site.network.subnet.netmask().to_string(),
+        netmask: site.network_of(node).subnet.netmask().to_string(),
         router: router(site, node),
         in_installer: makes(node, bond),
         fixed: bond.fixed.map(FixedValues::from),
@@ -195,8 +195,9 @@ fn variable(node: &Node, card: &str) -> String {
 
 /// The default route; `None` on a node that has its own way outside, which a LAN router would conflict with.
 fn router(site: &Site, node: &Node) -> Option<String> {
-    let is_gateway = node.public_nic().is_some() || node.address == site.network.router;
-    (!is_gateway).then(|| site.network.router.to_string())
+    let router = site.network_of(node).router;
+    let is_gateway = node.public_nic().is_some() || node.address == router;
+    (!is_gateway).then(|| router.to_string())
 }
 
 /// Whether the kernel uses such names itself: giving `eth1`, for example, to another card races with the kernel from

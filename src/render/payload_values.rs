@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::{links, payload};
 
 /// The names of the facts that every node has; a blueprint must not use them.
-pub(crate) const FACTS_OF_NODES: [&str; 21] = [
+pub(crate) const FACTS_OF_NODES: [&str; 22] = [
     "server",
     "token",
     "node",
@@ -22,6 +22,7 @@ pub(crate) const FACTS_OF_NODES: [&str; 21] = [
     "nodes",
     "security",
     "lan_cidr",
+    "lan_networks",
     "ssh_from",
     "release",
     "install_tree",
@@ -51,9 +52,12 @@ pub(super) struct PayloadValues<'a> {
     targets: String,
     nodes: &'a str,
     security: Security,
+    /// The network that the node is in.
     lan_cidr: String,
-    /// From where ssh is reachable in hardened mode: only from the provisioning network.
-    ssh_from: String,
+    /// All provisioning networks.
+    lan_networks: &'a str,
+    /// From where ssh is reachable in hardened mode: only from the provisioning networks.
+    ssh_from: &'a str,
     release: String,
     install_tree: &'a str,
     /// Repositories besides the install tree, as paths below `/repo/` of the server.
@@ -77,6 +81,8 @@ pub(super) struct Cluster {
     /// Path in the payload to the template that it comes from.
     pub files: BTreeMap<String, String>,
     nodes: String,
+    /// The provisioning networks.
+    networks: String,
     /// What the blueprint adds for every node, by name in lower case.
     shared: serde_json::Map<String, serde_json::Value>,
     hosts: Vec<HostValues>,
@@ -111,8 +117,9 @@ impl<'a> PayloadValues<'a> {
             targets: targets.join(" "),
             nodes: &cluster.nodes,
             security: site.security,
-            lan_cidr: site.network.subnet.to_string(),
-            ssh_from: site.network.subnet.to_string(),
+            lan_cidr: site.network_of(node).subnet.to_string(),
+            lan_networks: &cluster.networks,
+            ssh_from: &cluster.networks,
             release: node.release.number(),
             install_tree: &node.install_tree,
             yum_repositories: yum_repositories(site, node),
@@ -177,6 +184,7 @@ impl Cluster {
         Self {
             files: payload::of(engine, &site.blueprint),
             nodes: names(nodes.iter()),
+            networks: site.subnets().map(|subnet| subnet.to_string()).collect::<Vec<_>>().join(" "),
             shared: shared(site, nodes),
             hosts: nodes.iter().map(|node| HostValues::new(site, node)).collect(),
         }

@@ -55,11 +55,11 @@ impl TimeServer {
                 }
             };
             let at = SystemTime::now();
-            let (subnet, service, is_node) = {
+            let (is_known, service, is_node) = {
                 let site = &served.borrow().site;
-                (site.network.subnet, site.server.ntp, site.nodes.by_address(*client.ip()).is_some())
+                (pinned::may_answer(client, site), site.server.ntp, site.nodes.by_address(*client.ip()).is_some())
             };
-            let is_known = pinned::may_answer(client, subnet) && *client.ip() != self.address;
+            let is_known = is_known && *client.ip() != self.address;
             if !is_known || !pace.admits(*client.ip(), is_node, Instant::now()) {
                 continue;
             }

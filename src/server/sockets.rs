@@ -49,7 +49,7 @@ impl Sockets {
             http: listen::bind(&server.interface, http)
                 .map_err(fail(format!("HTTP {http} of {}", server.interface)))?,
             dhcp: dhcp.map_err(fail(format!("DHCP port 67 of {}", server.interface)))?,
-            tftp: tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.network.subnet),
+            tftp: tftp.map_err(fail(format!("TFTP {}:69", server.address)))?.answer_only(site.subnets()),
             api,
             optional: Optional::bind(server, packets)?,
         })

@@ -48,6 +48,7 @@ impl Site {
                 discovery: None,
                 relays: Vec::new(),
             },
+            routed: Vec::new(),
             access: Access { root_password_hash: None, ssh_keys: Vec::new() },
             key,
             users: Vec::new(),

@@ -13,6 +13,7 @@ mod layout;
 mod loader;
 mod mac;
 mod name;
+mod network;
 mod node;
 mod nodes;
 mod place;
@@ -27,7 +28,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 pub use access::{Access, Software, User};
@@ -47,6 +47,7 @@ pub use layout::{
 pub use loader::{LoaderChoice, LoaderFile, OwnLoader, Platform, Program, SignedChain};
 pub use mac::{Mac, MacError};
 pub use name::{NameError, NodeName};
+pub use network::Network;
 pub use node::{Firmware, Node};
 pub use nodes::Nodes;
 pub use place::Place;
@@ -197,27 +198,6 @@ impl Notify {
     }
 }
 
-/// The provisioning network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network {
-    /// The subnet of all reservations.
-    pub subnet: Ipv4Net,
-    /// Default route of the nodes: in the paper, the gateway node.
-    pub router: Ipv4Addr,
-    /// DNS resolvers handed to nodes.
-    pub dns: Vec<Ipv4Addr>,
-    /// Time servers of the nodes, by name or address; none means the distribution's own.
-    pub ntp: Vec<String>,
-    /// DHCP lease time in seconds.
-    pub lease_seconds: u32,
-    /// Whether router solicitations are answered with a lifetime-0 advertisement, which saves iPXE 13 s of waiting.
-    pub router_advertisement: bool,
-    /// The relay agents that may forward requests; others get no answer.
-    pub relays: Vec<Ipv4Addr>,
-    /// First and last address of the optional discovery range for unknown machines.
-    pub discovery: Option<(Ipv4Addr, Ipv4Addr)>,
-}
-
 /// Where the key comes from that seals the secrets of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum KeySource {
@@ -257,8 +237,10 @@ pub struct Site {
     pub api: Option<Api>,
     /// The receivers of notices, if any.
     pub notify: Option<Notify>,
-    /// The provisioning network.
+    /// The provisioning network that rackstart itself is on.
     pub network: Network,
+    /// The provisioning networks behind routers, whose relay agents pass requests on.
+    pub routed: Vec<Network>,
     /// The ways to log in as root.
     pub access: Access,
     /// Where the key of the secrets is.
@@ -298,14 +280,6 @@ impl Site {
     /// Finds a node by the MAC of its boot NIC.
     pub(crate) fn node_by_mac(&self, mac: Mac) -> Option<&Node> {
         self.nodes.by_mac(mac)
-    }
-
-    /// Whether discovery lends this address to machines that are in no site file; never one that is assigned.
-    pub(crate) fn lends(&self, address: Ipv4Addr) -> bool {
-        let in_range = self.network.discovery.is_some_and(|(first, last)| (first..=last).contains(&address));
-        let network = &self.network;
-        let taken = address == self.server.address || address == network.router || network.dns.contains(&address);
-        in_range && !taken && self.nodes.by_address(address).is_none()
     }
 
     /// Finds a node by its name.

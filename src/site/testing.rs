@@ -131,6 +131,25 @@ fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
     Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network, fixed: None }
 }
 
+/// The site with one more network, `10.0.2.0/24` behind the router and relay agent 10.0.2.1, where the last node is moved
+/// as 10.0.2.4.
+pub(crate) fn behind_a_router(mut site: Site) -> Site {
+    site.routed = vec![Network {
+        subnet: "10.0.2.0/24".parse().expect("a subnet"),
+        router: Ipv4Addr::new(10, 0, 2, 1),
+        dns: vec![Ipv4Addr::new(10, 0, 2, 53)],
+        ntp: vec!["10.0.2.123".into()],
+        lease_seconds: 3600,
+        router_advertisement: false,
+        relays: vec![Ipv4Addr::new(10, 0, 2, 1)],
+        discovery: None,
+    }];
+    let mut nodes: Vec<Node> = site.nodes.to_vec();
+    nodes.last_mut().expect("a node").address = Ipv4Addr::new(10, 0, 2, 4);
+    site.nodes = nodes.into();
+    site
+}
+
 /// Five nodes of the paper: controller, compute1 (gateway), compute2 to compute4.
 pub fn paper_site() -> Site {
     let mut nodes = vec![node(
@@ -266,6 +285,7 @@ pub fn paper_site() -> Site {
             relays: vec![],
             discovery: None,
         },
+        routed: Vec::new(),
         access: Access::default(),
         key: super::KeySource::None,
         users: Vec::new(),

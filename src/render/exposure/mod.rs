@@ -116,10 +116,9 @@ fn rows(engine: &Engine, blueprint: &Blueprint) -> Result<Vec<Row>, RenderError>
 
 impl Row {
     fn opening(&self, site: &Site) -> Opening {
-        let lan = || site.network.subnet.to_string();
         let from = match (site.security, self.from.as_str()) {
             (Security::Paper, _) | (_, "anywhere") => vec!["anywhere".into()],
-            (_, "lan" | "ssh") => vec![lan()],
+            (_, "lan" | "ssh") => site.subnets().map(|subnet| subnet.to_string()).collect(),
             (_, word) => callers(site, word),
         };
         let password = if site.security == Security::Paper { self.password.1 } else { self.password.0 };

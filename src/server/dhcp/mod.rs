@@ -152,8 +152,8 @@ impl Worker {
     }
 
     fn answer(&mut self, site: &Site, packet: &[u8], from: SocketAddrV4, port: Port) {
-        // A boot server answers whatever address asks, so a forged one must be a machine of this link at least.
-        if port == Port::BootServer && !pinned::may_answer(from, site.network.subnet) {
+        // A boot server answers whatever address asks, so a forged one must be a machine of this site at least.
+        if port == Port::BootServer && !pinned::may_answer(from, site) {
             return;
         }
         if let Some(probe) = Probe::read(packet) {

@@ -133,7 +133,7 @@ impl NameDesk {
         let address = *client.ip();
         let (is_known, is_node) = {
             let site = &self.served.borrow().site;
-            (pinned::may_answer(client, site.network.subnet), site.nodes.by_address(address).is_some())
+            (pinned::may_answer(client, site), site.nodes.by_address(address).is_some())
         };
         let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_known || address == self.address || !pace.admits(address, is_node, Instant::now()) {

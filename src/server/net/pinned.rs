@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
 use socket2::{Domain, Socket, Type};
+
+use crate::site::Site;
 
 /// The pause after a socket failed, for example because no descriptor was left, so that the loop does not spin.
 pub(in crate::server) const AFTER_ERROR: Duration = Duration::from_millis(200);
@@ -39,11 +40,10 @@ pub(in crate::server) fn bind(
     Ok(socket)
 }
 
-/// Whether a packet can come from one machine of `subnet`. A forged request then reaches no victim beyond the link.
-pub(in crate::server) fn may_answer(client: SocketAddrV4, subnet: Ipv4Net) -> bool {
-    let (ip, is_whole) = (client.ip(), subnet.prefix_len() >= 31);
-    let is_one_machine = is_whole || (*ip != subnet.broadcast() && *ip != subnet.network());
-    client.port() != 0 && subnet.contains(ip) && is_one_machine
+/// Whether a packet can come from one machine of a provisioning network. A forged request then reaches no victim beyond
+/// those.
+pub(in crate::server) fn may_answer(client: SocketAddrV4, site: &Site) -> bool {
+    client.port() != 0 && site.has_machine(*client.ip())
 }
 
 #[cfg(test)]
@@ -51,12 +51,14 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::site::testing::{behind_a_router, paper_site};
 
     #[test]
-    fn only_single_machines_of_the_subnet_are_answered() {
-        let answered = |client: &str| may_answer(client.parse().unwrap(), "192.168.0.0/24".parse().unwrap());
-        assert!(answered("192.168.0.7:2070"));
-        for client in ["10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.0:2070", "192.168.0.7:0", "0.0.0.0:68"] {
+    fn only_single_machines_of_the_networks_are_answered() {
+        let site = behind_a_router(paper_site());
+        let answered = |client: &str| may_answer(client.parse().unwrap(), &site);
+        assert!(answered("192.168.0.7:2070") && answered("10.0.2.7:2070"));
+        for client in ["10.0.2.255:2070", "10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.0:2070", "192.168.0.7:0", "0.0.0.0:68"] {
             assert!(!answered(client), "{client}");
         }
     }

@@ -133,8 +133,11 @@ pub(super) async fn admit(
 /// The card behind the peer's address. An entry may be missing for a moment when the table overflows; traffic brings it
 /// back.
 pub(super) async fn card_of(appliance: &Appliance, asker: &Asker) -> Neighbour {
+    let is_routed = appliance.site().is_routed(asker.address);
     for _ in 0..LOOKS {
         match appliance.neighbours.card_of(asker.address, asker.port) {
+            // A machine of this link that took the address would have an entry.
+            Neighbour::Unknown if is_routed => return Neighbour::Routed,
             Neighbour::Unknown => tokio::time::sleep(BETWEEN_LOOKS).await,
             known => return known,
         }

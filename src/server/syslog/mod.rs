@@ -154,7 +154,7 @@ impl Collector {
         let node = site.nodes.by_address(address)?;
         let state = self.store.record(node.mac)?.state;
         let (State::Armed { attempt, .. } | State::Installing { attempt, .. }) = state else { return None };
-        let is_node = self.senders().is(node, Instant::now());
+        let is_node = self.senders().is(node, site.is_routed(address), Instant::now());
         is_node.then(|| (node.mac, node.name.clone(), attempt.id.to_string()))
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::boot::is_card_of;
+use crate::boot::{Neighbour, is_card_of};
 use crate::server::net::neighbours::Neighbours;
 use crate::site::{Mac, Node};
 
@@ -45,11 +45,16 @@ impl Senders {
     }
 
     /// Whether the address of a node is at one of its cards, according to this machine's kernel.
-    pub(crate) fn is(&mut self, node: &Node, now: Instant) -> bool {
+    /// Behind a router that is all that it can say when no card of this link has the address.
+    pub(crate) fn is(&mut self, node: &Node, is_routed: bool, now: Instant) -> bool {
         match self.cards.get(&node.address) {
             Some((looked, is_node)) if now.duration_since(*looked) < HOLDS => *is_node,
             _ => {
-                let is_node = is_card_of(node, self.neighbours.card_of(node.address, 0));
+                let neighbour = match self.neighbours.card_of(node.address, 0) {
+                    Neighbour::Unknown if is_routed => Neighbour::Routed,
+                    known => known,
+                };
+                let is_node = is_card_of(node, neighbour);
                 self.cards.insert(node.address, (now, is_node));
                 is_node
             }

@@ -45,7 +45,7 @@ pub struct TftpServer {
     socket: UdpSocket,
     endpoint: Endpoint,
     local: SocketAddrV4,
-    subnet: Option<Ipv4Net>,
+    subnets: Option<Vec<Ipv4Net>>,
 }
 
 impl TftpServer {
@@ -57,12 +57,12 @@ impl TftpServer {
             let place = interface.map(|name| format!(" on `{name}`")).unwrap_or_default();
             io::Error::new(error.kind(), format!("cannot listen on {address}:{port}{place} (TFTP): {error}"))
         })?;
-        Ok(Self { socket, endpoint, local, subnet: None })
+        Ok(Self { socket, endpoint, local, subnets: None })
     }
 
-    /// Answers only machines of this subnet. A forged request then reaches no victim beyond the link.
-    pub fn answer_only(self, subnet: Ipv4Net) -> Self {
-        Self { subnet: Some(subnet), ..self }
+    /// Answers only machines of these subnets. A forged request then reaches no victim beyond them.
+    pub fn answer_only(self, subnets: impl IntoIterator<Item = Ipv4Net>) -> Self {
+        Self { subnets: Some(subnets.into_iter().collect()), ..self }
     }
 
     /// The address and port that the server listens on.
@@ -73,7 +73,7 @@ impl TftpServer {
     /// Serves until `shutdown`; then running transfers have five seconds to finish, and the remaining clients are told
     /// to stop.
     pub async fn run(self, content: Arc<dyn TftpContent>, shutdown: CancellationToken, observer: Observer) {
-        let Self { socket, endpoint, local, subnet } = self;
+        let Self { socket, endpoint, local, subnets } = self;
         let shared = Arc::new(Shared { endpoint, content, observer, errors: ErrorLimit::default() });
         let mut transfers = Transfers::new(shared);
         info!(address = %local, "tftp listens");
@@ -85,10 +85,10 @@ impl TftpServer {
                 () = shutdown.cancelled() => break,
                 Some(()) = transfers.next_end() => {}
                 received = socket.recv_from(&mut packet) => match received {
-                    Ok((len, SocketAddr::V4(client))) if may_answer(client, subnet) => {
+                    Ok((len, SocketAddr::V4(client))) if may_answer(client, subnets.as_deref()) => {
                         take(&mut transfers, client, &packet[..len]).await;
                     }
-                    Ok((_, client)) => debug!(peer = %client, "tftp request from outside the subnet: no answer"),
+                    Ok((_, client)) => debug!(peer = %client, "tftp request from outside the site's networks: no answer"),
                     Err(error) => {
                         warn!(address = %local, %error, "tftp cannot receive");
                         tokio::time::sleep(pinned::AFTER_ERROR).await;
@@ -103,11 +103,11 @@ impl TftpServer {
 }
 
 /// Whether a packet can come from a machine that boots here.
-fn may_answer(client: SocketAddrV4, subnet: Option<Ipv4Net>) -> bool {
+fn may_answer(client: SocketAddrV4, subnets: Option<&[Ipv4Net]>) -> bool {
     let ip = client.ip();
     let is_one_machine = !ip.is_unspecified() && !ip.is_broadcast() && !ip.is_multicast() && client.port() != 0;
-    let is_on_link = subnet.is_none_or(|net| net.contains(ip) && (net.prefix_len() >= 31 || *ip != net.broadcast()));
-    is_one_machine && is_on_link
+    let fits = |net: &Ipv4Net| net.contains(ip) && (net.prefix_len() >= 31 || *ip != net.broadcast());
+    is_one_machine && subnets.is_none_or(|nets| nets.iter().any(fits))
 }
 
 async fn take(transfers: &mut Transfers, client: SocketAddrV4, packet: &[u8]) {
@@ -143,9 +143,10 @@ mod tests {
 
     #[test]
     fn only_single_machines_of_the_subnet_are_answered() {
-        let subnet = Some("192.168.0.0/24".parse().unwrap());
+        let nets: [Ipv4Net; 2] = ["192.168.0.0/24", "10.0.2.0/24"].map(|net| net.parse().unwrap());
+        let subnet = Some(&nets[..]);
         let answered = |client: &str, subnet| may_answer(client.parse().unwrap(), subnet);
-        assert!(answered("192.168.0.7:2070", subnet));
+        assert!(answered("192.168.0.7:2070", subnet) && answered("10.0.2.7:2070", subnet));
         assert!(answered("10.0.0.7:2070", None));
         for client in ["10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.7:0"] {
             assert!(!answered(client, subnet), "{client}");

@@ -27,7 +27,7 @@ pub use stranger::Stranger;
 pub(crate) use stranger::{LENT_SECONDS, Wish};
 
 use crate::boot::{self, BootDecision, BootRequest};
-use crate::site::{DhcpMode, Node, NodeName, Site};
+use crate::site::{DhcpMode, Network, Node, NodeName, Site};
 use reply::Grant;
 use verdict::Verdict;
 
@@ -126,7 +126,7 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     match request.kind {
         MessageKind::Decline => return Err(SilenceReason::Declined(node.address)),
         MessageKind::Release => return Err(SilenceReason::Released(node.address)),
-        _ => check_link(site, request)?,
+        _ => check_link(site, site.network_of(node), request)?,
     }
     let decision = boot::decide(site, None, &request.boot);
     if let BootDecision::Ignore(reason) = decision {
@@ -136,7 +136,7 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
         site,
         node: Some(node),
         address: node.address,
-        lease_seconds: site.network.lease_seconds,
+        lease_seconds: site.network_of(node).lease_seconds,
         request,
         decision: &decision,
     };
@@ -151,32 +151,47 @@ fn respond(site: &Site, node: &Node, request: &Request) -> Result<Reply, Silence
     }
 }
 
-/// Checks the request's addresses: an address works only on its own subnet, and a reply goes only where a machine can
-/// be, on the link or behind a relay agent that the site file names. Anybody can write any address into a request.
-fn check_link(site: &Site, request: &Request) -> Result<(), SilenceReason> {
-    let subnet = site.network.subnet;
-    if let Some(relay) = request.relay
-        && (relay.is_multicast() || relay.is_broadcast() || relay == subnet.broadcast())
-    {
-        return Err(SilenceReason::ImpossibleRelay(relay));
-    }
-    if let Some(relay) = request.relay
-        && !site.network.relays.contains(&relay)
-    {
-        return Err(SilenceReason::UnknownRelay(relay));
-    }
-    if let Some(relay) = request.link
-        && request.relay.is_some()
-        && !subnet.contains(&relay)
-    {
-        return Err(SilenceReason::RelayOffSubnet { relay, subnet });
+/// Checks the request's addresses against the network of the machine: an address works only on its own subnet, and a
+/// reply goes only where a machine can be, on our link or behind a relay agent that the site file names. Anybody can
+/// write any address into a request.
+fn check_link(site: &Site, network: &Network, request: &Request) -> Result<(), SilenceReason> {
+    let subnet = network.subnet;
+    let in_use = request.client_address.filter(|address| network.has_machine(*address));
+    match (request.relay, request.link) {
+        (Some(relay), _) if relay.is_multicast() || relay.is_broadcast() || is_end_of_a_network(site, relay) => {
+            return Err(SilenceReason::ImpossibleRelay(relay));
+        }
+        (Some(relay), _) if !site.networks().any(|network| network.relays.contains(&relay)) => {
+            return Err(SilenceReason::UnknownRelay(relay));
+        }
+        (Some(relay), _) if !network.relays.contains(&relay) => {
+            return Err(SilenceReason::RelayOffSubnet { relay, subnet });
+        }
+        (Some(_), Some(relay)) if !subnet.contains(&relay) => {
+            return Err(SilenceReason::RelayOffSubnet { relay, subnet });
+        }
+        // Only a machine that has its address, as one that renews its lease, asks without the relay agent.
+        (None, _) if *network != site.network && (request.kind == MessageKind::Discover || in_use.is_none()) => {
+            return Err(SilenceReason::OffItsNetwork(subnet));
+        }
+        _ => {}
     }
     match (request.kind, request.client_address) {
-        (MessageKind::Inform, Some(address)) if !subnet.contains(&address) || address == subnet.broadcast() => {
+        (MessageKind::Inform, Some(address)) if in_use.is_none() => {
             Err(SilenceReason::AddressOffSubnet { address, subnet })
         }
         _ => Ok(()),
     }
+}
+
+/// Whether this is the broadcast address of a provisioning network.
+fn is_end_of_a_network(site: &Site, relay: Ipv4Addr) -> bool {
+    site.subnets().any(|subnet| relay == subnet.broadcast())
+}
+
+/// The network that a machine without a reservation asks from: that of its relay agent, or our own.
+fn network_from<'a>(site: &'a Site, request: &Request) -> &'a Network {
+    request.link.filter(|_| request.relay.is_some()).map_or(&site.network, |link| site.network_at(link))
 }
 
 #[cfg(test)]

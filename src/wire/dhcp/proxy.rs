@@ -48,12 +48,13 @@ fn respond(site: &Site, request: &Request, port: Port) -> Result<Reply, SilenceR
     if request.boot.asking == Asking::System {
         return Err(SilenceReason::AnotherServersLease);
     }
-    super::check_link(site, request)?;
+    let node = site.node_by_mac(request.boot.mac);
+    let network = node.map_or_else(|| super::network_from(site, request), |node| site.network_of(node));
+    super::check_link(site, network, request)?;
     let decision = match boot::decide(site, None, &request.boot) {
         BootDecision::Ignore(reason) => return Err(reason.into()),
         decision => decision,
     };
-    let node = site.node_by_mac(request.boot.mac);
     let to = match (port, request.relay) {
         (Port::BootServer, _) => ReplyTo::Sender,
         (Port::Server, Some(relay)) => ReplyTo::Relay(relay),

@@ -46,7 +46,7 @@ pub enum SilenceReason {
     AddressOffSubnet {
         /// The client's address.
         address: Ipv4Addr,
-        /// The provisioning subnet.
+        /// The machine's subnet.
         subnet: Ipv4Net,
     },
     /// The relay agent is on a network where the reservation would not work.
@@ -54,11 +54,14 @@ pub enum SilenceReason {
     RelayOffSubnet {
         /// The relay agent, or the link it names in option 82.
         relay: Ipv4Addr,
-        /// The provisioning subnet.
+        /// The machine's subnet.
         subnet: Ipv4Net,
     },
+    /// A node of a network behind a router asks on our own link.
+    #[error("it asks without a relay agent, as if it were on this link, but its address is on {0}: check its cable")]
+    OffItsNetwork(Ipv4Net),
     /// A relay agent that the site file does not name.
-    #[error("its relay agent {0} is not in the site file: add it to `relays` in `[network]` if it is yours")]
+    #[error("its relay agent {0} is not in the site file: add it to `relays` of its network if it is yours")]
     UnknownRelay(Ipv4Addr),
     /// Another rackstart served this link before us.
     #[error("this rackstart is passive: another one, {0}, serves this network")]

@@ -81,7 +81,7 @@ impl Grant<'_> {
     }
 
     fn push_network(&self, writer: &mut OptionWriter) {
-        let network = &self.site.network;
+        let network = self.site.network_at(self.address);
         writer.push(&DhcpOption::SubnetMask(network.subnet.netmask()));
         // The node that is the router would install a route through itself, which Linux refuses. A stranger needs only
         // this server: a laptop keeps the routes and resolvers that it has.
@@ -114,7 +114,7 @@ impl Grant<'_> {
     }
 
     fn push_names(&self, writer: &mut OptionWriter) {
-        let network = &self.site.network;
+        let network = self.site.network_at(self.address);
         if let Some(relay_information) = &self.request.echo.relay_information {
             writer.reserve_raw(code::RELAY_INFORMATION, relay_information);
         }

@@ -3,12 +3,14 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use super::kind::MessageKind;
 use super::reason::{NakReason, SilenceReason};
 use super::reply::Grant;
 use super::request::Request;
-use super::{Answer, Judgement, Reply, check_link};
-use crate::boot::{self, BootDecision};
+use super::{Answer, Judgement, Reply, check_link, network_from};
+use crate::boot::{self, BootDecision, IgnoreReason};
 use crate::site::Site;
 
 /// Lease time of a lent address: long enough to load iPXE and read the screen, short enough to wait for its end.
@@ -34,6 +36,8 @@ pub struct Stranger {
     pub request: Box<Request>,
     /// What it wants.
     pub wish: Wish,
+    /// The subnet that it asks from.
+    pub subnet: Ipv4Net,
     decision: BootDecision,
 }
 
@@ -41,7 +45,7 @@ impl Stranger {
     /// Classifies the request of a machine that is not a node.
     pub(super) fn classify(site: &Site, request: Box<Request>) -> Judgement {
         match wish(site, &request) {
-            Ok((wish, decision)) => Judgement::Stranger(Self { request, wish, decision }),
+            Ok((wish, subnet, decision)) => Judgement::Stranger(Self { request, wish, subnet, decision }),
             Err(reason) => Judgement::Final(Answer::Silence(request, reason)),
         }
     }
@@ -70,7 +74,7 @@ impl Stranger {
     }
 }
 
-fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceReason> {
+fn wish(site: &Site, request: &Request) -> Result<(Wish, Ipv4Net, BootDecision), SilenceReason> {
     let mac = request.boot.mac;
     let decision = match boot::decide(site, None, &request.boot) {
         BootDecision::Ignore(reason) => return Err(reason.into()),
@@ -79,7 +83,11 @@ fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceR
     if mac.is_multicast() || mac.is_zero() {
         return Err(SilenceReason::ImpossibleMac(mac));
     }
-    check_link(site, request)?;
+    let network = network_from(site, request);
+    check_link(site, network, request)?;
+    if network.discovery.is_none() {
+        return Err(IgnoreReason::UnknownMac(mac).into());
+    }
     // The address in use has precedence: the reply goes there.
     let named = request.client_address.or(request.requested_address).ok_or(SilenceReason::NamesNoAddress);
     let wish = match request.kind {
@@ -89,7 +97,7 @@ fn wish(site: &Site, request: &Request) -> Result<(Wish, BootDecision), SilenceR
         MessageKind::Decline => Wish::Decline(named?),
         other => return Err(SilenceReason::NotForUs(other)),
     };
-    Ok((wish, decision))
+    Ok((wish, network.subnet, decision))
 }
 
 /// Whether a DHCPREQUEST is for us. Unlike for nodes we are not authoritative here: another server may know this

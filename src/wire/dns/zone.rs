@@ -30,7 +30,7 @@ pub(crate) enum Found {
 /// Names and addresses, ready for lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Zone {
-    subnet: Ipv4Net,
+    subnets: Vec<Ipv4Net>,
     addresses: HashMap<String, Vec<Ipv4Addr>>,
     names: HashMap<Ipv4Addr, String>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Zone {
 impl Zone {
     /// Builds the names of a site.
     pub(crate) fn of(site: &Site) -> Self {
-        let mut zone = Self { subnet: site.network.subnet, addresses: HashMap::new(), names: HashMap::new() };
+        let mut zone = Self { subnets: site.subnets().collect(), addresses: HashMap::new(), names: HashMap::new() };
         for node in &site.nodes {
             zone.names.entry(node.address).or_insert_with(|| node.name.to_string());
             zone.addresses.entry(node.name.to_string()).or_default().push(node.address);
@@ -66,13 +66,13 @@ impl Zone {
         if let Ok(IpNet::V4(network)) = name.parse_arpa_name() {
             if network.prefix_len() < 32 {
                 // The leading part of a reverse name: if it covers addresses of ours, the name exists.
-                return if self.subnet.contains(&network) { Found::Nothing } else { Found::Elsewhere };
+                return if self.subnets.iter().any(|subnet| subnet.contains(&network)) { Found::Nothing } else { Found::Elsewhere };
             }
             let address = network.addr();
             return match self.names.get(&address) {
                 Some(name) if wants(RecordType::PTR) => Found::Name(name.clone()),
                 Some(_) => Found::Nothing,
-                None if self.subnet.contains(&address) || address.is_loopback() => Found::Unknown,
+                None if self.subnets.iter().any(|subnet| subnet.contains(&address)) || address.is_loopback() => Found::Unknown,
                 None => Found::Elsewhere,
             };
         }

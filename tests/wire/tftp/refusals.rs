@@ -76,7 +76,7 @@ async fn stranger_gets_one_error_per_second_and_the_files_all_the_same() {
 #[tokio::test]
 async fn machine_outside_the_subnet_gets_no_answer() {
     let server = TftpServer::bind(None, [127, 0, 0, 1].into(), 0).unwrap();
-    let server = server.answer_only("127.0.0.0/24".parse().unwrap());
+    let server = server.answer_only(["127.0.0.0/24".parse().unwrap()]);
     let server = TestServer::run(server, [("nbp".to_string(), content(100).into())].into());
     let mut outside = Client::at([127, 0, 1, 9].into(), server.address).await;
     outside.ask("nbp", "").await;

@@ -74,7 +74,7 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
         ("blueprint", site.blueprint.name.clone()),
         ("security", site.security.to_string()),
         ("interface", format!("{}, {}", site.server.interface, site.server.address)),
-        ("provisioning network", site.network.subnet.to_string()),
+        ("provisioning networks", site.subnets().map(|subnet| subnet.to_string()).collect::<Vec<_>>().join(", ")),
         ("nodes", site.nodes.len().to_string()),
         ("time zone of the nodes", site.timezone.clone()),
     ];

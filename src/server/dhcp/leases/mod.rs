@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use ipnet::Ipv4Net;
+
 use crate::site::{Mac, Site};
 use crate::wire::dhcp::{Answer, LENT_SECONDS, SilenceReason, Stranger, Wish};
 
@@ -20,7 +22,7 @@ const IN_USE: Duration = Duration::from_secs(600);
 /// The table of one interface.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    range: Option<(Ipv4Addr, Ipv4Addr)>,
+    ranges: Vec<(Ipv4Addr, Ipv4Addr)>,
     by_address: BTreeMap<Ipv4Addr, Lease>,
 }
 
@@ -34,20 +36,20 @@ struct Lease {
 impl Leases {
     /// Grants a stranger's wish if possible, and answers it.
     pub(crate) fn settle(&mut self, site: &Site, stranger: Stranger, now: Instant) -> Answer {
-        if self.range != site.network.discovery {
-            self.range = site.network.discovery;
+        if !site.networks().filter_map(|network| network.discovery).eq(self.ranges.iter().copied()) {
+            self.ranges = site.networks().filter_map(|network| network.discovery).collect();
             self.by_address.retain(|address, _| site.lends(*address));
         }
         let mac = stranger.request.boot.mac;
         match stranger.wish {
-            Wish::Any => match self.address_for(site, mac, now) {
+            Wish::Any => match self.address_for(site, &stranger, now) {
                 Some(address) => {
                     self.hold(address, mac, now, OFFERED);
                     stranger.lend(site, address)
                 }
                 None => stranger.silence(SilenceReason::AllLent(self.by_address.len())),
             },
-            Wish::This(address) if self.may_have(site, mac, address, now) => {
+            Wish::This(address) if stranger.subnet.contains(&address) && self.may_have(site, mac, address, now) => {
                 self.hold(address, mac, now, LENT);
                 stranger.lend(site, address)
             }
@@ -68,20 +70,26 @@ impl Leases {
     }
 
     /// The address of this machine, else a free one, else the one that expired longest ago.
-    fn address_for(&self, site: &Site, mac: Mac, now: Instant) -> Option<Ipv4Addr> {
-        let own = self.by_address.iter().find(|(_, lease)| lease.mac == Some(mac));
-        let found = own.map(|(address, _)| *address).or_else(|| self.free(site)).or_else(|| self.expired(now));
+    fn address_for(&self, site: &Site, stranger: &Stranger, now: Instant) -> Option<Ipv4Addr> {
+        let (mac, subnet) = (stranger.request.boot.mac, stranger.subnet);
+        let is_own = |address: &Ipv4Addr, lease: &Lease| lease.mac == Some(mac) && subnet.contains(address);
+        let own = self.by_address.iter().find(|(address, lease)| is_own(address, lease));
+        let own = own.map(|(address, _)| *address);
+        let found = own.or_else(|| self.free(site, subnet)).or_else(|| self.expired(subnet, now));
         found.filter(|address| site.lends(*address))
     }
 
-    fn free(&self, site: &Site) -> Option<Ipv4Addr> {
-        let (first, last) = self.range.filter(|_| self.by_address.len() < MAX_LEASES)?;
+    fn free(&self, site: &Site, subnet: Ipv4Net) -> Option<Ipv4Addr> {
+        let is_there = |(first, _): &&(Ipv4Addr, Ipv4Addr)| subnet.contains(first);
+        let range = self.ranges.iter().find(is_there).filter(|_| self.by_address.len() < MAX_LEASES);
+        let (first, last) = *range?;
         let mut range = (first.to_bits()..=last.to_bits()).map(Ipv4Addr::from_bits);
         range.find(|address| !self.by_address.contains_key(address) && site.lends(*address))
     }
 
-    fn expired(&self, now: Instant) -> Option<Ipv4Addr> {
-        let expired = self.by_address.iter().filter(|(_, lease)| lease.until <= now);
+    fn expired(&self, subnet: Ipv4Net, now: Instant) -> Option<Ipv4Addr> {
+        let here = self.by_address.iter().filter(|(address, _)| subnet.contains(*address));
+        let expired = here.filter(|(_, lease)| lease.until <= now);
         expired.min_by_key(|(_, lease)| lease.until).map(|(address, _)| *address)
     }
 

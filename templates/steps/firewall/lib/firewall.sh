@@ -24,8 +24,11 @@ rule() {
 
 # input_of_every_node: prints the rules that concern no port.
 input_of_every_node() {
+  local network
   # A packet from outside that claims to come from the LAN is forged.
-  [ -z "$PUBLIC_NIC" ] || rule forged -A INPUT -i "$PUBLIC_NIC" -s "$LAN_CIDR" -j DROP
+  for network in ${PUBLIC_NIC:+${LAN_NETWORKS:-$LAN_CIDR}}; do
+    rule forged -A INPUT -i "$PUBLIC_NIC" -s "$network" -j DROP
+  done
   rule loopback -A INPUT -i lo -j ACCEPT
   rule established -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
 }
@@ -54,7 +57,7 @@ who() {
   case $1 in
     nobody) ;;
     anywhere | answers) echo "$1" ;;
-    lan) echo "$LAN_CIDR" ;;
+    lan) printf '%s\n' ${LAN_NETWORKS:-$LAN_CIDR} ;;
     ssh) printf '%s\n' $SSH_FROM ;;
     outside) [ -z "$PUBLIC_NIC" ] || echo "$PUBLIC_NIC" ;;
     *)
