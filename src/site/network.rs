@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_address_belongs_to_the_network_around_it_and_only_those_behind_a_router_are_routed() {
-        let site = behind_a_router(paper_site());
+        let site = behind_a_router(paper_site(), "compute4");
         let subnet = |address: &str| site.network_at(address.parse().unwrap()).subnet.to_string();
         assert_eq!(subnet("192.168.0.7"), "192.168.0.0/24");
         assert_eq!(subnet("10.0.2.7"), "10.0.2.0/24");

@@ -131,9 +131,9 @@ fn nic(name: &str, node: u8, card: u8, network: NicNetwork) -> Nic {
     Nic { name: name.into(), mac: Mac([0x52, 0x54, 0, 0xa8, node, card]), network, fixed: None }
 }
 
-/// The site with one more network, `10.0.2.0/24` behind the router and relay agent 10.0.2.1, where the last node is moved
-/// as 10.0.2.4.
-pub(crate) fn behind_a_router(mut site: Site) -> Site {
+/// The site with one more network, `10.0.2.0/24` behind the router and relay agent 10.0.2.1, where a node is moved as
+/// 10.0.2.4.
+pub(crate) fn behind_a_router(mut site: Site, name: &str) -> Site {
     site.routed = vec![Network {
         subnet: "10.0.2.0/24".parse().expect("a subnet"),
         router: Ipv4Addr::new(10, 0, 2, 1),
@@ -145,7 +145,8 @@ pub(crate) fn behind_a_router(mut site: Site) -> Site {
         discovery: None,
     }];
     let mut nodes: Vec<Node> = site.nodes.to_vec();
-    nodes.last_mut().expect("a node").address = Ipv4Addr::new(10, 0, 2, 4);
+    let node = nodes.iter_mut().find(|node| node.name.as_str() == name).expect("a node");
+    node.address = Ipv4Addr::new(10, 0, 2, 4);
     site.nodes = nodes.into();
     site
 }

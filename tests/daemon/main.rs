@@ -1,5 +1,6 @@
 //! `rackstart serve` on a network of the test's own, met as operators, nodes and service managers meet it.
 
+mod behind_a_relay;
 mod crowd;
 mod life;
 mod names_and_time;

@@ -34,6 +34,10 @@ end
 pub struct Rack {
     pub serving: Serving,
     pub machine: Machine,
+    /// The name of the node that the machine is.
+    pub node: &'static str,
+    /// Where its boot script is.
+    pub boot: &'static str,
 }
 
 impl Deref for Rack {
@@ -64,18 +68,18 @@ impl Rack {
             prepare(folder);
             Serving::plain(folder)
         });
-        Self { serving, machine }
+        Self { serving, machine, node: "compute2", boot: BOOT }
     }
 
     pub fn state(&self) -> String {
         let report: serde_json::Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
-        let node = report["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "compute2").unwrap();
+        let node = report["nodes"].as_array().unwrap().iter().find(|node| node["name"] == self.node).unwrap();
         node["state"].as_str().unwrap().to_string()
     }
 
     /// Boots iPXE; returns the token if the installer is started.
     pub fn boots(&self) -> Option<String> {
-        let script = self.machine.run(&format!("curl -sSf -m 5 {BOOT}"));
+        let script = self.machine.run(&format!("curl -sSf -m 5 {}", self.boot));
         Some(script.split("/kickstart/").nth(1)?[..32].to_string())
     }
 

@@ -78,16 +78,21 @@ pub fn lay_cable() {
 pub struct Machine(Child);
 
 impl Machine {
-    /// Moves the card into a namespace of its own and switches it on.
-    pub fn plugged_in() -> Self {
+    /// A machine without a card.
+    pub fn alone() -> Self {
         let mut child = Command::new("unshare")
-            .args(["--net", "sh", "-c", "echo ready; exec sleep 120"])
+            .args(["--net", "sh", "-c", "echo ready; exec sleep 600"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("ready");
-        let machine = Self(child);
+        Self(child)
+    }
+
+    /// Moves the card into a namespace of its own and switches it on.
+    pub fn plugged_in() -> Self {
+        let machine = Self::alone();
         run(&format!("ip link set {CARD} netns {}", machine.0.id()));
         machine.run(&format!("ip link set {CARD} up"));
         // The kernel tells a bridge of a new carrier up to a second later.

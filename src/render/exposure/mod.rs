@@ -191,6 +191,12 @@ fn facts(site: &Site, node: &Node, has_services: bool) -> Vec<Fact> {
             false => "none: every listening service is reachable on every card".into(),
         },
     );
+    if site.is_routed(node.address) {
+        let router = site.network_of(node).router;
+        let text = "its card is not seen here. What it gets goes by its reserved address, its relay agent, its token and \
+                    one boot: whoever takes its address on its own network is taken for it (docs/authority.md)";
+        add("behind the router", format!("{router}: {text}"));
+    }
     if let Some(link) = node.link(NicNetwork::Public) {
         let text = match hardened {
             true => format!("{link} faces the outside: `anywhere` is also the Internet"),

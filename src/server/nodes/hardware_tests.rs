@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use super::tests::FakeNode;
 use crate::audit::Actor;
 use crate::lifecycle::{Event, WipeScope};
-use crate::server::net::neighbours::testing::{UNKNOWN_PORT, Wire};
+use crate::server::net::neighbours::testing::{THIEF_PORT, UNKNOWN_PORT, Wire};
 use crate::site::SmbiosUuid;
+use crate::site::testing::{behind_a_router, paper_site};
 use crate::store::Change;
 
 const UUID: &str = "4c4c4544-0051-3510-8050-b4c04f4a3532";
@@ -144,6 +145,23 @@ async fn a_card_that_the_kernel_does_not_know_yet_is_asked_to_come_again_and_rin
     assert_eq!(node.state(), "armed");
     node.port = 40_000;
     assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn behind_a_router_an_address_that_no_card_of_our_link_has_is_the_nodes_and_a_card_here_is_a_thief() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = FakeNode::of(behind_a_router(paper_site(), "compute2"), folder.path()).await;
+    node.address = "10.0.2.4";
+    node.arm(1, WipeScope::BlankDiskOnly).await;
+    node.port = UNKNOWN_PORT;
+    let token = node.boots().await.unwrap();
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::OK);
+    let other = FakeNode { address: "10.0.2.5", ..node.clone() };
+    assert_eq!(other.get("/boot/52-54-00-a8-02-01").await.status, StatusCode::FORBIDDEN, "not its address");
+    assert_eq!(node.state(), "armed");
+    node.port = THIEF_PORT;
+    assert_eq!(node.get(&format!("/kickstart/{token}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(node.state(), "suspect");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::boot::IgnoreReason;
 use crate::site::Mac;
-use crate::site::testing::paper_site;
+use crate::site::testing::{behind_a_router, paper_site};
 
 const COMPUTE2: [u8; 6] = [0x52, 0x54, 0, 0xa8, 2, 1];
 const ITS_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 2);
@@ -160,6 +160,66 @@ fn relay_agent_on_another_network_gets_silence_unless_it_names_our_link() {
     assert!(matches!(packet.silence(), SilenceReason::RelayOffSubnet { relay: found, .. } if found == relay));
     let packet = packet.option(82, &[1, 1, 7, 5, 4, 192, 168, 0, 0]);
     assert_eq!(packet.reply().to, ReplyTo::Relay(relay));
+}
+
+/// compute2 behind the relay agent 10.0.2.1.
+fn routed() -> Site {
+    behind_a_router(relayed(), "compute2")
+}
+
+const ITS_ROUTER: [u8; 4] = [10, 0, 2, 1];
+
+#[test]
+fn node_behind_a_router_gets_what_its_own_network_says() {
+    let discover = Packet::new(DISCOVER).giaddr(ITS_ROUTER).option(55, &[1, 3, 6, 28, 51]);
+    let Judgement::Final(Answer::Reply(_, reply)) = answer_to(&routed(), &discover.0) else { panic!("no reply") };
+    assert_eq!((reply.to, reply.address), (ReplyTo::Relay(ITS_ROUTER.into()), Ipv4Addr::new(10, 0, 2, 4)));
+    assert_eq!(reply.bytes[20..24], OURS, "the next server is still rackstart");
+    let options = options::RawOptions::read(&reply.bytes);
+    for (number, value) in [
+        (1, [255, 255, 255, 0]),
+        (3, ITS_ROUTER),
+        (6, [10, 0, 2, 53]),
+        (28, [10, 0, 2, 255]),
+        (51, 3600_u32.to_be_bytes()),
+        (54, OURS),
+    ] {
+        assert_eq!(options.get(number), Some(&value[..]), "option {number}");
+    }
+}
+
+#[test]
+fn node_behind_a_router_is_answered_there_and_without_the_relay_agent_only_when_it_renews() {
+    let site = routed();
+    let subnet = "10.0.2.0/24".parse().unwrap();
+    assert_eq!(Packet::new(DISCOVER).silence_of(&site), SilenceReason::OffItsNetwork(subnet));
+    let selects = Packet::new(REQUEST).option(54, &OURS).option(50, &[10, 0, 2, 4]);
+    assert_eq!(selects.silence_of(&site), SilenceReason::OffItsNetwork(subnet));
+    let elsewhere = Packet::new(DISCOVER).giaddr(ON_LINK.octets());
+    assert_eq!(elsewhere.silence_of(&site), SilenceReason::RelayOffSubnet { relay: ON_LINK, subnet });
+    let forged = Packet::new(DISCOVER).giaddr(ITS_ROUTER).option(82, &[5, 4, 192, 168, 0, 0]);
+    assert!(matches!(forged.silence_of(&site), SilenceReason::RelayOffSubnet { .. }), "another link is selected");
+    let renews = Packet::new(REQUEST).ciaddr([10, 0, 2, 4]);
+    let Judgement::Final(Answer::Reply(_, reply)) = answer_to(&site, &renews.0) else { panic!("no reply") };
+    assert_eq!((reply.kind, reply.to), (MessageKind::Ack, ReplyTo::Address(Ipv4Addr::new(10, 0, 2, 4))));
+    // And a node of our own link is not answered through the router of another network.
+    let astray = Packet(Packet::new(DISCOVER).giaddr(ITS_ROUTER).at(28, &[0x52, 0x54, 0, 0xa8, 3, 1]).0);
+    assert!(matches!(astray.silence_of(&site), SilenceReason::RelayOffSubnet { .. }));
+}
+
+#[test]
+fn stranger_is_lent_an_address_of_the_network_that_it_asks_from() {
+    let mut site = routed();
+    let stranger = || Packet::new(DISCOVER).at(28, &[2, 0, 0, 0, 0, 9]);
+    site.network.discovery = Some((Ipv4Addr::new(192, 168, 0, 200), Ipv4Addr::new(192, 168, 0, 220)));
+    let asks = |site: &Site, packet: &Packet| match answer_to(site, &packet.0) {
+        Judgement::Stranger(stranger) => Some(stranger.subnet.to_string()),
+        Judgement::Final(_) => None,
+    };
+    assert_eq!(asks(&site, &stranger()).as_deref(), Some("192.168.0.0/24"));
+    assert_eq!(asks(&site, &stranger().giaddr(ITS_ROUTER)), None, "nothing is lent there");
+    site.routed[0].discovery = Some((Ipv4Addr::new(10, 0, 2, 200), Ipv4Addr::new(10, 0, 2, 220)));
+    assert_eq!(asks(&site, &stranger().giaddr(ITS_ROUTER)).as_deref(), Some("10.0.2.0/24"));
 }
 
 #[test]
