@@ -81,13 +81,17 @@ fn stranger(site: &Site, request: &BootRequest) -> BootDecision {
     match request.asking {
         Asking::System => BootDecision::AddressOnly,
         Asking::Firmware => program::choose(site, None, request),
-        Asking::Ipxe => BootDecision::Script(script_url(site, mac)),
+        Asking::Ipxe => BootDecision::Script(format!("{}?{WHICH_MACHINE}&{ITS_MAKER}", script_url(site, mac))),
         Asking::Script => BootDecision::Unknown,
     }
 }
 
 /// iPXE fills in what the firmware says about the machine (ipxe.org/cfg/uuid, ipxe.org/cfg/serial).
 const WHICH_MACHINE: &str = "uuid=${uuid}&serial=${serial:uristring}";
+
+/// The same for its maker (ipxe.org/cfg/manufacturer), which helps a person to find a stranger. With it the URL is
+/// still as long as the field `file` of DHCP can hold.
+const ITS_MAKER: &str = "maker=${manufacturer:uristring}";
 
 fn script_url(site: &Site, mac: Mac) -> String {
     format!("{}/boot/{}", site.server.url(), mac.hyphenated())

@@ -1,5 +1,6 @@
 //! The command line: one file per verb, each with an `Args` whose doc comment is its help.
 
+mod adopt;
 mod appliance;
 mod audit;
 mod backup;
@@ -29,6 +30,7 @@ mod secrets;
 mod serve;
 mod status;
 mod stop;
+mod strangers;
 mod table;
 mod timeline;
 mod token;
@@ -82,6 +84,8 @@ enum Verb {
     Status(status::Args),
     Watch(watch::Args),
     Explain(explain::Args),
+    Strangers(strangers::Args),
+    Adopt(adopt::Args),
     Timeline(timeline::Args),
     Log(log::Args),
     Install(install::Args),
@@ -112,7 +116,7 @@ enum Verb {
 
 /// Verbs that change nothing outside this shell. Only these are suggested for a mistyped verb, because `discover` is
 /// close to `disarm`.
-const HARMLESS: [&str; 15] = [
+const HARMLESS: [&str; 16] = [
     "init",
     "check",
     "plan",
@@ -124,6 +128,7 @@ const HARMLESS: [&str; 15] = [
     "status",
     "watch",
     "explain",
+    "strangers",
     "timeline",
     "log",
     "audit",
@@ -167,6 +172,8 @@ impl Cli {
             Verb::Status(args) => status::run(place, args),
             Verb::Watch(args) => watch::run(config, args),
             Verb::Explain(args) => explain::run(config, args),
+            Verb::Strangers(args) => strangers::run(config, args),
+            Verb::Adopt(args) => adopt::run(place, args),
             Verb::Timeline(args) => timeline::run(place, args),
             Verb::Log(args) => log::run(place, args),
             Verb::Install(args) => install::run(config, args),

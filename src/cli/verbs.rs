@@ -6,9 +6,9 @@ use super::Cli;
 
 /// Each group's purpose, and its verbs.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Prepare", &["init", "check", "plan", "diff", "render", "dhcp-config", "lint", "import", "image", "appliance"]),
+    ("Prepare", &["init", "check", "plan", "diff", "render", "dhcp-config", "adopt", "lint", "import", "image", "appliance"]),
     ("Serve", &["serve", "reload"]),
-    ("Watch", &["open", "status", "watch", "explain", "timeline", "log"]),
+    ("Watch", &["open", "status", "watch", "explain", "strangers", "timeline", "log"]),
     ("Arm", &["install", "reimage", "disarm"]),
     ("Guard", &["stop", "protect", "unprotect", "maintenance", "clear-suspect", "accept-hardware"]),
     ("Records", &["report", "audit", "secrets", "backup", "restore", "token", "completions"]),

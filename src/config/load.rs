@@ -168,6 +168,11 @@ fn read_with(path: &Path, templates: Option<&Path>, depth: Depth) -> Result<Load
     examine(path, &text, templates, depth)
 }
 
+/// Proves a text that is to become this site file, like [`load`], and prints its mistakes.
+pub(crate) fn load_edited(path: &Path, text: &str, templates: Option<&Path>) -> Result<Loaded, Failure> {
+    examine(path, text, templates, Depth::Whole).map_err(print)
+}
+
 fn examine(path: &Path, text: &str, templates: Option<&Path>, depth: Depth) -> Result<Loaded, LoadError> {
     let fetch = |key: Option<&str>| match templates.or(key.map(Path::new)) {
         Some(folder) => super::templates::read(folder),

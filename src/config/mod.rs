@@ -6,6 +6,7 @@
 mod access;
 mod added;
 mod addresses;
+mod adoption;
 mod alone;
 mod apart;
 mod api;
@@ -17,6 +18,7 @@ mod defaults;
 mod disk;
 mod disk_name;
 mod duplicates;
+mod edit;
 mod fixed;
 mod kernel_args;
 mod layout;
@@ -56,12 +58,14 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 pub(crate) use added::{DiskBy, NewNode, with_block};
+pub(crate) use adoption::{Adoption, adopt};
 pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
+pub(crate) use edit::with_node;
 pub(crate) use load::{
-    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_to_build, load_to_plan, read, read_as,
-    read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
+    LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_to_build, load_to_plan, read,
+    read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
 pub(crate) use problem::{Excerpt, Problem, Spot};

@@ -20,6 +20,7 @@ use super::served::Served;
 use super::tftp::{self, TftpContent};
 use super::timeline::recent::Recent;
 use crate::boot::{Asking, IgnoreReason, is_program};
+use crate::clock::unix_now;
 use crate::site::Mac;
 use crate::timeline::Given;
 use crate::wire::dhcp::{MessageKind, SilenceReason};
@@ -99,7 +100,7 @@ impl Lines {
 /// Logs the end of each TFTP request and records it for the timeline.
 pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     let (served, recent, health) = (appliance.served.clone(), appliance.recent.clone(), appliance.health.clone());
-    let machines = appliance.machines.clone();
+    let (machines, sightings) = (appliance.machines.clone(), appliance.sightings.clone());
     let lines = Mutex::new(Lines::new());
     Arc::new(move |seen| {
         health.tftp.count(&seen);
@@ -128,6 +129,9 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
                 }
                 if let Some(mac) = recent.at(seen.client) {
                     recent.note(mac, "tftp", text);
+                    if is_whole(&seen.outcome) && is_program(&seen.name) {
+                        sightings.loaded(mac, &seen.name, unix_now());
+                    }
                     gave(&recent, &machines, mac, &seen);
                 }
             }
@@ -140,11 +144,16 @@ pub(super) fn tftp_observer(appliance: &Appliance) -> tftp::Observer {
     })
 }
 
+/// Whether the client has all of the file.
+fn is_whole(outcome: &tftp::Outcome) -> bool {
+    matches!(outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed))
+}
+
 /// Remembers what a firmware is expected to do next: one that has its program must go on with it. One that only asked
 /// for the size asks again, and so may one that was refused; the line about it says why. What loaders fetch is noted
 /// where it is made.
 fn gave(recent: &Recent, machines: &Machines, mac: Mac, seen: &tftp::Seen) {
-    let whole = matches!(seen.outcome, tftp::Outcome::Ended(Ending::Finished | Ending::Unconfirmed));
+    let whole = is_whole(&seen.outcome);
     if !is_program(&seen.name) {
         return;
     }
@@ -157,8 +166,12 @@ fn gave(recent: &Recent, machines: &Machines, mac: Mac, seen: &tftp::Seen) {
 /// Records each DHCP request for the timeline; the engine has already logged it.
 pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
     let (recent, machines) = (appliance.recent.clone(), appliance.machines.clone());
+    let sightings = appliance.sightings.clone();
     let served = appliance.served.clone();
     Arc::new(move |seen| {
+        if served.borrow().site.nodes.by_card(seen.mac).is_none() {
+            sightings.asked(&seen, unix_now());
+        }
         if let Some(uuid) = seen.machine_uuid {
             machines.tell(seen.mac, uuid, served.borrow().site.nodes.len());
         }

@@ -88,7 +88,7 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
             std::fs::write(&file, site).unwrap();
             Serving::plain(folder)
         });
-        let rack = Rack { serving, machine };
+        let rack = Rack { serving, machine, node: "compute2", boot: BOOT };
         let script = rack.folder.path().join("script");
         let configures = format!("#!/bin/sh\n[ $1 = bound ] && ip address add $ip/24 dev {CARD}\nexit 0\n");
         std::fs::write(&script, configures).unwrap();
@@ -97,6 +97,9 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         let addresses = rack.machine.run(&format!("ip -4 address show {CARD}"));
         assert!(addresses.contains("192.168.0.200/24"), "{addresses}");
 
+        let told: serde_json::Value = serde_json::from_str(&rack.says(&["strangers", "--json"])).unwrap();
+        let stranger = &told.as_array().unwrap()[0];
+        assert_eq!((&stranger["mac"], &stranger["address"]), (&"52:54:00:99:99:99".into(), &"192.168.0.200".into()));
         let program = rack.folder.path().join("program");
         let get = |url: &str| rack.machine.run(&format!("curl -sSf -m 5 -o {} {url}", program.display()));
         get("tftp://192.168.0.254/undionly.kpxe");
@@ -117,8 +120,29 @@ fn a_machine_in_no_site_file_is_lent_an_address_and_gets_as_far_as_its_own_scree
         let why = rack.says(&["explain", "52:54:00:99:99:99"]);
         let firmware = why.lines().find(|line| line.contains("its firmware, by DHCP")).unwrap();
         assert!(firmware.contains("snponly.efi"), "{why}");
+
+        // What its loader tells is in the list; then it becomes a node, and every other letter of the file stays.
+        rack.machine.run(&format!("curl -sSf -m 5 -o {} {STRANGER}?serial=XY7&maker=Acme%20Ltd", program.display()));
+        let told = rack.says(&["strangers"]);
+        let line = told.lines().find(|line| line.contains("52:54:00:99:99:99")).unwrap();
+        assert!(["efi-x64", "192.168.0.200", "Acme Ltd", "XY7"].iter().all(|word| line.contains(word)), "{told}");
+        let before = std::fs::read_to_string(rack.file()).unwrap();
+        let words = ["adopt", "52:54:00:99:99:99", "--name", "compute5", "--role", "compute", "--firmware", "bios"];
+        let dry = rack.says(&[&words[..], &["--dry-run"]].concat());
+        assert_eq!(std::fs::read_to_string(rack.file()).unwrap(), before);
+        let adopted = rack.says(&words);
+        assert!(adopted.starts_with(&dry) && adopted.contains("rackstart reload"), "{adopted}");
+        let after = std::fs::read_to_string(rack.file()).unwrap();
+        assert_eq!(after.replace(&format!("\n{dry}"), ""), before);
+        assert!(rack.fails(&words).1.contains("is already in the site file"));
+        assert!(rack.says(&["audit", "--action", "adopt"]).contains("compute5"));
+        rack.says(&["reload"]);
+        assert!(rack.says(&["strangers"]).starts_with("no machine asked"));
+        assert!(rack.says(&["status"]).contains("compute5"));
     });
 }
+
+const STRANGER: &str = "http://192.168.0.254/boot/52-54-00-99-99-99";
 
 #[test]
 fn a_daemon_killed_at_any_step_neither_wipes_twice_nor_forgets() {

@@ -16,8 +16,8 @@ use utoipa::{Modify, OpenApi};
 use super::role::Rule;
 use super::tokens;
 use super::{
-    error, events, explain, health, links, logs, metrics, node, orders, plan, records, routes, secrets, site, texts,
-    timeline, web,
+    error, events, explain, health, links, logs, metrics, node, orders, plan, records, routes, secrets, site, strangers,
+    texts, timeline, web,
 };
 
 #[derive(OpenApi)]
@@ -26,7 +26,7 @@ use super::{
     paths(
         health::health, openapi, metrics::metrics, site::site, site::states, site::status, node::list, node::one,
         timeline::of_node, plan::plan, texts::text, texts::of_node, texts::digests, texts::shared, logs::log, explain::explain,
-        timeline::of_all, timeline::story, events::events, orders::install, orders::disarm, orders::give_up, orders::protect,
+        timeline::of_all, timeline::story, events::events, strangers::list, strangers::adopted, orders::install, orders::disarm, orders::give_up, orders::protect,
         orders::unprotect, orders::maintenance, orders::clear_suspect, orders::accept_hardware, orders::reimage,
         orders::rehearse, orders::drain, orders::stop, orders::lift, orders::reload, orders::foresee, tokens::list,
         tokens::create, tokens::revoke, links::make, web::report::report, records::audit, records::verify, records::sealed, records::backup, secrets::list, secrets::set,

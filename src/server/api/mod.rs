@@ -11,6 +11,7 @@ pub(crate) mod error;
 mod events;
 pub(crate) mod explain;
 mod growth;
+pub(crate) mod strangers;
 mod guard;
 mod health;
 pub mod keeper;

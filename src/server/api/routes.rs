@@ -10,7 +10,7 @@ use axum::{Router, handler::Handler};
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
 use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, records, secrets};
-use super::{links, site, texts, timeline, tokens, web};
+use super::{links, site, strangers, texts, timeline, tokens, web};
 
 /// Largest body of a request over TCP, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -48,6 +48,8 @@ pub(crate) fn table() -> Vec<Route> {
         get(Viewer, "/api/v1/timeline", timeline::of_all),
         get(Viewer, "/api/v1/stories/{mac}", timeline::story),
         get(Viewer, "/api/v1/events", events::events),
+        get(Viewer, "/api/v1/strangers", strangers::list),
+        post(Socket, "/api/v1/strangers/adopted", strangers::adopted),
         post(Operator, "/api/v1/nodes/{name}/install", orders::install),
         post(Operator, "/api/v1/nodes/{name}/disarm", orders::disarm),
         post(Operator, "/api/v1/nodes/{name}/give-up", orders::give_up),

@@ -21,6 +21,7 @@ use super::net::machines::Machines;
 use super::net::neighbours::Neighbours;
 use super::served::Served;
 use super::timeline::recent::Recent;
+use super::timeline::sightings::Sightings;
 use crate::site::{Mac, Site};
 use crate::store::Store;
 
@@ -41,6 +42,8 @@ pub struct Appliance {
     pub neighbours: Arc<dyn Neighbours>,
     /// The UUIDs that machines sent by DHCP.
     pub machines: Arc<Machines>,
+    /// Machines that are in no site file.
+    pub sightings: Arc<Sightings>,
     /// The daemon's counters and alarms.
     pub health: Arc<Health>,
     /// Which payload each node has.
@@ -60,6 +63,7 @@ impl Appliance {
             strangers: Arc::default(),
             reports: Arc::default(),
             machines: Arc::default(),
+            sightings: Arc::default(),
             health: Arc::default(),
             renewals: Arc::default(),
             turns: Arc::default(),

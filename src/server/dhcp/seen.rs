@@ -25,6 +25,8 @@ pub struct Seen {
     pub arch: ClientArch,
     /// Its SMBIOS UUID, if the request had one.
     pub machine_uuid: Option<SmbiosUuid>,
+    /// What the client calls itself (option 60), cleaned for people to read.
+    pub vendor_class: Option<String>,
     /// The relay agent that forwarded it.
     pub relay: Option<Ipv4Addr>,
     /// What was done.
@@ -75,6 +77,7 @@ impl Seen {
         };
         let crate::boot::BootRequest { mac, arch, asking, .. } = request.boot;
         let (asked, machine_uuid, relay) = (request.kind, request.machine_uuid, request.relay);
-        Some(Self { mac, asked, asking, arch, machine_uuid, relay, outcome })
+        let vendor_class = request.vendor_class;
+        Some(Self { mac, asked, asking, arch, machine_uuid, vendor_class, relay, outcome })
     }
 }

@@ -12,6 +12,7 @@ use super::{Appliance, HttpError, unkept};
 use crate::boot::{
     Asking, BootDecision, BootRequest, ClientArch, LocalDiskReason, Plane, authorize_script, decide, known_uuid,
 };
+use crate::clock::unix_now;
 use crate::lifecycle::{Event, Hardware, InstalledAs, Shown, Sight, State, TokenHash, WipeScope};
 use crate::plan::{self, NodePlan, PlanError};
 use crate::render::ScriptFor;
@@ -30,12 +31,14 @@ pub(in crate::server) struct Told {
     platform: Option<String>,
     uuid: Option<String>,
     serial: Option<String>,
+    /// Its maker, which only strangers are asked for.
+    maker: Option<String>,
 }
 
 impl Told {
     /// What GRUB and pxelinux tell. They do not say on which firmware they run; its DHCP request did.
     pub(in crate::server) fn by_grub(uuid: Option<&str>, arch: Option<ClientArch>) -> Self {
-        Self { arch: arch.map(|arch| arch.to_string()), platform: None, uuid: uuid.map(Into::into), serial: None }
+        Self { arch: arch.map(|arch| arch.to_string()), platform: None, uuid: uuid.map(Into::into), ..Self::default() }
     }
 }
 
@@ -101,6 +104,9 @@ async fn script_for(
             tracing::info!(%mac, peer = %asker.address, "a stranger is shown its MAC and what to do");
             appliance.recent.note(mac, "http", "boot script: its MAC and what to do");
             appliance.recent.gave(mac, None);
+            let Told { uuid, serial, maker, .. } = &told;
+            let told = (uuid.as_deref(), serial.as_deref(), maker.as_deref());
+            appliance.sightings.told(mac, told.0, told.1, told.2, unix_now());
             return Ok(text);
         }
         if let Some(held_back) = appliance.strangers.ask(IpAddr::V4(asker.address)) {

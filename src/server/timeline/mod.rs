@@ -2,3 +2,4 @@
 
 pub(in crate::server) mod keeper;
 pub(crate) mod recent;
+pub(crate) mod sightings;

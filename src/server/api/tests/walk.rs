@@ -24,6 +24,7 @@ fn example(route: &Route) -> (String, &'static str) {
         "/api/v1/nodes/{name}/maintenance" => r#"{"on": true}"#,
         "/api/v1/tokens" => r#"{"name": "walk", "role": "viewer", "days": null}"#,
         "/api/v1/links" => r#"{"role": "viewer"}"#,
+        "/api/v1/strangers/adopted" => r#"{"mac": "02:00:00:00:00:01", "name": "a", "role": "b"}"#,
         "/api/v1/secrets/{secret}" => r#"{"value": "walked through"}"#,
         "/api/v1/nodes/{name}/give-up" => r#"{"reason": "smoke"}"#,
         _ => "{}",
