@@ -9,6 +9,7 @@
 //! | [`plan`] | pure | what the disks will look like: Anaconda's own arithmetic |
 //! | [`lifecycle`] | pure | the life of a node: state x event |
 //! | [`boot`] | pure | what to answer a machine that asks how to boot |
+//! | `doctor` | pure | what keeps nodes from booting, from what was seen of this machine |
 //! | [`audit`] | pure | who did what, as a hash chain |
 //! | [`secrets`] | pure | the passwords of a cloud, and how to redact them from texts |
 //! | [`render`] | pure | boot scripts, kickstarts, firstboot payloads |
@@ -39,6 +40,7 @@ pub(crate) mod boot;
 pub mod cli;
 mod clock;
 pub mod config;
+pub(crate) mod doctor;
 pub mod failure;
 pub mod grammar;
 mod hex;

@@ -26,7 +26,9 @@ fn with_a_discovery_range_an_unknown_mac_gets_as_far_as_its_own_screen() {
     site.network.discovery = Some(([192, 168, 0, 200].into(), [192, 168, 0, 220].into()));
     let mac = "52:54:00:99:99:99".parse().unwrap();
     let armed = State::Armed { attempt: attempt(), previous: None };
-    let url = "http://192.168.0.254/boot/52-54-00-99-99-99".to_string();
+    let told = "uuid=${uuid}&serial=${serial:uristring}&maker=${manufacturer:uristring}";
+    let url = format!("http://192.168.0.254/boot/52-54-00-99-99-99?{told}");
+    assert!(url.len() <= 127, "it fits the field `file`");
     let expected = [
         (Asking::Firmware, 0, BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::UndionlyKpxe))),
         (Asking::Firmware, 7, BootDecision::ChainloadTftp(BootFile::built_in(NetworkBootProgram::SnponlyEfi))),

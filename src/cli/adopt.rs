@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::client::Daemon;
@@ -98,11 +98,11 @@ fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
         firmware: args.firmware.or(seen),
         relay: shown.as_ref().and_then(|shown| shown.relay),
     };
-    let node = config::adopt(&loaded.site, &adoption).map_err(|missing| Failure::fixable(&missing).hint(&missing.help))?;
+    let node =
+        config::adopt(&loaded.site, &adoption).map_err(|missing| Failure::fixable(&missing).hint(&missing.help))?;
     let text = fs::read_to_string(&path).map_err(|error| unwritten(&path, &error))?;
-    let edited = config::with_node(&text, &node).map_err(|why| {
-        Failure::fixable(why).hint(format!("write this block by hand:\n{}", node.block()))
-    })?;
+    let edited = config::with_node(&text, &node)
+        .map_err(|why| Failure::fixable(why).hint(format!("write this block by hand:\n{}", node.block())))?;
     let proved = config::load_edited(&path, &edited, place.templates)?;
     let role = proved.site.node_by_mac(args.mac).map(|node| node.role.clone()).unwrap_or_default();
     if !args.dry_run {
@@ -138,7 +138,7 @@ fn replace(path: &Path, before: &str, after: &str) -> io::Result<()> {
     let beside: PathBuf = folder.join(format!(".{name}.{}", std::process::id()));
     let has = fs::metadata(path)?;
     let written = (|| {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.set_permissions(fs::Permissions::from_mode(has.mode() & 0o7777))?;
         let new = file.metadata()?;
         if (new.uid(), new.gid()) != (has.uid(), has.gid()) {
@@ -174,7 +174,10 @@ mod tests {
         fs::write(&path, "a").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         replace(&path, "a", "b").unwrap();
-        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), fs::metadata(&path).unwrap().mode() & 0o777), ("b", 0o640));
+        assert_eq!(
+            (fs::read_to_string(&path).unwrap().as_str(), fs::metadata(&path).unwrap().mode() & 0o777),
+            ("b", 0o640)
+        );
         assert!(replace(&path, "a", "c").is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "b");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");

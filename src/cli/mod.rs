@@ -10,6 +10,7 @@ mod completions;
 mod dhcp_config;
 mod diff;
 mod disarm;
+mod doctor;
 mod explain;
 mod image;
 mod import;
@@ -73,6 +74,7 @@ enum Verb {
     Check(check::Args),
     Plan(plan::Args),
     Diff(diff::Args),
+    Doctor(doctor::Args),
     Render(render::Args),
     DhcpConfig(dhcp_config::Args),
     Lint(lint::Args),
@@ -116,7 +118,7 @@ enum Verb {
 
 /// Verbs that change nothing outside this shell. Only these are suggested for a mistyped verb, because `discover` is
 /// close to `disarm`.
-const HARMLESS: [&str; 16] = [
+const HARMLESS: [&str; 17] = [
     "init",
     "check",
     "plan",
@@ -129,6 +131,7 @@ const HARMLESS: [&str; 16] = [
     "watch",
     "explain",
     "strangers",
+    "doctor",
     "timeline",
     "log",
     "audit",
@@ -161,6 +164,7 @@ impl Cli {
             Verb::Check(args) => check::run(place, args),
             Verb::Plan(args) => plan::run(place, args),
             Verb::Diff(args) => diff::run(place, args),
+            Verb::Doctor(args) => doctor::run(place, args),
             Verb::Render(args) => render::run(place, args),
             Verb::DhcpConfig(args) => dhcp_config::run(place, &args),
             Verb::Lint(args) => lint::run(&args),

@@ -48,7 +48,10 @@ fn text(strangers: &[Stranger], now: u64) -> String {
             or_dash(&stranger.uuid),
         ]
     }));
-    format!("{}\n`rackstart adopt MAC --name NAME --role ROLE` writes one of them into the site file\n", table::columns(&rows))
+    format!(
+        "{}\n`rackstart adopt MAC --name NAME --role ROLE` writes one of them into the site file\n",
+        table::columns(&rows)
+    )
 }
 
 #[cfg(test)]
@@ -76,7 +79,8 @@ mod tests {
         };
         let told = text(&[stranger], 100);
         let line: Vec<&str> = told.lines().nth(1).unwrap().split_whitespace().collect();
-        let wanted = ["02:00:00:00:00:01", "efi-x64", "192.168.0.0/24", "snponly.efi", "1", "min", "ago", "-", "-", "-"];
+        let wanted =
+            ["02:00:00:00:00:01", "efi-x64", "192.168.0.0/24", "snponly.efi", "1", "min", "ago", "-", "-", "-"];
         assert_eq!(line, wanted, "{told}");
         assert!(text(&[], 1).starts_with("no machine asked"));
     }

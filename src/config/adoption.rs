@@ -52,7 +52,10 @@ pub(crate) fn adopt(site: &Site, said: &Adoption) -> Result<NewNode, Missing> {
     let role = said.role.as_ref().or(site.blueprint.default_role.as_ref());
     let Some(role) = role else {
         let roles: Vec<&str> = site.blueprint.roles.keys().map(String::as_str).collect();
-        return missing("the blueprint has no role of its own choice".into(), format!("`--role`: {}", roles.join(", ")));
+        return missing(
+            "the blueprint has no role of its own choice".into(),
+            format!("`--role`: {}", roles.join(", ")),
+        );
     };
     if !site.blueprint.roles.contains_key(role) {
         let help = suggest(role, "roles", site.blueprint.roles.keys().map(String::as_str));
@@ -110,7 +113,7 @@ fn as_toml(rule: &DiskRule) -> String {
     let mut keys = Vec::new();
     let named = [("name", &rule.name), ("model", &rule.model)];
     keys.extend(named.iter().filter_map(|(key, value)| Some(format!("{key} = {}", text(value.as_deref()?)))));
-    if let Some(bus) = rule.bus {
+    if let Some(bus) = &rule.bus {
         keys.push(format!("bus = {}", text(&bus.to_string())));
     }
     if rule.only || rule.name.is_none() {
@@ -164,7 +167,8 @@ mod tests {
 
     #[test]
     fn the_disk_of_one_machine_alone_is_not_the_disk_of_another() {
-        let rule = DiskRule { serial: Some("WD-1".into()), min_bytes: Some(200_000_000_000), ..DiskRule::of(1000, 4096) };
+        let rule =
+            DiskRule { serial: Some("WD-1".into()), min_bytes: Some(200_000_000_000), ..DiskRule::of(1000, 4096) };
         assert_eq!(as_toml(&rule), "{ only = true, sector_size = 4096, min_size = 200000000000 }");
     }
 

@@ -102,12 +102,11 @@ fn place(text: &str, document: &DeTable<'_>) -> Result<usize, CannotEdit> {
 /// Where the last value in it ends.
 fn end(value: &DeValue<'_>) -> Option<usize> {
     match value {
-        DeValue::Table(table) => {
-            table.iter().map(|(key, value)| key.span().end.max(value.span().end).max(end(value.get_ref()).unwrap_or(0))).max()
-        }
-        DeValue::Array(list) => {
-            list.iter().map(|value| value.span().end.max(end(value.get_ref()).unwrap_or(0))).max()
-        }
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| key.span().end.max(value.span().end).max(end(value.get_ref()).unwrap_or(0)))
+            .max(),
+        DeValue::Array(list) => list.iter().map(|value| value.span().end.max(end(value.get_ref()).unwrap_or(0))).max(),
         _ => None,
     }
 }
@@ -124,9 +123,8 @@ fn is_one_more(before: &str, after: &str) -> bool {
     let (old, mut new) = (nodes(&mut before), nodes(&mut after));
     let keys = ["name", "role", "address", "firmware", "disk", "nics"];
     let added = new.pop();
-    let is_plain = |node: &toml::Value| {
-        node.as_table().is_some_and(|node| node.keys().all(|key| keys.contains(&key.as_str())))
-    };
+    let is_plain =
+        |node: &toml::Value| node.as_table().is_some_and(|node| node.keys().all(|key| keys.contains(&key.as_str())));
     before == after && old == new && added.as_ref().is_some_and(is_plain)
 }
 

@@ -57,6 +57,7 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
         name: name.get_ref().to_string(),
         blueprint,
         security: site.security.as_ref().map(|word| *word.get_ref()).unwrap_or_default(),
+        domain: site.domain.as_ref().map(|text| text.get_ref().to_string()),
         timezone: site.timezone.as_ref().map_or("UTC", |text| text.get_ref()).to_string(),
         server: resolve_server(file.server.as_ref()?)?,
         api: match &file.api {

@@ -57,6 +57,7 @@ pub(super) struct SiteKeys<'a> {
     /// The values for nodes where neither the node nor its role sets one.
     pub defaults: Defaults<'a>,
     pub timezone: Option<Spanned<&'a str>>,
+    pub domain: Option<Spanned<&'a str>>,
     pub templates: Option<Spanned<&'a str>>,
     pub software: Software,
 }
@@ -199,6 +200,7 @@ impl<'a> SiteKeys<'a> {
             defaults::KEYS[1],
             defaults::KEYS[2],
             "timezone",
+            "domain",
             defaults::KEYS[3],
             defaults::KEYS[4],
             defaults::KEYS[5],
@@ -221,6 +223,7 @@ impl<'a> SiteKeys<'a> {
             layout: section.text("layout"),
             defaults: Defaults::read(&section),
             timezone: timezone::read(&section),
+            domain: text::domain(&section),
             templates: text::absolute_path(&section, "templates"),
             software: access::software(&section),
         })

@@ -97,6 +97,76 @@ fn optional_keys_have_the_defaults_that_the_example_names() {
     assert_eq!(parse(&short.join("\n"), "f").unwrap(), expected);
 }
 
+/// The example with a second network, `keys` among its keys, where compute4 is.
+fn with_a_second_network(keys: &str) -> String {
+    let second = format!("[[network]]\nsubnet = \"10.0.2.0/24\"\nrouter = \"10.0.2.1\"\n{keys}\n");
+    EXAMPLE
+        .replace("\n[network]\n", "\n[[network]]\n")
+        .replace("\n[access]\n", &format!("\n{second}\n[access]\n"))
+        .replace("address = \"192.168.0.4\"", "address = \"10.0.2.4\"")
+}
+
+#[test]
+fn further_networks_are_behind_routers_and_take_what_they_leave_out_from_rackstarts_own() {
+    let site = parse(&with_a_second_network("relays = [\"10.0.2.1\"]\ndns = []"), "f").unwrap();
+    assert_eq!(site.network, parse(EXAMPLE, "f").unwrap().network);
+    let [there] = site.routed.as_slice() else { panic!("{:?}", site.routed) };
+    assert_eq!((there.dns.len(), there.lease_seconds, &there.ntp), (0, 7200, &site.network.ntp));
+    assert!(!there.router_advertisement);
+    let node = site.node_by_name("compute4").unwrap();
+    assert_eq!(site.network_of(node), there);
+    assert!(site.is_routed(node.address));
+    // Rackstart's own network is the one around its address, wherever it stands.
+    let (first, last) = EXAMPLE.split_once("\n[network]\n").unwrap();
+    let second = "[[network]]\nsubnet = \"10.0.2.0/24\"\nrouter = \"10.0.2.1\"\nrelays = [\"10.0.2.1\"]\n";
+    let turned = parse(&format!("{first}\n{second}[[network]]\n{last}"), "f").unwrap();
+    assert_eq!((&turned.network, turned.routed.len()), (&site.network, 1));
+    let relayed = EXAMPLE.replace("\n[network]\n", "\n[[network]]\n");
+    assert_eq!(parse(&relayed, "f").unwrap(), parse(EXAMPLE, "f").unwrap(), "one network in either spelling");
+}
+
+#[test]
+fn mistakes_of_further_networks_are_reported_with_the_others() {
+    let told = |text: &str| {
+        let problems = parse(text, "f").unwrap_err();
+        problems.list().iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(told(&with_a_second_network("")), "the network 10.0.2.0/24 is behind a router and names no relay agent");
+    let relays = "relays = [\"10.0.2.1\"]";
+    for (keys, message) in [
+        ("router_advertisement = true", "`router_advertisement` of the network 10.0.2.0/24 has no effect"),
+        (
+            "discovery = \"10.0.3.1-10.0.3.9\"",
+            "the discovery range is not usable: 10.0.3.1 is outside the subnet 10.0.2.0/24",
+        ),
+        ("discovery = \"10.0.2.1-10.0.2.3\"", "the discovery range holds the address of the router"),
+        ("relay = 1", "`[[network]]` 10.0.2.0/24 has unknown key `relay`"),
+    ] {
+        assert_eq!(told(&with_a_second_network(&format!("{relays}\n{keys}"))), message);
+    }
+    let text = with_a_second_network(relays);
+    let lost = text.replace("\"10.0.2.4\"", "\"10.0.9.4\"");
+    assert_eq!(told(&lost), "the address 10.0.9.4 of node `compute4` is in no network");
+    let router = text.replace("router = \"10.0.2.1\"", "router = \"10.0.9.1\"");
+    assert_eq!(told(&router), "the address 10.0.9.1 of the router is outside the subnet 10.0.2.0/24");
+    let inside =
+        text.replace("10.0.2.0/24", "192.168.0.128/25").replace("router = \"10.0.2.1\"", "router = \"192.168.0.129\"");
+    assert!(told(&inside).starts_with("the networks 192.168.0.0/24 and 192.168.0.128/25 share addresses"));
+    let api = format!("{text}\n[api]\nlisten = \"10.0.2.9:80\"\n");
+    assert_eq!(told(&api), "`[api]` would listen where the nodes are: 10.0.2.9");
+}
+
+#[test]
+fn a_domain_is_lower_case_labels_with_dots_between_them() {
+    let with = |domain: &str| {
+        parse(&EXAMPLE.replace("# domain = \"rack1.example.org\"", &format!("domain = \"{domain}\"")), "f")
+    };
+    assert_eq!(with("rack1.example.org").unwrap().domain.as_deref(), Some("rack1.example.org"));
+    for wrong in ["Rack1.org", "rack1.", ".org", "a..b", "-a.org", "a b.org", "a_b.org"] {
+        assert!(with(wrong).unwrap_err().to_string().contains("is not a domain"), "{wrong}");
+    }
+}
+
 #[test]
 fn only_uefi_nodes_get_an_efi_system_partition() {
     let text = EXAMPLE.replace("layout = \"paper\"", "layout = \"grow\"");

@@ -129,6 +129,21 @@ pub(super) fn group_name<'a>(section: &Section<'a>, key: &str) -> Option<Spanned
     ruled(section, key, "the name of a group", help, rule)
 }
 
+/// Reads the domain of the nodes' names: labels of RFC 1123 in lower case. With the longest name of a node before it, a
+/// name still has at most 253 letters.
+pub(super) fn domain<'a>(section: &Section<'a>) -> Option<Spanned<&'a str>> {
+    let help = "write lower-case letters, digits, inner hyphens and dots between them: \"rack1.example.org\"";
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && only(label, "-")
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.chars().any(|letter| letter.is_ascii_uppercase())
+    };
+    let rule = |text: &str| text.len() <= 180 && text.split('.').all(label);
+    ruled(section, "domain", "a domain", help, rule)
+}
+
 /// Reads an absolute path.
 pub(super) fn absolute_path<'a>(section: &Section<'a>, key: &str) -> Option<Spanned<&'a str>> {
     let text = section.text(key)?;

@@ -234,7 +234,10 @@ impl HostValues {
     fn new(site: &Site, node: &Node) -> Self {
         let role = site.blueprint.roles.get(&node.role);
         let aliases = role.map(|role| role.aliases.as_slice()).unwrap_or_default();
-        let names = std::iter::once(node.name.as_str()).chain(aliases.iter().map(String::as_str));
+        // The short name stays the first: steps compare it with what the system calls itself.
+        let whole = site.domain.as_ref().map(|_| site.whole_name(node.name.as_str()));
+        let names = std::iter::once(node.name.as_str()).chain(whole.as_deref());
+        let names = names.chain(aliases.iter().map(String::as_str));
         Self { address: node.address.to_string(), names: names.collect::<Vec<_>>().join(" ") }
     }
 }

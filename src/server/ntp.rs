@@ -90,6 +90,11 @@ fn tell(clock: Clock, told: &mut Option<std::mem::Discriminant<Clock>>) {
     }
 }
 
+/// Whether the kernel calls its clock synchronised.
+pub(crate) fn is_kept() -> bool {
+    kept().is_some()
+}
+
 /// The kernel's view of the clock; `None` when no daemon keeps it synchronised, or when the call is forbidden.
 #[allow(unsafe_code)]
 fn kept() -> Option<Kept> {

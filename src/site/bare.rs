@@ -20,6 +20,7 @@ impl Site {
             blueprint,
             security: Security::default(),
             timezone: "UTC".into(),
+            domain: None,
             server: Server {
                 interface: String::new(),
                 address: NOWHERE,

@@ -231,6 +231,8 @@ pub struct Site {
     pub security: Security,
     /// Time zone of the nodes, for example `UTC`.
     pub timezone: String,
+    /// The domain of the nodes' names, in lower case and without a dot at its end.
+    pub domain: Option<String>,
     /// Where rackstart listens.
     pub server: Server,
     /// The remote API, when it is on.

@@ -67,6 +67,11 @@ impl Site {
         !self.network.subnet.contains(&address) && self.routed.iter().any(|network| network.subnet.contains(&address))
     }
 
+    /// The whole name of a node or an alias: with the domain, if there is one.
+    pub(crate) fn whole_name(&self, name: &str) -> String {
+        self.domain.as_ref().map_or_else(|| name.to_string(), |domain| format!("{name}.{domain}"))
+    }
+
     /// Whether discovery lends this address to machines that are in no site file; never one that is assigned.
     pub(crate) fn lends(&self, address: Ipv4Addr) -> bool {
         let network = self.network_at(address);

@@ -256,6 +256,7 @@ pub fn paper_site() -> Site {
         },
         security: Security::Hardened,
         timezone: "UTC".into(),
+        domain: None,
         server: Server {
             interface: "lo".into(),
             address: Ipv4Addr::new(192, 168, 0, 254),

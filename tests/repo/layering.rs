@@ -43,6 +43,7 @@ const PURE: [(&str, &[&str]); 20] = [
     ("unified.rs", &ALL),
     ("words.rs", &ALL),
     ("secrets", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
+    ("doctor", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("audit", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("site", &["plan", "lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),
     ("plan", &["lifecycle", "boot", "render", "wire", "config", "store", "server", "cli"]),

@@ -256,7 +256,9 @@ const STRANGER: Mac = Mac([2, 0, 0, 0x99, 0, 1]);
 
 #[test]
 fn stranger_gets_the_lent_address_for_two_minutes_and_the_way_to_its_own_screen() {
-    let screen = "http://192.168.0.254/boot/02-00-00-99-00-01";
+    let told = "uuid=${uuid}&serial=${serial:uristring}&maker=${manufacturer:uristring}";
+    let screen = format!("http://192.168.0.254/boot/02-00-00-99-00-01?{told}");
+    let screen = screen.as_str();
     let http = "http://192.168.0.254/firmware/ipxe.efi";
     let lent = Ipv4Addr::new(192, 168, 0, 207);
     for (name, file, vendor_class) in [

@@ -66,7 +66,9 @@ pub(super) fn too_slow() -> ApiError {
 pub(super) fn enter(api: &Api, request: &Request, visits: bool) -> Result<(), ApiError> {
     let site = api.appliance.site();
     let peer = peer(request)?;
-    if matches!(peer, IpAddr::V4(address) if site.subnets().any(|subnet| subnet.contains(&address))) && peer != site.server.address {
+    if matches!(peer, IpAddr::V4(address) if site.subnets().any(|subnet| subnet.contains(&address)))
+        && peer != site.server.address
+    {
         let error = "the API does not serve the provisioning network";
         return Err(ApiError::new(StatusCode::FORBIDDEN, error, "call it from this machine or from the admin network"));
     }

@@ -61,28 +61,32 @@ pub(super) async fn list(Shared(api): Shared<Api>) -> Json<Vec<Stranger>> {
     let site = api.appliance.site();
     let all = api.appliance.sightings.all().into_iter();
     let unknown = all.filter(|(mac, _)| site.nodes.by_card(*mac).is_none());
-    Json(unknown.map(|(mac, seen)| {
-        let network = seen.relay.map_or(&site.network, |relay| {
-            site.networks().find(|network| network.relays.contains(&relay)).unwrap_or(&site.network)
-        });
-        Stranger {
-            mac,
-            arch: seen.arch.map(|arch| arch.to_string()),
-            firmware: seen.arch.and_then(firmware_of).map(|firmware| firmware.to_string()),
-            uuid: seen.uuid.map(|uuid| uuid.to_string()),
-            serial: seen.serial,
-            vendor: seen.maker,
-            client: seen.client,
-            loader: seen.loader,
-            relay: seen.relay,
-            network: network.subnet.to_string(),
-            address: lent(&site, &api, mac),
-            silence: seen.silence,
-            requests: seen.requests,
-            first_seen: seen.first,
-            last_seen: seen.last,
-        }
-    }).collect())
+    Json(
+        unknown
+            .map(|(mac, seen)| {
+                let network = seen.relay.map_or(&site.network, |relay| {
+                    site.networks().find(|network| network.relays.contains(&relay)).unwrap_or(&site.network)
+                });
+                Stranger {
+                    mac,
+                    arch: seen.arch.map(|arch| arch.to_string()),
+                    firmware: seen.arch.and_then(firmware_of).map(|firmware| firmware.to_string()),
+                    uuid: seen.uuid.map(|uuid| uuid.to_string()),
+                    serial: seen.serial,
+                    vendor: seen.maker,
+                    client: seen.client,
+                    loader: seen.loader,
+                    relay: seen.relay,
+                    network: network.subnet.to_string(),
+                    address: lent(&site, &api, mac),
+                    silence: seen.silence,
+                    requests: seen.requests,
+                    first_seen: seen.first,
+                    last_seen: seen.last,
+                }
+            })
+            .collect(),
+    )
 }
 
 fn lent(site: &Site, api: &Api, mac: Mac) -> Option<String> {

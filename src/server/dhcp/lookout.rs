@@ -133,6 +133,19 @@ impl Lookout {
     }
 }
 
+/// How long most servers need to answer: they ping the address first.
+const ONE_LOOK: Duration = Duration::from_millis(3500);
+
+/// Looks once for DHCP servers, for `rackstart doctor`: each with the card that its answer came from.
+pub(crate) async fn others_on(interface: &str) -> io::Result<Vec<String>> {
+    let rivals = Arc::new(Rivals::new(Arc::default()));
+    let lookout = Lookout::open(interface, rivals.clone())?;
+    lookout.ask();
+    // It never ends by itself while the interface works.
+    let _ = tokio::time::timeout(ONE_LOOK, lookout.hear(|| false)).await;
+    Ok(rivals.list())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

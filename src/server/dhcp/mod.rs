@@ -4,7 +4,7 @@
 
 mod counters;
 mod leases;
-pub(in crate::server) mod lookout;
+pub(crate) mod lookout;
 pub(crate) mod rivals;
 mod seen;
 mod sockets;

@@ -155,6 +155,12 @@ impl Rivals {
         }
     }
 
+    /// Each server with its card, in words.
+    pub(crate) fn list(&self) -> Vec<String> {
+        let card = |rival: &Rival| rival.card.map_or_else(|| "card unknown".into(), |card| card.to_string());
+        self.known().others.iter().map(|(server, rival)| format!("{server} ({})", card(rival))).collect()
+    }
+
     /// Records a server. Returns whether it is reported while its card is unknown.
     fn note(&self, server: Ipv4Addr, card: Option<Mac>, what: &str, now: Instant) -> bool {
         let mut known = self.known();

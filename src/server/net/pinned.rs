@@ -58,7 +58,14 @@ mod tests {
         let site = behind_a_router(paper_site(), "compute4");
         let answered = |client: &str| may_answer(client.parse().unwrap(), &site);
         assert!(answered("192.168.0.7:2070") && answered("10.0.2.7:2070"));
-        for client in ["10.0.2.255:2070", "10.0.0.7:2070", "192.168.0.255:2070", "192.168.0.0:2070", "192.168.0.7:0", "0.0.0.0:68"] {
+        for client in [
+            "10.0.2.255:2070",
+            "10.0.0.7:2070",
+            "192.168.0.255:2070",
+            "192.168.0.0:2070",
+            "192.168.0.7:0",
+            "0.0.0.0:68",
+        ] {
             assert!(!answered(client), "{client}");
         }
     }

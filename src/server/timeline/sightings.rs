@@ -115,7 +115,8 @@ impl Sightings {
 
 /// A text that a machine sent, as people may see it: one short line of printable ASCII.
 fn plain(text: &str) -> Option<String> {
-    let kept: String = text.chars().filter(|letter| letter.is_ascii_graphic() || *letter == ' ').take(LETTERS).collect();
+    let kept: String =
+        text.chars().filter(|letter| letter.is_ascii_graphic() || *letter == ' ').take(LETTERS).collect();
     let kept = kept.trim();
     (!kept.is_empty()).then(|| kept.to_string())
 }

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 pub(crate) mod code {
     #![allow(missing_docs)]
     pub(crate) const HOST_NAME: u8 = 12;
+    pub(crate) const DOMAIN_NAME: u8 = 15;
     pub(crate) const BROADCAST_ADDRESS: u8 = 28;
     pub(crate) const VENDOR_SPECIFIC: u8 = 43;
     pub(crate) const REQUESTED_ADDRESS: u8 = 50;
@@ -23,6 +24,7 @@ pub(crate) mod code {
     pub(crate) const RELAY_INFORMATION: u8 = 82;
     pub(crate) const CLIENT_ARCH: u8 = 93;
     pub(crate) const MACHINE_UUID: u8 = 97;
+    pub(crate) const DOMAIN_SEARCH: u8 = 119;
     pub(crate) const IPXE: u8 = 175;
     pub(crate) const PAD: u8 = 0;
     pub(crate) const END: u8 = 255;

@@ -124,10 +124,30 @@ impl Grant<'_> {
         if let Some(node) = self.node {
             writer.push(&DhcpOption::Hostname(node.name.as_str().into()));
         }
+        if let (Some(domain), true) = (&self.site.domain, self.node.is_some()) {
+            if self.request.wants(code::DOMAIN_NAME) {
+                writer.push_raw(code::DOMAIN_NAME, domain.as_bytes());
+            }
+            if self.request.wanted.is_some() && self.request.wants(code::DOMAIN_SEARCH) {
+                writer.push_raw(code::DOMAIN_SEARCH, &labels(domain));
+            }
+        }
         if self.request.wanted.is_some() && self.request.wants(code::BROADCAST_ADDRESS) {
             writer.push(&DhcpOption::BroadcastAddr(network.subnet.broadcast()));
         }
     }
+}
+
+/// A domain as DNS writes it (RFC 3397): each label behind its length, and the root at the end.
+fn labels(domain: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(domain.len() + 2);
+    for label in domain.split('.') {
+        // `config` lets no label have more than 63 letters.
+        bytes.push(label.len() as u8);
+        bytes.extend_from_slice(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes
 }
 
 /// The boot file of a decision: a TFTP name or a URL.

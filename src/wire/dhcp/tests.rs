@@ -208,6 +208,22 @@ fn node_behind_a_router_is_answered_there_and_without_the_relay_agent_only_when_
 }
 
 #[test]
+fn domain_is_told_to_nodes_that_want_it_by_both_options() {
+    let mut site = routed();
+    let ask = |site: &Site, wanted: &[u8]| {
+        let discover = Packet::new(DISCOVER).giaddr(ITS_ROUTER).option(55, wanted);
+        let Judgement::Final(Answer::Reply(_, reply)) = answer_to(site, &discover.0) else { panic!("no reply") };
+        let options = options::RawOptions::read(&reply.bytes);
+        (options.get(15).map(<[u8]>::to_vec), options.get(119).map(<[u8]>::to_vec))
+    };
+    assert_eq!(ask(&site, &[1, 15, 119]), (None, None));
+    site.domain = Some("rack1.example".into());
+    let search = b"\x05rack1\x07example\0".to_vec();
+    assert_eq!(ask(&site, &[1, 15, 119]), (Some(b"rack1.example".to_vec()), Some(search)));
+    assert_eq!(ask(&site, &[1, 3]), (None, None));
+}
+
+#[test]
 fn stranger_is_lent_an_address_of_the_network_that_it_asks_from() {
     let mut site = routed();
     let stranger = || Packet::new(DISCOVER).at(28, &[2, 0, 0, 0, 0, 9]);

@@ -33,14 +33,18 @@ pub(crate) struct Zone {
     subnets: Vec<Ipv4Net>,
     addresses: HashMap<String, Vec<Ipv4Addr>>,
     names: HashMap<Ipv4Addr, String>,
+    /// The domain of the site, in its labels.
+    domain: Option<Name>,
 }
 
 impl Zone {
     /// Builds the names of a site.
     pub(crate) fn of(site: &Site) -> Self {
-        let mut zone = Self { subnets: site.subnets().collect(), addresses: HashMap::new(), names: HashMap::new() };
+        let mut zone =
+            Self { subnets: site.subnets().collect(), addresses: HashMap::new(), names: HashMap::new(), domain: None };
+        zone.domain = site.domain.as_ref().and_then(|domain| Name::from_ascii(format!("{domain}.")).ok());
         for node in &site.nodes {
-            zone.names.entry(node.address).or_insert_with(|| node.name.to_string());
+            zone.names.entry(node.address).or_insert_with(|| site.whole_name(node.name.as_str()));
             zone.addresses.entry(node.name.to_string()).or_default().push(node.address);
         }
         // The alias of a role has the addresses of all its nodes; a node of that name has precedence.
@@ -54,7 +58,7 @@ impl Zone {
             zone.addresses.entry(alias.to_ascii_lowercase()).or_insert(addresses);
         }
         zone.addresses.entry(OWN_NAME.into()).or_insert_with(|| vec![site.server.address]);
-        zone.names.entry(site.server.address).or_insert_with(|| OWN_NAME.into());
+        zone.names.entry(site.server.address).or_insert_with(|| site.whole_name(OWN_NAME));
         zone.addresses.insert("localhost".into(), vec![Ipv4Addr::LOCALHOST]);
         zone.names.insert(Ipv4Addr::LOCALHOST, "localhost".into());
         zone
@@ -66,13 +70,32 @@ impl Zone {
         if let Ok(IpNet::V4(network)) = name.parse_arpa_name() {
             if network.prefix_len() < 32 {
                 // The leading part of a reverse name: if it covers addresses of ours, the name exists.
-                return if self.subnets.iter().any(|subnet| subnet.contains(&network)) { Found::Nothing } else { Found::Elsewhere };
+                return if self.subnets.iter().any(|subnet| subnet.contains(&network)) {
+                    Found::Nothing
+                } else {
+                    Found::Elsewhere
+                };
             }
             let address = network.addr();
             return match self.names.get(&address) {
                 Some(name) if wants(RecordType::PTR) => Found::Name(name.clone()),
                 Some(_) => Found::Nothing,
-                None if self.subnets.iter().any(|subnet| subnet.contains(&address)) || address.is_loopback() => Found::Unknown,
+                None if self.subnets.iter().any(|subnet| subnet.contains(&address)) || address.is_loopback() => {
+                    Found::Unknown
+                }
+                None => Found::Elsewhere,
+            };
+        }
+        // The domain may have more names than those of the site, which a resolver outside knows; so what is not here is
+        // asked there.
+        if let Some(domain) = self.domain.as_ref().filter(|domain| domain.zone_of(name)) {
+            let short = name.num_labels().checked_sub(domain.num_labels() + 1);
+            let label = name.iter().next().filter(|_| short == Some(0));
+            let label = label.map(|label| String::from_utf8_lossy(label).to_ascii_lowercase());
+            let addresses = label.filter(|label| label != "localhost").and_then(|label| self.addresses.get(&label));
+            return match addresses {
+                Some(addresses) if wants(RecordType::A) => Found::Addresses(addresses.clone()),
+                Some(_) => Found::Nothing,
                 None => Found::Elsewhere,
             };
         }
@@ -109,6 +132,30 @@ mod tests {
             assert_eq!(found(name, RecordType::AAAA), Found::Nothing, "{name}");
         }
         assert_eq!(found("localhost.", RecordType::A), Found::Addresses(vec![Ipv4Addr::LOCALHOST]));
+    }
+
+    #[test]
+    fn with_a_domain_every_name_is_whole_too_and_reverse_names_are_whole_only() {
+        let mut site = testing::paper_site();
+        site.domain = Some("rack1.example".into());
+        let found = |name: &str, kind| Zone::of(&site).look_up(&Name::from_ascii(name).unwrap(), kind);
+        for name in ["compute2.rack1.example.", "COMPUTE2.Rack1.EXAMPLE.", "compute2."] {
+            assert_eq!(found(name, RecordType::A), Found::Addresses(vec![at(2)]), "{name}");
+            assert_eq!(found(name, RecordType::AAAA), Found::Nothing, "{name}");
+        }
+        assert_eq!(found("gateway.rack1.example.", RecordType::A), Found::Addresses(vec![at(1)]));
+        let whole = Found::Name("compute2.rack1.example".into());
+        assert_eq!(found("2.0.168.192.in-addr.arpa.", RecordType::PTR), whole);
+        let elsewhere = [
+            "www.rack1.example.",
+            "a.compute2.rack1.example.",
+            "rack1.example.",
+            "compute2.example.",
+            "localhost.rack1.example.",
+        ];
+        for name in elsewhere {
+            assert_eq!(found(name, RecordType::A), Found::Elsewhere, "{name}");
+        }
     }
 
     #[test]
