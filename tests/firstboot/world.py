@@ -394,6 +394,7 @@ class Node:
             ],
         }
         values.update(world.values)
+        values.setdefault("lan_networks", values["lan_cidr"])
         values["more"] = added(world.data, values)
         for name in ("env", "hosts"):
             (payload / name).write_text(render((self.world.templates / f"{name}.j2").read_text(), values))

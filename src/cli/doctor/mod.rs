@@ -2,8 +2,6 @@
 
 mod survey;
 
-use std::path::Path;
-
 use super::client::Daemon;
 use super::output::json;
 use super::{Failure, print};
@@ -36,7 +34,7 @@ struct Report {
 pub(crate) fn run(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let path = config::find(place.file)?;
     let found = match config::read(&path, place.templates) {
-        Ok(loaded) => {
+        Ok(_) => {
             let says = format!("{} and everything that it names", path.display());
             vec![Finding { grade: Grade::Ok, about: "site file".into(), says, help: None }]
         }
