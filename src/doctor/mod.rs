@@ -338,6 +338,7 @@ fn memory(site: &Site, all: &mut Findings) {
     let mut releases: Vec<(u8, &str)> = Vec::new();
     for node in &site.nodes {
         let needs = match node.release.major {
+            _ if node.release.is_debian() => continue,
             6 => "384 MiB",
             7..=9 => "3 GiB",
             _ => "3 GiB, and x86-64-v3",

@@ -90,7 +90,7 @@ fn of_archive(site: &Site, node: &Node) -> Needs {
         Firmware::Uefi => &["grub-efi-amd64-bin", "dosfstools"],
     };
     let filter = (site.security == Security::Hardened).then_some("iptables-persistent");
-    let clock = (!site.network.ntp.is_empty()).then_some("chrony");
+    let clock = (!site.network_of(node).ntp.is_empty()).then_some("chrony");
     let mut needs = Needs::new();
     for name in ["curl", "grub2-common", "lvm2", "openssh-server"].iter().chain(firmware).chain(&filter).chain(&clock) {
         needs.entry(name.to_string()).or_default().insert(INSTALLER.into());
