@@ -79,8 +79,7 @@ mod tests {
         };
         let told = text(&[stranger], 100);
         let line: Vec<&str> = told.lines().nth(1).unwrap().split_whitespace().collect();
-        let wanted =
-            ["02:00:00:00:00:01", "efi-x64", "192.168.0.0/24", "snponly.efi", "60", "s", "ago", "-", "-", "-"];
+        let wanted = ["02:00:00:00:00:01", "efi-x64", "192.168.0.0/24", "snponly.efi", "60", "s", "ago", "-", "-", "-"];
         assert_eq!(line, wanted, "{told}");
         assert!(text(&[], 1).starts_with("no machine asked"));
     }

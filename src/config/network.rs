@@ -114,8 +114,8 @@ pub(super) fn check(file: &SiteFile<'_>, found: &Collector) {
     let dhcp = file.server.as_ref().and_then(|server| server.dhcp.as_ref()).map(|word| *word.get_ref());
     for (index, network) in file.networks.iter().enumerate() {
         let (Some(subnet), Some(place)) = (network.net(), &network.subnet) else { continue };
-        let earlier = file.networks[..index].iter().filter_map(|other| other.subnet.as_ref());
-        if let Some(other) = earlier.into_iter().find(|other| fixed::overlap(*other.get_ref(), subnet)) {
+        let mut earlier = file.networks[..index].iter().filter_map(|other| other.subnet.as_ref());
+        if let Some(other) = earlier.find(|other| fixed::overlap(*other.get_ref(), subnet)) {
             let message = format!("the networks {} and {subnet} share addresses", other.get_ref());
             let problem = Problem::new(place.span(), message, "give each network addresses of its own");
             found.add(problem.also(other.span(), "the other one"));

@@ -3,6 +3,9 @@
 use super::*;
 use crate::site::testing::{behind_a_router, paper_site};
 
+/// What is wrong in one case.
+type Change = Box<dyn FnOnce(&mut Survey)>;
+
 fn well(site: &Site) -> Survey {
     Survey {
         interface: Some(Interface {
@@ -48,7 +51,7 @@ fn each_fault_is_found_alone_and_says_what_to_do() {
     let site = paper_site();
     let card = site.server.interface.clone();
     let at = |change: fn(&mut Interface)| move |survey: &mut Survey| change(survey.interface.as_mut().unwrap());
-    let cases: Vec<(Grade, &str, Box<dyn FnOnce(&mut Survey)>)> = vec![
+    let cases: Vec<(Grade, &str, Change)> = vec![
         (Grade::Error, "is down", Box::new(at(|seen| seen.is_up = false))),
         (Grade::Error, "does not carry", Box::new(at(|seen| seen.carries = Some(false)))),
         (Grade::Error, "has not the address", Box::new(at(|seen| seen.addresses.clear()))),
