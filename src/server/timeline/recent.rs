@@ -157,7 +157,7 @@ impl Recent {
     /// The address that a machine was last given.
     pub(in crate::server) fn address_of(&self, mac: Mac) -> Option<Ipv4Addr> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
-        inner.machines.get(&mac).and_then(|machine| machine.address)
+        inner.machines.get(mac).and_then(|machine| machine.address)
     }
 
     /// The machine that was last given an address; for strangers, which have no reservation.
