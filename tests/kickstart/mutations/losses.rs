@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 
 use rackstart::config::{self, EXAMPLE_PLAIN};
 use rackstart::lifecycle::{BootToken, WipeScope};
+use rackstart::packages::{Algorithm, Checksum};
 use rackstart::plan::plan;
 use rackstart::render::{self, Fault, RenderError, Renderer, Templates};
 use rackstart::site::{
-    Bond, Container, DiskRule, DiskSlot, FileSystemOptions, Firmware, KeyFile, Mib, NicNetwork, Node, Security, Site,
-    SizeSpec, Tang, TangServer,
+    Bond, Container, DiskRule, DiskSlot, FileSystemOptions, Firmware, KeyFile, Mib, NicNetwork, Node, RootArchive,
+    Security, Site, SizeSpec, Tang, TangServer,
 };
 
 use super::{own, rich_example, shipped};
 
 const STORAGE: [&str; 2] = ["kickstart/storage.ks.j2", "kickstart/parts/prepared.sh.j2"];
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "kickstart/base.ks.j2",
+    "kickstart/parts/commands-debian.ks.j2",
     "kickstart/parts/commands-el6.ks.j2",
     "kickstart/parts/commands-el7.ks.j2",
     "kickstart/parts/network.ks.j2",
@@ -150,8 +152,24 @@ fn sites() -> Vec<Site> {
         });
         site
     };
+    // What our own installer is told.
+    let debian = |security: Security| {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIYTIbz1lFjRI7kAX/93xfZ10FO1CC9+EdAisLQajpZZ";
+        let text = EXAMPLE_PLAIN.replacen("release = \"9\"", "release = \"debian13\"", 1).replacen(
+            "ssh_keys = []",
+            &format!("ssh_keys = [\"{key}\"]"),
+            1,
+        );
+        let mut site = config::parse(&(text + "\n[[user]]\nname = \"admin\"\n"), "site.toml").unwrap();
+        let checksum = Checksum::new(Algorithm::Sha256, &"ab".repeat(32)).unwrap();
+        site.install_trees[0].root = Some(RootArchive { checksum, packages: Default::default() });
+        site.security = security;
+        site.nodes.truncate(1);
+        site
+    };
     let cloud = ["6.10", "7", "9", "10"].map(site).into_iter();
-    cloud.chain(["7", "9"].map(plain)).chain([image()]).collect()
+    let debian = [Security::Hardened, Security::Paper].map(debian);
+    cloud.chain(["7", "9"].map(plain)).chain([image()]).chain(debian).collect()
 }
 
 /// Before 6.5 the cards of a bond have commands of their own.
@@ -170,7 +188,7 @@ fn bond_the_public_card(node: &mut Node) {
 fn folder(spoilt: Option<(&str, &[&str])>) -> Templates {
     let mut own = spoilt.map_or_else(Templates::default, |(name, lines)| own(name, lines));
     for (hook, text) in [
-        ("commands.ks.j2", "group --name=ops\n"),
+        ("commands.ks.j2", "user --name=ops\n"),
         ("packages.ks.j2", "vim"),
         ("pre.sh.j2", "echo a"),
         ("post.sh.j2", "echo b"),
