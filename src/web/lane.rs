@@ -178,8 +178,10 @@ impl Lane {
     fn push(&mut self, kind: Kind, what: String, from: u64, to: u64) {
         let what = if what.is_empty() { kind.words().into() } else { format!("{}: {what}", kind.words()) };
         let what = if kind == Kind::Wait { what.replacen(": ", " ", 1) } else { what };
-        let (from, to) = (from.saturating_sub(self.began), to.saturating_sub(self.began));
-        self.pieces.push(Piece { kind, from, to, what, took: duration(to.saturating_sub(from)) });
+        let from = from.saturating_sub(self.began);
+        // A clock that was set back may put the end before the beginning.
+        let to = to.saturating_sub(self.began).max(from);
+        self.pieces.push(Piece { kind, from, to, what, took: duration(to - from) });
     }
 
     /// How long it took, or has taken, in seconds.
@@ -289,6 +291,14 @@ mod tests {
             text: (*text).into(),
         };
         lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_draws_no_piece_backwards() {
+        let lines = said(&[(100, "armed", ""), (900, "boot-script", ""), (400, "kickstart", "")]);
+        let lane = Lane::of("n", &lines, &[], 300).unwrap();
+        assert!(lane.pieces.iter().all(|piece| piece.from <= piece.to), "{:?}", lane.pieces);
+        assert!(draw(&[lane], None).starts_with("<svg"));
     }
 
     fn life() -> Vec<Said> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::network_lab::{Machine, inside, inside_as_root, lay_cable, run};
+use crate::support::network_lab::{Machine, inside, inside_as_root, lay_cable, run, wait_until};
 use crate::support::serving::{PROGRAM, Serving};
 
 /// CAP_NET_BIND_SERVICE and CAP_NET_RAW.
@@ -120,7 +120,9 @@ fn a_start_as_root_says_in_one_line_that_it_needs_less() {
         lay_cable();
         let _machine = Machine::plugged_in(); // a card of this machine with a node's MAC is refused
         let serving = Serving::started(Serving::plain);
-        assert_eq!(serving.log().matches("running as root with all capabilities").count(), 1, "{}", serving.log());
+        let times = || serving.log().matches("running as root with all capabilities").count();
+        wait_until("it is said", || times() > 0); // the first answer may be earlier
+        assert_eq!(times(), 1, "{}", serving.log());
     });
 }
 

@@ -72,7 +72,8 @@ impl Watched {
             () = log_grows(&site, log) => Ok(()),
         };
         match grown {
-            Ok(()) => Some(Event::default().event("changed").data("")),
+            // A browser tells nobody of an event without data (HTML, "Server-sent events").
+            Ok(()) => Some(Event::default().event("changed").data("something")),
             Err(Ended::Refused) => {
                 self.ended = true;
                 Some(Event::default().event("bye").data("signed out"))
