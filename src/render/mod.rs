@@ -3,6 +3,7 @@
 
 mod access;
 mod boot_script;
+mod classes;
 mod container;
 mod disk_rule;
 mod engine;

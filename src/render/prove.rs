@@ -1,5 +1,6 @@
 //! Ensures that nothing can fail later: everything that can ever be served is rendered once, for every node, and every
-//! kickstart is read as the installer of its release reads it.
+//! kickstart is read as the installer of its release reads it. With rackstart's own templates, nodes that differ only in
+//! what is their own are proved by one of them (`classes.rs`).
 
 use std::collections::HashSet;
 
@@ -7,8 +8,9 @@ use crate::boot::{ClientArch, LocalDiskReason};
 use crate::grammar::{self, KnownScripts};
 use crate::lifecycle::{BootToken, WipeScope};
 use crate::plan::{self, NodePlan};
-use crate::site::{Node, NodeName, Site};
+use crate::site::{Node, NodeName, Release, Site};
 
+use super::classes::class_of;
 use super::firstboot::{self, Told};
 use super::kickstart::KickstartValues;
 use super::payload_values::Cluster;
@@ -48,47 +50,68 @@ pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Faul
         let errors = unknown.chain(first_of_loaders.into_iter().flatten());
         faults.extend(errors.map(|error| Fault { node: first.name.clone(), what, error }));
     }
+    let mut proved = HashSet::new();
+    let has_classes = renderer.own_templates().is_none();
     for node in nodes {
-        let plan = match plan::plan(node) {
-            Ok(plan) => plan,
-            Err(error) => {
-                let error = RenderError::new(super::STORAGE, error.into());
-                faults.push(Fault { node: node.name.clone(), what: "storage plan", error });
-                continue;
-            }
-        };
-        let reason = LocalDiskReason::Failed("any reason".into()).to_string();
-        let mut errors = Vec::new();
-        for reader in ScriptFor::ALL {
-            errors.extend([
-                ("boot script for the installer", renderer.install_script(reader, site, node, &token).err()),
-                ("boot script for the local disk", renderer.local_disk_script(reader, node, &reason).err()),
-                ("boot script of a refusal", renderer.refused_script(reader, node, &reason).err()),
-            ]);
+        let class = has_classes.then(|| class_of(site, node));
+        if class.as_ref().is_some_and(|class| proved.contains(class)) {
+            continue;
         }
-        errors.extend(
-            kickstart(renderer, site, node, &plan, &token, &mut known)
-                .into_iter()
-                .map(|(what, error)| (what, Some(error))),
-        );
-        // Payloads of one role differ only in the values of `*.j2`, and the lists of all nodes are the same everywhere:
-        // one payload of each kind is rendered completely, the others with short lists.
-        let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
-            true => renderer.payload(site, node, &token, &cluster, Told::default()).err(),
-            false => firstboot::rendered(&renderer.engine, site, node, &token, &sample).err(),
-        };
-        errors.push(("firstboot payload", payload));
-        let mut of_node: Vec<Fault> = Vec::new();
-        for (what, error) in errors {
-            let Some(error) = error else { continue };
-            // What is wrong with the node is wrong in the scripts of every loader.
-            if !of_node.iter().any(|fault| fault.error == error || is_same(&fault.error, &error)) {
-                of_node.push(Fault { node: node.name.clone(), what, error });
-            }
+        let of_node = prove_node(renderer, site, node, &token, (&cluster, &sample), &mut whole_payloads, &mut known);
+        // The nodes of a faulty class are proved one by one: each has a fault of its own.
+        if of_node.is_empty() {
+            proved.extend(class);
         }
         faults.extend(of_node);
     }
     faults
+}
+
+/// Renders everything for one node.
+fn prove_node<'a>(
+    renderer: &Renderer,
+    site: &Site,
+    node: &'a Node,
+    token: &BootToken,
+    (cluster, sample): (&Cluster, &Cluster),
+    whole_payloads: &mut HashSet<(&'a String, Release, bool)>,
+    known: &mut KnownScripts,
+) -> Vec<Fault> {
+    let plan = match plan::plan(node) {
+        Ok(plan) => plan,
+        Err(error) => {
+            let error = RenderError::new(super::STORAGE, error.into());
+            return vec![Fault { node: node.name.clone(), what: "storage plan", error }];
+        }
+    };
+    let reason = LocalDiskReason::Failed("any reason".into()).to_string();
+    let mut errors = Vec::new();
+    for reader in ScriptFor::ALL {
+        errors.extend([
+            ("boot script for the installer", renderer.install_script(reader, site, node, token).err()),
+            ("boot script for the local disk", renderer.local_disk_script(reader, node, &reason).err()),
+            ("boot script of a refusal", renderer.refused_script(reader, node, &reason).err()),
+        ]);
+    }
+    errors.extend(
+        kickstart(renderer, site, node, &plan, token, known).into_iter().map(|(what, error)| (what, Some(error))),
+    );
+    // Payloads of one role differ only in the values of `*.j2`, and the lists of all nodes are the same everywhere:
+    // one payload of each kind is rendered completely, the others with short lists.
+    let payload = match whole_payloads.insert((&node.role, node.release, node.public_nic().is_some())) {
+        true => renderer.payload(site, node, token, cluster, Told::default()).err(),
+        false => firstboot::rendered(&renderer.engine, site, node, token, sample).err(),
+    };
+    errors.push(("firstboot payload", payload));
+    let mut of_node: Vec<Fault> = Vec::new();
+    for (what, error) in errors {
+        let Some(error) = error else { continue };
+        // What is wrong with the node is wrong in the scripts of every loader.
+        if !of_node.iter().any(|fault| fault.error == error || is_same(&fault.error, &error)) {
+            of_node.push(Fault { node: node.name.clone(), what, error });
+        }
+    }
+    of_node
 }
 
 /// Whether two errors of different templates have one cause in the node.

@@ -1,6 +1,7 @@
 //! Kickstarts and plans from outside: golden texts, the checks of other programs, an independent model of the installer, and
 //! the scripts run on a fake machine.
 
+mod classes;
 mod collections;
 mod containers;
 mod debian;
