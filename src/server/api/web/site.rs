@@ -13,7 +13,9 @@ use super::strangers::{self, Stranger};
 use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
 use crate::config::{Excerpt, LoadError, Loaded};
-use crate::render::{RenderError, Texts, texts_of_node, texts_of_site};
+use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
+use crate::server::Served;
+use crate::server::operate::reload::Foreseen;
 use crate::unified;
 use crate::web::{Frame, Time};
 
@@ -102,8 +104,13 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
             page.problem = Some(counted(problems.list().len()));
             page.excerpts = problems.excerpts();
         }
+        // The usual case needs no texts, which take seconds for thousands of nodes.
+        Ok((loaded, foreseen)) if is_same(&loaded, &served) => {
+            page.against = hindrances(foreseen);
+            page.is_same = true;
+        }
         Ok((loaded, foreseen)) => {
-            page.against = foreseen.against.into_iter().map(|against| (against.what, against.help)).collect();
+            page.against = hindrances(foreseen);
             let digests = texts::blocking(move || {
                 let new = SiteDigest::new(&loaded.renderer, &loaded.site)?;
                 Ok((SiteDigest::new(&served.renderer, &served.site)?, new))
@@ -136,6 +143,16 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
     let done = done.map(String::from);
     let frame = Frame { live: None, done, ..frame_for(api, viewed, "Site", "site", "") };
     shown("site.html", &frame, page)
+}
+
+/// Whether a reload would change no text: the same site, and templates of rackstart alone.
+fn is_same(loaded: &Loaded, served: &Served) -> bool {
+    let has_own = |renderer: &Renderer| renderer.own_templates().is_some();
+    loaded.site == *served.site && !has_own(&loaded.renderer) && !has_own(&served.renderer)
+}
+
+fn hindrances(foreseen: Foreseen) -> Vec<(String, String)> {
+    foreseen.against.into_iter().map(|against| (against.what, against.help)).collect()
 }
 
 fn counted(problems: usize) -> String {
