@@ -6,7 +6,23 @@ use super::Cli;
 
 /// Each group's purpose, and its verbs.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Prepare", &["init", "check", "doctor", "plan", "diff", "render", "dhcp-config", "adopt", "lint", "import", "image", "appliance"]),
+    (
+        "Prepare",
+        &[
+            "init",
+            "check",
+            "doctor",
+            "plan",
+            "diff",
+            "render",
+            "dhcp-config",
+            "adopt",
+            "lint",
+            "import",
+            "image",
+            "appliance",
+        ],
+    ),
     ("Serve", &["serve", "reload"]),
     ("Watch", &["open", "status", "watch", "explain", "strangers", "timeline", "log"]),
     ("Arm", &["install", "reimage", "disarm"]),
