@@ -14,8 +14,8 @@ use super::{Api, ApiError, PageResult, Role, Viewed, frame, frame_for, shown};
 use crate::clock::unix_now;
 use crate::config::{Excerpt, LoadError, Loaded};
 use crate::render::{RenderError, Renderer, Texts, texts_of_node, texts_of_site};
-use crate::server::Served;
 use crate::server::operate::reload::Foreseen;
+use crate::server::served::Served;
 use crate::unified;
 use crate::web::{Frame, Time};
 
