@@ -122,7 +122,9 @@ PAGES = {
     "empty": RACK,
     "one": RACK + about("compute1") + [(STRANGER, None)],
     "hostile": RACK + about("compute2") + [(STRANGER, None)],
-    "thousand": RACK + [("/?page=5", None)] + about("node0002"),
+    # Without /site: a program that is not optimised needs seconds to check a thousand nodes, and a busy machine more than
+    # the ten that a request may take.
+    "thousand": [one for one in RACK if one[0] != "/site"] + [("/?page=5", None)] + about("node0002"),
 }
 
 
