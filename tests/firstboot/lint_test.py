@@ -160,7 +160,7 @@ def what_a_step_installs_stands_in_one_line_that_rackstart_reads_too():
         equal((name, bool(lines)), (name, bool(installs) or name.endswith("/01-epel-add-repo.sh")))
         for which, value in lines:
             if not name.endswith("/01-epel-add-repo.sh"):
-                holds(re.search(rf'^{which}="[a-z][a-z0-9 +._-]*"$', text, flags=re.M), f"{name}: {which}={value}")
+                holds(re.search(rf'^{which}="[a-z][A-Za-z0-9 +._-]*"$', text, flags=re.M), f"{name}: {which}={value}")
     calls = sorted(
         (str(script), line.strip()) for script, _, line in code_lines() if re.search(r"\byum (-\S+ )*install\b", line)
     )
