@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # Lets people ping the machines of the administrator's project and use ssh to them.
-packages="euca2ools"
 
 needs() {
   need "the credentials of the administrator" [ -e "$ROOT$CREDENTIALS/novarc" ]
