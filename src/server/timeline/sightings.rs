@@ -1,12 +1,12 @@
 //! Machines that are in no site file: what each of them showed lately, for `rackstart strangers` and `adopt`. In memory
 //! only and bounded, because anybody on the network can invent machines.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
 use crate::boot::ClientArch;
 use crate::lifecycle::plain_serial;
+use crate::server::by_mac::ByMac;
 use crate::server::dhcp;
 use crate::site::{Mac, SmbiosUuid};
 
@@ -44,13 +44,7 @@ pub(crate) struct Sighting {
 
 /// The bounded memory of all.
 #[derive(Default)]
-pub struct Sightings(Mutex<Memory>);
-
-#[derive(Default)]
-struct Memory {
-    machines: HashMap<Mac, Sighting>,
-    order: VecDeque<Mac>,
-}
+pub struct Sightings(Mutex<ByMac<Sighting>>);
 
 impl Sightings {
     /// Notes a DHCP request of a machine that is in no site file.
@@ -88,7 +82,7 @@ impl Sightings {
     /// Everything that is kept, the machine that asked last first.
     pub(crate) fn all(&self) -> Vec<(Mac, Sighting)> {
         let memory = self.0.lock().expect("no holder of this lock panics");
-        let mut all: Vec<(Mac, Sighting)> = memory.machines.iter().map(|(mac, seen)| (*mac, seen.clone())).collect();
+        let mut all: Vec<(Mac, Sighting)> = memory.iter().map(|(mac, seen)| (mac, seen.clone())).collect();
         all.sort_by_key(|(mac, seen)| (std::cmp::Reverse(seen.last), mac.0));
         all
     }
@@ -98,16 +92,10 @@ impl Sightings {
             return;
         }
         let mut memory = self.0.lock().expect("no holder of this lock panics");
-        let Memory { machines, order } = &mut *memory;
-        if !machines.contains_key(&mac) {
-            order.push_back(mac);
-            while order.len() > MACHINES
-                && let Some(oldest) = order.pop_front()
-            {
-                machines.remove(&oldest);
-            }
+        let (machine, _) = memory.entry(mac, MACHINES);
+        if machine.last == 0 {
+            machine.first = now;
         }
-        let machine = machines.entry(mac).or_insert_with(|| Sighting { first: now, ..Sighting::default() });
         machine.last = now;
         change(machine);
     }
