@@ -1,10 +1,9 @@
 //! `rackstart adopt`: writes a machine that asked into the site file.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::client::Daemon;
 use super::output::{Output, json};
@@ -106,7 +105,11 @@ fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     let proved = config::load_edited(&path, &edited, place.templates)?;
     let role = proved.site.node_by_mac(args.mac).map(|node| node.role.clone()).unwrap_or_default();
     if !args.dry_run {
-        replace(&path, &text, &edited).map_err(|error| unwritten(&path, &error))?;
+        match config::replace(&path, &text, &edited) {
+            Ok(true) => {}
+            Ok(false) => return Err(unwritten(&path, &io::Error::other("somebody else is writing it"))),
+            Err(error) => return Err(unwritten(&path, &error)),
+        }
         if is_running {
             let adopted = Adopted { mac: args.mac, name: node.name.clone(), role };
             if let Err(failure) = client.post_with::<()>("/api/v1/strangers/adopted", &adopted) {
@@ -131,55 +134,7 @@ fn adopt(place: SitePaths<'_>, args: Args) -> Result<(), Failure> {
     print(&format!("{block}{next}"))
 }
 
-/// Puts the new text in the place of the old file, whole or not at all, unless somebody edited the file meanwhile.
-fn replace(path: &Path, before: &str, after: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside: PathBuf = folder.join(format!(".{name}.{}", std::process::id()));
-    let has = fs::metadata(path)?;
-    let written = (|| {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.set_permissions(fs::Permissions::from_mode(has.mode() & 0o7777))?;
-        let new = file.metadata()?;
-        if (new.uid(), new.gid()) != (has.uid(), has.gid()) {
-            std::os::unix::fs::fchown(&file, Some(has.uid()), Some(has.gid()))?;
-        }
-        file.write_all(after.as_bytes())?;
-        file.sync_all()?;
-        if fs::read_to_string(path)? != before {
-            return Err(io::Error::other("somebody else is writing it"));
-        }
-        fs::rename(&beside, path)?;
-        fs::File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::fixable(format!("cannot write the site file {}: {error}", path.display()))
         .hint("it is unchanged; run as the user who owns it")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_is_replaced_whole_with_its_mode_and_not_under_the_hands_of_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rackstart.toml");
-        fs::write(&path, "a").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        replace(&path, "a", "b").unwrap();
-        assert_eq!(
-            (fs::read_to_string(&path).unwrap().as_str(), fs::metadata(&path).unwrap().mode() & 0o777),
-            ("b", 0o640)
-        );
-        assert!(replace(&path, "a", "c").is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "b");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::edit::NewNode;
+use super::edit::{NewNode, text};
 use crate::site::{DiskRule, Firmware, Mac, Node, Site};
 use crate::words::{quote, suggest};
 
@@ -84,6 +84,7 @@ pub(crate) fn adopt(site: &Site, said: &Adoption) -> Result<NewNode, Missing> {
         disk,
         card: card.unwrap_or_else(|| "eth0".into()),
         mac: said.mac,
+        place: None,
     })
 }
 
@@ -109,7 +110,6 @@ fn free(site: &Site, relay: Option<Ipv4Addr>) -> Result<Ipv4Addr, Missing> {
 
 /// The rule without what belongs to one disk alone.
 fn as_toml(rule: &DiskRule) -> String {
-    let text = |text: &str| toml::Value::String(text.into()).to_string();
     let mut keys = Vec::new();
     let named = [("name", &rule.name), ("model", &rule.model)];
     keys.extend(named.iter().filter_map(|(key, value)| Some(format!("{key} = {}", text(value.as_deref()?)))));

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::site::{Firmware, Mac};
+use crate::site::{Firmware, Mac, Place};
 
 /// A node to be added, by what an operator must decide and what the machine showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct NewNode {
     pub card: String,
     /// The MAC of that card.
     pub mac: Mac,
+    /// Where it is in the racks.
+    pub place: Option<Place>,
 }
 
 /// Why a file was not edited.
@@ -44,7 +46,6 @@ pub(crate) enum CannotEdit {
 impl NewNode {
     /// The block as it stands in the file.
     pub(crate) fn block(&self) -> String {
-        let text = |text: &str| toml::Value::String(text.into()).to_string();
         let mut block = format!("[[node]]\nname = {}\n", text(&self.name));
         // Writing into a String cannot fail.
         if let Some(role) = &self.role {
@@ -54,12 +55,38 @@ impl NewNode {
         if let Some(firmware) = self.firmware {
             let _ = writeln!(block, "firmware = \"{firmware}\"");
         }
+        if let Some(place) = self.place {
+            let _ = writeln!(block, "place = \"{place}\"");
+        }
         let _ = writeln!(block, "disk = {}", self.disk.trim());
         let _ = writeln!(block, "nics = [");
         let _ = writeln!(block, "  {{ name = {}, mac = \"{}\", network = \"lan\" }},", text(&self.card), self.mac);
         block.push_str("]\n");
         block
     }
+}
+
+/// A disk rule as TOML: the key that finds the disk, its value, and the size as the drive's label says it, unless it is
+/// empty.
+pub(crate) fn disk_rule(key: &str, value: &str, size: &str) -> String {
+    let size = if size.is_empty() { String::new() } else { format!(", size = {}", text(size)) };
+    format!("{{ {key} = {}{size} }}", text(value))
+}
+
+/// A TOML string.
+pub(super) fn text(text: &str) -> String {
+    toml::Value::String(text.into()).to_string()
+}
+
+/// The text of a site file with a block at its end.
+pub(crate) fn with_block(file: &str, block: &str) -> String {
+    let gap = match file {
+        "" => "",
+        text if text.ends_with("\n\n") => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    format!("{file}{gap}{block}")
 }
 
 /// The text of a site file with one more `[[node]]` behind the last one, or at the end when there is none.
@@ -121,7 +148,7 @@ fn is_one_more(before: &str, after: &str) -> bool {
         _ => Vec::new(),
     };
     let (old, mut new) = (nodes(&mut before), nodes(&mut after));
-    let keys = ["name", "role", "address", "firmware", "disk", "nics"];
+    let keys = ["name", "role", "address", "firmware", "place", "disk", "nics"];
     let added = new.pop();
     let is_plain =
         |node: &toml::Value| node.as_table().is_some_and(|node| node.keys().all(|key| keys.contains(&key.as_str())));
@@ -142,7 +169,29 @@ mod tests {
             disk: "{ name = \"sda\", size = \"250 GB\" }".into(),
             card: "eth0".into(),
             mac: Mac([2, 0, 0, 0, 0, 5]),
+            place: None,
         }
+    }
+
+    #[test]
+    fn a_node_at_the_end_is_read_again_and_every_comment_stays() {
+        let added = NewNode { place: Some("r1u9".parse().unwrap()), firmware: Some(Firmware::Bios), ..node() };
+        let file = with_block(EXAMPLE, &added.block());
+        assert!(file.starts_with(EXAMPLE), "what was there is untouched");
+        let site = parse(&file, "x").unwrap();
+        let read = site.node_by_name("compute5").unwrap();
+        let told = (read.mac, read.address, read.place.unwrap().to_string(), read.role.as_str());
+        assert_eq!(told, (added.mac, added.address, "r1u9".into(), "compute"));
+    }
+
+    #[test]
+    fn no_value_ends_its_string_and_adds_a_key() {
+        let hostile = "x\" }\n[server]\nstate = \"/\u{1b}\\";
+        let node = NewNode { role: Some(hostile.into()), disk: disk_rule("serial", hostile, ""), ..node() };
+        let value: toml::Table = node.block().parse().unwrap();
+        let tables = value["node"].as_array().unwrap();
+        assert_eq!((value.len(), tables.len(), tables[0]["role"].as_str()), (1, 1, Some(hostile)));
+        assert_eq!(tables[0]["disk"]["serial"].as_str(), Some(hostile));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! examines the install trees, repositories and images that it names.
 
 mod access;
-mod added;
 mod addresses;
 mod adoption;
 mod alone;
@@ -33,6 +32,7 @@ mod packages;
 mod problem;
 mod prove;
 mod reader;
+mod replace;
 mod resolve;
 mod resolve_node;
 mod role;
@@ -57,18 +57,19 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub(crate) use added::{DiskBy, NewNode, with_block};
 pub(crate) use adoption::{Adoption, adopt};
 pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
-pub(crate) use edit::with_node;
+pub(crate) use edit::{NewNode, disk_rule, with_block, with_node};
+
 pub(crate) use load::{
     LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_to_build, load_to_plan, read,
     read_as, read_text, read_to_plan, refuses_colour, templates_of, wants_colour,
 };
 pub use problem::Problems;
 pub(crate) use problem::{Excerpt, Problem, Spot};
+pub(crate) use replace::replace;
 
 use crate::render::{Renderer, Templates};
 use crate::site::{OwnLoader, Site};

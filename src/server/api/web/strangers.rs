@@ -11,9 +11,9 @@ use super::node::{Line, line, tree};
 use super::{Api, ApiError, PageResult, Viewed, frame, shown};
 use crate::boot::ClientArch;
 use crate::clock::unix_now;
-use crate::config::{DiskBy, Excerpt, LoadError, NewNode};
+use crate::config::{Excerpt, LoadError, NewNode, disk_rule};
 use crate::server::operate::reload::NotAdded;
-use crate::site::{Firmware, Mac};
+use crate::site::{Firmware, Mac, NodeName};
 use crate::store::TimelineQuery;
 use crate::timeline::Cursor;
 use crate::web::{Time, query};
@@ -22,6 +22,8 @@ use crate::web::{Time, query};
 const LISTED: usize = 50;
 /// Lines of its timeline that a page shows.
 const LINES: u32 = 30;
+/// The keys of a disk rule that the form offers.
+const DISK_BY: [&str; 3] = ["name", "serial", "wwn"];
 
 /// A machine that asked and is not in the site file.
 #[derive(Serialize)]
@@ -81,18 +83,17 @@ impl Wanted {
     fn node(&self, mac: Mac) -> Result<NewNode, String> {
         let text = |text: &str| text.trim().to_string();
         let place = text(&self.place);
-        let by = DiskBy::WORDS.iter().find(|(word, _)| *word == self.disk_by).map_or(DiskBy::Name, |(_, by)| *by);
+        let by = DISK_BY.into_iter().find(|key| *key == self.disk_by).unwrap_or("name");
         let disk = text(&self.disk);
         if disk.is_empty() {
             return Err("say how its disk is found: by its name, serial number or WWN".into());
         }
         Ok(NewNode {
-            name: text(&self.name).parse().map_err(|error| format!("{error}"))?,
-            role: text(&self.role),
+            name: text(&self.name).parse::<NodeName>().map_err(|error| format!("{error}"))?.to_string(),
+            role: Some(text(&self.role)),
             address: text(&self.address).parse().map_err(|_| "the address is not an IPv4 address".to_string())?,
-            firmware: if self.firmware == "uefi" { Firmware::Uefi } else { Firmware::Bios },
-            disk: (by, disk),
-            size: text(&self.size),
+            firmware: Some(if self.firmware == "uefi" { Firmware::Uefi } else { Firmware::Bios }),
+            disk: disk_rule(by, &disk, &text(&self.size)),
             card: text(&self.card),
             mac,
             place: match place.as_str() {
@@ -166,7 +167,7 @@ async fn made(api: &Api, visitor: &Visitor, mac: Mac, wanted: Wanted, failed: Op
             Err(why) => problem = Some(why),
             Ok(node) => {
                 let text = node.block();
-                let added = api.reloader.add_node(&visitor.actor(), node.name.as_str(), text.clone(), false).await;
+                let added = api.reloader.add_node(&visitor.actor(), &node.name, text.clone(), false).await;
                 match added {
                     Ok(()) => may_write = visitor.role >= super::Role::Admin,
                     Err(NotAdded::Refused(LoadError::Problems(problems))) => {
@@ -220,7 +221,7 @@ pub(super) async fn add(
     let outcome = match wanted.node(mac) {
         Err(why) => Err(why),
         Ok(node) => {
-            let added = api.reloader.add_node(&visitor.actor(), node.name.as_str(), node.block(), true).await;
+            let added = api.reloader.add_node(&visitor.actor(), &node.name, node.block(), true).await;
             added.map_err(|why| words(&why))
         }
     };
