@@ -65,8 +65,6 @@ pub(in crate::server) struct Asker {
     pub asked: u64,
     /// The architecture that it reported.
     pub arch: Option<ClientArch>,
-    /// The address that it was last lent.
-    pub address: Option<Ipv4Addr>,
 }
 
 impl Recent {
@@ -142,12 +140,7 @@ impl Recent {
     pub(in crate::server) fn askers(&self, wanted: impl Fn(Mac) -> bool) -> Vec<Asker> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         let those = inner.machines.iter().filter(|(mac, machine)| machine.asked > 0 && wanted(*mac));
-        let asker = |(mac, machine): (Mac, &Machine)| Asker {
-            mac,
-            asked: machine.asked,
-            arch: machine.arch,
-            address: machine.address,
-        };
+        let asker = |(mac, machine): (Mac, &Machine)| Asker { mac, asked: machine.asked, arch: machine.arch };
         let mut askers: Vec<Asker> = those.map(asker).collect();
         drop(inner);
         askers.sort_by_key(|asker| (std::cmp::Reverse(asker.asked), asker.mac));
