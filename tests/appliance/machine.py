@@ -11,6 +11,7 @@ import subprocess
 import time
 import zlib
 
+from virtualrack.qmp import qmp
 from virtualrack.waiting import Stalled
 
 OVMF = "/usr/share/OVMF"
@@ -145,24 +146,10 @@ class Machine:
                 time.sleep(0.05)
             time.sleep(0.5)
 
-    def qmp(self, command, **arguments):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(100)
-            client.connect(f"{self.folder}/qmp")
-            stream = client.makefile("rw")
-            stream.readline()
-            for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                stream.write(json.dumps(request) + "\n")
-                stream.flush()
-                reply = json.loads(stream.readline())
-                while "event" in reply:
-                    reply = json.loads(stream.readline())
-            return reply
-
     def screenshot(self, path):
         """The picture on the screen as PNG; QEMU writes the older PPM."""
         ppm = f"{self.folder}/screen.ppm"
-        self.qmp("screendump", filename=ppm)
+        qmp(f"{self.folder}/qmp", "screendump", filename=ppm)
         with open(ppm, "rb") as file:
             data = file.read()
         width, height = map(int, data.split(b"\n", 2)[1].split())

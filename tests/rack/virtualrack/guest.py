@@ -1,7 +1,6 @@
 """One running (or switched-off) server: QEMU, its serial line, its power button, its agent."""
 
 import base64
-import json
 import os
 import re
 import shutil
@@ -121,18 +120,8 @@ class Guest:
 
     def qmp(self, command, **arguments):
         """One QMP command on a connection of its own."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(100)  # a machine at load 15 answers late
-            client.connect(f"{self.directory}/qmp")
-            stream = client.makefile("rw")
-            stream.readline()
-            for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                stream.write(json.dumps(request) + "\n")
-                stream.flush()
-                reply = json.loads(stream.readline())
-                while "event" in reply:
-                    reply = json.loads(stream.readline())
-            return reply.get("return", reply)
+        reply = qmp(f"{self.directory}/qmp", command, **arguments)
+        return reply.get("return", reply)
 
     def sign(self, disks=False):
         """Changes whenever the server says something; with `disks` also when it writes, as one that waits does too."""
