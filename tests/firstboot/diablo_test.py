@@ -114,7 +114,7 @@ def whoever_calls_the_api_is_asked_who_he_is(world):
     holds(f'"{keys[0]}:admin"' in novarc and f'"{keys[1]}"' in novarc, "novarc has today's keys")
     # With the pipelines of the package the same stranger is let in.
     good = paste.read_text()
-    shutil.copy(HERE / "pristine-2011/openstack-nova-common/etc/nova/api-paste.ini", paste)
+    shutil.copyfile(HERE / "pristine-2011/openstack-nova-common/etc/nova/api-paste.ini", paste)  # its mode stays
     equal(node.play("euca-describe-groups", "default", EC2_ACCESS_KEY="admin:admin", EC2_SECRET_KEY="guess").returncode, 0)
     equal(node.holds("07-openstack-controller/23-nova-config"), False)
     node.steps("07-openstack-controller/23-nova-config")
