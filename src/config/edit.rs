@@ -78,17 +78,6 @@ pub(super) fn text(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
 }
 
-/// The text of a site file with a block at its end.
-pub(crate) fn with_block(file: &str, block: &str) -> String {
-    let gap = match file {
-        "" => "",
-        text if text.ends_with("\n\n") => "",
-        text if text.ends_with('\n') => "\n",
-        _ => "\n\n",
-    };
-    format!("{file}{gap}{block}")
-}
-
 /// The text of a site file with one more `[[node]]` behind the last one, or at the end when there is none.
 pub(crate) fn with_node(text: &str, node: &NewNode) -> Result<String, CannotEdit> {
     let before = DeTable::parse(text).map_err(|_| CannotEdit::NotToml)?;
@@ -174,11 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_at_the_end_is_read_again_and_every_comment_stays() {
+    fn a_node_is_read_again_with_all_that_was_said_of_it() {
         let added = NewNode { place: Some("r1u9".parse().unwrap()), firmware: Some(Firmware::Bios), ..node() };
-        let file = with_block(EXAMPLE, &added.block());
-        assert!(file.starts_with(EXAMPLE), "what was there is untouched");
-        let site = parse(&file, "x").unwrap();
+        let site = parse(&with_node(EXAMPLE, &added).unwrap(), "x").unwrap();
         let read = site.node_by_name("compute5").unwrap();
         let told = (read.mac, read.address, read.place.unwrap().to_string(), read.role.as_str());
         assert_eq!(told, (added.mac, added.address, "r1u9".into(), "compute"));

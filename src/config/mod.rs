@@ -61,7 +61,7 @@ pub(crate) use adoption::{Adoption, adopt};
 pub(crate) use alone::Alone;
 pub use blueprint::parse_blueprint;
 pub(crate) use blueprint::{blueprint, blueprint_names};
-pub(crate) use edit::{NewNode, disk_rule, with_block, with_node};
+pub(crate) use edit::{CannotEdit, NewNode, disk_rule, with_node};
 
 pub(crate) use load::{
     LoadError, Loaded, SitePaths, alone, find, knows_escapes, load, load_edited, load_to_build, load_to_plan, read,

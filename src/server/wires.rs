@@ -191,7 +191,6 @@ pub(super) fn dhcp_observer(appliance: &Appliance) -> dhcp::Observer {
             recent.note(*boot_mac, "dhcp", &line);
         }
         recent.note(seen.mac, "dhcp", line);
-        recent.asked(seen.mac);
         recent.gave(seen.mac, given(&seen));
         if let Some(program) = machines.refused(seen.mac).filter(|_| seen.asking == Asking::Firmware) {
             let text = refusal(&program, &seen);

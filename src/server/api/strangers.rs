@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use crate::audit::Order;
 use crate::boot::ClientArch;
-use crate::server::operate::Refusal;
+use crate::server::operate::{Refusal, reload};
 use crate::site::{Firmware, Mac, Site};
 use crate::store::{DecideError, Orders};
 
@@ -121,8 +121,7 @@ pub(super) async fn adopted(
     caller: Caller,
     Body(Adopted { mac, name, role }): Body<Adopted>,
 ) -> Result<axum::http::StatusCode, ApiError> {
-    let detail = format!("{mac} as role {role}, written into the site file; not loaded yet");
-    let asked = Order::new(caller.actor(), "adopt", &name).detail(detail);
+    let asked = Order::new(caller.actor(), "adopt", &name).detail(reload::adopted(mac, &role));
     let order = asked.clone();
     let decide = move |_: &crate::store::Draft<'_>, _| -> Result<Orders, Infallible> {
         Ok(Orders { audit: vec![order], ..Orders::default() })

@@ -16,14 +16,18 @@ pub use report_rates::ReportRates;
 pub use strangers::Strangers;
 pub use turns::Turns;
 
+use super::dhcp;
 use super::health::Health;
 use super::net::machines::Machines;
 use super::net::neighbours::Neighbours;
 use super::served::Served;
 use super::timeline::recent::Recent;
 use super::timeline::sightings::Sightings;
+use crate::boot::{Asking, IgnoreReason};
+use crate::clock::unix_now;
 use crate::site::{Mac, Site};
 use crate::store::Store;
+use crate::wire::dhcp::{MessageKind, SilenceReason};
 
 /// The state that every listener works with.
 #[derive(Clone)]
@@ -75,10 +79,13 @@ impl Appliance {
         self.served.borrow().clone()
     }
 
-    /// Notes that a machine asked by DHCP for something to boot, as the engine notes it.
+    /// Notes that a machine asked by DHCP for something to boot and was not answered, as the engine notes it.
     pub fn heard(&self, mac: Mac, arch: u16) {
-        self.recent.asked(mac);
-        self.recent.is(mac, arch.into());
+        let (asked, asking) = (MessageKind::Discover, Asking::Firmware);
+        let outcome = dhcp::Outcome::Silent(SilenceReason::Boot(IgnoreReason::UnknownMac(mac)));
+        let (arch, machine_uuid, vendor_class, relay) = (arch.into(), None, None, None);
+        let seen = dhcp::Seen { mac, asked, asking, arch, machine_uuid, vendor_class, relay, outcome };
+        self.sightings.asked(&seen, unix_now());
     }
 
     /// The machine that an address is reserved for or lent to.

@@ -51,20 +51,8 @@ struct Machine {
     address: Option<Ipv4Addr>,
     /// The architecture that its firmware, or iPXE, reported.
     arch: Option<ClientArch>,
-    /// When it last asked by DHCP, in Unix seconds; 0 when it did not.
-    asked: u64,
     /// What its silence means, from when it became too long until the machine is given something again.
     silence: Option<String>,
-}
-
-/// A machine that asked by DHCP since the daemon was started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) struct Asker {
-    pub mac: Mac,
-    /// When it last asked, in Unix seconds.
-    pub asked: u64,
-    /// The architecture that it reported.
-    pub arch: Option<ClientArch>,
 }
 
 impl Recent {
@@ -128,23 +116,6 @@ impl Recent {
     pub(in crate::server) fn arch(&self, mac: Mac) -> Option<ClientArch> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
         inner.machines.get(mac).and_then(|machine| machine.arch)
-    }
-
-    /// Remembers that a machine has just asked by DHCP.
-    pub(in crate::server) fn asked(&self, mac: Mac) {
-        let now = stamp().seconds;
-        self.with(mac, |machine| machine.asked = now);
-    }
-
-    /// The machines that asked by DHCP, the newest first, out of those that `wanted` names.
-    pub(in crate::server) fn askers(&self, wanted: impl Fn(Mac) -> bool) -> Vec<Asker> {
-        let inner = self.inner.lock().expect("no holder of this lock panics");
-        let those = inner.machines.iter().filter(|(mac, machine)| machine.asked > 0 && wanted(*mac));
-        let asker = |(mac, machine): (Mac, &Machine)| Asker { mac, asked: machine.asked, arch: machine.arch };
-        let mut askers: Vec<Asker> = those.map(asker).collect();
-        drop(inner);
-        askers.sort_by_key(|asker| (std::cmp::Reverse(asker.asked), asker.mac));
-        askers
     }
 
     /// The address that a machine was last given.

@@ -79,6 +79,11 @@ impl Sightings {
         self.with(mac, now, |machine| machine.loader = plain(program));
     }
 
+    /// What this machine showed.
+    pub(crate) fn of(&self, mac: Mac) -> Option<Sighting> {
+        self.0.lock().expect("no holder of this lock panics").get(mac).cloned()
+    }
+
     /// Everything that is kept, the machine that asked last first.
     pub(crate) fn all(&self) -> Vec<(Mac, Sighting)> {
         let memory = self.0.lock().expect("no holder of this lock panics");

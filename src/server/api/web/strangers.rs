@@ -9,10 +9,10 @@ use super::super::people::Visitor;
 use super::super::timeline;
 use super::node::{Line, line, tree};
 use super::{Api, ApiError, PageResult, Viewed, frame, shown};
-use crate::boot::ClientArch;
 use crate::clock::unix_now;
 use crate::config::{Excerpt, LoadError, NewNode, disk_rule};
 use crate::server::operate::reload::NotAdded;
+use crate::server::timeline::sightings::Sighting;
 use crate::site::{Firmware, Mac, NodeName};
 use crate::store::TimelineQuery;
 use crate::timeline::Cursor;
@@ -37,23 +37,31 @@ pub(super) struct Stranger {
 /// The strangers, the newest first, and how many there are more.
 pub(super) fn list(api: &Api, viewed: Viewed<'_>) -> (Vec<Stranger>, usize) {
     let (site, now) = (api.appliance.site(), unix_now());
-    let is_ours = |mac| site.node_by_mac(mac).is_some() || site.nodes.by_card(mac).is_some();
-    let askers = api.appliance.recent.askers(|mac| !is_ours(mac));
-    let more = askers.len().saturating_sub(LISTED);
-    let stranger = |asker: crate::server::timeline::recent::Asker| Stranger {
-        mac: asker.mac.to_string(),
-        asked: Time::new(asker.asked, now),
-        what: what(asker.arch),
+    let mut all = api.appliance.sightings.all();
+    all.retain(|(mac, _)| site.nodes.by_card(*mac).is_none());
+    let more = all.len().saturating_sub(LISTED);
+    let stranger = |(mac, seen): (Mac, Sighting)| Stranger {
+        mac: mac.to_string(),
+        asked: Time::new(seen.last, now),
+        what: what(&seen),
         href: match viewed {
-            Viewed::By(_) => Some(format!("/strangers/{}", asker.mac.hyphenated())),
+            Viewed::By(_) => Some(format!("/strangers/{}", mac.hyphenated())),
             Viewed::AsFile(_) => None,
         },
     };
-    (askers.into_iter().take(LISTED).map(stranger).collect(), more)
+    (all.into_iter().take(LISTED).map(stranger).collect(), more)
 }
 
-fn what(arch: Option<ClientArch>) -> String {
-    arch.map_or_else(|| "wants an address, and asked for nothing to boot".into(), |arch| format!("boots as {arch}"))
+/// What a machine is, as far as it showed it.
+fn what(seen: &Sighting) -> String {
+    let mut words = vec![match seen.arch {
+        Some(arch) => format!("boots as {arch}"),
+        None => "wants an address, and asked for nothing to boot".into(),
+    }];
+    words.extend(seen.maker.clone());
+    words.extend(seen.serial.as_ref().map(|serial| format!("serial number {serial}")));
+    words.extend(seen.relay.map(|relay| format!("through {relay}")));
+    words.join(", ")
 }
 
 /// What a person says about the new node.
@@ -156,8 +164,8 @@ fn stranger(api: &Api, text: &str) -> Result<Mac, ApiError> {
 
 async fn made(api: &Api, visitor: &Visitor, mac: Mac, wanted: Wanted, failed: Option<String>) -> PageResult {
     let (site, now) = (api.appliance.site(), unix_now());
-    let seen = api.appliance.recent.askers(|asker| asker == mac).into_iter().next();
-    let arch = api.appliance.recent.arch(mac);
+    let seen = api.appliance.sightings.of(mac);
+    let arch = seen.as_ref().and_then(|seen| seen.arch);
     let newest = TimelineQuery { mac, since: 0, after: Cursor::default(), limit: LINES };
     let story = timeline::read(&api.appliance, newest).await?.moments;
     let asks = !wanted.name.is_empty();
@@ -166,9 +174,7 @@ async fn made(api: &Api, visitor: &Visitor, mac: Mac, wanted: Wanted, failed: Op
         match wanted.node(mac) {
             Err(why) => problem = Some(why),
             Ok(node) => {
-                let text = node.block();
-                let added = api.reloader.add_node(&visitor.actor(), &node.name, text.clone(), false).await;
-                match added {
+                match api.reloader.add_node(&visitor.actor(), &node, false).await {
                     Ok(()) => may_write = visitor.role >= super::Role::Admin,
                     Err(NotAdded::Refused(LoadError::Problems(problems))) => {
                         problem = Some("with this node the file would have problems".into());
@@ -176,7 +182,7 @@ async fn made(api: &Api, visitor: &Visitor, mac: Mac, wanted: Wanted, failed: Op
                     }
                     Err(why) => problem = Some(words(&why)),
                 }
-                block = Some(text);
+                block = Some(node.block());
             }
         }
     }
@@ -184,8 +190,8 @@ async fn made(api: &Api, visitor: &Visitor, mac: Mac, wanted: Wanted, failed: Op
     let page = StrangerPage {
         mac: mac.to_string(),
         path: mac.hyphenated(),
-        asked: seen.map(|asker| Time::new(asker.asked, now)),
-        what: what(arch),
+        asked: seen.as_ref().map(|seen| Time::new(seen.last, now)),
+        what: what(&seen.unwrap_or_default()),
         tree: tree(api, mac, false),
         story: story.iter().rev().map(line).collect(),
         file: api.reloader.file().display().to_string(),
@@ -221,7 +227,7 @@ pub(super) async fn add(
     let outcome = match wanted.node(mac) {
         Err(why) => Err(why),
         Ok(node) => {
-            let added = api.reloader.add_node(&visitor.actor(), &node.name, node.block(), true).await;
+            let added = api.reloader.add_node(&visitor.actor(), &node, true).await;
             added.map_err(|why| words(&why))
         }
     };
@@ -238,6 +244,7 @@ fn words(why: &NotAdded) -> String {
     match why {
         NotAdded::Refused(LoadError::Problems(_)) => "with this node the file would have problems".into(),
         NotAdded::Refused(LoadError::Unreadable(failure)) => format!("{failure}"),
+        NotAdded::NoPlace(why) => format!("{why}: add the block below to it yourself"),
         NotAdded::Changed => "somebody changed the file just now: look again".into(),
         NotAdded::Unwritable(error) => {
             format!("the daemon may not write the file ({error}): add the block below to it yourself")

@@ -24,7 +24,7 @@ use crate::server::{key, notify};
 use crate::site::{Node, Site};
 use crate::store::Store;
 
-pub(crate) use add::NotAdded;
+pub(crate) use add::{NotAdded, adopted};
 
 /// The paths of a daemon's site file and templates. They are absolute, so that nothing depends on the working
 /// directory.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::config::NewNode;
 use crate::lifecycle::{Attempt, AttemptId, BootToken, Event, State, WipeScope};
 use crate::site::Mac;
 use crate::store::{Change, Record};
@@ -255,16 +256,19 @@ async fn a_node_is_added_only_to_a_file_that_stays_good_and_nothing_else_in_it_c
     let daemon = Daemon::started().await;
     let file = daemon.folder.path().join("rackstart.toml");
     let before = std::fs::read_to_string(&file).unwrap();
-    let block = |name: &str, last: u8| {
-        format!(
-            "[[node]]\nname = \"{name}\"\nrole = \"compute\"\naddress = \"192.168.0.{last}\"\n\
-             disk = {{ name = \"sda\", size = \"250 GB\" }}\n\
-             nics = [{{ name = \"eth0\", mac = \"52:54:00:a8:0a:01\", network = \"lan\" }}]\n"
-        )
+    let node = |name: &str, last: u8| NewNode {
+        name: name.into(),
+        role: Some("compute".into()),
+        address: [192, 168, 0, last].into(),
+        firmware: None,
+        disk: "{ name = \"sda\", size = \"250 GB\" }".into(),
+        card: "eth0".into(),
+        mac: "52:54:00:a8:0a:01".parse().unwrap(),
+        place: None,
     };
     let add = |name: &'static str, last, write| {
-        let (reloader, block) = (&daemon.reloader, block(name, last));
-        async move { reloader.add_node(&Actor::socket(0, None), name, block, write).await }
+        let (reloader, node) = (&daemon.reloader, node(name, last));
+        async move { reloader.add_node(&Actor::socket(0, None), &node, write).await }
     };
     let refused = add("compute10", 2, true).await.unwrap_err();
     let NotAdded::Refused(LoadError::Problems(problems)) = refused else { panic!("{refused:?}") };
@@ -276,9 +280,9 @@ async fn a_node_is_added_only_to_a_file_that_stays_good_and_nothing_else_in_it_c
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "it was only looked at");
     add("compute10", 10, true).await.unwrap();
     let after = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(after, format!("{before}\n{}", block("compute10", 10)));
+    assert_eq!(after, config::with_node(&before, &node("compute10", 10)).unwrap());
     assert!(daemon.served().site.node_by_name("compute10").is_none(), "nothing is loaded by it");
     let lines = daemon.store.audit_lines(crate::store::AuditFilter::default()).await.unwrap();
-    let adds = lines.iter().filter(|line| line.action == "add-node");
+    let adds = lines.iter().filter(|line| line.action == "adopt");
     assert_eq!(adds.map(|line| line.subject.as_str()).collect::<Vec<_>>(), ["compute10"]);
 }
