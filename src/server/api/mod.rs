@@ -7,6 +7,7 @@
 mod body;
 mod caller;
 mod describe;
+mod digests;
 pub(crate) mod error;
 mod events;
 pub(crate) mod explain;
@@ -64,6 +65,7 @@ pub struct Api {
     streams: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     design: Arc<web::Design>,
+    digests: Arc<digests::Digests>,
     shutdown: CancellationToken,
 }
 
@@ -71,7 +73,8 @@ impl Api {
     /// Assembles the API. Event streams end on `shutdown`.
     pub fn new(appliance: Appliance, keeper: Arc<Keeper>, reloader: Reloader, shutdown: CancellationToken) -> Self {
         let (streams, pages) = (Arc::new(Semaphore::new(STREAMS)), Arc::new(Semaphore::new(PAGES)));
-        Self { appliance, keeper, reloader, meters: Arc::default(), streams, pages, design: Arc::default(), shutdown }
+        let (meters, design, digests) = Default::default();
+        Self { appliance, keeper, reloader, meters, streams, pages, design, digests, shutdown }
     }
 }
 

@@ -109,8 +109,8 @@ pub(crate) async fn digests(Shared(api): Shared<Api>) -> Result<Json<SiteDigest>
         let known = draft.records().filter_map(|(mac, record)| Some((mac, record.installed_as.as_deref()?.clone())));
         known.collect()
     });
-    let digest = blocking(move || SiteDigest::new(&served.renderer, &served.site)).await?;
-    Ok(Json(SiteDigest { installed, ..digest }))
+    let digest = api.digests.of(&served.site, &served.renderer).wait().await?;
+    Ok(Json(SiteDigest { installed, ..(*digest).clone() }))
 }
 
 /// Returns the texts that all nodes share, by name.

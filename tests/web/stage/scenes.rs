@@ -32,7 +32,7 @@ const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\"><script>doc
 /// The site of a scene.
 pub fn site(folder: &Path, scene: &str) -> Site {
     let mut site = rackstart::config::parse(rackstart::config::EXAMPLE, "the example").expect("the example is a site");
-    site.api = Some(rackstart::site::Api { listen: "127.0.0.1:0".parse().expect("an address"), hosts: Vec::new() });
+    site.api = Some(rackstart::site::Api { listen: "127.0.0.1:0".parse().expect("an address"), hosts: vec!["rack.example.org".into()] });
     site.server.state = folder.join("state");
     for node in site.nodes.iter_mut().filter(|node| node.role == "compute") {
         node.keep = vec!["vg_gluster".into()];
@@ -45,17 +45,31 @@ pub fn site(folder: &Path, scene: &str) -> Site {
     match scene {
         "empty" => site.nodes.clear(),
         "one" => site.nodes.truncate(1),
-        "thousand" => site.nodes = (0..1000).map(|n| another(&compute, n)).collect(),
+        "thousand" => {
+            let more = (5..1000).map(|n| another(&compute, n));
+            site.nodes = site.nodes.iter().cloned().chain(more).collect();
+            site.network.subnet = "192.168.0.0/20".parse().expect("a subnet");
+        }
         _ => {}
     }
     site
 }
 
-fn another(like: &Node, n: u32) -> Node {
+fn mac(n: u32) -> Mac {
     let [_, _, high, low] = n.to_be_bytes();
+    Mac([2, 0, 0, 0, high, low])
+}
+
+fn address(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(192, 168, 2, 0)) + n)
+}
+
+fn another(like: &Node, n: u32) -> Node {
     let name = format!("node{n:04}").parse().expect("a name");
     let place = format!("r{}u{}", n / 40 + 1, n % 40 + 1).parse().ok();
-    Node { name, place, mac: Mac([2, 0, 0, 0, high, low]), address: Ipv4Addr::new(10, 0, high, low), ..like.clone() }
+    let mut nics = like.nics.clone();
+    nics.iter_mut().for_each(|nic| nic.mac = mac(n));
+    Node { name, place, mac: mac(n), address: address(n), nics, ..like.clone() }
 }
 
 /// Writes the site file: without its install tree, so with problems, for one node; else good, and with a change that a
@@ -72,10 +86,25 @@ pub fn write_file(folder: &Path, scene: &str) {
         _ => {
             let tree = folder.join("tree").display().to_string();
             let text = rackstart::config::EXAMPLE.replace("/srv/rackstart/centos6", &tree);
+            let text = if scene == "thousand" { larger(text) } else { text };
             text.replacen("name = \"compute4\"\n", "name = \"compute4\"\nkernel_args = \"console=ttyS0\"\n", 1)
         }
     };
     std::fs::write(folder.join("rackstart.toml"), text).expect("a site file");
+}
+
+/// The file of the thousand nodes: those of the example, and more behind them.
+fn larger(text: String) -> String {
+    let text = text.replace("192.168.0.0/24", "192.168.0.0/20");
+    let (head, tail) = text.split_at(text.find("\n# Layouts and roles of your own").expect("the end of the nodes"));
+    let node = |n: u32| {
+        let (mac, address) = (mac(n), address(n));
+        format!(
+            "\n[[node]]\nname = \"node{n:04}\"\nrole = \"compute\"\naddress = \"{address}\"\nfirmware = \"bios\"\n\
+             disk = {{ name = \"sda\", sectors = 488397168 }}\nnics = [{{ name = \"eth1\", mac = \"{mac}\", network = \"lan\" }}]\n"
+        )
+    };
+    format!("{head}{}{tail}", (5..1000).map(node).collect::<String>())
 }
 
 /// Machines that are not in the site file ask by DHCP.

@@ -2,9 +2,12 @@
 //! that asked and are not in it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, Path, Query, State as Shared};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::super::people::Visitor;
@@ -40,11 +43,16 @@ struct SitePage {
     restarts: Vec<String>,
     shared: bool,
     is_same: bool,
+    /// Whether the texts are still being compared; the page is loaded again then.
+    comparing: bool,
     /// Whether the differences are pages of their own.
     has_pages: bool,
     strangers: Vec<Stranger>,
     more_strangers: usize,
 }
+
+/// How long a page waits for the comparison of thousands of nodes before it says that it goes on.
+const COMPARED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What was just done.
 #[derive(Deserialize)]
@@ -56,19 +64,24 @@ pub(super) async fn page(
     Shared(api): Shared<Api>,
     Extension(visitor): Extension<Visitor>,
     Query(wanted): Query<Wanted>,
-) -> PageResult {
+) -> Result<Response, ApiError> {
     let is_added = wanted.done.as_deref() == Some("add-node");
     let done =
         is_added.then_some("The node is in the file. Look at what a reload would change, then run `rackstart reload`.");
-    with(&api, Viewed::By(&visitor), done).await
+    Ok(match with(&api, Viewed::By(&visitor), done).await? {
+        // Also without script.
+        (page, true) => ([(header::REFRESH, "2")], page).into_response(),
+        (page, false) => page.into_response(),
+    })
 }
 
 /// The page of the site file.
 pub(super) async fn made(api: &Api, viewed: Viewed<'_>) -> PageResult {
-    with(api, viewed, None).await
+    Ok(with(api, viewed, None).await?.0)
 }
 
-async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
+/// The page, and whether it has more to say in a moment.
+async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> Result<(Html<String>, bool), ApiError> {
     let (served, now) = (api.appliance.served(), unix_now());
     let site = &served.site;
     let facts = vec![
@@ -94,6 +107,7 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
         restarts: Vec::new(),
         shared: false,
         is_same: false,
+        comparing: false,
         has_pages: matches!(viewed, Viewed::By(visitor) if visitor.role >= Role::Operator),
         strangers,
         more_strangers,
@@ -111,28 +125,18 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
         }
         Ok((loaded, foreseen)) => {
             page.against = hindrances(foreseen);
-            let digests = texts::blocking(move || {
-                let new = SiteDigest::new(&loaded.renderer, &loaded.site)?;
-                Ok((SiteDigest::new(&served.renderer, &served.site)?, new))
-            });
-            let (old, new) = digests.await?;
-            let mut changes: Vec<(String, &'static str)> = Vec::new();
-            for (name, digest) in &new.nodes {
-                match old.nodes.get(name) {
-                    None => changes.push((name.clone(), "new")),
-                    Some(known) if known != digest => changes.push((name.clone(), "changed")),
-                    Some(_) => {}
+            let old = api.digests.of(&served.site, &served.renderer);
+            let new = api.digests.of(&Arc::new(loaded.site), &Arc::new(loaded.renderer));
+            let both = async { Ok::<_, ApiError>((old.wait().await?, new.wait().await?)) };
+            // A report has nobody who could look again.
+            let patience = if matches!(viewed, Viewed::AsFile(_)) { Duration::MAX } else { COMPARED_WITHIN };
+            match tokio::time::timeout(patience, both).await {
+                Ok(both) => {
+                    let (old, new) = both?;
+                    page.compare(&old, &new);
                 }
+                Err(_) => page.comparing = true,
             }
-            let gone = old.nodes.keys().filter(|name| !new.nodes.contains_key(*name));
-            changes.extend(gone.map(|name| (name.clone(), "gone")));
-            let restarts = new.read_once.iter().filter(|(key, value)| old.read_once.get(*key) != Some(*value));
-            page.restarts = restarts.map(|(key, value)| format!("{key}: {value}")).collect();
-            page.shared = old.shared != new.shared;
-            page.is_same = changes.is_empty() && page.restarts.is_empty() && !page.shared;
-            page.more = changes.len().saturating_sub(LISTED);
-            changes.truncate(LISTED);
-            page.changes = changes;
         }
     }
     // A line of the file that is quoted may hold a password's hash, which a viewer may not see.
@@ -142,7 +146,31 @@ async fn with(api: &Api, viewed: Viewed<'_>, done: Option<&str>) -> PageResult {
     // It changes when somebody edits the file, which no event tells.
     let done = done.map(String::from);
     let frame = Frame { live: None, done, ..frame_for(api, viewed, "Site", "site", "") };
-    shown("site.html", &frame, page)
+    let comparing = page.comparing;
+    Ok((shown("site.html", &frame, page)?, comparing))
+}
+
+impl SitePage {
+    /// Says what differs between what is served and the file.
+    fn compare(&mut self, old: &SiteDigest, new: &SiteDigest) {
+        let mut changes: Vec<(String, &'static str)> = Vec::new();
+        for (name, digest) in &new.nodes {
+            match old.nodes.get(name) {
+                None => changes.push((name.clone(), "new")),
+                Some(known) if known != digest => changes.push((name.clone(), "changed")),
+                Some(_) => {}
+            }
+        }
+        let gone = old.nodes.keys().filter(|name| !new.nodes.contains_key(*name));
+        changes.extend(gone.map(|name| (name.clone(), "gone")));
+        let restarts = new.read_once.iter().filter(|(key, value)| old.read_once.get(*key) != Some(*value));
+        self.restarts = restarts.map(|(key, value)| format!("{key}: {value}")).collect();
+        self.shared = old.shared != new.shared;
+        self.is_same = changes.is_empty() && self.restarts.is_empty() && !self.shared;
+        self.more = changes.len().saturating_sub(LISTED);
+        changes.truncate(LISTED);
+        self.changes = changes;
+    }
 }
 
 /// Whether a reload would change no text: the same site, and templates of rackstart alone.
