@@ -60,6 +60,17 @@ impl Caller {
         })
     }
 
+    /// The text of a page for a person.
+    pub fn text(&mut self, path: &str) -> String {
+        let request = Request::get(path).header("host", &self.host).header("cookie", &self.cookie);
+        let request = request.body(Body::empty()).expect("a request");
+        self.runtime.block_on(async {
+            let response = self.sender.send_request(request).await.expect("an answer");
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            String::from_utf8_lossy(&body).into_owned()
+        })
+    }
+
     /// Opens the stream of changes of an open page, and reads it until the caller is dropped.
     pub fn follow(&mut self, cookie_of: &Self) {
         let request = Request::get("/live").header("host", &self.host).header("cookie", &cookie_of.cookie);

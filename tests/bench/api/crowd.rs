@@ -1,6 +1,7 @@
 //! A thousand nodes with a past, the API that lists them, and the nodes that are being installed meanwhile.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -19,12 +20,14 @@ use rackstart::server::net::listen;
 use rackstart::server::net::neighbours::Arp;
 use rackstart::server::operate::arming::Unarmed;
 use rackstart::server::operate::reload::{Reloader, Source};
-use rackstart::site::{Mac, Node, Site};
+use rackstart::site::{Mac, Site};
 use rackstart::store::{Change, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// A machine that is not in the site file and asked.
+const STRANGER: Mac = Mac([0x52, 0x54, 0, 0xaa, 0xbb, 2]);
 /// How many nodes are installed at the same time.
 const INSTALLING: usize = 100;
 
@@ -56,11 +59,11 @@ impl Crowd {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let folder = tempfile::tempdir().expect("a folder");
-                let site = site(nodes);
+                let site = site(folder.path(), nodes);
                 let (store, _task) = Store::open(&folder.path().join("state")).await.expect("a store");
                 give_past(&store, &site, events).await;
                 let macs: Vec<Mac> = site.nodes.iter().map(|node| node.mac).collect();
-                let (opened, app) = open(site, &store, order.clone()).await;
+                let (opened, app) = open(site, folder.path(), &store, order.clone()).await;
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 let address = listener.local_addr().expect("an address");
                 tell.send(Opened { address, token: opened }).expect("somebody listens");
@@ -91,18 +94,41 @@ impl Crowd {
     }
 }
 
-fn site(nodes: usize) -> Site {
-    let site = rackstart::config::parse(rackstart::config::EXAMPLE, "the example").expect("the example is a site");
-    let compute = site.nodes.iter().find(|node| node.role == "compute").expect("a compute node").clone();
-    let node = |n: usize| {
+/// The site, whose file is in the folder, but for one node that was edited since it was loaded.
+fn site(folder: &Path, nodes: usize) -> Site {
+    let images = folder.join("tree/images/pxeboot");
+    std::fs::create_dir_all(&images).expect("a folder");
+    for file in ["vmlinuz", "initrd.img"] {
+        std::fs::write(images.join(file), "x").expect("a file");
+    }
+    std::fs::write(folder.join("tree/.treeinfo"), "[general]\nversion = 6.10\n").expect("a file");
+    let head = rackstart::config::EXAMPLE.split("\n[[node]]").next().expect("a head");
+    let mut text = head
+        .replace("192.168.0.254", "10.0.255.254")
+        .replace("192.168.0.0/24", "10.0.0.0/16")
+        .replace("192.168.0.1", "10.0.255.253")
+        .replace("/srv/rackstart/centos6", &folder.join("tree").display().to_string());
+    for n in 0..nodes {
         let [_, _, high, low] = (n as u32).to_be_bytes();
-        let name = format!("node{n:04}").parse().expect("a name");
-        let address = std::net::Ipv4Addr::new(10, 0, high, low);
-        Node { name, mac: Mac([2, 0, 0, 0, high, low]), address, ..compute.clone() }
-    };
+        let (role, outside) = match n {
+            0 => ("gateway", "{ name = \"eth0\", mac = \"02:01:00:00:00:00\", network = \"public\" },"),
+            1 => ("controller", ""),
+            _ => ("compute", ""),
+        };
+        let address = if n == 0 { "10.0.255.253".into() } else { format!("10.0.{}.{low}", high + 1) };
+        text += &format!(
+            "\n[[node]]\nname = \"node{n:04}\"\nrole = \"{role}\"\naddress = \"{address}\"\nplace = \"r{}u{}\"\n\
+             disk = {{ name = \"sda\", sectors = 488397168 }}\n\
+             nics = [{outside} {{ name = \"eth1\", mac = \"02:00:00:00:{high:02x}:{low:02x}\", network = \"lan\" }}]\n",
+            n / 40 + 1,
+            n % 40 + 1
+        );
+    }
+    let site = rackstart::config::parse(&text, "the site").expect("a site");
+    let edited = text.replace("name = \"node0500\"\n", "name = \"node0500\"\nkernel_args = \"console=ttyS0\"\n");
+    std::fs::write(folder.join("rackstart.toml"), edited).expect("a site file");
     let listen = "127.0.0.1:0".parse().expect("an address");
-    let api = Some(rackstart::site::Api { listen, hosts: Vec::new() });
-    Site { nodes: (0..nodes).map(node).collect(), api, ..site }
+    Site { api: Some(rackstart::site::Api { listen, hosts: Vec::new() }), ..site }
 }
 
 /// Gives each node a past: it was armed, booted its installer, and sent reports.
@@ -132,13 +158,14 @@ fn said(number: u64) -> Change {
     Change::Mark { mark, detail }
 }
 
-async fn open(site: Site, store: &Store, order: CancellationToken) -> (String, axum::Router) {
+async fn open(site: Site, folder: &Path, store: &Store, order: CancellationToken) -> (String, axum::Router) {
     let renderer = Renderer::new().expect("templates");
     let (_sender, served) = watch::channel(Arc::new(Served::new(site, renderer, 0)));
     let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
     let keeper = Keeper::open(store.clone()).await.expect("tokens");
-    let token = keeper.create("bench", Role::Viewer, None, &Actor::daemon()).await.expect("a token");
-    let source = Source { file: "nothing-is-reloaded".into(), templates: None };
+    let token = keeper.create("bench", Role::Admin, None, &Actor::daemon()).await.expect("a token");
+    appliance.heard(STRANGER, 7);
+    let source = Source { file: folder.join("rackstart.toml"), templates: None };
     let (sender, _) = watch::channel(appliance.served());
     let reloader = Reloader::new(source, sender, store.clone(), Unarmed::default());
     (token.reveal().into(), routes::app(Api::new(appliance, keeper, reloader, order)))

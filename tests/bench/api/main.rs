@@ -28,10 +28,26 @@ const PAGES: [(&str, &str); 7] = [
 ];
 
 /// Pages for people: whole ones, as a browser gets them.
-const FOR_PEOPLE: [(&str, &str); 4] =
-    [("rack, 200 tiles", "/"), ("rack by role", "/?group=role"), ("cloud", "/cloud"), ("one node", "/nodes/node0500")];
+const FOR_PEOPLE: [(&str, &str); 14] = [
+    ("rack, 200 tiles", "/"),
+    ("rack by role", "/?group=role"),
+    ("rack by place", "/?group=place"),
+    ("rack, last 200 tiles", "/?page=5"),
+    ("cloud", "/cloud"),
+    ("site file", "/site"),
+    ("difference of one node", "/site/changes/node0500"),
+    ("difference of all nodes", "/site/changes"),
+    ("stranger", "/strangers/52-54-00-aa-bb-02"),
+    ("one node", "/nodes/node0500"),
+    ("its kickstart", "/nodes/node0500/texts/kickstart"),
+    ("its storage commands", "/nodes/node0500/texts/storage"),
+    ("question of a reimage", "/reimage?nodes=node0500"),
+    ("question of giving up", "/nodes/node0500/give-up"),
+];
 /// Times that each of them is opened.
-const OPENED: usize = 200;
+const OPENED: usize = 100;
+/// What the page of the site file says while thousands of texts are compared.
+const COMPARING: &str = "is being compared";
 /// Other pages that are open and change by themselves.
 const FOLLOWERS: usize = 99;
 
@@ -57,6 +73,7 @@ fn main() {
         println!("changes made durable meanwhile: {rate:.0} a second");
     }
     crowd.report(0);
+    compared(&crowd);
     pages(&crowd, "pages, quiet");
     crowd.report(100);
     let mut followers: Vec<Caller> = (0..FOLLOWERS).map(|_| Caller::of(crowd.address, &crowd.token)).collect();
@@ -66,6 +83,20 @@ fn main() {
     }
     pages(&crowd, "pages, while 100 nodes install and 99 others are open");
     crowd.stop();
+}
+
+/// Looks at the site file after an edit, until the page says what a reload would change.
+fn compared(crowd: &Crowd) {
+    let mut person = Caller::of(crowd.address, &crowd.token);
+    person.sign_in(&crowd.token);
+    let began = Instant::now();
+    let (_, first, _) = person.page("/site");
+    while person.text("/site").contains(COMPARING) {}
+    println!(
+        "\nfirst look at an edited site file: first byte after {:.0} ms, {NODES} nodes compared after {:.0} ms",
+        milliseconds(first),
+        milliseconds(began.elapsed())
+    );
 }
 
 /// Opens the pages as a person does.

@@ -1,6 +1,8 @@
 //! A whole rack boots at once over a bad link, beside strangers who want everything: real packets against the real daemon,
 //! in namespaces of the test's own. Every node is installed, none twice.
 //!
+//! With CROWD_WATCHED one Chromium and 99 event streams look at the pages all the while (`tests/bench/onlookers`).
+//!
 //! CROWD_NODES (15) nodes come within CROWD_RAMP (2) seconds, CROWD_HOSTILE (5) addresses attack all the time, CROWD_LOSS (5) of
 //! a hundred frames are lost each way, beside 3 that come twice and 20 that come late; CROWD_SEED (1) says which. CROWD_DAEMON names
 //! another build of the daemon.
@@ -10,6 +12,7 @@ mod hostile;
 mod kills;
 mod link;
 mod node;
+mod onlookers;
 mod outages;
 mod power;
 mod site;
@@ -34,6 +37,7 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
         let ramp = Duration::from_secs(setting("CROWD_RAMP", 2));
         let link = link::Link::laid(setting("CROWD_SEED", 1), setting("CROWD_LOSS", 5));
         let rack = site::Rack::powered(nodes);
+        let _onlookers = (setting("CROWD_WATCHED", 0) > 0).then(|| onlookers::Onlookers::of(&rack));
         let (began, cpu) = (Instant::now(), rack.cpu());
         let told = link.on_the_other_side(|| {
             node::runs(async |dhcp| {
@@ -68,12 +72,18 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
             all.sort();
             format!("{:.1?} in the middle, {:.1?} at most", all[all.len() / 2], all[all.len() - 1])
         };
+        let mut offers: Vec<f64> =
+            told.iter().flat_map(|told| told.offers).map(|offer| offer.as_secs_f64() * 1e3).collect();
+        offers.sort_by(f64::total_cmp);
+        let of_offers = |part: usize| offers[(offers.len() * part).div_ceil(100) - 1];
         // For `tests/bench/storm`: the last node is ready once the whole crowd is.
         println!(
-            "storm: nodes={nodes} last_s={:.1} cpu_ms={:.2} mib={}",
+            "storm: nodes={nodes} last_s={:.1} cpu_ms={:.2} mib={} p50_ms={:.2} p99_ms={:.2}",
             took.as_secs_f64(),
             cpu.as_secs_f64() * 1e3 / f64::from(nodes),
-            rack.peak_mib()
+            rack.peak_mib(),
+            of_offers(50),
+            of_offers(99),
         );
         println!(
             "long: {nodes} nodes within {ramp:?}, {hostile} hostile addresses; of {} frames {} lost, {} doubled, {} late | \
@@ -82,7 +92,7 @@ fn nodes_that_boot_at_once_over_a_bad_link_beside_attackers_are_all_installed_an
             link.count.lost(),
             link.count.doubled(),
             link.count.late(),
-            slowest(|told| told.offer),
+            slowest(|told| told.offers[0]),
             slowest(|told| told.script),
             slowest(|told| told.life),
             rack.peak_mib(),

@@ -22,7 +22,8 @@ pub const SERVER: [u8; 4] = [10, 77, 255, 254];
 
 /// What one node measured.
 pub struct Told {
-    pub offer: Duration,
+    /// How long the offers took, to its boot ROM and to iPXE.
+    pub offers: [Duration; 2],
     pub script: Duration,
     pub life: Duration,
 }
@@ -115,7 +116,7 @@ pub async fn lives(n: u16, dhcp: Arc<Dhcp>) -> Result<Told, String> {
     let began = Instant::now();
     let node = Node::of(n);
     let lost = |what: String| format!("{} after {:.1?}: {what}", name(n), began.elapsed());
-    let (offer, path) = node.loads(&dhcp).await.map_err(lost)?;
+    let (offers, path) = node.loads(&dhcp).await.map_err(lost)?;
     let asked = Instant::now();
     let boot = node.gets(&path).await.map_err(lost)?;
     let script = asked.elapsed();
@@ -126,7 +127,7 @@ pub async fn lives(n: u16, dhcp: Arc<Dhcp>) -> Result<Told, String> {
         return Err(lost("it is installed again".into()));
     }
     node.becomes_ready(&token).await.map_err(lost)?;
-    Ok(Told { offer, script, life: began.elapsed() })
+    Ok(Told { offers, script, life: began.elapsed() })
 }
 
 /// The token in a boot script that starts the installer.
@@ -161,17 +162,17 @@ impl Node {
         format!("/boot/52-54-{a:02x}-{b:02x}-{c:02x}-{d:02x}")
     }
 
-    /// Its boot ROM loads iPXE, which gets an address again; returns how long the first offer took, and where the boot
+    /// Its boot ROM loads iPXE, which gets an address again; returns how long both offers took, and where the boot
     /// script is.
-    pub async fn loads(&self, dhcp: &Dhcp) -> Result<(Duration, String), String> {
-        let (offer, file) = self.leases(dhcp, "bios-rom-discover", 1).await?;
+    pub async fn loads(&self, dhcp: &Dhcp) -> Result<([Duration; 2], String), String> {
+        let (first, file) = self.leases(dhcp, "bios-rom-discover", 1).await?;
         let program = self.fetches(&file).await?;
         if program.len() < 10_000 {
             return Err(format!("{file} has {} bytes", program.len()));
         }
-        let (_, script) = self.leases(dhcp, "undionly-discover", 2).await?;
+        let (second, script) = self.leases(dhcp, "undionly-discover", 2).await?;
         let path = script.split_once("10.77.255.254").map(|(_, path)| path.to_string());
-        Ok((offer, path.ok_or_else(|| format!("iPXE is sent to {script}"))?))
+        Ok(([first, second], path.ok_or_else(|| format!("iPXE is sent to {script}"))?))
     }
 
     /// The reports of its firstboot.
