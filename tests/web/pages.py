@@ -339,7 +339,7 @@ def a_stranger_becomes_a_node_of_the_file(browser, stage):
     with person(browser, stage, "admin") as somebody:
         page = somebody.page
         page.goto("/site")
-        expect(page.get_by_role("row", name="compute4")).to_contain_text("changed")
+        expect(page.get_by_role("row", name="compute4")).to_contain_text("changed", timeout=60_000)
         page.get_by_role("row", name="52:54:00:aa:bb:02").get_by_role("link", name="Add to the file").click()
         page.get_by_label("Name", exact=True).fill("compute9")
         page.get_by_label("Role").select_option("compute")
@@ -351,7 +351,7 @@ def a_stranger_becomes_a_node_of_the_file(browser, stage):
         page.get_by_role("button", name="Check it").click()
         page.get_by_role("button", name="Write it behind the last node").click()
         expect(page.get_by_text("The node is in the file")).to_be_visible()
-        expect(page.get_by_role("row", name="compute9")).to_contain_text("new")
+        expect(page.get_by_role("row", name="compute9")).to_contain_text("new", timeout=60_000)
 
 
 @test("stuck")

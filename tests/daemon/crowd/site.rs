@@ -151,8 +151,10 @@ pub fn text(nodes: u16) -> String {
         .replace("192.168.0.254", "10.77.255.254")
         .replace("192.168.0.0/24", "10.77.0.0/16")
         .replace("192.168.0.1", "10.77.200.1")
-        .replace("wipes_per_minute = 10", "wipes_per_minute = 10000")
-        .replace("# [api]\n", "[api]\nlisten = \"127.0.0.1:8081\"\n");
+        .replace("wipes_per_minute = 10", "wipes_per_minute = 10000");
+    if super::setting("CROWD_WATCHED", 0) > 0 {
+        text = text.replace("# [api]\n", "[api]\nlisten = \"127.0.0.1:8081\"\n");
+    }
     text += &block(
         "gateway",
         "gateway",

@@ -32,7 +32,10 @@ const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\"><script>doc
 /// The site of a scene.
 pub fn site(folder: &Path, scene: &str) -> Site {
     let mut site = rackstart::config::parse(rackstart::config::EXAMPLE, "the example").expect("the example is a site");
-    site.api = Some(rackstart::site::Api { listen: "127.0.0.1:0".parse().expect("an address"), hosts: vec!["rack.example.org".into()] });
+    site.api = Some(rackstart::site::Api {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        hosts: vec!["rack.example.org".into()],
+    });
     site.server.state = folder.join("state");
     for node in site.nodes.iter_mut().filter(|node| node.role == "compute") {
         node.keep = vec!["vg_gluster".into()];
