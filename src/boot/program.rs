@@ -109,3 +109,19 @@ fn unsigned(site: &Site, platform: Platform, http: bool) -> Option<BootFile> {
     }
     .map(BootFile::built_in)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_programs_configurations_and_machines_are_told_apart() {
+        for name in ["undionly.kpxe", "EFI/BOOT/BOOTX64.EFI", "pxelinux.0", "own.pxe"] {
+            assert!(is_program(name), "{name}");
+        }
+        assert!(!is_program("grub.cfg") && !is_program("vmlinuz"));
+        assert!(is_grub_start("grub.cfg") && is_grub_start("grub.cfg-01-52-54-00-00-00-01"));
+        assert!(!is_grub_start("grub.cfgs") && !is_grub_start("x/grub.cfg"));
+        assert_eq!((known_uuid("unknown"), known_uuid("4c4c")), (None, Some("4c4c")));
+    }
+}

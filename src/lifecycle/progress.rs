@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn a_report_leaves_its_step_its_moment_and_what_it_waits_for() {
+        let mut progress = Progress::default();
+        progress.note(&Report { step: String::new(), ..report(ReportEvent::PreStarted, 1, "") }, 100);
+        assert_eq!((progress.step.as_ref(), progress.stage()), (None, Some("pre-started")));
+        progress.note(&report(ReportEvent::Waiting, 2, "gluster.up@compute3"), 101);
+        assert_eq!(progress.step.as_ref().map(|step| (step.number, step.total)), Some((2, 7)));
+        progress.note(&report(ReportEvent::Ready, 3, "all is well"), 102);
+        assert_eq!((progress.stage(), progress.marks["ready"]), (Some("ready"), 102));
+        assert_eq!((progress.waiting, progress.detail), (None, None));
+    }
+
+    #[test]
     fn installer_and_firstboot_count_separately() {
         let mut progress = Progress::default();
         assert!(progress.note(&report(ReportEvent::Installed, 9, ""), 100));

@@ -83,6 +83,17 @@ fn a_served_path_with_the_state_or_the_site_file_in_it_is_refused() {
 }
 
 #[test]
+fn a_loader_that_is_the_site_file_is_refused() {
+    let desk = desk();
+    let mut text = fs::read_to_string(desk.path("rackstart.toml")).unwrap();
+    let own = desk.path("rackstart.toml");
+    text += &format!("\n[firmware.bios]\nloader = {own:?}\nsha256 = \"{}\"\n", "0".repeat(64));
+    fs::write(&own, text).unwrap();
+    let run = desk.run(&["check"]);
+    assert!(run.code == 1 && run.stderr.contains("it is the site file"), "{}", run.stderr);
+}
+
+#[test]
 fn an_image_without_rock_ridge_is_refused_with_the_way_to_make_it() {
     let desk = desk();
     let made = Command::new("xorriso")

@@ -1,10 +1,12 @@
 //! The remote API of the real daemon, with curl as in docs/api.md: off until it is set up, guarded, audited by name.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::network_lab::{BRIDGE, CARD, Machine, inside, lay_cable, run, wait_until};
-use crate::support::serving::Serving;
+use crate::support::serving::{PROGRAM, Serving};
 
 const URL: &str = "http://127.0.0.1:8081/api/v1";
 
@@ -104,6 +106,38 @@ fn a_token_made_on_the_console_opens_the_api_for_its_role_until_it_is_revoked() 
             ended.is_some()
         });
         assert!(ended.unwrap().success(), "{}", serving.log());
+    });
+}
+
+#[test]
+fn a_browser_gets_a_file_of_the_user_and_the_link_in_no_argument() {
+    inside(|| {
+        lay_cable();
+        let _elsewhere = Machine::plugged_in();
+        let serving = Serving::started(with_api);
+        let place = |name: &str| serving.folder.path().join(name);
+        std::fs::create_dir(place("run")).unwrap();
+        std::fs::create_dir(place("bin")).unwrap();
+        std::fs::write(place("bin/xdg-open"), "#!/bin/sh\nprintf '%s\\n' \"$@\" >said.new && mv said.new said\n")
+            .unwrap();
+        std::fs::set_permissions(place("bin/xdg-open"), Permissions::from_mode(0o755)).unwrap();
+        // It opens a browser only where its output is a terminal.
+        let on_a_terminal = Command::new("script")
+            .args(["-qec", &format!("{PROGRAM} open"), "/dev/null"])
+            .current_dir(serving.folder.path())
+            .env("PATH", format!("{}:{}", place("bin").display(), std::env::var("PATH").unwrap()))
+            .env("XDG_RUNTIME_DIR", place("run"))
+            .env("DISPLAY", ":9")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&on_a_terminal.stdout).into_owned();
+        wait_until("the browser is started", || place("said").exists());
+        let page = place("run/rackstart-open.html");
+        assert_eq!(std::fs::read_to_string(place("said")).unwrap(), format!("{}\n", page.display()));
+        let link = printed.split_whitespace().find(|word| word.starts_with("http")).expect(&printed);
+        assert!(std::fs::read_to_string(&page).unwrap().contains(&format!("url={link}\"")), "{printed}");
+        assert_eq!(std::fs::metadata(&page).unwrap().permissions().mode() & 0o777, 0o600);
     });
 }
 

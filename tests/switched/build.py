@@ -2,7 +2,8 @@
 """Builds a crate with all its mutants switched: build.py CRATE MUTANTS.json SWITCHED OUT.
 
 Copies CRATE to OUT, lets SWITCHED put every mutant behind a branch, and leaves out those whose branch does not compile,
-until the rest does. OUT/left has the numbers of the mutants without a branch. The test program's path is printed."""
+until the rest does. OUT/not-rust has the numbers of the mutants of which the compiler says that their types have no such
+value or operator, OUT/left the numbers of the others without a branch. The test program's path is printed."""
 
 import json
 import os
@@ -15,11 +16,26 @@ crate, listed, tool, out = sys.argv[1:]
 NUMBER = re.compile(r"switched\((\d+)u32\)")
 known = os.path.join(out, "omit")
 omit = set(map(int, open(known))) if os.path.exists(known) else set()
+mutants = json.load(open(listed))
+wrong = os.path.join(out, "not-rust")
+not_rust = set(map(int, open(wrong))) if os.path.exists(wrong) else set()
+ARITHMETIC = re.compile(r"replace [-+*/%] with [-+*/%]( |$)")
+
+
+def is_of_types(number, code):
+    """Whether an error of this code in the branch of a mutant is one of the mutant itself: its type has no such value, or
+    its types no such operator. A branch that returns one of several iterators would be an error of the branch alone."""
+    name, genre = mutants[number]["name"], mutants[number]["genre"]
+    if genre == "FnValue":
+        return code in ("E0277", "E0308") and "impl Iterator" not in name
+    return genre == "BinaryOperator" and ARITHMETIC.search(name) is not None and code in ("E0277", "E0369")
 
 
 def numbers_of(error):
-    """The branches that an error is about: on its lines, just above them, or else in its function."""
+    """The branches that an error is about: on its lines, just above them, or else in its function. An arm that is missing
+    is only about arms."""
     found = set()
+    code = (error.get("code") or {}).get("code")
     for span in error["spans"]:
         if not span["is_primary"] or not span["file_name"].startswith("src/"):
             continue
@@ -31,6 +47,10 @@ def numbers_of(error):
             starts = [n for n in range(first, -1, -1) if re.match(r"\s*(pub(\(.*?\))? )?(const )?fn ", lines[n])]
             ends = [n for n in range(last + 1, len(lines)) if re.match(r"\s*(pub(\(.*?\))? )?(const )?fn ", lines[n])]
             here = NUMBER.findall("\n".join(lines[(starts or [0])[0] : (ends or [len(lines)])[0]]))
+            arms = [number for number in here if mutants[int(number)]["genre"] == "MatchArm"]
+            here = arms if code == "E0004" and arms else here
+        elif len(set(here)) == 1 and is_of_types(int(here[0]), code):
+            not_rust.add(int(here[0]))
         found.update(map(int, here))
     return found
 
@@ -56,8 +76,10 @@ while True:
         sys.exit("\n".join(error.get("rendered") or "" for error in errors) + done.stderr[-3000:])
     print(f"{len(new)} branches do not compile", file=sys.stderr)
     omit |= new
+with open(wrong, "w") as file:
+    file.writelines(f"{number}\n" for number in sorted(not_rust))
 with open(os.path.join(out, "left"), "w") as file:
-    file.write(left)
+    file.writelines(f"{number}\n" for number in left.split() if int(number) not in not_rust)
 done, said = cargo("test", "--no-run")
 if done.returncode != 0:
     sys.exit(done.stderr[-3000:])

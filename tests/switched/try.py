@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Tries the mutants that have a branch: try.py STATE PROGRAM SECONDS.
 
-STATE/tried has a line for each, `NUMBER<tab>caught`, `timeout` or `missed`, so that a later run goes on. Those that are
-tried are left out by cargo-mutants, which reads STATE/mutants.out/previously_caught.txt."""
+STATE/tried has a line for each, `NUMBER<tab>caught`, `timeout`, `missed` or `not Rust` (the compiler said so when it built
+the branches), so that a later run goes on. Those that are tried are left out by cargo-mutants, which reads STATE/mutants.out/previously_caught.txt."""
 
 import json
 import os
@@ -16,6 +16,10 @@ names = [mutant["name"] for mutant in json.load(open(f"{state}/mutants.json"))]
 left = {int(line) for line in open(f"{state}/switched/left")}
 path = f"{state}/tried"
 tried = dict(line.rstrip("\n").split("\t") for line in open(path)) if os.path.exists(path) else {}
+for line in open(f"{state}/switched/not-rust"):
+    tried[line.strip()] = "not Rust"
+with open(path, "w") as file:
+    file.writelines(f"{number}\t{result}\n" for number, result in tried.items())
 # A walk through all states.
 SLOW = "::walk::"
 

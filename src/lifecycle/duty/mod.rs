@@ -270,4 +270,6 @@ impl Duty {
 }
 
 #[cfg(test)]
+mod outcomes;
+#[cfg(test)]
 mod tests;
