@@ -121,9 +121,10 @@ fn a_browser_gets_a_file_of_the_user_and_the_link_in_no_argument() {
         std::fs::write(place("bin/xdg-open"), "#!/bin/sh\nprintf '%s\\n' \"$@\" >said.new && mv said.new said\n")
             .unwrap();
         std::fs::set_permissions(place("bin/xdg-open"), Permissions::from_mode(0o755)).unwrap();
-        // It opens a browser only where its output is a terminal.
+        // It opens a browser only where its output is a terminal, which stays until the browser has started.
+        let session = format!("{PROGRAM} open; for _ in $(seq 300); do [ -e said ] && break; sleep 0.1; done");
         let on_a_terminal = Command::new("script")
-            .args(["-qec", &format!("{PROGRAM} open"), "/dev/null"])
+            .args(["-qec", &session, "/dev/null"])
             .current_dir(serving.folder.path())
             .env("PATH", format!("{}:{}", place("bin").display(), std::env::var("PATH").unwrap()))
             .env("XDG_RUNTIME_DIR", place("run"))
