@@ -18,6 +18,7 @@
 //! | [`iso9660`] | pure | where in a disc image a file lies |
 //! | [`packages`] | pure | what yum repositories have, and what a node needs of them |
 //! | `web` | pure | the pages for people: what they say and draw |
+//! | `power` | pure | what BMCs are asked, and what their answers mean |
 //! | [`wire`] | pure | packets: DHCP, TFTP, router advertisements |
 //! | [`timeline`] | pure | the story of a MAC: its lines, repetitions and silences |
 //! | `hex` | pure | bytes as hexadecimal digits |
@@ -54,6 +55,7 @@ mod own_cards;
 pub mod packages;
 mod percent;
 pub mod plan;
+pub(crate) mod power;
 pub mod render;
 pub mod secrets;
 pub mod server;

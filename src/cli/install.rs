@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
-use super::{Failure, no_such_node, print};
+use super::{Failure, no_such_node, power, print};
 use crate::server::api::outcome::ArmedView;
 use crate::server::operate::{NodeStatus, StatusReport};
 
@@ -21,32 +21,43 @@ pub(crate) struct Args {
     /// All nodes that are new, or failed before anything was ever written to their disks.
     #[arg(long, conflicts_with = "nodes")]
     all: bool,
+    /// Restart them by their BMCs afterwards, from the network.
+    #[arg(long)]
+    cycle: bool,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
     daemon: Daemon,
 }
 
-pub(crate) fn run(config: Option<&Path>, Args { nodes, all, output, daemon }: Args) -> Result<(), Failure> {
-    output.of(|| install(&daemon.client(config), &nodes, all, output))
+pub(crate) fn run(config: Option<&Path>, Args { nodes, all, cycle, output, daemon }: Args) -> Result<(), Failure> {
+    output.of(|| install(&daemon.client(config), &nodes, all, cycle, output))
 }
 
-fn install(client: &Client, nodes: &[String], all: bool, output: Output) -> Result<(), Failure> {
+fn install(client: &Client, nodes: &[String], all: bool, cycle: bool, output: Output) -> Result<(), Failure> {
     let report: StatusReport = client.get("/api/v1/status")?;
     let names = if all { untouched(&report.nodes) } else { known(&report.nodes, nodes)? };
     if names.is_empty() {
         output.meanwhile("no node is new, or failed before anything was written\n")?;
+    }
+    if cycle {
+        // A node that cannot be restarted is found before any is armed.
+        names.iter().try_for_each(|name| power::look(client, name).map(drop))?;
     }
     let mut all = ArmedView::default();
     for name in names {
         let armed: ArmedView = client.post(&format!("/api/v1/nodes/{name}/install"))?;
         let replaces = if armed.replaced.is_empty() { "" } else { " again, which replaces its earlier arming" };
         output.meanwhile(&format!(
-            "{name} is armed{replaces}; reboot it now. Its disk is only touched if it is blank\n"
+            "{name} is armed{replaces}{}. Its disk is only touched if it is blank\n",
+            if cycle { "" } else { "; reboot it now" }
         ))?;
         all = all.and(armed);
     }
-    if output.json { print(&json(&all)?) } else { Ok(()) }
+    if output.json {
+        print(&json(&all)?)?;
+    }
+    if cycle { power::boot_installers(client, &all.armed, output) } else { Ok(()) }
 }
 
 /// Resolves the names of nodes. A wrong name is reported before anything is armed.

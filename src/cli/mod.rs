@@ -21,6 +21,7 @@ mod log;
 mod open;
 mod output;
 mod plan;
+mod power;
 mod protect;
 mod reimage;
 mod reload;
@@ -93,6 +94,7 @@ enum Verb {
     Install(install::Args),
     Reimage(reimage::Args),
     Disarm(disarm::Args),
+    Power(power::Args),
     Stop(stop::Args),
     Secrets(secrets::Args),
     Audit(audit::Args),
@@ -183,6 +185,7 @@ impl Cli {
             Verb::Install(args) => install::run(config, args),
             Verb::Reimage(args) => reimage::run(config, args),
             Verb::Disarm(args) => disarm::run(config, args),
+            Verb::Power(args) => power::run(config, args),
             Verb::Secrets(args) => secrets::run(place, args),
             Verb::Audit(args) => audit::run(place, args),
             Verb::Report(args) => report::run(config, args),

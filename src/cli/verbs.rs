@@ -25,7 +25,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
     ("Serve", &["serve", "reload"]),
     ("Watch", &["open", "status", "watch", "explain", "strangers", "timeline", "log"]),
-    ("Arm", &["install", "reimage", "disarm"]),
+    ("Arm", &["install", "reimage", "disarm", "power"]),
     ("Guard", &["stop", "protect", "unprotect", "maintenance", "clear-suspect", "accept-hardware"]),
     ("Records", &["report", "audit", "secrets", "backup", "restore", "token", "completions"]),
 ];

@@ -26,14 +26,16 @@ pub(super) struct ContainerKeys<'a> {
     remote: Option<Spanned<&'a str>>,
 }
 
-/// A file that a container names, to be examined.
+/// A file that a container or a BMC names, to be examined.
 pub(super) struct KeyUse {
     pub path: PathBuf,
     pub at: Range<usize>,
-    /// The container that names it, for messages.
+    /// The file and what names it, for messages.
     pub owner: String,
     /// The text with which a valid file begins.
     pub begins: &'static str,
+    /// What to do about a file that is not valid.
+    pub help: &'static str,
 }
 
 /// How the two kinds of files begin.
@@ -110,6 +112,7 @@ pub(super) fn key_uses(file: &SiteFile<'_>) -> Vec<KeyUse> {
             at: path.span(),
             owner: format!("the {what} {} of container `{name}`", path.get_ref()),
             begins,
+            help: "name a text file in PEM; `cosign public-key` prints such a key",
         };
         let key = keys.signed_by.as_ref().and_then(Option::as_ref).map(|path| found(path, "key", PUBLIC_KEY));
         [key, keys.authority.as_ref().map(|path| found(path, "certificate", CERTIFICATE))].into_iter().flatten()

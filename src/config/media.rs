@@ -164,12 +164,12 @@ fn complete_containers(site: &mut Site) {
     }
 }
 
-/// Reports every key or certificate of a container that cannot be used.
+/// Reports every key or certificate of a container or a BMC that cannot be used.
 pub(super) fn check_container_keys(uses: &[KeyUse]) -> Vec<Problem> {
     let wrong = uses.iter().filter_map(|known| {
         let why = read_text(&known.path, known.begins).err()?;
         let message = format!("{} cannot be used: {why}", known.owner);
-        Some(Problem::new(known.at.clone(), message, "name a text file in PEM; `cosign public-key` prints such a key"))
+        Some(Problem::new(known.at.clone(), message, known.help))
     });
     wrong.collect()
 }

@@ -29,6 +29,7 @@ mod node;
 mod notify;
 mod own;
 mod packages;
+mod power;
 mod problem;
 mod prove;
 mod reader;
@@ -115,7 +116,7 @@ struct Examined {
     images: Vec<(String, Range<usize>)>,
     /// The paths of everything that is served.
     served: Vec<ServedPath>,
-    /// The keys of containers to look at.
+    /// The keys of containers and of BMCs to look at.
     keys: Vec<container::KeyUse>,
     /// The operator's own loaders, and where each of their files is named.
     loaders: Vec<(Option<OwnLoader>, Vec<Range<usize>>)>,
@@ -149,7 +150,7 @@ fn examine(text: &str, fetch: FetchTemplates<'_>, complete: &dyn Fn(&mut Site, &
         repositories = media::repository_uses(&file);
         images = media::image_places(&file);
         served = media::served(&file);
-        keys = container::key_uses(&file);
+        keys = container::key_uses(&file).into_iter().chain(power::key_uses(&file)).collect();
         loaders = file.loaders.iter().map(|keys| (keys.loader.clone(), keys.places.clone())).collect();
         addresses::check(&file, &found);
         api::check(&file, &found);

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::cards::{self, BondKeys, NICS, NicKeys, VlanKeys};
 use super::defaults::Defaults;
 use super::disk::{self, DiskKeys};
+use super::power::{self, PowerKeys};
 use super::reader::Section;
 use crate::site::{NodeName, Place};
 use crate::words::quote;
@@ -31,13 +32,14 @@ pub(super) struct NodeKeys<'a> {
     pub keep: Vec<Spanned<&'a str>>,
     /// Where it is in the racks.
     pub rack_place: Option<Spanned<Place>>,
+    pub power: Option<PowerKeys>,
     /// Its own values for what a role or `[site]` may set for it.
     pub own: Defaults<'a>,
     /// Whether `nics` is present at all.
     pub has_nics: bool,
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "name",
     "role",
     "address",
@@ -55,6 +57,7 @@ const KEYS: [&str; 17] = [
     "loader",
     "boot_disk",
     "place",
+    "power",
 ];
 const PLACE_HELP: &str = "write rack and unit, such as \"r3u12\"; of several nodes in one unit: \"r3u12-2\"";
 const NAME_HELP: &str = "use 1 to 63 lower-case letters, digits and inner hyphens, no number, not `localhost`";
@@ -90,6 +93,7 @@ impl<'a> NodeKeys<'a> {
             layout: section.text("layout"),
             keep: section.texts("keep"),
             rack_place: section.parse("place", "a place in a rack", PLACE_HELP),
+            power: power::read(&section),
             own: Defaults::read(&section),
             has_nics: section.has("nics"),
             place: section.place,

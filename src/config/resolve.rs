@@ -51,6 +51,11 @@ pub(super) fn resolve(file: &SiteFile<'_>, mut blueprint: Blueprint, found: &Col
             blueprint.secrets.entry(container.password()).or_insert(spec);
         }
     }
+    for power in nodes.iter().flatten().filter_map(|node| node.power.as_ref()) {
+        // No node ever gets the password of a BMC.
+        let spec = SecretSpec { targets: Vec::new(), paper: None, steps: Vec::new() };
+        blueprint.secrets.entry(power.secret.clone()).or_insert(spec);
+    }
     let name = site.name.as_ref()?;
     let (network, routed) = super::network::resolve(file)?;
     let site = Site {

@@ -57,6 +57,10 @@ pub(super) fn resolve_node(
         kernel_args: text(&all.kernel_args).unwrap_or_default(),
         container: container::of_role(file, node.role.as_ref()?.get_ref(), found),
         place: node.rack_place.as_ref().map(|place| *place.get_ref()),
+        power: match &node.power {
+            Some(keys) => Some(keys.power.clone()?),
+            None => None,
+        },
     };
     container::check(file, blueprint, &node_value, found);
     debian::check(file, blueprint, &node_value, node.at.clone(), found);

@@ -50,5 +50,6 @@ fn example(release: Release, layout: &Layout, firmware: Firmware) -> Option<Node
         container: None,
         tang: None,
         place: None,
+        power: None,
     })
 }

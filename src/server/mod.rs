@@ -4,6 +4,7 @@ pub(crate) mod alarms;
 mod answer;
 pub mod api;
 pub mod appliance;
+pub(crate) mod bmc;
 mod by_mac;
 pub mod capacity;
 pub mod dhcp;
@@ -265,6 +266,7 @@ impl Bound {
         engines.start("the keeper of the timelines", keeper);
         let watchdog = watchdog::run(appliance.clone(), unarmed, shutdown.clone());
         engines.start("the watchdog", watchdog);
+        engines.start("the keeper of overrides", operate::power::run(appliance.clone(), shutdown.clone()));
         optional.start(&mut engines, &packets, &appliance, &shutdown);
         let app = nodes::app(appliance.clone()).layer(Extension(Plane::Provisioning));
         engines.start("HTTP", listen::serve(http, app, wires::Rack::of(&appliance), shutdown.clone()));

@@ -88,6 +88,7 @@ impl Node {
             container: None,
             tang: None,
             place: None,
+            power: None,
         }
     }
 }

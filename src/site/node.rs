@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
-use super::{Container, DiskRule, DiskSlot, Layout, LoaderChoice, Mac, NodeName, OS_SLOT, Place, Release, Tang};
+use super::{Container, DiskRule, DiskSlot, Layout, LoaderChoice, Mac, NodeName, OS_SLOT, Place, Power, Release, Tang};
 
 /// How a node boots: which firmware it has, and therefore which network boot program, disk label and local-disk method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -70,6 +70,8 @@ pub struct Node {
     pub tang: Option<Tang>,
     /// Where it is in the racks, for people.
     pub place: Option<Place>,
+    /// Its BMC.
+    pub power: Option<Power>,
 }
 
 impl Node {

@@ -102,6 +102,7 @@ fn node(name: &str, role: &str, last: u8, sectors: u64, layout: Layout, nics: Ve
         container: None,
         tang: None,
         place: None,
+        power: None,
     }
 }
 

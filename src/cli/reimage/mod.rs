@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
-use super::{Failure, no_such_node, print};
+use super::{Failure, no_such_node, power, print};
 use crate::lifecycle::blast::needs_count;
 use crate::server::api::orders::Wipe;
 use crate::server::api::outcome::ArmedView;
@@ -16,7 +16,7 @@ use crate::server::operate::{NodeStatus, Rehearsal, StatusReport};
 /// Arm nodes again: their next network boot WIPES their disks and installs them anew.
 ///
 /// Shows what will be lost and asks for confirmation: the node's name or, for several nodes, their number. Reboot the
-/// nodes afterwards; rackstart never does that by itself. At most `server.wipes_per_minute` nodes are armed within a
+/// nodes afterwards, or add --cycle; rackstart never does that by itself. At most `server.wipes_per_minute` nodes are armed within a
 /// minute; the others are not changed, and the command says when to try again. `rackstart disarm` takes an arming back
 /// as long as the installer has not redeemed its wipe permit, `rackstart stop` takes back all of them; the arming of a
 /// node that does not boot in time (`server.arming_minutes`) expires.
@@ -61,6 +61,9 @@ pub(crate) struct Args {
     /// Do not drain nodes whose system runs, and say why; the reason is kept in the node's history.
     #[arg(long, value_name = "TEXT")]
     no_drain: Option<String>,
+    /// Restart the nodes by their BMCs afterwards, from the network.
+    #[arg(long)]
+    cycle: bool,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -73,7 +76,7 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 }
 
 fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
-    let Args { nodes, all, role, keep, rehearse, yes, count, force: _, reason, no_drain, output, daemon: _ } = args;
+    let Args { nodes, all, role, keep, rehearse, yes, count, force: _, reason, no_drain, cycle, output, daemon: _ } = args;
     if output.json && !rehearse && !yes && count.is_none() {
         let usage = Failure::usage("this wipes disks, and JSON is for programs, which cannot be asked");
         return Err(usage.hint("name the nodes and add --yes if you mean it, or --rehearse to see what would be lost"));
@@ -97,6 +100,10 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
     if rehearse {
         return print("this order would be accepted now; nothing was changed\n");
     }
+    if cycle {
+        // A node that cannot be restarted is found before anything is drained or armed.
+        body.nodes.iter().try_for_each(|name| power::look(client, name).map(drop))?;
+    }
     body.count = match (yes, count) {
         // The daemon decides whether there are so many that their number must be given.
         (true, count) => count.map(count_of),
@@ -107,7 +114,9 @@ fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
         drain::wait(client, &body, output)?;
     }
     let armed: ArmedView = client.post_with("/api/v1/reimage", &body)?;
-    tell(armed, output)
+    let restarted = || if cycle { power::boot_installers(client, &armed.armed, output) } else { Ok(()) };
+    let told = tell(&armed, cycle, output);
+    restarted().and(told)
 }
 
 /// The nodes that the command line selects, in the order of the site file unless they are named.
@@ -158,15 +167,15 @@ fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
     }
 }
 
-fn tell(armed: ArmedView, output: Output) -> Result<(), Failure> {
+fn tell(armed: &ArmedView, cycle: bool, output: Output) -> Result<(), Failure> {
     if output.json {
         let is_whole = armed.later.is_empty();
-        print(&json(&armed)?)?;
+        print(&json(armed)?)?;
         return if is_whole { Ok(()) } else { Err(Failure::fixable("")) };
     }
     for name in &armed.armed {
         let replaced = if armed.replaced.contains(name) { " again, which replaces its earlier arming" } else { "" };
-        print(&format!("{name} is armed{replaced}; reboot it now\n"))?;
+        print(&format!("{name} is armed{replaced}{}\n", if cycle { "" } else { "; reboot it now" }))?;
     }
     if armed.later.is_empty() {
         return Ok(());

@@ -133,15 +133,21 @@ pub(crate) fn needs_count(number: usize, all: usize) -> bool {
 /// The objection that no reason overrules, if there is one.
 fn never(node: &Node, standing: &Standing<'_>, own: &[OwnCard]) -> Option<Objection> {
     let name = node.name.clone();
+    hands_off(node, standing.flags, own).or_else(|| match standing.state {
+        State::Suspect { why, .. } => Some(Objection::Suspect { node: name, why: why.clone() }),
+        State::Installing { .. } => Some(Objection::Installing(name)),
+        _ => None,
+    })
+}
+
+/// The objection to whatever could stop a node, if there is one: it is this machine, or an operator said so.
+pub(crate) fn hands_off(node: &Node, flags: Flags, own: &[OwnCard]) -> Option<Objection> {
+    let name = node.name.clone();
     let mine = own.iter().find(|card| node.mac == card.mac || node.nics.iter().any(|nic| nic.mac == card.mac));
-    if let Some(card) = mine {
-        return Some(Objection::Own { node: name, card: card.clone() });
-    }
-    match (standing.flags, standing.state) {
-        (Flags { protected: true, .. }, _) => Some(Objection::Protected(name)),
-        (Flags { maintenance: true, .. }, _) => Some(Objection::Maintenance(name)),
-        (_, State::Suspect { why, .. }) => Some(Objection::Suspect { node: name, why: why.clone() }),
-        (_, State::Installing { .. }) => Some(Objection::Installing(name)),
+    match (mine, flags) {
+        (Some(card), _) => Some(Objection::Own { node: name, card: card.clone() }),
+        (_, Flags { protected: true, .. }) => Some(Objection::Protected(name)),
+        (_, Flags { maintenance: true, .. }) => Some(Objection::Maintenance(name)),
         _ => None,
     }
 }

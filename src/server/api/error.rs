@@ -89,7 +89,9 @@ impl From<Refusal> for ApiError {
                 | Refused::PermitSpent
                 | Refused::OtherDisks,
             )) => (StatusCode::GONE, "ask for the node's state first"),
+            Refusal::Bmc { .. } => (StatusCode::BAD_GATEWAY, "look at the BMC's own page"),
             Refusal::Blast(_)
+            | Refusal::NoBmc(_)
             | Refusal::DisksOpenWith(_)
             | Refusal::OthersPassword(_)
             | Refusal::CannotKeep { .. }

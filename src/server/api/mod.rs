@@ -24,6 +24,7 @@ pub(crate) mod orders;
 pub(crate) mod outcome;
 mod people;
 mod plan;
+pub(crate) mod power;
 pub(crate) mod records;
 pub mod role;
 pub mod routes;

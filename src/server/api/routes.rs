@@ -9,7 +9,7 @@ use axum::{Router, handler::Handler};
 
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
-use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, records, secrets};
+use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, power, records, secrets};
 use super::{links, site, strangers, texts, timeline, tokens, web};
 
 /// Largest body of a request over TCP, in bytes.
@@ -58,6 +58,8 @@ pub(crate) fn table() -> Vec<Route> {
         post(Operator, "/api/v1/nodes/{name}/maintenance", orders::maintenance),
         post(Admin, "/api/v1/nodes/{name}/clear-suspect", orders::clear_suspect),
         post(Socket, "/api/v1/nodes/{name}/accept-hardware", orders::accept_hardware),
+        get(Operator, "/api/v1/nodes/{name}/power", power::show),
+        post(Operator, "/api/v1/nodes/{name}/power", power::switch),
         post(Operator, "/api/v1/reimage", orders::reimage),
         post(Operator, "/api/v1/reimage/rehearse", orders::rehearse),
         post(Operator, "/api/v1/reimage/drain", orders::drain),

@@ -16,6 +16,7 @@ pub use report_rates::ReportRates;
 pub use strangers::Strangers;
 pub use turns::Turns;
 
+use super::bmc::Bmcs;
 use super::dhcp;
 use super::health::Health;
 use super::net::machines::Machines;
@@ -54,6 +55,8 @@ pub struct Appliance {
     pub renewals: Arc<Renewals>,
     /// Boot scripts of one machine, one after the other.
     pub turns: Arc<Turns>,
+    /// Conversations with BMCs.
+    pub bmcs: Arc<Bmcs>,
 }
 
 impl Appliance {
@@ -71,6 +74,7 @@ impl Appliance {
             health: Arc::default(),
             renewals: Arc::default(),
             turns: Arc::default(),
+            bmcs: Arc::default(),
         }
     }
 

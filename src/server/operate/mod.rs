@@ -6,6 +6,7 @@
 pub mod arming;
 pub(in crate::server) mod installed;
 mod orders;
+pub(crate) mod power;
 pub(crate) mod records;
 mod refusal;
 mod rehearsal;

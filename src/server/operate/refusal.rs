@@ -1,6 +1,7 @@
 //! Why an order was not carried out.
 
 use crate::lifecycle::{Refused, blast};
+use crate::power::Fault;
 use crate::render::RenderError;
 use crate::site::Site;
 use crate::store::{BackupError, ChangeError, DecideError, SecretsError};
@@ -100,6 +101,17 @@ pub(crate) enum Refusal {
     /// A template failed on the site that it was tested on.
     #[error("rackstart could not render this: {0}")]
     Render(String),
+    /// The site file says nothing about the power of the node.
+    #[error("the site file names no BMC of {0}")]
+    NoBmc(String),
+    /// The BMC did not do it, or nothing could be asked of it.
+    #[error("{node}: {fault}")]
+    Bmc {
+        /// The node.
+        node: String,
+        /// What went wrong.
+        fault: Fault,
+    },
     /// The store did not accept the order.
     #[error(transparent)]
     Store(#[from] ChangeError),
@@ -135,6 +147,8 @@ impl Refusal {
     pub(crate) fn help(&self) -> Vec<String> {
         let refusals = match self {
             Self::Blast(refusals) => refusals,
+            Self::NoBmc(_) => return vec![NO_BMC.into()],
+            Self::Bmc { fault, .. } => return vec![fault.help.clone()],
             Self::NoLog(_) => return vec![NO_LOG.into()],
             Self::NoSuchAttempt { attempts, .. } => {
                 return vec![format!("attempts with a log, the oldest first: {}", attempts.join(", "))];
@@ -197,6 +211,8 @@ fn applies(node: &str, action: &str) -> String {
 
 const NO_LOG: &str =
     "a log begins with the first line that an installer sends by syslog; with `[server] syslog = false` there is none";
+
+const NO_BMC: &str = "add `power = { redfish = \"https://…\", user = \"…\", fingerprint = \"…\" }` to the node and reload";
 
 /// How many reasons are listed; the rest is counted.
 const SAID: usize = 20;

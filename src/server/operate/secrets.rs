@@ -110,7 +110,7 @@ pub(crate) async fn set(
 
 /// Makes a new value for one secret, or for all of them.
 pub(crate) async fn rotate(site: &Site, store: &Store, who: &Actor, name: Option<String>) -> Result<Rotated, Refusal> {
-    // Rotating all secrets skips the passphrase while disks are encrypted with it, and passwords of registries.
+    // Rotating all secrets skips the passphrase while disks are encrypted with it, and passwords of registries and BMCs.
     let changes = |name: &&String| match name.as_str() {
         DISK_PASSPHRASE => opened_by_passphrase(site, store).is_none(),
         name => account_of(site, name).is_none(),
@@ -142,8 +142,12 @@ async fn change(
     Ok(Rotated { names, again })
 }
 
-/// The registry whose password a secret is.
+/// The registry or the BMC whose password a secret is.
 fn account_of(site: &Site, name: &str) -> Option<String> {
+    let bmc = site.nodes.iter().filter_map(|node| node.power.as_ref()).find(|power| power.secret == name);
+    if let Some(power) = bmc {
+        return Some(format!("the BMC ({})", power.bmc));
+    }
     let containers = site.nodes.iter().filter_map(|node| node.container.as_ref());
     let mut accounts = containers.filter(|container| container.user.is_some());
     accounts.find(|container| container.password() == name).map(|container| container.registry().to_string())
