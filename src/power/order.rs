@@ -23,6 +23,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// All of them.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 6] =
         [Self::On, Self::Off, Self::ForceOff, Self::Cycle, Self::Pxe, Self::PxeCycle];
 
@@ -36,11 +37,6 @@ impl Action {
             Self::Pxe => "pxe",
             Self::PxeCycle => "pxe-cycle",
         }
-    }
-
-    /// The action of this word.
-    pub(crate) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.word() == word)
     }
 
     /// Whether it can stop a system that runs, so that people are asked first.
@@ -109,11 +105,9 @@ mod tests {
     #[test]
     fn every_action_has_its_own_word_and_what_stops_a_node_also_disturbs_it() {
         for action in Action::ALL {
-            assert_eq!(Action::of(action.word()), Some(action));
             assert_eq!(serde_json::to_value(action).unwrap(), action.word());
             assert!(!action.stops() || action.disturbs(), "{action:?}");
         }
-        assert_eq!(Action::of("nmi"), None);
         let stopping: Vec<&str> = Action::ALL.iter().filter(|action| action.stops()).map(|action| action.word()).collect();
         assert_eq!(stopping, ["off", "force-off", "cycle", "pxe-cycle"]);
     }

@@ -130,11 +130,3 @@ impl Line<'_> {
         })
     }
 }
-
-/// Whether a BMC answers at all, without its account: for `doctor`. IPMI has no such question.
-pub(crate) async fn answers(bmc: &Bmc) -> Option<Result<(), Fault>> {
-    match bmc {
-        Bmc::Redfish { at, trust, .. } => Some(redfish::answers(at, trust).await),
-        Bmc::Ipmi(_) => None,
-    }
-}

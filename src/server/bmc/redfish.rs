@@ -49,17 +49,6 @@ pub(super) async fn take_back(line: &Line<'_>, at: Where<'_>) -> Result<(), Faul
     done
 }
 
-/// Whether a service answers with a certificate that is trusted, and is one.
-pub(super) async fn answers(at: &Endpoint, trust: &Trust) -> Result<(), Fault> {
-    let mut client = Client::new(at, trust)?;
-    let answer = client.send(Method::GET, ROOT, None, None).await?;
-    // Some services want an account even for their root.
-    if answer.status == StatusCode::UNAUTHORIZED {
-        return Ok(());
-    }
-    Root::read(&answer.json()?, &client.origin()).map(drop)
-}
-
 struct Talk<'a> {
     line: &'a Line<'a>,
     client: Client<'a>,
