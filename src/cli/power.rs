@@ -62,7 +62,9 @@ fn power(client: &Client, Args { node, what, force, yes, output, daemon: _ }: Ar
     }
     let node = client.node(&node)?;
     let action = match what {
-        What::Status => return output.tell(look(client, &node.name)?, |seen| words(&node.name, seen), |seen| json(&seen)),
+        What::Status => {
+            return output.tell(look(client, &node.name)?, |seen| words(&node.name, seen), |seen| json(&seen));
+        }
         What::On => Action::On,
         What::Off if force => Action::ForceOff,
         What::Off => Action::Off,

@@ -143,7 +143,8 @@ fn read_trust(section: &Section<'_>, ca: Option<&Spanned<&str>>) -> Option<Trust
                 true => format!("{} has both `ca` and `fingerprint`", section.place),
                 false => format!("{} does not say how the certificate of the BMC is checked", section.place),
             };
-            let help = "write `fingerprint = \"…\"`, the SHA-256 of its certificate, or `ca = \"/etc/rackstart/bmc-ca.pem\"`";
+            let help =
+                "write `fingerprint = \"…\"`, the SHA-256 of its certificate, or `ca = \"/etc/rackstart/bmc-ca.pem\"`";
             section.found.report(section.at.clone(), message, help);
             None
         }

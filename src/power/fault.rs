@@ -45,7 +45,8 @@ impl Fault {
 /// A text of a BMC as it is shown: short, and without anything that a terminal would act upon.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = plain.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).take(LONGEST_TEXT).collect();
+    let shown: String =
+        plain.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).take(LONGEST_TEXT).collect();
     if shown.is_empty() { "no reason is given".into() } else { shown }
 }
 

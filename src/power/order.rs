@@ -24,8 +24,7 @@ pub(crate) enum Action {
 impl Action {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] =
-        [Self::On, Self::Off, Self::ForceOff, Self::Cycle, Self::Pxe, Self::PxeCycle];
+    pub(crate) const ALL: [Self; 6] = [Self::On, Self::Off, Self::ForceOff, Self::Cycle, Self::Pxe, Self::PxeCycle];
 
     /// The word in addresses, bodies and the audit log.
     pub(crate) const fn word(self) -> &'static str {
@@ -108,7 +107,8 @@ mod tests {
             assert_eq!(serde_json::to_value(action).unwrap(), action.word());
             assert!(!action.stops() || action.disturbs(), "{action:?}");
         }
-        let stopping: Vec<&str> = Action::ALL.iter().filter(|action| action.stops()).map(|action| action.word()).collect();
+        let stopping: Vec<&str> =
+            Action::ALL.iter().filter(|action| action.stops()).map(|action| action.word()).collect();
         assert_eq!(stopping, ["off", "force-off", "cycle", "pxe-cycle"]);
     }
 }

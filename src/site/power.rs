@@ -105,7 +105,8 @@ mod tests {
         is("bmc-1.example.org:8443", "bmc-1.example.org:8443", "bmc-1.example.org");
         is("[fe80::1]", "[fe80::1]:443", "fe80::1");
         is("[fe80::1]:1", "[fe80::1]:1", "fe80::1");
-        for bad in ["", "-oProxy", "a b", "host:", "host:0", "host:99999", "u@host", "host/x", "fe80::1", "[x]", "a..b"] {
+        for bad in ["", "-oProxy", "a b", "host:", "host:0", "host:99999", "u@host", "host/x", "fe80::1", "[x]", "a..b"]
+        {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -76,7 +76,8 @@ pub(crate) fn run(config: Option<&Path>, args: Args) -> Result<(), Failure> {
 }
 
 fn reimage(client: &Client, args: Args) -> Result<(), Failure> {
-    let Args { nodes, all, role, keep, rehearse, yes, count, force: _, reason, no_drain, cycle, output, daemon: _ } = args;
+    let Args { nodes, all, role, keep, rehearse, yes, count, force: _, reason, no_drain, cycle, output, daemon: _ } =
+        args;
     if output.json && !rehearse && !yes && count.is_none() {
         let usage = Failure::usage("this wipes disks, and JSON is for programs, which cannot be asked");
         return Err(usage.hint("name the nodes and add --yes if you mean it, or --rehearse to see what would be lost"));

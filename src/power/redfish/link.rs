@@ -22,7 +22,10 @@ pub(crate) fn link(text: &str, origin: &str) -> Result<String, Fault> {
         return Ok(path.into());
     }
     let text = format!("the BMC sends rackstart to another place: {}", quoted(text));
-    Err(Fault::new(text, "name that place in `redfish` if it is the BMC; rackstart gives its password to no other host"))
+    Err(Fault::new(
+        text,
+        "name that place in `redfish` if it is the BMC; rackstart gives its password to no other host",
+    ))
 }
 
 /// The link of a reference: `{ "@odata.id": "/redfish/v1/Systems" }`.

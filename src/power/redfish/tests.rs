@@ -63,7 +63,8 @@ fn the_root_names_its_systems_and_may_lack_the_rest() {
 
 #[test]
 fn a_collection_may_come_in_pages() {
-    let body = json!({ "Members": [{ "@odata.id": "/s/1" }, { "Name": "no link" }], "Members@odata.nextLink": "/s?skip=2" });
+    let body =
+        json!({ "Members": [{ "@odata.id": "/s/1" }, { "Name": "no link" }], "Members@odata.nextLink": "/s?skip=2" });
     let page = Page::read(&body, ORIGIN).unwrap();
     assert_eq!((page.members.len(), page.members[0].0.as_str()), (1, "/s/1"));
     assert_eq!(page.next.as_deref(), Some("/s?skip=2"));
@@ -75,7 +76,8 @@ fn a_collection_may_come_in_pages() {
 
 #[test]
 fn a_system_is_named_by_id_uuid_serial_or_the_end_of_its_path() {
-    let body = json!({ "Id": "System.Embedded.1", "UUID": "AB-12", "SerialNumber": "SN9", "@odata.id": "/r/Systems/x" });
+    let body =
+        json!({ "Id": "System.Embedded.1", "UUID": "AB-12", "SerialNumber": "SN9", "@odata.id": "/r/Systems/x" });
     let system = system(body);
     for name in ["system.embedded.1", "ab-12", "sn9", "x"] {
         assert!(system.is(name), "{name}");
@@ -109,7 +111,8 @@ fn the_kinds_of_reset_may_be_in_a_resource_of_their_own() {
     let reset = json!({ "target": "/reset", "@Redfish.ActionInfo": "/info" });
     let system = system(json!({ "Actions": { "#ComputerSystem.Reset": reset } }));
     assert_eq!((system.action_info.as_deref(), system.resets.len(), system.is_on), (Some("/info"), 0, None));
-    let info = json!({ "Parameters": [{ "Name": "Other" }, { "Name": "ResetType", "AllowableValues": ["On", "ForceOff"] }] });
+    let info =
+        json!({ "Parameters": [{ "Name": "Other" }, { "Name": "ResetType", "AllowableValues": ["On", "ForceOff"] }] });
     assert_eq!(action_info(&info), ["On", "ForceOff"]);
 }
 

@@ -9,7 +9,9 @@ use axum::{Router, handler::Handler};
 
 use super::role::Role::{Admin, Metrics, Operator, Viewer};
 use super::role::Rule::{self, AtLeastOrOwner, Owner, Socket};
-use super::{Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, power, records, secrets};
+use super::{
+    Api, describe, events, explain, guard, health, logs, metrics, node, orders, plan, power, records, secrets,
+};
 use super::{links, site, strangers, texts, timeline, tokens, web};
 
 /// Largest body of a request over TCP, in bytes.

@@ -44,7 +44,10 @@ async fn run(line: &Line<'_>, at: &Endpoint, call: &[&str]) -> Result<String, Fa
     let (power, password) = (line.power, line.password.reveal());
     if password.len() > LONGEST_PASSWORD {
         let text = format!("the password of `{}` is longer than IPMI can use: {LONGEST_PASSWORD} bytes", power.user);
-        return Err(Fault::new(text, format!("give the BMC another one, and `rackstart secrets set {}`", power.secret)));
+        return Err(Fault::new(
+            text,
+            format!("give the BMC another one, and `rackstart secrets set {}`", power.secret),
+        ));
     }
     let mut command = Command::new("ipmitool");
     command.args(ipmi::connection(at, &power.user)).args(call);

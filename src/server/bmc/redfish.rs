@@ -149,9 +149,10 @@ impl<'a> Talk<'a> {
             (_, Some(name)) => {
                 (format!("the BMC has no system `{name}`"), format!("set `system` to one of: {}", names.join(", ")))
             }
-            (_, None) => {
-                (format!("the BMC has {} systems", names.len()), format!("set `system` to one of: {}", names.join(", ")))
-            }
+            (_, None) => (
+                format!("the BMC has {} systems", names.len()),
+                format!("set `system` to one of: {}", names.join(", ")),
+            ),
         };
         Err(Fault::new(text, help))
     }
@@ -219,10 +220,7 @@ impl<'a> Talk<'a> {
     }
 
     /// The resource whose `Boot` is changed: that of the settings, if it has the override there, or else the system.
-    async fn boot_of(
-        &mut self,
-        system: &System,
-    ) -> Result<(String, Boot, Option<String>), Fault> {
+    async fn boot_of(&mut self, system: &System) -> Result<(String, Boot, Option<String>), Fault> {
         if let Some(path) = system.settings.clone() {
             let answer = self.get(&path).await?;
             let body = answer.json()?;

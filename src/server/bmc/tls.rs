@@ -9,7 +9,9 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use crate::power::Fault;
 use crate::site::Trust;
@@ -100,7 +102,8 @@ pub(super) fn refused(error: &std::io::Error, trust: &Trust) -> Fault {
             Fault::new("the BMC shows another certificate than the one that the site file names", help)
         }
         (Some(Error::InvalidCertificate(why)), _) => {
-            let help = "correct `ca`, or the host of `redfish`; for a BMC that signs its own certificate use `fingerprint`";
+            let help =
+                "correct `ca`, or the host of `redfish`; for a BMC that signs its own certificate use `fingerprint`";
             Fault::new(format!("the certificate of the BMC is not trusted: {why}"), help)
         }
         _ => {

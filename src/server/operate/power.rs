@@ -49,7 +49,8 @@ impl Appliance {
     pub(crate) async fn switch(&self, who: &Actor, name: &str, action: Action) -> Result<Switched, Refusal> {
         let site = self.site();
         let order = Order::new(who, &format!("power-{}", action.word()), name);
-        let node = self.or_told(&order, site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))).await?;
+        let node =
+            self.or_told(&order, site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))).await?;
         let (power, password) = self.or_told(&order, self.line(node)).await?;
         let own = self.or_told(&order, own_cards()).await?;
         let _turn = self.bmcs.turn(node.mac).await;
@@ -58,7 +59,8 @@ impl Appliance {
         let set = self.override_for(node).filter(|_| action.boots_network());
         let allowed = || {
             let flags = self.store.record(node.mac).map(|record| record.flags).unwrap_or_default();
-            against(node, flags, action, &own).map_or(Ok(()), |objection| Err(Fault::new(objection.to_string(), objection.help())))
+            against(node, flags, action, &own)
+                .map_or(Ok(()), |objection| Err(Fault::new(objection.to_string(), objection.help())))
         };
         let line = Line { power, password: &password, firmware: node.firmware };
         if let Some(set) = &set {
@@ -174,7 +176,9 @@ async fn take_back(appliance: &Appliance, mac: crate::site::Mac, set: Override) 
             tracing::debug!(node = %node.name, "the override of its next boot stays for now: {fault}");
             appliance.bmcs.remember(mac, Override { failures: set.failures + 1, ..set });
         }
-        Err(fault) => tracing::warn!(node = %node.name, "the override of its next boot could not be taken back: {fault}"),
+        Err(fault) => {
+            tracing::warn!(node = %node.name, "the override of its next boot could not be taken back: {fault}")
+        }
     }
 }
 

@@ -212,7 +212,8 @@ fn applies(node: &str, action: &str) -> String {
 const NO_LOG: &str =
     "a log begins with the first line that an installer sends by syslog; with `[server] syslog = false` there is none";
 
-const NO_BMC: &str = "add `power = { redfish = \"https://…\", user = \"…\", fingerprint = \"…\" }` to the node and reload";
+const NO_BMC: &str =
+    "add `power = { redfish = \"https://…\", user = \"…\", fingerprint = \"…\" }` to the node and reload";
 
 /// How many reasons are listed; the rest is counted.
 const SAID: usize = 20;
