@@ -7,6 +7,7 @@ mod names_and_time;
 mod no_room;
 mod operation;
 mod orders;
+mod power;
 mod rack;
 mod remote_api;
 mod rivals;

@@ -118,7 +118,9 @@ async fn plan_and_texts_are_those_of_the_node_and_hold_no_secret() {
             let path =
                 route.path.replace("{name}", "compute2").replace("{text}", what).replace("{mac}", "52:54:00:a8:02:01");
             let answer = desk.get(&path, &admin).await;
-            assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+            // The site of these tests names no BMC.
+            let expected = if path.ends_with("/power") { 409 } else { 200 };
+            assert_eq!(answer.status, expected, "{path}: {}", answer.text);
             assert!(!answer.text.contains(secret), "{path} holds the root hash");
             assert!(!answer.text.contains(boot_token.reveal()), "{path} holds a boot's token");
             assert!(!answer.text.contains(&admin) && !answer.text.contains("$argon2"), "{path} holds a token");
