@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http_body_util::BodyExt;
-use hyper::Request;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -40,7 +41,7 @@ impl Caller {
         let request = Request::post("/sign-in").header("host", &self.host).header("origin", origin);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let request = request.body(Body::from(format!("token={token}"))).expect("a request");
-        let response = self.runtime.block_on(self.sender.send_request(request)).expect("an answer");
+        let response = self.runtime.block_on(answer(&mut self.sender, request));
         let cookie = response.headers()["set-cookie"].to_str().expect("text").split(';').next().unwrap_or_default();
         self.cookie = cookie.into();
         self.runtime.block_on(response.into_body().collect()).expect("a body");
@@ -52,7 +53,7 @@ impl Caller {
         let request = request.body(Body::empty()).expect("a request");
         self.runtime.block_on(async {
             let began = Instant::now();
-            let response = self.sender.send_request(request).await.expect("an answer");
+            let response = answer(&mut self.sender, request).await;
             let first = began.elapsed();
             assert!(response.status().is_success(), "{path}: {}", response.status());
             let length = response.into_body().collect().await.expect("a body").to_bytes().len();
@@ -65,7 +66,7 @@ impl Caller {
         let request = Request::get(path).header("host", &self.host).header("cookie", &self.cookie);
         let request = request.body(Body::empty()).expect("a request");
         self.runtime.block_on(async {
-            let response = self.sender.send_request(request).await.expect("an answer");
+            let response = answer(&mut self.sender, request).await;
             let body = response.into_body().collect().await.expect("a body").to_bytes();
             String::from_utf8_lossy(&body).into_owned()
         })
@@ -75,7 +76,7 @@ impl Caller {
     pub fn follow(&mut self, cookie_of: &Self) {
         let request = Request::get("/live").header("host", &self.host).header("cookie", &cookie_of.cookie);
         let request = request.body(Body::empty()).expect("a request");
-        let response = self.runtime.block_on(self.sender.send_request(request)).expect("an answer");
+        let response = self.runtime.block_on(answer(&mut self.sender, request));
         assert!(response.status().is_success(), "/live: {}", response.status());
         self.runtime.spawn(response.into_body().collect());
     }
@@ -85,11 +86,17 @@ impl Caller {
         let request = Request::get(path).header("host", &self.host).header("authorization", &self.bearer);
         let request = request.body(Body::empty()).expect("a request");
         self.runtime.block_on(async {
-            let response = self.sender.send_request(request).await.expect("an answer");
+            let response = answer(&mut self.sender, request).await;
             assert!(response.status().is_success(), "{path}: {}", response.status());
             response.into_body().collect().await.expect("a body").to_bytes().to_vec()
         })
     }
+}
+
+/// Sends a request once the connection is ready: its own thread notices a little later that the last answer has ended.
+async fn answer(sender: &mut SendRequest<Body>, request: Request<Body>) -> Response<Incoming> {
+    sender.ready().await.expect("the connection stays open");
+    sender.send_request(request).await.expect("an answer")
 }
 
 /// A runtime whose one thread also reads what nobody waits for.

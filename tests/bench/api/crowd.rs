@@ -124,7 +124,8 @@ fn site(folder: &Path, nodes: usize) -> Site {
             n % 40 + 1
         );
     }
-    let site = rackstart::config::parse(&text, "the site").expect("a site");
+    text += "\n[variables]\nvm_network = \"172.16.0.0/24\"\n"; // the default lies in the network above
+    let site = rackstart::config::parse(&text, "the site").unwrap_or_else(|problems| panic!("{problems}"));
     let edited = text.replace("name = \"node0500\"\n", "name = \"node0500\"\nkernel_args = \"console=ttyS0\"\n");
     std::fs::write(folder.join("rackstart.toml"), edited).expect("a site file");
     let listen = "127.0.0.1:0".parse().expect("an address");

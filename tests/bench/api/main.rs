@@ -77,9 +77,10 @@ fn main() {
     pages(&crowd, "pages, quiet");
     crowd.report(100);
     let mut followers: Vec<Caller> = (0..FOLLOWERS).map(|_| Caller::of(crowd.address, &crowd.token)).collect();
-    caller.sign_in(&crowd.token);
+    let mut signed_in = Caller::of(crowd.address, &crowd.token); // the first one was idle for too long by now
+    signed_in.sign_in(&crowd.token);
     for follower in &mut followers {
-        follower.follow(&caller);
+        follower.follow(&signed_in);
     }
     pages(&crowd, "pages, while 100 nodes install and 99 others are open");
     crowd.stop();
