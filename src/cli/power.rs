@@ -105,15 +105,7 @@ fn order(client: &Client, node: &str, action: Action) -> Result<Switched, Failur
 }
 
 fn words(node: &str, seen: &Seen) -> String {
-    let list = |words: &[String]| Some(words.join(", ")).filter(|words| !words.is_empty());
-    let lines = [
-        ("boots next from", seen.boots_next.clone()),
-        ("machine", seen.machine.clone()),
-        ("BMC", seen.bmc.clone()),
-        ("resets", list(&seen.resets)),
-        ("boots once from", list(&seen.sources)),
-    ];
-    let lines = lines.into_iter().filter_map(|(what, said)| Some(format!("  {what}: {}\n", said?)));
+    let lines = seen.facts().into_iter().map(|(what, said)| format!("  {what}: {said}\n"));
     format!("{node} is {}\n{}", seen.power, lines.collect::<String>())
 }
 

@@ -23,7 +23,6 @@ pub(crate) enum Action {
 
 impl Action {
     /// All of them.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 6] = [Self::On, Self::Off, Self::ForceOff, Self::Cycle, Self::Pxe, Self::PxeCycle];
 
     /// The word in addresses, bodies and the audit log.
@@ -95,6 +94,21 @@ pub(crate) struct Seen {
     pub resets: Vec<String>,
     /// The sources that it can boot from once; empty when it does not say.
     pub sources: Vec<String>,
+}
+
+impl Seen {
+    /// What the BMC says beside the power, for people.
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        let list = |words: &[String]| Some(words.join(", ")).filter(|words| !words.is_empty());
+        let said = [
+            ("boots next from", self.boots_next.clone()),
+            ("machine", self.machine.clone()),
+            ("BMC", self.bmc.clone()),
+            ("resets", list(&self.resets)),
+            ("boots once from", list(&self.sources)),
+        ];
+        said.into_iter().filter_map(|(what, said)| Some((what, said?))).collect()
+    }
 }
 
 #[cfg(test)]

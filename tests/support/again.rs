@@ -24,7 +24,8 @@ pub fn behind<F: FnOnce()>(prefix: &[&str], body: F) {
     assert!(output.status.success(), "behind {prefix:?}:\n{text}");
     assert!(text.contains("1 passed"), "no test `{name}` ran behind {prefix:?}:\n{text}");
     // These lines are what `tests/long` writes down.
-    text.lines().filter(|line| line.starts_with("long: ")).for_each(|line| println!("{line}"));
+    let told = |line: &&str| line.starts_with("long: ") || line.starts_with("storm: ");
+    text.lines().filter(told).for_each(|line| println!("{line}"));
 }
 
 /// The name of the test that contains a closure, as this program lists it.

@@ -13,6 +13,7 @@ import traceback
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+from bmc import Bmc
 from proxy import Proxy
 from stage import Stage
 
@@ -122,7 +123,7 @@ PAGES = {
     "stuck": [("/", "rack"), ("/?group=role", None), ("/?group=place", "racks"), ("/nodes/compute2", "node"),
               ("/nodes/compute3", None), ("/nodes/compute2/texts/kickstart", None), ("/nodes/compute2/give-up", None),
               ("/reimage?nodes=compute2&keep=on&force=tried", "reimage"), ("/cloud", "cloud"), ("/site", "site"),
-              ("/site/changes/compute4", "change"), ("/site/changes", None), (ADDED, "stranger")],
+              ("/nodes/compute4/power", "power"), ("/site/changes/compute4", "change"), ("/site/changes", None), (ADDED, "stranger")],
     "empty": RACK,
     "one": RACK + about("compute1") + [(STRANGER, None)],
     "hostile": RACK + about("compute2") + [(STRANGER, None)],
@@ -265,6 +266,40 @@ def one_node_is_reimaged_and_keeps_its_brick(browser, stage):
 
 
 @test("stuck")
+def a_node_is_switched_by_its_bmc_and_its_name_is_asked_for(browser, stage):
+    with person(browser, stage, "operator") as somebody:
+        page = somebody.page
+        page.goto("/nodes/compute4")
+        page.get_by_role("link", name="Power…").click()
+        expect(page.locator(".card strong").first).to_have_text("off")
+        page.get_by_role("button", name="Switch it on").click()
+        expect(page.get_by_text("compute4 is switched on.")).to_be_visible()
+        for _ in range(30): # it takes up to eleven seconds, as machines do
+            if page.locator(".card strong").first.inner_text() == "on":
+                break
+            time.sleep(1)
+            page.reload()
+        expect(page.locator(".card strong").first).to_have_text("on")
+        page.get_by_label("Type the name of the node").fill("compute2")
+        page.get_by_role("button", name="Restart it", exact=True).click()
+        expect(page.get_by_text("that is not compute4: nothing was changed")).to_be_visible()
+        page.get_by_label("Type the name of the node").fill("compute4")
+        page.get_by_role("button", name="Restart it from the network").click()
+        expect(page.get_by_text("is restarted and boots from the network this once")).to_be_visible()
+        expect(page.get_by_text("Pxe").first).to_be_visible()
+        assert Bmc.PASSWORD not in page.content()
+
+
+@test("one")
+def a_bmc_that_is_not_in_the_file_is_said(browser, stage):
+    with person(browser, stage, "operator") as somebody:
+        expect(somebody.page.get_by_role("link", name="Power…")).to_have_count(0)
+        assert somebody.page.goto("/nodes/compute1/power").status == 409
+        expect(somebody.page.get_by_text("BMC").first).to_be_visible()
+        somebody.audit("/nodes/compute1/power")
+
+
+@test("stuck")
 def stop_is_always_there_and_an_admin_lifts_it(browser, stage):
     with person(browser, stage, "operator") as somebody:
         somebody.page.goto("/nodes/compute1")
@@ -304,7 +339,7 @@ def send(somebody, path, **fields):
 def each_order_needs_its_role_and_nothing_less(browser, stage):
     ranks = ["viewer", "operator", "admin"]
     paths = [(f"/nodes/compute1/orders/{verb}", role) for verb, role in ORDERS]
-    paths += [("/nodes/compute1/give-up", "operator"), ("/reimage", "operator"), ("/orders/stop", "operator"),
+    paths += [("/nodes/compute1/give-up", "operator"), ("/nodes/compute1/power", "operator"), ("/reimage", "operator"), ("/orders/stop", "operator"),
               ("/orders/lift", "admin"), (STRANGER, "admin")]
     for rank in ranks:
         with person(browser, stage, rank) as somebody:
@@ -442,7 +477,9 @@ def main():
             tests = [function for known, function in TESTS if known == scene and wanted in f"{scene} {function.__name__}"]
             if not tests:
                 continue
-            with Stage(scene) as stage:
+            with contextlib.ExitStack() as played:
+                bmc = played.enter_context(Bmc()) if scene == "stuck" else None
+                stage = played.enter_context(Stage(scene, bmc))
                 for function in tests:
                     try:
                         function(browser, stage)

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rackstart::audit::Actor;
 use rackstart::render::Renderer;
+use rackstart::secrets::SecretValue;
 use rackstart::server::Served;
 use rackstart::server::api::keeper::Keeper;
 use rackstart::server::api::role::Role;
@@ -49,6 +50,11 @@ async fn prepare(folder: &Path, scene: &str) {
 async fn serve(folder: &Path, scene: &str) {
     let site = scenes::site(folder, scene);
     let (store, _task) = Store::open(&folder.join("state")).await.expect("a store");
+    if let Ok(password) = std::env::var("BMC_PASSWORD") {
+        let password = SecretValue::new(password).expect("a password");
+        let changes = vec![("BMC_PASSWORD".to_string(), Some(password))];
+        store.change_secrets(&site.blueprint, changes, Vec::new()).await.expect("a secret that the site has");
+    }
     let renderer = Renderer::new().expect("templates");
     let (sender, served) = watch::channel(Arc::new(Served::new(site.clone(), renderer, 0)));
     let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));

@@ -29,9 +29,16 @@ const STEPS: [(&str, u64); 9] = [
 const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> \
                        \u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}gpj.exe\u{202c} ';--";
 
+/// The example, in which compute4 has the BMC of the environment's `BMC`, if there is one.
+fn example() -> String {
+    let Ok(power) = std::env::var("BMC") else { return rackstart::config::EXAMPLE.into() };
+    let with = format!("name = \"compute4\"\npower = {power}\n");
+    rackstart::config::EXAMPLE.replacen("name = \"compute4\"\n", &with, 1)
+}
+
 /// The site of a scene.
 pub fn site(folder: &Path, scene: &str) -> Site {
-    let mut site = rackstart::config::parse(rackstart::config::EXAMPLE, "the example").expect("the example is a site");
+    let mut site = rackstart::config::parse(&example(), "the example").expect("the example is a site");
     site.api = Some(rackstart::site::Api {
         listen: "127.0.0.1:0".parse().expect("an address"),
         hosts: vec!["rack.example.org".into()],
@@ -85,10 +92,10 @@ pub fn write_file(folder: &Path, scene: &str) {
     }
     std::fs::write(folder.join("tree/.treeinfo"), "[general]\nversion = 6.10\n").expect("a file");
     let text = match scene {
-        "one" => rackstart::config::EXAMPLE.replace("192.168.0.2\"", "192.168.0.1\""),
+        "one" => example().replace("192.168.0.2\"", "192.168.0.1\""),
         _ => {
             let tree = folder.join("tree").display().to_string();
-            let text = rackstart::config::EXAMPLE.replace("/srv/rackstart/centos6", &tree);
+            let text = example().replace("/srv/rackstart/centos6", &tree);
             let text = if scene == "thousand" { larger(text) } else { text };
             text.replacen("name = \"compute4\"\n", "name = \"compute4\"\nkernel_args = \"console=ttyS0\"\n", 1)
         }

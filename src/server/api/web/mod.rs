@@ -8,6 +8,7 @@ mod files;
 mod live;
 mod node;
 mod orders;
+mod power;
 mod rack;
 pub(super) mod report;
 mod sign_in;
@@ -75,6 +76,7 @@ fn table() -> Vec<Entry> {
         entry(Needs::Role(Role::Admin), "/strangers/{mac}", post(strangers::add)),
         operator("/nodes/{name}/orders/{verb}", post(orders::simple)),
         operator("/nodes/{name}/give-up", get(orders::ask_give_up).post(orders::give_up)),
+        operator("/nodes/{name}/power", get(power::page).post(power::switch)),
         operator("/reimage", get(orders::ask_wipe).post(orders::wipe)),
         operator("/orders/stop", post(orders::stop)),
         entry(Needs::Role(Role::Admin), "/orders/lift", post(orders::lift)),

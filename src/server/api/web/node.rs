@@ -122,7 +122,7 @@ pub(super) async fn made(api: &Api, viewed: Viewed<'_>, name: &str, done: Option
         hardware: hardware(api, node, &seen),
         answers: explanation.answers.into_iter().map(|(who, answer)| (explain::asker(&who), answer)).collect(),
         orders: match viewed {
-            Viewed::By(visitor) => choices(&seen, visitor.role),
+            Viewed::By(visitor) => choices(&seen, node.power.is_some(), visitor.role),
             Viewed::AsFile(_) => Vec::new(),
         },
         lanes: lanes(api, &site, node, &story, now).await?,

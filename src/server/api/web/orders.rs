@@ -29,7 +29,7 @@ pub(super) struct Choice {
 }
 
 /// The orders that make sense for a node now, for a person of this role.
-pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
+pub(super) fn choices(node: &NodeStatus, has_bmc: bool, role: Role) -> Vec<Choice> {
     let name = &node.name;
     let is = |flag: &str| node.flags.iter().any(|known| known == flag);
     let in_work = matches!(node.state.as_str(), "installing" | "firstboot");
@@ -72,6 +72,7 @@ pub(super) fn choices(node: &NodeStatus, role: Role) -> Vec<Choice> {
             true,
             "Says that its installation is dead: it is failed, and can be armed again.",
         ),
+        (has_bmc, "Power…", format!("/nodes/{name}/power"), true, "Asks its BMC whether it is on, and switches it."),
         (!is("protected"), "Protect", order("protect"), false, "It is never armed, whoever orders it."),
         (is("protected"), "Unprotect", order("unprotect"), false, "It can be armed again."),
         (
