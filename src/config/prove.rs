@@ -42,8 +42,9 @@ pub(super) fn fits(node: &Node, is_own_layout: bool) -> Result<(), Fault> {
 pub(super) fn prove_templates(renderer: &Renderer, site: &Site) -> Vec<(usize, Fault)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = site.nodes.len().div_ceil(threads).max(MAX_NODES_ALONE);
+    let prover = &render::Prover::new(renderer, site);
     let faults: Vec<render::Fault> = std::thread::scope(|scope| {
-        let prove = |nodes| scope.spawn(move || render::prove_nodes(renderer, site, nodes));
+        let prove = |nodes| scope.spawn(move || prover.prove(nodes));
         let running: Vec<_> = site.nodes.chunks(share).map(prove).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
             Ok(faults) => faults,

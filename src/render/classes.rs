@@ -4,14 +4,20 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use crate::site::{DiskRule, Mac, Node, Site};
 
-/// A text that two nodes have in common exactly if they are of one class: the whole node and its network, with the
-/// letters and digits of what is its own replaced, and all lengths kept, because texts have longest lengths.
-pub(super) fn class_of(site: &Site, node: &Node) -> String {
+/// What nodes have in common exactly if they are of one class: the whole node and its network, with the letters and
+/// digits of what is its own replaced, and all lengths kept, because texts have longest lengths.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Class(Ipv4Net, Node);
+
+/// The class of a node.
+pub(super) fn class_of(site: &Site, node: &Node) -> Class {
     let mut blank = node.clone();
-    // No text of a node says where it is in the racks.
-    blank.place = None;
+    // No text of a node says where it is in the racks, or how it is switched.
+    (blank.place, blank.power) = (None, None);
     blank.mac = Mac([0; 6]);
     blank.address = blank_address(node.address);
     for (index, nic) in blank.nics.iter_mut().enumerate() {
@@ -31,7 +37,7 @@ pub(super) fn class_of(site: &Site, node: &Node) -> String {
         Ok(same) => blank.name = same,
         Err(_) => debug_assert!(false, "a name of letters alone"),
     }
-    format!("{} {blank:?}", site.network_of(node).subnet)
+    Class(site.network_of(node).subnet, blank)
 }
 
 /// An address whose parts have as many digits.
@@ -59,6 +65,7 @@ mod tests {
     use super::*;
     use crate::config::{EXAMPLE, parse};
     use crate::site::testing::{behind_a_router, paper_site};
+    use crate::site::{Bmc, Endpoint, Power};
 
     #[test]
     fn nodes_are_of_one_class_exactly_if_they_differ_in_what_is_their_own() {
@@ -69,7 +76,11 @@ mod tests {
             change(&mut other);
             class_of(&site, &other) == class_of(&site, node)
         };
-        let own: [&dyn Fn(&mut Node); 4] = [
+        let own: [&dyn Fn(&mut Node); 5] = [
+            &|node| {
+                let at = Endpoint { host: "10.0.0.12".into(), port: 623 };
+                node.power = Some(Power { bmc: Bmc::Ipmi(at), user: "me".into(), secret: "BMC_PASSWORD".into() });
+            },
             &|node| node.place = Some("r1u9".parse().unwrap()),
             &|node| {
                 let old = node.mac;

@@ -165,7 +165,7 @@ impl Engine {
         let problem = |problem| RenderError::new(&self.own.place(name), problem);
         let values =
             serde_json::to_value(values).map_err(|error| problem(RenderProblem::Template(error.to_string())))?;
-        check_values(&values, Context::of_template(name), "").map_err(problem)?;
+        check_values(&values, Context::of_template(name)).map_err(problem)?;
         template.render(Value::from(Serde(&values))).map_err(|error| {
             let mut error = explain(&error, name, &values);
             error.template = self.own.place(&error.template);
@@ -205,23 +205,29 @@ fn likeness(template: &str, line: &str) -> Option<isize> {
 }
 
 /// Refuses values that no text of this kind can contain; the error names the variable.
-fn check_values(value: &serde_json::Value, context: Context, path: &str) -> Result<(), RenderProblem> {
+fn check_values(value: &serde_json::Value, context: Context) -> Result<(), RenderProblem> {
+    refuse(value, context).map_err(|(path, why)| RenderProblem::Value { variable: path, why })
+}
+
+/// The path of the value that is refused, and why. There are thousands of values, so a path is made only for that one.
+fn refuse(value: &serde_json::Value, context: Context) -> Result<(), (String, String)> {
     match value {
         serde_json::Value::String(text) => {
-            let refusal = |why: &str| RenderProblem::Value { variable: path.into(), why: why.into() };
-            escape::refuse_control(text).map_err(refusal)?;
+            let refused = |why: &str| (String::new(), why.to_string());
+            escape::refuse_control(text).map_err(refused)?;
             if context == Context::Kickstart {
-                escape::refuse_section_word(text).map_err(refusal)?;
+                escape::refuse_section_word(text).map_err(refused)?;
             }
             Ok(())
         }
-        serde_json::Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| check_values(item, context, &format!("{path}[{index}]"))),
+        serde_json::Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            refuse(item, context).map_err(|(path, why)| (format!("[{index}]{path}"), why))
+        }),
         serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, field)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            check_values(field, context, &path)
+            refuse(field, context).map_err(|(path, why)| {
+                let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+                (format!("{name}{dot}{path}"), why)
+            })
         }),
         _ => Ok(()),
     }

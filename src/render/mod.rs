@@ -57,7 +57,7 @@ pub(crate) use kickstart::{ESP_LABEL, STORAGE_FILE};
 pub(crate) use own_steps::StepFault;
 pub(crate) use packages::LAST_GROUP;
 pub(crate) use payload_values::FACTS_OF_NODES;
-pub use prove::{Fault, prove, prove_nodes};
+pub use prove::{Fault, Prover, prove, prove_nodes};
 pub use storage::StorageSecrets;
 pub use templates::Templates;
 pub(crate) use templates::{BLUEPRINT_FILE, BLUEPRINTS, RULES_FILE, STEP_SETS, shipped, shipped_file, shipped_names};

@@ -32,39 +32,63 @@ pub fn prove(renderer: &Renderer, site: &Site) -> Vec<Fault> {
     prove_nodes(renderer, site, &site.nodes)
 }
 
-/// Like [`prove`], for some nodes of the site, so that several threads can share the work.
+/// Like [`prove`], for some nodes of the site.
 pub fn prove_nodes(renderer: &Renderer, site: &Site, nodes: &[Node]) -> Vec<Fault> {
-    let token = BootToken::from_random([0; 16]);
-    let (cluster, sample) = (Cluster::new(&renderer.engine, site), Cluster::sample(&renderer.engine, site));
-    let mut whole_payloads = HashSet::new();
-    let mut known = KnownScripts::default();
-    let mut faults = Vec::new();
-    // This text belongs to no node, and is tested with the first one.
-    if let Some(first) = nodes.first().filter(|first| site.nodes.first().is_some_and(|node| node.mac == first.mac)) {
-        let unknown = ScriptFor::ALL.into_iter().filter_map(|reader| renderer.unknown_script(reader, first.mac).err());
-        let first_of_loaders = [
-            renderer.grub_start(site, first.mac, true).err(),
-            renderer.autoexec(site, first.mac, ClientArch::EFI_X64).err(),
-        ];
-        let what = "boot script for unknown machines beside that";
-        let errors = unknown.chain(first_of_loaders.into_iter().flatten());
-        faults.extend(errors.map(|error| Fault { node: first.name.clone(), what, error }));
+    Prover::new(renderer, site).prove(nodes)
+}
+
+/// What the proofs of all nodes have in common, so that several threads can share the work.
+pub struct Prover<'a> {
+    renderer: &'a Renderer,
+    site: &'a Site,
+    token: BootToken,
+    cluster: Cluster,
+    sample: Cluster,
+}
+
+impl<'a> Prover<'a> {
+    /// Prepares the proofs of a site.
+    pub fn new(renderer: &'a Renderer, site: &'a Site) -> Self {
+        let token = BootToken::from_random([0; 16]);
+        let (cluster, sample) = (Cluster::new(&renderer.engine, site), Cluster::sample(&renderer.engine, site));
+        Self { renderer, site, token, cluster, sample }
     }
-    let mut proved = HashSet::new();
-    let has_classes = renderer.own_templates().is_none();
-    for node in nodes {
-        let class = has_classes.then(|| class_of(site, node));
-        if class.as_ref().is_some_and(|class| proved.contains(class)) {
-            continue;
+
+    /// Renders everything for some nodes of the site, and returns all failures.
+    pub fn prove(&self, nodes: &[Node]) -> Vec<Fault> {
+        let Self { renderer, site, token, cluster, sample } = self;
+        let mut whole_payloads = HashSet::new();
+        let mut known = KnownScripts::default();
+        let mut faults = Vec::new();
+        // This text belongs to no node, and is tested with the first one.
+        if let Some(first) = nodes.first().filter(|first| site.nodes.first().is_some_and(|node| node.mac == first.mac))
+        {
+            let unknown =
+                ScriptFor::ALL.into_iter().filter_map(|reader| renderer.unknown_script(reader, first.mac).err());
+            let first_of_loaders = [
+                renderer.grub_start(site, first.mac, true).err(),
+                renderer.autoexec(site, first.mac, ClientArch::EFI_X64).err(),
+            ];
+            let what = "boot script for unknown machines beside that";
+            let errors = unknown.chain(first_of_loaders.into_iter().flatten());
+            faults.extend(errors.map(|error| Fault { node: first.name.clone(), what, error }));
         }
-        let of_node = prove_node(renderer, site, node, &token, (&cluster, &sample), &mut whole_payloads, &mut known);
-        // The nodes of a faulty class are proved one by one: each has a fault of its own.
-        if of_node.is_empty() {
-            proved.extend(class);
+        let mut proved = HashSet::new();
+        let has_classes = renderer.own_templates().is_none();
+        for node in nodes {
+            let class = has_classes.then(|| class_of(site, node));
+            if class.as_ref().is_some_and(|class| proved.contains(class)) {
+                continue;
+            }
+            let of_node = prove_node(renderer, site, node, token, (cluster, sample), &mut whole_payloads, &mut known);
+            // The nodes of a faulty class are proved one by one: each has a fault of its own.
+            if of_node.is_empty() {
+                proved.extend(class);
+            }
+            faults.extend(of_node);
         }
-        faults.extend(of_node);
+        faults
     }
-    faults
 }
 
 /// Renders everything for one node.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Mac;
 
 /// What a NIC is connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NicNetwork {
     /// The provisioning and cluster network: PXE boots here, and the installed system has a static address.
@@ -20,7 +20,7 @@ pub enum NicNetwork {
 }
 
 /// One network interface card.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Nic {
     /// Its name in the installed system, for example `eth0`.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct Nic {
 
 /// Several cards that act as one: the installed system sees the bond, and the firmware boots from the bond's first
 /// card.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Bond {
     /// Its name in the installed system, for example `bond0`.
     pub name: String,
@@ -49,7 +49,7 @@ pub struct Bond {
 }
 
 /// A VLAN (IEEE 802.1Q) on a card or a bond. It is never the provisioning network, because firmware boots untagged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Vlan {
     /// Its number, 1 to 4094.
     pub id: u16,
@@ -62,7 +62,7 @@ pub struct Vlan {
 }
 
 /// An address that is assigned outside rackstart, not on the provisioning network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FixedAddress {
     /// The address, with the length of its network's prefix.
     pub net: Ipv4Net,
@@ -71,7 +71,7 @@ pub struct FixedAddress {
 }
 
 /// What the installed system sees as one interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Link<'a> {
     /// A card by itself.
     Card(&'a Nic),

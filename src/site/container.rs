@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Where the container comes from, and who vouches for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Container {
     /// Its name in the site file.
     pub name: String,
@@ -22,7 +22,7 @@ pub struct Container {
 }
 
 /// A text file of keys or certificates on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyFile {
     /// Where it is.
     pub path: PathBuf,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const OS_SLOT: &str = "os";
 
 /// A disk label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DiskLabel {
     /// The MBR, by parted's name for it.
@@ -27,7 +27,7 @@ impl fmt::Display for DiskLabel {
 }
 
 /// How a disk is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum DiskBus {
@@ -65,7 +65,7 @@ impl fmt::Display for DiskBus {
 }
 
 /// Which disk of a node may be used: exactly one disk must match every given property.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DiskRule {
     /// The planned size in sectors of `sector_size` bytes. Without a range the disk has exactly this size. With one it
     /// has at least this size, and the excess stays unused.
@@ -160,7 +160,7 @@ impl fmt::Display for DiskRule {
 }
 
 /// A disk by its purpose: `os`, `data`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DiskSlot {
     /// The name of the slot that layouts use.
     pub slot: String,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::DiskLabel;
 
 /// A size in mebibytes (1,048,576 bytes), the unit of Anaconda and of the paper's tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mib(pub u64);
 
@@ -35,7 +35,7 @@ impl Sub for Mib {
 }
 
 /// A wanted size: exactly this many MiB, or whatever is left but never below a minimum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SizeSpec {
     /// Exactly this size.
     Exact(Mib),
@@ -58,7 +58,7 @@ impl SizeSpec {
 }
 
 /// A file system that a layout may ask for, by its kickstart `--fstype` name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum FileSystem {
@@ -78,7 +78,7 @@ impl fmt::Display for FileSystem {
 }
 
 /// What a partition is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PartitionUse {
     /// A file system mounted directly, such as `/boot`.
     Mount {
@@ -97,7 +97,7 @@ pub enum PartitionUse {
 }
 
 /// One wanted partition. The order in `Layout::partitions` is the order wanted on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PartitionSpec {
     /// Size of the partition.
     pub size: SizeSpec,
@@ -108,7 +108,7 @@ pub struct PartitionSpec {
 }
 
 /// One wanted logical volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogicalVolumeSpec {
     /// Name, for example `lv_root`.
     pub name: String,
@@ -121,7 +121,7 @@ pub struct LogicalVolumeSpec {
 }
 
 /// One wanted volume group, on exactly one physical volume unless it spans several.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VolumeGroupSpec {
     /// Name, for example `vg_base` or `vg_data`.
     pub name: String,
@@ -134,7 +134,7 @@ pub struct VolumeGroupSpec {
 }
 
 /// All disks of a node as wanted. Defined by the blueprint or by the site file, for example as `paper` or `grow`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Layout {
     /// The name in the blueprint or the site file.
     pub name: String,
@@ -157,7 +157,7 @@ pub struct Layout {
 }
 
 /// How a file system is made and mounted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct FileSystemOptions {
     /// Options for mount(8), as in `/etc/fstab`: `noatime,nodev`.
     pub mount: Option<String>,

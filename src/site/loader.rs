@@ -62,7 +62,7 @@ impl fmt::Display for Platform {
 }
 
 /// Which loader the firmware of a node gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LoaderChoice {
     /// iPXE, or the operator's own loader; the signed chain of the node's install tree once its firmware has shown that
     /// it does not start that.

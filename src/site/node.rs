@@ -9,7 +9,7 @@ use super::cards::{Bond, Link, Nic, NicNetwork, Vlan};
 use super::{Container, DiskRule, DiskSlot, Layout, LoaderChoice, Mac, NodeName, OS_SLOT, Place, Power, Release, Tang};
 
 /// How a node boots: which firmware it has, and therefore which network boot program, disk label and local-disk method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Firmware {
     /// PC BIOS: MBR disk label.
@@ -29,7 +29,7 @@ impl fmt::Display for Firmware {
 }
 
 /// One server, validated: its role exists, its address is in the subnet, its layout is resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Short host name.
     pub name: NodeName,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// The BMC of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Power {
     /// Where it is, and what it speaks.
     pub bmc: Bmc,
@@ -15,7 +15,7 @@ pub struct Power {
 }
 
 /// A BMC by what it speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Bmc {
     /// Redfish over HTTPS (DMTF DSP0266).
     Redfish {
@@ -31,7 +31,7 @@ pub enum Bmc {
 }
 
 /// A host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// A host name or an address; an IPv6 address without brackets.
     pub host: String,
@@ -40,7 +40,7 @@ pub struct Endpoint {
 }
 
 /// How the certificate of a BMC is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Trust {
     /// It is signed by an authority in this file (PEM), for the host of the URL. Read when it is needed.
     Authority(PathBuf),

@@ -3,7 +3,7 @@
 use super::{Layout, Release};
 
 /// The servers, and how many of them have to answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tang {
     /// The servers; never empty, each URL occurs once.
     pub servers: Vec<TangServer>,
@@ -12,7 +12,7 @@ pub struct Tang {
 }
 
 /// One Tang server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TangServer {
     /// Its URL without a slash at the end: `http://tang1.lan`.
     pub url: String,

@@ -52,7 +52,7 @@ struct SitePage {
 }
 
 /// How long a page waits for the comparison of thousands of nodes before it says that it goes on.
-const COMPARED_WITHIN: Duration = Duration::from_secs(1);
+const COMPARED_WITHIN: Duration = Duration::from_millis(250);
 
 /// What was just done.
 #[derive(Deserialize)]
