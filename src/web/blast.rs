@@ -9,8 +9,11 @@ use super::words::short;
 
 const WIDTH: f64 = 1000.0;
 const ROW: f64 = 54.0;
-const LABEL: f64 = 250.0;
+/// Where the dots begin.
+const LABEL: f64 = 430.0;
 const DOT: f64 = 26.0;
+/// Letters before the dots.
+const LETTERS: usize = 56;
 /// Dots of one row; the other nodes are a number.
 const DOTS: usize = 16;
 
@@ -108,7 +111,7 @@ pub(crate) fn draw(rows: &[Shared]) -> String {
         out.push_str(&format!(
             "<text class=\"own\" x=\"0\" y=\"{:.0}\">{}</text><text class=\"harm-{}\" x=\"0\" y=\"{:.0}\">{}</text>\n",
             y + 16.0,
-            encode(&short(&shared.what, 30)),
+            encode(&short(&shared.what, LETTERS)),
             class(told.harm),
             y + 36.0,
             encode(&told.words)
@@ -116,7 +119,7 @@ pub(crate) fn draw(rows: &[Shared]) -> String {
         // Who stays comes first, so that the line after the needed ones shows whether enough stay.
         let mut members: Vec<&Member> = shared.members.iter().collect();
         members.sort_by_key(|member| (member.goes, !member.counts()));
-        let left = LABEL + 180.0;
+        let left = LABEL;
         for (n, member) in members.iter().take(DOTS).enumerate() {
             let x = left + n as f64 * DOT + DOT / 2.0;
             let fate = if member.goes { "would be wiped" } else { member.state.as_str() };

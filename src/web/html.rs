@@ -34,6 +34,7 @@ fn environment() -> Environment<'static> {
     environment.set_syntax(syntax.expect("the usual marks"));
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(write_value);
+    environment.add_filter("prose", |text: &str| Value::from_safe_string(prose(text)));
     for name in pages() {
         let text = Files::get(&name).map(|file| file.data.into_owned()).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -76,6 +77,16 @@ pub(crate) fn encode(text: &str) -> String {
     out
 }
 
+/// A sentence: what stands between two backticks in it is typed, or stands in a file.
+fn prose(text: &str) -> String {
+    let pieces: Vec<String> = encode(text).split('`').map(String::from).collect();
+    if pieces.len().is_multiple_of(2) {
+        return pieces.join("`");
+    }
+    let piece = |(n, piece): (usize, String)| if n.is_multiple_of(2) { piece } else { format!("<code>{piece}</code>") };
+    pieces.into_iter().enumerate().map(piece).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +99,13 @@ mod tests {
             shown,
             "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\u{1b}[2J\\u{202e}&quot; onload=x&amp;\\u{d}\n"
         );
+    }
+
+    #[test]
+    fn what_is_typed_is_told_from_the_sentence_around_it() {
+        assert_eq!(prose("write `a < b` or `c`"), "write <code>a &lt; b</code> or <code>c</code>");
+        assert_eq!(prose("one ` alone <b>"), "one ` alone &lt;b&gt;");
+        assert_eq!(prose("`` <i>`x`"), "<code></code> &lt;i&gt;<code>x</code>");
     }
 
     #[test]

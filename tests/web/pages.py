@@ -124,7 +124,7 @@ PAGES = {
               ("/nodes/compute3", None), ("/nodes/compute2/texts/kickstart", None), ("/nodes/compute2/give-up", None),
               ("/reimage?nodes=compute2&keep=on&force=tried", "reimage"), ("/cloud", "cloud"), ("/site", "site"),
               ("/nodes/compute4/power", "power"), ("/site/changes/compute4", "change"), ("/site/changes", None), (ADDED, "stranger")],
-    "empty": RACK,
+    "empty": RACK + [("/reimage", None), ("/site/changes", None)],
     "one": RACK + about("compute1") + [(STRANGER, None)],
     "hostile": RACK + about("compute2") + [(STRANGER, None)],
     "thousand": RACK + [("/?page=5", None), (STRANGER, None), ("/site/changes/compute4", None)] + about("node0012"),

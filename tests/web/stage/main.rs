@@ -55,8 +55,9 @@ async fn serve(folder: &Path, scene: &str) {
         let changes = vec![("BMC_PASSWORD".to_string(), Some(password))];
         store.change_secrets(&site.blueprint, changes, Vec::new()).await.expect("a secret that the site has");
     }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
     let renderer = Renderer::new().expect("templates");
-    let (sender, served) = watch::channel(Arc::new(Served::new(site.clone(), renderer, 0)));
+    let (sender, served) = watch::channel(Arc::new(Served::new(site.clone(), renderer, now)));
     let appliance = Appliance::new(served, store.clone(), Arp::on("lo"));
     if scene != "empty" {
         scenes::strangers(&appliance);
