@@ -22,8 +22,10 @@ use crate::server::served::Served;
 use crate::unified;
 use crate::web::{Frame, Time};
 
-/// Letters of one difference that a page shows.
-const LONGEST: usize = 200_000;
+/// Bytes of differences that a page shows, with the markup of their lines: a page stays below 300 kB.
+const LONGEST: usize = 250_000;
+/// Bytes of the markup of a line.
+const MARKUP: usize = 40;
 
 /// Nodes that are listed with a change; the others are counted.
 const LISTED: usize = 100;
@@ -260,11 +262,13 @@ fn changed(api: &Api, visitor: &Visitor, who: &str, old: &Texts, new: &Texts) ->
         let (added, removed) = unified::count(&diff);
         let mut lines = Vec::new();
         for line in diff.lines().skip(2) {
-            cut |= room < line.len();
+            // As text of a page, which is longer.
+            let length = crate::web::encode(line).len() + MARKUP;
+            cut |= room < length;
             if cut {
                 break;
             }
-            room -= line.len();
+            room -= length;
             let kind = match line.as_bytes().first() {
                 Some(b'+') => "add",
                 Some(b'-') => "del",
