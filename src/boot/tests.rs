@@ -154,6 +154,19 @@ fn a_node_may_have_the_signed_chain_at_once_or_never() {
 }
 
 #[test]
+fn a_refusal_names_the_section_of_the_file_and_a_line_of_the_log_who_asked() {
+    let said = |arch| match decide(&paper_site(), None, &ask(Asking::Firmware, arch)) {
+        BootDecision::Ignore(why) => why.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let missing = "there is no boot program for efi-arm64-http: name one in `[firmware.efi-arm64]` of the site file";
+    assert_eq!(said(19), missing, "one section serves both transports");
+    assert!(said(31).contains("arch-31 (s390 Basic) is not supported"), "{}", said(31));
+    let words = [Asking::Firmware, Asking::Ipxe, Asking::Script, Asking::System].map(|asking| asking.to_string());
+    assert_eq!(words, ["firmware", "ipxe", "script", "system"]);
+}
+
+#[test]
 fn a_loader_of_the_operators_own_replaces_ours_and_adds_platforms() {
     let mut site = paper_site();
     let own = |platform, name: &str| OwnLoader {

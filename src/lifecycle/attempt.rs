@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use crate::hex::hex;
 
 /// Names an attempt in logs, `status` and the store. It is not secret: knowing it grants nothing.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AttemptId(String);
 
@@ -21,12 +21,6 @@ impl AttemptId {
 }
 
 impl fmt::Display for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -153,6 +147,28 @@ mod tests {
         let token = BootToken::from_random([0xab; 16]);
         assert_eq!(format!("{token:?}"), "ababab…");
         assert_eq!(BootToken::parse(token.reveal()).unwrap().hash(), token.hash());
+    }
+
+    #[test]
+    fn tokens_spread_in_a_table_as_their_hashes_do() {
+        use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+        let slot =
+            |token: u8| BuildHasherDefault::<DefaultHasher>::new().hash_one(BootToken::from_random([token; 16]).hash());
+        assert_eq!(slot(1), slot(1));
+        let slots: std::collections::BTreeSet<u64> = (0..100).map(slot).collect();
+        assert_eq!(slots.len(), 100, "one slot for all would be searched from end to end for each request");
+    }
+
+    #[test]
+    fn an_id_and_a_scope_read_as_people_see_them() {
+        assert_eq!(AttemptId::from_random([0, 0x5f, 0xc8, 0x1a]).to_string(), "005fc81a");
+        for (scope, words) in [
+            (WipeScope::BlankDiskOnly, "the installer installs if the disk is blank"),
+            (WipeScope::DestroyData, "the installer WIPES the disk"),
+            (WipeScope::KeepVolumeGroups, "the installer WIPES the disk except for the volume groups to keep"),
+        ] {
+            assert_eq!(format!("the installer {scope}"), words);
+        }
     }
 
     #[test]

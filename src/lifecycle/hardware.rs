@@ -154,6 +154,27 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_shows_nothing_leaves_the_other_one_waiting() {
+        let pinned = Shown::of(Some(UUID), Some("S1"));
+        let waits = Hardware { pinned, other: Some(Shown::of(None, Some("S2"))) };
+        assert_eq!(waits.sees(&Shown::of(Some("${uuid}"), Some("None"))), Sight::Known);
+        assert_eq!(waits.accept().unwrap().pinned.serial.as_deref(), Some("S2"));
+    }
+
+    #[test]
+    fn a_machine_is_described_by_whatever_it_showed() {
+        let uuid = "4c4c4544-0051-3510-8050-b4c04f4a3532";
+        for (shown, words) in [
+            (Shown::of(Some(UUID), Some("S1")), format!("UUID {uuid}, serial number S1")),
+            (Shown::of(Some(UUID), None), format!("UUID {uuid}")),
+            (Shown::of(None, Some("S1")), "serial number S1".into()),
+            (Shown::default(), "nothing".into()),
+        ] {
+            assert_eq!(shown.to_string(), words);
+        }
+    }
+
+    #[test]
     fn a_stored_uuid_reads_back() {
         let text = serde_json::to_string(&Shown::of(Some(UUID), Some("S1"))).unwrap();
         assert_eq!(serde_json::from_str::<Shown>(&text).unwrap(), Shown::of(Some(UUID), Some("S1")));

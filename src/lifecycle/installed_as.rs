@@ -87,6 +87,9 @@ mod tests {
         assert_eq!(said, "installed with the layout paper, the file says the layout other");
         let said = edited(|node| node.layout.volume_groups.clear());
         assert!(said.starts_with("installed with file systems at /, ") && said.contains("the file says "), "{said}");
+        let said = edited(|node| node.layout.volume_groups[0].logical_volumes[2].mount = Some("/srv".into()));
+        let (was, is) = ("/, /boot, /export/gluster, /home", "/, /boot, /export/gluster, /srv");
+        assert_eq!(said, format!("installed with file systems at {was}, the file says {is}"));
         let said = edited(|node| node.name = "compute9".parse().unwrap());
         assert_eq!(said, "installed as compute2, the file says compute9");
         let mut without = site.clone();

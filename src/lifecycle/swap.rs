@@ -116,13 +116,13 @@ pub(crate) fn is_to_wipe(state: &State) -> bool {
 }
 
 /// Unless the site file names the number of copies, it follows from the number of holders; but an existing volume has
-/// the number with which it was made. Nodes that leave are no hindrance: the operator who removes a holder says how
-/// many copies remain.
+/// the number with which it was made, also when the line that named it is taken out. Nodes that leave are no
+/// hindrance: the operator who removes a holder says how many copies remain.
 fn copies(old: &Site, new: &Site, state: impl Fn(Mac) -> Option<State>) -> Option<Hindrance> {
     let (before, after) = (CopySets::of(old), CopySets::of(new));
     let made = before.members().any(|node| state(node.mac).is_some_and(|state| state.system().is_some()));
     let holders = |sets: &CopySets<'_>| sets.members().count() + sets.spare.len();
-    let changes = before.copies != after.copies && !after.named && holders(&after) > holders(&before);
+    let changes = before.copies != after.copies && !after.named && holders(&after) >= holders(&before);
     (made && changes).then_some(Hindrance::Copies { from: before.copies, to: after.copies })
 }
 
@@ -341,19 +341,42 @@ mod tests {
         assert!(said(ready(), |site| compute2(site).role = "controller".into()).is_empty());
     }
 
+    /// The objections when so many holders of copies become so many, and the site file names these numbers of copies.
+    fn copies_said(before: (usize, &str), after: (usize, &str)) -> Vec<String> {
+        let with = |(holders, named): (usize, &str)| {
+            let mut site = paper_site();
+            let holder = compute2(&mut site).clone();
+            let mut nodes = vec![site.node_by_name("controller").unwrap().clone()];
+            for number in 0..holders as u8 {
+                let (name, address) = (format!("holder{number}").parse().unwrap(), [192, 168, 0, 10 + number].into());
+                nodes.push(Node { name, address, mac: Mac([2, 0, 0, 0, 0, number]), ..holder.clone() });
+            }
+            site.nodes = nodes.into();
+            site.blueprint.variables.insert("replica".into(), named.into());
+            site
+        };
+        let ready = |_| Some(State::Ready { attempt: attempt(1) });
+        hindrances(&with(before), &with(after), ready).iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn a_volume_keeps_its_number_of_copies_when_a_node_is_added() {
-        let grown = |named: &str| {
-            said(State::Ready { attempt: Attempt { attested: true, ..attempt(1) } }, |site| {
-                let mut more = compute2(site).clone();
-                (more.name, more.mac, more.address) =
-                    ("compute9".parse().unwrap(), Mac([2; 6]), [192, 168, 0, 9].into());
-                site.nodes.push(more);
-                site.blueprint.variables.insert("replica".into(), named.into());
-            })
+        let line = |from, to| {
+            [format!("the volume was made with {from} copies, and with these nodes the site file implies {to}")]
         };
-        assert_eq!(grown(""), ["the volume was made with 4 copies, and with these nodes the site file implies 3"]);
-        assert!(grown("4").is_empty());
+        assert_eq!(copies_said((4, ""), (5, "")), line(4, 3));
+        assert_eq!(copies_said((3, ""), (4, "")), line(3, 4));
+        assert_eq!(copies_said((6, "2"), (6, "")), line(2, 3), "the line was taken out, and the sets would be others");
+        let allowed: [(usize, &str, usize, &str); 5] = [
+            (4, "", 5, "4"),  // the file names the number
+            (5, "", 6, ""),   // three before and after
+            (4, "2", 6, "3"), // whoever writes another number says so
+            (5, "", 4, ""),   // whoever takes a holder out says what remains
+            (0, "", 3, ""),   // there is no volume yet
+        ];
+        for (holders, named, then, then_named) in allowed {
+            assert_eq!(copies_said((holders, named), (then, then_named)), [""; 0], "{holders} to {then}");
+        }
     }
 
     #[test]

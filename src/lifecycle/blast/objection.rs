@@ -137,3 +137,54 @@ fn and(more: usize) -> String {
         _ => format!("; {more} more are missing"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node() -> NodeName {
+        "compute2".parse().unwrap()
+    }
+
+    #[test]
+    fn each_objection_has_a_way_out_that_names_the_node() {
+        let card = OwnCard { interface: "eth0".into(), mac: "52:54:00:a8:02:01".parse().unwrap() };
+        let state = "firstboot".to_string();
+        for (objection, help) in [
+            (Objection::stopped(&Stopped { since: 1, who: "ann".into() }), "`rackstart stop --lift` allows"),
+            (Objection::Own { node: node(), card }, "correct the MAC in the site file"),
+            (Objection::Protected(node()), "`rackstart unprotect compute2`"),
+            (Objection::Maintenance(node()), "`rackstart maintenance compute2 --off`"),
+            (
+                Objection::Suspect { node: node(), why: "w".into() },
+                "look into it, then run `rackstart clear-suspect compute2`",
+            ),
+            (Objection::Installing(node()), "`rackstart disarm compute2 --give-up REASON`"),
+            (Objection::Count { number: 3, all: 5, given: None }, "say the exact number: --count 3"),
+            (Objection::NotDrained { node: node(), why: "w".into() }, "correct that and try again"),
+            (
+                Objection::Only { node: node(), capability: "control".into(), state: "ready" },
+                "do one after the other, each ready before the next",
+            ),
+            (replica(state, 0), "do one after the other, each ready before the next"),
+        ] {
+            assert!(objection.help().starts_with(help), "{objection}: {}", objection.help());
+        }
+    }
+
+    fn replica(state: String, more: usize) -> Objection {
+        let (what, volume, other) = ("brick".into(), "vm-instances".into(), "compute3".parse().unwrap());
+        Objection::Replica { node: node(), what, volume, other, state, more }
+    }
+
+    #[test]
+    fn a_wrong_count_and_a_missing_copy_are_told_in_whole_sentences() {
+        let count = |given| Objection::Count { number: 3, all: 5, given }.to_string();
+        assert_eq!(count(None), "this is about 3 of the 5 nodes");
+        assert_eq!(count(Some(2)), "this is about 3 of the 5 nodes, and 2 were counted");
+        let holds = "compute2 holds a brick of the volume vm-instances, and compute3, which holds another copy, is";
+        for (more, end) in [(0, ""), (1, "; 1 more is missing"), (2, "; 2 more are missing")] {
+            assert_eq!(replica("in maintenance".into(), more).to_string(), format!("{holds} in maintenance{end}"));
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! The decision as a table: a rack of five nodes in various states, a request, and the answer.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Drains as a table: what was asked, what was answered, when, and the outcome.
 
+mod keepers;
+
 use std::collections::BTreeMap;
 
 use super::*;

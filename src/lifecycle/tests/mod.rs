@@ -302,6 +302,7 @@ fn an_arming_that_nobody_fetched_expires_and_a_booted_one_does_not() {
     let booted = armed.apply(&Event::BootScriptServed { token: token(2) }).unwrap();
     assert_eq!(booted.apply(&Event::Expired), Err(Refused::NothingToDo));
     let first = State::New.apply(&Event::Armed { id: id(2), scope: WipeScope::BlankDiskOnly }).unwrap();
+    assert!(matches!(first, State::Armed { previous: None, .. }), "it was never anything else");
     assert_eq!(first.apply(&Event::Expired), Ok(State::New), "nothing failed");
 }
 
