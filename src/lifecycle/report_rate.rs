@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-/// Accepted at once: more than an honest node queues while the server is away (`QUEUE_LIMIT` in `lib/report.sh`).
+/// Reports accepted at once: more than an honest node queues while the server is away (`QUEUE_LIMIT` in `lib/report.sh`).
+/// After that, one more is accepted per second.
 pub(crate) const BURST: u32 = 600;
-/// After that, one more report is accepted per second.
-const REFILL: Duration = Duration::from_secs(1);
 /// Reports of one attempt that the event log keeps. Later ones change the state as before.
 pub(crate) const STORED_PER_ATTEMPT: u32 = 4000;
 
@@ -37,9 +36,9 @@ impl ReportRate {
 
     /// Decides whether one report is accepted, and returns the allowance that remains.
     pub(crate) fn admit(self, now: Duration) -> (Self, Admission) {
-        let whole = now.saturating_sub(self.refilled).as_secs() / REFILL.as_secs();
+        let whole = now.saturating_sub(self.refilled).as_secs();
         let left = self.left.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX)).min(BURST);
-        let refilled = if left == BURST { now } else { self.refilled + REFILL * u32::try_from(whole).unwrap_or(0) };
+        let refilled = if left == BURST { now } else { self.refilled + Duration::from_secs(whole) };
         // The node was quiet for long enough to be warned about again.
         let told = self.told && left < BURST;
         match left.checked_sub(1) {

@@ -210,6 +210,40 @@ mod tests {
     }
 
     #[test]
+    fn encrypted_disks_are_refused_whether_they_were_or_shall_be() {
+        let (node, recorded) = installed();
+        let (mut shall, mut was) = (node.clone(), recorded.clone());
+        shall.layout.volume_groups[1].encrypted = true;
+        was.volume_groups[1].encrypted = true;
+        for (node, recorded) in [(&shall, &recorded), (&node, &was)] {
+            let error = keep(node, recorded, &brick()).unwrap_err();
+            assert!(matches!(error, PlanError::KeepEncrypted { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_the_layout_asks_for_is_no_label_that_the_disk_has() {
+        let (mut node, _) = installed();
+        node.release = "9".parse().unwrap();
+        let recorded = plan(&node).unwrap();
+        node.layout.label = Some(crate::site::DiskLabel::Gpt);
+        let text = refusal(&node, &recorded, &["vg_gluster"]);
+        assert!(text.contains("and the label msdos, and the site file now means") && text.contains("gpt"), "{text}");
+    }
+
+    #[test]
+    fn disks_with_different_labels_keep_them() {
+        let (mut node, _) = installed();
+        node.release = "7".parse().unwrap();
+        node.layout.partitions[2].disk = Some("brick".into());
+        let rule = crate::site::DiskRule::of(7_814_037_168, 512);
+        node.disks.push(crate::site::DiskSlot { slot: "brick".into(), rule });
+        let recorded = plan(&node).unwrap();
+        node.release = "9".parse().unwrap();
+        assert_eq!(keep(&node, &recorded, &brick()).unwrap().disks, recorded.disks);
+    }
+
+    #[test]
     fn only_groups_of_data_that_are_there_can_be_kept() {
         let (node, recorded) = installed();
         assert!(refusal(&node, &recorded, &[]).contains("no volume group is named"));

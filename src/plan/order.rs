@@ -121,6 +121,13 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_partition_needs_no_flag_unless_it_is_boot() {
+        assert_eq!(place(&[request(0, 100)], GPT), Ok(vec![FIXED]));
+        assert_eq!(place(&[request(FIRMWARE_WEIGHT, 600), request(0, 100)], GPT), Ok(vec![FIXED, FIXED]));
+        assert_eq!(place(&[request(BOOT_WEIGHT, 100)], MBR), Ok(vec![PRIMARY]));
+    }
+
+    #[test]
     fn equal_sizes_are_told_apart_by_a_flag() {
         assert_eq!(place(&[request(0, 100), request(0, 100)], GPT), Ok(vec![PRIMARY, FIXED]));
     }

@@ -58,7 +58,7 @@ impl<'a> Disk<'a> {
         let overhead = |disk: &Disk<'_>| {
             let own = disk.wanted.iter().filter(|wanted| !matches!(wanted.content, Content::RaidMember { .. }));
             let records = gaps(disk.logical()) + extra_gap(disk.logical());
-            own.map(|wanted| wanted.size.minimum().0).sum::<u64>() + GRAIN.0 + records.0
+            own.map(|wanted| wanted.size.minimum().0).sum::<u64>() + records.0
         };
         self.limit = Some((Mib((twin.end().0 + overhead(self)).saturating_sub(overhead(twin))), twin.slot));
     }
@@ -106,7 +106,7 @@ impl<'a> Disk<'a> {
             Ok((sizes, placements))
         };
         let refused = match arranged(room, notes) {
-            Err(refused @ PlanError::DiskTooSmall { .. }) if room.extra > Mib(0) => refused,
+            Err(refused @ PlanError::DiskTooSmall { .. }) => refused,
             other => return other,
         };
         let mut tight_notes = Vec::new();
@@ -165,19 +165,25 @@ impl<'a> Disk<'a> {
             return Err(PlanError::Empty { node: self.node.name.clone(), what: in_words(&wanted.content) });
         }
         let mut sizes: Vec<Mib> = self.wanted.iter().map(|wanted| wanted.size.minimum().max(Mib(1))).collect();
-        let primaries = if room.logical > 0 { MBR_SLOTS - 1 } else { sizes.len() };
         if let Some(extended) = room.extended {
-            let needed = total(&sizes[primaries..], gaps(room.logical));
-            if needed > extended {
-                let (node, shortfall) = (self.node.name.clone(), needed - extended);
-                return Err(PlanError::ExtendedTooSmall { node, needed, extended, shortfall });
+            let primaries = MBR_SLOTS - 1;
+            let within = total(&sizes[primaries..], gaps(room.logical));
+            if within > extended {
+                let (node, shortfall) = (self.node.name.clone(), within - extended);
+                return Err(PlanError::ExtendedTooSmall { node, needed: within, extended, shortfall });
             }
-            self.grow(&mut sizes, primaries.., extended - needed);
             let needed = total(&sizes[..primaries], GRAIN + extended);
-            match needed <= room.usable_end {
-                true => self.grow(&mut sizes, 0..primaries, room.usable_end - needed),
-                false => return Err(self.too_small(&sizes, needed - room.usable_end, needed, room.usable_end)),
+            if needed > room.usable_end {
+                // A smaller logical partition would only leave room in the extended one.
+                let shrink_by = needed - room.usable_end;
+                let shrink = match within + shrink_by <= extended {
+                    true => Some((in_words(&Content::Extended), extended - shrink_by)),
+                    false => self.smaller(&sizes[..primaries], shrink_by),
+                };
+                return Err(self.too_small(shrink, needed, room.usable_end));
             }
+            self.grow(&mut sizes, primaries.., extended - within);
+            self.grow(&mut sizes, 0..primaries, room.usable_end - needed);
             return Ok(sizes);
         }
         let needed = total(&sizes, GRAIN + gaps(room.logical) + room.extra);
@@ -189,10 +195,10 @@ impl<'a> Disk<'a> {
     }
 
     /// Whether `--grow` with `--maxsize` at the partition's own size changes nothing. The early `PartitionRequest`,
-    /// which EL6 may have, takes a growth of 0 as unlimited. There it must find nothing to grow into: the disk must be
-    /// full, and without logical partitions, whose gaps it would count.
+    /// which EL6 may have, takes a growth of 0 as unlimited. There it must find nothing to grow into: the partitions must
+    /// fill the disk without a gap, such as the one before a logical partition.
     fn grows_to_own_size(&self, sizes: &[Mib]) -> bool {
-        !self.node.release.is_el6() || (self.logical() == 0 && total(sizes, GRAIN) == self.end())
+        !self.node.release.is_el6() || total(sizes, GRAIN) == self.end()
     }
 
     fn requests(&self, sizes: &[Mib]) -> Vec<Request> {
@@ -237,7 +243,7 @@ impl<'a> Disk<'a> {
             let header = luks::of_group(self.node, volume_group);
             let group = luks::volume_group_size(sizes[index], header);
             let spare = Mib(sizes[index].0.saturating_sub(luks::partition_for(group, header).0)).min(shortfall);
-            if group == Mib(0) || spare == Mib(0) {
+            if spare == Mib(0) {
                 continue;
             }
             sizes[index] = sizes[index] - spare;
@@ -253,16 +259,18 @@ impl<'a> Disk<'a> {
             return Ok(());
         }
         // A disk that is larger by what is still missing would be enough: the rest can be saved as above.
-        Err(self.too_small(&asked, needed - usable, usable + shortfall, usable))
+        Err(self.too_small(self.smaller(&asked, needed - usable), usable + shortfall, usable))
     }
 
-    /// `shrink_by` is the amount by which the layout as written is too large.
-    fn too_small(&self, asked: &[Mib], shrink_by: Mib, needed: Mib, usable: Mib) -> PlanError {
+    /// The largest of the first partitions of the disk, which were asked for with these sizes, and its size without
+    /// `shrink_by`, the amount by which the layout as written is too large; none when nothing would remain of it.
+    fn smaller(&self, asked: &[Mib], shrink_by: Mib) -> Option<(String, Mib)> {
+        let largest = (0..asked.len()).max_by_key(|&index| asked[index]).filter(|&index| asked[index] > shrink_by)?;
+        Some((in_words(&self.wanted[largest].content), asked[largest] - shrink_by))
+    }
+
+    fn too_small(&self, shrink: Option<(String, Mib)>, needed: Mib, usable: Mib) -> PlanError {
         let shortfall = needed - usable;
-        let largest = (0..asked.len()).max_by_key(|&index| asked[index]);
-        let shrink = largest
-            .filter(|&index| asked[index] > shrink_by)
-            .map(|index| (in_words(&self.wanted[index].content), asked[index] - shrink_by));
         let (node, layout) = (self.node.name.clone(), self.node.layout.name.clone());
         let smaller = self.limit.filter(|(limit, _)| *limit < self.end()).map_or(self.slot, |(_, twin)| twin);
         let disk = (self.node.disks.len() > 1).then(|| smaller.into());

@@ -113,5 +113,17 @@ mod tests {
         assert_eq!(gpt_end(2048 * 10, 512), Mib(9), "a disk of whole MiB loses its last one to the backup table");
         assert_eq!(mbr_end(2048 * 10, 512), Mib(10));
         assert_eq!(gpt_end(256 * 10, 4096), Mib(9));
+        // One sector for the header of the backup, and 16 KiB for its entries.
+        assert_eq!((gpt_end(2048 * 10 + 32, 512), gpt_end(2048 * 10 + 33, 512)), (Mib(9), Mib(10)));
+        assert_eq!((gpt_end(256 * 10 + 4, 4096), gpt_end(256 * 10 + 5, 4096)), (Mib(9), Mib(10)));
+    }
+
+    #[test]
+    fn an_array_keeps_a_power_of_two_of_at_most_a_thousandth() {
+        for (partition, keeps) in
+            [(131_072, 128), (131_071, 64), (65_536, 64), (65_535, 32), (2048, 2), (2047, 1), (100, 1), (1 << 30, 128)]
+        {
+            assert_eq!(array_least(Mib(partition)), Mib(partition - keeps - 2), "{partition}");
+        }
     }
 }

@@ -41,3 +41,60 @@ pub(crate) fn options_words(plan: &NodePlan, mount: &str) -> String {
     let word = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("  {name} {value}"));
     [word("mount", &options.mount), word("mkfs", &options.mkfs)].into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan;
+    use super::*;
+    use crate::site::testing::paper_site;
+    use crate::site::{DiskRule, DiskSlot, FileSystemOptions, Firmware, Mib, Node, SizeSpec};
+
+    fn node(name: &str, release: &str, firmware: Firmware) -> Node {
+        let mut node = paper_site().node_by_name(name).unwrap().clone();
+        (node.release, node.firmware) = (release.parse().unwrap(), firmware);
+        node.layout.partitions.last_mut().unwrap().size = SizeSpec::Grow(Mib(8000));
+        for volume in node.layout.volume_groups.iter_mut().flat_map(|group| &mut group.logical_volumes) {
+            volume.size = SizeSpec::Grow(Mib(4000));
+        }
+        let options = |mount: &str| FileSystemOptions { mount: Some(mount.into()), mkfs: Some("-m 1".into()) };
+        node.layout.options.insert("/boot".into(), options("noatime,nodev"));
+        node
+    }
+
+    fn words(node: &Node) -> Vec<String> {
+        let plan = plan(node).unwrap();
+        plan.os_disk().partitions.iter().map(|partition| content_words(&plan, partition)).collect()
+    }
+
+    #[test]
+    fn each_partition_is_described_by_what_it_holds() {
+        let mut bios = node("controller", "9", Firmware::Bios);
+        bios.layout.volume_groups[2].encrypted = true;
+        let expected = [
+            "/boot  ext4  mount noatime,nodev  mkfs -m 1",
+            "physical volume of vg_base",
+            "physical volume of nova-volumes",
+            "extended, around the logical partitions",
+            "physical volume of vg_images, encrypted (LUKS)",
+        ];
+        assert_eq!(words(&bios), expected);
+        let uefi = words(&node("compute2", "9", Firmware::Uefi));
+        assert_eq!(uefi[0], "/boot/efi  EFI system partition");
+        assert_eq!(words(&node("compute2", "10", Firmware::Bios))[0], "biosboot");
+    }
+
+    #[test]
+    fn half_of_a_mirror_is_described_by_what_the_mirror_holds() {
+        let mut node = node("compute2", "9", Firmware::Uefi);
+        node.disks.push(DiskSlot { slot: "os2".into(), rule: DiskRule::of(488_397_168, 512) });
+        node.layout.mirror = Some(("os".into(), "os2".into()));
+        node.layout.volume_groups[1].encrypted = true;
+        let expected = [
+            "half of the mirror md0: /boot/efi  EFI system partition",
+            "half of the mirror md1: /boot  ext4  mount noatime,nodev  mkfs -m 1",
+            "half of the mirror md2: physical volume of vg_base",
+            "half of the mirror md3: physical volume of vg_gluster, encrypted (LUKS)",
+        ];
+        assert_eq!(words(&node), expected);
+    }
+}

@@ -136,6 +136,39 @@ mod tests {
     }
 
     #[test]
+    fn what_has_to_be_mounted_is_looked_for_on_partitions_and_on_mirrors() {
+        let mut plan = plan(paper_site().node_by_name("compute2").unwrap()).unwrap();
+        plan.volume_groups.clear();
+        let disks = BTreeMap::from([("os".into(), "sda".into())]);
+        let lines = |plan: &NodePlan, mounts: &[(&str, &str, &str)]| {
+            let fact = |(device, target, file_system): &(&str, &str, &str)| crate::plan::facts::MountFact {
+                device: device.to_string(),
+                target: target.to_string(),
+                file_system: file_system.to_string(),
+            };
+            let mut lines = Vec::new();
+            let facts = Facts { mounts: mounts.iter().map(fact).collect(), ..Facts::default() };
+            compare_mounts(plan, &disks, &facts, &mut lines);
+            lines.join("; ")
+        };
+        let boot = ("/dev/sda1", "/boot", "ext4");
+        assert_eq!(lines(&plan, &[boot]), "");
+        plan.disks[0].partitions[1].content = Content::EfiSystem;
+        assert_eq!(lines(&plan, &[boot]), "nothing is mounted at /boot/efi; planned: vfat");
+        assert_eq!(lines(&plan, &[boot, ("/dev/sda2", "/boot/efi", "vfat")]), "");
+        // The number of an array may change, so any device will do.
+        plan.disks.clear();
+        let half = Vec::new;
+        let array =
+            |content| ArrayPlan { device: "md0".into(), members: half(), content, at_least: crate::site::Mib(1) };
+        let file_system = FileSystem::Ext4;
+        plan.arrays = vec![array(Content::EfiSystem), array(Content::Mount { mount: "/boot".into(), file_system })];
+        let missing = "nothing is mounted at /boot/efi; planned: vfat; nothing is mounted at /boot; planned: ext4";
+        assert_eq!(lines(&plan, &[]), missing);
+        assert_eq!(lines(&plan, &[("/dev/md127", "/boot/efi", "vfat"), ("/dev/md126", "/boot", "ext4")]), "");
+    }
+
+    #[test]
     fn a_mirror_is_known_by_its_halves_and_its_level() {
         let site = paper_site();
         let mut plan = plan(site.node_by_name("compute2").unwrap()).unwrap();

@@ -74,7 +74,12 @@ mod tests {
         let missing = "nvme0n1 has no boot loader; planned: the firmware starts from either disk of the mirror";
         assert_eq!(lines(&plan, none_on_the_second), missing);
         assert_eq!(lines(&plan, Some(&[("sda", "mbr"), ("nvme0n1", "mbr")])), "");
+        plan.arrays = vec![array(Content::PhysicalVolume { volume_group: "vg_base".into() })];
+        assert_eq!(lines(&plan, none_on_the_second), "", "nothing starts from what GRUB cannot read");
+        plan.arrays = vec![array(Content::Mount { mount: "/".into(), file_system: FileSystem::Ext4 })];
+        assert_eq!(lines(&plan, none_on_the_second), missing, "a `/` with /boot in it");
         plan.firmware = Firmware::Uefi;
+        assert_eq!(lines(&plan, Some(&[("sda1", "entry")])), "", "the EFI system partition is on no mirror");
         plan.arrays = vec![array(Content::EfiSystem)];
         let missing = "the firmware has no boot entry for nvme0n1p1; planned: it starts from either half of md0";
         assert_eq!(lines(&plan, Some(&[("sda", "mbr"), ("sda1", "entry"), ("nvme0n1p2", "entry")])), missing);

@@ -161,6 +161,13 @@ fn a_large_xfs_of_el6_is_mounted_with_64_bit_inodes() {
     assert_eq!(options("6.10", FileSystem::Xfs, TIB - 4, None), "");
     assert_eq!(options("6.10", FileSystem::Ext4, TIB, None), "");
     assert_eq!(options("7.9", FileSystem::Xfs, TIB, None), "");
+    let mut node = growing(node("compute2"));
+    node.os_disk_mut().sectors = 4_000_000_000;
+    let (path, file_system) = ("/export/gluster".into(), FileSystem::Xfs);
+    node.layout.partitions[2].purpose = PartitionUse::Mount { path, file_system };
+    node.layout.volume_groups.pop();
+    let plain = plan(&node).unwrap().options.remove("/export/gluster").unwrap_or_default();
+    assert_eq!(plain.mount.as_deref(), Some("defaults,inode64"), "on a partition of its own as well");
 }
 
 #[test]

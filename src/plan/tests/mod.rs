@@ -1,6 +1,8 @@
 //! The paper's tables, the variants by firmware and release, and the refusals.
 
 mod edges;
+mod mirrors;
+mod partitions;
 mod several;
 
 use super::*;
