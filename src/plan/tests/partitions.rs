@@ -146,6 +146,7 @@ fn an_extended_partition_of_its_own_size_shares_what_is_within_it_and_the_rest_i
     ];
     let full = plan(&sized(5000, 10_000)).unwrap();
     assert_eq!((partitions(&full), full.os_disk().free), (expected.into(), Mib(0)));
+    assert_eq!(plan(&sized(5000, 8501)).unwrap().os_disk().partitions[1].size, Mib(2000), "nothing is left to grow");
     // 1 before all, 3,500 in primary partitions, and the extended one whatever is in it.
     assert_eq!(missing(&sized(9000, 10_000)), (2501, 12_501, 10_000));
     let help = |node: &Node| plan(node).unwrap_err().help();
