@@ -23,6 +23,7 @@ mod output;
 mod plan;
 mod power;
 mod protect;
+mod question;
 mod reimage;
 mod reload;
 mod render;

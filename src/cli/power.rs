@@ -1,12 +1,13 @@
 //! `rackstart power`, and the restart behind `--cycle` of other verbs.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::ValueEnum;
 
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
+use super::question::type_to_go_on;
 use super::{Failure, print};
 use crate::power::{Action, Seen};
 use crate::server::api::power::Switch;
@@ -111,19 +112,12 @@ fn words(node: &str, seen: &Seen) -> String {
 
 /// Asks for the name of the node.
 fn confirm(node: &NodeStatus, action: Action, output: Output) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if output.json || !stdin.is_terminal() {
+    if output.json || !std::io::stdin().is_terminal() {
         return Err(Failure::usage("this can stop a system that runs, and there is no terminal to ask on")
             .hint("add --yes if you mean it"));
     }
     print(&format!("{} is {}: {}\n", node.name, node.state, action.warning()))?;
-    print("type the name of the node to go on: ")?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(Failure::fixable)?;
-    match line.trim() == node.name {
-        true => Ok(()),
-        false => Err(Failure::fixable(format!("that is not {}: nothing was changed", node.name))),
-    }
+    type_to_go_on("the name of the node", &node.name)
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Drop for Emulator {
 }
 
 /// compute2 with this key.
-fn with_power(folder: &Path, power: &str) {
+pub(crate) fn with_power(folder: &Path, power: &str) {
     let file = folder.join("rackstart.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("power = ")).collect();
@@ -89,7 +89,7 @@ fn with_power(folder: &Path, power: &str) {
     std::fs::write(file, kept.join("\n").replacen("name = \"compute2\"", &line, 1) + "\n").unwrap();
 }
 
-fn set_password(serving: &Serving, password: &str) {
+pub(crate) fn set_password(serving: &Serving, password: &str) {
     let command = "printf %s \"$1\" | \"$2\" secrets set BMC_PASSWORD";
     let output = Command::new("sh")
         .args(["-c", command, "sh", password, PROGRAM])

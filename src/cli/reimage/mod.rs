@@ -2,11 +2,12 @@
 
 mod drain;
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::Path;
 
 use super::client::{Client, Daemon};
 use super::output::{Output, json};
+use super::question::type_to_go_on;
 use super::{Failure, no_such_node, power, print};
 use crate::lifecycle::blast::needs_count;
 use crate::server::api::orders::Wipe;
@@ -146,9 +147,8 @@ fn choose<'a>(
 
 /// Asks for the name of one node, or for the number of several. Returns the number.
 fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
-    let stdin = std::io::stdin();
     let number = names.len();
-    if !stdin.is_terminal() {
+    if !std::io::stdin().is_terminal() {
         let add = match needs_count(number, of_all) {
             true => format!("name the nodes and add --yes --count {number} if you mean it"),
             false => "name the nodes and add --yes if you mean it".into(),
@@ -159,13 +159,7 @@ fn confirm(names: &[String], of_all: usize) -> Result<usize, Failure> {
         [name] => ("the name of the node", name.clone()),
         _ => ("how many nodes that are", number.to_string()),
     };
-    print(&format!("type {what} to go on: "))?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(Failure::fixable)?;
-    match line.trim() == expected {
-        true => Ok(number),
-        false => Err(Failure::fixable(format!("that is not {expected}: nothing was changed"))),
-    }
+    type_to_go_on(what, &expected).map(|()| number)
 }
 
 fn tell(armed: &ArmedView, cycle: bool, output: Output) -> Result<(), Failure> {
