@@ -6,5 +6,5 @@ pub(crate) mod ipmi;
 mod order;
 pub(crate) mod redfish;
 
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Fault, quoted};
 pub(crate) use order::{Action, Seen};

@@ -97,6 +97,19 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// With each text changed.
+    pub(crate) fn map(self, change: impl Fn(String) -> String) -> Self {
+        let all = |texts: Vec<String>| texts.into_iter().map(&change).collect();
+        Self {
+            power: change(self.power),
+            boots_next: self.boots_next.map(&change),
+            machine: self.machine.map(&change),
+            bmc: self.bmc.map(&change),
+            resets: all(self.resets),
+            sources: all(self.sources),
+        }
+    }
+
     /// What the BMC says beside the power, for people.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let list = |words: &[String]| Some(words.join(", ")).filter(|words| !words.is_empty());
@@ -104,8 +117,8 @@ impl Seen {
             ("boots next from", self.boots_next.clone()),
             ("machine", self.machine.clone()),
             ("BMC", self.bmc.clone()),
-            ("resets", list(&self.resets)),
-            ("boots once from", list(&self.sources)),
+            ("knows the resets", list(&self.resets)),
+            ("can boot once from", list(&self.sources)),
         ];
         said.into_iter().filter_map(|(what, said)| Some((what, said?))).collect()
     }

@@ -17,7 +17,7 @@ pub(crate) use gates::{Gates, NodeAt, RoleSteps};
 pub(crate) use html::{encode, render};
 pub(crate) use lane::{Lane, Said, draw as draw_lanes, usual};
 pub(crate) use rack::{Brief, Chosen, Filter, RackPage, Seen, choose, file as rack_file};
-pub(crate) use strip::{Found, Strip, strips};
+pub(crate) use strip::{Found, Keeping, Strip, strips};
 pub(crate) use tree::{Leaf, draw as draw_tree};
 pub(crate) use words::{Time, query};
 

@@ -32,7 +32,7 @@ pub(crate) struct Found<'a> {
 pub(crate) struct Row {
     /// Number of the partition; empty for a volume.
     pub number: String,
-    /// What becomes of it at the next installation that keeps what can be kept: `made`, `kept` or `foreign`.
+    /// What becomes of it at the next installation: `made`, `kept`, `kept on request` or `foreign`.
     pub fate: &'static str,
     /// Size in MiB.
     pub mib: u64,
@@ -53,6 +53,9 @@ pub(crate) struct Strip {
     pub found: Vec<Row>,
 }
 
+const KEPT: &str = "kept";
+const KEPT_ON_REQUEST: &str = "kept on request";
+
 struct Piece {
     start: u64,
     size: u64,
@@ -64,12 +67,28 @@ struct Piece {
     group: u64,
 }
 
+/// What the next installation keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keeping<'a> {
+    /// The volume groups.
+    pub groups: &'a [String],
+    /// Whether that is ordered; otherwise it is only what can be asked for.
+    pub is_ordered: bool,
+}
+
+impl Keeping<'_> {
+    fn fate(self, group: &str) -> Option<&'static str> {
+        let word = if self.is_ordered { KEPT } else { KEPT_ON_REQUEST };
+        self.groups.iter().any(|kept| kept == group).then_some(word)
+    }
+}
+
 /// Draws every disk of a plan.
-pub(crate) fn strips(plan: &NodePlan, keep: &[String], found: Option<Found<'_>>) -> Vec<Strip> {
+pub(crate) fn strips(plan: &NodePlan, keep: Keeping<'_>, found: Option<Found<'_>>) -> Vec<Strip> {
     plan.disks.iter().map(|disk| strip(plan, disk, keep, found)).collect()
 }
 
-fn strip(plan: &NodePlan, disk: &DiskPlan, keep: &[String], found: Option<Found<'_>>) -> Strip {
+fn strip(plan: &NodePlan, disk: &DiskPlan, keep: Keeping<'_>, found: Option<Found<'_>>) -> Strip {
     let planned = planned(plan, disk, keep);
     let there = found.map(|found| pieces_found(found, disk, keep)).unwrap_or_default();
     let size = disk.sectors * u64::from(disk.sector_size) / (1024 * 1024);
@@ -84,16 +103,15 @@ fn group_on<'a>(plan: &'a NodePlan, disk: &DiskPlan, number: u32) -> Option<&'a 
     plan.volume_groups.iter().find(|group| group.is_on(&disk.slot, number))
 }
 
-fn planned(plan: &NodePlan, disk: &DiskPlan, keep: &[String]) -> Vec<Piece> {
+fn planned(plan: &NodePlan, disk: &DiskPlan, keep: Keeping<'_>) -> Vec<Piece> {
     let real = disk.partitions.iter().filter(|partition| partition.slot != Slot::Extended);
     real.map(|partition| {
         let group = group_on(plan, disk, partition.number);
-        let is_kept = group.is_some_and(|group| keep.contains(&group.name));
         Piece {
             start: partition.start.0,
             size: partition.size.0,
             label: format!("{} {}", partition.number, name(&partition.content)),
-            fate: if is_kept { "kept" } else { "made" },
+            fate: group.and_then(|group| keep.fate(&group.name)).unwrap_or("made"),
             inside: group.map_or_else(Vec::new, |group| {
                 group.logical_volumes.iter().map(|volume| (volume.name.clone(), volume.size.0)).collect()
             }),
@@ -103,7 +121,7 @@ fn planned(plan: &NodePlan, disk: &DiskPlan, keep: &[String]) -> Vec<Piece> {
     .collect()
 }
 
-fn pieces_found(found: Found<'_>, disk: &DiskPlan, keep: &[String]) -> Vec<Piece> {
+fn pieces_found(found: Found<'_>, disk: &DiskPlan, keep: Keeping<'_>) -> Vec<Piece> {
     let Found { plan, disks, facts } = found;
     let Some(kernel) = disks.get(&disk.slot) else { return Vec::new() };
     let promised = plan.disks.iter().find(|promised| promised.slot == disk.slot);
@@ -112,11 +130,8 @@ fn pieces_found(found: Found<'_>, disk: &DiskPlan, keep: &[String]) -> Vec<Piece
         .map(|fact| {
             let known = promised.and_then(|promised| promised.partition(fact.number));
             let group = promised.and_then(|promised| group_on(plan, promised, fact.number));
-            let fate = match (known, group) {
-                (_, Some(group)) if keep.contains(&group.name) => "kept",
-                (Some(_), _) => "made",
-                (None, _) => "foreign",
-            };
+            let other = if known.is_some() { "made" } else { "foreign" };
+            let fate = group.and_then(|group| keep.fate(&group.name)).unwrap_or(other);
             let label = known.map_or_else(|| "not of rackstart".into(), |known| name(&known.content).to_string());
             let inside = group.map_or_else(Vec::new, |group| {
                 let own = facts.volumes.iter().filter(|volume| volume.group == group.name);
@@ -197,7 +212,7 @@ fn draw(title: &str, planned: &[Piece], found: &[Piece], size: u64) -> String {
             let told = encode(&format!("{}: {} MiB, {}", piece.label, piece.size, piece.fate));
             out.push_str(&format!(
                 "<rect class=\"f-{}\" x=\"{x:.1}\" y=\"{y:.0}\" width=\"{width:.1}\" height=\"{BAR}\"><title>{told}</title></rect>\n",
-                piece.fate
+                class(piece.fate)
             ));
             if piece.fate == "foreign" {
                 out.push_str(&format!(
@@ -222,6 +237,11 @@ fn draw(title: &str, planned: &[Piece], found: &[Piece], size: u64) -> String {
     out + "</svg>"
 }
 
+/// The class of a fate in the stylesheet.
+fn class(fate: &str) -> &str {
+    fate.split(' ').next().unwrap_or_default()
+}
+
 /// The volumes of a group as a thin bar under its partition.
 fn volumes(out: &mut String, piece: &Piece, x: f64, y: f64, width: f64) {
     let scale = width / piece.group.max(1) as f64;
@@ -232,7 +252,7 @@ fn volumes(out: &mut String, piece: &Piece, x: f64, y: f64, width: f64) {
         let told = encode(&format!("{name}: {size} MiB"));
         out.push_str(&format!(
             "<rect class=\"v-{}\" x=\"{left:.1}\" y=\"{y:.0}\" width=\"{length:.1}\" height=\"9\"><title>{told}</title></rect>\n",
-            piece.fate
+            class(piece.fate)
         ));
         left += length;
     }
@@ -267,17 +287,21 @@ mod tests {
         facts.volumes = vec![VolumeFact { group: kept.clone(), name: "lv<x>".into(), uuid: "u".into(), sectors: 4096 }];
         let disks = [(os.slot.clone(), "sda".to_string())].into();
         let found = Found { plan: &plan, disks: &disks, facts: &facts };
-        let strips = strips(&plan, std::slice::from_ref(&kept), Some(found));
+        let keep = Keeping { groups: std::slice::from_ref(&kept), is_ordered: false };
+        let ordered = super::strips(&plan, Keeping { is_ordered: true, ..keep }, Some(found));
+        assert!(ordered[0].svg.contains("(kept)") && !ordered[0].svg.contains("(kept on request)"));
+        let strips = strips(&plan, keep, Some(found));
+        assert!(strips[0].svg.contains("(kept on request)") && strips[0].svg.contains("class=\"f-kept\""));
         let strip = &strips[0];
         let fates = |rows: &[Row]| {
             let real = rows.iter().filter(|row| !row.number.is_empty());
             real.map(|row| (row.number.clone(), row.fate)).collect::<Vec<_>>()
         };
-        assert!(fates(&strip.planned).iter().any(|(_, fate)| *fate == "kept"), "{:?}", strip.planned);
+        assert!(fates(&strip.planned).iter().any(|(_, fate)| *fate == "kept on request"), "{:?}", strip.planned);
         assert_eq!(fates(&strip.found).last().unwrap(), &("9".to_string(), "foreign"));
         assert_eq!(fates(&strip.found).iter().filter(|(number, _)| number == "4").count(), 0, "an extended one");
         assert!(strip.svg.contains(">found</text>") && strip.svg.contains("lv&lt;x&gt;: 2 MiB"), "{}", strip.svg);
-        let alone = super::strips(&plan, &[], None);
+        let alone = super::strips(&plan, Keeping { groups: &[], is_ordered: true }, None);
         assert!(!alone[0].svg.contains(">found</text>") && alone[0].found.is_empty());
         assert!(alone[0].planned.iter().all(|row| row.fate == "made"));
     }

@@ -24,8 +24,11 @@ fn text(value: &Value, key: &str) -> Option<String> {
     (!text.is_empty()).then(|| super::fault::quoted(text))
 }
 
+/// How many texts of a list are read; the longest that the schemas know has 15.
+const LONGEST_LIST: usize = 32;
+
 /// The texts of a list; empty when there is none.
 fn texts(value: Option<&Value>) -> Vec<String> {
     let all = value.and_then(Value::as_array).into_iter().flatten();
-    all.filter_map(Value::as_str).map(super::fault::quoted).collect()
+    all.filter_map(Value::as_str).take(LONGEST_LIST).map(super::fault::quoted).collect()
 }

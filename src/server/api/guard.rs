@@ -26,11 +26,12 @@ const MAX_WORDS: usize = 4096;
 /// The checks that all routes over TCP share.
 pub(super) async fn front_door(Shared(api): Shared<Api>, request: Request, next: Next) -> Response {
     let refused = enter(&api, &request, false).err();
+    let path = request.uri().path().to_string();
     let response = match refused {
         Some(error) => error.into_response(),
         None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(response) => normalised(response).await,
-            Err(_) => too_slow().into_response(),
+            Err(_) => too_slow(&path).into_response(),
         },
     };
     api.meters.answered(response.status());
@@ -57,7 +58,12 @@ fn dressed(mut response: Response) -> Response {
 }
 
 /// What a caller is told whose request took too long.
-pub(super) fn too_slow() -> ApiError {
+pub(super) fn too_slow(path: &str) -> ApiError {
+    if path.ends_with("/power") {
+        let error = format!("the BMC has not answered within {} s; what was asked of it goes on", PATIENCE.as_secs());
+        let help = "look again in a moment, before you order anything again; the audit log has what is refused";
+        return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, help);
+    }
     let error = format!("this took longer than {} s", PATIENCE.as_secs());
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error, "send the whole request at once, and try again")
 }

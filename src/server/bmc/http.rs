@@ -43,8 +43,13 @@ pub(super) enum Proof {
 impl Proof {
     /// Basic authentication (RFC 7617).
     pub(super) fn basic(user: &str, password: &str) -> Self {
-        Self::Basic(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))))
+        Self::Basic(format!("Basic {}", credentials(user, password)))
     }
+}
+
+/// An account as Basic authentication carries it.
+pub(super) fn credentials(user: &str, password: &str) -> String {
+    BASE64_STANDARD.encode(format!("{user}:{password}"))
 }
 
 /// An answer, its body read.

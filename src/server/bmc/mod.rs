@@ -7,7 +7,7 @@ mod tls;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as Waiting, OwnedMutexGuard};
 
@@ -20,12 +20,17 @@ use super::lock::lock;
 /// How long a whole conversation may take: some BMCs need seconds for each answer.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Nobody means the same order twice within this time.
+const TWICE: Duration = Duration::from_secs(5);
+
 /// Whose turn it is with which BMC, and which overrides are to be taken back.
 #[derive(Default)]
 pub struct Bmcs {
     turns: Mutex<HashMap<Mac, Arc<Waiting<()>>>>,
     /// Nodes whose next boot was overridden for an arming, with what is remembered about it.
     overrides: Mutex<HashMap<Mac, Override>>,
+    /// What was done to each node last, and when.
+    done: Mutex<HashMap<Mac, (Action, Instant)>>,
 }
 
 /// An override of the next boot that rackstart set for an arming.
@@ -44,6 +49,16 @@ impl Bmcs {
     pub(crate) async fn turn(&self, mac: Mac) -> OwnedMutexGuard<()> {
         let turn = lock(&self.turns).entry(mac).or_default().clone();
         turn.lock_owned().await
+    }
+
+    /// Remembers what was done to a node.
+    pub(crate) fn did(&self, mac: Mac, action: Action) {
+        lock(&self.done).insert(mac, (action, Instant::now()));
+    }
+
+    /// Whether the same was done to a node a moment ago: then the order was sent twice.
+    pub(crate) fn just_did(&self, mac: Mac, action: Action) -> bool {
+        lock(&self.done).get(&mac).is_some_and(|(done, at)| *done == action && at.elapsed() < TWICE)
     }
 
     /// Remembers an override.
@@ -78,15 +93,15 @@ pub(crate) struct Line<'a> {
 impl Line<'_> {
     /// What the BMC shows.
     pub(crate) async fn look(&self) -> Result<Seen, Fault> {
-        self.bounded(async {
+        let seen = self.bounded(async {
             match &self.power.bmc {
                 Bmc::Redfish { at, trust, system } => {
                     redfish::look(self, redfish::Where { at, trust, system: system.as_deref() }).await
                 }
                 Bmc::Ipmi(at) => ipmitool::look(self, at).await,
             }
-        })
-        .await
+        });
+        Ok(seen.await?.map(|text| self.clean(text)))
     }
 
     /// Carries an action out. `allowed` is asked again before everything that changes something, because the
@@ -124,9 +139,12 @@ impl Line<'_> {
             Err(Fault::new(text, "try again; some BMCs need a restart of their own"))
         };
         let outcome = tokio::time::timeout(LIMIT, talk).await.unwrap_or_else(|_| late());
-        outcome.map_err(|fault| {
-            let clean = |text: String| text.replace(self.password.reveal(), crate::secrets::MASK);
-            Fault::new(clean(fault.text), clean(fault.help))
-        })
+        outcome.map_err(|fault| Fault::new(self.clean(fault.text), self.clean(fault.help)))
+    }
+
+    /// A text of the BMC, without the password and without what a request carries of it.
+    fn clean(&self, text: String) -> String {
+        let carried = http::credentials(&self.power.user, self.password.reveal());
+        text.replace(&carried, crate::secrets::MASK).replace(self.password.reveal(), crate::secrets::MASK)
     }
 }

@@ -9,7 +9,7 @@ use crate::power::redfish::{
     Boot, MOST_MEMBERS, Page, ROOT, Root, System, action_info, link, override_body, reset_body, reset_type, said,
     take_back_body,
 };
-use crate::power::{Action, Fault, Seen};
+use crate::power::{Action, Fault, Seen, quoted};
 use crate::site::{Endpoint, Trust};
 
 /// Where the node is.
@@ -146,12 +146,13 @@ impl<'a> Talk<'a> {
         }
         let (text, help) = match (names.is_empty(), self.system) {
             (true, _) => ("the BMC has no system".to_string(), "is it the BMC of a whole chassis?".to_string()),
-            (_, Some(name)) => {
-                (format!("the BMC has no system `{name}`"), format!("set `system` to one of: {}", names.join(", ")))
-            }
+            (_, Some(name)) => (
+                format!("the BMC has no system `{name}`"),
+                format!("set `system` to one of: {}", quoted(&names.join(", "))),
+            ),
             (_, None) => (
                 format!("the BMC has {} systems", names.len()),
-                format!("set `system` to one of: {}", names.join(", ")),
+                format!("set `system` to one of: {}", quoted(&names.join(", "))),
             ),
         };
         Err(Fault::new(text, help))

@@ -106,11 +106,9 @@ impl Appliance {
         self.or_told(&asked, self.rehearsal_of(&site, order)).await
     }
 
-    /// What a reimage of one node would be answered now, for people who only look: nobody ordered it, so nothing is
-    /// audited.
-    pub(crate) fn foresee_reimage(&self, node: &str) -> Result<Rehearsal, Refusal> {
-        let nodes = vec![node.to_string()];
-        self.rehearsal_of(&self.site(), &Reimage { nodes, keep: false, count: Some(1), forced: None, undrained: None })
+    /// What a reimage would be answered now, for people who only look: nobody ordered it, so nothing is audited.
+    pub(crate) fn foresee(&self, order: &Reimage) -> Result<Rehearsal, Refusal> {
+        self.rehearsal_of(&self.site(), order)
     }
 
     fn rehearsal_of(&self, site: &Site, order: &Reimage) -> Result<Rehearsal, Refusal> {

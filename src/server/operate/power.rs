@@ -36,6 +36,11 @@ pub(crate) struct Switched {
 impl Appliance {
     /// What the BMC of a node shows.
     pub(crate) async fn power_of(&self, name: &str) -> Result<Seen, Refusal> {
+        let (this, node) = (self.clone(), name.to_string());
+        to_the_end(name, async move { this.look_at(&node).await }).await
+    }
+
+    async fn look_at(&self, name: &str) -> Result<Seen, Refusal> {
         let site = self.site();
         let node = site.node_by_name(name).ok_or_else(|| Refusal::UnknownNode(name.into()))?;
         let (power, password) = self.line(node)?;
@@ -47,6 +52,11 @@ impl Appliance {
     /// Switches a node. What could stop it is refused for this machine, for a protected node and for one in
     /// maintenance. The order is in the audit log before the BMC is asked; what the BMC refuses is a line of its own.
     pub(crate) async fn switch(&self, who: &Actor, name: &str, action: Action) -> Result<Switched, Refusal> {
+        let (this, who, node) = (self.clone(), who.clone(), name.to_string());
+        to_the_end(name, async move { this.carry_out(&who, &node, action).await }).await
+    }
+
+    async fn carry_out(&self, who: &Actor, name: &str, action: Action) -> Result<Switched, Refusal> {
         let site = self.site();
         let order = Order::new(who, &format!("power-{}", action.word()), name);
         let node =
@@ -55,6 +65,11 @@ impl Appliance {
         let own = self.or_told(&order, own_cards()).await?;
         let _turn = self.bmcs.turn(node.mac).await;
         let order = order.detail(&power.bmc);
+        if action.stops() && self.bmcs.just_did(node.mac, action) {
+            let help = "look what became of it; order it again in some seconds, if you mean it";
+            let fault = Fault::new(format!("it {} only just now", action.done()), help);
+            self.or_told(&order, Err(Refusal::Bmc { node: name.into(), fault })).await?;
+        }
         self.admit(&site, node, action, &own, order.clone()).await?;
         let set = self.override_for(node).filter(|_| action.boots_network());
         let allowed = || {
@@ -69,6 +84,7 @@ impl Appliance {
         }
         let done = line.act(action, allowed).await;
         self.or_told(&order, done.map_err(|fault| Refusal::Bmc { node: name.into(), fault })).await?;
+        self.bmcs.did(node.mac, action);
         tracing::warn!(%who, node = name, action = action.word(), bmc = %power.bmc, "power, ordered by an operator");
         Ok(Switched { name: name.into(), action, text: format!("{name} {}", action.done()) })
     }
@@ -118,6 +134,17 @@ impl Appliance {
             _ => None,
         }
     }
+}
+
+/// A conversation with a BMC goes on when its caller goes away: otherwise an override would stay without its restart, or
+/// a session at a BMC that has room for few of them.
+async fn to_the_end<T: Send + 'static>(
+    name: &str,
+    talk: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let fault = |_| Fault::new("the conversation with its BMC broke off", "look at the daemon's log");
+    let broken = |error| Err(Refusal::Bmc { node: name.into(), fault: fault(error) });
+    tokio::spawn(talk).await.unwrap_or_else(broken)
 }
 
 /// Why an action is not carried out, if there is a reason.

@@ -224,8 +224,11 @@ async fn an_order_takes_the_right_and_what_the_shell_would_ask_for() {
     assert_eq!(operator.post("/nodes/compute2/orders/shout", "").await.status, 404);
     let page = operator.get("/reimage?nodes=compute2").await;
     assert!(page.text.contains("the next network boot WIPES the disk"), "{}", page.text);
-    let wipe =
-        async |typed: &str| operator.post("/reimage", &format!("nodes=compute2&no_drain=why&typed={typed}")).await;
+    let wipe = async |typed: &str| {
+        operator
+            .post("/reimage", &format!("nodes=compute2&act=wipe&read=wipe+compute2&no_drain=why&typed={typed}"))
+            .await
+    };
     let wrong = wipe("compute3").await;
     assert!(wrong.status == 422 && wrong.text.contains("that is not compute2: nothing was changed"), "{}", wrong.text);
     let state = || desk.store.record(site().nodes[2].mac).map_or("new", |record| record.state.word());

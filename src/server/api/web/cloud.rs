@@ -13,7 +13,7 @@ use crate::clock::unix_now;
 use crate::lifecycle::BootToken;
 use crate::render::Renderer;
 use crate::server::lock::lock;
-use crate::server::operate::{NodeStatus, status};
+use crate::server::operate::{NodeStatus, Reimage, status};
 use crate::server::served::Served;
 use crate::site::{CopySets, Mac, Node, Site};
 use crate::store::EventPage;
@@ -238,12 +238,14 @@ fn capabilities(site: &Site, nodes: &[NodeStatus]) -> Vec<CapabilityView> {
 
 /// What the shell would say to `reimage --rehearse`, without an order of anybody.
 fn judged(api: &Api, node: &NodeStatus) -> Judged {
-    let (may, costs, why) = match api.appliance.foresee_reimage(&node.name) {
+    let nodes = vec![node.name.clone()];
+    let order = Reimage { nodes, keep: false, count: Some(1), forced: None, undrained: None };
+    let (may, costs, why) = match api.appliance.foresee(&order) {
         Ok(rehearsal) => {
             let copy = rehearsal.nodes.iter().find_map(|loss| loss.copy.clone());
             (true, copy.map(|copy| format!("its copy at {copy}, unless it keeps its volume groups")), String::new())
         }
-        Err(refusal) => (false, None, refusal.to_string()),
+        Err(refusal) => (false, None, refusal.to_string().replace('\n', "; ")),
     };
     let (name, role, state) = (node.name.clone(), node.role.clone(), node.state.clone());
     Judged { symbol: symbol(&state), name, role, state, may, costs, why }

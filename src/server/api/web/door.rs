@@ -26,7 +26,7 @@ pub(super) async fn door(Shared(api): Shared<Api>, request: Request, next: Next)
         Err(error) => error.into_response(),
         Ok(()) => match tokio::time::timeout(guard::PATIENCE, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => guard::too_slow().into_response(),
+            Err(_) => guard::too_slow(&path).into_response(),
         },
     };
     let visitor = response.extensions_mut().remove::<Visitor>();

@@ -8,13 +8,14 @@ use super::super::{explain, logs, texts, timeline};
 use super::orders::{Choice, choices, done_words};
 use super::{Api, ApiError, PageResult, Role, Viewed, blast, frame, frame_for, shown};
 use crate::clock::unix_now;
+use crate::lifecycle::{State, WipeScope};
 use crate::plan;
 use crate::server::operate::{NodeStatus, records, status};
 use crate::site::{Mac, Node, Site};
 use crate::store::{AuditFilter, EventPage, NumberedEvent, TimelineQuery};
 use crate::timeline::{Cursor, Moment, utc, utc_ms};
 use crate::web::{
-    Found, Lane, Leaf, Said, Strip, Time, Told, draw_blast, draw_lanes, draw_tree, strips, symbol, usual,
+    Found, Keeping, Lane, Leaf, Said, Strip, Time, Told, draw_blast, draw_lanes, draw_tree, strips, symbol, usual,
 };
 
 /// Peers whose lanes stand below that of the node.
@@ -228,14 +229,23 @@ async fn lanes(api: &Api, site: &Site, node: &Node, story: &[Moment], now: u64) 
 }
 
 fn disks(api: &Api, node: &Node) -> (Vec<Strip>, Option<String>) {
-    let installed = api.appliance.store.record(node.mac).and_then(|record| record.installed);
+    let record = api.appliance.store.record(node.mac);
+    // Once it is armed, its order says what is kept.
+    let ordered = record.as_ref().and_then(|record| match &record.state {
+        State::Armed { attempt, .. } | State::Installing { attempt } => Some(attempt.scope),
+        _ => None,
+    });
+    let groups =
+        if ordered.is_none_or(|scope| scope == WipeScope::KeepVolumeGroups) { node.keep.as_slice() } else { &[] };
+    let keep = Keeping { groups, is_ordered: ordered.is_some() };
+    let installed = record.and_then(|record| record.installed);
     let found = installed.as_ref().map(|installed| Found {
         plan: &installed.promise.plan,
         disks: &installed.promise.disks,
         facts: &installed.facts,
     });
     match plan::plan(node) {
-        Ok(plan) => (strips(&plan, &node.keep, found), None),
+        Ok(plan) => (strips(&plan, keep, found), None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     }
 }

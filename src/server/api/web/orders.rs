@@ -214,9 +214,12 @@ pub(super) struct Wipe {
     force: String,
     #[serde(default)]
     no_drain: String,
-    /// `drain`, or else the wipe itself.
+    /// `rehearse`, `drain` or `wipe`.
     #[serde(default)]
     act: String,
+    /// What the answers were when the page said what would be lost.
+    #[serde(default)]
+    read: String,
 }
 
 impl Wipe {
@@ -225,6 +228,18 @@ impl Wipe {
         let mut known = HashSet::new();
         let names = self.nodes.split([' ', ',', '\n', '\r', '\t']).filter(|name| !name.is_empty());
         names.filter(|name| known.insert(*name)).map(String::from).collect()
+    }
+
+    /// The answers that decide what is lost, as one text.
+    fn answers(&self) -> String {
+        let keep = if self.keep.is_some() { "keep" } else { "wipe" };
+        format!("{keep} {}", self.names().join(" "))
+    }
+
+    /// The address of the page with these answers.
+    fn address(&self) -> String {
+        let keep = if self.keep.is_some() { "on" } else { "" };
+        format!("/reimage{}", query(&[("nodes", &self.names().join(" ")), ("keep", keep), ("force", &self.force)]))
     }
 
     fn order(&self) -> Reimage {
@@ -247,6 +262,8 @@ impl Wipe {
 #[derive(Serialize)]
 struct WipePage {
     nodes: String,
+    /// The answers that the losses are those of.
+    read: String,
     count: usize,
     keep: bool,
     force: String,
@@ -287,7 +304,8 @@ async fn wipe_page(api: &Api, visitor: &Visitor, wipe: &Wipe, problem: Option<St
         .collect();
     let (losses, refused) = match names.is_empty() {
         true => (Vec::new(), None),
-        false => match api.appliance.rehearse(&visitor.actor(), &wipe.order()).await {
+        // Whoever only looks has ordered nothing.
+        false => match api.appliance.foresee(&wipe.order()) {
             Ok(rehearsal) => (rehearsal.nodes.iter().map(|loss| loss.words(now)).collect(), None),
             Err(refusal) => (Vec::new(), Some(refusal)),
         },
@@ -306,6 +324,7 @@ async fn wipe_page(api: &Api, visitor: &Visitor, wipe: &Wipe, problem: Option<St
     };
     let page = WipePage {
         nodes: names.join(" "),
+        read: wipe.answers(),
         count: names.len(),
         keep: wipe.keep.is_some(),
         force: wipe.force.clone(),
@@ -332,17 +351,28 @@ pub(super) async fn wipe(
 ) -> Result<axum::response::Response, ApiError> {
     use axum::response::IntoResponse as _;
     let names = wipe.names();
-    if wipe.act == "drain" {
-        api.appliance.drain(&visitor.actor(), wipe.order()).await?;
-        let keep = if wipe.keep.is_some() { "on" } else { "" };
-        let to = format!("/reimage{}", query(&[("nodes", &names.join(" ")), ("keep", keep), ("force", &wipe.force)]));
-        return Ok(Redirect::to(&to).into_response());
+    if wipe.act == "rehearse" {
+        return Ok(Redirect::to(&wipe.address()).into_response());
     }
+    // A box may have been ticked since the page said what would be lost.
     let expected = wipe.expected();
-    if wipe.typed.trim() != expected {
-        let problem = Some(format!("that is not {expected}: nothing was changed"));
+    let problem = if wipe.read != wipe.answers() {
+        Some("The answers were changed, so nothing was: read again what would be lost".into())
+    } else if wipe.act == "wipe" && wipe.typed.trim() != expected {
+        Some(format!("that is not {expected}: nothing was changed"))
+    } else {
+        None
+    };
+    if problem.is_some() {
         let page = wipe_page(&api, &visitor, &wipe, problem).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    if wipe.act == "drain" {
+        api.appliance.drain(&visitor.actor(), wipe.order()).await?;
+        return Ok(Redirect::to(&wipe.address()).into_response());
+    }
+    if wipe.act != "wipe" {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "there is no such order", "go back to the page"));
     }
     let armed = api.appliance.reimage(&visitor.actor(), wipe.order()).await?;
     if !armed.later.is_empty() {
@@ -367,6 +397,8 @@ mod tests {
         assert_eq!(wipe("compute2, compute3\ncompute2").expected(), "2");
         assert_eq!(wipe("a b").order().count, Some(2));
         assert_eq!(wipe("").expected(), "0");
+        let (kept, wiped) = (Wipe { keep: Some("on".into()), ..wipe("a b") }, wipe("b  a"));
+        assert_eq!((kept.answers().as_str(), wiped.answers().as_str()), ("keep a b", "wipe b a"));
         let forced = Wipe { force: "  ".into(), no_drain: " why ".into(), ..wipe("a") }.order();
         assert_eq!((forced.forced, forced.undrained.as_deref()), (None, Some("why")));
     }

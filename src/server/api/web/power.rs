@@ -9,12 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::super::people::Visitor;
 use super::{Api, ApiError, PageResult, frame, shown};
 use crate::power::Action;
-use crate::server::operate::Refusal;
+use crate::server::operate::{Refusal, status};
 use crate::web::query;
 
 #[derive(Serialize)]
 struct PowerPage {
     name: String,
+    /// What the node is, in one word.
+    state: String,
+    /// The order that was chosen before.
+    chosen: &'static str,
     /// Whether it is on, as the BMC says; empty when it does not answer.
     power: String,
     facts: Vec<(&'static str, String)>,
@@ -69,26 +73,34 @@ async fn asked(
     visitor: &Visitor,
     name: String,
     done: Option<Action>,
-    problem: Option<String>,
+    wrong: Option<(Action, String)>,
 ) -> PageResult {
+    let site = api.appliance.site();
+    let node = site.node_by_name(&name).ok_or_else(|| ApiError::no_such_node(&name))?;
+    let state = api.appliance.store.look(|memory| status(&site, node, memory.record(node.mac))).state;
     let (power, facts, refusal) = match api.appliance.power_of(&name).await {
         Ok(seen) => (seen.power.clone(), seen.facts(), None),
         Err(refusal @ Refusal::Bmc { .. }) => (String::new(), Vec::new(), Some(refusal)),
         Err(refusal) => return Err(refusal.into()),
     };
-    let (stopping, gentle): (Vec<Action>, Vec<Action>) = Action::ALL.into_iter().partition(|action| action.stops());
+    let (stopping, gentle): (Vec<Action>, Vec<Action>) = Action::ALL
+        .into_iter()
+        .filter(|action| !(*action == Action::On && power == "on"))
+        .partition(|action| action.stops());
     let offers = |actions: Vec<Action>| actions.into_iter().map(Offer::of).collect();
     let mut frame = frame(api, Some(visitor), &format!("Power of {name}"), "rack");
     frame.done = done.map(|action| format!("{name} {}.", action.done()));
     let page = PowerPage {
         name,
+        state,
+        chosen: wrong.as_ref().map(|(action, _)| action.word()).unwrap_or_default(),
         power,
         facts,
         help: refusal.as_ref().map(Refusal::help).unwrap_or_default(),
         refusal: refusal.map(|refusal| refusal.to_string()),
         gentle: offers(gentle),
         stopping: offers(stopping),
-        problem,
+        problem: wrong.map(|(_, problem)| problem),
     };
     shown("power.html", &frame, page)
 }
@@ -109,8 +121,8 @@ pub(super) async fn switch(
     Form(Switch { action, typed }): Form<Switch>,
 ) -> Result<Response, ApiError> {
     if action.stops() && typed.trim() != name {
-        let problem = Some(format!("that is not {name}: nothing was changed"));
-        let page = asked(&api, &visitor, name, None, problem).await?;
+        let problem = format!("that is not {name}: nothing was changed");
+        let page = asked(&api, &visitor, name, None, Some((action, problem))).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     api.appliance.switch(&visitor.actor(), &name, action).await?;

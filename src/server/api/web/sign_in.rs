@@ -113,7 +113,7 @@ pub(super) async fn out(
 
 /// A path of ours, or else the first page: nobody is sent elsewhere.
 fn own(to: &str) -> &str {
-    let is_own = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n', '\0', '\t']);
+    let is_own = to.starts_with('/') && !to.starts_with("//") && !to.contains(|c: char| c == '\\' || c.is_control());
     if is_own && !to.starts_with("/sign-") { to } else { "/" }
 }
 
@@ -124,8 +124,17 @@ mod tests {
     #[test]
     fn nobody_is_sent_to_another_site() {
         assert_eq!(own("/nodes/compute2?x=1"), "/nodes/compute2?x=1");
-        let others =
-            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/sign-out", "x"];
+        let others = [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\u{1}",
+            "/\u{7f}",
+            "/sign-out",
+            "x",
+        ];
         for other in others {
             assert_eq!(own(other), "/", "{other}");
         }
