@@ -194,11 +194,24 @@ pub fn survives(server: &mut impl Server, link: &Link, plan: &Plan) -> Result<us
                         tokio::spawn(lives_again(node, plan.poll, known.clone(), over.clone(), outages.clone()))
                     };
                     let nodes: Vec<_> = (0..NODES).map(lives).collect();
-                    let mut ends = Vec::new();
-                    for node in nodes {
-                        ends.push(node.await.unwrap());
+                    let all = async {
+                        let mut ends = Vec::new();
+                        for node in nodes {
+                            ends.push(node.await.unwrap());
+                        }
+                        ends.into_iter().collect::<Result<Vec<()>, String>>()
+                    };
+                    // Nodes go on asking a server that is not coming back.
+                    let given_up = async {
+                        while !over.load(Ordering::Relaxed) {
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                        }
+                        tokio::time::sleep(10 * plan.patience).await;
+                    };
+                    tokio::select! {
+                        ends = all => ends,
+                        () = given_up => Err("the nodes did not come to an end".into()),
                     }
-                    ends.into_iter().collect::<Result<Vec<()>, String>>()
                 })
             })
         });
