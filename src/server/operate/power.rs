@@ -65,12 +65,12 @@ impl Appliance {
         let own = self.or_told(&order, own_cards()).await?;
         let _turn = self.bmcs.turn(node.mac).await;
         let order = order.detail(&power.bmc);
+        self.admit(&site, node, action, &own, order.clone()).await?;
         if action.stops() && self.bmcs.just_did(node.mac, action) {
             let help = "look what became of it; order it again in some seconds, if you mean it";
             let fault = Fault::new(format!("it {} only just now", action.done()), help);
             self.or_told(&order, Err(Refusal::Bmc { node: name.into(), fault })).await?;
         }
-        self.admit(&site, node, action, &own, order.clone()).await?;
         let set = self.override_for(node).filter(|_| action.boots_network());
         let allowed = || {
             let flags = self.store.record(node.mac).map(|record| record.flags).unwrap_or_default();
