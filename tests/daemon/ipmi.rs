@@ -25,7 +25,8 @@ fn clients() -> PathBuf {
 }
 
 fn libraries() -> String {
-    clients().join("usr/lib/x86_64-linux-gnu").display().to_string()
+    let folder = |place: &str| clients().join(place).display().to_string();
+    format!("{}:{}", folder("usr/lib/x86_64-linux-gnu"), folder("lib/x86_64-linux-gnu"))
 }
 
 fn executable(file: &Path, text: &str) {
