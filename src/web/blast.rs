@@ -119,9 +119,8 @@ pub(crate) fn draw(rows: &[Shared]) -> String {
         // Who stays comes first, so that the line after the needed ones shows whether enough stay.
         let mut members: Vec<&Member> = shared.members.iter().collect();
         members.sort_by_key(|member| (member.goes, !member.counts()));
-        let left = LABEL;
         for (n, member) in members.iter().take(DOTS).enumerate() {
-            let x = left + n as f64 * DOT + DOT / 2.0;
+            let x = LABEL + n as f64 * DOT + DOT / 2.0;
             let fate = if member.goes { "would be wiped" } else { member.state.as_str() };
             let title = encode(&format!("{}, {fate}", member.name));
             let (kind, mark) =
@@ -135,7 +134,7 @@ pub(crate) fn draw(rows: &[Shared]) -> String {
             ));
         }
         if members.len() > DOTS {
-            let x = left + DOTS as f64 * DOT + 8.0;
+            let x = LABEL + DOTS as f64 * DOT + 8.0;
             out.push_str(&format!(
                 "<text class=\"tick\" x=\"{x:.0}\" y=\"{:.0}\">and {} more</text>\n",
                 y + 25.0,
@@ -143,7 +142,7 @@ pub(crate) fn draw(rows: &[Shared]) -> String {
             ));
         }
         if shared.needed > 0 && shared.needed <= DOTS {
-            let x = left + shared.needed as f64 * DOT;
+            let x = LABEL + shared.needed as f64 * DOT;
             out.push_str(&format!(
                 "<line class=\"usual\" x1=\"{x:.0}\" x2=\"{x:.0}\" y1=\"{:.0}\" y2=\"{:.0}\"><title>needed: {}</title></line>\n",
                 y + 4.0,

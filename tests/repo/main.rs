@@ -12,4 +12,5 @@ mod rooms;
 mod supply;
 #[path = "../support/mod.rs"]
 mod support;
+mod top_level;
 mod words;

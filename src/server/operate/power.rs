@@ -142,9 +142,10 @@ async fn to_the_end<T: Send + 'static>(
     name: &str,
     talk: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let fault = |_| Fault::new("the conversation with its BMC broke off", "look at the daemon's log");
-    let broken = |error| Err(Refusal::Bmc { node: name.into(), fault: fault(error) });
-    tokio::spawn(talk).await.unwrap_or_else(broken)
+    tokio::spawn(talk).await.unwrap_or_else(|_| {
+        let fault = Fault::new("the conversation with its BMC broke off", "look at the daemon's log");
+        Err(Refusal::Bmc { node: name.into(), fault })
+    })
 }
 
 /// Why an action is not carried out, if there is a reason.
